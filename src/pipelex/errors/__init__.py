@@ -1,0 +1,48 @@
+"""The error model: one exception tree, one report, one registry of codes.
+
+```
+Exception
+└── PipelexError            carries an ErrorReport
+    ├── ConfigurationError  a settings file or a missing setting
+    │   └── TemporalConfigError  the `[temporal]` settings
+    ├── MethodInvalidError  faults in a method's files
+    └── InputError          a run-time input
+```
+"""
+
+from pipelex.errors._exceptions import (
+    ConfigurationError,
+    InputError,
+    MethodInvalidError,
+    PipelexError,
+    TemporalConfigError,
+)
+from pipelex.errors._names import near_names
+from pipelex.errors._registry import CORE_CODES, CodeFacts
+from pipelex.errors._report import (
+    ErrorCategory,
+    ErrorReport,
+    Fault,
+    Json,
+    Location,
+    SuggestedFix,
+    error_type_name,
+)
+
+__all__ = [
+    "CORE_CODES",
+    "CodeFacts",
+    "ConfigurationError",
+    "ErrorCategory",
+    "ErrorReport",
+    "Fault",
+    "InputError",
+    "Json",
+    "Location",
+    "MethodInvalidError",
+    "PipelexError",
+    "SuggestedFix",
+    "TemporalConfigError",
+    "error_type_name",
+    "near_names",
+]

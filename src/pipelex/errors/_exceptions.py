@@ -1,0 +1,99 @@
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+from pipelex.errors._report import ErrorCategory, ErrorReport, Fault, Location
+
+
+class PipelexError(Exception):
+    """Base class of every error this package raises on purpose; it carries an `ErrorReport`.
+
+    Args:
+        code: a code of the core registry.
+        detail: one sentence that says what happened.
+        **members: any other member of `ErrorReport`.
+    """
+
+    def __init__(self, code: str, detail: str, **members: Any) -> None:
+        super().__init__(detail)
+        self.report = ErrorReport(code=code, detail=detail, **members)
+
+    @classmethod
+    def from_report(cls, report: ErrorReport) -> Self:
+        """The exception that carries a report received from elsewhere."""
+        error = cls.__new__(cls)
+        Exception.__init__(error, report.detail)
+        error.report = report
+        return error
+
+    @property
+    def code(self) -> str:
+        return self.report.code
+
+    def with_location(self, **members: Any) -> Self:
+        """Fill in members of the location that are still unknown, and return the error itself."""
+        known = self.report.location
+        missing = {name: value for name, value in members.items() if getattr(known, name) in (None, ())}
+        self.report = replace(self.report, location=replace(known, **missing))
+        return self
+
+    def __str__(self) -> str:
+        return self.report.detail
+
+
+class ConfigurationError(PipelexError):
+    """A settings file is wrong, or a setting needed for the task is missing; `faults` are the single findings."""
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        advice: str | None = None,
+        location: Location | None = None,
+        faults: Sequence[Fault] = (),
+    ) -> None:
+        super().__init__(
+            "runtime.misconfigured",
+            detail,
+            category=ErrorCategory.CONFIGURATION,
+            advice=advice,
+            params={"component": "configuration"},
+            location=location or (faults[0].location if faults else Location()),
+            faults=tuple(faults),
+        )
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        return self.report.faults
+
+
+class TemporalConfigError(ConfigurationError):
+    """The `[temporal]` settings are wrong: an unknown key, a value that does not fit, a name nothing defines."""
+
+
+class MethodInvalidError(PipelexError):
+    """A method's files have faults; all of them are in `faults`."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        errors = [fault for fault in faults if fault.severity == "error"]
+        first = errors[0].detail if errors else "the method is not valid"
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        super().__init__(
+            "method.invalid",
+            first + more,
+            category=ErrorCategory.CONTENT,
+            faults=tuple(faults),
+            location=errors[0].location if errors else Location(),
+        )
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        return self.report.faults
+
+
+class InputError(PipelexError):
+    """A run-time input does not fit what the pipe declares."""
+
+    def __init__(self, code: str, detail: str, *, input: str | None = None, **params: Any) -> None:  # noqa: A002
+        named = {"input": input, **params} if input is not None else params
+        super().__init__(code, detail, category=ErrorCategory.CONTENT, params=named, location=Location(input=input))

@@ -1,0 +1,256 @@
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from typing import Any, Literal, Self, cast
+
+from pipelex.errors._registry import CORE_CODES, CodeFacts, NextStep, Retry
+
+Json = Any
+"""A JSON value: object, array, string, number, boolean or null."""
+
+
+class ErrorCategory(StrEnum):
+    """What kind of failure an effect met; decides whether repeating it can help."""
+
+    TRANSIENT = "transient"
+    """The same request may succeed later: rate limit, time-out, a server's 5xx, a lost connection."""
+    CONFIGURATION = "configuration"
+    """Somebody must change a key, a model name or a setting first."""
+    CONTENT = "content"
+    """The request itself is refused: content policy, a context too long, an input that does not fit."""
+    CAPACITY = "capacity"
+    """A quota or a budget is used up; waiting a little does not help."""
+    AMBIGUOUS = "ambiguous"
+    """The effect may have happened; repeating it could do or bill it twice."""
+    UNKNOWN = "unknown"
+
+
+def _without_none(owner: Any) -> dict[str, Any]:
+    """The dataclass's members as JSON, leaving out those without a value."""
+    found: dict[str, Any] = {}
+    for member in fields(owner):
+        value = getattr(owner, member.name)
+        if value is None or value == () or value == {}:
+            continue
+        found[member.name] = list(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where something is wrong; every member is optional."""
+
+    file: str | None = None
+    line: int | None = None
+    """1-based."""
+    column: int | None = None
+    """1-based, in characters."""
+    end_line: int | None = None
+    end_column: int | None = None
+    """Exclusive, like `end_line` only known for faults in a file."""
+    pipe: str | None = None
+    """The pipe's code, or its domain-qualified reference where the code alone would be ambiguous."""
+    field: str | None = None
+    """Dotted path inside the pipe or concept table, for example `steps[2].pipe`."""
+    concept: str | None = None
+    path: tuple[str, ...] = ()
+    """The run's steps from the entry pipe down to the one that failed."""
+    input: str | None = None
+    item: int | None = None
+    """0-based index in a list."""
+    attempt: int | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        return _without_none(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Json]) -> Self:
+        known = {member.name for member in fields(cls)}
+        return cls(**{key: tuple(value) if key == "path" else value for key, value in data.items() if key in known})
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReport:
+    """One failure as people and programs see it: the same object in-process and on Temporal.
+
+    `to_json` leaves out every member that has no value, as the protocol demands.
+    """
+
+    code: str
+    """A code of the core registry, for example `provider.rate_limited`."""
+    detail: str
+    """One sentence: what happened, with the names involved."""
+    category: ErrorCategory = ErrorCategory.UNKNOWN
+    advice: str | None = None
+    """What to do about it."""
+    params: dict[str, Json] = field(default_factory=dict[str, Json])
+    location: Location = field(default_factory=Location)
+    provider: str | None = None
+    """The backend's id, for a failure of a provider."""
+    model: str | None = None
+    status: int | None = None
+    """The provider's HTTP status."""
+    request_id: str | None = None
+    """The provider's own id of the failing request."""
+    retry_after: float | None = None
+    """Seconds the provider asked to wait."""
+    attempts: int | None = None
+    """How many times the effect was tried before giving up."""
+    faults: tuple["Fault", ...] = ()
+    """The single findings, when the failure is an invalid method."""
+
+    @property
+    def facts(self) -> CodeFacts:
+        """What the registry says of the code."""
+        return CORE_CODES.get(self.code, CORE_CODES["runtime.unexpected"])
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether repeating the very same effect may succeed."""
+        return self.category is ErrorCategory.TRANSIENT
+
+    @property
+    def type_name(self) -> str:
+        """The code as an error type name, `provider.rate_limited` → `ProviderRateLimited`: Temporal's failure type."""
+        return error_type_name(self.code)
+
+    def to_json(self) -> dict[str, Json]:
+        found = _without_none(self)
+        found["category"] = self.category.value
+        located = self.location.to_json()
+        found.pop("location")
+        if located:
+            found["location"] = located
+        if self.faults:
+            found["faults"] = [fault.to_json() for fault in self.faults]
+        return found
+
+    @classmethod
+    def from_json(cls, data: dict[str, Json]) -> Self:
+        known = {member.name for member in fields(cls)}
+        kept = {key: value for key, value in data.items() if key in known}
+        kept["category"] = ErrorCategory(kept.get("category", ErrorCategory.UNKNOWN))
+        kept["location"] = Location.from_json(kept.get("location", {}))
+        kept["faults"] = tuple(Fault.from_json(item) for item in kept.get("faults", ()))
+        return cls(**kept)
+
+    def to_problem(self, run_id: str | None = None) -> dict[str, Json]:
+        """The report as an RFC 9457 problem document of the MTHDS Protocol 2.0.0."""
+        facts = self.facts
+        retry: Retry = facts.retry
+        step: NextStep = facts.next_step
+        problem: dict[str, Json] = {
+            "type": f"https://mthds.ai/errors/{self.code}",
+            "title": self.code.rpartition(".")[2].replace("_", " ").capitalize(),
+            "detail": self.detail,
+            "status": facts.status or 422,
+            "code": self.code,
+            "domain": facts.domain,
+            "retry": retry,
+            "next_step": {"kind": step, "detail": self.advice or _STEP_SENTENCES[step]},
+        }
+        if self.retry_after is not None:
+            problem["retry_after"] = self.retry_after
+        if self.params:
+            problem["params"] = self.params
+        located = {key: value for key, value in self.location.to_json().items() if key in _PROBLEM_LOCATION}
+        if located:
+            problem["location"] = located
+        if self.faults:
+            problem["errors"] = [fault.to_item() for fault in self.faults if fault.severity == "error"]
+        if run_id is not None:
+            problem["pipeline_run_id"] = run_id
+        return problem
+
+
+_PROBLEM_LOCATION = frozenset({"pipe", "path", "input", "field", "item", "attempt", "file", "line", "column"})
+
+_STEP_SENTENCES: dict[NextStep, str] = {
+    "retry": "Try again.",
+    "wait": "Wait a moment, then try again.",
+    "read_run": "Read the run's state before doing anything else.",
+    "refresh": "Fetch the current state, then try again.",
+    "change_input": "Correct the inputs.",
+    "change_method": "Correct the method.",
+    "change_model": "Name another model.",
+    "check_credentials": "Check the API key.",
+    "request_access": "Ask for access.",
+    "check_account": "Check the account at the provider.",
+    "fix_configuration": "Correct the configuration.",
+    "upgrade": "Use a newer release.",
+    "contact_owner": "Ask the owner.",
+    "report": "Report this with the detail above.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestedFix:
+    """A change a program can apply to a method file."""
+
+    fix_code: str
+    """Kebab-case name of the kind of change."""
+    description: str
+    ops: tuple[dict[str, Json], ...] = ()
+    """Each one of `set_key`, `ensure_table`, `delete_key`, `delete_table`, `rename_table_key`, `move_key`, `remap_value`."""
+    safety: Literal["safe", "unsafe"] = "safe"
+    file: str | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        return _without_none(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Json]) -> Self:
+        return cls(**{**data, "ops": tuple(data.get("ops", ()))})
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One finding about a method: an error, or a warning that does not change the verdict."""
+
+    code: str
+    """A `method.*`, `model.*` or `security.*` code of the registry."""
+    detail: str
+    """A sentence for people: what is wrong and what would be right."""
+    location: Location = field(default_factory=Location)
+    severity: Literal["error", "warning"] = "error"
+    category: str | None = None
+    """The reference's older name of the finding, for example `missing_input_variable`."""
+    params: dict[str, Json] = field(default_factory=dict[str, Json])
+    suggestions: tuple[str, ...] = ()
+    """Near names, best first."""
+    suggested_fix: SuggestedFix | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        found = _without_none(self)
+        found.pop("location")
+        located = self.location.to_json()
+        if located:
+            found["location"] = located
+        if self.suggested_fix is not None:
+            found["suggested_fix"] = self.suggested_fix.to_json()
+        return found
+
+    def to_item(self) -> dict[str, Json]:
+        """The finding as an item of the protocol's `errors` and `warnings`."""
+        item = self.to_json()
+        item.pop("severity")
+        return item
+
+    @classmethod
+    def from_json(cls, data: dict[str, Json]) -> Self:
+        kept = dict(data)
+        kept["location"] = Location.from_json(kept.get("location", {}))
+        kept["suggestions"] = tuple(kept.get("suggestions", ()))
+        if kept.get("suggested_fix") is not None:
+            kept["suggested_fix"] = SuggestedFix.from_json(kept["suggested_fix"])
+        return cls(**kept)
+
+    def at(self, location: Location) -> Self:
+        """The same finding at another place."""
+        return replace(self, location=location)
+
+
+def error_type_name(code: str) -> str:
+    """`provider.rate_limited` → `ProviderRateLimited`; a name without a dot is returned as it is."""
+    if "." not in code:
+        return code
+    return "".join(word.capitalize() for part in code.split(".") for word in part.split("_"))
