@@ -1,0 +1,84 @@
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from pipelex.errors import ErrorCategory, Json, PipelexError
+from pipelex.language.blueprints import (
+    PIPE_BLUEPRINTS,
+    ConceptBlueprint,
+    PipeBlueprint,
+    PipeSignatureBlueprint,
+)
+
+
+@dataclass(frozen=True)
+class LibraryCrate:
+    """A library as data: concept and pipe blueprints in which every reference is qualified.
+
+    Keys are `domain.Code`, or `package->domain.Code` for what a dependency declares. Native concepts are known to
+    every runtime and are not listed. A crate holds nothing executable.
+    """
+
+    concepts: Mapping[str, ConceptBlueprint] = field(default_factory=dict[str, ConceptBlueprint])
+    pipes: Mapping[str, PipeBlueprint] = field(default_factory=dict[str, PipeBlueprint])
+
+    @cached_property
+    def json_bytes(self) -> bytes:
+        """The crate as compact UTF-8 JSON, the same bytes for the same content."""
+        wire: dict[str, dict[str, Json]] = {}
+        if self.concepts:
+            wire["concepts"] = {ref: _dump(self.concepts[ref]) for ref in sorted(self.concepts)}
+        wire["pipes"] = {ref: _dump(self.pipes[ref]) for ref in sorted(self.pipes)}
+        return json.dumps(wire, ensure_ascii=False, separators=(",", ":")).encode()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of `json_bytes`, in hexadecimal."""
+        return hashlib.sha256(self.json_bytes).hexdigest()
+
+    @classmethod
+    def from_json_bytes(cls, data: bytes) -> "LibraryCrate":
+        """Read a crate that came from another process.
+
+        Raises:
+            PipelexError: the bytes are not a crate (`method.package_invalid`).
+        """
+        try:
+            wire = json.loads(data)
+            return cls(
+                {ref: ConceptBlueprint.model_validate(table) for ref, table in wire.get("concepts", {}).items()},
+                {ref: read_pipe(table) for ref, table in wire["pipes"].items()},
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, ValidationError, RecursionError) as wrong:
+            raise PipelexError(
+                "method.package_invalid",
+                f"this is not a library crate of this release: {wrong}",
+                category=ErrorCategory.CONTENT,
+                params={"reason": "crate"},
+                advice="Run submitter and workers of the same release.",
+            ) from None
+
+
+def read_pipe(table: Mapping[str, Json]) -> PipeBlueprint:
+    """The blueprint of a pipe table, by its `type`.
+
+    Raises:
+        KeyError: no pipe type has that name.
+        pydantic.ValidationError: the table does not fit the type.
+    """
+    if "type" not in table:
+        return PipeSignatureBlueprint.model_validate(table)
+    return cast("PipeBlueprint", PIPE_BLUEPRINTS[table["type"]].model_validate(table))
+
+
+def _dump(blueprint: ConceptBlueprint | PipeBlueprint) -> dict[str, Json]:
+    dumped: dict[str, Any] = blueprint.model_dump(mode="json", exclude_defaults=True, by_alias=True)
+    for name, slot in dumped.get("inputs", {}).items():
+        if slot.keys() == {"concept"}:  # the short form of a slot
+            dumped["inputs"][name] = slot["concept"]
+    return dumped

@@ -1,0 +1,349 @@
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from pipelex.content.inputs import UnresolvedConcept
+from pipelex.content.natives import NATIVE_CONCEPTS
+from pipelex.content.structure import Shape
+from pipelex.errors import ErrorCategory, PipelexError, near_names
+from pipelex.language.blueprints import (
+    SPECIAL_OUTCOMES,
+    BindingStep,
+    ConceptBlueprint,
+    PipeBatchBlueprint,
+    PipeBlueprint,
+    PipeConditionBlueprint,
+    PipeParallelBlueprint,
+    PipeSequenceBlueprint,
+    PipeSignatureBlueprint,
+    PipeStep,
+)
+from pipelex.language.references import NATIVE_DOMAIN, Reference, Slot
+from pipelex.library._crate import LibraryCrate
+from pipelex.library._structures import parts_of, shape_of
+
+ANYTHING = "native.Anything"
+DYNAMIC = "native.Dynamic"
+
+
+@dataclass(frozen=True)
+class Concept:
+    """A concept of a library, native or declared."""
+
+    ref: str
+    description: str
+    refines: str | None = None
+    """Qualified reference of the parent."""
+    blueprint: ConceptBlueprint | None = None
+    """None for a native concept."""
+
+    @property
+    def code(self) -> str:
+        return Reference.parse(self.ref).code
+
+
+@dataclass(frozen=True)
+class Pipe:
+    """A pipe of a library, its slots parsed."""
+
+    ref: str
+    blueprint: PipeBlueprint
+
+    @cached_property
+    def code(self) -> str:
+        return Reference.parse(self.ref).code
+
+    @cached_property
+    def domain(self) -> str:
+        return Reference.parse(self.ref).domain or ""
+
+    @property
+    def description(self) -> str:
+        return self.blueprint.description
+
+    @property
+    def type(self) -> str:
+        """The pipe type's name; `PipeSignature` for a pipe that is only declared."""
+        return "PipeSignature" if isinstance(self.blueprint, PipeSignatureBlueprint) else self.blueprint.type
+
+    @cached_property
+    def inputs(self) -> dict[str, Slot]:
+        return self.blueprint.input_slots
+
+    @cached_property
+    def output(self) -> Slot:
+        return self.blueprint.output_slot
+
+
+class Library:
+    """A crate made usable: concepts with their shapes, pipes with their slots, closures.
+
+    A library is immutable and keeps nothing of a run; whatever it remembers only saves time.
+    """
+
+    def __init__(self, crate: LibraryCrate) -> None:
+        self.crate = crate
+        self.concepts: dict[str, Concept] = {
+            f"{NATIVE_DOMAIN}.{code}": Concept(f"{NATIVE_DOMAIN}.{code}", native.description, _native(native.refines))
+            for code, native in NATIVE_CONCEPTS.items()
+        }
+        for ref, blueprint in crate.concepts.items():
+            self.concepts[ref] = Concept(ref, blueprint.description, blueprint.refines, blueprint)
+        self.pipes: dict[str, Pipe] = {ref: Pipe(ref, blueprint) for ref, blueprint in crate.pipes.items()}
+        self._shapes: dict[str, Shape] = {}
+        self._closures: dict[str, LibraryCrate] = {}
+        self._inner_names: dict[str, frozenset[str]] = {}
+
+    # --- looking up ---------------------------------------------------------------------------------------------------
+
+    def pipe(self, ref: str) -> Pipe:
+        """The pipe of a qualified reference.
+
+        Raises:
+            PipelexError: there is none (`request.pipe_not_found`).
+        """
+        if ref in self.pipes:
+            return self.pipes[ref]
+        suggestions = near_names(ref, self.pipes) or near_names(ref, [known.rpartition(".")[2] for known in self.pipes])
+        raise PipelexError(
+            "request.pipe_not_found",
+            f"no pipe '{ref}' in this library" + (f"; did you mean {' or '.join(suggestions)}?" if suggestions else ""),
+            category=ErrorCategory.CONTENT,
+            params={"pipe": ref, "suggestions": list(suggestions)},
+        )
+
+    def concept(self, ref: str) -> Concept:
+        """The concept of a qualified reference.
+
+        Raises:
+            PipelexError: there is none (`method.concept_unresolved`).
+        """
+        if ref in self.concepts:
+            return self.concepts[ref]
+        raise PipelexError(
+            "method.concept_unresolved",
+            f"no concept '{ref}' in this library",
+            category=ErrorCategory.CONTENT,
+            params={"concept": ref, "suggestions": list(near_names(ref, self.concepts))},
+        )
+
+    def find_pipe(self, name: str) -> str:
+        """The qualified reference of a pipe that a person names, by reference or by code alone.
+
+        Raises:
+            PipelexError: there is none (`request.pipe_not_found`) or several (`request.pipe_ambiguous`).
+        """
+        if name in self.pipes:
+            return name
+        own = [ref for ref in self.pipes if ref.rpartition(".")[2] == name]
+        found = [ref for ref in own if "->" not in ref] or own
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise PipelexError(
+                "request.pipe_ambiguous",
+                f"several pipes are called '{name}': {', '.join(found)}; name one in full",
+                category=ErrorCategory.CONTENT,
+                params={"pipe": name, "candidates": found},
+            )
+        return self.pipe(name).ref
+
+    def resolve(self, text: str) -> str:
+        """The qualified reference behind a concept's full reference, its wire form, or its code alone.
+
+        Raises:
+            UnresolvedConcept: no concept has that name, or several have.
+        """
+        ref = text.replace("::", "->", 1)
+        if ref in self.concepts:
+            return ref
+        if f"{NATIVE_DOMAIN}.{ref}" in self.concepts:
+            return f"{NATIVE_DOMAIN}.{ref}"
+        found = [known for known in self.concepts if known.rpartition(".")[2] == ref]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UnresolvedConcept(
+                f"several concepts are called '{text}': {', '.join(found)}; name one in full", found
+            )
+        near = [
+            *near_names(ref, self.concepts),
+            *near_names(ref, [known.rpartition(".")[2] for known in self.concepts]),
+        ]
+        raise UnresolvedConcept(f"no concept '{text}' in this library", near[:3])
+
+    def lineage(self, ref: str) -> Iterator[str]:
+        """The concept itself and everything it refines, nearest first."""
+        seen: set[str] = set()
+        current: str | None = ref
+        while current is not None and current not in seen and current in self.concepts:
+            seen.add(current)
+            yield current
+            current = self.concepts[current].refines
+
+    def is_compatible(self, given: str, expected: str) -> bool:
+        """Whether a value of one concept may be used where another is expected (section 2.2 of the reference)."""
+        return expected in (ANYTHING, DYNAMIC) or given == DYNAMIC or expected in self.lineage(given)
+
+    def native_base(self, ref: str) -> str | None:
+        """The code of the native concept that a concept is or refines; `Text` for one without a structure.
+
+        None for a concept with a structure of its own.
+        """
+        for ancestor in self.lineage(ref):
+            if ancestor.startswith(f"{NATIVE_DOMAIN}."):
+                return ancestor.removeprefix(f"{NATIVE_DOMAIN}.")
+            blueprint = self.concepts[ancestor].blueprint
+            if blueprint is not None and blueprint.refines is None:
+                return "Text" if blueprint.structure is None else None
+        return None
+
+    def is_text(self, ref: str) -> bool:
+        """Whether values of the concept are stored like a Text."""
+        return self.native_base(ref) in ("Text", "Markdown")
+
+    def shape(self, ref: str) -> Shape:
+        """The shape of one content of the concept."""
+        if ref not in self._shapes:
+            shape_of(ref, lambda name: self.concept(name).blueprint, self._shapes)
+        return self._shapes[ref]
+
+    # --- closures -----------------------------------------------------------------------------------------------------
+
+    def callees(self, ref: str) -> list[str]:
+        """The pipes that a controller may run, in the order of its table, each once; empty for an operator."""
+        return list(dict.fromkeys(_callees(self.pipe(ref).blueprint)))
+
+    def closure(self, ref: str) -> LibraryCrate:
+        """The smallest crate that can run a pipe: the pipes it may reach, and the concepts those need."""
+        if ref not in self._closures:
+            self._closures[ref] = self._build_closure(ref)
+        return self._closures[ref]
+
+    def _build_closure(self, ref: str) -> LibraryCrate:
+        pipes: dict[str, PipeBlueprint] = {}
+        concepts: dict[str, ConceptBlueprint] = {}
+        waiting = [ref]
+        while waiting:
+            current = waiting.pop()
+            if current in pipes:
+                continue
+            pipe = self.pipe(current)
+            pipes[current] = _without_hints(pipe.blueprint)
+            for slot in (*pipe.inputs.values(), pipe.output):
+                self._collect_concepts(slot.concept, concepts)
+            waiting.extend(self.callees(current))
+        return LibraryCrate(concepts, pipes)
+
+    def _collect_concepts(self, ref: str, found: dict[str, ConceptBlueprint]) -> None:
+        waiting = [ref]
+        while waiting:
+            current = waiting.pop()
+            blueprint = self.concept(current).blueprint
+            if blueprint is None or current in found:
+                continue
+            found[current] = _concept_without_hints(blueprint)
+            waiting.extend(parts_of(blueprint))
+
+    def inner_names(self, ref: str) -> frozenset[str]:
+        """Names that a pipe leaves in its caller's memory beside its own result.
+
+        Published methods read the results of a nested sequence's steps, and of a parallel's branches, by those names.
+        """
+        path = [ref]
+        while path:  # callees first, on a stack of its own: nesting may be deep
+            current = path[-1]
+            waiting = [] if current in self._inner_names else [*_leaving(self.pipes.get(current))]
+            missing = next((name for name in waiting if name not in self._inner_names and name not in path), None)
+            if missing is not None:
+                path.append(missing)
+                continue
+            if current not in self._inner_names:
+                self._inner_names[current] = self._own_inner_names(current, waiting)
+            path.pop()
+        return self._inner_names[ref]
+
+    def _own_inner_names(self, ref: str, nested: list[str]) -> frozenset[str]:
+        blueprint = self.pipes[ref].blueprint if ref in self.pipes else None
+        match blueprint:
+            case PipeSequenceBlueprint():
+                own = frozenset(step.result for step in blueprint.steps if step.result is not None)
+                return own.union(*(self._inner_names.get(name, frozenset()) for name in nested))
+            case PipeParallelBlueprint(add_each_output=True):
+                return frozenset(branch.result for branch in blueprint.branches if branch.result is not None)
+            case _:
+                return frozenset()
+
+
+def _leaving(pipe: Pipe | None) -> Iterator[str]:
+    """The pipes a sequence runs in its own memory, whose inner names become its own."""
+    if pipe is not None and isinstance(pipe.blueprint, PipeSequenceBlueprint):
+        for step in pipe.blueprint.steps:
+            if isinstance(step, PipeStep) and step.batch_over is None:
+                yield step.pipe
+
+
+def _native(code: str | None) -> str | None:
+    return None if code is None else f"{NATIVE_DOMAIN}.{code}"
+
+
+def _callees(blueprint: PipeBlueprint) -> Iterator[str]:
+    match blueprint:
+        case PipeSequenceBlueprint():
+            yield from (step.pipe for step in blueprint.steps if not isinstance(step, BindingStep))
+        case PipeParallelBlueprint():
+            yield from (branch.pipe for branch in blueprint.branches)
+        case PipeConditionBlueprint():
+            for outcome in (*blueprint.outcomes.values(), blueprint.default_outcome):
+                if outcome not in SPECIAL_OUTCOMES:
+                    yield outcome
+        case PipeBatchBlueprint():
+            yield blueprint.branch_pipe_code
+        case _:
+            return
+
+
+def _without_hints(blueprint: PipeBlueprint) -> PipeBlueprint:
+    """Hints are about presentation; a run does not carry them."""
+    if not any(entry.hints for entry in blueprint.inputs.values()):
+        return blueprint
+    inputs = {name: entry.model_copy(update={"hints": None}) for name, entry in blueprint.inputs.items()}
+    return blueprint.model_copy(update={"inputs": inputs})
+
+
+def _concept_without_hints(blueprint: ConceptBlueprint) -> ConceptBlueprint:
+    structure = blueprint.structure
+    if isinstance(structure, dict):
+        structure = {name: entry.model_copy(update={"hints": None}) for name, entry in structure.items()}
+    return blueprint.model_copy(update={"hints": None, "structure": structure})
+
+
+class LinkedLibraries:
+    """Libraries of a process by the exact bytes of their crates, so that each is linked once.
+
+    It changes speed only: the same bytes always give an equal library. Bounded, least recently used first out.
+    """
+
+    def __init__(self, most: int = 512) -> None:
+        self._most = most
+        self._libraries: OrderedDict[bytes, Library] = OrderedDict()
+
+    def get(self, crate_bytes: bytes) -> Library:
+        """The library of a crate's JSON bytes."""
+        key = hashlib.sha256(crate_bytes).digest()
+        if key in self._libraries:
+            self._libraries.move_to_end(key)
+            return self._libraries[key]
+        library = Library(LibraryCrate.from_json_bytes(crate_bytes))
+        self._libraries[key] = library
+        if len(self._libraries) > self._most:
+            self._libraries.popitem(last=False)
+        return library
+
+
+@lru_cache(maxsize=1)
+def linked_libraries() -> LinkedLibraries:
+    """The process's own cache of linked libraries."""
+    return LinkedLibraries()

@@ -1,0 +1,33 @@
+"""PipeCondition: chooses a pipe by an expression's value (section 7.3 of the language reference)."""
+
+from dataclasses import replace
+
+from pipelex.content.stuff import Absence, WorkingMemory
+from pipelex.language.blueprints import PipeConditionBlueprint
+from pipelex.language.references import Reference
+from pipelex.pipes._run import ChildStep, PipeRun, run_child
+from pipelex.pipes._templates import render_text
+from pipelex.pipes.runtime import PipeOutcome
+
+
+async def run_condition(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
+    blueprint = run.pipe.blueprint
+    assert isinstance(blueprint, PipeConditionBlueprint)
+    rendered = await render_text(run, blueprint.template_text, category="expression", sigils=False)
+    answer = rendered.text.strip()
+    chosen = blueprint.outcomes.get(answer, blueprint.default_outcome)
+    memory = run.memory
+    alias = blueprint.add_alias_from_expression_to
+    if alias is not None and answer in memory.root:
+        memory = replace(memory, aliases={**memory.aliases, alias: answer})
+    if chosen == "fail":
+        raise run.failure(
+            "pipe.condition_refused",
+            f"the condition '{run.pipe.code}' came to '{answer}', for which the method says to fail",
+            outcome=answer,
+        )
+    if chosen == "continue":
+        absence = Absence("declared_absent", pipe=run.pipe.ref)
+        return PipeOutcome.of(absence), memory.with_result(None, absence)
+    outcome = await run_child(run, ChildStep(chosen, Reference.parse(chosen).code, override=run.call.override), memory)
+    return PipeOutcome.of(outcome.value), memory.with_result(None, outcome.value)

@@ -1,0 +1,109 @@
+"""Running one pipe against the runtime port: the single place where every orchestrator meets the semantics."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pipelex.content.stuff import Absence, Stuff, WorkingMemory
+from pipelex.errors import ErrorCategory, Location, PipelexError
+from pipelex.library import Library
+from pipelex.pipes._batch import run_batch
+from pipelex.pipes._compose import run_compose
+from pipelex.pipes._condition import run_condition
+from pipelex.pipes._dry import DryRuntime
+from pipelex.pipes._func import run_func
+from pipelex.pipes._judge import run_judge
+from pipelex.pipes._llm import run_llm, run_structure
+from pipelex.pipes._media import run_doc_gen, run_extract, run_img_gen, run_search
+from pipelex.pipes._parallel import run_parallel
+from pipelex.pipes._run import PipeRun
+from pipelex.pipes._sequence import run_sequence
+from pipelex.pipes._signature import run_signature
+from pipelex.pipes.runtime import PipeCall, PipeOutcome, Runtime
+
+NESTING_LIMIT: Final = 20
+"""Pipes inside pipes; deeper than this a method is taken to call itself for ever."""
+
+_SEMANTICS: Final[Mapping[str, Callable[[PipeRun], Awaitable[tuple[PipeOutcome, WorkingMemory]]]]] = {
+    "PipeLLM": run_llm,
+    "PipeStructure": run_structure,
+    "PipeExtract": run_extract,
+    "PipeImgGen": run_img_gen,
+    "PipeSearch": run_search,
+    "PipeJudge": run_judge,
+    "PipeCompose": run_compose,
+    "PipeFunc": run_func,
+    "PipeDocGen": run_doc_gen,
+    "PipeSequence": run_sequence,
+    "PipeParallel": run_parallel,
+    "PipeCondition": run_condition,
+    "PipeBatch": run_batch,
+    "PipeSignature": run_signature,
+}
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What one pipe gave, and the working memory it ended with."""
+
+    outcome: PipeOutcome
+    memory: WorkingMemory
+
+
+async def execute_pipe(library: Library, call: PipeCall, runtime: Runtime) -> Execution:
+    """Run one pipe on its inputs.
+
+    Args:
+        library: what the pipe and everything below it needs; its closure is enough.
+        call: the pipe, its inputs and its place in the run.
+        runtime: the orchestrator's side of this very pipe run.
+
+    Raises:
+        PipelexError: the pipe failed; the report's location names the innermost failing pipe and its path.
+    """
+    if len(call.path) > NESTING_LIMIT:
+        raise PipelexError(
+            "pipe.stack_overflow",
+            f"pipe '{call.pipe}' runs {len(call.path)} levels deep; the limit is {NESTING_LIMIT}",
+            category=ErrorCategory.CONTENT,
+            params={"limit": NESTING_LIMIT},
+            location=Location(pipe=call.pipe, path=call.path),
+            advice="Check whether the method calls itself.",
+        )
+    pipe = library.pipe(call.pipe)
+    absences = {
+        name: Absence("not_provided")
+        for name, slot in pipe.inputs.items()
+        if name not in call.inputs and slot.presence == "optional"
+    }
+    memory = WorkingMemory(root=dict(call.inputs), absences=absences)
+    effective = DryRuntime(library, runtime) if runtime.options.mode == "dry" else runtime
+    run = PipeRun(library, pipe, call, effective, memory)
+    try:
+        outcome, memory = await _SEMANTICS[pipe.type](run)
+        _check_output(run, outcome.value)
+    except PipelexError as failed:
+        raise failed.with_location(pipe=pipe.ref, path=call.path) from failed.__cause__
+    return Execution(outcome, memory)
+
+
+def _check_output(run: PipeRun, value: Stuff | Absence) -> None:
+    slot = run.output
+    if isinstance(value, Absence):
+        return
+    if value.is_list != slot.is_list:
+        declared, produced = ("list" if flag else "single" for flag in (slot.is_list, value.is_list))
+        raise run.failure(
+            "pipe.output_multiplicity",
+            f"pipe '{run.pipe.code}' declares {slot} and gave a {produced} value",
+            output=slot.concept,
+            declared=declared,
+            produced=produced,
+        )
+    if not run.library.is_compatible(value.concept, slot.concept):
+        raise run.failure(
+            "pipe.output_invalid",
+            f"pipe '{run.pipe.code}' declares {slot} and gave a {value.concept}",
+            output_concept=slot.concept,
+            fields=[],
+        )

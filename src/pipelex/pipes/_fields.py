@@ -1,0 +1,81 @@
+"""Filling the fields of an object from values with concepts."""
+
+from collections.abc import Mapping
+
+from pipelex.content.structure import (
+    AnyShape,
+    ContentError,
+    DictShape,
+    ListShape,
+    ObjectShape,
+    ScalarShape,
+    Shape,
+    validate,
+)
+from pipelex.content.stuff import Json, Stuff
+from pipelex.pipes._paths import VALUE_FIELDS
+from pipelex.pipes._run import PipeRun
+
+
+def fill_object(run: PipeRun, concept: str, values: Mapping[str, Stuff | Json]) -> dict[str, Json]:
+    """An object of a concept from its fields' values, checked.
+
+    Args:
+        run: the pipe whose output it is.
+        concept: the object's concept.
+        values: field name → a stuff, whose bare value goes into a plain field and whose content goes into a concept
+            field, or plain JSON that is taken as it is.
+
+    Raises:
+        PipelexError: the object does not fit the concept (`pipe.output_invalid`).
+    """
+    return checked_output(run, concept, fill_fields(run, run.library.shape(concept), values))
+
+
+def fill_fields(run: PipeRun, shape: Shape, values: Mapping[str, Stuff | Json]) -> dict[str, Json]:
+    """As `fill_object`, for a part of the object that is checked with the whole."""
+    filled: dict[str, Json] = {}
+    for name, value in values.items():
+        field = shape.field(name) if isinstance(shape, ObjectShape) else None
+        filled[name] = (
+            field_value(run, field.shape if field else AnyShape(), value) if isinstance(value, Stuff) else value
+        )
+    return filled
+
+
+def field_value(run: PipeRun, shape: Shape, value: Stuff) -> Json:
+    """What a field of that shape holds for a value: bare for a plain field, the content for a concept field."""
+    if value.is_list:
+        item_shape = shape.items if isinstance(shape, ListShape) else AnyShape()
+        return [_bare(run, item_shape, value.concept, item) for item in value.items]
+    return _bare(run, shape, value.concept, value.content)
+
+
+def _bare(run: PipeRun, shape: Shape, concept: str, content: Json) -> Json:
+    if isinstance(shape, ObjectShape | AnyShape) or not isinstance(content, dict):
+        return content
+    native = run.library.native_base(concept)
+    if native == "Date":
+        time = content.get("time")
+        whole = isinstance(shape, ScalarShape) and shape.kind == "datetime" and time
+        return f"{content['date']}T{time}" if whole else content["date"]
+    if isinstance(shape, DictShape) and native != "JSON":
+        return content
+    return content[VALUE_FIELDS[native]] if native in VALUE_FIELDS else content
+
+
+def checked_output(run: PipeRun, concept: str, content: Json, *, code: str = "pipe.output_invalid") -> Json:
+    """The content in its concept's normal form.
+
+    Raises:
+        PipelexError: it does not fit; every finding is named.
+    """
+    try:
+        return validate(run.library.shape(concept), content)
+    except ContentError as wrong:
+        raise run.failure(
+            code,
+            f"pipe '{run.pipe.code}' gave a value that is no {concept}: {wrong}",
+            output_concept=concept,
+            fields=[path for path, _ in wrong.findings],
+        ) from None

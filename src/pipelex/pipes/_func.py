@@ -1,0 +1,50 @@
+"""PipeFunc: a Python function of the method tree (section 6.8 of the language reference)."""
+
+from typing import cast
+
+from pipelex.content.stuff import Json, Stuff, WorkingMemory
+from pipelex.language.blueprints import PipeFuncBlueprint
+from pipelex.pipes._fields import checked_output
+from pipelex.pipes._run import PipeRun
+from pipelex.pipes.runtime import FunctionRequest, PipeOutcome
+
+
+async def run_func(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
+    blueprint = run.pipe.blueprint
+    assert isinstance(blueprint, PipeFuncBlueprint)
+    slot = run.output
+    content = await run.runtime.call_function(
+        FunctionRequest(
+            function=blueprint.function_name,
+            inputs={name: value for name in run.pipe.inputs if (value := run.memory.get(name)) is not None},
+            output_concept=slot.concept,
+            is_list=slot.is_list,
+        )
+    )
+    value = _checked(run, content)
+    return PipeOutcome.of(value), run.memory.with_result(None, value)
+
+
+def _checked(run: PipeRun, content: Json) -> Stuff:
+    slot = run.output
+    items = cast("dict[str, Json]", content).get("items") if isinstance(content, dict) else None
+    if not slot.is_list:
+        return Stuff(slot.concept, checked_output(run, slot.concept, content))
+    if not isinstance(items, list):
+        raise run.failure(
+            "pipe.output_multiplicity",
+            f"function '{run.pipe.code}' gave a single value where a list of {slot.concept} is declared",
+            output=slot.concept,
+            declared="list",
+            produced="single",
+        )
+    contents = [checked_output(run, slot.concept, item) for item in cast("list[Json]", items)]
+    if slot.count is not None and len(contents) != slot.count:
+        raise run.failure(
+            "pipe.output_multiplicity",
+            f"function '{run.pipe.code}' gave {len(contents)} values where {slot.count} are declared",
+            output=slot.concept,
+            declared="list",
+            produced="list",
+        )
+    return Stuff.of_list(slot.concept, contents)

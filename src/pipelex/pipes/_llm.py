@@ -1,0 +1,92 @@
+"""PipeLLM and PipeStructure: texts and objects from a language model (sections 6.1 and 6.2 of the language reference)."""
+
+from typing import Final
+
+from pipelex.content.structure import json_schema
+from pipelex.content.stuff import Json, Stuff, WorkingMemory
+from pipelex.language.blueprints import LLMSettings, PipeLLMBlueprint, PipeStructureBlueprint
+from pipelex.pipes._fields import checked_output
+from pipelex.pipes._run import PipeRun
+from pipelex.pipes._templates import Attachments, render_text, style_of
+from pipelex.pipes.runtime import LLMPrompt, ModelChoice, ObjectSpec, PipeOutcome, Purpose
+
+_MISMATCH: Final = "model.output_schema_mismatch"
+
+_STRUCTURE_SYSTEM: Final = (
+    "You turn a text into a JSON object. Take every value from the text; where the text says nothing, leave the field "
+    "out if it is optional. Add nothing of your own."
+)
+
+
+async def run_llm(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
+    blueprint = run.pipe.blueprint
+    assert isinstance(blueprint, PipeLLMBlueprint)
+    prompt = await _prompt(run, blueprint)
+    slot = run.output
+    if run.library.is_text(slot.concept) and not slot.is_list:
+        text = await run.runtime.generate_text(_choice(blueprint.model, "text"), prompt)
+        return _finish(run, Stuff(slot.concept, {"text": text}))
+    structuring = blueprint.model_to_structure if blueprint.model_to_structure is not None else blueprint.model
+    if blueprint.structuring_method == "preliminary_text":
+        text = await run.runtime.generate_text(_choice(blueprint.model, "text"), prompt)
+        prompt = _structure_prompt(text)
+    return _finish(run, await _generate(run, _choice(structuring, "object"), prompt))
+
+
+async def run_structure(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
+    blueprint = run.pipe.blueprint
+    assert isinstance(blueprint, PipeStructureBlueprint)
+    text = run.single_input().content["text"]
+    return _finish(run, await _generate(run, _choice(blueprint.model, "object"), _structure_prompt(text)))
+
+
+def _finish(run: PipeRun, value: Stuff) -> tuple[PipeOutcome, WorkingMemory]:
+    return PipeOutcome.of(value), run.memory.with_result(None, value)
+
+
+async def _generate(run: PipeRun, model: ModelChoice, prompt: LLMPrompt) -> Stuff:
+    slot = run.output
+    spec = ObjectSpec(concept=slot.concept, json_schema=json_schema(run.library.shape(slot.concept)))
+    if not slot.is_list:
+        content: Json = await run.runtime.generate_object(model, prompt, spec)
+        return Stuff(slot.concept, checked_output(run, slot.concept, content, code=_MISMATCH))
+    items = await run.runtime.generate_object_list(model, prompt, spec, slot.count)
+    if slot.count is not None and len(items) != slot.count:
+        raise run.failure(
+            _MISMATCH,
+            f"pipe '{run.pipe.code}' asks for {slot.count} values; the model gave {len(items)}",
+            concept=slot.concept,
+        )
+    return Stuff.of_list(slot.concept, [checked_output(run, slot.concept, item, code=_MISMATCH) for item in items])
+
+
+async def _prompt(run: PipeRun, blueprint: PipeLLMBlueprint) -> LLMPrompt:
+    attachments = Attachments()
+    style = style_of(blueprint.templating_style)
+    system: str | None = None
+    if blueprint.system_prompt is not None:
+        rendered = await render_text(
+            run, blueprint.system_prompt, category="llm_prompt", style=style, attachments=attachments
+        )
+        system = rendered.text.strip() or None
+    rendered = await render_text(
+        run, blueprint.prompt or "", category="llm_prompt", style=style, attachments=attachments
+    )
+    if not rendered.text.strip() and system is None:
+        raise run.failure("pipe.prompt_empty", f"the prompt of pipe '{run.pipe.code}' came out empty", part="user_text")
+    return LLMPrompt(
+        user=rendered.text,
+        **({"system": system} if system is not None else {}),
+        **({"images": rendered.images} if rendered.images else {}),
+        **({"documents": rendered.documents} if rendered.documents else {}),
+    )
+
+
+def _structure_prompt(text: str) -> LLMPrompt:
+    return LLMPrompt(system=_STRUCTURE_SYSTEM, user=f"<text>\n{text}\n</text>")
+
+
+def _choice(model: str | LLMSettings | None, purpose: Purpose) -> ModelChoice:
+    if isinstance(model, LLMSettings):
+        return ModelChoice(family="llm", purpose=purpose, choice=model.model_dump(exclude_defaults=True))
+    return ModelChoice(family="llm", purpose=purpose, choice=model)

@@ -1,0 +1,133 @@
+"""PipeExtract, PipeImgGen, PipeSearch and PipeDocGen: documents, images and searches (sections 6.3 to 6.5 and 6.9)."""
+
+from pipelex.content.stuff import Json, Stuff, WorkingMemory
+from pipelex.language.blueprints import (
+    Blueprint,
+    ImageSize,
+    PipeDocGenBlueprint,
+    PipeExtractBlueprint,
+    PipeImgGenBlueprint,
+    PipeSearchBlueprint,
+)
+from pipelex.pipes._fields import checked_output
+from pipelex.pipes._run import PipeRun
+from pipelex.pipes._templates import Attachments, render_text
+from pipelex.pipes.runtime import (
+    DocumentRequest,
+    ExtractRequest,
+    Family,
+    ImageRequest,
+    ModelChoice,
+    PipeOutcome,
+    SearchRequest,
+)
+
+
+async def run_extract(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
+    blueprint = run.pipe.blueprint
+    assert isinstance(blueprint, PipeExtractBlueprint)
+    source = run.single_input()
+    options = blueprint.model_dump(
+        include={
+            "max_page_images",
+            "page_image_captions",
+            "page_views",
+            "page_views_dpi",
+            "render_js",
+            "include_raw_html",
+        },
+        exclude_none=True,
+    )
+    request = ExtractRequest(
+        source=source.content,
+        source_kind="image" if run.library.native_base(source.concept) == "Image" else "document",
+        **options,
+    )
+    pages = await run.runtime.extract_pages(_choice("extract", blueprint.model), request)
+    concept = run.output.concept
+    value = Stuff.of_list(concept, [checked_output(run, concept, page) for page in pages])
+    return PipeOutcome.of(value), run.memory.with_result(None, value)
+
+
+async def run_img_gen(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
+    blueprint = run.pipe.blueprint
+    assert isinstance(blueprint, PipeImgGenBlueprint)
+    attachments = Attachments()
+    prompt = await render_text(run, blueprint.prompt, category="img_gen_prompt", attachments=attachments)
+    if not prompt.text.strip():
+        raise run.failure(
+            "pipe.prompt_empty", f"the prompt of pipe '{run.pipe.code}' came out empty", part="image_prompt"
+        )
+    negative: str | None = None
+    if blueprint.negative_prompt is not None:
+        negative = (
+            await render_text(run, blueprint.negative_prompt, category="img_gen_prompt", attachments=attachments)
+        ).text
+    options: dict[str, Json] = blueprint.model_dump(
+        include={"aspect_ratio", "is_raw", "seed", "background", "output_format"}, exclude_none=True
+    )
+    if blueprint.size is not None:
+        size = blueprint.size
+        options["size"] = f"{size.width}x{size.height}" if isinstance(size, ImageSize) else size
+    slot = run.output
+    request = ImageRequest(
+        prompt=prompt.text,
+        count=slot.count or 1,
+        options=options,
+        **({"negative_prompt": negative} if negative else {}),
+        **({"reference_images": prompt.images} if prompt.images else {}),
+    )
+    images = await run.runtime.generate_images(_choice("img_gen", blueprint.model), request)
+    contents = [checked_output(run, slot.concept, image) for image in images]
+    if not contents:
+        raise run.failure("model.no_result", f"pipe '{run.pipe.code}': the model gave no image", model="")
+    value = Stuff.of_list(slot.concept, contents) if slot.is_list else Stuff(slot.concept, contents[0])
+    return PipeOutcome.of(value), run.memory.with_result(None, value)
+
+
+async def run_search(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
+    blueprint = run.pipe.blueprint
+    assert isinstance(blueprint, PipeSearchBlueprint)
+    query = (await render_text(run, blueprint.prompt, category="basic")).text.strip()
+    if not query:
+        raise run.failure("pipe.prompt_empty", f"the query of pipe '{run.pipe.code}' came out empty", part="user_text")
+    options = blueprint.model_dump(
+        include={"include_images", "max_results", "from_date", "to_date", "include_domains", "exclude_domains"},
+        exclude_none=True,
+    )
+    found = await run.runtime.search(_choice("search", blueprint.model), SearchRequest(query=query, **options))
+    concept = run.output.concept
+    value = Stuff(concept, checked_output(run, concept, found))
+    return PipeOutcome.of(value), run.memory.with_result(None, value)
+
+
+async def run_doc_gen(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
+    blueprint = run.pipe.blueprint
+    assert isinstance(blueprint, PipeDocGenBlueprint)
+    filename = run.pipe.code
+    if blueprint.filename is not None:
+        filename = (await render_text(run, blueprint.filename, category="basic")).text.strip() or filename
+    inputs = {name: value for name in run.pipe.inputs if (value := run.memory.get(name)) is not None}
+    if blueprint.template is not None:
+        html = (await render_text(run, blueprint.template, category="html", is_strict=True)).text
+        request = DocumentRequest(format=blueprint.format, filename=filename, source="html", html=html)
+    elif blueprint.template_file is not None:
+        request = DocumentRequest(
+            format=blueprint.format,
+            filename=filename,
+            source="template_file",
+            template_file=blueprint.template_file,
+            inputs=inputs,
+        )
+    else:
+        request = DocumentRequest(format=blueprint.format, filename=filename, source="layout", inputs=inputs)
+    document = await run.runtime.generate_document(_choice("doc_gen", blueprint.model), request)
+    concept = run.output.concept
+    value = Stuff(concept, checked_output(run, concept, document))
+    return PipeOutcome.of(value), run.memory.with_result(None, value)
+
+
+def _choice(family: Family, model: str | Blueprint | None) -> ModelChoice:
+    if isinstance(model, Blueprint):
+        return ModelChoice(family=family, choice=model.model_dump(exclude_defaults=True))
+    return ModelChoice(family=family, choice=model)

@@ -1,0 +1,154 @@
+"""What the semantics of every pipe type share: the run at hand, its inputs, and calls of child pipes."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pipelex.content.stuff import Absence, Stuff, WorkingMemory
+from pipelex.errors import ErrorCategory, Location, PipelexError
+from pipelex.language.references import Slot
+from pipelex.library import Library, Pipe
+from pipelex.pipes.runtime import BatchCall, PipeCall, PipeOutcome, Runtime, SlotOverride
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class PipeRun:
+    """One pipe about to run on the values it declares."""
+
+    library: Library
+    pipe: Pipe
+    call: PipeCall
+    runtime: Runtime
+    memory: WorkingMemory
+    """The declared inputs; those that are absent are recorded."""
+
+    @property
+    def output(self) -> Slot:
+        """The output slot after the caller's say on multiplicity and the concept that stands for `Dynamic`."""
+        slot = self.pipe.output
+        if self.call.override is not None:
+            slot = replace(slot, is_list=self.call.override.is_list, count=self.call.override.count, presence="plain")
+        if slot.concept == "native.Dynamic" and self.call.dynamic_output is not None:
+            slot = replace(slot, concept=self.call.dynamic_output)
+        return slot
+
+    def failure(
+        self, code: str, detail: str, category: ErrorCategory = ErrorCategory.CONTENT, **params: object
+    ) -> PipelexError:
+        """An error of this pipe, with its name among the params."""
+        return PipelexError(
+            code,
+            detail,
+            category=category,
+            params={"pipe": self.pipe.ref, **params},
+            location=Location(pipe=self.pipe.ref, path=self.call.path),
+        )
+
+    def single_input(self) -> Stuff:
+        """The value of the only declared input."""
+        (name,) = self.pipe.inputs
+        value = self.memory.get(name)
+        if value is None:
+            raise self.failure(
+                "pipe.input_unresolved", f"input '{name}' of pipe '{self.pipe.code}' has no value", variable=name
+            )
+        return value
+
+
+@dataclass(frozen=True)
+class ChildStep:
+    """How a controller runs one of its pipes: what its table says of one step, branch or outcome."""
+
+    pipe: str
+    segment: str
+    """The step's own part of the path, for example `3-summarize`."""
+    override: SlotOverride | None = None
+    exports: tuple[str, ...] = ()
+
+
+def prepare_call(
+    run: PipeRun, step: ChildStep, memory: WorkingMemory, *, item_name: str | None = None
+) -> PipeCall | Absence:
+    """The call of a child pipe on a memory, or the absence it gives because a plain input is absent.
+
+    Args:
+        run: the controller.
+        step: which pipe, and how.
+        memory: where the child's inputs are looked up by name.
+        item_name: an input that a batch fills in later.
+
+    Raises:
+        PipelexError: a forced input is absent, or an input has neither a value nor a recorded absence.
+    """
+    child = run.library.pipe(step.pipe)
+    inputs: dict[str, Stuff] = {}
+    for name, slot in child.inputs.items():
+        if name == item_name:
+            continue
+        value = memory.get(name)
+        if value is not None:
+            inputs[name] = value
+            continue
+        absence = memory.absence_of(name)
+        if slot.presence == "optional":
+            continue
+        if slot.is_list and absence is not None:
+            inputs[name] = Stuff.of_list(slot.concept, ())
+        elif slot.presence == "forced":
+            raise run.failure(
+                "pipe.forced_input_absent",
+                f"pipe '{child.code}' must have '{name}' ('{slot}'), and it is absent",
+                variable=name,
+            )
+        elif absence is not None:
+            return Absence("skipped", pipe=child.ref, cause=name)
+        else:
+            raise run.failure(
+                "pipe.input_unresolved",
+                f"pipe '{child.code}' needs '{name}' ({slot.concept}), which nothing before it gives",
+                variable=name,
+            )
+    return PipeCall(
+        pipe=child.ref,
+        inputs=inputs,
+        path=(*run.call.path, step.segment),
+        **({"override": step.override} if step.override is not None else {}),
+        **({"exports": step.exports} if step.exports else {}),
+    )
+
+
+async def run_child(run: PipeRun, step: ChildStep, memory: WorkingMemory) -> PipeOutcome:
+    """Run a child pipe once; a skipped child gives its absence without being run."""
+    call = prepare_call(run, step, memory)
+    if isinstance(call, Absence):
+        return PipeOutcome.of(call)
+    return await run.runtime.run_pipe(call)
+
+
+async def run_over(
+    run: PipeRun, step: ChildStep, memory: WorkingMemory, *, items: Stuff, item_name: str
+) -> Stuff | Absence:
+    """Run a child pipe on every item of a list; the list of its values, those absent left out."""
+    child = run.library.pipe(step.pipe)
+    concept = child.output.concept
+    if not items.is_list:
+        raise run.failure(
+            "method.wiring_invalid",
+            f"pipe '{run.pipe.code}' batches over a value that is not a list ({items.concept})",
+            variable_path=item_name,
+            finding="not a list",
+        )
+    if not items.items:
+        return Stuff.of_list(concept, ())
+    call = prepare_call(run, step, memory, item_name=item_name)
+    if isinstance(call, Absence):
+        return call
+    outcomes: Sequence[PipeOutcome] = await run.runtime.run_batch(
+        BatchCall(call=call, item_name=item_name, items=items)
+    )
+    values = [outcome.stuff for outcome in outcomes if outcome.stuff is not None]
+    # Every value of one pipe has the concept it declares, or one that refines it: a list of one kind keeps its kind.
+    kinds = {value.concept for value in values}
+    return Stuff.of_list(kinds.pop() if len(kinds) == 1 else concept, [value.content for value in values])

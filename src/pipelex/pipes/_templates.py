@@ -1,0 +1,102 @@
+"""Templates inside a pipe: rendered on the spot, or as an effect when their values are large."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from pipelex.content.stuff import Json, Stuff
+from pipelex.errors import PipelexError
+from pipelex.language.blueprints import TagStyle, TemplatingStyle
+from pipelex.pipes._run import PipeRun
+from pipelex.pipes.runtime import TemplateRequest, TemplateResult
+from pipelex.pipes.templates import render_request
+from pipelex.templating import Attachments, Style
+
+__all__ = ["Attachments", "render_text", "style_of"]
+
+
+def style_of(declared: TagStyle | TemplatingStyle | None) -> Style | None:
+    """A pipe's templating style; None for the default."""
+    if declared is None:
+        return None
+    if isinstance(declared, TemplatingStyle):
+        return Style(declared.tag_style, declared.text_format)
+    return Style(declared)
+
+
+async def render_text(
+    run: PipeRun,
+    template: str,
+    *,
+    category: str,
+    sigils: bool = True,
+    style: Style | None = None,
+    attachments: Attachments | None = None,
+    extra_context: Mapping[str, Json] | None = None,
+    is_strict: bool = False,
+) -> TemplateResult:
+    """Render one of the pipe's templates over its memory.
+
+    Args:
+        run: the pipe, with the values the template may read.
+        template: as written in the method.
+        category: of section 9.3 of the language reference.
+        sigils: whether `$name` and `@name` are expanded.
+        style: how values are tagged and formatted.
+        attachments: numbers images and documents over several templates of one prompt.
+        extra_context: further variables.
+        is_strict: a missing name or field is an error.
+
+    Raises:
+        PipelexError: the template fails, or does more than its budget allows.
+    """
+    attachments = attachments if attachments is not None else Attachments()
+    request = TemplateRequest(
+        template=template,
+        category=category,
+        sigils=sigils,
+        is_strict=is_strict,
+        inputs=_values(run),
+        **({"tag_style": style.tag_style, "text_format": style.text_format} if style is not None else {}),
+        **({"extra_context": dict(extra_context)} if extra_context else {}),
+        **({"images": attachments.images} if attachments.images else {}),
+        **({"documents": attachments.documents} if attachments.documents else {}),
+    )
+    try:
+        if _is_large(request.inputs.values(), run.runtime.options.large_template_chars):
+            result = await run.runtime.render_template(request)
+        else:
+            result = render_request(run.library, request)
+    except PipelexError as failed:
+        failed.report.params.setdefault("pipe", run.pipe.ref)
+        raise
+    for image in result.images:
+        attachments.token("Image", image)
+    for document in result.documents:
+        attachments.token("Document", document)
+    return result
+
+
+def _values(run: PipeRun) -> dict[str, Stuff]:
+    """The memory's values by every name they answer to."""
+    values = dict(run.memory.root)
+    for alias in run.memory.aliases:
+        stuff = run.memory.get(alias)
+        if stuff is not None:
+            values.setdefault(alias, stuff)
+    return values
+
+
+def _is_large(values: Iterable[Stuff], limit: int) -> bool:
+    left = limit
+    waiting: list[Any] = [stuff.content for stuff in values]
+    while waiting and left >= 0:
+        current = waiting.pop()
+        if isinstance(current, str):
+            left -= len(current)
+        elif isinstance(current, dict):
+            waiting.extend(cast("dict[str, Any]", current).values())
+        elif isinstance(current, list):
+            waiting.extend(cast("list[Any]", current))
+        else:
+            left -= 8
+    return left < 0

@@ -1,0 +1,338 @@
+"""The runtime port: every effect a pipe may ask for, and the values that cross it.
+
+A pipe's meaning is written once against `Runtime`; an orchestrator is an implementation of it. Requests are frozen
+pydantic models of plain JSON, so that they may cross a process boundary as they are; none of them holds anything
+executable.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, Literal, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
+
+from pipelex.content.stuff import Absence, Json, Stuff
+
+
+T = TypeVar("T")
+
+
+class Wire(BaseModel):
+    """Base of everything that crosses the port. Only members that were set are written to a payload."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _read_stuff(value: Any) -> Stuff:
+    return value if isinstance(value, Stuff) else Stuff.from_json(value)
+
+
+def _read_absence(value: Any) -> Absence:
+    return value if isinstance(value, Absence) else Absence.from_json(value)
+
+
+StuffWire = Annotated[
+    Stuff, PlainValidator(_read_stuff), PlainSerializer(Stuff.to_json), WithJsonSchema({"type": "object"})
+]
+AbsenceWire = Annotated[
+    Absence, PlainValidator(_read_absence), PlainSerializer(Absence.to_json), WithJsonSchema({"type": "object"})
+]
+
+Family = Literal["llm", "extract", "img_gen", "search", "judgment", "doc_gen"]
+Purpose = Literal["text", "object"]
+
+
+# --- a run ------------------------------------------------------------------------------------------------------------
+
+
+class RunOptions(Wire):
+    """What shapes the sequence of a run's commands: fixed when the run starts, and travels with it."""
+
+    mode: Literal["live", "dry"] = "live"
+    """`dry`: every effect is mocked from the declared types; nothing leaves the process."""
+    max_concurrency: int = Field(default=8, ge=1)
+    """Children of one batch in flight at a time."""
+    full_memory: bool = False
+    """Bring every name that a nested pipe leaves behind back to its caller, not only those that later steps read."""
+    large_template_chars: int = Field(default=100_000, ge=0)
+    """A template whose values are longer than this is rendered as an effect, not in the pipe's own code."""
+
+
+class RunIdentity(Wire):
+    """Who a run belongs to; the same in every child."""
+
+    run_id: str
+    session_id: str | None = None
+    user_id: str | None = None
+
+
+class ModelUsage(Wire):
+    """What calls of one model used, summed up."""
+
+    handle: str
+    backend: str
+    calls: int = 1
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cost_usd: float | None = None
+    """None when no price is known."""
+
+
+class SlotOverride(Wire):
+    """A step's say on how many values its pipe gives."""
+
+    is_list: bool
+    count: int | None = None
+
+
+class PipeCall(Wire):
+    """One pipe to run on the values it declares, nothing else."""
+
+    pipe: str
+    """Domain-qualified reference."""
+    inputs: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])
+    """The present ones of the pipe's declared inputs."""
+    path: tuple[str, ...] = ()
+    """The steps from the entry pipe down to this one, for example `("2-analyze[17]", "1-summarize")`; empty at the root."""
+    override: SlotOverride | None = None
+    exports: tuple[str, ...] = ()
+    """Names of a sequence's inner results that the caller's later steps read."""
+    dynamic_output: str | None = None
+    """The concept that stands for `Dynamic`."""
+
+
+class PipeOutcome(Wire):
+    """What a pipe gave: a value or a recorded absence, exactly one of the two."""
+
+    stuff: StuffWire | None = None
+    absence: AbsenceWire | None = None
+    exports: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])
+    usage: tuple[ModelUsage, ...] = ()
+    """What the pipe and everything below it used, one entry per model."""
+
+    @property
+    def value(self) -> Stuff | Absence:
+        if self.stuff is not None:
+            return self.stuff
+        assert self.absence is not None
+        return self.absence
+
+    @classmethod
+    def of(cls, value: Stuff | Absence) -> "PipeOutcome":
+        return cls(stuff=value) if isinstance(value, Stuff) else cls(absence=value)
+
+
+class BatchCall(Wire):
+    """One pipe to run on every item of a list."""
+
+    call: PipeCall
+    """The call without the item; its last path segment is the stem of each item's own: `analyze` → `analyze[17]`."""
+    item_name: str
+    items: StuffWire
+    """The list."""
+
+    def item_call(self, index: int) -> PipeCall:
+        """The call for one item."""
+        *above, stem = self.call.path
+        return self.call.model_copy(
+            update={
+                "inputs": {**self.call.inputs, self.item_name: Stuff(self.items.concept, self.items.items[index])},
+                "path": (*above, f"{stem}[{index}]"),
+            }
+        )
+
+
+# --- models -----------------------------------------------------------------------------------------------------------
+
+
+class ModelChoice(Wire):
+    """Which model a pipe asks for, before anything is looked up."""
+
+    family: Family
+    purpose: Purpose = "text"
+    """Which of the family's defaults applies when the pipe names no model."""
+    choice: str | dict[str, Json] | None = None
+    """A reference (`$preset`, `@alias`, `~waterfall`, a handle), an inline settings table, or nothing."""
+
+
+class ResolvedModel(Wire):
+    """A model choice after presets, aliases, waterfalls and routing: what an effect is dispatched by."""
+
+    handle: str
+    backend: str
+    settings: dict[str, Json] = Field(default_factory=dict[str, Json])
+    """The family's settings (`temperature`, `max_tokens`, …), without `model` and `description`."""
+
+
+# --- effects ----------------------------------------------------------------------------------------------------------
+
+
+class LLMPrompt(Wire):
+    """A prompt with its attachments, in the order of their tokens `[Image 1]`, `[Document 1]`."""
+
+    user: str
+    system: str | None = None
+    images: tuple[dict[str, Json], ...] = ()
+    """Image contents."""
+    documents: tuple[dict[str, Json], ...] = ()
+    """Document contents."""
+
+
+class ObjectSpec(Wire):
+    """The object a model is asked for."""
+
+    concept: str
+    """Domain-qualified, for messages and summaries."""
+    json_schema: dict[str, Json]
+    """JSON Schema (2020-12) of one content object."""
+
+
+class ImageRequest(Wire):
+    prompt: str
+    negative_prompt: str | None = None
+    count: int = 1
+    reference_images: tuple[dict[str, Json], ...] = ()
+    options: dict[str, Json] = Field(default_factory=dict[str, Json])
+    """`aspect_ratio`, `size`, `is_raw`, `seed`, `background`, `output_format` as the pipe declares them."""
+
+
+class ExtractRequest(Wire):
+    source: dict[str, Json]
+    """A Document or Image content."""
+    source_kind: Literal["document", "image"]
+    max_page_images: int | None = None
+    page_image_captions: bool | None = None
+    page_views: bool | None = None
+    page_views_dpi: int | None = None
+    render_js: bool | None = None
+    include_raw_html: bool | None = None
+
+
+class SearchRequest(Wire):
+    query: str
+    include_images: bool | None = None
+    max_results: int | None = None
+    from_date: str | None = None
+    to_date: str | None = None
+    include_domains: tuple[str, ...] | None = None
+    exclude_domains: tuple[str, ...] | None = None
+
+
+class JudgeQuestionRequest(Wire):
+    name: str | None
+    question: str
+    options: dict[str, str] | None = None
+    levels: tuple[dict[str, str], ...] | None = None
+    """Lowest first, each with `label`, `description` or both."""
+    criteria: dict[str, str] | None = None
+    threshold: float | None = None
+
+
+class JudgeRequest(Wire):
+    evidence: LLMPrompt
+    questions: tuple[JudgeQuestionRequest, ...]
+
+
+class FunctionRequest(Wire):
+    function: str
+    """Import path from the root of the method tree."""
+    inputs: dict[str, StuffWire]
+    output_concept: str
+    is_list: bool
+
+
+class DocumentRequest(Wire):
+    format: Literal["pdf", "xlsx", "docx", "pptx"]
+    filename: str
+    source: Literal["layout", "html", "template_file"]
+    html: str | None = None
+    template_file: str | None = None
+    inputs: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])
+
+
+class TemplateRequest(Wire):
+    """A template to render as an effect, because its values are large."""
+
+    template: str
+    """With sigils."""
+    category: str
+    sigils: bool = True
+    tag_style: str | None = None
+    text_format: str | None = None
+    is_strict: bool = False
+    inputs: dict[str, StuffWire]
+    extra_context: dict[str, Json] = Field(default_factory=dict[str, Json])
+    images: tuple[dict[str, Json], ...] = ()
+    """Attachments that already have a number in the same prompt."""
+    documents: tuple[dict[str, Json], ...] = ()
+
+
+class TemplateResult(Wire):
+    """A rendered template, with what its tokens stand for."""
+
+    text: str
+    images: tuple[dict[str, Json], ...] = ()
+    documents: tuple[dict[str, Json], ...] = ()
+
+
+class Runtime(Protocol):
+    """What an orchestrator offers to the one pipe run it was made for.
+
+    Every method raises `PipelexError` when the effect fails for good; a pipe never repeats one by itself.
+    """
+
+    @property
+    def options(self) -> RunOptions: ...
+
+    async def run_pipe(self, call: PipeCall) -> PipeOutcome:
+        """Run one child pipe to its end."""
+        ...
+
+    async def run_batch(self, batch: BatchCall) -> list[PipeOutcome]:
+        """Run a child pipe on every item, at most `options.max_concurrency` in flight; outcomes in item order.
+
+        The first failure cancels the others and is raised.
+        """
+        ...
+
+    async def together(self, efforts: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+        """Await several efforts side by side; results in order; the first failure cancels the others and is raised."""
+        ...
+
+    async def generate_text(self, model: ModelChoice, prompt: LLMPrompt) -> str: ...
+
+    async def generate_object(self, model: ModelChoice, prompt: LLMPrompt, spec: ObjectSpec) -> dict[str, Json]:
+        """One object that satisfies the schema."""
+        ...
+
+    async def generate_object_list(
+        self, model: ModelChoice, prompt: LLMPrompt, spec: ObjectSpec, count: int | None
+    ) -> list[dict[str, Json]]:
+        """Objects that satisfy the schema: exactly `count`, or as many as the model gives."""
+        ...
+
+    async def generate_images(self, model: ModelChoice, request: ImageRequest) -> list[dict[str, Json]]:
+        """Image contents, each with the URL of a stored image."""
+        ...
+
+    async def extract_pages(self, model: ModelChoice, request: ExtractRequest) -> list[dict[str, Json]]:
+        """Page contents, in order."""
+        ...
+
+    async def search(self, model: ModelChoice, request: SearchRequest) -> dict[str, Json]:
+        """A SearchResult content."""
+        ...
+
+    async def judge(self, model: ModelChoice, request: JudgeRequest) -> list[dict[str, Json] | None]:
+        """One verdict content per question, None where the model refused to answer."""
+        ...
+
+    async def call_function(self, request: FunctionRequest) -> Json:
+        """The function's result as content; for a list, `{"items": [...]}`."""
+        ...
+
+    async def generate_document(self, model: ModelChoice, request: DocumentRequest) -> dict[str, Json]:
+        """A Document content with the URL of a stored file."""
+        ...
+
+    async def render_template(self, request: TemplateRequest) -> TemplateResult: ...

@@ -1,0 +1,42 @@
+"""Rendering a request away from the pipe's own code: what an effect `act_jinja2_gen_text` does."""
+
+from typing import cast
+
+from pipelex.library import Library
+from pipelex.pipes.runtime import TemplateRequest, TemplateResult
+from pipelex.templating import Attachments, Style, TagStyle, TextFormat, render
+
+
+def render_request(library: Library, request: TemplateRequest) -> TemplateResult:
+    """Render a request; the library gives the shapes of the values' concepts.
+
+    Raises:
+        PipelexError: see `pipelex.templating.render`.
+    """
+    attachments = Attachments()
+    for image in request.images:
+        attachments.token("Image", image)
+    for document in request.documents:
+        attachments.token("Document", document)
+    rendered = render(
+        request.template,
+        request.inputs,
+        concepts=library,
+        category=request.category,
+        sigils=request.sigils,
+        style=style_from(request.tag_style, request.text_format),
+        extra_context=request.extra_context,
+        attachments=attachments,
+        strict=request.is_strict,
+    )
+    return TemplateResult(text=rendered.text, images=rendered.images, documents=rendered.documents)
+
+
+def style_from(tag_style: str | None, text_format: str | None) -> Style | None:
+    """A style from its two words; None is the default of each."""
+    if tag_style is None and text_format is None:
+        return None
+    default = Style()
+    return Style(
+        cast("TagStyle", tag_style or default.tag_style), cast("TextFormat", text_format or default.text_format)
+    )

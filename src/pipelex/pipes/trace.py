@@ -1,0 +1,46 @@
+"""What happened in a run, as a tree of pipes with their effects: the same picture from every orchestrator."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+Status = Literal["running", "completed", "failed", "cancelled"]
+
+
+@dataclass
+class EffectTrace:
+    """One effect of a pipe: a model call, an extraction, a rendering."""
+
+    name: str
+    """The activity's name, for example `act_llm_gen_text`."""
+    summary: str
+    started: datetime | None = None
+    ended: datetime | None = None
+    status: Status = "running"
+    attempts: int = 1
+    queue: str | None = None
+    """The task queue it ran on; None in-process."""
+
+
+@dataclass
+class PipeTrace:
+    """One pipe run with what it did, in the order it began."""
+
+    id: str
+    """The workflow's id; in-process, the id the workflow would have."""
+    pipe: str
+    type: str
+    started: datetime | None = None
+    ended: datetime | None = None
+    status: Status = "running"
+    effects: list[EffectTrace] = field(default_factory=list[EffectTrace])
+    children: list["PipeTrace"] = field(default_factory=list["PipeTrace"])
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the pipe ran, where both ends are known."""
+        return _seconds(self.started, self.ended)
+
+
+def _seconds(started: datetime | None, ended: datetime | None) -> float | None:
+    return None if started is None or ended is None else (ended - started).total_seconds()
