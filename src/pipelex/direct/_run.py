@@ -1,0 +1,146 @@
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar, cast
+
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.inference import Inference, RetryPolicy, performers, with_retries
+from pipelex.library import Library
+from pipelex.pipes import Execution, execute_pipe
+from pipelex.pipes.effects import Effect, EffectRuntime
+from pipelex.pipes.runtime import (
+    BatchCall,
+    ModelChoice,
+    PipeCall,
+    PipeOutcome,
+    ResolvedModel,
+    RunIdentity,
+    RunOptions,
+    TemplateRequest,
+    Wire,
+)
+from pipelex.pipes.templates import render_request
+from pipelex.pipes.trace import EffectTrace, PipeTrace
+from pipelex.pipes.window import together
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Wire)
+
+
+class DirectRun:
+    """Everything the pipes of one in-process run share.
+
+    Args:
+        library: the run's library.
+        inference: who performs the effects.
+        identity: the run's id and its submitter.
+        options: what shapes the run.
+        retry: how a transient failure of an effect is repeated.
+        on_change: called with the trace's root whenever something began or ended.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        inference: Inference,
+        identity: RunIdentity,
+        options: RunOptions,
+        *,
+        retry: RetryPolicy | None = None,
+        on_change: Callable[[PipeTrace], None] | None = None,
+    ) -> None:
+        self.library = library
+        self.inference = inference
+        self.identity = identity
+        self.options = options
+        self.retry = retry or RetryPolicy()
+        self.root: PipeTrace | None = None
+        self.performers = performers(inference)
+        self._on_change = on_change
+
+    def changed(self) -> None:
+        """Tell whoever watches."""
+        if self._on_change is not None and self.root is not None:
+            self._on_change(self.root)
+
+    async def execute(self, call: PipeCall, parent: PipeTrace | None = None) -> Execution:
+        """Run a pipe to its end and record it in the trace.
+
+        Raises:
+            PipelexError: the pipe failed.
+        """
+        pipe = self.library.pipe(call.pipe)
+        trace = PipeTrace("/".join((self.identity.run_id, *call.path)), pipe.ref, pipe.type)
+        if parent is None:
+            self.root = trace
+        else:
+            parent.children.append(trace)
+        runtime = DirectRuntime(self, call, trace)
+        execution = await self.recorded(trace, execute_pipe(self.library, call, runtime))
+        return Execution(runtime.meter.close(execution.outcome), execution.memory)
+
+    async def recorded(self, trace: PipeTrace | EffectTrace, work: Awaitable[T]) -> T:
+        """Await some work, keeping its trace."""
+        trace.started = datetime.now(UTC)
+        self.changed()
+        try:
+            result = await work
+            trace.status = "completed"
+            return result
+        except asyncio.CancelledError:
+            trace.status = "cancelled"
+            raise
+        except BaseException:
+            trace.status = "failed"
+            raise
+        finally:
+            trace.ended = datetime.now(UTC)
+            self.changed()
+
+
+class DirectRuntime(EffectRuntime):
+    """The runtime port for one pipe run of an in-process run."""
+
+    def __init__(self, run: DirectRun, call: PipeCall, trace: PipeTrace) -> None:
+        super().__init__(call.pipe, run.options)
+        self._run = run
+        self._trace = trace
+
+    async def run_pipe(self, call: PipeCall) -> PipeOutcome:
+        outcome = (await self._run.execute(call, self._trace)).outcome
+        self.meter.add(outcome.usage)
+        return outcome
+
+    async def run_batch(self, batch: BatchCall) -> list[PipeOutcome]:
+        calls = [partial(self.run_pipe, batch.item_call(index)) for index in range(len(batch.items.items))]
+        return await together(calls, limit=self.options.max_concurrency)
+
+    async def together(self, efforts: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+        return await together(efforts, limit=len(efforts))
+
+    def resolve(self, model: ModelChoice) -> ResolvedModel:
+        return self._run.inference.resolve(model)
+
+    async def perform(self, effect: Effect[R]) -> R:
+        trace = EffectTrace(effect.activity, effect.summary, attempts=0)
+        self._trace.effects.append(trace)
+
+        async def attempt() -> R:
+            trace.attempts += 1
+            return await self._once(effect)
+
+        return await self._run.recorded(trace, with_retries(attempt, self._run.retry))
+
+    async def _once(self, effect: Effect[R]) -> R:
+        if isinstance(effect.job, TemplateRequest):
+            return cast("R", await asyncio.to_thread(render_request, self._run.library, effect.job))
+        perform = self._run.performers.get(effect.activity)
+        if perform is None:
+            raise PipelexError(
+                "runtime.unsupported",
+                f"this release cannot perform '{effect.activity}' in-process",
+                category=ErrorCategory.CONFIGURATION,
+                params={"capability": effect.activity},
+            )
+        return cast("R", await perform(effect.job))

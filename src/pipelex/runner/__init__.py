@@ -1,0 +1,21 @@
+"""The public Python API's floor: load, validate, run, start, attach."""
+
+from pipelex.runner._app import Method, Orchestrator, Pipelex, new_run_id, run_in_new_loop
+from pipelex.runner._inputs import input_slots, mock_inputs
+from pipelex.runner._result import RunResult
+from pipelex.runner._settings import inference_of, options_of, require_temporal, retry_of
+
+__all__ = [
+    "Method",
+    "Orchestrator",
+    "Pipelex",
+    "RunResult",
+    "inference_of",
+    "input_slots",
+    "mock_inputs",
+    "new_run_id",
+    "options_of",
+    "require_temporal",
+    "retry_of",
+    "run_in_new_loop",
+]

@@ -1,0 +1,32 @@
+"""A pipe's declared inputs as run-time inputs are read and made up."""
+
+from pipelex.content.inputs import InputSlot
+from pipelex.content.structure import example
+from pipelex.content.stuff import Stuff
+from pipelex.library import Library, Pipe
+
+MOCK_ITEMS = 2
+"""Items of a made-up list of any length."""
+
+
+def input_slots(pipe: Pipe) -> dict[str, InputSlot]:
+    """The declared inputs as `read_inputs` takes them."""
+    return {
+        name: InputSlot(concept=slot.concept, is_list=slot.is_list, count=slot.count, presence=slot.presence)
+        for name, slot in pipe.inputs.items()
+    }
+
+
+def mock_inputs(library: Library, pipe: Pipe) -> dict[str, Stuff]:
+    """A made-up value for every declared input, optional ones included."""
+    values: dict[str, Stuff] = {}
+    for name, slot in pipe.inputs.items():
+        shape = library.shape(slot.concept)
+        if slot.is_list:
+            count = slot.count or MOCK_ITEMS
+            values[name] = Stuff.of_list(
+                slot.concept, [example(shape, seed_text=f"{name}_{number}") for number in range(1, count + 1)]
+            )
+        else:
+            values[name] = Stuff(slot.concept, example(shape, seed_text=name))
+    return values

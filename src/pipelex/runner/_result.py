@@ -1,0 +1,92 @@
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+from pydantic import BaseModel, TypeAdapter
+
+from pipelex.content.stuff import MAIN_STUFF, Absence, Json, Stuff, WorkingMemory
+from pipelex.errors import PipelexError
+from pipelex.pipes.runtime import ModelUsage, PipeOutcome
+from pipelex.pipes.trace import PipeTrace
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run gave."""
+
+    run_id: str
+    pipe: str
+    """The entry pipe, domain-qualified."""
+    value: Stuff | Absence
+    """The main result: a value, or a recorded absence, which is a success, too."""
+    working_memory: WorkingMemory
+    """What the entry pipe's memory held at the end. A durable run tells only its inputs and its main result unless it
+    was asked for more."""
+    usage: tuple[ModelUsage, ...] = ()
+    """One entry per model."""
+    trace: PipeTrace | None = field(default=None, compare=False)
+
+    @property
+    def main_stuff(self) -> Stuff:
+        """The main result.
+
+        Raises:
+            PipelexError: the run ended with an absence.
+        """
+        if isinstance(self.value, Stuff):
+            return self.value
+        raise PipelexError(
+            "pipe.input_unresolved",
+            f"pipe '{self.pipe}' gave no value ({self.value.kind.replace('_', ' ')})",
+            params={"pipe": self.pipe, "variable": MAIN_STUFF},
+        )
+
+    @property
+    def content(self) -> Json:
+        """The main result's content as plain JSON; a list is `{"items": [...]}`."""
+        return self.main_stuff.content
+
+    @property
+    def text(self) -> str:
+        """The text of a text-valued main result.
+
+        Raises:
+            TypeError: the result is not a text.
+        """
+        content = self.content
+        if not isinstance(content, dict) or "text" not in content:
+            raise TypeError(f"the result of '{self.pipe}' is a {self.main_stuff.concept}, not a text")
+        return cast("str", content["text"])
+
+    def output_as(self, type_: type[T]) -> T:
+        """The main result as a Python type: a pydantic model, a dataclass, a typed dict, or a list of one.
+
+        Raises:
+            pydantic.ValidationError: the content does not fit the type.
+        """
+        content = self.content
+        if self.main_stuff.is_list and not (isinstance(type_, type) and issubclass(type_, BaseModel)):
+            content = self.main_stuff.items
+        return TypeAdapter(type_).validate_python(content)
+
+    def to_json(self) -> dict[str, Json]:
+        """The result as the protocol's `pipe_output`, with its usage."""
+        main = self.working_memory.aliases.get(MAIN_STUFF, MAIN_STUFF)
+        wire: dict[str, Json] = {
+            "pipeline_run_id": self.run_id,
+            "pipe_output": {"pipeline_run_id": self.run_id, "working_memory": self.working_memory.to_json()},
+            "main_stuff_name": main,
+        }
+        if self.usage:
+            wire["usage"] = [usage.model_dump(exclude_none=True) for usage in self.usage]
+        return wire
+
+
+def result_of(
+    run_id: str, pipe: str, outcome: PipeOutcome, memory: WorkingMemory, trace: PipeTrace | None
+) -> RunResult:
+    """The result of an ended run; the main result is in the memory whatever else is."""
+    if memory.main is None and memory.absence_of(MAIN_STUFF) is None:
+        memory = memory.with_value(MAIN_STUFF, outcome.value)
+    return RunResult(run_id, pipe, outcome.value, memory, outcome.usage, trace)

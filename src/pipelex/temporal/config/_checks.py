@@ -1,0 +1,211 @@
+"""Names that nothing defines, and keys that contradict each other: what the shape of the tables cannot say."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal
+
+from pipelex.config import Finding
+from pipelex.config._keys import Path
+from pipelex.errors import near_names
+from pipelex.temporal._catalog import (
+    ACTIVITIES,
+    FORMER_ACTIVITIES,
+    GROUPS,
+    SEARCH_ATTRIBUTES,
+    TASKS_PACKS,
+    WORKFLOWS,
+)
+from pipelex.temporal.config._models import (
+    EXPLICIT_KEYS,
+    RESOURCE_KEYS,
+    ActivityRoutes,
+    DispatchOverlay,
+    RetryPolicyOverlay,
+    TemporalConfig,
+    WorkerScope,
+)
+
+BUILT_IN_SCOPES = (
+    "full",
+    "router",
+    "runner",
+    "runner-llm",
+    "runner-img-gen",
+    "runner-extract",
+    "runner-search",
+    "runner-func",
+    "runner-jinja2",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A finding and how bad it is."""
+
+    finding: Finding
+    severity: Literal["error", "warning"] = "error"
+
+
+def check_names(config: TemporalConfig) -> Iterator[Notice]:
+    """Everything wrong with a configuration whose single values all fit."""
+    yield from _check_server(config)
+    yield from _check_routes(config)
+    yield from _check_retries(config)
+    yield from _check_scopes(config)
+    yield from _check_profiles(config)
+    for name in config.search_attributes.attributes:
+        if name not in SEARCH_ATTRIBUTES:
+            path = ("temporal", "search_attributes", "attributes")
+            yield _unknown_name(path, "search attribute", name, SEARCH_ATTRIBUTES)
+
+
+def _unknown_name(path: Path, kind: str, name: str, known: Iterable[str], more: str = "") -> Notice:
+    names = list(known)
+    near = near_names(name, names)
+    if near:
+        hint = f"; did you mean {' or '.join(map(repr, near))}?"
+    elif names and len(names) <= 20:
+        hint = f"; known: {', '.join(names)}"
+    else:
+        hint = ""
+    return Notice(Finding(path, f"no {kind} is called {name!r}{hint}{more}", near))
+
+
+def _check_server(config: TemporalConfig) -> Iterator[Notice]:
+    servers = config.temporal_config.temporal_server_configs
+    selected = config.temporal_config.selected_server
+    root = ("temporal", "temporal_config")
+    if selected not in servers:
+        yield _unknown_name((*root, "selected_server"), "server profile", selected, servers)
+    for name, server in servers.items():
+        if server.api_key_method != "none" and not server.api_key_id:
+            path = (*root, "temporal_server_configs", name, "api_key_method")
+            yield Notice(Finding(path, f"{server.api_key_method!r} needs api_key_id beside it"))
+
+
+def _check_routes(config: TemporalConfig) -> Iterator[Notice]:
+    known = [*ACTIVITIES, *GROUPS]
+    for activity, routes in config.activity_queues.items():
+        path = ("temporal", "activity_queues", activity)
+        if activity in FORMER_ACTIVITIES:
+            message = "has no effect: this activity of older releases has no counterpart"
+            yield Notice(Finding(path, message), "warning")
+        elif activity not in known:
+            yield _unknown_name(path, "activity or group", activity, known)
+        else:
+            yield from _check_keys_of_routes(activity, routes, path)
+        for route, queue in _queues_of(routes):
+            if queue not in config.queue_options and queue != config.worker_config.default_task_queue:
+                yield _unknown_queue(config, (*path, *route), queue)
+
+
+def _queues_of(routes: ActivityRoutes) -> Iterator[tuple[Path, str]]:
+    if routes.default is not None:
+        yield ("default",), routes.default
+    for handle, queue in routes.by_handle.items():
+        yield ("by_handle", handle), queue
+    for backend, queue in routes.by_backend.items():
+        yield ("by_backend", backend), queue
+
+
+def _unknown_queue(config: TemporalConfig, path: Path, queue: str) -> Notice:
+    known = [*config.queue_options, config.worker_config.default_task_queue]
+    near = near_names(queue, known)
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    table = f'"{queue}"' if "." in queue or " " in queue else queue
+    message = (
+        f"no table defines the queue {queue!r}{hint} A queue named in a route has a table "
+        f"[temporal.queue_options.{table}], empty if need be"
+    )
+    return Notice(Finding(path, message if near else message.replace(" A queue", ". A queue", 1), near))
+
+
+def _check_keys_of_routes(activity: str, routes: ActivityRoutes, path: Path) -> Iterator[Notice]:
+    if activity in GROUPS:
+        return
+    key = ACTIVITIES[activity].routing_key
+    dead = {None: ("by_handle", "by_backend", "handle_options"), "function": ("by_backend",)}.get(key, ())
+    for name in dead:
+        if getattr(routes, name):
+            message = (
+                f"has no effect: {activity} is not routed by {'a backend' if name == 'by_backend' else 'a handle'}"
+            )
+            yield Notice(Finding((*path, name), message), "warning")
+
+
+def _check_retries(config: TemporalConfig) -> Iterator[Notice]:
+    """Temporal refuses a policy whose longest interval is below the first one, also when overlays make it so."""
+    root = ("temporal", "worker_config", "retry_policy_config", "maximum_interval")
+    queues: list[tuple[Path, DispatchOverlay | None]] = [(root, None)]
+    handles: list[tuple[Path, DispatchOverlay | None]] = [(root, None)]
+    for queue, options in config.queue_options.items():
+        queues.append((("temporal", "queue_options", queue), options))
+    for activity, routes in config.activity_queues.items():
+        for handle, options in routes.handle_options.items():
+            handles.append((("temporal", "activity_queues", activity, "handle_options", handle), options))
+    blamed: set[Path] = set()
+    for (queue_path, queue_options), (handle_path, handle_options) in product(queues, handles):
+        baseline = config.worker_config.retry_policy_config
+        initial, longest = baseline.initial_interval, baseline.maximum_interval
+        path = root
+        for overlay_path, overlay in ((queue_path, queue_options), (handle_path, handle_options)):
+            retry = overlay.retry_policy_config if overlay is not None else RetryPolicyOverlay()
+            if retry.initial_interval is not None:
+                initial = retry.initial_interval
+                path = (*overlay_path, "retry_policy_config", "initial_interval")
+            if "maximum_interval" in retry.model_fields_set:
+                longest = retry.maximum_interval
+                path = (*overlay_path, "retry_policy_config", "maximum_interval")
+        if longest is not None and longest < initial and path not in blamed:
+            blamed.add(path)
+            yield Notice(Finding(path, f"the maximum interval would be {longest}, below the initial one of {initial}"))
+
+
+def _check_scopes(config: TemporalConfig) -> Iterator[Notice]:
+    scopes = config.worker_scopes
+    root = ("temporal", "worker_scopes")
+    if scopes.default_scope not in (*BUILT_IN_SCOPES, *scopes.scopes):
+        known = dict.fromkeys([*BUILT_IN_SCOPES, *scopes.scopes])
+        yield _unknown_name((*root, "default_scope"), "scope", scopes.default_scope, known)
+    for name, scope in scopes.scopes.items():
+        yield from _check_scope(scope, (*root, "scopes", name))
+
+
+def _check_scope(scope: WorkerScope, path: Path) -> Iterator[Notice]:
+    for pack in scope.required_tasks_packs:
+        if pack not in TASKS_PACKS:
+            yield _unknown_name((*path, "required_tasks_packs"), "tasks pack", pack, TASKS_PACKS)
+    for key in ("required_workflows", "excluded_workflows"):
+        for workflow in getattr(scope, key):
+            if workflow not in WORKFLOWS:
+                yield _unknown_name((*path, key), "workflow", workflow, WORKFLOWS)
+    for key in ("required_activities", "excluded_activities"):
+        for activity in getattr(scope, key):
+            if activity in FORMER_ACTIVITIES:
+                message = f"{activity!r} has no effect: this activity of older releases has no counterpart"
+                yield Notice(Finding((*path, key), message), "warning")
+            elif activity not in ACTIVITIES:
+                yield _unknown_name((*path, key), "activity", activity, ACTIVITIES)
+
+
+def _check_profiles(config: TemporalConfig) -> Iterator[Notice]:
+    profiles = config.worker_runtime_profiles
+    root = ("temporal", "worker_runtime_profiles")
+    if profiles.default_profile not in profiles.profiles:
+        yield _unknown_name((*root, "default_profile"), "profile", profiles.default_profile, profiles.profiles)
+    for name, profile in profiles.profiles.items():
+        path = (*root, "profiles", name)
+        foreign = RESOURCE_KEYS if profile.tuning_mode == "explicit" else EXPLICIT_KEYS
+        other = "resource_based" if profile.tuning_mode == "explicit" else "explicit"
+        for key in foreign:
+            if key in profile.model_fields_set:
+                message = f"belongs to tuning_mode = {other!r}; this profile's is {profile.tuning_mode!r}"
+                yield Notice(Finding((*path, key), message))
+        if profile.minimum_slots and profile.maximum_slots and profile.minimum_slots > profile.maximum_slots:
+            yield Notice(Finding((*path, "minimum_slots"), f"is above maximum_slots ({profile.maximum_slots})"))
+        if (profile.deployment_name is None) != (profile.build_id is None):
+            has, lacks = ("build_id", "deployment_name") if profile.build_id else ("deployment_name", "build_id")
+            yield Notice(Finding((*path, has), f"needs {lacks} beside it"))
+        elif profile.versioning_behavior is not None and profile.deployment_name is None:
+            yield Notice(Finding((*path, "versioning_behavior"), "needs deployment_name and build_id beside it"))

@@ -1,0 +1,284 @@
+"""How to reach the cluster: our profile, then Temporal's own conventions.
+
+`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_API_KEY` and `TEMPORAL_TLS_*` win over everything. A `temporal.toml`
+wins over our profile when `TEMPORAL_PROFILE` or `TEMPORAL_CONFIG_FILE` asks for it; the user's usual one, which is
+there for other tools too, only stands in for the packaged profile `local` as long as nothing was set in it: mixing an
+address of one with a namespace of the other would reach a cluster nobody meant.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from pipelex.config import Settings
+from pipelex.config.secrets import secret_provider
+from pipelex.errors import ConfigurationError, Location, TemporalConfigError, near_names
+from pipelex.temporal.config._models import ServerProfile, TemporalConfig, TLSProfile
+
+if TYPE_CHECKING:
+    from temporalio.envconfig import ClientConfigProfile, ClientConfigTLS
+
+_SERVERS = ("temporal", "temporal_config", "temporal_server_configs")
+_CONNECTION_KEYS = ("target_host", "namespace", "api_key_method", "api_key_id", "tls")
+
+
+@dataclass(frozen=True, slots=True)
+class TLSSettings:
+    """TLS of a connection; certificates and keys are PEM, already read."""
+
+    server_name: str | None = None
+    server_root_ca_cert: bytes | None = field(default=None, repr=False)
+    client_cert: bytes | None = field(default=None, repr=False)
+    client_private_key: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class ConnectionSettings:
+    """What a client connects with."""
+
+    server: str
+    """Name of the profile."""
+    target_host: str
+    namespace: str
+    api_key: SecretStr | None
+    tls: TLSSettings | None
+    """None: no TLS."""
+    rpc_metadata: Mapping[str, str]
+    sources: Mapping[str, str]
+    """`target_host`, `namespace`, `api_key` and `tls` → what decided each of them."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the server is on this machine."""
+        host = self.target_host.rpartition(":")[0].strip("[]")
+        return host == "localhost" or host == "::1" or host.startswith("127.")
+
+
+def connection(
+    config: TemporalConfig, settings: Settings, environ: Mapping[str, str] | None = None, *, server: str | None = None
+) -> ConnectionSettings:
+    """How to reach the cluster.
+
+    Args:
+        config: the configuration read from `settings`.
+        settings: for the places of keys, relative paths and the secrets.
+        environ: the environment; that of the settings by default.
+        server: name of another profile than the selected one.
+
+    Raises:
+        TemporalConfigError: there is no such profile; a variable, a secret or a file it names is missing; the
+            `temporal.toml` cannot be read.
+    """
+    known = settings.environ if environ is None else environ
+    name = config.temporal_config.selected_server if server is None else server
+    profile = config.temporal_config.temporal_server_configs.get(name)
+    if profile is None:
+        near = near_names(name, config.temporal_config.temporal_server_configs)
+        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "no profile has a similar name"
+        raise TemporalConfigError(
+            f"no Temporal server profile is called {name!r}; {hint}",
+            advice=f"Name another profile, or add [temporal.temporal_config.temporal_server_configs.{name}].",
+        )
+    building = _Building(name, profile, settings, known)
+    _apply_envconfig(building, known)
+    return building.finish()
+
+
+class _Building:
+    def __init__(self, name: str, profile: ServerProfile, settings: Settings, environ: Mapping[str, str]) -> None:
+        self.name = name
+        self._profile = profile
+        self._settings = settings
+        self._environ = environ
+        self.values: dict[str, Any] = {"target_host": profile.target_host, "namespace": profile.namespace}
+        self.sources = {key: self._source(key) for key in ("target_host", "namespace")}
+        self.rpc_metadata: dict[str, str] = {}
+
+    def _key(self, key: str) -> tuple[str, ...]:
+        return (*_SERVERS, self.name, key)
+
+    def _source(self, key: str) -> str:
+        return str(self._settings.origin(self._key(key)))
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether the profile is the packaged `local`, with nothing of it set."""
+        return self.name == "local" and not any(self._settings.is_set(self._key(key)) for key in _CONNECTION_KEYS)
+
+    def overlay(self, profile: "ClientConfigProfile", source: str) -> None:
+        """Let a profile in Temporal's own form win where it says something."""
+        found = {
+            "target_host": profile.address,
+            "namespace": profile.namespace,
+            "api_key": SecretStr(profile.api_key) if profile.api_key else None,
+            "tls": profile.tls,
+        }
+        for key, value in found.items():
+            if value is not None:
+                self.values[key] = value
+                self.sources[key] = source
+        self.rpc_metadata.update(profile.grpc_meta)
+
+    def finish(self) -> ConnectionSettings:
+        for key in ("target_host", "namespace"):
+            if "${" in self.values[key]:
+                raise self._error(key, f"a variable in {self.values[key]!r} is not set")
+        api_key = self.values.get("api_key")
+        if api_key is None:
+            api_key = self._own_api_key()
+        if "tls" in self.values:
+            tls = self._envconfig_tls(self.values["tls"])
+        else:
+            tls = self._own_tls(has_key=api_key is not None)
+        if api_key is not None and tls is None:
+            raise self._error("tls", "an API key is never sent without TLS; do not turn it off, or remove the key")
+        return ConnectionSettings(
+            server=self.name,
+            target_host=self.values["target_host"],
+            namespace=self.values["namespace"],
+            api_key=api_key,
+            tls=tls,
+            rpc_metadata=self.rpc_metadata,
+            sources=self.sources,
+        )
+
+    def _own_api_key(self) -> SecretStr | None:
+        profile = self._profile
+        self.sources["api_key"] = self._source("api_key_method")
+        if profile.api_key_method == "none":
+            return None
+        secret_id = profile.api_key_id
+        if "${" in secret_id:
+            raise self._error("api_key_id", f"a variable in {secret_id!r} is not set")
+        if profile.api_key_method == "env":
+            found = self._environ.get(secret_id)
+            where = f"the environment variable {secret_id}"
+        else:
+            provider = secret_provider(self._settings, self._environ)
+            found, where = provider.get(secret_id), provider.describe(secret_id)
+        if not found:
+            raise self._error("api_key_id", f"the API key is missing; set {where}")
+        return SecretStr(found)
+
+    def _own_tls(self, *, has_key: bool) -> TLSSettings | None:
+        table: TLSProfile | None = self._profile.tls
+        self.sources["tls"] = self._source("tls")
+        if table is None:
+            if has_key:
+                self.sources["tls"] = "on because an API key is used"
+            return TLSSettings() if has_key else None
+        if not table.enabled:
+            return None
+        return TLSSettings(
+            server_name=table.server_name,
+            server_root_ca_cert=self._read("server_root_ca_cert", table.server_root_ca_cert),
+            client_cert=self._read("client_cert", table.client_cert),
+            client_private_key=self._read("client_private_key", table.client_private_key),
+        )
+
+    def _read(self, key: str, written: str | None) -> bytes | None:
+        if written is None:
+            return None
+        if "${" in written:
+            raise self._error(f"tls.{key}", f"a variable in {written!r} is not set")
+        path = Path(written).expanduser()
+        try:
+            return (self._settings.base_dir / path).read_bytes()
+        except OSError as error:
+            raise self._error(f"tls.{key}", f"{written} cannot be read: {error.strerror}") from None
+
+    def _envconfig_tls(self, tls: "ClientConfigTLS") -> TLSSettings | None:
+        if tls.disabled:
+            return None
+        return TLSSettings(
+            server_name=tls.server_name,
+            server_root_ca_cert=self._read_source(tls.server_root_ca_cert),
+            client_cert=self._read_source(tls.client_cert),
+            client_private_key=self._read_source(tls.client_private_key),
+        )
+
+    def _read_source(self, source: Path | str | bytes | None) -> bytes | None:
+        if isinstance(source, Path):
+            try:
+                return source.read_bytes()
+            except OSError as error:
+                raise TemporalConfigError(
+                    f"{source}, named by {self.sources['tls']}, cannot be read: {error.strerror}",
+                    location=Location(file=str(source)),
+                ) from None
+        return source.encode() if isinstance(source, str) else source
+
+    def _error(self, key: str, message: str) -> TemporalConfigError:
+        fault = self._settings.fault((*_SERVERS, self.name, *key.split(".")), message, of_value=True)
+        place = fault.location
+        shown = f"{place.file}:{place.line}: {fault.detail}" if place.file and place.line else fault.detail
+        return TemporalConfigError(shown, faults=[fault])
+
+
+_ENV_PREFIXES = ("TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_API_KEY", "TEMPORAL_TLS", "TEMPORAL_GRPC_META")
+
+
+def _apply_envconfig(building: _Building, environ: Mapping[str, str]) -> None:
+    variables = {key: value for key, value in environ.items() if key.startswith(_ENV_PREFIXES) and value}
+    profile_name, named_file = environ.get("TEMPORAL_PROFILE"), environ.get("TEMPORAL_CONFIG_FILE")
+    file = Path(named_file) if named_file else _usual_file(environ)
+    is_asked_for = bool(profile_name or named_file)
+    is_file_used = is_asked_for or (building.is_untouched and file is not None and file.is_file())
+    if not variables and not is_file_used:
+        return
+    try:
+        from temporalio.envconfig import ClientConfigProfile
+    except ImportError as error:
+        raise ConfigurationError(
+            "TEMPORAL_* variables or a temporal.toml are there, but the Temporal SDK is not",
+            advice='Install it: pip install "pipelex[temporal]"',
+        ) from error
+
+    if is_file_used:
+        source = f"{file} (profile {profile_name or 'default'})"
+        if file is None or not file.is_file():
+            asked = "TEMPORAL_CONFIG_FILE" if named_file else "TEMPORAL_PROFILE"
+            raise TemporalConfigError(
+                f"{asked} is set, but there is no file {file}", advice=f"Make the file, or unset {asked}."
+            )
+        try:
+            # Without a name, a file that has no profile `default` gives an empty one.
+            found = ClientConfigProfile.load(profile_name, config_source=file, disable_env=True)
+        except (RuntimeError, ValueError, OSError) as error:
+            raise TemporalConfigError(f"{source}: {error}", location=Location(file=str(file))) from error
+        building.overlay(found, source)
+    if variables:
+        try:
+            found = ClientConfigProfile.load(disable_file=True, override_env_vars=variables)
+        except (RuntimeError, ValueError, OSError) as error:
+            raise TemporalConfigError(f"{', '.join(sorted(variables))}: {error}") from error
+        building.overlay(found, "environment")
+        for key, prefix in _VARIABLES.items():
+            if building.sources.get(key) == "environment":
+                named = ", ".join(sorted(name for name in variables if name.startswith(prefix)))
+                building.sources[key] = f"environment variable {named}"
+
+
+_VARIABLES = {
+    "target_host": "TEMPORAL_ADDRESS",
+    "namespace": "TEMPORAL_NAMESPACE",
+    "api_key": "TEMPORAL_API_KEY",
+    "tls": "TEMPORAL_TLS",
+}
+
+
+def _usual_file(environ: Mapping[str, str]) -> Path | None:
+    """Where the SDKs and the `temporal` command look for the user's `temporal.toml`."""
+    home = environ.get("HOME")
+    if sys.platform == "darwin":
+        folder = Path(home) / "Library/Application Support" if home else None
+    elif sys.platform == "win32":
+        folder = Path(environ["APPDATA"]) if environ.get("APPDATA") else None
+    else:
+        configured = environ.get("XDG_CONFIG_HOME")
+        folder = Path(configured) if configured else Path(home) / ".config" if home else None
+    return None if folder is None else folder / "temporalio" / "temporal.toml"

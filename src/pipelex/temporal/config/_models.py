@@ -1,0 +1,288 @@
+"""The tables of `[temporal]`; names of classes aside, everything is called as in the file."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Final, Literal, cast
+
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+
+from pipelex.config import Names, Section
+from pipelex.errors import CORE_CODES, Fault, Json, error_type_name
+from pipelex.temporal._catalog import SEARCH_ATTRIBUTES
+from pipelex.temporal.config._durations import Delay, Limit, Span
+
+_EFFECT_FAMILIES: Final = ("input", "method", "model", "pipe", "provider", "runtime", "security")
+"""The families of codes that the failure of one activity can have; the others speak of requests and whole runs."""
+
+
+def hopeless_error_types() -> tuple[str, ...]:
+    """The types of the errors that cannot be mended by repetition.
+
+    They are what the registry of codes says, plus the SDK's own for a result that is too large, which it would try
+    again with the same result.
+    """
+    codes = [
+        code
+        for code, facts in CORE_CODES.items()
+        if facts.status and facts.retry == "no" and code.partition(".")[0] in _EFFECT_FAMILIES
+    ]
+    return (*map(error_type_name, codes), "PayloadsTooLarge")
+
+
+def _error_types(value: Any) -> Any:
+    """Dotted codes are welcome where error type names are meant."""
+    if not isinstance(value, list):
+        return value
+    return tuple(error_type_name(item) if isinstance(item, str) else item for item in cast("list[object]", value))
+
+
+ErrorTypes = Annotated[tuple[str, ...], BeforeValidator(_error_types)]
+Coefficient = Annotated[float, Field(ge=1)]
+Attempts = Annotated[int, Field(ge=0)]
+PerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Slots = Annotated[int, Field(ge=1)]
+
+
+# --- temporal_config --------------------------------------------------------------------------------------------------
+
+
+class TLSProfile(Section):
+    """Paths are relative to the project's root."""
+
+    enabled: bool = True
+    server_name: str | None = None
+    server_root_ca_cert: str | None = None
+    client_cert: str | None = None
+    client_private_key: str | None = None
+
+    @model_validator(mode="after")
+    def _are_both_halves_there(self) -> "TLSProfile":
+        if (self.client_cert is None) != (self.client_private_key is None):
+            msg = "client_cert and client_private_key go together"
+            raise ValueError(msg)
+        return self
+
+
+class ServerProfile(Section):
+    description: str = ""
+    target_host: str = "localhost:7233"
+    namespace: str = "default"
+    api_key_method: Literal["none", "env", "secret_provider"] = "none"
+    api_key_id: str = ""
+    tls: TLSProfile | None = None
+
+
+class TemporalLogConfig(Section):
+    is_workflow_info_on_message: bool = False
+    is_workflow_info_on_extra: bool = True
+    is_full_workflow_info_on_extra: bool = False
+    is_activity_info_on_message: bool = False
+    is_activity_info_on_extra: bool = True
+    is_full_activity_info_on_extra: bool = False
+    is_formatter_enabled: bool = True
+    is_prefix_enabled: bool = True
+    managed_loggers: Names = (
+        "temporalio.workflow",
+        "temporalio.activity",
+        "temporalio.worker",
+        "temporalio.client",
+    )
+    is_dispatch_resolution_traced: bool = False
+
+
+def _shipped_servers() -> dict[str, ServerProfile]:
+    return {
+        "local": ServerProfile(description="A Temporal server on this machine"),
+        "testing": ServerProfile(
+            description="The server that tests run against",
+            target_host="${TESTING_TEMPORAL_TARGET_HOST}",
+            namespace="${TESTING_TEMPORAL_NAMESPACE}",
+            api_key_method="secret_provider",
+            api_key_id="${TESTING_TEMPORAL_MAIN_API_KEY}",
+        ),
+    }
+
+
+class ServerSettings(Section):
+    selected_server: str = "local"
+    temporal_server_configs: dict[str, ServerProfile] = Field(default_factory=_shipped_servers)
+    temporal_log_config: TemporalLogConfig = TemporalLogConfig()
+
+
+# --- worker_config ----------------------------------------------------------------------------------------------------
+
+
+class RetryPolicyConfig(Section):
+    """The baseline of every activity's retries."""
+
+    initial_interval: Span = timedelta(seconds=3)
+    backoff_coefficient: Coefficient = 2.0
+    maximum_interval: Limit = None
+    maximum_attempts: Attempts = 3
+    """0: no limit."""
+    non_retryable_error_types: ErrorTypes = Field(default_factory=hopeless_error_types)
+
+
+class RetryPolicyOverlay(Section):
+    """What an overlay changes; a key that is not set leaves the layer below in force."""
+
+    initial_interval: Span | None = None
+    backoff_coefficient: Coefficient | None = None
+    maximum_interval: Limit = None
+    maximum_attempts: Attempts | None = None
+    non_retryable_error_types_extra: ErrorTypes = ()
+
+
+class WorkerConfig(Section):
+    default_task_queue: str = Field(default="temporal_task_queue", min_length=1)
+    workflow_execution_timeout: Limit = timedelta(hours=24)
+    run_timeout: Limit = timedelta(hours=24)
+    task_timeout: Span = timedelta(seconds=10)
+    start_delay: Delay = timedelta(0)
+    rpc_timeout: Limit = timedelta(seconds=30)
+    default_activity_start_to_close_timeout: Span = timedelta(minutes=10)
+    default_activity_heartbeat_timeout: Limit = timedelta(seconds=30)
+    retry_policy_config: RetryPolicyConfig = Field(default_factory=RetryPolicyConfig)
+
+
+# --- activity_queues, queue_options -----------------------------------------------------------------------------------
+
+
+class DispatchOverlay(Section):
+    """Time limits and retries of a queue or of a handle; which keys are set is in `model_fields_set`."""
+
+    start_to_close_timeout: Span | None = None
+    schedule_to_close_timeout: Limit = None
+    schedule_to_start_timeout: Limit = None
+    heartbeat_timeout: Limit = None
+    retry_policy_config: RetryPolicyOverlay = RetryPolicyOverlay()
+
+
+class QueueOptions(DispatchOverlay):
+    max_task_queue_activities_per_second: PerSecond | None = None
+    """Over all workers of the queue; the server keeps the last value it is sent."""
+    priority_key: Annotated[int, Field(ge=1, le=5)] | None = None
+
+
+class ActivityRoutes(Section):
+    default: str | None = None
+    by_handle: dict[str, str] = Field(default_factory=dict[str, str])
+    by_backend: dict[str, str] = Field(default_factory=dict[str, str])
+    handle_options: dict[str, DispatchOverlay] = Field(default_factory=dict[str, DispatchOverlay])
+
+
+# --- workers ----------------------------------------------------------------------------------------------------------
+
+
+class WorkerScope(Section):
+    required_tasks_packs: Names = ()
+    required_workflows: Names = ()
+    required_activities: Names = ()
+    excluded_workflows: Names = ()
+    excluded_activities: Names = ()
+    disable_all_workflows: bool = False
+    disable_all_activities: bool = False
+
+
+class WorkerScopes(Section):
+    default_scope: str = "full"
+    scopes: dict[str, WorkerScope] = Field(default_factory=dict[str, WorkerScope])
+
+
+EXPLICIT_KEYS: Final = (
+    "max_concurrent_workflow_tasks",
+    "max_concurrent_activities",
+    "max_concurrent_local_activities",
+)
+RESOURCE_KEYS: Final = ("target_memory_usage", "target_cpu_usage", "minimum_slots", "maximum_slots")
+
+
+class RuntimeProfile(Section):
+    tuning_mode: Literal["explicit", "resource_based"] = "explicit"
+    max_cached_workflows: Annotated[int, Field(ge=0)] = 10_000
+    max_concurrent_workflow_tasks: Slots | None = None
+    max_concurrent_activities: Slots | None = None
+    max_concurrent_local_activities: Slots | None = None
+    max_concurrent_workflow_task_polls: Slots | None = None
+    """None: the number of pollers follows the load."""
+    max_concurrent_activity_task_polls: Slots | None = None
+    max_activities_per_second: PerSecond | None = None
+    sticky_queue_schedule_to_start_timeout: Span = timedelta(seconds=10)
+    max_heartbeat_throttle_interval: Span = timedelta(seconds=60)
+    default_heartbeat_throttle_interval: Span = timedelta(seconds=30)
+    graceful_shutdown_timeout: Delay = timedelta(seconds=30)
+    target_memory_usage: Annotated[float, Field(gt=0, le=1)] | None = None
+    target_cpu_usage: Annotated[float, Field(gt=0, le=1)] | None = None
+    minimum_slots: Slots | None = None
+    maximum_slots: Slots | None = None
+    deployment_name: str | None = None
+    build_id: str | None = None
+    versioning_behavior: Literal["pinned", "auto_upgrade"] | None = None
+
+
+class WorkerRuntimeProfiles(Section):
+    default_profile: str = "default"
+    profiles: dict[str, RuntimeProfile] = Field(default_factory=lambda: {"default": RuntimeProfile()})
+
+
+# --- search_attributes, payload_codec_config --------------------------------------------------------------------------
+
+
+class SearchAttributesConfig(Section):
+    enabled: bool = True
+    attributes: Names = SEARCH_ATTRIBUTES
+
+
+class EncryptionConfig(Section):
+    key_id: str
+    key_env: str
+    """The variable that holds the key."""
+
+
+class StorageProviderConfig(Section):
+    """The chosen method's table is read by its store; the other tables are ignored."""
+
+    method: Literal["local", "s3", "gcs", "azure"] = "local"
+    local: dict[str, Json] = Field(default_factory=dict[str, Json])
+    s3: dict[str, Json] = Field(default_factory=dict[str, Json])
+    gcs: dict[str, Json] = Field(default_factory=dict[str, Json])
+    azure: dict[str, Json] = Field(default_factory=dict[str, Json])
+
+
+class PayloadCodecConfig(Section):
+    is_enabled: bool | None = None
+    """None: on for a server on loopback, off for others."""
+    size_threshold: Annotated[int, Field(ge=1)] = 131_072
+    storage_prefix: str = "temporal-payloads"
+    storage_provider_config: StorageProviderConfig = StorageProviderConfig()
+    encryption: EncryptionConfig | None = None
+    compression: Literal["zstd"] | None = None
+
+
+class TemporalConfig(Section):
+    """`[temporal]`. Made by `parse_temporal_config`; `TemporalConfig()` has the packaged defaults."""
+
+    is_enabled: bool = False
+    temporal_config: ServerSettings = ServerSettings()
+    worker_config: WorkerConfig = Field(default_factory=WorkerConfig)
+    activity_queues: dict[str, ActivityRoutes] = Field(default_factory=dict[str, ActivityRoutes])
+    """By the name of an activity or of a group of them."""
+    queue_options: dict[str, QueueOptions] = Field(default_factory=dict[str, QueueOptions])
+    worker_scopes: WorkerScopes = WorkerScopes()
+    worker_runtime_profiles: WorkerRuntimeProfiles = WorkerRuntimeProfiles()
+    search_attributes: SearchAttributesConfig = SearchAttributesConfig()
+    payload_codec_config: PayloadCodecConfig = PayloadCodecConfig()
+    _warnings: tuple[Fault, ...] = PrivateAttr(default=())
+
+    @property
+    def warnings(self) -> tuple[Fault, ...]:
+        """What is deprecated, or has no effect yet."""
+        return self._warnings
+
+    @property
+    def server(self) -> ServerProfile:
+        """The selected profile."""
+        return self.temporal_config.temporal_server_configs[self.temporal_config.selected_server]
+
+    @property
+    def log(self) -> TemporalLogConfig:
+        return self.temporal_config.temporal_log_config

@@ -1,0 +1,217 @@
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import cast
+
+from pipelex.config import Finding, Settings, describe, dotted, lookup, read_section
+from pipelex.config._keys import Path, leaves, merge
+from pipelex.errors import Fault, Json, TemporalConfigError
+from pipelex.temporal.config._checks import check_names
+from pipelex.temporal.config._models import TemporalConfig
+
+ROOT = ("temporal",)
+
+INERT_KEYS: dict[str, str] = {
+    "payload_codec_config.*": "payloads are not offloaded, encrypted or compressed by this release",
+    "temporal_config.temporal_log_config.is_workflow_*": "log lines have the SDK's own form in this release",
+    "temporal_config.temporal_log_config.is_activity_*": "log lines have the SDK's own form in this release",
+    "temporal_config.temporal_log_config.is_full_*": "log lines have the SDK's own form in this release",
+    "temporal_config.temporal_log_config.is_formatter_enabled": "log lines have the SDK's own form in this release",
+    "temporal_config.temporal_log_config.is_prefix_enabled": "log lines have the SDK's own form in this release",
+    "temporal_config.temporal_log_config.managed_loggers": "loggers are set up by [runtime.log] in this release",
+    "worker_runtime_profiles.profiles.*.deployment_name": "Worker Versioning is not used by this release",
+    "worker_runtime_profiles.profiles.*.build_id": "Worker Versioning is not used by this release",
+    "worker_runtime_profiles.profiles.*.versioning_behavior": "Worker Versioning is not used by this release",
+}
+"""Patterns of keys below `[temporal]` that are read and checked but change nothing yet, and why."""
+
+
+def parse_temporal_config(settings: Settings) -> TemporalConfig:
+    """Read `[temporal]` in full.
+
+    Raises:
+        TemporalConfigError: with one fault per unknown key, value that does not fit, name that nothing defines, and
+            unset variable of a table in force.
+    """
+    table = settings.get(ROOT, {})
+    if not isinstance(table, Mapping):
+        raise _error([settings.fault(ROOT, f"must be a table, not {table!r}")])
+    reading = _Reading(settings, merge({}, cast("Mapping[str, Json]", table)))
+    return reading.run()
+
+
+def _error(faults: list[Fault]) -> TemporalConfigError:
+    return TemporalConfigError(
+        describe(faults),
+        faults=faults,
+        advice="Correct the [temporal] settings named above; `pipelex config show` lists all.",
+    )
+
+
+class _Reading:
+    """One pass over the table; what is found on the way is collected, so that a person sees all of it at once."""
+
+    def __init__(self, settings: Settings, table: dict[str, Json]) -> None:
+        self._settings = settings
+        self._table = table
+        self._moved: dict[Path, Path] = {}
+        self._errors: list[Fault] = []
+        self._warnings: list[Fault] = []
+
+    def run(self) -> TemporalConfig:
+        self._move_former_keys()
+        self._check_variables()
+        config, findings = self._read(self._table)
+        for finding in findings:
+            self._errors.append(self._fault(finding))
+        checked = config or self._read_rest(findings)
+        if checked is not None:
+            for notice in check_names(checked):
+                fault = self._fault(notice.finding, notice.severity)
+                (self._errors if notice.severity == "error" else self._warnings).append(fault)
+        if self._errors or config is None:
+            raise _error(self._errors)
+        self._warn_of_inert_keys()
+        config._warnings = tuple(self._warnings)
+        return config
+
+    # --- former spellings ---------------------------------------------------------------------------------------------
+
+    def _move_former_keys(self) -> None:
+        found = self._table.get("worker_config")
+        if not isinstance(found, dict):
+            return
+        worker = cast("dict[str, Json]", found)
+        if "task_queue" in worker:
+            self._move(worker, (*ROOT, "worker_config", "task_queue"), (*ROOT, "worker_config", "default_task_queue"))
+        if "activity_queues" in worker:
+            self._move(worker, (*ROOT, "worker_config", "activity_queues"), (*ROOT, "activity_queues"))
+
+    def _move(self, owner: dict[str, Json], old: Path, new: Path) -> None:
+        value = owner.pop(old[-1])
+        if self._settings.is_set(new) and self._settings.get(new) != {}:
+            message = f"is the former name of {dotted(new)}, which is set too; keep one of them"
+            self._errors.append(self._settings.fault(old, message))
+            return
+        target = self._table
+        for segment in new[1:-1]:
+            target = target.setdefault(segment, {})
+        target[new[-1]] = value
+        self._moved[new] = old
+        message = f"is deprecated; the key is {dotted(new)} now"
+        self._warnings.append(self._settings.fault(old, message, severity="warning", suggestions=(dotted(new),)))
+
+    def _written(self, path: Path) -> Path:
+        """Where the file has what is read from `path`."""
+        for new, old in self._moved.items():
+            if path[: len(new)] == new:
+                return (*old, *path[len(new) :])
+        return path
+
+    def _read_from(self, path: Path) -> Path:
+        for new, old in self._moved.items():
+            if path[: len(old)] == old:
+                return (*new, *path[len(old) :])
+        return path
+
+    # --- variables ----------------------------------------------------------------------------------------------------
+
+    def _check_variables(self) -> None:
+        for path, names in self._settings.variables.unset.items():
+            if path[:1] == ROOT and self._is_in_force(path):
+                message = f"environment variable {names[0]} is not set"
+                self._errors.append(self._settings.fault(path, message, of_value=True))
+
+    def _is_in_force(self, path: Path) -> bool:
+        """Whether a value belongs to no table that could be selected, or to the one that is."""
+        for table, selector in _SELECTED.items():
+            if path[1 : 1 + len(table)] == table and len(path) > 1 + len(table):
+                chosen = lookup(self._table, selector)[1]
+                name = path[1 + len(table)]
+                return name in ("method", chosen) if table == _PROVIDERS else name == chosen
+        return True
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def _read(self, table: Mapping[str, Json]) -> tuple[TemporalConfig | None, list[Finding]]:
+        interpolated = {self._read_from(path) for path in self._settings.variables.used}
+        config, findings = read_section(TemporalConfig, table, ROOT, interpolated=interpolated)
+        unset = {self._read_from(path) for path in self._settings.variables.unset}
+        idle = [finding for finding in findings if finding.path in unset and not finding.is_unknown]
+        if config is None and idle:
+            # A variable without a value cannot be a number; in a table nobody selected, nobody misses it.
+            kept = [finding for finding in findings if finding not in idle]
+            config, _ = read_section(TemporalConfig, _without(table, idle), ROOT, interpolated=interpolated)
+            return (None if any(not finding.is_unknown for finding in kept) else config), kept
+        return config, findings
+
+    def _read_rest(self, findings: list[Finding]) -> TemporalConfig | None:
+        """The configuration without what does not fit, so that the rest can be checked all the same."""
+        return self._read(_without(self._table, [item for item in findings if not item.is_unknown]))[0]
+
+    def _fault(self, finding: Finding, severity: str = "error") -> Fault:
+        finding = _hinted(finding, lookup(self._table, finding.path[1:])[1])
+        return self._settings.fault(
+            self._written(finding.path),
+            finding.message,
+            severity="warning" if severity == "warning" else "error",
+            suggestions=finding.suggestions,
+            of_value=not finding.is_unknown,
+        )
+
+    def _warn_of_inert_keys(self) -> None:
+        for path in _user_leaves(self._settings):
+            key = dotted(self._read_from(path)[1:])
+            reason = next((why for pattern, why in INERT_KEYS.items() if fnmatchcase(key, pattern)), None)
+            if reason is not None:
+                self._warnings.append(self._settings.fault(path, f"has no effect yet: {reason}", severity="warning"))
+
+
+_PROVIDERS = ("payload_codec_config", "storage_provider_config")
+
+_SELECTED: dict[Path, Path] = {
+    ("temporal_config", "temporal_server_configs"): ("temporal_config", "selected_server"),
+    ("worker_runtime_profiles", "profiles"): ("worker_runtime_profiles", "default_profile"),
+    ("worker_scopes", "scopes"): ("worker_scopes", "default_scope"),
+    _PROVIDERS: (*_PROVIDERS, "method"),
+}
+"""Tables of which one is selected, and the key that selects it."""
+
+
+def _hinted(finding: Finding, value: Json) -> Finding:
+    path, key = finding.path, finding.path[-1]
+    if len(path) >= 4 and path[-2] in ("by_handle", "by_backend") and isinstance(value, Mapping):
+        inner = next(iter(leaves(cast("Mapping[str, Json]", value), (path[-1],))), ((path[-1],), None))[0]
+        name = f'{path[-2]}."{".".join(inner)}"'
+        return replace(
+            finding, message=f"must be the name of a queue, not a table; a name with a dot is quoted: {name}"
+        )
+    if finding.is_unknown and len(path) >= 5 and path[-3] == "handle_options" and isinstance(value, Mapping):
+        name = f'handle_options."{path[-2]}.{path[-1]}"'
+        return replace(finding, message=f"{finding.message}; a handle with a dot is quoted: {name}")
+    if finding.is_unknown and key == "non_retryable_error_types":
+        return replace(
+            finding,
+            message="an overlay can add error types, not replace them; the key is 'non_retryable_error_types_extra' here",
+        )
+    if finding.is_unknown and key == "non_retryable_error_types_extra":
+        return replace(
+            finding, message="only overlays add error types; the baseline's key is 'non_retryable_error_types'"
+        )
+    return finding
+
+
+def _without(table: Mapping[str, Json], findings: list[Finding]) -> dict[str, Json]:
+    left = merge({}, table)
+    for finding in findings:
+        path = finding.path[1:]
+        while path and not lookup(left, path)[0]:
+            path = path[:-1]
+        if path:
+            owner = cast("dict[str, Json]", lookup(left, path[:-1])[1])
+            owner.pop(path[-1], None)
+    return left
+
+
+def _user_leaves(settings: Settings) -> Iterator[Path]:
+    return settings.user_keys(*ROOT)

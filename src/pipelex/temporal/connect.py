@@ -1,0 +1,97 @@
+"""Reaching the Temporal cluster that the configuration names."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
+from temporalio.client import Plugin as ClientPlugin
+from temporalio.service import RPCError, RPCStatusCode, TLSConfig
+
+from pipelex.errors import ErrorCategory, Location, PipelexError
+from pipelex.temporal.config import ConnectionSettings
+from pipelex.temporal.payloads import data_converter
+
+CONNECT_SECONDS = 4.0
+
+
+async def connect(settings: ConnectionSettings, *, plugins: Sequence[ClientPlugin] = ()) -> Client:
+    """A client of the configured cluster and namespace, checked to answer.
+
+    Raises:
+        PipelexError: nothing answers there, the key is refused, or there is no such namespace.
+    """
+    options: dict[str, Any] = {}
+    if not plugins:
+        options["data_converter"] = data_converter()
+    try:
+        client = await asyncio.wait_for(
+            Client.connect(
+                settings.target_host,
+                namespace=settings.namespace,
+                api_key=settings.api_key.get_secret_value() if settings.api_key is not None else None,
+                tls=_tls(settings),
+                plugins=list(plugins),
+                **options,
+            ),
+            CONNECT_SECONDS,
+        )
+        await _check_namespace(client, settings)
+    except (RuntimeError, TimeoutError, RPCError, OSError) as failed:
+        raise _unreachable(settings, failed) from None
+    return client
+
+
+def _tls(settings: ConnectionSettings) -> TLSConfig | bool | None:
+    tls = settings.tls
+    if tls is None:
+        return None
+    return TLSConfig(
+        server_root_ca_cert=tls.server_root_ca_cert,
+        domain=tls.server_name,
+        client_cert=tls.client_cert,
+        client_private_key=tls.client_private_key,
+    )
+
+
+async def _check_namespace(client: Client, settings: ConnectionSettings) -> None:
+
+    await client.workflow_service.describe_namespace(
+        DescribeNamespaceRequest(namespace=settings.namespace), timeout=timedelta(seconds=CONNECT_SECONDS)
+    )
+
+
+def _unreachable(settings: ConnectionSettings, failed: BaseException) -> PipelexError:
+    where = f"Temporal at {settings.target_host}"
+    code, advice = "runtime.unavailable", "Start it (`pipelex dev` runs one here), or select another server."
+    detail = f"no {where} answers"
+    if isinstance(failed, RPCError):
+        match failed.status:
+            case RPCStatusCode.NOT_FOUND:
+                code = "runtime.misconfigured"
+                detail = f"{where} has no namespace '{settings.namespace}'"
+                advice = (
+                    f"Create it (`temporal operator namespace create --namespace {settings.namespace}`), or set "
+                    "another namespace for the selected server."
+                )
+            case RPCStatusCode.UNAUTHENTICATED | RPCStatusCode.PERMISSION_DENIED:
+                code = "runtime.misconfigured"
+                detail = f"{where} refuses the credentials for namespace '{settings.namespace}'"
+                advice = (
+                    "Check the API key or the client certificate of the selected server, and that it has not expired."
+                )
+            case _:
+                detail = f"{where} answers with an error: {failed.message}"
+    elif "certificate" in str(failed) or "tls" in str(failed).lower():
+        detail = f"{where} cannot be reached over TLS: {failed}"
+        advice = "Check the tls table of the selected server."
+    return PipelexError(
+        code,
+        detail,
+        category=ErrorCategory.CONFIGURATION if code == "runtime.misconfigured" else ErrorCategory.TRANSIENT,
+        params={"dependency": "temporal"} if code == "runtime.unavailable" else {"component": "temporal"},
+        location=Location(),
+        advice=advice,
+    )

@@ -1,0 +1,98 @@
+"""Error reports across Temporal: the same object a user sees in-process comes out of a durable run."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import cast
+
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    ApplicationErrorCategory,
+    CancelledError,
+    ChildWorkflowError,
+    FailureError,
+    TerminatedError,
+    TimeoutError,
+    TimeoutType,
+)
+
+from pipelex.errors import ErrorCategory, ErrorReport, Json, PipelexError
+
+LONGEST_RETRY_AFTER = timedelta(minutes=15)
+"""A provider's wish to wait longer than this ends in the retry policy's own intervals."""
+
+
+def to_application_error(report: ErrorReport, *, may_retry: bool) -> ApplicationError:
+    """A report as Temporal's failure: the type is the code as a name, the report its only detail.
+
+    Args:
+        report: what failed.
+        may_retry: whether the thrower is an activity, whose retry policy may repeat a transient failure.
+    """
+    is_retryable = may_retry and report.is_retryable
+    wait: timedelta | None = None
+    if is_retryable and report.retry_after is not None:
+        wait = min(timedelta(seconds=report.retry_after), LONGEST_RETRY_AFTER)
+    return ApplicationError(
+        report.detail,
+        report.to_json(),
+        type=report.type_name,
+        non_retryable=not is_retryable,
+        next_retry_delay=wait,
+        # An expected failure of a provider is no alarm of the worker.
+        category=ApplicationErrorCategory.BENIGN if is_retryable else ApplicationErrorCategory.UNSPECIFIED,
+    )
+
+
+def from_failure(error: BaseException, *, what: str) -> PipelexError:
+    """The error behind a failure that Temporal reports.
+
+    Args:
+        error: what a child workflow, an activity or a result raised.
+        what: the thing that failed, for failures that carry no report of ours: `activity 'act_llm_gen_text'`.
+    """
+    attempts: int | None = None
+    current: BaseException | None = error
+    while isinstance(current, ActivityError | ChildWorkflowError) and current.cause is not None:
+        current = current.cause
+    if isinstance(current, ApplicationError):
+        details = current.details
+        if details and isinstance(details[0], dict) and "code" in details[0]:
+            report = ErrorReport.from_json(cast("dict[str, Json]", details[0]))
+            return PipelexError.from_report(replace(report, attempts=report.attempts or attempts))
+        return _error("runtime.unexpected", f"{what} failed: {current.message}", ErrorCategory.UNKNOWN)
+    if isinstance(current, TimeoutError):
+        return _timed_out(current, what)
+    if isinstance(current, TerminatedError):
+        return _error(
+            "run.terminated",
+            f"{what} was terminated: {current.message}",
+            ErrorCategory.UNKNOWN,
+            params={"ended_by": "operator"},
+        )
+    if isinstance(current, CancelledError):
+        return _error("run.cancelled", f"{what} was cancelled", ErrorCategory.UNKNOWN)
+    message = current.message if isinstance(current, FailureError) else str(current)
+    return _error("runtime.unexpected", f"{what} failed: {message}", ErrorCategory.UNKNOWN)
+
+
+def _timed_out(error: TimeoutError, what: str) -> PipelexError:
+    match error.type:
+        case TimeoutType.HEARTBEAT:
+            detail = f"{what} was lost: its worker stopped answering"
+            advice = "Look at the workers of its task queue."
+        case TimeoutType.SCHEDULE_TO_START:
+            detail = f"{what} waited too long for a worker"
+            advice = "Start a worker that polls its task queue, or raise schedule_to_start_timeout."
+        case TimeoutType.SCHEDULE_TO_CLOSE:
+            detail = f"{what} did not succeed within its schedule_to_close_timeout"
+            advice = "Raise schedule_to_close_timeout, or look at the failures of its attempts."
+        case _:
+            detail = f"{what} took longer than one attempt may"
+            advice = "Raise start_to_close_timeout for its queue or its model."
+    cause = f": {error.cause.message}" if isinstance(error.cause, FailureError) else ""
+    return _error("run.timed_out", detail + cause, ErrorCategory.TRANSIENT, advice=advice)
+
+
+def _error(code: str, detail: str, category: ErrorCategory, **members: object) -> PipelexError:
+    return PipelexError(code, detail, category=category, **members)

@@ -1,0 +1,81 @@
+"""What the Temporal UI shows of a pipe: ids, summaries, details, search attributes. Never any content.
+
+Source: sections 8 and 11 of the distributed-execution reference.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+
+from pipelex.library import Library
+from pipelex.pipes.runtime import PipeCall, RunIdentity
+
+PIPE_CODE: Final = SearchAttributeKey.for_keyword("PipeCode")
+DOMAIN_CODE: Final = SearchAttributeKey.for_keyword("DomainCode")
+PIPELINE_RUN_ID: Final = SearchAttributeKey.for_keyword("PipelineRunId")
+SESSION_ID: Final = SearchAttributeKey.for_keyword("SessionId")
+USER_ID: Final = SearchAttributeKey.for_keyword("UserId")
+
+ALL_ATTRIBUTES: Final = {key.name: key for key in (PIPE_CODE, DOMAIN_CODE, PIPELINE_RUN_ID, SESSION_ID, USER_ID)}
+
+SUMMARY_BYTES: Final = 200
+DETAILS_BYTES: Final = 20_000
+
+
+def cut(text: str, most: int) -> str:
+    """The text in at most `most` bytes of UTF-8, cut at a character."""
+    encoded = text.encode()
+    return text if len(encoded) <= most else encoded[:most].decode(errors="ignore")
+
+
+def summary(library: Library, ref: str) -> str:
+    """`{pipe_code} — {description}`."""
+    pipe = library.pipe(ref)
+    return cut(f"{pipe.code} — {' '.join(pipe.description.split())}", SUMMARY_BYTES)
+
+
+def details(library: Library, call: PipeCall, run: RunIdentity, fingerprint: str) -> str:
+    """A Markdown table of what the pipe is and whose run it belongs to."""
+    pipe = library.pipe(call.pipe)
+    rows = [
+        ("Pipe", f"`{pipe.code}`"),
+        ("Domain", f"`{pipe.domain}`"),
+        ("Pipeline run", f"`{run.run_id}`"),
+        ("User", run.user_id),
+        ("Session", run.session_id),
+        ("Library", f"`{fingerprint[:12]}`"),
+        ("Inputs", ", ".join(f"`{name}`" for name in call.inputs)),
+    ]
+    lines = [f"| {name} | {value} |" for name, value in rows if value]
+    return cut("\n".join(["| | |", "|---|---|", *lines]), DETAILS_BYTES)
+
+
+def search_attributes(
+    pipe_ref: str, library: Library, run: RunIdentity, enabled: Sequence[str]
+) -> TypedSearchAttributes:
+    """The values of the enabled attributes for one pipe of a run."""
+    pipe = library.pipe(pipe_ref)
+    values = {
+        PIPE_CODE: pipe.code,
+        DOMAIN_CODE: pipe.domain,
+        PIPELINE_RUN_ID: run.run_id,
+        SESSION_ID: run.session_id,
+        USER_ID: run.user_id,
+    }
+    return TypedSearchAttributes(
+        [SearchAttributePair(key, value) for key, value in values.items() if value is not None and key.name in enabled]
+    )
+
+
+def inherited(attributes: Iterable[SearchAttributePair[str]], pipe_ref: str, library: Library) -> TypedSearchAttributes:
+    """A child's attributes from its parent's: the run's stay, the pipe's change. What the parent lacks stays away."""
+    pipe = library.pipe(pipe_ref)
+    own = {PIPE_CODE: pipe.code, DOMAIN_CODE: pipe.domain}
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(pair.key, own.get(pair.key, pair.value))
+            for pair in attributes
+            if pair.key.name in ALL_ATTRIBUTES
+        ]
+    )

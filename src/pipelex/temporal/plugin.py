@@ -1,0 +1,125 @@
+"""Pipelex as a Temporal plugin: give it to a client, and that client's workers run methods.
+
+`pipelex worker` is a thin command on top; a worker of one's own takes the same plugin beside its own workflows:
+
+```python
+client = await Client.connect("localhost:7233", plugins=[PipelexPlugin.from_settings(load_settings())])
+worker = Worker(client, task_queue="temporal_task_queue")
+```
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from temporalio.plugin import SimplePlugin
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerConfig, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from pipelex.errors import PipelexError
+from pipelex.inference import Inference
+from pipelex.temporal import dispatch
+from pipelex.temporal.activities import Activities
+from pipelex.temporal.config import TemporalConfig
+from pipelex.temporal.dispatch import Dispatcher
+from pipelex.temporal.payloads import data_converter
+from pipelex.temporal.scopes import ScopeContent, resolve_scope
+from pipelex.temporal.workflows import WORKFLOWS
+
+PASSED_THROUGH: Final = (
+    # Pure by contract (an import contract keeps it so), and costly to load anew for every run.
+    "pipelex.errors",
+    "pipelex.language",
+    "pipelex.content",
+    "pipelex.templating",
+    "pipelex.library",
+    "pipelex.pipes",
+    # Deterministic glue between the pipes and the SDK, and the worker's own configuration.
+    "pipelex.temporal.config",
+    "pipelex.temporal.dispatch",
+    "pipelex.temporal.failures",
+    "pipelex.temporal.observability",
+    "pipelex.temporal.payloads",
+    "pipelex.temporal.ports",
+    "pipelex.temporal.routing",
+    "pipelex.temporal.workflow_runtime",
+    "pipelex.temporal._catalog",
+    "pipelex.config",
+    # Validation and rendering: pure as used here.
+    "annotated_types",
+    "jinja2",
+    "markupsafe",
+    "pydantic",
+    "pydantic_core",
+    "typing_inspection",
+)
+"""Modules that workflow code shares with the process; `pipelex.temporal.workflows` is not among them."""
+
+
+class PipelexPlugin(SimplePlugin):
+    """Converter, workflows, activities, sandbox and failure types of a Pipelex worker.
+
+    Args:
+        config: how activities are dispatched, and what a scope contains.
+        inference: who performs the effects, and who knows the models.
+        scope: name of the scope the worker serves; the configured default when None.
+        is_sandboxed: run workflows in Temporal's sandbox; False is for debugging.
+    """
+
+    def __init__(
+        self,
+        config: TemporalConfig,
+        inference: Inference,
+        *,
+        scope: str | None = None,
+        is_sandboxed: bool = True,
+    ) -> None:
+        self.scope: ScopeContent = resolve_scope(config, scope)
+        self._config = config
+        self._inference = inference
+        activities = Activities(inference).all
+        known = {name: activities[name] for name in self.scope.activities if name in activities}
+        super().__init__(
+            "pipelex.Pipelex",
+            data_converter=data_converter(),
+            workflows=workflow_classes(self.scope.workflows),
+            activities=list(known.values()),
+            workflow_runner=lambda runner: pipelex_runner(runner, is_sandboxed=is_sandboxed),
+            workflow_failure_exception_types=[PipelexError],
+        )
+
+    def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
+        """See base class."""
+        configured = super().configure_worker(config)
+        if not self.scope.workflows:
+            configured.pop("workflow_runner", None)
+        return configured
+
+    async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:  # noqa: A002
+        """See base class."""
+        dispatch.install(Dispatcher(self._config, self._inference, worker.task_queue))
+        try:
+            await next(worker)
+        finally:
+            dispatch.uninstall(worker.task_queue)
+
+    @asynccontextmanager
+    async def run_replayer(self, replayer: Any, histories: Any, next: Any) -> AsyncIterator[Any]:  # noqa: A002
+        """See base class."""
+        queue = self._config.worker_config.default_task_queue
+        with dispatch.for_any_queue(Dispatcher(self._config, self._inference, queue)):
+            async with super().run_replayer(replayer, histories, next) as results:
+                yield results
+
+
+def workflow_classes(names: tuple[str, ...]) -> list[type]:
+    """The workflow classes of some pipe types; pipes that are only declared come with any of them, for dry runs."""
+    return [WORKFLOWS[name] for name in (*names, "PipeSignature")] if names else []
+
+
+def pipelex_runner(runner: WorkflowRunner | None, *, is_sandboxed: bool) -> WorkflowRunner:
+    """A workflow runner that passes our pure modules through the sandbox, keeping what it already passes."""
+    if not is_sandboxed:
+        return UnsandboxedWorkflowRunner()
+    restrictions = runner.restrictions if isinstance(runner, SandboxedWorkflowRunner) else SandboxRestrictions.default
+    return SandboxedWorkflowRunner(restrictions=restrictions.with_passthrough_modules(*PASSED_THROUGH))

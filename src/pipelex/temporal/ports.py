@@ -1,0 +1,11 @@
+"""What workflow code needs of the floors it may not import."""
+
+from typing import Protocol
+
+from pipelex.pipes.runtime import ModelChoice, ResolvedModel
+
+
+class ModelResolver(Protocol):
+    """Something that knows the model deck; `pipelex.inference.Inference` is one."""
+
+    def resolve(self, choice: ModelChoice) -> ResolvedModel: ...

@@ -1,0 +1,220 @@
+"""Starting runs on Temporal, attaching to them, and bringing their results back."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final, cast
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import CancelledError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from pipelex.content.stuff import WorkingMemory
+from pipelex.errors import ErrorCategory, ErrorReport, Location, PipelexError
+from pipelex.library import Library
+from pipelex.pipes.runtime import PipeCall, PipeOutcome, RunIdentity, RunOptions
+from pipelex.temporal import observability
+from pipelex.temporal.config import TemporalConfig
+from pipelex.temporal.failures import from_failure
+from pipelex.temporal.payloads import PipeJob, crate_payload
+
+ENVIRONMENT_PREFIXES: Final = {"unit_testing": "ut-", "ci": "ci-", "cc": "cc-", "cct": "cct-"}
+"""What goes before the pipeline run id of a run that is no ordinary one, by the name of the environment."""
+
+_QUERY = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class DurableRun:
+    """A run on Temporal, started here or elsewhere."""
+
+    client: Client
+    run_id: str
+    """The pipeline run id."""
+    workflow_id: str
+
+    @property
+    def handle(self) -> WorkflowHandle[Any, PipeOutcome]:
+        return self.client.get_workflow_handle(self.workflow_id, result_type=PipeOutcome)
+
+    async def result(self) -> PipeOutcome:
+        """Wait for the run's end.
+
+        Raises:
+            PipelexError: it failed, was cancelled or terminated, timed out, or there is no such run.
+        """
+        try:
+            return await self.handle.result()
+        except WorkflowFailureError as failed:
+            raise self._failure(failed.cause) from None
+        except RPCError as failed:
+            raise self._rpc_failure(failed) from None
+
+    def _failure(self, cause: BaseException) -> PipelexError:
+        if isinstance(cause, CancelledError):
+            return PipelexError("run.cancelled", f"run '{self.run_id}' was cancelled")
+        return from_failure(cause, what=f"run '{self.run_id}'")
+
+    def _rpc_failure(self, failed: RPCError) -> PipelexError:
+        if failed.status == RPCStatusCode.NOT_FOUND:
+            return PipelexError(
+                "run.not_found",
+                f"there is no run '{self.run_id}' in namespace '{self.client.namespace}'",
+                params={"pipeline_run_id": self.run_id},
+                category=ErrorCategory.CONTENT,
+            )
+        return PipelexError(
+            "runtime.unavailable",
+            f"Temporal did not answer about run '{self.run_id}': {failed.message}",
+            params={"dependency": "temporal"},
+            category=ErrorCategory.TRANSIENT,
+        )
+
+    async def working_memory(self) -> WorkingMemory | None:
+        """The memory the entry pipe ended with; None when no worker is there to tell."""
+        try:
+            wire = await self.handle.query("working_memory", rpc_timeout=_QUERY)
+        except Exception:  # noqa: BLE001 a query may fail in many ways, and the run's result stands without it
+            return None
+        return WorkingMemory.from_json(cast("dict[str, Any]", wire))
+
+    async def status(self) -> WorkflowExecutionStatus:
+        """The state of the entry pipe's workflow.
+
+        Raises:
+            PipelexError: there is no such run.
+        """
+        try:
+            description = await self.handle.describe()
+        except RPCError as failed:
+            raise self._rpc_failure(failed) from None
+        assert description.status is not None
+        return description.status
+
+    async def cancel(self) -> None:
+        """Ask the run to end; children and activities in flight are told."""
+        try:
+            await self.handle.cancel()
+        except RPCError as failed:
+            raise self._rpc_failure(failed) from None
+
+
+class Submitter:
+    """Starts runs on one cluster.
+
+    Args:
+        client: connected with Pipelex's converter.
+        config: time-outs, default queue and search attributes.
+        id_prefix: put before the pipeline run id to make the workflow id.
+    """
+
+    def __init__(self, client: Client, config: TemporalConfig, *, id_prefix: str = "") -> None:
+        self.client = client
+        self.config = config
+        self.id_prefix = id_prefix
+
+    def attach(self, run_id: str) -> DurableRun:
+        """A run by its id; nothing is asked of the server yet."""
+        return DurableRun(self.client, run_id, self.id_prefix + run_id)
+
+    async def start(
+        self,
+        library: Library,
+        call: PipeCall,
+        run: RunIdentity,
+        options: RunOptions,
+        *,
+        task_queue: str | None = None,
+    ) -> DurableRun:
+        """Start an entry pipe, or attach to the run that already has this id.
+
+        Raises:
+            PipelexError: the server refuses the start.
+        """
+        pipe = library.pipe(call.pipe)
+        crate = library.closure(call.pipe)
+        worker = self.config.worker_config
+        durable = self.attach(run.run_id)
+        attributes = self.config.search_attributes
+        try:
+            await self.client.start_workflow(
+                pipe.type,
+                args=[PipeJob(call=call, run=run, options=options), crate_payload(crate)],
+                id=durable.workflow_id,
+                task_queue=task_queue or worker.default_task_queue,
+                result_type=PipeOutcome,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                execution_timeout=worker.workflow_execution_timeout,
+                run_timeout=worker.run_timeout,
+                task_timeout=worker.task_timeout,
+                start_delay=worker.start_delay or None,
+                rpc_timeout=worker.rpc_timeout,
+                static_summary=observability.summary(library, call.pipe),
+                static_details=observability.details(library, call, run, crate.fingerprint),
+                search_attributes=observability.search_attributes(
+                    call.pipe, library, run, attributes.attributes if attributes.enabled else ()
+                ),
+            )
+        except WorkflowAlreadyStartedError:
+            return durable  # it ended already: its result is what the caller gets
+        except RPCError as refused:
+            raise _refused(refused, call) from None
+        return durable
+
+    async def has_workers(self, task_queue: str | None = None) -> bool:
+        """Whether a workflow worker polled the queue within the last minutes."""
+        answer = await self.client.workflow_service.describe_task_queue(
+            DescribeTaskQueueRequest(
+                namespace=self.client.namespace,
+                task_queue=TaskQueue(name=task_queue or self.config.worker_config.default_task_queue),
+                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+            ),
+            timeout=_QUERY,
+        )
+        return len(answer.pollers) > 0
+
+
+def _refused(refused: RPCError, call: PipeCall) -> PipelexError:
+    if "size" in refused.message.lower() or "larger than max" in refused.message:
+        inputs = {name: len(str(stuff.content)) for name, stuff in call.inputs.items()}
+        name = max(inputs, key=lambda key: inputs[key], default="")
+        return PipelexError(
+            "input.too_large",
+            f"the inputs of pipe '{call.pipe}' are too large for Temporal; the largest, '{name}', has about "
+            f"{inputs.get(name, 0):,} characters",
+            category=ErrorCategory.CONTENT,
+            params={"input": name, "size": inputs.get(name, 0), "limit": 2_097_152},
+            location=Location(input=name),
+            advice="Give large documents by URL or file instead of by value.",
+        )
+    if "search attribute" in refused.message:
+        return PipelexError(
+            "runtime.misconfigured",
+            f"Temporal refuses the run's search attributes: {refused.message}",
+            category=ErrorCategory.CONFIGURATION,
+            params={"component": "search_attributes"},
+            advice="Run `pipelex setup-temporal-namespace`, or set `[temporal.search_attributes] enabled = false`.",
+        )
+    return PipelexError.from_report(
+        ErrorReport(
+            "runtime.unavailable",
+            f"Temporal refused to start pipe '{call.pipe}': {refused.message}",
+            category=ErrorCategory.TRANSIENT,
+            params={"dependency": "temporal"},
+        )
+    )
+
+
+async def wait_for_workers(submitter: Submitter, seconds: float) -> bool:
+    """Whether a worker shows up within some seconds."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not await submitter.has_workers():
+        if asyncio.get_running_loop().time() > deadline:
+            return False
+        await asyncio.sleep(0.25)
+    return True

@@ -1,0 +1,152 @@
+"""A worker built from the configuration: queue, scope, tuning, limits; ready checks and graceful end."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import (
+    PollerBehavior,
+    PollerBehaviorAutoscaling,
+    PollerBehaviorSimpleMaximum,
+    ResourceBasedSlotConfig,
+    Worker,
+    WorkerDeploymentConfig,
+    WorkerTuner,
+)
+
+from pipelex.temporal.config import TemporalConfig
+from pipelex.temporal.plugin import PipelexPlugin
+from pipelex.temporal.profiles import FixedSlots, ResourceSlots, WorkerTuning, worker_tuning
+from pipelex.temporal.queues import check_worker_queue
+
+_VERSIONING: Final = {"pinned": VersioningBehavior.PINNED, "auto_upgrade": VersioningBehavior.AUTO_UPGRADE}
+
+ACTIVITY_SLOT_RAMP: Final = timedelta(milliseconds=50)
+
+
+@dataclass(frozen=True)
+class WorkerPlan:
+    """What a worker is going to do, decided before anything is connected."""
+
+    task_queue: str
+    tuning: WorkerTuning
+    config: TemporalConfig
+
+    @property
+    def activities_per_second(self) -> float | None:
+        """The rate cap of the whole queue, over all its workers."""
+        options = self.config.queue_options.get(self.task_queue)
+        return None if options is None else options.max_task_queue_activities_per_second
+
+
+def plan_worker(config: TemporalConfig, *, task_queue: str | None = None, profile: str | None = None) -> WorkerPlan:
+    """Check the names a worker was started with.
+
+    Raises:
+        ConfigurationError: an unknown queue or profile.
+    """
+    return WorkerPlan(
+        task_queue=check_worker_queue(config, task_queue),
+        tuning=worker_tuning(config, profile, cpu_count=os.cpu_count() or 2),
+        config=config,
+    )
+
+
+def build_worker(client: Client, plan: WorkerPlan, plugin: PipelexPlugin) -> Worker:
+    """The Temporal worker of a plan.
+
+    Args:
+        client: connected with Pipelex's converter and without the plugin.
+        plan: queue and tuning.
+        plugin: what the worker registers.
+    """
+    tuning = plan.tuning
+    options: dict[str, Any] = {}
+    match tuning.slots:
+        case FixedSlots() as fixed:
+            options["max_concurrent_workflow_tasks"] = fixed.workflow_tasks
+            options["max_concurrent_activities"] = fixed.activities
+            options["max_concurrent_local_activities"] = fixed.local_activities
+        case ResourceSlots() as resources:
+            options["tuner"] = _resource_tuner(resources)
+    if tuning.versioning is not None:
+        options["deployment_config"] = WorkerDeploymentConfig(
+            version=WorkerDeploymentVersion(tuning.versioning.deployment_name, tuning.versioning.build_id),
+            use_worker_versioning=True,
+            default_versioning_behavior=_VERSIONING[tuning.versioning.behavior],
+        )
+    return Worker(
+        client,
+        task_queue=plan.task_queue,
+        plugins=[plugin],
+        no_remote_activities=not plugin.scope.activities,
+        max_cached_workflows=tuning.max_cached_workflows,
+        workflow_task_poller_behavior=_pollers(tuning.workflow_task_polls),
+        activity_task_poller_behavior=_pollers(tuning.activity_task_polls),
+        sticky_queue_schedule_to_start_timeout=tuning.sticky_queue_schedule_to_start_timeout,
+        max_heartbeat_throttle_interval=tuning.max_heartbeat_throttle_interval,
+        default_heartbeat_throttle_interval=tuning.default_heartbeat_throttle_interval,
+        max_activities_per_second=tuning.max_activities_per_second,
+        max_task_queue_activities_per_second=plan.activities_per_second,
+        graceful_shutdown_timeout=tuning.graceful_shutdown_timeout,
+        **options,
+    )
+
+
+def _pollers(maximum: int | None) -> PollerBehavior:
+    return PollerBehaviorAutoscaling() if maximum is None else PollerBehaviorSimpleMaximum(maximum=max(2, maximum))
+
+
+def _resource_tuner(resources: ResourceSlots) -> WorkerTuner:
+    slots = ResourceBasedSlotConfig(
+        minimum_slots=resources.minimum, maximum_slots=resources.maximum, ramp_throttle=ACTIVITY_SLOT_RAMP
+    )
+    return WorkerTuner.create_resource_based(
+        target_memory_usage=resources.target_memory_usage,
+        target_cpu_usage=resources.target_cpu_usage,
+        workflow_config=ResourceBasedSlotConfig(minimum_slots=resources.minimum, maximum_slots=resources.maximum),
+        activity_config=slots,
+        local_activity_config=slots,
+    )
+
+
+@asynccontextmanager
+async def running(worker: Worker) -> AsyncIterator[None]:
+    """Poll for tasks while the block runs; then drain within the worker's grace."""
+    async with worker:
+        yield
+
+
+async def run_until_stopped(worker: Worker, *, on_ready: Callable[[], None], on_stopping: Callable[[], None]) -> None:
+    """Run a worker until SIGINT or SIGTERM, then drain it; a second signal ends the process at once.
+
+    Args:
+        worker: not started yet.
+        on_ready: called once it polls.
+        on_stopping: called when the first signal arrives.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def ask_to_stop() -> None:
+        if stop.is_set():
+            os._exit(130)
+        on_stopping()
+        stop.set()
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, ask_to_stop)
+    try:
+        async with running(worker):
+            on_ready()
+            await stop.wait()
+    finally:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(name)

@@ -1,0 +1,188 @@
+"""The workflow definitions, one per pipe type, alone in this module: the sandbox loads it anew for every run.
+
+Everything they need is passed through. Their names are the pipe types' names, so that the Temporal UI and visibility
+queries can filter on them.
+"""
+
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue
+
+with workflow.unsafe.imports_passed_through():
+    from pipelex.pipes.runtime import PipeOutcome
+    from pipelex.temporal.payloads import PipeJob
+    from pipelex.temporal.workflow_runtime import PipeWorkflow
+
+
+@workflow.defn(name="PipeLLM")
+class PipeLLMWorkflow(PipeWorkflow):
+    @workflow.run
+    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
+        return await self.run_pipe(job, crate)
+
+    @workflow.query(name="working_memory")
+    def query_working_memory(self) -> dict[str, Any]:
+        return self.working_memory()
+
+
+@workflow.defn(name="PipeStructure")
+class PipeStructureWorkflow(PipeWorkflow):
+    @workflow.run
+    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
+        return await self.run_pipe(job, crate)
+
+    @workflow.query(name="working_memory")
+    def query_working_memory(self) -> dict[str, Any]:
+        return self.working_memory()
+
+
+@workflow.defn(name="PipeExtract")
+class PipeExtractWorkflow(PipeWorkflow):
+    @workflow.run
+    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
+        return await self.run_pipe(job, crate)
+
+    @workflow.query(name="working_memory")
+    def query_working_memory(self) -> dict[str, Any]:
+        return self.working_memory()
+
+
+@workflow.defn(name="PipeImgGen")
+class PipeImgGenWorkflow(PipeWorkflow):
+    @workflow.run
+    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
+        return await self.run_pipe(job, crate)
+
+    @workflow.query(name="working_memory")
+    def query_working_memory(self) -> dict[str, Any]:
+        return self.working_memory()
+
+
+@workflow.defn(name="PipeSearch")
+class PipeSearchWorkflow(PipeWorkflow):
+    @workflow.run
+    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
+        return await self.run_pipe(job, crate)
+
+    @workflow.query(name="working_memory")
+    def query_working_memory(self) -> dict[str, Any]:
+        return self.working_memory()
+
+
+@workflow.defn(name="PipeJudge")
+class PipeJudgeWorkflow(PipeWorkflow):
+    @workflow.run
+    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
+        return await self.run_pipe(job, crate)
+
+    @workflow.query(name="working_memory")
+    def query_working_memory(self) -> dict[str, Any]:
+        return self.working_memory()
+
+
+@workflow.defn(name="PipeCompose")
+class PipeComposeWorkflow(PipeWorkflow):
+    @workflow.run
+    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
+        return await self.run_pipe(job, crate)
+
+    @workflow.query(name="working_memory")
+    def query_working_memory(self) -> dict[str, Any]:
+        return self.working_memory()
+
+
+@workflow.defn(name="PipeFunc")
+class PipeFuncWorkflow(PipeWorkflow):
+    @workflow.run
+    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
+        return await self.run_pipe(job, crate)
+
+    @workflow.query(name="working_memory")
+    def query_working_memory(self) -> dict[str, Any]:
+        return self.working_memory()
+
+
+@workflow.defn(name="PipeDocGen")
+class PipeDocGenWorkflow(PipeWorkflow):
+    @workflow.run
+    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
+        return await self.run_pipe(job, crate)
+
+    @workflow.query(name="working_memory")
+    def query_working_memory(self) -> dict[str, Any]:
+        return self.working_memory()
+
+
+@workflow.defn(name="PipeSequence")
+class PipeSequenceWorkflow(PipeWorkflow):
+    @workflow.run
+    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
+        return await self.run_pipe(job, crate)
+
+    @workflow.query(name="working_memory")
+    def query_working_memory(self) -> dict[str, Any]:
+        return self.working_memory()
+
+
+@workflow.defn(name="PipeParallel")
+class PipeParallelWorkflow(PipeWorkflow):
+    @workflow.run
+    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
+        return await self.run_pipe(job, crate)
+
+    @workflow.query(name="working_memory")
+    def query_working_memory(self) -> dict[str, Any]:
+        return self.working_memory()
+
+
+@workflow.defn(name="PipeCondition")
+class PipeConditionWorkflow(PipeWorkflow):
+    @workflow.run
+    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
+        return await self.run_pipe(job, crate)
+
+    @workflow.query(name="working_memory")
+    def query_working_memory(self) -> dict[str, Any]:
+        return self.working_memory()
+
+
+@workflow.defn(name="PipeBatch")
+class PipeBatchWorkflow(PipeWorkflow):
+    @workflow.run
+    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
+        return await self.run_pipe(job, crate)
+
+    @workflow.query(name="working_memory")
+    def query_working_memory(self) -> dict[str, Any]:
+        return self.working_memory()
+
+
+@workflow.defn(name="PipeSignature")
+class PipeSignatureWorkflow(PipeWorkflow):
+    @workflow.run
+    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
+        return await self.run_pipe(job, crate)
+
+    @workflow.query(name="working_memory")
+    def query_working_memory(self) -> dict[str, Any]:
+        return self.working_memory()
+
+
+WORKFLOWS: dict[str, type] = {
+    "PipeLLM": PipeLLMWorkflow,
+    "PipeStructure": PipeStructureWorkflow,
+    "PipeExtract": PipeExtractWorkflow,
+    "PipeImgGen": PipeImgGenWorkflow,
+    "PipeSearch": PipeSearchWorkflow,
+    "PipeJudge": PipeJudgeWorkflow,
+    "PipeCompose": PipeComposeWorkflow,
+    "PipeFunc": PipeFuncWorkflow,
+    "PipeDocGen": PipeDocGenWorkflow,
+    "PipeSequence": PipeSequenceWorkflow,
+    "PipeParallel": PipeParallelWorkflow,
+    "PipeCondition": PipeConditionWorkflow,
+    "PipeBatch": PipeBatchWorkflow,
+    "PipeSignature": PipeSignatureWorkflow,
+}
+"""Workflow type → class."""
