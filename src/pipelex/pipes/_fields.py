@@ -1,6 +1,7 @@
 """Filling the fields of an object from values with concepts."""
 
 from collections.abc import Mapping
+from typing import cast
 
 from pipelex.content.structure import (
     AnyShape,
@@ -54,14 +55,15 @@ def field_value(run: PipeRun, shape: Shape, value: Stuff) -> Json:
 def _bare(run: PipeRun, shape: Shape, concept: str, content: Json) -> Json:
     if isinstance(shape, ObjectShape | AnyShape) or not isinstance(content, dict):
         return content
+    members = cast("dict[str, Json]", content)
     native = run.library.native_base(concept)
     if native == "Date":
-        time = content.get("time")
+        time = members.get("time")
         whole = isinstance(shape, ScalarShape) and shape.kind == "datetime" and time
-        return f"{content['date']}T{time}" if whole else content["date"]
+        return f"{members['date']}T{time}" if whole else members["date"]
     if isinstance(shape, DictShape) and native != "JSON":
-        return content
-    return content[VALUE_FIELDS[native]] if native in VALUE_FIELDS else content
+        return members
+    return members[VALUE_FIELDS[native]] if native in VALUE_FIELDS else members
 
 
 def checked_output(run: PipeRun, concept: str, content: Json, *, code: str = "pipe.output_invalid") -> Json:

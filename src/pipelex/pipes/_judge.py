@@ -19,7 +19,7 @@ async def run_judge(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
         )
     questions = blueprint.all_questions
     request = JudgeRequest(
-        evidence=LLMPrompt(user=evidence.text, images=evidence.images, documents=evidence.documents),
+        evidence=LLMPrompt.sparse(user=evidence.text, images=evidence.images, documents=evidence.documents),
         questions=tuple([await _question(run, name, question) for name, question in questions.items()]),
     )
     model = blueprint.model.model if isinstance(blueprint.model, PlainSettings) else blueprint.model
@@ -33,7 +33,7 @@ async def _question(run: PipeRun, name: str | None, question: JudgeQuestion) -> 
     levels: tuple[dict[str, str], ...] | None = None
     if question.levels is not None:
         levels = tuple({"label": level} if isinstance(level, str) else _level(level) for level in question.levels)
-    return JudgeQuestionRequest(
+    return JudgeQuestionRequest.sparse(
         name=name,
         question=text.text,
         options=question.options,

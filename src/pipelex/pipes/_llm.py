@@ -74,12 +74,7 @@ async def _prompt(run: PipeRun, blueprint: PipeLLMBlueprint) -> LLMPrompt:
     )
     if not rendered.text.strip() and system is None:
         raise run.failure("pipe.prompt_empty", f"the prompt of pipe '{run.pipe.code}' came out empty", part="user_text")
-    return LLMPrompt(
-        user=rendered.text,
-        **({"system": system} if system is not None else {}),
-        **({"images": rendered.images} if rendered.images else {}),
-        **({"documents": rendered.documents} if rendered.documents else {}),
-    )
+    return LLMPrompt.sparse(user=rendered.text, system=system, images=rendered.images, documents=rendered.documents)
 
 
 def _structure_prompt(text: str) -> LLMPrompt:

@@ -70,12 +70,12 @@ async def run_img_gen(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
         size = blueprint.size
         options["size"] = f"{size.width}x{size.height}" if isinstance(size, ImageSize) else size
     slot = run.output
-    request = ImageRequest(
+    request = ImageRequest.sparse(
         prompt=prompt.text,
-        count=slot.count or 1,
+        count=slot.count,
         options=options,
-        **({"negative_prompt": negative} if negative else {}),
-        **({"reference_images": prompt.images} if prompt.images else {}),
+        negative_prompt=negative or None,
+        reference_images=prompt.images,
     )
     images = await run.runtime.generate_images(_choice("img_gen", blueprint.model), request)
     contents = [checked_output(run, slot.concept, image) for image in images]

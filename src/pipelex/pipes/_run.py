@@ -110,12 +110,12 @@ def prepare_call(
                 f"pipe '{child.code}' needs '{name}' ({slot.concept}), which nothing before it gives",
                 variable=name,
             )
-    return PipeCall(
+    return PipeCall.sparse(
         pipe=child.ref,
         inputs=inputs,
         path=(*run.call.path, step.segment),
-        **({"override": step.override} if step.override is not None else {}),
-        **({"exports": step.exports} if step.exports else {}),
+        override=step.override,
+        exports=step.exports,
     )
 
 

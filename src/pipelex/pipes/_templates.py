@@ -50,16 +50,17 @@ async def render_text(
         PipelexError: the template fails, or does more than its budget allows.
     """
     attachments = attachments if attachments is not None else Attachments()
-    request = TemplateRequest(
+    request = TemplateRequest.sparse(
         template=template,
         category=category,
         sigils=sigils,
         is_strict=is_strict,
         inputs=_values(run),
-        **({"tag_style": style.tag_style, "text_format": style.text_format} if style is not None else {}),
-        **({"extra_context": dict(extra_context)} if extra_context else {}),
-        **({"images": attachments.images} if attachments.images else {}),
-        **({"documents": attachments.documents} if attachments.documents else {}),
+        tag_style=style.tag_style if style is not None else None,
+        text_format=style.text_format if style is not None else None,
+        extra_context=dict(extra_context or {}),
+        images=attachments.images,
+        documents=attachments.documents,
     )
     try:
         if _is_large(request.inputs.values(), run.runtime.options.large_template_chars):

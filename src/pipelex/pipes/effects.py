@@ -133,8 +133,7 @@ class EffectRuntime(ABC):
         self, model: ModelChoice, prompt: LLMPrompt, spec: ObjectSpec, count: int | None
     ) -> list[dict[str, Json]]:
         resolved = self.resolve(model)
-        counted = {} if count is None else {"count": count}
-        job = LLMObjectListJob(model=resolved, prompt=prompt, spec=spec, **counted)
+        job = LLMObjectListJob.sparse(model=resolved, prompt=prompt, spec=spec, count=count)
         summary = self._summary("LLM object list", resolved, spec.concept)
         result = await self.perform(Effect("act_llm_gen_object_list", summary, job, LLMObjectListResult, resolved))
         self._used(result.usage)

@@ -6,12 +6,11 @@ executable.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Literal, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from pipelex.content.stuff import Absence, Json, Stuff
-
 
 T = TypeVar("T")
 
@@ -20,6 +19,11 @@ class Wire(BaseModel):
     """Base of everything that crosses the port. Only members that were set are written to a payload."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def sparse(cls, **members: Any) -> Self:
+        """An instance with only those members set that have a value, so that no other is written."""
+        return cls(**{name: value for name, value in members.items() if value is not None and value not in ((), {})})
 
 
 def _read_stuff(value: Any) -> Stuff:
@@ -188,6 +192,8 @@ class ObjectSpec(Wire):
 
 
 class ImageRequest(Wire):
+    """Images from a prompt."""
+
     prompt: str
     negative_prompt: str | None = None
     count: int = 1
@@ -197,6 +203,8 @@ class ImageRequest(Wire):
 
 
 class ExtractRequest(Wire):
+    """Pages from a document or an image."""
+
     source: dict[str, Json]
     """A Document or Image content."""
     source_kind: Literal["document", "image"]
@@ -209,6 +217,8 @@ class ExtractRequest(Wire):
 
 
 class SearchRequest(Wire):
+    """A search."""
+
     query: str
     include_images: bool | None = None
     max_results: int | None = None
@@ -219,7 +229,9 @@ class SearchRequest(Wire):
 
 
 class JudgeQuestionRequest(Wire):
-    name: str | None
+    """One closed question."""
+
+    name: str | None = None
     question: str
     options: dict[str, str] | None = None
     levels: tuple[dict[str, str], ...] | None = None
@@ -229,11 +241,15 @@ class JudgeQuestionRequest(Wire):
 
 
 class JudgeRequest(Wire):
+    """Closed questions about one piece of evidence."""
+
     evidence: LLMPrompt
     questions: tuple[JudgeQuestionRequest, ...]
 
 
 class FunctionRequest(Wire):
+    """A call of a function of the method tree."""
+
     function: str
     """Import path from the root of the method tree."""
     inputs: dict[str, StuffWire]
@@ -242,6 +258,8 @@ class FunctionRequest(Wire):
 
 
 class DocumentRequest(Wire):
+    """A file printed from values."""
+
     format: Literal["pdf", "xlsx", "docx", "pptx"]
     filename: str
     source: Literal["layout", "html", "template_file"]
@@ -260,7 +278,7 @@ class TemplateRequest(Wire):
     tag_style: str | None = None
     text_format: str | None = None
     is_strict: bool = False
-    inputs: dict[str, StuffWire]
+    inputs: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])
     extra_context: dict[str, Json] = Field(default_factory=dict[str, Json])
     images: tuple[dict[str, Json], ...] = ()
     """Attachments that already have a number in the same prompt."""

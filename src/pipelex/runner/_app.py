@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pipelex.config import Settings, load_settings
 from pipelex.content.inputs import load_inputs_file, read_inputs
 from pipelex.content.stuff import Json, Stuff
-from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.library import Library, LoadedLibrary, Pipe, Verdict, load_library
+from pipelex.errors import ErrorCategory, Fault, PipelexError
+from pipelex.library import Library, LoadedLibrary, ModelUse, Pipe, Verdict, load_library
 from pipelex.pipes.runtime import ModelChoice, PipeCall, RunIdentity
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner._inputs import input_slots, mock_inputs
@@ -138,8 +138,9 @@ class Pipelex:
         )
         return Method(self, loaded)
 
-    def _check_model(self, choice: ModelChoice) -> Any:
-        return self.inference.deck.check(choice)
+    def _check_model(self, use: ModelUse) -> Sequence[Fault]:
+        choice = dict(use.choice) if isinstance(use.choice, Mapping) else use.choice
+        return self.inference.deck.check(ModelChoice(family=use.family, purpose=use.purpose, choice=choice))
 
     async def attach(self, run_id: str) -> "RunHandle":
         """The handle of a run on Temporal, started here or elsewhere.
@@ -290,11 +291,11 @@ class Method:
         self.verdict.require_valid()
         target = self.pipe(pipe)
         values = mock_inputs(self.library, target) if mock and inputs is None else self.read_inputs(inputs, pipe)
-        dynamic = {} if output_concept is None else {"dynamic_output": self.library.resolve(output_concept)}
-        return PipeCall(pipe=target.ref, inputs=values, **dynamic)
+        dynamic = None if output_concept is None else self.library.resolve(output_concept)
+        return PipeCall.sparse(pipe=target.ref, inputs=values, dynamic_output=dynamic)
 
     def _identity(self, run_id: str | None) -> RunIdentity:
-        return RunIdentity(run_id=run_id or new_run_id(), session_id=self.app.session_id, user_id=_user())
+        return RunIdentity.sparse(run_id=run_id or new_run_id(), session_id=self.app.session_id, user_id=_user())
 
 
 def new_run_id() -> str:

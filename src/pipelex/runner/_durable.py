@@ -9,9 +9,8 @@ from pipelex.library import Library
 from pipelex.pipes.runtime import PipeCall, PipeOutcome, RunIdentity, RunOptions
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner._result import RunResult, result_of
-from pipelex.temporal.config import TemporalConfig
+from pipelex.temporal.config import TemporalConfig, connection
 from pipelex.temporal.connect import connect
-from pipelex.temporal.connection import connection_settings
 from pipelex.temporal.history import read_trace
 from pipelex.temporal.submit import ENVIRONMENT_PREFIXES, DurableRun, Submitter
 
@@ -32,7 +31,7 @@ class Durable:
         Raises:
             PipelexError: nothing answers, the credentials are refused, or there is no such namespace.
         """
-        client = await connect(connection_settings(config, settings))
+        client = await connect(connection(config, settings))
         prefix = ENVIRONMENT_PREFIXES.get(settings.environment or "", "")
         return cls(Submitter(client, config, id_prefix=prefix))
 

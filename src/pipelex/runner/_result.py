@@ -1,7 +1,7 @@
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from typing import TypeVar, cast, get_origin
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 
 from pipelex.content.stuff import MAIN_STUFF, Absence, Json, Stuff, WorkingMemory
 from pipelex.errors import PipelexError
@@ -66,7 +66,7 @@ class RunResult:
             pydantic.ValidationError: the content does not fit the type.
         """
         content = self.content
-        if self.main_stuff.is_list and not (isinstance(type_, type) and issubclass(type_, BaseModel)):
+        if self.main_stuff.is_list and get_origin(type_) is list:
             content = self.main_stuff.items
         return TypeAdapter(type_).validate_python(content)
 

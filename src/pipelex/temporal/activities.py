@@ -1,7 +1,7 @@
 """The activities: each performs one job, heartbeats while it lasts, and fails with a report Temporal can act on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -127,7 +127,7 @@ async def _reported(work: Awaitable[T]) -> T:
 
 
 @asynccontextmanager
-async def _heartbeats() -> AsyncIterator[None]:
+async def _heartbeats() -> AsyncGenerator[None]:
     timeout = activity.info().heartbeat_timeout
     if timeout is None:
         yield

@@ -5,7 +5,7 @@ runs the workflow, not from the run: an operator re-routes running methods by ch
 workers, and replay does not mind, since it compares none of these options.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from pipelex.errors import ErrorCategory, PipelexError
@@ -65,7 +65,7 @@ def uninstall(task_queue: str) -> None:
 
 
 @contextmanager
-def for_any_queue(dispatcher: Dispatcher) -> Iterator[None]:
+def for_any_queue(dispatcher: Dispatcher) -> Generator[None]:
     """Answer with that dispatcher where no worker runs: for replaying recorded histories."""
     _for_any_queue.append(dispatcher)
     try:

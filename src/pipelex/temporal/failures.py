@@ -12,9 +12,9 @@ from temporalio.exceptions import (
     ChildWorkflowError,
     FailureError,
     TerminatedError,
-    TimeoutError,
     TimeoutType,
 )
+from temporalio.exceptions import TimeoutError as TemporalTimeout
 
 from pipelex.errors import ErrorCategory, ErrorReport, Json, PipelexError
 
@@ -61,7 +61,7 @@ def from_failure(error: BaseException, *, what: str) -> PipelexError:
             report = ErrorReport.from_json(cast("dict[str, Json]", details[0]))
             return PipelexError.from_report(replace(report, attempts=report.attempts or attempts))
         return _error("runtime.unexpected", f"{what} failed: {current.message}", ErrorCategory.UNKNOWN)
-    if isinstance(current, TimeoutError):
+    if isinstance(current, TemporalTimeout):
         return _timed_out(current, what)
     if isinstance(current, TerminatedError):
         return _error(
@@ -76,7 +76,7 @@ def from_failure(error: BaseException, *, what: str) -> PipelexError:
     return _error("runtime.unexpected", f"{what} failed: {message}", ErrorCategory.UNKNOWN)
 
 
-def _timed_out(error: TimeoutError, what: str) -> PipelexError:
+def _timed_out(error: TemporalTimeout, what: str) -> PipelexError:
     match error.type:
         case TimeoutType.HEARTBEAT:
             detail = f"{what} was lost: its worker stopped answering"

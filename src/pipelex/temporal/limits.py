@@ -32,7 +32,7 @@ def check_payload(payload: Wire, *, what: str, named: Mapping[str, Stuff] | None
     """
     if _characters(payload) * 4 < PAYLOAD_LIMIT - _ROOM:  # no character takes more than four bytes
         return
-    size = len(to_json(payload, exclude_unset=True))
+    size = len(payload.model_dump_json(exclude_unset=True).encode())
     if size < PAYLOAD_LIMIT - _ROOM:
         return
     sizes = {name: len(to_json(stuff.content)) for name, stuff in (named or {}).items()}

@@ -78,7 +78,7 @@ async def register(client: Client, state: NamespaceState) -> None:
         return
     request = AddSearchAttributesRequest(
         namespace=client.namespace,
-        search_attributes={name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD for name in state.missing},
+        search_attributes=dict.fromkeys(state.missing, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD),
     )
     try:
         await client.operator_service.add_search_attributes(request, timeout=_RPC)

@@ -8,12 +8,12 @@ worker = Worker(client, task_queue="temporal_task_queue")
 ```
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from temporalio.plugin import SimplePlugin
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerConfig, WorkflowRunner
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from pipelex.errors import PipelexError
@@ -38,6 +38,7 @@ PASSED_THROUGH: Final = (
     "pipelex.temporal.config",
     "pipelex.temporal.dispatch",
     "pipelex.temporal.failures",
+    "pipelex.temporal.limits",
     "pipelex.temporal.observability",
     "pipelex.temporal.payloads",
     "pipelex.temporal.ports",
@@ -79,7 +80,7 @@ class PipelexPlugin(SimplePlugin):
         self._inference = inference
         activities = Activities(inference).all
         known = {name: activities[name] for name in self.scope.activities if name in activities}
-        super().__init__(
+        super().__init__(  # pyright: ignore[reportUnknownMemberType] the SDK leaves its callables open
             "pipelex.Pipelex",
             data_converter=data_converter(),
             workflows=workflow_classes(self.scope.workflows),
@@ -88,14 +89,7 @@ class PipelexPlugin(SimplePlugin):
             workflow_failure_exception_types=[PipelexError],
         )
 
-    def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
-        """See base class."""
-        configured = super().configure_worker(config)
-        if not self.scope.workflows:
-            configured.pop("workflow_runner", None)
-        return configured
-
-    async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:  # noqa: A002
+    async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
         """See base class."""
         dispatch.install(Dispatcher(self._config, self._inference, worker.task_queue))
         try:
@@ -104,7 +98,7 @@ class PipelexPlugin(SimplePlugin):
             dispatch.uninstall(worker.task_queue)
 
     @asynccontextmanager
-    async def run_replayer(self, replayer: Any, histories: Any, next: Any) -> AsyncIterator[Any]:  # noqa: A002
+    async def run_replayer(self, replayer: Any, histories: Any, next: Any) -> AsyncGenerator[Any]:
         """See base class."""
         queue = self._config.worker_config.default_task_queue
         with dispatch.for_any_queue(Dispatcher(self._config, self._inference, queue)):

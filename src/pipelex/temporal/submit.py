@@ -78,7 +78,7 @@ class DurableRun:
         """The memory the entry pipe ended with; None when no worker is there to tell."""
         try:
             wire = await self.handle.query("working_memory", rpc_timeout=_QUERY)
-        except Exception:  # noqa: BLE001 a query may fail in many ways, and the run's result stands without it
+        except Exception:
             return None
         return WorkingMemory.from_json(cast("dict[str, Any]", wire))
 

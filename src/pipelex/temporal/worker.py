@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -118,7 +118,7 @@ def _resource_tuner(resources: ResourceSlots) -> WorkerTuner:
 
 
 @asynccontextmanager
-async def running(worker: Worker) -> AsyncIterator[None]:
+async def running(worker: Worker) -> AsyncGenerator[None]:
     """Poll for tasks while the block runs; then drain within the worker's grace."""
     async with worker:
         yield

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 from temporalio import workflow
-from temporalio.common import Priority, RawValue, RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, is_cancelled_exception
+from temporalio.common import Priority, RawValue, RetryPolicy, SearchAttributePair
+from temporalio.exceptions import ActivityError, ChildWorkflowError, is_cancelled_exception
 
 from pipelex.content.stuff import WorkingMemory
 from pipelex.errors import ErrorCategory, PipelexError
@@ -27,6 +27,7 @@ from pipelex.pipes.window import together
 from pipelex.temporal import dispatch, observability
 from pipelex.temporal.config import hopeless_error_types
 from pipelex.temporal.failures import from_failure, to_application_error
+from pipelex.temporal.limits import check_payload
 from pipelex.temporal.payloads import PipeJob, crate_payload
 from pipelex.temporal.routing import Dispatch, trace_line
 
@@ -53,6 +54,8 @@ class PipeWorkflow:
             library = linked_libraries().get(crate.payload.data)
             runtime = TemporalRuntime(library, job)
             execution = await execute_pipe(library, job.call, runtime)
+            outcome = runtime.meter.close(execution.outcome)
+            check_payload(outcome, what=f"the result of pipe '{job.call.pipe}'")
         except PipelexError as failed:
             raise to_application_error(failed.report, may_retry=False) from None
         except Exception as bug:
@@ -60,14 +63,9 @@ class PipeWorkflow:
                 raise
             # A bug of ours must end the run with its name: left alone, Temporal would repeat the task for ever.
             workflow.logger.exception("pipe '%s' failed unexpectedly", job.call.pipe)
-            raise ApplicationError(
-                f"pipe '{job.call.pipe}' failed unexpectedly: {type(bug).__name__}: {bug}",
-                _bug_report(job, bug).report.to_json(),
-                type="RuntimeUnexpected",
-                non_retryable=True,
-            ) from bug
+            raise to_application_error(_bug_report(job, bug).report, may_retry=False) from bug
         self._memory = execution.memory
-        return runtime.meter.close(execution.outcome)
+        return outcome
 
     def working_memory(self) -> dict[str, Any]:
         """The memory the pipe ended with, in its wire form; empty while it runs."""
@@ -90,7 +88,8 @@ class TemporalRuntime(EffectRuntime):
         info = workflow.info()
         self._dispatcher = dispatch.installed(info.task_queue)
         self._root_id = info.root.workflow_id if info.root is not None else info.workflow_id
-        self._attributes = tuple(info.typed_search_attributes.search_attributes)
+        attributes: Sequence[SearchAttributePair[Any]] = info.typed_search_attributes.search_attributes  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        self._attributes = tuple(attributes)
 
     # --- children -----------------------------------------------------------------------------------------------------
 
@@ -98,6 +97,7 @@ class TemporalRuntime(EffectRuntime):
         pipe = self._library.pipe(call.pipe)
         crate = self._library.closure(call.pipe)
         job = PipeJob(call=call, run=self._job.run, options=self._job.options)
+        check_payload(job, what=f"the inputs of pipe '{pipe.code}'", named=call.inputs)
         try:
             outcome: PipeOutcome = await workflow.execute_child_workflow(
                 pipe.type,
@@ -134,6 +134,7 @@ class TemporalRuntime(EffectRuntime):
 
     async def perform(self, effect: Effect[R]) -> R:
         options = self._dispatcher.options(effect.activity, effect.model, effect.key)
+        check_payload(effect.job, what=f"the prompt or document of pipe '{self._job.call.pipe}' for {effect.activity}")
         args: list[Any] = [effect.job]
         if isinstance(effect.job, TemplateRequest):
             args.append(crate_payload(self._library.closure(self._job.call.pipe)))

@@ -17,6 +17,8 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name="PipeLLM")
 class PipeLLMWorkflow(PipeWorkflow):
+    """Runs a PipeLLM."""
+
     @workflow.run
     async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
         return await self.run_pipe(job, crate)
@@ -28,6 +30,8 @@ class PipeLLMWorkflow(PipeWorkflow):
 
 @workflow.defn(name="PipeStructure")
 class PipeStructureWorkflow(PipeWorkflow):
+    """Runs a PipeStructure."""
+
     @workflow.run
     async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
         return await self.run_pipe(job, crate)
@@ -39,6 +43,8 @@ class PipeStructureWorkflow(PipeWorkflow):
 
 @workflow.defn(name="PipeExtract")
 class PipeExtractWorkflow(PipeWorkflow):
+    """Runs a PipeExtract."""
+
     @workflow.run
     async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
         return await self.run_pipe(job, crate)
@@ -50,6 +56,8 @@ class PipeExtractWorkflow(PipeWorkflow):
 
 @workflow.defn(name="PipeImgGen")
 class PipeImgGenWorkflow(PipeWorkflow):
+    """Runs a PipeImgGen."""
+
     @workflow.run
     async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
         return await self.run_pipe(job, crate)
@@ -61,6 +69,8 @@ class PipeImgGenWorkflow(PipeWorkflow):
 
 @workflow.defn(name="PipeSearch")
 class PipeSearchWorkflow(PipeWorkflow):
+    """Runs a PipeSearch."""
+
     @workflow.run
     async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
         return await self.run_pipe(job, crate)
@@ -72,6 +82,8 @@ class PipeSearchWorkflow(PipeWorkflow):
 
 @workflow.defn(name="PipeJudge")
 class PipeJudgeWorkflow(PipeWorkflow):
+    """Runs a PipeJudge."""
+
     @workflow.run
     async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
         return await self.run_pipe(job, crate)
@@ -83,6 +95,8 @@ class PipeJudgeWorkflow(PipeWorkflow):
 
 @workflow.defn(name="PipeCompose")
 class PipeComposeWorkflow(PipeWorkflow):
+    """Runs a PipeCompose."""
+
     @workflow.run
     async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
         return await self.run_pipe(job, crate)
@@ -94,6 +108,8 @@ class PipeComposeWorkflow(PipeWorkflow):
 
 @workflow.defn(name="PipeFunc")
 class PipeFuncWorkflow(PipeWorkflow):
+    """Runs a PipeFunc."""
+
     @workflow.run
     async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
         return await self.run_pipe(job, crate)
@@ -105,6 +121,8 @@ class PipeFuncWorkflow(PipeWorkflow):
 
 @workflow.defn(name="PipeDocGen")
 class PipeDocGenWorkflow(PipeWorkflow):
+    """Runs a PipeDocGen."""
+
     @workflow.run
     async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
         return await self.run_pipe(job, crate)
@@ -116,6 +134,8 @@ class PipeDocGenWorkflow(PipeWorkflow):
 
 @workflow.defn(name="PipeSequence")
 class PipeSequenceWorkflow(PipeWorkflow):
+    """Runs a PipeSequence."""
+
     @workflow.run
     async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
         return await self.run_pipe(job, crate)
@@ -127,6 +147,8 @@ class PipeSequenceWorkflow(PipeWorkflow):
 
 @workflow.defn(name="PipeParallel")
 class PipeParallelWorkflow(PipeWorkflow):
+    """Runs a PipeParallel."""
+
     @workflow.run
     async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
         return await self.run_pipe(job, crate)
@@ -138,6 +160,8 @@ class PipeParallelWorkflow(PipeWorkflow):
 
 @workflow.defn(name="PipeCondition")
 class PipeConditionWorkflow(PipeWorkflow):
+    """Runs a PipeCondition."""
+
     @workflow.run
     async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
         return await self.run_pipe(job, crate)
@@ -149,6 +173,8 @@ class PipeConditionWorkflow(PipeWorkflow):
 
 @workflow.defn(name="PipeBatch")
 class PipeBatchWorkflow(PipeWorkflow):
+    """Runs a PipeBatch."""
+
     @workflow.run
     async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
         return await self.run_pipe(job, crate)
@@ -160,6 +186,8 @@ class PipeBatchWorkflow(PipeWorkflow):
 
 @workflow.defn(name="PipeSignature")
 class PipeSignatureWorkflow(PipeWorkflow):
+    """Runs a pipe that is only declared, in a dry run."""
+
     @workflow.run
     async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
         return await self.run_pipe(job, crate)

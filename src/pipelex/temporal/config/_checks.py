@@ -62,9 +62,9 @@ def check_names(config: TemporalConfig) -> Iterator[Notice]:
 
 def _unknown_name(path: Path, kind: str, name: str, known: Iterable[str], more: str = "") -> Notice:
     names = list(known)
-    near = near_names(name, names)
+    near = near_names(name, names, most=1)
     if near:
-        hint = f"; did you mean {' or '.join(map(repr, near))}?"
+        hint = f"; did you mean {near[0]!r}?"
     elif names and len(names) <= 20:
         hint = f"; known: {', '.join(names)}"
     else:
@@ -111,8 +111,8 @@ def _queues_of(routes: ActivityRoutes) -> Iterator[tuple[Path, str]]:
 
 def _unknown_queue(config: TemporalConfig, path: Path, queue: str) -> Notice:
     known = [*config.queue_options, config.worker_config.default_task_queue]
-    near = near_names(queue, known)
-    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    near = near_names(queue, known, most=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
     table = f'"{queue}"' if "." in queue or " " in queue else queue
     message = (
         f"no table defines the queue {queue!r}{hint} A queue named in a route has a table "
