@@ -1,0 +1,113 @@
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from pipelex.content._shapes import ChoiceShape, FieldShape, ObjectShape, ScalarShape
+from pipelex.content._validate import ContentError, parse_scalar, validate
+from pipelex.content.stuff import Json
+from pipelex.errors import near_names
+
+
+def read_csv(path: Path, shape: ObjectShape) -> list[Json]:
+    """The objects of a table: the first row names fields, every other row is one object, an empty cell is absent.
+
+    Raises:
+        ContentError: unknown or missing columns, or cells that do not read as their field; all findings at once.
+        OSError: the file cannot be read.
+    """
+    text = path.read_bytes()
+    try:
+        stream = io.StringIO(text.decode("utf-8-sig"), newline="")
+    except UnicodeDecodeError as error:
+        raise ContentError([(path.name, f"is not UTF-8 text (byte {error.start})")]) from None
+    rows = _rows(stream, path.name)
+    header = next(rows, None)
+    if header is None:
+        raise ContentError([(path.name, "is empty: the first row must name the fields")])
+    fields = _columns([name.strip() for name in header[1]], shape, path.name)
+    findings: list[tuple[str, str]] = []
+    items: list[Json] = []
+    for line, cells in rows:
+        where = f"{path.name}, line {line}"
+        if len(cells) > len(fields):
+            findings.append((where, f"has {len(cells)} cells, the header {len(fields)}"))
+            continue
+        try:
+            items.append(validate(shape, _object(fields, cells, where)))
+        except ContentError as error:
+            findings += [(f"{where}, column '{column}'", message) for column, message in error.findings]
+    if findings:
+        raise ContentError(findings)
+    return items
+
+
+def _rows(stream: io.StringIO, name: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(stream, strict=True)
+    try:
+        for cells in reader:
+            if cells:
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise ContentError([(f"{name}, line {reader.line_num}", f"is not valid CSV: {error}")]) from None
+
+
+def _columns(names: Sequence[str], shape: ObjectShape, file_name: str) -> list[FieldShape]:
+    where = f"{file_name}, line 1"
+    findings: list[tuple[str, str]] = []
+    fields: list[FieldShape] = []
+    for name in names:
+        field = shape.field(name)
+        if field is None:
+            near = near_names(name, [known.name for known in shape.fields])
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            findings.append((where, f"the column '{name}' is not a field of {shape.title}{hint}"))
+        elif field in fields:
+            findings.append((where, f"the column '{name}' stands there twice"))
+        else:
+            fields.append(field)
+    missing = [field.name for field in shape.fields if field.required and field.name not in names]
+    findings += [(where, f"the required column '{name}' is missing") for name in missing]
+    if findings:
+        raise ContentError(findings)
+    return fields
+
+
+def _object(fields: Sequence[FieldShape], cells: Sequence[str], where: str) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    for field, cell in zip(fields, cells, strict=False):
+        if cell == "":
+            continue
+        if isinstance(field.shape, ScalarShape):
+            value = parse_scalar(field.shape.kind, cell)
+            # A cell that does not read stays a text: the check of the object then says what is expected.
+            found[field.name] = cell if value is None else value
+        else:
+            found[field.name] = cell.strip() if isinstance(field.shape, ChoiceShape) else cell
+    return found
+
+
+def write_csv(items: Sequence[Json], shape: ObjectShape, stream: TextIO) -> None:
+    """Write objects as a table that `read_csv` reads back; an absent field is an empty cell.
+
+    Raises:
+        ContentError: the concept is not flat: it has a nested object, list or dict.
+    """
+    if not shape.is_flat:
+        nested = [field.name for field in shape.fields if not isinstance(field.shape, ScalarShape | ChoiceShape)]
+        raise ContentError([("", f"{shape.title} is no table row: {', '.join(nested)} cannot be a single cell")])
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([field.name for field in shape.fields])
+    for item in items:
+        row = [_cell(item.get(field.name)) for field in shape.fields]
+        # A single empty cell would be a blank line, which readers skip: the writer quotes it by itself.
+        writer.writerow(row)
+
+
+def _cell(value: Json) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

@@ -1,0 +1,182 @@
+import json
+import re
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, NoReturn, cast
+from urllib.parse import unquote, urlsplit
+
+from pipelex.content.stuff import Json
+from pipelex.errors import ErrorCategory, Fault, InputError, Location, PipelexError
+
+MIME_TYPES: Final = {
+    ".bmp": "image/bmp",
+    ".csv": "text/csv",
+    ".doc": "application/msword",
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".gif": "image/gif",
+    ".heic": "image/heic",
+    ".htm": "text/html",
+    ".html": "text/html",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".json": "application/json",
+    ".md": "text/markdown",
+    ".odt": "application/vnd.oasis.opendocument.text",
+    ".pdf": "application/pdf",
+    ".png": "image/png",
+    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ".svg": "image/svg+xml",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".txt": "text/plain",
+    ".webp": "image/webp",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+"""A table of our own, so that the same file has the same type on every machine."""
+
+# A single letter before the colon is a Windows drive.
+_URL: Final = re.compile(r"data:|[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+class FileRefused(Exception):
+    """A local file an input names cannot be used."""
+
+    def __init__(self, code: str, detail: str, **params: Json) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.params = params
+
+
+def is_local(text: str) -> bool:
+    """Whether a text that stands for a file is a path, rather than a URL or a storage URI."""
+    return text[:7].lower() == "file://" or _URL.match(text) is None
+
+
+def local_file(text: str, *, base_dir: Path | None, file_type: str) -> Path:
+    """The readable file a path names, absolute.
+
+    Args:
+        text: a path, absolute, relative to `base_dir` or starting with `~`; or a `file://` URL.
+        base_dir: None where local files are out of reach.
+        file_type: what the file is to be, for messages.
+
+    Raises:
+        FileRefused: there is no such file, or it cannot be read.
+    """
+    if base_dir is None:
+        raise FileRefused(
+            "security.input_path_refused",
+            f"'{text}' is a local path, which only a local run can read: give a URL or a storage URI",
+            rule="absolute" if text.startswith(("/", "~", "file:")) else "outside_root",
+        )
+    try:
+        path = _absolute(text, base_dir)
+        with path.open("rb") as opened:
+            opened.read(1)
+    except FileNotFoundError:
+        raise FileRefused(
+            "input.reference_not_found", f"there is no file '{text}'{_looked_in(text, base_dir)}"
+        ) from None
+    except IsADirectoryError:
+        raise FileRefused(
+            "input.file_unreadable", f"'{text}' is a folder, not a file", file_type=file_type, reason="is_a_directory"
+        ) from None
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise FileRefused(
+            "input.file_unreadable", f"'{text}' cannot be read: {reason}", file_type=file_type, reason=reason
+        ) from None
+    return path
+
+
+def _absolute(text: str, base_dir: Path) -> Path:
+    if text[:7].lower() == "file://":
+        address = urlsplit(text)
+        if address.netloc not in ("", "localhost"):
+            raise ValueError(f"the file is on another machine, '{address.netloc}'")
+        return Path(unquote(address.path)).resolve()
+    return (base_dir / Path(text).expanduser()).resolve()
+
+
+def _looked_in(text: str, base_dir: Path) -> str:
+    is_relative = not text.startswith(("/", "~")) and text[:7].lower() != "file://"
+    return f" in '{base_dir}'" if is_relative else ""
+
+
+def file_content(path: Path) -> dict[str, Json]:
+    """What is known of a local file, as members of an Image or Document content."""
+    found: dict[str, Json] = {"url": path.as_uri(), "filename": path.name}
+    mime_type = MIME_TYPES.get(path.suffix.lower())
+    return found if mime_type is None else {**found, "mime_type": mime_type}
+
+
+def load_inputs_file(path: Path) -> dict[str, Json]:
+    """Read an inputs file: TOML when its name ends in `.toml`, otherwise JSON.
+
+    Returns:
+        Input name → value, as `read_inputs` takes it; TOML dates and times are still Python's.
+
+    Raises:
+        PipelexError: `input.file_unreadable`, with line and column where the file's text is wrong.
+    """
+    file_type = "toml" if path.suffix.lower() == ".toml" else "json"
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        _refuse(path, file_type, f"cannot be read: {error.strerror or error}")
+    except UnicodeDecodeError as error:
+        _refuse(path, file_type, f"is not UTF-8 text (byte {error.start})")
+    try:
+        loaded: Json = tomllib.loads(text) if file_type == "toml" else _load_json(text)
+    except json.JSONDecodeError as error:
+        _refuse(path, file_type, f"is not valid JSON: {error.msg}", error.lineno, error.colno)
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        found = re.search(r" \(at line (\d+), column (\d+)\)$", message)
+        place = (int(found[1]), int(found[2])) if found else (None, None)
+        _refuse(path, file_type, f"is not valid TOML: {message[: found.start()] if found else message}", *place)
+    except RecursionError:
+        _refuse(path, file_type, "is nested too deeply")
+    except ValueError as error:
+        _refuse(path, file_type, f"is not valid {file_type.upper()}: {error}")
+    if not isinstance(loaded, dict):
+        _refuse(path, file_type, "must hold an object with one member per input")
+    return cast("dict[str, Json]", loaded)
+
+
+def _load_json(text: str) -> Json:
+    def refuse_constant(name: str) -> NoReturn:
+        raise ValueError(f"{name} is not a JSON number")
+
+    def refuse_repeats(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        members = dict(pairs)
+        if len(members) < len(pairs):
+            names = [name for name, _ in pairs]
+            repeated = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"the member '{repeated}' is given twice")
+        return members
+
+    return json.loads(text, parse_constant=refuse_constant, object_pairs_hook=refuse_repeats)
+
+
+def _refuse(path: Path, file_type: str, what: str, line: int | None = None, column: int | None = None) -> NoReturn:
+    place = f", line {line}, column {column}" if line is not None else ""
+    raise PipelexError(
+        "input.file_unreadable",
+        f"the inputs file '{path}'{place} {what}",
+        category=ErrorCategory.CONTENT,
+        params={"file_type": file_type, "reason": what},
+        location=Location(file=str(path), line=line, column=column),
+    )
+
+
+def one_error(faults: list[Fault]) -> InputError:
+    """One exception for all that is wrong with a run's inputs: it speaks as the first fault; `faults` has them all."""
+    first = faults[0]
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    error = InputError(first.code, first.detail + more, input=first.location.input)
+    error.report = replace(error.report, params=first.params, location=first.location, faults=tuple(faults))
+    if first.suggestions:
+        error.report = replace(error.report, advice=f"Did you mean {' or '.join(first.suggestions)}?")
+    return error

@@ -1,0 +1,78 @@
+import datetime
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, cast
+
+from pipelex.content._files import FileRefused, file_content, is_local, local_file
+from pipelex.content.structure import LIGHT_FIELDS, DictShape, ListShape, ObjectShape, Shape
+from pipelex.content.stuff import Json
+
+_DATE_WITH_TIME: Final = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}.*)", re.ASCII)
+
+
+class LightReader:
+    """Puts bare values of native concepts into their content form, at every depth, and resolves local files."""
+
+    def __init__(self, base_dir: Path | None) -> None:
+        self._base_dir = base_dir
+        self.refused: list[tuple[str, FileRefused]] = []
+
+    def expand(self, shape: Shape, value: Json, where: str) -> Json:
+        """The value with bare parts expanded; parts that do not fit are left to the check that follows."""
+        if isinstance(shape, ListShape) and isinstance(value, list | tuple):
+            items = cast("Sequence[Json]", value)
+            return [self.expand(shape.items, item, f"{where}[{rank}]") for rank, item in enumerate(items)]
+        if isinstance(shape, DictShape) and isinstance(value, Mapping):
+            members = cast("Mapping[str, Json]", value)
+            return {key: self.expand(shape.values, item, f"{where}.{key}") for key, item in members.items()}
+        if isinstance(shape, ObjectShape):
+            return self._object(shape, value, where)
+        return value
+
+    def _object(self, shape: ObjectShape, value: Json, where: str) -> Json:
+        native = shape.native
+        if not isinstance(value, Mapping):
+            bare = LIGHT_FIELDS.get(native or "")
+            if bare is None or value is None or _is_list(value):
+                return value
+            expanded: dict[str, Json] = _date(value) if native == "Date" else {bare: value}
+        elif native == "JSON":
+            given = cast("Mapping[str, Json]", value)
+            is_content = len(given) == 1 and isinstance(given.get("json_obj"), Mapping)
+            return given if is_content else {"json_obj": given}
+        else:
+            expanded = dict(cast("Mapping[str, Json]", value))
+        if native in ("Image", "Document"):
+            return self._file(expanded, native.lower(), where)
+        for field in shape.fields:
+            if field.name in expanded and not _is_bare(field.shape):
+                expanded[field.name] = self.expand(field.shape, expanded[field.name], f"{where}.{field.name}")
+        return expanded
+
+    def _file(self, content: dict[str, Json], file_type: str, where: str) -> Json:
+        url = content.get("url")
+        if not isinstance(url, str) or not is_local(url):
+            return content
+        try:
+            known = file_content(local_file(url, base_dir=self._base_dir, file_type=file_type))
+        except FileRefused as refused:
+            self.refused.append((where, refused))
+            return content
+        return {**known, **content, "url": known["url"]}
+
+
+def _is_list(value: Json) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def _is_bare(shape: Shape) -> bool:
+    return not isinstance(shape, ObjectShape | ListShape | DictShape)
+
+
+def _date(value: Json) -> dict[str, Json]:
+    """A bare Date: the time of day is kept only where the value states one."""
+    if isinstance(value, datetime.datetime):
+        return {"date": value.date(), "time": value.timetz()}
+    match = _DATE_WITH_TIME.fullmatch(value) if isinstance(value, str) else None
+    return {"date": match[1], "time": match[2]} if match is not None else {"date": value}

@@ -1,0 +1,279 @@
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal, TypeAlias, cast, get_args
+
+from pipelex.content.stuff import Json
+
+ScalarKind = Literal["text", "url", "integer", "number", "boolean", "date", "datetime", "time"]
+"""The simple values. `url` is a text that only native concepts have."""
+
+_SCALAR_KINDS: Final = frozenset(get_args(ScalarKind))
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarShape:
+    """A single simple value; dates and times are ISO 8601 strings."""
+
+    kind: ScalarKind
+    minimum: float | None = None
+    maximum: float | None = None
+    """Bounds of a number, both inclusive."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceShape:
+    """One of a few words."""
+
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListShape:
+    """An array of values of one shape."""
+
+    items: "Shape"
+
+
+@dataclass(frozen=True, slots=True)
+class DictShape:
+    """An object with free keys. Keys are strings in JSON; each must read as `keys`."""
+
+    values: "Shape"
+    keys: ScalarKind = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class AnyShape:
+    """Any JSON value."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldShape:
+    """One field of an object."""
+
+    name: str
+    description: str
+    shape: "Shape"
+    required: bool = False
+    default: Json = None
+    """Plain JSON; None when the field has no default."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectShape:
+    """The content of a concept that has fields. A concept has one shape: two shapes with one `concept` are equal."""
+
+    concept: str
+    """Domain-qualified, for example `native.Image` or `harbour.Berth`."""
+    description: str
+    fields: tuple[FieldShape, ...]
+    native: str | None = None
+    """Code of the native concept this one is or refines, for example `Image`; None for an author's own structure."""
+    together: tuple[tuple[str, ...], ...] = ()
+    """Groups of fields that are present all together or not at all."""
+
+    @property
+    def title(self) -> str:
+        """The concept's code."""
+        return self.concept.rpartition(".")[2]
+
+    def field(self, name: str) -> FieldShape | None:
+        """The field of that name."""
+        return next((field for field in self.fields if field.name == name), None)
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether every field is a simple value, so that a table row can hold the object."""
+        return all(isinstance(field.shape, ScalarShape | ChoiceShape) for field in self.fields)
+
+
+Shape: TypeAlias = ScalarShape | ChoiceShape | ListShape | DictShape | AnyShape | ObjectShape
+
+
+def declared_field(
+    name: str,
+    description: str,
+    *,
+    type: str | None,
+    required: bool = False,
+    default_value: Json = None,
+    choices: Sequence[str] | None = None,
+    key_type: str | None = None,
+    value_type: str | None = None,
+    item_type: str | None = None,
+    concept: Shape | None = None,
+) -> FieldShape:
+    """A field as an author declares it, already checked by the language layer.
+
+    Args:
+        name: the field's name.
+        description: forwarded to models.
+        type: one of the ten type names; None beside `choices`.
+        required: whether the field must be present.
+        default_value: a TOML value of the field's type.
+        choices: makes the field an enumeration.
+        key_type: for `dict`.
+        value_type: for `dict`; `Any`, or an unknown name, leaves the values unspecified.
+        item_type: for `list`; None, or an unknown name, leaves the items unspecified.
+        concept: the shape behind `concept_ref` or `item_concept_ref`.
+    """
+    shape: Shape
+    if choices is not None:
+        shape = ChoiceShape(tuple(choices))
+    elif type == "list":
+        shape = ListShape(_named_shape(item_type, concept))
+    elif type == "dict":
+        shape = DictShape(_named_shape(value_type, None), _key_kind(key_type))
+    else:
+        shape = _named_shape(type, concept)
+    default = None if default_value is None else to_plain_json(default_value)
+    return FieldShape(name, description, shape, required, default)
+
+
+def _named_shape(name: str | None, concept: Shape | None) -> Shape:
+    if name == "concept" and concept is not None:
+        return concept
+    if name == "list":
+        return ListShape(AnyShape())
+    if name == "dict":
+        return DictShape(AnyShape())
+    if name in _SCALAR_KINDS and name != "url":
+        return ScalarShape(cast("ScalarKind", name))
+    return AnyShape()
+
+
+def _key_kind(name: str | None) -> ScalarKind:
+    return cast("ScalarKind", name) if name in _SCALAR_KINDS and name != "url" else "text"
+
+
+def refined(shape: Shape, concept: str, description: str) -> Shape:
+    """The shape of a concept that refines another, or, given Text's, of one that has only a description."""
+    return replace(shape, concept=concept, description=description) if isinstance(shape, ObjectShape) else shape
+
+
+def to_plain_json(value: object) -> Json:
+    """A value read from TOML as plain JSON: dates and times become ISO strings, the rest is kept."""
+    if isinstance(value, Mapping):
+        return {str(key): to_plain_json(item) for key, item in cast("Mapping[object, object]", value).items()}
+    if isinstance(value, list | tuple):
+        return [to_plain_json(item) for item in cast("Sequence[object]", value)]
+    isoformat = getattr(value, "isoformat", None)
+    return isoformat() if isoformat is not None else value
+
+
+def reach(shape: Shape, path: Sequence[str]) -> Shape | None:
+    """The shape behind a dotted path, `("text_and_images", "images")`; None when a step names no field.
+
+    A step on a list steps into its items. Behind an open shape everything is open.
+    """
+    for name in path:
+        while isinstance(shape, ListShape):
+            shape = shape.items
+        if isinstance(shape, ObjectShape):
+            field = shape.field(name)
+            if field is None:
+                return None
+            shape = field.shape
+        elif isinstance(shape, DictShape):
+            shape = shape.values
+        elif not isinstance(shape, AnyShape):
+            return None
+    return shape
+
+
+def nested_objects(shape: Shape) -> Iterator[ObjectShape]:
+    """Every object inside a shape, itself included, each concept once, outermost first."""
+    seen: set[str] = set()
+    pending: list[Shape] = [shape]
+    while pending:
+        current = pending.pop()
+        if isinstance(current, ListShape):
+            pending.append(current.items)
+        elif isinstance(current, DictShape):
+            pending.append(current.values)
+        elif isinstance(current, ObjectShape) and current.concept not in seen:
+            seen.add(current.concept)
+            yield current
+            pending.extend(field.shape for field in reversed(current.fields))
+
+
+# --- wire form --------------------------------------------------------------------------------------------------------
+
+
+def shape_to_json(shape: Shape) -> Json:
+    """A shape as plain JSON; each object is written once, in `objects`, and named elsewhere."""
+    objects = {found.concept: _object_to_json(found) for found in nested_objects(shape)}
+    return {"shape": _to_json(shape), "objects": objects}
+
+
+def _to_json(shape: Shape) -> Json:
+    if isinstance(shape, ScalarShape):
+        bounds = {"minimum": shape.minimum, "maximum": shape.maximum}
+        return {"kind": shape.kind} | {name: bound for name, bound in bounds.items() if bound is not None}
+    if isinstance(shape, ChoiceShape):
+        return {"kind": "choice", "choices": list(shape.choices)}
+    if isinstance(shape, ListShape):
+        return {"kind": "list", "items": _to_json(shape.items)}
+    if isinstance(shape, DictShape):
+        return {"kind": "dict", "keys": shape.keys, "values": _to_json(shape.values)}
+    if isinstance(shape, ObjectShape):
+        return {"kind": "object", "concept": shape.concept}
+    return {"kind": "any"}
+
+
+def _object_to_json(shape: ObjectShape) -> Json:
+    written: dict[str, Json] = {"description": shape.description, "fields": []}
+    for field in shape.fields:
+        entry: dict[str, Json] = {"name": field.name, "description": field.description, "shape": _to_json(field.shape)}
+        if field.required:
+            entry["required"] = True
+        if field.default is not None:
+            entry["default"] = field.default
+        written["fields"].append(entry)
+    if shape.native is not None:
+        written["native"] = shape.native
+    if shape.together:
+        written["together"] = [list(group) for group in shape.together]
+    return written
+
+
+def shape_from_json(data: Json) -> Shape:
+    """The shape `shape_to_json` wrote.
+
+    Raises:
+        ValueError: the data names an object that is not there, or itself inside itself.
+    """
+    objects: dict[str, ObjectShape] = {}
+    return _from_json(data["shape"], data["objects"], objects, ())
+
+
+def _from_json(data: Json, written: Json, objects: dict[str, ObjectShape], above: tuple[str, ...]) -> Shape:
+    kind = data["kind"]
+    if kind == "choice":
+        return ChoiceShape(tuple(data["choices"]))
+    if kind == "list":
+        return ListShape(_from_json(data["items"], written, objects, above))
+    if kind == "dict":
+        return DictShape(_from_json(data["values"], written, objects, above), data["keys"])
+    if kind == "any":
+        return AnyShape()
+    if kind != "object":
+        return ScalarShape(kind, data.get("minimum"), data.get("maximum"))
+    concept = data["concept"]
+    if concept not in objects:
+        if concept in above or concept not in written:
+            raise ValueError(f"the shape of '{concept}' is missing or contains itself")
+        entry = written[concept]
+        fields = tuple(
+            FieldShape(
+                field["name"],
+                field["description"],
+                _from_json(field["shape"], written, objects, (*above, concept)),
+                field.get("required", False),
+                field.get("default"),
+            )
+            for field in entry["fields"]
+        )
+        together = tuple(tuple(group) for group in entry.get("together", ()))
+        objects[concept] = ObjectShape(concept, entry["description"], fields, entry.get("native"), together)
+    return objects[concept]

@@ -1,0 +1,334 @@
+"""Run-time inputs: from what a caller passes to stuffs that fit the slots of a pipe.
+
+Source: MTHDS 8.0.0, section 10 of the language reference.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, Protocol, cast
+
+from pipelex.content._csv import read_csv, write_csv
+from pipelex.content._files import FileRefused, load_inputs_file, local_file, one_error
+from pipelex.content._light import LightReader
+from pipelex.content.structure import (
+    LIGHT_FIELDS,
+    AnyShape,
+    ContentError,
+    ObjectShape,
+    Shape,
+    describe,
+    validate,
+)
+from pipelex.content.stuff import Json, Stuff
+from pipelex.errors import Fault, Location, near_names
+
+__all__ = ["ConceptView", "InputSlot", "UnresolvedConcept", "load_inputs_file", "read_inputs", "write_csv"]
+
+_ENVELOPE_MEMBERS: Final = frozenset({"concept", "content", "is_list", "stuff_code", "stuff_name"})
+
+
+@dataclass(frozen=True, slots=True)
+class InputSlot:
+    """What a pipe takes under an input name."""
+
+    concept: str
+    """Domain-qualified."""
+    is_list: bool = False
+    count: int | None = None
+    presence: Literal["plain", "optional", "forced"] = "plain"
+
+
+class UnresolvedConcept(LookupError):
+    """A concept named by an input is unknown, or several have that name."""
+
+    def __init__(self, message: str, suggestions: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.suggestions = tuple(suggestions)
+
+
+class ConceptView(Protocol):
+    """What reading inputs needs to know of the library."""
+
+    def shape(self, ref: str) -> Shape:
+        """The shape of a domain-qualified concept."""
+        ...
+
+    def native_base(self, ref: str) -> str | None:
+        """Code of the native concept a concept is or refines; None for an author's own structure."""
+        ...
+
+    def is_compatible(self, given: str, expected: str) -> bool:
+        """Whether a value of the concept `given` may be used where `expected` is wanted."""
+        ...
+
+    def resolve(self, text: str) -> str:
+        """The domain-qualified reference behind a full reference or a bare code.
+
+        Raises:
+            UnresolvedConcept: no concept has that name, or several have.
+        """
+        ...
+
+
+def read_inputs(
+    raw: Mapping[str, Json], slots: Mapping[str, InputSlot], *, base_dir: Path | None, concepts: ConceptView
+) -> dict[str, Stuff]:
+    """Read a run's inputs from the declared slots down.
+
+    Args:
+        raw: input name → bare value, `{concept, content}` envelope, or list of these.
+        slots: the pipe's declared inputs.
+        base_dir: folder that relative file paths start from; None where local files are out of reach.
+        concepts: the library's view of concepts.
+
+    Returns:
+        A stuff for each given input, in declared order; a left-out optional input has none.
+
+    Raises:
+        InputError: something does not fit. Its code and location are those of the first finding; `report.faults`
+            has every finding as a `Fault`.
+    """
+    faults: list[Fault] = []
+    for name in raw:
+        if name not in slots:
+            near = near_names(name, slots)
+            declared = f"the declared inputs are {', '.join(slots)}" if slots else "the pipe takes no inputs"
+            faults.append(_fault("input.unexpected", f"'{name}' is not an input: {declared}", name, suggestions=near))
+    found: dict[str, Stuff] = {}
+    for name, slot in slots.items():
+        if name not in raw:
+            if slot.presence != "optional":
+                faults.append(_fault("input.missing", f"the input '{name}' ({_written(slot)}) is missing", name))
+            continue
+        reader = _InputReader(name, slot, base_dir, concepts)
+        try:
+            found[name] = reader.read(raw[name])
+        except _Refused as refused:
+            faults += refused.faults
+    if faults:
+        raise one_error(faults)
+    return found
+
+
+class _Refused(Exception):
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__()
+        self.faults = faults
+
+
+def _fault(code: str, detail: str, name: str, *, suggestions: tuple[str, ...] = (), **params: Json) -> Fault:
+    field = params.get("field")
+    location = Location(input=name, field=field or None, item=params.pop("item", None))
+    return Fault(code, detail, location, params={"input": name, **params}, suggestions=suggestions)
+
+
+def _written(slot: InputSlot) -> str:
+    if slot.is_list:
+        return f"{slot.concept}[{'' if slot.count is None else slot.count}]"
+    return slot.concept
+
+
+class _InputReader:
+    """Reads the value of one input."""
+
+    def __init__(self, name: str, slot: InputSlot, base_dir: Path | None, concepts: ConceptView) -> None:
+        self._name = name
+        self._slot = slot
+        self._base_dir = base_dir
+        self._concepts = concepts
+
+    def read(self, value: Json) -> Stuff:
+        if value is None:
+            raise self._refused("input.invalid", f"the input '{self._name}' is null: leave it out instead", field="")
+        if not self._slot.is_list:
+            return self._single(value)
+        concept, items = self._items(value)
+        if self._slot.count is not None and len(items) != self._slot.count:
+            raise self._wrong_count(len(items))
+        stuffs: list[Stuff] = []
+        faults: list[Fault] = []
+        for rank, item in enumerate(items):
+            try:
+                stuffs.append(self._one(item, concept, f"{self._name}[{rank}]"))
+            except _Refused as refused:
+                faults += refused.faults
+        if faults:
+            raise _Refused(faults)
+        given = {stuff.concept: None for stuff in stuffs}
+        # Envelopes of the items may name a more specific concept; a list has one for all.
+        common = next(iter(given)) if len(given) == 1 else concept
+        return Stuff.of_list(common, [stuff.content for stuff in stuffs])
+
+    # --- one value or several -----------------------------------------------------------------------------------------
+
+    def _single(self, value: Json) -> Stuff:
+        items = self._bare_items(value, self._slot.concept)
+        if items is None and self._is_envelope(value, self._slot.concept):
+            items = self._bare_items(value["content"], self._slot.concept)
+        if items is not None:
+            raise self._wrong_count(len(items))
+        return self._one(value, self._slot.concept, self._name)
+
+    def _items(self, value: Json) -> tuple[str, list[Json]]:
+        """The items of a list and the concept they are to be read as."""
+        concept = self._slot.concept
+        if self._is_envelope(value, concept):
+            items = self._bare_items(value["content"], concept)
+            if items is None:
+                return concept, [value]
+            return self._envelope_concept(value, concept), items
+        items = self._bare_items(value, concept)
+        if items is not None:
+            return concept, items
+        if isinstance(value, str) and value.lower().endswith(".csv"):
+            shape = self._concepts.shape(concept)
+            if isinstance(shape, ObjectShape) and shape.native is None and shape.is_flat:
+                return concept, self._table(value, shape)
+        return concept, [value]
+
+    def _bare_items(self, value: Json, concept: str) -> list[Json] | None:
+        if isinstance(value, list | tuple):
+            return list(cast("Sequence[Json]", value))
+        if not isinstance(value, Mapping):
+            return None
+        given = cast("Mapping[str, Json]", value)
+        items = given.get("items")
+        if len(given) != 1 or not isinstance(items, list) or self._may_hold_items(concept):
+            return None
+        return list(cast("list[Json]", items))
+
+    def _may_hold_items(self, concept: str) -> bool:
+        """Whether `{"items": [...]}` can be a single value of the concept, and not the wire form of a list."""
+        shape = self._concepts.shape(concept)
+        if isinstance(shape, ObjectShape) and shape.native != "JSON":
+            return shape.field("items") is not None
+        return not self._slot.is_list
+
+    def _table(self, text: str, shape: ObjectShape) -> list[Json]:
+        try:
+            return read_csv(local_file(text, base_dir=self._base_dir, file_type="csv"), shape)
+        except FileRefused as refused:
+            raise self._refused(refused.code, f"the input '{self._name}': {refused}", **refused.params) from None
+        except ContentError as error:
+            raise _Refused(
+                [
+                    _fault("input.invalid", f"the input '{self._name}': {place} {message}", self._name, field=place)
+                    for place, message in error.findings
+                ]
+            ) from None
+
+    def _wrong_count(self, count: int) -> _Refused:
+        slot = self._slot
+        params: dict[str, Json] = {"provided_count": count}
+        if not slot.is_list:
+            params |= {"expected": "single", "expected_count": 1}
+            wanted = f"one {slot.concept}, not a list"
+        elif slot.count is None:
+            params["expected"] = "list"
+            wanted = f"a list of {slot.concept}"
+        else:
+            params |= {"expected": "count", "expected_count": slot.count}
+            wanted = f"exactly {slot.count} values of {slot.concept}; {count} {'is' if count == 1 else 'are'} given"
+        return self._refused("input.wrong_multiplicity", f"the input '{self._name}' takes {wanted}", **params)
+
+    # --- one value ----------------------------------------------------------------------------------------------------
+
+    def _one(self, value: Json, concept: str, where: str) -> Stuff:
+        content = value
+        if self._is_envelope(value, concept):
+            concept = self._envelope_concept(value, concept)
+            content = value["content"]
+        if content is None:
+            raise self._refused("input.invalid", f"{where} is null", field=_inner(where, self._name))
+        native = self._concepts.native_base(concept)
+        if native == "Dynamic":
+            concept, native = self._dynamic(content, where)
+        shape = self._concepts.shape(concept)
+        if isinstance(shape, AnyShape) and isinstance(content, list | tuple):
+            raise self._refused("input.wrong_multiplicity", f"{where} takes one value, not a list", expected="single")
+        light = LightReader(self._base_dir)
+        expanded = light.expand(shape, content, where)
+        if light.refused:
+            raise _Refused([self._file_fault(place, refused) for place, refused in light.refused])
+        if native is not None and native not in LIGHT_FIELDS and isinstance(content, str) and shape != AnyShape():
+            raise self._refused(
+                "input.wrong_concept",
+                f"{where} takes a {concept}, and a bare text is a Text: give an object with its fields",
+                expected=concept,
+                provided="native.Text",
+            )
+        try:
+            return Stuff(concept, validate(shape, expanded, where=where))
+        except ContentError as error:
+            raise _Refused(
+                [
+                    _fault("input.invalid", f"{place} {message}", self._name, field=_inner(place, self._name))
+                    for place, message in error.findings
+                ]
+            ) from None
+
+    def _dynamic(self, content: Json, where: str) -> tuple[str, str]:
+        if isinstance(content, str):
+            return "native.Text", "Text"
+        raise self._refused(
+            "input.wrong_concept",
+            f"{where} may be of any concept: say which with {{concept = …, content = …}}",
+            expected="native.Dynamic",
+            provided=describe(content),
+        )
+
+    def _file_fault(self, place: str, refused: FileRefused) -> Fault:
+        return _fault(refused.code, f"{place}: {refused}", self._name, **refused.params)
+
+    # --- envelopes ----------------------------------------------------------------------------------------------------
+
+    def _is_envelope(self, value: Json, concept: str) -> bool:
+        if not isinstance(value, Mapping):
+            return False
+        given = cast("Mapping[str, Json]", value)
+        if not isinstance(given.get("concept"), str) or "content" not in given or not given.keys() <= _ENVELOPE_MEMBERS:
+            return False
+        shape = self._concepts.shape(concept)
+        if not isinstance(shape, ObjectShape) or shape.field("concept") is None:
+            return True
+        # The declared structure has a field called `concept` itself.
+        try:
+            return self._concepts.is_compatible(self._concepts.resolve(given["concept"]), concept)
+        except UnresolvedConcept:
+            return False
+
+    def _envelope_concept(self, value: Mapping[str, Json], expected: str) -> str:
+        text = cast("str", value["concept"])
+        try:
+            given = self._concepts.resolve(text)
+        except UnresolvedConcept as error:
+            raise _Refused(
+                [
+                    _fault(
+                        "input.wrong_concept",
+                        f"the input '{self._name}': {error}",
+                        self._name,
+                        suggestions=error.suggestions,
+                        expected=expected,
+                        provided=text,
+                    )
+                ]
+            ) from None
+        is_open = self._concepts.native_base(expected) in ("Anything", "Dynamic")
+        if not is_open and not self._concepts.is_compatible(given, expected):
+            raise self._refused(
+                "input.wrong_concept",
+                f"the input '{self._name}' takes a {expected}, not a {given}",
+                expected=expected,
+                provided=given,
+            )
+        return given
+
+    def _refused(self, code: str, detail: str, **params: Json) -> _Refused:
+        return _Refused([_fault(code, detail, self._name, **params)])
+
+
+def _inner(place: str, name: str) -> str:
+    """The path inside the input: `berth.depth_m` → `depth_m`."""
+    return place.removeprefix(name).removeprefix(".")

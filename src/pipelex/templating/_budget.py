@@ -1,0 +1,213 @@
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Final, Literal, NoReturn, cast
+
+from pipelex.content.stuff import Json
+from pipelex.errors import ErrorCategory, PipelexError
+
+TagStyle = Literal["no_tag", "ticks", "xml", "square_brackets"]
+TextFormat = Literal["plain", "markdown", "html", "json"]
+
+PROMPT_CATEGORIES: Final = frozenset({"llm_prompt", "img_gen_prompt"})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one render may do. Counts, not clocks, so that the same template ends the same way everywhere."""
+
+    turns: int = 500_000
+    """Loop turns and single operations."""
+    chars: int = 20_000_000
+    """Characters written, intermediate texts included."""
+    width: int = 10_000
+    """Padding of one value."""
+    depth: int = 50
+    """Macros, blocks and recursive loops inside one another."""
+    digits: int = 4_096
+    """Bits of a whole number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How values are tagged and formatted."""
+
+    tag_style: TagStyle = "xml"
+    text_format: TextFormat = "plain"
+
+
+class Attachments:
+    """Images and documents of one model call, numbered in order of appearance.
+
+    Pass the same collector to the renders of a system and of a user text, in this order, and they share their numbers.
+    """
+
+    def __init__(self) -> None:
+        self._contents: dict[str, list[dict[str, Json]]] = {"Image": [], "Document": []}
+        self._ranks: dict[tuple[str, str], int] = {}
+
+    def token(self, native: str, content: Mapping[str, Json]) -> str:
+        """The token of an `Image` or a `Document` content, which is attached unless it already is."""
+        key = (native, str(content.get("url")))
+        if key not in self._ranks:
+            self._contents[native].append(dict(content))
+            self._ranks[key] = len(self._contents[native])
+        return f"[{native} {self._ranks[key]}]"
+
+    @property
+    def images(self) -> tuple[dict[str, Json], ...]:
+        return tuple(self._contents["Image"])
+
+    @property
+    def documents(self) -> tuple[dict[str, Json], ...]:
+        return tuple(self._contents["Document"])
+
+
+class RenderState:
+    """One render under way: what is left of its budget, and where its attachments go."""
+
+    def __init__(self, limits: Limits, category: str, style: Style, attachments: Attachments) -> None:
+        self.limits = limits
+        self.category = category
+        self.style = style
+        self.attachments = attachments
+        self._turns = limits.turns
+        self._chars = limits.chars
+        self._depth = 0
+
+    @property
+    def is_prompt(self) -> bool:
+        return self.category in PROMPT_CATEGORIES
+
+    @property
+    def is_html(self) -> bool:
+        return self.category == "html"
+
+    def spend(self, turns: int, operation: str) -> None:
+        self._turns -= turns
+        if self._turns < 0:
+            exceed(operation, self.limits.turns)
+
+    def write(self, chars: int, operation: str) -> None:
+        self._chars -= chars
+        if self._chars < 0:
+            exceed(operation, self.limits.chars)
+
+    @contextmanager
+    def inside(self, operation: str) -> Generator[None]:
+        """One level deeper."""
+        if self._depth >= self.limits.depth:
+            exceed(operation, self.limits.depth)
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+
+
+STATE: ContextVar[RenderState] = ContextVar("pipelex_render_state")
+
+
+def exceed(operation: str, limit: int) -> NoReturn:
+    raise PipelexError(
+        "pipe.template_budget_exceeded",
+        f"the template does too much: {operation} goes beyond {limit:,}",
+        category=ErrorCategory.CONTENT,
+        advice="Do less in the template: shorter loops, narrower padding, or a step of its own for the work.",
+        params={"operation": operation, "limit": limit},
+    )
+
+
+def refuse(name: str, why: str) -> NoReturn:
+    raise PipelexError(
+        "security.template_refused",
+        f"the template may not use '{name}': {why}",
+        category=ErrorCategory.CONTENT,
+        params={"name": name},
+    )
+
+
+def fail(detail: str, *, variable: str | None = None) -> NoReturn:
+    params: dict[str, Json] = {} if variable is None else {"variable": variable}
+    raise PipelexError("pipe.template_render_failed", detail, category=ErrorCategory.CONTENT, params=params)
+
+
+# --- containers a template makes --------------------------------------------------------------------------------------
+
+
+class MadeList(list[Json]):
+    """A list made by the template, with the size of the tree it stands for.
+
+    `{% set x = [x, x] %}` doubles that tree at no cost; comparing or printing it would pay for all of it.
+    """
+
+    weight: int = 0
+
+
+class MadeTuple(tuple[Json, ...]):
+    """A tuple made by the template; see `MadeList`."""
+
+    weight: int = 0
+
+
+class MadeDict(dict[Json, Json]):
+    """A mapping made by the template; see `MadeList`."""
+
+    weight: int = 0
+
+
+_NODE: Final = 16
+
+
+def weigh(value: object, state: RenderState) -> int:
+    """The size of a value as a tree, in characters; a node counts as much as a short word."""
+    weight = 0
+    visited = 0
+    pending: list[object] = [value]
+    while pending:
+        current = pending.pop()
+        visited += 1
+        weight += _NODE
+        if isinstance(current, MadeList | MadeTuple | MadeDict) and current.weight > 0:
+            weight += current.weight
+        elif isinstance(current, str):
+            weight += len(current)
+        elif isinstance(current, list | tuple):
+            pending.extend(cast("list[object]", current))
+        elif isinstance(current, dict):
+            members = cast("dict[object, object]", current)
+            pending.extend(members)
+            pending.extend(members.values())
+        else:
+            content = getattr(current, "template_content", None)
+            if content is not None:
+                pending.append(content)
+        if weight > state.limits.chars:
+            exceed("the size of a list", state.limits.chars)
+    state.spend(visited // 8, "the size of a list")
+    return weight
+
+
+def made(value: Json, state: RenderState, *parts: Json) -> Json:
+    """A container the template just made, in the form that knows its weight.
+
+    Args:
+        value: the container.
+        state: the render.
+        parts: the containers it was joined from, when their weights are known.
+    """
+    if len(value) > state.limits.turns:
+        exceed("the size of a list", state.limits.turns)
+    weight = sum(weigh(part, state) for part in parts) if parts else weigh(value, state)
+    if weight > state.limits.chars:
+        exceed("the size of a list", state.limits.chars)
+    found: MadeList | MadeTuple | MadeDict
+    if isinstance(value, list):
+        found = MadeList(cast("list[Json]", value))
+    elif isinstance(value, tuple):
+        found = MadeTuple(cast("tuple[Json, ...]", value))
+    else:
+        found = MadeDict(value)
+    found.weight = weight
+    return found

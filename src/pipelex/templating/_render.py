@@ -1,0 +1,81 @@
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipelex.content.stuff import Json, Stuff
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.templating._budget import STATE, Attachments, Limits, RenderState, Style, exceed
+from pipelex.templating._environment import compiled
+from pipelex.templating._values import ShapeView, wrap_stuff
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What a template gave."""
+
+    text: str
+    images: tuple[dict[str, Json], ...] = ()
+    """Image contents, in the order of their tokens."""
+    documents: tuple[dict[str, Json], ...] = ()
+    """Document contents, in the order of their tokens."""
+
+
+def render(
+    template: str,
+    values: Mapping[str, Stuff],
+    *,
+    concepts: ShapeView,
+    category: str = "basic",
+    sigils: bool = True,
+    style: Style | None = None,
+    extra_context: Mapping[str, Json] | None = None,
+    attachments: Attachments | None = None,
+    strict: bool = False,
+    limits: Limits | None = None,
+) -> Rendered:
+    """Render a template. Deterministic: the same arguments give the same text, or the same error, everywhere.
+
+    Args:
+        template: Jinja2, with `$path`, `@path` and `@?path` when `sigils` is set.
+        values: the present inputs by name. A name that is not there is undefined and false.
+        concepts: gives the shape of each value's concept.
+        category: decides which filters exist, whether HTML is escaped and whether files are attached.
+        sigils: expand sigils first.
+        style: how values are tagged and formatted; by default `xml` and `plain`.
+        extra_context: further variables, plain JSON.
+        attachments: collects files over several renders, so that they share one numbering.
+        strict: make reading a name or field that does not exist an error.
+        limits: what the render may do.
+
+    Returns:
+        The text, and the files attached so far when the category is a prompt's.
+
+    Raises:
+        PipelexError: `method.template_invalid`, `security.template_refused`, `pipe.template_budget_exceeded` or
+            `pipe.template_render_failed`.
+    """
+    ready = compiled(template, category=category, sigils=sigils, strict=strict)
+    limits = limits or Limits()
+    collected = attachments if attachments is not None else Attachments()
+    state = RenderState(limits, category, style or Style(), collected)
+    variables = dict(extra_context or {})
+    variables |= {name: wrap_stuff(name, stuff, concepts) for name, stuff in values.items()}
+    token = STATE.set(state)
+    try:
+        chunks: list[str] = []
+        for chunk in ready.root_render_func(ready.new_context(variables)):
+            state.write(len(chunk), "writing text")
+            chunks.append(chunk)
+        text = "".join(chunks)
+    except PipelexError:
+        raise
+    except RecursionError:
+        exceed("nesting", limits.depth)
+    except Exception as error:  # whatever an expression of the template raises
+        raise PipelexError(
+            "pipe.template_render_failed",
+            f"the template cannot be rendered: {error or type(error).__name__}",
+            category=ErrorCategory.CONTENT,
+        ) from error
+    finally:
+        STATE.reset(token)
+    return Rendered(text, collected.images, collected.documents)

@@ -1,0 +1,249 @@
+import json
+
+import pytest
+from tests.support.template_values import Concepts, values
+
+from pipelex.content import Stuff
+from pipelex.errors import PipelexError
+from pipelex.templating import Attachments, Rendered, ShapeTable, Style, TagStyle, render
+
+VALUES = values()
+
+
+def rendered(template: str, category: str = "llm_prompt", **options: object) -> Rendered:
+    return render(template, VALUES, concepts=Concepts(), category=category, **options)  # type: ignore[arg-type]
+
+
+def text(template: str, category: str = "llm_prompt", **options: object) -> str:
+    return rendered(template, category, **options).text
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("$seed", "SEED"),
+        ("{{ seed }} {{ seed.text }}", "SEED SEED"),
+        ("@seed", "<seed>\nSEED\n</seed>"),
+        ("a\r\n@seed\r\nb", "a\n<seed>\nSEED\n</seed>\nb"),
+        ("@?missing", ""),
+        ("@?seed", "<seed>\nSEED\n</seed>"),
+        ("$count $half", "3 0.5"),
+        ("$yes $no", "yes no"),
+        ("$day", "2024-01-15 10:30"),
+        ("{{ day.date }} {{ day.date.year }} {{ day.time.minute }}", "2024-01-15 2024 30"),
+        ("{{ berth.opened.strftime('%d/%m/%Y') }}", "15/01/2024"),
+        ("{{ berth.opened < '2025' }}", "True"),
+        ("{{ markup }}", "<b>x</b>"),
+        ("$berth.code at $berth.depth.", "B4 at 9.5."),
+        ("{{ berth.tags }}", "1. a\n2. b"),
+        ("{{ berth.tags|join(', ') }}", "a, b"),
+        ("$notes", "1. b\n2. a"),
+        ("{% for n in notes %}{{ loop.index }}/{{ loop.length }}{{ n.text }} {% endfor %}", "1/2b 2/2a "),
+        ("{{ notes|length }} {{ notes.items|length }} {{ notes[1] }} {{ notes[5] }}", "2 2 a "),
+        ("{{ notes|sort|join }} {{ notes|first }} {{ notes|last }} {{ notes|reverse|join }}", "ab b a ab"),
+        ("{{ notes|map(attribute='text')|map('upper')|join('-') }}", "B-A"),
+        ("{{ berths|selectattr('depth')|map(attribute='code')|join }}", "B4"),
+        ("{{ 'yes' if none else 'empty' }} {{ 'yes' if no else 'absent' }}", "empty yes"),
+        ("{{ seed == 'SEED' }} {{ seed != 'X' }} {{ count > 2 }} {{ count == 3 }} {{ yes == true }}", "True True True True True"),
+        ("{{ 'EE' in seed }} {{ seed[:2] }} {{ seed|length }} {{ seed|lower }}", "True SE 4 seed"),
+        ("{{ count + 1 }} {{ count * half }} {{ -count }} {{ '%.2f' % count }}", "4 1.5 -3 3.00"),
+        ("{{ seed ~ count ~ 1 }}", "SEED31"),
+        ("{{ seed._stuff_name }} {{ seed._concept_code }} {{ seed._content_class }}", "seed Text TextContent"),
+        ("{{ note.nofield }}{{ berth.nofield.deep }}{{ missing }}", ""),
+        ("{{ data.json_obj.a[1] }} {{ data.json_obj['_own'] }} {{ data['json_obj'].items }}", "2 5 7"),
+        ("{% for key in data %}{{ key }} {% endfor %}", "a _own items "),
+        ("{{ parts.left }} {{ parts.left.text }}", "L L"),
+        ("$open", "free"),
+        ("{% for key, value in berth|items if key != 'photo' %}{{ key }} {% endfor %}", "code depth opened tags plans "),
+        ("{{ missing|default('x') }} {{ seed|default('x') }}", "x SEED"),
+        ("{{ '{} {:>4}'.format(seed, count) }}", "SEED    3"),
+        ("{% set ns = namespace(n=0) %}{% for n in notes %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}", "2"),
+        ("{% macro f(x) %}<{{ x }}>{% endmacro %}{{ f(seed) }}", "<SEED>"),
+        ("{{ berths|map(attribute='code')|list|tojson }}", '["B4", "B5"]'),
+        ("{% for n in notes %}{{ n.text.upper() }}{{ '{}'.format(n) }}{{ dict(a=n).a }}{% endfor %}", "BbbAaa"),
+        ("{% for n in notes %}{{ loop.cycle('x', 'y') }}{% endfor %}", "xy"),
+        ("{% set j = joiner('|') %}{% for n in notes %}{{ j() }}{{ n }}{% endfor %}", "b|a"),
+        ("{{ notes + ['c'] }}", "1. b\n2. a\n3. c"),
+        ("$$5 a@@b", "$5 a@b"),
+    ],
+)  # fmt: skip
+def test_values(template: str, expected: str) -> None:
+    assert text(template) == expected
+
+
+@pytest.mark.parametrize(
+    ("style", "expected"),
+    [
+        ("no_tag", "SEED"),
+        ("ticks", "seed: ```\nSEED\n```"),
+        ("xml", "<seed>\nSEED\n</seed>"),
+        ("square_brackets", "[seed]\nSEED\n[/seed]"),
+    ],
+)
+def test_tag_styles(style: TagStyle, expected: str) -> None:
+    assert text("@seed", style=Style(style)) == expected
+
+
+def test_tags_are_named_after_the_path() -> None:
+    assert text("@berth.code") == "<berth.code>\nB4\n</berth.code>"
+    assert text("{{ seed|tag }}{{ berth.code|tag }}{{ seed|tag('x') }}", style=Style("square_brackets")) == (
+        "[seed]\nSEED\n[/seed][berth.code]\nB4\n[/berth.code][x]\nSEED\n[/x]"
+    )
+
+
+def test_a_tag_never_uses_the_text_format() -> None:
+    style = Style("no_tag", "json")
+    assert text("@seed", style=style) == "SEED"
+    assert json.loads(text("$seed", style=style)) == {"text": "SEED"}
+    assert text("{{ seed }}", style=style) == "SEED"
+
+
+def test_format_takes_a_style() -> None:
+    assert json.loads(text("{{ notes|format('json') }}")) == [{"text": "b"}, {"text": "a"}]
+    assert text("{{ berth|format('markdown') }}", "basic").startswith("# code\nB4")
+    with pytest.raises(PipelexError, match="'format' takes one of"):
+        text("{{ seed|format('%s') }}")
+
+
+def test_tagging_what_is_not_there_is_an_error() -> None:
+    with pytest.raises(PipelexError) as caught:
+        text("@missing")
+    assert caught.value.code == "pipe.template_render_failed"
+    assert caught.value.report.params == {"variable": "missing"}
+
+
+def test_strict_rendering_refuses_missing_names() -> None:
+    for template in ("{{ missing }}", "{{ berth.nofield }}", "{% for x in missing %}{% endfor %}"):
+        with pytest.raises(PipelexError):
+            text(template, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("{{ tagged }} {{ markup }}", "a &lt; b &amp; c <b>x</b>"),
+        ("{{ tagged|safe }}", "a < b & c"),
+        ("$tagged", "a &lt; b &amp; c"),
+        ("@tagged", "<tagged>\na &lt; b &amp; c\n</tagged>"),
+        ("{{ source|markdown }}", "<p><em>x</em></p>"),
+        ("{{ '</script>'|escape_script_tag }}", "\\u003C/script>"),
+        ("{{ markup ~ tagged }}", "<b>x</b>a &lt; b &amp; c"),
+        ("{{ photo|format('html') }}", '<img src="p" alt="A quay">'),
+        ("{{ '<i>' }}<i>{% set x %}<u>{{ tagged }}{% endset %}{{ x }}", "&lt;i&gt;<i><u>a &lt; b &amp; c"),
+    ],
+)
+def test_html(template: str, expected: str) -> None:
+    assert text(template, "html") == expected
+
+
+@pytest.mark.parametrize(
+    ("category", "name", "exists"),
+    [
+        (category, name, name in names)
+        for category, names in {
+            "basic": ["tag"],
+            "expression": [],
+            "html": ["tag", "escape_script_tag", "markdown"],
+            "markdown": ["tag", "escape_script_tag"],
+            "mermaid": [],
+            "llm_prompt": ["tag", "with_images"],
+            "img_gen_prompt": ["tag", "with_images"],
+        }.items()
+        for name in ("tag", "escape_script_tag", "markdown", "with_images", "random")
+    ],
+)
+def test_filters_of_each_category(category: str, name: str, exists: bool) -> None:
+    template = f"{{{{ seed|{name} }}}}"
+    if exists:
+        assert "SEED" in text(template, category)
+    else:
+        with pytest.raises(PipelexError) as caught:
+            text(template, category)
+        assert caught.value.code == "method.template_invalid"
+
+
+def test_expressions() -> None:
+    assert text("{{ 'high' if count > 2 else 'low' }}", "expression", sigils=False) == "high"
+    assert text("{{ '%s!'|format(seed) }}", "expression", sigils=False) == "SEED!"
+    assert text("$seed", "expression", sigils=False) == "$seed"
+
+
+# --- attachments ------------------------------------------------------------------------------------------------------
+
+
+def test_files_are_numbered_in_order_of_appearance() -> None:
+    found = rendered("$photo, then\n@docs\nand $berth.photo with $page.page_view and $berth.plans")
+    assert found.text == (
+        "[Image 1], then\n<docs>\n[Document 1]\n[Document 2]\n[Document 1]\n</docs>\n"
+        "and [Image 1] with [Image 2] and [Document 1]\n[Document 2]"
+    )
+    assert [image["url"] for image in found.images] == ["p", "v"]
+    assert [document["url"] for document in found.documents] == ["d1", "d2"]
+    assert found.images[0]["caption"] == "A quay"
+
+
+def test_system_and_user_text_share_numbers() -> None:
+    collected = Attachments()
+    assert text("$page.page_view", attachments=collected) == "[Image 1]"
+    assert text("$photo $page.page_view", attachments=collected) == "[Image 2] [Image 1]"
+    assert [image["url"] for image in collected.images] == ["v", "p"]
+
+
+def test_images_inside_are_attached_only_on_request() -> None:
+    plain = rendered("@page")
+    assert plain.text == "<page>\nPAGE\n\nImage: i1\nImage: i2\n\nImage: v\n</page>"
+    assert plain.images == ()
+    attached = rendered("{{ page|with_images|tag('page') }}")
+    assert attached.text == "<page>\nPAGE\n\n[Image 1]\n[Image 2]\n\n[Image 3]\n</page>"
+    assert [image["url"] for image in attached.images] == ["i1", "i2", "v"]
+
+
+def test_images_of_a_loop_are_attached() -> None:
+    found = rendered("{% for image in page.text_and_images.images %}{{ image }} {% endfor %}")
+    assert found.text == "[Image 1] [Image 2] "
+
+
+def test_nothing_is_attached_outside_prompts() -> None:
+    found = rendered("{{ photo }}", "basic")
+    assert (found.text, found.images) == ("Image: A quay (p)", ())
+
+
+# --- the rest ---------------------------------------------------------------------------------------------------------
+
+
+def test_extra_context() -> None:
+    assert text("{{ greeting }} $seed", extra_context={"greeting": "Hi"}) == "Hi SEED"
+
+
+def test_shapes_travel_as_json() -> None:
+    table = ShapeTable.of(["docks.Berth", "native.Page"], Concepts())
+    again = ShapeTable.from_json(json.loads(json.dumps(table.to_json())))
+    assert again == table
+    assert render("$berth.photo", {"berth": VALUES["berth"]}, concepts=again, category="llm_prompt").text == "[Image 1]"
+
+
+def test_values_are_not_changed() -> None:
+    before = json.dumps(VALUES["berth"].to_json())
+    text("{% set x = berth.tags %}{{ x }}{{ berth|tojson }}")
+    assert json.dumps(VALUES["berth"].to_json()) == before
+
+
+def test_a_syntax_error_names_the_line() -> None:
+    with pytest.raises(PipelexError, match="line 2") as caught:
+        text("a\n{{ b")
+    assert caught.value.code == "method.template_invalid"
+
+
+def test_an_unknown_category_is_refused() -> None:
+    with pytest.raises(PipelexError, match="unknown template category"):
+        text("a", "poem")
+
+
+def test_an_inline_sigil_is_left_as_text() -> None:
+    assert text("mail bob@seed.org and @media queries") == "mail bob@seed.org and @media queries"
+
+
+def test_a_list_of_numbers_is_printed_plainly() -> None:
+    assert render(
+        "{{ x }}", {"x": Stuff.of_list("native.Number", [{"number": 1}, {"number": 2.5}])}, concepts=Concepts()
+    ).text == ("1. 1\n2. 2.5")
