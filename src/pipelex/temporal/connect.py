@@ -33,6 +33,7 @@ async def connect(settings: ConnectionSettings, *, plugins: Sequence[ClientPlugi
                 namespace=settings.namespace,
                 api_key=settings.api_key.get_secret_value() if settings.api_key is not None else None,
                 tls=_tls(settings),
+                rpc_metadata=dict(settings.rpc_metadata),
                 plugins=list(plugins),
                 **options,
             ),

@@ -49,7 +49,9 @@ PASSED_THROUGH: Final = (
     # Validation and rendering: pure as used here.
     "annotated_types",
     "jinja2",
+    "markdown_it",
     "markupsafe",
+    "mdurl",
     "pydantic",
     "pydantic_core",
     "typing_inspection",

@@ -1,0 +1,35 @@
+"""Layered TOML settings with the origin of every value."""
+
+from pipelex.config._check import Finding, Names, Section, known_keys, read_section
+from pipelex.config._interpolation import Interpolated, interpolate
+from pipelex.config._keys import dotted, lookup, split_dotted
+from pipelex.config._load import load_settings
+from pipelex.config._positions import Span, TomlPositions, locate
+from pipelex.config._sections import InferenceSettings, InterpreterSettings, RunSettings, RuntimeSettings
+from pipelex.config._settings import Layer, LayerKind, Origin, Settings, describe
+
+__all__ = [
+    "Finding",
+    "InferenceSettings",
+    "Interpolated",
+    "InterpreterSettings",
+    "Layer",
+    "LayerKind",
+    "Names",
+    "Origin",
+    "RunSettings",
+    "RuntimeSettings",
+    "Section",
+    "Settings",
+    "Span",
+    "TomlPositions",
+    "describe",
+    "dotted",
+    "interpolate",
+    "known_keys",
+    "load_settings",
+    "locate",
+    "lookup",
+    "read_section",
+    "split_dotted",
+]

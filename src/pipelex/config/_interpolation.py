@@ -1,0 +1,72 @@
+"""`${NAME}` and `${NAME:-default}` in settings; `$${NAME}` stands for the text `${NAME}` itself."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from pipelex.config._keys import Path
+from pipelex.errors import Json
+
+_VARIABLE = re.compile(r"\$?\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Interpolated:
+    """A text with its variables filled in."""
+
+    text: str
+    """Variables without a value stay as they were written."""
+    used: tuple[str, ...]
+    """Names of all variables the text names."""
+    unset: tuple[str, ...]
+    """Those of them that have neither a value nor a default."""
+
+
+def interpolate(text: str, environ: Mapping[str, str]) -> Interpolated:
+    """Fill in the variables of a text; like in a shell, `:-` applies to an empty variable too."""
+    used: list[str] = []
+    unset: list[str] = []
+
+    def fill(match: re.Match[str]) -> str:
+        if match.group().startswith("$$"):
+            return match.group()[1:]
+        name, default = match.groups()
+        used.append(name)
+        value = environ.get(name)
+        if default is not None:
+            return value or default
+        if value is None:
+            unset.append(name)
+            return match.group()
+        return value
+
+    filled = _VARIABLE.sub(fill, text)
+    return Interpolated(filled, tuple(used), tuple(unset))
+
+
+@dataclass(slots=True)
+class Variables:
+    """What variables the settings use, by the path of the value (an item's index is not part of it)."""
+
+    used: dict[Path, tuple[str, ...]] = field(default_factory=dict[Path, tuple[str, ...]])
+    unset: dict[Path, tuple[str, ...]] = field(default_factory=dict[Path, tuple[str, ...]])
+
+
+def interpolate_all(value: Json, environ: Mapping[str, str], found: Variables, at: Path = ()) -> Json:
+    """The value with the variables of all its texts filled in; what they were is added to `found`."""
+    if isinstance(value, str):
+        if "${" not in value:
+            return value
+        filled = interpolate(value, environ)
+        if filled.used:
+            found.used[at] = (*found.used.get(at, ()), *filled.used)
+        if filled.unset:
+            found.unset[at] = (*found.unset.get(at, ()), *filled.unset)
+        return filled.text
+    if isinstance(value, Mapping):
+        table = cast("Mapping[str, Json]", value)
+        return {key: interpolate_all(item, environ, found, (*at, key)) for key, item in table.items()}
+    if isinstance(value, list):
+        return [interpolate_all(item, environ, found, at) for item in cast("list[Json]", value)]
+    return value

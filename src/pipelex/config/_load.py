@@ -1,0 +1,217 @@
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from io import StringIO
+from pathlib import Path
+
+from pipelex.config._check import read_section
+from pipelex.config._interpolation import Variables, interpolate, interpolate_all
+from pipelex.config._keys import dotted, leaves, merge, nested, split_dotted
+from pipelex.config._sections import Sections
+from pipelex.config._settings import Layer, LayerKind, Settings, describe
+from pipelex.errors import ConfigurationError, Fault, Json, Location, near_names
+
+FOLDER = ".pipelex"
+FILE = "pipelex.toml"
+
+_UNTYPED = ("temporal",)
+_OLD_ROOTS = {"cogt": "inference", "pipelex": "interpreter"}
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def load_settings(
+    *,
+    cwd: Path | None = None,
+    overrides: Mapping[str, Json] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Read and merge the settings; nothing is kept between two calls.
+
+    The layers, each over the one before: the packaged defaults; the user's `~/.pipelex/pipelex.toml` (or
+    `$PIPELEX_HOME/pipelex.toml`); the project's `.pipelex/pipelex.toml`, in the nearest folder above `cwd` that has
+    one; `pipelex_<$PIPELEX_ENV>.toml` and `pipelex_override.toml` beside it; `overrides`. Variables are taken from
+    `environ`, then from `.env` beside the project's `.pipelex`, then from `.env` in the user's folder.
+
+    Args:
+        cwd: where to look for the project from; the working directory by default.
+        overrides: values by dotted key, as from flags.
+        environ: the environment; the process's by default.
+
+    Raises:
+        ConfigurationError: a file cannot be read or is not TOML, or a value does not fit its key; all findings are
+            in `faults`. `[temporal]` is checked by the orchestrator that reads it.
+    """
+    here = (cwd or Path.cwd()).absolute()
+    process = dict(os.environ if environ is None else environ)
+    project_dir = _find_project(here, process)
+    base_dir = here if project_dir is None else project_dir.parent
+    known = {**_read_dotenv(base_dir / ".env", process), **process}
+    home_dir = _home_dir(known)
+    known = {**_read_dotenv(home_dir / ".env", known), **known}
+    environment = known.get("PIPELEX_ENV") or None
+
+    layers = [_defaults(), *_read_layers(here, home_dir, project_dir, environment)]
+    if overrides:
+        flags: dict[str, Json] = {}
+        for key, value in overrides.items():
+            flags = merge(flags, nested(split_dotted(key), value))
+        layers.append(Layer("flag", flags))
+
+    merged: dict[str, Json] = {}
+    for layer in layers:
+        merged = merge(merged, layer.data)
+    variables = Variables()
+    values = {key: interpolate_all(value, known, variables, (key,)) for key, value in merged.items()}
+
+    tables = {key: value for key, value in values.items() if key not in _UNTYPED}
+    sections, findings = read_section(Sections, tables, (), interpolated=variables.used)
+    settings = Settings(
+        sections=sections or Sections(),
+        values=values,
+        project_dir=project_dir,
+        home_dir=home_dir,
+        base_dir=base_dir,
+        environment=environment,
+        environ=known,
+        layers=tuple(layers),
+        variables=variables,
+    )
+    errors = [
+        settings.fault(item.path, item.message, suggestions=item.suggestions, of_value=True)
+        for item in findings
+        if not item.is_unknown
+    ]
+    if errors:
+        raise ConfigurationError(describe(errors), faults=errors, advice="Correct the values named above.")
+    warnings = [
+        settings.fault(
+            item.path, _advice_for_unknown(item.path, item.message), severity="warning", suggestions=item.suggestions
+        )
+        for item in findings
+    ]
+    warnings += _unset_variables(settings) + _environment_warnings(settings)
+    object.__setattr__(settings, "warnings", tuple(warnings))
+    return settings
+
+
+@cache
+def _defaults() -> Layer:
+    text = resources.files("pipelex.config").joinpath("defaults", FILE).read_text(encoding="utf-8")
+    file = Path(str(resources.files("pipelex.config").joinpath("defaults", FILE)))
+    return Layer("default", tomllib.loads(text), file, "default", text)
+
+
+def _read_layers(here: Path, home_dir: Path, project_dir: Path | None, environment: str | None) -> list[Layer]:
+    candidates: list[tuple[LayerKind, Path]] = [("user", home_dir / FILE)]
+    if project_dir is not None:
+        candidates.append(("project", project_dir / FILE))
+        if environment is not None:
+            if not _ENVIRONMENT_NAME.fullmatch(environment) or environment == "override":
+                raise ConfigurationError(
+                    f"PIPELEX_ENV={environment!r} cannot name a settings file",
+                    advice="Use letters, digits, '-', '_' and '.'; 'override' is taken.",
+                )
+            candidates.append(("environment", project_dir / f"pipelex_{environment}.toml"))
+        candidates.append(("override", project_dir / "pipelex_override.toml"))
+    return [layer for kind, file in candidates if (layer := _read_layer(kind, file, here)) is not None]
+
+
+def _read_layer(kind: LayerKind, file: Path, here: Path) -> Layer | None:
+    shown = str(file.relative_to(here)) if file.is_relative_to(here) else str(file)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"{shown}: the settings file cannot be read: {error}", location=Location(file=shown)
+        ) from error
+    try:
+        return Layer(kind, tomllib.loads(text), file, shown, text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax_error(shown, text, error) from error
+
+
+def _syntax_error(shown: str, text: str, error: tomllib.TOMLDecodeError) -> ConfigurationError:
+    message = str(error)
+    found = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
+    what = message[: found.start()] if found else message
+    line = int(found.group(1)) if found and found.group(1) else text.count("\n") + 1
+    column = int(found.group(2)) if found and found.group(2) else None
+    place = Location(file=shown, line=line, column=column)
+    fault = Fault("runtime.misconfigured", f"not valid TOML: {what}", location=place)
+    return ConfigurationError(describe([fault]), location=place, faults=[fault])
+
+
+def _find_project(here: Path, environ: Mapping[str, str]) -> Path | None:
+    """The nearest `.pipelex` folder above; the user's own one, in the home folder, is not a project's."""
+    users = {_home(environ) / FOLDER, _home_dir(environ)}
+    for folder in (here, *here.parents):
+        candidate = folder / FOLDER
+        if candidate.is_dir() and candidate not in users:
+            return candidate
+    return None
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    named = environ.get("HOME")
+    return Path(named) if named else Path.home()
+
+
+def _home_dir(environ: Mapping[str, str]) -> Path:
+    named = environ.get("PIPELEX_HOME")
+    if not named:
+        return _home(environ) / FOLDER
+    return (_home(environ) / named[2:] if named.startswith("~/") else Path(named)).absolute()
+
+
+def _read_dotenv(file: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file}: cannot be read: {error}", location=Location(file=str(file))) from error
+    from dotenv import dotenv_values
+
+    found: dict[str, str] = {}
+    for name, value in dotenv_values(stream=StringIO(text), interpolate=False).items():
+        if value is not None:
+            # Its own interpolation would look at the process's environment whatever `environ` is.
+            found[name] = interpolate(value, {**found, **environ}).text
+    return found
+
+
+def _advice_for_unknown(path: tuple[str, ...], message: str) -> str:
+    if len(path) == 1 and path[0] in _OLD_ROOTS:
+        return f"this table of older releases is not read; its settings live under [{_OLD_ROOTS[path[0]]}] now"
+    return f"{message}; it has no effect"
+
+
+def _unset_variables(settings: Settings) -> list[Fault]:
+    return [
+        settings.fault(path, f"environment variable {names[0]} is not set", severity="warning", of_value=True)
+        for path, names in settings.variables.unset.items()
+        if path[0] not in _UNTYPED
+    ]
+
+
+def _environment_warnings(settings: Settings) -> list[Fault]:
+    """A `PIPELEX_ENV` without its file is usual; one that nearly names another file is a slip."""
+    name, folder = settings.environment, settings.project_dir
+    if name is None or folder is None or (folder / f"pipelex_{name}.toml").exists():
+        return []
+    others = {file.stem.removeprefix("pipelex_") for file in folder.glob("pipelex_*.toml")} - {"override"}
+    near = near_names(name, sorted(others))
+    if not near:
+        return []
+    detail = f"PIPELEX_ENV={name!r}: there is no pipelex_{name}.toml; did you mean {' or '.join(map(repr, near))}?"
+    return [Fault("runtime.misconfigured", detail, severity="warning", suggestions=near)]
+
+
+def default_keys() -> list[str]:
+    """The dotted keys of the packaged settings file, in its order."""
+    return [dotted(path) for path, _ in leaves(_defaults().data)]

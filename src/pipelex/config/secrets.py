@@ -1,0 +1,90 @@
+"""Where secrets come from when a setting names one by its id."""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, cast
+
+from pipelex.config._settings import Settings
+from pipelex.errors import ConfigurationError, Json, Location
+
+SECRETS_FILE = "secrets.toml"
+
+
+class SecretProvider(Protocol):
+    """Something that keeps secrets."""
+
+    def get(self, secret_id: str) -> str | None:
+        """The secret of that id, or None when this provider does not have it."""
+        ...
+
+    def describe(self, secret_id: str) -> str:
+        """Where this provider looks for the secret, for people."""
+        ...
+
+
+@dataclass(frozen=True)
+class EnvironmentSecrets:
+    """Secrets in environment variables: of the id's own name, or of its upper-case form (`my-key` → `MY_KEY`)."""
+
+    environ: Mapping[str, str] = field(repr=False)
+
+    def get(self, secret_id: str) -> str | None:
+        return self.environ.get(secret_id) or self.environ.get(_variable(secret_id)) or None
+
+    def describe(self, secret_id: str) -> str:
+        return f"the environment variable {_variable(secret_id)}"
+
+
+@dataclass(frozen=True)
+class FileSecrets:
+    """Secrets in a TOML file of `id = "secret"` lines, read at each look-up so that a rotated one is seen."""
+
+    file: Path
+
+    def get(self, secret_id: str) -> str | None:
+        try:
+            table: Mapping[str, Json] = tomllib.loads(self.file.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            # The message of a TOML error quotes nothing of the file but its place.
+            raise ConfigurationError(
+                f"{self.file}: the secrets cannot be read: {error}", location=Location(file=str(self.file))
+            ) from None
+        found = table.get(secret_id)
+        if found is not None and not isinstance(found, str):
+            raise ConfigurationError(
+                f"{self.file}: the secret {secret_id!r} must be a string", location=Location(file=str(self.file))
+            )
+        return found or None
+
+    def describe(self, secret_id: str) -> str:
+        return f"the key {secret_id!r} of {self.file}"
+
+
+@dataclass(frozen=True)
+class ChainedSecrets:
+    """Several providers; the first one that has a secret gives it."""
+
+    providers: Sequence[SecretProvider]
+
+    def get(self, secret_id: str) -> str | None:
+        return next((found for provider in self.providers if (found := provider.get(secret_id))), None)
+
+    def describe(self, secret_id: str) -> str:
+        return " or ".join(provider.describe(secret_id) for provider in self.providers)
+
+
+def secret_provider(settings: Settings, environ: Mapping[str, str] | None = None) -> SecretProvider:
+    """The secrets of a user: the environment's, then those of `secrets.toml` in the user's folder."""
+    known = settings.environ if environ is None else environ
+    return ChainedSecrets(
+        cast("Sequence[SecretProvider]", (EnvironmentSecrets(known), FileSecrets(settings.home_dir / SECRETS_FILE)))
+    )
+
+
+def _variable(secret_id: str) -> str:
+    return re.sub(r"\W", "_", secret_id).upper()

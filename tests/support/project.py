@@ -1,0 +1,87 @@
+"""A project folder whose models are a test server, and workers for it in this process."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client
+from tests.support.inference_files import write_stub_inference
+
+from pipelex.config import Settings, load_settings
+from pipelex.runner import Orchestrator, Pipelex
+from pipelex.temporal.plugin import PipelexPlugin
+from pipelex.temporal.worker import build_worker, plan_worker, running
+
+ATTEMPTS = 2
+"""How often an effect is tried, whatever runs it."""
+
+_SETTINGS = """
+[inference]
+transport_max_retries = {retries}
+
+[temporal.temporal_config]
+selected_server = "tests"
+temporal_server_configs.tests.target_host = "{target}"
+
+[temporal.worker_config]
+default_task_queue = "{queue}"
+default_activity_heartbeat_timeout = "3s"
+retry_policy_config.initial_interval = "0:00:00.05"
+retry_policy_config.maximum_attempts = {attempts}
+
+[temporal.worker_runtime_profiles.profiles.default]
+graceful_shutdown_timeout = "0:00:00"
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a configuration, and nothing of the user's."""
+
+    root: Path
+    queue: str
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {"HOME": str(self.root / "home")}
+
+    def settings(self, overrides: dict[str, Any] | None = None) -> Settings:
+        return load_settings(cwd=self.root, environ=self.environ, overrides=overrides)
+
+    def app(self, orchestrator: Orchestrator = "temporal", *, overrides: dict[str, Any] | None = None) -> Pipelex:
+        return Pipelex(self.settings(overrides), orchestrator=orchestrator)
+
+    def method(self, text: str, name: str = "method.mthds") -> Path:
+        """Write a bundle file."""
+        file = self.root / name
+        file.write_text(text, encoding="utf-8")
+        return file
+
+
+def write_project(root: Path, *, stub: str, target: str = "127.0.0.1:1", queue: str = "tests") -> Project:
+    """Make a project.
+
+    Args:
+        root: its folder.
+        stub: endpoint of the model server, with `/v1`.
+        target: `host:port` of the Temporal server.
+        queue: the task queue of its workers.
+    """
+    write_stub_inference(root / ".pipelex" / "inference", stub)
+    text = _SETTINGS.format(target=target, queue=queue, retries=ATTEMPTS - 1, attempts=ATTEMPTS)
+    (root / ".pipelex" / "pipelex.toml").write_text(text, encoding="utf-8")
+    return Project(root, queue)
+
+
+@asynccontextmanager
+async def worker_of(
+    app: Pipelex, *, client: Client | None = None
+) -> AsyncGenerator[PipelexPlugin]:
+    """A worker of the app's task queue while the block runs."""
+    plugin = PipelexPlugin(app.temporal_config, app.inference)
+    if client is None:
+        client = (await app.durable()).client
+    async with running(build_worker(client, plan_worker(app.temporal_config), plugin)):
+        yield plugin

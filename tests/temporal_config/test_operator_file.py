@@ -1,0 +1,54 @@
+from datetime import timedelta
+
+from pipelex.temporal.config import TemporalConfig
+from pipelex.temporal.profiles import FixedSlots, ResourceSlots, worker_tuning
+from pipelex.temporal.scopes import resolve_scope
+
+
+def test_the_whole_file_is_read(operator: TemporalConfig) -> None:
+    assert operator.is_enabled
+    assert operator.server.target_host == "eu-west-1.aws.api.temporal.io:7233"
+    assert operator.server.namespace == "ns.a1"
+    assert operator.worker_config.default_task_queue == "temporal_task_queue"
+    assert operator.worker_config.workflow_execution_timeout == timedelta(hours=6)
+    assert operator.worker_config.retry_policy_config.non_retryable_error_types == (
+        "LLMPromptParameterError",
+        "ModelUnknown",
+    )
+    assert operator.activity_queues["act_llm_gen_text"].by_handle == {
+        "claude-sonnet": "anthropic_q",
+        "gpt-5.4": "premium_q",
+    }
+    assert operator.queue_options["openai_q"].max_task_queue_activities_per_second == 20.0
+    assert operator.search_attributes.attributes == ("PipeCode", "PipelineRunId")
+    assert operator.payload_codec_config.storage_provider_config.s3 == {"bucket": "b", "region": "eu-west-1"}
+
+
+def test_its_workers_are_tuned_and_scoped(operator: TemporalConfig) -> None:
+    tuning = worker_tuning(operator)
+    assert tuning.slots == FixedSlots(1000, 1000, 1000)
+    assert (tuning.workflow_task_polls, tuning.activity_task_polls) == (100, 100)
+    assert tuning.max_activities_per_second == 1000.0
+    assert worker_tuning(operator, "ocr").slots == ResourceSlots(0.7, 0.9, 1, 8)
+    scope = resolve_scope(operator)
+    assert scope.name == "office"
+    assert len(scope.workflows) == 13
+    assert "act_func_call" not in scope.activities
+    assert "act_llm_gen_text" in scope.activities
+
+
+def test_its_warnings_are_what_is_former_or_inert(operator: TemporalConfig) -> None:
+    found = {(fault.location.field, fault.detail.partition(": ")[2].split(" ")[0]) for fault in operator.warnings}
+    worker = "temporal.worker_config"
+    codec = "temporal.payload_codec_config"
+    log = "temporal.temporal_config.temporal_log_config"
+    assert {
+        (f"{worker}.task_queue", "is"),
+        (f"{worker}.activity_queues", "is"),
+        (f"{worker}.activity_queues.act_dry_validate", "has"),
+        (f"{codec}.is_enabled", "has"),
+        (f"{codec}.storage_provider_config.method", "has"),
+        (f"{log}.managed_loggers", "has"),
+    } <= found
+    assert (f"{log}.is_dispatch_resolution_traced", "has") not in found
+    assert all(fault.location.line for fault in operator.warnings)
