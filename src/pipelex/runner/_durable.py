@@ -51,8 +51,7 @@ class Durable:
             PipelexError: there is no such run.
         """
         durable = self.submitter.attach(run_id)
-        await durable.status()
-        return RunHandle(durable)
+        return RunHandle(durable, await durable.entry_pipe())
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class RunHandle:
 
     durable: DurableRun
     pipe: str = ""
-    """The entry pipe; empty when attached by id."""
+    """The entry pipe, domain-qualified where the run's search attributes tell its domain."""
     call: PipeCall | None = None
 
     @property

@@ -8,7 +8,13 @@ from typing import Any, Final, cast
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
+from temporalio.client import (
+    Client,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+)
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import CancelledError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -82,18 +88,39 @@ class DurableRun:
             return None
         return WorkingMemory.from_json(cast("dict[str, Any]", wire))
 
+    async def describe(self) -> WorkflowExecutionDescription:
+        """What the server knows of the entry pipe's workflow.
+
+        Raises:
+            PipelexError: there is no such run.
+        """
+        try:
+            return await self.handle.describe()
+        except RPCError as failed:
+            raise self._rpc_failure(failed) from None
+
     async def status(self) -> WorkflowExecutionStatus:
         """The state of the entry pipe's workflow.
 
         Raises:
             PipelexError: there is no such run.
         """
-        try:
-            description = await self.handle.describe()
-        except RPCError as failed:
-            raise self._rpc_failure(failed) from None
-        assert description.status is not None
-        return description.status
+        status = (await self.describe()).status
+        assert status is not None  # the server always tells it
+        return status
+
+    async def entry_pipe(self) -> str:
+        """The entry pipe's reference, as far as the run's search attributes and summary tell it.
+
+        Raises:
+            PipelexError: there is no such run.
+        """
+        description = await self.describe()
+        attributes = description.typed_search_attributes
+        domain, code = attributes.get(observability.DOMAIN_CODE), attributes.get(observability.PIPE_CODE)
+        if domain is not None and code is not None:
+            return f"{domain}.{code}"
+        return (await description.static_summary() or "").partition(" — ")[0]
 
     async def cancel(self) -> None:
         """Ask the run to end; children and activities in flight are told."""

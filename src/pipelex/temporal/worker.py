@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import (
@@ -21,7 +22,7 @@ from temporalio.worker import (
     WorkerTuner,
 )
 
-from pipelex.temporal.config import TemporalConfig
+from pipelex.temporal.config import TemporalConfig, TemporalLogConfig
 from pipelex.temporal.plugin import PipelexPlugin
 from pipelex.temporal.profiles import FixedSlots, ResourceSlots, WorkerTuning, worker_tuning
 from pipelex.temporal.queues import check_worker_queue
@@ -68,6 +69,7 @@ def build_worker(client: Client, plan: WorkerPlan, plugin: PipelexPlugin) -> Wor
         plugin: what the worker registers.
     """
     tuning = plan.tuning
+    apply_log_settings(plan.config.log)
     options: dict[str, Any] = {}
     match tuning.slots:
         case FixedSlots() as fixed:
@@ -98,6 +100,16 @@ def build_worker(client: Client, plan: WorkerPlan, plugin: PipelexPlugin) -> Wor
         graceful_shutdown_timeout=tuning.graceful_shutdown_timeout,
         **options,
     )
+
+
+def apply_log_settings(log: TemporalLogConfig) -> None:
+    """Say how much of a workflow's or an activity's identity the SDK's log records carry, in this process."""
+    workflow.logger.workflow_info_on_message = log.is_workflow_info_on_message
+    workflow.logger.workflow_info_on_extra = log.is_workflow_info_on_extra
+    workflow.logger.full_workflow_info_on_extra = log.is_full_workflow_info_on_extra
+    activity.logger.activity_info_on_message = log.is_activity_info_on_message
+    activity.logger.activity_info_on_extra = log.is_activity_info_on_extra
+    activity.logger.full_activity_info_on_extra = log.is_full_activity_info_on_extra
 
 
 def _pollers(maximum: int | None) -> PollerBehavior:

@@ -13,15 +13,9 @@ ROOT = ("temporal",)
 
 INERT_KEYS: dict[str, str] = {
     "payload_codec_config.*": "payloads are not offloaded, encrypted or compressed by this release",
-    "temporal_config.temporal_log_config.is_workflow_*": "log lines have the SDK's own form in this release",
-    "temporal_config.temporal_log_config.is_activity_*": "log lines have the SDK's own form in this release",
-    "temporal_config.temporal_log_config.is_full_*": "log lines have the SDK's own form in this release",
     "temporal_config.temporal_log_config.is_formatter_enabled": "log lines have the SDK's own form in this release",
     "temporal_config.temporal_log_config.is_prefix_enabled": "log lines have the SDK's own form in this release",
     "temporal_config.temporal_log_config.managed_loggers": "loggers are set up by [runtime.log] in this release",
-    "worker_runtime_profiles.profiles.*.deployment_name": "Worker Versioning is not used by this release",
-    "worker_runtime_profiles.profiles.*.build_id": "Worker Versioning is not used by this release",
-    "worker_runtime_profiles.profiles.*.versioning_behavior": "Worker Versioning is not used by this release",
 }
 """Patterns of keys below `[temporal]` that are read and checked but change nothing yet, and why."""
 

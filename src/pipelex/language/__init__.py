@@ -1,0 +1,26 @@
+"""From the text of a `.mthds` file to blueprints and faults, each with file, line and column.
+
+```python
+bundle = parse_bundle(Path("berths.mthds").read_bytes(), path="berths.mthds")
+for fault in bundle.faults:
+    print(fault.location.line, fault.detail)
+```
+
+Nothing here needs another file: references are resolved, and pipes wired, by `pipelex.library`.
+"""
+
+from pipelex.language._bundle import ParsedBundle, parse_bundle
+from pipelex.language._natives import METADATA_NAMES, NATIVE_CODES, RETIRED_NATIVES, RUNTIME_NAMES
+from pipelex.language.references import NATIVE_DOMAIN, Reference, Slot
+
+__all__ = [
+    "METADATA_NAMES",
+    "NATIVE_CODES",
+    "NATIVE_DOMAIN",
+    "RETIRED_NATIVES",
+    "RUNTIME_NAMES",
+    "ParsedBundle",
+    "Reference",
+    "Slot",
+    "parse_bundle",
+]

@@ -1,0 +1,154 @@
+from collections.abc import Mapping
+from typing import Any, cast
+
+from pipelex.errors import SuggestedFix, near_names
+from pipelex.language._finding import (
+    Finding,
+    Keys,
+    Report,
+    did_you_mean,
+    is_table,
+    kind_of,
+    rename_key,
+    set_key,
+    shorten,
+)
+from pipelex.language._hints import SiteKind, check_hints
+from pipelex.language._natives import NATIVE_CODES, RESERVED_FIELD_NAMES
+from pipelex.language._sentences import check_table
+from pipelex.language.blueprints import ConceptBlueprint
+from pipelex.language.references import CONCEPT_CODE_PATTERN, Reference
+
+_SITES: dict[str, SiteKind] = {"text": "text", "integer": "number", "number": "number"}
+
+
+def check_concept(code: str, declared: Any) -> tuple[ConceptBlueprint | None, list[Finding]]:
+    """One entry of `[concept]`: its blueprint, or None, and what there is to say about it."""
+    report = Report(("concept", code))
+    _check_code(report, code)
+    if isinstance(declared, str):
+        blueprint = None if report.has_errors else ConceptBlueprint(description=declared)
+        return blueprint, report.findings
+    if not is_table(declared):
+        report.schema("wrong_type", f"concept '{shorten(code)}' must be a string or a table, not {kind_of(declared)}")
+        return None, report.findings
+    table = _rewrite_old_forms(report, declared)
+    _check_reference(report, table, ("refines",))
+    _check_structure(report, table.get("structure"))
+    check_hints(report, table, (), _site_of_concept(table))
+    blueprint, findings = check_table(ConceptBlueprint, table, report.base)
+    told = {finding.keys for finding in report.findings if finding.params.get("finding") == "field_type_concept"}
+    report.findings.extend(finding for finding in findings if finding.keys not in told)
+    return (None if report.has_errors else blueprint), report.findings
+
+
+def _check_code(report: Report, code: str) -> None:
+    if code in NATIVE_CODES:
+        report.findings.append(
+            Finding(
+                "method.name_conflict",
+                f"concept '{code}' is native: it is always there and cannot be declared; choose another name",
+                report.base,
+                {"name": code, "conflict": "native_concept"},
+                category="native_concept_redeclaration",
+                on_key=True,
+            )
+        )
+    elif CONCEPT_CODE_PATTERN.fullmatch(code) is None:
+        words = "".join(word[:1].upper() + word[1:] for word in code.replace("-", "_").replace(" ", "_").split("_"))
+        better = (words,) if CONCEPT_CODE_PATTERN.fullmatch(words) else ()
+        detail = f"concept code '{shorten(code)}' is not PascalCase (a capital, then letters and digits)"
+        _invalid(report, "code", detail + did_you_mean(better), report.base, better)
+
+
+def _invalid(report: Report, kind: str, detail: str, keys: Keys, near: tuple[str, ...] = ()) -> None:
+    params = {"concept": str(report.base[1]), "finding": kind}
+    report.findings.append(Finding("method.concept_invalid", detail, keys, params, suggestions=near, on_key=True))
+
+
+def _rewrite_old_forms(report: Report, table: dict[str, Any]) -> dict[str, Any]:
+    table = dict(table)
+    if "definition" in table and "description" not in table:
+        fix = SuggestedFix("rename-key", "write 'description'", (rename_key(report.base, "definition", "description"),))
+        report.schema(
+            "old_form",
+            f"'definition' of concept '{report.base[1]}' is an older form: write 'description'",
+            "definition",
+            on_key=True,
+            suggestions=("description",),
+            fix=fix,
+        )
+        table["description"] = table.pop("definition")
+    parents = table.get("refines")
+    if isinstance(parents, list):
+        found = cast("list[Any]", parents)
+        fix = None
+        if len(found) == 1 and isinstance(found[0], str):
+            fix = SuggestedFix("single-refines", f"write '{found[0]}'", (set_key(report.base, "refines", found[0]),))
+        report.schema(
+            "old_form", f"concept '{report.base[1]}' refines a list: a concept refines one other", "refines", fix=fix
+        )
+        del table["refines"]
+    return table
+
+
+def _check_structure(report: Report, structure: Any) -> None:
+    if not is_table(structure):
+        return
+    code = str(report.base[1])
+    for name, entry in structure.items():
+        keys = (*report.base, "structure", name)
+        if name.startswith("_") or name in RESERVED_FIELD_NAMES:
+            _invalid(report, "field_name", f"field name '{shorten(name)}' of concept '{code}' is reserved", keys)
+        elif not name.isidentifier():
+            detail = f"field name '{shorten(name)}' of concept '{code}' is not an identifier (letters, digits, '_')"
+            _invalid(report, "field_name", detail, keys)
+        if is_table(entry):
+            _check_reference(report, entry, ("structure", name, "concept_ref"))
+            _check_reference(report, entry, ("structure", name, "item_concept_ref"))
+            check_hints(report, entry, ("structure", name), _site_of_field(entry))
+            _suggest_item_concept(report, entry, name)
+
+
+def _suggest_item_concept(report: Report, field: Mapping[str, Any], name: str) -> None:
+    """A misspelt field type is often a concept's name: say how a concept is written."""
+    written = field.get("type")
+    if isinstance(written, str) and Reference.parse(written).is_concept:
+        report.schema(
+            "field_type_concept",
+            f"'structure.{name}' of concept '{report.base[1]}': for a concept write "
+            f'type = "concept", concept_ref = "{written}"',
+            "structure",
+            name,
+            "type",
+        )
+
+
+def _check_reference(report: Report, table: Mapping[str, Any], keys: tuple[str, ...]) -> None:
+    written = table.get(keys[-1])
+    if not isinstance(written, str) or Reference.parse(written).is_concept:
+        return
+    bare = written.rstrip("[]?!0123456789")
+    if bare != written and Reference.parse(bare).is_concept:
+        near, reason = (bare,), "no brackets and no '?' or '!' here"
+    else:
+        near = near_names(written, NATIVE_CODES)
+        reason = "a concept code is PascalCase, its domain snake_case"
+    report.schema(
+        "concept_reference",
+        f"'{shorten(written)}' is not a concept reference: {reason}{did_you_mean(near)}",
+        *keys,
+        suggestions=near,
+    )
+
+
+def _site_of_field(field: Mapping[str, Any]) -> SiteKind:
+    if field.get("choices") is not None:
+        return "text"
+    return _SITES.get(str(field.get("type")), "other")
+
+
+def _site_of_concept(table: Mapping[str, Any]) -> SiteKind:
+    if table.get("refines") is not None or isinstance(table.get("structure"), str):
+        return "unknown"
+    return "text" if table.get("structure") is None else "other"

@@ -1,0 +1,74 @@
+"""Names that MTHDS itself takes: native concepts, retired ones, reserved domains and reserved field names.
+
+Source: MTHDS 8.0.0, sections 1.1, 3 and 13 of the language reference.
+"""
+
+from typing import Final
+
+NATIVE_CODES: Final = (
+    "Text",
+    "Number",
+    "YesNo",
+    "Choice",
+    "Rating",
+    "Date",
+    "Time",
+    "Image",
+    "Document",
+    "Html",
+    "TextAndImages",
+    "Page",
+    "JSON",
+    "SearchResult",
+    "Dynamic",
+    "Anything",
+    "Composite",
+    "Markdown",
+)
+"""`Markdown` is an extension of the reference runtime that public methods use; the others are the pinned set."""
+
+RETIRED_NATIVES: Final = {"PDF": "Document", "ImgGenPrompt": "Text", "LlmPrompt": "Text", "OcrInput": "Document"}
+"""Natives of older releases, and what to write now."""
+
+RESERVED_DOMAINS: Final = ("native", "mthds", "pipelex")
+"""First segments no bundle may declare."""
+
+RESERVED_FIELD_NAMES: Final = frozenset(
+    {
+        "construct",
+        "copy",
+        "dict",
+        "from_orm",
+        "json",
+        "model_computed_fields",
+        "model_config",
+        "model_construct",
+        "model_copy",
+        "model_dump",
+        "model_dump_json",
+        "model_extra",
+        "model_fields",
+        "model_fields_set",
+        "model_json_schema",
+        "model_parametrized_name",
+        "model_post_init",
+        "model_rebuild",
+        "model_validate",
+        "model_validate_json",
+        "model_validate_strings",
+        "parse_file",
+        "parse_obj",
+        "parse_raw",
+        "schema",
+        "schema_json",
+        "update_forward_refs",
+        "validate",
+    }
+)
+"""Public names the reference runtime's object model takes; refused so that methods stay portable."""
+
+METADATA_NAMES: Final = frozenset({"_stuff_name", "_content_class", "_concept_code", "_stuff_code"})
+"""The only names with a leading underscore that a template may read."""
+
+RUNTIME_NAMES: Final = frozenset({"preliminary_text", "place_holder"})
+"""Template names the runtime fills in; they are never inputs."""

@@ -1,0 +1,194 @@
+"""The rules about templates that one pipe's table alone can tell: syntax, the two-way rule, guarded reads.
+
+Source: MTHDS 8.0.0, sections 5.2, 8.1 and 9 of the language reference.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from pipelex.errors import SuggestedFix, near_names
+from pipelex.language._finding import (
+    SCHEMA,
+    Finding,
+    Keys,
+    delete_key,
+    did_you_mean,
+    place,
+    render_path,
+    set_key,
+    shorten,
+)
+from pipelex.language.references import PLAIN_NAME_PATTERN, Slot
+from pipelex.language.templates import (
+    TemplateFinding,
+    TemplateRead,
+    TemplateSite,
+    analyse_template,
+    construct_paths,
+    template_sites,
+)
+
+_READS_ALL_INPUTS: Final = frozenset({"PipeLLM", "PipeImgGen", "PipeSearch", "PipeJudge", "PipeCompose"})
+"""Types whose every declared input must be read."""
+
+
+def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = True) -> list[Finding]:
+    """Findings about the templates of one pipe's table, valid or not.
+
+    Args:
+        code: the pipe's code.
+        pipe: its table.
+        is_complete: False when a misspelt key may hide a template, so that an input may look unread and be read.
+    """
+    base: Keys = ("pipe", code)
+    slots = _slots(pipe)
+    findings: list[Finding] = []
+    read: set[str] = set()
+    reported: set[tuple[str, str]] = set()
+    is_known = is_complete
+    sites = template_sites(pipe)
+    paths = construct_paths(pipe)
+    for site in sites:
+        keys = (*base, *site.keys)
+        names = (*slots, *site.extra_names)
+        analysis = analyse_template(site.template, category=site.category, sigils=site.has_sigils, declared=names)
+        is_known = is_known and analysis.is_parsed
+        findings.extend(_template_finding(code, keys, site, found) for found in analysis.findings)
+        for each in analysis.reads:
+            read.add(each.root)
+            if each.root not in names and ("undeclared", each.root) not in reported:
+                reported.add(("undeclared", each.root))
+                findings.append(_undeclared(code, keys, each.root, max(0, each.offset - site.prefix), slots))
+            elif _is_unguarded(each, slots) and ("unguarded", each.root) not in reported:
+                reported.add(("unguarded", each.root))
+                findings.append(_unguarded(code, keys, site, each, pipe))
+    for keys, path in paths:
+        root = path.partition(".")[0].partition("[")[0]
+        read.add(root)
+        if root not in slots and ("undeclared", root) not in reported:
+            reported.add(("undeclared", root))
+            findings.append(_undeclared(code, (*base, *keys), root, 0, slots))
+    # Without any template there is a plainer fault to tell first.
+    is_known = is_known and bool(sites or paths)
+    if is_known and pipe.get("type") in _READS_ALL_INPUTS:
+        inline = {str(found.params.get("_root")) for found in findings}
+        inline |= {name for name in slots if PLAIN_NAME_PATTERN.fullmatch(name) is None}
+        meant = {near for found in findings for near in found.suggestions if found.code == "method.input_undeclared"}
+        findings.extend(_unused(code, name) for name in slots if name not in read | inline | meant)
+    return [_without_private_params(found) for found in findings]
+
+
+def check_default_system_prompt(text: str) -> list[Finding]:
+    """Findings about the bundle's own `system_prompt`, which reads whatever the pipe that uses it declares."""
+    analysis = analyse_template(text, category="llm_prompt", sigils=True, declared=())
+    site = TemplateSite(("system_prompt",), text, "llm_prompt")
+    found = [_template_finding("", ("system_prompt",), site, each) for each in analysis.findings]
+    return [_without_private_params(each) for each in found]
+
+
+def _slots(pipe: Mapping[str, Any]) -> dict[str, Slot | None]:
+    inputs = pipe.get("inputs")
+    slots: dict[str, Slot | None] = {}
+    if not isinstance(inputs, Mapping):
+        return slots
+    for name, entry in cast("Mapping[str, Any]", inputs).items():
+        text = cast("Mapping[str, Any]", entry).get("concept") if isinstance(entry, Mapping) else entry
+        try:
+            slots[name] = Slot.parse(text) if isinstance(text, str) else None
+        except ValueError:
+            slots[name] = None
+    return slots
+
+
+def _is_unguarded(read: TemplateRead, slots: Mapping[str, Slot | None]) -> bool:
+    slot = slots.get(read.root)
+    return slot is not None and slot.presence == "optional" and not read.is_guarded
+
+
+def _template_finding(code: str, keys: Keys, site: TemplateSite, found: TemplateFinding) -> Finding:
+    offset = max(0, found.offset - site.prefix)
+    detail = f"{place(keys)}: {found.message}"
+    if found.kind == "inline_sigil":
+        text = site.template[: found.offset] + "$" + site.template[found.offset :].removeprefix("@").removeprefix("?")
+        fix = SuggestedFix(
+            "inline-sigil", f"write '${found.name}'", (set_key(keys[:-1], str(keys[-1]), text),), "unsafe"
+        )
+        params = {
+            "field_path": render_path(keys),
+            "finding": "inline_sigil",
+            "_root": found.name.partition(".")[0],
+        }
+        return Finding(SCHEMA, detail, keys, params, suggestions=(f"${found.name}",), fix=fix, offset=offset)
+    pipe = {"pipe": code} if code else {}
+    if found.kind == "private_name":
+        params = {**pipe, "variables": [found.name]}
+        return Finding(
+            "method.template_private_name", detail, keys, params, category="template_private_name", offset=offset
+        )
+    if found.kind == "refused":
+        params = {**pipe, "name": found.name}
+        return Finding("security.template_refused", detail, keys, params, category="template_refused", offset=offset)
+    params = {**pipe, "template": render_path(keys[2:] or keys), "finding": found.message}
+    return Finding(
+        "method.template_invalid",
+        detail,
+        keys,
+        params,
+        category="template_invalid",
+        suggestions=found.suggestions,
+        offset=offset,
+    )
+
+
+def _undeclared(code: str, keys: Keys, root: str, offset: int, slots: Mapping[str, Any]) -> Finding:
+    near = near_names(root, slots)
+    advice = did_you_mean(near) or f": add it to 'inputs' of pipe '{shorten(code)}'"
+    return Finding(
+        "method.input_undeclared",
+        f"{place(keys)} reads '{shorten(root)}', which is no input of the pipe{advice}",
+        keys,
+        {"pipe": code, "variables": [root]},
+        category="missing_input_variable",
+        suggestions=near,
+        offset=offset,
+    )
+
+
+def _unused(code: str, name: str) -> Finding:
+    keys = ("pipe", code, "inputs", name)
+    operation = delete_key(("pipe", code, "inputs"), name)
+    return Finding(
+        "method.input_unused",
+        f"input '{shorten(name)}' of pipe '{shorten(code)}' is never read: read it in a template, or remove it",
+        keys,
+        {"pipe": code, "variables": [name]},
+        category="extraneous_input_variable",
+        fix=SuggestedFix("remove-input", f"remove input '{shorten(name)}'", (operation,), "unsafe"),
+        on_key=True,
+    )
+
+
+def _unguarded(code: str, keys: Keys, site: TemplateSite, read: TemplateRead, pipe: Mapping[str, Any]) -> Finding:
+    name = read.root
+    guard = f"'@?{name}' alone on its line, or " if site.has_sigils else ""
+    guarded = f"'{{% if {name} %}}…{{% endif %}}' or '{name} if {name} else …'"
+    fix = None
+    if site.has_sigils:
+        text = re.sub(rf"(?m)^([ \t]*)@(?={re.escape(name)}(?:\.[A-Za-z_][\w.]*)?[ \t]*$)", r"\1@?", site.template)
+        if text != site.template:
+            fix = SuggestedFix("guard-optional", f"write '@?{name}'", (set_key(keys[:-1], str(keys[-1]), text),))
+    return Finding(
+        "method.optional_unhandled",
+        f"{place(keys)} reads '{name}', which may be absent: guard it with {guard}{guarded}",
+        keys,
+        {"pipe": code, "input": name, "site": "condition" if pipe.get("type") == "PipeCondition" else "template"},
+        category="optional_input_unguarded",
+        fix=fix,
+        offset=max(0, read.offset - site.prefix),
+    )
+
+
+def _without_private_params(found: Finding) -> Finding:
+    found.params.pop("_root", None)
+    return found

@@ -1,0 +1,179 @@
+"""Bytes to a TOML document, or to one syntax fault with its place. Nothing here raises for whatever input."""
+
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pipelex.language._finding import is_table
+
+MAX_BYTES: Final = 4_000_000
+MAX_DEPTH: Final = 40
+"""Nesting of tables and arrays; the language itself needs fewer than ten, a construct a few more."""
+
+# tomllib's time grows with the square of a key's parts, so hostile keys are refused before it sees them.
+_MAX_LONG_KEYS: Final = 5_000
+_LONG_KEY_PARTS: Final = 8
+_MAX_KEY_PARTS: Final = 16
+_KEY_PART: Final = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
+_LONG_KEY: Final = re.compile(rf"^[ \t]*+\[{{0,2}}[ \t]*+(?:{_KEY_PART}){{{_LONG_KEY_PARTS}}}", re.MULTILINE)
+_ENDLESS_KEY: Final = re.compile(rf"^[ \t]*+\[{{0,2}}[ \t]*+(?:{_KEY_PART}){{{_MAX_KEY_PARTS}}}", re.MULTILINE)
+_PLACED: Final = re.compile(r"(.*) \(at (?:line ([0-9]+), column ([0-9]+)|end of document)\)", re.DOTALL)
+
+_SENTENCES: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
+    (re.compile(pattern), sentence)
+    for pattern, sentence in (
+        (r"Invalid statement", "a key, a [table] or a comment is expected here"),
+        (r"Expected newline or end of document.*", "the line should end after this value"),
+        (r"Expected '\]\]?' at the end of.*", "the table header is not closed with ']'"),
+        (r"Expected '=' after a key.*", "'=' is expected after the key"),
+        (r"Invalid initial character for a key part", "a key is expected here"),
+        (r"Cannot overwrite a value", "this key already has a value"),
+        (r"Unclosed array", "the array is not closed with ']'"),
+        (r"Unclosed inline table", "the inline table is not closed with '}'; it must stand on one line"),
+        (r"Unterminated string", "the string is not closed"),
+        (
+            r"Unescaped '\\' in a string",
+            r"unknown escape in a string: write '\\' for a backslash, or use single quotes",
+        ),
+        (r"Invalid hex value", "the digits after '\\u' or '\\U' are not hexadecimal"),
+        (r"Escaped character is not.*", "the escape does not name a Unicode character"),
+        (r"Invalid date or datetime", "there is no such date or time"),
+        (r"Invalid value", "this is not a TOML value: a text needs quotes"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SyntaxFault:
+    """Why a source is no TOML document."""
+
+    message: str
+    line: int
+    column: int
+
+
+def decode(source: bytes | str) -> tuple[str, SyntaxFault | None]:
+    """The source as text; what cannot be decoded is replaced, and told by the fault."""
+    if isinstance(source, str):
+        lone = re.search(r"[\ud800-\udfff]", source)
+        if lone is None:
+            return source, None
+        text = re.sub(r"[\ud800-\udfff]", "\ufffd", source)
+        return text, SyntaxFault("the text holds half of a surrogate pair", *line_and_column(source, lone.start()))
+    try:
+        return source.decode("utf-8"), None
+    except UnicodeDecodeError as wrong:
+        before = source[: wrong.start].decode("utf-8", "replace")
+        line, column = line_and_column(before, len(before))
+        message = f"the file is not UTF-8: unexpected byte 0x{source[wrong.start]:02x}; save it as UTF-8"
+        return source.decode("utf-8", "replace"), SyntaxFault(message, line, column)
+
+
+def read_document(text: str) -> dict[str, Any] | SyntaxFault:
+    """The document of a text with normalised line ends, or why there is none."""
+    if text.startswith("\ufeff"):
+        return SyntaxFault("the file starts with a byte-order mark: save it as UTF-8 without BOM", 1, 1)
+    if (size := len(text.encode("utf-8"))) > MAX_BYTES:
+        return SyntaxFault(f"the file has {size:,} bytes; a bundle has at most {MAX_BYTES:,}", 1, 1)
+    if (endless := _endless_key(text)) is not None:
+        return SyntaxFault(f"this key has more than {_MAX_KEY_PARTS} parts", *line_and_column(text, endless))
+    for count, long_key in enumerate(_LONG_KEY.finditer(text)):
+        if count >= _MAX_LONG_KEYS:
+            message = f"the file has more than {_MAX_LONG_KEYS:,} keys of more than {_LONG_KEY_PARTS} parts"
+            return SyntaxFault(message, *line_and_column(text, long_key.start()))
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as wrong:
+        return _translate(str(wrong), text)
+    except RecursionError:
+        return SyntaxFault("arrays or tables are nested too deeply", *_deepest(text))
+    except ValueError:  # int() refuses more than 4,300 digits
+        return SyntaxFault("a number has too many digits", *_longest_number(text))
+    if _is_deeper_than(document, MAX_DEPTH):
+        return SyntaxFault(f"arrays or tables are nested more than {MAX_DEPTH} deep", *_deepest(text))
+    return document
+
+
+def line_and_column(text: str, offset: int) -> tuple[int, int]:
+    """The 1-based place of a character."""
+    return text.count("\n", 0, offset) + 1, offset - (text.rfind("\n", 0, offset) + 1) + 1
+
+
+def _endless_key(text: str) -> int | None:
+    """Where a key of far too many parts starts; a line of a text that only looks like one does not count."""
+    if _ENDLESS_KEY.search(text) is None:
+        return None
+    import tree_sitter
+    import tree_sitter_toml
+
+    language = tree_sitter.Language(tree_sitter_toml.language())
+    root = tree_sitter.Parser(language).parse(text.encode("utf-8")).root_node
+    for match in _ENDLESS_KEY.finditer(text):
+        inside = len(text[: match.end() - 1].rstrip(". \t").encode("utf-8")) - 1
+        node = root.descendant_for_byte_range(inside, inside + 1)
+        if node is None or node.type != "string":
+            return match.start()
+    return None
+
+
+def _translate(message: str, text: str) -> SyntaxFault:
+    match = _PLACED.fullmatch(message)
+    if match is None:
+        return SyntaxFault(message, 1, 1)
+    said = match[1]
+    line, column = (int(match[2]), int(match[3])) if match[2] else line_and_column(text, len(text))
+    for pattern, sentence in _SENTENCES:
+        if pattern.fullmatch(said):
+            return SyntaxFault(sentence, line, column)
+    return SyntaxFault(_translate_named(said), line, column)
+
+
+def _translate_named(said: str) -> str:
+    """The messages of tomllib that name a key or a character."""
+    names = ".".join(re.findall(r"'([^']*)'", said))
+    if said.startswith("Cannot declare"):
+        return f"table [{names}] is declared twice"
+    if said.startswith(("Cannot mutate immutable namespace", "Cannot redefine namespace")):
+        return f"'{names}' is complete already: it cannot be extended or declared again here"
+    if said.startswith("Duplicate inline table key"):
+        return f"key '{names}' appears twice in this inline table"
+    if said == r"Illegal character '\n'":
+        return "the string is not closed on its line; a text of several lines needs three quotes"
+    if said.startswith(("Found invalid character", "Illegal character")):
+        shown = re.search(r"'(.*)'", said, re.DOTALL)
+        return f"the character {shown[1] if shown else ''} is not allowed here"
+    return said
+
+
+def _is_container(value: object) -> bool:
+    return isinstance(value, dict | list)
+
+
+def _is_deeper_than(document: dict[str, Any], limit: int) -> bool:
+    level: list[Any] = [document]
+    for _ in range(limit):
+        deeper: list[Any] = []
+        for value in level:
+            children: Iterable[object] = value.values() if is_table(value) else value
+            deeper.extend(child for child in children if _is_container(child))
+        if not deeper:
+            return False
+        level = deeper
+    return True
+
+
+def _deepest(text: str) -> tuple[int, int]:
+    """A good guess at the place of the deepest nesting: the line with the most opening brackets or dots."""
+    worst, found = -1, 1
+    for number, line in enumerate(text.split("\n"), 1):
+        count = line.count("[") + line.count("{") + line.count(".")
+        if count > worst:
+            worst, found = count, number
+    return found, 1
+
+
+def _longest_number(text: str) -> tuple[int, int]:
+    match = re.search(r"[0-9](?:_?[0-9]){4299}", text)
+    return line_and_column(text, match.start()) if match else (1, 1)

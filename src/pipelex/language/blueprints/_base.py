@@ -1,0 +1,62 @@
+"""What every table of a bundle shares: closed keys, strict types, the notation of slots."""
+
+from typing import Annotated, Literal, LiteralString, cast
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from pipelex.language.references import Slot
+
+FieldType = Literal["text", "integer", "number", "boolean", "date", "datetime", "time", "list", "dict", "concept"]
+
+PipeType = Literal[
+    "PipeLLM",
+    "PipeStructure",
+    "PipeExtract",
+    "PipeImgGen",
+    "PipeSearch",
+    "PipeJudge",
+    "PipeCompose",
+    "PipeFunc",
+    "PipeDocGen",
+    "PipeSequence",
+    "PipeParallel",
+    "PipeCondition",
+    "PipeBatch",
+]
+
+TextFormat = Literal["plain", "markdown", "html", "json"]
+TagStyle = Literal["no_tag", "ticks", "xml", "square_brackets"]
+TemplateCategory = Literal["basic", "expression", "html", "markdown", "mermaid", "llm_prompt", "img_gen_prompt"]
+
+SPECIAL_OUTCOMES = frozenset({"fail", "continue"})
+
+PlainName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+DottedPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*$")]
+PipeReference = Annotated[str, StringConstraints(min_length=1)]
+
+STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
+ALIASED: ConfigDict = {**STRICT, "validate_by_name": True, "validate_by_alias": True, "serialize_by_alias": True}
+"""For tables with a key that is no Python name, or one pydantic uses itself: written and read under the key."""
+
+
+def refuse(kind: str, message: str) -> PydanticCustomError:
+    """A finding of a blueprint's own rule. `kind` becomes the error's type; the language layer maps it to a code."""
+    return PydanticCustomError(cast("LiteralString", kind), cast("LiteralString", message))
+
+
+def _check_slot(text: str) -> str:
+    try:
+        Slot.parse(text)
+    except ValueError as wrong:
+        raise refuse("slot", str(wrong)) from None
+    return text
+
+
+SlotText = Annotated[str, AfterValidator(_check_slot)]
+
+
+class Blueprint(BaseModel):
+    """Base of every table of a bundle: closed keys, strict types, immutable."""
+
+    model_config = STRICT

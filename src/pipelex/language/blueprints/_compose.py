@@ -1,0 +1,106 @@
+"""PipeCompose.
+
+Source: MTHDS 8.0.0, section 6.7 of the language reference.
+"""
+
+from typing import Any, ClassVar, Literal, Self, TypeAlias, cast
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pipelex.language.blueprints._base import ALIASED, Blueprint, TagStyle, TemplateCategory, refuse
+from pipelex.language.blueprints._pipe import PipeBlueprintBase
+from pipelex.language.blueprints._settings import TemplatingStyle
+
+
+class TemplateBlueprint(Blueprint):
+    """A template in its table form."""
+
+    template: str
+    category: TemplateCategory
+    templating_style: TagStyle | TemplatingStyle | None = None
+    extra_context: dict[str, Any] | None = None
+
+
+class ConstructFrom(Blueprint):
+    """A construct field copied from a dotted path."""
+
+    from_path: str = Field(alias="from")
+    list_to_dict_keyed_by: str | None = None
+
+    model_config: ClassVar[ConfigDict] = ALIASED
+
+
+class ConstructTemplate(Blueprint):
+    """A construct field rendered from a template."""
+
+    template: str
+
+
+ConstructValue: TypeAlias = "str | bool | int | float | list[Any] | ConstructFrom | ConstructTemplate | ConstructTable"
+
+
+def parse_construct(value: Any) -> Any:
+    """Tell the kinds of construct values apart by their keys, so that a wrong one gets one message."""
+    if not isinstance(value, dict):
+        return value
+    table = cast("dict[str, Any]", value)
+    if not table:
+        raise refuse("construct_empty", "a nested construct needs at least one field")
+    if "from" in table and "template" in table:
+        raise refuse("construct_keys", "'from' and 'template' exclude each other")
+    # A table stands for a method (`from`, `template`) only with a string there: a nested concept may have such fields.
+    if isinstance(table.get("from"), str):
+        if extra := sorted(table.keys() - {"from", "list_to_dict_keyed_by"}):
+            raise refuse(
+                "construct_keys", f"'from' goes with 'list_to_dict_keyed_by' only, not with {', '.join(extra)}"
+            )
+        return ConstructFrom.model_validate(table)
+    if isinstance(table.get("template"), str):
+        if extra := sorted(table.keys() - {"template"}):
+            raise refuse("construct_keys", f"'template' stands alone in a construct field, not with {', '.join(extra)}")
+        return ConstructTemplate.model_validate(table)
+    return ConstructTable(fields={name: parse_construct(entry) for name, entry in table.items()})
+
+
+class ConstructTable(BaseModel):
+    """A nested construct: one value for each field of a concept."""
+
+    model_config = ConfigDict(frozen=True)
+
+    fields: dict[str, Any]
+    """Each a literal, a `ConstructFrom`, a `ConstructTemplate` or another `ConstructTable`."""
+
+
+class PipeComposeBlueprint(PipeBlueprintBase):
+    """A text from a template, or an object built field by field; calls no model."""
+
+    type: Literal["PipeCompose"]
+    template: str | TemplateBlueprint | None = None
+    construct_table: dict[str, Any] | None = Field(default=None, alias="construct")
+
+    model_config: ClassVar[ConfigDict] = ALIASED
+
+    @model_validator(mode="after")
+    def _check_modes(self) -> Self:
+        if (self.template is None) == (self.construct_table is None):
+            raise refuse("compose_mode", "write exactly one of 'template' and 'construct'")
+        if self.construct_table is not None:
+            if not self.construct_table:
+                raise refuse("construct_empty", "'construct' needs at least one field")
+            _ = self.construct_fields  # its own rules speak here, once, when the file is read
+        if self.output_slot.is_list:
+            raise refuse("compose_output", "a PipeCompose gives one value: no brackets on its output")
+        return self
+
+    @property
+    def construct_fields(self) -> dict[str, Any]:
+        """The construct with its kinds told apart (see `ConstructTable.fields`); empty in template mode."""
+        return {name: parse_construct(value) for name, value in (self.construct_table or {}).items()}
+
+    @property
+    def template_text(self) -> str | None:
+        return self.template.template if isinstance(self.template, TemplateBlueprint) else self.template
+
+    @property
+    def category(self) -> TemplateCategory:
+        return self.template.category if isinstance(self.template, TemplateBlueprint) else "basic"

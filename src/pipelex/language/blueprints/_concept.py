@@ -1,0 +1,114 @@
+"""Concept declarations.
+
+Source: MTHDS 8.0.0, section 2 of the language reference.
+"""
+
+import datetime
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from pipelex.language.blueprints._base import Blueprint, FieldType, refuse
+
+
+class FieldBlueprint(Blueprint):
+    """One field of a concept's structure."""
+
+    description: str
+    type: FieldType | None = None
+    required: bool = False
+    default_value: Any = None
+    choices: tuple[str, ...] | None = Field(default=None, strict=False)
+    key_type: str | None = None
+    value_type: str | None = None
+    item_type: str | None = None
+    concept_ref: str | None = None
+    item_concept_ref: str | None = None
+    hints: dict[str, str] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.type is None and self.choices is None:
+            raise refuse("field_type_missing", "a field needs 'type', or 'choices' for an enumeration")
+        if self.choices is not None:
+            self._check_choices(self.choices)
+        self._check_companions()
+        self._check_default()
+        return self
+
+    def _check_choices(self, choices: tuple[str, ...]) -> None:
+        if not choices:
+            raise refuse("choices_empty", "'choices' must list at least one word")
+        if len(set(choices)) != len(choices):
+            raise refuse("choices_repeated", "'choices' must not repeat a word")
+        if self.type not in (None, "text"):
+            raise refuse("choices_type", f"'choices' makes a text enumeration; it does not go with type '{self.type}'")
+
+    def _check_companions(self) -> None:
+        if self.type == "dict" and not (self.key_type and self.value_type):
+            raise refuse("dict_types", "a 'dict' field needs 'key_type' and 'value_type'")
+        if self.type != "dict" and (self.key_type is not None or self.value_type is not None):
+            raise refuse("dict_types", "'key_type' and 'value_type' belong to type 'dict'")
+        if self.type != "list" and (self.item_type is not None or self.item_concept_ref is not None):
+            raise refuse("item_type", "'item_type' and 'item_concept_ref' belong to type 'list'")
+        if (self.type == "concept") != (self.concept_ref is not None):
+            raise refuse("concept_ref", "'concept_ref' is required for type 'concept', and only there")
+        if (self.item_type == "concept") != (self.item_concept_ref is not None):
+            raise refuse("item_concept_ref", "'item_concept_ref' is required for item_type 'concept', and only there")
+
+    def _check_default(self) -> None:
+        if self.default_value is None:
+            return
+        if self.required:
+            raise refuse("default_required", "a field with a 'default_value' is never required: drop one of the two")
+        if self.type == "concept":
+            raise refuse("default_concept", "a field of type 'concept' takes no 'default_value'")
+        if self.choices is not None:
+            if self.default_value not in self.choices:
+                raise refuse("default_choice", f"the default '{self.default_value}' is not among the choices")
+            return
+        if self.type is not None and not _is_of_type(self.default_value, self.type):
+            raise refuse("default_type", f"the default value does not match type '{self.type}'")
+
+
+def _is_of_type(value: Any, type_name: FieldType) -> bool:
+    if isinstance(value, bool):
+        return type_name == "boolean"
+    # ISO strings are accepted for the three date types because a crate carries them as JSON.
+    accepted: dict[str, tuple[type, ...]] = {
+        "text": (str,),
+        "integer": (int,),
+        "number": (int, float),
+        "boolean": (bool,),
+        "date": (datetime.date, str),
+        "datetime": (datetime.datetime, str),
+        "time": (datetime.time, str),
+        "list": (list,),
+        "dict": (dict,),
+    }
+    return isinstance(value, accepted[type_name])
+
+
+def _expand_field(value: Any) -> Any:
+    """A bare string is a required text field with that description."""
+    if isinstance(value, str):
+        return {"description": value, "type": "text", "required": True}
+    return value
+
+
+FieldEntry = Annotated[FieldBlueprint, BeforeValidator(_expand_field)]
+
+
+class ConceptBlueprint(Blueprint):
+    """A concept declaration. A string structure names a class of the host program (an older form)."""
+
+    description: str
+    structure: dict[str, FieldEntry] | str | None = None
+    refines: str | None = None
+    hints: dict[str, str] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.refines is not None and self.structure is not None:
+            raise refuse("refines_structure", "'refines' and 'structure' exclude each other")
+        return self

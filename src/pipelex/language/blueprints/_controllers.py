@@ -1,0 +1,147 @@
+"""Controllers.
+
+Source: MTHDS 8.0.0, section 7 of the language reference.
+"""
+
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
+
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+
+from pipelex.language.blueprints._base import ALIASED, Blueprint, DottedPath, PipeReference, PlainName, refuse
+from pipelex.language.blueprints._pipe import PipeBlueprintBase
+
+
+class PipeStep(Blueprint):
+    """A step or a branch that runs a pipe."""
+
+    pipe: PipeReference
+    result: PlainName | None = None
+    nb_output: int | None = Field(default=None, ge=1)
+    multiple_output: bool | None = None
+    batch_over: DottedPath | None = None
+    batch_as: PlainName | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.nb_output is not None and self.multiple_output is not None:
+            raise refuse("step_multiplicity", "'nb_output' and 'multiple_output' exclude each other")
+        if (self.batch_over is None) != (self.batch_as is None):
+            raise refuse("step_batch", "'batch_over' and 'batch_as' come together")
+        if self.batch_over is not None and self.batch_over == self.batch_as:
+            raise refuse("batch_item", f"'batch_as' must differ from the list's own name '{self.batch_over}'")
+        return self
+
+
+class BindingStep(Blueprint):
+    """A step that copies a value reached by a dotted path under a new name."""
+
+    from_path: DottedPath = Field(alias="from")
+    result: PlainName
+
+    model_config: ClassVar[ConfigDict] = ALIASED
+
+
+def parse_step(value: Any) -> Any:
+    """Tell a pipe step from a binding step by its keys."""
+    if not isinstance(value, dict):
+        return value
+    table = cast("dict[str, Any]", value)
+    if "pipe" in table and "from" in table:
+        raise refuse("binding_step", "a step either runs a 'pipe' or binds a value 'from' a path, not both")
+    if "pipe" in table:
+        return PipeStep.model_validate(table)
+    if "from" in table:
+        return BindingStep.model_validate(table)
+    raise refuse("step_kind", "a step needs 'pipe', or 'from' to bind a value")
+
+
+StepEntry = Annotated[PipeStep | BindingStep, BeforeValidator(parse_step)]
+
+
+class PipeSequenceBlueprint(PipeBlueprintBase):
+    """Pipes one after another."""
+
+    type: Literal["PipeSequence"]
+    steps: tuple[StepEntry, ...] = Field(min_length=1, strict=False)
+
+
+def _parse_branch(value: Any) -> Any:
+    if isinstance(value, dict) and "from" in value:
+        raise refuse("binding_step", "a branch runs a pipe; a binding step ('from') belongs to a PipeSequence")
+    return value  # type: ignore[reportUnknownVariableType]
+
+
+BranchEntry = Annotated[PipeStep, BeforeValidator(_parse_branch)]
+
+
+class PipeParallelBlueprint(PipeBlueprintBase):
+    """Pipes side by side, their results combined."""
+
+    type: Literal["PipeParallel"]
+    branches: tuple[BranchEntry, ...] = Field(min_length=1, strict=False)
+    add_each_output: bool = False
+
+    @model_validator(mode="after")
+    def _check_branches(self) -> Self:
+        names = [branch.result for branch in self.branches]
+        if any(name is None for name in names):
+            raise refuse("branch_result", "every branch of a PipeParallel needs a 'result'")
+        if len(set(names)) != len(names):
+            raise refuse("branch_result", "the branches of a PipeParallel need different 'result' names")
+        if any(branch.batch_over is not None and "." in branch.batch_over for branch in self.branches):
+            raise refuse("branch_batch", "in a branch, 'batch_over' is a plain name")
+        if self.output_slot.is_list:
+            raise refuse("parallel_output", "a PipeParallel gives one combined value: no brackets on its output")
+        return self
+
+
+class PipeConditionBlueprint(PipeBlueprintBase):
+    """Chooses a pipe by an expression's value."""
+
+    type: Literal["PipeCondition"]
+    expression: str | None = None
+    expression_template: str | None = None
+    outcomes: dict[str, PipeReference] = Field(min_length=1)
+    default_outcome: PipeReference
+    add_alias_from_expression_to: str | None = None
+
+    @model_validator(mode="after")
+    def _check_expression(self) -> Self:
+        if (self.expression is None) == (self.expression_template is None):
+            raise refuse("condition_expression", "write exactly one of 'expression' and 'expression_template'")
+        return self
+
+    @property
+    def template_text(self) -> str:
+        """The condition as a template: `x` is `{{ x }}`."""
+        if self.expression_template is not None:
+            return self.expression_template
+        return "{{ " + (self.expression or "") + " }}"
+
+    @property
+    def can_continue(self) -> bool:
+        return "continue" in self.outcomes.values() or self.default_outcome == "continue"
+
+
+class PipeBatchBlueprint(PipeBlueprintBase):
+    """Runs one pipe on every item of a list."""
+
+    type: Literal["PipeBatch"]
+    branch_pipe_code: PipeReference
+    input_list_name: PlainName
+    input_item_name: PlainName
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        if self.input_item_name == self.input_list_name or self.input_item_name in self.inputs:
+            raise refuse(
+                "batch_item",
+                f"'{self.input_item_name}' names the item: it must differ from the list and from every input",
+            )
+        if self.input_list_name not in self.inputs:
+            raise refuse("batch_list", f"'input_list_name' must be one of the inputs; '{self.input_list_name}' is not")
+        if not self.input_slots[self.input_list_name].is_list:
+            raise refuse("batch_list", f"input '{self.input_list_name}' must be a list: write '…[]'")
+        if not self.output_slot.is_list:
+            raise refuse("batch_output", "a PipeBatch gives a list: write '…[]' on its output")
+        return self

@@ -1,0 +1,129 @@
+"""PipeJudge.
+
+Source: MTHDS 8.0.0, section 6.6 of the language reference.
+"""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipelex.language.blueprints._base import Blueprint, refuse
+from pipelex.language.blueprints._pipe import PipeBlueprintBase
+from pipelex.language.blueprints._settings import PlainSettings
+
+
+class JudgeLevel(Blueprint):
+    """One step of a rating scale."""
+
+    label: str | None = None
+    description: str | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.label is None and self.description is None:
+            raise refuse("level_empty", "a level needs a 'label' or a 'description'")
+        return self
+
+
+class JudgeCriteria(Blueprint):
+    """What makes the answer yes, and what makes it no."""
+
+    yes: str = Field(min_length=1)
+    no: str = Field(min_length=1)
+
+
+JudgeKind = Literal["yes_no", "choice", "rating"]
+
+
+class JudgeQuestion(Blueprint):
+    """One closed question: yes or no, a choice among options, or a rating on levels."""
+
+    question: str = Field(min_length=1)
+    options: dict[str, str] | None = None
+    levels: tuple[str | JudgeLevel, ...] | None = Field(default=None, strict=False)
+    criteria: JudgeCriteria | None = None
+    threshold: float | None = Field(default=None, gt=0, lt=1)
+
+    @property
+    def kind(self) -> JudgeKind:
+        if self.options is not None:
+            return "choice"
+        return "yes_no" if self.levels is None else "rating"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        check_judge_kind(self.options, self.levels, self.criteria, self.threshold)
+        return self
+
+
+def check_judge_kind(
+    options: dict[str, str] | None,
+    levels: tuple[str | JudgeLevel, ...] | None,
+    criteria: JudgeCriteria | None,
+    threshold: float | None,
+) -> None:
+    """Refuse kind keys that exclude each other or that are too few to choose from."""
+    if options is not None and levels is not None:
+        raise refuse("judge_kind", "'options' and 'levels' exclude each other")
+    if options is not None and len(options) < 2:
+        raise refuse("judge_options", "'options' needs at least two entries")
+    if levels is not None:
+        if len(levels) < 2:
+            raise refuse("judge_levels", "'levels' needs at least two entries")
+        if len({isinstance(level, str) for level in levels}) > 1:
+            raise refuse("judge_levels", "write every level as a string, or every one as a table")
+        labels = [level if isinstance(level, str) else level.label for level in levels]
+        present = [label for label in labels if label is not None]
+        if present and len(present) != len(labels):
+            raise refuse("judge_levels", "label every level, or none")
+        if len(set(present)) != len(present):
+            raise refuse("judge_levels", "the labels of the levels must differ")
+    if (options is not None or levels is not None) and (criteria is not None or threshold is not None):
+        raise refuse("judge_kind", "'criteria' and 'threshold' belong to yes/no questions")
+
+
+class PipeJudgeBlueprint(PipeBlueprintBase):
+    """Closed questions about evidence, asked of a judgment model."""
+
+    type: Literal["PipeJudge"]
+    prompt: str = Field(min_length=1)
+    question: str | None = Field(default=None, min_length=1)
+    questions: dict[str, JudgeQuestion] | None = None
+    options: dict[str, str] | None = None
+    levels: tuple[str | JudgeLevel, ...] | None = Field(default=None, strict=False)
+    criteria: JudgeCriteria | None = None
+    threshold: float | None = Field(default=None, gt=0, lt=1)
+    model: str | PlainSettings | None = None
+
+    @model_validator(mode="after")
+    def _check_questions(self) -> Self:
+        if (self.question is None) == (self.questions is None):
+            raise refuse("judge_question", "write exactly one of 'question' and 'questions'")
+        if self.questions is not None:
+            if not self.questions:
+                raise refuse("judge_question", "'questions' needs at least one entry")
+            if any(key is not None for key in (self.options, self.levels, self.criteria, self.threshold)):
+                raise refuse(
+                    "judge_kind", "with 'questions', put options, levels, criteria and threshold on each of them"
+                )
+        check_judge_kind(self.options, self.levels, self.criteria, self.threshold)
+        output = self.output_slot
+        if output.is_list:
+            raise refuse("judge_output", "the output of a PipeJudge takes no brackets")
+        return self
+
+    @property
+    def all_questions(self) -> dict[str | None, JudgeQuestion]:
+        """Every question by its name; a single one under None."""
+        if self.questions is not None:
+            return {**self.questions}
+        assert self.question is not None
+        return {
+            None: JudgeQuestion(
+                question=self.question,
+                options=self.options,
+                levels=self.levels,
+                criteria=self.criteria,
+                threshold=self.threshold,
+            )
+        }

@@ -1,0 +1,184 @@
+"""Operators that call a model, a function or a document engine.
+
+Source: MTHDS 8.0.0, sections 6.1 to 6.5, 6.8 and 6.9 of the language reference.
+"""
+
+import datetime
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from pipelex.language.blueprints._base import Blueprint, TagStyle, refuse
+from pipelex.language.blueprints._pipe import PipeBlueprintBase
+from pipelex.language.blueprints._settings import (
+    ExtractSettings,
+    ImageSettings,
+    LLMSettings,
+    PlainSettings,
+    SearchSettings,
+    TemplatingStyle,
+)
+
+
+class PipeLLMBlueprint(PipeBlueprintBase):
+    """One call of a language model."""
+
+    type: Literal["PipeLLM"]
+    prompt: str | None = None
+    system_prompt: str | None = None
+    model: str | LLMSettings | None = None
+    model_to_structure: str | LLMSettings | None = None
+    structuring_method: Literal["direct", "preliminary_text"] | None = None
+    templating_style: TagStyle | TemplatingStyle | None = None
+
+    @model_validator(mode="after")
+    def _check_prompt(self) -> Self:
+        if self.prompt is None and self.inputs:
+            raise refuse("prompt_missing", "a PipeLLM with inputs needs a 'prompt' that reads them")
+        return self
+
+
+class PipeStructureBlueprint(PipeBlueprintBase):
+    """Turns a text into an object."""
+
+    type: Literal["PipeStructure"]
+    model: str | LLMSettings | None = None
+
+    @model_validator(mode="after")
+    def _check_inputs(self) -> Self:
+        if len(self.inputs) != 1:
+            raise refuse("one_input", f"a PipeStructure has exactly one input, a Text; this one has {len(self.inputs)}")
+        return self
+
+
+class PipeExtractBlueprint(PipeBlueprintBase):
+    """Pages out of a document or an image."""
+
+    type: Literal["PipeExtract"]
+    model: str | ExtractSettings | None = None
+    max_page_images: int | None = Field(default=None, ge=0)
+    page_image_captions: bool | None = None
+    page_views: bool | None = None
+    page_views_dpi: int | None = Field(default=None, gt=0)
+    render_js: bool | None = None
+    include_raw_html: bool | None = None
+
+    @model_validator(mode="after")
+    def _check_slots(self) -> Self:
+        if len(self.inputs) != 1:
+            raise refuse(
+                "one_input",
+                f"a PipeExtract has exactly one input, a Document or an Image; this one has {len(self.inputs)}",
+            )
+        output = self.output_slot
+        if output.concept not in ("Page", "native.Page") or not output.is_list or output.count is not None:
+            raise refuse("extract_output", f"a PipeExtract gives 'Page[]', not '{self.output}'")
+        return self
+
+
+AspectRatio = Literal[
+    "square",
+    "landscape_4_3",
+    "landscape_3_2",
+    "landscape_16_9",
+    "landscape_21_9",
+    "landscape_4_1",
+    "landscape_8_1",
+    "portrait_3_4",
+    "portrait_2_3",
+    "portrait_9_16",
+    "portrait_9_21",
+    "portrait_1_4",
+    "portrait_1_8",
+]
+
+
+class ImageSize(Blueprint):
+    """An image's size in pixels."""
+
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+
+
+def _check_size(text: str) -> str:
+    if text not in ("0.5k", "1k", "2k", "4k") and re.fullmatch(r"[1-9][0-9]*x[1-9][0-9]*", text) is None:
+        raise refuse("image_size", f"'{text}' is not a size: write '0.5k', '1k', '2k', '4k' or 'WIDTHxHEIGHT'")
+    return text
+
+
+class PipeImgGenBlueprint(PipeBlueprintBase):
+    """Images out of a prompt."""
+
+    type: Literal["PipeImgGen"]
+    prompt: str
+    negative_prompt: str | None = None
+    model: str | ImageSettings | None = None
+    aspect_ratio: AspectRatio | None = None
+    size: Annotated[str, AfterValidator(_check_size)] | ImageSize | None = None
+    is_raw: bool | None = None
+    seed: int | Literal["auto"] | None = None
+    background: Literal["transparent", "opaque", "auto"] | None = None
+    output_format: Literal["png", "jpeg", "webp"] | None = None
+
+
+def _check_date(text: str) -> str:
+    try:
+        datetime.date.fromisoformat(text)
+    except ValueError:
+        raise refuse("iso_date", f"'{text}' is not a date: write YYYY-MM-DD") from None
+    if len(text) != len("YYYY-MM-DD"):
+        raise refuse("iso_date", f"'{text}' is not a date: write YYYY-MM-DD")
+    return text
+
+
+IsoDate = Annotated[str, AfterValidator(_check_date)]
+
+
+class PipeSearchBlueprint(PipeBlueprintBase):
+    """An answer with sources from a search service."""
+
+    type: Literal["PipeSearch"]
+    prompt: str
+    model: str | SearchSettings | None = None
+    include_images: bool | None = None
+    max_results: int | None = Field(default=None, ge=1)
+    from_date: IsoDate | None = None
+    to_date: IsoDate | None = None
+    include_domains: tuple[str, ...] | None = Field(default=None, strict=False)
+    exclude_domains: tuple[str, ...] | None = Field(default=None, strict=False)
+
+
+class PipeFuncBlueprint(PipeBlueprintBase):
+    """A call of a Python function of the method tree."""
+
+    type: Literal["PipeFunc"]
+    function_name: Annotated[str, StringConstraints(pattern=r"^[^.]+(\.[^.]+)+$")]
+
+
+class PipeDocGenBlueprint(PipeBlueprintBase):
+    """Prints a file from values; calls no model."""
+
+    type: Literal["PipeDocGen"]
+    format: Literal["pdf", "xlsx", "docx", "pptx"]
+    template: str | None = None
+    template_file: str | None = None
+    filename: str | None = None
+    model: str | PlainSettings | None = None
+
+    @model_validator(mode="after")
+    def _check_templates(self) -> Self:
+        if self.template is not None and self.template_file is not None:
+            raise refuse("docgen_template", "'template' and 'template_file' exclude each other")
+        if self.template is not None and self.format != "pdf":
+            raise refuse(
+                "docgen_template", f"an inline 'template' prints pdf only; for {self.format} use 'template_file'"
+            )
+        if self.format == "pptx" and self.template_file is None:
+            raise refuse("docgen_template", "format 'pptx' needs a 'template_file'")
+        suffix = ".html" if self.format == "pdf" else f".{self.format}"
+        if self.template_file is not None and not self.template_file.endswith(suffix):
+            raise refuse("docgen_template", f"the 'template_file' of format '{self.format}' ends in '{suffix}'")
+        if self.output_slot.is_list:
+            raise refuse("docgen_output", "a PipeDocGen gives one document: no brackets on its output")
+        return self

@@ -1,0 +1,32 @@
+"""Templates: the sigils of prompts, and what a template reads, found without rendering it.
+
+Source: MTHDS 8.0.0, sections 9.1 to 9.4 of the language reference.
+"""
+
+from pipelex.language.templates._analysis import analyse_template
+from pipelex.language.templates._facts import TemplateAnalysis, TemplateFinding, TemplateRead
+from pipelex.language.templates._filters import (
+    FILTERS_BY_CATEGORY,
+    GLOBALS,
+    REFUSED_FILTERS,
+    REFUSED_GLOBALS,
+    TESTS,
+)
+from pipelex.language.templates._sigils import expand_sigils
+from pipelex.language.templates._sites import TemplateSite, construct_paths, template_sites
+
+__all__ = [
+    "FILTERS_BY_CATEGORY",
+    "GLOBALS",
+    "REFUSED_FILTERS",
+    "REFUSED_GLOBALS",
+    "TESTS",
+    "TemplateAnalysis",
+    "TemplateFinding",
+    "TemplateRead",
+    "TemplateSite",
+    "analyse_template",
+    "construct_paths",
+    "expand_sigils",
+    "template_sites",
+]

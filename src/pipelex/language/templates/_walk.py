@@ -1,0 +1,395 @@
+"""A scope-aware walk over a template's syntax tree."""
+
+from collections.abc import Iterable
+from typing import Final, TypeAlias
+
+from jinja2 import nodes
+
+from pipelex.errors import near_names
+from pipelex.language._natives import METADATA_NAMES, RUNTIME_NAMES
+from pipelex.language.templates._facts import FindingKind, TemplateFinding, TemplateRead
+from pipelex.language.templates._filters import GLOBALS, REFUSED_FILTERS, REFUSED_GLOBALS, TESTS
+
+_MAX_DEPTH: Final = 100
+_MAX_BRANCHES: Final = 200
+"""A chain of `elif` nests in the Python text a template becomes."""
+
+_Path: TypeAlias = tuple[str, ...] | None
+"""What a name stands for: a path from outside, or None for anything else."""
+_Guards: TypeAlias = frozenset[str]
+
+_NO_GUARDS: Final[_Guards] = frozenset()
+_SAME_ITEMS: Final = frozenset(
+    {"sort", "reverse", "list", "unique", "select", "reject", "selectattr", "rejectattr", "first", "last"}
+)
+"""Filters whose result has the items of what they are given, or is one of them."""
+_TAKES_ATTRIBUTE: Final = frozenset(
+    {"attr", "map", "sort", "groupby", "unique", "min", "max", "sum", "join", "selectattr", "rejectattr"}
+)
+_REFUSED_STATEMENTS: Final[dict[type[nodes.Node], str]] = {
+    nodes.Include: "include",
+    nodes.Import: "import",
+    nodes.FromImport: "from … import",
+    nodes.Extends: "extends",
+}
+_MACRO_NAMES: Final = ("caller", "varargs", "kwargs")
+
+
+class _TooDeep(Exception):
+    pass
+
+
+class Walker:
+    """Collects the reads and the faults of one parsed template."""
+
+    def __init__(
+        self,
+        declared: frozenset[str],
+        filters: frozenset[str],
+        category: str,
+        names: dict[tuple[int, str], list[int]],
+    ) -> None:
+        self.reads: list[TemplateRead] = []
+        self.findings: list[TemplateFinding] = []
+        self._declared = declared
+        self._filters = filters
+        self._category = category
+        self._names = names
+        self._used: dict[tuple[int, str], int] = {}
+        self._scopes: list[dict[str, _Path]] = [{}]
+        self._depth = 0
+        self._last_offset = 0
+
+    def walk(self, tree: nodes.Template) -> bool:
+        """Whether the tree could be walked to its end; one that is nested too deeply cannot."""
+        try:
+            self._statements(tree.body, _NO_GUARDS)
+        except (_TooDeep, RecursionError):
+            return False
+        return True
+
+    # --- names
+
+    def _bind(self, target: nodes.Node, path: _Path) -> None:
+        if isinstance(target, nodes.Name):
+            self._scopes[-1][target.name] = path
+        elif isinstance(target, nodes.Tuple):
+            for item in target.items:
+                self._bind(item, None)
+
+    def _is_bound(self, name: str) -> bool:
+        return any(name in scope for scope in self._scopes)
+
+    def _bound_path(self, name: str) -> _Path:
+        return next(scope[name] for scope in reversed(self._scopes) if name in scope)
+
+    def _offset(self, node: nodes.Node, name: str) -> int:
+        key = (node.lineno, name)
+        offsets = self._names.get(key)
+        if not offsets:
+            return self._last_offset
+        index = self._used.get(key, 0)
+        self._used[key] = index + 1
+        self._last_offset = offsets[min(index, len(offsets) - 1)]
+        return self._last_offset
+
+    def _report(self, kind: FindingKind, message: str, offset: int, name: str, near: tuple[str, ...] = ()) -> None:
+        self.findings.append(TemplateFinding(kind, message, offset, name, near))
+
+    def _private(self, name: str, offset: int) -> None:
+        if name.startswith("_") and name not in METADATA_NAMES:
+            self._report("private_name", f"'{name}': a template cannot read names that start with '_'", offset, name)
+
+    # --- statements
+
+    def _statements(self, body: Iterable[nodes.Node], guards: _Guards) -> None:
+        for node in body:
+            self._statement(node, guards)
+
+    def _inner(self, body: Iterable[nodes.Node], guards: _Guards, names: Iterable[str] = ()) -> None:
+        self._scopes.append(dict.fromkeys(names))
+        self._statements(body, guards)
+        self._scopes.pop()
+
+    def _statement(self, node: nodes.Node, guards: _Guards) -> None:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise _TooDeep
+        match node:
+            case nodes.Output():
+                for part in node.nodes:
+                    self._expression(part, guards)
+            case nodes.If():
+                self._if(node, guards)
+            case nodes.For():
+                self._for(node, guards)
+            case nodes.Assign():
+                path = self._expression(node.node, guards)
+                self._target(node.target, path, guards)
+            case nodes.AssignBlock():
+                if node.filter is not None:
+                    self._expression(node.filter, guards)
+                self._inner(node.body, guards)
+                self._target(node.target, None, guards)
+            case nodes.Macro():
+                self._scopes[-1][node.name] = None
+                self._macro(node, guards)
+            case nodes.CallBlock():
+                self._expression(node.call, guards)
+                self._macro(node, guards)
+            case nodes.With():
+                self._with(node, guards)
+            case nodes.FilterBlock():
+                self._expression(node.filter, guards)
+                self._inner(node.body, guards)
+            case nodes.Block():
+                self._inner(node.body, guards, ("self", "super"))
+            case nodes.Scope():
+                self._inner(node.body, guards)
+            case _:
+                self._other_statement(node, guards)
+        self._depth -= 1
+
+    def _other_statement(self, node: nodes.Node, guards: _Guards) -> None:
+        word = _REFUSED_STATEMENTS.get(type(node))
+        if word is not None:
+            self._report("refused", f"'{word}' is not available in templates", self._last_offset, word)
+            return
+        for child in node.iter_child_nodes():
+            if isinstance(child, nodes.Expr):
+                self._expression(child, guards)
+            else:
+                self._statement(child, guards)
+
+    def _target(self, target: nodes.Node, path: _Path, guards: _Guards) -> None:
+        if isinstance(target, nodes.NSRef):
+            self._expression(nodes.Name(target.name, "load", lineno=target.lineno), guards)
+        else:
+            self._bind(target, path)
+
+    def _if(self, node: nodes.If, guards: _Guards) -> None:
+        if len(node.elif_) > _MAX_BRANCHES:
+            raise _TooDeep
+        for branch in (node, *node.elif_):
+            self._expression(branch.test, guards, is_tested=True)
+            when_true, when_false = self._truth(branch.test)
+            self._statements(branch.body, guards | when_true)
+            guards = guards | when_false
+        self._statements(node.else_, guards)
+
+    def _for(self, node: nodes.For, guards: _Guards) -> None:
+        path = self._expression(node.iter, guards)
+        self._scopes.append({"loop": None})
+        self._bind(node.target, path)
+        if node.test is not None:
+            self._expression(node.test, guards, is_tested=True)
+            guards = guards | self._truth(node.test)[0]
+        self._statements(node.body, guards)
+        self._scopes.pop()
+        self._inner(node.else_, guards)
+
+    def _macro(self, node: nodes.Macro | nodes.CallBlock, guards: _Guards) -> None:
+        for default in node.defaults:
+            self._expression(default, guards)
+        arguments = [argument.name for argument in node.args]
+        self._inner(node.body, guards, (*arguments, *_MACRO_NAMES))
+
+    def _with(self, node: nodes.With, guards: _Guards) -> None:
+        paths = [self._expression(value, guards) for value in node.values]
+        self._scopes.append({})
+        for target, path in zip(node.targets, paths, strict=True):
+            self._bind(target, path)
+        self._statements(node.body, guards)
+        self._scopes.pop()
+
+    # --- expressions
+
+    def _expression(
+        self, node: nodes.Node, guards: _Guards, *, is_tested: bool = False, is_with_images: bool = False
+    ) -> _Path:
+        """Record what an expression reads; returns the path it stands for, where it is one."""
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise _TooDeep
+        path: _Path = None
+        match node:
+            case nodes.Name() | nodes.Getattr() | nodes.Getitem():
+                path = self._read(node, guards, is_tested=is_tested, is_with_images=is_with_images)
+            case nodes.Filter():
+                path = self._filter(node, guards)
+            case nodes.Test():
+                self._test(node, guards)
+            case nodes.Call():
+                self._call(node, guards)
+            case nodes.CondExpr():
+                self._condition(node, guards)
+            case nodes.And() | nodes.Or():
+                self._expression(node.left, guards, is_tested=True)
+                when_true, when_false = self._truth(node.left)
+                more = when_true if isinstance(node, nodes.And) else when_false
+                self._expression(node.right, guards | more, is_tested=is_tested)
+            case nodes.Not():
+                self._expression(node.node, guards, is_tested=True)
+            case _:
+                for child in node.iter_child_nodes():
+                    self._expression(child, guards)
+        self._depth -= 1
+        return path
+
+    def _read(
+        self, node: nodes.Expr, guards: _Guards, *, is_tested: bool, is_with_images: bool, dropped: int = 0
+    ) -> _Path:
+        base, steps, is_static = self._unwind(node, guards)
+        if not isinstance(base, nodes.Name):
+            if not isinstance(base, nodes.Const | nodes.TemplateData):
+                self._expression(base, guards)
+            return None
+        if dropped:
+            steps = steps[:-dropped] if is_static else steps
+        root: _Path = (base.name,)
+        offset = self._offset(base, base.name)
+        if self._is_bound(base.name):
+            root = self._bound_path(base.name)
+        elif not self._is_from_outside(base.name, offset):
+            root = None
+        if root is None:
+            return None
+        path = (*root, *steps)
+        is_guarded = is_tested or path[0] in guards
+        self.reads.append(TemplateRead(path, offset, is_guarded, is_with_images))
+        return path if is_static else None
+
+    def _is_from_outside(self, name: str, offset: int) -> bool:
+        if name in self._declared:
+            return True
+        if name in REFUSED_GLOBALS:
+            self._report("refused", f"'{name}' is not available in templates: its text is random", offset, name)
+            return False
+        if name.startswith("_"):
+            message = f"'{name}': a template cannot read variables that start with '_'"
+            self._report("private_name", message, offset, name)
+            return False
+        return name not in GLOBALS and name not in RUNTIME_NAMES
+
+    def _unwind(self, node: nodes.Expr, guards: _Guards) -> tuple[nodes.Node, tuple[str, ...], bool]:
+        """The start of a chain of attributes and subscripts, its static steps, and whether all of them are."""
+        links: list[nodes.Getattr | nodes.Getitem] = []
+        while isinstance(node, nodes.Getattr | nodes.Getitem):
+            links.append(node)
+            node = node.node
+        if len(links) > _MAX_DEPTH:
+            raise _TooDeep
+        steps: list[str] = []
+        is_static = True
+        for link in reversed(links):
+            if isinstance(link, nodes.Getattr):
+                self._private(link.attr, self._last_offset)
+                name: str | None = link.attr
+            elif isinstance(link.arg, nodes.Const):
+                name = link.arg.value if isinstance(link.arg.value, str) else None
+            elif isinstance(link.arg, nodes.Slice):
+                self._expression(link.arg, guards)
+                name = None
+            else:
+                self._expression(link.arg, guards)
+                is_static = False
+                name = None
+            if is_static and name is not None:
+                steps.append(name)
+        return node, tuple(steps), is_static
+
+    def _condition(self, node: nodes.CondExpr, guards: _Guards) -> None:
+        self._expression(node.test, guards, is_tested=True)
+        when_true, when_false = self._truth(node.test)
+        self._expression(node.expr1, guards | when_true)
+        if node.expr2 is not None:
+            self._expression(node.expr2, guards | when_false)
+
+    def _call(self, node: nodes.Call, guards: _Guards) -> None:
+        function = node.node
+        if isinstance(function, nodes.Getattr):
+            # A method is not a field: `note.upper()` reads `note`.
+            self._read(function, guards, is_tested=False, is_with_images=False, dropped=1)
+        else:
+            self._expression(function, guards)
+        self._arguments(node, guards)
+
+    def _filter(self, node: nodes.Filter, guards: _Guards) -> _Path:
+        path: _Path = None
+        if node.node is not None:
+            path = self._expression(node.node, guards, is_with_images=node.name == "with_images")
+        if node.name not in self._filters:
+            self._unknown_filter(node.name)
+        if node.name in _TAKES_ATTRIBUTE:
+            self._check_attribute_names(node)
+        self._arguments(node, guards)
+        return path if node.name in _SAME_ITEMS else None
+
+    def _unknown_filter(self, name: str) -> None:
+        if name in REFUSED_FILTERS:
+            self._report(
+                "refused", f"the filter '{name}' is not available: its result is random", self._last_offset, name
+            )
+            return
+        near = near_names(name, sorted(self._filters))
+        hint = f": did you mean {' or '.join(repr(word) for word in near)}?" if near else ""
+        message = f"unknown filter '{name}' in a template of category '{self._category}'{hint}"
+        self._report("unknown_filter", message, self._last_offset, name, near)
+
+    def _check_attribute_names(self, node: nodes.Filter) -> None:
+        for value in (*node.args[:1], *(keyword.value for keyword in node.kwargs if keyword.key == "attribute")):
+            if isinstance(value, nodes.Const) and isinstance(value.value, str):
+                for part in value.value.split("."):
+                    self._private(part, self._last_offset)
+
+    def _test(self, node: nodes.Test, guards: _Guards) -> None:
+        self._expression(node.node, guards, is_tested=node.name in ("defined", "undefined"))
+        if node.name not in TESTS:
+            near = near_names(node.name, sorted(TESTS))
+            hint = f": did you mean {' or '.join(repr(word) for word in near)}?" if near else ""
+            self._report("unknown_test", f"unknown test '{node.name}'{hint}", self._last_offset, node.name, near)
+        self._arguments(node, guards)
+
+    def _arguments(self, node: nodes.Call | nodes.Filter | nodes.Test, guards: _Guards) -> None:
+        for argument in node.args:
+            self._expression(argument, guards)
+        for keyword in node.kwargs:
+            self._expression(keyword.value, guards)
+        for spread in (node.dyn_args, node.dyn_kwargs):
+            if spread is not None:
+                self._expression(spread, guards)
+
+    # --- guards
+
+    def _truth(self, node: nodes.Node, depth: int = 0) -> tuple[_Guards, _Guards]:
+        """The roots known to be there when an expression is true, and when it is false."""
+        if depth > _MAX_DEPTH:
+            raise _TooDeep
+        match node:
+            case nodes.Name() | nodes.Getattr() | nodes.Getitem():
+                return self._roots(node), _NO_GUARDS
+            case nodes.Test() if node.name == "defined":
+                return self._roots(node.node), _NO_GUARDS
+            case nodes.Test() if node.name == "undefined":
+                return _NO_GUARDS, self._roots(node.node)
+            case nodes.Not():
+                when_true, when_false = self._truth(node.node, depth + 1)
+                return when_false, when_true
+            case nodes.And() | nodes.Or():
+                left_true, left_false = self._truth(node.left, depth + 1)
+                right_true, right_false = self._truth(node.right, depth + 1)
+                if isinstance(node, nodes.And):
+                    return left_true | right_true, left_false & right_false
+                return left_true & right_true, left_false | right_false
+            case _:
+                return _NO_GUARDS, _NO_GUARDS
+
+    def _roots(self, node: nodes.Node) -> _Guards:
+        while isinstance(node, nodes.Getattr | nodes.Getitem):
+            node = node.node
+        if not isinstance(node, nodes.Name):
+            return _NO_GUARDS
+        if not self._is_bound(node.name):
+            return frozenset({node.name})
+        path = self._bound_path(node.name)
+        return _NO_GUARDS if path is None else frozenset({path[0]})
