@@ -25,6 +25,7 @@ from pipelex.library._crate import LibraryCrate
 from pipelex.library._structures import parts_of, shape_of
 
 ANYTHING = "native.Anything"
+TEXT = "native.Text"
 DYNAMIC = "native.Dynamic"
 
 
@@ -175,13 +176,18 @@ class Library:
         raise UnresolvedConcept(f"no concept '{text}' in this library", near[:3])
 
     def lineage(self, ref: str) -> Iterator[str]:
-        """The concept itself and everything it refines, nearest first."""
+        """The concept itself and everything it refines, nearest first.
+
+        A concept without a structure and without a parent holds a text: it ends in `native.Text`.
+        """
         seen: set[str] = set()
         current: str | None = ref
         while current is not None and current not in seen and current in self.concepts:
             seen.add(current)
             yield current
-            current = self.concepts[current].refines
+            concept = self.concepts[current]
+            is_text = concept.blueprint is not None and concept.blueprint.structure is None
+            current = concept.refines or (TEXT if is_text else None)
 
     def is_compatible(self, given: str, expected: str) -> bool:
         """Whether a value of one concept may be used where another is expected (section 2.2 of the reference)."""

@@ -1,0 +1,49 @@
+"""From bundles to a linked, validated library, and to the crates that travel.
+
+```python
+loaded = load_library([Path("berths.mthds")])
+loaded.verdict.require_valid()
+pipe = loaded.library.pipe(loaded.pipe_ref("plan_day"))
+crate = loaded.library.closure(pipe.ref)
+```
+"""
+
+from pipelex.library._crate import LibraryCrate
+from pipelex.library._library import ANYTHING, DYNAMIC, Concept, Library, LinkedLibraries, Pipe, linked_libraries
+from pipelex.library._link import LinkedBundles, Source, link
+from pipelex.library._load import LoadedFiles, load_files, load_paths
+from pipelex.library._method import LoadedLibrary, load_library, load_library_files
+from pipelex.library._names import PackageBundles
+from pipelex.library._paths import PathFault, walk_path
+from pipelex.library._tree import MethodTree, walk_tree
+from pipelex.library._validate import CheckModel, ModelUse, validate
+from pipelex.library._verdict import Verdict
+
+__all__ = [
+    "ANYTHING",
+    "DYNAMIC",
+    "CheckModel",
+    "Concept",
+    "Library",
+    "LibraryCrate",
+    "LinkedBundles",
+    "LinkedLibraries",
+    "LoadedFiles",
+    "LoadedLibrary",
+    "MethodTree",
+    "ModelUse",
+    "PackageBundles",
+    "PathFault",
+    "Pipe",
+    "Source",
+    "Verdict",
+    "link",
+    "linked_libraries",
+    "load_files",
+    "load_library",
+    "load_library_files",
+    "load_paths",
+    "validate",
+    "walk_path",
+    "walk_tree",
+]

@@ -1,0 +1,290 @@
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelex.errors import ErrorCategory, Fault, PipelexError
+from pipelex.library._names import PackageBundles
+from pipelex.library._tree import MethodTree, walk_tree
+from pipelex.library.packages import MANIFEST_NAME, Manifest, read_manifest
+
+if TYPE_CHECKING:
+    from pipelex.language import ParsedBundle
+
+_PACKAGE_PREFIX = re.compile(r"([A-Za-z0-9][A-Za-z0-9._/-]*)->")
+
+
+@dataclass(frozen=True)
+class LoadedFiles:
+    """Bundle files, parsed, with the packages they belong to."""
+
+    packages: tuple[PackageBundles, ...]
+    """The current package, then those its bundles name, directly or not."""
+    targets: tuple["ParsedBundle", ...]
+    """The bundles that were asked for; the others are there to be referred to."""
+    tree: MethodTree
+    """What travels with the method."""
+    trees: Mapping[str, MethodTree] = field(default_factory=dict[str, MethodTree])
+    """Bundle path → the tree it lies in."""
+
+    @property
+    def manifest(self) -> Manifest | None:
+        return self.packages[0].manifest
+
+
+@dataclass
+class _Package:
+    """A package on disk or in memory, before anything but its manifest is read."""
+
+    tree: MethodTree
+    manifest: Manifest | None
+    faults: tuple[Fault, ...]
+
+
+def load_paths(paths: Sequence[Path], *, library_dirs: Sequence[Path] = ()) -> LoadedFiles:
+    """Find, read and parse bundle files.
+
+    A file of a package brings the other bundles of its package; a directory, every bundle of its method tree. A
+    library directory adds its bundles to the same names, or, when it is or holds packages, adds those that a
+    reference calls by address. Without `paths` the library directories themselves are the targets.
+
+    Args:
+        paths: bundle files and directories.
+        library_dirs: where else to look.
+
+    Raises:
+        PipelexError: a target cannot be read or holds no bundle (`method.not_found`); there is no verdict then.
+    """
+    loader = _Loader()
+    targets = [*paths] or [*library_dirs]
+    if not targets:
+        raise _no_target("no bundle file and no directory was named", ".")
+    for path in targets:
+        loader.add_target(path)
+    for path in library_dirs:
+        loader.add_library(path)
+    return loader.loaded()
+
+
+def load_files(files: Mapping[str, str | bytes]) -> LoadedFiles:
+    """Parse a method that comes as tree path → content, for instance in a request.
+
+    Every bundle at the top, or below the first manifest, is a target; packages below are within reach by address.
+
+    Raises:
+        PipelexError: there is no bundle (`method.not_found`), or a path is not a tree path (`method.package_invalid`).
+    """
+    contents: dict[str, Path | bytes] = {
+        path: text.encode() if isinstance(text, str) else text for path, text in sorted(files.items())
+    }
+    MethodTree(None, contents).check()
+    roots = sorted(
+        (path.removesuffix(MANIFEST_NAME) for path in contents if path.rpartition("/")[2] == MANIFEST_NAME), key=len
+    )
+    if len(roots) == 1 and all(path.startswith(roots[0]) for path in contents):
+        contents = {path.removeprefix(roots[0]): content for path, content in contents.items()}
+        roots = [""]
+    loader = _Loader()
+    for root in roots:
+        if root:
+            inside = {path.removeprefix(root): content for path, content in contents.items() if path.startswith(root)}
+            loader.add_package(_package(MethodTree(None, inside, prefix=root)))
+            contents = {path: content for path, content in contents.items() if not path.startswith(root)}
+    main = _package(MethodTree(None, contents))
+    loader.set_current(main)
+    loader.add_bundles(main.tree, sorted(path for path in contents if path.endswith(".mthds")), is_target=True)
+    if not loader.targets:
+        raise _no_target("no bundle (*.mthds) is among the files", ".")
+    return loader.loaded()
+
+
+class _Loader:
+    def __init__(self) -> None:
+        self.bundles: dict[str, ParsedBundle] = {}
+        """Resolved path → bundle of the current package."""
+        self.targets: list[ParsedBundle] = []
+        self.trees: dict[str, MethodTree] = {}
+        self.current: _Package | None = None
+        self.by_address: dict[str, _Package] = {}
+        self.own_roots: set[Path] = set()
+
+    # --- gathering ----------------------------------------------------------------------------------------------------
+
+    def add_target(self, path: Path) -> None:
+        if path.is_dir():
+            root = manifest_folder(path)
+            package = _package_at(root or path)
+            self.set_current(package)
+            below = "" if root is None else _relative(path.resolve(), root.resolve())
+            prefix = below + "/" if below else ""
+            inside = [name for name in _bundle_names(package.tree) if name.startswith(prefix)]
+            if not inside:
+                raise _no_target(_why_empty(path, package.tree), str(path))
+            self.add_bundles(package.tree, inside, is_target=True)
+        elif path.is_file():
+            root = manifest_folder(path.parent)
+            if root is None:
+                tree = MethodTree(path.parent, {path.name: path}, is_lone=True)
+                self.set_current(_Package(tree, None, ()))
+                self.add_bundles(tree, [path.name], is_target=True)
+                return
+            package = _package_at(root)
+            self.set_current(package)
+            name = _relative(path.resolve(), root.resolve())
+            if name not in package.tree.files:  # kept out of the tree, yet asked for
+                package.tree = MethodTree(root, {**package.tree.files, name: path}, nested=package.tree.nested)
+            self.add_bundles(package.tree, [name], is_target=True)
+        else:
+            raise _no_target(f"there is no file or directory '{path}'", str(path))
+        if self.current is not None and self.current.manifest is not None:
+            self.add_bundles(self.current.tree, _bundle_names(self.current.tree))
+
+    def add_library(self, path: Path) -> None:
+        if not path.is_dir():
+            raise _no_target(f"there is no library directory '{path}'", str(path))
+        package = _package_at(path)
+        for nested in package.tree.nested:
+            self._add_packages_at(nested)
+        if package.manifest is None:
+            self.add_bundles(package.tree, _bundle_names(package.tree))
+        elif path.resolve() not in self.own_roots:
+            self.add_package(package)
+
+    def _add_packages_at(self, root: Path) -> None:
+        waiting = [root]
+        while waiting:
+            package = _package_at(waiting.pop())
+            waiting.extend(package.tree.nested)
+            self.add_package(package)
+
+    def set_current(self, package: _Package) -> None:
+        """Make a package the current one, unless there is one; what lies inside it is within reach by address."""
+        if self.current is None or (self.current.manifest is None and package.manifest is not None):
+            self.current = package
+        if package.tree.root is not None:
+            self.own_roots.add(package.tree.root.resolve())
+        for nested in package.tree.nested:
+            self._add_packages_at(nested)
+
+    def add_package(self, package: _Package) -> None:
+        for identity in package.manifest.identities if package.manifest is not None else ():
+            self.by_address.setdefault(identity, package)
+
+    def add_bundles(self, tree: MethodTree, names: Iterable[str], *, is_target: bool = False) -> None:
+        for name in names:
+            key = name if tree.root is None else str((tree.root / name).resolve())
+            if key not in self.bundles:
+                self.bundles[key] = self._parsed(tree, name)
+            if is_target and self.bundles[key] not in self.targets:
+                self.targets.append(self.bundles[key])
+
+    def _parsed(self, tree: MethodTree, name: str) -> "ParsedBundle":
+        from pipelex.language import parse_bundle
+
+        shown = tree.prefix + name if tree.root is None else display_path(tree.root / name)
+        try:
+            content = tree.read(name) or b""
+        except OSError as wrong:
+            raise _no_target(f"'{shown}' cannot be read: {wrong.strerror}", shown) from None
+        bundle = parse_bundle(content, path=shown)
+        self.trees[shown] = tree
+        return bundle
+
+    # --- dependencies -------------------------------------------------------------------------------------------------
+
+    def loaded(self) -> LoadedFiles:
+        assert self.current is not None
+        current = self.current
+        main = PackageBundles(
+            None, tuple(self.bundles.values()), current.manifest, self._aliases(current), current.faults
+        )
+        found = [main]
+        waiting = self._named(main)
+        while waiting:
+            address = waiting.pop(0)
+            package = self.by_address.get(address)
+            if package is None or any(known_package.address == address for known_package in found):
+                continue
+            bundles = tuple(self._parsed(package.tree, name) for name in _bundle_names(package.tree))
+            dependency = PackageBundles(address, bundles, package.manifest, self._aliases(package), package.faults)
+            found.append(dependency)
+            waiting += self._named(dependency)
+        return LoadedFiles(tuple(found), tuple(self.targets), current.tree, self.trees)
+
+    def _aliases(self, package: _Package) -> dict[str, str]:
+        if package.manifest is None:
+            return {}
+        for dependency in package.manifest.dependencies.values():
+            if dependency.path is not None and package.tree.root is not None:
+                folder = package.tree.root / dependency.path
+                if (folder / MANIFEST_NAME).is_file():
+                    self.by_address.setdefault(dependency.address, _package_at(folder))
+        return {alias: dependency.address for alias, dependency in package.manifest.dependencies.items()}
+
+    def _named(self, package: PackageBundles) -> list[str]:
+        """Addresses that the bundles of a package may refer to; too many is harmless."""
+        prefixes: dict[str, None] = {}
+        for bundle in package.bundles:
+            prefixes.update(dict.fromkeys(_PACKAGE_PREFIX.findall(bundle.text)))
+        return [package.aliases.get(prefix, prefix) for prefix in prefixes]
+
+
+def manifest_folder(folder: Path) -> Path | None:
+    """The package a folder lies in: walk up to the first `METHODS.toml`, a folder with `.git`, or the root."""
+    here = folder.resolve()
+    while True:
+        if (here / MANIFEST_NAME).is_file():
+            return folder if here == folder.resolve() else here
+        if (here / ".git").exists() or here.parent == here:
+            return None
+        here = here.parent
+
+
+def display_path(path: Path) -> str:
+    """A path as messages show it: relative to the working directory when it lies below."""
+    resolved = Path(os.path.abspath(path))
+    here = Path.cwd()
+    return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(resolved)
+
+
+def _package_at(root: Path) -> _Package:
+    file = root / MANIFEST_NAME
+    try:
+        content = file.read_bytes() if file.is_file() else None
+        manifest, faults = (None, ()) if content is None else read_manifest(content, path=display_path(file))
+        return _Package(walk_tree(root, manifest.exclude if manifest is not None else ()), manifest, faults)
+    except OSError as wrong:
+        raise _no_target(f"'{wrong.filename}' cannot be read: {wrong.strerror}", str(root)) from None
+
+
+def _package(tree: MethodTree) -> _Package:
+    content = tree.read(MANIFEST_NAME)
+    manifest, faults = (None, ()) if content is None else read_manifest(content, path=tree.prefix + MANIFEST_NAME)
+    return _Package(tree, manifest, faults)
+
+
+def _bundle_names(tree: MethodTree) -> list[str]:
+    return [name for name in tree.files if name.endswith(".mthds")]
+
+
+def _relative(path: Path, root: Path) -> str:
+    return "" if path == root else path.relative_to(root).as_posix()
+
+
+def _why_empty(path: Path, tree: MethodTree) -> str:
+    if tree.nested:
+        names = ", ".join(display_path(nested) for nested in tree.nested[:5])
+        return f"'{path}' holds no bundle of its own; it holds packages, name one of them: {names}"
+    return f"there is no bundle (*.mthds) in '{path}'"
+
+
+def _no_target(detail: str, target: str) -> PipelexError:
+    return PipelexError(
+        "method.not_found",
+        detail,
+        category=ErrorCategory.CONTENT,
+        params={"method_ref": target},
+        advice="Name a bundle file (*.mthds) or a folder that holds some.",
+    )

@@ -1,0 +1,111 @@
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.library._library import Library
+from pipelex.library._link import LinkedBundles, link
+from pipelex.library._load import LoadedFiles, load_files, load_paths
+from pipelex.library._tree import MethodTree
+from pipelex.library._validate import CheckModel, validate
+from pipelex.library._verdict import Verdict
+
+
+@dataclass(frozen=True)
+class LoadedLibrary:
+    """Bundle files made into a library, with the verdict on them."""
+
+    library: Library | None
+    """None when nothing could be linked. It may be incomplete when the verdict is negative."""
+    verdict: Verdict
+    entries: tuple[str, ...]
+    """The pipes that the targets name as their main one; one of the manifest goes before all others."""
+    files: LoadedFiles
+    linked: LinkedBundles
+
+    @property
+    def entry(self) -> str | None:
+        """The entry pipe, when there is exactly one."""
+        return self.entries[0] if len(self.entries) == 1 else None
+
+    @property
+    def tree(self) -> MethodTree:
+        """The files that travel with the method."""
+        return self.files.tree
+
+    def pipe_ref(self, name: str | None = None) -> str:
+        """The qualified reference of the pipe a person names, or of the entry pipe.
+
+        Raises:
+            PipelexError: the method is invalid (`method.invalid`), there is no such pipe (`request.pipe_not_found`),
+                several have that code (`request.pipe_ambiguous`), or the method names no entry pipe, or several
+                (`request.pipe_unspecified`).
+        """
+        if self.library is None:
+            self.verdict.require_valid()
+            raise _unspecified(())
+        if name is not None:
+            return self.library.find_pipe(name)
+        if self.entry is None:
+            raise _unspecified(self.entries or tuple(self.library.pipes))
+        return self.entry
+
+
+def load_library(
+    paths: Sequence[Path], *, library_dirs: Sequence[Path] = (), check_model: CheckModel | None = None
+) -> LoadedLibrary:
+    """Read, link and validate bundle files.
+
+    Args:
+        paths: bundle files and directories; without any, the library directories are the targets.
+        library_dirs: where else referred concepts, pipes and packages are.
+        check_model: says what is wrong with a model that a pipe names; without it models are not checked.
+
+    Raises:
+        PipelexError: a target cannot be read or holds no bundle (`method.not_found`): there is no verdict. Whatever
+            an author wrote wrong is in the verdict instead.
+    """
+    return _loaded(load_paths(paths, library_dirs=library_dirs), check_model)
+
+
+def load_library_files(files: Mapping[str, str | bytes], *, check_model: CheckModel | None = None) -> LoadedLibrary:
+    """As `load_library`, for a method that comes as tree path → content."""
+    return _loaded(load_files(files), check_model)
+
+
+def _loaded(files: LoadedFiles, check_model: CheckModel | None) -> LoadedLibrary:
+    linked = link((), packages=files.packages)
+    verdict = validate(linked, trees=files.trees, check_model=check_model)
+    is_empty = all(bundle.blueprint is None for bundle in files.packages[0].bundles)
+    return LoadedLibrary(None if is_empty else linked.library, verdict, tuple(_entries(files, linked)), files, linked)
+
+
+def _entries(files: LoadedFiles, linked: LinkedBundles) -> list[str]:
+    found: dict[str, None] = {}
+    codes: dict[str, None] = {}
+    for bundle in files.targets:
+        blueprint = bundle.blueprint
+        if blueprint is None:
+            continue
+        codes.update({f"{blueprint.domain}.{code}": None for code in blueprint.pipes})
+        if blueprint.main_pipe is not None:
+            found[f"{blueprint.domain}.{blueprint.main_pipe}"] = None
+    manifest = files.manifest
+    if manifest is not None and manifest.main_pipe is not None:
+        named = [ref for ref in codes if ref.rpartition(".")[2] == manifest.main_pipe]
+        # A file that names its own main pipe means that one; a whole package means the manifest's.
+        if named and (len(files.targets) > 1 or not found):
+            preferred = [ref for ref in named if ref in found] or named
+            return [ref for ref in preferred if ref in linked.crate.pipes]
+    return [ref for ref in found if ref in linked.crate.pipes]
+
+
+def _unspecified(candidates: tuple[str, ...]) -> PipelexError:
+    shown = ", ".join(candidates[:8]) + (", …" if len(candidates) > 8 else "")
+    return PipelexError(
+        "request.pipe_unspecified",
+        "name the pipe to run: the method has no single main pipe" + (f"; its pipes are {shown}" if shown else ""),
+        category=ErrorCategory.CONTENT,
+        params={"candidates": list(candidates)},
+        advice="Name a pipe, or declare 'main_pipe' in the bundle.",
+    )

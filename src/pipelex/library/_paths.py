@@ -1,0 +1,106 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelex.content.natives import NATIVE_CONCEPTS
+from pipelex.content.structure import AnyShape, ChoiceShape, DictShape, ListShape, ObjectShape, ScalarShape, Shape
+from pipelex.language.references import NATIVE_DOMAIN, Slot
+from pipelex.library._library import Library
+
+NATIVE_OF_SCALAR = {
+    "text": "Text",
+    "url": "Text",
+    "integer": "Number",
+    "number": "Number",
+    "boolean": "YesNo",
+    "date": "Date",
+    "datetime": "Date",
+    "time": "Time",
+}
+
+
+@dataclass(frozen=True)
+class PathFault:
+    """Why a dotted path leads nowhere."""
+
+    segment: str
+    detail: str
+    available: tuple[str, ...] = ()
+    """The fields at the point of failure."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What a dotted path leads to."""
+
+    slot: Slot
+    crosses_list: bool = False
+    """Whether a segment of the path, or the root itself, is a list."""
+
+
+def walk_path(library: Library, root: Slot, fields: Sequence[str]) -> Reached | PathFault:
+    """Follow a dotted path through the declared structures (section 7.1 of the language reference).
+
+    Args:
+        library: where the root's concept is.
+        root: the value the path starts from. Its presence says whether it may be absent.
+        fields: the segments after the root; none leads to the root itself.
+
+    Returns:
+        The concept, multiplicity and presence of the value at the end, or where the path breaks off.
+    """
+    if not fields:
+        return Reached(root, root.is_list)
+    shape = library.shape(root.concept)
+    is_list, may_lack = root.is_list, root.presence == "optional"
+    concept = root.concept
+    ended: str | None = None
+    """Why the path may not go on, once it stands on a value without fields."""
+    if _is_leaf(library, concept):
+        ended = f"a {_short(concept)} holds a single value"
+    for name in fields:
+        if ended is not None:
+            return PathFault(name, f"'{name}' leads on from where the path ends: {ended}")
+        if not isinstance(shape, ObjectShape):
+            return PathFault(name, f"'{name}' is unknown: {_short(concept)} declares no fields")
+        field = shape.field(name)
+        if field is None:
+            available = tuple(known.name for known in shape.fields)
+            return PathFault(
+                name, f"{_short(concept)} has no field '{name}'; its fields are {', '.join(available)}", available
+            )
+        may_lack = may_lack or (not field.required and field.default is None)
+        shape = field.shape
+        if isinstance(shape, ListShape):
+            is_list = True
+            shape = shape.items
+        concept, ended = _landing(library, shape, name)
+        if concept is None:
+            return PathFault(name, f"'{name}' is a list of items of no stated type: a path cannot end or go on there")
+    return Reached(Slot(concept, is_list, presence="optional" if may_lack and not is_list else "plain"), is_list)
+
+
+def _landing(library: Library, shape: Shape, name: str) -> tuple[str | None, str | None]:
+    """The concept of what a segment holds, and why the path must end there if it must."""
+    match shape:
+        case ObjectShape():
+            why = f"a {_short(shape.concept)} holds a single value" if _is_leaf(library, shape.concept) else None
+            return shape.concept, why
+        case ScalarShape():
+            return f"{NATIVE_DOMAIN}.{NATIVE_OF_SCALAR[shape.kind]}", f"'{name}' is a plain {shape.kind}"
+        case ChoiceShape():
+            return f"{NATIVE_DOMAIN}.Text", f"'{name}' is one of a few words"
+        case DictShape():
+            return f"{NATIVE_DOMAIN}.JSON", f"'{name}' is a dict: its keys are not known before the run"
+        case ListShape():
+            return f"{NATIVE_DOMAIN}.JSON", f"'{name}' holds lists of lists"
+        case AnyShape():
+            return None, None
+
+
+def _is_leaf(library: Library, concept: str) -> bool:
+    base = library.native_base(concept)
+    return base is not None and NATIVE_CONCEPTS[base].is_leaf
+
+
+def _short(concept: str) -> str:
+    return concept.rpartition(".")[2]

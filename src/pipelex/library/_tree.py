@@ -1,0 +1,155 @@
+import hashlib
+import os
+import stat
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.library._ignore import IgnoreRule, ignore_rules, is_ignored
+from pipelex.library.packages import MANIFEST_NAME
+
+_NEVER = frozenset({"__pycache__", "node_modules"})
+_INPUTS = frozenset({"inputs.json", "inputs.toml"})
+
+
+@dataclass(frozen=True)
+class MethodTree:
+    """The files that travel with a method: bundles, templates, Python modules.
+
+    Source: section 12.3 of the language reference.
+    """
+
+    root: Path | None
+    """The folder; None for a tree in memory."""
+    files: Mapping[str, Path | bytes] = field(default_factory=dict[str, Path | bytes])
+    """Tree path → file or content."""
+    is_lone: bool = False
+    """One bundle with no manifest above it. Its functions and templates are looked for beside it."""
+    prefix: str = ""
+    """What messages put before the paths of a tree in memory that lies inside a larger one."""
+    nested: tuple[Path, ...] = ()
+    """Packages below the root: no part of this tree."""
+
+    def find(self, path: str) -> Path | bytes | None:
+        """The file of a tree path, or its content for a tree in memory."""
+        if path in self.files:
+            return self.files[path]
+        if self.is_lone and self.root is not None:
+            beside = self.root / path
+            if beside.is_file() and beside.resolve().is_relative_to(self.root.resolve()):
+                return beside
+        return None
+
+    def read(self, path: str) -> bytes | None:
+        """The content of a tree path; None when there is no such file."""
+        found = self.find(path)
+        return found.read_bytes() if isinstance(found, Path) else found
+
+    @cached_property
+    def digest(self) -> str:
+        """`sha256:` and the digest of the list that `sha256sum` would print for the files, sorted by name.
+
+        Raises:
+            PipelexError: a path or a file may not travel (`method.package_invalid`).
+        """
+        self.check()
+        listing = hashlib.sha256()
+        for path in sorted(self.files, key=lambda path: path.encode()):
+            content = self.read(path) or b""
+            listing.update(f"{hashlib.sha256(content).hexdigest()}  {path}\n".encode())
+        return f"sha256:{listing.hexdigest()}"
+
+    def check(self) -> None:
+        """Refuse what another machine could not hold the same way.
+
+        Raises:
+            PipelexError: a symbolic link, a special file, a forbidden name or two that collide
+                (`method.package_invalid`).
+        """
+        folded: dict[str, str] = {}
+        for path, file in self.files.items():
+            if isinstance(file, Path) and not stat.S_ISREG(file.lstat().st_mode):
+                raise _refused(path, "it is a symbolic link or a special file; only plain files travel")
+            if (why := _why_not(path)) is not None:
+                raise _refused(path, why)
+            if (other := folded.setdefault(_fold(path), path)) != path:
+                raise _refused(path, f"it differs from '{other}' in case only")
+        for path in self.files:
+            above = _fold(path)
+            while "/" in above:
+                above = above.rpartition("/")[0]
+                if above in folded:
+                    raise _refused(path, f"'{folded[above]}' is both a file and a folder")
+
+
+def walk_tree(root: Path, exclude: tuple[str, ...] = ()) -> MethodTree:
+    """The method tree of a folder, without what never travels.
+
+    Args:
+        root: the package's or the method's folder.
+        exclude: patterns of the manifest, in gitignore's language.
+    """
+    files: dict[str, Path | bytes] = {}
+    nested: list[Path] = []
+    excluded = ignore_rules(exclude)
+    folders: list[tuple[Path, str, list[IgnoreRule]]] = [(root, "", excluded)]
+    while folders:
+        folder, base, rules = folders.pop()
+        below: list[tuple[Path, str, list[IgnoreRule]]] = []
+        rules = [*_gitignore(folder, base), *rules] if not base else [*rules, *_gitignore(folder, base)]
+        for entry in _entries(folder):
+            path = base + unicodedata.normalize("NFC", entry.name)
+            is_directory = entry.is_dir(follow_symlinks=False)
+            if entry.name.startswith(".") or is_ignored(path, is_directory, rules):
+                continue
+            here = folder / entry.name
+            if not is_directory:
+                if entry.name not in _INPUTS:
+                    files[path] = here
+            elif (here / MANIFEST_NAME).is_file():
+                nested.append(here)
+            elif entry.name not in _NEVER and not (here / "pyvenv.cfg").exists() and not (here / ".git").exists():
+                below.append((here, path + "/", rules))
+        folders.extend(reversed(below))
+    return MethodTree(root, dict(sorted(files.items())), nested=tuple(nested))
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as found:
+        yield from sorted(found, key=lambda entry: entry.name)
+
+
+def _gitignore(folder: Path, base: str) -> list[IgnoreRule]:
+    try:
+        return ignore_rules((folder / ".gitignore").read_text("utf-8", "replace").splitlines(), base)
+    except OSError:
+        return []
+
+
+def _fold(path: str) -> str:
+    return unicodedata.normalize("NFC", path).casefold()
+
+
+def _why_not(path: str) -> str | None:
+    segments = path.split("/")
+    if any(segment in ("", ".", "..") for segment in segments):
+        return "a path has no empty, '.' or '..' segment"
+    if any(char in "\\:" or unicodedata.category(char) == "Cc" for char in path):
+        return "a path has no backslash, colon or control character"
+    if path != unicodedata.normalize("NFC", path):
+        return "a path is in Unicode's NFC form"
+    if len(path.encode()) > 1024 or any(len(segment.encode()) > 255 for segment in segments):
+        return "a path has at most 1024 bytes, and each of its segments 255"
+    return None
+
+
+def _refused(path: str, why: str) -> PipelexError:
+    return PipelexError(
+        "method.package_invalid",
+        f"'{path}' cannot travel with the method: {why}",
+        category=ErrorCategory.CONTENT,
+        params={"reason": "tree", "path": path},
+    )

@@ -1,0 +1,51 @@
+"""Static validation of linked bundles, one module a theme.
+
+Source: MTHDS 8.0.0, section 11 of the language reference. What one table alone can tell is the language layer's
+matter; what needs linked concepts, other pipes or other files is checked here.
+"""
+
+from collections.abc import Callable, Mapping
+
+from pipelex.library._link import LinkedBundles
+from pipelex.library._tree import MethodTree
+from pipelex.library._validate._construct import check_constructs
+from pipelex.library._validate._context import Checks
+from pipelex.library._validate._files import check_files
+from pipelex.library._validate._flow import check_flows
+from pipelex.library._validate._hints import check_hints
+from pipelex.library._validate._models import CheckModel, ModelUse, check_models
+from pipelex.library._validate._operators import check_operators
+from pipelex.library._verdict import Verdict
+
+__all__ = ["CheckModel", "ModelUse", "validate"]
+
+_THEMES: tuple[Callable[[Checks], None], ...] = (
+    check_operators,
+    check_constructs,
+    check_files,
+    check_flows,
+    check_hints,
+)
+
+
+def validate(
+    linked: LinkedBundles,
+    *,
+    trees: Mapping[str, MethodTree] | None = None,
+    check_model: CheckModel | None = None,
+) -> Verdict:
+    """Judge linked bundles without running anything.
+
+    Args:
+        linked: what `link` made.
+        trees: bundle path → the method tree it lies in; without one, a bundle's functions and template files are not
+            looked for.
+        check_model: says what is wrong with a model that a pipe names; without it models are not checked.
+    """
+    checks = Checks(linked, trees or {})
+    for theme in _THEMES:
+        theme(checks)
+    if check_model is not None:
+        check_models(checks, check_model)
+    files = [bundle.path for package in linked.packages for bundle in package.bundles]
+    return Verdict.of((*linked.faults, *checks.faults), files, linked.pending_signatures)

@@ -1,0 +1,73 @@
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from pipelex.errors import CORE_CODES, Fault, Json, SuggestedFix
+from pipelex.language.blueprints import PipeBlueprintBase
+from pipelex.language.references import Slot
+from pipelex.library._library import Library, Pipe
+from pipelex.library._link import LinkedBundles, Source
+from pipelex.library._tree import MethodTree
+
+_B = TypeVar("_B", bound=PipeBlueprintBase)
+
+
+@dataclass
+class Checks:
+    """What every theme works on, and where findings go."""
+
+    linked: LinkedBundles
+    trees: Mapping[str, MethodTree]
+    faults: list[Fault] = field(default_factory=list[Fault])
+
+    @property
+    def library(self) -> Library:
+        return self.linked.library
+
+    def pipes(self, kind: type[_B]) -> Iterator[tuple[Pipe, _B]]:
+        """The sound pipes of one type."""
+        for pipe in self.library.pipes.values():
+            if isinstance(pipe.blueprint, kind):
+                yield pipe, pipe.blueprint
+
+    def source(self, pipe: Pipe) -> Source:
+        return self.linked.sources[pipe.ref]
+
+    def label(self, pipe: Pipe) -> str:
+        """What messages call the pipe."""
+        return self.source(pipe).label
+
+    def report(
+        self,
+        pipe: Pipe,
+        code: str,
+        detail: str,
+        *keys: str | int,
+        category: str | None = None,
+        suggestions: tuple[str, ...] = (),
+        fix: SuggestedFix | None = None,
+        is_warning: bool = False,
+        on_key: bool = False,
+        offset: int | None = None,
+        **params: Json,
+    ) -> None:
+        """Add a finding about a pipe at a key of its table. `pipe` is added to the params where the registry has it."""
+        known = {"pipe": self.label(pipe), **{name: value for name, value in params.items() if value is not None}}
+        self.faults.append(
+            Fault(
+                code,
+                detail,
+                self.source(pipe).locate(*keys, on_key=on_key, offset=offset),
+                severity="warning" if is_warning else "error",
+                category=category,
+                params={name: value for name, value in known.items() if name in CORE_CODES[code].params},
+                suggestions=suggestions,
+                suggested_fix=fix,
+            )
+        )
+
+
+def shown(slot: Slot) -> str:
+    """A slot as messages write it: without the domain of natives, and without what a reader need not see."""
+    text = str(slot)
+    return text.removeprefix("native.")

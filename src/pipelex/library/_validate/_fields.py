@@ -1,0 +1,34 @@
+from pipelex.content.structure import AnyShape, ChoiceShape, DictShape, ListShape, ObjectShape, ScalarShape, Shape
+from pipelex.language.references import Slot
+from pipelex.library._library import DYNAMIC, Library
+
+_NATIVES_FOR = {
+    "text": ("Text", "Markdown", "Choice"),
+    "url": ("Text", "Markdown"),
+    "integer": ("Number",),
+    "number": ("Number",),
+    "boolean": ("YesNo",),
+    "date": ("Date",),
+    "datetime": ("Date",),
+    "time": ("Time",),
+}
+"""Native concepts whose bare value a plain field takes."""
+
+
+def suits(library: Library, shape: Shape, slot: Slot) -> bool:
+    """Whether a value may fill a field of that shape: bare in a plain field, whole in a concept's."""
+    if isinstance(shape, AnyShape) or slot.concept == DYNAMIC:
+        return True
+    if isinstance(shape, ListShape):
+        return slot.is_list and suits(library, shape.items, Slot(slot.concept))
+    if slot.is_list:
+        return False
+    match shape:
+        case ObjectShape():
+            return library.is_compatible(slot.concept, shape.concept)
+        case ScalarShape():
+            return library.native_base(slot.concept) in _NATIVES_FOR[shape.kind]
+        case ChoiceShape():
+            return library.native_base(slot.concept) in _NATIVES_FOR["text"]
+        case DictShape():
+            return True

@@ -1,0 +1,200 @@
+import ast
+
+from pipelex.content.structure import AnyShape, DictShape, ListShape, ObjectShape, Shape
+from pipelex.errors import near_names
+from pipelex.language.blueprints import PipeDocGenBlueprint, PipeFuncBlueprint
+from pipelex.language.references import Slot
+from pipelex.language.templates import TemplateRead, TemplateSite, analyse_template, template_sites
+from pipelex.library._library import Pipe
+from pipelex.library._tree import MethodTree
+from pipelex.library._validate._context import Checks
+
+_RESOURCE_REASONS = {
+    "absolute": "it is absolute",
+    "backslash": "it has a backslash; write forward slashes",
+    "scheme": "it has a scheme",
+    "leaves_tree": "it leaves the method's folder",
+}
+
+
+def check_files(checks: Checks) -> None:
+    """The files that pipes name: Python functions and document templates (sections 6.8 and 6.9)."""
+    for pipe, blueprint in checks.pipes(PipeFuncBlueprint):
+        tree = _tree_of(checks, pipe)
+        if tree is not None and (wrong := _function_fault(tree, blueprint.function_name)) is not None:
+            checks.report(
+                pipe,
+                "method.function_invalid",
+                f"'{checks.label(pipe)}' cannot call '{blueprint.function_name}': {wrong}",
+                "function_name",
+                category="pipe_func_function_refused",
+                function=blueprint.function_name,
+                finding=wrong,
+            )
+    for pipe, blueprint in checks.pipes(PipeDocGenBlueprint):
+        for site in template_sites(blueprint.model_dump(by_alias=True, exclude_none=True)):
+            _check_paths(checks, pipe, site)
+        if blueprint.template_file is not None:
+            _check_template_file(checks, pipe, blueprint.template_file)
+
+
+def _tree_of(checks: Checks, pipe: Pipe) -> MethodTree | None:
+    return checks.trees.get(checks.source(pipe).bundle.path or "")
+
+
+# --- functions --------------------------------------------------------------------------------------------------------
+
+
+def _function_fault(tree: MethodTree, name: str) -> str | None:
+    """Why a function cannot be called, found by reading its source, never by importing it."""
+    *modules, function = name.split(".")
+    path = "/".join(modules)
+    candidates = [candidate for candidate in (f"{path}.py", f"{path}/__init__.py") if tree.find(candidate) is not None]
+    if not candidates:
+        return f"there is no file '{path}.py' in the method's folder"
+    if len(candidates) > 1:
+        return f"both {' and '.join(candidates)} are there; keep one"
+    try:
+        module = ast.parse(tree.read(candidates[0]) or b"")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as wrong:
+        line = getattr(wrong, "lineno", None)
+        return f"'{candidates[0]}' is not Python" + (f" (line {line})" if line else "")
+    found = [node.name for node in module.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    if function in found:
+        return None
+    near = near_names(function, found)
+    return f"'{candidates[0]}' has no function '{function}' at its top" + (
+        f"; did you mean '{near[0]}'?" if near else ""
+    )
+
+
+# --- document templates -----------------------------------------------------------------------------------------------
+
+
+def _check_template_file(checks: Checks, pipe: Pipe, name: str) -> None:
+    reason = _why_refused(name)
+    if reason is not None:
+        _refuse_file(checks, pipe, name, reason, _RESOURCE_REASONS[reason])
+        return
+    tree = _tree_of(checks, pipe)
+    if tree is None:
+        return
+    path = _from_bundle(tree, checks.source(pipe).bundle.path or "", name)
+    if path is None:
+        _refuse_file(checks, pipe, name, "leaves_tree", _RESOURCE_REASONS["leaves_tree"])
+    elif tree.find(path) is None:
+        _refuse_file(checks, pipe, name, "not_in_tree", "there is no such file in the method's folder")
+    elif name.endswith(".html"):
+        text = (tree.read(path) or b"").decode("utf-8", "replace")
+        _check_html_file(checks, pipe, TemplateSite(("template_file",), text, "html"))
+
+
+def _why_refused(name: str) -> str | None:
+    if "\\" in name:
+        return "backslash"
+    if ":" in name:
+        return "scheme"
+    return "absolute" if name.startswith("/") else None
+
+
+def _from_bundle(tree: MethodTree, bundle: str, name: str) -> str | None:
+    """The tree path of a name relative to a bundle's file; None when it leaves the tree."""
+    place = max((path for path in tree.files if bundle == path or bundle.endswith("/" + path)), key=len, default="")
+    segments = place.split("/")[:-1]
+    for segment in name.split("/"):
+        if segment == "..":
+            if not segments:
+                return None
+            segments.pop()
+        elif segment not in ("", "."):
+            segments.append(segment)
+    return "/".join(segments)
+
+
+def _refuse_file(checks: Checks, pipe: Pipe, name: str, reason: str, why: str) -> None:
+    checks.report(
+        pipe,
+        "method.resource_missing",
+        f"the template file '{name}' of '{checks.label(pipe)}' cannot be used: {why}",
+        "template_file",
+        category="resource_missing",
+        file=name,
+        reason=reason,
+    )
+
+
+def _check_html_file(checks: Checks, pipe: Pipe, site: TemplateSite) -> None:
+    analysis = analyse_template(site.template, category=site.category, sigils=True, declared=tuple(pipe.inputs))
+    for finding in analysis.findings:
+        line = site.template.count("\n", 0, finding.offset) + 1
+        checks.report(
+            pipe,
+            "method.template_invalid",
+            f"the template file of '{checks.label(pipe)}', line {line}: {finding.message}",
+            "template_file",
+            category="template_invalid",
+            suggestions=finding.suggestions,
+            template="template_file",
+            finding=finding.message,
+        )
+    for root in dict.fromkeys(read.root for read in analysis.reads if read.root not in pipe.inputs):
+        near = near_names(root, pipe.inputs)
+        checks.report(
+            pipe,
+            "method.input_undeclared",
+            f"the template file of '{checks.label(pipe)}' reads '{root}', which is no input of the pipe",
+            "template_file",
+            category="missing_input_variable",
+            suggestions=near,
+            variables=[root],
+        )
+    _check_paths(checks, pipe, site)
+
+
+def _check_paths(checks: Checks, pipe: Pipe, site: TemplateSite) -> None:
+    """Every path that a document's template reads must exist."""
+    analysis = analyse_template(
+        site.template, category=site.category, sigils=site.has_sigils, declared=tuple(pipe.inputs)
+    )
+    for read in analysis.reads:
+        slot = pipe.inputs.get(read.root)
+        if slot is None:
+            continue
+        missing = _missing_field(checks.library.shape(slot.concept), slot, read)
+        if missing is None:
+            continue
+        segment, available = missing
+        near = near_names(segment, available)
+        hint = f"did you mean '{near[0]}'?" if near else f"there is {', '.join(available)}"
+        checks.report(
+            pipe,
+            "method.field_path_unresolved",
+            f"'{'.'.join(read.path)}' in the template of '{checks.label(pipe)}' leads nowhere: no field '{segment}'; {hint}",
+            *site.keys,
+            category="template_path_unresolved",
+            suggestions=near,
+            offset=read.offset if site.keys != ("template_file",) else None,
+            path=".".join(read.path),
+            segment=segment,
+            available_fields=list(available),
+        )
+
+
+def _missing_field(shape: Shape, slot: Slot, read: TemplateRead) -> tuple[str, tuple[str, ...]] | None:
+    is_list = slot.is_list
+    for name in read.path[1:]:
+        if name.startswith("_") or (is_list and name == "items"):
+            is_list = False
+            continue
+        while isinstance(shape, ListShape):
+            shape = shape.items
+        if isinstance(shape, DictShape | AnyShape):
+            return None
+        if not isinstance(shape, ObjectShape):  # a method of a plain value, such as `upper`
+            return None
+        field = shape.field(name)
+        if field is None:
+            return name, tuple(each.name for each in shape.fields)
+        shape = field.shape
+        is_list = isinstance(shape, ListShape)
+    return None

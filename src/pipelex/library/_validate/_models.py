@@ -1,0 +1,89 @@
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from pipelex.errors import Fault, Json
+from pipelex.language.blueprints import (
+    Blueprint,
+    PipeBlueprint,
+    PipeDocGenBlueprint,
+    PipeExtractBlueprint,
+    PipeImgGenBlueprint,
+    PipeJudgeBlueprint,
+    PipeLLMBlueprint,
+    PipeSearchBlueprint,
+    PipeStructureBlueprint,
+)
+from pipelex.library._library import Library
+from pipelex.library._validate._context import Checks
+
+ModelFamily = Literal["llm", "extract", "img_gen", "search", "judgment", "doc_gen"]
+
+
+@dataclass(frozen=True)
+class ModelUse:
+    """A model that a pipe asks for, by name or by leaving the choice to the runtime."""
+
+    family: ModelFamily
+    purpose: Literal["text", "object"]
+    """Which of the family's defaults applies when no model is named; only language models have two."""
+    choice: str | Mapping[str, Json] | None
+    """A reference (`$preset`, `@alias`, `~waterfall`, a handle), an inline settings table, or None for the default."""
+
+
+CheckModel: TypeAlias = Callable[[ModelUse], Sequence[Fault]]
+"""Says what is wrong with a use of a model. Locations are filled in by the caller, and `pipe` in the params."""
+
+
+def check_models(checks: Checks, check_model: CheckModel) -> None:
+    """Ask about every model that pipes name; the same question is asked once."""
+    known: dict[str, Sequence[Fault]] = {}
+    for pipe in checks.library.pipes.values():
+        for use, key in model_uses(pipe.blueprint, checks.library):
+            asked = repr(use)
+            if asked not in known:
+                known[asked] = check_model(use)
+            for fault in known[asked]:
+                keys = (key, *_inner_keys(use, fault))
+                checks.faults.append(fault.at(checks.source(pipe).locate(*keys)))
+
+
+def _inner_keys(use: ModelUse, fault: Fault) -> tuple[str, ...]:
+    """The key of an inline settings table that a fault is about."""
+    if not isinstance(use.choice, Mapping):
+        return ()
+    named = fault.params.get("field")
+    return (named,) if isinstance(named, str) and named in use.choice else ("model",)
+
+
+def model_uses(blueprint: PipeBlueprint, library: Library) -> Iterator[tuple[ModelUse, str]]:
+    """The models a pipe asks for, each with the key that names it."""
+    match blueprint:
+        case PipeLLMBlueprint():
+            is_text = library.is_text(blueprint.output_slot.concept) and not blueprint.output_slot.is_list
+            if is_text:
+                yield ModelUse("llm", "text", _choice(blueprint.model)), "model"
+            else:
+                structuring = blueprint.model_to_structure
+                if blueprint.structuring_method == "preliminary_text" or (structuring and blueprint.model):
+                    yield ModelUse("llm", "text", _choice(blueprint.model)), "model"
+                key = "model" if structuring is None else "model_to_structure"
+                yield ModelUse("llm", "object", _choice(structuring or blueprint.model)), key
+        case PipeStructureBlueprint():
+            yield ModelUse("llm", "object", _choice(blueprint.model)), "model"
+        case PipeExtractBlueprint():
+            yield ModelUse("extract", "text", _choice(blueprint.model)), "model"
+        case PipeImgGenBlueprint():
+            yield ModelUse("img_gen", "text", _choice(blueprint.model)), "model"
+        case PipeSearchBlueprint():
+            yield ModelUse("search", "text", _choice(blueprint.model)), "model"
+        case PipeJudgeBlueprint():
+            yield ModelUse("judgment", "text", _choice(blueprint.model)), "model"
+        case PipeDocGenBlueprint():
+            yield ModelUse("doc_gen", "text", _choice(blueprint.model)), "model"
+        case _:
+            return
+
+
+def _choice(model: str | Blueprint | None) -> str | dict[str, Any] | None:
+    return model.model_dump(mode="json", exclude_none=True) if isinstance(model, Blueprint) else model

@@ -1,0 +1,206 @@
+from pipelex.content.structure import ObjectShape, nested_objects
+from pipelex.language.blueprints import (
+    JudgeKind,
+    PipeComposeBlueprint,
+    PipeDocGenBlueprint,
+    PipeExtractBlueprint,
+    PipeImgGenBlueprint,
+    PipeJudgeBlueprint,
+    PipeLLMBlueprint,
+    PipeSearchBlueprint,
+    PipeStructureBlueprint,
+)
+from pipelex.language.templates import analyse_template, template_sites
+from pipelex.library._library import DYNAMIC, Pipe
+from pipelex.library._paths import Reached, walk_path
+from pipelex.library._validate._context import Checks, shown
+from pipelex.library._validate._outputs import report_output
+
+_VERDICTS: dict[JudgeKind, str] = {"yes_no": "YesNo", "choice": "Choice", "rating": "Rating"}
+_QUESTIONS: dict[JudgeKind, str] = {
+    "yes_no": "a yes/no question",
+    "choice": "a question with options",
+    "rating": "a question with levels",
+}
+
+
+def check_operators(checks: Checks) -> None:
+    """What each type of operator takes and gives (section 6 of the language reference)."""
+    for pipe in checks.library.pipes.values():
+        match pipe.blueprint:
+            case PipeLLMBlueprint():
+                _no_image(checks, pipe)
+            case PipeStructureBlueprint():
+                _takes_one_of(checks, pipe, ("Text", "Markdown"))
+                _no_text(checks, pipe)
+                _no_image(checks, pipe)
+            case PipeExtractBlueprint():
+                _takes_one_of(checks, pipe, ("Document", "Image"))
+                _gives_one_of(checks, pipe, ("Page",))
+            case PipeImgGenBlueprint():
+                _gives_one_of(checks, pipe, ("Image",))
+            case PipeSearchBlueprint():
+                _gives_one_of(checks, pipe, ("SearchResult",))
+                _gives_single(checks, pipe)
+            case PipeJudgeBlueprint() as blueprint:
+                _check_judge(checks, pipe, blueprint)
+            case PipeComposeBlueprint() as blueprint if blueprint.template_text is not None:
+                _gives_one_of(checks, pipe, ("Text", "Markdown", "Html"))
+            case PipeDocGenBlueprint():
+                _gives_one_of(checks, pipe, ("Document",))
+            case _:
+                pass
+
+
+def _no_image(checks: Checks, pipe: Pipe) -> None:
+    shape = checks.library.shape(pipe.output.concept)
+    image = next((found for found in nested_objects(shape) if found.native == "Image"), None)
+    if image is None:
+        return
+    concept = shown(pipe.output)
+    what = "is an Image" if isinstance(shape, ObjectShape) and shape.native == "Image" else "contains an Image"
+    report_output(
+        checks,
+        pipe,
+        f"the output '{concept}' of '{checks.label(pipe)}' {what}, and a language model cannot make images:"
+        " give the image by a PipeImgGen",
+        pipe.output.concept,
+        "output",
+        is_image=pipe.type == "PipeLLM",
+    )
+
+
+def _no_text(checks: Checks, pipe: Pipe) -> None:
+    if checks.library.is_text(pipe.output.concept):
+        report_output(
+            checks,
+            pipe,
+            f"the PipeStructure '{checks.label(pipe)}' makes an object out of a text, and '{shown(pipe.output)}' is a"
+            " text itself: declare a concept with a structure",
+            pipe.output.concept,
+            "output",
+        )
+
+
+def _takes_one_of(checks: Checks, pipe: Pipe, natives: tuple[str, ...]) -> None:
+    name, slot = next(iter(pipe.inputs.items()))
+    wanted = " or ".join(native for native in natives if native != "Markdown")
+    if slot.concept == DYNAMIC or (checks.library.native_base(slot.concept) in natives and not slot.is_list):
+        return
+    checks.report(
+        pipe,
+        "method.input_concept_mismatch",
+        f"a {pipe.type} takes one {wanted}, or a concept that refines it; input '{name}' of '{checks.label(pipe)}' is"
+        f" '{shown(slot)}'",
+        "inputs",
+        name,
+        category="input_stuff_spec_mismatch",
+        input=name,
+        declared=slot.concept,
+        expected=f"native.{natives[0]}",
+    )
+
+
+def _gives_one_of(checks: Checks, pipe: Pipe, natives: tuple[str, ...]) -> None:
+    if checks.library.native_base(pipe.output.concept) in natives:
+        return
+    wanted = " or ".join(native for native in natives if native != "Markdown")
+    report_output(
+        checks,
+        pipe,
+        f"a {pipe.type} gives {wanted}, or a concept that refines it; the output of '{checks.label(pipe)}' is"
+        f" '{shown(pipe.output)}'",
+        f"native.{natives[0]}",
+        "output",
+    )
+
+
+def _gives_single(checks: Checks, pipe: Pipe) -> None:
+    if pipe.output.is_list:
+        checks.report(
+            pipe,
+            "method.output_multiplicity_mismatch",
+            f"a {pipe.type} gives one value: no brackets on the output of '{checks.label(pipe)}'",
+            "output",
+            category="inadequate_output_multiplicity",
+            declared="list" if pipe.output.count is None else "fixed",
+            expected="single",
+        )
+
+
+def _check_judge(checks: Checks, pipe: Pipe, blueprint: PipeJudgeBlueprint) -> None:
+    _check_questions(checks, pipe, blueprint)
+    if blueprint.questions is None:
+        ((_, question),) = blueprint.all_questions.items()
+        native = _VERDICTS[question.kind]
+        if checks.library.native_base(pipe.output.concept) != native:
+            report_output(
+                checks,
+                pipe,
+                f"{_QUESTIONS[question.kind]} is answered by a {native}; the output of '{checks.label(pipe)}' is"
+                f" '{shown(pipe.output)}'",
+                f"native.{native}",
+                "output",
+            )
+        return
+    shape = checks.library.shape(pipe.output.concept)
+    concept = shown(pipe.output)
+    if not isinstance(shape, ObjectShape) or shape.native is not None:
+        report_output(
+            checks,
+            pipe,
+            f"several questions need an output with a structure, one field for each; '{concept}' has none",
+            pipe.output.concept,
+            "output",
+        )
+        return
+    for name, question in blueprint.questions.items():
+        field = shape.field(name)
+        native = _VERDICTS[question.kind]
+        if field is None:
+            detail = f"'{concept}' has no field for the question '{name}': add one of type concept, a {native}"
+        elif not isinstance(field.shape, ObjectShape) or field.shape.native != native:
+            detail = (
+                f"{_QUESTIONS[question.kind]} is answered by a {native}; the field '{name}' of '{concept}' must be"
+                f' type = "concept", concept_ref = "{native}"'
+            )
+        else:
+            continue
+        report_output(checks, pipe, detail, f"native.{native}", "questions", name)
+    extra = [field.name for field in shape.fields if field.name not in blueprint.questions]
+    if extra:
+        report_output(
+            checks,
+            pipe,
+            f"the fields of '{concept}' must be exactly the questions; no question answers {', '.join(extra)}",
+            pipe.output.concept,
+            "output",
+        )
+
+
+def _check_questions(checks: Checks, pipe: Pipe, blueprint: PipeJudgeBlueprint) -> None:
+    """A question is plain text: images and documents are evidence, and belong to the prompt."""
+    for site in template_sites(blueprint.model_dump(by_alias=True, exclude_none=True)):
+        if site.keys[-1] != "question":
+            continue
+        analysis = analyse_template(
+            site.template, category=site.category, sigils=site.has_sigils, declared=tuple(pipe.inputs)
+        )
+        for read in analysis.reads:
+            slot = pipe.inputs.get(read.root)
+            reached = None if slot is None else walk_path(checks.library, slot, read.path[1:])
+            if not isinstance(reached, Reached):
+                continue
+            base = checks.library.native_base(reached.slot.concept)
+            if base in ("Image", "Document"):
+                checks.report(
+                    pipe,
+                    "method.wiring_invalid",
+                    f"a question is plain text, and '{'.'.join(read.path)}' is {'an' if base == 'Image' else 'a'} {base}:"
+                    " show it in the prompt",
+                    *site.keys,
+                    category="input_stuff_spec_mismatch",
+                    offset=read.offset,
+                    variable_path=".".join(read.path),
+                    finding=f"a question reaches {base}",
+                )

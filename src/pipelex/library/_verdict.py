@@ -1,0 +1,79 @@
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pipelex.errors import Fault, Json, MethodInvalidError
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What validation found."""
+
+    errors: tuple[Fault, ...] = ()
+    """In the order of files and lines."""
+    warnings: tuple[Fault, ...] = ()
+    """They never change the verdict."""
+    pending_signatures: tuple[str, ...] = ()
+    """Qualified references of pipes that are declared but not written yet."""
+
+    @property
+    def is_valid(self) -> bool:
+        return not self.errors
+
+    @property
+    def is_runnable(self) -> bool:
+        """Valid, and every pipe is written."""
+        return self.is_valid and not self.pending_signatures
+
+    def is_accepted(self, *, allow_signatures: bool = False) -> bool:
+        """Whether the verdict is the one that was asked for."""
+        return self.is_valid if allow_signatures else self.is_runnable
+
+    def require_valid(self) -> None:
+        """Make the errors an exception.
+
+        Raises:
+            MethodInvalidError: there are errors; all of them are in it.
+        """
+        if self.errors:
+            raise MethodInvalidError(self.errors)
+
+    def to_json(self) -> dict[str, Json]:
+        """The verdict as the protocol's answer to `validate`."""
+        answer: dict[str, Json] = {
+            "is_valid": self.is_valid,
+            "is_runnable": self.is_runnable,
+            "pending_signatures": list(self.pending_signatures),
+            "warnings": [fault.to_item() for fault in self.warnings],
+        }
+        if not self.is_valid:
+            answer["errors"] = [fault.to_item() for fault in self.errors]
+            answer["message"] = str(MethodInvalidError(self.errors))
+        return answer
+
+    @classmethod
+    def of(cls, faults: Iterable[Fault], files: Iterable[str | None], pending_signatures: Iterable[str]) -> "Verdict":
+        """The verdict over some faults.
+
+        Args:
+            faults: in any order, possibly the same one twice.
+            files: the files' order.
+            pending_signatures: pipes that are not written yet.
+        """
+        position = {file: index for index, file in enumerate(files)}
+        unique = list({_identity(fault): fault for fault in faults}.values())
+        unique.sort(
+            key=lambda fault: (
+                position.get(fault.location.file, len(position)),
+                fault.location.line or 0,
+                fault.location.column or 0,
+            )
+        )
+        return cls(
+            tuple(fault for fault in unique if fault.severity == "error"),
+            tuple(fault for fault in unique if fault.severity == "warning"),
+            tuple(pending_signatures),
+        )
+
+
+def _identity(fault: Fault) -> tuple[object, ...]:
+    return (fault.code, fault.severity, fault.detail, fault.location)
