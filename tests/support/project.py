@@ -17,6 +17,24 @@ from pipelex.temporal.worker import build_worker, plan_worker, running
 ATTEMPTS = 2
 """How often an effect is tried, whatever runs it."""
 
+_OTHER_MODELS = """
+[gpt-image-1]
+model_type = "img_gen"
+sdk        = "openai_img_gen"
+outputs    = ["image"]
+
+[linkup-standard]
+model_type = "search"
+sdk        = "linkup"
+outputs    = ["sourced-answers"]
+
+[stub-judge]
+model_type = "judgment"
+sdk        = "typesafe"
+outputs    = ["judgments"]
+"""
+"""Models that are only resolved, in dry runs."""
+
 _SETTINGS = """
 [inference]
 transport_max_retries = {retries}
@@ -70,6 +88,8 @@ def write_project(root: Path, *, stub: str, target: str = "127.0.0.1:1", queue: 
         queue: the task queue of its workers.
     """
     write_stub_inference(root / ".pipelex" / "inference", stub)
+    with (root / ".pipelex" / "inference" / "backends" / "openai.toml").open("a", encoding="utf-8") as models:
+        models.write(_OTHER_MODELS)
     text = _SETTINGS.format(target=target, queue=queue, retries=ATTEMPTS - 1, attempts=ATTEMPTS)
     (root / ".pipelex" / "pipelex.toml").write_text(text, encoding="utf-8")
     return Project(root, queue)

@@ -87,6 +87,13 @@ async def execute_pipe(library: Library, call: PipeCall, runtime: Runtime) -> Ex
     return Execution(outcome, memory)
 
 
+def unexpected_failure(call: PipeCall, bug: Exception) -> PipelexError:
+    """The report of an exception nobody foresaw: a bug, which is to end the run with the pipe's name."""
+    detail = f"pipe '{call.pipe}' failed unexpectedly: {type(bug).__name__}: {bug}"
+    error = PipelexError("runtime.unexpected", detail, category=ErrorCategory.UNKNOWN)
+    return error.with_location(pipe=call.pipe, path=call.path)
+
+
 def _check_output(run: PipeRun, value: Stuff | Absence) -> None:
     slot = run.output
     if isinstance(value, Absence):

@@ -1,7 +1,7 @@
-"""Templates inside a pipe: rendered on the spot, or as an effect when their values are large."""
+"""Templates inside a pipe: rendered on the spot, or as an effect when they are large or do much."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import PipelexError
@@ -9,9 +9,16 @@ from pipelex.language.blueprints import TagStyle, TemplatingStyle
 from pipelex.pipes._run import PipeRun
 from pipelex.pipes.runtime import TemplateRequest, TemplateResult
 from pipelex.pipes.templates import render_request
-from pipelex.templating import Attachments, Style
+from pipelex.templating import Attachments, Limits, Style
 
 __all__ = ["Attachments", "render_text", "style_of"]
+
+IN_PLACE: Final = Limits(turns=20_000, chars=1_000_000)
+"""What a render may do in the pipe's own code, where two seconds without a pause stop a workflow for ever. One that
+wants more starts again as an effect; these are counts, so every replay decides alike."""
+
+LONG_TEMPLATE: Final = 20_000
+"""Characters; compiling a longer one takes too long for the pipe's own code."""
 
 
 def style_of(declared: TagStyle | TemplatingStyle | None) -> Style | None:
@@ -63,10 +70,7 @@ async def render_text(
         documents=attachments.documents,
     )
     try:
-        if _is_large(request.inputs.values(), run.runtime.options.large_template_chars):
-            result = await run.runtime.render_template(request)
-        else:
-            result = render_request(run.library, request)
+        result = await _render(run, request)
     except PipelexError as failed:
         failed.report.params.setdefault("pipe", run.pipe.ref)
         raise
@@ -75,6 +79,18 @@ async def render_text(
     for document in result.documents:
         attachments.token("Document", document)
     return result
+
+
+async def _render(run: PipeRun, request: TemplateRequest) -> TemplateResult:
+    limit = run.runtime.options.large_template_chars
+    if len(request.template) > LONG_TEMPLATE or _is_large(request.inputs.values(), limit):
+        return await run.runtime.render_template(request)
+    try:
+        return render_request(run.library, request, IN_PLACE)
+    except PipelexError as exceeded:
+        if exceeded.code != "pipe.template_budget_exceeded":
+            raise
+    return await run.runtime.render_template(request)
 
 
 def _values(run: PipeRun) -> dict[str, Stuff]:

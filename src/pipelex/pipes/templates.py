@@ -4,11 +4,16 @@ from typing import cast
 
 from pipelex.library import Library
 from pipelex.pipes.runtime import TemplateRequest, TemplateResult
-from pipelex.templating import Attachments, Style, TagStyle, TextFormat, render
+from pipelex.templating import Attachments, Limits, Style, TagStyle, TextFormat, render
 
 
-def render_request(library: Library, request: TemplateRequest) -> TemplateResult:
+def render_request(library: Library, request: TemplateRequest, limits: Limits | None = None) -> TemplateResult:
     """Render a request; the library gives the shapes of the values' concepts.
+
+    Args:
+        library: knows the concepts of the values.
+        request: the template and its values.
+        limits: what the render may do; the usual when None.
 
     Raises:
         PipelexError: see `pipelex.templating.render`.
@@ -28,6 +33,7 @@ def render_request(library: Library, request: TemplateRequest) -> TemplateResult
         extra_context=request.extra_context,
         attachments=attachments,
         strict=request.is_strict,
+        limits=limits,
     )
     return TemplateResult(text=rendered.text, images=rendered.images, documents=rendered.documents)
 

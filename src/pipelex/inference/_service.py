@@ -1,0 +1,328 @@
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakKeyDictionary
+
+from pipelex.content.stuff import Json
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.inference._catalog import ModelEntry
+from pipelex.inference._classify import (
+    classify_provider_error,
+    invalid_response,
+    redacted,
+    refused_content,
+    truncated_output,
+)
+from pipelex.inference._deck import ModelDeck
+from pipelex.inference._messages import first_request
+from pipelex.inference._providers import ChatProvider, chat_provider
+from pipelex.inference._schema import ReasoningEffort
+from pipelex.inference._settings import EFFORT_BUDGETS, CallSettings, call_settings
+from pipelex.inference._structured import (
+    Method,
+    SchemaCheck,
+    findings_message,
+    list_schema,
+    prompt_with_schema,
+    pruned,
+    read_json,
+    structure_method,
+)
+from pipelex.inference._usage import call_usage
+from pipelex.pipes.jobs import (
+    LLMObjectJob,
+    LLMObjectListJob,
+    LLMObjectListResult,
+    LLMObjectResult,
+    LLMTextJob,
+    LLMTextResult,
+)
+from pipelex.pipes.runtime import LLMPrompt, ModelChoice, ModelUsage, ObjectSpec, ResolvedModel
+from pipelex.pipes.usage import add_usage
+
+if TYPE_CHECKING:
+    from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse
+    from pydantic_ai.models import ModelRequestParameters
+
+_TOOL = "answer"
+
+
+@dataclass(frozen=True)
+class InferenceOptions:
+    """How models are called."""
+
+    schema_reask_max_attempts: int = 2
+    """How often a model is asked again when its object does not fit the schema."""
+    request_timeout: float = 600.0
+    """Seconds for one request."""
+    is_structure_prompt_enabled: bool = False
+    """Whether the wanted structure is also described in the prompt, where the provider is sent the schema anyway."""
+    allow_local_files: bool = True
+    """Whether `file:` URLs of prompts may be read."""
+    effort_budgets: Mapping[ReasoningEffort, int] = field(default_factory=lambda: EFFORT_BUDGETS)
+    """Tokens that stand for each reasoning effort."""
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What is the same in every request of one job."""
+
+    entry: ModelEntry
+    provider: ChatProvider
+    settings: CallSettings
+
+
+class Inference:
+    """Calls language models: one call is one attempt, repeated questions about a wrong structure aside.
+
+    Every failure is a `PipelexError` whose category says whether trying again can help. Connections are kept open
+    between calls, for each event loop apart; `aclose` closes those of the running loop.
+
+    Args:
+        deck: which models there are.
+        options: how they are called.
+    """
+
+    def __init__(self, deck: ModelDeck, options: InferenceOptions | None = None) -> None:
+        self.deck = deck
+        self.options = options or InferenceOptions()
+        self._providers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], ChatProvider]]
+        self._providers = WeakKeyDictionary()
+
+    @classmethod
+    def load(
+        cls, dirs: Sequence[Path], environ: Mapping[str, str], options: InferenceOptions | None = None
+    ) -> "Inference":
+        """Read the model configuration of `inference` directories, the one that wins first."""
+        return cls(ModelDeck.load(dirs, environ), options)
+
+    def resolve(self, choice: ModelChoice) -> ResolvedModel:
+        """See `ModelDeck.resolve`."""
+        return self.deck.resolve(choice)
+
+    async def generate_text(self, job: LLMTextJob) -> LLMTextResult:
+        """One completion."""
+        from pydantic_ai.models import ModelRequestParameters
+
+        call = self._call(job.model, job.prompt, is_structured=False)
+        request = await self._first(call, job.prompt)
+        response = await self._ask(call, [request], ModelRequestParameters(), is_structured=False)
+        text = (response.text or "").strip()
+        is_cut = response.finish_reason == "length"
+        if is_cut and (call.settings.max_tokens is not None or not call.provider.cuts_softly):
+            raise self._cut(call, response)
+        if is_cut:
+            text = _to_last_sentence(text)
+        if not text:
+            raise invalid_response(call.entry.backend, call.entry.handle, "empty_answer")
+        return LLMTextResult(text=text, usage=call_usage(call.entry, response))
+
+    async def generate_object(self, job: LLMObjectJob) -> LLMObjectResult:
+        """One object that satisfies the schema of the job."""
+        value, usage = await self._structured(job.model, job.prompt, job.spec, job.spec.json_schema)
+        return LLMObjectResult(content=value, usage=usage)
+
+    async def generate_object_list(self, job: LLMObjectListJob) -> LLMObjectListResult:
+        """Objects that satisfy the schema of the job: exactly `count`, or as many as the model gives."""
+        schema = list_schema(job.spec.json_schema, job.count)
+        value, usage = await self._structured(job.model, job.prompt, job.spec, schema)
+        return LLMObjectListResult(items=tuple(value["items"]), usage=usage)
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        for provider in self._providers.pop(asyncio.get_running_loop(), {}).values():
+            await provider.aclose()
+
+    # --- one job ------------------------------------------------------------------------------------------------------
+
+    async def _structured(
+        self, model: ResolvedModel, prompt: LLMPrompt, spec: ObjectSpec, schema: dict[str, Json]
+    ) -> tuple[dict[str, Json], ModelUsage]:
+        call = self._call(model, prompt, is_structured=True)
+        method = structure_method(call.entry)
+        is_told = method in ("json", "markdown") or self.options.is_structure_prompt_enabled
+        request = await self._first(call, prompt, prompt_with_schema(schema) if is_told else None)
+        parameters = _structured_parameters(method, spec, call.provider.schema(schema))
+        messages: list[ModelMessage] = [request]
+        check, usages = SchemaCheck(schema), list[ModelUsage]()
+        findings: list[str] = []
+        for _ in range(self.options.schema_reask_max_attempts + 1):
+            response = await self._ask(call, messages, parameters, is_structured=True)
+            usages.append(call_usage(call.entry, response))
+            if response.finish_reason == "length":
+                raise self._cut(call, response)
+            try:
+                value = _object(call.provider.restored(_read_answer(response), schema), schema)
+            except ValueError as error:
+                findings = [f"$: not a JSON object: {error}"]
+            else:
+                findings = check.findings(value)
+                if not findings:
+                    return value, reduce(add_usage, usages)
+            messages += [response, _again(response, findings)]
+        raise PipelexError(
+            "model.output_schema_mismatch",
+            f"{len(usages)} answers of {call.entry.handle!r} did not fit {spec.concept}: "
+            + redacted("; ".join(findings[:3]), call.provider.secrets),
+            category=ErrorCategory.TRANSIENT,
+            params={"model": call.entry.handle, "concept": spec.concept},
+            provider=call.entry.backend,
+            model=call.entry.handle,
+            advice="Name a stronger model, or make the structure simpler.",
+        )
+
+    def _call(self, model: ResolvedModel, prompt: LLMPrompt, *, is_structured: bool) -> _Call:
+        entry = self.deck.entry(model)
+        _check_capabilities(entry, prompt, is_structured=is_structured)
+        backend = self.deck.catalog.backends[entry.backend]
+        missing = self.deck.catalog.missing(entry)
+        if missing:
+            raise PipelexError(
+                "model.unavailable",
+                f"the model {entry.handle!r} needs {', '.join(missing)} in the environment",
+                category=ErrorCategory.CONFIGURATION,
+                params={"model": entry.handle, "model_type": "llm", "reason": "credentials_missing"},
+                provider=entry.backend,
+                model=entry.handle,
+                advice=f"Set {missing[0]}, or name a model of another backend.",
+            )
+        loop = self._providers.setdefault(asyncio.get_running_loop(), {})
+        key = (entry.backend, entry.table.sdk)
+        if key not in loop:
+            loop[key] = chat_provider(backend, entry.table.sdk, self.options.request_timeout)
+        settings = call_settings(entry, model.settings, self.options.effort_budgets)
+        return _Call(entry, loop[key], settings)
+
+    async def _first(self, call: _Call, prompt: LLMPrompt, extra: str | None = None) -> "ModelRequest":
+        return await first_request(
+            prompt,
+            image_detail=call.settings.image_detail,
+            extra=extra,
+            allow_files=self.options.allow_local_files,
+        )
+
+    async def _ask(
+        self, call: _Call, messages: "list[ModelMessage]", parameters: "ModelRequestParameters", *, is_structured: bool
+    ) -> "ModelResponse":
+        """One request. What the client library raises is replaced, not chained: its text may hold a key."""
+        entry, failure = call.entry, None
+        try:
+            settings = call.provider.request_settings(entry, call.settings, is_structured=is_structured)
+            response = await call.provider.request(entry, messages, settings, parameters)
+        except Exception as error:
+            failure = classify_provider_error(
+                error,
+                provider=entry.backend,
+                model=entry.handle,
+                secrets=call.provider.secrets,
+                variables=self.deck.catalog.backends[entry.backend].variables,
+            )
+        else:
+            if response.finish_reason == "content_filter":
+                said = (response.provider_details or {}).get("refusal", "")
+                failure = refused_content(entry.backend, entry.handle, str(said))
+            else:
+                return response
+        raise failure
+
+    def _cut(self, call: _Call, response: "ModelResponse") -> PipelexError:
+        tokens = response.usage.output_tokens
+        return truncated_output(call.entry.backend, call.entry.handle, call.settings.max_tokens, tokens)
+
+
+def _check_capabilities(entry: ModelEntry, prompt: LLMPrompt, *, is_structured: bool) -> None:
+    """Refuse what the model cannot do before anything is sent."""
+    lacking: str | None = None
+    if prompt.images and "images" not in entry.table.inputs:
+        lacking = "images"
+    elif prompt.documents and "pdf" not in entry.table.inputs:
+        lacking = "documents"
+    elif is_structured and "structured" not in entry.table.outputs:
+        lacking = "structured output"
+    if lacking is not None:
+        raise _incapable(entry, lacking, f"the model {entry.handle!r} of {entry.backend!r} does not take {lacking}")
+    most = entry.table.max_prompt_images
+    if most is not None and len(prompt.images) > most:
+        detail = f"the model {entry.handle!r} takes at most {most} images in a prompt, not {len(prompt.images)}"
+        raise _incapable(entry, "images", detail)
+
+
+def _incapable(entry: ModelEntry, capability: str, detail: str) -> PipelexError:
+    return PipelexError(
+        "model.capability_unsupported",
+        detail,
+        category=ErrorCategory.CONFIGURATION,
+        params={"model": entry.handle, "capability": capability},
+        provider=entry.backend,
+        model=entry.handle,
+        advice=f"Name a model that takes {capability}; a provider's API key may be what is missing for a better one.",
+    )
+
+
+def _structured_parameters(method: Method, spec: ObjectSpec, schema: dict[str, Json]) -> "ModelRequestParameters":
+    from pydantic_ai.models import ModelRequestParameters
+    from pydantic_ai.output import OutputObjectDefinition
+    from pydantic_ai.tools import ToolDefinition
+
+    name = "".join(letter if letter.isalnum() else "_" for letter in spec.concept.rpartition(".")[2]) or _TOOL
+    description: str | None = schema.get("description")
+    if method == "tool":
+        tool = ToolDefinition(
+            name=_TOOL,
+            parameters_json_schema=schema,
+            description=description or f"Give the {name} that was asked for.",
+            kind="output",
+        )
+        return ModelRequestParameters(output_mode="tool", output_tools=[tool], allow_text_output=False)
+    if method == "native":
+        wanted = OutputObjectDefinition(json_schema=schema, name=name, description=description)
+        return ModelRequestParameters(output_mode="native", output_object=wanted, allow_text_output=False)
+    if method == "json":
+        # The prompt carries the schema; the template keeps the library from adding it a second time.
+        wanted = OutputObjectDefinition(json_schema=schema, name=name)
+        return ModelRequestParameters(output_mode="prompted", output_object=wanted, prompted_output_template=False)
+    return ModelRequestParameters()
+
+
+def _read_answer(response: "ModelResponse") -> Json:
+    """The JSON of an answer: the tool's arguments, else the text.
+
+    Raises:
+        ValueError: there is none.
+    """
+    calls = response.tool_calls
+    return read_json(_arguments(calls[0].args)) if calls else read_json(response.text or "")
+
+
+def _object(value: Json, schema: dict[str, Json]) -> dict[str, Json]:
+    if not isinstance(value, dict):
+        raise ValueError(f"it is a JSON {type(value).__name__}")
+    return cast("dict[str, Json]", pruned(value, schema))
+
+
+def _arguments(args: str | dict[str, Any] | None) -> str:
+    return args if isinstance(args, str) else json.dumps(args or {})
+
+
+def _again(response: "ModelResponse", findings: list[str]) -> "ModelRequest":
+    """The request that follows an answer which did not fit."""
+    from pydantic_ai.messages import ModelRequest, ToolReturnPart, UserPromptPart
+
+    message = findings_message(findings)
+    calls = response.tool_calls
+    if not calls:
+        return ModelRequest(parts=[UserPromptPart(message)])
+    parts = [
+        ToolReturnPart(tool_name=call.tool_name, content=message, tool_call_id=call.tool_call_id) for call in calls
+    ]
+    return ModelRequest(parts=parts)
+
+
+def _to_last_sentence(text: str) -> str:
+    """The text up to its last full sentence, when that keeps at least half of it."""
+    end = max(text.rfind(mark) for mark in ".!?\n")
+    return text[: end + 1].rstrip() if end >= len(text) // 2 else text

@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import pytest
+from tests.support.inference_files import write
+
+from pipelex.errors import ConfigurationError
+from pipelex.inference import ModelDeck
+
+GOOD = {
+    "backends": '[one]\nendpoint = "http://127.0.0.1:1/v1"\napi_version = "3"\n',
+    "backends__one": '[m]\nsdk = "openai"\n',
+    "routing_profiles": 'active = "p"\n[profiles.p]\ndescription = "d"\ndefault = "one"\n',
+    "deck__1": '[llm.aliases]\na = "m"\n',
+}
+
+CASES = [
+    ("backends", "[one\n", 1, "not valid TOML", ""),
+    ("backends", "one = 3\n", 1, "must be a table", ""),
+    ("backends", "[one]\nenabled = 1\n", 2, "one.enabled", ""),
+    ("backends", '[one]\nlisted_constraints = ["temperature_unsuported"]\n', 2, "temperature_unsuported", "temperature_unsupported"),
+    ("backends", "[one]\nvalued_constraints = { fixed_temprature = 1 }\n", 2, "fixed_temprature", "fixed_temperature"),
+    ("backends__one", '[m]\nsdk = "openai"\nmodle_id = "x"\n', 3, "m.modle_id", "model_id"),
+    ("backends__one", '[m]\nsdk = "openai"\nmax-tokens = 3\n', 1, "write 'max_tokens'", ""),
+    ("backends__one", '[m]\nsdk = "openai"\nx-team = 3\n', 1, "x-team", ""),
+    ("backends__one", '[m]\nsdk = "openai"\nx-team = "gr\\u00fcn"\n', 1, "printable ASCII", ""),
+    ("backends__one", '[m]\nsdk = "openai"\n"x-te am" = "a"\n', 1, "header name", ""),
+    ("backends__one", '[m]\nsdk = "openai"\nheaders = { a = "b" }\n', 1, "headers", ""),
+    ("backends__one", "[m]\n", 1, "m.sdk", ""),
+    ("backends__one", '[defaults]\nsdk = "openai"\nmax_tokns = 3\n[m]\n', 3, "max_tokns", "max_tokens"),
+    ("backends__one", '[m]\nsdk = "openai"\ninputs = ["text", "image_s"]\n', 3, "image_s", "images"),
+    ("backends__one", '[m]\nsdk = "openai"\ncosts = { inputt = 1 }\n', 3, "m.costs.inputt", "input"),
+    ("backends__one", '[m]\nsdk = "openai"\nmodel_type = "lm"\n', 3, "'lm'", "llm"),
+    ("backends__one", '[m]\nsdk = "openai"\n[n]\nsdk = "openai"\nhandle = "m"\n', 3, "both have the handle", "variant"),
+    ("routing_profiles", 'active = "q"\n[profiles.p]\ndescription = "d"\n', 1, "'q' is not declared", "p"),
+    ("routing_profiles", 'active = "p"\n[profiles.p]\ndefault = "one"\n', 2, "description", ""),
+    ("routing_profiles", 'active = "p"\n[profiles.p]\ndescription = "d"\ndefault = "onne"\n', 4, "'onne'", "one"),
+    ("routing_profiles", 'active = "p"\n[profiles.p]\ndescription = "d"\n[profiles.p.routes]\n"a*b" = "one"\n', 5, "pattern", "prefix"),
+    ("routing_profiles", 'active = "p"\n[profiles.p]\ndescription = "d"\nfallback = ["one"]\n', 4, "fallback", "fallback_order"),
+    ("deck__1", '[llm.aliasses]\na = "m"\n', 1, "llm.aliasses", "aliases"),
+    ("deck__1", '[llm.aliases]\na = "@default-premum"\n', 2, "@default-premum", "@default-premium"),
+    ("deck__1", "[llm.presets]\na = { model = 'm' }\n", 2, "llm.presets.a.temperature", ""),
+    ("deck__1", "[llm.presets]\na = { model = '~premum', temperature = 1 }\n", 2, "~premum", "~premium"),
+    ("deck__1", "[llm.presets]\na = { model = 'm', temperature = 3 }\n", 2, "llm.presets.a.temperature", ""),
+    ("deck__1", "[llm.waterfalls]\na = []\n", 2, "llm.waterfalls.a", ""),
+    ("deck__1", "[lmm]\n", 1, "lmm", "llm"),
+    ("deck__1", "[search]\nchoice_default = { model = 'm', max_result = 3 }\n", 2, "max_result", "max_results"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "text", "line", "words", "near"), CASES)
+def test_what_is_wrong_where_and_what_would_be_right(
+    tmp_path: Path, name: str, text: str, line: int, words: str, near: str
+):
+    directory = write(tmp_path / "inference", **{**GOOD, name: text})
+    with pytest.raises(ConfigurationError) as caught:
+        ModelDeck.load([directory], {})
+    error = caught.value
+    assert error.report.location.line == line
+    assert (error.report.location.file or "").endswith(name.replace("__", "/") + ".toml")
+    assert words in str(error)
+    assert near in (error.report.advice or "")
+
+
+def test_the_good_files_are_good(tmp_path: Path):
+    deck = ModelDeck.load([write(tmp_path / "inference", **GOOD)], {})
+    assert deck.catalog.backends["one"].extra == {"api_version": "3"}
+
+
+def test_a_route_to_a_disabled_backend(tmp_path: Path):
+    routing = GOOD["routing_profiles"] + '[profiles.p.routes]\nm = "one"\n'
+    files = {**GOOD, "backends": "[one]\nenabled = false\n", "routing_profiles": routing}
+    with pytest.raises(ConfigurationError, match="not enabled"):
+        ModelDeck.load([write(tmp_path / "inference", **files)], {})
+
+
+def test_the_first_directory_that_has_a_file_wins(tmp_path: Path):
+    project = write(tmp_path / "project", backends__one='[m]\nsdk = "openai"\nmodel_id = "projects"\n')
+    home = write(tmp_path / "home", **GOOD)
+    deck = ModelDeck.load([project, home], {})
+    assert [entry.model_id for entry in deck.catalog.backends["one"].models] == ["projects"]
+
+
+def test_variables_in_strings(tmp_path: Path):
+    backends = '[one]\nendpoint = "http://${HOST:-h}/v1"\nregion = "${REGION}"\n'
+    deck = ModelDeck.load([write(tmp_path / "i", **{**GOOD, "backends": backends})], {"HOST": "x"})
+    assert deck.catalog.backends["one"].table.endpoint == "http://x/v1"
+    assert deck.catalog.backends["one"].missing == ("REGION",)

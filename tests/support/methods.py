@@ -1,0 +1,164 @@
+"""Methods that several tests run."""
+
+GREET = """
+domain = "harbour"
+main_pipe = "greet"
+
+[pipe.greet]
+type = "PipeLLM"
+description = "Greet somebody"
+inputs = { name = "Text" }
+output = "Text"
+prompt = "Hello $name"
+"""
+
+DESCRIBE_ALL = """
+domain = "harbour"
+main_pipe = "describe_all"
+
+[pipe.describe_all]
+type = "PipeBatch"
+description = "Describe every word"
+inputs = { words = "Text[]" }
+output = "Text[]"
+branch_pipe_code = "describe"
+input_list_name = "words"
+input_item_name = "word"
+
+[pipe.describe]
+type = "PipeLLM"
+description = "Describe a word"
+inputs = { word = "Text" }
+output = "Text"
+prompt = "Describe $word."
+"""
+
+
+def sequence_of(length: int) -> str:
+    """A sequence of PipeLLM steps, each on the result of the one before."""
+    steps = "\n".join(f'  {{ pipe = "say", result = "text" }},  # {number}' for number in range(length))
+    return f"""
+domain = "harbour"
+main_pipe = "main"
+
+[pipe.main]
+type = "PipeSequence"
+description = "One after the other"
+inputs = {{ text = "Text" }}
+output = "Text"
+steps = [
+{steps}
+]
+
+[pipe.say]
+type = "PipeLLM"
+description = "Say something"
+inputs = {{ text = "Text" }}
+output = "Text"
+prompt = "Say $text"
+"""
+
+
+PARALLEL_OF_3 = """
+domain = "harbour"
+main_pipe = "main"
+
+[pipe.main]
+type = "PipeParallel"
+description = "Side by side"
+inputs = { text = "Text" }
+output = "Composite"
+branches = [{ pipe = "say", result = "a" }, { pipe = "say", result = "b" }, { pipe = "say", result = "c" }]
+
+[pipe.say]
+type = "PipeLLM"
+description = "Say something"
+inputs = { text = "Text" }
+output = "Text"
+prompt = "Say $text"
+"""
+
+SURVEY = """
+domain = "harbour"
+main_pipe = "survey"
+
+[concept]
+Note = "A note"
+
+[concept.Berth]
+description = "A place for a ship"
+[concept.Berth.structure]
+code  = { type = "text", description = "Code", required = true }
+depth = { type = "integer", description = "Depth in metres" }
+
+[pipe.survey]
+type = "PipeSequence"
+description = "Survey a harbour"
+inputs = { harbour = "Text" }
+output = "Text"
+steps = [
+  { pipe = "list_berths", result = "berths" },
+  { pipe = "describe", batch_over = "berths", batch_as = "berth", result = "notes" },
+  { from = "berths.depth", result = "depths" },
+  { pipe = "judge_size", result = "verdict" },
+  { pipe = "facts", result = "facts" },
+  { pipe = "report", result = "report" },
+]
+
+[pipe.list_berths]
+type = "PipeLLM"
+description = "List the berths"
+inputs = { harbour = "Text" }
+output = "Berth[]"
+prompt = "Berths of $harbour"
+
+[pipe.describe]
+type = "PipeLLM"
+description = "Describe one berth"
+inputs = { berth = "Berth", harbour = "Text" }
+output = "Note"
+prompt = "Describe berth $berth.code of $harbour"
+
+[pipe.judge_size]
+type = "PipeCondition"
+description = "Is it large?"
+inputs = { berths = "Berth[]", harbour = "Text" }
+output = "Text"
+expression = "berths|length > 2"
+outcomes = { True = "praise" }
+default_outcome = "fail"
+
+[pipe.praise]
+type = "PipeCompose"
+description = "Praise it"
+inputs = { harbour = "Text" }
+output = "Text"
+template = "$harbour is large"
+
+[pipe.facts]
+type = "PipeParallel"
+description = "Facts side by side"
+inputs = { harbour = "Text" }
+output = "Composite"
+branches = [{ pipe = "history", result = "history" }, { pipe = "founded", result = "founded" }]
+
+[pipe.history]
+type = "PipeLLM"
+description = "Its history"
+inputs = { harbour = "Text" }
+output = "Text"
+prompt = "History of $harbour"
+
+[pipe.founded]
+type = "PipeStructure"
+description = "When it was founded"
+inputs = { harbour = "Text" }
+output = "Date"
+
+[pipe.report]
+type = "PipeCompose"
+description = "Write the report"
+inputs = { notes = "Note[]", verdict = "Text", depths = "Number[]", facts = "Composite" }
+output = "Text"
+template = "$verdict: {{ notes|length }} notes, {{ depths|length }} depths, {{ facts.founded.date }}"
+"""
