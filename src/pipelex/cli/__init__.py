@@ -1,0 +1,1 @@
+"""The command line. `main` is the entry point; every command's module is imported only when it runs."""

@@ -1,0 +1,3 @@
+from pipelex.cli.main import main
+
+main()

@@ -1,0 +1,153 @@
+"""The files a run leaves behind.
+
+Source: section A.1 of the command-line reference.
+"""
+
+import hashlib
+import html
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelex.cli._result_view import bare_json, rendered
+from pipelex.content.stuff import Json, Stuff, WorkingMemory
+from pipelex.errors import ErrorCategory, PipelexError
+
+if TYPE_CHECKING:
+    from pipelex.library import LoadedLibrary, MethodTree
+    from pipelex.runner import RunResult
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to write."""
+
+    output_dir: Path
+    main_stuff: bool = True
+    working_memory: bool = True
+    working_memory_path: Path | None = None
+    csv: Path | None = None
+
+
+def write_files(result: "RunResult", loaded: "LoadedLibrary", wanted: Wanted) -> Path | None:
+    """Write what a run is to leave behind; the run's own folder, if it got one.
+
+    Raises:
+        PipelexError: a file cannot be written, or the result is no table.
+    """
+    try:
+        if wanted.csv is not None:
+            _write_csv(result, loaded, wanted.csv)
+        memory_path = wanted.working_memory_path
+        if memory_path is not None:
+            _write_json(memory_path, memory_json(result.working_memory))
+        if not wanted.main_stuff and (not wanted.working_memory or memory_path is not None):
+            return None
+        folder = _new_folder(wanted.output_dir, result.pipe.rpartition(".")[2])
+        if wanted.main_stuff:
+            _write_main(folder, result, loaded)
+        if wanted.working_memory and memory_path is None:
+            _write_json(folder / "working_memory.json", memory_json(result.working_memory))
+        _write_json(folder / "method_tree.json", tree_json(loaded))
+    except OSError as error:
+        raise PipelexError(
+            "runtime.misconfigured",
+            f"'{error.filename}' cannot be written: {error.strerror}",
+            category=ErrorCategory.CONFIGURATION,
+            params={"component": "output"},
+            advice="Name a folder that can be written with --output-dir.",
+        ) from None
+    return folder
+
+
+def _new_folder(output_dir: Path, code: str) -> Path:
+    output_dir.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        folder = output_dir / f"{code}_output_{number:02}"
+        try:
+            folder.mkdir()  # fails when another run took the number at the same moment
+        except FileExistsError:
+            number += 1
+            continue
+        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+        return folder
+
+
+def _write_main(folder: Path, result: "RunResult", loaded: "LoadedLibrary") -> None:
+    _write_json(folder / "main_stuff.json", bare_json(result.value))
+    (folder / "main_stuff.md").write_text(rendered(result.value, loaded.library, "markdown") + "\n", encoding="utf-8")
+    (folder / "main_stuff.html").write_text(_page(result, loaded), encoding="utf-8")
+
+
+def _page(result: "RunResult", loaded: "LoadedLibrary") -> str:
+    title = html.escape(result.pipe)
+    return (
+        f'<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n</head>\n<body>\n'
+        f"{rendered(result.value, loaded.library, 'html')}\n</body>\n</html>\n"
+    )
+
+
+def memory_json(memory: WorkingMemory) -> Json:
+    """A working memory as its file has it."""
+    return {
+        "root": {name: _entry(name, stuff) for name, stuff in memory.root.items()},
+        "aliases": dict(memory.aliases),
+        "absences": {name: absence.to_json() for name, absence in memory.absences.items()},
+    }
+
+
+def _entry(name: str, stuff: Stuff) -> Json:
+    wire = stuff.to_json()
+    content = json.dumps([name, wire], sort_keys=True, default=str).encode()
+    return {"stuff_code": hashlib.sha256(content).hexdigest()[:8], "stuff_name": name, **wire}
+
+
+def tree_json(loaded: "LoadedLibrary") -> Json:
+    """The method's files with their digests."""
+    tree = loaded.tree
+    return {
+        "digest": tree.digest,
+        "root": str(tree.root) if tree.root is not None else None,
+        "is_one_file": tree.is_lone,
+        "entry": loaded.entry,
+        "files": [_file(tree, path) for path in tree.files],
+    }
+
+
+def _file(tree: "MethodTree", path: str) -> Json:
+    content = tree.read(path) or b""
+    return {"path": path, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+
+
+def _write_json(path: Path, value: Json) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n", encoding="utf-8")
+
+
+def _write_csv(result: "RunResult", loaded: "LoadedLibrary", path: Path) -> None:
+    from pipelex.content.inputs import write_csv
+    from pipelex.content.structure import ContentError, ObjectShape
+
+    value = result.value
+    shape = loaded.library.shape(value.concept) if isinstance(value, Stuff) and loaded.library is not None else None
+    if not isinstance(value, Stuff) or not value.is_list or not isinstance(shape, ObjectShape):
+        raise _no_table("the result is not a list of objects")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            write_csv(value.items, shape, stream)
+    except ContentError as error:
+        path.unlink(missing_ok=True)
+        raise _no_table("; ".join(message for _, message in error.findings)) from None
+
+
+def _no_table(why: str) -> PipelexError:
+    return PipelexError(
+        "request.unsupported",
+        f"--save-csv: {why}",
+        category=ErrorCategory.CONTENT,
+        params={"field": "save_csv", "reason": "not_flat"},
+        advice="A CSV file holds a flat list: a list of a concept whose fields are single values.",
+    )

@@ -1,0 +1,72 @@
+"""What a person names on the command line: a bundle or folder, an installed method, or a pipe's code."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelex.errors import ErrorCategory, PipelexError, near_names
+
+BUNDLE_SUFFIXES = (".mthds", ".plx")
+MANIFEST = "METHODS.toml"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What to load, and which pipe of it."""
+
+    paths: tuple[Path, ...]
+    pipe: str | None = None
+
+    @property
+    def folder(self) -> Path | None:
+        """The method's folder, when a folder was named."""
+        return self.paths[0] if len(self.paths) == 1 and self.paths[0].is_dir() else None
+
+
+def looks_like_path(text: str) -> bool:
+    """Whether a target is a bundle file or a folder rather than a pipe's code."""
+    return text.endswith(BUNDLE_SUFFIXES) or "/" in text or Path(text).is_dir()
+
+
+def detect(text: str, pipe: str | None, library_dirs: Sequence[Path]) -> Target:
+    """The target of the short form: a path when it looks like one, else a pipe's code."""
+    if looks_like_path(text):
+        return Target((Path(text),), pipe)
+    return pipe_target(text, library_dirs)
+
+
+def pipe_target(code: str | None, library_dirs: Sequence[Path]) -> Target:
+    """A pipe of the library directories, or of the working directory when there are none."""
+    return Target(() if library_dirs else (Path(),), code)
+
+
+def method_target(name: str, pipe: str | None, library_dirs: Sequence[Path], config_dirs: Sequence[Path]) -> Target:
+    """An installed method: a folder of that name below a library directory or a `methods` folder.
+
+    Raises:
+        PipelexError: there is none (`method.not_found`).
+    """
+    roots = [*library_dirs, *(folder / "methods" for folder in config_dirs)]
+    for root in roots:
+        candidate = root / name
+        if candidate.is_dir() and candidate.resolve().is_relative_to(root.resolve()):
+            return Target((candidate,), pipe)
+    known = sorted({found for root in roots for found in _methods(root)})
+    near = near_names(name, known)
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    looked = ", ".join(str(root) for root in roots) or "no directory"
+    raise PipelexError(
+        "method.not_found",
+        f"no method called '{name}' is installed{hint}",
+        category=ErrorCategory.CONTENT,
+        params={"method_ref": name},
+        advice=f"Looked in: {looked}. Name its folder with `bundle`, or give -L.",
+    )
+
+
+def _methods(root: Path) -> Iterator[str]:
+    if not root.is_dir():
+        return
+    for folder in sorted(root.iterdir()):
+        if folder.is_dir() and not folder.name.startswith("."):
+            yield folder.name

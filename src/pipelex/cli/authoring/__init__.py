@@ -1,0 +1,1 @@
+"""Commands around a method's files: fix, format, lint, draw, build, look up."""

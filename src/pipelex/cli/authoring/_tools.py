@@ -1,0 +1,49 @@
+"""The formatter and linter of `pipelex-tools-py`, imported when one of them runs."""
+
+from typing import TYPE_CHECKING, Any, cast
+
+from pipelex.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+
+def tools() -> Any:
+    """The module with `format_mthds` and `lint_mthds`.
+
+    Raises:
+        ConfigurationError: the package is not installed.
+    """
+    try:
+        import pipelex_tools
+    except ImportError:
+        raise ConfigurationError(
+            "the formatter and the linter are not installed", advice="Install them: pip install 'pipelex[tools]'."
+        ) from None
+    return cast("Any", pipelex_tools)
+
+
+def bundle_files(paths: "Sequence[Path]") -> "Iterator[Path]":
+    """The bundle files that paths name: files as they are, folders by their method tree.
+
+    Raises:
+        PipelexError: a path does not exist (`method.not_found`).
+    """
+    from pipelex.errors import ErrorCategory, PipelexError
+    from pipelex.library import walk_tree
+
+    for path in paths:
+        if path.is_file():
+            yield path
+        elif path.is_dir():
+            names = (name for name in walk_tree(path).files if name.endswith((".mthds", ".plx")))
+            yield from (path / name for name in names)
+        else:
+            raise PipelexError(
+                "method.not_found",
+                f"there is no file or directory '{path}'",
+                category=ErrorCategory.CONTENT,
+                params={"method_ref": str(path)},
+                advice="Name bundle files, or folders that hold some.",
+            )

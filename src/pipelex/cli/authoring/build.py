@@ -1,0 +1,186 @@
+"""`pipelex build`."""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipelex.cli._console import out, paint_out
+from pipelex.cli._flags import with_flags
+from pipelex.cli._group import TargetGroup, command_app
+from pipelex.cli._session import JsonFlag
+from pipelex.cli.authoring._loading import LibraryDirs, PipeOption
+
+if TYPE_CHECKING:
+    from pipelex.errors import Json
+
+_EXAMPLES = """\b
+Examples:
+  pipelex build inputs report.mthds
+  pipelex build inputs pipe sum_up --format toml --output -
+  pipelex build output report.mthds --format schema
+  pipelex build structures report.mthds -o structures/"""
+
+app = command_app(no_args_is_help=True)
+
+
+class InputsFormat(StrEnum):
+    """What example inputs are written as."""
+
+    JSON = "json"
+    TOML = "toml"
+
+
+class OutputFormat(StrEnum):
+    """What an example output is written as."""
+
+    JSON = "json"
+    PYTHON = "python"
+    SCHEMA = "schema"
+
+
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - for the output.")
+]
+
+
+@dataclass(frozen=True)
+class InputsFlags:
+    """The options of `pipelex build inputs`."""
+
+    pipe: PipeOption = None
+    output: OutputOption = None
+    format: Annotated[InputsFormat, typer.Option("--format", "-f", help="Kind of file.")] = InputsFormat.JSON
+    explicit: Annotated[
+        bool, typer.Option("--explicit", help="Envelopes with concept and content instead of bare values.")
+    ] = False
+    library_dir: LibraryDirs = None
+    json: JsonFlag = False
+
+
+@dataclass(frozen=True)
+class OutputFlags:
+    """The options of `pipelex build output`."""
+
+    pipe: PipeOption = None
+    output: OutputOption = None
+    format: Annotated[OutputFormat, typer.Option("--format", "-f", help="Kind of file.")] = OutputFormat.JSON
+    library_dir: LibraryDirs = None
+    json: JsonFlag = False
+
+
+@app.callback(epilog=_EXAMPLES)
+def build() -> None:
+    """Make files to start from: example inputs, an example output, Python classes."""
+
+
+def _build_inputs(ctx: typer.Context, kind: str, target: str, flags: InputsFlags) -> None:
+    from pipelex.cli.authoring._loading import default_folder, open_method, target_of
+    from pipelex.tooling.build import example_inputs, toml_text
+
+    found = target_of(ctx, kind, target, flags.pipe, flags.library_dir or [])
+    method = open_method(ctx, found, flags.library_dir or [])
+    values = example_inputs(method.library, method.pipe(found.pipe), is_explicit=flags.explicit)
+    is_toml = flags.format is InputsFormat.TOML
+    text = toml_text(values) if is_toml else json.dumps(values, ensure_ascii=False, indent=2) + "\n"
+    path = flags.output or default_folder(found) / f"inputs.{flags.format.value}"
+    _write(text, path, values, is_json=flags.json)
+
+
+def _build_output(ctx: typer.Context, kind: str, target: str, flags: OutputFlags) -> None:
+    from pipelex.cli.authoring._loading import default_folder, open_method, target_of
+    from pipelex.tooling.build import example_output, output_schema, python_module
+
+    found = target_of(ctx, kind, target, flags.pipe, flags.library_dir or [])
+    method = open_method(ctx, found, flags.library_dir or [])
+    pipe = method.pipe(found.pipe)
+    value: Json
+    if flags.format is OutputFormat.PYTHON:
+        text = value = python_module(method.library, [pipe.output.concept], f"The output of `{pipe.ref}`.")
+        name = "output.py"
+    else:
+        is_schema = flags.format is OutputFormat.SCHEMA
+        value = output_schema(method.library, pipe) if is_schema else example_output(method.library, pipe)
+        text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+        name = "output.schema.json" if is_schema else "output.json"
+    _write(text, flags.output or default_folder(found) / name, value, is_json=flags.json)
+
+
+def _write(text: str, path: Path, value: "Json", *, is_json: bool) -> None:
+    """Write a file and say so, or write it to the output."""
+    from pipelex.cli._result_view import print_json
+
+    if str(path) == "-":
+        out(text.rstrip("\n"))
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    if is_json:
+        print_json({"written": str(path), "value": value})
+    else:
+        out(f"{paint_out()('✓', 'green')} wrote {path}")
+
+
+def _group(name: str, help_text: str, flags: type, work: Any) -> None:
+    """A group `build <name>` with its forms `bundle`, `method`, `pipe` and the short one."""
+    group = command_app(cls=TargetGroup, no_args_is_help=True, help=help_text, epilog=_EXAMPLES)
+    about = {
+        "bundle": ("PATH", f"{help_text[:-1]} of a bundle file or folder."),
+        "method": ("NAME", f"{help_text[:-1]} of an installed method."),
+        "pipe": ("CODE", f"{help_text[:-1]} of one pipe of the library directories."),
+        TargetGroup.short_form: ("TARGET", help_text),
+    }
+    for kind, (metavar, told) in about.items():
+        group.command(name=kind, hidden=kind == TargetGroup.short_form, help=told, epilog=_EXAMPLES)(
+            with_flags(flags)(_command(kind, metavar, work))
+        )
+    app.add_typer(group, name=name)
+
+
+def _command(kind: str, metavar: str, work: Any) -> Any:
+    def command(ctx: typer.Context, target: str, flags: Any) -> None:
+        work(ctx, kind, target, flags)
+
+    command.__annotations__ = {
+        "ctx": typer.Context,
+        "target": Annotated[str, typer.Argument(metavar=metavar)],
+        "flags": Any,
+    }
+    return command
+
+
+_group("inputs", "Make up the inputs.", InputsFlags, _build_inputs)
+_group("output", "Make up the output.", OutputFlags, _build_output)
+
+
+@app.command(epilog=_EXAMPLES)
+def structures(
+    ctx: typer.Context,
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="A bundle file, a folder, or a pipe's code.")],
+    output_dir: Annotated[Path, typer.Option("--output-dir", "-o", metavar="DIR", help="Where to write.")] = Path(
+        "structures"
+    ),
+    library_dir: LibraryDirs = None,
+    is_json: JsonFlag = False,
+) -> None:
+    """Write the concepts as Python classes, one module for each domain."""
+    from pipelex.cli._result_view import print_json
+    from pipelex.cli.authoring._loading import open_method, target_of
+    from pipelex.tooling.build import python_modules
+
+    method = open_method(ctx, target_of(ctx, "auto", target, None, library_dir or []), library_dir or [])
+    modules = python_modules(method.library)
+    output_dir.mkdir(parents=True, exist_ok=True)
+    for name, text in modules.items():
+        (output_dir / name).write_text(text, encoding="utf-8")
+    written = [str(output_dir / name) for name in modules]
+    if is_json:
+        print_json({"written": written})
+        return
+    for path in written:
+        out(f"{paint_out()('✓', 'green')} wrote {path}")
+    if not written:
+        out("No concept is declared: nothing to write.")

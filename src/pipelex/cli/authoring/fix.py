@@ -1,0 +1,192 @@
+"""`pipelex fix`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelex.cli._flags import with_flags
+from pipelex.cli._group import TargetGroup, command_app
+from pipelex.cli._session import JsonFlag
+
+if TYPE_CHECKING:
+    from pipelex.errors import Json
+    from pipelex.library import ModelUse
+    from pipelex.runner import Pipelex
+    from pipelex.tooling.fix import FixOptions, FixResult, FixTarget
+
+_EXAMPLES = """\b
+Examples:
+  pipelex fix bundle old.plx
+  pipelex fix bundle methods/ --diff
+  pipelex fix bundle report.mthds --write
+  pipelex fix bundle report.mthds --ignore add-description --safe-only --json"""
+
+app = command_app(cls=TargetGroup, no_args_is_help=True)
+
+
+@dataclass(frozen=True)
+class FixFlags:
+    """The options of `pipelex fix bundle`."""
+
+    diff: Annotated[bool, typer.Option("--diff", help="Show the changes as a unified diff.")] = False
+    write: Annotated[
+        bool, typer.Option("--write", "-w", help="Write the files; a .plx becomes a .mthds beside it.")
+    ] = False
+    select: Annotated[
+        list[str] | None, typer.Option("--select", metavar="CODE", help="Only these rewrites; repeatable.")
+    ] = None
+    ignore: Annotated[
+        list[str] | None, typer.Option("--ignore", metavar="CODE", help="Not these rewrites; repeatable.")
+    ] = None
+    safe_only: Annotated[
+        bool, typer.Option("--safe-only", help="Only rewrites that cannot change what the method means.")
+    ] = False
+    max_iterations: Annotated[int | None, typer.Option("--max-iterations", min=0, help="Rounds at most.")] = None
+    allow_signatures: Annotated[
+        bool, typer.Option("--allow-signatures", help="Accept pipes that are declared but not written yet.")
+    ] = False
+    format_files: Annotated[bool, typer.Option("--format", help="Also format what was changed.")] = False
+    library_dir: Annotated[
+        list[Path] | None,
+        typer.Option("--library-dir", "-L", metavar="DIR", help="Where else bundles are; repeatable."),
+    ] = None
+    json: JsonFlag = False
+
+
+@app.callback(epilog=_EXAMPLES)
+def fix() -> None:
+    """Rewrite older forms of bundles to the current standard, comments and layout kept.
+
+    Nothing is written without --write. Several paths are separate methods. Exit codes: 0 all valid afterwards, 1 not
+    all, 2 a path that cannot be read.
+    """
+
+
+@app.command(epilog=_EXAMPLES)
+@with_flags(FixFlags)
+def bundle(
+    ctx: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Bundle files (.mthds, .plx), or folders.")],
+    flags: FixFlags,
+) -> None:
+    """Fix bundle files, or all bundles of a folder."""
+    from pipelex.cli._failures import FAILED, report_failure
+    from pipelex.cli._session import open_app
+    from pipelex.errors import PipelexError
+
+    app_ = open_app(ctx, orchestrator="direct")
+    worst = 0
+    for path in paths:
+        try:
+            is_accepted = _fix_one(app_, path, flags)
+        except PipelexError as failed:
+            worst = max(worst, report_failure(failed, ctx.meta))
+        else:
+            worst = max(worst, 0 if is_accepted else FAILED)
+    raise typer.Exit(worst)
+
+
+@app.command(name=TargetGroup.short_form, hidden=True, epilog=_EXAMPLES)
+@with_flags(FixFlags)
+def auto(ctx: typer.Context, paths: Annotated[list[Path], typer.Argument(metavar="PATH...")], flags: FixFlags) -> None:
+    """As `pipelex fix bundle`."""
+    from dataclasses import asdict
+
+    bundle(ctx=ctx, paths=paths, **asdict(flags))
+
+
+def _fix_one(app_: "Pipelex", path: Path, flags: FixFlags) -> bool:
+    from pipelex.cli._console import out, paint_out
+    from pipelex.cli._failures import fault_text
+    from pipelex.cli._result_view import print_json
+    from pipelex.tooling.fix import fix_files, read_target
+
+    target = read_target(path, library_dirs=flags.library_dir or [])
+    options = _options(app_, target, flags)
+    results = fix_files(target.texts, surroundings=target.surroundings, options=options)
+    texts = {name: _finished(result, flags) for name, result in results.items()}
+    written: dict[str, Path] = {}
+    for name, result in results.items():
+        is_moved = target.destination(name) != target.sources[name]
+        if flags.write and (texts[name] != result.before or is_moved):
+            written[name] = target.write(name, texts[name])
+    verdict = next(iter(results.values())).verdict_after
+    if flags.json:
+        print_json(
+            {
+                "path": str(path),
+                "is_valid": verdict.is_valid,
+                "is_runnable": verdict.is_runnable,
+                "files": [
+                    _file_json(result, texts[name], written.get(name), flags) for name, result in results.items()
+                ],
+                "errors": [fault.to_item() for fault in verdict.errors],
+            }
+        )
+        return verdict.is_accepted(allow_signatures=flags.allow_signatures)
+    paint = paint_out()
+    for name, result in results.items():
+        if flags.diff:
+            out(result.diff().rstrip("\n")) if result.is_changed else None
+        for rewrite in result.rewrites:
+            mark = paint(rewrite.safety, "green" if rewrite.safety == "safe" else "yellow")
+            where = f"{name}:{rewrite.location.line}"
+            out(f"{where}: {paint(rewrite.fix_code, 'bold')} ({mark}): {rewrite.description}")
+        if name in written:
+            out(f"{paint('✓', 'green')} wrote {written[name]}")
+    count = sum(len(result.rewrites) for result in results.values())
+    if verdict.errors:
+        out("\n".join(["", *(fault_text(fault, paint, number=n) for n, fault in enumerate(verdict.errors, 1))]))
+    left = "valid" if verdict.is_valid else f"{len(verdict.errors)} left that cannot be fixed here"
+    hint = "" if flags.write or not count else "; nothing is written without --write"
+    out(f"{path}: {count} rewrite{'' if count == 1 else 's'}, {left}{hint}")
+    return verdict.is_accepted(allow_signatures=flags.allow_signatures)
+
+
+def _finished(result: "FixResult", flags: FixFlags) -> str:
+    if not flags.format_files or not result.is_changed:
+        return result.text
+    from pipelex.cli.authoring._tools import tools
+
+    return tools().format_mthds(result.text)["formatted"]
+
+
+def _file_json(result: "FixResult", text: str, written: Path | None, flags: FixFlags) -> "dict[str, Json]":
+    found: dict[str, Json] = {
+        "path": result.path,
+        "changed": text != result.before,
+        "rewrites": [rewrite.to_json() for rewrite in result.rewrites],
+        "text": text,
+    }
+    if flags.diff:
+        found["diff"] = result.diff()
+    if written is not None:
+        found["written"] = str(written)
+    return found
+
+
+def _options(app_: "Pipelex", target: "FixTarget", flags: FixFlags) -> "FixOptions":
+    from pipelex.tooling.fix import MAX_ITERATIONS, FixOptions
+
+    return FixOptions(
+        select=flags.select or (),
+        ignore=flags.ignore or (),
+        is_safe_only=flags.safe_only,
+        max_iterations=MAX_ITERATIONS if flags.max_iterations is None else flags.max_iterations,
+        check_model=app_._check_model,
+        default_model=lambda use: _default_model(app_, use),
+        classes=target.classes,
+    )
+
+
+def _default_model(app_: "Pipelex", use: "ModelUse") -> str | None:
+    """The reference that the deck uses for a family where a pipe names none."""
+    tables = app_.inference.deck.tables
+    if use.family == "llm":
+        defaults = tables.llm.choice_defaults
+        found = defaults.for_text if use.purpose == "text" else defaults.for_object
+    else:
+        found = getattr(tables.section(use.family), "choice_default", None)
+    return found if isinstance(found, str) else None

@@ -1,0 +1,71 @@
+"""`pipelex fmt`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelex.cli._console import out, paint_out, say
+from pipelex.cli._failures import FAILED
+from pipelex.cli._group import command_app
+from pipelex.cli._session import JsonFlag
+
+_EXAMPLES = """\b
+Examples:
+  pipelex fmt report.mthds
+  pipelex fmt methods/ --check
+  cat report.mthds | pipelex fmt -"""
+
+app = command_app(no_args_is_help=True)
+
+
+@app.command(epilog=_EXAMPLES)
+def fmt(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Bundle files or folders; - for the input.")],
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if a file is not formatted.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show the changes; write nothing.")] = False,
+    is_json: JsonFlag = False,
+) -> None:
+    """Format bundles in place.
+
+    Exit codes: 0 done, 1 a file that is no TOML (or, with --check, one that is not formatted), 2 a path that cannot be
+    read.
+    """
+    from pipelex.cli._result_view import print_json
+    from pipelex.cli.authoring._tools import bundle_files, tools
+
+    format_mthds = tools().format_mthds
+    if [str(path) for path in paths] == ["-"]:
+        found = format_mthds(sys.stdin.read())
+        sys.stdout.write(found["formatted"])
+        raise typer.Exit(FAILED if found["diagnostics"] else 0)
+    paint = paint_out()
+    is_failed = False
+    report: list[dict[str, object]] = []
+    for path in bundle_files(paths):
+        before = path.read_bytes().decode("utf-8", "replace")
+        found = format_mthds(before)
+        is_failed = is_failed or bool(found["diagnostics"]) or (check and found["changed"])
+        report.append({"path": str(path), "changed": found["changed"], "diagnostics": found["diagnostics"]})
+        if found["changed"] and not check and not diff and not found["diagnostics"]:
+            path.write_bytes(found["formatted"].encode())
+        if is_json:
+            continue
+        for diagnostic in found["diagnostics"]:
+            place = diagnostic["range"] or {"start_line": 1, "start_col": 1}
+            say(f"{path}:{place['start_line']}:{place['start_col']}: {diagnostic['message']}")
+        if diff and found["changed"]:
+            out(_difference(str(path), before, found["formatted"]))
+        elif found["changed"]:
+            out(f"{paint('✓', 'green')} {'would format' if check else 'formatted'} {path}")
+    if is_json:
+        print_json(report)
+    raise typer.Exit(FAILED if is_failed else 0)
+
+
+def _difference(name: str, before: str, after: str) -> str:
+    import difflib
+
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), f"a/{name}", f"b/{name}", lineterm="")
+    return "\n".join(lines)

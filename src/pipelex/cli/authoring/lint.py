@@ -1,0 +1,46 @@
+"""`pipelex lint`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelex.cli._console import out, paint_out
+from pipelex.cli._failures import FAILED
+from pipelex.cli._group import command_app
+from pipelex.cli._session import JsonFlag
+
+_EXAMPLES = """\b
+Examples:
+  pipelex lint report.mthds
+  pipelex lint methods/ --json"""
+
+app = command_app(no_args_is_help=True)
+
+
+@app.command(epilog=_EXAMPLES)
+def lint(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Bundle files or folders.")],
+    is_json: JsonFlag = False,
+) -> None:
+    """Check bundles against the standard's schema alone; `pipelex validate` checks what they mean as well.
+
+    Exit codes: 0 nothing found, 1 something found, 2 a path that cannot be read.
+    """
+    from pipelex.cli._result_view import print_json
+    from pipelex.cli.authoring._tools import bundle_files, tools
+
+    lint_mthds = tools().lint_mthds
+    paint = paint_out()
+    report: list[dict[str, object]] = []
+    for path in bundle_files(paths):
+        for found in lint_mthds(path.read_bytes().decode("utf-8", "replace"))["diagnostics"]:
+            report.append({"path": str(path), **found})
+            if not is_json:
+                place = found["range"] or {"start_line": 1, "start_col": 1}
+                where = f"{path}:{place['start_line']}:{place['start_col']}"
+                about = f" ({found['location']})" if found["location"] else ""
+                out(f"{where}: {paint(found['kind'], 'red')}: {found['message']}{about}")
+    if is_json:
+        print_json(report)
+    raise typer.Exit(FAILED if report else 0)

@@ -1,0 +1,135 @@
+"""`pipelex`: the entry point, the table of commands, and how the process ends."""
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, NoReturn
+
+import typer
+from typer.exceptions import Abort, Exit, TyperException
+
+from pipelex.cli._group import Entry, LazyGroup, command_app
+
+DEBUG_KEY = "pipelex.debug"
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+"""What a shell reports for a program whose reader went away."""
+
+
+class PipelexGroup(LazyGroup):
+    """All commands; the one place where failures become text and exit codes."""
+
+    table: ClassVar = {
+        "run": Entry("pipelex.cli.run", "Run a method: a bundle, a pipe or an installed method."),
+        "validate": Entry("pipelex.cli.validate", "Check bundles without calling a model."),
+        "runs": Entry("pipelex.cli.runs", "List, show, watch, cancel or retry runs on Temporal."),
+        "dev": Entry("pipelex.cli.dev", "Temporal development server and a worker, in one command."),
+        "worker": Entry("pipelex.cli.worker", "Run a worker that executes pipes from Temporal."),
+        "setup-temporal-namespace": Entry(
+            "pipelex.cli.namespace", "Register the search attributes runs carry in a Temporal namespace."
+        ),
+        "temporal": Entry("pipelex.cli.temporal", "Look at how activities are routed."),
+        "init": Entry("pipelex.cli.init", "Write a commented configuration to start from."),
+        "doctor": Entry("pipelex.cli.doctor", "Check configuration, credentials and models."),
+        "config": Entry("pipelex.cli.config", "Show the settings in force and where they come from."),
+        "models": Entry("pipelex.cli.models", "List the models that can be named."),
+        "show": Entry("pipelex.cli.show", "Show pipes, concepts and backends."),
+        "which": Entry("pipelex.cli.authoring.which", "Say which file declares a pipe or a concept."),
+        "fix": Entry("pipelex.cli.authoring.fix", "Rewrite older forms of bundles to the current standard."),
+        "fmt": Entry("pipelex.cli.authoring.fmt", "Format bundles."),
+        "lint": Entry("pipelex.cli.authoring.lint", "Check bundles against the standard's schema."),
+        "graph": Entry("pipelex.cli.authoring.graph", "Draw a method: Mermaid, HTML or JSON."),
+        "build": Entry("pipelex.cli.authoring.build", "Make example inputs and outputs, and Python classes."),
+    }
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except (TyperException, Abort, Exit):
+            raise
+        except KeyboardInterrupt:
+            sys.stderr.write("\nInterrupted.\n")
+            raise Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            _silence_output()
+            raise Exit(BROKEN_PIPE) from None
+        except Exception as failed:
+            from pipelex.cli._failures import report_failure
+
+            raise Exit(report_failure(failed, ctx.meta)) from failed
+
+
+app = command_app(cls=PipelexGroup, no_args_is_help=True)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        from pipelex import __version__
+        from pipelex.cli._versions import PROTOCOL, STANDARD
+
+        typer.echo(f"pipelex {__version__}\nmthds-protocol {PROTOCOL}\nmthds-standard {STANDARD}")
+        raise Exit
+
+
+@app.callback(epilog="Examples:  pipelex run report.mthds -i inputs.json   ·   pipelex validate report.mthds")
+def root(
+    ctx: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print versions and exit.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of every failure.")] = False,
+) -> None:
+    """Pipelex runs methods of the MTHDS open standard, in-process or durably on Temporal.
+
+    Exit codes: 0 success, 1 a negative verdict or a failed run, 2 no verdict (usage, configuration, unreadable target),
+    130 interrupted.
+    """
+    del version
+    ctx.meta[DEBUG_KEY] = debug
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code."""
+    try:
+        typer.main.get_command(app).main(None if args is None else list(args), prog_name="pipelex")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
+    return 0
+
+
+def main() -> NoReturn:
+    """The `pipelex` command."""
+    code = run()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_output()
+        code = code or BROKEN_PIPE
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.flush()
+    if "temporalio" in sys.modules:
+        # The SDK's native threads may abort an interpreter that is shutting down, which would end it with status 134
+        # after everything was done.
+        _run_exit_handlers()
+        logging.shutdown()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _run_exit_handlers() -> None:
+    import atexit
+
+    atexit._run_exitfuncs()
+
+
+def _silence_output() -> None:
+    """Have what is still buffered go nowhere, so that the interpreter's own flush at the end is silent."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,306 @@
+"""Commands against a real Temporal server and a real `pipelex worker`."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Cli
+from tests.support.openai_server import OpenAIStub, Reply
+from tests.support.processes import process, wait_for_file
+
+from pipelex.temporal.dev_server import DevServer, _port
+
+INPUTS = ("-i", '{"name": "Ana"}')
+
+TWO_STEPS = """\
+domain = "harbour"
+main_pipe = "both"
+
+[pipe.both]
+type = "PipeSequence"
+description = "Greet, then part"
+inputs = { name = "Text" }
+output = "Text"
+steps = [{ pipe = "greet", result = "greeting" }, { pipe = "part", result = "parting" }]
+
+[pipe.greet]
+type = "PipeLLM"
+description = "Greet somebody"
+inputs = { name = "Text" }
+output = "Text"
+prompt = "Hello $name"
+
+[pipe.part]
+type = "PipeLLM"
+description = "Part from somebody"
+inputs = { greeting = "Text" }
+output = "Text"
+prompt = "Goodbye $greeting"
+"""
+
+
+@contextmanager
+def worker(cli: Cli, *options: str) -> Generator[subprocess.Popen[bytes]]:
+    """A `pipelex worker` that polls."""
+    ready, log = cli.root / "ready", cli.root / "worker.log"
+    ready.unlink(missing_ok=True)
+    arguments = ["-m", "pipelex.cli", "worker", "--ready-file", str(ready), *options]
+    with process(arguments, cwd=cli.root, environ=cli.environ, log=log) as child:
+        wait_for_file(ready, child, log)
+        yield child
+
+
+def eventually(is_so: Callable[[], bool], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "it never came to be so"
+        time.sleep(0.1)
+
+
+def test_a_run_from_start_to_files(durable_cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ana", text="Good morning, Ana")
+
+    with worker(durable_cli):
+        ended = durable_cli.command("run", "greet.mthds", *INPUTS, "--durable", "--run-id", "one")
+        again = durable_cli.command("run", "greet.mthds", *INPUTS, "--durable", "--run-id", "one", "--json")
+
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines()[0] == "Good morning, Ana"
+    assert "completed successfully" in ended.err
+    assert json.loads(again.out) == {"text": "Good morning, Ana"}
+    assert len(stub.completions) == 1
+    memory = json.loads((durable_cli.root / "results/greet_output_01/working_memory.json").read_text(encoding="utf-8"))
+    assert memory["root"]["name"]["content"] == {"text": "Ana"}
+
+
+def test_a_detached_run_and_its_life(durable_cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ana", text="Good morning, Ana")
+    run_id = f"life-{durable_cli.root.name}"
+
+    started = durable_cli.command("run", "greet.mthds", *INPUTS, "--durable", "--detach", "--run-id", run_id)
+    waiting = durable_cli.command("runs", "result", run_id, "--no-wait")
+    with worker(durable_cli):
+        result = durable_cli.command("runs", "result", run_id, "--json")
+    listed = json.loads(durable_cli("runs", "list", "--status", "completed", "--limit", "500", "--json").out)["runs"]
+    shown = json.loads(durable_cli("runs", "show", run_id, "--json").out)
+    text = durable_cli("runs", "show", run_id).out
+
+    assert (started.code, started.out) == (0, f"{run_id}\n")
+    assert (waiting.code, "run.not_finished" in waiting.err) == (1, True)
+    assert json.loads(result.out) == {"text": "Good morning, Ana"}
+    (mine,) = [run for run in listed if run["pipeline_run_id"] == run_id]
+    assert (mine["pipe_code"], mine["pipe_type"], mine["status"]) == ("greet", "PipeLLM", "COMPLETED")
+    (activity,) = shown["trace"]["activities"]
+    assert (activity["name"], activity["status"]) == ("act_llm_gen_text", "completed")
+    assert activity["attempts"] >= 1
+    assert f"queue {durable_cli.project.queue}" in text
+    assert "LLM text · pipe=greet · model=stub" in text
+
+
+def test_a_failed_run_goes_on_from_where_it_failed(durable_cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ana", text="morning")
+    stub.on("Goodbye morning", Reply(status=401, body={"error": {"message": "no"}}), Reply(text="bye"))
+    durable_cli.project.method(TWO_STEPS, "two.mthds")
+    run_id = f"retry-{durable_cli.root.name}"
+
+    with worker(durable_cli):
+        failed = durable_cli.command("run", "two.mthds", *INPUTS, "--durable", "--run-id", run_id, "--json")
+        shown = durable_cli("runs", "show", run_id)
+        retried = durable_cli("runs", "retry", run_id)
+        result = durable_cli.command("runs", "watch", run_id, "--json")
+        too_late = durable_cli("runs", "retry", run_id)
+
+    problem = json.loads(failed.err)
+    assert (failed.code, problem["code"], problem["pipeline_run_id"]) == (1, "provider.credential_refused", run_id)
+    assert problem["location"]["path"] == ["2-part"]
+    assert "✗ 2-part PipeLLM" in shown.out
+    assert "Code: provider.credential_refused" in shown.out
+    assert retried.code == 0, retried.err
+    assert json.loads(result.out) == {"text": "bye"}
+    assert [request.prompt for request in stub.completions] == ["Hello Ana", "Goodbye morning", "Goodbye morning"]
+    assert (too_late.code, "succeeded" in too_late.err) == (1, True)
+
+
+def test_cancelled_and_terminated_runs(durable_cli: Cli) -> None:
+    for verb, status in (("cancel", "CANCELED"), ("terminate", "TERMINATED")):
+        run_id = f"{verb}-{durable_cli.root.name}"
+        durable_cli.command("run", "greet.mthds", *INPUTS, "--durable", "--detach", "--run-id", run_id)
+        ended = durable_cli("runs", verb, run_id)
+        assert ended.code == 0, ended.err
+        if verb == "cancel":
+            with worker(durable_cli):
+                eventually(lambda run_id=run_id: status_of(durable_cli, run_id) == "CANCELED")
+        assert status_of(durable_cli, run_id) == status
+        again = durable_cli("runs", verb, run_id)
+        assert (again.code, "run.already_ended" in again.err) == (1, True)
+
+
+def status_of(cli: Cli, run_id: str) -> str:
+    return json.loads(cli("runs", "show", run_id, "--json").out)["status"]
+
+
+def test_a_run_that_is_not_there(durable_cli: Cli) -> None:
+    for command in (["show"], ["result"], ["cancel"], ["retry"]):
+        ended = durable_cli("runs", *command, "nobody", "--json")
+        assert (ended.code, json.loads(ended.err)["code"]) == (1, "run.not_found")
+
+
+def test_no_worker_is_said_with_the_queue_and_the_command(durable_cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ana", text="Hi")
+    refused = durable_cli.command("run", "greet.mthds", *INPUTS, "--durable", "--no-wait")
+    log = durable_cli.root / "run.log"
+    arguments = [
+        "-m",
+        "pipelex.cli",
+        "run",
+        "greet.mthds",
+        *INPUTS,
+        "--durable",
+        "--run-id",
+        f"w-{durable_cli.root.name}",
+    ]
+    with process(arguments, cwd=durable_cli.root, environ=durable_cli.environ, log=log) as child:
+        eventually(lambda: "No worker polls" in log.read_text(encoding="utf-8"))
+        with worker(durable_cli):
+            assert child.wait(30) == 0
+
+    assert refused.code == 1
+    assert f"no worker polls the task queue '{durable_cli.project.queue}'" in refused.err
+    assert f"pipelex worker --task-queue {durable_cli.project.queue}" in log.read_text(encoding="utf-8")
+    assert "Hi" in log.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("cancels", [False, True])
+def test_ctrl_c_detaches_or_cancels(durable_cli: Cli, *, cancels: bool) -> None:
+    run_id = f"int-{durable_cli.root.name}"
+    log = durable_cli.root / "run.log"
+    arguments = ["-m", "pipelex.cli", "run", "greet.mthds", *INPUTS, "--durable", "--run-id", run_id]
+    arguments += ["--cancel-on-interrupt"] if cancels else []
+    with process(arguments, cwd=durable_cli.root, environ=durable_cli.environ, log=log) as child:
+        eventually(lambda: f"Running harbour.greet ({run_id})" in log.read_text(encoding="utf-8"))
+        time.sleep(0.5)
+        child.send_signal(signal.SIGINT)
+        assert child.wait(30) == 130
+
+    said = log.read_text(encoding="utf-8")
+    assert ("was asked to end" in said) is cancels
+    assert (f"pipelex runs result {run_id}" in said) is not cancels
+    assert status_of(durable_cli, run_id) == "RUNNING"
+    assert durable_cli("runs", "terminate", run_id).code == 0
+
+
+def test_a_worker_says_what_it_does_and_when_it_is_ready(durable_cli: Cli) -> None:
+    port = _port("127.0.0.1", 0, "health")
+    log = durable_cli.root / "worker.log"
+    with worker(durable_cli, "--scope", "runner-llm", "--health-port", str(port), "--library", "greet.mthds") as child:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
+            assert (answer.status, answer.read()) == (200, b"ready\n")
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(30) == 0
+
+    said = log.read_text(encoding="utf-8")
+    assert f"task queue  {durable_cli.project.queue}" in said
+    assert "runner-llm (0 workflows, 4 activities)" in said
+    assert "library greet.mthds: 1 pipes, sha256:" in said
+    assert "Stopped." in said
+    assert not (durable_cli.root / "ready").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--task-queue", "nowhere"], "names the task queue 'nowhere'"),
+        (["--scope", "runner-lm"], "did you mean 'runner-llm'"),
+        (["--profile", "defalt"], "did you mean 'default'"),
+        (["--server", "tets"], "tests"),
+    ],
+)
+def test_wrong_names_are_told_before_the_sdk_is_imported(cli: Cli, options: list[str], text: str) -> None:
+    program = (
+        "import sys; from pipelex.cli.main import run\n"
+        "code = run(['worker', *sys.argv[1:]])\n"
+        "sys.exit(99 if {'temporalio', 'pipelex.inference'} & set(sys.modules) else code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *options],
+        cwd=cli.root,
+        env=cli.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, text in done.stderr) == (2, True), done.stderr
+
+
+def test_setting_up_a_namespace_is_idempotent(durable_cli: Cli) -> None:
+    for options in ([], ["--dry-run"]):
+        ended = durable_cli("setup-temporal-namespace", *options)
+        assert ended.code == 0, ended.err
+        assert "has every configured search attribute" in ended.out
+
+
+def test_no_server_is_one_problem(cli: Cli) -> None:
+    ended = cli("runs", "list", "--json")
+
+    assert (ended.code, json.loads(ended.err)["code"]) == (1, "runtime.unavailable")
+
+
+def test_dev_is_a_server_and_a_worker_and_leaves_nothing(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ana", text="Good morning, Ana")
+    settings = cli.root / ".pipelex" / "pipelex.toml"
+    settings.write_text("", encoding="utf-8")
+    ready, log, port = cli.root / "ready", cli.root / "dev.log", _port("127.0.0.1", 0, "dev")
+    arguments = ["-m", "pipelex.cli", "dev", "--port", str(port), "--ui-port", "0", "--ready-file", str(ready)]
+    with process(arguments, cwd=cli.root, environ=cli.environ, log=log) as child:
+        wait_for_file(ready, child, log)
+        settings.write_text(
+            f'[temporal.temporal_config]\ntemporal_server_configs.local.target_host = "127.0.0.1:{port}"\n',
+            encoding="utf-8",
+        )
+        ended = cli.command("run", "greet.mthds", *INPUTS, "--durable", "--json")
+        taken = cli.command("dev", "--port", str(port), "--ui-port", "0")
+        child.send_signal(signal.SIGINT)
+        assert child.wait(30) == 0
+
+    assert json.loads(ended.out) == {"text": "Good morning, Ana"}
+    assert (taken.code, f"port {port} for the Temporal server is taken" in taken.err) == (2, True)
+    assert "Temporal UI      http://127.0.0.1:" in log.read_text(encoding="utf-8")
+    assert (cli.root / ".pipelex/dev/temporal.db").is_file()
+    assert not ready.exists()
+    assert not _accepts(port)
+
+
+def _accepts(port: int) -> bool:
+    import socket
+
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_doctor_knows_whether_temporal_answers(durable_cli: Cli, temporal_server: DevServer) -> None:
+    settings = durable_cli.root / ".pipelex" / "pipelex.toml"
+    settings.write_text("[temporal]\nis_enabled = true\n" + settings.read_text(encoding="utf-8"), encoding="utf-8")
+
+    ended = durable_cli("doctor", "--json")
+
+    checks = {check["subject"]: check for check in json.loads(ended.out)["checks"]}
+    assert ended.code == 1
+    assert checks["temporal"]["detail"] == f"{temporal_server.target} answers, namespace 'default'"
+    assert checks["temporal worker"]["ok"] is False
+    assert "temporal namespace" not in checks
+
+
+def test_the_unit_testing_settings_of_a_worker(cli: Cli) -> None:
+    Path(cli.root, ".pipelex", "pipelex_unit_testing.toml").write_text(
+        "[temporal]\nis_enabld = true\n", encoding="utf-8"
+    )
+
+    assert "pipelex_unit_testing.toml:2" in cli("worker", "--unit-testing").err

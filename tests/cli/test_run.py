@@ -1,0 +1,235 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from tests.cli.conftest import Cli
+from tests.support.openai_server import OpenAIStub
+
+SHIPS = """\
+domain = "harbour"
+main_pipe = "list_ships"
+
+[concept.Ship]
+description = "A ship"
+[concept.Ship.structure]
+name = { type = "text", description = "Its name", required = true }
+length = { type = "number", description = "Metres" }
+
+[pipe.list_ships]
+type = "PipeLLM"
+description = "Name the ships"
+inputs = { port = "Text" }
+output = "Ship[]"
+prompt = "Ships of $port"
+"""
+
+
+def test_the_result_goes_to_stdout_and_the_rest_to_stderr(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ana", text="Good morning, Ana")
+
+    ended = cli("run", "greet.mthds", "-i", '{"name": "Ana"}')
+
+    assert ended.code == 0
+    assert ended.out.splitlines()[0] == "Good morning, Ana"
+    assert "✓ harbour.greet completed successfully" in ended.err
+    assert "results/greet_output_01/" in ended.err
+
+
+def test_costs_are_printed_where_tables_go(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ana", text="Hi", input_tokens=1000, output_tokens=500)
+
+    with_costs = cli("run", "greet.mthds", "-i", '{"name": "Ana"}')
+    without = cli("run", "greet.mthds", "-i", '{"name": "Ana"}', "--no-costs")
+
+    assert ["stub", "openai", "1", "1,000", "500", "0", "$0.0060"] in [
+        row.split() for row in with_costs.out.splitlines()
+    ]
+    assert without.out == "Hi\n"
+
+
+def test_json_is_the_bare_content_and_nothing_else(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ana", text="Good morning, Ana")
+
+    ended = cli("run", "bundle", "greet.mthds", "-i", '{"name": "Ana"}', "--json")
+
+    assert json.loads(ended.out) == {"text": "Good morning, Ana"}
+    assert ended.err == ""
+
+
+def test_the_files_of_a_run(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ana", text="Good <morning>")
+
+    cli("run", "greet.mthds", "-i", '{"name": "Ana"}')
+    cli("run", "greet.mthds", "-i", '{"name": "Ana"}')
+
+    folder = cli.root / "results" / "greet_output_02"
+    assert (folder / ".gitignore").read_text(encoding="utf-8") == "*\n"
+    assert json.loads((folder / "main_stuff.json").read_text(encoding="utf-8")) == {"text": "Good <morning>"}
+    assert (folder / "main_stuff.md").read_text(encoding="utf-8") == "Good <morning>\n"
+    assert "Good &lt;morning&gt;" in (folder / "main_stuff.html").read_text(encoding="utf-8")
+    memory = json.loads((folder / "working_memory.json").read_text(encoding="utf-8"))
+    assert memory["root"]["name"]["concept"] == "native.Text"
+    assert memory["root"]["name"].keys() == {"stuff_code", "stuff_name", "concept", "content"}
+    tree = json.loads((folder / "method_tree.json").read_text(encoding="utf-8"))
+    assert (tree["entry"], tree["is_one_file"], [file["path"] for file in tree["files"]]) == (
+        "harbour.greet", True, ["greet.mthds"],
+    )  # fmt: skip
+
+
+def test_what_is_not_to_be_saved_is_not(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ana", text="Hi")
+    inputs = ("-i", '{"name": "Ana"}')
+
+    cli("run", "greet.mthds", *inputs, "--no-save-main-stuff", "--no-save-working-memory")
+    assert not (cli.root / "results").exists()
+
+    cli("run", "greet.mthds", *inputs, "--no-save-main-stuff", "--working-memory-path", "memory.json", "-o", "out")
+    assert "root" in json.loads((cli.root / "memory.json").read_text(encoding="utf-8"))
+    assert not (cli.root / "out").exists()
+
+
+def test_with_memory_feeds_the_next_method(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ana", text="Bela").on("Hello Bela", text="Done")
+    (cli.root / "next.mthds").write_text(
+        (cli.root / "greet.mthds").read_text(encoding="utf-8").replace("name", "who"), encoding="utf-8"
+    )
+
+    first = cli("run", "greet.mthds", "-i", '{"name": "Ana"}', "--json", "--with-memory")
+    envelope = json.loads(first.out)
+    second = cli.command("run", "next.mthds", "--json", stdin=first.out)
+
+    assert envelope["main_stuff"] == {
+        "json": {"text": "Bela"},
+        "markdown": "Bela",
+        "html": envelope["main_stuff"]["html"],
+    }
+    assert envelope["method_tree_digest"].startswith("sha256:")
+    assert json.loads(second.out) == {"text": "Done"}
+
+
+def test_inputs_are_looked_for_in_order(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello flag", text="1").on("Hello stdin", text="2").on("Hello file", text="3")
+    (cli.root / "m").mkdir()
+    (cli.root / "greet.mthds").rename(cli.root / "m" / "greet.mthds")
+    (cli.root / "m" / "inputs.toml").write_text('name = "file"\n', encoding="utf-8")
+    stdin = '{"name": "stdin"}'
+
+    assert json.loads(cli.command("run", "m", "--json", "-i", '{"name": "flag"}', stdin=stdin).out) == {"text": "1"}
+    assert json.loads(cli.command("run", "m", "--json", stdin=stdin).out) == {"text": "2"}
+    assert json.loads(cli.command("run", "m", "--json").out) == {"text": "3"}
+
+
+def test_a_silent_pipe_as_standard_input_does_not_hang(cli: Cli) -> None:
+    reading, writing = os.pipe()
+    try:
+        began = time.monotonic()
+        ended = cli.command("run", "greet.mthds", "--json", stdin=reading, seconds=30)
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+    assert ended.code == 1
+    assert json.loads(ended.err.splitlines()[-1])["code"] == "input.missing"
+    assert time.monotonic() - began < 20
+
+
+def test_a_failed_run_is_a_block_of_facts(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ana", status=429, body={"error": {"message": "slow down"}}, headers={"retry-after": "0"})
+
+    ended = cli("run", "greet.mthds", "-i", '{"name": "Ana"}')
+
+    assert ended.code == 1
+    assert "Error: Rate limited" in ended.err
+    assert "Location: pipe 'harbour.greet'" in ended.err
+    assert "Code: provider.rate_limited (domain runtime, retry yes)" in ended.err
+    assert "model stub" in ended.err
+    assert "Traceback" not in ended.err
+    assert not (cli.root / "results").exists()
+
+
+def test_a_failed_run_is_a_problem_document_with_json(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ana", status=401, body={"error": {"message": "no"}})
+
+    ended = cli("run", "greet.mthds", "-i", '{"name": "Ana"}', "--json")
+
+    problem = json.loads(ended.err)
+    assert (ended.code, ended.out) == (1, "")
+    assert problem["code"] == "provider.credential_refused"
+    assert problem["location"]["pipe"] == "harbour.greet"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["greet.mthds"], 1, "input.missing"),
+        (["greet.mthds", "-i", "{"], 2, "request.malformed"),
+        (["greet.mthds", "--pipe", "gret", "-i", '{"name": "A"}'], 2, "request.pipe_not_found"),
+        (["nowhere.mthds"], 2, "method.not_found"),
+        (["greet.mthds", "--mock-inputs"], 2, "--mock-inputs needs --dry-run"),
+        (["greet.mthds", "--detach"], 2, "--detach needs a durable run"),
+        (["greet.mthds", "--local", "--orchestrator", "temporal"], 2, "contradicts"),
+    ],
+)
+def test_what_cannot_be_run(cli: Cli, arguments: list[str], code: int, text: str) -> None:
+    ended = cli("run", *arguments)
+
+    assert (ended.code, text in ended.err) == (code, True), ended.err
+
+
+def test_an_invalid_method_is_shown_with_its_source(cli: Cli) -> None:
+    (cli.root / "greet.mthds").write_text('domain = "d"\n[pipe.x]\ntype = "PipeLM"\n', encoding="utf-8")
+
+    ended = cli("run", "greet.mthds")
+
+    assert ended.code == 1
+    assert 'type = "PipeLM"' in ended.err
+    assert "Code: method.invalid (domain method, retry no)" in ended.err
+
+
+def test_a_dry_run_calls_no_model(cli: Cli, stub: OpenAIStub) -> None:
+    ended = cli("run", "greet.mthds", "--dry-run", "--mock-inputs", "--json")
+
+    assert "DRY RUN" in json.loads(ended.out)["text"]
+    assert stub.completions == []
+
+
+def test_a_pipe_by_its_code(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ana", text="Hi")
+
+    for form in (["run", "greet"], ["run", "pipe", "harbour.greet"], ["run", "pipe", "greet", "-L", "."]):
+        assert json.loads(cli(*form, "-i", '{"name": "Ana"}', "--json").out) == {"text": "Hi"}
+
+
+def test_a_flat_list_as_csv(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Ships of Varna", object={"items": [{"name": "Ata", "length": 12.5}, {"name": "Bor, the old"}]})
+    stub.on("Hello Ana", text="Hi")
+    (cli.root / "ships.mthds").write_text(SHIPS, encoding="utf-8")
+
+    ended = cli("run", "ships.mthds", "-i", '{"port": "Varna"}', "--save-csv", "out/ships.csv")
+    refused = cli("run", "greet.mthds", "-i", '{"name": "Ana"}', "--save-csv", "out/no.csv")
+
+    assert ended.code == 0
+    assert (cli.root / "out/ships.csv").read_text(encoding="utf-8") == 'name,length\nAta,12.5\n"Bor, the old",\n'
+    assert refused.code == 1
+    assert "not a list of objects" in refused.err
+
+
+def test_ctrl_c_cancels_a_run_in_this_process(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ana", text="late", delay=20)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "pipelex.cli", "run", "greet.mthds", "-i", '{"name": "Ana"}'],
+        cwd=cli.root, env=cli.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 30
+    while not stub.completions and time.monotonic() < deadline:
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=15)
+
+    assert (child.returncode, out) == (130, "")
+    assert "the run was cancelled" in err
+    assert "Traceback" not in err
