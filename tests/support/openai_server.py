@@ -1,5 +1,7 @@
 """A real HTTP server that speaks OpenAI's chat completions, scripted by rules on the prompt's text.
 
+It answers other providers' protocols at their own paths too: see `tests.support.dialects`.
+
 In a test: `with OpenAIStub() as stub: stub.on("weather", text="Sunny"); … stub.url …`.
 As a process: `python -m tests.support.openai_server --rules FILE --port-file FILE --log FILE`, where the rules file is
 `{"api_key": "…"?, "rules": [{"contains": "…", "replies": [{"text": "…"}]}]}` and the log gets one JSON line a request.
@@ -14,14 +16,19 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, cast
 
+from tests.support.dialects import dialect_of, key_of, openai_error
+
 Json = Any
+
+
+ErrorBody = Callable[[int, str], Json]
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,7 @@ class Reply:
     input_tokens: int = 11
     output_tokens: int = 7
     cached_tokens: int = 0
+    reasoning_tokens: int = 0
     expand: bool = False
     """Replace `\\1`, `\\g<name>` in texts by the groups of the rule's regular expression."""
 
@@ -80,10 +88,16 @@ class Recorded:
 
     @property
     def prompt(self) -> str:
-        return prompt_text(self.body)
+        return request_text(self.path, self.body)
 
     def to_json(self) -> dict[str, Json]:
         return {"at": self.at, "path": self.path, "body": self.body, "rule": self.rule, "in_flight": self.in_flight}
+
+
+def request_text(path: str, body: Json) -> str:
+    """All the text of a request, in the protocol of its path."""
+    dialect = dialect_of(path)
+    return prompt_text(body) if dialect is None else dialect.prompt(body)
 
 
 def prompt_text(body: Json) -> str:
@@ -107,16 +121,27 @@ class OpenAIStub:
         rules: the first one that matches a prompt answers; a prompt that none matches gets status 418.
         api_key: when given, any other key is refused with 401.
         log: a file that gets one JSON line a request.
+        error: makes the bodies of failures of chat completions; as OpenAI does when None.
     """
 
-    def __init__(self, rules: Sequence[Rule] = (), *, api_key: str | None = None, log: Path | None = None) -> None:
+    def __init__(
+        self,
+        rules: Sequence[Rule] = (),
+        *,
+        api_key: str | None = None,
+        log: Path | None = None,
+        error: ErrorBody | None = None,
+    ) -> None:
         self._rules = list(rules)
         self._served: dict[int, int] = {}
         self._lock = threading.Lock()
         self._in_flight = 0
         self._log = log
         self.api_key = api_key
+        self.error = error
         self.requests: list[Recorded] = []
+        self.refused = 0
+        """Requests with another key."""
         self.most_in_flight = 0
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.stub = self
@@ -144,8 +169,13 @@ class OpenAIStub:
         return f"http://127.0.0.1:{self.port}/v1"
 
     @property
+    def root(self) -> str:
+        """The address without a path."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
     def completions(self) -> list[Recorded]:
-        return [request for request in self.requests if request.path.endswith("/chat/completions")]
+        return [request for request in self.requests if _is_completion(request.path)]
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -163,11 +193,11 @@ class OpenAIStub:
 
     def arrived(self, path: str, headers: Mapping[str, str], body: Json) -> tuple[Reply, str]:
         """Note a request; the reply to give and the prompt it answers."""
-        prompt = prompt_text(body)
+        prompt = request_text(path, body)
         with self._lock:
             self._in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self._in_flight)
-            found = self._pick(prompt) if path.endswith("/chat/completions") else None
+            found = self._pick(prompt) if _is_completion(path) else None
             index, reply = found if found else (None, _no_rule(prompt))
             recorded = Recorded(time.time(), path, headers, body, index, self._in_flight)
             self.requests.append(recorded)
@@ -194,6 +224,10 @@ class OpenAIStub:
                 reply = replace(reply, **expanded)
             return index, reply
         return None
+
+
+def _is_completion(path: str) -> bool:
+    return path.partition("?")[0].endswith("/chat/completions") or dialect_of(path) is not None
 
 
 def _no_rule(prompt: str) -> Reply:
@@ -236,6 +270,7 @@ def completion(reply: Reply, body: Json) -> Json:
             "completion_tokens": reply.output_tokens,
             "total_tokens": reply.input_tokens + reply.output_tokens,
             "prompt_tokens_details": {"cached_tokens": reply.cached_tokens},
+            "completion_tokens_details": {"reasoning_tokens": reply.reasoning_tokens},
         },
     }
 
@@ -269,17 +304,34 @@ class _Handler(BaseHTTPRequestHandler):
         raw = self.rfile.read(length)
         body: Json = json.loads(raw) if raw else {}
         stub = self.server.stub
-        given = self.headers.get("authorization", "").removeprefix("Bearer ")
+        given = key_of(dict(self.headers.items()))
         if stub.api_key is not None and given != stub.api_key:
-            message = f"Incorrect API key provided: {given}."
-            error = {"message": message, "type": "invalid_request_error", "code": "invalid_api_key"}
-            self._send(401, {"error": error})
+            stub.refused += 1
+            self._send(401, self._error(401, f"Incorrect API key provided: {given}."))
             return
         reply, _ = stub.arrived(self.path, dict(self.headers.items()), body)
         try:
             self._answer(reply, body)
         finally:
             stub.left()
+
+    def _error(self, status: int, message: str) -> Json:
+        dialect = dialect_of(self.path)
+        return (self.server.stub.error or openai_error if dialect is None else dialect.error)(status, message)
+
+    def _success(self, reply: Reply, body: Json) -> Json:
+        dialect = dialect_of(self.path)
+        return completion(reply, body) if dialect is None else dialect.answer(reply, body)
+
+    def _stream(self, reply: Reply, body: Json) -> bool:
+        """Send the answer as events, if the request asks for that and the protocol has them."""
+        dialect = dialect_of(self.path)
+        if dialect is None or dialect.stream is None or not body.get("stream") or reply.status != 200:
+            return False
+        events = dialect.stream(dialect.answer(reply, body))
+        lines = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
+        self._send(200, lines, {"content-type": "text/event-stream", **reply.headers})
+        return True
 
     def _answer(self, reply: Reply, body: Json) -> None:
         if reply.delay:
@@ -293,12 +345,15 @@ class _Handler(BaseHTTPRequestHandler):
         elif reply.fault == "empty":
             self._send(200, "", {"content-type": "application/json"})
         elif reply.fault == "truncated":
-            whole = json.dumps(completion(reply, body)).encode()
+            whole = json.dumps(self._success(reply, body)).encode()
             self._send(200, whole[: len(whole) // 2], reply.headers, declared=len(whole))
             self.close_connection = True
-        else:
-            payload = completion(reply, body) if reply.body is None else reply.body
-            self._send(reply.status, payload, reply.headers)
+        elif reply.body is not None:
+            self._send(reply.status, reply.body, reply.headers)
+        elif reply.status >= 400:
+            self._send(reply.status, self._error(reply.status, "the server says no"), reply.headers)
+        elif not self._stream(reply, body):
+            self._send(reply.status, self._success(reply, body), reply.headers)
 
     def _send(
         self, status: int, payload: Json, headers: Mapping[str, str] | None = None, *, declared: int | None = None

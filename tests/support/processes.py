@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 @contextmanager
 def process(
     arguments: Sequence[str], *, cwd: Path, environ: Mapping[str, str], log: Path
-) -> Iterator[subprocess.Popen[bytes]]:
+) -> Generator[subprocess.Popen[bytes]]:
     """A Python process (`python` and these arguments) that is gone when the block ends, however it ends."""
     known = {**os.environ, "PYTHONPATH": str(REPOSITORY), **environ}
     with log.open("ab") as output:

@@ -1,8 +1,10 @@
 """A project folder whose models are a test server, and workers for it in this process."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,7 @@ temporal_server_configs.tests.target_host = "{target}"
 
 [temporal.worker_config]
 default_task_queue = "{queue}"
-default_activity_heartbeat_timeout = "3s"
+default_activity_heartbeat_timeout = "10s"
 retry_policy_config.initial_interval = "0:00:00.05"
 retry_policy_config.maximum_attempts = {attempts}
 
@@ -96,10 +98,10 @@ def write_project(root: Path, *, stub: str, target: str = "127.0.0.1:1", queue: 
 
 
 @asynccontextmanager
-async def worker_of(
-    app: Pipelex, *, client: Client | None = None
-) -> AsyncGenerator[PipelexPlugin]:
+async def worker_of(app: Pipelex, *, client: Client | None = None) -> AsyncGenerator[PipelexPlugin]:
     """A worker of the app's task queue while the block runs."""
+    # A first model call would load this on the event loop, where a busy machine takes longer than a short heartbeat.
+    await asyncio.to_thread(import_module, "pydantic_ai.models.openai")
     plugin = PipelexPlugin(app.temporal_config, app.inference)
     if client is None:
         client = (await app.durable()).client

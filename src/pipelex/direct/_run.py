@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference import Inference, RetryPolicy, performers, with_retries
 from pipelex.library import Library
-from pipelex.pipes import Execution, execute_pipe
+from pipelex.pipes import Execution, execute_pipe, unexpected_failure
 from pipelex.pipes.effects import Effect, EffectRuntime
 from pipelex.pipes.runtime import (
     BatchCall,
@@ -77,8 +77,16 @@ class DirectRun:
         else:
             parent.children.append(trace)
         runtime = DirectRuntime(self, call, trace)
-        execution = await self.recorded(trace, execute_pipe(self.library, call, runtime))
+        execution = await self.recorded(trace, self._execute(call, runtime))
         return Execution(runtime.meter.close(execution.outcome), execution.memory)
+
+    async def _execute(self, call: PipeCall, runtime: "DirectRuntime") -> Execution:
+        try:
+            return await execute_pipe(self.library, call, runtime)
+        except PipelexError:
+            raise
+        except Exception as bug:
+            raise unexpected_failure(call, bug) from bug
 
     async def recorded(self, trace: PipeTrace | EffectTrace, work: Awaitable[T]) -> T:
         """Await some work, keeping its trace."""

@@ -60,6 +60,14 @@ def from_failure(error: BaseException, *, what: str) -> PipelexError:
         if details and isinstance(details[0], dict) and "code" in details[0]:
             report = ErrorReport.from_json(cast("dict[str, Json]", details[0]))
             return PipelexError.from_report(replace(report, attempts=report.attempts or attempts))
+        if current.type == "PayloadsTooLarge":
+            return _error(
+                "input.too_large",
+                f"{what} gave a result that Temporal refuses for its size: {current.message}",
+                ErrorCategory.CONTENT,
+                params={"input": what},
+                advice="Ask for less at a time, or split the work into a list and batch over it.",
+            )
         return _error("runtime.unexpected", f"{what} failed: {current.message}", ErrorCategory.UNKNOWN)
     if isinstance(current, TemporalTimeout):
         return _timed_out(current, what)

@@ -15,11 +15,15 @@ from pipelex.pipes.runtime import Wire
 
 PAYLOAD_LIMIT: Final = 2_097_152
 """Bytes of one payload that the server refuses."""
+TASK_LIMIT: Final = 3_000_000
+"""Bytes that one workflow task sends at most. The server takes 4 MiB in one request, and terminates a run over that."""
+ESTIMATED: Final = 20_000
+"""Estimates over this are replaced by the true size: only small payloads may be taken for larger than they are."""
 _ROOM: Final = 16_384
 """What surrounds our JSON in a request."""
 
 
-def check_payload(payload: Wire, *, what: str, named: Mapping[str, Stuff] | None = None) -> None:
+def check_payload(payload: Wire, *, what: str, named: Mapping[str, Stuff] | None = None) -> int:
     """Refuse a payload that the server would refuse.
 
     Args:
@@ -27,14 +31,18 @@ def check_payload(payload: Wire, *, what: str, named: Mapping[str, Stuff] | None
         what: the payload in a sentence: `the inputs of pipe 'summarize'`.
         named: the values in it by name, to say which is the largest.
 
+    Returns:
+        Its size in bytes; a small payload's is only estimated, and rather too high.
+
     Raises:
         PipelexError: it is too large (`input.too_large`).
     """
-    if _characters(payload) * 4 < PAYLOAD_LIMIT - _ROOM:  # no character takes more than four bytes
-        return
+    estimate = _characters(payload) * 4  # no character takes more than four bytes
+    if estimate < ESTIMATED:
+        return estimate
     size = len(payload.model_dump_json(exclude_unset=True).encode())
     if size < PAYLOAD_LIMIT - _ROOM:
-        return
+        return size
     sizes = {name: len(to_json(stuff.content)) for name, stuff in (named or {}).items()}
     largest = max(sizes, key=lambda name: sizes[name], default=None)
     about = f"; the largest value, '{largest}', has {sizes[largest]:,}" if largest is not None else ""

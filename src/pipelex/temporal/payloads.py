@@ -8,8 +8,8 @@ from temporalio.common import RawValue
 from temporalio.contrib.pydantic import PydanticPayloadConverter, ToJsonOptions
 from temporalio.converter import DataConverter
 
-from pipelex.library import LibraryCrate
-from pipelex.pipes.runtime import PipeCall, RunIdentity, RunOptions, Wire
+from pipelex.library import Library, LibraryCrate
+from pipelex.pipes.runtime import BatchCall, PipeCall, PipeOutcome, RunIdentity, RunOptions, Wire
 
 
 class PipeJob(Wire):
@@ -18,6 +18,20 @@ class PipeJob(Wire):
     call: PipeCall
     run: RunIdentity
     options: RunOptions
+
+
+class SliceJob(Wire):
+    """The first argument of a workflow that runs a slice of a batch; the second is the crate of the batch's pipe."""
+
+    batch: BatchCall
+    run: RunIdentity
+    options: RunOptions
+
+
+class SliceOutcome(Wire):
+    """What the items of a slice gave, in order."""
+
+    outcomes: tuple[PipeOutcome, ...]
 
 
 class CompactPayloadConverter(PydanticPayloadConverter):
@@ -35,3 +49,11 @@ def data_converter() -> DataConverter:
 def crate_payload(crate: LibraryCrate) -> RawValue:
     """A crate as a payload; its bytes are made once per crate and process."""
     return RawValue(Payload(metadata={"encoding": b"json/plain"}, data=crate.json_bytes))
+
+
+def crate_of(library: Library, call: PipeCall) -> LibraryCrate:
+    """What a call's pipe needs of the library: its closure, and the concepts of the very values it is given."""
+    concepts = [stuff.concept for stuff in call.inputs.values()]
+    if call.dynamic_output is not None:
+        concepts.append(call.dynamic_output)
+    return library.closure(call.pipe, concepts)

@@ -24,7 +24,7 @@ from pipelex.temporal.config import TemporalConfig
 from pipelex.temporal.dispatch import Dispatcher
 from pipelex.temporal.payloads import data_converter
 from pipelex.temporal.scopes import ScopeContent, resolve_scope
-from pipelex.temporal.workflows import WORKFLOWS
+from pipelex.temporal.workflows import ALWAYS, WORKFLOWS
 
 PASSED_THROUGH: Final = (
     # Pure by contract (an import contract keeps it so), and costly to load anew for every run.
@@ -109,8 +109,8 @@ class PipelexPlugin(SimplePlugin):
 
 
 def workflow_classes(names: tuple[str, ...]) -> list[type]:
-    """The workflow classes of some pipe types; pipes that are only declared come with any of them, for dry runs."""
-    return [WORKFLOWS[name] for name in (*names, "PipeSignature")] if names else []
+    """The workflow classes of some pipe types, and those that come with any of them."""
+    return [*(WORKFLOWS[name] for name in names), *ALWAYS] if names else []
 
 
 def pipelex_runner(runner: WorkflowRunner | None, *, is_sandboxed: bool) -> WorkflowRunner:

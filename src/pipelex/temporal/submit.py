@@ -26,7 +26,7 @@ from pipelex.pipes.runtime import PipeCall, PipeOutcome, RunIdentity, RunOptions
 from pipelex.temporal import observability
 from pipelex.temporal.config import TemporalConfig
 from pipelex.temporal.failures import from_failure
-from pipelex.temporal.payloads import PipeJob, crate_payload
+from pipelex.temporal.payloads import PipeJob, crate_of, crate_payload
 
 ENVIRONMENT_PREFIXES: Final = {"unit_testing": "ut-", "ci": "ci-", "cc": "cc-", "cct": "cct-"}
 """What goes before the pipeline run id of a run that is no ordinary one, by the name of the environment."""
@@ -163,7 +163,7 @@ class Submitter:
             PipelexError: the server refuses the start.
         """
         pipe = library.pipe(call.pipe)
-        crate = library.closure(call.pipe)
+        crate = crate_of(library, call)
         worker = self.config.worker_config
         durable = self.attach(run.run_id)
         attributes = self.config.search_attributes

@@ -1,6 +1,7 @@
 """The runtime port inside a workflow: child pipes are child workflows, effects are activities."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -10,9 +11,9 @@ from temporalio.common import Priority, RawValue, RetryPolicy, SearchAttributePa
 from temporalio.exceptions import ActivityError, ChildWorkflowError, is_cancelled_exception
 
 from pipelex.content.stuff import WorkingMemory
-from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors import PipelexError
 from pipelex.library import Library, linked_libraries
-from pipelex.pipes import execute_pipe
+from pipelex.pipes import execute_pipe, unexpected_failure
 from pipelex.pipes.effects import Effect, EffectRuntime
 from pipelex.pipes.runtime import (
     BatchCall,
@@ -27,12 +28,14 @@ from pipelex.pipes.window import together
 from pipelex.temporal import dispatch, observability
 from pipelex.temporal.config import hopeless_error_types
 from pipelex.temporal.failures import from_failure, to_application_error
-from pipelex.temporal.limits import check_payload
-from pipelex.temporal.payloads import PipeJob, crate_payload
+from pipelex.temporal.limits import TASK_LIMIT, check_payload
+from pipelex.temporal.payloads import PipeJob, SliceJob, SliceOutcome, crate_of, crate_payload
 from pipelex.temporal.routing import Dispatch, trace_line
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Wire)
+
+SLICE_WORKFLOW = "PipeBatchSlice"
 
 COMMANDS_AT_ONCE = 100
 """Most commands one workflow task may schedule: larger ones meet the server's size limit or the deadlock detector."""
@@ -50,32 +53,47 @@ class PipeWorkflow:
         Raises:
             ApplicationError: it failed; the type is the error's code, the details hold its report.
         """
-        try:
+        with failing_with_reports(job.call):
             library = linked_libraries().get(crate.payload.data)
             runtime = TemporalRuntime(library, job)
             execution = await execute_pipe(library, job.call, runtime)
             outcome = runtime.meter.close(execution.outcome)
             check_payload(outcome, what=f"the result of pipe '{job.call.pipe}'")
-        except PipelexError as failed:
-            raise to_application_error(failed.report, may_retry=False) from None
-        except Exception as bug:
-            if is_cancelled_exception(bug):
-                raise
-            # A bug of ours must end the run with its name: left alone, Temporal would repeat the task for ever.
-            workflow.logger.exception("pipe '%s' failed unexpectedly", job.call.pipe)
-            raise to_application_error(_bug_report(job, bug).report, may_retry=False) from bug
-        self._memory = execution.memory
-        return outcome
+            self._memory = execution.memory
+            return outcome
 
     def working_memory(self) -> dict[str, Any]:
         """The memory the pipe ended with, in its wire form; empty while it runs."""
         return self._memory.to_json()
 
 
-def _bug_report(job: PipeJob, bug: Exception) -> PipelexError:
-    detail = f"pipe '{job.call.pipe}' failed unexpectedly: {type(bug).__name__}: {bug}"
-    error = PipelexError("runtime.unexpected", detail, category=ErrorCategory.UNKNOWN)
-    return error.with_location(pipe=job.call.pipe, path=job.call.path)
+async def run_slice(job: SliceJob, crate: RawValue) -> SliceOutcome:
+    """Run the items of one slice of a batch in a window.
+
+    Raises:
+        ApplicationError: an item failed; see `PipeWorkflow.run_pipe`.
+    """
+    with failing_with_reports(job.batch.call):
+        library = linked_libraries().get(crate.payload.data)
+        runtime = TemporalRuntime(library, PipeJob(call=job.batch.call, run=job.run, options=job.options))
+        slice_outcome = SliceOutcome(outcomes=tuple(await runtime.run_window(job.batch)))
+        check_payload(slice_outcome, what=f"the results of a slice of pipe '{job.batch.call.pipe}'")
+        return slice_outcome
+
+
+@contextmanager
+def failing_with_reports(call: PipeCall) -> Generator[None]:
+    """Have whatever fails in the block fail the workflow, with a report."""
+    try:
+        yield
+    except PipelexError as failed:
+        raise to_application_error(failed.report, may_retry=False) from None
+    except Exception as bug:
+        if is_cancelled_exception(bug):
+            raise
+        # A bug of ours must end the run with its name: left alone, Temporal would repeat the task for ever.
+        workflow.logger.exception("pipe '%s' failed unexpectedly", call.pipe)
+        raise to_application_error(unexpected_failure(call, bug).report, may_retry=False) from bug
 
 
 class TemporalRuntime(EffectRuntime):
@@ -85,6 +103,7 @@ class TemporalRuntime(EffectRuntime):
         super().__init__(job.call.pipe, job.options)
         self._library = library
         self._job = job
+        self._in_sending = 0
         info = workflow.info()
         self._dispatcher = dispatch.installed(info.task_queue)
         self._root_id = info.root.workflow_id if info.root is not None else info.workflow_id
@@ -95,18 +114,20 @@ class TemporalRuntime(EffectRuntime):
 
     async def run_pipe(self, call: PipeCall) -> PipeOutcome:
         pipe = self._library.pipe(call.pipe)
-        crate = self._library.closure(call.pipe)
+        crate = crate_of(self._library, call)
         job = PipeJob(call=call, run=self._job.run, options=self._job.options)
-        check_payload(job, what=f"the inputs of pipe '{pipe.code}'", named=call.inputs)
+        size = check_payload(job, what=f"the inputs of pipe '{pipe.code}'", named=call.inputs) + len(crate.json_bytes)
         try:
-            outcome: PipeOutcome = await workflow.execute_child_workflow(
-                pipe.type,
-                args=[job, crate_payload(crate)],
-                id="/".join((self._root_id, *call.path)),
-                result_type=PipeOutcome,
-                static_summary=observability.summary(self._library, call.pipe),
-                search_attributes=observability.inherited(self._attributes, call.pipe, self._library),
-            )
+            async with self._sending(size):
+                child = await workflow.start_child_workflow(
+                    pipe.type,
+                    args=[job, crate_payload(crate)],
+                    id="/".join((self._root_id, *call.path)),
+                    result_type=PipeOutcome,
+                    static_summary=observability.summary(self._library, call.pipe),
+                    search_attributes=observability.inherited(self._attributes, call.pipe, self._library),
+                )
+            outcome: PipeOutcome = await child
         except ChildWorkflowError as failed:
             if is_cancelled_exception(failed):
                 raise
@@ -116,9 +137,52 @@ class TemporalRuntime(EffectRuntime):
         self.meter.add(outcome.usage)
         return outcome
 
+    @asynccontextmanager
+    async def _sending(self, size: int) -> AsyncGenerator[None]:
+        """Wait until the children before were accepted, where one task would carry more than the server takes."""
+        while self._in_sending > 0 and self._in_sending + size > TASK_LIMIT:
+            await workflow.wait_condition(lambda: self._in_sending == 0 or self._in_sending + size <= TASK_LIMIT)
+        self._in_sending += size
+        try:
+            yield
+        finally:
+            self._in_sending -= size
+
     async def run_batch(self, batch: BatchCall) -> list[PipeOutcome]:
+        if len(batch.items.items) <= self.options.slice_size:
+            return await self.run_window(batch)
+        # A slice keeps a window of its own: as many slices at a time as full windows make the run's concurrency.
+        at_once = max(1, self.options.max_concurrency // COMMANDS_AT_ONCE)
+        efforts = [partial(self._run_slice, each) for each in batch.slices(self.options.slice_size)]
+        return [outcome for outcomes in await together(efforts, limit=at_once) for outcome in outcomes]
+
+    async def run_window(self, batch: BatchCall) -> list[PipeOutcome]:
+        """Run every item as a child workflow of this one, in a window."""
         efforts = [partial(self._run_item, batch, index) for index in range(len(batch.items.items))]
         return await together(efforts, limit=min(self.options.max_concurrency, COMMANDS_AT_ONCE))
+
+    async def _run_slice(self, batch: BatchCall) -> tuple[PipeOutcome, ...]:
+        call = batch.call
+        pipe = self._library.pipe(call.pipe)
+        last = batch.offset + len(batch.items.items) - 1
+        job = SliceJob(batch=batch, run=self._job.run, options=self._job.options)
+        check_payload(job, what=f"items {batch.offset} to {last} of the batch of pipe '{pipe.code}'")
+        try:
+            found: SliceOutcome = await workflow.execute_child_workflow(
+                SLICE_WORKFLOW,
+                args=[job, crate_payload(crate_of(self._library, batch.item_call(0)))],
+                id="/".join((self._root_id, *call.path)) + f"[{batch.offset}-{last}]",
+                result_type=SliceOutcome,
+                static_summary=observability.summary(self._library, call.pipe),
+                search_attributes=observability.inherited(self._attributes, call.pipe, self._library),
+            )
+        except ChildWorkflowError as failed:
+            if is_cancelled_exception(failed):
+                raise
+            raise from_failure(failed, what=f"a slice of pipe '{pipe.code}'") from None
+        for outcome in found.outcomes:
+            self.meter.add(outcome.usage)
+        return found.outcomes
 
     async def _run_item(self, batch: BatchCall, index: int) -> PipeOutcome:
         # The item's call is made here, when its turn comes, so that a long list is not held twice.
@@ -137,7 +201,7 @@ class TemporalRuntime(EffectRuntime):
         check_payload(effect.job, what=f"the prompt or document of pipe '{self._job.call.pipe}' for {effect.activity}")
         args: list[Any] = [effect.job]
         if isinstance(effect.job, TemplateRequest):
-            args.append(crate_payload(self._library.closure(self._job.call.pipe)))
+            args.append(crate_payload(crate_of(self._library, self._job.call)))
         if self._dispatcher.config.log.is_dispatch_resolution_traced and not workflow.unsafe.is_replaying():
             workflow.logger.info("%s", trace_line(options))
         try:

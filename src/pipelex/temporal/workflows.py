@@ -11,8 +11,8 @@ from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
     from pipelex.pipes.runtime import PipeOutcome
-    from pipelex.temporal.payloads import PipeJob
-    from pipelex.temporal.workflow_runtime import PipeWorkflow
+    from pipelex.temporal.payloads import PipeJob, SliceJob, SliceOutcome
+    from pipelex.temporal.workflow_runtime import SLICE_WORKFLOW, PipeWorkflow, run_slice
 
 
 @workflow.defn(name="PipeLLM")
@@ -197,6 +197,15 @@ class PipeSignatureWorkflow(PipeWorkflow):
         return self.working_memory()
 
 
+@workflow.defn(name=SLICE_WORKFLOW)
+class PipeBatchSliceWorkflow:
+    """Runs a slice of a long batch."""
+
+    @workflow.run
+    async def run(self, job: SliceJob, crate: RawValue) -> SliceOutcome:
+        return await run_slice(job, crate)
+
+
 WORKFLOWS: dict[str, type] = {
     "PipeLLM": PipeLLMWorkflow,
     "PipeStructure": PipeStructureWorkflow,
@@ -211,6 +220,8 @@ WORKFLOWS: dict[str, type] = {
     "PipeParallel": PipeParallelWorkflow,
     "PipeCondition": PipeConditionWorkflow,
     "PipeBatch": PipeBatchWorkflow,
-    "PipeSignature": PipeSignatureWorkflow,
 }
-"""Workflow type → class."""
+"""Workflow type → class, for the pipe types."""
+
+ALWAYS: tuple[type, ...] = (PipeSignatureWorkflow, PipeBatchSliceWorkflow)
+"""What every worker with workflows has beside the pipe types of its scope."""

@@ -1,0 +1,62 @@
+"""The floor: what a run must cost on Temporal when it is written by hand, with nothing of Pipelex.
+
+One activity asks the model server with the same HTTP client; a child workflow holds it; a root runs children one after
+the other, all at once, or in a window. Arguments are as small as they can be: a string in, a string out.
+"""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import activity, workflow
+
+with workflow.unsafe.imports_passed_through():
+    import openai
+
+STUB: dict[str, str] = {}
+"""`url` of the model server, set by the worker's process."""
+_clients: dict[str, openai.AsyncOpenAI] = {}
+
+
+@activity.defn(name="floor_ask")
+async def ask(prompt: str) -> str:
+    url = STUB["url"]
+    if url not in _clients:
+        _clients[url] = openai.AsyncOpenAI(base_url=url, api_key="test-key-0123456789", max_retries=0)
+    answer = await _clients[url].chat.completions.create(model="stub", messages=[{"role": "user", "content": prompt}])
+    return answer.choices[0].message.content or ""
+
+
+@workflow.defn(name="FloorLeaf")
+class FloorLeaf:
+    @workflow.run
+    async def run(self, prompt: str) -> str:
+        return await workflow.execute_activity(ask, prompt, start_to_close_timeout=timedelta(minutes=10))
+
+
+@workflow.defn(name="FloorSequence")
+class FloorSequence:
+    @workflow.run
+    async def run(self, prompts: list[str]) -> list[str]:
+        return [await child(prompt, index) for index, prompt in enumerate(prompts)]
+
+
+@workflow.defn(name="FloorWindow")
+class FloorWindow:
+    @workflow.run
+    async def run(self, prompts: list[str], window: int) -> list[str]:
+        results = [""] * len(prompts)
+        waiting = iter(enumerate(prompts))
+
+        async def work() -> None:
+            for index, prompt in waiting:
+                results[index] = await child(prompt, index)
+
+        await asyncio.gather(*(work() for _ in range(min(window, len(prompts)))))
+        return results
+
+
+async def child(prompt: str, index: int) -> str:
+    return await workflow.execute_child_workflow(FloorLeaf.run, prompt, id=f"{workflow.info().workflow_id}/{index}")
+
+
+WORKFLOWS = (FloorLeaf, FloorSequence, FloorWindow)

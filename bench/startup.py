@@ -1,0 +1,90 @@
+"""How long commands take to start, and what a worker takes: `python -m bench.startup`.
+
+Every command is run several times; the best and the median of the wall time, and the most memory it held, are printed.
+"""
+
+import argparse
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+from tests.support.methods import SURVEY
+from tests.support.openai_server import OpenAIStub
+from tests.support.processes import process, wait_for_file
+from tests.support.project import Project, write_project
+
+from pipelex.runner import Pipelex
+from pipelex.temporal import namespace
+from pipelex.temporal.dev_server import DevServer
+
+
+def command(arguments: Sequence[str], project: Project) -> tuple[float, float]:
+    """Seconds and megabytes of one command run to its end."""
+    environ = {**os.environ, **project.environ}
+    # The exit status and the peak memory come with the very process: `wait4` gives both.
+    began = time.perf_counter()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "pipelex.cli", *arguments],
+        cwd=project.root,
+        env=environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stderr is not None
+    said = child.stderr.read()
+    _, status, used = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - began
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        raise RuntimeError(f"{' '.join(arguments)} ended with {child.returncode}: {said.decode()[-500:]}")
+    return seconds, used.ru_maxrss / (1024 if sys.platform == "linux" else 1024 * 1024)
+
+
+def show(name: str, seconds: Sequence[float], megabytes: float) -> None:
+    best, median = min(seconds) * 1000, statistics.median(seconds) * 1000
+    print(f"{name:<24}{best:8,.0f} ms best {median:8,.0f} ms median {megabytes:7,.0f} MB")
+
+
+async def worker_times(project: Project, rounds: int) -> tuple[list[float], float]:
+    """Seconds until a worker polls, and the megabytes it holds then."""
+    app: Pipelex = project.app()
+    client = (await app.durable()).client
+    await namespace.register(client, await namespace.inspect(client, app.temporal_config))
+    seconds: list[float] = []
+    megabytes = 0.0
+    for number in range(rounds):
+        ready, log = project.root / f"worker-{number}.ready", project.root / "worker.log"
+        began = time.perf_counter()
+        arguments = ["-m", "pipelex.cli", "worker", "--ready-file", str(ready)]
+        with process(arguments, cwd=project.root, environ=project.environ, log=log) as child:
+            await asyncio.to_thread(wait_for_file, ready, child, log)
+            seconds.append(time.perf_counter() - began)
+            megabytes = max(megabytes, psutil.Process(child.pid).memory_info().rss / 1024 / 1024)
+    return seconds, megabytes
+
+
+async def main(rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as folder, OpenAIStub() as stub:
+        async with DevServer() as server:
+            project = write_project(Path(folder), stub=stub.url, target=server.target, queue="startup")
+            method = str(project.method(SURVEY))
+            for arguments in (["--help"], ["--version"], ["validate", method]):
+                found = [command(arguments, project) for _ in range(rounds)]
+                show(f"pipelex {arguments[0]}", [each[0] for each in found], max(each[1] for each in found))
+            seconds, megabytes = await worker_times(project, min(rounds, 5))
+            show("pipelex worker, ready", seconds, megabytes)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m bench.startup", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    asyncio.run(main(parser.parse_args().rounds))
+    time.sleep(0.5)  # the SDK may abort an interpreter that ends while its threads still do
+    os._exit(0)

@@ -1,0 +1,231 @@
+"""Record the histories that `tests/temporal/test_replay.py` replays: `python -m tests.support.record_histories`.
+
+Each scenario is run once on a development server against scripted models; every workflow of it gives one file,
+`tests/histories/<scenario>.<n>-<workflow type>.json`. Histories that exist are kept, since what matters is that *old* histories
+replay: give the names of scenarios to record those anew, after a change that may break running workflows on purpose.
+"""
+
+import argparse
+import asyncio
+import json
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from tests.support.methods import PARALLEL_OF_3, SURVEY
+from tests.support.openai_server import OpenAIStub, Reply
+from tests.support.processes import REPOSITORY
+from tests.support.project import Project, worker_of, write_project
+
+from pipelex.errors import PipelexError
+from pipelex.pipes.runtime import PipeCall, RunIdentity, RunOptions
+from pipelex.pipes.trace import PipeTrace
+from pipelex.runner import Pipelex, options_of
+from pipelex.temporal.dev_server import DevServer
+from pipelex.temporal.history import read_trace
+
+HISTORIES = REPOSITORY / "tests" / "histories"
+
+RETRIED = """
+domain = "harbour"
+main_pipe = "main"
+
+[pipe.main]
+type = "PipeLLM"
+description = "By way of a text, with a failure in between"
+inputs = { name = "Text" }
+output = "Number"
+structuring_method = "preliminary_text"
+prompt = "Think of $name"
+"""
+
+BATCH = """
+domain = "harbour"
+main_pipe = "main"
+
+[pipe.main]
+type = "PipeBatch"
+description = "Every word"
+inputs = { words = "Text[]" }
+output = "Text[]"
+branch_pipe_code = "one"
+input_list_name = "words"
+input_item_name = "word"
+
+[pipe.one]
+type = "PipeCompose"
+description = "One word"
+inputs = { word = "Text" }
+output = "Text"
+template = "{{ word.text|upper }}"
+"""
+
+MEDIA = """
+domain = "harbour"
+main_pipe = "main"
+
+[pipe.main]
+type = "PipeSequence"
+description = "Every other operator, dry"
+inputs = { file = "Document", query = "Text" }
+output = "Image[2]"
+steps = [
+  { pipe = "read", result = "pages" },
+  { pipe = "find", result = "found" },
+  { pipe = "judge", result = "verdict" },
+  { pipe = "later", result = "note" },
+  { pipe = "draw", result = "pictures" },
+]
+
+[pipe.read]
+type = "PipeExtract"
+description = "Read"
+inputs = { file = "Document" }
+output = "Page[]"
+
+[pipe.find]
+type = "PipeSearch"
+description = "Find"
+inputs = { query = "Text" }
+output = "SearchResult"
+prompt = "$query"
+
+[pipe.judge]
+type = "PipeJudge"
+description = "Judge"
+inputs = { query = "Text" }
+output = "YesNo"
+model = "stub-judge"
+prompt = "$query"
+question = "Is it good?"
+
+[pipe.later]
+description = "To be written"
+inputs = { query = "Text" }
+output = "Text"
+
+[pipe.draw]
+type = "PipeImgGen"
+description = "Draw"
+inputs = { query = "Text" }
+output = "Image[2]"
+prompt = "A picture of $query"
+"""
+
+BUSY = """
+domain = "harbour"
+main_pipe = "main"
+
+[pipe.main]
+type = "PipeCompose"
+description = "A template that does too much for the pipe's own code"
+inputs = { word = "Text" }
+output = "Text"
+template = "{% for i in range(200) %}{% for j in range(200) %}{% endfor %}{% endfor %}$word"
+"""
+
+MOST_OF_ONE_PIPE = 2
+"""Histories kept of the same pipe in one run."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One run to record."""
+
+    name: str
+    method: str
+    inputs: dict[str, Any]
+    is_dry: bool = False
+    slice_size: int | None = None
+
+
+SCENARIOS = (
+    Scenario("survey", SURVEY, {"harbour": "Varna"}),
+    Scenario("retried", RETRIED, {"name": "Ada"}),
+    Scenario("batch", BATCH, {"words": [f"w{number}" for number in range(20)]}),
+    Scenario("sliced", BATCH, {"words": ["a", "b", "c", "d", "e"]}, slice_size=2),
+    Scenario("media", MEDIA, {"file": "https://example.org/a.pdf", "query": "tides"}, is_dry=True),
+    Scenario("parallel", PARALLEL_OF_3, {"text": "tides"}),
+    Scenario("failing", PARALLEL_OF_3, {"text": "refused"}),
+    Scenario("busy", BUSY, {"word": "tides"}),
+)
+
+
+def answer(stub: OpenAIStub) -> None:
+    """What the models say in every scenario."""
+    stub.on("Berths of", object={"items": [{"code": "B1", "depth": 3}, {"code": "B2"}, {"code": "B3", "depth": 9}]})
+    stub.on(matches=r"Describe berth (\w+)", text="\\1 is fine", expand=True)
+    stub.on("History of", text="long").on("Varna", object={"date": "1972-05-01"})
+    stub.on("Think of", Reply(status=500, body={"error": {"message": "trouble"}}), Reply(text="seven"))
+    stub.on("seven", object={"number": 7})
+    stub.on("Say tides", text="low", delay=0.1)
+    stub.on("Say refused", status=401, body={"error": {"message": "no", "code": "invalid_api_key"}})
+
+
+async def record(app: Pipelex, project: Project, scenario: Scenario) -> None:
+    """Run a scenario and write the history of each of its workflows."""
+    method = app.load(project.method(scenario.method, f"{scenario.name}.mthds"))
+    call = PipeCall(pipe=method.pipe().ref, inputs=method.read_inputs(scenario.inputs))
+    options = options_of(app.settings, is_dry=scenario.is_dry)
+    if scenario.slice_size is not None:
+        options = RunOptions(slice_size=scenario.slice_size)
+    identity = RunIdentity(run_id=f"recorded-{scenario.name}", session_id="recorded", user_id="somebody")
+    run = await (await app.durable()).start(method.library, call, identity, options)
+    try:
+        await run.result()
+    except PipelexError:
+        if scenario.name != "failing":
+            raise
+    client = (await app.durable()).client
+    kept: Counter[str] = Counter()
+    for number, pipe in enumerate(_flat(await read_trace(client, run.workflow_id))):
+        kept[pipe.pipe] += 1
+        if kept[pipe.pipe] > MOST_OF_ONE_PIPE:
+            continue
+        history = await client.get_workflow_handle(pipe.id).fetch_history()
+        file = HISTORIES / f"{scenario.name}.{number:02}-{pipe.type}.json"
+        wire = _without_traces_of_this_machine(json.loads(history.to_json()))
+        file.write_text(json.dumps(wire, indent=1) + "\n", encoding="utf-8")
+
+
+def _without_traces_of_this_machine(value: Any) -> Any:
+    """The history without stack traces and the names of processes and hosts; replay does not look at them."""
+    if isinstance(value, list):
+        return [_without_traces_of_this_machine(item) for item in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value)
+        gone = {"stackTrace": "", "identity": "recorder"}
+        return {key: gone.get(key, _without_traces_of_this_machine(item)) for key, item in members.items()}
+    return value
+
+
+def _flat(trace: PipeTrace) -> list[PipeTrace]:
+    return [trace, *(below for child in trace.children for below in _flat(child))]
+
+
+async def main(names: Sequence[str]) -> None:
+    HISTORIES.mkdir(exist_ok=True)
+    missing = [each.name for each in SCENARIOS if not list(HISTORIES.glob(f"{each.name}.*"))]
+    wanted = [each for each in SCENARIOS if each.name in (names or missing)]
+    with tempfile.TemporaryDirectory() as folder, OpenAIStub() as stub:
+        answer(stub)
+        async with DevServer() as server:
+            project = write_project(Path(folder), stub=stub.url, target=server.target, queue="recorded")
+            overrides = {"temporal.search_attributes.enabled": False}
+            async with project.app(overrides=overrides) as app, worker_of(app):
+                for scenario in wanted:
+                    for old in HISTORIES.glob(f"{scenario.name}.*"):
+                        old.unlink()
+                    await record(app, project, scenario)
+                    print(f"recorded {scenario.name}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m tests.support.record_histories")
+    parser.add_argument("names", nargs="*", help="scenarios to record anew; without any, those that have no history")
+    asyncio.run(main(parser.parse_args().names))
+    time.sleep(0.5)  # the SDK may abort an interpreter that ends while its threads still do

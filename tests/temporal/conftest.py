@@ -1,0 +1,37 @@
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from tests.support.openai_server import OpenAIStub
+from tests.support.project import Project, worker_of, write_project
+
+from pipelex.runner import Pipelex
+from pipelex.temporal.dev_server import DevServer
+
+
+@pytest.fixture
+def stub() -> Iterator[OpenAIStub]:
+    with OpenAIStub() as server:
+        yield server
+
+
+@pytest.fixture
+def project(tmp_path: Path, stub: OpenAIStub, temporal_server: DevServer, request: pytest.FixtureRequest) -> Project:
+    """A project on the session's server, with a task queue of its own."""
+    name: str = request.node.name
+    return write_project(tmp_path, stub=stub.url, target=temporal_server.target, queue=f"test-{name}-{tmp_path.name}")
+
+
+@pytest_asyncio.fixture
+async def idle(project: Project) -> AsyncIterator[Pipelex]:
+    """The project's runtime, while no worker runs."""
+    async with project.app() as app:
+        yield app
+
+
+@pytest_asyncio.fixture
+async def app(idle: Pipelex) -> AsyncIterator[Pipelex]:
+    """The project's runtime, with a worker in this process."""
+    async with worker_of(idle):
+        yield idle

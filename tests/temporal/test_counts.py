@@ -1,0 +1,72 @@
+"""What a run costs the server, exactly: events, and bounds on bytes. The floor is a hand-written workflow's cost.
+
+A workflow costs 5 events, each workflow task after the first 3, an activity 3, a child 3 in its parent. So a pipe with
+one model call that runs as a child costs 9 in its parent, one after the other, and 11 of its own.
+"""
+
+import asyncio
+
+import pytest
+from temporalio.client import Client
+from tests.support.methods import DESCRIBE_ALL, GREET, PARALLEL_OF_3, sequence_of
+from tests.support.openai_server import OpenAIStub
+from tests.support.project import Project
+
+from pipelex.pipes.trace import PipeTrace
+from pipelex.runner import Pipelex
+from pipelex.temporal.history import read_trace
+
+OWN_OF_ONE_LLM = 11
+ROOT = 5
+CHILD_IN_SEQUENCE = 9
+
+
+async def sizes(client: Client, trace: PipeTrace) -> list[tuple[int, int]]:
+    """Events and bytes of each workflow of a run, the root first."""
+    described = await client.get_workflow_handle(trace.id).describe()
+    info = described.raw_description.workflow_execution_info
+    below = await asyncio.gather(*(sizes(client, child) for child in trace.children))
+    return [(info.history_length, info.history_size_bytes), *(size for child in below for size in child)]
+
+
+async def run_and_measure(
+    app: Pipelex, project: Project, method: str, inputs: dict[str, object]
+) -> list[tuple[int, int]]:
+    result = await app.load(project.method(method)).run(inputs)
+    client = (await app.durable()).client
+    return await sizes(client, await read_trace(client, result.run_id))
+
+
+async def test_one_llm_pipe(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
+    stub.on("Hello", text="Good day")
+    ((events, size),) = await run_and_measure(app, project, GREET, {"name": "Ada"})
+    assert events == OWN_OF_ONE_LLM
+    assert size < 1_303 + 3_000
+
+
+async def test_sequence_of_ten(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
+    stub.on("Say", text="ok")
+    (events, size), *children = await run_and_measure(app, project, sequence_of(10), {"text": "a"})
+    assert events == ROOT + 10 * CHILD_IN_SEQUENCE
+    assert [child[0] for child in children] == [OWN_OF_ONE_LLM] * 10
+    assert events + sum(child[0] for child in children) == ROOT + 10 * 20
+    assert size < 13_472 + 10 * 2_000
+    assert all(child[1] < 1_303 + 2_500 for child in children)
+
+
+async def test_parallel_of_three(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
+    stub.on("Say", text="ok")
+    (events, _), *children = await run_and_measure(app, project, PARALLEL_OF_3, {"text": "a"})
+    assert events <= ROOT + 3 * CHILD_IN_SEQUENCE
+    assert [child[0] for child in children] == [OWN_OF_ONE_LLM] * 3
+
+
+@pytest.mark.slow
+async def test_batch_of_a_hundred(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
+    stub.on(matches=r"Describe (\w+)\.", text="about \\1", expand=True)
+    words = [f"word{number}" for number in range(100)]
+    (events, size), *children = await run_and_measure(app, project, DESCRIBE_ALL, {"words": words})
+    assert len(children) == 100
+    assert events + sum(child[0] for child in children) <= ROOT + 100 * 20
+    assert [child[0] for child in children] == [OWN_OF_ONE_LLM] * 100
+    assert size / 100 < 1_275 + 2_000

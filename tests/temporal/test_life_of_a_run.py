@@ -1,0 +1,201 @@
+"""Starting, attaching, cancelling, and what ends a run that cannot go on."""
+
+import asyncio
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from tests.support.methods import DESCRIBE_ALL, GREET
+from tests.support.openai_server import OpenAIStub, Reply
+from tests.support.project import Project, worker_of, write_project
+from tests.support.silent_server import silent_server
+
+from pipelex.errors import PipelexError
+from pipelex.pipes import _execute
+from pipelex.pipes._run import PipeRun
+from pipelex.runner import Pipelex
+from pipelex.temporal.dev_server import DevServer
+from pipelex.temporal.submit import wait_for_workers
+
+
+async def test_one_id_is_one_run(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
+    stub.on("Hello Ada", text="Good day", delay=0.3)
+    method = app.load(project.method(GREET))
+
+    handles = await asyncio.gather(*(method.start({"name": "Ada"}, run_id=f"once-{project.queue}") for _ in range(5)))
+    results = [await handle.result() for handle in handles]
+
+    assert {result.text for result in results} == {"Good day"}
+    assert len(stub.completions) == 1
+    assert {handle.workflow_id for handle in handles} == {f"once-{project.queue}"}
+
+
+async def test_an_id_of_an_ended_run_gives_its_result(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
+    stub.on("Hello", Reply(text="first"), Reply(text="second"))
+    method = app.load(project.method(GREET))
+    run_id = f"again-{project.queue}"
+
+    assert (await method.run({"name": "Ada"}, run_id=run_id)).text == "first"
+    assert (await method.run({"name": "Bob"}, run_id=run_id)).text == "first"
+    assert len(stub.completions) == 1
+
+
+async def test_attaching_after_the_end(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
+    stub.on("Hello", text="Good day")
+    result = await app.load(project.method(GREET)).run({"name": "Ada"})
+
+    async with project.app() as elsewhere:
+        handle = await elsewhere.attach(result.run_id)
+        assert await handle.status() == "COMPLETED"
+        assert (await handle.result(full_memory=True)).working_memory.root["name"].content == {"text": "Ada"}
+
+
+async def test_attaching_to_nothing(idle: Pipelex) -> None:
+    with pytest.raises(PipelexError) as failed:
+        await idle.attach("no-such-run")
+    assert failed.value.code == "run.not_found"
+
+
+async def test_cancelling_reaches_the_provider_call(tmp_path: Path, temporal_server: DevServer) -> None:
+    async with silent_server() as silent:
+        project = write_project(tmp_path, stub=silent.url, target=temporal_server.target, queue="cancelling")
+        overrides = {"temporal.worker_config.default_activity_heartbeat_timeout": "1s"}
+        async with project.app(overrides=overrides) as app, worker_of(app):
+            run = await app.load(project.method(DESCRIBE_ALL)).start({"words": ["a"]})
+            await asyncio.wait_for(silent.arrived.wait(), 20)
+            assert not silent.left.is_set()
+
+            await run.cancel()
+            with pytest.raises(PipelexError) as failed:
+                await asyncio.wait_for(run.result(), 20)
+            await asyncio.wait_for(silent.left.wait(), 10)
+
+            assert failed.value.code == "run.cancelled"
+            assert await run.status() == "CANCELED"
+
+
+async def test_a_terminated_run_says_so(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
+    stub.on("Hello", text="late", delay=3.0)
+    run = await app.load(project.method(GREET)).start({"name": "Ada"})
+    await run.durable.handle.terminate(reason="enough")
+    with pytest.raises(PipelexError, match="enough") as failed:
+        await run.result()
+    assert failed.value.code == "run.terminated"
+
+
+HUGE = """
+domain = "harbour"
+main_pipe = "main"
+
+[pipe.main]
+type = "PipeSequence"
+description = "Grows"
+inputs = { text = "Text" }
+output = "Text"
+steps = [{ pipe = "echo", result = "long" }, { pipe = "twice", result = "longer" }]
+
+[pipe.echo]
+type = "PipeLLM"
+description = "Echo"
+inputs = { text = "Text" }
+output = "Text"
+prompt = "Echo $text"
+
+[pipe.twice]
+type = "PipeCompose"
+description = "Twice"
+inputs = { long = "Text" }
+output = "Text"
+template = "$long, $long"
+"""
+
+
+async def test_an_input_too_large_is_refused_at_the_start(app: Pipelex, project: Project) -> None:
+    with pytest.raises(PipelexError, match="name") as failed:
+        await asyncio.wait_for(app.load(project.method(GREET)).run({"name": "x" * 2_200_000}), 20)
+    assert failed.value.code == "input.too_large"
+    assert failed.value.report.params["input"] == "name"
+
+
+async def test_a_result_too_large_fails_at_once(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
+    stub.on("Echo", text="x" * 1_500_000)
+    with pytest.raises(PipelexError) as failed:
+        await asyncio.wait_for(app.load(project.method(HUGE)).run({"text": "a"}), 20)
+    assert failed.value.code == "input.too_large"
+    assert failed.value.report.location.pipe == "harbour.twice"
+
+
+async def test_an_answer_too_large_fails_at_once(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
+    stub.on("Echo", text="x" * 2_200_000)
+    with pytest.raises(PipelexError) as failed:
+        await asyncio.wait_for(app.load(project.method(HUGE)).run({"text": "a"}), 20)
+    assert failed.value.code == "input.too_large"
+    assert failed.value.report.location.pipe == "harbour.echo"
+    assert len(stub.completions) == 1
+
+
+WITH_A_DOCUMENT = """
+domain = "harbour"
+
+[pipe.all]
+type = "PipeBatch"
+description = "Every word with the document"
+inputs = { words = "Text[]", document = "Text" }
+output = "Text[]"
+branch_pipe_code = "one"
+input_list_name = "words"
+input_item_name = "word"
+
+[pipe.side_by_side]
+type = "PipeParallel"
+description = "The document eight times"
+inputs = { word = "Text", document = "Text" }
+output = "Composite"
+branches = [
+  { pipe = "one", result = "a" }, { pipe = "one", result = "b" }, { pipe = "one", result = "c" },
+  { pipe = "one", result = "d" }, { pipe = "one", result = "e" }, { pipe = "one", result = "f" },
+]
+
+[pipe.one]
+type = "PipeCompose"
+description = "A word of the document"
+inputs = { word = "Text", document = "Text" }
+output = "Text"
+template = "$word, {{ document.text|length }}"
+"""
+
+
+async def test_large_children_are_not_started_all_at_once(app: Pipelex, project: Project) -> None:
+    # Eight children of 900 kB in one workflow task would be more than the server takes: it would terminate the run.
+    method = app.load(project.method(WITH_A_DOCUMENT))
+    document = "x" * 900_000
+
+    batch = await asyncio.wait_for(method.run({"words": list("abcdefgh"), "document": document}, pipe="all"), 60)
+    assert batch.content["items"] == [{"text": f"{word}, 900000"} for word in "abcdefgh"]
+
+    branches = await asyncio.wait_for(method.run({"word": "a", "document": document}, pipe="side_by_side"), 60)
+    assert set(branches.content) == set("abcdef")
+
+
+async def test_an_unexpected_exception_ends_the_run(
+    app: Pipelex, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def boom(run: PipeRun) -> NoReturn:
+        raise KeyError(f"not foreseen in {run.pipe.code}")
+
+    monkeypatch.setattr(_execute, "_SEMANTICS", {**_execute._SEMANTICS, "PipeLLM": boom})
+    reports: dict[str, object] = {}
+    async with project.app("direct") as direct:
+        for one in (app, direct):
+            with pytest.raises(PipelexError, match="not foreseen in describe") as failed:
+                await asyncio.wait_for(one.load(project.method(DESCRIBE_ALL)).run({"words": ["a"]}), 20)
+            reports[one.orchestrator] = failed.value.report.to_json()
+    assert failed.value.code == "runtime.unexpected"
+    assert reports["direct"] == reports["temporal"]
+
+
+async def test_a_queue_without_workers_is_noticed(idle: Pipelex) -> None:
+    submitter = (await idle.durable()).submitter
+    assert not await wait_for_workers(submitter, 0.5)
+    async with worker_of(idle):
+        assert await wait_for_workers(submitter, 10)

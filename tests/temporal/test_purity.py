@@ -1,0 +1,116 @@
+"""Nothing that is not deterministic gets into a workflow: the sandbox is on, and imports only go down."""
+
+import asyncio
+from typing import Any, cast
+
+import grimp
+import pytest
+from temporalio.client import WorkflowFailureError
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+from tests.support.forbidden_at_import import AsksFilesAtImport
+from tests.support.forbidden_in_code import AsksForChance
+from tests.support.project import Project
+
+from pipelex.runner import Pipelex
+from pipelex.temporal.plugin import PASSED_THROUGH, PipelexPlugin
+from pipelex.temporal.worker import build_worker, plan_worker
+
+FLOORS = (
+    ("errors",),
+    ("config", "content", "language"),
+    ("templating",),
+    ("library",),
+    ("pipes", "storage"),
+    ("inference",),
+    ("direct", "temporal"),
+    ("runner",),
+    ("tooling",),
+    ("cli", "server"),
+)
+"""From the ground up; a package may import those below it, and none beside it on its floor."""
+
+IN_WORKFLOWS = ("errors", "config", "content", "language", "templating", "library", "pipes")
+
+
+@pytest.fixture(scope="module")
+def imports() -> Any:
+    return grimp.build_graph("pipelex", exclude_type_checking_imports=True)
+
+
+def floor_of(module: str) -> int | None:
+    names = module.split(".")
+    return next((number for number, floor in enumerate(FLOORS) if len(names) > 1 and names[1] in floor), None)
+
+
+def test_imports_only_go_down(imports: Any) -> None:
+    wrong: list[str] = []
+    for module in sorted(imports.modules):
+        own = floor_of(module)
+        for imported in sorted(imports.find_modules_directly_imported_by(module)):
+            other = floor_of(imported)
+            is_same_package = module.split(".")[1:2] == imported.split(".")[1:2]
+            if own is not None and other is not None and not is_same_package and other >= own:
+                wrong.append(f"{module} imports {imported}")
+    assert not wrong
+
+
+def test_every_package_has_a_floor(imports: Any) -> None:
+    packages = {module.split(".")[1] for module in imports.modules if module.count(".") >= 1}
+    assert packages <= {name for floor in FLOORS for name in floor}
+
+
+def test_workflows_reach_no_effect(imports: Any) -> None:
+    reached = imports.find_upstream_modules("pipelex.temporal.workflows")
+    forbidden = ("pipelex.inference", "pipelex.storage", "pipelex.direct", "pipelex.runner", "pipelex.cli")
+    assert not sorted(module for module in reached if module.startswith(forbidden))
+
+
+def test_what_workflows_reach_is_passed_through(imports: Any) -> None:
+    reached = imports.find_upstream_modules("pipelex.temporal.workflows")
+    left = {module for module in reached if not module.startswith(PASSED_THROUGH)} - {"pipelex", "pipelex.temporal"}
+    assert not left, "the sandbox would load these anew for every run"
+
+
+def test_passed_through_modules_are_pure(imports: Any) -> None:
+    for name in IN_WORKFLOWS:
+        assert f"pipelex.{name}" in PASSED_THROUGH
+    assert "pipelex.temporal.workflows" not in PASSED_THROUGH
+
+
+@pytest.mark.parametrize(
+    ("is_sandboxed", "runner"), [(True, SandboxedWorkflowRunner), (False, UnsandboxedWorkflowRunner)]
+)
+async def test_workers_run_workflows_in_the_sandbox(idle: Pipelex, is_sandboxed: bool, runner: type) -> None:
+    client = (await idle.durable()).client
+    plugin = PipelexPlugin(idle.temporal_config, idle.inference, is_sandboxed=is_sandboxed)
+    worker = build_worker(client, plan_worker(idle.temporal_config), plugin)
+    config = cast("dict[str, Any]", worker.config(active_config=True))
+    assert isinstance(config["workflow_runner"], runner)
+
+
+async def test_a_workflow_that_asks_files_at_import_is_refused(idle: Pipelex) -> None:
+    client = (await idle.durable()).client
+    plugin = PipelexPlugin(idle.temporal_config, idle.inference)
+    with pytest.raises(RuntimeError, match="Failed validating workflow AsksFilesAtImport"):
+        Worker(client, task_queue="refused", workflows=[AsksFilesAtImport], plugins=[plugin])
+
+
+async def test_a_workflow_that_asks_for_chance_does_not_get_it(idle: Pipelex, project: Project) -> None:
+    client = (await idle.durable()).client
+    plugin = PipelexPlugin(idle.temporal_config, idle.inference)
+    async with Worker(client, task_queue=project.queue, workflows=[AsksForChance], plugins=[plugin]):
+        handle = await client.start_workflow("AsksForChance", id=f"chance-{project.queue}", task_queue=project.queue)
+        async with asyncio.timeout(20):
+            while not (said := await last_task_failure(handle)):
+                await asyncio.sleep(0.1)
+        assert "Cannot access uuid.uuid4" in said
+        await handle.terminate()
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+
+
+async def last_task_failure(handle: Any) -> str:
+    events = [event async for event in handle.fetch_history_events()]
+    messages = [event.workflow_task_failed_event_attributes.failure.message for event in events]
+    return next((message for message in messages if message), "")
