@@ -16,7 +16,7 @@ from pipelex.errors import Json, near_names
 class Section(BaseModel):
     """Base of the models of settings tables: closed, strict about types, frozen."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 def list_to_tuple(value: Any) -> Any:

@@ -106,6 +106,8 @@ _EFFORTS: dict[str, int] = {
 
 class ModelDeckSettings(Section):
     is_model_fallback_enabled: bool = True
+    is_fallback_on_failure_enabled: bool = False
+    """Whether the next model of a waterfall is asked when a provider fails."""
     missing_presets_reaction: Literal["raise", "log", "none"] = "log"
 
 
@@ -164,10 +166,19 @@ class DryRunSettings(Section):
     image_urls: Names = ("https://mock.invalid/image_1.png", "https://mock.invalid/image_2.png")
 
 
+def _everything_or_names(value: Any) -> Any:
+    if isinstance(value, bool) or (isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)):  # pyright: ignore[reportUnknownVariableType]
+        return list_to_tuple(value)
+    msg = f"must be true, false or a list of backends, not {value!r}"
+    raise ValueError(msg)
+
+
 class InferenceSettings(Section):
     """`[inference]`."""
 
     transport_max_retries: NonNegative = 2
+    credentials_elsewhere: Annotated[bool | tuple[str, ...], BeforeValidator(_everything_or_names)] = False
+    """Backends whose keys and clients are with another process, which makes their calls: True for all of them."""
     model_deck: ModelDeckSettings = ModelDeckSettings()
     llm: LLMSettings = LLMSettings()
     img_gen: ImgGenSettings = ImgGenSettings()
@@ -221,11 +232,21 @@ class ScanSettings(Section):
     )
 
 
+class FunctionSettings(Section):
+    """How the Python functions of methods are called."""
+
+    is_enabled: bool = True
+    timeout_seconds: Annotated[float, Field(gt=0)] = 300.0
+    environment: Names = ()
+    """Environment variables that functions may see, besides those that no program does without."""
+
+
 class InterpreterSettings(Section):
     """`[interpreter]`."""
 
     pipeline_execution: PipelineExecutionSettings = PipelineExecutionSettings()
     methods: MethodsSettings = MethodsSettings()
+    functions: FunctionSettings = FunctionSettings()
     method_tree_limits: MethodTreeLimits = MethodTreeLimits()
     scan: ScanSettings = ScanSettings()
 

@@ -18,7 +18,7 @@ T = TypeVar("T")
 class Wire(BaseModel):
     """Base of everything that crosses the port. Only members that were set are written to a payload."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @classmethod
     def sparse(cls, **members: Any) -> Self:
@@ -55,6 +55,9 @@ class RunOptions(Wire):
     """`dry`: every effect is mocked from the declared types; nothing leaves the process."""
     max_concurrency: int = Field(default=8, ge=1)
     """Children of one batch in flight at a time."""
+    slice_size: int = Field(default=500, ge=1)
+    """A batch of more items than this is cut into slices of this size, each a unit of work of its own, where an
+    orchestrator keeps a history for each."""
     full_memory: bool = False
     """Bring every name that a nested pipe leaves behind back to its caller, not only those that later steps read."""
     large_template_chars: int = Field(default=100_000, ge=0)
@@ -134,14 +137,29 @@ class BatchCall(Wire):
     item_name: str
     items: StuffWire
     """The list."""
+    offset: int = 0
+    """Rank of the first item in the whole list, for a slice of it."""
+
+    def slices(self, size: int) -> list["BatchCall"]:
+        """The batch in consecutive slices of at most that many items."""
+        items = self.items.items
+        return [
+            self.model_copy(
+                update={
+                    "items": Stuff.of_list(self.items.concept, items[start : start + size]),
+                    "offset": self.offset + start,
+                }
+            )
+            for start in range(0, len(items), size)
+        ]
 
     def item_call(self, index: int) -> PipeCall:
-        """The call for one item."""
+        """The call for one item of this slice."""
         *above, stem = self.call.path
         return self.call.model_copy(
             update={
                 "inputs": {**self.call.inputs, self.item_name: Stuff(self.items.concept, self.items.items[index])},
-                "path": (*above, f"{stem}[{index}]"),
+                "path": (*above, f"{stem}[{self.offset + index}]"),
             }
         )
 
@@ -155,8 +173,17 @@ class ModelChoice(Wire):
     family: Family
     purpose: Purpose = "text"
     """Which of the family's defaults applies when the pipe names no model."""
+    document: str | None = None
+    """`<format>.<source>` of a document, which picks the default of the family `doc_gen`."""
     choice: str | dict[str, Json] | None = None
     """A reference (`$preset`, `@alias`, `~waterfall`, a handle), an inline settings table, or nothing."""
+
+
+class ModelTarget(Wire):
+    """One model of one backend."""
+
+    handle: str
+    backend: str
 
 
 class ResolvedModel(Wire):
@@ -166,6 +193,8 @@ class ResolvedModel(Wire):
     backend: str
     settings: dict[str, Json] = Field(default_factory=dict[str, Json])
     """The family's settings (`temperature`, `max_tokens`, …), without `model` and `description`."""
+    fallbacks: tuple[ModelTarget, ...] = ()
+    """Asked in turn, with the same settings, when the provider fails; only where the settings allow it."""
 
 
 # --- effects ----------------------------------------------------------------------------------------------------------
@@ -247,12 +276,27 @@ class JudgeRequest(Wire):
     questions: tuple[JudgeQuestionRequest, ...]
 
 
+class TreeFile(Wire):
+    """A file of the method tree; it does not travel, whoever performs the effect has the tree."""
+
+    tree: str
+    """Digest of the tree."""
+    path: str
+    """Tree path."""
+    sha256: str
+    """Of the file itself."""
+
+
 class FunctionRequest(Wire):
     """A call of a function of the method tree."""
 
     function: str
     """Import path from the root of the method tree."""
-    inputs: dict[str, StuffWire]
+    file: TreeFile | None = None
+    """The function's module; None in a method that was loaded without its tree."""
+    inputs: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])
+    absent: tuple[str, ...] = ()
+    """Declared inputs without a value."""
     output_concept: str
     is_list: bool
 
@@ -264,8 +308,15 @@ class DocumentRequest(Wire):
     filename: str
     source: Literal["layout", "html", "template_file"]
     html: str | None = None
-    template_file: str | None = None
+    """The rendered page, when the source is `html`."""
+    blocks: tuple[dict[str, Json], ...] = ()
+    """What to lay out, when the source is `layout`: see `pipelex.pipes.layout`."""
+    file: TreeFile | None = None
+    """The template, when the source is `template_file`; None in a method that was loaded without its tree."""
     inputs: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])
+    """What the template may read."""
+    shapes: dict[str, Json] = Field(default_factory=dict[str, Json])
+    """The shapes of the inputs' concepts, as `shape_to_json` writes them."""
 
 
 class TemplateRequest(Wire):
