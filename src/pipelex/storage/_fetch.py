@@ -1,0 +1,251 @@
+"""Fetching what a URL names, under a policy that keeps callers out of the network this process stands in."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
+
+from pipelex.errors import ErrorCategory, InputError, PipelexError
+from pipelex.storage._addresses import METADATA_HOSTS, Address, TargetClass, refusal
+
+if TYPE_CHECKING:
+    import httpx
+
+Network = IPv4Network | IPv6Network
+
+MAX_BYTES = 100 * 1024 * 1024
+USER_AGENT = "pipelex (+https://github.com/Pipelex/pipelex)"
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_PORTS: Mapping[str, int] = {"http": 80, "https": 443}
+
+
+class Resolver(Protocol):
+    """Looks a host name up."""
+
+    def __call__(self, host: str, port: int) -> Awaitable[Sequence[Address]]:
+        """Every address of a host.
+
+        Raises:
+            OSError: the name is not known.
+        """
+        ...
+
+
+async def system_resolver(host: str, port: int) -> Sequence[Address]:
+    """The operating system's look-up."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [ip_address(entry[4][0]) for entry in found]
+
+
+@dataclass(frozen=True)
+class FetchPolicy:
+    """What may be fetched, and how much of it."""
+
+    is_guarded: bool = True
+    """Refuse hosts of which any address is loopback, private, link-local or a metadata service. The addresses that
+    were checked are the ones connected to, so a name that changes its mind in between gains nothing; proxies of the
+    environment are not used, for they look names up themselves."""
+    allowed_networks: tuple[Network, ...] = ()
+    """Networks that may be fetched from although they are not public, for example that of a document server."""
+    allow_files: bool = False
+    """Whether `file:` URLs may be read: only where whoever wrote the inputs may read this machine's files anyway."""
+    max_bytes: int = MAX_BYTES
+    max_redirects: int = 5
+    connect_timeout: float = 10.0
+    """Seconds."""
+    total_timeout: float = 120.0
+    """Seconds for all of it, redirects included."""
+    resolver: Resolver = field(default=system_resolver, repr=False)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a URL gave."""
+
+    data: bytes
+    content_type: str | None
+    filename: str | None
+    """The last part of the path, when it looks like a file's name."""
+    url: str
+    """The URL after redirects."""
+
+
+@dataclass(frozen=True)
+class _Hop:
+    """One request: a URL and the addresses it may be sent to."""
+
+    url: SplitResult
+    host: str
+    port: int
+    addresses: tuple[Address, ...]
+
+
+async def fetch(url: str, policy: FetchPolicy) -> Fetched:
+    """Get what an `http:` or `https:` URL names.
+
+    Raises:
+        PipelexError: `security.input_url_refused`, `input.url_unreachable`, `input.reference_not_found` or
+            `input.too_large`. Texts name the URL without user, password and query.
+    """
+    try:
+        async with asyncio.timeout(policy.total_timeout):
+            return await _followed(url, policy)
+    except TimeoutError:
+        raise _unreachable(url, f"it took longer than {policy.total_timeout:g} seconds") from None
+
+
+def shown(url: str) -> str:
+    """A URL for messages: without what may be secret in it."""
+    if url[:5].lower() == "data:":
+        return f"{url[:5]}{url[5:].partition(',')[0][:60]},…"
+    try:
+        parts = urlsplit(url)
+        bare = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    except ValueError:
+        bare = url.partition("?")[0].rpartition("@")[2]
+    return bare if len(bare) <= 120 else bare[:119] + "…"
+
+
+def refused(url: str, target: TargetClass, reason: str, why: str) -> PipelexError:
+    """A URL the policy does not let through."""
+    return InputError(
+        "security.input_url_refused", f"{shown(url)!r} is refused: {why}", target_class=target, reason=reason
+    )
+
+
+async def _followed(url: str, policy: FetchPolicy) -> Fetched:
+    current = url
+    for _ in range(policy.max_redirects + 1):
+        found = await _requested(current, await _hop(current, policy), policy)
+        if isinstance(found, Fetched):
+            return found
+        current = found
+    raise _unreachable(url, f"it redirects more than {policy.max_redirects} times", category=ErrorCategory.CONTENT)
+
+
+async def _hop(url: str, policy: FetchPolicy) -> _Hop:
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").rstrip("."), parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError as error:
+        raise InputError("input.url_unreachable", f"{shown(url)!r} is not a URL: {error}", host="") from None
+    if parts.scheme not in _PORTS:
+        raise refused(url, "scheme", "scheme_refused", f"only http and https are fetched, not {parts.scheme!r}")
+    if not host:
+        raise InputError("input.url_unreachable", f"{shown(url)!r} names no host", host="")
+    if not policy.is_guarded:
+        return _Hop(parts, host, port, ())
+    if host.lower() in METADATA_HOSTS:
+        raise refused(url, "metadata", "host_refused", f"{host!r} is a metadata service")
+    addresses = await _resolved(url, host, port, policy.resolver)
+    for address in addresses:
+        target = refusal(address)
+        if target is not None and not any(address in network for network in policy.allowed_networks):
+            why = f"its host leads to {address}, an address of this machine or its network"
+            raise refused(url, target, "address_refused", why)
+    return _Hop(parts, host, port, addresses)
+
+
+async def _resolved(url: str, host: str, port: int, resolver: Resolver) -> tuple[Address, ...]:
+    try:
+        return (ip_address(host),)
+    except ValueError:
+        pass
+    try:
+        found = tuple(dict.fromkeys(await resolver(host, port)))
+    except (OSError, UnicodeError) as error:
+        raise _unreachable(url, f"the host {host!r} is not known ({error})") from None
+    if not found:
+        raise _unreachable(url, f"the host {host!r} has no address")
+    return found
+
+
+async def _requested(url: str, hop: _Hop, policy: FetchPolicy) -> Fetched | str:
+    """What the request gave, or the URL it redirects to. Each address is tried until one takes the connection."""
+    import httpx
+
+    timeout = httpx.Timeout(policy.total_timeout, connect=policy.connect_timeout)
+    async with httpx.AsyncClient(timeout=timeout, trust_env=not policy.is_guarded) as client:
+        targets: Sequence[Address | None] = hop.addresses or (None,)
+        for index, address in enumerate(targets):
+            try:
+                async with client.stream(
+                    "GET",
+                    _aimed(hop, address),
+                    headers=_headers(hop, is_pinned=address is not None),
+                    extensions={"sni_hostname": hop.host} if address is not None else None,
+                ) as response:
+                    return await _read(url, hop, response, policy)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                if index + 1 == len(targets):
+                    raise _unreachable(url, f"the connection failed ({_said(error)})") from None
+            except httpx.InvalidURL as error:
+                raise InputError(
+                    "input.url_unreachable", f"{shown(url)!r} is not a URL: {error}", host=hop.host
+                ) from None
+            except httpx.HTTPError as error:
+                raise _unreachable(url, _said(error)) from None
+    raise AssertionError("unreachable: the last address either answers or raises")
+
+
+def _aimed(hop: _Hop, address: Address | None) -> str:
+    """The URL with the checked address for its host: what the name means now cannot differ from what was checked."""
+    if address is None:
+        return urlunsplit(hop.url)
+    host = f"[{address}]" if address.version == 6 else str(address)
+    user = hop.url.netloc.rpartition("@")[0]
+    netloc = f"{user}@{host}:{hop.port}" if user else f"{host}:{hop.port}"
+    return urlunsplit((hop.url.scheme, netloc, hop.url.path, hop.url.query, ""))
+
+
+def _headers(hop: _Hop, *, is_pinned: bool) -> dict[str, str]:
+    found = {"User-Agent": USER_AGENT, "Accept": "*/*"}
+    if not is_pinned:
+        return found
+    host = f"[{hop.host}]" if ":" in hop.host else hop.host.encode("idna").decode("ascii")
+    return {**found, "Host": host if hop.port == _PORTS[hop.url.scheme] else f"{host}:{hop.port}"}
+
+
+async def _read(url: str, hop: _Hop, response: "httpx.Response", policy: FetchPolicy) -> Fetched | str:
+    status = response.status_code
+    if status in _REDIRECTS and "location" in response.headers:
+        return urljoin(url, response.headers["location"])
+    if status in (404, 410):
+        raise InputError("input.reference_not_found", f"there is nothing at {shown(url)!r} (status {status})")
+    if status != 200:
+        category = ErrorCategory.TRANSIENT if status in _PASSING else ErrorCategory.CONTENT
+        raise _unreachable(url, f"the server answered with status {status}", category=category)
+    length = response.headers.get("content-length", "")
+    if length.isdigit() and int(length) > policy.max_bytes:
+        raise _too_large(url, policy.max_bytes, int(length))
+    data = bytearray()
+    async for chunk in response.aiter_bytes():
+        data += chunk
+        if len(data) > policy.max_bytes:
+            raise _too_large(url, policy.max_bytes, len(data))
+    name = unquote(hop.url.path.rpartition("/")[2])
+    return Fetched(bytes(data), response.headers.get("content-type"), name if "." in name else None, url)
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _too_large(url: str, limit: int, size: int) -> PipelexError:
+    return InputError(
+        "input.too_large", f"{shown(url)!r} is larger than the {limit} bytes that are fetched", limit=limit, size=size
+    )
+
+
+def _unreachable(url: str, why: str, *, category: ErrorCategory = ErrorCategory.TRANSIENT) -> PipelexError:
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        host = ""
+    return PipelexError(
+        "input.url_unreachable", f"{shown(url)!r} cannot be fetched: {why}", category=category, params={"host": host}
+    )

@@ -1,0 +1,317 @@
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache, cached_property
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pipelex.errors import ConfigurationError, ErrorCategory, InputError, Location, PipelexError
+from pipelex.storage._blobs import SCHEME, StoredBlob, check_format, key_of, make_key
+from pipelex.storage._mime import extension_of, sniff, type_of_extension
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, MemoryStore, ObjectStore, RetryConfig
+
+    from pipelex.config._sections import StorageSettings
+
+T = TypeVar("T")
+
+SIGNED_FOR = timedelta(hours=1)
+"""How long a signed URL is good for, unless the caller says."""
+
+_making = Lock()
+_THREADS = 8
+"""Operations of stores under way at a time."""
+
+_S3_VARIABLES = {
+    "AWS_ACCESS_KEY_ID": "access_key_id",
+    "AWS_SECRET_ACCESS_KEY": "secret_access_key",
+    "AWS_SESSION_TOKEN": "session_token",
+    "AWS_DEFAULT_REGION": "region",
+    "AWS_REGION": "region",
+    "AWS_ENDPOINT_URL": "endpoint",
+    "AWS_ENDPOINT_URL_S3": "endpoint",
+}
+_GCS_VARIABLES = {
+    "GOOGLE_APPLICATION_CREDENTIALS": "application_credentials",
+    "GOOGLE_SERVICE_ACCOUNT": "service_account",
+    "GOOGLE_SERVICE_ACCOUNT_KEY": "service_account_key",
+}
+_AZURE_VARIABLES = {
+    "AZURE_STORAGE_ACCOUNT_NAME": "account_name",
+    "AZURE_STORAGE_ACCOUNT_KEY": "account_key",
+    "AZURE_STORAGE_ACCESS_KEY": "account_key",
+    "AZURE_STORAGE_CLIENT_ID": "client_id",
+    "AZURE_STORAGE_CLIENT_SECRET": "client_secret",
+    "AZURE_STORAGE_TENANT_ID": "tenant_id",
+    "AZURE_STORAGE_SAS_KEY": "sas_key",
+}
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Blobs under their own SHA-256, in a folder, in memory, or in an object store.
+
+    Nothing is touched before the first call. Writing is atomic: a blob is there as a whole or not at all.
+    """
+
+    settings: "StorageSettings"
+    base_dir: Path
+    """Where a relative folder starts."""
+    environ: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """Where the store's credentials are looked up, under the names its provider's tools use."""
+
+    @classmethod
+    def open(cls, settings: "StorageSettings", base_dir: Path, environ: Mapping[str, str] | None = None) -> "Storage":
+        """The store that `[runtime.storage]` describes.
+
+        Raises:
+            ConfigurationError: `uri_format` cannot name blobs, or the bucket or container is not named.
+        """
+        check_format(settings.uri_format)
+        if settings.method in ("s3", "gcp", "azure"):
+            name = "container" if settings.method == "azure" else "bucket"
+            if not getattr(getattr(settings, settings.method), name):
+                key = f"runtime.storage.{settings.method}.{name}"
+                detail = f"{key} is empty, but runtime.storage.method is {settings.method!r}"
+                raise ConfigurationError(detail, advice=f"Set {key}.", location=Location(field=key))
+        return cls(settings, base_dir, environ or {})
+
+    @property
+    def label(self) -> str:
+        """Where blobs are, for messages: no credentials."""
+        settings = self.settings
+        match settings.method:
+            case "local":
+                return f"the folder {self._folder}"
+            case "in_memory":
+                return "this process's memory"
+            case "s3":
+                return f"the S3 bucket {settings.s3.bucket!r}"
+            case "gcp":
+                return f"the Google Cloud bucket {settings.gcp.bucket!r}"
+            case "azure":
+                return f"the Azure container {settings.azure.container!r}"
+
+    async def put(self, data: bytes, *, mime_type: str | None = None, filename: str | None = None) -> StoredBlob:
+        """Keep some bytes; the same bytes are kept once.
+
+        Args:
+            data: the bytes.
+            mime_type: what they are; looked up in the bytes when None.
+            filename: the name they came under.
+
+        Raises:
+            PipelexError: `runtime.unavailable` or `runtime.misconfigured`: the store does not take them.
+        """
+        import obstore
+
+        mime_type = mime_type or sniff(data, filename=filename)
+        sha256 = await self._reached("name a file for", lambda: _digest(data))
+        key = make_key(self.settings.uri_format, sha256, extension_of(mime_type))
+        if not await self._has(key, len(data)):
+            attributes = None if self.settings.method == "local" else {"Content-Type": mime_type}
+            await self._reached("write to", lambda: obstore.put(self._store, key, data, attributes=attributes))
+        return StoredBlob(f"{SCHEME}://{key}", mime_type, len(data), sha256, filename)
+
+    async def get(self, uri: str) -> bytes:
+        """The bytes of a blob, checked against their hash.
+
+        Raises:
+            PipelexError: `input.reference_not_found`: there is no such blob; `runtime.unavailable` or
+                `runtime.misconfigured`: the store cannot be read; `input.file_unreadable`: it is not what was stored.
+        """
+        import obstore
+
+        key, sha256 = key_of(uri)
+
+        def read() -> tuple[bytes, str]:
+            data = bytes(obstore.get(self._store, key).bytes())
+            return data, _digest(data)
+
+        try:
+            data, found = await self._reached("read", read)
+        except FileNotFoundError:
+            raise InputError("input.reference_not_found", f"there is no file {uri!r} in {self.label}") from None
+        if found != sha256:
+            raise InputError(
+                "input.file_unreadable",
+                f"the file {uri!r} in {self.label} has been altered: its bytes do not have the hash in its name",
+                reason="hash_mismatch",
+            )
+        return data
+
+    async def exists(self, uri: str) -> bool:
+        """Whether the blob is there.
+
+        Raises:
+            PipelexError: the URI is not one of ours, or the store cannot be asked.
+        """
+        return await self._has(key_of(uri)[0], None)
+
+    async def public_url(self, uri: str, *, expires_in: timedelta = SIGNED_FOR) -> str | None:
+        """A signed URL anybody may read the blob at for a while; None where the store cannot sign.
+
+        Whoever has it can read the blob, so it belongs into an answer to a user, not into a log or a history.
+
+        Raises:
+            PipelexError: the URI is not one of ours, or the store's credentials cannot sign.
+        """
+        import obstore
+        from obstore.store import AzureStore, GCSStore, S3Store
+
+        key, _ = key_of(uri)
+
+        def signed() -> str | None:
+            store = self._store
+            return (
+                obstore.sign(store, "GET", key, expires_in)
+                if isinstance(store, S3Store | GCSStore | AzureStore)
+                else None
+            )
+
+        return await self._reached("sign a URL for", signed)
+
+    def mime_type(self, uri: str) -> str:
+        """What the URI's extension says the blob is.
+
+        Raises:
+            InputError: the URI is not one of ours.
+        """
+        return type_of_extension(key_of(uri)[0])
+
+    # --- the store itself ---------------------------------------------------------------------------------------------
+
+    @property
+    def _folder(self) -> Path:
+        return (self.base_dir / Path(self.settings.local.path).expanduser()).absolute()
+
+    @cached_property
+    def _store(self) -> "ObjectStore":
+        try:
+            with _making:
+                return self._made()
+        except Exception as error:
+            raise _misconfigured(self.label, error) from None
+
+    def _made(self) -> "ObjectStore":
+        from obstore.store import AzureStore, GCSStore, LocalStore, S3Store
+
+        settings, environ = self.settings, self.environ
+        match settings.method:
+            case "local":
+                return LocalStore(self._folder, mkdir=True)
+            case "in_memory":
+                return _memory()
+            case "s3":
+                config = _filled(environ, _S3_VARIABLES, region=settings.s3.region, endpoint=settings.s3.endpoint)
+                config.setdefault("region", "us-east-1")
+                return S3Store(
+                    settings.s3.bucket,
+                    prefix=settings.s3.prefix or None,
+                    client_options=_client(config.get("endpoint", "")),
+                    retry_config=_RETRIES,
+                    config=config,  # pyright: ignore[reportArgumentType]
+                )
+            case "gcp":
+                config = _filled(environ, _GCS_VARIABLES, base_url=settings.gcp.endpoint)
+                return GCSStore(
+                    settings.gcp.bucket,
+                    prefix=settings.gcp.prefix or None,
+                    client_options=_client(settings.gcp.endpoint),
+                    retry_config=_RETRIES,
+                    config=config,  # pyright: ignore[reportArgumentType]
+                )
+            case "azure":
+                config = _filled(environ, _AZURE_VARIABLES, account_name=settings.azure.account)
+                return AzureStore(
+                    settings.azure.container,
+                    prefix=settings.azure.prefix or None,
+                    client_options=_client(""),
+                    retry_config=_RETRIES,
+                    config=config,  # pyright: ignore[reportArgumentType]
+                )
+
+    async def _has(self, key: str, size: int | None) -> bool:
+        import obstore
+
+        try:
+            found = await self._reached("look into", lambda: obstore.head(self._store, key))
+        except FileNotFoundError:
+            return False
+        return size is None or found["size"] == size
+
+    async def _reached(self, what: str, work: Callable[[], T]) -> T:
+        """Do an operation of the store; what it raises becomes ours, a missing object aside.
+
+        It is done in a thread of ours, not by the store library's coroutines: their runtime calls back into Python
+        from threads of its own, which aborts the process when it ends at that moment. The library's texts hold
+        request URLs, so only their first line goes on, without any query.
+        """
+        from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(_threads(), work)
+        except (FileNotFoundError, PipelexError):
+            raise
+        except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
+            raise _misconfigured(self.label, error, f"may not {what}") from None
+        except Exception as error:
+            raise PipelexError(
+                "runtime.unavailable",
+                f"cannot {what} {self.label}: {_short(error)}",
+                category=ErrorCategory.TRANSIENT,
+                params={"dependency": "storage"},
+                advice="Check [runtime.storage], the free space, and that the store can be reached from this machine.",
+            ) from None
+
+
+_RETRIES: "RetryConfig" = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
+"""Little, for whoever asked repeats the whole effect by a policy of its own."""
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_THREADS, thread_name_prefix="storage")
+
+
+@cache
+def _memory() -> "MemoryStore":
+    from obstore.store import MemoryStore
+
+    return MemoryStore()
+
+
+def _client(endpoint: str) -> "ClientConfig":
+    return {"timeout": "120s", "connect_timeout": "10s", "allow_http": endpoint.startswith("http://")}
+
+
+def _filled(environ: Mapping[str, str], variables: Mapping[str, str], **settings: str) -> dict[str, Any]:
+    """Client configuration from the environment, over which the settings that are not empty win."""
+    found = {name: environ[variable] for variable, name in variables.items() if environ.get(variable)}
+    return {**found, **{name: value for name, value in settings.items() if value}}
+
+
+def _misconfigured(label: str, error: Exception, what: str = "cannot use") -> PipelexError:
+    return PipelexError(
+        "runtime.misconfigured",
+        f"the credentials or settings of the storage {what} {label}: {_short(error)}",
+        category=ErrorCategory.CONFIGURATION,
+        params={"component": "storage"},
+        advice="Check [runtime.storage] and the store's credentials in the environment.",
+    )
+
+
+def _short(error: Exception) -> str:
+    line = str(error).partition("\n")[0].strip()
+    words = [word.partition("?")[0] if "://" in word else word for word in line.split()]
+    said = " ".join(words)
+    return (said if len(said) <= 240 else said[:239] + "…") or type(error).__name__
