@@ -128,8 +128,8 @@ def _fix_one(app_: "Pipelex", path: Path, flags: FixFlags) -> bool:
         return verdict.is_accepted(allow_signatures=flags.allow_signatures)
     paint = paint_out()
     for name, result in results.items():
-        if flags.diff:
-            out(result.diff().rstrip("\n")) if result.is_changed else None
+        if flags.diff and result.is_changed:
+            out(result.diff().rstrip("\n"))
         for rewrite in result.rewrites:
             mark = paint(rewrite.safety, "green" if rewrite.safety == "safe" else "yellow")
             where = f"{name}:{rewrite.location.line}"

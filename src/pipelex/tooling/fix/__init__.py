@@ -1,0 +1,28 @@
+"""Older forms of bundles rewritten to the current standard, comments and layout kept.
+
+```python
+result = fix_bundle(Path("old.plx").read_text(), path="old.mthds")
+for rewrite in result.rewrites:
+    print(rewrite.location.line, rewrite.fix_code, rewrite.description)
+```
+
+Source: sections 11.1 and 13 of the language reference.
+"""
+
+from pipelex.tooling.fix._classes import structures_of_source
+from pipelex.tooling.fix._document import apply_ops
+from pipelex.tooling.fix._engine import MAX_ITERATIONS, FixOptions, FixResult, Rewrite, fix_bundle, fix_files
+from pipelex.tooling.fix._files import FixTarget, read_target
+
+__all__ = [
+    "MAX_ITERATIONS",
+    "FixOptions",
+    "FixResult",
+    "FixTarget",
+    "Rewrite",
+    "apply_ops",
+    "fix_bundle",
+    "fix_files",
+    "read_target",
+    "structures_of_source",
+]

@@ -1,0 +1,102 @@
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.library import LoadedFiles, load_paths, walk_tree
+from pipelex.library._load import display_path
+from pipelex.tooling.fix._classes import structures_of_source
+from pipelex.tooling.fix._round import Table
+
+_OLD_SUFFIX = ".plx"
+_NEW_SUFFIX = ".mthds"
+
+
+@dataclass(frozen=True)
+class FixTarget:
+    """The bundles of one file or folder that are to be fixed."""
+
+    texts: dict[str, str]
+    """Name to show → text. An older file goes under the name it gets, `old.plx` as `old.mthds`."""
+    sources: dict[str, Path]
+    """Name → the file it was read from."""
+    surroundings: LoadedFiles | None
+    classes: dict[str, dict[str, Table]] = field(default_factory=dict[str, dict[str, Table]])
+
+    def destination(self, name: str) -> Path:
+        """Where the fixed text of a file belongs."""
+        source = self.sources[name]
+        return source.with_suffix(_NEW_SUFFIX) if source.suffix == _OLD_SUFFIX else source
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a fixed text: over the file it came from, or beside it when that has an older ending.
+
+        Raises:
+            PipelexError: an older file has a newer one beside it already, or the file cannot be written.
+        """
+        destination = self.destination(name)
+        if destination != self.sources[name] and destination.exists():
+            raise _refused(f"'{display_path(destination)}' is there already: it is not overwritten", name)
+        try:
+            destination.write_bytes(text.encode("utf-8", "surrogateescape"))
+        except OSError as wrong:
+            raise _refused(f"'{display_path(destination)}' cannot be written: {wrong.strerror}", name) from None
+        return destination
+
+
+def read_target(path: Path, *, library_dirs: Sequence[Path] = ()) -> FixTarget:
+    """Read the bundles of a file or folder, `.plx` files among them, with what they refer to.
+
+    Python files of the folder are read too, never run: older methods keep structures in them.
+
+    Raises:
+        PipelexError: the path cannot be read, or holds no bundle (`method.not_found`).
+    """
+    root = path if path.is_dir() else path.parent
+    try:
+        if path.is_dir():
+            found = [root / name for name in walk_tree(path).files if name.endswith((_NEW_SUFFIX, _OLD_SUFFIX))]
+            found = [one for one in found if one.suffix != _OLD_SUFFIX or one.with_suffix(_NEW_SUFFIX) not in found]
+        else:
+            found = [path]
+        sources: dict[str, Path] = {}
+        texts: dict[str, str] = {}
+        for file in found:
+            name = display_path(file.with_suffix(_NEW_SUFFIX) if file.suffix == _OLD_SUFFIX else file)
+            sources[name] = file
+            texts[name] = file.read_bytes().decode("utf-8", "surrogateescape")
+        python = [root / name for name in walk_tree(root).files if name.endswith(".py")]
+        classes = structures_of_source(one.read_text("utf-8", "replace") for one in python)
+    except OSError as wrong:
+        raise _not_found(f"'{wrong.filename}' cannot be read: {wrong.strerror}", path) from None
+    if not texts:
+        raise _not_found(f"there is no bundle (*{_NEW_SUFFIX}, *{_OLD_SUFFIX}) in '{path}'", path)
+    return FixTarget(texts, sources, _surroundings(path, found, library_dirs), classes)
+
+
+def _surroundings(path: Path, found: Sequence[Path], library_dirs: Sequence[Path]) -> LoadedFiles | None:
+    current = [one for one in found if one.suffix != _OLD_SUFFIX]
+    if not current and not library_dirs:
+        return None
+    targets = [path] if path.is_dir() and current else current
+    return load_paths(targets, library_dirs=library_dirs)
+
+
+def _not_found(detail: str, path: Path) -> PipelexError:
+    return PipelexError(
+        "method.not_found",
+        detail,
+        category=ErrorCategory.CONTENT,
+        params={"method_ref": str(path)},
+        advice="Name a bundle file (*.mthds, *.plx) or a folder that holds some.",
+    )
+
+
+def _refused(detail: str, name: str) -> PipelexError:
+    return PipelexError(
+        "method.not_found",
+        detail,
+        category=ErrorCategory.CONTENT,
+        params={"method_ref": name},
+        advice="Move one of the files away, or make the place writable.",
+    )

@@ -1,0 +1,226 @@
+"""Rewrites of what pipes hand to one another: parallel outputs, lists into single slots, outputs as they really are.
+
+Older releases checked little of this, so published files declare what does not flow. These rewrites change declarations,
+never what runs. Source: sections 7 and 13 of the language reference.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+from pipelex.errors import Fault, near_names
+from pipelex.language.blueprints import (
+    SPECIAL_OUTCOMES,
+    BindingStep,
+    PipeBatchBlueprint,
+    PipeConditionBlueprint,
+    PipeParallelBlueprint,
+    PipeSequenceBlueprint,
+    PipeStep,
+)
+from pipelex.language.references import Slot
+from pipelex.library import Pipe
+from pipelex.tooling.fix._round import CONTROLLERS, Declared, Edit, Round, inputs_of, parsed_slot, slot_of
+
+_SINGLE_INPUT: Final = frozenset({"PipeExtract", "PipeStructure", "PipeBatch"})
+"""Types whose input cannot become a list by declaring one."""
+
+
+def composite_outputs(now: Round) -> Iterator[Edit]:
+    """A PipeParallel gives its branches by name: a `Composite`, unless a structure really fits them."""
+    for fault in now.faults:
+        pipe = now.pipe_at(fault)
+        if pipe is None or pipe.type != "PipeParallel" or pipe.table.get("output") == "Composite":
+            continue
+        field = fault.location.field or ""
+        is_native = fault.params.get("finding") == "parallel_output"
+        is_unfit = fault.code == "method.output_concept_mismatch" and field.startswith("branches")
+        is_missing = fault.params.get("finding") == "missing_key" and field == "output"
+        if is_native or is_unfit or is_missing:
+            what = 'write output = "Composite", which has the branches by name'
+            safety = "unsafe" if is_unfit else "safe"
+            yield pipe.edit("composite-output", what, pipe.set("output", "Composite"), at=("output",), safety=safety)
+
+
+def list_inputs(now: Round) -> Iterator[Edit]:
+    """A pipe that is always handed a list takes a list."""
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for fault in now.faults:
+        caller = now.pipe_at(fault)
+        if fault.code != "method.wiring_invalid" or caller is None:
+            continue
+        given, _, wanted = str(fault.params.get("finding")).partition(" where ")
+        if wanted and "[" in given and "[" not in wanted:
+            ref = _called_at(now, caller, fault.location.field or "")
+            if ref is not None:
+                place = (caller.ref, fault.location.field or "")
+                found.setdefault((ref, str(fault.params.get("variable_path"))), []).append(place)
+        elif fault.params.get("finding") == "it is not a list":
+            yield from _as_list(caller, str(fault.params.get("variable_path")))
+    for (ref, name), places in found.items():
+        callee = now.table_of(ref)
+        if callee is not None and callee.type not in _SINGLE_INPUT and set(_sites(now, ref, name)) <= set(places):
+            yield from _as_list(callee, name)
+
+
+def _as_list(pipe: Declared, name: str) -> Iterator[Edit]:
+    entry = inputs_of(pipe.table).get(name)
+    slot = parsed_slot(entry)
+    if slot is None or slot.is_list:
+        return
+    text = slot_of(entry) or ""
+    inner: tuple[str, ...] = ("inputs",) if isinstance(entry, str) else ("inputs", name)
+    op = pipe.remap(name if isinstance(entry, str) else "concept", {text: f"{slot.concept}[]"}, *inner)
+    what = f'declare {name} = "{slot.concept}[]": it is handed a list'
+    yield pipe.edit("list-input", what, op, at=("inputs", name), safety="unsafe")
+
+
+def _called_at(now: Round, caller: Declared, field: str) -> str | None:
+    pipe = now.linked_pipe(caller)
+    return None if pipe is None else dict(_calls(pipe)).get(field)
+
+
+def _sites(now: Round, ref: str, name: str) -> Iterator[tuple[str, str]]:
+    """Every place that runs a pipe and hands it a value by a name, rather than an item of a batch."""
+    for caller in now.library.pipes.values():
+        for field, called in _calls(caller):
+            if called != ref or _batch_item(caller, field) == name:
+                continue
+            yield caller.ref, field
+
+
+def _calls(pipe: Pipe) -> Iterator[tuple[str, str]]:
+    """Field and qualified reference of every pipe a controller names."""
+    match pipe.blueprint:
+        case PipeSequenceBlueprint(steps=steps):
+            for index, step in enumerate(steps):
+                if isinstance(step, PipeStep):
+                    yield f"steps[{index}].pipe", step.pipe
+        case PipeParallelBlueprint(branches=branches):
+            yield from ((f"branches[{index}].pipe", branch.pipe) for index, branch in enumerate(branches))
+        case PipeConditionBlueprint() as condition:
+            yield from ((f"outcomes.{key}", ref) for key, ref in condition.outcomes.items())
+            yield "default_outcome", condition.default_outcome
+        case PipeBatchBlueprint(branch_pipe_code=ref):
+            yield "branch_pipe_code", ref
+        case _:
+            return
+
+
+def _batch_item(pipe: Pipe, field: str) -> str | None:
+    match pipe.blueprint:
+        case PipeBatchBlueprint() as batch:
+            return batch.input_item_name
+        case PipeSequenceBlueprint(steps=entries) | PipeParallelBlueprint(branches=entries):
+            step = entries[int(field.partition("[")[2].partition("]")[0])]
+            return step.batch_as if isinstance(step, PipeStep) else None
+        case _:
+            return None
+
+
+def batch_lists(now: Round) -> Iterator[Edit]:
+    """A PipeBatch takes a list and gives one."""
+    for fault in now.faults:
+        pipe = now.pipe_at(fault)
+        finding = fault.params.get("finding")
+        if pipe is None or pipe.type != "PipeBatch":
+            continue
+        output = parsed_slot(pipe.table.get("output"))
+        if finding == "batch_output" and output is not None and not output.is_list:
+            what = f'write output = "{output.concept}[]": a batch gives a list'
+            yield pipe.edit("list-output", what, pipe.set("output", f"{output.concept}[]"), at=("output",))
+        elif finding == "batch_list":
+            yield from _as_list(pipe, str(pipe.table.get("input_list_name")))
+
+
+def given_outputs(now: Round) -> Iterator[Edit]:
+    """A controller declares what its last or chosen pipe gives."""
+    codes = ("method.output_concept_mismatch", "method.output_multiplicity_mismatch")
+    for fault in now.faults:
+        pipe = now.pipe_at(fault)
+        linked = None if pipe is None else now.linked_pipe(pipe)
+        if pipe is None or linked is None or pipe.type not in CONTROLLERS or fault.code not in codes:
+            continue
+        given = _given(now, linked)
+        if given is None or isinstance(linked.blueprint, PipeParallelBlueprint):
+            continue
+        if linked.output.presence == "optional" and not given.is_list:
+            given = replace(given, presence="optional")
+        text = now.slot_text(given, pipe.domain)
+        if text != pipe.table.get("output"):
+            what = f'write output = "{text}", which is what it gives'
+            yield pipe.edit("given-output", what, pipe.set("output", text), at=("output",), safety="unsafe")
+
+
+def _given(now: Round, pipe: Pipe) -> Slot | None:
+    match pipe.blueprint:
+        case PipeSequenceBlueprint(steps=steps) if not isinstance(steps[-1], BindingStep):
+            return _given_by_step(now, steps[-1])
+        case PipeBatchBlueprint(branch_pipe_code=ref):
+            branch = now.library.pipes.get(ref)
+            return None if branch is None else Slot(branch.output.concept, True, pipe.output.count)
+        case PipeConditionBlueprint() as condition:
+            refs = [
+                ref for ref in (*condition.outcomes.values(), condition.default_outcome) if ref not in SPECIAL_OUTCOMES
+            ]
+            outputs = {found.output for ref in refs if (found := now.library.pipes.get(ref)) is not None}
+            return next(iter(outputs)) if len(outputs) == 1 else None
+        case _:
+            return None
+
+
+def _given_by_step(now: Round, step: PipeStep) -> Slot | None:
+    callee = now.library.pipes.get(step.pipe)
+    if callee is None:
+        return None
+    slot = callee.output
+    if step.nb_output is not None:
+        slot = Slot(slot.concept, step.nb_output > 1, step.nb_output if step.nb_output > 1 else None)
+    elif step.multiple_output is not None:
+        slot = Slot(slot.concept, step.multiple_output)
+    return Slot(slot.concept, is_list=True) if step.batch_over is not None else slot
+
+
+def optional_outputs(now: Round) -> Iterator[Edit]:
+    """A controller whose output may be absent says so."""
+    for fault in now.faults:
+        pipe = now.pipe_at(fault)
+        is_output = fault.params.get("site") in ("condition_output", "condition", "sequence_step")
+        if pipe is None or pipe.type not in CONTROLLERS or fault.code != "method.optional_unhandled" or not is_output:
+            continue
+        slot = parsed_slot(pipe.table.get("output"))
+        if fault.category in ("optional_output_required", "optional_not_handled") and slot is not None:
+            if slot.is_list or slot.presence == "optional":
+                continue
+            what = f'write output = "{slot.concept}?": it may give nothing'
+            op = pipe.set("output", f"{slot.concept}?")
+            yield pipe.edit("optional-output", what, op, at=("output",), safety="unsafe")
+
+
+def declared_for_callees(now: Round) -> Iterator[Edit]:
+    """A controller declares what a pipe it runs needs and nothing before gives."""
+    for fault in now.faults:
+        pipe = now.pipe_at(fault)
+        names: Any = fault.params.get("variables")
+        if fault.code != "method.input_undeclared" or pipe is None or pipe.type not in CONTROLLERS or not names:
+            continue
+        name = str(names[0])
+        slot = _needed(now, pipe, fault, name)
+        if slot is None or near_names(name, _memory(pipe)):
+            continue
+        op = pipe.set(name, slot, "inputs") if "inputs" in pipe.table else pipe.set("inputs", {name: slot})
+        what = f'declare the input {name} = "{slot}", which a pipe it runs needs'
+        yield pipe.edit("declare-input", what, op, safety="unsafe")
+
+
+def _needed(now: Round, pipe: Declared, fault: Fault, name: str) -> str | None:
+    ref = _called_at(now, pipe, fault.location.field or "")
+    callee = now.library.pipes.get(ref) if ref is not None else None
+    slot = callee.inputs.get(name) if callee is not None else None
+    return None if slot is None else now.slot_text(slot, pipe.domain)
+
+
+def _memory(pipe: Declared) -> list[str]:
+    """The names in a controller's memory."""
+    steps = [*(pipe.table.get("steps") or ()), *(pipe.table.get("branches") or ())]
+    return [*inputs_of(pipe.table), *(str(step["result"]) for step in steps if "result" in step)]

@@ -1,0 +1,62 @@
+"""Models of older decks, and sigils that were not written.
+
+Source: section 13 of the language reference.
+"""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from pipelex.errors import Fault, Json
+from pipelex.library import ModelUse
+from pipelex.tooling.fix._round import CONTROLLERS, Declared, Edit, Round
+from pipelex.tooling.fix._templates import value_at
+
+_WORDS = ("preset", "alias", "waterfall", "handle")
+
+
+def known_models(now: Round) -> Iterator[Edit]:
+    """A name the deck knows under another sigil gets that sigil; any other becomes the family's default."""
+    for fault in now.faults:
+        pipe = now.pipe_at(fault)
+        place = _place(pipe, fault) if pipe is not None and fault.code == "model.unknown" else None
+        if pipe is None or place is None or pipe.type in CONTROLLERS:
+            continue
+        inner, key = place
+        written = str(value_at(pipe.table, (*inner, key)))
+        same = next((near for near in fault.suggestions if near.lstrip("$@~") == _bare(written)), None)
+        if same is not None:
+            what = f"write '{same}' for '{written}'"
+            yield pipe.edit("known-model-name", what, pipe.remap(key, {written: same}, *inner), at=(*inner, key))
+            continue
+        default = now.default_model(_use(now, pipe, fault, str((*inner, key)[0]))) if now.default_model else None
+        if default is not None and default != written:
+            op: Json = pipe.remap(key, {written: default}, *inner)
+            what = f"write the default '{default}' for '{written}', which no deck declares"
+        else:
+            op = pipe.delete(key if not inner else str(inner[-1]))
+            what = f"remove '{written}', which no deck declares: the default applies"
+        yield pipe.edit("default-model", what, op, at=(*inner, key), safety="unsafe")
+
+
+def _place(pipe: Declared, fault: Fault) -> tuple[tuple[str, ...], str] | None:
+    for key in ("model", "model_to_structure"):
+        value = pipe.table.get(key)
+        if (fault.location.field or "").partition(".")[0] != key:
+            continue
+        if isinstance(value, str):
+            return (), key
+        if isinstance(value, dict) and isinstance(cast("dict[str, Any]", value).get("model"), str):
+            return (key,), "model"
+    return None
+
+
+def _bare(written: str) -> str:
+    trimmed = written.strip().lstrip("$@~")
+    word, colon, rest = trimmed.partition(":")
+    return rest if colon and word in _WORDS else trimmed
+
+
+def _use(now: Round, pipe: Declared, fault: Fault, key: str) -> ModelUse:
+    is_text = now.native_of(pipe.table.get("output"), pipe.domain) in ("Text", "Markdown")
+    purpose = "text" if is_text and key == "model" else "object"
+    return ModelUse(cast("Any", fault.params.get("model_type")), purpose, None)

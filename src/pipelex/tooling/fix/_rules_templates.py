@@ -1,0 +1,175 @@
+"""Rewrites of templates: inline sigils, and values that older releases attached to a prompt without being asked.
+
+Source: sections 9.1, 9.5 and 13 of the language reference.
+"""
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Any, Final, cast
+
+from pipelex.language.templates import FILTERS_BY_CATEGORY, TemplateFinding, analyse_template, template_sites
+from pipelex.tooling.fix._round import Declared, Edit, Round, inputs_of, slot_of
+from pipelex.tooling.fix._templates import reading
+
+_PATH: Final = re.compile(r"@(\??)([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)")
+_SNIPPET: Final = re.compile(r"[ \t]+[({\"']")
+"""What after a `$name` makes it text instead of a sigil."""
+
+
+def inline_sigils(now: Round) -> Iterator[Edit]:
+    """`@name` inside a line: `$name`, which prints the same value without a tag of its own."""
+    for pipe in now.pipes:
+        declared = tuple(inputs_of(pipe.table))
+        for site in template_sites(pipe.table):
+            if not site.has_sigils:
+                continue
+            text, names = rewrite_sigils(site.template, site.category, (*declared, *site.extra_names))
+            if names:
+                what = "inside a line write " + ", ".join(f"'${name}' for '@{name}'" for name in dict.fromkeys(names))
+                op = pipe.set(str(site.keys[-1]), text, *site.keys[:-1])
+                yield pipe.edit("inline-sigil", what, op, at=site.keys, safety="unsafe")
+
+
+def rewrite_sigils(template: str, category: str, declared: Collection[str]) -> tuple[str, list[str]]:
+    """A template whose sigils stand where they may, and the names that were rewritten."""
+    findings = analyse_template(template, category=category, sigils=True, declared=declared).findings
+    text, names = template, list[str]()
+    for found in sorted((one for one in findings if one.kind == "inline_sigil"), key=lambda one: -one.offset):
+        text, name = _rewritten(text, found, category)
+        names[:0] = [name] if name else []
+    return text, names
+
+
+def _rewritten(text: str, found: TemplateFinding, category: str) -> tuple[str, str | None]:
+    match = _PATH.match(text, found.offset)
+    if match is None:
+        return text, None
+    optional, path = match[1], match[2]
+    start = text.rfind("\n", 0, match.start()) + 1
+    end = text.find("\n", match.end())
+    end = len(text) if end < 0 else end
+    before, after = text[start : match.start()], text[match.end() : end]
+    if not before.strip() and not after.strip():  # alone, but for blanks that are no spaces
+        return text[:start] + match[0] + text[end:], path
+    is_sigil = (
+        "format" in FILTERS_BY_CATEGORY.get(category, ()) and not before.endswith("$") and _SNIPPET.match(after) is None
+    )
+    written = f"${path}" if is_sigil else "{{ " + path + " }}"
+    if optional:
+        written = "{% if " + path + " %}" + written + "{% endif %}"
+    return text[: match.start()] + written + text[match.end() :], path
+
+
+def attached_files(now: Round) -> Iterator[Edit]:
+    """Images and documents of a PipeLLM are attached by being read; older releases attached every declared one."""
+    for pipe in now.pipes:
+        if pipe.type != "PipeLLM":
+            continue
+        unread = [
+            name
+            for name in unused_inputs(now, pipe)
+            if now.native_of(_slot(pipe, name), pipe.domain) in ("Image", "Document")
+        ]
+        ops = reading(pipe, unread) if unread else []
+        if ops:
+            names = ", ".join(f"'@{name}'" for name in unread)
+            what = f"read {names} at the end of the prompt, which attaches what was attached implicitly"
+            yield pipe.edit("read-input", what, *ops, at=("inputs", unread[0]), safety="unsafe")
+
+
+def images_key(now: Round) -> Iterator[Edit]:
+    """`images = [...]` of a PipeLLM: read in the prompt."""
+    for pipe in now.pipes:
+        images = pipe.table.get("images")
+        if pipe.type != "PipeLLM" or images is None:
+            continue
+        names = [images] if isinstance(images, str) else images
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in cast("list[Any]", names)):
+            continue
+        unread = [name for name in cast("list[str]", names) if not _is_read(pipe, name)]
+        ops = reading(pipe, unread) if unread else []
+        what = "read the images in the prompt" if unread else "remove 'images': the prompt reads them"
+        yield pipe.edit("read-images", what, pipe.delete("images"), *ops, at=("images",))
+
+
+def _is_read(pipe: Declared, name: str) -> bool:
+    pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+    texts = (pipe.table.get(key) for key in ("prompt", "prompt_template", "system_prompt", "system_prompt_template"))
+    return any(isinstance(text, str) and pattern.search(re.sub(r"[^@${.\w\s]", " ", text)) for text in texts)
+
+
+def _slot(pipe: Declared, name: str) -> str | None:
+    return slot_of(inputs_of(pipe.table).get(name))
+
+
+def unused_inputs(now: Round, pipe: Declared) -> list[str]:
+    """The inputs of a pipe that validation says nothing reads."""
+    found: dict[str, None] = {}
+    for fault in now.faults:
+        if fault.code == "method.input_unused" and now.pipe_at(fault) == pipe:
+            found.update(dict.fromkeys(str(name) for name in fault.params.get("variables", ())))
+    return [name for name in inputs_of(pipe.table) if name in found]
+
+
+def read_undeclared(now: Round) -> Iterator[Edit]:
+    """A value that a template reads without declaring it, when every caller has one of a single concept by that name."""
+    for fault in now.faults:
+        pipe = now.pipe_at(fault)
+        names = fault.params.get("variables") if fault.code == "method.input_undeclared" else None
+        is_old = pipe is not None and not isinstance(pipe.table.get("inputs", {}), str)
+        if pipe is None or not names or fault.suggestions or not is_old or "steps" in pipe.table:
+            continue
+        name = str(names[0])
+        slots = _slots_at_callers(now, pipe, name)
+        if len(slots) == 1:
+            (slot,) = slots
+            op = pipe.set(name, slot, "inputs") if "inputs" in pipe.table else pipe.set("inputs", {name: slot})
+            what = f'declare the input {name} = "{slot}", which its callers hold'
+            yield pipe.edit("declare-input", what, op, safety="unsafe")
+
+
+def _slots_at_callers(now: Round, pipe: Declared, name: str) -> set[str]:
+    """What the sequences that run a pipe hold under a name when they do, as this pipe's file writes it."""
+    found: set[str] = set()
+    for caller in now.pipes:
+        for index, step in enumerate(cast("list[Any]", caller.table.get("steps") or [])):
+            if not isinstance(step, dict) or cast("dict[str, Any]", step).get("pipe") not in (pipe.code, pipe.ref):
+                continue
+            for earlier in reversed(caller.table["steps"][:index]):
+                given = now.library.pipes.get(f"{caller.domain}.{earlier.get('pipe')}")
+                if earlier.get("result") == name and given is not None and "batch_over" not in earlier:
+                    found.add(now.slot_text(given.output, pipe.domain))
+                    break
+            else:
+                slot = _slot(caller, name)
+                if slot is not None and caller.domain == pipe.domain:
+                    found.add(slot)
+    return found
+
+
+def guarded_sigils(now: Round) -> Iterator[Edit]:
+    """`$name` before a bracket or a quote is text, to spare shell snippets; an input nothing else reads was meant."""
+    for pipe in now.pipes:
+        unread = unused_inputs(now, pipe)
+        for site in template_sites(pipe.table) if unread else ():
+            names = "|".join(map(re.escape, unread))
+            pattern = rf"(?<![\w$])\$((?:{names})(?:\.[A-Za-z_]\w*)*)(?=[ \t]+[({{\"'])"
+            text = re.sub(pattern, r"{{ \1 }}", site.template) if site.has_sigils else site.template
+            if text != site.template:
+                what = "before a bracket or a quote write '{{ name }}' for '$name'"
+                op = pipe.set(str(site.keys[-1]), text, *site.keys[:-1])
+                yield pipe.edit("inline-sigil", what, op, at=site.keys, safety="unsafe")
+
+
+def remove_unused(now: Round) -> Iterator[Edit]:
+    """What nothing reads is not an input; one that a text mentions in some way of its own is left to its author."""
+    for pipe in now.pipes:
+        texts = [site.template for site in template_sites(pipe.table)]
+        if pipe.type == "PipeLLM" and "system_prompt" not in pipe.table:
+            texts.append(str(now.documents[pipe.file].plain.get("system_prompt", "")))
+        for name in unused_inputs(now, pipe):
+            if any(re.search(rf"[$@{{%][^}}%\n]{{0,80}}\b{re.escape(name)}\b", text) for text in texts):
+                continue
+            what = f"remove the input '{name}', which nothing reads"
+            ops = (pipe.delete(name, "inputs"),)
+            yield pipe.edit("remove-input", what, *ops, at=("inputs", name), safety="unsafe")

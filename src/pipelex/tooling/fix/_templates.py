@@ -1,0 +1,58 @@
+"""Templates of a pipe's table, and how a read is added to a prompt."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, cast
+
+from pipelex.language.templates import template_sites
+from pipelex.tooling.fix._round import Declared, Table, inputs_of, parsed_slot
+
+Keys = tuple[str | int, ...]
+
+_OLD_TEXTS: Final = (
+    "prompt",
+    "prompt_template",
+    "system_prompt",
+    "system_prompt_template",
+    "img_gen_prompt",
+    "jinja2",
+    "template",
+    "expression",
+    "expression_jinja2",
+    "expression_template",
+)
+
+
+def text_keys(table: Table, *, with_old: bool = False) -> Iterator[Keys]:
+    """Where the templates of a pipe stand; with those of older keys if asked."""
+    found = dict.fromkeys(site.keys for site in template_sites(table))
+    if with_old:
+        found.update({(key,): None for key in _OLD_TEXTS if isinstance(table.get(key), str)})
+    yield from found
+
+
+def reading(pipe: Declared, paths: Sequence[str]) -> list[Any]:
+    """The operations that have a PipeLLM's prompt read some values at its end, each on a line of its own."""
+    key = "prompt_template" if "prompt_template" in pipe.table and "prompt" not in pipe.table else "prompt"
+    text = pipe.table.get(key, "")
+    if not isinstance(text, str):
+        return []
+    lines: list[str] = []
+    for path in paths:
+        slot = parsed_slot(inputs_of(pipe.table).get(path.partition(".")[0]))
+        is_optional = slot is not None and slot.presence == "optional"
+        lines.append(f"@?{path}" if is_optional else f"@{path}")
+    before = text.rstrip() + "\n\n" if text.strip() else ""
+    return [pipe.set(key, before + "\n".join(lines) + "\n")]
+
+
+def value_at(table: Table, keys: Keys) -> Any:
+    """The value at a path of keys and indexes; None when there is none."""
+    current: Any = table
+    for key in keys:
+        if isinstance(current, dict):
+            current = cast("Table", current).get(str(key))
+        elif isinstance(current, list) and isinstance(key, int) and key < len(cast("list[Any]", current)):
+            current = cast("list[Any]", current)[key]
+        else:
+            return None
+    return current

@@ -1,0 +1,22 @@
+"""The static graph of a method: what runs what, and which value goes where, before any run.
+
+Controllers are groups, everything else is a node; an edge is labelled with the name of the value it carries.
+"""
+
+from pipelex.tooling.graph._build import static_graph
+from pipelex.tooling.graph._html import to_html
+from pipelex.tooling.graph._mermaid import to_mermaid
+from pipelex.tooling.graph._model import Direction, Edge, EdgeKind, Group, Node, NodeKind, StaticGraph
+
+__all__ = [
+    "Direction",
+    "Edge",
+    "EdgeKind",
+    "Group",
+    "Node",
+    "NodeKind",
+    "StaticGraph",
+    "static_graph",
+    "to_html",
+    "to_mermaid",
+]
