@@ -182,13 +182,14 @@ async def test_a_model_this_process_does_not_serve(inference: Inference):
 
 async def test_an_sdk_without_a_client_is_named(stub: OpenAIStub, tmp_path: Path):
     directory = write_stub_inference(tmp_path / "i", stub.url)
-    write(directory, backends__openai='[stub]\nsdk = "bedrock"\n')
+    write(directory, backends__openai='[stub]\nsdk = "opanai"\n')
     service = Inference.load([directory], {})
 
-    with pytest.raises(PipelexError, match="bedrock") as caught:
+    with pytest.raises(PipelexError, match="opanai") as caught:
         await service.generate_text(text_job("?"))
 
     assert caught.value.code == "runtime.unsupported"
+    assert "'openai'" in (caught.value.report.advice or "")
 
 
 # --- objects ----------------------------------------------------------------------------------------------------------
@@ -249,7 +250,7 @@ async def test_the_number_of_questions_is_bounded(stub: OpenAIStub, inference_di
         await service.generate_object(object_job("Which boat?"))
 
     assert caught.value.code == "model.output_schema_mismatch"
-    assert caught.value.report.is_retryable
+    assert caught.value.report.category is ErrorCategory.CONTENT
     assert len(stub.completions) == extra + 1
     await service.aclose()
 

@@ -2,7 +2,7 @@ import pytest
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference import classify_provider_error
-from pipelex.inference._classify import redacted
+from pipelex.inference._failures import redacted
 
 
 @pytest.mark.parametrize(

@@ -239,9 +239,7 @@ def test_other_families(tmp_path: Path):
     assert deck.resolve(choose({"model": "painter", "nb_steps": 4}, "img_gen")).settings == {"nb_steps": 4}
     assert deck.resolve(choose("reportlab-pdf", "doc_gen")).backend == "internal"
     assert deck.resolve(choose(family="doc_gen"), document="pdf.html").handle == "reportlab-pdf"
-    with pytest.raises(PipelexError) as caught:
-        deck.resolve(choose(family="judgment"))
-    assert caught.value.code == "model.unspecified"
+    assert deck.resolve(choose(family="judgment")) == deck.resolve(ModelChoice(family="llm", purpose="object"))
 
 
 def test_own_decks_are_merged_over_the_packaged_one_in_name_order(tmp_path: Path):

@@ -136,7 +136,7 @@ def _messages_answer(reply: "Reply", body: Json) -> Json:
 
 
 def _messages_events(message: Json) -> Iterable[Table]:
-    started = {**message, "content": [], "stop_reason": None}
+    started: Table = {**message, "content": [], "stop_reason": None}
     yield {"type": "message_start", "message": started}
     for index, block in enumerate(cast("list[Table]", message["content"])):
         is_text = block["type"] == "text"

@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from pipelex.config._interpolation import interpolate
-from pipelex.errors import near_names
+from pipelex.errors import ConfigurationError, near_names
 from pipelex.inference._files import Table, TomlFile, parse
 from pipelex.inference._schema import (
     BackendTable,
@@ -17,6 +17,7 @@ from pipelex.inference._schema import (
     RoutingProfile,
     ValuedConstraints,
 )
+from pipelex.inference._sdks import is_callable
 
 DEFAULTS = Path(__file__).parent / "defaults"
 """The packaged files, which stand below every other directory."""
@@ -36,6 +37,11 @@ class ModelEntry:
     valued_constraints: ValuedConstraints
     missing: tuple[str, ...] = ()
     """Environment variables its table names and that are not set."""
+
+    @property
+    def is_callable(self) -> bool:
+        """Whether the client of a language model is installed; other families answer when they are called."""
+        return self.table.model_type != "llm" or is_callable(self.table.sdk)
 
     @property
     def model_id(self) -> str:
@@ -64,10 +70,21 @@ class Backend:
     def is_ready(self) -> bool:
         return self.table.enabled and not self.missing
 
-    def find(self, handle: str, model_type: ModelType) -> ModelEntry | None:
-        """The first enabled model with this handle; variants beyond it are never chosen by handle alone."""
-        found = (model for model in self.models if model.handle == handle and model.table.model_type == model_type)
-        return next((model for model in found if model.table.enabled), None)
+    def find(self, handle: str, model_type: ModelType, *, is_elsewhere: bool = False) -> ModelEntry | None:
+        """The first enabled model with this handle whose client is installed, else the first enabled one.
+
+        Args:
+            handle: the model's handle.
+            model_type: its type.
+            is_elsewhere: another process calls the model, so what is installed here says nothing.
+        """
+        found = [
+            model
+            for model in self.models
+            if model.handle == handle and model.table.model_type == model_type and model.table.enabled
+        ]
+        callable_here = (model for model in found if is_elsewhere or model.is_callable)
+        return next(callable_here, found[0] if found else None)
 
 
 @dataclass(frozen=True)
@@ -79,6 +96,8 @@ class Catalog:
     profile: RoutingProfile
     extra_candidates: tuple[str, ...] = field(default=())
     """Backends tried before the profile's fallback order: the user's own, under the packaged profile."""
+    elsewhere: bool | frozenset[str] = False
+    """Backends that another process calls, which has what they need: True for all of them."""
 
     @cached_property
     def _handles(self) -> Mapping[ModelType, frozenset[str]]:
@@ -95,24 +114,36 @@ class Catalog:
     def entry(self, backend: str, handle: str, model_type: ModelType) -> ModelEntry | None:
         """The model as one backend serves it."""
         found = self.backends.get(backend)
-        return found.find(handle, model_type) if found is not None and found.table.enabled else None
+        if found is None or not found.table.enabled:
+            return None
+        return found.find(handle, model_type, is_elsewhere=self.is_elsewhere(backend))
+
+    def is_elsewhere(self, backend: str) -> bool:
+        """Whether another process calls the backend, so that what this one lacks does not matter."""
+        return self.elsewhere if isinstance(self.elsewhere, bool) else backend in self.elsewhere
 
     def route(self, handle: str, model_type: ModelType) -> ModelEntry | None:
         """The backend that serves a handle, by the routing profile.
 
-        An explicit route is binding. Of the other candidates, the first one that serves the model and has its
-        credentials; when none has, the first one that serves it, which then fails when it is used.
+        An explicit route is binding. Of the other candidates, the first one that serves the model and is ready; when
+        none is, the first one that serves it, which then fails when it is used.
         """
+        return next(iter(self.routes(handle, model_type)), None)
+
+    def routes(self, handle: str, model_type: ModelType) -> list[ModelEntry]:
+        """Every backend that serves a handle, the ready ones first, otherwise in the order of the routing profile."""
         explicit = self._explicit(handle)
         candidates = [explicit] if explicit is not None else self._candidates()
         if INTERNAL not in candidates:
             candidates.append(INTERNAL)
         served = [entry for name in candidates if (entry := self.entry(name, handle, model_type)) is not None]
-        return next((entry for entry in served if self.is_ready(entry)), served[0] if served else None)
+        return sorted(served, key=lambda entry: not self.is_ready(entry))
 
     def is_ready(self, entry: ModelEntry) -> bool:
-        """Whether everything the entry needs from the environment is there."""
-        return self.backends[entry.backend].is_ready and not entry.missing
+        """Whether the entry can be called: its credentials and its client are here, or it is called elsewhere."""
+        if self.is_elsewhere(entry.backend):
+            return self.backends[entry.backend].table.enabled
+        return self.backends[entry.backend].is_ready and not entry.missing and entry.is_callable
 
     def missing(self, entry: ModelEntry) -> tuple[str, ...]:
         """The environment variables an entry lacks."""
@@ -135,16 +166,19 @@ class Catalog:
         return found is not None and found.table.enabled
 
 
-def load_catalog(dirs: Sequence[Path], environ: Mapping[str, str]) -> Catalog:
+def load_catalog(
+    dirs: Sequence[Path], environ: Mapping[str, str], elsewhere: bool | Collection[str] = False
+) -> Catalog:
     """Read backends, their models and the routing profile.
 
     Args:
         dirs: `inference` directories, the one that wins first; the packaged files stand below them. A file is taken
             whole from the first directory that has it.
         environ: the environment variables for `${NAME}`.
+        elsewhere: backends that another process calls; True for all of them.
 
     Raises:
-        ConfigurationError: a file is wrong.
+        ConfigurationError: a file is wrong, or `elsewhere` names a backend that there is not.
     """
     stack = [*dirs, DEFAULTS]
     file = TomlFile.read(_first(stack, "backends.toml"))
@@ -156,7 +190,20 @@ def load_catalog(dirs: Sequence[Path], environ: Mapping[str, str]) -> Catalog:
         shipped = TomlFile.read(DEFAULTS / "backends.toml").data
         own = tuple(name for name in backends if name not in shipped)
     profile_name, profile = _active_profile(TomlFile.read(routing_path), backends)
-    return Catalog(backends, profile_name, profile, own)
+    if not isinstance(elsewhere, bool):
+        for name in elsewhere:
+            _check_elsewhere(name, backends)
+        elsewhere = frozenset(elsewhere)
+    return Catalog(backends, profile_name, profile, own, elsewhere)
+
+
+def _check_elsewhere(name: str, backends: Mapping[str, Backend]) -> None:
+    if name not in backends:
+        near = near_names(name, backends)
+        raise ConfigurationError(
+            f"'inference.credentials_elsewhere' names {name!r}, but no backend is called so",
+            advice=f"Did you mean {near[0]!r}?" if near else "Name a table of backends.toml.",
+        )
 
 
 def _first(stack: Iterable[Path], name: str) -> Path:

@@ -1,4 +1,5 @@
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -17,7 +18,10 @@ from pipelex.inference._schema import (
     LLMSettings,
     ModelSettingsTable,
 )
-from pipelex.pipes.runtime import Family, ModelChoice, ResolvedModel
+from pipelex.inference._sdks import how_to_install
+from pipelex.pipes.runtime import Family, ModelChoice, ModelTarget, ResolvedModel
+
+logger = logging.getLogger("pipelex.inference")
 
 Kind = Literal["preset", "alias", "waterfall", "handle"]
 
@@ -60,21 +64,34 @@ class ModelDeck:
     catalog: Catalog
     tables: DeckTables
     allow_fallback: bool = True
-    """Whether a waterfall may pass over a model that is not served, or whose backend lacks its credentials."""
+    """Whether a waterfall may pass over a model that is not served, or whose backend is not ready."""
+    fallback_on_failure: bool = False
+    """Whether a resolved model carries the others that may be asked when its provider fails."""
 
     @classmethod
-    def load(cls, dirs: Sequence[Path], environ: Mapping[str, str], *, allow_fallback: bool = True) -> "ModelDeck":
+    def load(
+        cls,
+        dirs: Sequence[Path],
+        environ: Mapping[str, str],
+        *,
+        allow_fallback: bool = True,
+        fallback_on_failure: bool = False,
+        assume_credentials: bool | Collection[str] = False,
+    ) -> "ModelDeck":
         """Read the model configuration.
 
         Args:
             dirs: `inference` directories, the one that wins first; the packaged files stand below them.
             environ: the environment variables for `${NAME}`.
             allow_fallback: whether waterfalls may pass over a model that cannot be called.
+            fallback_on_failure: whether a resolved model carries the others that may be asked when its provider fails.
+            assume_credentials: backends that count as ready although their keys or clients are not here, because
+                another process calls them; True for all of them.
 
         Raises:
             ConfigurationError: a file is wrong; the message names file, line and key.
         """
-        catalog = load_catalog(dirs, environ)
+        catalog = load_catalog(dirs, environ, assume_credentials)
         folder = next((path for one in dirs if any((path := one / "deck").glob("*.toml"))), None)
         paths = sorted((DEFAULTS / "deck").glob("*.toml"))
         paths += sorted(folder.glob("*.toml")) if folder is not None else []
@@ -83,7 +100,7 @@ class ModelDeck:
         for file in files:
             data = merged(data, file.data)
         sources: list[tuple[TomlFile, Keys]] = [(file, ()) for file in reversed(files)]
-        deck = cls(catalog, parse(DeckTables, data, sources), allow_fallback)
+        deck = cls(catalog, parse(DeckTables, data, sources), allow_fallback, fallback_on_failure)
         for file in files:
             deck._check_references(file)
         return deck
@@ -126,14 +143,18 @@ class ModelDeck:
             report = error.report
             suggestions = tuple(report.params.get("suggestions", ()))
             return [Fault(report.code, report.detail, params=report.params, suggestions=suggestions)]
-        missing = self.catalog.missing(entry)
-        if not missing:
+        if self.catalog.is_ready(entry):
             return []
-        detail = (
-            f"the model {entry.handle!r} is served by {entry.backend!r}, which needs {_listed(missing)} in the "
-            "environment"
-        )
-        params = {"model": entry.handle, "model_type": choice.family, "reason": "credentials_missing"}
+        missing, command = self.catalog.missing(entry), how_to_install(entry.table.sdk)
+        needs = f"{_listed(missing)} in the environment" if missing else f"its client: {command}"
+        if not missing and (command is None or entry.table.model_type != "llm"):
+            return []
+        params = {
+            "model": entry.handle,
+            "model_type": choice.family,
+            "reason": "credentials_missing" if missing else "client_missing",
+        }
+        detail = f"the model {entry.handle!r} is served by {entry.backend!r}, which needs {needs}"
         return [Fault("model.unavailable", detail, severity="warning", params=params)]
 
     def names(self, family: Family) -> list[str]:
@@ -141,7 +162,9 @@ class ModelDeck:
         return sorted(form for forms in self._forms(family).values() for form in forms)
 
     def _resolve(self, choice: ModelChoice, document: str | None) -> tuple[ResolvedModel, ModelEntry]:
-        family = choice.family
+        if choice.family == "judgment":
+            return self._resolve_judge(choice)
+        family, document = choice.family, document or choice.document
         wanted = choice.choice if choice.choice is not None else self._default(choice, document)
         if wanted is None:
             raise PipelexError(
@@ -153,11 +176,39 @@ class ModelDeck:
             )
         section = self.tables.section(family)
         settings = self._settings(wanted, family, section)
-        entry = self._follow(settings.model, family, section)
+        entry, *others = self._follow(settings.model, family, section)
         values = settings.model_dump(exclude={"model", "description"}, exclude_none=True)
         if family == "img_gen" and "nb_steps" not in values and self.tables.img_gen.default_quality is not None:
             values.setdefault("quality", self.tables.img_gen.default_quality)
-        return ResolvedModel(handle=entry.handle, backend=entry.backend, settings=values), entry
+        resolved = ResolvedModel(handle=entry.handle, backend=entry.backend, settings=values)
+        if self.fallback_on_failure and others and family == "llm":
+            spare = tuple(ModelTarget(handle=other.handle, backend=other.backend) for other in others)
+            resolved = resolved.model_copy(update={"fallbacks": spare})
+        return resolved, entry
+
+    def _resolve_judge(self, choice: ModelChoice) -> tuple[ResolvedModel, ModelEntry]:
+        """A language model in any case: this release speaks to no judgment provider, so their models are stood in for.
+
+        What the deck calls a judgment model becomes the default for objects; any other name is a language model's.
+        """
+        wanted, section = choice.choice, self.tables.judgment
+        if wanted is None:
+            wanted = self._default(choice, None)
+        stand_in = ModelChoice(family="llm", purpose="object")
+        if wanted is None:
+            return self._resolve(stand_in, None)
+        settings = self._settings(wanted, "judgment", section) if not isinstance(wanted, str) else None
+        name = settings.model if settings is not None else str(wanted)
+        reference = _read(name, "judgment")
+        if str(reference) not in self._forms("judgment").get(reference.name, []):
+            if str(reference) not in self._forms("llm").get(reference.name, []):
+                raise self._unknown(reference, "judgment")
+            return self._resolve(stand_in.model_copy(update={"choice": str(reference)}), None)
+        resolved, entry = self._resolve(stand_in, None)
+        if str(reference) not in _stood_in:
+            _stood_in.add(str(reference))
+            logger.warning("No judgment provider can be called for %s: %r judges.", reference, entry.handle)
+        return resolved, entry
 
     def _default(self, choice: ModelChoice, document: str | None) -> str | ModelSettingsTable | None:
         if choice.family == "llm":
@@ -209,8 +260,11 @@ class ModelDeck:
             return LLMSettings(model=model, temperature=self.tables.llm.choice_defaults.default_temperature)
         return SETTINGS[family](model=model)
 
-    def _follow(self, text: str, family: Family, section: DeckSection) -> ModelEntry:
-        """Aliases, then a waterfall, then a handle; a preset cannot stand here."""
+    def _follow(self, text: str, family: Family, section: DeckSection) -> list[ModelEntry]:
+        """Aliases, then a waterfall, then a handle; a preset cannot stand here.
+
+        The model to ask comes first, then those that are ready to stand in for it.
+        """
         reference, passed = _read(text, family), list[str]()
         while reference.kind == "alias":
             passed.append(str(reference))
@@ -228,17 +282,17 @@ class ModelDeck:
             raise self._unknown(reference, family, detail)
         if reference.kind == "waterfall":
             return self._first_served(reference, family, section)
-        entry = self.catalog.route(reference.name, MODEL_TYPES[family])
-        if entry is None:
+        found = self.catalog.routes(reference.name, MODEL_TYPES[family])
+        if not found:
             raise self._not_served(reference, family)
-        return entry
+        return [found[0], *filter(self.catalog.is_ready, found[1:])]
 
-    def _first_served(self, reference: Reference, family: Family, section: DeckSection) -> ModelEntry:
+    def _first_served(self, reference: Reference, family: Family, section: DeckSection) -> list[ModelEntry]:
         handles = section.waterfalls.get(reference.name)
         if handles is None:
             raise self._unknown(reference, family)
         tried = [_read(handle, family).name for handle in (handles if self.allow_fallback else handles[:1])]
-        served = [entry for name in tried if (entry := self.catalog.route(name, MODEL_TYPES[family])) is not None]
+        served = [entry for name in tried for entry in self.catalog.routes(name, MODEL_TYPES[family])]
         if not served:
             raise _unavailable(
                 str(reference),
@@ -247,7 +301,8 @@ class ModelDeck:
                 f"no enabled backend serves any model of the waterfall {reference}: {_listed(tried)}",
                 "Enable a backend that serves one of them in .pipelex/inference/backends.toml.",
             )
-        return next((entry for entry in served if self.catalog.is_ready(entry)), served[0])
+        ready = list(filter(self.catalog.is_ready, served))
+        return ready or served[:1]
 
     def _not_served(self, reference: Reference, family: Family) -> PipelexError:
         declared = [
@@ -325,6 +380,9 @@ class ModelDeck:
                     advice = f"did you mean {near[0]!r}?" if near else None
                     raise file.fault(f"{_KIND_WORDS[reference.kind]} {text!r} is not declared", keys, advice=advice)
 
+
+_stood_in: set[str] = set()
+"""Judgment models that the log already says are stood in for."""
 
 _FAMILY_WORDS: dict[Family, str] = {
     "llm": "language models",

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference._bounds import bounded, restored
 from pipelex.inference._catalog import Backend, ModelEntry
-from pipelex.inference._providers import OpenAICompatible
+from pipelex.inference._openai import OpenAICompatible
 from pipelex.inference._weights import default_cache, ensure_weights
 
 if TYPE_CHECKING:
@@ -194,6 +194,9 @@ class LocalProvider(OpenAICompatible):
     @property
     def cuts_softly(self) -> bool:
         return True
+
+    async def prepare(self, entry: ModelEntry) -> None:
+        """The server is started by the first request, whose time is not limited here."""
 
     async def request(
         self,

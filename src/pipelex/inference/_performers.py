@@ -1,7 +1,9 @@
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from pipelex.inference._service import Inference
+from pipelex.inference.judge import judge
 
 
 def performers(inference: Inference) -> Mapping[str, Callable[[Any], Awaitable[Any]]]:
@@ -9,8 +11,17 @@ def performers(inference: Inference) -> Mapping[str, Callable[[Any], Awaitable[A
 
     An effect that is not listed cannot be performed by this release.
     """
-    return {
+    found: dict[str, Callable[[Any], Awaitable[Any]]] = {
         "act_llm_gen_text": inference.generate_text,
         "act_llm_gen_object": inference.generate_object,
         "act_llm_gen_object_list": inference.generate_object_list,
     }
+    found["act_judge_gen"] = partial(judge, inference)
+    if inference.effects is not None:
+        found["act_func_call"] = inference.effects.call_function
+        found["act_doc_gen"] = inference.effects.generate_document
+        found["act_search_gen_sourced_answer"] = inference.effects.search
+        found["act_img_gen_images"] = inference.effects.generate_images
+    if inference.extraction is not None:
+        found["act_extract_gen_extract_pages"] = inference.extraction.extract_pages
+    return found

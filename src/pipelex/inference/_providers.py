@@ -1,20 +1,26 @@
 """The clients models are called through, by the `sdk` of their entries."""
 
+import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
+from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from pipelex.errors import ErrorCategory, PipelexError, near_names
 from pipelex.inference._catalog import Backend, ModelEntry
+from pipelex.inference._sdks import SDKS, how_to_install
+from pipelex.inference._structured import Method
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI
+    from httpx2 import AsyncClient
     from pydantic_ai.messages import ModelMessage, ModelResponse
     from pydantic_ai.models import Model, ModelRequestParameters
-    from pydantic_ai.profiles.openai import OpenAIModelProfile
     from pydantic_ai.settings import ModelSettings
 
     from pipelex.inference._settings import CallSettings
+
+Client = TypeVar("Client")
 
 
 class ChatProvider(Protocol):
@@ -28,6 +34,19 @@ class ChatProvider(Protocol):
     @property
     def cuts_softly(self) -> bool:
         """Whether a text stopped by the provider's own limit is an answer, cut at its last sentence."""
+        ...
+
+    @property
+    def effort_map(self) -> str:
+        """The table of `inference.llm.effort_to_budget_maps` that says what an effort costs here; may be empty."""
+        ...
+
+    def method(self, wanted: Method) -> Method:
+        """How an object is asked for, where the client has no way for the one wanted."""
+        ...
+
+    async def prepare(self, entry: ModelEntry) -> None:
+        """Import and connect what calls of the model need, before their time is counted."""
         ...
 
     async def request(
@@ -59,62 +78,50 @@ ProviderFactory = Callable[[Backend, float], ChatProvider]
 """Makes a client of a backend; the number is the time limit of one request, in seconds."""
 
 
-def _openai(backend: Backend, timeout: float) -> ChatProvider:
-    return OpenAICompatible(backend, timeout)
-
-
-def _llama_cpp(backend: Backend, timeout: float) -> ChatProvider:
-    from pipelex.inference._local import LocalProvider
-
-    return LocalProvider(backend, timeout)
-
-
-CHAT_PROVIDERS: Mapping[str, ProviderFactory] = {"openai": _openai, "llama_cpp": _llama_cpp}
-"""Clients of language models by `sdk`. Each is imported when its first call is made."""
-
-
-def chat_provider(backend: Backend, sdk: str, timeout: float) -> ChatProvider:
-    """A client for a backend's models of one `sdk`.
-
-    Raises:
-        PipelexError: `runtime.unsupported`: nothing here speaks this `sdk`.
-    """
-    factory = CHAT_PROVIDERS.get(sdk)
-    if factory is None:
-        near = near_names(sdk, CHAT_PROVIDERS)
-        raise PipelexError(
-            "runtime.unsupported",
-            f"language models of the sdk {sdk!r} (backend {backend.id!r}) cannot be called by this release",
-            category=ErrorCategory.CONFIGURATION,
-            params={"capability": f"sdk:{sdk}"},
-            provider=backend.id,
-            advice=(
-                f"Use sdk = {near[0] if near else 'openai'!r} with an OpenAI-compatible endpoint, "
-                "or name a model of another backend."
-            ),
-        )
-    return factory(backend, timeout)
-
-
-class OpenAICompatible:
-    """Chat completions of OpenAI, or of any endpoint that speaks them.
+class LibraryProvider(ABC, Generic[Client]):
+    """What clients of every backend share: one connection pool, one request a call, one time limit.
 
     The library's own retries are off: one call is one request.
+
+    Args:
+        backend: how the backend is reached.
+        timeout: the time limit of one request, in seconds.
     """
+
+    effort_map: ClassVar[str] = ""
+    replaced_methods: ClassVar[Mapping[Method, Method]] = {}
+    """Ways to ask for an object that the client lacks, and what it does instead."""
 
     def __init__(self, backend: Backend, timeout: float) -> None:
         self._backend = backend
         self._timeout = timeout
-        self._clients: dict[str, AsyncOpenAI] = {}
+        self._clients: dict[Any, Client] = {}
+        self._pools: list[AsyncClient] = []
+        self._preparing = asyncio.Lock()
+        self._prepared: set[str] = set()
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        key = self._backend.table.api_key
-        return (key,) if key else ()
+        key, extra = self._backend.table.api_key, self._backend.extra
+        hidden = [str(value) for name, value in extra.items() if _is_secret(name) and isinstance(value, str)]
+        headers = [
+            value for model in self._backend.models for name, value in model.table.headers.items() if _is_secret(name)
+        ]
+        return tuple(dict.fromkeys(text for text in [key or "", *hidden, *headers] if text))
 
     @property
     def cuts_softly(self) -> bool:
         return False
+
+    def method(self, wanted: Method) -> Method:
+        return self.replaced_methods.get(wanted, wanted)
+
+    async def prepare(self, entry: ModelEntry) -> None:
+        # Some client libraries take seconds to import, which other work of the event loop must not feel.
+        async with self._preparing:
+            if entry.handle not in self._prepared:
+                await asyncio.to_thread(self._library_model, entry)
+                self._prepared.add(entry.handle)
 
     async def request(
         self,
@@ -123,18 +130,19 @@ class OpenAICompatible:
         settings: "ModelSettings",
         parameters: "ModelRequestParameters",
     ) -> "ModelResponse":
-        return await self._chat_model(entry, self._client(entry)).request(messages, settings, parameters)
+        model = self._library_model(entry)
+        # The client's own limit is for each read: an answer that drips would hold the call for ever.
+        async with asyncio.timeout(self._timeout):
+            return await model.request(messages, settings, self._parameters(settings, parameters))
 
     def request_settings(self, entry: ModelEntry, settings: "CallSettings", *, is_structured: bool) -> "ModelSettings":
-        from pydantic_ai.models.openai import OpenAIChatModelSettings
+        from pydantic_ai.settings import ModelSettings
 
-        request = OpenAIChatModelSettings(max_retries=0, timeout=self._timeout)
+        request = ModelSettings(max_retries=0, timeout=self._timeout)
         if settings.temperature is not None:
             request["temperature"] = settings.temperature
         if settings.max_tokens is not None:
             request["max_tokens"] = settings.max_tokens
-        if settings.reasoning_effort is not None:
-            request["openai_reasoning_effort"] = settings.reasoning_effort
         if entry.table.headers:
             request["extra_headers"] = dict(entry.table.headers)
         return request
@@ -147,58 +155,135 @@ class OpenAICompatible:
 
     async def aclose(self) -> None:
         clients, self._clients = list(self._clients.values()), {}
+        self._prepared.clear()
         for client in clients:
-            await client.close()
+            await self._close(client)
+        pools, self._pools = self._pools, []
+        for pool in pools:
+            await pool.aclose()
 
-    def _client(self, entry: ModelEntry) -> "AsyncOpenAI":
-        path = entry.table.endpoint_path or ""
-        known = self._clients.get(path)
-        if known is None:
-            endpoint = self._backend.table.endpoint or _OPENAI
-            known = self._connected(
-                f"{endpoint.rstrip('/')}/{path.strip('/')}" if path else endpoint,
-                # An endpoint without a key gets a word that no secret is: the client insists on one.
-                self._backend.table.api_key or "none",
-            )
-            self._clients[path] = known
-        return known
+    @abstractmethod
+    def _library_model(self, entry: ModelEntry) -> "Model[Any]":
+        """The model over a connected client."""
 
-    def _connected(self, endpoint: str, api_key: str) -> "AsyncOpenAI":
-        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+    async def _close(self, client: Client) -> None:
+        """Close what the client opened besides its pool."""
 
-        return AsyncOpenAI(
-            base_url=endpoint,
-            api_key=api_key,
-            organization=self._backend.extra.get("organization"),
-            project=self._backend.extra.get("project"),
-            max_retries=0,
-            timeout=self._timeout,
-            http_client=DefaultAsyncHttpxClient(timeout=self._timeout),
+    def _parameters(self, settings: "ModelSettings", parameters: "ModelRequestParameters") -> "ModelRequestParameters":
+        return parameters
+
+    def _shared(self, key: Any, connect: Callable[[], Client]) -> Client:
+        if key not in self._clients:
+            self._clients[key] = connect()
+        return self._clients[key]
+
+    def _pool(self, headers: Mapping[str, str] | None = None) -> "AsyncClient":
+        """Connections for a client that does not make its own, closed with this provider."""
+        from pydantic_ai.models import create_async_httpx2_client
+
+        pool = create_async_httpx2_client(timeout=self._timeout)
+        pool.headers.update(headers or {})
+        self._pools.append(pool)
+        return pool
+
+    @property
+    def _api_key(self) -> str:
+        """An endpoint without a key gets a word that no secret is: the clients insist on one."""
+        return self._backend.table.api_key or "none"
+
+    def _extra(self, key: str) -> str | None:
+        """A text among the backend's own keys; None when it is missing or empty."""
+        value = self._backend.extra.get(key)
+        return str(value) if value not in (None, "") else None
+
+    def _root(self, entry: ModelEntry, default: str, *, without: tuple[str, ...]) -> str:
+        """The endpoint for a client that adds the protocol's path itself; files may name it with the path."""
+        endpoint = (self._backend.table.endpoint or default).rstrip("/")
+        for path in without:
+            endpoint = endpoint.removesuffix(path)
+        path = entry.table.endpoint_path
+        return f"{endpoint}/{path.strip('/')}" if path else endpoint
+
+
+def without_forced_tool(parameters: "ModelRequestParameters") -> "ModelRequestParameters":
+    """The same request leaving the model free to think before it calls the tool."""
+    return replace(parameters, allow_text_output=True) if parameters.output_tools else parameters
+
+
+def _is_secret(name: str) -> bool:
+    return any(word in name.lower() for word in ("key", "secret", "token", "password", "auth"))
+
+
+_FACTORIES: Mapping[str, tuple[str, str]] = {
+    "openai": ("_openai", "OpenAICompatible"),
+    "openrouter": ("_openai", "OpenRouter"),
+    "ollama": ("_openai", "Ollama"),
+    "xai": ("_openai", "XAI"),
+    "openai_responses": ("_openai", "OpenAIResponses"),
+    "azure_openai": ("_openai", "AzureOpenAI"),
+    "azure_openai_responses": ("_openai", "AzureOpenAIResponses"),
+    "llama_cpp": ("_local", "LocalProvider"),
+    "anthropic": ("_anthropic", "Anthropic"),
+    "bedrock_anthropic": ("_anthropic", "AnthropicOnBedrock"),
+    "google": ("_google", "Google"),
+    "mistral": ("_mistral", "Mistral"),
+    "groq": ("_groq", "Groq"),
+    "huggingface": ("_huggingface", "HuggingFace"),
+    "bedrock": ("_bedrock", "Bedrock"),
+    "bedrock_boto3": ("_bedrock", "Bedrock"),
+    "bedrock_aioboto3": ("_bedrock", "Bedrock"),
+}
+
+
+def _late(module: str, name: str) -> ProviderFactory:
+    """A factory whose module, and the client library with it, is imported when the first call is made."""
+
+    def make(backend: Backend, timeout: float) -> ChatProvider:
+        made: ChatProvider = getattr(import_module(f"pipelex.inference.{module}"), name)(backend, timeout)
+        return made
+
+    return make
+
+
+CHAT_PROVIDERS: Mapping[str, ProviderFactory] = {sdk: _late(*place) for sdk, place in _FACTORIES.items()}
+"""Clients of language models by `sdk`."""
+
+
+def chat_provider(backend: Backend, sdk: str, timeout: float) -> ChatProvider:
+    """A client for a backend's models of one `sdk`.
+
+    Raises:
+        PipelexError: `runtime.unsupported`: nothing here speaks this `sdk`, or its client is not installed.
+    """
+    factory = CHAT_PROVIDERS.get(sdk)
+    if factory is None:
+        near = near_names(sdk, CHAT_PROVIDERS)
+        detail = f"language models of the sdk {sdk!r} (backend {backend.id!r}) cannot be called by this release"
+        raise _unsupported(
+            backend,
+            sdk,
+            detail,
+            f"Use sdk = {near[0] if near else 'openai'!r} with an OpenAI-compatible endpoint, "
+            "or name a model of another backend.",
         )
-
-    def _chat_model(self, entry: ModelEntry, client: "AsyncOpenAI") -> "Model[Any]":
-        from pydantic_ai.models.openai import OpenAIChatModel
-        from pydantic_ai.providers.openai import OpenAIProvider
-        from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
-
-        profile = self._profile()
-        if self._is_openai(client):
-            return OpenAIChatModel(entry.model_id, provider=OpenAIProvider(openai_client=client), profile=profile)
-        provider = OpenAICompatibleProvider(self._backend.id, openai_client=client)
-        profile["openai_chat_supports_max_completion_tokens"] = False
-        return OpenAIChatModel(entry.model_id, provider=provider, profile=profile)
-
-    def _profile(self) -> "OpenAIModelProfile":
-        """What the entry's file says is believed, not what the library guesses from the model's name."""
-        from pydantic_ai.profiles.openai import OpenAIModelProfile
-
-        return OpenAIModelProfile(
-            supports_tools=True, supports_json_schema_output=True, supports_json_object_output=True
+    command = how_to_install(sdk)
+    if command is not None:
+        missing = " and ".join(SDKS[sdk].modules)
+        raise _unsupported(
+            backend,
+            sdk,
+            f"language models of the sdk {sdk!r} (backend {backend.id!r}) need {missing}, which is not installed",
+            f"Install it with: {command}",
         )
-
-    @staticmethod
-    def _is_openai(client: "AsyncOpenAI") -> bool:
-        return (urlsplit(str(client.base_url)).hostname or "").endswith("openai.com")
+    return factory(backend, timeout)
 
 
-_OPENAI = "https://api.openai.com/v1"
+def _unsupported(backend: Backend, sdk: str, detail: str, advice: str) -> PipelexError:
+    return PipelexError(
+        "runtime.unsupported",
+        detail,
+        category=ErrorCategory.CONFIGURATION,
+        params={"capability": f"sdk:{sdk}"},
+        provider=backend.id,
+        advice=advice,
+    )

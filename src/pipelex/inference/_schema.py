@@ -29,7 +29,7 @@ NonEmpty = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)
 class _Table(BaseModel):
     """A closed table of a TOML file: an unknown key is an error, and values are never converted to another type."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=(), defer_build=True)
 
 
 # --- backends.toml ----------------------------------------------------------------------------------------------------
@@ -53,7 +53,7 @@ class ValuedConstraints(_Table):
 class BackendTable(_Table):
     """One table of `backends.toml`; keys it does not name are kept for the backend's client."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", strict=True, protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True, protected_namespaces=(), defer_build=True)
 
     enabled: bool = True
     display_name: str | None = None

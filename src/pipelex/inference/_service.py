@@ -1,10 +1,11 @@
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from pipelex.content.stuff import Json
@@ -13,11 +14,11 @@ from pipelex.inference._catalog import ModelEntry
 from pipelex.inference._classify import (
     classify_provider_error,
     invalid_response,
-    redacted,
     refused_content,
     truncated_output,
 )
 from pipelex.inference._deck import ModelDeck
+from pipelex.inference._failures import redacted
 from pipelex.inference._messages import first_request
 from pipelex.inference._providers import ChatProvider, chat_provider
 from pipelex.inference._schema import ReasoningEffort
@@ -48,7 +49,14 @@ if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse
     from pydantic_ai.models import ModelRequestParameters
 
+    from pipelex.inference.effects import Effects
+    from pipelex.inference.extract import Extraction
+
+logger = logging.getLogger("pipelex.inference")
+
 _TOOL = "answer"
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -63,8 +71,8 @@ class InferenceOptions:
     """Whether the wanted structure is also described in the prompt, where the provider is sent the schema anyway."""
     allow_local_files: bool = True
     """Whether `file:` URLs of prompts may be read."""
-    effort_budgets: Mapping[ReasoningEffort, int] = field(default_factory=lambda: EFFORT_BUDGETS)
-    """Tokens that stand for each reasoning effort."""
+    effort_budgets: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
+    """Tokens that stand for reasoning efforts, by provider (`anthropic`, `gemini`), where they are not the usual."""
 
 
 @dataclass(frozen=True)
@@ -85,20 +93,35 @@ class Inference:
     Args:
         deck: which models there are.
         options: how they are called.
+        extraction: who reads documents; they cannot be read when None.
+        effects: who calls functions, prints documents, searches and draws; none of it can be done when None.
     """
 
-    def __init__(self, deck: ModelDeck, options: InferenceOptions | None = None) -> None:
+    def __init__(
+        self,
+        deck: ModelDeck,
+        options: InferenceOptions | None = None,
+        extraction: "Extraction | None" = None,
+        effects: "Effects | None" = None,
+    ) -> None:
         self.deck = deck
         self.options = options or InferenceOptions()
+        self.extraction = extraction
+        self.effects = effects
         self._providers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], ChatProvider]]
         self._providers = WeakKeyDictionary()
 
     @classmethod
     def load(
-        cls, dirs: Sequence[Path], environ: Mapping[str, str], options: InferenceOptions | None = None
+        cls,
+        dirs: Sequence[Path],
+        environ: Mapping[str, str],
+        options: InferenceOptions | None = None,
+        *,
+        assume_credentials: bool | Collection[str] = False,
     ) -> "Inference":
-        """Read the model configuration of `inference` directories, the one that wins first."""
-        return cls(ModelDeck.load(dirs, environ), options)
+        """Read the model configuration of `inference` directories, the one that wins first; see `ModelDeck.load`."""
+        return cls(ModelDeck.load(dirs, environ, assume_credentials=assume_credentials), options)
 
     def resolve(self, choice: ModelChoice) -> ResolvedModel:
         """See `ModelDeck.resolve`."""
@@ -106,10 +129,44 @@ class Inference:
 
     async def generate_text(self, job: LLMTextJob) -> LLMTextResult:
         """One completion."""
+
+        async def ask(model: ResolvedModel) -> LLMTextResult:
+            text, usage = await self._text(model, job.prompt)
+            return LLMTextResult(text=text, usage=usage)
+
+        return await _first_that_answers(job.model, ask)
+
+    async def generate_object(self, job: LLMObjectJob) -> LLMObjectResult:
+        """One object that satisfies the schema of the job."""
+
+        async def ask(model: ResolvedModel) -> LLMObjectResult:
+            value, usage = await self._structured(model, job.prompt, job.spec, job.spec.json_schema)
+            return LLMObjectResult(content=value, usage=usage)
+
+        return await _first_that_answers(job.model, ask)
+
+    async def generate_object_list(self, job: LLMObjectListJob) -> LLMObjectListResult:
+        """Objects that satisfy the schema of the job: exactly `count`, or as many as the model gives."""
+        schema = list_schema(job.spec.json_schema, job.count)
+
+        async def ask(model: ResolvedModel) -> LLMObjectListResult:
+            value, usage = await self._structured(model, job.prompt, job.spec, schema)
+            return LLMObjectListResult(items=tuple(value["items"]), usage=usage)
+
+        return await _first_that_answers(job.model, ask)
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        for provider in self._providers.pop(asyncio.get_running_loop(), {}).values():
+            await provider.aclose()
+
+    # --- one job ------------------------------------------------------------------------------------------------------
+
+    async def _text(self, model: ResolvedModel, prompt: LLMPrompt) -> tuple[str, ModelUsage]:
         from pydantic_ai.models import ModelRequestParameters
 
-        call = self._call(job.model, job.prompt, is_structured=False)
-        request = await self._first(call, job.prompt)
+        call = self._call(model, prompt, is_structured=False)
+        request = await self._first(call, prompt)
         response = await self._ask(call, [request], ModelRequestParameters(), is_structured=False)
         text = (response.text or "").strip()
         is_cut = response.finish_reason == "length"
@@ -119,31 +176,13 @@ class Inference:
             text = _to_last_sentence(text)
         if not text:
             raise invalid_response(call.entry.backend, call.entry.handle, "empty_answer")
-        return LLMTextResult(text=text, usage=call_usage(call.entry, response))
-
-    async def generate_object(self, job: LLMObjectJob) -> LLMObjectResult:
-        """One object that satisfies the schema of the job."""
-        value, usage = await self._structured(job.model, job.prompt, job.spec, job.spec.json_schema)
-        return LLMObjectResult(content=value, usage=usage)
-
-    async def generate_object_list(self, job: LLMObjectListJob) -> LLMObjectListResult:
-        """Objects that satisfy the schema of the job: exactly `count`, or as many as the model gives."""
-        schema = list_schema(job.spec.json_schema, job.count)
-        value, usage = await self._structured(job.model, job.prompt, job.spec, schema)
-        return LLMObjectListResult(items=tuple(value["items"]), usage=usage)
-
-    async def aclose(self) -> None:
-        """Close the connections of the running event loop."""
-        for provider in self._providers.pop(asyncio.get_running_loop(), {}).values():
-            await provider.aclose()
-
-    # --- one job ------------------------------------------------------------------------------------------------------
+        return text, call_usage(call.entry, response)
 
     async def _structured(
         self, model: ResolvedModel, prompt: LLMPrompt, spec: ObjectSpec, schema: dict[str, Json]
     ) -> tuple[dict[str, Json], ModelUsage]:
         call = self._call(model, prompt, is_structured=True)
-        method = structure_method(call.entry)
+        method = call.provider.method(structure_method(call.entry))
         is_told = method in ("json", "markdown") or self.options.is_structure_prompt_enabled
         request = await self._first(call, prompt, prompt_with_schema(schema) if is_told else None)
         parameters = _structured_parameters(method, spec, call.provider.schema(schema))
@@ -168,7 +207,7 @@ class Inference:
             "model.output_schema_mismatch",
             f"{len(usages)} answers of {call.entry.handle!r} did not fit {spec.concept}: "
             + redacted("; ".join(findings[:3]), call.provider.secrets),
-            category=ErrorCategory.TRANSIENT,
+            category=ErrorCategory.CONTENT,  # the repeated questions were the retry
             params={"model": call.entry.handle, "concept": spec.concept},
             provider=call.entry.backend,
             model=call.entry.handle,
@@ -194,8 +233,10 @@ class Inference:
         key = (entry.backend, entry.table.sdk)
         if key not in loop:
             loop[key] = chat_provider(backend, entry.table.sdk, self.options.request_timeout)
-        settings = call_settings(entry, model.settings, self.options.effort_budgets)
-        return _Call(entry, loop[key], settings)
+        provider = loop[key]
+        budgets = {**EFFORT_BUDGETS, **self.options.effort_budgets.get(provider.effort_map, {})}
+        settings = call_settings(entry, model.settings, cast("Mapping[ReasoningEffort, int]", budgets))
+        return _Call(entry, provider, settings)
 
     async def _first(self, call: _Call, prompt: LLMPrompt, extra: str | None = None) -> "ModelRequest":
         return await first_request(
@@ -211,6 +252,7 @@ class Inference:
         """One request. What the client library raises is replaced, not chained: its text may hold a key."""
         entry, failure = call.entry, None
         try:
+            await call.provider.prepare(entry)
             settings = call.provider.request_settings(entry, call.settings, is_structured=is_structured)
             response = await call.provider.request(entry, messages, settings, parameters)
         except Exception as error:
@@ -232,6 +274,33 @@ class Inference:
     def _cut(self, call: _Call, response: "ModelResponse") -> PipelexError:
         tokens = response.usage.output_tokens
         return truncated_output(call.entry.backend, call.entry.handle, call.settings.max_tokens, tokens)
+
+
+async def _first_that_answers(model: ResolvedModel, ask: Callable[[ResolvedModel], Awaitable[_Result]]) -> _Result:
+    """Ask the model, and where its provider fails, those that may stand in for it.
+
+    Raises:
+        PipelexError: a failure that may pass, when there was one, else the first model's.
+    """
+    failures: list[PipelexError] = []
+    for target in (model, *model.fallbacks):
+        asked = ResolvedModel(handle=target.handle, backend=target.backend, settings=model.settings)
+        try:
+            return await ask(asked)
+        except PipelexError as error:
+            if failures and not _is_providers_fault(error):
+                continue  # a stand-in that does not suit
+            if not _is_providers_fault(error) or not model.fallbacks:
+                raise
+            logger.warning("The model %r of %r failed (%s).", target.handle, target.backend, error.code)
+            failures.append(error)
+    raise next((error for error in failures if error.report.is_retryable), failures[0])
+
+
+def _is_providers_fault(error: PipelexError) -> bool:
+    """Whether another provider may do better with the very same request."""
+    is_provider = error.code.startswith("provider.") or error.code in ("model.unavailable", "runtime.unsupported")
+    return is_provider and error.report.category is not ErrorCategory.CONTENT
 
 
 def _check_capabilities(entry: ModelEntry, prompt: LLMPrompt, *, is_structured: bool) -> None:

@@ -1,0 +1,176 @@
+"""What a client library's exception tells, whichever library it is."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+
+from pipelex.errors import ErrorCategory, PipelexError
+
+_SECRET = re.compile(
+    r"(?i)\b(sk|pk|rk|gsk|xai|key|ghp|hf|AIza)[-_][A-Za-z0-9*._-]{6,}|\bAIza[A-Za-z0-9_-]{10,}"
+    r"|(?<=bearer )\S+|(?<=api[-_]key[=: ])\S+"
+)
+_REQUEST_IDS = (
+    "x-request-id", "request-id", "apim-request-id", "x-amzn-requestid", "mistral-correlation-id", "x-goog-request-id",
+)  # fmt: skip
+
+
+def redacted(text: str, secrets: Iterable[str] = ()) -> str:
+    """The text without API keys: the given ones, and whatever looks like one."""
+    for secret in secrets:
+        if len(secret) >= 4:
+            text = text.replace(secret, "***")
+    return _SECRET.sub("***", text)
+
+
+class Facts:
+    """What a client library's exception tells, whichever library it is."""
+
+    def __init__(
+        self, exc: BaseException, provider: str, model: str, secrets: tuple[str, ...], variables: tuple[str, ...]
+    ) -> None:
+        self.exc = exc
+        self.provider = provider
+        self.model = model
+        self.variables = variables
+        self.secrets = secrets
+        self.chain = list(_causes(exc))
+        self.status = next((s for e in self.chain if (s := _status(e)) is not None), None)
+        self.headers = next((h for e in self.chain if (h := _headers(e))), dict[str, str]())
+        self.code = next((c for e in self.chain if (c := _code(e))), "")
+        self.body = " ".join(_text(found) for e in self.chain if (found := getattr(e, "body", None)))
+        self.said = redacted(_said(self.chain), secrets)
+
+    def has(self, *names: str) -> bool:
+        """Whether the exception or one of its causes is of a class, or a subclass of one, with these names."""
+        return any(kind.__name__ in names for e in self.chain for kind in type(e).__mro__)
+
+    def speaks_of(self, pattern: re.Pattern[str]) -> bool:
+        return bool(pattern.search(f"{self.code} {self.body} {self.said}"))
+
+    def error(
+        self,
+        code: str,
+        category: ErrorCategory,
+        detail: str,
+        *,
+        advice: str | None = None,
+        retry_after: float | None = None,
+        **params: Any,
+    ) -> PipelexError:
+        said = f": {self.said}" if self.said else ""
+        return PipelexError(
+            code,
+            f"{detail}{said}",
+            category=category,
+            advice=advice,
+            params=params,
+            provider=self.provider,
+            model=self.model,
+            status=self.status,
+            request_id=next((self.headers[name] for name in _REQUEST_IDS if self.headers.get(name)), None),
+            retry_after=retry_after,
+        )
+
+
+def _causes(exc: BaseException) -> Iterable[BaseException]:
+    seen: set[int] = set()
+    current: BaseException | None = exc
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+
+
+def _status(exc: BaseException) -> int | None:
+    """The HTTP status of a failure: some clients give that of a success to an answer they cannot read."""
+    found = getattr(exc, "status_code", None)
+    return found if isinstance(found, int) and found >= 400 else None
+
+
+def _headers(exc: BaseException) -> dict[str, str]:
+    found: Any = getattr(exc, "headers", None) or getattr(getattr(exc, "response", None), "headers", None)
+    if not isinstance(found, Mapping):
+        return {}
+    return {str(name).lower(): str(value) for name, value in cast("Mapping[Any, Any]", found).items()}
+
+
+def _code(exc: BaseException) -> str:
+    found = getattr(exc, "provider_error_code", None) or getattr(exc, "code", None)
+    kind = getattr(exc, "provider_error_type", None)
+    return " ".join(str(word) for word in (found, kind) if isinstance(word, str))
+
+
+def _said(chain: list[BaseException]) -> str:
+    """The provider's own message when there is one, else the exception's, on one line and not too long."""
+    for exc in chain:
+        message = _message(_parsed(getattr(exc, "body", None)))
+        if message:
+            return _short(message)
+    return _short(str(chain[0]))
+
+
+def _message(body: Any) -> str | None:
+    """The sentence in an error body: OpenAI's, Anthropic's and Google's `error.message`, or the bare `message`."""
+    if isinstance(body, list) and body:
+        return _message(cast("list[Any]", body)[0])
+    if not isinstance(body, dict):
+        return None
+    table = cast("dict[str, Any]", body)
+    inner = table.get("error", table.get("Error", table))
+    if isinstance(inner, dict):
+        members = cast("dict[str, Any]", inner)
+        inner = members.get("message", members.get("Message"))
+    return inner if isinstance(inner, str) else None
+
+
+def _parsed(body: Any) -> Any:
+    """An error body as JSON, where a client hands on its text."""
+    if not isinstance(body, str | bytes):
+        return body
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _text(body: Any) -> str:
+    return body.decode(errors="replace") if isinstance(body, bytes) else str(body)
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 300 else line[:299] + "…"
+
+
+def retry_after(facts: Facts) -> float | None:
+    """Seconds the provider asks to wait: milliseconds, seconds or an HTTP date in its headers."""
+    millis = facts.headers.get("retry-after-ms")
+    if millis is not None:
+        seconds = _number(millis)
+        if seconds is not None:
+            return seconds / 1000
+    value = facts.headers.get("retry-after")
+    if value is None:
+        found = next((r for e in facts.chain if (r := getattr(e, "retry_after", None)) is not None), None)
+        return float(found) if isinstance(found, int | float) else None
+    seconds = _number(value)
+    if seconds is not None:
+        return seconds
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return max((aware - datetime.now(UTC)).total_seconds(), 0.0)
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if number >= 0 else None
