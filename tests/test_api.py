@@ -19,29 +19,33 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_public_names_are_these():
-    assert sorted(pipelex.__all__) == pipelex.__all__ == [
-        "Absence",
-        "ConfigurationError",
-        "ErrorCategory",
-        "ErrorReport",
-        "Fault",
-        "InputError",
-        "Method",
-        "MethodInvalidError",
-        "Pipelex",
-        "PipelexError",
-        "RunHandle",
-        "RunResult",
-        "Stuff",
-        "Verdict",
-        "WorkingMemory",
-        "__version__",
-        "attach",
-        "load",
-        "run",
-        "run_sync",
-        "validate",
-    ]
+    assert (
+        sorted(pipelex.__all__)
+        == pipelex.__all__
+        == [
+            "Absence",
+            "ConfigurationError",
+            "ErrorCategory",
+            "ErrorReport",
+            "Fault",
+            "InputError",
+            "Method",
+            "MethodInvalidError",
+            "Pipelex",
+            "PipelexError",
+            "RunHandle",
+            "RunResult",
+            "Stuff",
+            "Verdict",
+            "WorkingMemory",
+            "__version__",
+            "attach",
+            "load",
+            "run",
+            "run_sync",
+            "validate",
+        ]
+    )
     for name in pipelex.__all__:
         assert getattr(pipelex, name) is not None
 
@@ -59,7 +63,9 @@ def test_importing_the_package_loads_none_of_it():
 
 @pytest.mark.parametrize("code", blocks("python"))
 def test_the_examples_of_the_readme_run(code: str):
-    ran = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.strip() in ("# The Keeper of Saltmere Point", "True")
 
@@ -89,7 +95,8 @@ def test_a_result_comes_as_a_type_of_ones_own(tmp_path: Path):
 def test_a_faulty_method_raises_with_all_its_faults(tmp_path: Path):
     path = tmp_path / "faulty.mthds"
     path.write_text(
-        'domain = "d"\n[pipe.a]\ntype = "PipeLLM"\ndescription = "x"\noutput = "Nowhere"\nprompt = "$who"\n', encoding="utf-8"
+        'domain = "d"\n[pipe.a]\ntype = "PipeLLM"\ndescription = "x"\noutput = "Nowhere"\nprompt = "$who"\n',
+        encoding="utf-8",
     )
     with pytest.raises(pipelex.MethodInvalidError) as raised:
         pipelex.load(path)

@@ -27,7 +27,10 @@ CHANGES: list[tuple[str, str, Any]] = [
     ("runtime.tracing.directory", '"t"', "t"),
     ("runtime.reporting.is_log_costs_to_console", "false", False),
     ("inference.transport_max_retries", "0", 0),
+    ("inference.credentials_elsewhere", "true", True),
+    ("inference.credentials_elsewhere", '["openai", "anthropic"]', ("openai", "anthropic")),
     ("inference.model_deck.is_model_fallback_enabled", "false", False),
+    ("inference.model_deck.is_fallback_on_failure_enabled", "true", True),
     ("inference.model_deck.missing_presets_reaction", '"raise"', "raise"),
     ("inference.llm.schema_reask_max_attempts", "5", 5),
     ("inference.llm.is_structure_prompt_enabled", "false", False),
@@ -55,6 +58,13 @@ def test_a_key_that_is_changed_has_its_effect(load: Loader, key: str, written: s
         here = getattr(here, segment)
     assert here == expected
     assert settings.warnings == ()
+
+
+def test_backends_elsewhere_are_a_list_or_all(load: Loader) -> None:
+    with pytest.raises(ConfigurationError, match="must be true, false or a list of backends, not 'openai'"):
+        load('inference.credentials_elsewhere = "openai"\n')
+    shown = {key: value for key, value, _ in load("inference.credentials_elsewhere = ['openai']\n").effective()}
+    assert "openai" in str({key: value for key, value in shown.items() if "credentials_elsewhere" in key})
 
 
 def test_effort_maps_are_completed_by_the_common_ones(load: Loader) -> None:

@@ -10,7 +10,8 @@ def test_public_names() -> None:
     assert pipelex.library.__all__ == sorted(pipelex.library.__all__, key=lambda name: (not name.isupper(), name))
     assert set(pipelex.library.__all__) == {
         "ANYTHING", "DYNAMIC", "CheckModel", "Concept", "Library", "LibraryCrate", "LinkedBundles", "LinkedLibraries",
-        "LoadedFiles", "LoadedLibrary", "MethodTree", "ModelUse", "PackageBundles", "PathFault", "Pipe", "Source",
+        "LoadedFiles", "LoadedLibrary",
+        "MethodFile", "MethodTree", "ModelUse", "PackageBundles", "PathFault", "Pipe", "Source",
         "Verdict", "link", "linked_libraries", "load_files", "load_library", "load_library_files", "load_paths",
         "validate", "walk_path", "walk_tree",
     }  # fmt: skip

@@ -474,14 +474,6 @@ CASES = [
         "inadequate_output_concept",
     ),
     Case(
-        "parallel branch without a field",
-        '[pipe.main]\ntype = "PipeParallel"\ndescription = "x"\ninputs = { notice = "Text" }\noutput = "Pair"\n'
-        'branches = [\n  { pipe = "pick", result = "b" },  #!\n]\n'
-        '[concept.Pair]\ndescription = "x"\n[concept.Pair.structure]\na = { type = "text", description = "x" }\n',
-        "method.output_concept_mismatch",
-        "inadequate_output_concept",
-    ),
-    Case(
         "image from a language model",
         '[pipe.main]\ntype = "PipeLLM"\ndescription = "x"\nprompt = "x"\noutput = "Image"  #!\n',
         "method.output_concept_mismatch",
@@ -727,7 +719,7 @@ CASES = [
         '[pipe.main]\ntype = "PipeDocGen"\ndescription = "x"\ninputs = { berth = "Berth" }\noutput = "Document"\n'
         'format = "pdf"\ntemplate = "<p>{{ berth.depht }}</p>"  #!\n',
         "method.field_path_unresolved",
-        "template_path_unresolved",
+        "binding_path_unresolved",
         params={
             "pipe": "main",
             "path": "berth.depht",

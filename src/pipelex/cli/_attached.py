@@ -2,19 +2,25 @@
 
 import asyncio
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from temporalio.service import RPCError
 
 from pipelex.cli._counts import count_pipes, run_query
 from pipelex.cli._progress import Progress
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.temporal.submit import Submitter, wait_for_workers
+from pipelex.temporal.submit import Submitter, wait_for_workers, wait_until_taken_up
+from pipelex.temporal.waits import unserved_queues
 
 if TYPE_CHECKING:
     from pipelex.runner import RunResult
     from pipelex.runner._durable import RunHandle
 
-WORKER_SECONDS = 5.0
+WORKER_SECONDS = 4.0
+"""How long a task may wait before it is told that nobody takes it."""
 _EVERY = 1.0
+_WAITS_EVERY = 4.0
 
 
 async def check_for_workers(submitter: Submitter) -> None:
@@ -25,35 +31,56 @@ async def check_for_workers(submitter: Submitter) -> None:
     """
     if await wait_for_workers(submitter, WORKER_SECONDS):
         return
+    raise no_worker(submitter, "nothing was started")
+
+
+def no_worker(submitter: Submitter, consequence: str) -> PipelexError:
+    """The error that says which queue lacks a worker, and how to start one."""
     queue = submitter.config.worker_config.default_task_queue
-    raise PipelexError(
+    return PipelexError(
         "runtime.unavailable",
-        f"no worker polls the task queue '{queue}' of namespace '{submitter.client.namespace}'; nothing was started",
+        f"no worker polls the task queue '{queue}' of namespace '{submitter.client.namespace}'; {consequence}",
         category=ErrorCategory.TRANSIENT,
         params={"dependency": "worker"},
-        advice="Start one with: pipelex worker",
+        advice=f"Start one with: pipelex worker --task-queue {queue}",
     )
 
 
 async def follow(
-    handle: "RunHandle", submitter: Submitter, shown: Progress, *, full_memory: bool = False
+    handle: "RunHandle", submitter: Submitter, shown: Progress, *, full_memory: bool = False, waits: bool = True
 ) -> "RunResult":
     """The run's result, with its progress shown until then.
 
+    Args:
+        handle: the run.
+        submitter: of its cluster.
+        shown: where progress goes.
+        full_memory: see `RunHandle.result`.
+        waits: go on when no worker takes the run up; it is told in any case.
+
     Raises:
-        PipelexError: the run failed, was cancelled or timed out.
+        PipelexError: the run failed, was cancelled or timed out; or no worker takes it up, and it is not to be waited
+            for.
     """
+    looking = asyncio.create_task(_look_for_workers(handle, submitter, shown, waits=waits))
     watchers = [
         asyncio.create_task(_count(handle, submitter, shown)),
-        asyncio.create_task(_look_for_workers(submitter, shown)),
+        asyncio.create_task(_look_for_pools(handle, submitter, shown)),
+        looking,
     ]
+    result = asyncio.create_task(handle.result(full_memory=full_memory))
     try:
-        return await handle.result(full_memory=full_memory)
+        await asyncio.wait((result, looking), return_when=asyncio.FIRST_COMPLETED)
+        if not result.done() and looking.done() and not looking.cancelled():
+            error = looking.exception()
+            if isinstance(error, PipelexError):
+                raise error
+        return await result
     finally:
-        for watcher in watchers:
-            watcher.cancel()
+        for task in (result, *watchers):
+            task.cancel()
             with suppress(asyncio.CancelledError, Exception):
-                await watcher
+                await task
 
 
 async def _count(handle: "RunHandle", submitter: Submitter, shown: Progress) -> None:
@@ -65,9 +92,37 @@ async def _count(handle: "RunHandle", submitter: Submitter, shown: Progress) -> 
             shown.counts(counts)
 
 
-async def _look_for_workers(submitter: Submitter, shown: Progress) -> None:
-    if await wait_for_workers(submitter, WORKER_SECONDS):
+async def _look_for_workers(handle: "RunHandle", submitter: Submitter, shown: Progress, *, waits: bool) -> None:
+    try:
+        if await wait_until_taken_up(handle.durable, WORKER_SECONDS):
+            return
+        is_polled = await submitter.has_workers()
+    except (PipelexError, RPCError):  # the result tells what is wrong
         return
+    if not waits:
+        raise no_worker(
+            submitter, f"run '{handle.run_id}' waits for one; cancel it: pipelex runs cancel {handle.run_id}"
+        )
     queue = submitter.config.worker_config.default_task_queue
-    shown.note(f"No worker polls the task queue '{queue}' yet. Start one with: pipelex worker --task-queue {queue}")
+    command = f"pipelex worker --task-queue {queue}"
+    if is_polled:
+        shown.note(f"The workers of the task queue '{queue}' are busy or have just ended. Start another: {command}")
+    else:
+        shown.note(f"No worker polls the task queue '{queue}' yet. Start one with: {command}")
     shown.note("Waiting; Ctrl-C leaves the run where it is.")
+
+
+async def _look_for_pools(handle: "RunHandle", submitter: Submitter, shown: Progress) -> None:
+    """Tell once of every queue in which activities of the run wait for workers that are not there."""
+    query = run_query(submitter.config, handle.run_id, handle.workflow_id)
+    told: set[str] = set()
+    while True:
+        await asyncio.sleep(_WAITS_EVERY)
+        with suppress(Exception):
+            for found in await unserved_queues(submitter.client, query, timedelta(seconds=WORKER_SECONDS)):
+                if found.queue not in told:
+                    told.add(found.queue)
+                    shown.note(
+                        f"{found.activity} waits in the task queue '{found.queue}', which no worker polls. "
+                        f"Start one with: pipelex worker --task-queue {found.queue} --scope runner"
+                    )

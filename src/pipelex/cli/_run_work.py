@@ -145,7 +145,9 @@ class _Run:
             return None
         with progress(f"{self._pipe} ({handle.run_id})", is_silent=flags.json) as shown:
             try:
-                return await interruptible(follow(handle, durable.submitter, shown, full_memory=self._wants_memory))
+                return await interruptible(
+                    follow(handle, durable.submitter, shown, full_memory=self._wants_memory, waits=flags.wait)
+                )
             except PipelexError as failed:
                 raise RunFailed(failed, handle.run_id) from failed
             except Interrupted:

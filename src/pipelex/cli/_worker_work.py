@@ -124,7 +124,7 @@ async def serve(
     from pipelex.temporal.worker import build_worker, plan_worker, run_until_stopped
 
     plan = plan_worker(config, task_queue=flags.task_queue, profile=flags.profile)
-    inference = inference_of(settings)
+    inference = inference_of(settings, allow_files=False)
     for folder in flags.library or ():
         if inference.effects is not None:
             inference.effects.trees.add_folder(folder)

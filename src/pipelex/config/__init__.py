@@ -5,7 +5,13 @@ from pipelex.config._interpolation import Interpolated, interpolate
 from pipelex.config._keys import dotted, lookup, split_dotted
 from pipelex.config._load import load_settings
 from pipelex.config._positions import Span, TomlPositions, locate
-from pipelex.config._sections import InferenceSettings, InterpreterSettings, RunSettings, RuntimeSettings
+from pipelex.config._sections import (
+    InferenceSettings,
+    InterpreterSettings,
+    RunSettings,
+    RuntimeSettings,
+    StorageSettings,
+)
 from pipelex.config._settings import Layer, LayerKind, Origin, Settings, describe
 
 __all__ = [
@@ -22,6 +28,7 @@ __all__ = [
     "Section",
     "Settings",
     "Span",
+    "StorageSettings",
     "TomlPositions",
     "describe",
     "dotted",

@@ -3,11 +3,12 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
+from pipelex.config import StorageSettings
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference._catalog import ModelEntry
@@ -19,7 +20,7 @@ from pipelex.inference._classify import (
 )
 from pipelex.inference._deck import ModelDeck
 from pipelex.inference._failures import redacted
-from pipelex.inference._messages import first_request
+from pipelex.inference._messages import Files, first_request
 from pipelex.inference._providers import ChatProvider, chat_provider
 from pipelex.inference._schema import ReasoningEffort
 from pipelex.inference._settings import EFFORT_BUDGETS, CallSettings, call_settings
@@ -44,6 +45,7 @@ from pipelex.pipes.jobs import (
 )
 from pipelex.pipes.runtime import LLMPrompt, ModelChoice, ModelUsage, ObjectSpec, ResolvedModel
 from pipelex.pipes.usage import add_usage
+from pipelex.storage import FetchPolicy, Storage
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse
@@ -70,7 +72,7 @@ class InferenceOptions:
     is_structure_prompt_enabled: bool = False
     """Whether the wanted structure is also described in the prompt, where the provider is sent the schema anyway."""
     allow_local_files: bool = True
-    """Whether `file:` URLs of prompts may be read."""
+    """Whether `file:` URLs of prompts may be read, where no extraction brings a policy of its own."""
     effort_budgets: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
     """Tokens that stand for reasoning efforts, by provider (`anthropic`, `gemini`), where they are not the usual."""
 
@@ -239,12 +241,14 @@ class Inference:
         return _Call(entry, provider, settings)
 
     async def _first(self, call: _Call, prompt: LLMPrompt, extra: str | None = None) -> "ModelRequest":
-        return await first_request(
-            prompt,
-            image_detail=call.settings.image_detail,
-            extra=extra,
-            allow_files=self.options.allow_local_files,
-        )
+        return await first_request(prompt, self._files, image_detail=call.settings.image_detail, extra=extra)
+
+    @cached_property
+    def _files(self) -> Files:
+        if self.extraction is not None:
+            return Files(self.extraction.storage, self.extraction.policy)
+        in_memory = Storage.open(StorageSettings(method="in_memory"), Path())
+        return Files(in_memory, FetchPolicy(allow_files=self.options.allow_local_files))
 
     async def _ask(
         self, call: _Call, messages: "list[ModelMessage]", parameters: "ModelRequestParameters", *, is_structured: bool

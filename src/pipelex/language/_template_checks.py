@@ -4,7 +4,7 @@ Source: MTHDS 8.0.0, sections 5.2, 8.1 and 9 of the language reference.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from pipelex.errors import SuggestedFix, near_names
@@ -45,7 +45,8 @@ def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = T
     slots = _slots(pipe)
     findings: list[Finding] = []
     read: set[str] = set()
-    reported: set[tuple[str, str]] = set()
+    # A dotted input name is a fault of its own; reading its root is then what the new form wants.
+    reported = {("undeclared", name.partition(".")[0]) for name in slots if "." in name}
     is_known = is_complete
     sites = template_sites(pipe)
     paths = construct_paths(pipe)
@@ -75,7 +76,8 @@ def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = T
         inline = {str(found.params.get("_root")) for found in findings}
         inline |= {name for name in slots if PLAIN_NAME_PATTERN.fullmatch(name) is None}
         meant = {near for found in findings for near in found.suggestions if found.code == "method.input_undeclared"}
-        findings.extend(_unused(code, name) for name in slots if name not in read | inline | meant)
+        texts = [site.template for site in sites if site.has_sigils]
+        findings.extend(_unused(code, name, texts) for name in slots if name not in read | inline | meant)
     return [_without_private_params(found) for found in findings]
 
 
@@ -155,12 +157,15 @@ def _undeclared(code: str, keys: Keys, root: str, offset: int, slots: Mapping[st
     )
 
 
-def _unused(code: str, name: str) -> Finding:
+def _unused(code: str, name: str, templates: Sequence[str]) -> Finding:
     keys = ("pipe", code, "inputs", name)
     operation = delete_key(("pipe", code, "inputs"), name)
+    advice = "read it in a template, or remove it"
+    if any(re.search(rf"(?<!\w)\${re.escape(name)}[ \t]+[({{\"']", text) for text in templates):
+        advice = f"'${name}' before a bracket or a quote is text, as in shell snippets; write '{{{{ {name} }}}}' there"
     return Finding(
         "method.input_unused",
-        f"input '{shorten(name)}' of pipe '{shorten(code)}' is never read: read it in a template, or remove it",
+        f"input '{shorten(name)}' of pipe '{shorten(code)}' is never read: {advice}",
         keys,
         {"pipe": code, "variables": [name]},
         category="extraneous_input_variable",

@@ -8,7 +8,7 @@ crate = loaded.library.closure(pipe.ref)
 ```
 """
 
-from pipelex.library._crate import LibraryCrate
+from pipelex.library._crate import LibraryCrate, MethodFile
 from pipelex.library._library import ANYTHING, DYNAMIC, Concept, Library, LinkedLibraries, Pipe, linked_libraries
 from pipelex.library._link import LinkedBundles, Source, link
 from pipelex.library._load import LoadedFiles, load_files, load_paths
@@ -30,6 +30,7 @@ __all__ = [
     "LinkedLibraries",
     "LoadedFiles",
     "LoadedLibrary",
+    "MethodFile",
     "MethodTree",
     "ModelUse",
     "PackageBundles",

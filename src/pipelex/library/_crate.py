@@ -1,7 +1,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
@@ -16,6 +16,18 @@ from pipelex.language.blueprints import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class MethodFile:
+    """A file of a method tree that a pipe names: a function's module, a document's template. The file stays there."""
+
+    tree: str
+    """Digest of the tree."""
+    path: str
+    """Tree path."""
+    sha256: str
+    """Of the file itself, in hexadecimal: the tree of a lone bundle does not hold what lies beside it."""
+
+
 @dataclass(frozen=True)
 class LibraryCrate:
     """A library as data: concept and pipe blueprints in which every reference is qualified.
@@ -26,6 +38,8 @@ class LibraryCrate:
 
     concepts: Mapping[str, ConceptBlueprint] = field(default_factory=dict[str, ConceptBlueprint])
     pipes: Mapping[str, PipeBlueprint] = field(default_factory=dict[str, PipeBlueprint])
+    files: Mapping[str, MethodFile] = field(default_factory=dict[str, MethodFile])
+    """Pipe → the file of its method tree that it names."""
 
     @cached_property
     def json_bytes(self) -> bytes:
@@ -34,6 +48,8 @@ class LibraryCrate:
         if self.concepts:
             wire["concepts"] = {ref: _dump(self.concepts[ref]) for ref in sorted(self.concepts)}
         wire["pipes"] = {ref: _dump(self.pipes[ref]) for ref in sorted(self.pipes)}
+        if self.files:
+            wire["files"] = {ref: asdict(self.files[ref]) for ref in sorted(self.files)}
         return json.dumps(wire, ensure_ascii=False, separators=(",", ":")).encode()
 
     @cached_property
@@ -53,6 +69,7 @@ class LibraryCrate:
             return cls(
                 {ref: ConceptBlueprint.model_validate(table) for ref, table in wire.get("concepts", {}).items()},
                 {ref: read_pipe(table) for ref, table in wire["pipes"].items()},
+                {ref: MethodFile(**table) for ref, table in wire.get("files", {}).items()},
             )
         except (ValueError, KeyError, TypeError, AttributeError, ValidationError, RecursionError) as wrong:
             raise PipelexError(

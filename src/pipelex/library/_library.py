@@ -1,6 +1,6 @@
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -94,7 +94,7 @@ class Library:
             self.concepts[ref] = Concept(ref, blueprint.description, blueprint.refines, blueprint)
         self.pipes: dict[str, Pipe] = {ref: Pipe(ref, blueprint) for ref, blueprint in crate.pipes.items()}
         self._shapes: dict[str, Shape] = {}
-        self._closures: dict[str, LibraryCrate] = {}
+        self._closures: dict[tuple[str, tuple[str, ...]], LibraryCrate] = {}
         self._inner_names: dict[str, frozenset[str]] = {}
 
     # --- looking up ---------------------------------------------------------------------------------------------------
@@ -222,11 +222,27 @@ class Library:
         """The pipes that a controller may run, in the order of its table, each once; empty for an operator."""
         return list(dict.fromkeys(_callees(self.pipe(ref).blueprint)))
 
-    def closure(self, ref: str) -> LibraryCrate:
-        """The smallest crate that can run a pipe: the pipes it may reach, and the concepts those need."""
-        if ref not in self._closures:
-            self._closures[ref] = self._build_closure(ref)
-        return self._closures[ref]
+    def closure(self, ref: str, concepts: Iterable[str] = ()) -> LibraryCrate:
+        """The smallest crate that can run a pipe: the pipes it may reach, and the concepts those need.
+
+        Args:
+            ref: the pipe.
+            concepts: those of the values it is given, which may refine the ones it declares.
+        """
+        key = (ref, ())
+        if key not in self._closures:
+            self._closures[key] = self._build_closure(ref)
+        declared = self._closures[key]
+        key = (ref, tuple(sorted({name for name in concepts if self._is_lacking(declared, name)})))
+        if key not in self._closures:
+            more = dict(declared.concepts)
+            for name in key[1]:
+                self._collect_concepts(name, more)
+            self._closures[key] = LibraryCrate(more, declared.pipes, declared.files)
+        return self._closures[key]
+
+    def _is_lacking(self, crate: LibraryCrate, concept: str) -> bool:
+        return concept not in crate.concepts and self.concept(concept).blueprint is not None
 
     def _build_closure(self, ref: str) -> LibraryCrate:
         pipes: dict[str, PipeBlueprint] = {}
@@ -241,7 +257,7 @@ class Library:
             for slot in (*pipe.inputs.values(), pipe.output):
                 self._collect_concepts(slot.concept, concepts)
             waiting.extend(self.callees(current))
-        return LibraryCrate(concepts, pipes)
+        return LibraryCrate(concepts, pipes, {name: file for name, file in self.crate.files.items() if name in pipes})
 
     def _collect_concepts(self, ref: str, found: dict[str, ConceptBlueprint]) -> None:
         waiting = [ref]

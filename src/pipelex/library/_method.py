@@ -6,6 +6,7 @@ from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.library._library import Library
 from pipelex.library._link import LinkedBundles, link
 from pipelex.library._load import LoadedFiles, load_files, load_paths
+from pipelex.library._named_files import with_files
 from pipelex.library._tree import MethodTree
 from pipelex.library._validate import CheckModel, validate
 from pipelex.library._verdict import Verdict
@@ -74,7 +75,7 @@ def load_library_files(files: Mapping[str, str | bytes], *, check_model: CheckMo
 
 
 def _loaded(files: LoadedFiles, check_model: CheckModel | None) -> LoadedLibrary:
-    linked = link((), packages=files.packages)
+    linked = with_files(link((), packages=files.packages), files.trees)
     verdict = validate(linked, trees=files.trees, check_model=check_model)
     is_empty = all(bundle.blueprint is None for bundle in files.packages[0].bundles)
     return LoadedLibrary(None if is_empty else linked.library, verdict, tuple(_entries(files, linked)), files, linked)

@@ -12,7 +12,7 @@ from pipelex.language.blueprints import (
     PipeComposeBlueprint,
     TemplateBlueprint,
 )
-from pipelex.pipes._fields import checked_output, field_value
+from pipelex.pipes._fields import believable, checked_output, field_value
 from pipelex.pipes._run import PipeRun
 from pipelex.pipes._sequence import bind
 from pipelex.pipes._templates import render_text, style_of
@@ -61,7 +61,8 @@ async def _from_construct(run: PipeRun, shape: Shape, entries: Mapping[str, Any]
                 else:
                     built[name] = field_value(run, inner, value)
             case ConstructTemplate():
-                built[name] = (await render_text(run, entry.template, category="basic")).text
+                text = (await render_text(run, entry.template, category="basic")).text
+                built[name] = believable(run, inner, text)
             case ConstructTable():
                 built[name] = await _from_construct(run, inner, entry.fields)
             case literal:

@@ -5,12 +5,14 @@ from typing import cast
 
 from pipelex.content.structure import (
     AnyShape,
+    ChoiceShape,
     ContentError,
     DictShape,
     ListShape,
     ObjectShape,
     ScalarShape,
     Shape,
+    example,
     validate,
 )
 from pipelex.content.stuff import Json, Stuff
@@ -48,8 +50,21 @@ def field_value(run: PipeRun, shape: Shape, value: Stuff) -> Json:
     """What a field of that shape holds for a value: bare for a plain field, the content for a concept field."""
     if value.is_list:
         item_shape = shape.items if isinstance(shape, ListShape) else AnyShape()
-        return [_bare(run, item_shape, value.concept, item) for item in value.items]
-    return _bare(run, shape, value.concept, value.content)
+        return [believable(run, item_shape, _bare(run, item_shape, value.concept, item)) for item in value.items]
+    return believable(run, shape, _bare(run, shape, value.concept, value.content))
+
+
+def believable(run: PipeRun, shape: Shape, value: Json) -> Json:
+    """The value; in a dry run, something that fits where a made-up text meets a date or one of a few words.
+
+    Only real values can tell whether those fit, so a dry run must not fail for them.
+    """
+    if run.runtime.options.mode != "dry" or not isinstance(shape, ChoiceShape | ScalarShape):
+        return value
+    try:
+        return validate(shape, value)
+    except ContentError:
+        return example(shape)
 
 
 def _bare(run: PipeRun, shape: Shape, concept: str, content: Json) -> Json:

@@ -3,6 +3,7 @@
 from typing import cast
 
 from pipelex.content.stuff import Json, Stuff, WorkingMemory
+from pipelex.errors import PipelexError
 from pipelex.language.blueprints import PipeFuncBlueprint
 from pipelex.pipes._fields import checked_output
 from pipelex.pipes._run import PipeRun
@@ -13,14 +14,20 @@ async def run_func(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
     blueprint = run.pipe.blueprint
     assert isinstance(blueprint, PipeFuncBlueprint)
     slot = run.output
-    content = await run.runtime.call_function(
-        FunctionRequest(
-            function=blueprint.function_name,
-            inputs={name: value for name in run.pipe.inputs if (value := run.memory.get(name)) is not None},
-            output_concept=slot.concept,
-            is_list=slot.is_list,
-        )
+    inputs = {name: value for name in run.pipe.inputs if (value := run.memory.get(name)) is not None}
+    request = FunctionRequest.sparse(
+        function=blueprint.function_name,
+        file=run.file,
+        inputs=inputs,
+        absent=tuple(name for name in run.pipe.inputs if name not in inputs),
+        output_concept=slot.concept,
+        is_list=slot.is_list,
     )
+    try:
+        content = await run.runtime.call_function(request)
+    except PipelexError as failed:
+        failed.report.params.setdefault("pipe", run.pipe.ref)
+        raise
     value = _checked(run, content)
     return PipeOutcome.of(value), run.memory.with_result(None, value)
 

@@ -1,5 +1,6 @@
 """PipeExtract, PipeImgGen, PipeSearch and PipeDocGen: documents, images and searches (sections 6.3 to 6.5 and 6.9)."""
 
+from pipelex.content.structure import shape_to_json
 from pipelex.content.stuff import Json, Stuff, WorkingMemory
 from pipelex.language.blueprints import (
     Blueprint,
@@ -12,6 +13,7 @@ from pipelex.language.blueprints import (
 from pipelex.pipes._fields import checked_output
 from pipelex.pipes._run import PipeRun
 from pipelex.pipes._templates import Attachments, render_text
+from pipelex.pipes.layout import laid_out
 from pipelex.pipes.runtime import (
     DocumentRequest,
     ExtractRequest,
@@ -112,16 +114,20 @@ async def run_doc_gen(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
         html = (await render_text(run, blueprint.template, category="html", is_strict=True)).text
         request = DocumentRequest(format=blueprint.format, filename=filename, source="html", html=html)
     elif blueprint.template_file is not None:
-        request = DocumentRequest(
+        concepts = dict.fromkeys(value.concept for value in inputs.values())
+        request = DocumentRequest.sparse(
             format=blueprint.format,
             filename=filename,
             source="template_file",
-            template_file=blueprint.template_file,
+            file=run.file,
             inputs=inputs,
+            shapes={concept: shape_to_json(run.library.shape(concept)) for concept in concepts},
         )
     else:
-        request = DocumentRequest(format=blueprint.format, filename=filename, source="layout", inputs=inputs)
-    document = await run.runtime.generate_document(_choice("doc_gen", blueprint.model), request)
+        blocks = [block for name, value in inputs.items() for block in laid_out(run.library, name, value)]
+        request = DocumentRequest(format=blueprint.format, filename=filename, source="layout", blocks=tuple(blocks))
+    model = _choice("doc_gen", blueprint.model).model_copy(update={"document": f"{request.format}.{request.source}"})
+    document = await run.runtime.generate_document(model, request)
     concept = run.output.concept
     value = Stuff(concept, checked_output(run, concept, document))
     return PipeOutcome.of(value), run.memory.with_result(None, value)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from pipelex.content.structure import ObjectShape
 from pipelex.content.stuff import Absence, Json, Stuff, WorkingMemory
 from pipelex.language.blueprints import PipeParallelBlueprint, PipeStep
 from pipelex.language.references import Reference
@@ -50,4 +51,6 @@ def _combine(run: PipeRun, present: dict[str, Stuff]) -> Stuff:
     if run.library.native_base(concept) == "Composite":
         content: Json = {name: value.content for name, value in present.items()}
         return Stuff(concept, content)
-    return Stuff(concept, fill_object(run, concept, dict(present)))
+    shape = run.library.shape(concept)
+    fields = {name: value for name, value in present.items() if isinstance(shape, ObjectShape) and shape.field(name)}
+    return Stuff(concept, fill_object(run, concept, fields))

@@ -7,7 +7,7 @@ from pipelex.content.stuff import Absence, Stuff, WorkingMemory
 from pipelex.errors import ErrorCategory, Location, PipelexError
 from pipelex.language.references import Slot
 from pipelex.library import Library, Pipe
-from pipelex.pipes.runtime import BatchCall, PipeCall, PipeOutcome, Runtime, SlotOverride
+from pipelex.pipes.runtime import BatchCall, PipeCall, PipeOutcome, Runtime, SlotOverride, TreeFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,12 @@ class PipeRun:
         if slot.concept == "native.Dynamic" and self.call.dynamic_output is not None:
             slot = replace(slot, concept=self.call.dynamic_output)
         return slot
+
+    @property
+    def file(self) -> TreeFile | None:
+        """The file of the method tree that the pipe names."""
+        named = self.library.crate.files.get(self.pipe.ref)
+        return None if named is None else TreeFile(tree=named.tree, path=named.path, sha256=named.sha256)
 
     def failure(
         self, code: str, detail: str, category: ErrorCategory = ErrorCategory.CONTENT, **params: object

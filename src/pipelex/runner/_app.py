@@ -18,9 +18,17 @@ from pipelex.errors import ErrorCategory, Fault, PipelexError
 from pipelex.library import Library, LoadedLibrary, ModelUse, Pipe, Verdict, load_library
 from pipelex.pipes.runtime import ModelChoice, PipeCall, RunIdentity
 from pipelex.pipes.trace import PipeTrace
+from pipelex.runner._files import stored_inputs
 from pipelex.runner._inputs import input_slots, mock_inputs
 from pipelex.runner._result import RunResult, result_of
-from pipelex.runner._settings import inference_of, options_of, require_temporal, retry_of
+from pipelex.runner._settings import (
+    fetch_policy_of,
+    inference_of,
+    options_of,
+    require_temporal,
+    retry_of,
+    storage_of,
+)
 
 if TYPE_CHECKING:
     from pipelex.inference import Inference
@@ -140,7 +148,8 @@ class Pipelex:
 
     def _check_model(self, use: ModelUse) -> Sequence[Fault]:
         choice = dict(use.choice) if isinstance(use.choice, Mapping) else use.choice
-        return self.inference.deck.check(ModelChoice(family=use.family, purpose=use.purpose, choice=choice))
+        wanted = ModelChoice(family=use.family, purpose=use.purpose, choice=choice)
+        return self.inference.deck.check(wanted, document=use.document)
 
     async def attach(self, run_id: str) -> "RunHandle":
         """The handle of a run on Temporal, started here or elsewhere.
@@ -234,7 +243,7 @@ class Method:
         Raises:
             PipelexError: the inputs do not fit, or the run failed.
         """
-        call = self._call(inputs, pipe, mock=mock, output_concept=output_concept)
+        call = await self._call(inputs, pipe, mock=mock, output_concept=output_concept)
         identity = self._identity(run_id)
         options = options_of(self.app.settings, is_dry=dry_run, full_memory=full_memory)
         if self.app.orchestrator == "temporal":
@@ -242,6 +251,8 @@ class Method:
             return await handle.result(full_memory=full_memory)
         from pipelex.direct import DirectRun
 
+        if self.library.crate.files and self.app.inference.effects is not None:
+            self.app.inference.effects.trees.add(*self.loaded.files.trees.values())
         run = DirectRun(
             self.library,
             self.app.inference,
@@ -269,7 +280,7 @@ class Method:
         Raises:
             PipelexError: the inputs do not fit, no server answers, or it refuses.
         """
-        call = self._call(inputs, pipe, mock=mock, output_concept=output_concept)
+        call = await self._call(inputs, pipe, mock=mock, output_concept=output_concept)
         options = options_of(self.app.settings, is_dry=dry_run, full_memory=full_memory)
         durable = await self.app.durable()
         return await durable.start(self.library, call, self._identity(run_id), options)
@@ -285,12 +296,20 @@ class Method:
 
         return run_in_new_loop(once())
 
-    def _call(
+    async def _call(
         self, inputs: Mapping[str, Json] | PathLike | None, pipe: str | None, *, mock: bool, output_concept: str | None
     ) -> PipeCall:
         self.verdict.require_valid()
         target = self.pipe(pipe)
-        values = mock_inputs(self.library, target) if mock and inputs is None else self.read_inputs(inputs, pipe)
+        if mock and inputs is None:
+            values = mock_inputs(self.library, target)
+        else:
+            settings = self.app.settings
+            values = self.read_inputs(inputs, pipe)
+            if settings.interpreter.pipeline_execution.is_normalize_data_urls_to_storage:
+                values = await stored_inputs(
+                    values, self.library, lambda: storage_of(settings), fetch_policy_of(settings)
+                )
         dynamic = None if output_concept is None else self.library.resolve(output_concept)
         return PipeCall.sparse(pipe=target.ref, inputs=values, dynamic_output=dynamic)
 

@@ -4,21 +4,77 @@ from pathlib import Path
 
 from pipelex.config import Settings
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.inference import Inference, InferenceOptions, RetryPolicy
+from pipelex.inference import Inference, InferenceOptions, ModelDeck, RetryPolicy
+from pipelex.inference.effects import Effects
+from pipelex.inference.extract import Extraction, ExtractionOptions
+from pipelex.inference.functions import FunctionOptions
+from pipelex.inference.images import ImageOptions
 from pipelex.pipes.runtime import RunOptions
+from pipelex.storage import FetchPolicy, Storage
 
 MOST_AT_ONCE = 10_000
 
 
-def inference_of(settings: Settings) -> Inference:
+def inference_of(settings: Settings, *, allow_files: bool = True) -> Inference:
     """The models as configured: the project's inference folder when it has one, else the user's, else the defaults."""
     folders: list[Path] = [folder / "inference" for folder in settings.config_dirs]
     found = [folder for folder in folders if folder.is_dir()]
     options = InferenceOptions(
         schema_reask_max_attempts=settings.inference.llm.schema_reask_max_attempts,
         is_structure_prompt_enabled=settings.inference.llm.is_structure_prompt_enabled,
+        effort_budgets=settings.inference.llm.effort_to_budget_maps,
     )
-    return Inference.load(found, settings.environ, options)
+    deck = ModelDeck.load(
+        found,
+        settings.environ,
+        allow_fallback=settings.inference.model_deck.is_model_fallback_enabled,
+        fallback_on_failure=settings.inference.model_deck.is_fallback_on_failure_enabled,
+        assume_credentials=settings.inference.credentials_elsewhere,
+    )
+    dpi = settings.inference.extract.default_page_views_dpi
+    extraction = Extraction(
+        deck,
+        storage_of(settings),
+        fetch_policy_of(settings, allow_files=allow_files),
+        ExtractionOptions(default_page_views_dpi=dpi),
+    )
+    effects = Effects(
+        deck,
+        extraction.storage,
+        extraction.policy,
+        functions=functions_of(settings),
+        images=images_of(settings),
+        environ=settings.environ,
+    )
+    return Inference(deck, options, extraction, effects)
+
+
+def functions_of(settings: Settings) -> FunctionOptions:
+    """How functions of methods are called."""
+    functions = settings.interpreter.functions
+    return FunctionOptions(functions.is_enabled, functions.timeout_seconds, environment=functions.environment)
+
+
+def images_of(settings: Settings) -> ImageOptions:
+    """What an image is like where neither the pipe nor the model's settings say."""
+    found = settings.inference.img_gen
+    return ImageOptions(**found.img_gen_param_defaults.model_dump(), quality_to_steps=found.quality_to_steps_maps)
+
+
+def storage_of(settings: Settings) -> Storage:
+    """Where files of runs are kept."""
+    return Storage.open(settings.runtime.storage, settings.base_dir, settings.environ)
+
+
+def fetch_policy_of(settings: Settings, *, allow_files: bool = True) -> FetchPolicy:
+    """What may be fetched from outside.
+
+    Args:
+        settings: the configuration.
+        allow_files: whether this machine's files may be read, as inputs name them in a local run. A worker reads none:
+            what it is asked for comes from elsewhere, and a run's own files are in the store.
+    """
+    return FetchPolicy(is_guarded=settings.runtime.network.is_fetch_ssrf_guard_enabled, allow_files=allow_files)
 
 
 def retry_of(settings: Settings) -> RetryPolicy:

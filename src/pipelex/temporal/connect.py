@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
@@ -64,12 +64,26 @@ async def _check_namespace(client: Client, settings: ConnectionSettings) -> None
     )
 
 
+_REFUSALS: Final = {
+    "code: Unauthenticated": RPCStatusCode.UNAUTHENTICATED,
+    "code: PermissionDenied": RPCStatusCode.PERMISSION_DENIED,
+}
+
+
+def _status(failed: BaseException) -> RPCStatusCode | None:
+    if isinstance(failed, RPCError):
+        return failed.status
+    # A refusal of the very first call is an error without a status of its own: the SDK only prints it.
+    return next((status for text, status in _REFUSALS.items() if text in str(failed)), None)
+
+
 def _unreachable(settings: ConnectionSettings, failed: BaseException) -> PipelexError:
     where = f"Temporal at {settings.target_host}"
     code, advice = "runtime.unavailable", "Start it (`pipelex dev` runs one here), or select another server."
     detail = f"no {where} answers"
-    if isinstance(failed, RPCError):
-        match failed.status:
+    status = _status(failed)
+    if status is not None:
+        match status:
             case RPCStatusCode.NOT_FOUND:
                 code = "runtime.misconfigured"
                 detail = f"{where} has no namespace '{settings.namespace}'"
@@ -84,7 +98,7 @@ def _unreachable(settings: ConnectionSettings, failed: BaseException) -> Pipelex
                     "Check the API key or the client certificate of the selected server, and that it has not expired."
                 )
             case _:
-                detail = f"{where} answers with an error: {failed.message}"
+                detail = f"{where} answers with an error: {failed}"
     elif "certificate" in str(failed) or "tls" in str(failed).lower():
         detail = f"{where} cannot be reached over TLS: {failed}"
         advice = "Check the tls table of the selected server."

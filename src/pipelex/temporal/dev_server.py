@@ -84,7 +84,7 @@ class DevServer:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,  # Ctrl-C in the terminal is for us; we end the server afterwards
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=die_with_parent if sys.platform == "linux" else None,
             )
         finally:
             if not isinstance(output, int):
@@ -209,7 +209,7 @@ def _broken(detail: str, log: Path | None) -> PipelexError:
     )
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Have Linux end this child when the parent ends, however it ends."""
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)

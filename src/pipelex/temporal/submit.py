@@ -2,10 +2,10 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Final, cast
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal, cast
 
-from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.enums.v1 import PendingWorkflowTaskState, TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import (
@@ -32,6 +32,14 @@ ENVIRONMENT_PREFIXES: Final = {"unit_testing": "ut-", "ci": "ci-", "cc": "cc-", 
 """What goes before the pipeline run id of a run that is no ordinary one, by the name of the environment."""
 
 _QUERY = timedelta(seconds=10)
+
+LONGEST_POLL: Final = timedelta(seconds=75)
+"""A poll is answered, or asked again, after a minute; the rest is for clocks that differ."""
+
+_TASK_KINDS: Final = {
+    "workflow": TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    "activity": TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+}
 
 
 @dataclass(frozen=True)
@@ -194,16 +202,8 @@ class Submitter:
         return durable
 
     async def has_workers(self, task_queue: str | None = None) -> bool:
-        """Whether a workflow worker polled the queue within the last minutes."""
-        answer = await self.client.workflow_service.describe_task_queue(
-            DescribeTaskQueueRequest(
-                namespace=self.client.namespace,
-                task_queue=TaskQueue(name=task_queue or self.config.worker_config.default_task_queue),
-                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-            ),
-            timeout=_QUERY,
-        )
-        return len(answer.pollers) > 0
+        """Whether a workflow worker polls the queue, or did a moment ago; see `is_polled`."""
+        return await is_polled(self.client, task_queue or self.config.worker_config.default_task_queue)
 
 
 def _refused(refused: RPCError, call: PipeCall) -> PipelexError:
@@ -235,6 +235,49 @@ def _refused(refused: RPCError, call: PipeCall) -> PipelexError:
             params={"dependency": "temporal"},
         )
     )
+
+
+async def is_polled(client: Client, task_queue: str, kind: Literal["workflow", "activity"] = "workflow") -> bool:
+    """Whether a worker polls a queue for tasks of that kind.
+
+    The server forgets a poller five minutes after its last poll. A worker that is there asks again at least once a
+    minute, so one that did not was ended; for the minute before that, only a task that nobody takes tells.
+    """
+    answer = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace, task_queue=TaskQueue(name=task_queue), task_queue_type=_TASK_KINDS[kind]
+        ),
+        timeout=_QUERY,
+    )
+    now = datetime.now(UTC)
+    accesses = [poller.last_access_time.ToDatetime(UTC) for poller in answer.pollers]
+    return any(now - access < LONGEST_POLL for access in accesses)
+
+
+async def is_taken_up(run: DurableRun) -> bool:
+    """Whether no task of the entry pipe's workflow waits for a worker.
+
+    Raises:
+        PipelexError: there is no such run.
+    """
+    description = (await run.describe()).raw_description
+    if not description.HasField("pending_workflow_task"):
+        return True
+    return description.pending_workflow_task.state != PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED
+
+
+async def wait_until_taken_up(run: DurableRun, seconds: float) -> bool:
+    """Whether a worker takes the entry pipe's task within some seconds.
+
+    Raises:
+        PipelexError: there is no such run.
+    """
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not await is_taken_up(run):
+        if asyncio.get_running_loop().time() > deadline:
+            return False
+        await asyncio.sleep(0.25)
+    return True
 
 
 async def wait_for_workers(submitter: Submitter, seconds: float) -> bool:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import (
@@ -22,7 +21,8 @@ from temporalio.worker import (
     WorkerTuner,
 )
 
-from pipelex.temporal.config import TemporalConfig, TemporalLogConfig
+from pipelex.temporal.config import TemporalConfig
+from pipelex.temporal.logs import apply_log_settings
 from pipelex.temporal.plugin import PipelexPlugin
 from pipelex.temporal.profiles import FixedSlots, ResourceSlots, WorkerTuning, worker_tuning
 from pipelex.temporal.queues import check_worker_queue
@@ -45,6 +45,19 @@ class WorkerPlan:
         """The rate cap of the whole queue, over all its workers."""
         options = self.config.queue_options.get(self.task_queue)
         return None if options is None else options.max_task_queue_activities_per_second
+
+    @property
+    def is_eager(self) -> bool:
+        """Whether a worker may start its own workflows' activities at once, past the queue.
+
+        Such a start costs less, but keeps to no rate, priority or fair share: all of these are made in the queue.
+        """
+        options = self.config.queue_options.get(self.task_queue)
+        is_ordered = self.config.worker_config.fairness_by_user or (
+            options is not None and options.priority_key is not None
+        )
+        rates = (self.activities_per_second, self.tuning.max_activities_per_second)
+        return not is_ordered and rates == (None, None)
 
 
 def plan_worker(config: TemporalConfig, *, task_queue: str | None = None, profile: str | None = None) -> WorkerPlan:
@@ -98,18 +111,9 @@ def build_worker(client: Client, plan: WorkerPlan, plugin: PipelexPlugin) -> Wor
         max_activities_per_second=tuning.max_activities_per_second,
         max_task_queue_activities_per_second=plan.activities_per_second,
         graceful_shutdown_timeout=tuning.graceful_shutdown_timeout,
+        disable_eager_activity_execution=not plan.is_eager,
         **options,
     )
-
-
-def apply_log_settings(log: TemporalLogConfig) -> None:
-    """Say how much of a workflow's or an activity's identity the SDK's log records carry, in this process."""
-    workflow.logger.workflow_info_on_message = log.is_workflow_info_on_message
-    workflow.logger.workflow_info_on_extra = log.is_workflow_info_on_extra
-    workflow.logger.full_workflow_info_on_extra = log.is_full_workflow_info_on_extra
-    activity.logger.activity_info_on_message = log.is_activity_info_on_message
-    activity.logger.activity_info_on_extra = log.is_activity_info_on_extra
-    activity.logger.full_activity_info_on_extra = log.is_full_activity_info_on_extra
 
 
 def _pollers(maximum: int | None) -> PollerBehavior:

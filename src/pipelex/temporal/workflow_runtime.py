@@ -37,6 +37,9 @@ R = TypeVar("R", bound=Wire)
 
 SLICE_WORKFLOW = "PipeBatchSlice"
 
+FAIRNESS_KEY_BYTES = 64
+"""Of the server."""
+
 COMMANDS_AT_ONCE = 100
 """Most commands one workflow task may schedule: larger ones meet the server's size limit or the deadlock detector."""
 
@@ -216,13 +219,18 @@ class TemporalRuntime(EffectRuntime):
                 heartbeat_timeout=options.heartbeat,
                 retry_policy=retry_policy(options),
                 summary=effect.summary,
-                priority=Priority(priority_key=options.priority_key),
+                priority=self._priority(options),
             )
         except ActivityError as failed:
             if is_cancelled_exception(failed):
                 raise
             raise _with_place(from_failure(failed, what=f"activity '{effect.activity}'"), effect) from None
         return cast("R", result)
+
+    def _priority(self, options: Dispatch) -> Priority:
+        user = self._job.run.user_id if self._dispatcher.config.worker_config.fairness_by_user else None
+        fairness_key = None if user is None else observability.cut(user, FAIRNESS_KEY_BYTES)
+        return Priority(priority_key=options.priority_key, fairness_key=fairness_key)
 
 
 def _with_place(error: PipelexError, effect: Effect[Any]) -> PipelexError:

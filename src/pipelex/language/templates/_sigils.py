@@ -15,7 +15,7 @@ _PATH: Final = rf"{_NAME}(?:\.{_NAME})*+"
 
 _ESCAPE: Final = re.compile(r"@@|\$\$")
 # A name, blanks, then a bracket or a quote is a shell snippet, not a sigil.
-_DOLLAR: Final = re.compile(rf"(?<!\w)\$(?P<path>{_PATH})(?![ \t]++[({{\"'])")
+_DOLLAR: Final = re.compile(rf"(?P<brace>(?<!\{{)\{{)?+(?<!\w)\$(?P<path>{_PATH})(?![ \t]++[({{\"'])")
 _ALONE: Final = re.compile(rf"^[ \t]*+(?P<sigil>@\??(?P<path>{_PATH}))[ \t]*+$", re.MULTILINE)
 _INLINE: Final = re.compile(rf"(?<!\w)@\??(?P<path>{_PATH})")
 _LINE_BREAK: Final = re.compile(r"\r\n?")
@@ -78,11 +78,17 @@ def expand(template: str, declared: Collection[str]) -> Expansion:
     """Expand every sigil of a template with line feeds only; an inline `@name` of a declared root is reported."""
     edits: list[_Edit] = []
     masked = _mask(template, _ESCAPE, _HIDDEN, edits, lambda match: match[0][0])
-    masked = _mask(masked, _DOLLAR, _EXPANDED, edits, lambda match: "{{ " + match["path"] + "|format() }}")
+    masked = _mask(masked, _DOLLAR, _EXPANDED, edits, _expand_dollar)
     masked = _mask(masked, _ALONE, _EXPANDED, edits, _expand_at, "sigil")
     edits.sort(key=lambda edit: edit.start)
     inline = tuple(_inline_sigils(masked, declared)) if "@" in masked else ()
     return Expansion(_apply(template, edits), inline, tuple(edits))
+
+
+def _expand_dollar(match: re.Match[str]) -> str:
+    # A brace right before the sigil is the author's text; beside Jinja's own it would open a mapping.
+    brace = "{{ '{' }}" if match["brace"] else ""
+    return brace + "{{ " + match["path"] + "|format() }}"
 
 
 def _expand_at(match: re.Match[str]) -> str:

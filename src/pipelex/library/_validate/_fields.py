@@ -8,11 +8,11 @@ _NATIVES_FOR = {
     "integer": ("Number",),
     "number": ("Number",),
     "boolean": ("YesNo",),
-    "date": ("Date",),
-    "datetime": ("Date",),
-    "time": ("Time",),
+    "date": ("Date", "Text", "Markdown"),
+    "datetime": ("Date", "Text", "Markdown"),
+    "time": ("Time", "Text", "Markdown"),
 }
-"""Native concepts whose bare value a plain field takes."""
+"""Native concepts whose bare value a plain field takes. Whether a text is a date or one of the choices shows in the run."""
 
 
 def suits(library: Library, shape: Shape, slot: Slot) -> bool:

@@ -6,6 +6,7 @@ from pipelex.language.blueprints import PipeDocGenBlueprint, PipeFuncBlueprint
 from pipelex.language.references import Slot
 from pipelex.language.templates import TemplateRead, TemplateSite, analyse_template, template_sites
 from pipelex.library._library import Pipe
+from pipelex.library._named_files import module_files, tree_path
 from pipelex.library._tree import MethodTree
 from pipelex.library._validate._context import Checks
 
@@ -49,7 +50,7 @@ def _function_fault(tree: MethodTree, name: str) -> str | None:
     """Why a function cannot be called, found by reading its source, never by importing it."""
     *modules, function = name.split(".")
     path = "/".join(modules)
-    candidates = [candidate for candidate in (f"{path}.py", f"{path}/__init__.py") if tree.find(candidate) is not None]
+    candidates = module_files(tree, name)
     if not candidates:
         return f"there is no file '{path}.py' in the method's folder"
     if len(candidates) > 1:
@@ -79,7 +80,7 @@ def _check_template_file(checks: Checks, pipe: Pipe, name: str) -> None:
     tree = _tree_of(checks, pipe)
     if tree is None:
         return
-    path = _from_bundle(tree, checks.source(pipe).bundle.path or "", name)
+    path = tree_path(tree, checks.source(pipe).bundle.path or "", name)
     if path is None:
         _refuse_file(checks, pipe, name, "leaves_tree", _RESOURCE_REASONS["leaves_tree"])
     elif tree.find(path) is None:
@@ -95,20 +96,6 @@ def _why_refused(name: str) -> str | None:
     if ":" in name:
         return "scheme"
     return "absolute" if name.startswith("/") else None
-
-
-def _from_bundle(tree: MethodTree, bundle: str, name: str) -> str | None:
-    """The tree path of a name relative to a bundle's file; None when it leaves the tree."""
-    place = max((path for path in tree.files if bundle == path or bundle.endswith("/" + path)), key=len, default="")
-    segments = place.split("/")[:-1]
-    for segment in name.split("/"):
-        if segment == "..":
-            if not segments:
-                return None
-            segments.pop()
-        elif segment not in ("", "."):
-            segments.append(segment)
-    return "/".join(segments)
 
 
 def _refuse_file(checks: Checks, pipe: Pipe, name: str, reason: str, why: str) -> None:
@@ -171,7 +158,7 @@ def _check_paths(checks: Checks, pipe: Pipe, site: TemplateSite) -> None:
             "method.field_path_unresolved",
             f"'{'.'.join(read.path)}' in the template of '{checks.label(pipe)}' leads nowhere: no field '{segment}'; {hint}",
             *site.keys,
-            category="template_path_unresolved",
+            category="binding_path_unresolved",
             suggestions=near,
             offset=read.offset if site.keys != ("template_file",) else None,
             path=".".join(read.path),

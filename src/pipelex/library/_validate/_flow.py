@@ -124,7 +124,7 @@ class _Walk:
             else:
                 last, inner = self.step(step, keys)
                 left |= inner
-                self.memory |= inner
+                self.leave(inner)
             if step.result is not None:
                 self.memory[step.result] = left[step.result] = last
         key = "from" if isinstance(blueprint.steps[-1], BindingStep) else "pipe"
@@ -133,6 +133,12 @@ class _Walk:
         if self.is_murky:
             self.flows.murky.add(self.pipe.ref)
         self.unused("step")
+
+    def leave(self, inner: Mapping[str, Value]) -> None:
+        """Put names that a nested pipe leaves into memory; the standard hides them, so an input stays one that is read."""
+        for name, value in inner.items():
+            shadowed = self.memory.get(name)
+            self.memory[name] = replace(value, is_input=shadowed is not None and shadowed.is_input)
 
     def parallel(self, blueprint: PipeParallelBlueprint) -> None:
         results: dict[str, tuple[int, Slot | None]] = {}

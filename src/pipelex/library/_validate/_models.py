@@ -1,6 +1,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, TypeAlias
 
 from pipelex.errors import Fault, Json
 from pipelex.language.blueprints import (
@@ -19,6 +19,12 @@ from pipelex.library._validate._context import Checks
 
 ModelFamily = Literal["llm", "extract", "img_gen", "search", "judgment", "doc_gen"]
 
+_CATEGORIES: Final = {
+    "method.model_setting_invalid": "llm_setting_refused_by_model",
+    "method.schema_violation": "blueprint_validation",
+    "model.unknown": "unknown_model",
+}
+
 
 @dataclass(frozen=True)
 class ModelUse:
@@ -29,6 +35,8 @@ class ModelUse:
     """Which of the family's defaults applies when no model is named; only language models have two."""
     choice: str | Mapping[str, Json] | None
     """A reference (`$preset`, `@alias`, `~waterfall`, a handle), an inline settings table, or None for the default."""
+    document: str | None = None
+    """`<format>.<source>` of a document, which picks the default of the family `doc_gen`."""
 
 
 CheckModel: TypeAlias = Callable[[ModelUse], Sequence[Fault]]
@@ -45,7 +53,14 @@ def check_models(checks: Checks, check_model: CheckModel) -> None:
                 known[asked] = check_model(use)
             for fault in known[asked]:
                 keys = (key, *_inner_keys(use, fault))
-                checks.faults.append(fault.at(checks.source(pipe).locate(*keys)))
+                checks.faults.append(_named(use, fault).at(checks.source(pipe).locate(*keys)))
+
+
+def _named(use: ModelUse, fault: Fault) -> Fault:
+    """The finding with its older category; a document engine that is not installed is no fault of the method."""
+    is_idle = use.family == "doc_gen" and fault.code == "model.unspecified"
+    severity = "warning" if is_idle else fault.severity
+    return replace(fault, category=fault.category or _CATEGORIES.get(fault.code), severity=severity)
 
 
 def _inner_keys(use: ModelUse, fault: Fault) -> tuple[str, ...]:
@@ -80,9 +95,18 @@ def model_uses(blueprint: PipeBlueprint, library: Library) -> Iterator[tuple[Mod
         case PipeJudgeBlueprint():
             yield ModelUse("judgment", "text", _choice(blueprint.model)), "model"
         case PipeDocGenBlueprint():
-            yield ModelUse("doc_gen", "text", _choice(blueprint.model)), "model"
+            yield ModelUse("doc_gen", "text", _choice(blueprint.model), _document(blueprint)), "model"
         case _:
             return
+
+
+def _document(blueprint: PipeDocGenBlueprint) -> str:
+    source = "layout"
+    if blueprint.template is not None:
+        source = "html"
+    elif blueprint.template_file is not None:
+        source = "template_file"
+    return f"{blueprint.format}.{source}"
 
 
 def _choice(model: str | Blueprint | None) -> str | dict[str, Any] | None:

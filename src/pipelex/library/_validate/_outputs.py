@@ -77,20 +77,16 @@ def check_parallel_output(checks: Checks, pipe: Pipe, results: Mapping[str, tupl
             finding="parallel_output",
         )
         return
-    names = ", ".join(field.name for field in shape.fields)
     for name, (index, slot) in results.items():
         field = shape.field(name)
-        if field is None:
-            report_output(
-                checks, pipe, f"{shape.title} has no field '{name}' for this branch to fill; its fields are {names}",
-                concept, "branches", index, "result",
-            )  # fmt: skip
-        elif slot is not None and not suits(checks.library, field.shape, slot):
+        if field is None or slot is None:  # a branch beside the fields is run, and what it gives is not combined
+            continue
+        if not suits(checks.library, field.shape, slot):
             report_output(
                 checks, pipe, f"the branch '{name}' gives '{shown(slot)}', which does not suit that field of {shape.title}",
                 slot.concept, "branches", index, "pipe",
             )  # fmt: skip
-        elif slot is not None and slot.presence == "optional" and field.required:
+        elif slot.presence == "optional" and field.required:
             checks.report(
                 pipe,
                 "method.optional_unhandled",

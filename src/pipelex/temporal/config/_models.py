@@ -141,6 +141,8 @@ class WorkerConfig(Section):
     rpc_timeout: Limit = timedelta(seconds=30)
     default_activity_start_to_close_timeout: Span = timedelta(minutes=10)
     default_activity_heartbeat_timeout: Limit = timedelta(seconds=30)
+    fairness_by_user: bool = False
+    """Share a backlogged queue out among users: a run's user is the fairness key of its activities."""
     retry_policy_config: RetryPolicyConfig = Field(default_factory=RetryPolicyConfig)
 
 

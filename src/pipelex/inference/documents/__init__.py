@@ -1,0 +1,9 @@
+"""Documents printed from values: PDF, Word, Excel and PowerPoint files, from a layout, from HTML or from a template file.
+
+Needs the extra `documents`. The same request gives the same bytes, so a document that is printed twice is stored once.
+Source: section 6.9 of the language reference.
+"""
+
+from pipelex.inference.documents._service import generate_document
+
+__all__ = ["generate_document"]

@@ -1,0 +1,74 @@
+"""Blocks as a page of HTML."""
+
+import html
+from collections.abc import Sequence
+
+from pipelex.content.render import markdown_to_html, scalar_text
+from pipelex.content.stuff import Json
+from pipelex.pipes.layout import Block
+
+STYLE = """
+@page { size: a4 portrait; margin: 2cm; }
+body { font-family: Helvetica; font-size: 10pt; line-height: 1.35; }
+h1 { font-size: 18pt; } h2 { font-size: 14pt; } h3 { font-size: 12pt; } h4, h5, h6 { font-size: 10.5pt; }
+table { border: 0.5pt solid #999999; margin-bottom: 8pt; }
+td, th { border: 0.5pt solid #999999; padding: 3pt; text-align: left; vertical-align: top; }
+th { background-color: #eeeeee; font-weight: bold; }
+pre { font-family: Courier; font-size: 8.5pt; }
+"""
+_WIDTH = 480
+"""Points between the margins of the page."""
+
+
+def page(blocks: Sequence[Block]) -> str:
+    """The whole page."""
+    body = "\n".join(_block(block) for block in blocks)
+    return f'<html><head><meta charset="utf-8"/><style>{STYLE}</style></head><body>{body}</body></html>'
+
+
+def _block(block: Block) -> str:
+    match block["kind"]:
+        case "heading":
+            level = min(int(block["level"]), 6)
+            return f"<h{level}>{_escaped(block['text'])}</h{level}>"
+        case "markdown":
+            return markdown_to_html(block["text"])
+        case "html":
+            return str(block["text"])
+        case "code":
+            return f"<pre>{_escaped(block['text'])}</pre>"
+        case "bullets":
+            return "<ul>" + "".join(f"<li>{_escaped(item)}</li>" for item in block["items"]) + "</ul>"
+        case "table":
+            head = "".join(f"<th>{_escaped(column)}</th>" for column in block["columns"])
+            rows = "".join(f"<tr>{_cells(row)}</tr>" for row in block["rows"])
+            return f"<table><tr>{head}</tr>{rows}</table>"
+        case "pairs":
+            rows = "".join(f"<tr><th>{_escaped(label)}</th>{_cells([value])}</tr>" for label, value in block["rows"])
+            return f"<table>{rows}</table>"
+        case "image":
+            return _image(block["content"])
+        case _:
+            return f"<p>{_escaped(block['text'])}</p>"
+
+
+def _image(content: dict[str, Json]) -> str:
+    width = min(int(content.get("width") or _WIDTH), _WIDTH)
+    caption = content.get("caption")
+    below = f"<p><i>{_escaped(caption)}</i></p>" if caption else ""
+    return f'<p><img src="{html.escape(str(content["url"]))}" width="{width}pt"/></p>{below}'
+
+
+def _cells(row: Sequence[Json]) -> str:
+    return "".join(f"<td>{_escaped(cell_text(value))}</td>" for value in row)
+
+
+def cell_text(value: Json) -> str:
+    """A value of a table as text."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return scalar_text(value)
+
+
+def _escaped(text: Json) -> str:
+    return html.escape(str(text)).replace("\n", "<br/>")

@@ -1,0 +1,19 @@
+"""A method's Python functions, each call in a process of its own.
+
+A function of the method tree is named by its import path, `module.path.function`, and takes either
+
+- one parameter called `inputs`: a mapping of input name → plain content; or
+- parameters named like the pipe's inputs, each given that input's plain content; with `**kwargs`, all others too.
+
+A content is the JSON of section 3 of the language reference, for example `{"text": "..."}` for a Text, and a list of
+contents for a list. A declared input without a value is None, or the parameter's own default. The function may be
+`async`, and returns a content as plain JSON, a pydantic model or a dataclass, or a list of these for a list.
+
+The process has the method's folder at the head of `sys.path`, an empty working directory of its own, none of the
+runtime's keys in its environment, and is killed at the time limit. It is no sandbox: run only methods you trust, or
+switch functions off.
+"""
+
+from pipelex.inference.functions._call import FunctionOptions, call_function
+
+__all__ = ["FunctionOptions", "call_function"]

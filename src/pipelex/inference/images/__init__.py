@@ -1,0 +1,11 @@
+"""Images from prompts: OpenAI and Google through pydantic-ai, xAI and fal over HTTP. Every image is stored at once.
+
+Source: section 6.4 of the language reference. What a provider has no argument for is said in the log and left out,
+except shapes: a model that draws a few shapes only gets the nearest. `rules` of a backend file change which arguments
+are sent: see `Rules`.
+"""
+
+from pipelex.inference.images._options import ImageOptions
+from pipelex.inference.images._service import generate_images
+
+__all__ = ["ImageOptions", "generate_images"]

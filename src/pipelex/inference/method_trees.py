@@ -1,0 +1,108 @@
+"""The method trees a process holds, by their digest: what functions and document templates are taken from.
+
+Source: section 12.3 of the language reference. A tree never travels; a request names the file it needs by the digests
+of tree and file, and is refused where they are not the ones on this machine.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.library import MethodTree, walk_tree
+from pipelex.library.packages import MANIFEST_NAME, read_manifest
+from pipelex.pipes.runtime import TreeFile
+
+_Stamp = tuple[tuple[str, int, int], ...]
+
+
+class MethodTrees:
+    """Method trees by digest.
+
+    Args:
+        trees: those known from the start.
+    """
+
+    def __init__(self, trees: Iterable[MethodTree] = ()) -> None:
+        self._trees: list[MethodTree] = []
+        self._digests: dict[int, tuple[_Stamp, str]] = {}
+        self.add(*trees)
+
+    def add(self, *trees: MethodTree) -> None:
+        """Make trees known; one that is known already is kept once."""
+        for tree in trees:
+            if tree not in self._trees:
+                self._trees.append(tree)
+
+    def add_folder(self, folder: Path) -> None:
+        """Make the tree of a folder known, those of the packages inside it, and those of its bundles taken alone."""
+        waiting = [folder]
+        while waiting:
+            root = waiting.pop()
+            manifest_file = root / MANIFEST_NAME
+            is_package = manifest_file.is_file()
+            exclude: tuple[str, ...] = ()
+            if is_package:
+                manifest, _ = read_manifest(manifest_file.read_bytes(), path=str(manifest_file))
+                exclude = manifest.exclude if manifest is not None else ()
+            tree = walk_tree(root, exclude)
+            self.add(tree)
+            waiting.extend(tree.nested)
+            if not is_package:
+                bundles = [root / name for name in tree.files if name.endswith(".mthds")]
+                self.add(*(MethodTree(file.parent, {file.name: file}, is_lone=True) for file in bundles))
+
+    def find(self, file: TreeFile | None, what: str) -> tuple[MethodTree, bytes]:
+        """The tree a file belongs to, and the file's content, both exactly as the request names them.
+
+        Args:
+            file: the file; None when the method was loaded without its tree.
+            what: who needs it, for messages.
+
+        Raises:
+            PipelexError: `runtime.unsupported`: this process holds no such tree; `security.integrity_mismatch`: the
+                file is another one here.
+        """
+        tree = (
+            None if file is None else next((known for known in self._trees if self._digest(known) == file.tree), None)
+        )
+        if file is None or tree is None:
+            raise PipelexError(
+                "runtime.unsupported",
+                f"{what} needs the folder of its method, which this process does not hold in that very state",
+                category=ErrorCategory.CONFIGURATION,
+                params={"capability": "method_tree"},
+                advice="Start the worker with --library and the method's folder, the same as where the run was started.",
+            )
+        content = tree.read(file.path)
+        if content is None or hashlib.sha256(content).hexdigest() != file.sha256:
+            raise PipelexError(
+                "security.integrity_mismatch",
+                f"'{file.path}', which {what} needs, is not the file here that the run was started with",
+                category=ErrorCategory.CONFIGURATION,
+                params={"dependency": file.path},
+                advice="Bring the method's folder of this worker to the state of the run, or start the run again.",
+            )
+        return tree, content
+
+    def _digest(self, tree: MethodTree) -> str | None:
+        """The digest of what the files hold now; read again only when a file's size or time changed."""
+        try:
+            stamp = _stamp(tree)
+            known = self._digests.get(id(tree))
+            if known is None or known[0] != stamp:
+                known = (stamp, replace(tree).digest)
+                self._digests[id(tree)] = known
+        except (OSError, PipelexError):
+            return None
+        return known[1]
+
+
+def _stamp(tree: MethodTree) -> _Stamp:
+    found: list[tuple[str, int, int]] = []
+    for path, file in tree.files.items():
+        if isinstance(file, Path):
+            state = file.stat()
+            found.append((path, state.st_size, state.st_mtime_ns))
+    return tuple(found)

@@ -1,0 +1,8 @@
+"""Searches that give an answer with its sources, by any of several providers.
+
+Source: section 6.5 of the language reference. A model's `model_id` is the depth the provider is asked for.
+"""
+
+from pipelex.inference.search._service import search
+
+__all__ = ["search"]

@@ -1,0 +1,166 @@
+"""A value as a row of plain blocks, from which any document engine can print it.
+
+Written once, from the shapes of the concepts, so that every engine and every format shows the same things in the same
+order. A block is plain JSON with a `kind`:
+
+- `heading`: `text`, `level` from 1, and `sheet` when it begins an input
+- `paragraph`, `markdown`, `html`, `code`: `text`
+- `bullets`: `items`, texts
+- `table`: `columns`, texts; `rows`, arrays of texts, numbers, booleans and nulls
+- `pairs`: `rows`, arrays of a label and a value
+- `image`: `content`, that of an Image
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from pipelex.content.render import bare_text, describe_file, json_text, scalar_text
+from pipelex.content.structure import AnyShape, DictShape, ListShape, ObjectShape, Shape
+from pipelex.content.stuff import Json, Stuff
+from pipelex.library import Library
+
+Block = dict[str, Json]
+
+_DEEPEST = 40
+_BARE = frozenset({"Text", "Number", "YesNo", "Choice", "Rating", "Date", "Time"})
+"""Natives that print as one simple value."""
+
+
+def laid_out(library: Library, name: str, value: Stuff) -> list[Block]:
+    """The blocks of an input, its heading first.
+
+    Args:
+        library: knows the shape of the value's concept.
+        name: the input's name.
+        value: the value.
+    """
+    shape = library.shape(value.concept)
+    heading: Block = {"kind": "heading", "text": humanised(name), "level": 1, "sheet": True}
+    if value.is_list:
+        return [heading, *_blocks(ListShape(shape), value.items, 2)]
+    return [heading, *_blocks(shape, value.content, 2)]
+
+
+def humanised(name: str) -> str:
+    """`berth_notes` → `Berth notes`."""
+    words = name.replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def _blocks(shape: Shape, value: Json, level: int) -> Iterator[Block]:
+    if value is None:
+        return
+    if level > _DEEPEST:
+        yield {"kind": "code", "text": json_text(value)}
+    elif isinstance(shape, ObjectShape) and isinstance(value, Mapping):
+        yield from _object(shape, cast("Mapping[str, Json]", value), level)
+    elif isinstance(value, list):
+        items = shape.items if isinstance(shape, ListShape) else AnyShape()
+        yield from _list(items, cast("list[Json]", value), level)
+    elif isinstance(value, Mapping):
+        yield from _free(shape, cast("Mapping[str, Json]", value), level)
+    else:
+        yield from _paragraphs(scalar_text(value))
+
+
+def _object(shape: ObjectShape, content: Mapping[str, Json], level: int) -> Iterator[Block]:
+    match shape.native:
+        case "Markdown":
+            yield {"kind": "markdown", "text": content.get("text") or ""}
+        case "Html":
+            yield {"kind": "html", "text": content.get("inner_html") or ""}
+        case "Image":
+            yield {"kind": "image", "content": dict(content)}
+        case "Document":
+            yield {"kind": "paragraph", "text": describe_file("Document", content)}
+        case "JSON":
+            yield {"kind": "code", "text": json_text(content.get("json_obj"))}
+        case "Page" | "TextAndImages":
+            for field in shape.fields:
+                if field.name not in ("raw_html", "page_view"):
+                    yield from _blocks(field.shape, content.get(field.name), level)
+        case "SearchResult":
+            yield from _paragraphs(content.get("answer") or "")
+            yield {"kind": "bullets", "items": [describe_file("Document", one) for one in content.get("sources", [])]}
+        case native if native in _BARE:
+            yield from _paragraphs(bare_text(native, content) or "")
+        case _:
+            yield from _fields([(field.name, field.shape) for field in shape.fields], content, level)
+
+
+def _free(shape: Shape, content: Mapping[str, Json], level: int) -> Iterator[Block]:
+    values = shape.values if isinstance(shape, DictShape) else AnyShape()
+    yield from _fields([(str(name), values) for name in content], content, level)
+
+
+def _fields(fields: Sequence[tuple[str, Shape]], content: Mapping[str, Json], level: int) -> Iterator[Block]:
+    """Simple values as pairs of label and value, then each other field under a heading of its own."""
+    pairs: list[list[Json]] = []
+    others: list[tuple[str, Shape]] = []
+    for name, shape in fields:
+        if content.get(name) is None:
+            continue
+        cell = _cell(shape, content[name])
+        if cell is _NOT_SIMPLE or (isinstance(cell, str) and "\n" in cell):
+            others.append((name, shape))
+        else:
+            pairs.append([humanised(name), cell])
+    if pairs:
+        yield {"kind": "pairs", "rows": pairs}
+    for name, shape in others:
+        yield {"kind": "heading", "text": humanised(name), "level": level}
+        yield from _blocks(shape, content[name], level + 1)
+
+
+def _list(shape: Shape, items: Sequence[Json], level: int) -> Iterator[Block]:
+    if not items:
+        return
+    cells = [_cell(shape, item) for item in items]
+    if all(cell is not _NOT_SIMPLE for cell in cells):
+        yield {"kind": "bullets", "items": [scalar_text(cell) for cell in cells]}
+        return
+    rows = _rows(shape, items)
+    if rows is not None:
+        yield rows
+        return
+    is_media = isinstance(shape, ObjectShape) and shape.native in ("Image", "Document")
+    for rank, item in enumerate(items, 1):
+        if not is_media:
+            yield {"kind": "heading", "text": str(rank), "level": level}
+        yield from _blocks(shape, item, level + 1)
+
+
+def _rows(shape: Shape, items: Sequence[Json]) -> Block | None:
+    """A table, when every item is an object of simple values."""
+    if not isinstance(shape, ObjectShape) or shape.native is not None:
+        return None
+    fields = [field for field in shape.fields if any(item.get(field.name) is not None for item in items)]
+    rows = [[_cell(field.shape, item.get(field.name)) for field in fields] for item in items]
+    if any(cell is _NOT_SIMPLE for row in rows for cell in row):
+        return None
+    return {"kind": "table", "columns": [humanised(field.name) for field in fields], "rows": rows}
+
+
+class _NotSimple:
+    pass
+
+
+_NOT_SIMPLE: Any = _NotSimple()
+
+
+def _cell(shape: Shape, value: Json) -> Json:
+    """A value as the content of a table's cell: numbers and booleans as they are; `_NOT_SIMPLE` for what needs more."""
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if not isinstance(shape, ObjectShape) or not isinstance(value, Mapping) or shape.native not in _BARE:
+        return _NOT_SIMPLE
+    content = cast("Mapping[str, Json]", value)
+    if shape.native == "Number":
+        return content.get("number")
+    return content.get("yes_no") if shape.native == "YesNo" else bare_text(shape.native, content)
+
+
+def _paragraphs(text: str) -> Iterator[Block]:
+    for part in text.replace("\r\n", "\n").split("\n\n"):
+        if part.strip():
+            yield {"kind": "paragraph", "text": part.strip("\n")}

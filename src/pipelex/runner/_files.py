@@ -1,0 +1,65 @@
+"""Files of a run's inputs, moved into the store before they travel."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import cast
+
+from pipelex.content.structure import DictShape, ListShape, ObjectShape, Shape, nested_objects
+from pipelex.content.stuff import Json, Stuff
+from pipelex.library import Library
+from pipelex.storage import FetchPolicy, Storage, normalized
+
+_FILES = ("Image", "Document")
+
+
+async def stored_inputs(
+    inputs: Mapping[str, Stuff], library: Library, open_storage: Callable[[], Storage], policy: FetchPolicy
+) -> dict[str, Stuff]:
+    """The inputs with every local file and `data:` URL of an image or a document replaced by a stored one.
+
+    What a worker on another machine reads must be where it can reach it, and bytes do not ride in histories.
+
+    Raises:
+        PipelexError: a file cannot be read, or the store does not take it.
+    """
+    moved = dict(inputs)
+    moving: _Moving | None = None
+    for name, stuff in inputs.items():
+        shape = library.shape(stuff.concept)
+        if not any(found.native in _FILES for found in nested_objects(shape)):
+            continue
+        moving = moving or _Moving(open_storage(), policy)
+        content = await moving.value(ListShape(shape) if stuff.is_list else shape, _bare(stuff))
+        moved[name] = replace(stuff, content={"items": content} if stuff.is_list else content)
+    return moved
+
+
+def _bare(stuff: Stuff) -> Json:
+    return stuff.items if stuff.is_list else stuff.content
+
+
+class _Moving:
+    def __init__(self, storage: Storage, policy: FetchPolicy) -> None:
+        self._storage = storage
+        self._policy = policy
+
+    async def value(self, shape: Shape, value: Json) -> Json:
+        match shape:
+            case ListShape() if isinstance(value, list):
+                return [await self.value(shape.items, item) for item in cast("list[Json]", value)]
+            case DictShape() if isinstance(value, dict):
+                entries = cast("dict[str, Json]", value)
+                return {key: await self.value(shape.values, item) for key, item in entries.items()}
+            case ObjectShape() if isinstance(value, dict):
+                return await self._object(shape, cast("dict[str, Json]", value))
+            case _:
+                return value
+
+    async def _object(self, shape: ObjectShape, value: dict[str, Json]) -> Json:
+        if shape.native in _FILES:
+            return await normalized(value, storage=self._storage, policy=self._policy)
+        moved = dict(value)
+        for field in shape.fields:
+            if field.name in moved:
+                moved[field.name] = await self.value(field.shape, moved[field.name])
+        return moved

@@ -1,0 +1,88 @@
+"""What the log lines of the SDK's loggers look like, in this process."""
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any, cast
+
+from temporalio import activity, workflow
+
+from pipelex.temporal.config import TemporalLogConfig
+
+
+def apply_log_settings(log: TemporalLogConfig) -> None:
+    """Set the SDK's loggers up as configured; a second call replaces what the first one did.
+
+    The managed loggers log from the level on that Pipelex's own logger has, unless they were given one themselves.
+    Their lines start with what they are about when the prefix is on, and look like Pipelex's own when the formatter
+    is; without it they are the bare message.
+    """
+    workflow.logger.workflow_info_on_message = log.is_workflow_info_on_message
+    workflow.logger.workflow_info_on_extra = log.is_workflow_info_on_extra or log.is_prefix_enabled
+    workflow.logger.full_workflow_info_on_extra = log.is_full_workflow_info_on_extra
+    activity.logger.activity_info_on_message = log.is_activity_info_on_message
+    activity.logger.activity_info_on_extra = log.is_activity_info_on_extra or log.is_prefix_enabled
+    activity.logger.full_activity_info_on_extra = log.is_full_activity_info_on_extra
+    level = logging.getLogger("pipelex").level
+    for name in log.managed_loggers:
+        logger = logging.getLogger(name)
+        _reset(logger)
+        if logger.level == logging.NOTSET and level != logging.NOTSET:
+            logger.setLevel(level)
+        logger.addFilter(_Subject(log))
+        if not log.is_formatter_enabled:
+            logger.addHandler(_BareHandler())
+            logger.propagate = False
+
+
+def _reset(logger: logging.Logger) -> None:
+    for each in [each for each in logger.filters if isinstance(each, _Subject)]:
+        logger.removeFilter(each)
+    for handler in [handler for handler in logger.handlers if isinstance(handler, _BareHandler)]:
+        logger.removeHandler(handler)
+        logger.propagate = True
+
+
+class _Subject(logging.Filter):
+    """Puts a record's workflow or activity before its message."""
+
+    def __init__(self, log: TemporalLogConfig) -> None:
+        super().__init__()
+        self._log = log
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if self._log.is_prefix_enabled:
+            prefix = _prefix(record)
+            if prefix and not str(record.msg).startswith(prefix):
+                record.msg = f"{prefix}{record.msg}"
+        # The prefix needs what the extra was not to show.
+        if not self._log.is_workflow_info_on_extra:
+            record.__dict__.pop("temporal_workflow", None)
+        if not self._log.is_activity_info_on_extra:
+            record.__dict__.pop("temporal_activity", None)
+        return True
+
+
+def _prefix(record: logging.LogRecord) -> str:
+    found = cast("Mapping[str, Any] | None", record.__dict__.get("temporal_workflow"))
+    if found:
+        return _escaped(f"[{found.get('workflow_type')} {found.get('workflow_id')}] ")
+    found = cast("Mapping[str, Any] | None", record.__dict__.get("temporal_activity"))
+    if found:
+        return _escaped(f"[{found.get('activity_type')} {found.get('workflow_id')} #{found.get('attempt')}] ")
+    return ""
+
+
+def _escaped(text: str) -> str:
+    """Nothing in an id is a place for an argument of the message."""
+    return text.replace("%", "%%")
+
+
+class _BareHandler(logging.Handler):
+    """Writes messages and nothing else to standard error, as it is at that moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(record.getMessage() + "\n")
+        except (OSError, ValueError):
+            self.handleError(record)

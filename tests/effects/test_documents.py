@@ -1,0 +1,218 @@
+import asyncio
+import zipfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docx import Document
+from openpyxl import Workbook, load_workbook
+from PIL import Image
+from pptx import Presentation
+from tests.support.project import Project
+
+from pipelex.errors import PipelexError
+from pipelex.runner import Pipelex
+
+CONCEPTS = """
+domain = "quay"
+
+[concept.Line]
+description = "A line of an invoice"
+[concept.Line.structure]
+label  = { type = "text", description = "Label", required = true }
+amount = { type = "number", description = "Amount", required = true }
+
+[concept.Invoice]
+description = "An invoice"
+[concept.Invoice.structure]
+number = { type = "text", description = "Number", required = true }
+lines  = { type = "list", item_type = "concept", item_concept_ref = "quay.Line", description = "Lines", required = true }
+
+[pipe.print]
+type = "PipeDocGen"
+description = "Print"
+inputs = { invoice = "Invoice", remark = "Text?", photo = "Image?" }
+output = "Document"
+"""
+
+INVOICE = {"number": "A&B <7>", "lines": [{"label": "=SUM(A1)", "amount": 12.5}, {"label": "Rope", "amount": 3}]}
+
+
+async def printed(project: Project, keys: str, **inputs: Any) -> tuple[bytes, dict[str, Any]]:
+    app = project.app("direct")
+    method = app.load(project.method(CONCEPTS + keys))
+    result = await method.run({"invoice": INVOICE, **inputs}, pipe="print")
+    return await stored(app, result.content["url"]), result.content
+
+
+async def stored(app: Pipelex, url: str) -> bytes:
+    assert app.inference.effects is not None
+    return await app.inference.effects.storage.get(url)
+
+
+def text_of_pdf(data: bytes) -> str:
+    from pypdf import PdfReader
+
+    return "\n".join(page.extract_text() for page in PdfReader(BytesIO(data)).pages)
+
+
+def photo(folder: Path, kind: str = "PNG") -> dict[str, str]:
+    file = folder / f"photo.{kind.lower()}"
+    Image.new("RGB", (40, 30), "red").save(file, kind)
+    return {"url": file.as_uri()}
+
+
+async def test_a_layout_as_pdf_shows_every_input(project: Project):
+    data, content = await printed(
+        project,
+        'format = "pdf"\nfilename = "Invoice $invoice.number"\n',
+        remark="Paid\n\nin full",
+        photo=photo(project.root),
+    )
+    assert content["filename"] == "Invoice A&B _7_.pdf"
+    assert content["mime_type"] == "application/pdf"
+    text = text_of_pdf(data)
+    for word in ("A&B <7>", "=SUM(A1)", "12.5", "Rope", "Paid", "in full", "Remark"):
+        assert word in text
+    assert b"/Subtype /Image" in data
+
+
+async def test_the_same_values_print_the_same_bytes(project: Project):
+    for kind in ("pdf", "docx", "xlsx"):
+        _, first = await printed(project, f'format = "{kind}"\n', remark="x")
+        await asyncio.sleep(1.1)
+        _, second = await printed(project, f'format = "{kind}"\n', remark="x")
+        assert first == second
+
+
+async def test_inline_html_is_printed_and_escaped(project: Project):
+    template = "<h1>Nr {{ invoice.number }}</h1>{% for line in invoice.lines %}<p>{{ line.label }}</p>{% endfor %}"
+    data, _ = await printed(project, f"format = \"pdf\"\ntemplate = '''{template}'''\n")
+    assert "Nr A&B <7>" in text_of_pdf(data)
+    assert "Rope" in text_of_pdf(data)
+
+
+async def test_a_page_fetches_nothing_of_this_machine(project: Project):
+    secret = project.root / "secret.png"
+    Image.new("RGB", (400, 300), "blue").save(secret)
+    template = f'<p>seen</p><img src="{secret}"/><div style="background-image: url({secret})">x</div>'
+    data, _ = await printed(project, f"format = \"pdf\"\ntemplate = '''{template} $invoice.number'''\n")
+    assert "seen" in text_of_pdf(data)
+    assert b"/Width 400" not in data
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+async def test_a_layout_as_word(project: Project, kind: str):
+    data, content = await printed(project, 'format = "docx"\n', remark="Paid", photo=photo(project.root, kind))
+    document = Document(BytesIO(data))
+    assert content["filename"] == "print.docx"
+    assert [p.text for p in document.paragraphs if p.text] == ["Invoice", "Lines", "Remark", "Paid", "Photo"]
+    rows = [[cell.text for cell in row.cells] for table in document.tables for row in table.rows]
+    assert rows == [["Number", "A&B <7>"], ["Label", "Amount"], ["=SUM(A1)", "12.5"], ["Rope", "3"]]
+    assert len(document.inline_shapes) == 1
+
+
+async def test_a_layout_as_excel_keeps_numbers_and_makes_no_formula(project: Project):
+    data, _ = await printed(project, 'format = "xlsx"\n', remark="Paid")
+    book = load_workbook(BytesIO(data))
+    assert book.sheetnames == ["Invoice", "Remark"]
+    assert list(book["Invoice"].values) == [
+        ("Number", "A&B <7>"),
+        ("Lines", None),
+        ("Label", "Amount"),
+        ("=SUM(A1)", 12.5),
+        ("Rope", 3),
+    ]
+    assert book["Invoice"]["A4"].data_type == "s"
+
+
+async def test_a_word_template_repeats_rows_and_mends_split_tags(project: Project):
+    document = Document()
+    paragraph = document.add_paragraph("Invoice {")
+    paragraph.add_run("{ invoice.num").bold = True
+    paragraph.add_run("ber }}: {{ remark }}")
+    table = document.add_table(rows=3, cols=2)
+    for row, texts in enumerate(
+        [("{%tr for line in invoice.lines %}", ""), ("{{ line.label }}", "{{ line.amount }}"), ("{%tr endfor %}", "")]
+    ):
+        for column, text in enumerate(texts):
+            table.cell(row, column).text = text
+    document.add_paragraph("{%p if invoice.lines|length > 1 %}")
+    document.add_paragraph("several lines")
+    document.add_paragraph("{%p endif %}")
+    document.save(str(project.root / "invoice.docx"))
+    data, _ = await printed(project, 'format = "docx"\ntemplate_file = "invoice.docx"\n', remark="first\nsecond")
+    found = Document(BytesIO(data))
+    assert [p.text for p in found.paragraphs] == ["Invoice A&B <7>: first\nsecond", "several lines"]
+    assert [[cell.text for cell in row.cells] for row in found.tables[0].rows] == [["=SUM(A1)", "12.5"], ["Rope", "3"]]
+
+
+async def test_a_powerpoint_template(project: Project):
+    deck = Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[5])
+    assert slide.shapes.title is not None
+    slide.shapes.title.text = "Invoice {{ invoice.number }}"
+    deck.save(str(project.root / "deck.pptx"))
+    data, content = await printed(project, 'format = "pptx"\ntemplate_file = "deck.pptx"\n')
+    shown = Presentation(BytesIO(data)).slides[0].shapes.title
+    assert shown is not None
+    assert shown.text == "Invoice A&B <7>"
+    assert content["filename"] == "print.pptx"
+
+
+async def test_an_excel_template_repeats_rows_and_keeps_formats(project: Project):
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (
+        ["Invoice {{ invoice.number }}"],
+        ["{%tr for line in invoice.lines %}"],
+        ["{{ line.label }}", "{{ line.amount }}", "=B3*2"],
+        ["{%tr endfor %}"],
+        ["End"],
+    ):
+        sheet.append(row)
+    sheet["B3"].number_format = "0.00"
+    book.save(project.root / "sheet.xlsx")
+    data, _ = await printed(project, 'format = "xlsx"\ntemplate_file = "sheet.xlsx"\n')
+    found = load_workbook(BytesIO(data)).active
+    assert found is not None
+    assert [row[:2] for row in found.values] == [
+        ("Invoice A&B <7>", None),
+        ("=SUM(A1)", 12.5),
+        ("Rope", 3),
+        ("End", None),
+    ]
+    assert (found["B2"].number_format, found["A2"].data_type) == ("0.00", "s")
+
+
+async def test_an_html_template_file_sees_files_beside_it(project: Project):
+    photo(project.root)
+    (project.root / "page.html").write_text('<h1>$invoice.number</h1><img src="photo.png"/>', encoding="utf-8")
+    data, _ = await printed(project, 'format = "pdf"\ntemplate_file = "page.html"\n')
+    assert "A&B <7>" in text_of_pdf(data)
+    assert b"/Width 40" in data
+
+
+async def test_a_template_that_is_no_word_file_is_a_fault_of_the_method(project: Project):
+    (project.root / "bad.docx").write_bytes(b"not a zip")
+    with pytest.raises(PipelexError) as caught:
+        await printed(project, 'format = "docx"\ntemplate_file = "bad.docx"\n')
+    assert caught.value.code == "pipe.template_render_failed"
+    assert "bad.docx" in caught.value.report.detail
+
+
+async def test_an_engine_that_cannot_print_the_format_says_so(project: Project):
+    app = project.app("direct")
+    method = app.open(project.method(CONCEPTS + 'format = "docx"\nmodel = "reportlab-pdf"\n'))
+    with pytest.raises(PipelexError) as caught:
+        await method.run({"invoice": INVOICE}, pipe="print")
+    assert caught.value.code in ("model.capability_unsupported", "method.invalid")
+
+
+async def test_archives_hold_no_times(project: Project):
+    data, _ = await printed(project, 'format = "xlsx"\n')
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
+        assert b"1980-01-01T00:00:00Z" in archive.read("docProps/core.xml")

@@ -1,0 +1,280 @@
+import asyncio
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.project import Project
+
+from pipelex.content.stuff import Stuff
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.inference.functions import FunctionOptions, call_function
+from pipelex.inference.method_trees import MethodTrees
+from pipelex.library import load_library
+from pipelex.pipes.runtime import FunctionRequest, TreeFile
+from pipelex.runner import Method
+
+METHOD = """
+domain = "quay"
+main_pipe = "total"
+
+[concept.Invoice]
+description = "An invoice"
+[concept.Invoice.structure]
+number = { type = "text", description = "Number", required = true }
+amount = { type = "number", description = "Amount", required = true }
+paid   = { type = "date", description = "Day of payment" }
+
+[pipe.total]
+type = "PipeFunc"
+description = "Add up"
+inputs = { invoices = "Invoice[]", title = "Text?" }
+output = "Number"
+function_name = "funcs.totals.FUNCTION"
+
+[pipe.split]
+type = "PipeFunc"
+description = "Take apart"
+inputs = { title = "Text" }
+output = "Invoice[]"
+function_name = "funcs.totals.split"
+"""
+
+FUNCTIONS = """
+import asyncio, dataclasses, datetime, os, sys, time
+from pydantic import BaseModel
+from funcs.helpers import add
+
+def total(invoices, title):
+    print("said on the way")
+    return {"number": add(one["amount"] for one in invoices) + (0 if title is None else len(title["text"]))}
+
+def by_mapping(inputs):
+    return {"number": len(inputs["invoices"])}
+
+async def later(invoices, **rest):
+    await asyncio.sleep(0)
+    return {"number": len(rest)}
+
+def raises(invoices):
+    raise ValueError("no invoice has a berth")
+
+def unknown(invoices, nonsense):
+    return {"number": 1}
+
+def lists(invoices):
+    return [{"number": 1}]
+
+def surroundings(invoices):
+    names = [name for name in os.environ if "KEY" in name]
+    return {"number": len(names) * 100 + len(os.listdir(".")) * 10 + ("pipelex" in sys.modules)}
+
+def sleeps(invoices):
+    os.fork() and time.sleep(60)
+    time.sleep(60)
+
+def dies(invoices):
+    os._exit(7)
+
+def odd(invoices):
+    return object()
+
+def floods(invoices):
+    return {"number": "x" * 5_000_000}
+
+class Invoice(BaseModel):
+    number: str
+    amount: float
+    paid: datetime.date | None = None
+
+@dataclasses.dataclass
+class Plain:
+    number: str
+    amount: float
+    paid: datetime.date | None = None
+
+def split(title):
+    return [Invoice(number="a", amount=1.5, paid=datetime.date(2026, 1, 2)), Plain("b", 2)]
+"""
+
+INVOICES = {"invoices": [{"number": "a", "amount": 1.5}, {"number": "b", "amount": 2}]}
+
+
+def method_of(project: Project, function: str = "total", **settings: Any) -> Method:
+    write_functions(project.root)
+    file = project.method(METHOD.replace("FUNCTION", function))
+    return project.app("direct", overrides={"interpreter": {"functions": settings}}).load(file)
+
+
+def write_functions(root: Path) -> None:
+    (root / "funcs").mkdir(exist_ok=True)
+    (root / "funcs" / "totals.py").write_text(FUNCTIONS, encoding="utf-8")
+    (root / "funcs" / "helpers.py").write_text("def add(values):\n    return sum(values)\n", encoding="utf-8")
+
+
+async def number(method: Method, **inputs: Any) -> float:
+    result = await method.run({**INVOICES, **inputs})
+    return result.content["number"]
+
+
+async def failure(method: Method) -> PipelexError:
+    with pytest.raises(PipelexError) as caught:
+        await method.run(INVOICES)
+    return caught.value
+
+
+@pytest.mark.parametrize(("function", "expected"), [("total", 3.5), ("by_mapping", 2), ("later", 1)])
+async def test_a_function_is_called_with_plain_contents(project: Project, function: str, expected: float):
+    assert await number(method_of(project, function)) == expected
+
+
+async def test_an_optional_input_that_is_given_arrives(project: Project):
+    assert await number(method_of(project), title="four") == 7.5
+
+
+async def test_models_and_dataclasses_are_contents(project: Project):
+    result = await method_of(project).run({"title": "x"}, pipe="split")
+    assert result.main_stuff.items == [
+        {"number": "a", "amount": 1.5, "paid": "2026-01-02"},
+        {"number": "b", "amount": 2},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("function", "code", "words"),
+    [
+        ("raises", "pipe.function_raised", "raised ValueError: no invoice has a berth (funcs/totals.py, line 18)"),
+        ("dies", "pipe.function_raised", "exit 7"),
+        ("odd", "method.function_invalid", "gave a object"),
+        ("unknown", "method.function_invalid", "'nonsense' is no input of the pipe"),
+        ("lists", "pipe.output_invalid", "is no native.Number"),
+    ],
+)
+async def test_what_goes_wrong_in_a_function_has_its_code(project: Project, function: str, code: str, words: str):
+    error = await failure(method_of(project, function))
+    assert error.code == code
+    assert words in error.report.detail
+    assert error.report.params["pipe"] == "quay.total"
+    assert error.report.category is ErrorCategory.CONTENT
+
+
+async def test_a_function_sees_no_keys_and_an_empty_folder(project: Project, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    assert await number(method_of(project, "surroundings")) == 0
+    app = project.app("direct", overrides={"interpreter": {"functions": {"environment": ["SOME_KEY"]}}})
+    assert app.inference.effects is not None
+    app.inference.effects.environ = {**os.environ, "SOME_KEY": "1"}
+    assert await number(app.load(project.root / "method.mthds")) == 100
+
+
+async def test_a_slow_function_is_ended_with_all_it_started(project: Project):
+    start = time.monotonic()
+    error = await failure(method_of(project, "sleeps", timeout_seconds=1.0))
+    assert (error.code, error.report.params["timeout"]) == ("pipe.function_timed_out", 1.0)
+    assert time.monotonic() - start < 10
+    assert not functions_running()
+
+
+async def test_a_cancelled_call_ends_its_process(project: Project):
+    running = asyncio.create_task(method_of(project, "sleeps").run(INVOICES))
+    while not functions_running():
+        await asyncio.sleep(0.02)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert not functions_running()
+
+
+def functions_running() -> list[int]:
+    import psutil
+
+    children = psutil.Process().children(recursive=True)
+    return [child.pid for child in children if any("_child.py" in part for part in child.cmdline())]
+
+
+async def test_functions_can_be_switched_off(project: Project):
+    error = await failure(method_of(project, is_enabled=False))
+    assert (error.code, error.report.category) == ("runtime.unsupported", ErrorCategory.CONFIGURATION)
+
+
+async def test_too_large_an_answer_is_refused(tmp_path: Path):
+    request, trees = request_of(tmp_path, "floods")
+    with pytest.raises(PipelexError, match="more than 1000 bytes"):
+        await call_function(request, trees, FunctionOptions(max_output_bytes=1000))
+
+
+def request_of(root: Path, function: str) -> tuple[FunctionRequest, MethodTrees]:
+    write_functions(root)
+    file = root / "method.mthds"
+    file.write_text(METHOD.replace("FUNCTION", function), encoding="utf-8")
+    named = load_library([file]).linked.crate.files["quay.total"]
+    request = FunctionRequest(
+        function=f"funcs.totals.{function}",
+        file=TreeFile(tree=named.tree, path=named.path, sha256=named.sha256),
+        inputs={"invoices": Stuff.of_list("quay.Invoice", [{"amount": 1}])},
+        absent=("title",),
+        output_concept="native.Number",
+        is_list=False,
+    )
+    trees = MethodTrees()
+    trees.add_folder(root)
+    return request, trees
+
+
+async def test_a_worker_that_holds_the_folder_calls_its_functions(tmp_path: Path):
+    request, trees = request_of(tmp_path, "total")
+    assert (await call_function(request, trees, FunctionOptions())).content == {"number": 1}
+
+
+async def test_a_package_is_found_by_the_digest_of_its_tree(tmp_path: Path):
+    write_functions(tmp_path)
+    (tmp_path / "METHODS.toml").write_text(
+        '[package]\naddress = "example.test/quay"\nversion = "1.0.0"\ndescription = "x"\n', encoding="utf-8"
+    )
+    request, _ = request_of(tmp_path, "total")
+    trees = MethodTrees()
+    trees.add_folder(tmp_path)
+    assert (await call_function(request, trees, FunctionOptions())).content == {"number": 1}
+    (tmp_path / "funcs" / "helpers.py").write_text("def add(values):\n    return 99\n", encoding="utf-8")
+    with pytest.raises(PipelexError, match="does not hold") as caught:
+        await call_function(request, trees, FunctionOptions())
+    assert caught.value.code == "runtime.unsupported"
+
+
+async def test_a_worker_without_the_folder_says_so(tmp_path: Path):
+    request, _ = request_of(tmp_path, "total")
+    with pytest.raises(PipelexError) as caught:
+        await call_function(request, MethodTrees(), FunctionOptions())
+    assert caught.value.code == "runtime.unsupported"
+    assert "--library" in (caught.value.report.advice or "")
+
+
+async def test_another_module_than_the_runs_is_refused(tmp_path: Path):
+    request, trees = request_of(tmp_path, "total")
+    assert request.file is not None
+    other = request.model_copy(update={"file": request.file.model_copy(update={"sha256": "0" * 64})})
+    with pytest.raises(PipelexError) as caught:
+        await call_function(other, trees, FunctionOptions())
+    assert caught.value.code == "security.integrity_mismatch"
+
+
+def test_the_files_of_pipes_travel_with_their_closures_only(tmp_path: Path):
+    request_of(tmp_path, "total")
+    library = load_library([tmp_path / "method.mthds"]).library
+    assert library is not None
+    assert set(library.closure("quay.split").files) == {"quay.split"}
+    crate = library.closure("quay.total")
+    assert type(crate).from_json_bytes(crate.json_bytes) == crate
+    assert replace(crate, files={}).fingerprint != crate.fingerprint
+
+
+def test_validation_never_imports(tmp_path: Path):
+    (tmp_path / "funcs").mkdir()
+    (tmp_path / "funcs" / "totals.py").write_text(
+        f"open({str(tmp_path / 'imported')!r}, 'w')\ndef total(): ...\ndef split(): ...\n", encoding="utf-8"
+    )
+    (tmp_path / "m.mthds").write_text(METHOD.replace("FUNCTION", "total"), encoding="utf-8")
+    assert load_library([tmp_path / "m.mthds"]).verdict.errors == ()
+    assert not (tmp_path / "imported").exists()
