@@ -1,6 +1,7 @@
 """PipeExtract in whole methods, in this process and on Temporal."""
 
 import base64
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,8 @@ async def test_a_report_is_read(project: Project, orchestrator: Orchestrator, wr
     assert [page["text_and_images"]["text"]["text"] for page in pages] == ["Quarterly report", "Second page"]
     stored = {path.name for path in (project.root / ".pipelex" / "storage").iterdir()}
     urls = [page["page_view"]["url"] for page in pages] + [pages[0]["text_and_images"]["images"][0]["url"]]
-    assert stored == {url.removeprefix("pipelex-storage://") for url in urls}
+    report = f"{hashlib.sha256(REPORT).hexdigest()}.pdf"  # moved into the store before it travelled
+    assert stored == {report, *(url.removeprefix("pipelex-storage://") for url in urls)}
     assert [usage.handle for usage in result.usage] == ["pypdfium2-extract-pdf"]
     assert result.usage[0].cost_usd == 0.0
 

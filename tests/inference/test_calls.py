@@ -329,9 +329,8 @@ async def test_images_and_documents_follow_the_text_in_order(stub: OpenAIStub, i
     (tmp_path / "boat.png").write_bytes(PNG)
     data_url = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
     prompt = LLMPrompt(
-        user="Compare [Image 1], [Image 2] and [Image 3] with [Document 1]",
+        user="Compare [Image 1] and [Image 2] with [Document 1]",
         images=(
-            {"url": "https://example.test/a.jpg"},
             {"url": data_url},
             {"url": (tmp_path / "boat.png").as_uri()},
         ),
@@ -340,27 +339,28 @@ async def test_images_and_documents_follow_the_text_in_order(stub: OpenAIStub, i
 
     await inference.generate_text(text_job("", prompt=prompt, image_detail="low"))
 
-    text, first, second, third, document = stub.completions[0].body["messages"][0]["content"]
+    text, first, second, document = stub.completions[0].body["messages"][0]["content"]
     assert text["text"].startswith("Compare")
-    assert first["image_url"] == {"url": "https://example.test/a.jpg", "detail": "low"}
-    assert second["image_url"]["url"] == third["image_url"]["url"] == data_url
+    assert first["image_url"] == {"url": data_url, "detail": "low"}
+    assert second["image_url"]["url"] == data_url
     assert document["file"]["file_data"] == "data:application/pdf;base64,JVBERi0="
 
 
 @pytest.mark.parametrize(
     ("url", "code"),
     [
-        ("file:///nowhere/at/all.png", "input.file_unreadable"),
+        ("file:///nowhere/at/all.png", "input.reference_not_found"),
+        ("http://127.0.0.1:1/a.png", "security.input_url_refused"),
         ("data:image/png;base64,%%%", "input.file_unreadable"),
-        ("boat.png", "input.file_unreadable"),
+        ("boat.png", "input.reference_not_found"),
         ("data:image/png;base64," + "A" * (28 * 1024 * 1024), "input.too_large"),
     ],
-    ids=["missing", "not base64", "relative", "too large"],
+    ids=["missing", "this machine", "not base64", "relative", "too large"],
 )
 async def test_an_attachment_that_cannot_be_sent(stub: OpenAIStub, inference: Inference, url: str, code: str):
     prompt = LLMPrompt(user="?", images=({"url": url},))
 
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(PipelexError) as caught:
         await inference.generate_text(text_job("", prompt=prompt))
 
     assert caught.value.code == code
@@ -373,7 +373,7 @@ async def test_local_files_can_be_forbidden(inference_dir: Path, tmp_path: Path)
     service = Inference.load([inference_dir], {}, InferenceOptions(allow_local_files=False))
     prompt = LLMPrompt(user="?", images=({"url": (tmp_path / "boat.png").as_uri()},))
 
-    with pytest.raises(InputError):
+    with pytest.raises(PipelexError, match="not read here"):
         await service.generate_text(text_job("", prompt=prompt))
 
 

@@ -365,7 +365,6 @@ def test_numbers_may_come_from_variables(load: Loader) -> None:
             "not routed by a backend",
         ),
         ("[temporal.payload_codec_config]\nis_enabled = true\n", 2, "no effect yet"),
-        ("[temporal.temporal_config.temporal_log_config]\nis_prefix_enabled = false\n", 2, "no effect yet"),
     ],
 )
 def test_it_is_accepted_with_a_warning(load: Loader, text: str, line: int, part: str) -> None:

@@ -1,11 +1,11 @@
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
-from typing import TypeVar, cast
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.inference import Inference, RetryPolicy, performers, with_retries
+from pipelex.inference.retry import RetryPolicy, with_retries
 from pipelex.library import Library
 from pipelex.pipes import Execution, execute_pipe, unexpected_failure
 from pipelex.pipes.effects import Effect, EffectRuntime
@@ -24,6 +24,9 @@ from pipelex.pipes.templates import render_request
 from pipelex.pipes.trace import EffectTrace, PipeTrace
 from pipelex.pipes.window import together
 
+if TYPE_CHECKING:
+    from pipelex.inference import Inference
+
 T = TypeVar("T")
 R = TypeVar("R", bound=Wire)
 
@@ -33,7 +36,7 @@ class DirectRun:
 
     Args:
         library: the run's library.
-        inference: who performs the effects.
+        inference: gives who performs the effects; asked when there is one to perform.
         identity: the run's id and its submitter.
         options: what shapes the run.
         retry: how a transient failure of an effect is repeated.
@@ -43,7 +46,7 @@ class DirectRun:
     def __init__(
         self,
         library: Library,
-        inference: Inference,
+        inference: "Callable[[], Inference]",
         identity: RunIdentity,
         options: RunOptions,
         *,
@@ -51,13 +54,24 @@ class DirectRun:
         on_change: Callable[[PipeTrace], None] | None = None,
     ) -> None:
         self.library = library
-        self.inference = inference
+        self._open_inference = inference
         self.identity = identity
         self.options = options
         self.retry = retry or RetryPolicy()
         self.root: PipeTrace | None = None
-        self.performers = performers(inference)
         self._on_change = on_change
+
+    @cached_property
+    def inference(self) -> "Inference":
+        """Who performs the effects."""
+        return self._open_inference()
+
+    @cached_property
+    def performers(self) -> Mapping[str, Callable[[Any], Awaitable[Any]]]:
+        """Activity name → who performs its jobs."""
+        from pipelex.inference import performers
+
+        return performers(self.inference)
 
     def changed(self) -> None:
         """Tell whoever watches."""

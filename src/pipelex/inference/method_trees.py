@@ -36,8 +36,8 @@ class MethodTrees:
                 self._trees.append(tree)
 
     def add_folder(self, folder: Path) -> None:
-        """Make the tree of a folder known, those of the packages inside it, and those of its bundles taken alone."""
-        waiting = [folder]
+        """Make the tree of a folder (or of a file's folder) known, with those of its packages and of each bundle alone."""
+        waiting = [folder if folder.is_dir() else folder.parent]
         while waiting:
             root = waiting.pop()
             manifest_file = root / MANIFEST_NAME

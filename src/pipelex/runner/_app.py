@@ -18,10 +18,10 @@ from pipelex.errors import ErrorCategory, Fault, PipelexError
 from pipelex.library import Library, LoadedLibrary, ModelUse, Pipe, Verdict, load_library
 from pipelex.pipes.runtime import ModelChoice, PipeCall, RunIdentity
 from pipelex.pipes.trace import PipeTrace
-from pipelex.runner._files import stored_inputs
 from pipelex.runner._inputs import input_slots, mock_inputs
 from pipelex.runner._result import RunResult, result_of
 from pipelex.runner._settings import (
+    deck_of,
     fetch_policy_of,
     inference_of,
     options_of,
@@ -31,7 +31,7 @@ from pipelex.runner._settings import (
 )
 
 if TYPE_CHECKING:
-    from pipelex.inference import Inference
+    from pipelex.inference import Inference, ModelDeck
     from pipelex.runner._durable import Durable, RunHandle
     from pipelex.temporal.config import TemporalConfig
 
@@ -88,13 +88,22 @@ class Pipelex:
         return "temporal" if self.temporal_config.is_enabled else "direct"
 
     @cached_property
+    def deck(self) -> "ModelDeck":
+        """Which models there are, as configured.
+
+        Raises:
+            ConfigurationError: an inference file is wrong.
+        """
+        return deck_of(self.settings)
+
+    @cached_property
     def inference(self) -> "Inference":
         """The models, as configured.
 
         Raises:
             ConfigurationError: an inference file is wrong.
         """
-        return inference_of(self.settings)
+        return inference_of(self.settings, self.deck)
 
     async def durable(self) -> "Durable":
         """The connection to Temporal.
@@ -149,7 +158,7 @@ class Pipelex:
     def _check_model(self, use: ModelUse) -> Sequence[Fault]:
         choice = dict(use.choice) if isinstance(use.choice, Mapping) else use.choice
         wanted = ModelChoice(family=use.family, purpose=use.purpose, choice=choice)
-        return self.inference.deck.check(wanted, document=use.document)
+        return self.deck.check(wanted, document=use.document)
 
     async def attach(self, run_id: str) -> "RunHandle":
         """The handle of a run on Temporal, started here or elsewhere.
@@ -251,11 +260,11 @@ class Method:
             return await handle.result(full_memory=full_memory)
         from pipelex.direct import DirectRun
 
-        if self.library.crate.files and self.app.inference.effects is not None:
+        if not dry_run and self.library.crate.files and self.app.inference.effects is not None:
             self.app.inference.effects.trees.add(*self.loaded.files.trees.values())
         run = DirectRun(
             self.library,
-            self.app.inference,
+            lambda: self.app.inference,
             identity,
             options,
             retry=retry_of(self.app.settings),
@@ -307,6 +316,8 @@ class Method:
             settings = self.app.settings
             values = self.read_inputs(inputs, pipe)
             if settings.interpreter.pipeline_execution.is_normalize_data_urls_to_storage:
+                from pipelex.runner._files import stored_inputs
+
                 values = await stored_inputs(
                     values, self.library, lambda: storage_of(settings), fetch_policy_of(settings)
                 )

@@ -1,35 +1,61 @@
-"""From the settings files to what a run needs."""
+"""From the settings files to what a run needs. What is costly to load is loaded by the function that needs it."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelex.config import Settings
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.inference import Inference, InferenceOptions, ModelDeck, RetryPolicy
-from pipelex.inference.effects import Effects
-from pipelex.inference.extract import Extraction, ExtractionOptions
-from pipelex.inference.functions import FunctionOptions
-from pipelex.inference.images import ImageOptions
+from pipelex.inference.retry import RetryPolicy
 from pipelex.pipes.runtime import RunOptions
-from pipelex.storage import FetchPolicy, Storage
+
+if TYPE_CHECKING:
+    from pipelex.inference import Inference, ModelDeck
+    from pipelex.inference.functions import FunctionOptions
+    from pipelex.inference.images import ImageOptions
+    from pipelex.storage import FetchPolicy, Storage
 
 MOST_AT_ONCE = 10_000
 
 
-def inference_of(settings: Settings, *, allow_files: bool = True) -> Inference:
-    """The models as configured: the project's inference folder when it has one, else the user's, else the defaults."""
+def deck_of(settings: Settings) -> "ModelDeck":
+    """The models as configured: the project's inference folder when it has one, else the user's, else the defaults.
+
+    Raises:
+        ConfigurationError: an inference file is wrong.
+    """
+    from pipelex.inference import ModelDeck
+
     folders: list[Path] = [folder / "inference" for folder in settings.config_dirs]
     found = [folder for folder in folders if folder.is_dir()]
-    options = InferenceOptions(
-        schema_reask_max_attempts=settings.inference.llm.schema_reask_max_attempts,
-        is_structure_prompt_enabled=settings.inference.llm.is_structure_prompt_enabled,
-        effort_budgets=settings.inference.llm.effort_to_budget_maps,
-    )
-    deck = ModelDeck.load(
+    return ModelDeck.load(
         found,
         settings.environ,
         allow_fallback=settings.inference.model_deck.is_model_fallback_enabled,
         fallback_on_failure=settings.inference.model_deck.is_fallback_on_failure_enabled,
         assume_credentials=settings.inference.credentials_elsewhere,
+    )
+
+
+def inference_of(settings: Settings, deck: "ModelDeck | None" = None, *, allow_files: bool = True) -> "Inference":
+    """Who performs effects, as configured.
+
+    Args:
+        settings: the configuration.
+        deck: the models, where they are known already.
+        allow_files: see `fetch_policy_of`.
+
+    Raises:
+        ConfigurationError: an inference file is wrong.
+    """
+    from pipelex.inference import Inference, InferenceOptions
+    from pipelex.inference.effects import Effects
+    from pipelex.inference.extract import Extraction, ExtractionOptions
+
+    deck = deck or deck_of(settings)
+    options = InferenceOptions(
+        schema_reask_max_attempts=settings.inference.llm.schema_reask_max_attempts,
+        is_structure_prompt_enabled=settings.inference.llm.is_structure_prompt_enabled,
+        effort_budgets=settings.inference.llm.effort_to_budget_maps,
     )
     dpi = settings.inference.extract.default_page_views_dpi
     extraction = Extraction(
@@ -49,24 +75,30 @@ def inference_of(settings: Settings, *, allow_files: bool = True) -> Inference:
     return Inference(deck, options, extraction, effects)
 
 
-def functions_of(settings: Settings) -> FunctionOptions:
+def functions_of(settings: Settings) -> "FunctionOptions":
     """How functions of methods are called."""
+    from pipelex.inference.functions import FunctionOptions
+
     functions = settings.interpreter.functions
     return FunctionOptions(functions.is_enabled, functions.timeout_seconds, environment=functions.environment)
 
 
-def images_of(settings: Settings) -> ImageOptions:
+def images_of(settings: Settings) -> "ImageOptions":
     """What an image is like where neither the pipe nor the model's settings say."""
+    from pipelex.inference.images import ImageOptions
+
     found = settings.inference.img_gen
     return ImageOptions(**found.img_gen_param_defaults.model_dump(), quality_to_steps=found.quality_to_steps_maps)
 
 
-def storage_of(settings: Settings) -> Storage:
+def storage_of(settings: Settings) -> "Storage":
     """Where files of runs are kept."""
+    from pipelex.storage import Storage
+
     return Storage.open(settings.runtime.storage, settings.base_dir, settings.environ)
 
 
-def fetch_policy_of(settings: Settings, *, allow_files: bool = True) -> FetchPolicy:
+def fetch_policy_of(settings: Settings, *, allow_files: bool = True) -> "FetchPolicy":
     """What may be fetched from outside.
 
     Args:
@@ -74,6 +106,8 @@ def fetch_policy_of(settings: Settings, *, allow_files: bool = True) -> FetchPol
         allow_files: whether this machine's files may be read, as inputs name them in a local run. A worker reads none:
             what it is asked for comes from elsewhere, and a run's own files are in the store.
     """
+    from pipelex.storage import FetchPolicy
+
     return FetchPolicy(is_guarded=settings.runtime.network.is_fetch_ssrf_guard_enabled, allow_files=allow_files)
 
 

@@ -13,9 +13,6 @@ ROOT = ("temporal",)
 
 INERT_KEYS: dict[str, str] = {
     "payload_codec_config.*": "payloads are not offloaded, encrypted or compressed by this release",
-    "temporal_config.temporal_log_config.is_formatter_enabled": "log lines have the SDK's own form in this release",
-    "temporal_config.temporal_log_config.is_prefix_enabled": "log lines have the SDK's own form in this release",
-    "temporal_config.temporal_log_config.managed_loggers": "loggers are set up by [runtime.log] in this release",
 }
 """Patterns of keys below `[temporal]` that are read and checked but change nothing yet, and why."""
 
