@@ -10,7 +10,7 @@ from tests.support.inference_files import write, write_stub_inference
 from tests.support.jobs import LUCY, list_job, model, object_job, text_job
 from tests.support.openai_server import OpenAIStub, Reply
 
-from pipelex.errors import ErrorCategory, InputError, PipelexError
+from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference import Inference, InferenceOptions
 from pipelex.pipes.jobs import LLMTextJob
 from pipelex.pipes.runtime import LLMPrompt, ModelChoice
