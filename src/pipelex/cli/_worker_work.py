@@ -140,8 +140,17 @@ async def serve(
         grace = plan.tuning.graceful_shutdown_timeout.total_seconds()
         say(f"Stopping: what runs has {grace:.0f} s to finish. A second signal ends it at once.")
 
+    def on_giving_up() -> None:
+        say("Ended with work unreported: the Temporal server does not answer. It will be done again elsewhere.")
+
     try:
-        await run_until_stopped(worker, on_ready=on_ready, on_stopping=on_stopping)
+        await run_until_stopped(
+            worker,
+            grace=plan.tuning.graceful_shutdown_timeout,
+            on_ready=on_ready,
+            on_stopping=on_stopping,
+            on_giving_up=on_giving_up,
+        )
     finally:
         await inference.aclose()
     say("Stopped.")

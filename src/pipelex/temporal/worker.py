@@ -29,6 +29,9 @@ from pipelex.temporal.queues import check_worker_queue
 
 _VERSIONING: Final = {"pinned": VersioningBehavior.PINNED, "auto_upgrade": VersioningBehavior.AUTO_UPGRADE}
 
+LATE_SECONDS: Final = 10.0
+"""Beyond the grace, for reporting and leaving."""
+
 ACTIVITY_SLOT_RAMP: Final = timedelta(milliseconds=50)
 
 
@@ -140,13 +143,23 @@ async def running(worker: Worker) -> AsyncGenerator[None]:
         yield
 
 
-async def run_until_stopped(worker: Worker, *, on_ready: Callable[[], None], on_stopping: Callable[[], None]) -> None:
+async def run_until_stopped(
+    worker: Worker,
+    *,
+    grace: timedelta,
+    on_ready: Callable[[], None],
+    on_stopping: Callable[[], None],
+    on_giving_up: Callable[[], None],
+) -> None:
     """Run a worker until SIGINT or SIGTERM, then drain it; a second signal ends the process at once.
 
     Args:
         worker: not started yet.
+        grace: what the worker was given for draining.
         on_ready: called once it polls.
         on_stopping: called when the first signal arrives.
+        on_giving_up: called before the process ends with status 1, when draining lasts longer than it may: without a
+            server, the SDK would try for ever to report what was done.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -156,6 +169,11 @@ async def run_until_stopped(worker: Worker, *, on_ready: Callable[[], None], on_
             os._exit(130)
         on_stopping()
         stop.set()
+        loop.call_later(grace.total_seconds() + LATE_SECONDS, give_up)
+
+    def give_up() -> None:
+        on_giving_up()
+        os._exit(1)
 
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, ask_to_stop)

@@ -1,0 +1,138 @@
+"""What `deploy/` ships: every queue has its workers, and the files for clusters say what `workers.toml` says."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+import pytest
+import yaml
+from tests.distributed.cluster import DEPLOY
+
+from pipelex.config import load_settings
+from pipelex.temporal._catalog import ACTIVITIES
+from pipelex.temporal.config import TemporalConfig, parse_temporal_config
+from pipelex.temporal.profiles import worker_tuning
+from pipelex.temporal.queues import check_worker_queue
+from pipelex.temporal.routing import resolve_dispatch
+from pipelex.temporal.scopes import resolve_scope
+
+NAMES = ("single-worker", "router-and-runners", "per-provider")
+BACKENDS = (None, "openai", "anthropic", "mistral", "google")
+
+
+@pytest.fixture(scope="module")
+def manifests() -> Iterator[ModuleType]:
+    sys.path.insert(0, str(DEPLOY))
+    try:
+        yield import_module("manifests")
+    finally:
+        sys.path.remove(str(DEPLOY))
+
+
+def config_of(name: str, environment: str | None = None) -> TemporalConfig:
+    environ = {"HOME": "/nonexistent"} | ({"PIPELEX_ENV": environment} if environment else {})
+    return parse_temporal_config(load_settings(cwd=DEPLOY / name, environ=environ))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_activity_goes_where_a_worker_has_it(manifests: ModuleType, name: str) -> None:
+    config = config_of(name)
+    workers = manifests.Deployment.read(DEPLOY / name).workers
+    served: set[tuple[str, str]] = set()
+    workflow_queues: set[str] = set()
+    for worker in workers:
+        scope = resolve_scope(config, worker.scope)
+        worker_tuning(config, worker.profile)
+        queue = check_worker_queue(config, worker.task_queue)
+        served |= {(queue, activity) for activity in scope.activities}
+        workflow_queues |= {queue} if scope.workflows else set()
+
+    assert config.warnings == ()
+    assert workflow_queues == {config.worker_config.default_task_queue}
+    (workflow_queue,) = workflow_queues
+    for activity in ACTIVITIES:
+        for backend in BACKENDS:
+            dispatch = resolve_dispatch(config, activity=activity, backend=backend, workflow_queue=workflow_queue)
+            assert (dispatch.queue or workflow_queue, activity) in served, backend
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("environment", ["cluster", "compose"])
+def test_the_overlays_fit(name: str, environment: str) -> None:
+    known = {"HOME": "/nonexistent", "PIPELEX_ENV": environment, "PIPELEX_S3_BUCKET": "b"}
+    storage = load_settings(cwd=DEPLOY / name, environ=known).runtime.storage
+
+    assert (
+        (storage.method, storage.s3.bucket) == ("s3", "b")
+        if environment == "cluster"
+        else storage.local.path == "storage"
+    )
+    assert config_of(name, environment) == config_of(name)
+
+
+def test_pools_of_providers_share_no_secret(manifests: ModuleType) -> None:
+    workers = {worker.name: worker for worker in manifests.Deployment.read(DEPLOY / "per-provider").workers}
+
+    assert workers["router"].secrets == ()
+    assert workers["openai"].secrets == ("OPENAI_API_KEY",)
+    assert workers["anthropic"].secrets == ("ANTHROPIC_API_KEY",)
+    options = config_of("per-provider").queue_options
+    for name in ("openai_q", "anthropic_q", "img_gen_q", "ocr_q"):
+        assert options[name].max_task_queue_activities_per_second
+        assert options[name].retry_policy_config.model_fields_set
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_files_are_made_from_the_list(manifests: ModuleType, name: str) -> None:
+    for path, text in manifests.files(manifests.Deployment.read(DEPLOY / name)).items():
+        assert (DEPLOY / name / path).read_text(encoding="utf-8") == text, "run: python deploy/manifests.py"
+    shipped = {file.name for file in (DEPLOY / name / "systemd").iterdir()}
+    assert shipped == {
+        Path(path).name for path in manifests.files(manifests.Deployment.read(DEPLOY / name)) if "systemd" in path
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_yaml_files_start_these_workers(manifests: ModuleType, name: str) -> None:
+    deployment = manifests.Deployment.read(DEPLOY / name)
+    compose = cast("dict[str, Any]", yaml.safe_load((DEPLOY / name / "compose.yaml").read_text(encoding="utf-8")))
+    kubernetes = list(yaml.safe_load_all((DEPLOY / name / "kubernetes" / "workers.yaml").read_text(encoding="utf-8")))
+
+    assert [item["metadata"]["name"] for item in kubernetes] == [f"pipelex-{each.name}" for each in deployment.workers]
+    for worker, item in zip(deployment.workers, kubernetes, strict=True):
+        service = compose["services"][worker.name]
+        (container,) = item["spec"]["template"]["spec"]["containers"]
+        assert service["command"][: len(worker.arguments)] == worker.arguments
+        assert container["args"] == service["command"]
+        assert set(worker.secrets) == {key for key in service["environment"] if key in deployment.secrets}
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on this machine")
+@pytest.mark.parametrize("name", NAMES)
+def test_kustomize_takes_it(name: str) -> None:
+    done = subprocess.run(["kubectl", "kustomize", str(DEPLOY / name)], capture_output=True, text=True, check=True)
+
+    kinds = [item["kind"] for item in yaml.safe_load_all(done.stdout)]
+    assert (kinds.count("ConfigMap"), set(kinds)) == (1, {"ConfigMap", "Deployment"})
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not on this machine")
+def test_systemd_takes_the_units(tmp_path: Path) -> None:
+    for name in NAMES:
+        folder = tmp_path / name
+        folder.mkdir()
+        for file in (DEPLOY / name / "systemd").iterdir():
+            # The command is not installed here, which is all systemd should have to say.
+            text = file.read_text(encoding="utf-8").replace("/srv/pipelex/venv/bin/pipelex", "/bin/true")
+            (folder / file.name.replace("@.", "@1.")).write_text(text, encoding="utf-8")
+        units = [str(file) for file in sorted(folder.iterdir())]
+        done = subprocess.run(
+            ["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True, check=False
+        )
+        mine = [line for line in done.stderr.splitlines() if str(folder) in line]
+        assert mine == []

@@ -1,0 +1,155 @@
+"""Every command and every TOML block of `docs/distributed` and `deploy`, executed or parsed."""
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import typer
+from tests.support.processes import REPOSITORY
+from tests.support.project import Project
+from typer.testing import CliRunner
+
+from pipelex.cli.main import app
+from pipelex.config import load_settings
+from pipelex.temporal.config import connection, parse_temporal_config
+from pipelex.temporal.dev_server import DevServer, find_binary
+from pipelex.temporal.profiles import worker_tuning
+from pipelex.temporal.scopes import resolve_scope
+
+PAGES = sorted([*(REPOSITORY / "docs" / "distributed").glob("*.md"), REPOSITORY / "deploy" / "README.md"])
+EXECUTED = (
+    "pipelex config show",
+    "pipelex doctor",
+    "pipelex runs list",
+    "pipelex setup-temporal-namespace",
+    "pipelex temporal routes",
+)
+"""What is run, in a project on a real server; starting workers and runs has tests of its own."""
+
+
+class Block(NamedTuple):
+    page: str
+    line: int
+    text: str
+
+
+def blocks(language: str) -> Iterator[Block]:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for found in re.finditer(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+            yield Block(page.name, text[: found.start()].count("\n") + 2, found.group(1))
+
+
+def commands() -> list[Block]:
+    return [
+        Block(block.page, block.line + number, line.removeprefix("$ "))
+        for block in blocks("console")
+        for number, line in enumerate(block.text.splitlines())
+    ]
+
+
+def named(block: Block) -> str:
+    return f"{block.page}:{block.line}"
+
+
+def test_there_is_no_other_kind_of_block() -> None:
+    for page in PAGES:
+        languages = re.findall(r"^```(.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+        assert set(languages) <= {"console", "toml"}, page
+    assert all(block.text for block in blocks("console"))
+
+
+@pytest.mark.parametrize("block", list(blocks("toml")), ids=named)
+def test_toml(block: Block, tmp_path: Path) -> None:
+    (tmp_path / ".pipelex").mkdir()
+    (tmp_path / ".pipelex" / "pipelex.toml").write_text(block.text, encoding="utf-8")
+    for name in ("ca.pem", "client.pem", "client.key"):
+        (tmp_path / "certificates").mkdir(exist_ok=True)
+        (tmp_path / "certificates" / name).write_text("PEM", encoding="utf-8")
+    environ = {"HOME": str(tmp_path / "home"), "TEMPORAL_CLOUD_API_KEY": "k"}
+
+    settings = load_settings(cwd=tmp_path, environ=environ)
+    config = parse_temporal_config(settings)
+
+    assert (list(settings.warnings), config.warnings) == ([], ())
+    assert connection(config, settings).target_host == config.server.target_host
+    for scope in (None, *config.worker_scopes.scopes):
+        assert resolve_scope(config, scope)
+    for profile in config.worker_runtime_profiles.profiles:
+        assert worker_tuning(config, profile)
+
+
+@pytest.mark.parametrize("block", commands(), ids=named)
+def test_commands(block: Block, project: Project, temporal_server: DevServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = shlex.split(block.text)
+    match words[0]:
+        case "pipelex":
+            check_pipelex(words[1:])
+            if block.text.startswith(EXECUTED):
+                execute(words[1:], project, monkeypatch)
+        case "temporal":
+            check_temporal(words[1:])
+        case "pip":
+            wanted = re.fullmatch(r"pipelex\[(.+)\]", words[2])
+            assert wanted is not None
+            extras = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
+            assert all(f"\n{extra} = [" in extras for extra in wanted.group(1).split(","))
+        case "export":
+            assert re.fullmatch(r"TEMPORAL_[A-Z]+=\S+", words[1])
+        case script:
+            assert os.access(REPOSITORY / script, os.X_OK), script
+            assert words[1:] == []
+
+
+def check_pipelex(words: list[str]) -> None:
+    """Parse a command line to its end without doing what it says."""
+    command: Any = typer.main.get_command(app)
+    context: Any = None
+    rest = words
+    while True:
+        context = command.make_context(command.name or "pipelex", rest, parent=context)
+        if not hasattr(command, "resolve_command"):
+            return
+        rest = [*context._protected_args, *context.args]
+        name, found, rest = command.resolve_command(context, rest)
+        assert found is not None, name
+        command = found
+
+
+def check_temporal(words: list[str]) -> None:
+    """Ask the real command whether it has this subcommand and these flags."""
+    subcommand = [word for word in words if not word.startswith("-")]
+    flags = [word for word in words if word.startswith("--")]
+    first = words.index(flags[0]) if flags else len(words)
+    done = subprocess.run(
+        [str(find_binary()), *subcommand[:first], "--help"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    every = subprocess.run([str(find_binary()), "options"], capture_output=True, text=True, check=True, timeout=60)
+    assert f"temporal {' '.join(words[:first])}" in done.stdout
+    for flag in flags:
+        assert re.search(rf"{flag}\b", done.stdout + every.stdout), flag
+
+
+def execute(words: list[str], project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project.root)
+    for name in os.environ:
+        if name.startswith(("PIPELEX_", "TEMPORAL_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", project.environ["HOME"])
+    done = CliRunner().invoke(app, words, prog_name="pipelex")
+
+    # The doctor's verdict is about the project; what counts here is that it gives one.
+    assert done.exit_code == 0 or (words[0] == "doctor" and done.exit_code == 1), done.output
+    assert done.stdout or words[:2] == ["runs", "list"]
+
+
+def test_links_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert target.startswith("https://") or (page.parent / target).exists(), (page.name, target)
