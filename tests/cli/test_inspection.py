@@ -66,6 +66,18 @@ def test_models_are_those_that_can_be_called(cli: Cli) -> None:
     assert "stub-native" in table
 
 
+def test_the_models_of_a_backend(cli: Cli) -> None:
+    found = json.loads(cli("show", "models", "openai", "--json").out)["models"]
+    handles = [model["handle"] for model in found]
+    assert handles
+    assert cli("show", "models", "openai", "--flat").out.splitlines() == handles
+    assert handles[0] in cli("show", "models", "openai").out
+
+    unknown = cli("show", "models", "opnai")
+    assert isinstance(unknown.code, int)
+    assert unknown.code != 0
+
+
 def test_backends_name_the_variables_they_lack(cli: Cli) -> None:
     backends = cli.root / ".pipelex" / "inference" / "backends.toml"
     backends.write_text(

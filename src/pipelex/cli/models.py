@@ -40,7 +40,7 @@ def models(
 
     $name is a preset, @name an alias, ~name a waterfall; a plain name is a model itself.
     """
-    deck = open_app(ctx, orchestrator="direct").inference.deck
+    deck = open_app(ctx, orchestrator="direct").deck
     families: tuple[Family, ...] = _FAMILIES if type_ is None else (type_,)
     rows = [row for family in families for row in _rows(deck, family, all_models=all_models)]
     if is_json:

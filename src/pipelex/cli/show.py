@@ -12,7 +12,8 @@ from pipelex.cli.authoring.show import show_concept, show_pipe
 _EXAMPLES = """\b
 Examples:
   pipelex show backends
-  pipelex show backends --all --json"""
+  pipelex show backends --all --json
+  pipelex show models openai"""
 
 app = command_app(no_args_is_help=True)
 app.command(name="pipe")(show_pipe)
@@ -31,7 +32,7 @@ def backends(
     is_json: JsonFlag = False,
 ) -> None:
     """List the backends that serve models, and the environment variables they lack."""
-    catalog = open_app(ctx, orchestrator="direct").inference.deck.catalog
+    catalog = open_app(ctx, orchestrator="direct").deck.catalog
     found = [backend for backend in catalog.backends.values() if all_backends or backend.table.enabled]
     if is_json:
         from pipelex.cli._result_view import print_json
@@ -80,3 +81,50 @@ def config(
     from pipelex.cli.config import show as show_config
 
     show_config(ctx, prefix="", origin=origin, server=None, is_json=is_json)
+
+
+@app.command(epilog=_EXAMPLES)
+def models(
+    ctx: typer.Context,
+    backend: Annotated[str, typer.Argument(metavar="BACKEND", help="Id of a backend: see `pipelex show backends`.")],
+    flat: Annotated[bool, typer.Option("--flat", help="Only the handles, one a line.")] = False,
+    is_json: JsonFlag = False,
+) -> None:
+    """List the models that a backend serves, whether or not its credentials are there."""
+    from pipelex.errors import ConfigurationError, near_names
+
+    backends = open_app(ctx, orchestrator="direct").deck.catalog.backends
+    if backend not in backends:
+        near = near_names(backend, backends)
+        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise ConfigurationError(f"no backend is called {backend!r}{hint}", advice="See: pipelex show backends --all")
+    entries = [entry for entry in backends[backend].models if entry.table.enabled]
+    if is_json:
+        from pipelex.cli._result_view import print_json
+
+        print_json(
+            {
+                "backend": backend,
+                "models": [
+                    {
+                        "handle": entry.handle,
+                        "type": entry.table.model_type,
+                        "model_id": entry.model_id,
+                        "sdk": entry.table.sdk,
+                        "inputs": list(entry.table.inputs),
+                        "outputs": list(entry.table.outputs),
+                    }
+                    for entry in entries
+                ],
+            }
+        )
+        return
+    if flat:
+        for handle in dict.fromkeys(entry.handle for entry in entries):
+            out(handle)
+        return
+    rows = [
+        [entry.handle, entry.table.model_type, entry.model_id, entry.table.sdk or "", ", ".join(entry.table.inputs)]
+        for entry in entries
+    ]
+    out(table(rows, ["handle", "type", "model id", "sdk", "inputs"], paint_out()))
