@@ -12,7 +12,7 @@ from temporalio.exceptions import ActivityError, ChildWorkflowError, is_cancelle
 
 from pipelex.content.stuff import WorkingMemory
 from pipelex.errors import PipelexError
-from pipelex.library import Library, linked_libraries
+from pipelex.library import Library, LibraryCrate, linked_libraries
 from pipelex.pipes import execute_pipe, unexpected_failure
 from pipelex.pipes.effects import Effect, EffectRuntime
 from pipelex.pipes.runtime import (
@@ -121,16 +121,9 @@ class TemporalRuntime(EffectRuntime):
         job = PipeJob(call=call, run=self._job.run, options=self._job.options)
         size = check_payload(job, what=f"the inputs of pipe '{pipe.code}'", named=call.inputs) + len(crate.json_bytes)
         try:
-            async with self._sending(size):
-                child = await workflow.start_child_workflow(
-                    pipe.type,
-                    args=[job, crate_payload(crate)],
-                    id="/".join((self._root_id, *call.path)),
-                    result_type=PipeOutcome,
-                    static_summary=observability.summary(self._library, call.pipe),
-                    search_attributes=observability.inherited(self._attributes, call.pipe, self._library),
-                )
-            outcome: PipeOutcome = await child
+            outcome = await self._child(
+                pipe.type, job, crate, call.pipe, "/".join((self._root_id, *call.path)), PipeOutcome, size
+            )
         except ChildWorkflowError as failed:
             if is_cancelled_exception(failed):
                 raise
@@ -139,6 +132,21 @@ class TemporalRuntime(EffectRuntime):
             ) from None
         self.meter.add(outcome.usage)
         return outcome
+
+    async def _child(
+        self, type_: str, job: Wire, crate: LibraryCrate, pipe: str, child_id: str, result: type[R], size: int
+    ) -> R:
+        """Run a child workflow to its end; its start waits for room in the request where others are on their way."""
+        async with self._sending(size):
+            child = await workflow.start_child_workflow(
+                type_,
+                args=[job, crate_payload(crate)],
+                id=child_id,
+                result_type=result,
+                static_summary=observability.summary(self._library, pipe),
+                search_attributes=observability.inherited(self._attributes, pipe, self._library),
+            )
+        return cast("R", await child)
 
     @asynccontextmanager
     async def _sending(self, size: int) -> AsyncGenerator[None]:
@@ -169,16 +177,12 @@ class TemporalRuntime(EffectRuntime):
         pipe = self._library.pipe(call.pipe)
         last = batch.offset + len(batch.items.items) - 1
         job = SliceJob(batch=batch, run=self._job.run, options=self._job.options)
-        check_payload(job, what=f"items {batch.offset} to {last} of the batch of pipe '{pipe.code}'")
+        crate = crate_of(self._library, batch.item_call(0))
+        what = f"items {batch.offset} to {last} of the batch of pipe '{pipe.code}'"
+        size = check_payload(job, what=what) + len(crate.json_bytes)
+        child_id = "/".join((self._root_id, *call.path)) + f"[{batch.offset}-{last}]"
         try:
-            found: SliceOutcome = await workflow.execute_child_workflow(
-                SLICE_WORKFLOW,
-                args=[job, crate_payload(crate_of(self._library, batch.item_call(0)))],
-                id="/".join((self._root_id, *call.path)) + f"[{batch.offset}-{last}]",
-                result_type=SliceOutcome,
-                static_summary=observability.summary(self._library, call.pipe),
-                search_attributes=observability.inherited(self._attributes, call.pipe, self._library),
-            )
+            found = await self._child(SLICE_WORKFLOW, job, crate, call.pipe, child_id, SliceOutcome, size)
         except ChildWorkflowError as failed:
             if is_cancelled_exception(failed):
                 raise
