@@ -129,6 +129,7 @@ async def _answered(
         # The whole session: what the function itself started must not outlive it.
         _kill(process)
         await asyncio.shield(process.wait())
+        _close(process)
     if told is None:
         raise _raised(request, f"gave more than {options.max_output_bytes} bytes")
     try:
@@ -142,6 +143,12 @@ async def _answered(
 def _kill(process: asyncio.subprocess.Process) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def _close(process: asyncio.subprocess.Process) -> None:
+    """Let go of the pipes. asyncio does so by itself only once they were read to their end, which a flood never is."""
+    transport: asyncio.SubprocessTransport = getattr(process, "_transport")  # noqa: B009 it has no public name
+    transport.close()
 
 
 async def _all_of(process: asyncio.subprocess.Process, limit: int) -> bytes | None:
