@@ -19,6 +19,7 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.client import Client
 from temporalio.common import SearchAttributePair
+from temporalio.converter import DataConverter
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError
 from tests.distributed.inprocess import first_scheduled, polling, until
@@ -30,7 +31,7 @@ from pipelex.runner import Pipelex
 from pipelex.temporal import namespace
 from pipelex.temporal.config import parse_temporal_config
 from pipelex.temporal.dev_server import DevServer
-from pipelex.temporal.payloads import data_converter
+from pipelex.temporal.payloads import CompactPayloadConverter
 from pipelex.temporal.submit import is_polled
 from pipelex.temporal.worker import build_worker, plan_worker
 
@@ -146,9 +147,8 @@ async def test_all_activities_disabled(project: Project) -> None:
 async def reporting_client(server: DevServer) -> AsyncGenerator[Client]:
     """A client whose workers tell the server every second what they are like."""
     runtime = Runtime(telemetry=TelemetryConfig(), worker_heartbeat_interval=timedelta(seconds=1))
-    yield await Client.connect(
-        server.target, namespace=server.namespace, data_converter=data_converter(), runtime=runtime
-    )
+    converter = DataConverter(payload_converter_class=CompactPayloadConverter)
+    yield await Client.connect(server.target, namespace=server.namespace, data_converter=converter, runtime=runtime)
 
 
 async def heartbeat_of(client: Client, queue: str) -> WorkerHeartbeat:

@@ -9,6 +9,8 @@ from tests.support.project import Project, worker_of, write_project
 from pipelex.runner import Pipelex
 from pipelex.temporal.dev_server import DevServer
 
+WITHOUT_STORE = {"temporal.payload_codec_config.is_enabled": False}
+
 
 @pytest.fixture
 def stub() -> Iterator[OpenAIStub]:
@@ -35,3 +37,10 @@ async def app(idle: Pipelex) -> AsyncIterator[Pipelex]:
     """The project's runtime, with a worker in this process."""
     async with worker_of(idle):
         yield idle
+
+
+@pytest_asyncio.fixture
+async def unstored(project: Project) -> AsyncIterator[Pipelex]:
+    """The project's runtime, with a worker in this process, where large payloads have nowhere to go."""
+    async with project.app(overrides=WITHOUT_STORE) as app, worker_of(app):
+        yield app

@@ -110,25 +110,25 @@ template = "$long, $long"
 """
 
 
-async def test_an_input_too_large_is_refused_at_the_start(app: Pipelex, project: Project) -> None:
+async def test_an_input_too_large_is_refused_at_the_start(unstored: Pipelex, project: Project) -> None:
     with pytest.raises(PipelexError, match="name") as failed:
-        await asyncio.wait_for(app.load(project.method(GREET)).run({"name": "x" * 2_200_000}), 20)
+        await asyncio.wait_for(unstored.load(project.method(GREET)).run({"name": "x" * 2_200_000}), 20)
     assert failed.value.code == "input.too_large"
     assert failed.value.report.params["input"] == "name"
 
 
-async def test_a_result_too_large_fails_at_once(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
+async def test_a_result_too_large_fails_at_once(unstored: Pipelex, project: Project, stub: OpenAIStub) -> None:
     stub.on("Echo", text="x" * 1_500_000)
     with pytest.raises(PipelexError) as failed:
-        await asyncio.wait_for(app.load(project.method(HUGE)).run({"text": "a"}), 20)
+        await asyncio.wait_for(unstored.load(project.method(HUGE)).run({"text": "a"}), 20)
     assert failed.value.code == "input.too_large"
     assert failed.value.report.location.pipe == "harbour.twice"
 
 
-async def test_an_answer_too_large_fails_at_once(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
+async def test_an_answer_too_large_fails_at_once(unstored: Pipelex, project: Project, stub: OpenAIStub) -> None:
     stub.on("Echo", text="x" * 2_200_000)
     with pytest.raises(PipelexError) as failed:
-        await asyncio.wait_for(app.load(project.method(HUGE)).run({"text": "a"}), 20)
+        await asyncio.wait_for(unstored.load(project.method(HUGE)).run({"text": "a"}), 20)
     assert failed.value.code == "input.too_large"
     assert failed.value.report.location.pipe == "harbour.echo"
     assert len(stub.completions) == 1

@@ -114,6 +114,30 @@ BAD = [
         (),
     ),
     (
+        "[temporal.payload_codec_config.storage_provider_config]\nlocal.folder = 'p'\n",
+        2,
+        "temporal.payload_codec_config.storage_provider_config.local.folder",
+        (),
+    ),
+    (
+        "[temporal.payload_codec_config.storage_provider_config]\nmethod = 'gcs'\ngcs.buckets = 'b'\n",
+        3,
+        "temporal.payload_codec_config.storage_provider_config.gcs.buckets",
+        ("bucket",),
+    ),
+    (
+        "[temporal.payload_codec_config]\nsize_threshold = 2000000\n",
+        2,
+        "temporal.payload_codec_config.size_threshold",
+        (),
+    ),
+    (
+        "[temporal.payload_codec_config]\nstorage_prefix = '../x'\n",
+        2,
+        "temporal.payload_codec_config.storage_prefix",
+        (),
+    ),
+    (
         "[temporal.temporal_config.temporal_server_configs.p]\napi_key_method = 'environment'\n",
         2,
         "temporal.temporal_config.temporal_server_configs.p.api_key_method",
@@ -364,7 +388,6 @@ def test_numbers_may_come_from_variables(load: Loader) -> None:
             2,
             "not routed by a backend",
         ),
-        ("[temporal.payload_codec_config]\nis_enabled = true\n", 2, "no effect yet"),
     ],
 )
 def test_it_is_accepted_with_a_warning(load: Loader, text: str, line: int, part: str) -> None:
@@ -382,6 +405,6 @@ def test_former_keys_are_read(load: Loader) -> None:
     assert len(config.warnings) == 2
 
 
-def test_the_key_that_traces_dispatch_is_not_called_inert(load: Loader) -> None:
-    text = "[temporal.temporal_config.temporal_log_config]\nis_dispatch_resolution_traced = true\n"
+def test_a_store_that_is_not_chosen_may_hold_anything(load: Loader) -> None:
+    text = "[temporal.payload_codec_config.storage_provider_config]\ns3.anything = '${NOWHERE}'\n"
     assert parse_temporal_config(load(text)).warnings == ()

@@ -137,13 +137,21 @@ CHANGES = [
     Change(f"{CODEC}.is_enabled", "true", True),
     Change(f"{CODEC}.size_threshold", "1000", 1000),
     Change(f"{CODEC}.storage_prefix", '"p"', "p"),
-    Change(f"{CODEC}.storage_provider_config.method", '"s3"', "s3"),
+    Change(
+        f"{CODEC}.storage_provider_config.method", '"s3"', "s3", f"{CODEC}.storage_provider_config.s3.bucket = 'b'\n"
+    ),
     Change(f"{CODEC}.storage_provider_config.local", '{ path = "p" }', {"path": "p"}),
     Change(f"{CODEC}.storage_provider_config.s3", '{ bucket = "p" }', {"bucket": "p"}),
     Change(f"{CODEC}.storage_provider_config.gcs", '{ bucket = "p" }', {"bucket": "p"}),
     Change(f"{CODEC}.storage_provider_config.azure", '{ container = "p" }', {"container": "p"}),
     Change(f"{CODEC}.encryption.key_id", '"k"', "k", f"{CODEC}.encryption.key_env = 'E'\n"),
     Change(f"{CODEC}.encryption.key_env", '"E"', "E", f"{CODEC}.encryption.key_id = 'k'\n"),
+    Change(
+        f"{CODEC}.encryption.decrypt_keys",
+        '{ old = "O" }',
+        {"old": "O"},
+        f"{CODEC}.encryption.key_id = 'k'\n{CODEC}.encryption.key_env = 'E'\n",
+    ),
     Change(f"{CODEC}.compression", '"zstd"', "zstd"),
 ]
 

@@ -37,17 +37,14 @@ def test_its_workers_are_tuned_and_scoped(operator: TemporalConfig) -> None:
     assert "act_llm_gen_text" in scope.activities
 
 
-def test_its_warnings_are_what_is_former_or_inert(operator: TemporalConfig) -> None:
+def test_its_warnings_are_what_is_former(operator: TemporalConfig) -> None:
     found = {(fault.location.field, fault.detail.partition(": ")[2].split(" ")[0]) for fault in operator.warnings}
     worker = "temporal.worker_config"
-    codec = "temporal.payload_codec_config"
     log = "temporal.temporal_config.temporal_log_config"
     assert {
         (f"{worker}.task_queue", "is"),
         (f"{worker}.activity_queues", "is"),
         (f"{worker}.activity_queues.act_dry_validate", "has"),
-        (f"{codec}.is_enabled", "has"),
-        (f"{codec}.storage_provider_config.method", "has"),
     } <= found
     assert {(f"{log}.{key}", "has") for key in ("managed_loggers", "is_dispatch_resolution_traced")}.isdisjoint(found)
     assert all(fault.location.line for fault in operator.warnings)

@@ -80,11 +80,12 @@ async def _run(ctx: typer.Context, settings: "Settings", config: "TemporalConfig
     readiness = Readiness(flags.ready_file, flags.health_port)
     await readiness.open()
     try:
+        from pipelex.temporal.codec import data_converter
         from pipelex.temporal.config import connection
         from pipelex.temporal.connect import connect
 
         target = connection(config, settings)
-        client = await connect(target)
+        client = await connect(target, data_converter(config, settings, target))
         await prepare_namespace(ctx, client, config)
         await serve(client, settings, config, target, flags, readiness)
     finally:
@@ -128,7 +129,9 @@ async def serve(
     for folder in flags.library or ():
         if inference.effects is not None:
             inference.effects.trees.add_folder(folder)
-    plugin = PipelexPlugin(config, inference, scope=flags.scope, is_sandboxed=not flags.no_sandbox)
+    plugin = PipelexPlugin(
+        config, inference, client.data_converter, scope=flags.scope, is_sandboxed=not flags.no_sandbox
+    )
     worker = build_worker(client, plan, plugin)
 
     def on_ready() -> None:

@@ -62,6 +62,7 @@ async def _run(
     from pipelex.cli._loops import Interrupted, interruptible
     from pipelex.cli._readiness import Readiness
     from pipelex.cli._worker_work import prepare_namespace, serve
+    from pipelex.temporal.codec import data_converter
     from pipelex.temporal.config import ConnectionSettings
     from pipelex.temporal.connect import connect
 
@@ -78,7 +79,7 @@ async def _run(
             rpc_metadata={},
             sources={},
         )
-        client = await connect(target)
+        client = await connect(target, data_converter(config, settings, target))
         await prepare_namespace(ctx, client, config)
         say(f"Temporal server  {server.target}{'' if server.database is None else f'  ({server.database})'}")
         say(f"Temporal UI      {paint_err()(server.ui_url or '', 'bold')}")

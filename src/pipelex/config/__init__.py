@@ -6,8 +6,11 @@ from pipelex.config._keys import dotted, lookup, split_dotted
 from pipelex.config._load import load_settings
 from pipelex.config._positions import Span, TomlPositions, locate
 from pipelex.config._sections import (
+    AzureStorage,
+    BucketStorage,
     InferenceSettings,
     InterpreterSettings,
+    LocalStorage,
     RunSettings,
     RuntimeSettings,
     StorageSettings,
@@ -15,12 +18,15 @@ from pipelex.config._sections import (
 from pipelex.config._settings import Layer, LayerKind, Origin, Settings, describe
 
 __all__ = [
+    "AzureStorage",
+    "BucketStorage",
     "Finding",
     "InferenceSettings",
     "Interpolated",
     "InterpreterSettings",
     "Layer",
     "LayerKind",
+    "LocalStorage",
     "Names",
     "Origin",
     "RunSettings",

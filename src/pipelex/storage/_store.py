@@ -3,7 +3,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
@@ -64,10 +64,19 @@ class Storage:
     """Where a relative folder starts."""
     environ: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """Where the store's credentials are looked up, under the names its provider's tools use."""
+    table: str = "runtime.storage"
+    """The settings that describe it, for messages."""
 
     @classmethod
-    def open(cls, settings: "StorageSettings", base_dir: Path, environ: Mapping[str, str] | None = None) -> "Storage":
-        """The store that `[runtime.storage]` describes.
+    def open(
+        cls,
+        settings: "StorageSettings",
+        base_dir: Path,
+        environ: Mapping[str, str] | None = None,
+        *,
+        table: str = "runtime.storage",
+    ) -> "Storage":
+        """The store that a table of settings describes.
 
         Raises:
             ConfigurationError: `uri_format` cannot name blobs, or the bucket or container is not named.
@@ -76,10 +85,10 @@ class Storage:
         if settings.method in ("s3", "gcp", "azure"):
             name = "container" if settings.method == "azure" else "bucket"
             if not getattr(getattr(settings, settings.method), name):
-                key = f"runtime.storage.{settings.method}.{name}"
-                detail = f"{key} is empty, but runtime.storage.method is {settings.method!r}"
+                key = f"{table}.{settings.method}.{name}"
+                detail = f"{key} is empty, but {table}.method is {settings.method!r}"
                 raise ConfigurationError(detail, advice=f"Set {key}.", location=Location(field=key))
-        return cls(settings, base_dir, environ or {})
+        return cls(settings, base_dir, environ or {}, table)
 
     @property
     def label(self) -> str:
@@ -97,13 +106,22 @@ class Storage:
             case "azure":
                 return f"the Azure container {settings.azure.container!r}"
 
-    async def put(self, data: bytes, *, mime_type: str | None = None, filename: str | None = None) -> StoredBlob:
+    async def put(
+        self,
+        data: bytes,
+        *,
+        mime_type: str | None = None,
+        filename: str | None = None,
+        renewed_after: timedelta | None = None,
+    ) -> StoredBlob:
         """Keep some bytes; the same bytes are kept once.
 
         Args:
             data: the bytes.
             mime_type: what they are; looked up in the bytes when None.
             filename: the name they came under.
+            renewed_after: a blob that is older than this is written again, so that a rule of the store that deletes
+                by age counts from its last use.
 
         Raises:
             PipelexError: `runtime.unavailable` or `runtime.misconfigured`: the store does not take them.
@@ -113,7 +131,7 @@ class Storage:
         mime_type = mime_type or sniff(data, filename=filename)
         sha256 = await self._reached("name a file for", lambda: _digest(data))
         key = make_key(self.settings.uri_format, sha256, extension_of(mime_type))
-        if not await self._has(key, len(data)):
+        if not await self._has(key, len(data), renewed_after):
             attributes = None if self.settings.method == "local" else {"Content-Type": mime_type}
             await self._reached("write to", lambda: obstore.put(self._store, key, data, attributes=attributes))
         return StoredBlob(f"{SCHEME}://{key}", mime_type, len(data), sha256, filename)
@@ -151,7 +169,7 @@ class Storage:
         Raises:
             PipelexError: the URI is not one of ours, or the store cannot be asked.
         """
-        return await self._has(key_of(uri)[0], None)
+        return await self._has(key_of(uri)[0])
 
     async def public_url(self, uri: str, *, expires_in: timedelta = SIGNED_FOR) -> str | None:
         """A signed URL anybody may read the blob at for a while; None where the store cannot sign.
@@ -196,7 +214,7 @@ class Storage:
             with _making:
                 return self._made()
         except Exception as error:
-            raise _misconfigured(self.label, error) from None
+            raise self._misconfigured(error) from None
 
     def _made(self) -> "ObjectStore":
         from obstore.store import AzureStore, GCSStore, LocalStore, S3Store
@@ -236,14 +254,15 @@ class Storage:
                     config=config,  # pyright: ignore[reportArgumentType]
                 )
 
-    async def _has(self, key: str, size: int | None) -> bool:
+    async def _has(self, key: str, size: int | None = None, no_older: timedelta | None = None) -> bool:
         import obstore
 
         try:
             found = await self._reached("look into", lambda: obstore.head(self._store, key))
         except FileNotFoundError:
             return False
-        return size is None or found["size"] == size
+        is_recent = no_older is None or datetime.now(UTC) - found["last_modified"] < no_older
+        return is_recent and (size is None or found["size"] == size)
 
     async def _reached(self, what: str, work: Callable[[], T]) -> T:
         """Do an operation of the store; what it raises becomes ours, a missing object aside.
@@ -259,15 +278,24 @@ class Storage:
         except (FileNotFoundError, PipelexError):
             raise
         except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
-            raise _misconfigured(self.label, error, f"may not {what}") from None
+            raise self._misconfigured(error, f"may not {what}") from None
         except Exception as error:
             raise PipelexError(
                 "runtime.unavailable",
                 f"cannot {what} {self.label}: {_short(error)}",
                 category=ErrorCategory.TRANSIENT,
                 params={"dependency": "storage"},
-                advice="Check [runtime.storage], the free space, and that the store can be reached from this machine.",
+                advice=f"Check [{self.table}], the free space, and that the store can be reached from this machine.",
             ) from None
+
+    def _misconfigured(self, error: Exception, what: str = "cannot use") -> PipelexError:
+        return PipelexError(
+            "runtime.misconfigured",
+            f"the credentials or settings of the storage {what} {self.label}: {_short(error)}",
+            category=ErrorCategory.CONFIGURATION,
+            params={"component": "storage"},
+            advice=f"Check [{self.table}] and the store's credentials in the environment.",
+        )
 
 
 _RETRIES: "RetryConfig" = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
@@ -298,16 +326,6 @@ def _filled(environ: Mapping[str, str], variables: Mapping[str, str], **settings
     """Client configuration from the environment, over which the settings that are not empty win."""
     found = {name: environ[variable] for variable, name in variables.items() if environ.get(variable)}
     return {**found, **{name: value for name, value in settings.items() if value}}
-
-
-def _misconfigured(label: str, error: Exception, what: str = "cannot use") -> PipelexError:
-    return PipelexError(
-        "runtime.misconfigured",
-        f"the credentials or settings of the storage {what} {label}: {_short(error)}",
-        category=ErrorCategory.CONFIGURATION,
-        params={"component": "storage"},
-        advice="Check [runtime.storage] and the store's credentials in the environment.",
-    )
 
 
 def _short(error: Exception) -> str:

@@ -1,31 +1,30 @@
 """Reaching the Temporal cluster that the configuration names."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
-from temporalio.client import Plugin as ClientPlugin
+from temporalio.converter import DataConverter
 from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
 from pipelex.errors import ErrorCategory, Location, PipelexError
 from pipelex.temporal.config import ConnectionSettings
-from pipelex.temporal.payloads import data_converter
 
 CONNECT_SECONDS = 4.0
 
 
-async def connect(settings: ConnectionSettings, *, plugins: Sequence[ClientPlugin] = ()) -> Client:
+async def connect(settings: ConnectionSettings, converter: DataConverter = DataConverter.default) -> Client:
     """A client of the configured cluster and namespace, checked to answer.
+
+    Args:
+        settings: which cluster.
+        converter: of everything that has to do with runs, see `pipelex.temporal.codec.data_converter`.
 
     Raises:
         PipelexError: nothing answers there, the key is refused, or there is no such namespace.
     """
-    options: dict[str, Any] = {}
-    if not plugins:
-        options["data_converter"] = data_converter()
     try:
         client = await asyncio.wait_for(
             Client.connect(
@@ -34,8 +33,7 @@ async def connect(settings: ConnectionSettings, *, plugins: Sequence[ClientPlugi
                 api_key=settings.api_key.get_secret_value() if settings.api_key is not None else None,
                 tls=_tls(settings),
                 rpc_metadata=dict(settings.rpc_metadata),
-                plugins=list(plugins),
-                **options,
+                data_converter=converter,
             ),
             CONNECT_SECONDS,
         )

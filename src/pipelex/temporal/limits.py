@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from pipelex.content.stuff import Stuff
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.pipes.runtime import Wire
+from pipelex.temporal.config import MOST_INLINE
 
 PAYLOAD_LIMIT: Final = 2_097_152
 """Bytes of one payload that the server refuses."""
@@ -19,20 +20,25 @@ TASK_LIMIT: Final = 3_000_000
 """Bytes that one workflow task sends at most. The server takes 4 MiB in one request, and terminates a run over that."""
 ESTIMATED: Final = 20_000
 """Estimates over this are replaced by the true size: only small payloads may be taken for larger than they are."""
+_OVERESTIMATE: Final = 8
+"""How many times too high an estimate is at most, where text makes the size."""
 _ROOM: Final = 16_384
 """What surrounds our JSON in a request."""
 
 
-def check_payload(payload: Wire, *, what: str, named: Mapping[str, Stuff] | None = None) -> int:
+def check_payload(
+    payload: Wire, *, what: str, named: Mapping[str, Stuff] | None = None, has_storage: bool = False
+) -> int:
     """Refuse a payload that the server would refuse.
 
     Args:
         payload: what is about to be sent.
         what: the payload in a sentence: `the inputs of pipe 'summarize'`.
         named: the values in it by name, to say which is the largest.
+        has_storage: the run's large payloads go to the store, so that none is too large.
 
     Returns:
-        Its size in bytes; a small payload's is only estimated, and rather too high.
+        Bytes it takes in a request, at most; a small payload's are only estimated, and rather too high.
 
     Raises:
         PipelexError: it is too large (`input.too_large`).
@@ -40,7 +46,11 @@ def check_payload(payload: Wire, *, what: str, named: Mapping[str, Stuff] | None
     estimate = _characters(payload) * 4  # no character takes more than four bytes
     if estimate < ESTIMATED:
         return estimate
+    if has_storage and estimate > MOST_INLINE * _OVERESTIMATE:
+        return MOST_INLINE
     size = len(payload.model_dump_json(exclude_unset=True).encode())
+    if has_storage:
+        return min(size, MOST_INLINE)
     if size < PAYLOAD_LIMIT - _ROOM:
         return size
     sizes = {name: len(to_json(stuff.content)) for name, stuff in (named or {}).items()}
@@ -51,7 +61,8 @@ def check_payload(payload: Wire, *, what: str, named: Mapping[str, Stuff] | None
         f"{what} take {size:,} bytes{about}; Temporal refuses payloads over {PAYLOAD_LIMIT:,}",
         category=ErrorCategory.CONTENT,
         params={"input": largest or what, "limit": PAYLOAD_LIMIT, "size": size},
-        advice="Pass large documents by URL or file, or split the text into a list and batch over it.",
+        advice="Set `[temporal.payload_codec_config] is_enabled = true`, on the workers and where runs are started, and "
+        "name a store that all of them reach; or pass large documents by URL or file.",
     )
 
 

@@ -6,7 +6,6 @@ Payloads are readable JSON; only members that were set are written, and nothing 
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 from temporalio.contrib.pydantic import PydanticPayloadConverter, ToJsonOptions
-from temporalio.converter import DataConverter
 
 from pipelex.library import Library, LibraryCrate
 from pipelex.pipes.runtime import BatchCall, PipeCall, PipeOutcome, RunIdentity, RunOptions, Wire
@@ -39,11 +38,6 @@ class CompactPayloadConverter(PydanticPayloadConverter):
 
     def __init__(self) -> None:
         super().__init__(ToJsonOptions(exclude_unset=True))
-
-
-def data_converter() -> DataConverter:
-    """The converter of every client and worker of ours."""
-    return DataConverter(payload_converter_class=CompactPayloadConverter)
 
 
 def crate_payload(crate: LibraryCrate) -> RawValue:

@@ -3,7 +3,8 @@
 `pipelex worker` is a thin command on top; a worker of one's own takes the same plugin beside its own workflows:
 
 ```python
-client = await Client.connect("localhost:7233", plugins=[PipelexPlugin.from_settings(load_settings())])
+plugin = PipelexPlugin(config, inference, data_converter(config, settings, target))
+client = await Client.connect(target.target_host, plugins=[plugin])
 worker = Worker(client, task_queue="temporal_task_queue")
 ```
 """
@@ -12,6 +13,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+from temporalio.converter import DataConverter
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -22,7 +24,7 @@ from pipelex.temporal import dispatch
 from pipelex.temporal.activities import Activities
 from pipelex.temporal.config import TemporalConfig
 from pipelex.temporal.dispatch import Dispatcher
-from pipelex.temporal.payloads import data_converter
+from pipelex.temporal.payloads import CompactPayloadConverter
 from pipelex.temporal.scopes import ScopeContent, resolve_scope
 from pipelex.temporal.workflows import ALWAYS, WORKFLOWS
 
@@ -42,6 +44,7 @@ PASSED_THROUGH: Final = (
     "pipelex.temporal.observability",
     "pipelex.temporal.payloads",
     "pipelex.temporal.ports",
+    "pipelex.temporal.references",
     "pipelex.temporal.routing",
     "pipelex.temporal.workflow_runtime",
     "pipelex.temporal._catalog",
@@ -65,6 +68,7 @@ class PipelexPlugin(SimplePlugin):
     Args:
         config: how activities are dispatched, and what a scope contains.
         inference: who performs the effects, and who knows the models.
+        converter: how payloads are kept, see `pipelex.temporal.codec.data_converter`. A worker uses that of its client.
         scope: name of the scope the worker serves; the configured default when None.
         is_sandboxed: run workflows in Temporal's sandbox; False is for debugging.
     """
@@ -73,6 +77,7 @@ class PipelexPlugin(SimplePlugin):
         self,
         config: TemporalConfig,
         inference: Inference,
+        converter: DataConverter | None = None,
         *,
         scope: str | None = None,
         is_sandboxed: bool = True,
@@ -84,7 +89,7 @@ class PipelexPlugin(SimplePlugin):
         known = {name: activities[name] for name in self.scope.activities if name in activities}
         super().__init__(  # pyright: ignore[reportUnknownMemberType] the SDK leaves its callables open
             "pipelex.Pipelex",
-            data_converter=data_converter(),
+            data_converter=converter or DataConverter(payload_converter_class=CompactPayloadConverter),
             workflows=workflow_classes(self.scope.workflows),
             activities=list(known.values()),
             workflow_runner=lambda runner: pipelex_runner(runner, is_sandboxed=is_sandboxed),

@@ -24,6 +24,7 @@ from pipelex.errors import ErrorCategory, ErrorReport, Location, PipelexError
 from pipelex.library import Library
 from pipelex.pipes.runtime import PipeCall, PipeOutcome, RunIdentity, RunOptions
 from pipelex.temporal import observability
+from pipelex.temporal.codec import store_of
 from pipelex.temporal.config import TemporalConfig
 from pipelex.temporal.failures import from_failure
 from pipelex.temporal.payloads import PipeJob, crate_of, crate_payload
@@ -174,6 +175,8 @@ class Submitter:
         crate = crate_of(library, call)
         worker = self.config.worker_config
         durable = self.attach(run.run_id)
+        if store_of(self.client.data_converter) is not None:
+            options = options.model_copy(update={"has_payload_storage": True})
         attributes = self.config.search_attributes
         try:
             await self.client.start_workflow(

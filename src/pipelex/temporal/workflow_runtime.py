@@ -1,6 +1,6 @@
 """The runtime port inside a workflow: child pipes are child workflows, effects are activities."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -10,7 +10,7 @@ from temporalio import workflow
 from temporalio.common import Priority, RawValue, RetryPolicy, SearchAttributePair
 from temporalio.exceptions import ActivityError, ChildWorkflowError, is_cancelled_exception
 
-from pipelex.content.stuff import WorkingMemory
+from pipelex.content.stuff import Stuff, WorkingMemory
 from pipelex.errors import PipelexError
 from pipelex.library import Library, LibraryCrate, linked_libraries
 from pipelex.pipes import execute_pipe, unexpected_failure
@@ -26,7 +26,7 @@ from pipelex.pipes.runtime import (
 )
 from pipelex.pipes.window import together
 from pipelex.temporal import dispatch, observability
-from pipelex.temporal.config import hopeless_error_types
+from pipelex.temporal.config import MOST_INLINE, hopeless_error_types
 from pipelex.temporal.failures import from_failure, to_application_error
 from pipelex.temporal.limits import TASK_LIMIT, check_payload
 from pipelex.temporal.payloads import PipeJob, SliceJob, SliceOutcome, crate_of, crate_payload
@@ -61,7 +61,8 @@ class PipeWorkflow:
             runtime = TemporalRuntime(library, job)
             execution = await execute_pipe(library, job.call, runtime)
             outcome = runtime.meter.close(execution.outcome)
-            check_payload(outcome, what=f"the result of pipe '{job.call.pipe}'")
+            has_storage = job.options.has_payload_storage
+            check_payload(outcome, what=f"the result of pipe '{job.call.pipe}'", has_storage=has_storage)
             self._memory = execution.memory
             return outcome
 
@@ -80,7 +81,8 @@ async def run_slice(job: SliceJob, crate: RawValue) -> SliceOutcome:
         library = linked_libraries().get(crate.payload.data)
         runtime = TemporalRuntime(library, PipeJob(call=job.batch.call, run=job.run, options=job.options))
         slice_outcome = SliceOutcome(outcomes=tuple(await runtime.run_window(job.batch)))
-        check_payload(slice_outcome, what=f"the results of a slice of pipe '{job.batch.call.pipe}'")
+        what = f"the results of a slice of pipe '{job.batch.call.pipe}'"
+        check_payload(slice_outcome, what=what, has_storage=job.options.has_payload_storage)
         return slice_outcome
 
 
@@ -119,7 +121,7 @@ class TemporalRuntime(EffectRuntime):
         pipe = self._library.pipe(call.pipe)
         crate = crate_of(self._library, call)
         job = PipeJob(call=call, run=self._job.run, options=self._job.options)
-        size = check_payload(job, what=f"the inputs of pipe '{pipe.code}'", named=call.inputs) + len(crate.json_bytes)
+        size = self._checked(job, crate, what=f"the inputs of pipe '{pipe.code}'", named=call.inputs)
         try:
             outcome = await self._child(
                 pipe.type, job, crate, call.pipe, "/".join((self._root_id, *call.path)), PipeOutcome, size
@@ -147,6 +149,12 @@ class TemporalRuntime(EffectRuntime):
                 search_attributes=observability.inherited(self._attributes, pipe, self._library),
             )
         return cast("R", await child)
+
+    def _checked(self, job: Wire, crate: LibraryCrate, *, what: str, named: Mapping[str, Stuff] | None = None) -> int:
+        """Bytes that a child's start takes in a request, at most."""
+        has_storage = self.options.has_payload_storage
+        in_crate = min(len(crate.json_bytes), MOST_INLINE) if has_storage else len(crate.json_bytes)
+        return check_payload(job, what=what, named=named, has_storage=has_storage) + in_crate
 
     @asynccontextmanager
     async def _sending(self, size: int) -> AsyncGenerator[None]:
@@ -179,7 +187,7 @@ class TemporalRuntime(EffectRuntime):
         job = SliceJob(batch=batch, run=self._job.run, options=self._job.options)
         crate = crate_of(self._library, batch.item_call(0))
         what = f"items {batch.offset} to {last} of the batch of pipe '{pipe.code}'"
-        size = check_payload(job, what=what) + len(crate.json_bytes)
+        size = self._checked(job, crate, what=what)
         child_id = "/".join((self._root_id, *call.path)) + f"[{batch.offset}-{last}]"
         try:
             found = await self._child(SLICE_WORKFLOW, job, crate, call.pipe, child_id, SliceOutcome, size)
@@ -205,7 +213,8 @@ class TemporalRuntime(EffectRuntime):
 
     async def perform(self, effect: Effect[R]) -> R:
         options = self._dispatcher.options(effect.activity, effect.model, effect.key)
-        check_payload(effect.job, what=f"the prompt or document of pipe '{self._job.call.pipe}' for {effect.activity}")
+        what = f"the prompt or document of pipe '{self._job.call.pipe}' for {effect.activity}"
+        check_payload(effect.job, what=what, has_storage=self.options.has_payload_storage)
         args: list[Any] = [effect.job]
         if isinstance(effect.job, TemplateRequest):
             args.append(crate_payload(crate_of(self._library, self._job.call)))

@@ -4,6 +4,7 @@ from pipelex.temporal.config._checks import BUILT_IN_SCOPES
 from pipelex.temporal.config._connection import ConnectionSettings, TLSSettings, connection
 from pipelex.temporal.config._durations import parse_duration, show_duration
 from pipelex.temporal.config._models import (
+    MOST_INLINE,
     ActivityRoutes,
     DispatchOverlay,
     PayloadCodecConfig,
@@ -19,11 +20,11 @@ from pipelex.temporal.config._models import (
     WorkerScope,
     hopeless_error_types,
 )
-from pipelex.temporal.config._parse import INERT_KEYS, parse_temporal_config
+from pipelex.temporal.config._parse import parse_temporal_config
 
 __all__ = [
     "BUILT_IN_SCOPES",
-    "INERT_KEYS",
+    "MOST_INLINE",
     "ActivityRoutes",
     "ConnectionSettings",
     "DispatchOverlay",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
-from pipelex.config import Finding
+from pipelex.config import Finding, read_section
 from pipelex.config._keys import Path
 from pipelex.errors import near_names
 from pipelex.temporal._catalog import (
@@ -19,6 +19,7 @@ from pipelex.temporal._catalog import (
 from pipelex.temporal.config._models import (
     EXPLICIT_KEYS,
     RESOURCE_KEYS,
+    STORES,
     ActivityRoutes,
     DispatchOverlay,
     RetryPolicyOverlay,
@@ -58,6 +59,7 @@ def check_names(config: TemporalConfig) -> Iterator[Notice]:
         if name not in SEARCH_ATTRIBUTES:
             path = ("temporal", "search_attributes", "attributes")
             yield _unknown_name(path, "search attribute", name, SEARCH_ATTRIBUTES)
+    yield from _check_payloads(config)
 
 
 def _unknown_name(path: Path, kind: str, name: str, known: Iterable[str], more: str = "") -> Notice:
@@ -209,3 +211,19 @@ def _check_profiles(config: TemporalConfig) -> Iterator[Notice]:
             yield Notice(Finding((*path, has), f"needs {lacks} beside it"))
         elif profile.versioning_behavior is not None and profile.deployment_name is None:
             yield Notice(Finding((*path, "versioning_behavior"), "needs deployment_name and build_id beside it"))
+
+
+def _check_payloads(config: TemporalConfig) -> Iterator[Notice]:
+    codec = config.payload_codec_config
+    root = ("temporal", "payload_codec_config")
+    provider = codec.storage_provider_config
+    path = (*root, "storage_provider_config", provider.method)
+    found, findings = read_section(STORES[provider.method], provider.table, path)
+    for finding in findings:
+        yield Notice(finding)
+    name = {"s3": "bucket", "gcs": "bucket", "azure": "container"}.get(provider.method)
+    if found is not None and name is not None and not getattr(found, name) and codec.is_enabled is not False:
+        yield Notice(Finding((*path, name), f"is missing, and method is {provider.method!r}"))
+    if codec.encryption is not None and codec.encryption.key_id in codec.encryption.decrypt_keys:
+        message = f"has the key {codec.encryption.key_id!r}, which is the one in use; give a new key a new id"
+        yield Notice(Finding((*root, "encryption", "decrypt_keys"), message))

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from pipelex.config import Names, Section
+from pipelex.config import AzureStorage, BucketStorage, LocalStorage, Names, Section, StorageSettings
 from pipelex.errors import CORE_CODES, Fault, Json, error_type_name
 from pipelex.temporal._catalog import SEARCH_ATTRIBUTES
 from pipelex.temporal.config._durations import Delay, Limit, Span
@@ -40,6 +40,9 @@ Coefficient = Annotated[float, Field(ge=1)]
 Attempts = Annotated[int, Field(ge=0)]
 PerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Slots = Annotated[int, Field(ge=1)]
+
+MOST_INLINE: Final = 262_144
+"""Highest `size_threshold`: what one request may hold in all is 4 MiB, on every worker of a run."""
 
 
 # --- temporal_config --------------------------------------------------------------------------------------------------
@@ -238,10 +241,16 @@ class EncryptionConfig(Section):
     key_id: str
     key_env: str
     """The variable that holds the key."""
+    decrypt_keys: dict[str, str] = Field(default_factory=dict[str, str])
+    """Id of a former key → the variable that holds it: what was encrypted with it can still be read."""
+
+
+STORES: Final = {"local": LocalStorage, "s3": BucketStorage, "gcs": BucketStorage, "azure": AzureStorage}
+"""What the table of each method holds: the keys of its twin under `[runtime.storage]`."""
 
 
 class StorageProviderConfig(Section):
-    """The chosen method's table is read by its store; the other tables are ignored."""
+    """The chosen method's table is checked as one of `STORES`; the other tables are ignored."""
 
     method: Literal["local", "s3", "gcs", "azure"] = "local"
     local: dict[str, Json] = Field(default_factory=dict[str, Json])
@@ -249,15 +258,39 @@ class StorageProviderConfig(Section):
     gcs: dict[str, Json] = Field(default_factory=dict[str, Json])
     azure: dict[str, Json] = Field(default_factory=dict[str, Json])
 
+    @property
+    def table(self) -> dict[str, Json]:
+        """The chosen method's."""
+        return getattr(self, self.method)
+
 
 class PayloadCodecConfig(Section):
     is_enabled: bool | None = None
-    """None: on for a server on loopback, off for others."""
-    size_threshold: Annotated[int, Field(ge=1)] = 131_072
-    storage_prefix: str = "temporal-payloads"
+    """Whether large payloads go to the store; None: with a server on loopback, not with others. Encryption and
+    compression act wherever they are set."""
+    size_threshold: Annotated[int, Field(ge=1, le=MOST_INLINE)] = 131_072
+    storage_prefix: Annotated[
+        str, Field(pattern=r"^([A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)?$")
+    ] = "temporal-payloads"
     storage_provider_config: StorageProviderConfig = StorageProviderConfig()
     encryption: EncryptionConfig | None = None
     compression: Literal["zstd"] | None = None
+
+    def has_storage(self, *, is_local: bool) -> bool:
+        """Whether large payloads go to the store.
+
+        Args:
+            is_local: the server is on this machine.
+        """
+        return is_local if self.is_enabled is None else self.is_enabled
+
+    @property
+    def storage(self) -> StorageSettings:
+        """The store, in the form of `[runtime.storage]`."""
+        provider = self.storage_provider_config
+        method = "gcp" if provider.method == "gcs" else provider.method
+        uri_format = f"{self.storage_prefix}/{{hash}}" if self.storage_prefix else "{hash}"
+        return StorageSettings.model_validate({"method": method, "uri_format": uri_format, method: provider.table})
 
 
 class TemporalConfig(Section):
@@ -277,7 +310,7 @@ class TemporalConfig(Section):
 
     @property
     def warnings(self) -> tuple[Fault, ...]:
-        """What is deprecated, or has no effect yet."""
+        """What is deprecated, or has no effect."""
         return self._warnings
 
     @property

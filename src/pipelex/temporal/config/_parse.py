@@ -1,6 +1,5 @@
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from typing import cast
 
 from pipelex.config import Finding, Settings, describe, dotted, lookup, read_section
@@ -10,11 +9,6 @@ from pipelex.temporal.config._checks import check_names
 from pipelex.temporal.config._models import TemporalConfig
 
 ROOT = ("temporal",)
-
-INERT_KEYS: dict[str, str] = {
-    "payload_codec_config.*": "payloads are not offloaded, encrypted or compressed by this release",
-}
-"""Patterns of keys below `[temporal]` that are read and checked but change nothing yet, and why."""
 
 
 def parse_temporal_config(settings: Settings) -> TemporalConfig:
@@ -62,7 +56,6 @@ class _Reading:
                 (self._errors if notice.severity == "error" else self._warnings).append(fault)
         if self._errors or config is None:
             raise _error(self._errors)
-        self._warn_of_inert_keys()
         config._warnings = tuple(self._warnings)
         return config
 
@@ -150,13 +143,6 @@ class _Reading:
             of_value=not finding.is_unknown,
         )
 
-    def _warn_of_inert_keys(self) -> None:
-        for path in _user_leaves(self._settings):
-            key = dotted(self._read_from(path)[1:])
-            reason = next((why for pattern, why in INERT_KEYS.items() if fnmatchcase(key, pattern)), None)
-            if reason is not None:
-                self._warnings.append(self._settings.fault(path, f"has no effect yet: {reason}", severity="warning"))
-
 
 _PROVIDERS = ("payload_codec_config", "storage_provider_config")
 
@@ -202,7 +188,3 @@ def _without(table: Mapping[str, Json], findings: list[Finding]) -> dict[str, Js
             owner = cast("dict[str, Json]", lookup(left, path[:-1])[1])
             owner.pop(path[-1], None)
     return left
-
-
-def _user_leaves(settings: Settings) -> Iterator[Path]:
-    return settings.user_keys(*ROOT)

@@ -1,0 +1,11 @@
+"""How payloads are kept: large ones in a store, secret ones encrypted, long ones compressed.
+
+All of this does I/O or costs time, and is done by the SDK outside of workflow code, which never imports it; what workflow
+code may know of a stored value is in `pipelex.temporal.references`.
+"""
+
+from pipelex.temporal.codec._converter import data_converter
+from pipelex.temporal.codec._driver import PayloadStore
+from pipelex.temporal.codec._values import load_value, store_of, store_value
+
+__all__ = ["PayloadStore", "data_converter", "load_value", "store_of", "store_value"]

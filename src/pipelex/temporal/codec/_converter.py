@@ -1,0 +1,32 @@
+"""The data converter of a client or worker, as `[temporal.payload_codec_config]` describes it."""
+
+from typing import Final
+
+from temporalio.converter import DataConverter, ExternalStorage
+
+from pipelex.config import Settings
+from pipelex.storage import Storage
+from pipelex.temporal.codec._driver import PayloadStore
+from pipelex.temporal.config import ConnectionSettings, TemporalConfig
+from pipelex.temporal.payloads import CompactPayloadConverter
+
+_TABLE: Final = "temporal.payload_codec_config.storage_provider_config"
+
+
+def data_converter(config: TemporalConfig, settings: Settings, target: ConnectionSettings) -> DataConverter:
+    """The converter of every client, worker and replayer: nothing else decides how payloads are kept.
+
+    Args:
+        config: for `[temporal.payload_codec_config]`.
+        settings: for where a relative folder starts, and for keys and credentials.
+        target: the server; with one on this machine, large payloads are stored unless the file says no.
+
+    Raises:
+        ConfigurationError: a key or a package is missing.
+    """
+    codec = config.payload_codec_config
+    storage = None
+    if codec.has_storage(is_local=target.is_local):
+        store = PayloadStore(Storage.open(codec.storage, settings.base_dir, settings.environ, table=_TABLE))
+        storage = ExternalStorage(drivers=[store], payload_size_threshold=codec.size_threshold)
+    return DataConverter(payload_converter_class=CompactPayloadConverter, external_storage=storage)

@@ -1,0 +1,61 @@
+"""Values put into the payload store by hand, and taken out again."""
+
+from typing import Any, TypeVar, cast
+
+from temporalio.converter import DataConverter
+
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.temporal.codec._driver import PayloadStore
+from pipelex.temporal.references import StoredPayload
+
+T = TypeVar("T")
+
+
+def store_of(converter: DataConverter) -> PayloadStore | None:
+    """The payload store of a client or worker; None where payloads are not stored."""
+    drivers = () if converter.external_storage is None else converter.external_storage.drivers
+    return next((driver for driver in drivers if isinstance(driver, PayloadStore)), None)
+
+
+async def store_value(converter: DataConverter, value: Any) -> StoredPayload:
+    """Put a value into the payload store, whatever its size. For activities and clients, never for workflow code.
+
+    Args:
+        converter: of the client, or of the activity's worker (`activity.client().data_converter`).
+        value: anything that could be an argument.
+
+    Raises:
+        PipelexError: payloads are not stored here, or the store does not take it.
+    """
+    store = _required(converter)
+    (payload,) = converter.payload_converter.to_payloads([value])
+    if converter.payload_codec is not None:
+        (payload,) = await converter.payload_codec.encode([payload])
+    return await store.put(payload)
+
+
+async def load_value(converter: DataConverter, stored: StoredPayload, type_hint: type[T]) -> T:
+    """A value of the payload store. For activities and clients, never for workflow code.
+
+    Raises:
+        PipelexError: payloads are not stored here, or the store does not have it.
+    """
+    store = _required(converter)
+    payload = await store.get(stored)
+    if converter.payload_codec is not None:
+        (payload,) = await converter.payload_codec.decode([payload])
+    (value,) = converter.payload_converter.from_payloads([payload], [type_hint])
+    return cast("T", value)
+
+
+def _required(converter: DataConverter) -> PayloadStore:
+    store = store_of(converter)
+    if store is None:
+        raise PipelexError(
+            "runtime.misconfigured",
+            "a value is to be kept in the payload store, and there is none here",
+            category=ErrorCategory.CONFIGURATION,
+            params={"component": "payload_storage"},
+            advice="Set `[temporal.payload_codec_config] is_enabled = true`, and the same store on every worker and client.",
+        )
+    return store

@@ -1,0 +1,57 @@
+"""A value that stays in the payload store, and what travels instead of it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from temporalio.api.common.v1 import Payload
+from temporalio.api.sdk.v1.external_storage_pb2 import ExternalStorageReference
+from temporalio.common import RawValue
+from temporalio.converter import JSONProtoPayloadConverter
+
+from pipelex.pipes.runtime import Wire
+
+DRIVER: Final = "pipelex"
+"""Name of our store among the drivers of a data converter; histories hold it."""
+
+_MESSAGE_TYPE: Final = ExternalStorageReference.DESCRIPTOR.full_name.encode()
+
+
+class StoredPayload(Wire):
+    """A value in the payload store, small enough to be carried inside other values.
+
+    Workflow code never loads one. It gives `argument()` to a child workflow or an activity, whose worker fetches the
+    value before that code runs.
+    """
+
+    key: str
+    """Where the store keeps it; ends in the SHA-256 of what is stored."""
+    size: int
+    """Bytes of what is stored."""
+
+    @property
+    def claim(self) -> dict[str, str]:
+        """What the SDK keeps of it in a reference."""
+        return {"key": self.key, "size": str(self.size)}
+
+    @classmethod
+    def of_claim(cls, claim: Mapping[str, str]) -> "StoredPayload":
+        """The inverse of `claim`."""
+        return cls(key=claim["key"], size=int(claim["size"]))
+
+    def payload(self) -> Payload:
+        """The reference that the SDK replaces by the value where it is received."""
+        reference = ExternalStorageReference(driver_name=DRIVER, claim_data=self.claim)
+        payload = JSONProtoPayloadConverter().to_payload(reference)
+        assert payload is not None  # it is a message
+        payload.external_payloads.add().size_bytes = self.size
+        return payload
+
+    def argument(self) -> RawValue:
+        """The value as an argument of a child workflow or an activity."""
+        return RawValue(self.payload())
+
+
+def is_reference(payload: Payload) -> bool:
+    """Whether a payload stands for one in a store; no codec may touch it, or the SDK would not know it again."""
+    metadata = payload.metadata
+    return metadata.get("encoding") == b"json/protobuf" and metadata.get("messageType") == _MESSAGE_TYPE

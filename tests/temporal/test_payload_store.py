@@ -1,0 +1,42 @@
+"""Values in the payload store: on a real server, with real files."""
+
+from pathlib import Path
+
+from temporalio.worker import Worker
+from tests.support import stored_values
+from tests.support.project import Project
+
+from pipelex.runner import Pipelex
+from pipelex.temporal.codec import load_value, store_value
+from pipelex.temporal.plugin import pipelex_runner
+
+
+def blobs(project: Project) -> list[Path]:
+    return sorted((project.root / ".pipelex" / "storage" / "temporal-payloads").iterdir())
+
+
+async def test_a_workflow_hands_on_a_value_it_never_loads(idle: Pipelex, project: Project) -> None:
+    client = (await idle.durable()).client
+    worker = Worker(
+        client,
+        task_queue=project.queue,
+        workflows=[stored_values.Passer, stored_values.Reader],
+        activities=[stored_values.make_long_text, stored_values.measure, stored_values.measure_stored],
+        workflow_runner=pipelex_runner(None, is_sandboxed=True),
+    )
+    async with worker:
+        handle = await client.start_workflow(
+            "Passer", 3_000_000, id=f"passer-{project.queue}", task_queue=project.queue
+        )
+        assert await handle.result() == [3_000_000] * 3
+    assert (await handle.describe()).raw_description.workflow_execution_info.history_size_bytes < 8_000
+    assert [path.stat().st_size > 3_000_000 for path in blobs(project)] == [True]
+
+
+async def test_a_client_stores_and_loads_values_of_any_size(idle: Pipelex, project: Project) -> None:
+    converter = (await idle.durable()).client.data_converter
+    stored = await store_value(converter, ["a"])
+    assert stored.size < 100
+    assert await store_value(converter, ["a"]) == stored
+    assert await load_value(converter, stored, list[str]) == ["a"]
+    assert len(blobs(project)) == 1
