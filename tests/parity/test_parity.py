@@ -1,4 +1,4 @@
-"""Every case of `cases/*.toml` on both orchestrators: each as expected, and both alike in everything a user can see."""
+"""Every case of `cases/*.toml` in every way to run it: each as expected, and all alike in everything a user can see."""
 
 import tomllib
 from dataclasses import dataclass
@@ -68,6 +68,7 @@ async def run_case(case: Case, app: Pipelex, project: Project, stub: OpenAIStub)
             dry_run=data.get("dry_run", False),
             mock=data.get("mock", False),
             output_concept=data.get("output_concept"),
+            on_item_failure=data.get("on_item_failure", "fail"),
         )
     except PipelexError as failed:
         report = failed.report.to_json()
@@ -84,6 +85,7 @@ def _seen(result: RunResult) -> dict[str, Json]:
         "memory": result.working_memory.to_json(),
         "names": list(result.working_memory.root),
         "usage": [usage.model_dump() for usage in result.usage],
+        "failures": None if result.failures is None else result.failures.model_dump(),
     }
 
 
@@ -117,6 +119,10 @@ def check(case: Case, seen: Seen) -> None:
             if name in outcome["memory"]["root"]
         },
         "calls": sum(usage["calls"] for usage in outcome["usage"]),
+        "failed": [
+            [failure["index"], "/".join(failure["path"]), failure["error"]["code"]]
+            for failure in (outcome["failures"] or {"first": ()})["first"]
+        ],
     }
     unknown = expect.keys() - checks.keys() - {"requests", "prompts", "no_prompt"}
     assert not unknown
@@ -134,22 +140,33 @@ def check_error(expected: dict[str, Json], report: dict[str, Json] | None) -> No
     assert {key: found.get(key) for key in wanted} == wanted, report
 
 
+@dataclass(frozen=True)
+class Way:
+    """A way to run a method."""
+
+    name: str
+    orchestrator: Orchestrator
+    policy: str = "every_pipe"
+
+
+WAYS = (Way("direct", "direct"), Way("temporal", "temporal"), Way("leaves inline", "temporal", "controllers"))
+
+
 @pytest.mark.parametrize("case", load_cases(), ids=lambda case: case.name)
-async def test_both_orchestrators_agree(case: Case, tmp_path: Path, temporal_server: DevServer) -> None:
+async def test_all_ways_agree(case: Case, tmp_path: Path, temporal_server: DevServer) -> None:
     seen: dict[str, Seen] = {}
-    orchestrators: tuple[Orchestrator, ...] = ("direct", "temporal")
-    for orchestrator in orchestrators:
+    for way in WAYS:
+        queue = f"parity-{case.name}-{way.policy}"
         with stub_of(case) as stub:
-            project = write_project(
-                tmp_path / orchestrator, stub=stub.url, target=temporal_server.target, queue=f"parity-{case.name}"
-            )
-            async with project.app(orchestrator) as app:
-                if orchestrator == "temporal":
+            project = write_project(tmp_path / way.name, stub=stub.url, target=temporal_server.target, queue=queue)
+            overrides = {"temporal": {"worker_config": {"child_workflow_policy": way.policy}}}
+            async with project.app(way.orchestrator, overrides=overrides) as app:
+                if way.orchestrator == "temporal":
                     async with worker_of(app):
-                        seen[orchestrator] = await run_case(case, app, project, stub)
+                        seen[way.name] = await run_case(case, app, project, stub)
                 else:
-                    seen[orchestrator] = await run_case(case, app, project, stub)
-        check(case, seen[orchestrator])
+                    seen[way.name] = await run_case(case, app, project, stub)
+        check(case, seen[way.name])
     if not case.data.get("full_memory", True):
         # What a durable run brings back without being asked for more is less than what a process has at hand.
         for one in seen.values():
@@ -159,7 +176,9 @@ async def test_both_orchestrators_agree(case: Case, tmp_path: Path, temporal_ser
         # Which of the others had already asked their model when one failed is chance.
         for one in seen.values():
             one.prompts.clear()
-    assert seen["direct"] == seen["temporal"]
+    first, *others = seen.values()
+    for other in others:
+        assert other == first
 
 
 def test_there_are_cases_enough() -> None:

@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import Client
 from tests.support.methods import DESCRIBE_ALL, GREET, PARALLEL_OF_3, sequence_of
 from tests.support.openai_server import OpenAIStub
-from tests.support.project import Project
+from tests.support.project import Project, worker_of
 
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner import Pipelex
@@ -59,6 +59,14 @@ async def test_parallel_of_three(app: Pipelex, project: Project, stub: OpenAIStu
     (events, _), *children = await run_and_measure(app, project, PARALLEL_OF_3, {"text": "a"})
     assert events <= ROOT + 3 * CHILD_IN_SEQUENCE
     assert [child[0] for child in children] == [OWN_OF_ONE_LLM] * 3
+
+
+async def test_pipes_that_run_no_other_need_no_workflow_of_their_own(project: Project, stub: OpenAIStub) -> None:
+    stub.on("Say", text="ok")
+    policy = {"temporal.worker_config.child_workflow_policy": "controllers"}
+    async with project.app(overrides=policy) as app, worker_of(app):
+        ((events, _),) = await run_and_measure(app, project, sequence_of(10), {"text": "a"})
+    assert events == ROOT + 10 * (OWN_OF_ONE_LLM - ROOT)
 
 
 @pytest.mark.slow

@@ -82,6 +82,7 @@ CHANGES = [
     Change("worker_config.default_activity_start_to_close_timeout", '"1m"', MINUTE),
     Change("worker_config.default_activity_heartbeat_timeout", '"1m"', MINUTE),
     Change("worker_config.fairness_by_user", "true", True),
+    Change("worker_config.child_workflow_policy", '"controllers"', "controllers"),
     Change(f"{RETRY}.initial_interval", '"1m"', MINUTE),
     Change(f"{RETRY}.backoff_coefficient", "3", 3.0),
     Change(f"{RETRY}.maximum_interval", '"1m"', MINUTE),

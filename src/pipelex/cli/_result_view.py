@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 
     from pipelex.cli._console import Paint
     from pipelex.library import Library
-    from pipelex.pipes.runtime import ModelUsage
+    from pipelex.pipes.runtime import ItemFailures, ModelUsage
     from pipelex.runner import RunResult
+
+
+_TOLD = 20
+"""Failed items that are listed for people."""
 
 
 def shape_of(stuff: Stuff, library: "Library | None") -> Shape:
@@ -65,6 +69,17 @@ def print_result(result: "RunResult", library: "Library | None") -> None:
 
     title = f"{result.value.concept}{'[]' if result.value.is_list else ''}" if isinstance(result.value, Stuff) else None
     Console().print(Panel(Markdown(text), title=title, title_align="left", border_style="green"))
+
+
+def failures_text(failures: "ItemFailures", paint: "Paint") -> str:
+    """The items that a run left out, one line each."""
+    noun = "item" if failures.count == 1 else "items"
+    lines = [paint(f"✗ {failures.count:,} {noun} failed and were left out:", "red", "bold")]
+    for failure in failures.first[:_TOLD]:
+        lines.append(f"  {'/'.join(failure.path)}: {failure.error['detail']} ({failure.error['code']})")
+    if failures.count > _TOLD:
+        lines.append(f"  … and {failures.count - _TOLD:,} more")
+    return "\n".join(lines)
 
 
 def cost_table(usage: "Sequence[ModelUsage]", paint: "Paint") -> str:

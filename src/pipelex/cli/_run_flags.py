@@ -28,6 +28,10 @@ class RunFlags:
         str | None,
         typer.Option("--dynamic-output-concept", "-O", metavar="CONCEPT", help="Stands for a Dynamic output."),
     ] = None
+    on_item_failure: Annotated[
+        Literal["fail", "collect"],
+        typer.Option("--on-item-failure", help="A failing item of a batch fails the run, or is left out and reported."),
+    ] = "fail"
     local: Annotated[
         bool | None, typer.Option("--local/--durable", help="In this process, or on Temporal; default as configured.")
     ] = None

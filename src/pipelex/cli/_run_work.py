@@ -12,7 +12,7 @@ from pipelex.cli._failures import RunFailed
 from pipelex.cli._loops import Interrupted, interruptible
 from pipelex.cli._narrow import narrowed
 from pipelex.cli._progress import Progress, progress
-from pipelex.cli._result_view import bare_json, cost_table, print_json, print_result, rendered
+from pipelex.cli._result_view import bare_json, cost_table, failures_text, print_json, print_result, rendered
 from pipelex.cli._run_files import Wanted, memory_json, write_files
 from pipelex.cli._run_flags import RunFlags
 from pipelex.cli._run_inputs import RawInputs, gather_inputs
@@ -114,6 +114,7 @@ class _Run:
             mock=flags.mock_inputs,
             full_memory=self._wants_memory,
             output_concept=flags.dynamic_output_concept,
+            on_item_failure=flags.on_item_failure,
             on_change=shown.trace,
         )
 
@@ -138,6 +139,7 @@ class _Run:
             mock=flags.mock_inputs,
             full_memory=self._wants_memory and not flags.detach,
             output_concept=flags.dynamic_output_concept,
+            on_item_failure=flags.on_item_failure,
         )
         self._run_id = handle.run_id
         if flags.detach:
@@ -184,9 +186,17 @@ def _finish(app: "Pipelex", method: "Method", result: "RunResult", flags: RunFla
         flags.output_dir, flags.save_main_stuff, flags.save_working_memory, flags.working_memory_path, flags.save_csv
     )
     folder = write_files(result, method.loaded, wanted)
+    failures = result.failures
     if flags.json:
         print_json(_envelope(method, result, folder) if flags.with_memory else bare_json(result.value))
-        return
+    else:
+        _say_what_came(app, result, folder, flags)
+    if failures is not None:
+        say(failures_text(failures, paint_err()))
+        raise typer.Exit(1)
+
+
+def _say_what_came(app: "Pipelex", result: "RunResult", folder: Path | None, flags: RunFlags) -> None:
     say(f"{paint_err()('✓', 'green', 'bold')} {result.pipe} completed successfully")
     if folder is not None:
         say(f"  Output: {folder}/")
@@ -209,6 +219,8 @@ def _envelope(method: "Method", result: "RunResult", folder: Path | None) -> obj
         "working_memory": memory_json(result.working_memory),
         "method_tree_digest": method.loaded.tree.digest,
     }
+    if result.failures is not None:
+        found["failures"] = result.failures.model_dump()
     if folder is not None:
         found["output_file"] = str(folder / "main_stuff.json")
     return found

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from pipelex.cli._console import out, paint_out, say, table
+from pipelex.cli._console import out, paint_err, paint_out, say, table
 from pipelex.cli._failures import RunFailed
 from pipelex.cli._loops import Interrupted, interruptible
-from pipelex.cli._result_view import bare_json, print_json, print_result
+from pipelex.cli._result_view import bare_json, failures_text, print_json, print_result
 from pipelex.cli._session import open_app
 from pipelex.errors import ErrorCategory, PipelexError
 
@@ -98,6 +98,9 @@ def print_run_result(ctx: typer.Context, run_id: str, *, server: str | None, is_
         print_json(bare_json(result.value))
     else:
         print_result(result, None)
+    if result.failures is not None:
+        say(failures_text(result.failures, paint_err()))
+        raise typer.Exit(1)
 
 
 def cancel_run(ctx: typer.Context, run_id: str, *, server: str | None, is_json: bool) -> None:

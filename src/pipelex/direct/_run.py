@@ -4,13 +4,16 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from pipelex.content.stuff import Stuff
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.retry import RetryPolicy, with_retries
 from pipelex.library import Library
 from pipelex.pipes import Execution, execute_pipe, unexpected_failure
+from pipelex.pipes.batches import gathered, run_item
 from pipelex.pipes.effects import Effect, EffectRuntime
 from pipelex.pipes.runtime import (
     BatchCall,
+    BatchOutcome,
     ModelChoice,
     PipeCall,
     PipeOutcome,
@@ -130,13 +133,21 @@ class DirectRuntime(EffectRuntime):
         self._trace = trace
 
     async def run_pipe(self, call: PipeCall) -> PipeOutcome:
-        outcome = (await self._run.execute(call, self._trace)).outcome
-        self.meter.add(outcome.usage)
+        outcome = await self._run_child(call)
+        self.meter.absorb(outcome)
         return outcome
 
-    async def run_batch(self, batch: BatchCall) -> list[PipeOutcome]:
-        calls = [partial(self.run_pipe, batch.item_call(index)) for index in range(len(batch.items.items))]
-        return await together(calls, limit=self.options.max_concurrency)
+    async def _run_child(self, call: PipeCall) -> PipeOutcome:
+        return (await self._run.execute(call, self._trace)).outcome
+
+    async def run_batch(self, batch: BatchCall) -> BatchOutcome:
+        efforts = [partial(run_item, self._run_child, batch, index, self.options) for index in range(batch.items.count)]
+        outcome = gathered(self._run.library, batch, await together(efforts, limit=self.options.max_concurrency))
+        self.meter.absorb(outcome)
+        return outcome
+
+    async def load(self, value: Stuff) -> Stuff:
+        return value  # nothing is held by reference in one process
 
     async def together(self, efforts: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
         return await together(efforts, limit=len(efforts))

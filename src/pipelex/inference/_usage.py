@@ -19,7 +19,7 @@ def call_usage(entry: ModelEntry, response: "ModelResponse") -> ModelUsage:
         if costs is None
         else priced(costs, usage.input_tokens, usage.output_tokens, usage.cache_read_tokens)
     )
-    return ModelUsage(
+    return ModelUsage.sparse(
         handle=entry.handle,
         backend=entry.backend,
         calls=1,

@@ -13,7 +13,7 @@ from pipelex.pipes.runtime import PipeOutcome
 async def run_condition(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
     blueprint = run.pipe.blueprint
     assert isinstance(blueprint, PipeConditionBlueprint)
-    rendered = await render_text(run, blueprint.template_text, category="expression", sigils=False)
+    rendered = await render_text(await run.loaded(), blueprint.template_text, category="expression", sigils=False)
     answer = rendered.text.strip()
     chosen = blueprint.outcomes.get(answer, blueprint.default_outcome)
     memory = run.memory

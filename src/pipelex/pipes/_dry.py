@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 from pipelex.content.structure import example
-from pipelex.content.stuff import Json
+from pipelex.content.stuff import Json, Stuff
 from pipelex.library import Library
 from pipelex.pipes.runtime import (
     BatchCall,
+    BatchOutcome,
     DocumentRequest,
     ExtractRequest,
     FunctionRequest,
@@ -53,8 +54,11 @@ class DryRuntime:
     async def run_pipe(self, call: PipeCall) -> PipeOutcome:
         return await self._runtime.run_pipe(call)
 
-    async def run_batch(self, batch: BatchCall) -> list[PipeOutcome]:
+    async def run_batch(self, batch: BatchCall) -> BatchOutcome:
         return await self._runtime.run_batch(batch)
+
+    async def load(self, value: Stuff) -> Stuff:
+        return await self._runtime.load(value)
 
     async def together(self, efforts: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
         return await self._runtime.together(efforts)

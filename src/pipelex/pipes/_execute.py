@@ -42,6 +42,10 @@ _SEMANTICS: Final[Mapping[str, Callable[[PipeRun], Awaitable[tuple[PipeOutcome, 
 }
 
 
+CONTROLLERS: Final = frozenset({"PipeSequence", "PipeParallel", "PipeCondition", "PipeBatch"})
+"""The pipe types that run other pipes. They hand values on, mostly without looking at them."""
+
+
 @dataclass(frozen=True)
 class Execution:
     """What one pipe gave, and the working memory it ended with."""
@@ -80,6 +84,8 @@ async def execute_pipe(library: Library, call: PipeCall, runtime: Runtime) -> Ex
     effective = DryRuntime(library, runtime) if runtime.options.mode == "dry" else runtime
     run = PipeRun(library, pipe, call, effective, memory)
     try:
+        if pipe.type not in CONTROLLERS:
+            run = await run.loaded()
         outcome, memory = await _SEMANTICS[pipe.type](run)
         _check_output(run, outcome.value)
     except PipelexError as failed:

@@ -25,7 +25,7 @@ async def run_parallel(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
     # The results are new values that nothing else holds, so the memory may share them with the combination.
     results = {branch.result or "": value for branch, value in zip(blueprint.branches, values, strict=True)}
     present = {name: value for name, value in results.items() if isinstance(value, Stuff)}
-    combined = _combine(run, present)
+    combined = _combine(run, {name: await run.runtime.load(value) for name, value in present.items()})
     memory = run.memory
     if blueprint.add_each_output:
         for name, value in results.items():

@@ -1,16 +1,12 @@
 """What the semantics of every pipe type share: the run at hand, its inputs, and calls of child pipes."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from pipelex.content.stuff import Absence, Stuff, WorkingMemory
 from pipelex.errors import ErrorCategory, Location, PipelexError
 from pipelex.language.references import Slot
 from pipelex.library import Library, Pipe
 from pipelex.pipes.runtime import BatchCall, PipeCall, PipeOutcome, Runtime, SlotOverride, TreeFile
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 @dataclass(frozen=True)
@@ -51,6 +47,13 @@ class PipeRun:
             params={"pipe": self.pipe.ref, **params},
             location=Location(pipe=self.pipe.ref, path=self.call.path),
         )
+
+    async def loaded(self) -> "PipeRun":
+        """The run with the content of every input at hand."""
+        if not any(value.parts for value in self.memory.root.values()):
+            return self
+        root = {name: await self.runtime.load(value) for name, value in self.memory.root.items()}
+        return replace(self, memory=replace(self.memory, root=root))
 
     def single_input(self) -> Stuff:
         """The value of the only declared input."""
@@ -137,8 +140,6 @@ async def run_over(
     run: PipeRun, step: ChildStep, memory: WorkingMemory, *, items: Stuff, item_name: str
 ) -> Stuff | Absence:
     """Run a child pipe on every item of a list; the list of its values, those absent left out."""
-    child = run.library.pipe(step.pipe)
-    concept = child.output.concept
     if not items.is_list:
         raise run.failure(
             "method.wiring_invalid",
@@ -146,15 +147,10 @@ async def run_over(
             variable_path=item_name,
             finding="not a list",
         )
-    if not items.items:
-        return Stuff.of_list(concept, ())
+    if not items.count:
+        return Stuff.of_list(run.library.pipe(step.pipe).output.concept, ())
     call = prepare_call(run, step, memory, item_name=item_name)
     if isinstance(call, Absence):
         return call
-    outcomes: Sequence[PipeOutcome] = await run.runtime.run_batch(
-        BatchCall(call=call, item_name=item_name, items=items)
-    )
-    values = [outcome.stuff for outcome in outcomes if outcome.stuff is not None]
-    # Every value of one pipe has the concept it declares, or one that refines it: a list of one kind keeps its kind.
-    kinds = {value.concept for value in values}
-    return Stuff.of_list(kinds.pop() if len(kinds) == 1 else concept, [value.content for value in values])
+    outcome = await run.runtime.run_batch(BatchCall(call=call, item_name=item_name, items=items))
+    return outcome.values

@@ -1,6 +1,7 @@
 """PipeSequence: pipes one after another (section 7.1 of the language reference)."""
 
 import copy
+from dataclasses import replace
 
 from pipelex.content.stuff import Absence, Stuff, WorkingMemory
 from pipelex.language.blueprints import BindingStep, PipeSequenceBlueprint, PipeStep
@@ -19,7 +20,7 @@ async def run_sequence(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
     value: Stuff | Absence = Absence("declared_absent", pipe=run.pipe.ref)
     for number, step in enumerate(blueprint.steps, start=1):
         if isinstance(step, BindingStep):
-            value = bind(run, memory, step.from_path)
+            value = await _bind(run, memory, step.from_path)
             memory = memory.with_result(step.result, value)
             continue
         value, exports = await _run_step(run, step, number, memory, later_reads[number - 1])
@@ -36,7 +37,7 @@ async def _run_step(
 ) -> tuple[Stuff | Absence, dict[str, Stuff]]:
     segment = f"{number}-{Reference.parse(step.pipe).code}"
     if step.batch_over is not None and step.batch_as is not None:
-        items = bind(run, memory, step.batch_over)
+        items = await _bind(run, memory, step.batch_over)
         if isinstance(items, Absence):
             return Absence("skipped", pipe=step.pipe, cause=step.batch_over), {}
         child = ChildStep(step.pipe, segment, override=step_override(step))
@@ -61,6 +62,15 @@ def step_override(step: PipeStep) -> SlotOverride | None:
     return None
 
 
+async def _bind(run: PipeRun, memory: WorkingMemory, path: str) -> Stuff | Absence:
+    """See `bind`; a list by reference is loaded where the path leads into it."""
+    root, *fields = path.split(".")
+    value = memory.get(root)
+    if fields and value is not None and value.parts:
+        memory = WorkingMemory(root={root: await run.runtime.load(value)})
+    return bind(run, memory, path)
+
+
 def bind(run: PipeRun, memory: WorkingMemory, path: str) -> Stuff | Absence:
     """A deep copy of the value at a dotted path of the memory, wrapped into its native concept where it is a leaf."""
     root, *fields = path.split(".")
@@ -73,6 +83,8 @@ def bind(run: PipeRun, memory: WorkingMemory, path: str) -> Stuff | Absence:
                 "pipe.binding_failed", f"'{path}': nothing is named '{root}' at this point", binding=path, segment=root
             )
         return Absence("declared_absent", pipe=run.pipe.ref, cause=root)
+    if not fields:
+        return replace(value, content=copy.deepcopy(value.content))
     found = reach(run.library, value, fields)
     if found is None:
         return Absence("declared_absent", pipe=run.pipe.ref, cause=path)

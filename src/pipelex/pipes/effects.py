@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from pipelex.content.stuff import Json
+from pipelex.content.stuff import Json, Stuff
 from pipelex.language.references import Reference
 from pipelex.pipes.jobs import (
     ContentListResult,
@@ -28,6 +28,7 @@ from pipelex.pipes.jobs import (
 )
 from pipelex.pipes.runtime import (
     BatchCall,
+    BatchOutcome,
     DocumentRequest,
     ExtractRequest,
     FunctionRequest,
@@ -46,7 +47,7 @@ from pipelex.pipes.runtime import (
     TemplateResult,
     Wire,
 )
-from pipelex.pipes.usage import UsageMeter
+from pipelex.pipes.usage import Meter
 
 R = TypeVar("R", bound=Wire)
 T = TypeVar("T")
@@ -78,7 +79,7 @@ class EffectRuntime(ABC):
     def __init__(self, pipe: str, options: RunOptions) -> None:
         self._pipe = pipe
         self._options = options
-        self.meter = UsageMeter()
+        self.meter = Meter()
 
     @property
     def options(self) -> RunOptions:
@@ -106,7 +107,10 @@ class EffectRuntime(ABC):
     async def run_pipe(self, call: PipeCall) -> PipeOutcome: ...
 
     @abstractmethod
-    async def run_batch(self, batch: BatchCall) -> list[PipeOutcome]: ...
+    async def run_batch(self, batch: BatchCall) -> BatchOutcome: ...
+
+    @abstractmethod
+    async def load(self, value: Stuff) -> Stuff: ...
 
     @abstractmethod
     async def together(self, efforts: Sequence[Callable[[], Awaitable[T]]]) -> list[T]: ...

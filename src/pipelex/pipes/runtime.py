@@ -6,7 +6,7 @@ executable.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, Literal, Protocol, Self, TypeVar
+from typing import Annotated, Any, Final, Literal, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
@@ -22,8 +22,15 @@ class Wire(BaseModel):
 
     @classmethod
     def sparse(cls, **members: Any) -> Self:
-        """An instance with only those members set that have a value, so that no other is written."""
-        return cls(**{name: value for name, value in members.items() if value is not None and value not in ((), {})})
+        """An instance with only those members set that say more than their defaults, so that no other is written."""
+        fields = cls.model_fields
+        return cls(
+            **{
+                name: value
+                for name, value in members.items()
+                if value is not None and value not in ((), {}) and value != fields[name].default
+            }
+        )
 
 
 def _read_stuff(value: Any) -> Stuff:
@@ -41,8 +48,12 @@ AbsenceWire = Annotated[
     Absence, PlainValidator(_read_absence), PlainSerializer(Absence.to_json), WithJsonSchema({"type": "object"})
 ]
 
+MOST_REPORTED: Final = 100
+"""Failed items of a batch that are told with their reports; the others are counted."""
+
 Family = Literal["llm", "extract", "img_gen", "search", "judgment", "doc_gen"]
 Purpose = Literal["text", "object"]
+OnItemFailure = Literal["fail", "collect"]
 
 
 # --- a run ------------------------------------------------------------------------------------------------------------
@@ -58,6 +69,12 @@ class RunOptions(Wire):
     slice_size: int = Field(default=500, ge=1)
     """A batch of more items than this is cut into slices of this size, each a unit of work of its own, where an
     orchestrator keeps a history for each."""
+    on_item_failure: OnItemFailure = "fail"
+    """What a failing item of a batch does: fail the run, or be left out of the list and reported."""
+    child_workflows: Literal["every_pipe", "controllers"] = "every_pipe"
+    """Which child pipes are units of work of their own: all, or only those that run other pipes."""
+    stored_above: int | None = None
+    """Payloads of more bytes than this are kept in a store by whatever carries them; None: they travel whole."""
     full_memory: bool = False
     """Bring every name that a nested pipe leaves behind back to its caller, not only those that later steps read."""
     has_payload_storage: bool = False
@@ -110,6 +127,25 @@ class PipeCall(Wire):
     """The concept that stands for `Dynamic`."""
 
 
+class ItemFailure(Wire):
+    """An item of a batch that failed and was left out of the list."""
+
+    index: int
+    """Rank in the list, from 0."""
+    path: tuple[str, ...]
+    """Of the item's pipe run; see `PipeCall.path`."""
+    error: dict[str, Json]
+    """The report, as `ErrorReport.to_json` writes it."""
+
+
+class ItemFailures(Wire):
+    """The items that batches left out."""
+
+    count: int
+    first: tuple[ItemFailure, ...]
+    """In the order of the items; at most `MOST_REPORTED` of them, for a report must not grow with the list."""
+
+
 class PipeOutcome(Wire):
     """What a pipe gave: a value or a recorded absence, exactly one of the two."""
 
@@ -118,6 +154,8 @@ class PipeOutcome(Wire):
     exports: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])
     usage: tuple[ModelUsage, ...] = ()
     """What the pipe and everything below it used, one entry per model."""
+    failures: ItemFailures | None = None
+    """Items that batches in the pipe or below it left out."""
 
     @property
     def value(self) -> Stuff | Absence:
@@ -138,22 +176,18 @@ class BatchCall(Wire):
     """The call without the item; its last path segment is the stem of each item's own: `analyze` → `analyze[17]`."""
     item_name: str
     items: StuffWire
-    """The list."""
+    """The list, possibly held by reference."""
     offset: int = 0
     """Rank of the first item in the whole list, for a slice of it."""
 
-    def slices(self, size: int) -> list["BatchCall"]:
-        """The batch in consecutive slices of at most that many items."""
-        items = self.items.items
-        return [
-            self.model_copy(
-                update={
-                    "items": Stuff.of_list(self.items.concept, items[start : start + size]),
-                    "offset": self.offset + start,
-                }
-            )
-            for start in range(0, len(items), size)
-        ]
+    @property
+    def last(self) -> int:
+        """Rank of the last item in the whole list."""
+        return self.offset + self.items.count - 1
+
+    def of_items(self, items: Stuff, offset: int) -> "BatchCall":
+        """The same batch over other items of the whole list."""
+        return self.model_copy(update={"items": items, "offset": offset})
 
     def item_call(self, index: int) -> PipeCall:
         """The call for one item of this slice."""
@@ -164,6 +198,15 @@ class BatchCall(Wire):
                 "path": (*above, f"{stem}[{self.offset + index}]"),
             }
         )
+
+
+class BatchOutcome(Wire):
+    """What a pipe gave on the items of a list."""
+
+    values: StuffWire
+    """In the order of the items, without those that are absent or failed; possibly held by reference."""
+    usage: tuple[ModelUsage, ...] = ()
+    failures: ItemFailures | None = None
 
 
 # --- models -----------------------------------------------------------------------------------------------------------
@@ -359,11 +402,15 @@ class Runtime(Protocol):
         """Run one child pipe to its end."""
         ...
 
-    async def run_batch(self, batch: BatchCall) -> list[PipeOutcome]:
-        """Run a child pipe on every item, at most `options.max_concurrency` in flight; outcomes in item order.
+    async def run_batch(self, batch: BatchCall) -> BatchOutcome:
+        """Run a child pipe on every item, at most `options.max_concurrency` in flight.
 
-        The first failure cancels the others and is raised.
+        The first failure cancels the others and is raised, unless `options.on_item_failure` says otherwise.
         """
+        ...
+
+    async def load(self, value: Stuff) -> Stuff:
+        """A value with its content, wherever it was."""
         ...
 
     async def together(self, efforts: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:

@@ -1,30 +1,55 @@
-"""Adding up what model calls used."""
+"""Adding up what model calls used, and which items of batches failed."""
 
 from collections.abc import Iterable
 
-from pipelex.pipes.runtime import ModelUsage, PipeOutcome
+from pipelex.pipes.runtime import MOST_REPORTED, BatchOutcome, ItemFailure, ItemFailures, ModelUsage, PipeOutcome
 
 
-class UsageMeter:
-    """What one pipe run used so far: its own effects and its children's."""
+class Meter:
+    """What one pipe run used and left out so far: by its own effects and by its children."""
 
     def __init__(self) -> None:
         self._by_model: dict[tuple[str, str], ModelUsage] = {}
+        self._failures: ItemFailures | None = None
 
     def add(self, usages: Iterable[ModelUsage]) -> None:
+        """Count what calls used."""
         for usage in usages:
             key = (usage.backend, usage.handle)
             known = self._by_model.get(key)
             self._by_model[key] = usage if known is None else add_usage(known, usage)
+
+    def add_failures(self, failures: ItemFailures | None) -> None:
+        """Count items that were left out."""
+        if failures is None:
+            return
+        known = self._failures
+        count, first = (0, tuple[ItemFailure, ...]()) if known is None else (known.count, known.first)
+        self._failures = ItemFailures(count=count + failures.count, first=(first + failures.first)[:MOST_REPORTED])
+
+    def absorb(self, outcome: PipeOutcome | BatchOutcome) -> None:
+        """Count what a child used and left out."""
+        self.add(outcome.usage)
+        self.add_failures(outcome.failures)
 
     @property
     def total(self) -> tuple[ModelUsage, ...]:
         """One entry per model, in the order of first use."""
         return tuple(self._by_model.values())
 
+    @property
+    def failures(self) -> ItemFailures | None:
+        """The items that were left out; None when there are none."""
+        return self._failures
+
     def close(self, outcome: PipeOutcome) -> PipeOutcome:
-        """The outcome with everything that was used to make it."""
-        return outcome.model_copy(update={"usage": self.total}) if self._by_model else outcome
+        """The outcome with everything that was used to make it, and left out of it."""
+        found: dict[str, object] = {}
+        if self._by_model:
+            found["usage"] = self.total
+        if self._failures is not None:
+            found["failures"] = self._failures
+        return outcome.model_copy(update=found) if found else outcome
 
 
 def add_usage(first: ModelUsage, second: ModelUsage) -> ModelUsage:
@@ -32,7 +57,7 @@ def add_usage(first: ModelUsage, second: ModelUsage) -> ModelUsage:
     cost: float | None = None
     if first.cost_usd is not None and second.cost_usd is not None:
         cost = first.cost_usd + second.cost_usd
-    return ModelUsage(
+    return ModelUsage.sparse(
         handle=first.handle,
         backend=first.backend,
         calls=first.calls + second.calls,

@@ -4,29 +4,30 @@ Uses nothing of asyncio but tasks and `gather`, which run in the same order at e
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar, cast
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
 
-async def together(efforts: Sequence[Callable[[], Awaitable[T]]], *, limit: int) -> list[T]:
+async def drain(efforts: Iterable[Callable[[], Awaitable[Any]]], *, limit: int) -> None:
     """Await efforts, at most `limit` of them at a time, each new one as soon as another ends.
 
-    Returns:
-        Their results, in order.
+    Args:
+        efforts: asked for the next one only when it may begin, and for no more once it had none.
+        limit: how many may be under way.
 
     Raises:
         BaseException: the first failure; the other efforts are cancelled, and their ends awaited, before it is raised.
     """
-    results: list[T | None] = [None] * len(efforts)
-    waiting = iter(enumerate(efforts))
+    waiting = iter(efforts)
 
     async def work() -> None:
-        for index, effort in waiting:
-            results[index] = await effort()
+        for effort in waiting:
+            await effort()
 
-    workers = [asyncio.ensure_future(work()) for _ in range(min(limit, len(efforts)))]
+    workers = [asyncio.ensure_future(work()) for _ in range(limit)]
     try:
         await asyncio.gather(*workers)
     except BaseException:
@@ -34,4 +35,19 @@ async def together(efforts: Sequence[Callable[[], Awaitable[T]]], *, limit: int)
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
         raise
+
+
+async def together(efforts: Sequence[Callable[[], Awaitable[T]]], *, limit: int) -> list[T]:
+    """Await efforts as `drain` does.
+
+    Returns:
+        Their results, in order.
+    """
+    results: list[T | None] = [None] * len(efforts)
+
+    async def keep(index: int, effort: Callable[[], Awaitable[T]]) -> None:
+        results[index] = await effort()
+
+    kept = (partial(keep, index, effort) for index, effort in enumerate(efforts))
+    await drain(kept, limit=min(limit, len(efforts)))
     return cast("list[T]", results)

@@ -16,7 +16,7 @@ from pipelex.content.inputs import load_inputs_file, read_inputs
 from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import ErrorCategory, Fault, PipelexError
 from pipelex.library import Library, LoadedLibrary, ModelUse, Pipe, Verdict, load_library
-from pipelex.pipes.runtime import ModelChoice, PipeCall, RunIdentity
+from pipelex.pipes.runtime import ModelChoice, OnItemFailure, PipeCall, RunIdentity
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner._inputs import input_slots, mock_inputs
 from pipelex.runner._result import RunResult, result_of
@@ -235,6 +235,7 @@ class Method:
         mock: bool = False,
         full_memory: bool = False,
         output_concept: str | None = None,
+        on_item_failure: OnItemFailure = "fail",
         on_change: Callable[[PipeTrace], None] | None = None,
     ) -> RunResult:
         """Run a pipe to its end, where the configuration says.
@@ -247,6 +248,8 @@ class Method:
             mock: make the inputs up, too; only in a dry run.
             full_memory: bring back everything the entry pipe's memory held at the end.
             output_concept: stands for a `Dynamic` output.
+            on_item_failure: what a failing item of a batch does: fail the run, or be left out of the list and told in
+                `RunResult.failures`.
             on_change: in-process, called with the run's trace whenever something begins or ends.
 
         Raises:
@@ -254,7 +257,9 @@ class Method:
         """
         call = await self._call(inputs, pipe, mock=mock, output_concept=output_concept)
         identity = self._identity(run_id)
-        options = options_of(self.app.settings, is_dry=dry_run, full_memory=full_memory)
+        options = options_of(
+            self.app.settings, is_dry=dry_run, full_memory=full_memory, on_item_failure=on_item_failure
+        )
         if self.app.orchestrator == "temporal":
             handle = await (await self.app.durable()).start(self.library, call, identity, options)
             return await handle.result(full_memory=full_memory)
@@ -283,6 +288,7 @@ class Method:
         mock: bool = False,
         full_memory: bool = False,
         output_concept: str | None = None,
+        on_item_failure: OnItemFailure = "fail",
     ) -> "RunHandle":
         """Start a pipe on Temporal without waiting; the arguments are those of `run`.
 
@@ -290,7 +296,9 @@ class Method:
             PipelexError: the inputs do not fit, no server answers, or it refuses.
         """
         call = await self._call(inputs, pipe, mock=mock, output_concept=output_concept)
-        options = options_of(self.app.settings, is_dry=dry_run, full_memory=full_memory)
+        options = options_of(
+            self.app.settings, is_dry=dry_run, full_memory=full_memory, on_item_failure=on_item_failure
+        )
         durable = await self.app.durable()
         return await durable.start(self.library, call, self._identity(run_id), options)
 

@@ -5,7 +5,7 @@ from pydantic import TypeAdapter
 
 from pipelex.content.stuff import MAIN_STUFF, Absence, Json, Stuff, WorkingMemory
 from pipelex.errors import PipelexError
-from pipelex.pipes.runtime import ModelUsage, PipeOutcome
+from pipelex.pipes.runtime import ItemFailures, ModelUsage, PipeOutcome
 from pipelex.pipes.trace import PipeTrace
 
 T = TypeVar("T")
@@ -25,6 +25,8 @@ class RunResult:
     was asked for more."""
     usage: tuple[ModelUsage, ...] = ()
     """One entry per model."""
+    failures: ItemFailures | None = None
+    """Items of batches that failed and were left out, when the run was to collect them."""
     trace: PipeTrace | None = field(default=None, compare=False)
 
     @property
@@ -80,6 +82,8 @@ class RunResult:
         }
         if self.usage:
             wire["usage"] = [usage.model_dump(exclude_none=True) for usage in self.usage]
+        if self.failures is not None:
+            wire["failures"] = self.failures.model_dump()
         return wire
 
 
@@ -89,4 +93,4 @@ def result_of(
     """The result of an ended run; the main result is in the memory whatever else is."""
     if memory.main is None and memory.absence_of(MAIN_STUFF) is None:
         memory = memory.with_value(MAIN_STUFF, outcome.value)
-    return RunResult(run_id, pipe, outcome.value, memory, outcome.usage, trace)
+    return RunResult(run_id, pipe, outcome.value, memory, outcome.usage, outcome.failures, trace)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from pipelex.config import Settings
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.retry import RetryPolicy
-from pipelex.pipes.runtime import RunOptions
+from pipelex.pipes.runtime import OnItemFailure, RunOptions
 
 if TYPE_CHECKING:
     from pipelex.inference import Inference, ModelDeck
@@ -116,10 +116,14 @@ def retry_of(settings: Settings) -> RetryPolicy:
     return RetryPolicy(max_attempts=settings.inference.transport_max_retries + 1)
 
 
-def options_of(settings: Settings, *, is_dry: bool = False, full_memory: bool = False) -> RunOptions:
+def options_of(
+    settings: Settings, *, is_dry: bool = False, full_memory: bool = False, on_item_failure: OnItemFailure = "fail"
+) -> RunOptions:
     """What shapes a run."""
     concurrency = settings.interpreter.pipeline_execution.max_concurrency
     chosen: dict[str, object] = {}
+    if on_item_failure != "fail":
+        chosen["on_item_failure"] = on_item_failure
     if is_dry:
         chosen["mode"] = "dry"
     if full_memory:

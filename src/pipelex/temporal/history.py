@@ -35,7 +35,7 @@ async def read_trace(client: Client, workflow_id: str) -> PipeTrace:
 
     async def read(id_: str) -> PipeTrace:
         async with limit:
-            events = [event async for event in client.get_workflow_handle(id_).fetch_history_events()]
+            events = await _all_events(client, id_)
         trace, children = await _read_events(client, id_, events)
         found = await asyncio.gather(*(read(child) for child in children), return_exceptions=True)
         for child in found:
@@ -48,6 +48,17 @@ async def read_trace(client: Client, workflow_id: str) -> PipeTrace:
     return await read(workflow_id)
 
 
+async def _all_events(client: Client, id_: str) -> list[HistoryEvent]:
+    """The events of a workflow over all its runs: one with a long history goes on in a new run."""
+    events: list[HistoryEvent] = []
+    run_id: str | None = None
+    while run_id != "":
+        run = [event async for event in client.get_workflow_handle(id_, run_id=run_id).fetch_history_events()]
+        events[:0] = run
+        run_id = run[0].workflow_execution_started_event_attributes.continued_execution_run_id if run else ""
+    return events
+
+
 async def _read_events(client: Client, id_: str, events: list[HistoryEvent]) -> tuple[PipeTrace, list[str]]:
     trace = PipeTrace(id_, pipe="", type="")
     children: list[str] = []
@@ -56,9 +67,10 @@ async def _read_events(client: Client, id_: str, events: list[HistoryEvent]) -> 
         match event.event_type:
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
                 started = event.workflow_execution_started_event_attributes
-                trace.type = started.workflow_type.name
-                trace.started = _time(event.event_time)
-                trace.pipe = (await _text(client, event)).partition(" — ")[0]
+                if not started.continued_execution_run_id:
+                    trace.type = started.workflow_type.name
+                    trace.started = _time(event.event_time)
+                    trace.pipe = (await _text(client, event)).partition(" — ")[0]
             case EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
                 children.append(event.start_child_workflow_execution_initiated_event_attributes.workflow_id)
             case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:

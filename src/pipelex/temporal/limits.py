@@ -12,7 +12,6 @@ from pydantic_core import to_json
 from pipelex.content.stuff import Stuff
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.pipes.runtime import Wire
-from pipelex.temporal.config import MOST_INLINE
 
 PAYLOAD_LIMIT: Final = 2_097_152
 """Bytes of one payload that the server refuses."""
@@ -27,7 +26,7 @@ _ROOM: Final = 16_384
 
 
 def check_payload(
-    payload: Wire, *, what: str, named: Mapping[str, Stuff] | None = None, has_storage: bool = False
+    payload: Wire, *, what: str, named: Mapping[str, Stuff] | None = None, stored_above: int | None = None
 ) -> int:
     """Refuse a payload that the server would refuse.
 
@@ -35,7 +34,7 @@ def check_payload(
         payload: what is about to be sent.
         what: the payload in a sentence: `the inputs of pipe 'summarize'`.
         named: the values in it by name, to say which is the largest.
-        has_storage: the run's large payloads go to the store, so that none is too large.
+        stored_above: the run's payloads over this many bytes go to the store, so that none is too large.
 
     Returns:
         Bytes it takes in a request, at most; a small payload's are only estimated, and rather too high.
@@ -46,11 +45,11 @@ def check_payload(
     estimate = _characters(payload) * 4  # no character takes more than four bytes
     if estimate < ESTIMATED:
         return estimate
-    if has_storage and estimate > MOST_INLINE * _OVERESTIMATE:
-        return MOST_INLINE
+    if stored_above is not None and estimate > stored_above * _OVERESTIMATE:
+        return stored_above
     size = len(payload.model_dump_json(exclude_unset=True).encode())
-    if has_storage:
-        return min(size, MOST_INLINE)
+    if stored_above is not None:
+        return min(size, stored_above)
     if size < PAYLOAD_LIMIT - _ROOM:
         return size
     sizes = {name: len(to_json(stuff.content)) for name, stuff in (named or {}).items()}
@@ -84,6 +83,7 @@ def _characters(value: Any) -> int:
             case Stuff():
                 waiting.append(current.concept)
                 waiting.append(current.content)
+                waiting.extend(part.key for part in current.parts)
             case Wire():
                 waiting.extend((name, getattr(current, name)) for name in current.model_fields_set)
             case _:

@@ -51,6 +51,18 @@ def details(library: Library, call: PipeCall, run: RunIdentity, fingerprint: str
     return cut("\n".join(["| | |", "|---|---|", *lines]), DETAILS_BYTES)
 
 
+def identity(attributes: Iterable[SearchAttributePair[str]]) -> RunIdentity | None:
+    """Whose run it is, as a workflow's attributes tell it; None where they do not."""
+    values = {pair.key.name: pair.value for pair in attributes}
+    if PIPELINE_RUN_ID.name not in values:
+        return None
+    return RunIdentity.sparse(
+        run_id=values[PIPELINE_RUN_ID.name],
+        session_id=values.get(SESSION_ID.name),
+        user_id=values.get(USER_ID.name),
+    )
+
+
 def search_attributes(
     pipe_ref: str, library: Library, run: RunIdentity, enabled: Sequence[str]
 ) -> TypedSearchAttributes:

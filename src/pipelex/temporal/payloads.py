@@ -8,29 +8,31 @@ from temporalio.common import RawValue
 from temporalio.contrib.pydantic import PydanticPayloadConverter, ToJsonOptions
 
 from pipelex.library import Library, LibraryCrate
-from pipelex.pipes.runtime import BatchCall, PipeCall, PipeOutcome, RunIdentity, RunOptions, Wire
+from pipelex.pipes.runtime import BatchCall, BatchOutcome, PipeCall, RunIdentity, RunOptions, Wire
 
 
 class PipeJob(Wire):
     """The first argument of every workflow; the second is the closure crate of its pipe."""
 
     call: PipeCall
-    run: RunIdentity
+    run: RunIdentity | None = None
+    """None: the workflow's search attributes tell it, and it need not travel twice."""
     options: RunOptions
 
 
 class SliceJob(Wire):
-    """The first argument of a workflow that runs a slice of a batch; the second is the crate of the batch's pipe."""
+    """The first argument of a workflow that runs a slice of a batch.
+
+    The second is the crate of the batch's pipe; the third, where the items are held by reference, the items.
+    """
 
     batch: BatchCall
-    run: RunIdentity
+    run: RunIdentity | None = None
     options: RunOptions
-
-
-class SliceOutcome(Wire):
-    """What the items of a slice gave, in order."""
-
-    outcomes: tuple[PipeOutcome, ...]
+    skip: int = 0
+    """Items that earlier runs of the workflow did."""
+    done: BatchOutcome | None = None
+    """What they gave."""
 
 
 class CompactPayloadConverter(PydanticPayloadConverter):
@@ -45,9 +47,15 @@ def crate_payload(crate: LibraryCrate) -> RawValue:
     return RawValue(Payload(metadata={"encoding": b"json/plain"}, data=crate.json_bytes))
 
 
-def crate_of(library: Library, call: PipeCall) -> LibraryCrate:
-    """What a call's pipe needs of the library: its closure, and the concepts of the very values it is given."""
-    concepts = [stuff.concept for stuff in call.inputs.values()]
+def crate_of(library: Library, call: PipeCall, *others: str) -> LibraryCrate:
+    """What a call's pipe needs of the library: its closure, and the concepts of the very values it is given.
+
+    Args:
+        library: has the pipe.
+        call: the pipe and its inputs.
+        others: concepts of values that it is given later.
+    """
+    concepts = [*(stuff.concept for stuff in call.inputs.values()), *others]
     if call.dynamic_output is not None:
         concepts.append(call.dynamic_output)
     return library.closure(call.pipe, concepts)

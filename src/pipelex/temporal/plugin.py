@@ -24,6 +24,7 @@ from pipelex.temporal import dispatch
 from pipelex.temporal.activities import Activities
 from pipelex.temporal.config import TemporalConfig
 from pipelex.temporal.dispatch import Dispatcher
+from pipelex.temporal.lists import LOCAL_ACTIVITIES
 from pipelex.temporal.payloads import CompactPayloadConverter
 from pipelex.temporal.scopes import ScopeContent, resolve_scope
 from pipelex.temporal.workflows import ALWAYS, WORKFLOWS
@@ -37,11 +38,14 @@ PASSED_THROUGH: Final = (
     "pipelex.library",
     "pipelex.pipes",
     # Deterministic glue between the pipes and the SDK, and the worker's own configuration.
+    "pipelex.temporal.batches",
     "pipelex.temporal.config",
     "pipelex.temporal.dispatch",
     "pipelex.temporal.failures",
     "pipelex.temporal.limits",
+    "pipelex.temporal.list_parts",
     "pipelex.temporal.observability",
+    "pipelex.temporal.pages",
     "pipelex.temporal.payloads",
     "pipelex.temporal.ports",
     "pipelex.temporal.references",
@@ -91,7 +95,7 @@ class PipelexPlugin(SimplePlugin):
             "pipelex.Pipelex",
             data_converter=converter or DataConverter(payload_converter_class=CompactPayloadConverter),
             workflows=workflow_classes(self.scope.workflows),
-            activities=list(known.values()),
+            activities=[*known.values(), *(LOCAL_ACTIVITIES if self.scope.workflows else ())],
             workflow_runner=lambda runner: pipelex_runner(runner, is_sandboxed=is_sandboxed),
             workflow_failure_exception_types=[PipelexError],
         )

@@ -27,6 +27,7 @@ from pipelex.temporal import observability
 from pipelex.temporal.codec import store_of
 from pipelex.temporal.config import TemporalConfig
 from pipelex.temporal.failures import from_failure
+from pipelex.temporal.lists import loaded, loaded_memory, stored_as_parts
 from pipelex.temporal.payloads import PipeJob, crate_of, crate_payload
 
 ENVIRONMENT_PREFIXES: Final = {"unit_testing": "ut-", "ci": "ci-", "cc": "cc-", "cct": "cct-"}
@@ -63,11 +64,15 @@ class DurableRun:
             PipelexError: it failed, was cancelled or terminated, timed out, or there is no such run.
         """
         try:
-            return await self.handle.result()
+            outcome = await self.handle.result()
         except WorkflowFailureError as failed:
             raise self._failure(failed.cause) from None
         except RPCError as failed:
             raise self._rpc_failure(failed) from None
+        if outcome.stuff is None:
+            return outcome
+        stuff = await loaded(self.client.data_converter, outcome.stuff)
+        return outcome if stuff is outcome.stuff else outcome.model_copy(update={"stuff": stuff})
 
     def _failure(self, cause: BaseException) -> PipelexError:
         if isinstance(cause, CancelledError):
@@ -95,7 +100,8 @@ class DurableRun:
             wire = await self.handle.query("working_memory", rpc_timeout=_QUERY)
         except Exception:
             return None
-        return WorkingMemory.from_json(cast("dict[str, Any]", wire))
+        memory = WorkingMemory.from_json(cast("dict[str, Any]", wire))
+        return await loaded_memory(self.client.data_converter, memory)
 
     async def describe(self) -> WorkflowExecutionDescription:
         """What the server knows of the entry pipe's workflow.
@@ -171,6 +177,8 @@ class Submitter:
         Raises:
             PipelexError: the server refuses the start.
         """
+        options = self._fixed(options)
+        call = await self._by_reference(call, options)
         pipe = library.pipe(call.pipe)
         crate = crate_of(library, call)
         worker = self.config.worker_config
@@ -203,6 +211,27 @@ class Submitter:
         except RPCError as refused:
             raise _refused(refused, call) from None
         return durable
+
+    def _fixed(self, options: RunOptions) -> RunOptions:
+        """The options with what the configuration says of the sequence of a run's commands."""
+        chosen: dict[str, object] = {}
+        if self.config.worker_config.child_workflow_policy != "every_pipe":
+            chosen["child_workflows"] = self.config.worker_config.child_workflow_policy
+        storage = self.client.data_converter.external_storage
+        if storage is not None:
+            chosen["stored_above"] = storage.payload_size_threshold
+        return options.model_copy(update=chosen)
+
+    async def _by_reference(self, call: PipeCall, options: RunOptions) -> PipeCall:
+        """The call with its long lists in the store, where there is one."""
+        if options.stored_above is None:
+            return call
+        converter = self.client.data_converter
+        inputs = {
+            name: await stored_as_parts(converter, stuff, most_items=options.slice_size)
+            for name, stuff in call.inputs.items()
+        }
+        return call.model_copy(update={"inputs": inputs}) if inputs else call
 
     async def has_workers(self, task_queue: str | None = None) -> bool:
         """Whether a workflow worker polls the queue, or did a moment ago; see `is_polled`."""

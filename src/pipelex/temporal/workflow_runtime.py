@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import Any, TypeVar, cast
 
 from temporalio import workflow
@@ -13,35 +12,36 @@ from temporalio.exceptions import ActivityError, ChildWorkflowError, is_cancelle
 from pipelex.content.stuff import Stuff, WorkingMemory
 from pipelex.errors import PipelexError
 from pipelex.library import Library, LibraryCrate, linked_libraries
-from pipelex.pipes import execute_pipe, unexpected_failure
+from pipelex.pipes import CONTROLLERS, execute_pipe, unexpected_failure
+from pipelex.pipes.batches import joined
 from pipelex.pipes.effects import Effect, EffectRuntime
 from pipelex.pipes.runtime import (
     BatchCall,
+    BatchOutcome,
     ModelChoice,
     PipeCall,
     PipeOutcome,
     ResolvedModel,
+    RunIdentity,
     TemplateRequest,
     Wire,
 )
 from pipelex.pipes.window import together
 from pipelex.temporal import dispatch, observability
-from pipelex.temporal.config import MOST_INLINE, hopeless_error_types
+from pipelex.temporal.batches import COMMANDS_AT_ONCE, SLICE_WORKFLOW, Batches, load
+from pipelex.temporal.config import hopeless_error_types
 from pipelex.temporal.failures import from_failure, to_application_error
 from pipelex.temporal.limits import TASK_LIMIT, check_payload
-from pipelex.temporal.payloads import PipeJob, SliceJob, SliceOutcome, crate_of, crate_payload
+from pipelex.temporal.list_parts import stored_payload
+from pipelex.temporal.pages import Page
+from pipelex.temporal.payloads import PipeJob, SliceJob, crate_of, crate_payload
 from pipelex.temporal.routing import Dispatch, trace_line
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Wire)
 
-SLICE_WORKFLOW = "PipeBatchSlice"
-
 FAIRNESS_KEY_BYTES = 64
 """Of the server."""
-
-COMMANDS_AT_ONCE = 100
-"""Most commands one workflow task may schedule: larger ones meet the server's size limit or the deadlock detector."""
 
 
 class PipeWorkflow:
@@ -61,8 +61,8 @@ class PipeWorkflow:
             runtime = TemporalRuntime(library, job)
             execution = await execute_pipe(library, job.call, runtime)
             outcome = runtime.meter.close(execution.outcome)
-            has_storage = job.options.has_payload_storage
-            check_payload(outcome, what=f"the result of pipe '{job.call.pipe}'", has_storage=has_storage)
+            stored_above = job.options.stored_above
+            check_payload(outcome, what=f"the result of pipe '{job.call.pipe}'", stored_above=stored_above)
             self._memory = execution.memory
             return outcome
 
@@ -71,19 +71,41 @@ class PipeWorkflow:
         return self._memory.to_json()
 
 
-async def run_slice(job: SliceJob, crate: RawValue) -> SliceOutcome:
-    """Run the items of one slice of a batch in a window.
+async def run_slice(job: SliceJob, crate: RawValue, items: list[Any] | None) -> BatchOutcome:
+    """Run one slice of a batch: its items in a window, or its own slices.
+
+    Args:
+        job: the slice.
+        crate: of the batch's pipe.
+        items: the slice's items, where the job holds them by reference.
 
     Raises:
         ApplicationError: an item failed; see `PipeWorkflow.run_pipe`.
+        ContinueAsNewError: this run's history is long; the next run goes on with the items that are left.
     """
-    with failing_with_reports(job.batch.call):
+    batch = job.batch
+    with failing_with_reports(batch.call):
         library = linked_libraries().get(crate.payload.data)
-        runtime = TemporalRuntime(library, PipeJob(call=job.batch.call, run=job.run, options=job.options))
-        slice_outcome = SliceOutcome(outcomes=tuple(await runtime.run_window(job.batch)))
-        what = f"the results of a slice of pipe '{job.batch.call.pipe}'"
-        check_payload(slice_outcome, what=what, has_storage=job.options.has_payload_storage)
-        return slice_outcome
+        batches = TemporalRuntime(library, PipeJob(call=batch.call, run=job.run, options=job.options)).batches
+        if not batches.is_leaf(batch):
+            return await batches.run(batch)
+        at_hand = batch if items is None else batch.of_items(Stuff.of_list(batch.items.concept, items), batch.offset)
+        outcome, done = await batches.run_page(at_hand, job.skip, Page())
+        outcome = await batches.kept(outcome)
+        if job.done is not None:
+            outcome = joined(library, batch, [job.done, outcome])
+        what = f"the results of a slice of pipe '{batch.call.pipe}'"
+        check_payload(outcome, what=what, stored_above=job.options.stored_above)
+    if done == batch.items.count:
+        return outcome
+    rest = job.model_copy(update={"skip": done, "done": outcome})
+    workflow.continue_as_new(args=slice_arguments(rest, crate))
+
+
+def slice_arguments(job: SliceJob, crate: RawValue) -> list[Any]:
+    """The arguments of a slice's workflow; items that are held by reference are fetched where it runs."""
+    parts = job.batch.items.parts
+    return [job, crate, stored_payload(parts[0]).argument() if len(parts) == 1 else None]
 
 
 @contextmanager
@@ -114,17 +136,31 @@ class TemporalRuntime(EffectRuntime):
         self._root_id = info.root.workflow_id if info.root is not None else info.workflow_id
         attributes: Sequence[SearchAttributePair[Any]] = info.typed_search_attributes.search_attributes  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         self._attributes = tuple(attributes)
+        told = observability.identity(self._attributes)
+        self._run = job.run or told or RunIdentity(run_id=self._root_id)
+        self._told_run = None if told == self._run else self._run
+        self.batches = Batches(
+            library, self._told_run, job.options, run_pipe=self._run_child, start_slice=self._start_slice
+        )
 
     # --- children -----------------------------------------------------------------------------------------------------
 
     async def run_pipe(self, call: PipeCall) -> PipeOutcome:
+        outcome = await self._run_child(call)
+        self.meter.absorb(outcome)
+        return outcome
+
+    async def _run_child(self, call: PipeCall) -> PipeOutcome:
         pipe = self._library.pipe(call.pipe)
+        if self.options.child_workflows == "controllers" and pipe.type not in CONTROLLERS:
+            return await self._run_inline(call)
         crate = crate_of(self._library, call)
-        job = PipeJob(call=call, run=self._job.run, options=self._job.options)
+        job = PipeJob.sparse(call=call, run=self._told_run, options=self._job.options)
         size = self._checked(job, crate, what=f"the inputs of pipe '{pipe.code}'", named=call.inputs)
+        arguments = [job, crate_payload(crate)]
         try:
-            outcome = await self._child(
-                pipe.type, job, crate, call.pipe, "/".join((self._root_id, *call.path)), PipeOutcome, size
+            return await self._child(
+                pipe.type, arguments, call.pipe, "/".join((self._root_id, *call.path)), PipeOutcome, size
             )
         except ChildWorkflowError as failed:
             if is_cancelled_exception(failed):
@@ -132,17 +168,19 @@ class TemporalRuntime(EffectRuntime):
             raise from_failure(failed, what=f"pipe '{pipe.code}'").with_location(
                 pipe=call.pipe, path=call.path
             ) from None
-        self.meter.add(outcome.usage)
-        return outcome
 
-    async def _child(
-        self, type_: str, job: Wire, crate: LibraryCrate, pipe: str, child_id: str, result: type[R], size: int
-    ) -> R:
+    async def _run_inline(self, call: PipeCall) -> PipeOutcome:
+        """Run a child pipe as a part of this workflow."""
+        runtime = TemporalRuntime(self._library, self._job.model_copy(update={"call": call}))
+        execution = await execute_pipe(self._library, call, runtime)
+        return runtime.meter.close(execution.outcome)
+
+    async def _child(self, type_: str, arguments: list[Any], pipe: str, child_id: str, result: type[R], size: int) -> R:
         """Run a child workflow to its end; its start waits for room in the request where others are on their way."""
         async with self._sending(size):
             child = await workflow.start_child_workflow(
                 type_,
-                args=[job, crate_payload(crate)],
+                args=arguments,
                 id=child_id,
                 result_type=result,
                 static_summary=observability.summary(self._library, pipe),
@@ -152,9 +190,10 @@ class TemporalRuntime(EffectRuntime):
 
     def _checked(self, job: Wire, crate: LibraryCrate, *, what: str, named: Mapping[str, Stuff] | None = None) -> int:
         """Bytes that a child's start takes in a request, at most."""
-        has_storage = self.options.has_payload_storage
-        in_crate = min(len(crate.json_bytes), MOST_INLINE) if has_storage else len(crate.json_bytes)
-        return check_payload(job, what=what, named=named, has_storage=has_storage) + in_crate
+        stored_above = self.options.stored_above
+        size = check_payload(job, what=what, named=named, stored_above=stored_above)
+        in_crate = len(crate.json_bytes)
+        return size + (in_crate if stored_above is None else min(in_crate, stored_above))
 
     @asynccontextmanager
     async def _sending(self, size: int) -> AsyncGenerator[None]:
@@ -167,41 +206,28 @@ class TemporalRuntime(EffectRuntime):
         finally:
             self._in_sending -= size
 
-    async def run_batch(self, batch: BatchCall) -> list[PipeOutcome]:
-        if len(batch.items.items) <= self.options.slice_size:
-            return await self.run_window(batch)
-        # A slice keeps a window of its own: as many slices at a time as full windows make the run's concurrency.
-        at_once = max(1, self.options.max_concurrency // COMMANDS_AT_ONCE)
-        efforts = [partial(self._run_slice, each) for each in batch.slices(self.options.slice_size)]
-        return [outcome for outcomes in await together(efforts, limit=at_once) for outcome in outcomes]
+    async def run_batch(self, batch: BatchCall) -> BatchOutcome:
+        outcome = await self.batches.run(batch)
+        self.meter.absorb(outcome)
+        return outcome
 
-    async def run_window(self, batch: BatchCall) -> list[PipeOutcome]:
-        """Run every item as a child workflow of this one, in a window."""
-        efforts = [partial(self._run_item, batch, index) for index in range(len(batch.items.items))]
-        return await together(efforts, limit=min(self.options.max_concurrency, COMMANDS_AT_ONCE))
-
-    async def _run_slice(self, batch: BatchCall) -> tuple[PipeOutcome, ...]:
-        call = batch.call
-        pipe = self._library.pipe(call.pipe)
-        last = batch.offset + len(batch.items.items) - 1
-        job = SliceJob(batch=batch, run=self._job.run, options=self._job.options)
-        crate = crate_of(self._library, batch.item_call(0))
-        what = f"items {batch.offset} to {last} of the batch of pipe '{pipe.code}'"
+    async def _start_slice(self, job: SliceJob, crate: LibraryCrate) -> BatchOutcome:
+        batch = job.batch
+        pipe = self._library.pipe(batch.call.pipe)
+        ranks = f"{batch.offset}-{batch.last}"
+        what = f"items {ranks} of the batch of pipe '{pipe.code}'"
         size = self._checked(job, crate, what=what)
-        child_id = "/".join((self._root_id, *call.path)) + f"[{batch.offset}-{last}]"
+        child_id = "/".join((self._root_id, *batch.call.path)) + f"[{ranks}]"
+        arguments = slice_arguments(job, crate_payload(crate))
         try:
-            found = await self._child(SLICE_WORKFLOW, job, crate, call.pipe, child_id, SliceOutcome, size)
+            return await self._child(SLICE_WORKFLOW, arguments, batch.call.pipe, child_id, BatchOutcome, size)
         except ChildWorkflowError as failed:
             if is_cancelled_exception(failed):
                 raise
             raise from_failure(failed, what=f"a slice of pipe '{pipe.code}'") from None
-        for outcome in found.outcomes:
-            self.meter.add(outcome.usage)
-        return found.outcomes
 
-    async def _run_item(self, batch: BatchCall, index: int) -> PipeOutcome:
-        # The item's call is made here, when its turn comes, so that a long list is not held twice.
-        return await self.run_pipe(batch.item_call(index))
+    async def load(self, value: Stuff) -> Stuff:
+        return await load(value)
 
     async def together(self, efforts: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
         return await together(efforts, limit=COMMANDS_AT_ONCE)
@@ -214,7 +240,7 @@ class TemporalRuntime(EffectRuntime):
     async def perform(self, effect: Effect[R]) -> R:
         options = self._dispatcher.options(effect.activity, effect.model, effect.key)
         what = f"the prompt or document of pipe '{self._job.call.pipe}' for {effect.activity}"
-        check_payload(effect.job, what=what, has_storage=self.options.has_payload_storage)
+        check_payload(effect.job, what=what, stored_above=self.options.stored_above)
         args: list[Any] = [effect.job]
         if isinstance(effect.job, TemplateRequest):
             args.append(crate_payload(crate_of(self._library, self._job.call)))
@@ -241,7 +267,7 @@ class TemporalRuntime(EffectRuntime):
         return cast("R", result)
 
     def _priority(self, options: Dispatch) -> Priority:
-        user = self._job.run.user_id if self._dispatcher.config.worker_config.fairness_by_user else None
+        user = self._run.user_id if self._dispatcher.config.worker_config.fairness_by_user else None
         fairness_key = None if user is None else observability.cut(user, FAIRNESS_KEY_BYTES)
         return Priority(priority_key=options.priority_key, fairness_key=fairness_key)
 

@@ -10,9 +10,10 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
-    from pipelex.pipes.runtime import PipeOutcome
-    from pipelex.temporal.payloads import PipeJob, SliceJob, SliceOutcome
-    from pipelex.temporal.workflow_runtime import SLICE_WORKFLOW, PipeWorkflow, run_slice
+    from pipelex.pipes.runtime import BatchOutcome, PipeOutcome
+    from pipelex.temporal.batches import SLICE_WORKFLOW
+    from pipelex.temporal.payloads import PipeJob, SliceJob
+    from pipelex.temporal.workflow_runtime import PipeWorkflow, run_slice
 
 
 @workflow.defn(name="PipeLLM")
@@ -202,8 +203,8 @@ class PipeBatchSliceWorkflow:
     """Runs a slice of a long batch."""
 
     @workflow.run
-    async def run(self, job: SliceJob, crate: RawValue) -> SliceOutcome:
-        return await run_slice(job, crate)
+    async def run(self, job: SliceJob, crate: RawValue, items: list[Any] | None) -> BatchOutcome:
+        return await run_slice(job, crate, items)
 
 
 WORKFLOWS: dict[str, type] = {

@@ -144,6 +144,9 @@ class WorkerConfig(Section):
     rpc_timeout: Limit = timedelta(seconds=30)
     default_activity_start_to_close_timeout: Span = timedelta(minutes=10)
     default_activity_heartbeat_timeout: Limit = timedelta(seconds=30)
+    child_workflow_policy: Literal["every_pipe", "controllers"] = "every_pipe"
+    """Which child pipes are workflows of their own. `controllers`: a pipe that runs no other is a part of its parent's
+    workflow, for half the events. Fixed by whoever starts a run."""
     fairness_by_user: bool = False
     """Share a backlogged queue out among users: a run's user is the fairness key of its activities."""
     retry_policy_config: RetryPolicyConfig = Field(default_factory=RetryPolicyConfig)

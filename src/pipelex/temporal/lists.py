@@ -1,0 +1,80 @@
+"""Long lists by reference: parts of them are payloads in the store.
+
+What a run needs of them is done by local activities of whichever worker runs the workflow: they take a moment, go to no
+queue, and leave one event each.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final, cast
+
+from temporalio import activity
+from temporalio.converter import DataConverter
+
+from pipelex.content.stuff import Absence, Json, ListPart, Stuff, WorkingMemory
+from pipelex.pipes.batches import cut
+from pipelex.pipes.window import together
+from pipelex.temporal.codec import load_value, store_value
+from pipelex.temporal.list_parts import LOAD_LIST, PART_BYTES, STORE_LIST, StoredList, stored_payload
+from pipelex.temporal.references import StoredPayload
+
+_AT_ONCE: Final = 8
+
+
+@activity.defn(name=STORE_LIST)
+async def store_list(items: list[Any]) -> StoredPayload:
+    """Put the items of a list into the store."""
+    return await store_value(activity.client().data_converter, items)
+
+
+@activity.defn(name=LOAD_LIST)
+async def load_list(stored: StoredList) -> list[Any]:
+    """Take the items of a list out of the store."""
+    return await load_parts(activity.client().data_converter, stored.parts)
+
+
+async def stored_as_parts(converter: DataConverter, value: Stuff, *, most_items: int) -> Stuff:
+    """A list by reference, where it is long; any other value as it is.
+
+    Raises:
+        PipelexError: the store does not take it.
+    """
+    if not value.is_list or value.parts:
+        return value
+    pieces = cut(value.items, most_items=most_items, most_bytes=PART_BYTES)
+    if len(pieces) < 2:
+        return value
+    keys = await together([partial(store_value, converter, piece) for piece in pieces], limit=_AT_ONCE)
+    parts = (ListPart(key.model_dump(), len(piece)) for key, piece in zip(keys, pieces, strict=True))
+    return Stuff.of_parts(value.concept, parts)
+
+
+async def loaded(converter: DataConverter, value: Stuff) -> Stuff:
+    """A value with its content, wherever it is.
+
+    Raises:
+        PipelexError: there is no store here, or it does not have what was stored.
+    """
+    if not value.parts:
+        return value
+    return Stuff.of_list(value.concept, await load_parts(converter, [stored_payload(part) for part in value.parts]))
+
+
+async def loaded_memory(converter: DataConverter, memory: WorkingMemory) -> WorkingMemory:
+    """A memory in which every value has its content."""
+    root = {name: await loaded(converter, stuff) for name, stuff in memory.root.items()}
+    return WorkingMemory(root, memory.aliases, cast("dict[str, Absence]", memory.absences))
+
+
+async def load_parts(converter: DataConverter, parts: Sequence[StoredPayload]) -> list[Json]:
+    """The items of consecutive parts of a list."""
+    found: list[list[Any]] = await together([partial(_load, converter, part) for part in parts], limit=_AT_ONCE)
+    return [item for items in found for item in items]
+
+
+async def _load(converter: DataConverter, part: StoredPayload) -> list[Any]:
+    return await load_value(converter, part, list[Any])
+
+
+LOCAL_ACTIVITIES: Final = (store_list, load_list)
+"""What every worker with workflows has, whatever its scope."""
