@@ -1,6 +1,7 @@
 """`pipelex dev`."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,23 +64,30 @@ async def _run(
     from pipelex.cli._readiness import Readiness
     from pipelex.cli._worker_work import prepare_namespace, serve
     from pipelex.temporal.codec import data_converter
+    from pipelex.temporal.codec.server import CodecServer
     from pipelex.temporal.config import ConnectionSettings
     from pipelex.temporal.connect import connect
 
     readiness = Readiness(flags.ready_file, None)
+    target = ConnectionSettings(
+        server="dev",
+        target_host=server.target,
+        namespace=server.namespace,
+        api_key=None,
+        tls=None,
+        rpc_metadata={},
+        sources={},
+    )
+    converter = data_converter(config, settings, target)
+    codec = CodecServer(converter)
     try:
         await readiness.open()
+        await codec.start()
+        server.ui_codec_endpoint = codec.url
         await interruptible(server.start())
-        target = ConnectionSettings(
-            server="dev",
-            target_host=server.target,
-            namespace=server.namespace,
-            api_key=None,
-            tls=None,
-            rpc_metadata={},
-            sources={},
-        )
-        client = await connect(target, data_converter(config, settings, target))
+        codec.origins = tuple(f"http://{host}:{server.ui_port}" for host in ("127.0.0.1", "localhost"))
+        target = replace(target, target_host=server.target)
+        client = await connect(target, converter)
         await prepare_namespace(ctx, client, config)
         say(f"Temporal server  {server.target}{'' if server.database is None else f'  ({server.database})'}")
         say(f"Temporal UI      {paint_err()(server.ui_url or '', 'bold')}")
@@ -90,6 +98,7 @@ async def _run(
         raise typer.Exit(interrupted.exit_code) from None
     finally:
         await readiness.close()
+        await codec.stop()
         await asyncio.to_thread(server.stop)
 
 

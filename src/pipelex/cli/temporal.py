@@ -6,7 +6,7 @@ import typer
 
 from pipelex.cli._console import out, paint_out, table
 from pipelex.cli._group import command_app
-from pipelex.cli._session import JsonFlag, open_app
+from pipelex.cli._session import JsonFlag, ServerOption, open_app
 from pipelex.errors import PipelexError
 
 if TYPE_CHECKING:
@@ -20,9 +20,13 @@ _EXAMPLES = """\b
 Examples:
   pipelex temporal routes
   pipelex temporal routes --activity act_llm_gen_text --handle claude-sonnet
-  pipelex temporal routes --activity act_llm_gen_text --backend anthropic --json"""
+  pipelex temporal routes --activity act_llm_gen_text --backend anthropic --json
+  pipelex temporal codec-server --allow-origin https://cloud.temporal.io"""
 
 app = command_app(no_args_is_help=True)
+
+UI_ORIGINS: Final = ("http://localhost:8233", "http://127.0.0.1:8233")
+"""Where the development server's UI is by default."""
 
 _SCALARS: Final = (
     "start_to_close",
@@ -39,7 +43,7 @@ _SCALARS: Final = (
 
 @app.callback(epilog=_EXAMPLES)
 def temporal() -> None:
-    """Look at how runs go to Temporal."""
+    """Look at how runs go to Temporal, and at what they leave there."""
 
 
 @app.command(epilog=_EXAMPLES)
@@ -69,6 +73,27 @@ def routes(
         out(_details(*found[0]))
     else:
         out(_overview(found))
+
+
+@app.command("codec-server", epilog=_EXAMPLES)
+def codec_server(
+    ctx: typer.Context,
+    host: Annotated[str, typer.Option("--host", metavar="H", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", metavar="N", help="0 picks a free one.")] = 8081,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option("--allow-origin", metavar="URL", help="A UI that may ask, beside those on this machine's 8233."),
+    ] = None,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Listen for other machines, too. Whoever reaches it reads payloads.")
+    ] = False,
+    server: ServerOption = None,
+) -> None:
+    """Show the Temporal UI and the `temporal` command what encrypted, compressed or stored payloads say, until Ctrl-C."""
+    from pipelex.cli._codec_work import run_codec_server
+
+    app_ = open_app(ctx, server=server, orchestrator="temporal")
+    run_codec_server(app_, host, port, (*(allow_origin or ()), *UI_ORIGINS), allow_remote=allow_remote)
 
 
 def _questions(

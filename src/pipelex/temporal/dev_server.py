@@ -41,6 +41,7 @@ class DevServer:
         host: address to listen on.
         port: of the frontend; 0 picks a free one.
         ui_port: of the web UI; None runs without it, 0 picks a free one.
+        ui_codec_endpoint: what the UI asks for the meaning of payloads.
         namespace: created if need be.
         dynamic_config: settings beside `TUNED`, as `key=value`.
         log: file for the server's own output.
@@ -50,6 +51,7 @@ class DevServer:
     host: str = "127.0.0.1"
     port: int = 0
     ui_port: int | None = None
+    ui_codec_endpoint: str | None = None
     namespace: str = "default"
     dynamic_config: Sequence[str] = ()
     log: Path | None = None
@@ -102,6 +104,8 @@ class DevServer:
             "--log-level", "warn",
         ]  # fmt: skip
         command += ["--headless"] if self.ui_port is None else ["--ui-ip", self.host, "--ui-port", str(self.ui_port)]
+        if self.ui_codec_endpoint is not None:
+            command += ["--ui-codec-endpoint", self.ui_codec_endpoint]
         if self.database is not None:
             command += ["--db-filename", str(self.database)]
             # The default journal makes a file database several times slower; both modes survive a kill.

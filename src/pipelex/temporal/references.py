@@ -38,6 +38,14 @@ class StoredPayload(Wire):
         """The inverse of `claim`."""
         return cls(key=claim["key"], size=int(claim["size"]))
 
+    @classmethod
+    def of_payload(cls, payload: Payload) -> "StoredPayload | None":
+        """The inverse of `payload`; None for what is no reference to our store."""
+        if not is_reference(payload):
+            return None
+        reference = JSONProtoPayloadConverter().from_payload(payload, ExternalStorageReference)
+        return cls.of_claim(reference.claim_data) if reference.driver_name == DRIVER else None
+
     def payload(self) -> Payload:
         """The reference that the SDK replaces by the value where it is received."""
         reference = ExternalStorageReference(driver_name=DRIVER, claim_data=self.claim)

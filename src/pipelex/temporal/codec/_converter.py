@@ -2,11 +2,19 @@
 
 from typing import Final
 
-from temporalio.converter import DataConverter, ExternalStorage
+from temporalio.converter import (
+    DataConverter,
+    DefaultFailureConverter,
+    DefaultFailureConverterWithEncodedAttributes,
+    ExternalStorage,
+)
 
 from pipelex.config import Settings
 from pipelex.storage import Storage
+from pipelex.temporal.codec._codec import PipelexCodec
+from pipelex.temporal.codec._compression import require_zstd
 from pipelex.temporal.codec._driver import PayloadStore
+from pipelex.temporal.codec._encryption import Encryption
 from pipelex.temporal.config import ConnectionSettings, TemporalConfig
 from pipelex.temporal.payloads import CompactPayloadConverter
 
@@ -29,4 +37,16 @@ def data_converter(config: TemporalConfig, settings: Settings, target: Connectio
     if codec.has_storage(is_local=target.is_local):
         store = PayloadStore(Storage.open(codec.storage, settings.base_dir, settings.environ, table=_TABLE))
         storage = ExternalStorage(drivers=[store], payload_size_threshold=codec.size_threshold)
-    return DataConverter(payload_converter_class=CompactPayloadConverter, external_storage=storage)
+    if codec.compression is not None:
+        require_zstd()
+    return DataConverter(
+        payload_converter_class=CompactPayloadConverter,
+        payload_codec=PipelexCodec(
+            Encryption.configured(codec.encryption, settings.environ), is_compressing=codec.compression is not None
+        ),
+        # Messages and stack traces of failures are as secret as payloads.
+        failure_converter_class=(
+            DefaultFailureConverter if codec.encryption is None else DefaultFailureConverterWithEncodedAttributes
+        ),
+        external_storage=storage,
+    )

@@ -1,0 +1,57 @@
+"""Compression, then encryption, of what a data converter has written."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from temporalio.api.common.v1 import Payload
+from temporalio.converter import PayloadCodec
+
+from pipelex.temporal.codec import _compression, _encryption
+from pipelex.temporal.codec._encryption import Encryption
+from pipelex.temporal.references import is_reference
+
+_LONG: Final = 1_000_000
+"""Bytes of a payload that is worked on in a thread: heartbeats go on meanwhile."""
+
+
+@dataclass(frozen=True)
+class PipelexCodec(PayloadCodec):
+    """Reads whatever was written here before, and leaves alone what is not ours.
+
+    Args:
+        encryption: with which keys.
+        is_compressing: whether new payloads are compressed.
+    """
+
+    encryption: Encryption
+    is_compressing: bool = False
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """See base class."""
+        return [await _done(self._encoded, payload) for payload in payloads]
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """See base class.
+
+        Raises:
+            PipelexError: a key or a library is missing, or a payload is damaged.
+        """
+        return [await _done(self._decoded, payload) for payload in payloads]
+
+    def _encoded(self, payload: Payload) -> Payload:
+        if is_reference(payload):
+            return payload
+        return self.encryption.encrypt(_compression.compress(payload) if self.is_compressing else payload)
+
+    def _decoded(self, payload: Payload) -> Payload:
+        if payload.metadata.get("encoding") == _encryption.ENCODING and _encryption.KEY_ID in payload.metadata:
+            payload = self.encryption.decrypt(payload)
+        if payload.metadata.get("encoding") == _compression.ENCODING:
+            payload = _compression.decompress(payload)
+        return payload
+
+
+async def _done(work: Callable[[Payload], Payload], payload: Payload) -> Payload:
+    return await asyncio.to_thread(work, payload) if len(payload.data) > _LONG else work(payload)

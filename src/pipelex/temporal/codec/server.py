@@ -1,0 +1,146 @@
+"""The codec server: shows the Temporal UI and the `temporal` command what payloads say.
+
+Both send payloads as JSON to `/encode` and `/decode`; the UI asks `/download` for what is in the store, and would rather
+have `/decode` leave such references alone (`preserveStorageRefs=true`), so that a page is not made of megabytes.
+"""
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import parse_qs
+
+from google.protobuf.json_format import MessageToJson, Parse, ParseError
+from temporalio.api.common.v1 import Payload, Payloads
+from temporalio.converter import DataConverter
+
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.temporal.codec._http import Request, Response, serve_http
+from pipelex.temporal.codec._values import store_of
+from pipelex.temporal.references import StoredPayload
+
+SHOWN: Final = 1_000_000
+"""Bytes up to which a stored payload is shown in the UI like any other; a larger one has a button there."""
+
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+_TOLD_HEADERS: Final = "authorization, authorization-extras, content-type, x-namespace"
+
+
+@dataclass
+class CodecServer:
+    """Decodes, for whoever may ask, whatever this configuration can read.
+
+    Args:
+        converter: how payloads are kept.
+        host: address to listen on.
+        port: 0 picks a free one.
+        origins: web pages, such as the UI's, whose scripts may ask: `http://localhost:8233`.
+    """
+
+    converter: DataConverter
+    host: str = "127.0.0.1"
+    port: int = 0
+    origins: Collection[str] = ()
+    _server: asyncio.Server | None = field(default=None, init=False)
+
+    @property
+    def url(self) -> str:
+        """What the UI and the `temporal` command take as endpoint."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            PipelexError: the address cannot be listened on.
+        """
+        try:
+            self._server = await serve_http(self._answer, self.host, self.port)
+        except OSError as error:
+            raise PipelexError(
+                "runtime.misconfigured",
+                f"the codec server cannot listen on {self.host}:{self.port}: {error.strerror}",
+                category=ErrorCategory.CONFIGURATION,
+                params={"component": "codec_server"},
+                advice="Name another port.",
+            ) from None
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Listen no more, and end the connections there are."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    async def _answer(self, request: Request) -> Response:
+        origin = request.headers.get("origin")
+        if origin is not None and origin not in self.origins:
+            return _text(HTTPStatus.FORBIDDEN, f"scripts of {origin} may not ask here; see --allow-origin")
+        if self.host in LOOPBACK and _host_of(request) not in LOOPBACK:
+            # A name of the internet that was made to mean this machine.
+            return _text(HTTPStatus.FORBIDDEN, "ask by the address this server listens on")
+        response = await self._done(request)
+        return response if origin is None else _for_page(response, origin, request)
+
+    async def _done(self, request: Request) -> Response:
+        effect = request.path.rpartition("/")[2]  # what is before it names the namespace
+        if effect not in ("encode", "decode", "download"):
+            return _text(HTTPStatus.NOT_FOUND, "there are /encode, /decode and /download")
+        if request.method == "OPTIONS":
+            return Response(HTTPStatus.NO_CONTENT)
+        if request.method != "POST":
+            return Response(HTTPStatus.METHOD_NOT_ALLOWED, b"POST only\n", {"allow": "POST, OPTIONS"})
+        try:
+            payloads = Parse(request.body, Payloads(), ignore_unknown_fields=True).payloads
+        except (ParseError, UnicodeDecodeError) as error:
+            return _text(HTTPStatus.BAD_REQUEST, f"the body is not {{payloads: [...]}}: {error}")
+        try:
+            if effect == "encode":
+                found = await self._encoded(list(payloads))
+            else:
+                is_sparing = effect == "decode" and parse_qs(request.query).get("preserveStorageRefs") == ["true"]
+                found = [await self._decoded(payload, is_sparing=is_sparing) for payload in payloads]
+        except PipelexError as failed:
+            return _text(HTTPStatus.UNPROCESSABLE_ENTITY, f"{failed.report.detail}\n{failed.report.advice or ''}")
+        body = MessageToJson(Payloads(payloads=found), indent=None).encode()
+        return Response(HTTPStatus.OK, body, {"content-type": "application/json"})
+
+    async def _encoded(self, payloads: list[Payload]) -> list[Payload]:
+        codec = self.converter.payload_codec
+        return payloads if codec is None else await codec.encode(payloads)
+
+    async def _decoded(self, payload: Payload, *, is_sparing: bool) -> Payload:
+        store, codec = store_of(self.converter), self.converter.payload_codec
+        stored = StoredPayload.of_payload(payload)
+        if stored is not None and store is not None and not (is_sparing and stored.size > SHOWN):
+            payload = await store.get(stored)
+        return payload if codec is None else (await codec.decode([payload]))[0]
+
+
+def _host_of(request: Request) -> str:
+    host = request.headers.get("host", "")
+    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+
+
+def _for_page(response: Response, origin: str, request: Request) -> Response:
+    headers = {
+        **response.headers,
+        "access-control-allow-origin": origin,
+        "access-control-allow-credentials": "true",
+        "vary": "origin",
+    }
+    if request.method == "OPTIONS":
+        headers |= {
+            "access-control-allow-methods": "POST",
+            "access-control-allow-headers": _TOLD_HEADERS,
+            "access-control-max-age": "600",
+        }
+        if request.headers.get("access-control-request-private-network") == "true":
+            headers["access-control-allow-private-network"] = "true"
+    return Response(response.status, response.body, headers)
+
+
+def _text(status: HTTPStatus, text: str) -> Response:
+    return Response(status, f"{text.strip()}\n".encode(), {"content-type": "text/plain; charset=utf-8"})

@@ -1,0 +1,153 @@
+"""Encryption, compression and the store behind the data converter, without a server."""
+
+import base64
+import secrets
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.api.common.v1 import Payload
+from temporalio.converter import DataConverter
+from tests.support.project import Project, write_project
+
+from pipelex.errors import PipelexError
+from pipelex.temporal.codec import data_converter, store_value
+from pipelex.temporal.config import connection, parse_temporal_config
+from pipelex.temporal.references import StoredPayload, is_reference
+
+TABLE = "temporal.payload_codec_config"
+KEYS = {name: base64.b64encode(secrets.token_bytes(32)).decode() for name in ("OLD", "NEW")}
+TEXT = "a secret of the harbour. " * 100
+
+
+def converter_of(root: Path, environ: dict[str, str] | None = None, **values: Any) -> DataConverter:
+    (root / ".env").write_text("".join(f"{name}={value}\n" for name, value in (environ or {}).items()))
+    settings = project_in(root).settings({f"{TABLE}.{name.replace('__', '.')}": each for name, each in values.items()})
+    config = parse_temporal_config(settings)
+    return data_converter(config, settings, connection(config, settings))
+
+
+def project_in(root: Path) -> Project:
+    if not (root / ".pipelex").exists():
+        return write_project(root, stub="http://127.0.0.1:1/v1")
+    return Project(root, "tests")
+
+
+def encrypting(root: Path, id_: str = "new", variable: str = "NEW", **values: Any) -> DataConverter:
+    return converter_of(root, KEYS, encryption__key_id=id_, encryption__key_env=variable, **values)
+
+
+async def test_equal_values_are_equal_when_encrypted_and_different_ones_are_not(tmp_path: Path) -> None:
+    converter = encrypting(tmp_path, is_enabled=False)
+    first, second, other = await converter.encode([TEXT, TEXT, TEXT + "!"])
+    assert first == second
+    assert first.data[:12] != other.data[:12]
+    assert b"secret" not in first.SerializeToString()
+    assert first.metadata["encryption-key-id"] == b"new"
+    assert await converter.decode([first, other]) == [TEXT, TEXT + "!"]
+
+
+async def test_what_a_former_key_encrypted_can_be_read(tmp_path: Path) -> None:
+    (old,) = await encrypting(tmp_path, "old", "OLD").encode([TEXT])
+    rotated = encrypting(tmp_path, encryption__decrypt_keys={"old": "OLD"})
+    (new,) = await rotated.encode([TEXT])
+    assert new != old
+    assert await rotated.decode([old, new]) == [TEXT, TEXT]
+
+
+async def test_a_key_that_is_missing_or_wrong_is_named(tmp_path: Path) -> None:
+    (old,) = await encrypting(tmp_path, "old", "OLD").encode([TEXT])
+    with pytest.raises(PipelexError, match=r"key 'old'; known here: new") as unknown:
+        await encrypting(tmp_path).decode([old])
+    assert unknown.value.code == "runtime.misconfigured"
+    with pytest.raises(PipelexError, match="none is known here"):
+        await converter_of(tmp_path).decode([old])
+    with pytest.raises(PipelexError, match="another key 'old' than the one in NEW"):
+        await encrypting(tmp_path, "old", "NEW").decode([old])
+
+
+async def test_the_id_of_the_key_is_bound_to_the_payload(tmp_path: Path) -> None:
+    converter = encrypting(tmp_path, encryption__decrypt_keys={"twin": "NEW"})
+    (payload,) = await converter.encode([TEXT])
+    payload.metadata["encryption-key-id"] = b"twin"
+    with pytest.raises(PipelexError, match="or altered"):
+        await converter.decode([payload])
+
+
+@pytest.mark.parametrize("written", ["", "c2hvcnQ=", "x" * 44, "ab" * 31])
+async def test_a_variable_without_a_key_is_named_with_how_to_make_one(tmp_path: Path, written: str) -> None:
+    with pytest.raises(PipelexError, match="NEW") as failed:
+        converter_of(tmp_path, {"NEW": written}, encryption__key_id="k", encryption__key_env="NEW")
+    assert "openssl rand -base64 32" in (failed.value.report.advice or "")
+
+
+async def test_keys_may_be_hexadecimal(tmp_path: Path) -> None:
+    in_hex = {"NEW": base64.b64decode(KEYS["NEW"]).hex()}
+    (payload,) = await converter_of(tmp_path, in_hex, encryption__key_id="new", encryption__key_env="NEW").encode([1])
+    assert await encrypting(tmp_path).decode([payload]) == [1]
+
+
+async def test_long_payloads_are_compressed_before_they_are_encrypted(tmp_path: Path) -> None:
+    plain = converter_of(tmp_path, is_enabled=False, compression="zstd")
+    noise = secrets.token_bytes(1_000)
+    short, long, noisy = await plain.encode(["short", TEXT * 500, noise])
+    assert (short.metadata["encoding"], long.metadata["encoding"]) == (b"json/plain", b"binary/zstd")
+    assert long.ByteSize() < 2_000
+    assert noisy.metadata["encoding"] == b"binary/plain"
+    assert await converter_of(tmp_path).decode([short, long, noisy]) == ["short", TEXT * 500, noise]
+    both = encrypting(tmp_path, is_enabled=False, compression="zstd")
+    (secret,) = await both.encode([TEXT * 500])
+    assert secret.metadata["encoding"] == b"binary/encrypted"
+    assert secret.ByteSize() < 2_000
+    assert await encrypting(tmp_path).decode([secret]) == [TEXT * 500]
+
+
+async def test_references_and_foreign_payloads_are_left_alone(tmp_path: Path) -> None:
+    converter = encrypting(tmp_path)
+    reference = StoredPayload(key="k/" + "0" * 64, size=3).payload()
+    assert converter.payload_codec is not None
+    assert await converter.payload_codec.encode([reference]) == [reference]
+    foreign = Payload(metadata={"encoding": b"binary/encrypted"}, data=b"of another tool")
+    assert await converter.payload_codec.decode([foreign, reference]) == [foreign, reference]
+
+
+async def test_what_is_stored_is_encrypted_and_stored_once(tmp_path: Path) -> None:
+    converter = encrypting(tmp_path, size_threshold=1000, storage_prefix="p", storage_provider_config__local__path="s")
+    payloads = [*await converter.encode([TEXT]), *await encrypting(tmp_path, size_threshold=1000).encode(["short"])]
+    assert [is_reference(payload) for payload in payloads] == [True, False]
+    stored = await store_value(converter, TEXT)
+    assert payloads[0] == stored.payload()
+    (blob,) = (tmp_path / "s" / "p").iterdir()
+    assert b"secret" not in blob.read_bytes()
+    assert stored == StoredPayload(key=f"p/{blob.name}", size=blob.stat().st_size)
+
+
+async def test_a_payload_that_is_gone_or_altered_is_named(tmp_path: Path) -> None:
+    (payload,) = await converter_of(tmp_path, size_threshold=1000).encode([TEXT])
+    reader = converter_of(tmp_path)
+    (blob,) = (tmp_path / ".pipelex" / "storage" / "temporal-payloads").iterdir()
+    blob.write_bytes(b"x" + blob.read_bytes()[1:])
+    with pytest.raises(PipelexError, match="has been altered"):
+        await reader.decode([payload])
+    blob.unlink()
+    with pytest.raises(PipelexError, match=r"is not there: the folder .* is not the store") as gone:
+        await reader.decode([payload])
+    assert gone.value.code == "runtime.misconfigured"
+    assert gone.value.report.params == {"component": "payload_storage"}
+
+
+async def test_a_store_that_is_down_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    converter = converter_of(tmp_path, size_threshold=1000, storage_provider_config__local__path="file/s")
+    with pytest.raises(PipelexError, match="file/s") as failed:
+        await converter.encode([TEXT])
+    assert "payload_codec_config" in (failed.value.report.advice or "")
+
+
+async def test_a_payload_read_a_moment_ago_is_not_fetched_again(tmp_path: Path) -> None:
+    (payload,) = await converter_of(tmp_path, size_threshold=1000).encode([TEXT])
+    reader = converter_of(tmp_path)
+    assert await reader.decode([payload] * 3) == [TEXT] * 3
+    (blob,) = (tmp_path / ".pipelex" / "storage" / "temporal-payloads").iterdir()
+    blob.unlink()
+    assert await reader.decode([payload]) == [TEXT]
