@@ -96,3 +96,17 @@ async def test_cancelling_closes_the_provider_call(tmp_path: Path) -> None:
             with pytest.raises(asyncio.CancelledError):
                 await running
             await asyncio.wait_for(silent.left.wait(), 5)
+
+
+async def test_a_repeated_request_keeps_its_key_and_no_two_items_share_one(
+    app: Pipelex, project: Project, stub: OpenAIStub
+) -> None:
+    stub.on("Describe a", Reply(status=503), Reply(text="fine")).on("Describe b", text="fine")
+    await app.load(project.method(DESCRIBE_ALL)).run({"words": ["a", "b"]})
+    keys: dict[str, list[str]] = {}
+    for request in stub.requests:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        keys.setdefault(request.prompt, []).append(headers["idempotency-key"])
+    first, again = keys["Describe a."]
+    assert first == again
+    assert keys["Describe b."] != [first]

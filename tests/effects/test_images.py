@@ -190,3 +190,12 @@ async def test_failures_are_classified_and_counted(
     assert caught.value.code == code
     assert len(service.asked) == requests
     assert "very-secret" not in str(caught.value.report)
+
+
+async def test_each_request_of_an_image_call_has_a_key_of_its_own(served: Project, service: HTTPStub):
+    service.on("/images/generations", openai(*[picture()] * 10), openai(picture()))
+    await draw(served, 'model = "free-painter"\n', output="Image[11]")
+    first, second = (asked.headers.get("idempotency-key") for asked in service.asked)
+    assert first is not None
+    assert second is not None
+    assert first != second

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pipelex.content.stuff import Stuff
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.inference.idempotency import logical_call
 from pipelex.inference.retry import RetryPolicy, with_retries
 from pipelex.library import Library
 from pipelex.pipes import Execution, execute_pipe, unexpected_failure
@@ -158,10 +159,12 @@ class DirectRuntime(EffectRuntime):
     async def perform(self, effect: Effect[R]) -> R:
         trace = EffectTrace(effect.activity, effect.summary, attempts=0)
         self._trace.effects.append(trace)
+        call = f"{self._trace.id}#{len(self._trace.effects)}"
 
         async def attempt() -> R:
             trace.attempts += 1
-            return await self._once(effect)
+            with logical_call(call):
+                return await self._once(effect)
 
         return await self._run.recorded(trace, with_retries(attempt, self._run.retry))
 

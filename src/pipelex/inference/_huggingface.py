@@ -19,6 +19,7 @@ class HuggingFace(LibraryProvider["AsyncInferenceClient"]):
     """Chat completions of Hugging Face's router, of the provider a backend names, or of an endpoint of one's own."""
 
     replaced_methods: ClassVar[Mapping[Method, Method]] = {"native": "tool"}
+    has_request_headers = False
 
     def request_settings(self, entry: ModelEntry, settings: "CallSettings", *, is_structured: bool) -> "ModelSettings":
         request = super().request_settings(entry, settings, is_structured=is_structured)

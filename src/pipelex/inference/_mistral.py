@@ -19,6 +19,7 @@ class Mistral(LibraryProvider["MistralClient"]):
     """Chat completions at Mistral. Its client sends no schema but a tool's."""
 
     replaced_methods: ClassVar[Mapping[Method, Method]] = {"native": "tool"}
+    has_request_headers = False
 
     def request_settings(self, entry: ModelEntry, settings: "CallSettings", *, is_structured: bool) -> "ModelSettings":
         request = super().request_settings(entry, settings, is_structured=is_structured)

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from pipelex.errors import ConfigurationError
 from pipelex.inference._catalog import ModelEntry
 from pipelex.inference._providers import LibraryProvider
+from pipelex.inference.idempotency import OPENAI_HEADER
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -21,6 +22,7 @@ class OpenAICompatible(LibraryProvider["AsyncOpenAI"]):
     """Chat completions of OpenAI, or of any endpoint that speaks them."""
 
     default_endpoint: ClassVar[str] = "https://api.openai.com/v1"
+    idempotency_header = OPENAI_HEADER
 
     def request_settings(self, entry: ModelEntry, settings: "CallSettings", *, is_structured: bool) -> "ModelSettings":
         from pydantic_ai.models.openai import OpenAIChatModelSettings

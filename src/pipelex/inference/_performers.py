@@ -3,25 +3,40 @@ from functools import partial
 from typing import Any
 
 from pipelex.inference._service import Inference
+from pipelex.inference.idempotency import asking
 from pipelex.inference.judge import judge
 
+Perform = Callable[[Any], Awaitable[Any]]
 
-def performers(inference: Inference) -> Mapping[str, Callable[[Any], Awaitable[Any]]]:
+
+def performers(inference: Inference) -> Mapping[str, Perform]:
     """Who performs each effect here: activity name → a coroutine function from its job to its result.
 
     An effect that is not listed cannot be performed by this release.
     """
-    found: dict[str, Callable[[Any], Awaitable[Any]]] = {
+    found: dict[str, Perform] = {
         "act_llm_gen_text": inference.generate_text,
         "act_llm_gen_object": inference.generate_object,
         "act_llm_gen_object_list": inference.generate_object_list,
     }
     found["act_judge_gen"] = partial(judge, inference)
     if inference.effects is not None:
-        found["act_func_call"] = inference.effects.call_function
-        found["act_doc_gen"] = inference.effects.generate_document
         found["act_search_gen_sourced_answer"] = inference.effects.search
         found["act_img_gen_images"] = inference.effects.generate_images
     if inference.extraction is not None:
         found["act_extract_gen_extract_pages"] = inference.extraction.extract_pages
+    found = {activity: _bound(activity, perform) for activity, perform in found.items()}
+    if inference.effects is not None:
+        found["act_func_call"] = inference.effects.call_function
+        found["act_doc_gen"] = inference.effects.generate_document
     return found
+
+
+def _bound(activity: str, perform: Perform) -> Perform:
+    """The same, for a provider's call: its logical call is bound to the job."""
+
+    async def bound(job: Any) -> Any:
+        with asking(activity, job):
+            return await perform(job)
+
+    return bound

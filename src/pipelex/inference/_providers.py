@@ -11,6 +11,7 @@ from pipelex.errors import ErrorCategory, PipelexError, near_names
 from pipelex.inference._catalog import Backend, ModelEntry
 from pipelex.inference._sdks import SDKS, how_to_install
 from pipelex.inference._structured import Method
+from pipelex.inference.idempotency import request_headers
 
 if TYPE_CHECKING:
     from httpx2 import AsyncClient
@@ -63,6 +64,10 @@ class ChatProvider(Protocol):
         """The settings in the client's own terms."""
         ...
 
+    def identified(self, settings: "ModelSettings", *parts: str) -> "ModelSettings":
+        """The settings with the key of one request of the logical call, where the backend takes one."""
+        ...
+
     def schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """The schema as this backend is sent it."""
         ...
@@ -89,6 +94,10 @@ class LibraryProvider(ABC, Generic[Client]):
     """
 
     effort_map: ClassVar[str] = ""
+    idempotency_header: ClassVar[str | None] = None
+    """The header the protocol has for the key of a logical call."""
+    has_request_headers: ClassVar[bool] = True
+    """Whether the client sends headers of one request's own."""
     replaced_methods: ClassVar[Mapping[Method, Method]] = {}
     """Ways to ask for an object that the client lacks, and what it does instead."""
 
@@ -146,6 +155,12 @@ class LibraryProvider(ABC, Generic[Client]):
         if entry.table.headers:
             request["extra_headers"] = dict(entry.table.headers)
         return request
+
+    def identified(self, settings: "ModelSettings", *parts: str) -> "ModelSettings":
+        headers = request_headers(self._backend, *parts, default=self.idempotency_header)
+        if headers and self.has_request_headers:
+            settings["extra_headers"] = {**settings.get("extra_headers", {}), **headers}
+        return settings
 
     def schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         return schema

@@ -258,6 +258,7 @@ class Inference:
         try:
             await call.provider.prepare(entry)
             settings = call.provider.request_settings(entry, call.settings, is_structured=is_structured)
+            settings = call.provider.identified(settings, entry.handle, *_answers(messages))
             response = await call.provider.request(entry, messages, settings, parameters)
         except Exception as error:
             failure = classify_provider_error(
@@ -369,6 +370,15 @@ def _read_answer(response: "ModelResponse") -> Json:
     """
     calls = response.tool_calls
     return read_json(_arguments(calls[0].args)) if calls else read_json(response.text or "")
+
+
+def _answers(messages: "list[ModelMessage]") -> list[str]:
+    """What the model said so far: what makes a repeated question another than the first one."""
+    return [
+        f"{response.text or ''}{[call.args for call in response.tool_calls]}"
+        for response in messages
+        if response.kind == "response"
+    ]
 
 
 def _object(value: Json, schema: dict[str, Json]) -> dict[str, Json]:

@@ -11,6 +11,7 @@ from temporalio.common import RawValue
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference import Inference, performers
+from pipelex.inference.idempotency import logical_call
 from pipelex.library import linked_libraries
 from pipelex.pipes.jobs import (
     ContentListResult,
@@ -44,7 +45,8 @@ class Activities:
         self._performers = performers(inference)
 
     async def _perform(self, job: Any) -> Any:
-        name = activity.info().activity_type
+        info = activity.info()
+        name = info.activity_type
         perform = self._performers.get(name)
         if perform is None:
             raise to_application_error(
@@ -56,7 +58,8 @@ class Activities:
                 ).report,
                 may_retry=True,
             )
-        return await _reported(perform(job))
+        with logical_call(f"{info.workflow_id}:{info.workflow_run_id}:{info.activity_id}"):
+            return await _reported(perform(job))
 
     @activity.defn(name="act_llm_gen_text")
     async def llm_text(self, job: LLMTextJob) -> LLMTextResult:

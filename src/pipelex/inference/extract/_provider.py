@@ -1,7 +1,8 @@
 """Requests to a provider over plain HTTP, with its failures classified as those of language models are."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference._catalog import Backend, ModelEntry
 from pipelex.inference._classify import classify_provider_error, invalid_response
+from pipelex.inference.idempotency import request_headers
 from pipelex.pipes.runtime import Family
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ class Provider:
     timeout: float = 600.0
     """Seconds for one request."""
     family: Family = "extract"
+    _ranks: Iterator[int] = field(default_factory=count, init=False, repr=False, compare=False)
+    """Ranks of what one job sends."""
 
     def endpoint(self, default: str | None = None) -> str:
         """The backend's address, without a slash at its end.
@@ -70,7 +74,7 @@ class Provider:
         failure: PipelexError
         try:
             async with httpx.AsyncClient(timeout=self.timeout) as client:
-                headers = {**self.entry.table.headers, **self.auth}
+                headers = {**self.entry.table.headers, **self.auth, **(self._key() if method == "POST" else {})}
                 response = await client.request(method, url, json=json, headers=headers)
             if response.is_success:
                 return response
@@ -86,6 +90,9 @@ class Provider:
         if "model_type" in failure.report.params:
             failure.report = replace(failure.report, params={**failure.report.params, "model_type": self.family})
         raise failure
+
+    def _key(self) -> dict[str, str]:
+        return request_headers(self.backend, self.entry.handle, str(next(self._ranks)))
 
     def read(self, response: "httpx.Response") -> dict[str, Any]:
         """The answer's JSON object.

@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from pipelex.inference._classify import classify_provider_error
+from pipelex.inference.idempotency import OPENAI_HEADER, request_headers
 from pipelex.inference.images._made import Drawing, Made
 from pipelex.inference.images._options import Rules, Wanted
 from pipelex.inference.images._xai import nearest
@@ -45,9 +46,11 @@ async def draw_with_openai(drawing: Drawing, wanted: Wanted) -> Made:
         results = [
             await _asked(
                 drawing,
-                model.generate(wanted.full_prompt, images=images, settings=_openai_settings(drawing, wanted, count)),
+                model.generate(
+                    wanted.full_prompt, images=images, settings=_openai_settings(drawing, wanted, count, rank)
+                ),
             )
-            for count in counts
+            for rank, count in enumerate(counts)
         ]
     finally:
         await client.aclose()
@@ -80,7 +83,7 @@ async def draw_with_google(drawing: Drawing, wanted: Wanted) -> Made:
     return _made(drawing, wanted, results)
 
 
-def _openai_settings(drawing: Drawing, wanted: Wanted, count: int) -> "OpenAIImageGenerationSettings":
+def _openai_settings(drawing: Drawing, wanted: Wanted, count: int, rank: int) -> "OpenAIImageGenerationSettings":
     rules = Rules(drawing.entry)
     settings: OpenAIImageGenerationSettings = {"openai_n": count}
     if rules.takes("aspect_ratio"):
@@ -96,8 +99,9 @@ def _openai_settings(drawing: Drawing, wanted: Wanted, count: int) -> "OpenAIIma
         settings["openai_moderation"] = "auto" if wanted.is_moderated else "low"
     if wanted.seed is not None:
         wanted.leave_out("seed")
-    if drawing.entry.table.headers:
-        settings["extra_headers"] = dict(drawing.entry.table.headers)
+    key = request_headers(drawing.backend, drawing.entry.handle, str(rank), default=OPENAI_HEADER)
+    if drawing.entry.table.headers or key:
+        settings["extra_headers"] = {**drawing.entry.table.headers, **key}
     return settings
 
 
