@@ -7,7 +7,8 @@ import time
 
 import pytest
 from tests.cli.conftest import Cli
-from tests.support.openai_server import OpenAIStub
+from tests.support.methods import DESCRIBE_ALL
+from tests.support.openai_server import OpenAIStub, Reply
 
 SHIPS = """\
 domain = "harbour"
@@ -233,3 +234,16 @@ def test_ctrl_c_cancels_a_run_in_this_process(cli: Cli, stub: OpenAIStub) -> Non
     assert (child.returncode, out) == (130, "")
     assert "the run was cancelled" in err
     assert "Traceback" not in err
+
+
+def test_a_run_that_ended_early_is_taken_up_again_under_its_id(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Describe a", text="first").on("Describe b", Reply(status=401), Reply(text="second"))
+    (cli.root / "all.mthds").write_text(DESCRIBE_ALL, encoding="utf-8")
+    with (cli.root / ".pipelex" / "pipelex.toml").open("a", encoding="utf-8") as settings:
+        settings.write(
+            "[inference.result_cache]\nis_enabled = true\n[interpreter.pipeline_execution]\nmax_concurrency = 1\n"
+        )
+    words = ["run", "all.mthds", "--inputs", '{"words": ["a", "b"]}', "--run-id", "monday", "--json"]
+    assert cli(*words).code == 1
+    assert cli(*words).code == 0
+    assert [request.prompt for request in stub.requests] == ["Describe a.", "Describe b.", "Describe b."]

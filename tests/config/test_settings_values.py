@@ -32,6 +32,7 @@ CHANGES: list[tuple[str, str, Any]] = [
     ("inference.model_deck.is_model_fallback_enabled", "false", False),
     ("inference.model_deck.is_fallback_on_failure_enabled", "true", True),
     ("inference.model_deck.missing_presets_reaction", '"raise"', "raise"),
+    ("inference.result_cache.is_enabled", "true", True),
     ("inference.llm.schema_reask_max_attempts", "5", 5),
     ("inference.llm.is_structure_prompt_enabled", "false", False),
     ("inference.llm.default_max_images", "7", 7),

@@ -102,6 +102,8 @@ class Gate:
     """When given, requests with another are refused as Temporal Cloud refuses them."""
     is_holding: bool = False
     """Whether nothing of the server's reaches the client."""
+    is_cut: bool = False
+    """Whether nothing of a client's reaches the server; what is sent meanwhile is lost."""
     authorizations: set[str | None] = field(default_factory=set[str | None])
     namespaces: set[str | None] = field(default_factory=set[str | None])
     paths: list[str] = field(default_factory=list[str])
@@ -178,7 +180,7 @@ class _Connection:
             while True:
                 head = await self._reader.readexactly(_HEAD)
                 body = await self._reader.readexactly(int.from_bytes(head[:3], "big"))
-                if self._passes(head, body):
+                if not self._gate.is_cut and self._passes(head, body):
                     writer.write(head + body)
                     await writer.drain()
         finally:

@@ -143,6 +143,8 @@ class OpenAIStub:
         self.refused = 0
         """Requests with another key."""
         self.most_in_flight = 0
+        self.answered = 0
+        """Requests that were answered, as far as this side can tell."""
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.stub = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -209,6 +211,7 @@ class OpenAIStub:
     def left(self) -> None:
         with self._lock:
             self._in_flight -= 1
+            self.answered += 1
 
     def _pick(self, prompt: str) -> tuple[int, Reply] | None:
         for index, rule in enumerate(self._rules):

@@ -41,7 +41,7 @@ class RunFlags:
     server: ServerOption = None
     run_id: Annotated[
         str | None,
-        typer.Option("--run-id", metavar="ID", help="On Temporal: the run's id; one in use attaches to that run."),
+        typer.Option("--run-id", metavar="ID", help="The run's id. On Temporal, one in use attaches to that run."),
     ] = None
     detach: Annotated[bool, typer.Option("--detach", help="On Temporal: start, print the run's id, leave.")] = False
     cancel_on_interrupt: Annotated[

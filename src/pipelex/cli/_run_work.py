@@ -80,9 +80,8 @@ def _check(flags: RunFlags, app: "Pipelex") -> None:
             location=app.settings.location("run.execution"),
             advice="Give --local or --durable, or set it to 'local'.",
         )
-    if app.orchestrator == "direct" and (flags.detach or flags.run_id is not None):
-        name = "--detach" if flags.detach else "--run-id"
-        raise typer.BadParameter(f"{name} needs a durable run: add --durable, or set `[temporal] is_enabled = true`")
+    if app.orchestrator == "direct" and flags.detach:
+        raise typer.BadParameter("--detach needs a durable run: add --durable, or set `[temporal] is_enabled = true`")
 
 
 class _Run:
@@ -110,6 +109,7 @@ class _Run:
         return await self._method.run(
             self._raw,
             pipe=self._pipe,
+            run_id=flags.run_id,
             dry_run=flags.dry_run,
             mock=flags.mock_inputs,
             full_memory=self._wants_memory,

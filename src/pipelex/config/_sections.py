@@ -111,6 +111,11 @@ class ModelDeckSettings(Section):
     missing_presets_reaction: Literal["raise", "log", "none"] = "log"
 
 
+class ResultCacheSettings(Section):
+    is_enabled: bool = False
+    """Whether results of paid calls are kept in the storage for further attempts of the same call."""
+
+
 class LLMSettings(Section):
     schema_reask_max_attempts: NonNegative = 2
     is_structure_prompt_enabled: bool = True
@@ -180,6 +185,7 @@ class InferenceSettings(Section):
     credentials_elsewhere: Annotated[bool | tuple[str, ...], BeforeValidator(_everything_or_names)] = False
     """Backends whose keys and clients are with another process, which makes their calls: True for all of them."""
     model_deck: ModelDeckSettings = ModelDeckSettings()
+    result_cache: ResultCacheSettings = ResultCacheSettings()
     llm: LLMSettings = LLMSettings()
     img_gen: ImgGenSettings = ImgGenSettings()
     extract: ExtractSettings = ExtractSettings()

@@ -2,6 +2,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
+from pipelex.inference._catalog import INTERNAL
+from pipelex.inference._results import RESULTS
 from pipelex.inference._service import Inference
 from pipelex.inference.idempotency import asking
 from pipelex.inference.judge import judge
@@ -25,18 +27,21 @@ def performers(inference: Inference) -> Mapping[str, Perform]:
         found["act_img_gen_images"] = inference.effects.generate_images
     if inference.extraction is not None:
         found["act_extract_gen_extract_pages"] = inference.extraction.extract_pages
-    found = {activity: _bound(activity, perform) for activity, perform in found.items()}
+    found = {activity: _bound(inference, activity, perform) for activity, perform in found.items()}
     if inference.effects is not None:
         found["act_func_call"] = inference.effects.call_function
         found["act_doc_gen"] = inference.effects.generate_document
     return found
 
 
-def _bound(activity: str, perform: Perform) -> Perform:
-    """The same, for a provider's call: its logical call is bound to the job."""
+def _bound(inference: Inference, activity: str, perform: Perform) -> Perform:
+    """The same, for a provider's call: its logical call is bound to the job, and its result kept where that is wanted."""
+    results, kind = inference.results, RESULTS[activity]
 
     async def bound(job: Any) -> Any:
-        with asking(activity, job):
-            return await perform(job)
+        with asking(activity, job) as call:
+            if call is None or results is None or job.model.backend == INTERNAL:
+                return await perform(job)
+            return await results.once(call, kind, lambda: perform(job))
 
     return bound

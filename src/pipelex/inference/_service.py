@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse
     from pydantic_ai.models import ModelRequestParameters
 
+    from pipelex.inference._results import ResultCache
     from pipelex.inference.effects import Effects
     from pipelex.inference.extract import Extraction
 
@@ -97,6 +98,7 @@ class Inference:
         options: how they are called.
         extraction: who reads documents; they cannot be read when None.
         effects: who calls functions, prints documents, searches and draws; none of it can be done when None.
+        results: where results of paid calls are kept for further attempts; nowhere when None.
     """
 
     def __init__(
@@ -105,11 +107,13 @@ class Inference:
         options: InferenceOptions | None = None,
         extraction: "Extraction | None" = None,
         effects: "Effects | None" = None,
+        results: "ResultCache | None" = None,
     ) -> None:
         self.deck = deck
         self.options = options or InferenceOptions()
         self.extraction = extraction
         self.effects = effects
+        self.results = results
         self._providers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], ChatProvider]]
         self._providers = WeakKeyDictionary()
 

@@ -243,7 +243,8 @@ class Method:
         Args:
             inputs: see `read_inputs`.
             pipe: code or reference; the entry pipe when None.
-            run_id: on Temporal, an id already in use attaches to that run.
+            run_id: on Temporal, an id already in use attaches to that run; in-process, kept results of a run with the same
+                id are used again (see `[inference.result_cache]`).
             dry_run: mock every effect.
             mock: make the inputs up, too; only in a dry run.
             full_memory: bring back everything the entry pipe's memory held at the end.

@@ -48,6 +48,7 @@ def inference_of(settings: Settings, deck: "ModelDeck | None" = None, *, allow_f
         ConfigurationError: an inference file is wrong.
     """
     from pipelex.inference import Inference, InferenceOptions
+    from pipelex.inference._results import ResultCache
     from pipelex.inference.effects import Effects
     from pipelex.inference.extract import Extraction, ExtractionOptions
 
@@ -72,7 +73,8 @@ def inference_of(settings: Settings, deck: "ModelDeck | None" = None, *, allow_f
         images=images_of(settings),
         environ=settings.environ,
     )
-    return Inference(deck, options, extraction, effects)
+    results = ResultCache(extraction.storage) if settings.inference.result_cache.is_enabled else None
+    return Inference(deck, options, extraction, effects, results)
 
 
 def functions_of(settings: Settings) -> "FunctionOptions":

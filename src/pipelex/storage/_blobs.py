@@ -72,5 +72,11 @@ def key_of(uri: str) -> tuple[str, str]:
     return key, found[0]
 
 
+def check_name(name: str) -> None:
+    """Raise `ValueError` for a name that could be a blob's, or that stores do not take."""
+    if _KEY.fullmatch(name) is None or _HASH.search(name) is not None:
+        raise ValueError(f"{name!r} cannot name what is kept beside the blobs")
+
+
 def _is_key(key: str) -> bool:
     return _KEY.fullmatch(key) is not None and _HASH.search(key) is not None

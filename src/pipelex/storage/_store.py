@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipelex.errors import ConfigurationError, ErrorCategory, InputError, Location, PipelexError
-from pipelex.storage._blobs import SCHEME, StoredBlob, check_format, key_of, make_key
+from pipelex.storage._blobs import SCHEME, StoredBlob, check_format, check_name, key_of, make_key
 from pipelex.storage._mime import extension_of, sniff, type_of_extension
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ _AZURE_VARIABLES = {
 
 @dataclass(frozen=True)
 class Storage:
-    """Blobs under their own SHA-256, in a folder, in memory, or in an object store.
+    """Blobs under their own SHA-256, in a folder, in memory, or in an object store; beside them what has a name.
 
     Nothing is touched before the first call. Writing is atomic: a blob is there as a whole or not at all.
     """
@@ -201,6 +201,37 @@ class Storage:
             InputError: the URI is not one of ours.
         """
         return type_of_extension(key_of(uri)[0])
+
+    # --- what is kept under a name ------------------------------------------------------------------------------------
+
+    async def keep(self, name: str, data: bytes) -> None:
+        """Keep some bytes under a name, in place of what was there; no URI leads to them.
+
+        Args:
+            name: a key without 64 hexadecimal digits in a row, which would make it a blob's.
+            data: the bytes.
+
+        Raises:
+            PipelexError: `runtime.unavailable` or `runtime.misconfigured`: the store does not take them.
+        """
+        import obstore
+
+        check_name(name)
+        await self._reached("write to", lambda: obstore.put(self._store, name, data))
+
+    async def kept(self, name: str) -> bytes | None:
+        """What was last kept under a name; None when nothing was.
+
+        Raises:
+            PipelexError: `runtime.unavailable` or `runtime.misconfigured`: the store cannot be read.
+        """
+        import obstore
+
+        check_name(name)
+        try:
+            return await self._reached("read", lambda: bytes(obstore.get(self._store, name).bytes()))
+        except FileNotFoundError:
+            return None
 
     # --- the store itself ---------------------------------------------------------------------------------------------
 
