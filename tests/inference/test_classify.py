@@ -41,7 +41,8 @@ def test_our_own_errors_pass_through():
     [
         (TimeoutError(), "provider.timeout", ErrorCategory.TRANSIENT),
         (ConnectionResetError("reset"), "provider.unavailable", ErrorCategory.TRANSIENT),
-        (KeyError("x"), "runtime.unexpected", ErrorCategory.UNKNOWN),
+        (IndexError("list index out of range"), "provider.response_invalid", ErrorCategory.TRANSIENT),
+        (ZeroDivisionError("x"), "runtime.unexpected", ErrorCategory.UNKNOWN),
     ],
 )
 def test_exceptions_without_a_status(error: Exception, code: str, category: ErrorCategory):

@@ -1,6 +1,7 @@
 """Which model is chosen when a client is not installed or a key is elsewhere, and who is asked when a provider fails."""
 
 import logging
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,19 @@ def test_every_client_says_how_it_is_installed(without_anthropic: None):
     assert {sdk.extra for sdk in SDKS.values() if sdk.modules} == {
         "anthropic", "bedrock", "bedrock,anthropic", "google", "groq", "huggingface", "mistral",
     }  # fmt: skip
+
+
+def test_looking_for_a_client_imports_nothing():
+    """A workflow asks it, too, and is warned of what it imports."""
+    script = (
+        "import sys; from pipelex.inference._sdks import SDKS\n"
+        "before = set(sys.modules); print(*(sdk.is_installed for sdk in SDKS.values()))\n"
+        "print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    installed, imported = ended.stdout.splitlines()
+    assert set(installed.split()) == {"True"}
+    assert imported == ""
 
 
 @pytest.mark.usefixtures("without_anthropic")

@@ -13,6 +13,7 @@ from pipelex.errors import PipelexError
 from pipelex.inference import Inference, InferenceOptions
 
 ANTHROPIC, GOOGLE, MISTRAL = Spoken("anthropic"), Spoken("google"), Spoken("mistral")
+CHAT = Spoken("openai", "/v1")
 RESPONSES, BEDROCK = Spoken("openai_responses", "/v1"), Spoken("bedrock", "", AWS)
 
 
@@ -150,6 +151,19 @@ GOOGLE_LIMIT = {
         "details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s"}],
     }
 }
+GOOGLE_MINUTE = {
+    "error": {
+        **GOOGLE_LIMIT["error"],
+        "message": "You exceeded your current quota, please check your plan and billing details.",
+    }
+}
+GOOGLE_BILL = {"error": {**GOOGLE_MINUTE["error"], "details": []}}
+OPENAI_BILL = {"error": {"message": "You exceeded your quota", "type": "x", "code": "insufficient_quota"}}
+RESPONSES_FAILED: dict[str, Any] = {
+    "id": "r", "object": "response", "created_at": 1, "status": "failed", "model": "m", "output": [], "tools": [],
+    "error": {"code": "server_error", "message": "It failed"}, "parallel_tool_calls": True, "tool_choice": "auto",
+}  # fmt: skip
+CHAT_WITHOUT_CHOICES: dict[str, Any] = {"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": []}
 GOOGLE_KEY = {
     "error": {
         "code": 400,
@@ -170,6 +184,12 @@ ANTHROPIC_MONEY = {
         (GOOGLE, Reply(status=429, body=GOOGLE_LIMIT), "provider.rate_limited", 7.0),
         (GOOGLE, Reply(status=400, body=GOOGLE_KEY), "provider.credential_refused", None),
         (ANTHROPIC, Reply(status=400, body=ANTHROPIC_MONEY), "provider.quota_exhausted", None),
+        (GOOGLE, Reply(status=429, body=GOOGLE_MINUTE), "provider.rate_limited", 7.0),
+        (GOOGLE, Reply(status=429, body=GOOGLE_BILL), "provider.quota_exhausted", None),
+        (CHAT, Reply(status=429, body=OPENAI_BILL, headers={"retry-after": "7"}), "provider.quota_exhausted", None),
+        (CHAT, Reply(body=CHAT_WITHOUT_CHOICES), "provider.response_invalid", None),
+        (RESPONSES, Reply(body=RESPONSES_FAILED), "provider.failed", None),
+        (ANTHROPIC, Reply(body=[]), "provider.response_invalid", None),
         (ANTHROPIC, Reply(status=529), "provider.unavailable", None),
         (
             BEDROCK,

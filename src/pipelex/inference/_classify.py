@@ -12,8 +12,9 @@ _CONTEXT = re.compile(
     r"(?i)context_length_exceeded|exceed_context_size|maximum context length|context (window|size|length)"
     r"|prompt is too long|too many (input )?tokens"
 )
-_QUOTA = re.compile(
-    r"(?i)insufficient_quota|quota_exceeded|billing|credit balance|insufficient (funds|credits?|balance)"
+_QUOTA = re.compile(r"(?i)quota_exceeded|billing")
+_NO_MONEY = re.compile(
+    r"(?i)insufficient_quota|billing_hard_limit|credit balance|insufficient (funds|credits?|balance)"
 )
 
 _URL_REFUSED = re.compile(r"(?i)private/internal|blocked for security|protocol .* is not allowed")
@@ -40,12 +41,28 @@ def classify_provider_error(
     if isinstance(exc, PipelexError):
         return exc
     facts = Facts(exc, provider, model, tuple(secrets), tuple(variables))
-    return _by_status(facts) if facts.status is not None else _without_status(facts)
+    return _by_status(facts) if facts.status is not None or facts.has(*_KINDS) else _without_status(facts)
+
+
+_KINDS = (
+    "ModelQuotaExceededError", "ModelRateLimitError", "ModelAuthenticationError", "ModelContextWindowExceededError",
+    "ModelUnavailableError", "ModelServerError",
+)  # fmt: skip
+"""What a client makes of a failure told inside an answer with a status of success."""
+
+
+def _is_quota(facts: Facts) -> bool:
+    """Whether there is nothing left to spend. Who says when to come back speaks of a rate, whatever else is said."""
+    if facts.speaks_of(_NO_MONEY) or facts.status == 402:
+        return True
+    is_limit = facts.status == 429 or facts.has("ModelQuotaExceededError")
+    spoken_of = facts.has("ModelQuotaExceededError") or facts.speaks_of(_QUOTA)
+    return is_limit and spoken_of and retry_after(facts) is None
 
 
 def _by_status(facts: Facts) -> PipelexError:
     status, provider, model = facts.status or 0, facts.provider, facts.model
-    if facts.has("ModelQuotaExceededError") or status == 402 or (status == 429 and facts.speaks_of(_QUOTA)):
+    if _is_quota(facts):
         return facts.error(
             "provider.quota_exhausted",
             ErrorCategory.CAPACITY,
@@ -53,7 +70,7 @@ def _by_status(facts: Facts) -> PipelexError:
             advice=f"Check the plan and the billing of the account at {provider!r}.",
             provider=provider,
         )
-    if status == 429:
+    if status == 429 or facts.has("ModelRateLimitError", "ModelQuotaExceededError"):
         return _rate_limited(facts)
     if status in (401, 403) or facts.has("ModelAuthenticationError"):
         return _refused(facts)
@@ -79,7 +96,7 @@ def _by_status(facts: Facts) -> PipelexError:
         )
     if status in (408, 504):
         return _timeout(facts)
-    if status in (409, 425) or status >= 500:
+    if status in (409, 425) or status >= 500 or facts.has("ModelUnavailableError", "ModelServerError"):
         return _failed(facts)
     return facts.error(
         "provider.failed",
@@ -118,10 +135,11 @@ def _failed(facts: Facts) -> PipelexError:
     status = facts.status or 0
     is_away = status in (502, 503, 529) or facts.has("ModelUnavailableError")
     common: dict[str, Any] = {"retry_after": retry_after(facts), "provider": facts.provider}
+    told = f"status {status}" if status else "told in its answer"
     if is_away:
-        detail = f"{facts.provider!r} is not available for {facts.model!r} (status {status})"
+        detail = f"{facts.provider!r} is not available for {facts.model!r} ({told})"
         return facts.error("provider.unavailable", ErrorCategory.TRANSIENT, detail, **common)
-    detail = f"{facts.provider!r} failed on a request for {facts.model!r} with status {status}"
+    detail = f"{facts.provider!r} failed on a request for {facts.model!r} ({told})"
     return facts.error("provider.failed", ErrorCategory.TRANSIENT, detail, status=status, **common)
 
 
@@ -139,6 +157,8 @@ _GARBAGE = (
     "UnexpectedModelBehavior", "JSONDecodeError", "DecodingError", "ValidationError", "APIResponseValidationError",
     "ResponseValidationError", "UnknownApiResponseError", "ResponseParserError",
 )  # fmt: skip
+_STUMBLED = ("AttributeError", "IndexError", "KeyError", "TypeError")
+"""What clients raise that take an answer apart without having looked at its shape."""
 _NO_CREDENTIALS = (
     "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError",
     "ProfileNotFound", "DefaultCredentialsError", "RefreshError",
@@ -172,7 +192,7 @@ def _without_status(facts: Facts) -> PipelexError:
     attachment = _attachment(facts)
     if attachment is not None:
         return attachment
-    if facts.has(*_GARBAGE) or type(facts.exc).__name__ == "ModelAPIError":
+    if facts.has(*_GARBAGE, *_STUMBLED) or type(facts.exc).__name__ == "ModelAPIError":
         return invalid_response(provider, model, "unreadable", facts.said)
     if facts.has("NotImplementedError", "UserError", "RuntimeError") and _INCAPABLE.search(facts.said):
         return facts.error(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from importlib.util import find_spec
 
 
@@ -58,7 +59,12 @@ def how_to_install(sdk: str) -> str | None:
 
 
 def _is_importable(name: str) -> bool:
+    package = name.rpartition(".")[0]
     try:
-        return find_spec(name) is not None
+        if not package:
+            return find_spec(name) is not None
+        # Looking for a submodule would import its package, and workflows ask this, too.
+        found = find_spec(package)
+        return found is not None and PathFinder.find_spec(name, found.submodule_search_locations) is not None
     except (ModuleNotFoundError, ValueError):  # a missing parent package; a module that was blocked
         return False
