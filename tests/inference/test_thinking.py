@@ -163,7 +163,13 @@ RESPONSES_FAILED: dict[str, Any] = {
     "id": "r", "object": "response", "created_at": 1, "status": "failed", "model": "m", "output": [], "tools": [],
     "error": {"code": "server_error", "message": "It failed"}, "parallel_tool_calls": True, "tool_choice": "auto",
 }  # fmt: skip
-CHAT_WITHOUT_CHOICES: dict[str, Any] = {"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": []}
+CHAT_WITHOUT_CHOICES: dict[str, Any] = {
+    "id": "x",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "m",
+    "choices": [],
+}
 GOOGLE_KEY = {
     "error": {
         "code": 400,

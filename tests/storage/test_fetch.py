@@ -59,6 +59,8 @@ def names(**hosts: str) -> Any:
         ("169.254.169.254", "metadata"),
         ("169.254.170.2", "metadata"),
         ("100.100.100.200", "metadata"),
+        ("192.0.0.192", "metadata"),
+        ("192.0.0.9", "private"),
         ("fd00:ec2::254", "metadata"),
         ("::ffff:127.0.0.1", "loopback"),
         ("::ffff:169.254.169.254", "metadata"),

@@ -15,12 +15,14 @@ _METADATA: Final = frozenset(
         "169.254.170.2",
         "169.254.170.23",
         "100.100.100.200",
+        "192.0.0.192",
         "fd00:ec2::254",
         "168.63.129.16",
     )
 )
 _NAT64: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
-_SHARED: Final = ip_network("100.64.0.0/10")
+_SHARED: Final = (ip_network("100.64.0.0/10"), ip_network("192.0.0.0/24"))
+"""Between providers and their customers, and for protocols: Python releases differ in what they say of the latter."""
 
 
 def refusal(address: Address) -> TargetClass | None:
@@ -41,8 +43,10 @@ def refusal(address: Address) -> TargetClass | None:
         return "loopback"
     if address.is_link_local:
         return "link_local"
-    if isinstance(address, IPv4Address) and (address in _SHARED or int(address) >> 24 == 0):
-        return "loopback" if int(address) >> 24 == 0 else "private"
+    if isinstance(address, IPv4Address) and int(address) >> 24 == 0:
+        return "loopback"
+    if any(address in network for network in _SHARED):
+        return "private"
     if isinstance(address, IPv6Address) and any(True for _ in _inside(address)):
         return None
     # Multicast, broadcast, documentation, benchmarking and reserved ranges lead nowhere on the public internet.
