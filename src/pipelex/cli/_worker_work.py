@@ -80,11 +80,13 @@ async def _run(ctx: typer.Context, settings: "Settings", config: "TemporalConfig
     readiness = Readiness(flags.ready_file, flags.health_port)
     await readiness.open()
     try:
+        from pipelex.runner import start_telemetry
         from pipelex.temporal.codec import data_converter
         from pipelex.temporal.config import connection
         from pipelex.temporal.connect import connect
 
         target = connection(config, settings)
+        start_telemetry(settings)  # before the connection, which carries the spans' context
         client = await connect(target, data_converter(config, settings, target))
         await prepare_namespace(ctx, client, config)
         await serve(client, settings, config, target, flags, readiness)

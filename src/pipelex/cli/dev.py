@@ -63,6 +63,7 @@ async def _run(
     from pipelex.cli._loops import Interrupted, interruptible
     from pipelex.cli._readiness import Readiness
     from pipelex.cli._worker_work import prepare_namespace, serve
+    from pipelex.runner import start_telemetry
     from pipelex.temporal.codec import data_converter
     from pipelex.temporal.codec.server import CodecServer
     from pipelex.temporal.config import ConnectionSettings
@@ -87,6 +88,7 @@ async def _run(
         await interruptible(server.start())
         codec.origins = tuple(f"http://{host}:{server.ui_port}" for host in ("127.0.0.1", "localhost"))
         target = replace(target, target_host=server.target)
+        start_telemetry(settings)
         client = await connect(target, converter)
         await prepare_namespace(ctx, client, config)
         say(f"Temporal server  {server.target}{'' if server.database is None else f'  ({server.database})'}")

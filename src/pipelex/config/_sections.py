@@ -81,6 +81,18 @@ class ReportingSettings(Section):
     is_log_costs_to_console: bool = True
 
 
+class TelemetrySettings(Section):
+    """Spans for a collector of the user's own; nothing is ever sent to anybody else."""
+
+    is_enabled: bool = True
+    endpoint: str = ""
+    """Base address of an OTLP collector over HTTP; `OTEL_EXPORTER_OTLP_ENDPOINT` wins. No spans where neither is set."""
+    service_name: str = "pipelex"
+    """`OTEL_SERVICE_NAME` wins."""
+    capture_content: bool = False
+    """Whether prompts and answers are in the spans of calls."""
+
+
 class RuntimeSettings(Section):
     """`[runtime]`."""
 
@@ -88,6 +100,7 @@ class RuntimeSettings(Section):
     network: NetworkSettings = NetworkSettings()
     log: LogSettings = LogSettings()
     tracing: TracingSettings = TracingSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     reporting: ReportingSettings = ReportingSettings()
 
 

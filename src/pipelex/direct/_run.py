@@ -9,7 +9,7 @@ from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.idempotency import logical_call
 from pipelex.inference.retry import RetryPolicy, with_retries
 from pipelex.library import Library
-from pipelex.pipes import Execution, execute_pipe, unexpected_failure
+from pipelex.pipes import Execution, execute_pipe, spans, unexpected_failure
 from pipelex.pipes.batches import gathered, run_item
 from pipelex.pipes.effects import Effect, EffectRuntime
 from pipelex.pipes.runtime import (
@@ -95,7 +95,8 @@ class DirectRun:
         else:
             parent.children.append(trace)
         runtime = DirectRuntime(self, call, trace)
-        execution = await self.recorded(trace, self._execute(call, runtime))
+        with spans.of_pipe(pipe, call, self.identity, self.options, runtime.meter):
+            execution = await self.recorded(trace, self._execute(call, runtime))
         return Execution(runtime.meter.close(execution.outcome), execution.memory)
 
     async def _execute(self, call: PipeCall, runtime: "DirectRuntime") -> Execution:

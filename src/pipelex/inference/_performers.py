@@ -5,6 +5,7 @@ from typing import Any
 from pipelex.inference._catalog import INTERNAL
 from pipelex.inference._results import RESULTS
 from pipelex.inference._service import Inference
+from pipelex.inference._spans import observed
 from pipelex.inference.idempotency import asking
 from pipelex.inference.judge import judge
 
@@ -21,16 +22,17 @@ def performers(inference: Inference) -> Mapping[str, Perform]:
         "act_llm_gen_object": inference.generate_object,
         "act_llm_gen_object_list": inference.generate_object_list,
     }
-    found["act_judge_gen"] = partial(judge, inference)
+    others: dict[str, Perform] = {"act_judge_gen": partial(judge, inference)}
     if inference.effects is not None:
-        found["act_search_gen_sourced_answer"] = inference.effects.search
-        found["act_img_gen_images"] = inference.effects.generate_images
+        others["act_search_gen_sourced_answer"] = inference.effects.search
+        others["act_img_gen_images"] = inference.effects.generate_images
     if inference.extraction is not None:
-        found["act_extract_gen_extract_pages"] = inference.extraction.extract_pages
+        others["act_extract_gen_extract_pages"] = inference.extraction.extract_pages
+    found |= {activity: observed(perform) for activity, perform in others.items()}
     found = {activity: _bound(inference, activity, perform) for activity, perform in found.items()}
     if inference.effects is not None:
-        found["act_func_call"] = inference.effects.call_function
-        found["act_doc_gen"] = inference.effects.generate_document
+        found["act_func_call"] = observed(inference.effects.call_function)
+        found["act_doc_gen"] = observed(inference.effects.generate_document)
     return found
 
 

@@ -24,6 +24,7 @@ from pipelex.inference._messages import Files, first_request
 from pipelex.inference._providers import ChatProvider, chat_provider
 from pipelex.inference._schema import ReasoningEffort
 from pipelex.inference._settings import EFFORT_BUDGETS, CallSettings, call_settings
+from pipelex.inference._spans import answered, chat
 from pipelex.inference._structured import (
     Method,
     SchemaCheck,
@@ -255,6 +256,16 @@ class Inference:
         return Files(in_memory, FetchPolicy(allow_files=self.options.allow_local_files))
 
     async def _ask(
+        self, call: _Call, messages: "list[ModelMessage]", parameters: "ModelRequestParameters", *, is_structured: bool
+    ) -> "ModelResponse":
+        """One request, in a span of its own."""
+        backend = self.deck.catalog.backends[call.entry.backend]
+        with chat(call.entry, backend, call.settings, messages, is_structured=is_structured) as span:
+            response = await self._request(call, messages, parameters, is_structured=is_structured)
+            answered(span, call.entry, response)
+            return response
+
+    async def _request(
         self, call: _Call, messages: "list[ModelMessage]", parameters: "ModelRequestParameters", *, is_structured: bool
     ) -> "ModelResponse":
         """One request. What the client library raises is replaced, not chained: its text may hold a key."""

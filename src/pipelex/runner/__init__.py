@@ -4,6 +4,7 @@ from pipelex.runner._app import Method, Orchestrator, Pipelex, new_run_id, run_i
 from pipelex.runner._inputs import input_slots, mock_inputs
 from pipelex.runner._result import RunResult
 from pipelex.runner._settings import inference_of, options_of, require_temporal, retry_of
+from pipelex.runner._telemetry import start_telemetry
 
 __all__ = [
     "Method",
@@ -18,4 +19,5 @@ __all__ = [
     "require_temporal",
     "retry_of",
     "run_in_new_loop",
+    "start_telemetry",
 ]

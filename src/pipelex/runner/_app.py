@@ -29,6 +29,7 @@ from pipelex.runner._settings import (
     retry_of,
     storage_of,
 )
+from pipelex.runner._telemetry import start_telemetry
 
 if TYPE_CHECKING:
     from pipelex.inference import Inference, ModelDeck
@@ -266,6 +267,7 @@ class Method:
             return await handle.result(full_memory=full_memory)
         from pipelex.direct import DirectRun
 
+        start_telemetry(self.app.settings)
         if not dry_run and self.library.crate.files and self.app.inference.effects is not None:
             self.app.inference.effects.trees.add(*self.loaded.files.trees.values())
         run = DirectRun(

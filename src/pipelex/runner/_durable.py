@@ -9,6 +9,7 @@ from pipelex.library import Library
 from pipelex.pipes.runtime import PipeCall, PipeOutcome, RunIdentity, RunOptions
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner._result import RunResult, result_of
+from pipelex.runner._telemetry import start_telemetry
 from pipelex.temporal.codec import data_converter
 from pipelex.temporal.config import TemporalConfig, connection
 from pipelex.temporal.connect import connect
@@ -32,6 +33,7 @@ class Durable:
         Raises:
             PipelexError: nothing answers, the credentials are refused, or there is no such namespace.
         """
+        start_telemetry(settings)
         target = connection(config, settings)
         client = await connect(target, data_converter(config, settings, target))
         prefix = ENVIRONMENT_PREFIXES.get(settings.environment or "", "")

@@ -11,6 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
 from pipelex.errors import ErrorCategory, Location, PipelexError
 from pipelex.temporal.config import ConnectionSettings
+from pipelex.temporal.tracing import interceptors
 
 CONNECT_SECONDS = 4.0
 
@@ -34,6 +35,7 @@ async def connect(settings: ConnectionSettings, converter: DataConverter = DataC
                 tls=_tls(settings),
                 rpc_metadata=dict(settings.rpc_metadata),
                 data_converter=converter,
+                interceptors=interceptors(),
             ),
             CONNECT_SECONDS,
         )

@@ -27,6 +27,7 @@ from pipelex.temporal.dispatch import Dispatcher
 from pipelex.temporal.lists import LOCAL_ACTIVITIES
 from pipelex.temporal.payloads import CompactPayloadConverter
 from pipelex.temporal.scopes import ScopeContent, resolve_scope
+from pipelex.temporal.tracing import interceptors
 from pipelex.temporal.workflows import ALWAYS, WORKFLOWS
 
 PASSED_THROUGH: Final = (
@@ -59,6 +60,7 @@ PASSED_THROUGH: Final = (
     "markdown_it",
     "markupsafe",
     "mdurl",
+    "opentelemetry",
     "pydantic",
     "pydantic_core",
     "typing_inspection",
@@ -98,6 +100,7 @@ class PipelexPlugin(SimplePlugin):
             activities=[*known.values(), *(LOCAL_ACTIVITIES if self.scope.workflows else ())],
             workflow_runner=lambda runner: pipelex_runner(runner, is_sandboxed=is_sandboxed),
             workflow_failure_exception_types=[PipelexError],
+            interceptors=interceptors(),
         )
 
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:

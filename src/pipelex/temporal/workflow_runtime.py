@@ -12,7 +12,7 @@ from temporalio.exceptions import ActivityError, ChildWorkflowError, is_cancelle
 from pipelex.content.stuff import Stuff, WorkingMemory
 from pipelex.errors import PipelexError
 from pipelex.library import Library, LibraryCrate, linked_libraries
-from pipelex.pipes import CONTROLLERS, execute_pipe, unexpected_failure
+from pipelex.pipes import CONTROLLERS, Execution, execute_pipe, spans, unexpected_failure
 from pipelex.pipes.batches import joined
 from pipelex.pipes.effects import Effect, EffectRuntime
 from pipelex.pipes.runtime import (
@@ -59,8 +59,8 @@ class PipeWorkflow:
         with failing_with_reports(job.call):
             library = linked_libraries().get(crate.payload.data)
             runtime = TemporalRuntime(library, job)
-            execution = await execute_pipe(library, job.call, runtime)
-            outcome = runtime.meter.close(execution.outcome)
+            execution = await runtime.execute()
+            outcome = execution.outcome
             stored_above = job.options.stored_above
             check_payload(outcome, what=f"the result of pipe '{job.call.pipe}'", stored_above=stored_above)
             self._memory = execution.memory
@@ -143,6 +143,18 @@ class TemporalRuntime(EffectRuntime):
             library, self._told_run, job.options, run_pipe=self._run_child, start_slice=self._start_slice
         )
 
+    async def execute(self) -> Execution:
+        """Run the job's pipe; its outcome tells everything that was used.
+
+        Raises:
+            PipelexError: it failed.
+        """
+        call, options = self._job.call, self._job.options
+        pipe = self._library.pipe(call.pipe)
+        with spans.of_pipe(pipe, call, self._run, options, self.meter, is_replayed=True):
+            execution = await execute_pipe(self._library, call, self)
+        return replace(execution, outcome=self.meter.close(execution.outcome))
+
     # --- children -----------------------------------------------------------------------------------------------------
 
     async def run_pipe(self, call: PipeCall) -> PipeOutcome:
@@ -172,8 +184,7 @@ class TemporalRuntime(EffectRuntime):
     async def _run_inline(self, call: PipeCall) -> PipeOutcome:
         """Run a child pipe as a part of this workflow."""
         runtime = TemporalRuntime(self._library, self._job.model_copy(update={"call": call}))
-        execution = await execute_pipe(self._library, call, runtime)
-        return runtime.meter.close(execution.outcome)
+        return (await runtime.execute()).outcome
 
     async def _child(self, type_: str, arguments: list[Any], pipe: str, child_id: str, result: type[R], size: int) -> R:
         """Run a child workflow to its end; its start waits for room in the request where others are on their way."""

@@ -1,0 +1,145 @@
+"""From `[runtime.telemetry]` and OpenTelemetry's own variables to spans that leave this process.
+
+Spans go to the collector that the user names, or to a tracer provider that the surrounding program has set; to nobody
+else. Nothing is imported where neither is there.
+"""
+
+import logging
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
+
+from pipelex.config import Settings
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.pipes import spans
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
+    from opentelemetry.trace import TracerProvider
+
+logger = logging.getLogger("pipelex.telemetry")
+
+_KEY: Final = "runtime.telemetry.endpoint"
+_PATH: Final = "/v1/traces"
+_SECONDS: Final = 3.0
+"""For one export: a command waits so long at its end for a collector that does not answer."""
+_INSTALL: Final = 'Install it with: pip install "pipelex[otel]"'
+
+
+def start_telemetry(settings: Settings) -> None:
+    """Have spans of this process exported, where the settings or the environment ask for it; once per process.
+
+    Raises:
+        PipelexError: a settings file asks for it, and the library is not installed.
+    """
+    if spans.observer() is not None or not _is_wanted(settings):
+        return
+    endpoint = _endpoint(settings)
+    provider = _surrounding_provider()
+    if provider is None and endpoint is not None:
+        provider = _provider(settings, endpoint)
+    if provider is None:
+        return
+    from pipelex import __version__
+    from pipelex.runner._otel import OtelObserver
+
+    is_safe = False
+    if _has_temporal():
+        from pipelex.temporal.tracing import is_replay_safe
+
+        is_safe = is_replay_safe(provider)
+    tracer = provider.get_tracer("pipelex", __version__)
+    spans.install(OtelObserver(tracer, settings.runtime.telemetry.capture_content, is_safe))
+
+
+def _is_wanted(settings: Settings) -> bool:
+    environ = settings.environ
+    is_disabled = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    return settings.runtime.telemetry.is_enabled and not is_disabled and environ.get("OTEL_TRACES_EXPORTER") != "none"
+
+
+def _endpoint(settings: Settings) -> str | None:
+    """Where spans are posted: as the variables say, else as the settings do."""
+    whole = settings.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    base = settings.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or settings.runtime.telemetry.endpoint
+    if whole or not base:
+        return whole or None
+    return base.rstrip("/") + _PATH
+
+
+def _surrounding_provider() -> "TracerProvider | None":
+    """The provider that the program around us has set, if it has."""
+    if "opentelemetry.trace" not in sys.modules:
+        return None
+    from opentelemetry.trace import ProxyTracerProvider, get_tracer_provider
+
+    found = get_tracer_provider()
+    return None if isinstance(found, ProxyTracerProvider) else found
+
+
+def _provider(settings: Settings, endpoint: str) -> "TracerProvider | None":
+    try:
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+        exporter = _exporter(settings, endpoint)
+    except ImportError:
+        if settings.runtime.telemetry.endpoint:
+            raise PipelexError(
+                "runtime.misconfigured",
+                f"{_KEY} is set, and the OpenTelemetry SDK is not installed",
+                category=ErrorCategory.CONFIGURATION,
+                params={"component": "telemetry"},
+                location=settings.location(_KEY),
+                advice=_INSTALL,
+            ) from None
+        logger.warning(
+            "The environment names a collector of spans, and the OpenTelemetry SDK is not installed. %s", _INSTALL
+        )
+        return None
+    from opentelemetry.trace import set_tracer_provider
+
+    resource = Resource.create(_resource(settings))
+    if _has_temporal():
+        from pipelex.temporal.tracing import create_provider
+
+        provider = create_provider(resource)
+    else:
+        from opentelemetry.sdk.trace import TracerProvider
+
+        provider = TracerProvider(resource=resource)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    set_tracer_provider(provider)
+    return provider
+
+
+def _exporter(settings: Settings, endpoint: str) -> "SpanExporter":
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.util.re import parse_env_headers
+
+    environ = settings.environ
+    protocol = environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
+    if protocol not in (None, "", "http/protobuf"):
+        logger.warning("Spans are exported over http/protobuf, whatever OTEL_EXPORTER_OTLP_PROTOCOL says.")
+    headers = environ.get("OTEL_EXPORTER_OTLP_TRACES_HEADERS") or environ.get("OTEL_EXPORTER_OTLP_HEADERS") or ""
+    seconds = environ.get("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT") or environ.get("OTEL_EXPORTER_OTLP_TIMEOUT")
+    # Read here, since the settings know the variables of `.env` files, too.
+    return OTLPSpanExporter(
+        endpoint,
+        headers=parse_env_headers(headers, liberal=True) or None,
+        timeout=_SECONDS if seconds is None else None,
+    )
+
+
+def _resource(settings: Settings) -> dict[str, str]:
+    from pipelex import __version__
+
+    environ = settings.environ
+    name = environ.get("OTEL_SERVICE_NAME")
+    if not name and "service.name=" not in environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
+        name = settings.runtime.telemetry.service_name
+    return {"pipelex.version": __version__} | ({"service.name": name} if name else {})
+
+
+def _has_temporal() -> bool:
+    return find_spec("temporalio") is not None
