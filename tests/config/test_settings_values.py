@@ -1,7 +1,12 @@
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import keyring
 import pytest
+from keyring.backend import KeyringBackend
+from keyring.backends.fail import Keyring as NoKeyring
+from keyring.errors import KeyringLocked
 from tests.support.settings_files import Loader
 
 from pipelex.config import interpolate
@@ -213,6 +218,51 @@ def test_secrets_come_from_the_environment_then_from_the_users_file(load: Loader
     assert secret_provider(settings, {"MY_KEY": "env"}).get("my-key") == "env"
     assert "MY_KEY" in secrets.describe("my-key")
     assert "secrets.toml" in secrets.describe("my-key")
+
+
+class Ring(KeyringBackend):
+    """A key ring in memory, locked or not."""
+
+    priority = 1  # pyright: ignore[reportAssignmentType, reportIncompatibleMethodOverride]
+
+    def __init__(self, *, is_locked: bool = False, **known: str) -> None:
+        super().__init__()
+        self.known = known
+        self.is_locked = is_locked
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.known[f"{service}_{username}"] = password
+
+    def get_password(self, service: str, username: str) -> str | None:
+        if self.is_locked:
+            raise KeyringLocked(f"locked: {self.known}")
+        return self.known.get(f"{service}_{username}")
+
+
+@pytest.fixture
+def ring() -> Iterator[Callable[[KeyringBackend], None]]:
+    before = keyring.get_keyring()
+    yield keyring.set_keyring
+    keyring.set_keyring(before)
+
+
+def test_secrets_come_from_the_key_ring_last(load: Loader, ring: Callable[[KeyringBackend], None]) -> None:
+    ring(Ring(pipelex_mine="from ring", pipelex_other="from ring", elsewhere_third="x"))
+    secrets = secret_provider(load(files={"home/.pipelex/secrets.toml": 'other = "from file"\n'}))
+    assert [secrets.get(name) for name in ("mine", "other", "third")] == ["from ring", "from file", None]
+    assert "keyring set pipelex mine" in secrets.describe("mine")
+
+
+def test_a_locked_key_ring_is_told_and_no_key_ring_has_nothing(
+    load: Loader, ring: Callable[[KeyringBackend], None]
+) -> None:
+    secrets = secret_provider(load())
+    ring(Ring(is_locked=True, pipelex_mine="hunter2"))
+    with pytest.raises(ConfigurationError, match="key ring") as caught:
+        secrets.get("mine")
+    assert "hunter2" not in str(caught.value)
+    ring(NoKeyring())
+    assert secrets.get("mine") is None
 
 
 def test_a_secrets_file_that_is_broken_is_reported_without_its_content(load: Loader) -> None:

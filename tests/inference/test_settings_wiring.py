@@ -56,3 +56,15 @@ def test_stand_ins_for_a_failing_provider(inference: Configured):
 def test_tokens_of_efforts(inference: Configured):
     settings = "[inference.llm.effort_to_budget_maps.anthropic]\nlow = 2222\n"
     assert inference(settings).options.effort_budgets["anthropic"]["low"] == 2222
+
+
+def test_keys_of_backends_may_be_secrets(inference: Configured, tmp_path: Path):
+    backends = tmp_path / "work" / ".pipelex" / "inference" / "backends.toml"
+    backends.write_text('[one]\napi_key = "${secret:one-key}"\n[two]\napi_key = "${TWO_KEY}"\n', encoding="utf-8")
+    write(tmp_path / "home" / ".pipelex", secrets='one-key = "from file"\n')
+    assert inference().deck.catalog.backends["one"].table.api_key == "from file"
+    assert inference(ONE_KEY="from env").deck.catalog.backends["one"].table.api_key == "from env"
+
+    (tmp_path / "home" / ".pipelex" / "secrets.toml").unlink()
+    assert inference().deck.catalog.backends["one"].missing == ("ONE_KEY",)
+    assert inference(TWO_KEY="k").resolve(CHOICE).handle == "second"

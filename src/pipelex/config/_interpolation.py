@@ -1,4 +1,7 @@
-"""`${NAME}` and `${NAME:-default}` in settings; `$${NAME}` stands for the text `${NAME}` itself."""
+"""`${NAME}` and `${NAME:-default}` in settings; `$${NAME}` stands for the text `${NAME}` itself.
+
+`${secret:ID}` is a secret, where whoever fills the text in has secrets to give.
+"""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +11,8 @@ from typing import cast
 from pipelex.config._keys import Path
 from pipelex.errors import Json
 
-_VARIABLE = re.compile(r"\$?\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}")
+SECRET = "secret:"
+_VARIABLE = re.compile(rf"\$?\$\{{({SECRET}[A-Za-z0-9_.-]+|[A-Za-z_][A-Za-z0-9_]*)(?::-([^{{}}]*))?\}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,7 @@ class Interpolated:
     text: str
     """Variables without a value stay as they were written."""
     used: tuple[str, ...]
-    """Names of all variables the text names."""
+    """Names of all variables the text names; for a secret, the variable that may hold it."""
     unset: tuple[str, ...]
     """Those of them that have neither a value nor a default."""
 
@@ -32,17 +36,23 @@ def interpolate(text: str, environ: Mapping[str, str]) -> Interpolated:
         if match.group().startswith("$$"):
             return match.group()[1:]
         name, default = match.groups()
-        used.append(name)
+        shown = secret_variable(name.removeprefix(SECRET)) if name.startswith(SECRET) else name
+        used.append(shown)
         value = environ.get(name)
         if default is not None:
             return value or default
         if value is None:
-            unset.append(name)
+            unset.append(shown)
             return match.group()
         return value
 
     filled = _VARIABLE.sub(fill, text)
     return Interpolated(filled, tuple(used), tuple(unset))
+
+
+def secret_variable(secret_id: str) -> str:
+    """The environment variable that may hold a secret: `my-key` → `MY_KEY`."""
+    return re.sub(r"\W", "_", secret_id).upper()
 
 
 @dataclass(slots=True)

@@ -1,16 +1,17 @@
-"""Where secrets come from when a setting names one by its id."""
+"""Where secrets come from when a setting names one by its id: the environment, a file, the system's key ring."""
 
-import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
 
+from pipelex.config._interpolation import SECRET, secret_variable
 from pipelex.config._settings import Settings
 from pipelex.errors import ConfigurationError, Json, Location
 
 SECRETS_FILE = "secrets.toml"
+KEYRING_SERVICE = "pipelex"
 
 
 class SecretProvider(Protocol):
@@ -32,10 +33,10 @@ class EnvironmentSecrets:
     environ: Mapping[str, str] = field(repr=False)
 
     def get(self, secret_id: str) -> str | None:
-        return self.environ.get(secret_id) or self.environ.get(_variable(secret_id)) or None
+        return self.environ.get(secret_id) or self.environ.get(secret_variable(secret_id)) or None
 
     def describe(self, secret_id: str) -> str:
-        return f"the environment variable {_variable(secret_id)}"
+        return f"the environment variable {secret_variable(secret_id)}"
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,32 @@ class FileSecrets:
 
 
 @dataclass(frozen=True)
+class KeyringSecrets:
+    """Secrets of one service in the system's key ring; none where the package `keyring` or a key ring is missing."""
+
+    service: str = KEYRING_SERVICE
+
+    def get(self, secret_id: str) -> str | None:
+        try:
+            import keyring
+            from keyring.errors import KeyringError, NoKeyringError
+        except ImportError:
+            return None
+        try:
+            return keyring.get_password(self.service, secret_id) or None
+        except NoKeyringError:
+            return None
+        except KeyringError as error:
+            raise ConfigurationError(
+                f"the key ring does not give the secret {secret_id!r} ({type(error).__name__})",
+                advice="Unlock the key ring, or give the secret in the environment.",
+            ) from None
+
+    def describe(self, secret_id: str) -> str:
+        return f"the key ring (`keyring set {self.service} {secret_id}`)"
+
+
+@dataclass(frozen=True)
 class ChainedSecrets:
     """Several providers; the first one that has a secret gives it."""
 
@@ -79,12 +106,29 @@ class ChainedSecrets:
 
 
 def secret_provider(settings: Settings, environ: Mapping[str, str] | None = None) -> SecretProvider:
-    """The secrets of a user: the environment's, then those of `secrets.toml` in the user's folder."""
+    """The secrets of a user: the environment's, then those of `secrets.toml` in the user's folder, then the key ring's."""
     known = settings.environ if environ is None else environ
-    return ChainedSecrets(
-        cast("Sequence[SecretProvider]", (EnvironmentSecrets(known), FileSecrets(settings.home_dir / SECRETS_FILE)))
-    )
+    providers = (EnvironmentSecrets(known), FileSecrets(settings.home_dir / SECRETS_FILE), KeyringSecrets())
+    return ChainedSecrets(cast("Sequence[SecretProvider]", providers))
 
 
-def _variable(secret_id: str) -> str:
-    return re.sub(r"\W", "_", secret_id).upper()
+@dataclass(frozen=True)
+class WithSecrets(Mapping[str, str]):
+    """An environment that also has every secret, by the name `secret:<id>`; each is looked up when it is asked for."""
+
+    environ: Mapping[str, str] = field(repr=False)
+    secrets: SecretProvider = field(repr=False)
+
+    def __getitem__(self, name: str) -> str:
+        if not name.startswith(SECRET):
+            return self.environ[name]
+        found = self.secrets.get(name.removeprefix(SECRET))
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.environ)
+
+    def __len__(self) -> int:
+        return len(self.environ)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelex.config import Settings
+from pipelex.config.secrets import WithSecrets, secret_provider
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.retry import RetryPolicy
 from pipelex.pipes.runtime import OnItemFailure, RunOptions
@@ -29,7 +30,7 @@ def deck_of(settings: Settings) -> "ModelDeck":
     found = [folder for folder in folders if folder.is_dir()]
     return ModelDeck.load(
         found,
-        settings.environ,
+        WithSecrets(settings.environ, secret_provider(settings)),
         allow_fallback=settings.inference.model_deck.is_model_fallback_enabled,
         fallback_on_failure=settings.inference.model_deck.is_fallback_on_failure_enabled,
         assume_credentials=settings.inference.credentials_elsewhere,
