@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pipelex.cli._console import Paint, paint_err, say
 from pipelex.cli._excerpt import excerpt
+from pipelex.config.hidden import without_secrets
 from pipelex.errors import ConfigurationError, ErrorReport, Fault, Location, MethodInvalidError, PipelexError
 
 JSON_KEY: Final = "pipelex.json"
@@ -55,7 +56,7 @@ def report_failure(failed: Exception, meta: Mapping[str, Any]) -> int:
     if meta.get(DEBUG_KEY):
         import traceback
 
-        traceback.print_exception(failed)
+        say(without_secrets("".join(traceback.format_exception(failed)).rstrip()))
     run_id = None
     if isinstance(failed, RunFailed):
         failed, run_id = failed.error, failed.run_id

@@ -10,6 +10,7 @@ import typer
 
 from pipelex.cli._console import paint_err, say
 from pipelex.cli._failures import JSON_KEY, located
+from pipelex.config.hidden import without_secrets
 from pipelex.errors import Fault
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class _CliHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         stream = sys.stdout if self._to_stdout else sys.stderr
         try:
-            stream.write(self.format(record) + "\n")
+            stream.write(without_secrets(self.format(record)) + "\n")
             stream.flush()
         except (OSError, ValueError):
             self.handleError(record)

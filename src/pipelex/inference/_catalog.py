@@ -1,11 +1,14 @@
+import base64
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import unquote, urlsplit
 
 from pipelex.config._interpolation import interpolate
+from pipelex.config.hidden import hide
 from pipelex.errors import ConfigurationError, near_names
 from pipelex.inference._files import Table, TomlFile, parse
 from pipelex.inference._schema import (
@@ -32,7 +35,7 @@ class ModelEntry:
 
     handle: str
     backend: str
-    table: ModelTable
+    table: ModelTable = field(repr=False)
     listed_constraints: frozenset[ListedConstraint]
     valued_constraints: ValuedConstraints
     missing: tuple[str, ...] = ()
@@ -54,7 +57,7 @@ class Backend:
     """A way to reach models: one table of `backends.toml` and the file of the models it serves."""
 
     id: str
-    table: BackendTable
+    table: BackendTable = field(repr=False)
     models: tuple[ModelEntry, ...] = ()
     missing: tuple[str, ...] = ()
     """Environment variables its table names and that are not set: it fails when it is used."""
@@ -220,9 +223,31 @@ def _backend(name: str, table: Any, file: TomlFile, stack: Sequence[Path], envir
     if _is_blank(settings.api_key):
         missing = tuple(dict.fromkeys([*missing, *variables]))
         settings = settings.model_copy(update={"api_key": None})
+    hide([settings.api_key, *_of_address(settings.endpoint), *_of_table(settings.model_extra or {})])
     path = _first(stack, f"backends/{name}.toml")
     models = _models(name, settings, TomlFile.read(path), environ) if path.is_file() else ()
     return Backend(name, settings, models, missing, variables)
+
+
+def _of_address(endpoint: str | None) -> tuple[str, ...]:
+    """The password in an address, and the credentials as they are sent."""
+    try:
+        parts = urlsplit(endpoint or "")
+    except ValueError:
+        return ()
+    if not parts.password:
+        return ()
+    user, password = unquote(parts.username or ""), unquote(parts.password)
+    return parts.password, password, base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _of_table(table: Mapping[str, Any]) -> list[str]:
+    return [value for name, value in table.items() if is_secret_name(name) and isinstance(value, str)]
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a key of a backend's table, or a header, holds a secret by its name."""
+    return any(word in name.lower() for word in ("key", "secret", "token", "password", "auth"))
 
 
 def _is_blank(text: str | None) -> bool:
@@ -258,6 +283,7 @@ def _models(backend: str, settings: BackendTable, file: TomlFile, environ: Mappi
             raise file.fault(f"{name!r} must be a table: one for each model", (name,))
         filled, missing = _filled({**defaults, **cast("Table", table)}, environ)
         model = parse(ModelTable, filled, [(file, (name,)), (file, ("defaults",))])
+        hide(_of_table(model.headers))
         handle = model.handle or name
         key = (handle, model.model_type, model.variant)
         if key in seen:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
+from pipelex.config.hidden import MASK, without_secrets
 from pipelex.errors import ErrorCategory, PipelexError
 
 _SECRET = re.compile(
@@ -22,8 +23,8 @@ def redacted(text: str, secrets: Iterable[str] = ()) -> str:
     """The text without API keys: the given ones, and whatever looks like one."""
     for secret in secrets:
         if len(secret) >= 4:
-            text = text.replace(secret, "***")
-    return _SECRET.sub("***", text)
+            text = text.replace(secret, MASK)
+    return _SECRET.sub(MASK, without_secrets(text))
 
 
 class Facts:
@@ -71,9 +72,13 @@ class Facts:
             provider=self.provider,
             model=self.model,
             status=self.status,
-            request_id=next((self.headers[name] for name in _REQUEST_IDS if self.headers.get(name)), None),
+            request_id=self._request_id(),
             retry_after=retry_after,
         )
+
+    def _request_id(self) -> str | None:
+        found = next((self.headers[name] for name in _REQUEST_IDS if self.headers.get(name)), None)
+        return None if found is None else redacted(_short(found), self.secrets)
 
 
 def _causes(exc: BaseException) -> Iterable[BaseException]:

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from pipelex.errors import ErrorCategory, PipelexError, near_names
-from pipelex.inference._catalog import Backend, ModelEntry
+from pipelex.inference._catalog import Backend, ModelEntry, is_secret_name
 from pipelex.inference._sdks import SDKS, how_to_install
 from pipelex.inference._structured import Method
 from pipelex.inference.idempotency import request_headers
@@ -112,9 +112,12 @@ class LibraryProvider(ABC, Generic[Client]):
     @property
     def secrets(self) -> tuple[str, ...]:
         key, extra = self._backend.table.api_key, self._backend.extra
-        hidden = [str(value) for name, value in extra.items() if _is_secret(name) and isinstance(value, str)]
+        hidden = [str(value) for name, value in extra.items() if is_secret_name(name) and isinstance(value, str)]
         headers = [
-            value for model in self._backend.models for name, value in model.table.headers.items() if _is_secret(name)
+            value
+            for model in self._backend.models
+            for name, value in model.table.headers.items()
+            if is_secret_name(name)
         ]
         return tuple(dict.fromkeys(text for text in [key or "", *hidden, *headers] if text))
 
@@ -223,10 +226,6 @@ class LibraryProvider(ABC, Generic[Client]):
 def without_forced_tool(parameters: "ModelRequestParameters") -> "ModelRequestParameters":
     """The same request leaving the model free to think before it calls the tool."""
     return replace(parameters, allow_text_output=True) if parameters.output_tools else parameters
-
-
-def _is_secret(name: str) -> bool:
-    return any(word in name.lower() for word in ("key", "secret", "token", "password", "auth"))
 
 
 _FACTORIES: Mapping[str, tuple[str, str]] = {

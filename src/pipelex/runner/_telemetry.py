@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from pipelex.config import Settings
+from pipelex.config.hidden import hide
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.pipes import spans
 
@@ -124,9 +125,11 @@ def _exporter(settings: Settings, endpoint: str) -> "SpanExporter":
     headers = environ.get("OTEL_EXPORTER_OTLP_TRACES_HEADERS") or environ.get("OTEL_EXPORTER_OTLP_HEADERS") or ""
     seconds = environ.get("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT") or environ.get("OTEL_EXPORTER_OTLP_TIMEOUT")
     # Read here, since the settings know the variables of `.env` files, too.
+    known = parse_env_headers(headers, liberal=True)
+    hide(known.values())
     return OTLPSpanExporter(
         endpoint,
-        headers=parse_env_headers(headers, liberal=True) or None,
+        headers=known or None,
         timeout=_SECONDS if seconds is None else None,
     )
 

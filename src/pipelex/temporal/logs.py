@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from temporalio import activity, workflow
 
+from pipelex.config.hidden import without_secrets
 from pipelex.temporal.config import TemporalLogConfig
 
 
@@ -83,6 +84,6 @@ class _BareHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            sys.stderr.write(record.getMessage() + "\n")
+            sys.stderr.write(without_secrets(record.getMessage()) + "\n")
         except (OSError, ValueError):
             self.handleError(record)

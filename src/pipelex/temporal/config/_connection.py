@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from pipelex.config import Settings
+from pipelex.config.hidden import hide
 from pipelex.config.secrets import secret_provider
 from pipelex.errors import ConfigurationError, Location, TemporalConfigError, near_names
 from pipelex.temporal.config._models import ServerProfile, TemporalConfig, TLSProfile
@@ -134,6 +135,8 @@ class _Building:
             tls = self._envconfig_tls(self.values["tls"])
         else:
             tls = self._own_tls(has_key=api_key is not None)
+        if api_key is not None:
+            hide([api_key.get_secret_value()])
         if api_key is not None and tls is None:
             raise self._error("tls", "an API key is never sent without TLS; do not turn it off, or remove the key")
         return ConnectionSettings(
