@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.distributed.inprocess import polling
 from tests.support.documents import PdfPage, pdf, plain
 from tests.support.project import Project, worker_of, write_project
 
 from pipelex.content.stuff import Stuff
 from pipelex.errors import PipelexError
+from pipelex.pipes.trace import PipeTrace
 from pipelex.runner import Orchestrator, RunResult
 from pipelex.temporal.dev_server import DevServer
 
@@ -68,6 +70,38 @@ async def test_a_report_is_read(project: Project, orchestrator: Orchestrator, wr
     assert stored == {report, *(url.removeprefix("pipelex-storage://") for url in urls)}
     assert [usage.handle for usage in result.usage] == ["pypdfium2-extract-pdf"]
     assert result.usage[0].cost_usd == 0.0
+
+
+async def test_views_are_made_where_they_are_routed_to(project: Project):
+    views = f"{project.queue}-views"
+    routes = {
+        "temporal.activity_queues.act_render_page_views.default": views,
+        f'temporal.queue_options."{views}".start_to_close_timeout': "0:01:00",
+    }
+    app = project.app(overrides=routes)
+    method = app.load(project.method(METHOD))
+    async with polling(app), polling(app, scope="runner-img-gen", queue=views):
+        run = await method.start({"report": str(project.root / "report.pdf")})
+        result = await run.result()
+    assert isinstance(result.value, Stuff)
+    assert ["page_view" in page for page in result.value.items] == [True, True]
+
+    effects = (await run.trace()).effects
+    assert [(effect.summary, effect.queue) for effect in effects] == [
+        ("Render page views · pipe=read_report", views),
+        ("Extract pages · pipe=read_report · handle=pypdfium2-extract-pdf", project.queue),
+    ]
+
+
+async def test_what_cannot_be_shown_is_refused_before_it_is_read(project: Project):
+    (project.root / "report.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    app = project.app("direct")
+    seen: list[PipeTrace] = []
+    with pytest.raises(PipelexError) as caught:
+        await app.load(project.method(METHOD)).run({"report": str(project.root / "report.csv")}, on_change=seen.append)
+    assert caught.value.code == "model.capability_unsupported"
+    assert "csv" in caught.value.report.detail
+    assert [effect.name for effect in seen[-1].effects] == ["act_render_page_views"]
 
 
 @pytest.mark.parametrize("orchestrator", ["direct", "temporal"])

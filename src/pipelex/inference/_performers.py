@@ -33,6 +33,8 @@ def performers(inference: Inference) -> Mapping[str, Perform]:
     if inference.effects is not None:
         found["act_func_call"] = observed(inference.effects.call_function)
         found["act_doc_gen"] = observed(inference.effects.generate_document)
+    if inference.extraction is not None:
+        found["act_render_page_views"] = observed(inference.extraction.render_page_views)
     return found
 
 

@@ -135,7 +135,7 @@ def _told(job: Any, *, captures_content: bool) -> tuple[str, spans.Attributes, b
             tool = {"gen_ai.tool.name": job.function, "gen_ai.tool.type": "function"}
             return f"execute_tool {job.function}", {"gen_ai.operation.name": "execute_tool", **tool}, False
         case _:
-            return type(job).__name__, {}, False
+            return "render_page_views", {}, False
     model = job.model
     told = {**_model(operation, model.backend, model.handle), "pipelex.model.handle": model.handle, **more}
     is_call = model.backend != _IN_PROCESS and not isinstance(job, JudgeJob)

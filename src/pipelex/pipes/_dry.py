@@ -24,6 +24,7 @@ from pipelex.pipes.runtime import (
     SearchRequest,
     TemplateRequest,
     TemplateResult,
+    ViewsRequest,
 )
 
 T = TypeVar("T")
@@ -90,6 +91,10 @@ class DryRuntime:
         del model
         page = self._example("Page")
         return [page] * (1 if request.source_kind == "image" else MOCK_PAGES)
+
+    async def render_page_views(self, request: ViewsRequest) -> list[dict[str, Json]]:
+        del request
+        return []
 
     async def search(self, model: ModelChoice, request: SearchRequest) -> dict[str, Json]:
         del model, request

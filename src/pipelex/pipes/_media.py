@@ -22,6 +22,7 @@ from pipelex.pipes.runtime import (
     ModelChoice,
     PipeOutcome,
     SearchRequest,
+    ViewsRequest,
 )
 
 
@@ -33,8 +34,6 @@ async def run_extract(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
         include={
             "max_page_images",
             "page_image_captions",
-            "page_views",
-            "page_views_dpi",
             "render_js",
             "include_raw_html",
         },
@@ -45,7 +44,16 @@ async def run_extract(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
         source_kind="image" if run.library.native_base(source.concept) == "Image" else "document",
         **options,
     )
+    # Views are made apart from the text, so that they may be made elsewhere; first, since they cost nothing, and a
+    # document that cannot be shown is refused before anybody is paid for reading it.
+    views: list[dict[str, Json]] = []
+    if blueprint.page_views:
+        views = await run.runtime.render_page_views(
+            ViewsRequest.sparse(source=source.content, dpi=blueprint.page_views_dpi)
+        )
     pages = await run.runtime.extract_pages(_choice("extract", blueprint.model), request)
+    seen = [{**page, "page_view": view} for page, view in zip(pages, views, strict=False)]
+    pages = [*seen, *pages[len(seen) :]]
     concept = run.output.concept
     value = Stuff.of_list(concept, [checked_output(run, concept, page) for page in pages])
     return PipeOutcome.of(value), run.memory.with_result(None, value)

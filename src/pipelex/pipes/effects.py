@@ -45,6 +45,7 @@ from pipelex.pipes.runtime import (
     SearchRequest,
     TemplateRequest,
     TemplateResult,
+    ViewsRequest,
     Wire,
 )
 from pipelex.pipes.usage import Meter
@@ -154,6 +155,9 @@ class EffectRuntime(ABC):
         job = ExtractJob(model=resolved, request=request)
         return await self._contents("act_extract_gen_extract_pages", summary, job, resolved)
 
+    async def render_page_views(self, request: ViewsRequest) -> list[dict[str, Json]]:
+        return await self._contents("act_render_page_views", self._summary("Render page views"), request, None)
+
     async def judge(self, model: ModelChoice, request: JudgeRequest) -> list[dict[str, Json] | None]:
         resolved = self.resolve(model)
         job = JudgeJob(model=resolved, request=request)
@@ -178,7 +182,7 @@ class EffectRuntime(ABC):
             Effect("act_jinja2_gen_text", self._summary("Templated text"), request, TemplateResult)
         )
 
-    async def _contents(self, activity: str, summary: str, job: Wire, model: ResolvedModel) -> list[Json]:
+    async def _contents(self, activity: str, summary: str, job: Wire, model: ResolvedModel | None) -> list[Json]:
         result = await self.perform(Effect(activity, summary, job, ContentListResult, model))
         self._used(result.usage)
         return list(result.contents)

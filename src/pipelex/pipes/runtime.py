@@ -285,9 +285,19 @@ class ExtractRequest(Wire):
     max_page_images: int | None = None
     page_image_captions: bool | None = None
     page_views: bool | None = None
+    """Whether the extractor gives views of the pages, too; pipes ask for them apart, see `ViewsRequest`."""
     page_views_dpi: int | None = None
     render_js: bool | None = None
     include_raw_html: bool | None = None
+
+
+class ViewsRequest(Wire):
+    """Views of all pages of a document, or of an image, which is one page."""
+
+    source: dict[str, Json]
+    """A Document or Image content."""
+    dpi: int | None = None
+    """As configured where they are made when None."""
 
 
 class SearchRequest(Wire):
@@ -435,6 +445,10 @@ class Runtime(Protocol):
 
     async def extract_pages(self, model: ModelChoice, request: ExtractRequest) -> list[dict[str, Json]]:
         """Page contents, in order."""
+        ...
+
+    async def render_page_views(self, request: ViewsRequest) -> list[dict[str, Json]]:
+        """An Image content of each page, in order."""
         ...
 
     async def search(self, model: ModelChoice, request: SearchRequest) -> dict[str, Json]:

@@ -28,7 +28,7 @@ from pipelex.pipes.jobs import (
     LLMTextResult,
     SearchJob,
 )
-from pipelex.pipes.runtime import FunctionRequest, TemplateRequest, TemplateResult
+from pipelex.pipes.runtime import FunctionRequest, TemplateRequest, TemplateResult, ViewsRequest
 from pipelex.pipes.templates import render_request
 from pipelex.temporal.failures import to_application_error
 
@@ -81,6 +81,10 @@ class Activities:
     async def pages(self, job: ExtractJob) -> ContentListResult:
         return await self._perform(job)
 
+    @activity.defn(name="act_render_page_views")
+    async def views(self, job: ViewsRequest) -> ContentListResult:
+        return await self._perform(job)
+
     @activity.defn(name="act_search_gen_sourced_answer")
     async def search(self, job: SearchJob) -> ContentResult:
         return await self._perform(job)
@@ -111,6 +115,7 @@ class Activities:
             "act_llm_gen_object_list": self.llm_object_list,
             "act_img_gen_images": self.images,
             "act_extract_gen_extract_pages": self.pages,
+            "act_render_page_views": self.views,
             "act_search_gen_sourced_answer": self.search,
             "act_judge_gen": self.judge,
             "act_doc_gen": self.document,

@@ -13,8 +13,9 @@ from pipelex.inference.extract._mistral import MistralExtractor
 from pipelex.inference.extract._ocr import LocalReader
 from pipelex.inference.extract._provider import Provider, check_credentials
 from pipelex.inference.extract._source import Extractor, Keeper, Page, Source, Wanted, incapable, logger
+from pipelex.inference.extract._views import page_views
 from pipelex.pipes.jobs import ContentListResult, ExtractJob
-from pipelex.pipes.runtime import ModelUsage
+from pipelex.pipes.runtime import ModelUsage, ViewsRequest
 from pipelex.storage import FetchPolicy, Loaded, Storage, file_kind, load
 from pipelex.storage._fetch import shown
 
@@ -80,6 +81,23 @@ class Extraction:
         extractor = self._extractor(entry) if is_taken else LocalExtractor(entry.handle)
         pages = await extractor.extract(source, wanted, Keeper(self.storage))
         return _result(entry, pages, is_priced=is_taken)
+
+    async def render_page_views(self, request: ViewsRequest) -> ContentListResult:
+        """An Image content of each page of a document, or of an image.
+
+        Raises:
+            PipelexError: the source cannot be read, or not be shown.
+        """
+        url = str(request.source.get("url", ""))
+        wanted = Wanted(views_dpi=request.dpi or self.options.default_page_views_dpi)
+        found = await load(
+            url,
+            storage=self.storage,
+            policy=self.policy,
+            mime_type=request.source.get("mime_type"),
+            filename=request.source.get("filename"),
+        )
+        return ContentListResult(contents=tuple(await page_views(_source(found, url), wanted, Keeper(self.storage))))
 
     def _is_taken(self, entry: ModelEntry, source: Source) -> bool:
         """Whether the model takes the source; a file that is text already needs no model, so it is read here.

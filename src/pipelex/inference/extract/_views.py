@@ -8,7 +8,9 @@ from pipelex.inference.extract._pictures import opened, picture_of
 from pipelex.inference.extract._source import Keeper, Picture, Source, Wanted, incapable
 
 
-async def page_views(source: Source, wanted: Wanted, keeper: Keeper, model: str) -> list[dict[str, Json]]:
+async def page_views(
+    source: Source, wanted: Wanted, keeper: Keeper, model: str = "page views"
+) -> list[dict[str, Json]]:
     """Views of the pages, made here: providers give none.
 
     Raises:
