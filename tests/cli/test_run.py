@@ -52,6 +52,21 @@ def test_costs_are_printed_where_tables_go(cli: Cli, stub: OpenAIStub) -> None:
     assert without.out == "Hi\n"
 
 
+def test_usage_for_programs(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ana", text="Hi", input_tokens=1000, output_tokens=500)
+
+    ended = cli("run", "greet.mthds", "-i", '{"name": "Ana"}', "--json", "--costs")
+
+    assert json.loads(ended.out) == {"text": "Hi"}
+    model = {"handle": "stub", "backend": "openai", "calls": 1, "input_tokens": 1000, "output_tokens": 500}
+    model |= {"cached_tokens": 0, "cost_usd": 0.006}
+    assert json.loads(ended.err) == {"usage": {"cost_usd": 0.006, "models": [model]}}
+    written = json.loads((cli.root / "results/greet_output_01/usage.json").read_text(encoding="utf-8"))
+    assert (written["pipe"], written["cost_usd"], written["models"]) == ("harbour.greet", 0.006, [model])
+    call = {"activity": "act_llm_gen_text", "summary": "LLM text · pipe=greet · model=stub", "attempts": 1}
+    assert written["calls_of_models"] == [{**call, **model}]
+
+
 def test_json_is_the_bare_content_and_nothing_else(cli: Cli, stub: OpenAIStub) -> None:
     stub.on("Hello Ana", text="Good morning, Ana")
 

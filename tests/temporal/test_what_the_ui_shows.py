@@ -1,6 +1,7 @@
 """Ids, summaries, details and search attributes of a run and of everything below it (temporal reference, 8 and 11)."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from temporalio.client import Client
@@ -60,19 +61,24 @@ async def test_a_durable_trace_is_the_one_of_a_process(app: Pipelex, project: Pr
     assert local.trace is not None
     read = await read_trace((await app.durable()).client, durable.run_id)
 
-    def shape(trace: PipeTrace) -> list[tuple[str, str, str, list[tuple[str, str, int]]]]:
+    def shape(trace: PipeTrace) -> list[Any]:
         pipes = sorted(flat(trace), key=lambda pipe: pipe.id)
         return [
             (
                 pipe.id.partition("/")[2],
                 pipe.type,
                 pipe.status,
-                [(effect.name, effect.summary, effect.attempts) for effect in pipe.effects],
+                [(effect.name, effect.summary, effect.attempts, effect.usage) for effect in pipe.effects],
+                pipe.usage,
             )
             for pipe in pipes
         ]
 
     assert shape(read) == shape(local.trace)
+    assert read.usage == durable.usage == local.usage == local.trace.usage
+    (used,) = read.usage
+    assert (used.calls, used.input_tokens, used.output_tokens) == (6, 66, 42)
+    assert used.cost_usd == pytest.approx(6 * (11 * 2.0 + 7 * 8.0) / 1e6)
 
 
 async def test_search_attributes_go_down_the_tree(app: Pipelex, project: Project, stub: OpenAIStub) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelex.cli._result_view import bare_json, rendered
+from pipelex.cli._usage import trace_usage_json, usage_json
 from pipelex.content.stuff import Json, Stuff, WorkingMemory
 from pipelex.errors import ErrorCategory, PipelexError
 
@@ -28,6 +29,7 @@ class Wanted:
     working_memory: bool = True
     working_memory_path: Path | None = None
     csv: Path | None = None
+    usage: bool = True
 
 
 def write_files(result: "RunResult", loaded: "LoadedLibrary", wanted: Wanted) -> Path | None:
@@ -50,6 +52,8 @@ def write_files(result: "RunResult", loaded: "LoadedLibrary", wanted: Wanted) ->
         if wanted.working_memory and memory_path is None:
             _write_json(folder / "working_memory.json", memory_json(result.working_memory))
         _write_json(folder / "method_tree.json", tree_json(loaded))
+        if wanted.usage:
+            _write_json(folder / "usage.json", _usage_of(result))
     except OSError as error:
         raise PipelexError(
             "runtime.misconfigured",
@@ -59,6 +63,13 @@ def write_files(result: "RunResult", loaded: "LoadedLibrary", wanted: Wanted) ->
             advice="Name a folder that can be written with --output-dir.",
         ) from None
     return folder
+
+
+def _usage_of(result: "RunResult") -> Json:
+    if result.trace is not None:
+        return trace_usage_json(result.trace)
+    # The tree of a run on Temporal is with the server: `pipelex runs show`.
+    return {"id": result.run_id, "pipe": result.pipe, **usage_json(result.usage)}
 
 
 def _new_folder(output_dir: Path, code: str) -> Path:

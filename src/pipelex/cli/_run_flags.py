@@ -66,4 +66,7 @@ class RunFlags:
         Path | None, typer.Option("--save-csv", metavar="FILE", help="Write a flat list result as CSV.")
     ] = None
     no_pretty_print: Annotated[bool, typer.Option("--no-pretty-print", help="Do not print the result.")] = False
-    costs: Annotated[bool | None, typer.Option("--costs/--no-costs", help="Print what models were used.")] = None
+    costs: Annotated[
+        bool | None,
+        typer.Option("--costs/--no-costs", help="Print what models were used; with --json, on standard error."),
+    ] = None

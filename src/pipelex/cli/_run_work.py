@@ -1,6 +1,7 @@
 """What `pipelex run` does, from the target to the files."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from pipelex.cli._run_flags import RunFlags
 from pipelex.cli._run_inputs import RawInputs, gather_inputs
 from pipelex.cli._session import open_app
 from pipelex.cli._targets import Target
+from pipelex.cli._usage import usage_json
 from pipelex.errors import ErrorCategory, PipelexError
 
 if TYPE_CHECKING:
@@ -183,12 +185,19 @@ def _finish(app: "Pipelex", method: "Method", result: "RunResult", flags: RunFla
     if not flags.json and not flags.no_pretty_print:
         print_result(result, method.library)
     wanted = Wanted(
-        flags.output_dir, flags.save_main_stuff, flags.save_working_memory, flags.working_memory_path, flags.save_csv
+        flags.output_dir,
+        flags.save_main_stuff,
+        flags.save_working_memory,
+        flags.working_memory_path,
+        flags.save_csv,
+        app.settings.interpreter.pipeline_execution.is_generate_usage,
     )
     folder = write_files(result, method.loaded, wanted)
     failures = result.failures
     if flags.json:
         print_json(_envelope(method, result, folder) if flags.with_memory else bare_json(result.value))
+        if flags.costs:
+            say(json.dumps({"usage": usage_json(result.usage)}, ensure_ascii=False))
     else:
         _say_what_came(app, result, folder, flags)
     if failures is not None:
@@ -218,6 +227,7 @@ def _envelope(method: "Method", result: "RunResult", folder: Path | None) -> obj
         },
         "working_memory": memory_json(result.working_memory),
         "method_tree_digest": method.loaded.tree.digest,
+        "usage": usage_json(result.usage),
     }
     if result.failures is not None:
         found["failures"] = result.failures.model_dump()

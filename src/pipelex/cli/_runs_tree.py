@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from pipelex.cli._console import Paint
 from pipelex.cli._failures import problem_text
+from pipelex.cli._result_view import cost_table
 from pipelex.cli._runs_list import duration
+from pipelex.cli._usage import model_json, usage_json
 from pipelex.errors import ErrorReport, Json, PipelexError
 from pipelex.pipes.trace import EffectTrace, PipeTrace
 
@@ -49,6 +51,7 @@ class RunView:
             "workflow_id": self.workflow_id,
             "namespace": self.namespace,
             "status": self.status,
+            "usage": usage_json(self.root.usage),
             "trace": self._trace_json(self.root),
         }
         if self.ui is not None:
@@ -64,11 +67,14 @@ class RunView:
             "type": trace.type,
             "status": trace.status,
         }
+        if trace.usage:
+            found["usage"] = usage_json(trace.usage)
         found |= _times(trace.started, trace.ended)
         if trace.effects:
             found["activities"] = [
                 {"name": effect.name, "summary": effect.summary, "status": effect.status, "attempts": effect.attempts}
                 | ({"queue": effect.queue} if effect.queue is not None else {})
+                | ({"usage": model_json(effect.usage)} if effect.usage is not None else {})
                 | _times(effect.started, effect.ended)
                 for effect in trace.effects
             ]
@@ -175,6 +181,8 @@ def view_text(view: RunView, paint: Paint) -> str:
     if view.ui is not None:
         lines.append(f"{paint('In the UI', 'dim')}  {view.ui}")
     lines += ["", *_tree_lines(view, view.root, paint, "", "")]
+    if view.root.usage:
+        lines += ["", cost_table(view.root.usage, paint)]
     if view.error is not None:
         lines += ["", problem_text(view.error, paint)]
     return "\n".join(lines)

@@ -167,7 +167,9 @@ class DirectRuntime(EffectRuntime):
             with logical_call(call):
                 return await self._once(effect)
 
-        return await self._run.recorded(trace, with_retries(attempt, self._run.retry))
+        result = await self._run.recorded(trace, with_retries(attempt, self._run.retry))
+        trace.usage = getattr(result, "usage", None)
+        return result
 
     async def _once(self, effect: Effect[R]) -> R:
         if isinstance(effect.job, TemplateRequest):

@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from pipelex.pipes.runtime import ModelUsage
+from pipelex.pipes.usage import UsageMeter
+
 Status = Literal["running", "completed", "failed", "cancelled"]
 
 
@@ -20,6 +23,8 @@ class EffectTrace:
     attempts: int = 1
     queue: str | None = None
     """The task queue it ran on; None in-process."""
+    usage: ModelUsage | None = None
+    """What it used; None for what uses no model, and for what did not succeed."""
 
 
 @dataclass
@@ -35,6 +40,17 @@ class PipeTrace:
     status: Status = "running"
     effects: list[EffectTrace] = field(default_factory=list[EffectTrace])
     children: list["PipeTrace"] = field(default_factory=list["PipeTrace"])
+
+    @property
+    def usage(self) -> tuple[ModelUsage, ...]:
+        """What the pipe and everything below it used, one entry per model."""
+        meter = UsageMeter()
+        waiting = [self]
+        while waiting:
+            trace = waiting.pop(0)
+            meter.add(effect.usage for effect in trace.effects if effect.usage is not None)
+            waiting.extend(trace.children)
+        return meter.total
 
     @property
     def seconds(self) -> float | None:

@@ -1,16 +1,19 @@
 """A run's tree of pipes and effects, read from the histories the server keeps."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, cast
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from pipelex.content.stuff import Json
+from pipelex.pipes.runtime import ModelUsage
 from pipelex.pipes.trace import EffectTrace, PipeTrace, Status
 
 _AT_ONCE: Final = 8
@@ -86,7 +89,9 @@ async def _read_events(client: Client, id_: str, events: list[HistoryEvent]) -> 
                 scheduled[began.scheduled_event_id].attempts = began.attempt
                 scheduled[began.scheduled_event_id].started = _time(event.event_time)
             case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
-                _end(scheduled[event.activity_task_completed_event_attributes.scheduled_event_id], event, "completed")
+                done = event.activity_task_completed_event_attributes
+                _end(scheduled[done.scheduled_event_id], event, "completed")
+                scheduled[done.scheduled_event_id].usage = await _usage(client, done.result.payloads)
             case EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
                 _end(scheduled[event.activity_task_failed_event_attributes.scheduled_event_id], event, "failed")
             case EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
@@ -112,6 +117,13 @@ async def _text(client: Client, event: HistoryEvent) -> str:
         return ""
     (text,) = await client.data_converter.decode([event.user_metadata.summary], [str])
     return text
+
+
+async def _usage(client: Client, payloads: Sequence[Payload]) -> ModelUsage | None:
+    """What an activity used, as its result tells."""
+    result = next(iter(await client.data_converter.decode(payloads)), None)
+    usage = cast("dict[str, Json]", result).get("usage") if isinstance(result, dict) else None
+    return None if usage is None else ModelUsage.model_validate(usage)
 
 
 def _time(stamp: Timestamp) -> datetime:

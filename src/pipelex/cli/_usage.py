@@ -1,0 +1,35 @@
+"""What a run used, for programs: of the whole run per model, and of each pipe and each call where that is known."""
+
+from collections.abc import Iterable
+
+from pipelex.content.stuff import Json
+from pipelex.pipes.runtime import ModelUsage
+from pipelex.pipes.trace import PipeTrace
+
+
+def usage_json(usages: Iterable[ModelUsage]) -> dict[str, Json]:
+    """Figures per model, and their cost together; the cost is null once one price is unknown."""
+    known = list(usages)
+    costs = [usage.cost_usd for usage in known]
+    total = None if None in costs else sum(cost for cost in costs if cost is not None)
+    return {"cost_usd": total, "models": [model_json(usage) for usage in known]}
+
+
+def model_json(usage: ModelUsage) -> dict[str, Json]:
+    """What calls of one model used."""
+    return usage.model_dump(exclude_none=True)
+
+
+def trace_usage_json(trace: PipeTrace) -> dict[str, Json]:
+    """What each pipe of a tree used, itself and below, and each of its calls."""
+    found: dict[str, Json] = {"id": trace.id, "pipe": trace.pipe, "type": trace.type, **usage_json(trace.usage)}
+    calls = [
+        {"activity": effect.name, "summary": effect.summary, "attempts": effect.attempts, **model_json(effect.usage)}
+        for effect in trace.effects
+        if effect.usage is not None
+    ]
+    if calls:
+        found["calls_of_models"] = calls
+    if trace.children:
+        found["pipes"] = [trace_usage_json(child) for child in trace.children]
+    return found
