@@ -2,6 +2,7 @@ import json
 
 import pytest
 from tests.cli.conftest import Cli
+from tests.support.openai_server import OpenAIStub
 
 from pipelex.config import load_settings
 
@@ -101,6 +102,22 @@ def test_doctor_is_content_with_a_working_project(cli: Cli) -> None:
     details = {check["subject"]: check["detail"] for check in found["checks"]}
     assert details["default model for text"] == "stub of openai"
     assert details["temporal"] == "off; runs are in-process"
+
+
+def test_doctor_asks_backends_whether_they_answer(cli: Cli, stub: OpenAIStub) -> None:
+    asked = json.loads(cli("doctor", "--json").out)["checks"]
+    details = {check["subject"]: check["detail"] for check in asked}
+    assert details["backend openai"].startswith("answers, serves 1 of 5 language models; not stub-json")
+
+    stub.api_key = "another"
+    refused = cli("doctor")
+    assert refused.code == 1
+    assert "✗ backend openai: refuses the key (status 401)" in refused.out
+
+    stub.close()
+    silent = cli("doctor")
+    assert silent.code == 1
+    assert "✗ backend openai: does not answer (ConnectError)" in silent.out
 
 
 def test_doctor_finds_a_broken_deck(cli: Cli) -> None:

@@ -189,6 +189,9 @@ class OpenAIStub:
         self.close()
 
     def close(self) -> None:
+        """Stop; a second time, nothing happens."""
+        if not self._thread.is_alive():
+            return
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -297,7 +300,9 @@ class _Handler(BaseHTTPRequestHandler):
         """The log is `OpenAIStub.requests`."""
 
     def do_GET(self) -> None:
-        if self.path.rstrip("/").endswith("/models"):
+        if self.server.stub.api_key not in (None, key_of(dict(self.headers.items()))):
+            self._send(401, self._error(401, "Incorrect API key provided."))
+        elif self.path.rstrip("/").endswith("/models"):
             self._send(200, {"object": "list", "data": [{"id": "stub", "object": "model", "owned_by": "tests"}]})
         else:
             self._send(404, {"error": {"message": f"no such path {self.path}"}})

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipelex.inference import ModelDeck
+    from pipelex.pipes.runtime import Purpose
     from pipelex.runner import Pipelex
 
 _EXAMPLES = """\b
@@ -24,6 +25,8 @@ Examples:
   pipelex doctor --json"""
 
 app = command_app()
+
+_PURPOSES: "tuple[Purpose, ...]" = ("text", "object")
 
 
 @dataclass(frozen=True)
@@ -95,22 +98,35 @@ def _issue(subject: str, wrong: PipelexError) -> Check:
 
 
 def _model_checks(deck: "ModelDeck") -> "Iterator[Check]":
+    from pipelex.cli._backends_asked import ask
     from pipelex.pipes.runtime import ModelChoice
 
-    for backend in deck.catalog.backends.values():
-        if backend.table.enabled and backend.missing:
-            yield Check(f"backend {backend.id}", f"not used: {', '.join(backend.missing)} not set")
-        elif backend.table.enabled and backend.models:
-            yield Check(f"backend {backend.id}", f"ready, {len(backend.models)} models")
-    backends: set[str] = set()
-    for purpose in ("text", "object"):
-        choice = ModelChoice(family="llm", purpose=purpose)
+    enabled = [backend for backend in deck.catalog.backends.values() if backend.table.enabled and backend.models]
+    answers = asyncio.run(ask([backend for backend in enabled if not backend.missing]))
+    choices = {purpose: ModelChoice(family="llm", purpose=purpose) for purpose in _PURPOSES}
+    backends = {deck.resolve(choice).backend for choice in choices.values() if not deck.check(choice)}
+    for backend in enabled:
+        subject, answer = f"backend {backend.id}", answers.get(backend.id)
+        if backend.missing:
+            yield Check(subject, f"not used: {', '.join(backend.missing)} not set")
+        elif answer is None:
+            yield Check(subject, f"ready, {len(backend.models)} models")
+        elif answer.is_refused:
+            named = " or ".join(backend.variables) or f"'api_key' of [{backend.id}] in backends.toml"
+            yield Check(subject, answer.detail, is_issue=True, advice=f"Check {named}.")
+        elif not answer.is_there and backend.id in backends:
+            advice = (
+                f"The default model is there. Check 'endpoint' of [{backend.id}] in backends.toml, and the network."
+            )
+            yield Check(subject, answer.detail, is_issue=True, advice=advice)
+        else:
+            yield Check(subject, answer.detail)
+    for purpose, choice in choices.items():
         faults = deck.check(choice)
         if faults:
             yield Check(f"default model for {purpose}", faults[0].detail, is_issue=True)
         else:
             model = deck.resolve(choice)
-            backends.add(model.backend)
             yield Check(f"default model for {purpose}", f"{model.handle} of {model.backend}")
     yield _local_model(is_used="local" in backends)
 
