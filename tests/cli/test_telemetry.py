@@ -131,12 +131,12 @@ settings = load_settings()
 start_telemetry(settings)
 with trace.get_tracer("client").start_as_current_span("request"):
     method = Pipelex(settings, orchestrator="temporal").load("survey.mthds")
-    print(method.run_sync({"harbour": sys.argv[1]}).text)
+    print(method.run_sync({"harbour": sys.argv[1]}, full_memory=True).text)
 """
-"""A program that has a span of its own around a run."""
+"""A program that has a span of its own around a run, and asks the ended workflow for its memory: it is replayed whole."""
 
 
-def test_a_durable_run_whose_workflows_are_replayed_at_every_task(
+def test_a_durable_run_whose_workflows_are_replayed_to_their_ends(
     durable_cli: Cli, stub: OpenAIStub, collector: Collector
 ) -> None:
     answer_survey(stub)

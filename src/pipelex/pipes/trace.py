@@ -45,7 +45,7 @@ class PipeTrace:
     def usage(self) -> tuple[ModelUsage, ...]:
         """What the pipe and everything below it used, one entry per model."""
         meter = UsageMeter()
-        waiting = [self]
+        waiting: list[PipeTrace] = [self]
         while waiting:
             trace = waiting.pop(0)
             meter.add(effect.usage for effect in trace.effects if effect.usage is not None)
