@@ -14,7 +14,7 @@ from pipelex.cli._narrow import narrowed
 from pipelex.cli._result_view import print_json
 from pipelex.cli._session import open_app
 from pipelex.cli._targets import Target, pipe_target
-from pipelex.errors import Json, PipelexError
+from pipelex.errors import Json
 
 if TYPE_CHECKING:
     from pipelex.cli.validate import ValidateFlags
@@ -48,7 +48,9 @@ def check(ctx: typer.Context, targets: Sequence[Checked], flags: "ValidateFlags"
             out()
         try:
             is_accepted = _check_one(app, target, flags)
-        except PipelexError as failed:
+        except BrokenPipeError:
+            raise
+        except Exception as failed:  # even a defect of ours with one target leaves the others judged
             worst = max(worst, report_failure(failed, ctx.meta))
         else:
             worst = max(worst, 0 if is_accepted else FAILED)
