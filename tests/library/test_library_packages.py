@@ -234,6 +234,12 @@ def test_without_a_main_pipe_one_must_be_named() -> None:
         (MANIFEST.format(address="a.b/c") + '[exports.native]\npipes = ["x"]\n', "cannot be a domain", 5),
         (MANIFEST.format(address="a.b/c") + '[exports.d]\npipes = ["BadPipe"]\n', "BadPipe", 6),
         (MANIFEST.format(address="a.b/c") + '[exports.d]\npipe = ["x"]\n', "unknown key 'pipe'", 6),
+        (
+            MANIFEST.format(address="a.b/c") + '[exports.d]\npipes = ["x", "why"]\n',
+            "no bundle declares the pipe 'why'",
+            6,
+        ),
+        (MANIFEST.format(address="a.b/c") + 'main_pipe = "xx"\n', "did you mean 'x'", 5),
     ],
 )
 def test_faults_of_a_manifest(text: str, says: str, line: int | None) -> None:
@@ -241,6 +247,15 @@ def test_faults_of_a_manifest(text: str, says: str, line: int | None) -> None:
     assert [fault.code for fault in found] == ["method.package_invalid"]
     assert says in found[0].detail
     assert (found[0].location.file, found[0].location.line) == ("METHODS.toml", line)
+
+
+def test_a_lock_of_an_older_standard_is_refused() -> None:
+    lock = '["github.com/acme/quays"]\nversion = "1.2.0"\nhash = "sha256:0"\nsource = "https://github.com/acme/quays.git"\n'
+    files = {"METHODS.toml": MANIFEST.format(address="a.b/c"), "methods.lock": lock, "a.mthds": bundle("d", leaf("x"))}
+    (fault,) = load_library_files(files).verdict.errors
+    assert fault.code == "method.package_invalid"
+    assert "'hash'" in fault.detail
+    assert (fault.location.file, fault.location.line) == ("methods.lock", 3)
 
 
 def test_a_manifest_is_read_whole() -> None:

@@ -110,6 +110,8 @@ class _Linker:
             self.faults += package.faults
             for bundle in package.bundles:
                 self._declare(package, bundle)
+        for package in self.packages:
+            self.faults += self.names.broken_promises(package)
         self._link_concepts()
         self._link_pipes()
         for cycle, keys in pipe_cycles(self.pipes):

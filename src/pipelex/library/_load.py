@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipelex.errors import ErrorCategory, Fault, PipelexError
 from pipelex.library._names import PackageBundles
 from pipelex.library._tree import MethodTree, walk_tree
-from pipelex.library.packages import MANIFEST_NAME, Manifest, read_manifest
+from pipelex.library.packages import LOCK_NAME, MANIFEST_NAME, Manifest, read_lock, read_manifest
 
 if TYPE_CHECKING:
     from pipelex.language import ParsedBundle
@@ -256,7 +256,8 @@ def _package_at(root: Path) -> _Package:
     try:
         content = file.read_bytes() if file.is_file() else None
         manifest, faults = (None, ()) if content is None else read_manifest(content, path=display_path(file))
-        return _Package(walk_tree(root, manifest.exclude if manifest is not None else ()), manifest, faults)
+        tree = walk_tree(root, manifest.exclude if manifest is not None else ())
+        return _Package(tree, manifest, (*faults, *_lock_faults(tree, display_path(root / LOCK_NAME))))
     except OSError as wrong:
         raise _no_target(f"'{wrong.filename}' cannot be read: {wrong.strerror}", str(root)) from None
 
@@ -264,7 +265,18 @@ def _package_at(root: Path) -> _Package:
 def _package(tree: MethodTree) -> _Package:
     content = tree.read(MANIFEST_NAME)
     manifest, faults = (None, ()) if content is None else read_manifest(content, path=tree.prefix + MANIFEST_NAME)
-    return _Package(tree, manifest, faults)
+    return _Package(tree, manifest, (*faults, *_lock_faults(tree, tree.prefix + LOCK_NAME)))
+
+
+def _lock_faults(tree: MethodTree, shown: str) -> tuple[Fault, ...]:
+    content = tree.read(LOCK_NAME)
+    if content is None:
+        return ()
+    try:
+        read_lock(content, path=shown)
+    except PipelexError as wrong:
+        return wrong.report.faults
+    return ()
 
 
 def _bundle_names(tree: MethodTree) -> list[str]:

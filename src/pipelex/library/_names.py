@@ -1,4 +1,4 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -131,6 +131,22 @@ class Names:
             "unexported_pipe_dependency",
             {"pipe": f"{target.domain}.{target.code}", "package": owner.manifest.address},
         )
+
+    def broken_promises(self, package: PackageBundles) -> Iterator[Fault]:
+        """What a manifest exports, or names as its main pipe, and no bundle of the package declares."""
+        manifest = package.manifest
+        if manifest is None or package.address in self._unreadable:
+            return
+        for domain, codes in manifest.exports.items():
+            for code in codes:
+                if ("pipe", self.ref(package.address, domain, code)) not in self._owners:
+                    near = near_names(code, self._local.get(("pipe", package.address, domain), ()))
+                    yield manifest.fault(f"[exports.{domain}]: no bundle declares the pipe '{code}'", "pipes", near)
+        declared = [code for bundle in package.bundles if bundle.blueprint for code in bundle.blueprint.pipes]
+        broken = [code for bundle in package.bundles for code in bundle.broken_pipes]
+        if manifest.main_pipe is not None and manifest.main_pipe not in (*declared, *broken):
+            near = near_names(manifest.main_pipe, declared)
+            yield manifest.fault(f"no bundle declares the main pipe '{manifest.main_pipe}'", "main_pipe", near)
 
     def _exported(self, package: PackageBundles) -> set[str]:
         if package.address not in self._exports:

@@ -67,6 +67,16 @@ class Manifest:
     """Domain → pipe codes that other packages and domains may call."""
     dependencies: Mapping[str, Dependency] = field(default_factory=dict[str, Dependency])
     """Alias → dependency."""
+    path: str = MANIFEST_NAME
+    """What messages call the file."""
+    lines: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Key → the line that writes it."""
+
+    def fault(self, detail: str, key: str, near: tuple[str, ...] = ()) -> Fault:
+        """What is wrong with the manifest at one of its keys, seen from the bundles."""
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        place = Location(file=self.path, line=self.lines.get(key), field=key)
+        return _fault(f"{self.path}: {detail}{hint}", place, near)
 
     @property
     def identities(self) -> tuple[str, ...]:
@@ -109,7 +119,9 @@ def read_manifest(text: str | bytes, *, path: str) -> tuple[Manifest | None, tup
         return None, tuple(reader.faults)
     exports = dict(_exports(reader, reader.table(document, "exports", optional=True), ()))
     dependencies = dict(_dependencies(reader, reader.table(document, "dependencies", optional=True)))
-    return Manifest(**manifest, exports=exports, dependencies=dependencies), tuple(reader.faults)
+    lines = {key: line for key in ("pipes", "main_pipe") if (line := reader.line(key)) is not None}
+    found = Manifest(**manifest, exports=exports, dependencies=dependencies, path=path, lines=lines)
+    return found, tuple(reader.faults)
 
 
 def read_lock(text: str | bytes, *, path: str) -> dict[str, LockedPackage]:
@@ -148,6 +160,11 @@ def _matches(pattern: re.Pattern[str]) -> Callable[[str], bool]:
     return lambda value: pattern.fullmatch(value) is not None
 
 
+def _fault(detail: str, place: Location, near: tuple[str, ...] = ()) -> Fault:
+    params: dict[str, Json] = {"reason": "manifest", "path": place.file}
+    return Fault("method.package_invalid", detail, place, category="package_invalid", params=params, suggestions=near)
+
+
 class _Reader:
     """Reads one TOML file of a package and collects what is wrong with it."""
 
@@ -164,18 +181,14 @@ class _Reader:
             place = (
                 Location(file=self.path, line=int(line[1]), column=int(line[2])) if line else Location(file=self.path)
             )
-            self.faults.append(self._fault(f"{self.path} is not TOML: {wrong}", place))
+            self.faults.append(_fault(f"{self.path} is not TOML: {wrong}", place))
             return None
 
     def fault(self, detail: str, key: str | None = None) -> None:
-        line = self._line(key) if key is not None else None
-        self.faults.append(self._fault(f"{self.path}: {detail}", Location(file=self.path, line=line, field=key)))
+        line = self.line(key) if key is not None else None
+        self.faults.append(_fault(f"{self.path}: {detail}", Location(file=self.path, line=line, field=key)))
 
-    def _fault(self, detail: str, place: Location) -> Fault:
-        params: dict[str, Json] = {"reason": "manifest", "path": self.path}
-        return Fault("method.package_invalid", detail, place, category="package_invalid", params=params)
-
-    def _line(self, key: str) -> int | None:
+    def line(self, key: str) -> int | None:
         found = re.search(rf'^\s*\[?(?:[\w.]+\.)?"?{re.escape(key)}"?\s*[=\]]', self.text, re.MULTILINE)
         return None if found is None else self.text.count("\n", 0, found.end()) + 1
 
@@ -275,10 +288,11 @@ def _exports(
             reader.fault(f"[exports.{domain}]: '{domain}' cannot be a domain of a package", above[-1])
         else:
             codes = reader.strings(table, "pipes")
+            sound = tuple(code for code in codes if PIPE_CODE_PATTERN.fullmatch(code))
             for code in codes:
-                if PIPE_CODE_PATTERN.fullmatch(code) is None:
+                if code not in sound:
                     reader.fault(f"[exports.{domain}]: '{code}' is not a pipe code (snake_case)", "pipes")
-            yield domain, codes
+            yield domain, sound
 
 
 def _dependencies(reader: _Reader, table: Mapping[str, Any]) -> Iterator[tuple[str, Dependency]]:
