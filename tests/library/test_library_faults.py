@@ -406,8 +406,9 @@ CASES = [
     Case(
         "from nothing",
         sequence('  { from = "nobody", result = "notice2" },  #!\n  { pipe = "pick" },', output="Berth"),
-        "method.field_path_unresolved",
-        "binding_path_unresolved",
+        "method.input_undeclared",
+        "missing_input_variable",
+        params={"pipe": "main", "variables": ["nobody"]},
     ),
     # --- outputs ---
     Case(
@@ -586,7 +587,7 @@ CASES = [
     Case(
         "construct without a required field",
         '[pipe.main]\ntype = "PipeCompose"\ndescription = "x"\noutput = "Gantry"\n[pipe.main.construct]  #!\nload = 3\n',
-        "method.wiring_invalid",
+        "pipe.output_invalid",
         "inadequate_output_concept",
         says="'name'",
     ),

@@ -19,6 +19,7 @@ from pipelex.language._sentences import check_table
 from pipelex.language.blueprints import ConceptBlueprint
 from pipelex.language.references import CONCEPT_CODE_PATTERN, Reference
 
+_DATE_LITERALS = {"date": "2026-01-31", "datetime": "2026-01-31T09:30:00Z", "time": "09:30:00"}
 _SITES: dict[str, SiteKind] = {"text": "text", "integer": "number", "number": "number"}
 
 
@@ -107,7 +108,22 @@ def _check_structure(report: Report, structure: Any) -> None:
             _check_reference(report, entry, ("structure", name, "concept_ref"))
             _check_reference(report, entry, ("structure", name, "item_concept_ref"))
             check_hints(report, entry, ("structure", name), _site_of_field(entry))
+            _check_date_default(report, entry, name)
             _suggest_item_concept(report, entry, name)
+
+
+def _check_date_default(report: Report, field: Mapping[str, Any], name: str) -> None:
+    """A date in a bundle is a TOML date; a string is how a crate, which is JSON, carries it."""
+    example = _DATE_LITERALS.get(str(field.get("type")))
+    if example is not None and isinstance(field.get("default_value"), str):
+        report.schema(
+            "default_type",
+            f"'structure.{name}' of concept '{report.base[1]}': the default of a {field['type']} is written without"
+            f" quotes, as {example}",
+            "structure",
+            name,
+            "default_value",
+        )
 
 
 def _suggest_item_concept(report: Report, field: Mapping[str, Any], name: str) -> None:

@@ -15,6 +15,7 @@ from pipelex.language._finding import (
     shorten,
 )
 from pipelex.language._hints import SiteKind, check_hints
+from pipelex.language._natives import NATIVE_CODES
 from pipelex.language._old_forms import RETIRED_TYPES, rewrite_old_forms
 from pipelex.language._sentences import check_table
 from pipelex.language._template_checks import check_templates
@@ -22,6 +23,7 @@ from pipelex.language.blueprints import PIPE_BLUEPRINTS, PipeBlueprintBase, Pipe
 from pipelex.language.references import PIPE_CODE_PATTERN, PLAIN_NAME_PATTERN
 
 _SIGNATURE_KEYS = frozenset({"description", "inputs", "output", "signature_for"})
+_OPEN_NATIVES = frozenset({"Anything", "Dynamic"})
 _HINT_SITES: dict[str, SiteKind] = {"Text": "text", "Markdown": "text", "Number": "number"}
 
 
@@ -199,4 +201,7 @@ def _bad_input_name(report: Report, name: str) -> None:
 def _site_of_input(concept: Any) -> SiteKind:
     if not isinstance(concept, str):
         return "unknown"
-    return _HINT_SITES.get(concept.rstrip("?!").removeprefix("native."), "unknown")
+    code = concept.rstrip("?![]0123456789").removeprefix("native.")
+    if code in _OPEN_NATIVES or code not in NATIVE_CODES:
+        return "unknown"
+    return _HINT_SITES.get(code, "other")

@@ -319,6 +319,11 @@ def _rule(kind: str, message: str, keys: Keys, path: Keys, value: Any) -> Findin
         return replace(
             _marker(keys, detail), fix=SuggestedFix("drop-output-marker", "remove '!' from the output", (fixed,))
         )
+    if kind == "batch_output":
+        params = {"pipe": str(keys[1]), "declared": "single", "expected": "list"}
+        return Finding(
+            "method.output_multiplicity_mismatch", detail, keys, params, category="inadequate_output_multiplicity"
+        )
     found = Finding(SCHEMA, detail, keys, _params(keys, kind))
     if kind == "extract_output":
         fix = SuggestedFix("extract-output", "write 'Page[]'", (set_key(owner, "output", "Page[]"),))

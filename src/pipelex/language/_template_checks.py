@@ -71,7 +71,7 @@ def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = T
             reported.add(("undeclared", root))
             findings.append(_undeclared(code, (*base, *keys), root, 0, slots))
     # Without any template there is a plainer fault to tell first.
-    is_known = is_known and bool(sites or paths)
+    is_known = is_known and bool(sites or paths or pipe.get("construct"))
     if is_known and pipe.get("type") in _READS_ALL_INPUTS:
         inline = {str(found.params.get("_root")) for found in findings}
         inline |= {name for name in slots if PLAIN_NAME_PATTERN.fullmatch(name) is None}

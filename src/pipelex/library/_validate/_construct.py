@@ -62,7 +62,16 @@ class _Construct:
         missing = [each.name for each in shape.fields if each.required and each.name not in entries]
         if missing:
             listed = ", ".join(f"'{name}'" for name in missing)
-            self.wrong(f"{shape.title} requires {listed}, which this construct does not give", keys)
+            self.checks.report(
+                self.pipe,
+                "pipe.output_invalid",
+                f"construct of '{self.checks.label(self.pipe)}': {shape.title} requires {listed},"
+                " which this construct does not give",
+                *keys,
+                category="inadequate_output_concept",
+                output_concept=self.pipe.output.concept,
+                fields=missing,
+            )
 
     def entry(self, field: FieldShape, entry: Any, keys: Keys) -> None:
         match entry:

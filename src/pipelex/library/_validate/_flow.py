@@ -259,11 +259,7 @@ class _Walk:
         value = self.read(root)
         if value is None:
             if not self.is_murky:
-                near = near_names(root, self.memory)
-                names = ", ".join(self.memory) or "nothing"
-                self.unreached(
-                    path, PathFault(root, f"nothing is called '{root}' here; there is {names}"), keys, near, 0
-                )
+                self.rootless(path, root, keys)
             return None
         if value.slot is None:
             return None
@@ -274,6 +270,23 @@ class _Walk:
         offset = sum(len(segment) + 1 for segment in path.split(".")[:before])
         self.unreached(path, found, keys, near_names(found.segment, found.available), offset)
         return None
+
+    def rootless(self, path: str, root: str, keys: tuple[str | int, ...]) -> None:
+        if root in self.missed:
+            return
+        self.missed.add(root)
+        near = near_names(root, self.memory)
+        hint = f"; did you mean '{near[0]}'?" if near else f": add '{root}' to its inputs"
+        self.checks.report(
+            self.pipe,
+            "method.input_undeclared",
+            f"'{path}' starts at '{root}', which '{self.label}' neither declares nor gets from an earlier step{hint}",
+            *keys,
+            category="missing_input_variable",
+            suggestions=near,
+            offset=0,
+            variables=[root],
+        )
 
     def unreached(
         self, path: str, fault: PathFault, keys: tuple[str | int, ...], near: tuple[str, ...], offset: int
