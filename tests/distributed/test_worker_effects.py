@@ -23,6 +23,7 @@ from temporalio.converter import DataConverter
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError
 from tests.distributed.inprocess import first_scheduled, polling, until
+from tests.support.methods import sequence_of
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project
 
@@ -65,6 +66,16 @@ async def test_time_limits_and_queue_of_a_run(project: Project) -> None:
     assert started.workflow_task_timeout.seconds == 11
     assert started.first_workflow_task_backoff.seconds == 3600
     assert others == []  # no task yet
+
+
+async def test_the_time_limit_of_tasks_holds_for_children(project: Project, stub: OpenAIStub) -> None:
+    stub.on("Say", text="ok")
+    async with project.app(overrides={f"{W}.task_timeout": "11s"}) as app, polling(app):
+        result = await app.load(project.method(sequence_of(1))).run({"text": "a"})
+        child = (await app.durable()).client.get_workflow_handle(f"{result.run_id}/1-say")
+        (first, *_) = (await child.fetch_history()).events
+
+    assert first.workflow_execution_started_event_attributes.workflow_task_timeout.seconds == 11
 
 
 @pytest.mark.parametrize("key", ["workflow_execution_timeout", "run_timeout"])

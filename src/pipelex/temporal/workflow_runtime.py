@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 from temporalio import workflow
@@ -42,6 +43,8 @@ R = TypeVar("R", bound=Wire)
 
 FAIRNESS_KEY_BYTES = 64
 """Of the server."""
+
+_SERVERS_TASK_TIMEOUT = timedelta(seconds=10)
 
 
 class PipeWorkflow:
@@ -194,6 +197,7 @@ class TemporalRuntime(EffectRuntime):
                 args=arguments,
                 id=child_id,
                 result_type=result,
+                task_timeout=_task_timeout(),
                 static_summary=observability.summary(self._library, pipe),
                 search_attributes=observability.inherited(self._attributes, pipe, self._library),
             )
@@ -281,6 +285,12 @@ class TemporalRuntime(EffectRuntime):
         user = self._run.user_id if self._dispatcher.config.worker_config.fairness_by_user else None
         fairness_key = None if user is None else observability.cut(user, FAIRNESS_KEY_BYTES)
         return Priority(priority_key=options.priority_key, fairness_key=fairness_key)
+
+
+def _task_timeout() -> timedelta | None:
+    """That of this workflow, for its children; the server's own costs no bytes."""
+    timeout = workflow.info().task_timeout
+    return None if timeout == _SERVERS_TASK_TIMEOUT else timeout
 
 
 def _with_place(error: PipelexError, effect: Effect[Any]) -> PipelexError:
