@@ -1,0 +1,1 @@
+"""Runs under way while processes are killed, connections cut, providers fail and disks fill: `python -m bench.chaos`."""

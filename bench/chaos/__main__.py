@@ -1,0 +1,51 @@
+"""Runs under faults, with a seed and a report: `python -m bench.chaos --seed 1 --runs 200`; see `bench/README.md`."""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.chaos.driver import KINDS, Plan, carry_out
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+
+
+def main() -> int:
+    """0 when every bound held, 1 when one was broken, 130 when it was interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m bench.chaos", description=(__doc__ or "").partition(":")[0])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--minutes", type=float, default=15.0, help="all runs must have ended by then")
+    parser.add_argument("--report", type=Path, help="a JSON file for programs")
+    parser.add_argument("--faults", help=f"only these, by comma: {', '.join(KINDS)}")
+    parser.add_argument("--pause", type=float, default=2.0, help="seconds between faults, at most")
+    parser.add_argument("--folder", type=Path, help="an empty folder for databases and logs, kept afterwards")
+    options = parser.parse_args()
+    kinds = tuple(kind.strip() for kind in options.faults.split(",")) if options.faults else KINDS
+    if unknown := set(kinds) - set(KINDS):
+        parser.error(f"no such fault: {', '.join(sorted(unknown))}")
+    quiet = LoggingConfig(TelemetryFilter(core_level="ERROR", other_level="ERROR"))  # servers that are gone are no news
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=quiet)))
+    plan = Plan(options.seed, options.runs, options.minutes, pause=options.pause, kinds=kinds)
+    with tempfile.TemporaryDirectory(prefix="chaos-") as temporary:
+        folder = options.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            report = asyncio.run(carry_out(plan, folder.resolve()))
+        except KeyboardInterrupt:
+            print("Interrupted; every process was ended.", file=sys.stderr)
+            return 130
+    print(report.text())
+    if options.report is not None:
+        options.report.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
+    return 0 if report.is_good else 1
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    time.sleep(0.5)  # the SDK may abort an interpreter that ends while its threads still do
+    os._exit(code)
