@@ -153,12 +153,14 @@ class Chaos:
                     self.say(f"{fault.at - self.began:6.1f}s  {fault.kind} {fault.target}{took} {fault.note}")
 
     async def release(self) -> None:
-        """Let the next runs start, so that every fault finds some under way, and wait until they have."""
+        """Let the next runs start, so that every fault finds some under way, and wait until some have."""
         share = len(self.runs) / SUBMITTERS / (len(self.plan.kinds) + 1)
-        self.released += max(1, min(math.ceil(share), 2 * self.plan.window))
+        portion = max(1, min(math.ceil(share), 2 * self.plan.window))
+        self.released += portion
         release_to(self.disk.folder.parent / RELEASED, self.released)
         wanted = min(len(self.runs), self.released * SUBMITTERS)
-        await until(lambda: len(self.started) >= wanted - SUBMITTERS, RECOVERY_BOUND)
+        waiting = SUBMITTERS * min(portion, self.plan.window)
+        await until(lambda: len(self.started) > wanted - waiting, RECOVERY_BOUND)
 
     def _workers(self, role: str) -> list[Process]:
         return [worker for worker in self.workers if worker.name.startswith(role)]
