@@ -1,13 +1,15 @@
 """The floor: what a run must cost on Temporal when it is written by hand, with nothing of Pipelex.
 
 One activity asks the model server with the same HTTP client; a child workflow holds it; a root runs children one after
-the other, all at once, or in a window. Arguments are as small as they can be: a string in, a string out.
+the other, all at once, or in a window. Arguments are as small as they can be: a string in, a string out. The activity
+heartbeats, so that a lost worker is noticed, and its attempts are bounded: whoever writes it with care has that, too.
 """
 
 import asyncio
 from datetime import timedelta
 
 from temporalio import activity, workflow
+from temporalio.common import RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
     import openai
@@ -22,15 +24,33 @@ async def ask(prompt: str) -> str:
     url = STUB["url"]
     if url not in _clients:
         _clients[url] = openai.AsyncOpenAI(base_url=url, api_key="test-key-0123456789", max_retries=0)
-    answer = await _clients[url].chat.completions.create(model="stub", messages=[{"role": "user", "content": prompt}])
+    beating = asyncio.create_task(beat())
+    try:
+        answer = await _clients[url].chat.completions.create(
+            model="stub", messages=[{"role": "user", "content": prompt}]
+        )
+    finally:
+        beating.cancel()
     return answer.choices[0].message.content or ""
+
+
+async def beat() -> None:
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(10)
 
 
 @workflow.defn(name="FloorLeaf")
 class FloorLeaf:
     @workflow.run
     async def run(self, prompt: str) -> str:
-        return await workflow.execute_activity(ask, prompt, start_to_close_timeout=timedelta(minutes=10))
+        return await workflow.execute_activity(
+            ask,
+            prompt,
+            start_to_close_timeout=timedelta(minutes=10),
+            heartbeat_timeout=timedelta(seconds=30),
+            retry_policy=RetryPolicy(initial_interval=timedelta(seconds=3), maximum_attempts=3),
+        )
 
 
 @workflow.defn(name="FloorSequence")

@@ -1,8 +1,12 @@
 """How large the histories of a run's workflows are, without reading any."""
 
+import asyncio
 from dataclasses import dataclass
 
 from temporalio.client import Client, WorkflowExecution
+
+_AT_ONCE = 16
+"""Workflows described at a time."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,35 @@ async def history_of(client: Client, workflow: WorkflowExecution) -> History:
     return History(workflow.id, workflow.workflow_type, info.history_length, info.history_size_bytes)
 
 
+async def all_histories(client: Client, workflow_id: str) -> list[History]:
+    """The histories of an ended workflow and all those below it.
+
+    Raises:
+        RuntimeError: visibility does not come to rest.
+    """
+    tree = _tree(workflow_id)
+    counted = 0
+    for _ in range(240):  # visibility is a moment behind
+        before, counted = counted, (await client.count_workflows(tree)).count
+        running = (await client.count_workflows(f"{tree} AND ExecutionStatus = 'Running'")).count
+        if counted > 0 and counted == before and running == 0:
+            break
+        await asyncio.sleep(0.25)
+    else:
+        raise RuntimeError(f"the workflows below {workflow_id} do not come to rest")
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(workflow: WorkflowExecution) -> History:
+        async with limit:
+            return await history_of(client, workflow)
+
+    return await asyncio.gather(*[one(workflow) async for workflow in client.list_workflows(tree)])
+
+
+def _tree(workflow_id: str) -> str:
+    return f"(WorkflowId = '{workflow_id}' OR WorkflowId STARTS_WITH '{workflow_id}/')"
+
+
 async def histories(client: Client, workflow_id: str, *, leaf: str, leaves: int = 100) -> list[History]:
     """The histories of a workflow and all those below it, as far as visibility has them.
 
@@ -31,7 +64,7 @@ async def histories(client: Client, workflow_id: str, *, leaf: str, leaves: int 
         leaf: the type of the many small ones, of which only some are looked at.
         leaves: how many.
     """
-    tree = f"(WorkflowId = '{workflow_id}' OR WorkflowId STARTS_WITH '{workflow_id}/')"
+    tree = _tree(workflow_id)
     found = [
         await history_of(client, workflow)
         async for workflow in client.list_workflows(f"{tree} AND WorkflowType != '{leaf}'")

@@ -1,35 +1,42 @@
 """What Pipelex costs on Temporal beside a hand-written workflow that does the same: `python -m bench.run`.
 
-Prints events and bytes of history over all workflows of a run, the wall time, and the CPU time of the worker. Both sides
-run in one go, turn about, each with a worker process of its own, on the same server against the same model server that
-answers at once; the times are medians.
+Prints events and bytes of history over all workflows of a run, the wall time, and the CPU time of the worker; and the
+wall time of the same method in-process. Both sides run in one go, turn about, each with a worker process of its own, on
+the same server against the same model server that answers at once; the times are medians. `--write` makes
+`docs/benchmarks.md` of it.
 """
 
 import argparse
 import asyncio
 import os
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from subprocess import Popen
+from typing import Any, Final
 
 import psutil
+from bench.histories import all_histories
+from bench.page import Measure, Row, page
+from bench.startup import start_ups
 from temporalio.client import Client
 from tests.support.methods import DESCRIBE_ALL, GREET, PARALLEL_OF_3, sequence_of
 from tests.support.openai_server import OpenAIStub
-from tests.support.processes import process, wait_for_file
+from tests.support.processes import REPOSITORY, process, wait_for_file
 from tests.support.project import Project, write_project
 
-from pipelex.pipes.trace import PipeTrace
 from pipelex.runner import Method, Pipelex
+from pipelex.temporal import namespace
 from pipelex.temporal.dev_server import DevServer
-from pipelex.temporal.history import read_trace
 
-WINDOW = 8
-WORDS = [f"word{number}" for number in range(100)]
+WINDOW: Final = 8
+"""Items of a batch at a time: the default of `max_concurrency`, and the floor's window."""
+PAGE: Final = REPOSITORY / "docs" / "benchmarks.md"
 
 
 @dataclass(frozen=True)
@@ -42,20 +49,23 @@ class Scenario:
     workflow: str
     arguments: list[Any]
     rounds: int
+    is_warmed: bool = True
+    """Whether a first round does not count."""
 
 
-SCENARIOS = (
+def batch_of(count: int, *, rounds: int, is_warmed: bool = True) -> Scenario:
+    words = [f"word{number}" for number in range(count)]
+    prompts = [f"Describe {word}." for word in words]
+    name = f"batch of {count:,}"
+    return Scenario(name, DESCRIBE_ALL, {"words": words}, "FloorWindow", [prompts, WINDOW], rounds, is_warmed)
+
+
+SCENARIOS: Final = (
     Scenario("one LLM pipe", GREET, {"name": "Ada"}, "FloorLeaf", ["Hello Ada"], 15),
     Scenario("sequence of 10", sequence_of(10), {"text": "a"}, "FloorSequence", [["Say a"] * 10], 7),
     Scenario("parallel of 3", PARALLEL_OF_3, {"text": "a"}, "FloorWindow", [["Say a"] * 3, 3], 15),
-    Scenario(
-        "batch of 100",
-        DESCRIBE_ALL,
-        {"words": WORDS},
-        "FloorWindow",
-        [[f"Describe {word}." for word in WORDS], WINDOW],
-        3,
-    ),
+    batch_of(100, rounds=3),
+    batch_of(1000, rounds=1, is_warmed=False),
 )
 
 
@@ -67,6 +77,10 @@ class Cost:
     size: int = 0
     wall: list[float] = field(default_factory=list[float])
     cpu: list[float] = field(default_factory=list[float])
+
+    @property
+    def measure(self) -> Measure:
+        return Measure(self.events, self.size, statistics.median(self.wall) * 1000, statistics.median(self.cpu) * 1000)
 
 
 async def measured(cost: Cost, worker: psutil.Process, work: Callable[[], Awaitable[str]]) -> str:
@@ -83,18 +97,9 @@ def cpu_of(worker: psutil.Process) -> float:
     return times.user + times.system
 
 
-async def weigh(client: Client, cost: Cost, trace: PipeTrace) -> None:
-    """Add the events and bytes of a run's histories."""
-    info = (await client.get_workflow_handle(trace.id).describe()).raw_description.workflow_execution_info
-    cost.events += info.history_length
-    cost.size += info.history_size_bytes
-    for child in trace.children:
-        await weigh(client, cost, child)
-
-
 async def compare(
     scenario: Scenario, method: Method, client: Client, ours: psutil.Process, floor: psutil.Process
-) -> tuple[Cost, Cost]:
+) -> tuple[Measure, Measure]:
     costs = Cost(), Cost()
     last = ["", ""]
 
@@ -106,29 +111,28 @@ async def compare(
         await client.execute_workflow(scenario.workflow, args=scenario.arguments, id=id_, task_queue="floor")
         return id_
 
-    for turn in range(scenario.rounds + 1):
+    for turn in range(-1 if scenario.is_warmed else 0, scenario.rounds):
         for side, (worker, work) in enumerate(((ours, run_ours), (floor, run_floor))):
-            last[side] = await measured(costs[side] if turn else Cost(), worker, work)
+            last[side] = await measured(costs[side] if turn >= 0 else Cost(), worker, work)
     for cost, id_ in zip(costs, last, strict=True):
-        await weigh(client, cost, await read_trace(client, id_))
-    return costs
+        found = await all_histories(client, id_)
+        cost.events, cost.size = sum(each.events for each in found), sum(each.size for each in found)
+    return costs[0].measure, costs[1].measure
 
 
-def show(name: str, ours: Cost, floor: Cost) -> None:
-    def pair(of: Callable[[Cost], float], form: str) -> str:
-        mine, theirs = of(ours), of(floor)
-        return f"{mine:{form}} {theirs:{form}} {mine / theirs if theirs else 0:5.2f}×"
-
-    columns = [
-        pair(lambda cost: cost.events, "6.0f"),
-        pair(lambda cost: cost.size, "9,.0f"),
-        pair(lambda cost: statistics.median(cost.wall) * 1000, "8,.0f"),
-        pair(lambda cost: statistics.median(cost.cpu) * 1000, "7,.0f"),
-    ]
-    print(f"{name:<16}" + " | ".join(columns))
+async def in_process(scenario: Scenario, method: Method) -> float:
+    """Milliseconds of a run without Temporal."""
+    wall: list[float] = []
+    for turn in range(-1, scenario.rounds):
+        began = time.perf_counter()
+        await method.run(scenario.inputs)
+        if turn >= 0:
+            wall.append(time.perf_counter() - began)
+    return statistics.median(wall) * 1000
 
 
-async def main(only: str | None) -> None:
+async def rows(scenarios: Sequence[Scenario]) -> AsyncGenerator[Row]:
+    """Measure every scenario, one after the other."""
     with tempfile.TemporaryDirectory() as folder, OpenAIStub() as stub:
         root = Path(folder)
         stub.on("Hello", text="Good day").on("Say", text="ok").on("Describe", text="about a word")
@@ -138,39 +142,57 @@ async def main(only: str | None) -> None:
             with worker(project, "ours", stub.url) as ours, worker(project, "floor", stub.url) as floor:
                 for name, side in (("ours", ours), ("floor", floor)):
                     wait_for_file(root / f"{name}.ready", side, root / "worker.log")
-                print(f"{'':16}{'events':^20} | {'bytes of history':^26} | {'wall, ms':^24} | {'worker CPU, ms':^22}")
-                print(
-                    f"{'':16}{'ours  floor':^20} | {'ours     floor':^26} | {'ours    floor':^24} | {'ours   floor':^22}"
-                )
-                async with project.app() as app:
+                async with project.app() as app, project.app("direct") as direct:
                     client = (await app.durable()).client
-                    for scenario in SCENARIOS:
-                        if only is None or only in scenario.name:
-                            method = app.load(project.method(scenario.method))
-                            show(
-                                scenario.name,
-                                *await compare(
-                                    scenario, method, client, psutil.Process(ours.pid), psutil.Process(floor.pid)
-                                ),
-                            )
+                    for scenario in scenarios:
+                        file = project.method(scenario.method)
+                        sides = psutil.Process(ours.pid), psutil.Process(floor.pid)
+                        costs = await compare(scenario, app.load(file), client, *sides)
+                        yield Row(scenario.name, *costs, await in_process(scenario, direct.load(file)))
 
 
-def worker(project: Project, side: str, stub: str) -> Any:
+def worker(project: Project, side: str, stub: str) -> AbstractContextManager[Popen[bytes]]:
     arguments = ["-m", "bench.worker", side, stub, str(project.root / f"{side}.ready")]
     return process(arguments, cwd=project.root, environ=project.environ, log=project.root / "worker.log")
 
 
 async def register(project: Project) -> None:
-    from pipelex.temporal import namespace
-
     app: Pipelex = project.app()
     client = (await app.durable()).client
     await namespace.register(client, await namespace.inspect(client, app.temporal_config))
 
 
-if __name__ == "__main__":
+async def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__)
-    parser.add_argument("--only", help="part of a scenario's name")
-    asyncio.run(main(parser.parse_args().only))
+    parser.add_argument("--only", default="", help="part of a scenario's name")
+    parser.add_argument("--rounds", type=int, help="instead of each scenario's own number")
+    parser.add_argument("--markdown", action="store_true", help="print a page, with the start-up times")
+    parser.add_argument("--write", action="store_true", help=f"put that page into docs/{PAGE.name}")
+    options = parser.parse_args(arguments)
+    rounds: int | None = options.rounds
+    scenarios = [
+        each if rounds is None else replace(each, rounds=rounds) for each in SCENARIOS if options.only in each.name
+    ]
+    wants_page = options.markdown or options.write
+    progress = sys.stderr if wants_page else sys.stdout
+    print(Row.HEADING, file=progress)
+    found: list[Row] = []
+    async for row in rows(scenarios):
+        found.append(row)
+        print(row, file=progress, flush=True)
+    if not wants_page:
+        return
+    started = [each async for each in start_ups(rounds or 7)]
+    text = page(found, started, command=" ".join(["python -m bench.run", *arguments]))
+    if options.markdown:
+        print(text)
+    if options.write:
+        PAGE.write_text(text, encoding="utf-8")
+        print(f"Wrote {PAGE.relative_to(REPOSITORY)}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))
+    sys.stdout.flush()
     time.sleep(0.5)  # the SDK may abort an interpreter that ends while its threads still do
     os._exit(0)

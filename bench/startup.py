@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -24,32 +25,52 @@ from pipelex.runner import Pipelex
 from pipelex.temporal import namespace
 from pipelex.temporal.dev_server import DevServer
 
+_TIMED = """
+import resource, subprocess, sys, time
+began = time.perf_counter()
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)
+"""
+"""Runs a command in a small process: the peak memory of a child counts from its parent's."""
+
 
 def command(arguments: Sequence[str], project: Project) -> tuple[float, float]:
     """Seconds and megabytes of one command run to its end."""
-    environ = {**os.environ, **project.environ}
-    # The exit status and the peak memory come with the very process: `wait4` gives both.
-    began = time.perf_counter()
-    child = subprocess.Popen(
-        [sys.executable, "-m", "pipelex.cli", *arguments],
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", _TIMED, sys.executable, "-m", "pipelex.cli", *arguments],
         cwd=project.root,
-        env=environ,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        env={**os.environ, **project.environ},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert child.stderr is not None
-    said = child.stderr.read()
-    _, status, used = os.wait4(child.pid, 0)
-    seconds = time.perf_counter() - began
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
-        raise RuntimeError(f"{' '.join(arguments)} ended with {child.returncode}: {said.decode()[-500:]}")
-    return seconds, used.ru_maxrss / (1024 if sys.platform == "linux" else 1024 * 1024)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}: {done.stderr[-500:]}")
+    seconds, peak = map(float, done.stdout.split())
+    return seconds, peak / (1024 if sys.platform == "linux" else 1024 * 1024)
 
 
-def show(name: str, seconds: Sequence[float], megabytes: float) -> None:
-    best, median = min(seconds) * 1000, statistics.median(seconds) * 1000
-    print(f"{name:<24}{best:8,.0f} ms best {median:8,.0f} ms median {megabytes:7,.0f} MB")
+@dataclass(frozen=True)
+class StartUp:
+    """How long something took to start, in each round, and the most memory it held."""
+
+    name: str
+    seconds: Sequence[float]
+    megabytes: float
+
+    @property
+    def best(self) -> float:
+        """Milliseconds."""
+        return min(self.seconds) * 1000
+
+    @property
+    def median(self) -> float:
+        """Milliseconds."""
+        return statistics.median(self.seconds) * 1000
+
+    def __str__(self) -> str:
+        return f"{self.name:<24}{self.best:8,.0f} ms best {self.median:8,.0f} ms median {self.megabytes:7,.0f} MB"
 
 
 async def worker_times(project: Project, rounds: int) -> tuple[list[float], float]:
@@ -70,16 +91,21 @@ async def worker_times(project: Project, rounds: int) -> tuple[list[float], floa
     return seconds, megabytes
 
 
-async def main(rounds: int) -> None:
+async def start_ups(rounds: int) -> AsyncGenerator[StartUp]:
+    """Start everything so many times."""
     with tempfile.TemporaryDirectory() as folder, OpenAIStub() as stub:
         async with DevServer() as server:
             project = write_project(Path(folder), stub=stub.url, target=server.target, queue="startup")
             method = str(project.method(SURVEY))
             for arguments in (["--help"], ["--version"], ["validate", method]):
                 found = [command(arguments, project) for _ in range(rounds)]
-                show(f"pipelex {arguments[0]}", [each[0] for each in found], max(each[1] for each in found))
-            seconds, megabytes = await worker_times(project, min(rounds, 5))
-            show("pipelex worker, ready", seconds, megabytes)
+                yield StartUp(f"pipelex {arguments[0]}", [each[0] for each in found], max(each[1] for each in found))
+            yield StartUp("pipelex worker, ready", *await worker_times(project, min(rounds, 5)))
+
+
+async def main(rounds: int) -> None:
+    async for each in start_ups(rounds):
+        print(each)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,126 @@
+"""Benchmarks as lines for a terminal and as the page `docs/benchmarks.md`."""
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import ClassVar
+
+import psutil
+from bench.startup import StartUp
+
+from pipelex.temporal.dev_server import find_binary
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What one side costs; times are milliseconds."""
+
+    events: int
+    size: int
+    wall: float
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One scenario."""
+
+    name: str
+    ours: Measure
+    floor: Measure
+    in_process: float
+    """Milliseconds of wall time without Temporal."""
+
+    HEADING: ClassVar[str] = (
+        f"{'':16}{'events':^22} | {'bytes of history':^30} | {'wall, ms':^26} | {'worker CPU, ms':^26} | {'in-process':^10}\n"
+        f"{'':16}{'ours  floor':^22} | {'ours      floor':^30} | {'ours     floor':^26} | {'ours     floor':^26} | {'wall, ms':^10}"
+    )
+
+    @property
+    def pairs(self) -> list[tuple[float, float]]:
+        """Ours and the floor: events, bytes, wall, CPU."""
+        ours, floor = self.ours, self.floor
+        return [
+            (ours.events, floor.events),
+            (ours.size, floor.size),
+            (ours.wall, floor.wall),
+            (ours.cpu, floor.cpu),
+        ]
+
+    def __str__(self) -> str:
+        widths = (7, 11, 9, 9)
+        columns = [
+            f"{ours:{width},.0f} {floor:{width},.0f} {_ratio(ours, floor):>6}"
+            for width, (ours, floor) in zip(widths, self.pairs, strict=True)
+        ]
+        return f"{self.name:<16}" + " | ".join([*columns, f"{self.in_process:10,.0f}"])
+
+
+def _ratio(ours: float, floor: float) -> str:
+    return f"{ours / floor:.2f}×" if floor else "-"
+
+
+def page(rows: Sequence[Row], started: Sequence[StartUp], *, command: str) -> str:
+    """The page.
+
+    Args:
+        rows: what was measured beside the floor.
+        started: start-up times.
+        command: what made it.
+    """
+    measures = ("events", "bytes of history", "wall, ms", "worker CPU, ms")
+    lines = [
+        "# Benchmarks",
+        "",
+        f"Made on {datetime.now(UTC):%Y-%m-%d} by `{command}`; [bench/README.md](../bench/README.md) says what is "
+        "measured and how. Events and bytes are exact; times are medians, and belong to this machine.",
+        "",
+        *(f"- {name}: {value}" for name, value in surroundings().items()),
+        "",
+        "## Beside a hand-written workflow",
+        "",
+        "Each cell is ours / the floor / the ratio. The last column is the wall time of the same method in-process.",
+        "",
+        "| scenario | " + " | ".join(measures) + " | in-process, ms |",
+        "|---|" + "---:|" * (len(measures) + 1),
+    ]
+    for row in rows:
+        cells = [f"{ours:,.0f} / {floor:,.0f} / {_ratio(ours, floor)}" for ours, floor in row.pairs]
+        lines.append(f"| {row.name} | " + " | ".join(cells) + f" | {row.in_process:,.0f} |")
+    lines += [
+        "",
+        "## Start-up",
+        "",
+        "| command | best, ms | median, ms | memory, MB |",
+        "|---|---:|---:|---:|",
+        *(f"| {each.name} | {each.best:,.0f} | {each.median:,.0f} | {each.megabytes:,.0f} |" for each in started),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def surroundings() -> dict[str, str]:
+    """The machine and the versions."""
+    server = subprocess.run([str(find_binary()), "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"Server ([\d.]+)", server)
+    return {
+        "machine": f"{os.cpu_count()} cores, {_processor()}, {psutil.virtual_memory().total / 2**30:.0f} GiB of memory",
+        "system": f"{platform.system()} {platform.release()}, Python {sys.version.split()[0]}",
+        "versions": f"pipelex {version('pipelex')}, temporalio {version('temporalio')}, "
+        f"Temporal server {found[1] if found else server.strip() or 'unknown'}",
+    }
+
+
+def _processor() -> str:
+    """The processor's model, where the system tells it."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
