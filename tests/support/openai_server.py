@@ -4,7 +4,8 @@ It answers other providers' protocols at their own paths too: see `tests.support
 
 In a test: `with OpenAIStub() as stub: stub.on("weather", text="Sunny"); … stub.url …`.
 As a process: `python -m tests.support.openai_server --rules FILE --port-file FILE --log FILE`, where the rules file is
-`{"api_key": "…"?, "rules": [{"contains": "…", "replies": [{"text": "…"}]}]}` and the log gets one JSON line a request.
+`{"api_key": "…"?, "rules": [{"contains": "…", "replies": [{"text": "…"}]}]}` and the log gets one JSON line a request;
+`--host` and `--port` let other hosts of a test reach it.
 """
 
 import argparse
@@ -101,9 +102,9 @@ def request_text(path: str, body: Json) -> str:
 
 
 def prompt_text(body: Json) -> str:
-    """All the text of a request's messages, one message a line."""
-    lines: list[str] = []
+    """All the text of a request's messages, one message a line; of a request for images, its prompt."""
     table = cast("dict[str, Json]", body or {})
+    lines: list[str] = [table["prompt"]] if isinstance(table.get("prompt"), str) else []
     for message in cast("list[dict[str, Json]]", table.get("messages", [])):
         content = message.get("content")
         if isinstance(content, str):
@@ -115,13 +116,14 @@ def prompt_text(body: Json) -> str:
 
 
 class OpenAIStub:
-    """The server, on a free port of 127.0.0.1, in a thread of its own.
+    """The server, on a free port of 127.0.0.1 unless told otherwise, in a thread of its own.
 
     Args:
         rules: the first one that matches a prompt answers; a prompt that none matches gets status 418.
         api_key: when given, any other key is refused with 401.
         log: a file that gets one JSON line a request.
         error: makes the bodies of failures of chat completions; as OpenAI does when None.
+        address: where to listen.
     """
 
     def __init__(
@@ -131,6 +133,7 @@ class OpenAIStub:
         api_key: str | None = None,
         log: Path | None = None,
         error: ErrorBody | None = None,
+        address: tuple[str, int] = ("127.0.0.1", 0),
     ) -> None:
         self._rules = list(rules)
         self._served: dict[int, int] = {}
@@ -145,7 +148,7 @@ class OpenAIStub:
         self.most_in_flight = 0
         self.answered = 0
         """Requests that were answered, as far as this side can tell."""
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server(address, _Handler)
         self._server.stub = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
@@ -233,7 +236,7 @@ class OpenAIStub:
 
 
 def _is_completion(path: str) -> bool:
-    return path.partition("?")[0].endswith("/chat/completions") or dialect_of(path) is not None
+    return path.partition("?")[0].endswith(("/chat/completions", "/images/generations")) or dialect_of(path) is not None
 
 
 def _no_rule(prompt: str) -> Reply:
@@ -385,10 +388,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rules", type=Path, required=True)
     parser.add_argument("--port-file", type=Path, required=True, help="written when the server listens")
     parser.add_argument("--log", type=Path)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0)
     options = parser.parse_args(arguments)
     script = json.loads(options.rules.read_text(encoding="utf-8"))
     rules = [Rule.from_json(rule) for rule in script["rules"]]
-    with OpenAIStub(rules, api_key=script.get("api_key"), log=options.log) as stub:
+    address = (options.host, options.port)
+    with OpenAIStub(rules, api_key=script.get("api_key"), log=options.log, address=address) as stub:
         written = options.port_file.with_suffix(".part")
         written.write_text(str(stub.port), encoding="utf-8")
         os.replace(written, options.port_file)
