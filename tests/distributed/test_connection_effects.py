@@ -76,7 +76,8 @@ async def test_mutual_tls_without_the_right_certificate(
         error = await refused(app_at(project, found, tls_of(certificates, client)))
 
     assert found.paths == []
-    assert found.target in str(error)
+    assert f"Temporal at {found.target} closes the connection after the TLS handshake" in str(error)
+    assert "tls.client_cert" in (error.report.advice or "")
 
 
 async def test_the_root_and_the_name_are_checked(
@@ -84,13 +85,23 @@ async def test_the_root_and_the_name_are_checked(
 ) -> None:
     right = tls_of(certificates)
     async with gate(temporal_server.target, certificates) as found:
-        for key, value in (("server_name", "another.test"), ("server_root_ca_cert", None)):
-            await refused(app_at(project, found, {**right, f"{PROFILE}.tls.{key}": value}))
-        await refused(app_at(project, found, {**right, f"{PROFILE}.tls.enabled": False}))
+        for key, value, said in (
+            ("server_name", "another.test", "its certificate is for other names"),
+            ("server_root_ca_cert", None, "its certificate is of no CA that is trusted here"),
+            ("enabled", False, "closes the connection; it may want TLS"),
+        ):
+            error = await refused(app_at(project, found, {**right, f"{PROFILE}.tls.{key}": value}))
+            assert said in str(error)
         assert found.paths == []
         async with app_at(project, found, right) as app:
             await app.durable()
     assert found.client_names == set()
+
+
+async def test_tls_where_there_is_none(project: Project) -> None:
+    error = await refused(project.app(overrides={f"{PROFILE}.tls.enabled": True}))
+
+    assert (error.code, "it does not speak TLS" in str(error)) == ("runtime.misconfigured", True)
 
 
 @pytest.mark.parametrize("method", ["env", "secret_provider"])

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -98,6 +99,44 @@ def test_a_pool_without_workers_is_named(project: Project, stub: OpenAIStub) -> 
         assert f"pipelex worker --task-queue {pool}" in text_of(log)
         with worker(project, "--scope", "runner-llm", "--task-queue", pool, name="pool"):
             assert run.wait(30) == 0, text_of(log)
+
+
+MISSING = [
+    ("target_host", "127.0.0.1:1", "no Temporal at 127.0.0.1:1 answers", "pipelex dev --port 1", 1),
+    ("namespace", "nowhere", "has no namespace 'nowhere'", "temporal operator namespace create --namespace nowhere", 2),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "said", "command", "code"), MISSING, ids=lambda each: str(each)[:12])
+def test_the_server_or_the_namespace(
+    project: Project, key: str, value: str, said: str, command: str, code: int
+) -> None:
+    with (project.root / ".pipelex" / "pipelex_override.toml").open("w", encoding="utf-8") as settings:
+        settings.write(f'temporal.temporal_config.temporal_server_configs.tests.{key} = "{value}"\n')
+
+    with submitting(project) as (run, log):
+        assert run.wait(20) == code
+    told = text_of(log)
+
+    assert said in told
+    assert command in told
+    assert f"pipelex worker --task-queue {project.queue}" in told
+
+
+async def test_waiting_for_a_server(project: Project, stub: OpenAIStub) -> None:
+    stub.on("Hello", text="Hi")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (project.root / ".pipelex" / "pipelex_override.toml").open("w", encoding="utf-8") as settings:
+        settings.write(f'temporal.temporal_config.temporal_server_configs.tests.target_host = "127.0.0.1:{port}"\n')
+
+    with submitting(project, "--wait") as (run, log):
+        eventually(lambda: "Waiting; Ctrl-C ends." in text_of(log), 20)
+        assert f"no Temporal at 127.0.0.1:{port} answers" in text_of(log)
+        async with DevServer(port=port):
+            with worker(project):
+                assert run.wait(30) == 0, text_of(log)
 
 
 async def test_a_worker_ends_when_the_server_is_gone(project: Project, stub: OpenAIStub) -> None:

@@ -1,12 +1,15 @@
 """Waiting for a run on Temporal, with progress and a word when no worker is there."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from temporalio.service import RPCError
 
+from pipelex.cli._console import say
 from pipelex.cli._counts import count_pipes, run_query
 from pipelex.cli._progress import Progress
 from pipelex.errors import ErrorCategory, PipelexError
@@ -14,13 +17,56 @@ from pipelex.temporal.submit import Submitter, wait_for_workers, wait_until_take
 from pipelex.temporal.waits import unserved_queues
 
 if TYPE_CHECKING:
-    from pipelex.runner import RunResult
+    from pipelex.runner import Pipelex, RunResult
     from pipelex.runner._durable import RunHandle
 
-WORKER_SECONDS = 4.0
+T = TypeVar("T")
+
+WORKER_SECONDS = 3.0
 """How long a task may wait before it is told that nobody takes it."""
 _EVERY = 1.0
 _WAITS_EVERY = 4.0
+_CONNECTS_EVERY = 1.0
+_OF_THE_CLUSTER = {"temporal", "search_attributes"}
+"""The dependency or component that errors name when somebody else can mend them while we wait."""
+
+
+class Patience:
+    """Whether to go on trying while the cluster cannot be reached, or is not set up."""
+
+    def __init__(self, app: "Pipelex", *, waits: bool, is_silent: bool) -> None:
+        self._app = app
+        self._waits = waits
+        self._is_silent = is_silent
+        self._is_told = False
+
+    async def until_it_can(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """What an attempt gives in the end; what is waited for is told once.
+
+        Raises:
+            PipelexError: it fails, and that is not to be waited for.
+        """
+        while True:
+            try:
+                return await attempt()
+            except PipelexError as failed:
+                if _OF_THE_CLUSTER.isdisjoint(
+                    str(failed.report.params.get(key)) for key in ("dependency", "component")
+                ):
+                    raise
+                queue = self._app.temporal_config.worker_config.default_task_queue
+                worker = f"Workers that take runs: pipelex worker --task-queue {queue}"
+                advice = "\n".join(filter(None, (failed.report.advice, worker)))
+                failed.report = replace(failed.report, advice=advice)
+                if not self._waits:
+                    raise
+                self._tell(f"{failed.report.detail}\n{advice}")
+                await asyncio.sleep(_CONNECTS_EVERY)
+
+    def _tell(self, text: str) -> None:
+        if not self._is_told and not self._is_silent:
+            say(f"{text}\nWaiting; Ctrl-C ends.")
+        self._is_told = True
 
 
 async def check_for_workers(submitter: Submitter) -> None:

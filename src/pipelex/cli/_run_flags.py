@@ -48,8 +48,14 @@ class RunFlags:
         bool, typer.Option("--cancel-on-interrupt", help="On Temporal: Ctrl-C cancels the run instead of detaching.")
     ] = False
     wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="On Temporal: whether to wait when no worker polls the queue.")
-    ] = True
+        bool | None,
+        typer.Option(
+            "--wait/--no-wait",
+            help="On Temporal: go on when the server is missing or refuses; stop when no worker polls the queue. "
+            "Without either: wait for workers, not for a server.",
+            show_default=False,
+        ),
+    ] = None
     output_dir: Annotated[
         Path, typer.Option("--output-dir", "-o", metavar="DIR", help="Folder that gets a folder for the run.")
     ] = Path("results")

@@ -24,6 +24,7 @@ from pipelex.errors import ErrorCategory, PipelexError
 
 if TYPE_CHECKING:
     from pipelex.runner import Method, Orchestrator, Pipelex, RunResult
+    from pipelex.runner._durable import RunHandle
 
 
 def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path], flags: RunFlags) -> None:
@@ -126,14 +127,36 @@ class _Run:
         return flags.save_working_memory or flags.with_memory or flags.working_memory_path is not None
 
     async def _on_temporal(self) -> "RunResult | None":
-        from pipelex.cli._attached import check_for_workers, follow
-        from pipelex.runner._durable import RunHandle
+        from pipelex.cli._attached import Patience, check_for_workers, follow
 
         flags = self._flags
-        durable = await self._app.durable()
-        if not flags.wait:
+        patience = Patience(self._app, waits=flags.wait is True, is_silent=flags.json)
+        durable = await interruptible(patience.until_it_can(self._app.durable))
+        if flags.wait is False:
             await check_for_workers(durable.submitter)
-        handle: RunHandle = await self._method.start(
+        handle = await interruptible(patience.until_it_can(self._start))
+        self._run_id = handle.run_id
+        if flags.detach:
+            self._print_id(handle.run_id, handle.workflow_id)
+            return None
+        with progress(f"{self._pipe} ({handle.run_id})", is_silent=flags.json) as shown:
+            try:
+                return await interruptible(
+                    follow(
+                        handle, durable.submitter, shown, full_memory=self._wants_memory, waits=flags.wait is not False
+                    )
+                )
+            except PipelexError as failed:
+                raise RunFailed(failed, handle.run_id) from failed
+            except Interrupted:
+                if flags.cancel_on_interrupt:
+                    await handle.cancel()
+                    self._is_cancelled = True
+                raise
+
+    async def _start(self) -> "RunHandle":
+        flags = self._flags
+        return await self._method.start(
             self._raw,
             pipe=self._pipe,
             run_id=flags.run_id,
@@ -143,22 +166,6 @@ class _Run:
             output_concept=flags.dynamic_output_concept,
             on_item_failure=flags.on_item_failure,
         )
-        self._run_id = handle.run_id
-        if flags.detach:
-            self._print_id(handle.run_id, handle.workflow_id)
-            return None
-        with progress(f"{self._pipe} ({handle.run_id})", is_silent=flags.json) as shown:
-            try:
-                return await interruptible(
-                    follow(handle, durable.submitter, shown, full_memory=self._wants_memory, waits=flags.wait)
-                )
-            except PipelexError as failed:
-                raise RunFailed(failed, handle.run_id) from failed
-            except Interrupted:
-                if flags.cancel_on_interrupt:
-                    await handle.cancel()
-                    self._is_cancelled = True
-                raise
 
     def _print_id(self, run_id: str, workflow_id: str) -> None:
         if self._flags.json:
@@ -172,7 +179,8 @@ class _Run:
         if self._flags.json:
             return
         if self._run_id is None:
-            say("Interrupted; the run was cancelled.")
+            was = "nothing was started" if self._app.orchestrator == "temporal" else "the run was cancelled"
+            say(f"Interrupted; {was}.")
         elif self._is_cancelled:
             say(f"Interrupted; run {self._run_id} was asked to end.")
         else:

@@ -2,18 +2,18 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Final
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.converter import DataConverter
-from temporalio.service import RPCError, RPCStatusCode, TLSConfig
+from temporalio.service import RPCError, TLSConfig
 
-from pipelex.errors import ErrorCategory, Location, PipelexError
 from pipelex.temporal.config import ConnectionSettings
 from pipelex.temporal.tracing import interceptors
+from pipelex.temporal.unreachable import unreachable
 
-CONNECT_SECONDS = 4.0
+CONNECT_SECONDS = 3.5
+"""For all of it, so that a person knows within five seconds of the command."""
 
 
 async def connect(settings: ConnectionSettings, converter: DataConverter = DataConverter.default) -> Client:
@@ -24,11 +24,11 @@ async def connect(settings: ConnectionSettings, converter: DataConverter = DataC
         converter: of everything that has to do with runs, see `pipelex.temporal.codec.data_converter`.
 
     Raises:
-        PipelexError: nothing answers there, the key is refused, or there is no such namespace.
+        PipelexError: nothing answers there, the key is refused, or there is no such namespace; see `unreachable`.
     """
     try:
-        client = await asyncio.wait_for(
-            Client.connect(
+        async with asyncio.timeout(CONNECT_SECONDS):
+            client = await Client.connect(
                 settings.target_host,
                 namespace=settings.namespace,
                 api_key=settings.api_key.get_secret_value() if settings.api_key is not None else None,
@@ -36,12 +36,10 @@ async def connect(settings: ConnectionSettings, converter: DataConverter = DataC
                 rpc_metadata=dict(settings.rpc_metadata),
                 data_converter=converter,
                 interceptors=interceptors(),
-            ),
-            CONNECT_SECONDS,
-        )
-        await _check_namespace(client, settings)
+            )
+            await _check_namespace(client, settings)
     except (RuntimeError, TimeoutError, RPCError, OSError) as failed:
-        raise _unreachable(settings, failed) from None
+        raise unreachable(settings, failed) from None
     return client
 
 
@@ -58,55 +56,6 @@ def _tls(settings: ConnectionSettings) -> TLSConfig | bool | None:
 
 
 async def _check_namespace(client: Client, settings: ConnectionSettings) -> None:
-
     await client.workflow_service.describe_namespace(
         DescribeNamespaceRequest(namespace=settings.namespace), timeout=timedelta(seconds=CONNECT_SECONDS)
-    )
-
-
-_REFUSALS: Final = {
-    "code: Unauthenticated": RPCStatusCode.UNAUTHENTICATED,
-    "code: PermissionDenied": RPCStatusCode.PERMISSION_DENIED,
-}
-
-
-def _status(failed: BaseException) -> RPCStatusCode | None:
-    if isinstance(failed, RPCError):
-        return failed.status
-    # A refusal of the very first call is an error without a status of its own: the SDK only prints it.
-    return next((status for text, status in _REFUSALS.items() if text in str(failed)), None)
-
-
-def _unreachable(settings: ConnectionSettings, failed: BaseException) -> PipelexError:
-    where = f"Temporal at {settings.target_host}"
-    code, advice = "runtime.unavailable", "Start it (`pipelex dev` runs one here), or select another server."
-    detail = f"no {where} answers"
-    status = _status(failed)
-    if status is not None:
-        match status:
-            case RPCStatusCode.NOT_FOUND:
-                code = "runtime.misconfigured"
-                detail = f"{where} has no namespace '{settings.namespace}'"
-                advice = (
-                    f"Create it (`temporal operator namespace create --namespace {settings.namespace}`), or set "
-                    "another namespace for the selected server."
-                )
-            case RPCStatusCode.UNAUTHENTICATED | RPCStatusCode.PERMISSION_DENIED:
-                code = "runtime.misconfigured"
-                detail = f"{where} refuses the credentials for namespace '{settings.namespace}'"
-                advice = (
-                    "Check the API key or the client certificate of the selected server, and that it has not expired."
-                )
-            case _:
-                detail = f"{where} answers with an error: {failed}"
-    elif "certificate" in str(failed) or "tls" in str(failed).lower():
-        detail = f"{where} cannot be reached over TLS: {failed}"
-        advice = "Check the tls table of the selected server."
-    return PipelexError(
-        code,
-        detail,
-        category=ErrorCategory.CONFIGURATION if code == "runtime.misconfigured" else ErrorCategory.TRANSIENT,
-        params={"dependency": "temporal"} if code == "runtime.unavailable" else {"component": "temporal"},
-        location=Location(),
-        advice=advice,
     )

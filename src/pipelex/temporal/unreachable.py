@@ -1,0 +1,105 @@
+"""Why a cluster cannot be reached, in words that say what to change."""
+
+from typing import Final
+
+from temporalio.service import RPCError, RPCStatusCode
+
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.temporal.config import ConnectionSettings
+
+_REFUSALS: Final = {
+    "code: Unauthenticated": RPCStatusCode.UNAUTHENTICATED,
+    "code: PermissionDenied": RPCStatusCode.PERMISSION_DENIED,
+}
+_DEFAULT_PORT: Final = "7233"
+
+# What the SDK's TLS library calls it → what it is, and the setting to change.
+_TLS_FAILURES: Final = {
+    "InvalidContentType": (
+        "it does not speak TLS",
+        "Leave the tls table and the API key out, or name a port with TLS.",
+    ),
+    "UnknownIssuer": ("its certificate is of no CA that is trusted here", "Set tls.server_root_ca_cert to that CA's."),
+    "NotValidForName": ("its certificate is for other names", "Set tls.server_name to one of them."),
+    "Expired": ("its certificate has expired", "Have it renewed."),
+    "PrivateKeyParseError": ("tls.client_private_key is no private key in PEM", "Name the file of the key."),
+    "InvalidCertificate": ("its certificate is not accepted", "Check the tls table."),
+}
+_CLOSED: Final = ("BrokenPipe", "ConnectionReset", "UnexpectedEof", "connection closed")
+"""A server that waits for TLS, or for a client certificate, closes the connection without a word."""
+
+
+def unreachable(settings: ConnectionSettings, failed: BaseException) -> PipelexError:
+    """The error for a connection that could not be made.
+
+    Args:
+        settings: of the connection.
+        failed: what the SDK raised.
+    """
+    where = f"Temporal at {settings.target_host}"
+    profile = f"server profile '{settings.server}'"
+    status = _status(failed)
+    match status:
+        case RPCStatusCode.NOT_FOUND:
+            create = f"temporal operator namespace create --namespace {settings.namespace}"
+            return _misconfigured(
+                f"{where} has no namespace '{settings.namespace}'",
+                f"Create it (`{create}`), or set another namespace in {profile}.",
+            )
+        case RPCStatusCode.UNAUTHENTICATED | RPCStatusCode.PERMISSION_DENIED:
+            return _misconfigured(
+                f"{where} refuses the credentials for namespace '{settings.namespace}'",
+                f"Check the API key or the client certificate of {profile}, and that it has not expired.",
+            )
+        case None:
+            pass
+        case _:
+            return _unavailable(f"{where} answers with an error: {failed}", f"Look at the server of {profile}.")
+    text = str(failed)
+    for name, (what, remedy) in _TLS_FAILURES.items():
+        if name in text:
+            return _misconfigured(f"{where} cannot be reached over TLS: {what}", f"{remedy} ({profile})")
+    if any(name in text for name in _CLOSED):
+        if settings.tls is None:
+            return _unavailable(
+                f"{where} closes the connection; it may want TLS", f"If so, add a tls table to {profile}: `tls = {{}}`."
+            )
+        return _unavailable(
+            f"{where} closes the connection after the TLS handshake; it may want a client certificate that it knows",
+            f"Check tls.client_cert and tls.client_private_key of {profile}.",
+        )
+    return _unavailable(f"no {where} answers", f"{_start(settings)}, or select another server.")
+
+
+def _status(failed: BaseException) -> RPCStatusCode | None:
+    if isinstance(failed, RPCError):
+        return failed.status
+    # A refusal of the very first call is an error without a status of its own: the SDK only prints it.
+    return next((status for text, status in _REFUSALS.items() if text in str(failed)), None)
+
+
+def _start(settings: ConnectionSettings) -> str:
+    if not settings.is_local:
+        return "Start the server there"
+    port = settings.target_host.rpartition(":")[2]
+    return f"Start one here, with a worker (`pipelex dev{'' if port == _DEFAULT_PORT else f' --port {port}'}`)"
+
+
+def _misconfigured(detail: str, advice: str) -> PipelexError:
+    return PipelexError(
+        "runtime.misconfigured",
+        detail,
+        category=ErrorCategory.CONFIGURATION,
+        params={"component": "temporal"},
+        advice=advice,
+    )
+
+
+def _unavailable(detail: str, advice: str) -> PipelexError:
+    return PipelexError(
+        "runtime.unavailable",
+        detail,
+        category=ErrorCategory.TRANSIENT,
+        params={"dependency": "temporal"},
+        advice=advice,
+    )
