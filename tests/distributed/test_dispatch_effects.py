@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -315,3 +317,20 @@ async def first_scheduled_of(app: Pipelex, workflow_id: str) -> ActivityTaskSche
             return []
 
     return (await until(look))[0]
+
+
+async def test_a_file_of_an_earlier_release_runs_methods(project: Project, stub: OpenAIStub) -> None:
+    stub.on("Hello", text="Hi")
+    folder = project.root / ".pipelex"
+    existing = Path(__file__).parents[1] / "temporal_config" / "existing.toml"
+    (folder / "pipelex.toml").rename(folder / "pipelex_override.toml")
+    (folder / "pipelex.toml").write_text(existing.read_text(encoding="utf-8"), encoding="utf-8")
+    override = (folder / "pipelex_override.toml").read_text(encoding="utf-8")
+    (folder / "pipelex_override.toml").write_text(re.sub("default_task_queue.*", "", override), encoding="utf-8")
+
+    async with project.app() as app, polling(app):
+        result = await app.load(project.root / "greet.mthds").run(INPUT)
+        client = (await app.durable()).client
+        (found,) = await scheduled(client, result.run_id)
+
+    assert (result.text, found.task_queue.name) == ("Hi", "temporal_task_queue")

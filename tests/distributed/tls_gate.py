@@ -15,10 +15,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from hpack import Decoder, Encoder
+from hpack import Decoder, Encoder, NeverIndexedHeaderTuple
 
 SERVER_NAME = "temporal.test"
-_DATA, _HEADERS, _CONTINUATION = 0, 1, 9
+_DATA, _HEADERS, _RST_STREAM, _CONTINUATION = 0, 1, 3, 9
+_CANCEL = (8).to_bytes(4, "big")
+UNAVAILABLE, PERMISSION_DENIED, _UNAUTHENTICATED = 14, 7, 16
 _END_STREAM, _END_HEADERS, _PADDED, _PRIORITY = 0x1, 0x4, 0x8, 0x20
 _PREFACE = 24
 _HEAD = 9
@@ -100,6 +102,8 @@ class Gate:
     """Where it listens."""
     api_key: str | None = None
     """When given, requests with another are refused as Temporal Cloud refuses them."""
+    refusals: dict[str, int] = field(default_factory=dict[str, int])
+    """Name of a call → the gRPC status it is refused with."""
     is_holding: bool = False
     """Whether nothing of the server's reaches the client."""
     is_cut: bool = False
@@ -167,6 +171,8 @@ class _Connection:
         self._decoder = Decoder()
         self._encoder = Encoder()
         self._block = b""
+        self._refused: set[int] = set()
+        self._taken_back: int | None = None
 
     async def run(self) -> None:
         peer = cast("dict[str, Sequence[Sequence[tuple[str, str]]]]", self._writer.get_extra_info("peercert") or {})
@@ -183,6 +189,7 @@ class _Connection:
                 if not self._gate.is_cut and self._passes(head, body):
                     writer.write(head + body)
                     await writer.drain()
+                    self._take_back(writer)
         finally:
             answers.cancel()
             writer.close()
@@ -202,7 +209,9 @@ class _Connection:
                 is_allowed = self._look(stream)
                 self._block = b""
                 return is_allowed
-        # When one request of a connection is refused, all of them are: the key does not change.
+        # When one request of a connection is refused for its key, all of them are: the key does not change.
+        if kind == _DATA and stream in self._refused:
+            return False
         return not (kind in (_HEADERS, _CONTINUATION, _DATA) and self._is_refusing)
 
     @property
@@ -212,21 +221,36 @@ class _Connection:
 
     def _look(self, stream: int) -> bool:
         headers = {str(name): str(value) for name, value in self._decoder.decode(self._block)}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        self._gate.paths.append(headers.get(":path", ""))
+        path = headers.get(":path", "")
+        self._gate.paths.append(path)
         self._gate.authorizations.add(headers.get("authorization"))
         self._gate.namespaces.add(headers.get("temporal-namespace"))
-        if not self._is_refusing:
-            return True
-        unauthenticated = [
-            (":status", "200"),
-            ("content-type", "application/grpc"),
-            ("grpc-status", "16"),
-            ("grpc-message", "Request unauthorized."),
-        ]
-        block: bytes = self._encoder.encode(unauthenticated)
-        flags = bytes([_HEADERS, _END_STREAM | _END_HEADERS])
-        self._writer.write(len(block).to_bytes(3, "big") + flags + stream.to_bytes(4, "big") + block)
-        return False
+        if self._is_refusing:
+            self._refuse(stream, _UNAUTHENTICATED, "Request unauthorized.")
+            return False
+        status = self._gate.refusals.get(path.rpartition("/")[2])
+        if status is not None:
+            self._refuse(stream, status, "The gate says no.")
+            # The server's side must see the headers, since both ends compress the later ones with them.
+            self._taken_back = stream
+            self._refused.add(stream)
+        return True
+
+    def _take_back(self, writer: asyncio.StreamWriter) -> None:
+        """Have the server forget a request that it saw the headers of."""
+        stream, self._taken_back = self._taken_back, None
+        if stream is not None:
+            writer.write(_frame(_RST_STREAM, 0, stream, _CANCEL))
+
+    def _refuse(self, stream: int, status: int, message: str) -> None:
+        answer = {":status": "200", "content-type": "application/grpc"}
+        answer |= {"grpc-status": str(status), "grpc-message": message}
+        block: bytes = self._encoder.encode([NeverIndexedHeaderTuple(*each) for each in answer.items()])
+        self._writer.write(_frame(_HEADERS, _END_STREAM | _END_HEADERS, stream, block))
+
+
+def _frame(kind: int, flags: int, stream: int, body: bytes) -> bytes:
+    return len(body).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + body
 
 
 def _block_of(kind: int, flags: int, body: bytes) -> bytes:

@@ -1,7 +1,13 @@
 from datetime import timedelta
+from pathlib import Path
 
-from pipelex.temporal.config import TemporalConfig
+import pytest
+from tests.support.settings_files import Loader
+
+from pipelex.errors import TemporalConfigError
+from pipelex.temporal.config import TemporalConfig, parse_temporal_config
 from pipelex.temporal.profiles import FixedSlots, ResourceSlots, worker_tuning
+from pipelex.temporal.routing import resolve_dispatch
 from pipelex.temporal.scopes import resolve_scope
 
 
@@ -48,3 +54,55 @@ def test_its_warnings_are_what_is_former(operator: TemporalConfig) -> None:
     } <= found
     assert {(f"{log}.{key}", "has") for key in ("managed_loggers", "is_dispatch_resolution_traced")}.isdisjoint(found)
     assert all(fault.location.line for fault in operator.warnings)
+
+
+# --- a file of an earlier release -------------------------------------------------------------------------------------
+
+EXISTING = (Path(__file__).parent / "existing.toml").read_text(encoding="utf-8")
+
+
+def test_a_file_of_an_earlier_release_loads_with_warnings_only(load: Loader) -> None:
+    config = parse_temporal_config(load(EXISTING))
+
+    worker, scopes = "temporal.worker_config", "temporal.worker_scopes.scopes"
+    found = [fault for fault in config.warnings if ".payload_codec_config." not in str(fault.location.field)]
+    assert [fault.location.field for fault in found] == [
+        f"{worker}.task_queue",
+        f"{worker}.activity_queues",
+        f"{worker}.activity_queues.act_search_gen_structured",
+        f"{worker}.activity_queues.act_assemble_tracing",
+        f"{worker}.activity_queues.act_flush_trace_events",
+        f"{worker}.activity_queues.act_dry_validate",
+        f"{scopes}.runner.required_activities",
+        f"{scopes}.runner.required_activities",
+        f"{scopes}.runner-search.required_activities",
+    ]
+    assert all(fault.severity == "warning" and fault.location.line for fault in config.warnings)
+
+
+def test_and_means_what_it_meant(load: Loader) -> None:
+    config = parse_temporal_config(load(EXISTING))
+
+    images = resolve_dispatch(config, activity="act_img_gen_images", handle="any")
+    assert (images.queue, images.start_to_close) == ("images", timedelta(minutes=20))
+    assert resolve_dispatch(config, activity="act_llm_gen_text", handle="any").queue == "temporal_task_queue"
+    assert config.worker_config.workflow_execution_timeout == timedelta(minutes=30)
+    tuning = worker_tuning(config)
+    assert tuning.slots == FixedSlots(1000, 1000, 1000)
+    assert (tuning.workflow_task_polls, tuning.activity_task_polls, tuning.max_activities_per_second) == (
+        100,
+        100,
+        1000,
+    )
+    assert resolve_scope(config, "router").activities == ()
+    assert resolve_scope(config, "runner-search").activities == ("act_search_gen_sourced_answer",)
+
+
+def test_variables_of_a_profile_matter_once_it_is_selected(load: Loader) -> None:
+    selected = {"temporal.temporal_config.selected_server": "testing"}
+    names = ("TESTING_TEMPORAL_TARGET_HOST", "TESTING_TEMPORAL_NAMESPACE", "TESTING_TEMPORAL_MAIN_API_KEY")
+    with pytest.raises(TemporalConfigError) as failed:
+        parse_temporal_config(load(EXISTING, overrides=selected))
+    assert all(f"{name} is not set" in str(failed.value) for name in names)
+    settings = load(EXISTING, overrides=selected, environ=dict.fromkeys(names, "given"))
+    assert parse_temporal_config(settings).server.namespace == "given"

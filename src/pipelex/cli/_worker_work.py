@@ -104,9 +104,7 @@ async def prepare_namespace(ctx: typer.Context, client: "Client", config: "Tempo
 
     state = await namespace.inspect(client, config)
     if not state.is_known:
-        detail = (
-            f"the search attributes of namespace '{state.namespace}' cannot be checked: no operator service answers"
-        )
+        detail = f"the search attributes of namespace '{state.namespace}' cannot be checked: {state.problem}"
         tell(ctx, [Fault("runtime.unavailable", detail, severity="warning")])
     if state.missing:
         await namespace.register(client, state)

@@ -47,11 +47,9 @@ def setup_temporal_namespace(
     if not state.missing:
         out(f"{paint_out()('✓', 'green', 'bold')} namespace '{state.namespace}' has every configured search attribute")
     elif dry_run:
-        from pipelex.temporal.namespace import setup_commands
-
         out(f"Namespace '{state.namespace}' lacks: {', '.join(state.missing)}")
         out("Register them with one of:")
-        out("\n".join(setup_commands(state.namespace, state.missing)))
+        out("\n".join(state.setup_commands()))
     else:
         names = ", ".join(state.missing)
         out(f"{paint_out()('✓', 'green', 'bold')} registered in namespace '{state.namespace}': {names}")
@@ -68,13 +66,13 @@ async def _set_up(app: "Pipelex", *, dry_run: bool) -> "NamespaceState":
     if not state.is_known:
         raise PipelexError(
             "runtime.unavailable",
-            f"the search attributes of namespace '{state.namespace}' cannot be read: no operator service answers",
+            f"the search attributes of namespace '{state.namespace}' cannot be read: {state.problem}",
             category=ErrorCategory.CONFIGURATION,
             params={"dependency": "temporal"},
             advice="\n".join(
                 [
                     "Have an administrator run one of:",
-                    *namespace.setup_commands(state.namespace, app.temporal_config.search_attributes.attributes),
+                    *state.setup_commands(app.temporal_config.search_attributes.attributes),
                 ]
             ),
         )
