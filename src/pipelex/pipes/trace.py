@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from pipelex.pipes.runtime import ModelUsage
-from pipelex.pipes.usage import UsageMeter
+from pipelex.pipes.usage import Meter
 
 Status = Literal["running", "completed", "failed", "cancelled"]
 
@@ -44,7 +44,7 @@ class PipeTrace:
     @property
     def usage(self) -> tuple[ModelUsage, ...]:
         """What the pipe and everything below it used, one entry per model."""
-        meter = UsageMeter()
+        meter = Meter()
         waiting: list[PipeTrace] = [self]
         while waiting:
             trace = waiting.pop(0)
