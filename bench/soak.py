@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import psutil
 from bench.histories import History, histories
+from bench.signals import end_as_with_ctrl_c
 from tests.support.methods import DESCRIBE_ALL
 from tests.support.openai_server import OpenAIStub, Reply, prompt_text
 from tests.support.processes import process, wait_for_file
@@ -224,6 +225,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=240.0, help="it must have ended by then")
     parser.add_argument("--report", type=Path, help="a JSON file for programs")
     options = parser.parse_args()
+    end_as_with_ctrl_c()
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         try:
             seen = asyncio.run(soak(options.items, options.concurrency, options.minutes, Path(folder).resolve()))

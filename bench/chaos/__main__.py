@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from bench.chaos.driver import KINDS, Plan, carry_out
+from bench.signals import end_as_with_ctrl_c
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
 
@@ -30,6 +31,7 @@ def main() -> int:
     quiet = LoggingConfig(TelemetryFilter(core_level="ERROR", other_level="ERROR"))  # servers that are gone are no news
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=quiet)))
     plan = Plan(options.seed, options.runs, options.minutes, pause=options.pause, kinds=kinds)
+    end_as_with_ctrl_c()
     with tempfile.TemporaryDirectory(prefix="chaos-") as temporary:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
