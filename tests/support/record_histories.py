@@ -29,6 +29,8 @@ from pipelex.temporal.dev_server import DevServer
 from pipelex.temporal.history import read_trace
 
 HISTORIES = REPOSITORY / "tests" / "histories"
+PAYLOADS = {"temporal.payload_codec_config.storage_provider_config.local.path": str(HISTORIES / "payloads")}
+"""Settings that keep the payloads that recorded histories refer to beside them."""
 
 RETRIED = """
 domain = "harbour"
@@ -141,13 +143,16 @@ class Scenario:
     inputs: dict[str, Any]
     is_dry: bool = False
     slice_size: int | None = None
+    has_store: bool = True
+    """Whether long lists are held by reference."""
 
 
 SCENARIOS = (
     Scenario("survey", SURVEY, {"harbour": "Varna"}),
     Scenario("retried", RETRIED, {"name": "Ada"}),
     Scenario("batch", BATCH, {"words": [f"w{number}" for number in range(20)]}),
-    Scenario("sliced", BATCH, {"words": ["a", "b", "c", "d", "e"]}, slice_size=2),
+    Scenario("sliced", BATCH, {"words": ["a", "b", "c", "d", "e"]}, slice_size=2, has_store=False),
+    Scenario("referenced", BATCH, {"words": ["a", "b", "c", "d", "e"]}, slice_size=2),
     Scenario("media", MEDIA, {"file": "https://example.org/a.pdf", "query": "tides"}, is_dry=True),
     Scenario("parallel", PARALLEL_OF_3, {"text": "tides"}),
     Scenario("failing", PARALLEL_OF_3, {"text": "refused"}),
@@ -215,13 +220,17 @@ async def main(names: Sequence[str]) -> None:
         answer(stub)
         async with DevServer() as server:
             project = write_project(Path(folder), stub=stub.url, target=server.target, queue="recorded")
-            overrides = {"temporal.search_attributes.enabled": False}
-            async with project.app(overrides=overrides) as app, worker_of(app):
-                for scenario in wanted:
-                    for old in HISTORIES.glob(f"{scenario.name}.*"):
-                        old.unlink()
+            for scenario in wanted:
+                overrides = {
+                    "temporal.search_attributes.enabled": False,
+                    "temporal.payload_codec_config.is_enabled": scenario.has_store,
+                    **PAYLOADS,
+                }
+                for old in HISTORIES.glob(f"{scenario.name}.*"):
+                    old.unlink()
+                async with project.app(overrides=overrides) as app, worker_of(app):
                     await record(app, project, scenario)
-                    print(f"recorded {scenario.name}")
+                print(f"recorded {scenario.name}")
 
 
 if __name__ == "__main__":

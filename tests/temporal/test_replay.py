@@ -9,9 +9,12 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 from tests.support.project import write_project
+from tests.support.record_histories import PAYLOADS
 
 from pipelex.runner import Pipelex
 from pipelex.temporal._catalog import WORKFLOWS
+from pipelex.temporal.codec import data_converter
+from pipelex.temporal.config import connection
 from pipelex.temporal.plugin import PipelexPlugin
 
 HISTORIES = sorted((Path(__file__).parents[1] / "histories").glob("*.json"))
@@ -19,8 +22,10 @@ HISTORIES = sorted((Path(__file__).parents[1] / "histories").glob("*.json"))
 
 @pytest.fixture
 def replayer(tmp_path: Path) -> Replayer:
-    app: Pipelex = write_project(tmp_path, stub="http://127.0.0.1:1/v1").app()
-    return Replayer(workflows=[], plugins=[PipelexPlugin(app.temporal_config, app.inference)])
+    app: Pipelex = write_project(tmp_path, stub="http://127.0.0.1:1/v1").app(overrides=PAYLOADS)
+    target = connection(app.temporal_config, app.settings)
+    converter = data_converter(app.temporal_config, app.settings, target)
+    return Replayer(workflows=[], plugins=[PipelexPlugin(app.temporal_config, app.inference, converter)])
 
 
 def history_of(file: Path, text: str | None = None) -> WorkflowHistory:
