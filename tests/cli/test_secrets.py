@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import logging
 import re
 import signal
 import subprocess
@@ -54,20 +55,23 @@ MODELS = {
     "mistral": '[read]\nmodel_type = "text_extractor"\nsdk = "mistral"\ninputs = ["pdf", "image"]\n',
     "fal": '[draw]\nmodel_type = "img_gen"\nsdk = "fal"\noutputs = ["image"]\n',
 }
+LOGGERS = (
+    "asyncio",
+    "httpcore",
+    "httpcore2",
+    "httpx",
+    "httpx2",
+    "openai",
+    "opentelemetry",
+    "pydantic_ai",
+    "temporalio",
+    "urllib3",
+)
 SETTINGS = """
 [runtime.log]
 level = "DEBUG"
 [runtime.log.package_levels]
-httpx = "DEBUG"
-httpx2 = "DEBUG"
-httpcore = "DEBUG"
-httpcore2 = "DEBUG"
-openai = "DEBUG"
-pydantic_ai = "DEBUG"
-asyncio = "DEBUG"
-temporalio = "DEBUG"
-opentelemetry = "DEBUG"
-urllib3 = "DEBUG"
+{levels}
 [runtime.telemetry]
 endpoint = "{collector}"
 capture_content = true
@@ -197,6 +201,15 @@ def answer(request: Received) -> Answer:
             return Answer.of_json(body, 401, **headers)
 
 
+@pytest.fixture(autouse=True)
+def levels() -> Iterator[None]:
+    """Commands in this process leave the levels of loggers behind."""
+    before = {name: logging.getLogger(name).level for name in (*LOGGERS, "pipelex")}
+    yield
+    for name, level in before.items():
+        logging.getLogger(name).setLevel(level)
+
+
 @pytest.fixture
 def collector() -> Iterator[Collector]:
     with Collector() as server:
@@ -216,7 +229,8 @@ def prepare(cli: Cli, provider: HttpStub, collector: Collector, monkeypatch: pyt
         (folder / "inference" / "backends" / f"{name}.toml").write_text(text, encoding="utf-8")
     routing = 'active = "p"\n[profiles.p]\ndescription = "d"\nfallback_order = ["openai", "linkup", "mistral", "fal"]\n'
     (folder / "inference" / "routing_profiles.toml").write_text(routing, encoding="utf-8")
-    text = SETTINGS.format(collector=collector.url, target=target, queue=cli.project.queue)
+    levels = "\n".join(f'{name} = "DEBUG"' for name in LOGGERS)
+    text = SETTINGS.format(levels=levels, collector=collector.url, target=target, queue=cli.project.queue)
     (folder / "pipelex.toml").write_text(text, encoding="utf-8")
     cli.project.method(METHOD)
     for name, value in KEYS.items():
@@ -263,6 +277,7 @@ async def test_nothing_of_a_run_in_process_tells_a_secret(
     check_files(cli.root)
 
 
+@pytest.mark.timeout(300)  # every pipe in every mode, on a machine that may be busy
 async def test_nothing_of_a_durable_run_tells_a_secret(
     durable_cli: Cli,
     provider: HttpStub,
@@ -274,7 +289,7 @@ async def test_nothing_of_a_durable_run_tells_a_secret(
     with worker(durable_cli) as process:
         said = await program(durable_cli, "temporal")
         process.send_signal(signal.SIGTERM)
-        await asyncio.to_thread(process.wait, 30)
+        await asyncio.to_thread(process.wait, 60)
     assert not places(said)
     assert "provider.credential_refused" in said
     assert "run.timed_out" in said
