@@ -139,6 +139,44 @@ async def test_waiting_for_a_server(project: Project, stub: OpenAIStub) -> None:
                 assert run.wait(30) == 0, text_of(log)
 
 
+async def test_a_server_that_goes_away_and_comes_back(project: Project, stub: OpenAIStub, tmp_path: Path) -> None:
+    """A submitter waits on, and nothing but the result is on standard output, whatever the SDK warns of."""
+    stub.on("Hello", text="Hi", delay=1.0)
+    server = DevServer(database=tmp_path / "temporal.db")
+    await server.start()
+    with (project.root / ".pipelex" / "pipelex_override.toml").open("w", encoding="utf-8") as settings:
+        settings.write(f'temporal.temporal_config.temporal_server_configs.tests.target_host = "{server.target}"\n')
+    command = [
+        sys.executable,
+        "-m",
+        "pipelex.cli",
+        "run",
+        "greet.mthds",
+        *INPUT,
+        "--durable",
+        "--no-pretty-print",
+        "--no-costs",
+    ]
+    try:
+        with worker(project), subprocess.Popen(
+            command, cwd=project.root, env={**os.environ, **project.environ}, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+        ) as run:  # fmt: skip
+            assert run.stderr is not None
+            eventually(lambda: bool(stub.requests), 40)
+            assert server.process is not None
+            server.process.kill()
+            server.process.wait()
+            for line in run.stderr:
+                if "Temporal did not answer about run" in line:
+                    break
+            await server.start()
+            said, problems = run.communicate(timeout=60)
+            assert (run.returncode, said) == (0, ""), problems
+    finally:
+        server.stop()
+
+
 async def test_a_worker_ends_when_the_server_is_gone(project: Project, stub: OpenAIStub) -> None:
     stub.on("Hello", text="Hi", delay=1.0)
     async with DevServer() as server:

@@ -102,11 +102,11 @@ async def follow(
         submitter: of its cluster.
         shown: where progress goes.
         full_memory: see `RunHandle.result`.
-        waits: go on when no worker takes the run up; it is told in any case.
+        waits: go on when no worker takes the run up, or the server is away; it is told in any case.
 
     Raises:
-        PipelexError: the run failed, was cancelled or timed out; or no worker takes it up, and it is not to be waited
-            for.
+        PipelexError: the run failed, was cancelled or timed out; or no worker takes it up or no server answers, and it
+            is not to be waited for.
     """
     looking = asyncio.create_task(_look_for_workers(handle, submitter, shown, waits=waits))
     watchers = [
@@ -114,7 +114,7 @@ async def follow(
         asyncio.create_task(_look_for_pools(handle, submitter, shown)),
         looking,
     ]
-    result = asyncio.create_task(handle.result(full_memory=full_memory))
+    result = asyncio.create_task(_result(handle, shown, full_memory=full_memory, waits=waits))
     try:
         await asyncio.wait((result, looking), return_when=asyncio.FIRST_COMPLETED)
         if not result.done() and looking.done() and not looking.cancelled():
@@ -127,6 +127,20 @@ async def follow(
             task.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await task
+
+
+async def _result(handle: "RunHandle", shown: Progress, *, full_memory: bool, waits: bool) -> "RunResult":
+    is_told = False
+    while True:
+        try:
+            return await handle.result(full_memory=full_memory)
+        except PipelexError as failed:
+            if not waits or failed.report.params.get("dependency") != "temporal":
+                raise
+            if not is_told:
+                shown.note(f"{failed.report.detail}. Waiting for it; Ctrl-C leaves the run where it is.")
+                is_told = True
+            await asyncio.sleep(_CONNECTS_EVERY)
 
 
 async def _count(handle: "RunHandle", submitter: Submitter, shown: Progress) -> None:

@@ -36,6 +36,9 @@ def run_worker(ctx: typer.Context, flags: "WorkerFlags") -> None:
     from pipelex.runner import require_temporal
 
     require_temporal()
+    from pipelex.temporal.logs import keep_core_off_stdout
+
+    keep_core_off_stdout(is_forwarded=True)
     check_libraries(settings, flags.library or ())
     asyncio.run(_run(ctx, settings, config, flags))
 

@@ -49,6 +49,9 @@ def dev(
     settings = settings_for(ctx)
     config = checked_config(ctx, settings, flags)
     require_temporal()
+    from pipelex.temporal.logs import keep_core_off_stdout
+
+    keep_core_off_stdout(is_forwarded=True)
     server = _dev_server(settings, config, port, ui_port, in_memory=in_memory)
     asyncio.run(_run(ctx, settings, config, flags, server))
 

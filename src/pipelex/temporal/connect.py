@@ -9,6 +9,7 @@ from temporalio.converter import DataConverter
 from temporalio.service import RPCError, TLSConfig
 
 from pipelex.temporal.config import ConnectionSettings
+from pipelex.temporal.logs import keep_core_off_stdout
 from pipelex.temporal.tracing import interceptors
 from pipelex.temporal.unreachable import unreachable
 
@@ -26,6 +27,7 @@ async def connect(settings: ConnectionSettings, converter: DataConverter = DataC
     Raises:
         PipelexError: nothing answers there, the key is refused, or there is no such namespace; see `unreachable`.
     """
+    keep_core_off_stdout(is_forwarded=False)
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             client = await Client.connect(

@@ -92,6 +92,7 @@ class DurableRun:
             f"Temporal did not answer about run '{self.run_id}': {failed.message}",
             params={"dependency": "temporal"},
             category=ErrorCategory.TRANSIENT,
+            advice=f"The run is where it was. Its result, later: pipelex runs result {self.run_id}",
         )
 
     async def working_memory(self) -> WorkingMemory | None:

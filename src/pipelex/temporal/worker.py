@@ -21,6 +21,7 @@ from temporalio.worker import (
     WorkerTuner,
 )
 
+from pipelex.errors import PipelexError
 from pipelex.temporal.config import TemporalConfig
 from pipelex.temporal.logs import apply_log_settings
 from pipelex.temporal.plugin import PipelexPlugin
@@ -31,6 +32,8 @@ _VERSIONING: Final = {"pinned": VersioningBehavior.PINNED, "auto_upgrade": Versi
 
 LATE_SECONDS: Final = 10.0
 """Beyond the grace, for reporting and leaving."""
+
+_NOT_BEGUN: Final = "Worker validation failed"
 
 ACTIVITY_SLOT_RAMP: Final = timedelta(milliseconds=50)
 
@@ -160,6 +163,9 @@ async def run_until_stopped(
         on_stopping: called when the first signal arrives.
         on_giving_up: called before the process ends with status 1, when draining lasts longer than it may: without a
             server, the SDK would try for ever to report what was done.
+
+    Raises:
+        PipelexError: the server went away before the worker could begin.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -181,6 +187,11 @@ async def run_until_stopped(
         async with running(worker):
             on_ready()
             await stop.wait()
+    except RuntimeError as failed:
+        if _NOT_BEGUN not in str(failed):
+            raise
+        detail = f"the worker could not begin: {str(failed).partition(': Status')[0]}"
+        raise PipelexError("runtime.unavailable", detail, params={"dependency": "temporal"}) from None
     finally:
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(name)
