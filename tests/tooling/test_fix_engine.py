@@ -175,6 +175,24 @@ class Odd(StructuredContent):
 '''
 
 
+def test_classes_inside_a_structure_become_concepts_too() -> None:
+    source = """
+class Shop(StructuredContent):
+    name: str
+    logo: ImageContent
+class Till(StructuredContent):
+    shop: Shop
+    shops: List[Shop] = Field(default_factory=list)
+"""
+    old = 'domain = "x"\n[concept.Till]\ndescription = "A till"\nstructure = "Till"\n'
+    result = fix_bundle(old, options=FixOptions(classes=structures_of_source([source])))
+    assert result.verdict_after.is_valid
+    concepts = tomllib.loads(result.text)["concept"]
+    assert concepts["Till"]["structure"]["shops"]["item_concept_ref"] == "Shop"
+    assert concepts["Shop"]["structure"]["logo"]["concept_ref"] == "Image"
+    assert [rewrite.safety for rewrite in result.rewrites] == ["unsafe"]
+
+
 def test_structures_kept_in_python_are_written_out() -> None:
     old = """domain = "x"
 [concept.Invoice]

@@ -6,7 +6,7 @@ import pytest
 
 from pipelex.errors import Fault
 from pipelex.library import ModelUse
-from pipelex.tooling.fix import FixOptions, fix_bundle
+from pipelex.tooling.fix import FixOptions, fix_bundle, functions_of_sources
 
 HEAD = 'domain = "x"  # the domain\n\n'
 """What stands before each case."""
@@ -108,6 +108,43 @@ CASES: dict[str, tuple[str, str, Sequence[str]]] = {
             'templating_style = { tag_style = "ticks" } }\n',
         ),
         ["new-pipe-type", "rename-key", "template-table"],
+    ),
+    "PipeLLMPrompt": (
+        pipe("PipeLLMPrompt", 'inputs = { a = "Text" }\nprompt_template = "Say $a"  # p\n', output="LlmPrompt"),
+        pipe("PipeCompose", 'inputs = { a = "Text" }\ntemplate = "Say $a"  # p\n'),
+        ["retired-native", "new-pipe-type", "rename-key"],
+    ),
+    "inputs as one string": (
+        '[concept]\nDayPlan = "p"\n' + pipe("PipeLLM", 'inputs = "DayPlan"  # i\nprompt = "Say $day_plan"\n'),
+        '[concept]\nDayPlan = "p"\n'
+        + pipe("PipeLLM", 'inputs = { day_plan = "DayPlan" }  # i\nprompt = "Say $day_plan"\n'),
+        ["inputs-table"],
+    ),
+    "description of a concept as 'Concept'": (
+        '[concept.A]\nConcept = "d"  # c\n',
+        '[concept.A]\ndescription = "d"  # c\n',
+        ["rename-key"],
+    ),
+    "field types in other words": (
+        '[concept.A]\ndescription = "d"\n[concept.A.structure]\nn = { type = "str", description = "n" }  # n\n'
+        'm = { description = "m" }\n',
+        '[concept.A]\ndescription = "d"\n[concept.A.structure]\nn = { type = "text", description = "n" }  # n\n'
+        'm = { description = "m", type = "text" }\n',
+        ["field-type", "field-type"],
+    ),
+    "imgg with a handle": (
+        pipe("PipeImgGen", 'prompt_template = "x"\nimgg = { imgg_handle = "flux" }  # m\n', output="Image"),
+        pipe("PipeImgGen", 'prompt = "x"\nmodel = { model = "flux" }  # m\n', output="Image"),
+        ["rename-key", "rename-key", "rename-key"],
+    ),
+    "a batch that gives one": (
+        llm("one", inputs='item = "Text"')
+        + '[pipe.all]\ntype = "PipeBatch"\ndescription = "d"\ninputs = { items = "Text[]" }\noutput = "Text"  # o\n'
+        'branch_pipe_code = "one"\ninput_list_name = "items"\ninput_item_name = "item"\n',
+        llm("one", inputs='item = "Text"')
+        + '[pipe.all]\ntype = "PipeBatch"\ndescription = "d"\ninputs = { items = "Text[]" }\noutput = "Text[]"  # o\n'
+        'branch_pipe_code = "one"\ninput_list_name = "items"\ninput_item_name = "item"\n',
+        ["list-output"],
     ),
     "prompt_template and system_prompt_template": (
         pipe("PipeLLM", "prompt_template = '''\nSay \\n'''\nsystem_prompt_template = \"You\"  # you\n"),
@@ -400,19 +437,78 @@ def test_a_list_into_a_single_slot_is_declared_as_a_list() -> None:
     assert result.verdict_after.is_valid
 
 
-def test_a_single_slot_that_another_caller_fills_stays() -> None:
-    batch = """
+def test_a_single_slot_that_another_caller_fills_is_copied_for_the_list() -> None:
+    each = """
 [pipe.each]
 type = "PipeSequence"
 description = "d"
-inputs = { page = "Page" }
-output = "Text"
-steps = [{ pipe = "tell", result = "told" }]
+inputs = { pages = "Page[]" }
+output = "Text[]"
+steps = [{ pipe = "tell", batch_over = "pages", batch_as = "page", result = "told" }]
 """
-    source = HEAD + SEQUENCE + batch + llm("tell", inputs='page = "Page"')
-    result = fix_bundle(source)
+    tell = llm("tell", inputs='page = "Page"').replace("Say $page", "\n# Say\n$page\n").replace('"\n#', '"""\n#')
+    tell = tell.replace('$page\n"', '$page\n"""')
+    result = fix_bundle(HEAD + SEQUENCE + each + tell)
+    copy = tell.replace("[pipe.tell]", "[pipe.tell_on_list]").replace('"Page"', '"Page[]"')
+    calling = SEQUENCE.replace('pipe = "tell"', 'pipe = "tell_on_list"')
+    assert result.text == HEAD + calling + each + tell + copy
+    assert [(rewrite.fix_code, rewrite.safety) for rewrite in result.rewrites] == [("list-twin", "unsafe")]
+    assert result.verdict_after.is_valid
+
+
+MAIL = """[concept.Mail]
+description = "A mail"
+[concept.Mail.structure]
+attachment = { type = "concept", concept_ref = "Document", description = "A file", required = true }
+"""
+
+
+def test_an_extraction_of_a_field_becomes_a_sequence_that_binds_it() -> None:
+    reader = '[pipe.read]  # reads\ntype = "PipeExtract"\ndescription = "Read it"\n'
+    result = fix_bundle(
+        HEAD + MAIL + reader + 'inputs = { "mail.attachment" = "Document" }\noutput = "Page[]"  # all\n'
+    )
+    assert result.text == HEAD + MAIL + reader.replace("read]", "read_attachment]") + (
+        'inputs = { attachment = "Document" }\noutput = "Page[]"  # all\n\n[pipe.read]\ntype = "PipeSequence"\n'
+        'description = "Read it"\ninputs = { mail = "Mail" }\noutput = "Page[]"\nsteps = [\n'
+        '  { from = "mail.attachment", result = "attachment" },\n'
+        '  { pipe = "read_attachment", result = "read_attachment_output" },\n]\n'
+    )
+    assert [rewrite.fix_code for rewrite in result.rewrites] == ["bind-field"]
+    assert result.verdict_after.is_valid
+
+
+FUNCTIONS = {
+    "funcs/totals.py": "@pipe_func()\nasync def flat(working_memory): ...\n@x.pipe_func(name='other')\ndef f(w): ...\n",
+    "notes.py": "def flat(text): ...\ndef twice(): ...\n",
+    "more/__init__.py": "def twice(): ...\ndef plain(w): ...\n",
+    "not-a-module.py": "def hidden(w): ...\n",
+    "broken.py": "def (",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("flat", "funcs.totals.flat"),
+        ("other", "funcs.totals.f"),
+        ("plain", "more.plain"),
+        ("twice", None),
+        ("hidden", None),
+    ],
+)
+def test_a_flat_function_name_becomes_the_one_path_to_it(name: str, path: str | None) -> None:
+    source = HEAD + pipe("PipeFunc", f'function_name = "{name}"  # f\n')
+    result = fix_bundle(source, options=FixOptions(functions=functions_of_sources(FUNCTIONS)))
+    assert result.text == source.replace(f'"{name}"', f'"{path or name}"')
+    assert result.verdict_after.is_valid == (path is not None)
+
+
+def test_a_byte_order_mark_is_dropped() -> None:
+    source = HEAD + pipe("PipeLLM", 'prompt = "x"\n')
+    result = fix_bundle("\ufeff" + source)
     assert result.text == source
-    assert [fault.code for fault in result.remaining] == ["method.wiring_invalid"]
+    assert [rewrite.fix_code for rewrite in result.rewrites] == ["byte-order-mark"]
 
 
 @pytest.mark.parametrize("text", ["Say {a} of $b", "Say $$a of $b", "Mail @@a, $b"])

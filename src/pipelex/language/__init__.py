@@ -11,6 +11,7 @@ Nothing here needs another file: references are resolved, and pipes wired, by `p
 
 from pipelex.language._bundle import ParsedBundle, parse_bundle
 from pipelex.language._natives import METADATA_NAMES, NATIVE_CODES, RETIRED_NATIVES, RUNTIME_NAMES
+from pipelex.language._old_forms import RETIRED_TYPES
 from pipelex.language.references import NATIVE_DOMAIN, Reference, Slot
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "NATIVE_CODES",
     "NATIVE_DOMAIN",
     "RETIRED_NATIVES",
+    "RETIRED_TYPES",
     "RUNTIME_NAMES",
     "ParsedBundle",
     "Reference",

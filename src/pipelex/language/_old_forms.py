@@ -10,7 +10,7 @@ from typing import Any, Final
 from pipelex.errors import Json, SuggestedFix
 from pipelex.language._finding import Report, delete_key, rename_key, set_key
 
-RETIRED_TYPES: Final = {"PipeOcr": "PipeExtract", "PipeJinja2": "PipeCompose"}
+RETIRED_TYPES: Final = {"PipeOcr": "PipeExtract", "PipeJinja2": "PipeCompose", "PipeLLMPrompt": "PipeCompose"}
 
 _RENAMED: Final[dict[str, dict[str, str]]] = {
     "*": {"definition": "description"},
@@ -20,15 +20,22 @@ _RENAMED: Final[dict[str, dict[str, str]]] = {
         "llm": "model",
         "llm_to_structure": "model_to_structure",
     },
-    "PipeExtract": {"ocr": "model", "ocr_model": "model"},
-    "PipeImgGen": {"img_gen": "model", "img_gen_prompt": "prompt"},
+    "PipeExtract": {"ocr": "model", "ocr_model": "model", "ocr_handle": "model"},
+    "PipeImgGen": {
+        "img_gen": "model",
+        "imgg": "model",
+        "img_gen_handle": "model",
+        "imgg_handle": "model",
+        "img_gen_prompt": "prompt",
+        "prompt_template": "prompt",
+    },
     "PipeParallel": {"parallels": "branches"},
     "PipeCondition": {
         "pipe_map": "outcomes",
         "default_pipe_code": "default_outcome",
         "expression_jinja2": "expression_template",
     },
-    "PipeCompose": {"jinja2": "template"},
+    "PipeCompose": {"jinja2": "template", "prompt_template": "template"},
 }
 _ADVICE: Final[dict[str, dict[str, str]]] = {
     "*": {"input": "write 'inputs = { name = \"Concept\" }' and read the value by that name"},
@@ -40,7 +47,12 @@ _ADVICE: Final[dict[str, dict[str, str]]] = {
     "PipeParallel": {"combined_output": "name the combined concept in 'output'"},
 }
 _COMPOSE_STYLE: Final = ("template_category", "category", "target_format", "prompting_style", "templating_style")
-_RENAMED_SETTINGS: Final = {"llm_handle": "model", "ocr_handle": "model", "img_gen_handle": "model"}
+_RENAMED_SETTINGS: Final = {
+    "llm_handle": "model",
+    "ocr_handle": "model",
+    "img_gen_handle": "model",
+    "imgg_handle": "model",
+}
 _CATEGORIES: Final = frozenset({"basic", "expression", "html", "markdown", "mermaid", "llm_prompt", "img_gen_prompt"})
 
 

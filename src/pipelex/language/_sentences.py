@@ -81,6 +81,16 @@ _KEYS_OF_RULES: Final[dict[str, tuple[str, ...]]] = {
 }
 """The key of the table a rule is about; the first one that is written is where the finding points."""
 
+_FIELD_TYPES: Final = {
+    "string": "text",
+    "str": "text",
+    "int": "integer",
+    "float": "number",
+    "bool": "boolean",
+    "array": "list",
+}
+"""What Python and JSON call the types of fields."""
+
 _NAME_KEYS: Final = frozenset({"result", "batch_as", "input_item_name", "input_list_name"})
 
 
@@ -215,9 +225,13 @@ def _finding(
     elif kind == "literal_error":
         expected = _literals(model, path)
         near = near_names(value, expected) if isinstance(value, str) else ()
+        fix = None
+        if isinstance(value, str) and path[:1] == ("structure",) and value in _FIELD_TYPES:
+            near = (_FIELD_TYPES[value],)
+            fix = SuggestedFix("field-type", f"write '{near[0]}'", (set_key(keys[:-1], str(keys[-1]), near[0]),))
         listed = ", ".join(repr(word) for word in expected) or str(context.get("expected", ""))
         detail = f"{place(keys)} is {_shown(value)}; it must be one of {listed}{did_you_mean(near)}"
-        found = Finding(SCHEMA, detail, keys, _params(keys, "wrong_value"), suggestions=near)
+        found = Finding(SCHEMA, detail, keys, _params(keys, "wrong_value"), suggestions=near, fix=fix)
     elif kind in _SIMPLE:
         detail = f"{place(keys)} {_SIMPLE[kind].format(**context)}"
         found = Finding(SCHEMA, detail, keys, _params(keys, kind))

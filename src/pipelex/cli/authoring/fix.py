@@ -21,6 +21,7 @@ Examples:
   pipelex fix bundle old.plx
   pipelex fix bundle methods/ --diff
   pipelex fix bundle report.mthds --write
+  pipelex fix function-names methods/ --write
   pipelex fix bundle report.mthds --ignore add-description --safe-only --json"""
 
 app = command_app(cls=TargetGroup, no_args_is_help=True)
@@ -86,6 +87,19 @@ def bundle(
         else:
             worst = max(worst, 0 if is_accepted else FAILED)
     raise typer.Exit(worst)
+
+
+@app.command(name="function-names", epilog=_EXAMPLES)
+@with_flags(FixFlags)
+def function_names(
+    ctx: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Bundle files (.mthds, .plx), or folders.")],
+    flags: FixFlags,
+) -> None:
+    """Write import paths for flat names of functions, and change nothing else."""
+    from dataclasses import asdict
+
+    bundle(ctx=ctx, paths=paths, **{**asdict(flags), "select": ["function-path"]})
 
 
 @app.command(name=TargetGroup.short_form, hidden=True, epilog=_EXAMPLES)
@@ -178,6 +192,7 @@ def _options(app_: "Pipelex", target: "FixTarget", flags: FixFlags) -> "FixOptio
         check_model=app_._check_model,
         default_model=lambda use: _default_model(app_, use),
         classes=target.classes,
+        functions=target.functions,
     )
 
 

@@ -13,6 +13,7 @@ from pipelex.tooling.fix._classes import structures_of_source
 from pipelex.tooling.fix._document import apply_ops
 from pipelex.tooling.fix._engine import MAX_ITERATIONS, FixOptions, FixResult, Rewrite, fix_bundle, fix_files
 from pipelex.tooling.fix._files import FixTarget, read_target
+from pipelex.tooling.fix._functions import functions_of_sources
 
 __all__ = [
     "MAX_ITERATIONS",
@@ -23,6 +24,7 @@ __all__ = [
     "apply_ops",
     "fix_bundle",
     "fix_files",
+    "functions_of_sources",
     "read_target",
     "structures_of_source",
 ]

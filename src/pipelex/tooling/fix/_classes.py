@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pipelex.tooling.fix._python import parsed
 from pipelex.tooling.fix._round import Table, words_of
 
 _SIMPLE: Final = {
@@ -15,11 +16,26 @@ _SIMPLE: Final = {
     "date": "date",
     "datetime": "datetime",
     "time": "time",
+    "Decimal": "number",
+    "HttpUrl": "text",
+    "AnyUrl": "text",
+    "EmailStr": "text",
     "dict": "dict",
     "Dict": "dict",
     "list": "list",
     "List": "list",
 }
+_CONTENTS: Final = {
+    "TextContent": "Text",
+    "NumberContent": "Number",
+    "ImageContent": "Image",
+    "PDFContent": "Document",
+    "DocumentContent": "Document",
+    "HtmlContent": "Html",
+    "PageContent": "Page",
+    "TextAndImagesContent": "TextAndImages",
+}
+"""Classes of the runtime that older structures use, and the native concepts they are."""
 _WRAPPERS: Final = frozenset({"Annotated", "Required", "Final"})
 _NONE: Final = object()
 
@@ -85,6 +101,8 @@ class _Source:
         if name in self.classes:
             words = _enumeration(self.classes[name])
             return (_choices(words) if words else {"type": "concept", "concept_ref": name}), False
+        if name in _CONTENTS:
+            return {"type": "concept", "concept_ref": _CONTENTS[name]}, False
         raise _Unsaid(name)
 
     def union(self, nodes: Iterable[ast.expr]) -> tuple[Table, bool]:
@@ -110,9 +128,8 @@ def structures_of_source(sources: Iterable[str]) -> dict[str, dict[str, Table]]:
     """
     classes: dict[str, ast.ClassDef] = {}
     for source in sources:
-        try:
-            tree = ast.parse(source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = parsed(source)
+        if tree is None:
             continue
         classes.update({node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)})
     found: dict[str, dict[str, Table]] = {}

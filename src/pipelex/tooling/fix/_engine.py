@@ -13,12 +13,15 @@ from pipelex.tooling.fix._document import Document
 from pipelex.tooling.fix._round import DefaultModel, Edit, Round, Rule, Safety, Table
 
 MAX_ITERATIONS: Final = 60
+_BYTE_ORDER_MARK: Final = "\ufeff"
 
 _FORMS: Final[tuple[Rule, ...]] = (
     *_rules_inputs.RULES,
     *_rules_forms.RULES,
     _rules_templates.images_key,
     _rules_pipes.python_structures,
+    _rules_pipes.function_paths,
+    _rules_pipes.field_readers,
 )
 """Rules about the documents alone: they all run in one round, each on what the one before left."""
 
@@ -96,6 +99,8 @@ class FixOptions:
     default_model: DefaultModel | None = None
     classes: Mapping[str, Mapping[str, Table]] = field(default_factory=dict[str, Mapping[str, Table]])
     """Structures that older files keep in Python, by class name (see `structures_of_source`)."""
+    functions: Mapping[str, Collection[str]] = field(default_factory=dict[str, Collection[str]])
+    """Import paths of the Python functions of the method, by name (see `functions_of_sources`)."""
 
     def allows(self, edit: Edit) -> bool:
         code = edit.fix.fix_code
@@ -149,7 +154,12 @@ class _Engine:
         self.originals = dict(texts)
         self.documents: dict[str, Document] = {}
         self.bundles: dict[str, ParsedBundle] = {}
-        for path, text in texts.items():
+        self.rewrites: dict[str, list[Rewrite]] = {path: [] for path in texts}
+        for path, written in texts.items():
+            text = written.removeprefix(_BYTE_ORDER_MARK)
+            if text != written:
+                what = "save it without a byte-order mark, which TOML has no room for"
+                self.rewrites[path].append(Rewrite("byte-order-mark", what, Location(file=path, line=1), "safe"))
             self.bundles[path] = parse_bundle(text, path=path)
             if not any(fault.code == "method.syntax" for fault in self.bundles[path].faults):
                 self.documents[path] = Document(text.replace("\r\n", "\n"))
@@ -159,7 +169,6 @@ class _Engine:
         self.beside += [bundle for bundle in own.bundles if bundle.path not in texts]
         self.dependencies = loaded.packages[1:] if loaded is not None else ()
         self.trees: Mapping[str, MethodTree] = loaded.trees if loaded is not None else {}
-        self.rewrites: dict[str, list[Rewrite]] = {path: [] for path in texts}
         self.now = self.judged()
         self.before = self.after = self.now.verdict
 
@@ -169,7 +178,9 @@ class _Engine:
         linked = link((), packages=(own, *self.dependencies))
         verdict = validate(linked, trees=self.trees, check_model=self.options.check_model)
         options = self.options
-        return Round(self.documents, self.bundles, linked, verdict, options.default_model, options.classes)
+        return Round(
+            self.documents, self.bundles, linked, verdict, options.default_model, options.classes, options.functions
+        )
 
     def run(self) -> None:
         seen = {self.state()}
@@ -220,7 +231,7 @@ class _Engine:
 
     def result(self, path: str) -> FixResult:
         before = self.originals[path]
-        text = self.documents[path].text if self.rewrites[path] else before
+        text = self.documents[path].text if self.rewrites[path] and path in self.documents else before
         if self.rewrites[path] and "\r\n" in before:
             text = text.replace("\n", "\r\n")
         return FixResult(path, before, text, tuple(self.rewrites[path]), self.before, self.after)

@@ -4,11 +4,14 @@ from pathlib import Path
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.library import LoadedFiles, load_paths, walk_tree
-from pipelex.library._load import display_path
+from pipelex.library._load import display_path, manifest_folder
 from pipelex.tooling.fix._classes import structures_of_source
+from pipelex.tooling.fix._functions import functions_of_sources
 from pipelex.tooling.fix._round import Table
 
 _OLD_SUFFIX = ".plx"
+_OLD_SUFFIXES = (_OLD_SUFFIX, ".toml")
+"""Bundles were plain `.toml` files once; among other files only a `.plx` is sure to be one."""
 _NEW_SUFFIX = ".mthds"
 
 
@@ -22,11 +25,12 @@ class FixTarget:
     """Name → the file it was read from."""
     surroundings: LoadedFiles | None
     classes: dict[str, dict[str, Table]] = field(default_factory=dict[str, dict[str, Table]])
+    functions: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     def destination(self, name: str) -> Path:
         """Where the fixed text of a file belongs."""
         source = self.sources[name]
-        return source.with_suffix(_NEW_SUFFIX) if source.suffix == _OLD_SUFFIX else source
+        return source.with_suffix(_NEW_SUFFIX) if source.suffix in _OLD_SUFFIXES else source
 
     def write(self, name: str, text: str) -> Path:
         """Write a fixed text: over the file it came from, or beside it when that has an older ending.
@@ -47,7 +51,7 @@ class FixTarget:
 def read_target(path: Path, *, library_dirs: Sequence[Path] = ()) -> FixTarget:
     """Read the bundles of a file or folder, `.plx` files among them, with what they refer to.
 
-    Python files of the folder are read too, never run: older methods keep structures in them.
+    The Python files of the method are read too, never run: older methods keep structures and functions in them.
 
     Raises:
         PipelexError: the path cannot be read, or holds no bundle (`method.not_found`).
@@ -62,20 +66,23 @@ def read_target(path: Path, *, library_dirs: Sequence[Path] = ()) -> FixTarget:
         sources: dict[str, Path] = {}
         texts: dict[str, str] = {}
         for file in found:
-            name = display_path(file.with_suffix(_NEW_SUFFIX) if file.suffix == _OLD_SUFFIX else file)
+            name = display_path(file.with_suffix(_NEW_SUFFIX) if file.suffix in _OLD_SUFFIXES else file)
             sources[name] = file
             texts[name] = file.read_bytes().decode("utf-8", "surrogateescape")
-        python = [root / name for name in walk_tree(root).files if name.endswith(".py")]
-        classes = structures_of_source(one.read_text("utf-8", "replace") for one in python)
+        top = manifest_folder(root) or root
+        python = {
+            name: (top / name).read_text("utf-8", "replace") for name in walk_tree(top).files if name.endswith(".py")
+        }
     except OSError as wrong:
         raise _not_found(f"'{wrong.filename}' cannot be read: {wrong.strerror}", path) from None
     if not texts:
         raise _not_found(f"there is no bundle (*{_NEW_SUFFIX}, *{_OLD_SUFFIX}) in '{path}'", path)
-    return FixTarget(texts, sources, _surroundings(path, found, library_dirs), classes)
+    surroundings = _surroundings(path, found, library_dirs)
+    return FixTarget(texts, sources, surroundings, structures_of_source(python.values()), functions_of_sources(python))
 
 
 def _surroundings(path: Path, found: Sequence[Path], library_dirs: Sequence[Path]) -> LoadedFiles | None:
-    current = [one for one in found if one.suffix != _OLD_SUFFIX]
+    current = [one for one in found if one.suffix not in _OLD_SUFFIXES]
     if not current and not library_dirs:
         return None
     targets = [path] if path.is_dir() and current else current

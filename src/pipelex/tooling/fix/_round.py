@@ -1,6 +1,6 @@
 """What the rules see: the documents as they stand, what is wrong with them, and what they mean together."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias, cast
@@ -83,6 +83,8 @@ class Round:
     default_model: DefaultModel | None = None
     classes: Mapping[str, Mapping[str, Table]] = field(default_factory=dict[str, Mapping[str, Table]])
     """Class name → structure table, for structures that older files take from Python."""
+    functions: Mapping[str, Collection[str]] = field(default_factory=dict[str, Collection[str]])
+    """Name → import paths, for functions that older files name without one."""
 
     @property
     def library(self) -> Library:

@@ -4,11 +4,12 @@ Older releases checked little of this, so published files declare what does not 
 never what runs. Source: sections 7 and 13 of the language reference.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from pipelex.errors import Fault, near_names
+from pipelex.errors import Fault, Json, near_names
 from pipelex.language.blueprints import (
     SPECIAL_OUTCOMES,
     BindingStep,
@@ -20,7 +21,8 @@ from pipelex.language.blueprints import (
 )
 from pipelex.language.references import Slot
 from pipelex.library import Pipe
-from pipelex.tooling.fix._round import CONTROLLERS, Declared, Edit, Round, inputs_of, parsed_slot, slot_of
+from pipelex.tooling.fix._round import CONTROLLERS, Declared, Edit, Round, Table, inputs_of, parsed_slot, slot_of
+from pipelex.tooling.fix._templates import value_at
 
 _SINGLE_INPUT: Final = frozenset({"PipeExtract", "PipeStructure", "PipeBatch"})
 """Types whose input cannot become a list by declaring one."""
@@ -59,8 +61,12 @@ def list_inputs(now: Round) -> Iterator[Edit]:
             yield from _as_list(caller, str(fault.params.get("variable_path")))
     for (ref, name), places in found.items():
         callee = now.table_of(ref)
-        if callee is not None and callee.type not in _SINGLE_INPUT and set(_sites(now, ref, name)) <= set(places):
+        if callee is None or callee.type in _SINGLE_INPUT:
+            continue
+        if set(_sites(now, ref, name)) <= set(places):
             yield from _as_list(callee, name)
+        elif callee.type not in CONTROLLERS:
+            yield from _twin(now, callee, name, places)
 
 
 def _as_list(pipe: Declared, name: str) -> Iterator[Edit]:
@@ -75,18 +81,39 @@ def _as_list(pipe: Declared, name: str) -> Iterator[Edit]:
     yield pipe.edit("list-input", what, op, at=("inputs", name), safety="unsafe")
 
 
+def _twin(now: Round, pipe: Declared, name: str, places: Sequence[tuple[str, str]]) -> Iterator[Edit]:
+    """A second pipe that takes the list, for the places that hand over one, where others hand over a single value."""
+    entry = inputs_of(pipe.table).get(name)
+    slot, code = parsed_slot(entry), f"{pipe.code}_on_list"
+    callers = [now.table_of(ref) for ref, _ in places]
+    taken = {other.code for other in now.pipes if other.domain == pipe.domain}
+    if slot is None or code in taken or any(caller is None or caller.file != pipe.file for caller in callers):
+        return
+    text = f"{slot.concept}[]"
+    listed: Json = {**cast("Table", entry), "concept": text} if isinstance(entry, dict) else text
+    table: dict[str, Any] = {**pipe.table, "inputs": {**inputs_of(pipe.table), name: listed}}
+    ops: list[Json] = [{"op": "ensure_table", "table": ["pipe", code]}]
+    ops += [{"op": "set_key", "table": ["pipe", code], "key": key, "value": value} for key, value in table.items()]
+    for caller, (_, field) in zip(callers, places, strict=True):
+        assert caller is not None
+        *inner, key = (int(part) if part.isdigit() else part for part in re.findall(r"\w+", field))
+        reference = value_at(caller.table, (*inner, key))
+        if not isinstance(reference, str):
+            return
+        ops.append(caller.remap(str(key), {reference: reference.removesuffix(pipe.code) + code}, *inner))
+    what = f"call '{code}', a copy that takes {name} = \"{text}\", where a list is handed over"
+    yield pipe.edit("list-twin", what, *ops, at=("inputs", name), safety="unsafe")
+
+
 def _called_at(now: Round, caller: Declared, field: str) -> str | None:
     pipe = now.linked_pipe(caller)
     return None if pipe is None else dict(_calls(pipe)).get(field)
 
 
 def _sites(now: Round, ref: str, name: str) -> Iterator[tuple[str, str]]:
-    """Every place that runs a pipe and hands it a value by a name, rather than an item of a batch."""
+    """Every place that runs a pipe and hands it a value by a name."""
     for caller in now.library.pipes.values():
-        for field, called in _calls(caller):
-            if called != ref or _batch_item(caller, field) == name:
-                continue
-            yield caller.ref, field
+        yield from ((caller.ref, field) for field, called in _calls(caller) if called == ref)
 
 
 def _calls(pipe: Pipe) -> Iterator[tuple[str, str]]:
@@ -107,29 +134,18 @@ def _calls(pipe: Pipe) -> Iterator[tuple[str, str]]:
             return
 
 
-def _batch_item(pipe: Pipe, field: str) -> str | None:
-    match pipe.blueprint:
-        case PipeBatchBlueprint() as batch:
-            return batch.input_item_name
-        case PipeSequenceBlueprint(steps=entries) | PipeParallelBlueprint(branches=entries):
-            step = entries[int(field.partition("[")[2].partition("]")[0])]
-            return step.batch_as if isinstance(step, PipeStep) else None
-        case _:
-            return None
-
-
 def batch_lists(now: Round) -> Iterator[Edit]:
     """A PipeBatch takes a list and gives one."""
     for fault in now.faults:
         pipe = now.pipe_at(fault)
-        finding = fault.params.get("finding")
+        is_single = fault.code == "method.output_multiplicity_mismatch" and fault.location.field == "output"
         if pipe is None or pipe.type != "PipeBatch":
             continue
         output = parsed_slot(pipe.table.get("output"))
-        if finding == "batch_output" and output is not None and not output.is_list:
+        if is_single and output is not None and not output.is_list:
             what = f'write output = "{output.concept}[]": a batch gives a list'
             yield pipe.edit("list-output", what, pipe.set("output", f"{output.concept}[]"), at=("output",))
-        elif finding == "batch_list":
+        elif fault.params.get("finding") == "batch_list":
             yield from _as_list(pipe, str(pipe.table.get("input_list_name")))
 
 

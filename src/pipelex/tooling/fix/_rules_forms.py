@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final, cast
 
 from pipelex.errors import Json
+from pipelex.language import RETIRED_TYPES
 from pipelex.language.blueprints import PIPE_BLUEPRINTS
 from pipelex.language.templates import FILTERS_BY_CATEGORY
 from pipelex.tooling.fix._round import Declared, Edit, Round, Table, inputs_of, parsed_slot
@@ -14,6 +15,8 @@ from pipelex.tooling.fix._round import Declared, Edit, Round, Table, inputs_of, 
 _TAG_STYLES: Final = frozenset({"no_tag", "ticks", "xml", "square_brackets"})
 _TEXT_FORMATS: Final = frozenset({"plain", "markdown", "html", "json"})
 _STYLE_KEYS: Final = ("category", "template_category", "target_format", "templating_style", "prompting_style")
+_IMAGE_MODELS: Final = ("model", "img_gen", "imgg", "img_gen_handle", "imgg_handle")
+_IMAGE_PROMPTS: Final = frozenset({"prompt", "img_gen_prompt", "prompt_template"})
 _IMAGE_SETTINGS: Final = ("nb_steps", "guidance_scale", "is_moderated", "safety_tolerance", "quality")
 
 
@@ -31,9 +34,9 @@ def type_as_key(now: Round) -> Iterator[Edit]:
 
 
 def retired_types(now: Round) -> Iterator[Edit]:
-    """`PipeOcr` and `PipeJinja2`."""
+    """`PipeOcr`, `PipeJinja2` and `PipeLLMPrompt`."""
     for pipe in now.pipes:
-        new = {"PipeOcr": "PipeExtract", "PipeJinja2": "PipeCompose"}.get(pipe.type)
+        new = RETIRED_TYPES.get(pipe.type)
         if new is not None and "input" not in pipe.table:
             yield pipe.edit("new-pipe-type", f'write type = "{new}"', pipe.set("type", new), at=("type",))
 
@@ -154,7 +157,7 @@ def image_settings(now: Round) -> Iterator[Edit]:
         written = {key: pipe.table[key] for key in _IMAGE_SETTINGS if key in pipe.table}
         if pipe.type != "PipeImgGen" or not written:
             continue
-        key = "img_gen" if "img_gen" in pipe.table and "model" not in pipe.table else "model"
+        key = next((name for name in _IMAGE_MODELS if name in pipe.table), "model")
         model = pipe.table.get(key)
         ops: list[Json] = [pipe.delete(name) for name in written]
         names = ", ".join(f"'{name}'" for name in written)
@@ -172,7 +175,7 @@ def image_settings(now: Round) -> Iterator[Edit]:
 def image_prompt(now: Round) -> Iterator[Edit]:
     """A PipeImgGen without a prompt drew what its one text input said."""
     for pipe in now.pipes:
-        if pipe.type != "PipeImgGen" or "prompt" in pipe.table or "img_gen_prompt" in pipe.table:
+        if pipe.type != "PipeImgGen" or _IMAGE_PROMPTS & pipe.table.keys():
             continue
         names = [name for name, entry in inputs_of(pipe.table).items() if _is_textual(now, pipe, entry)]
         if len(names) == 1:

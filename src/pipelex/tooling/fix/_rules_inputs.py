@@ -24,14 +24,16 @@ from pipelex.tooling.fix._round import (
 )
 from pipelex.tooling.fix._templates import reading, text_keys
 
+_UNTYPED_KEYS: Final = frozenset({"description", "definition", "required"})
 _READ: Final = re.compile(r"(?<!\w)(?:[@$]\??|\{\{-?\s*)([a-z][a-z0-9_]*)")
 
 
 def single_input(now: Round) -> Iterator[Edit]:
-    """`input = "Concept"` in place of a table."""
+    """`input = "Concept"`, or `inputs`, in place of a table."""
     for pipe in now.pipes:
-        concept = pipe.table.get("input")
-        if not isinstance(concept, str) or parsed_slot(concept) is None or "inputs" in pipe.table:
+        key = "inputs" if isinstance(pipe.table.get("inputs"), str) else "input"
+        concept = pipe.table.get(key)
+        if not isinstance(concept, str) or parsed_slot(concept) is None or {"input", "inputs"} <= pipe.table.keys():
             continue
         name = _name_of_input(now, pipe, concept)
         if PLAIN_NAME_PATTERN.fullmatch(name) is None:
@@ -39,8 +41,9 @@ def single_input(now: Round) -> Iterator[Edit]:
         if pipe.type == "PipeBatch" and "[" not in concept:
             concept += "[]"
         what = f'write inputs = {{ {name} = "{concept}" }}'
-        ops = (pipe.rename("input", "inputs"), pipe.set("inputs", {name: concept}))
-        yield pipe.edit("inputs-table", what, *ops, at=("input",))
+        renamed = [pipe.rename("input", "inputs")] if key == "input" else []
+        ops = (*renamed, pipe.set("inputs", {name: concept}))
+        yield pipe.edit("inputs-table", what, *ops, at=(key,))
 
 
 def _name_of_input(now: Round, pipe: Declared, concept: str) -> str:
@@ -78,16 +81,16 @@ def dotted_inputs(now: Round) -> Iterator[Edit]:
     """`"page.page_view" = "Image"`: the root is the input, its field is read."""
     for pipe in now.pipes:
         if pipe.type in ("PipeExtract", "PipeOcr", "PipeStructure"):
-            continue  # they take the field itself: only a caller can hand it to them
+            continue  # they take the field itself: see `field_readers`
         inputs = inputs_of(pipe.table)
         ops: list[Json] = []
         unread: list[str] = []
         told: list[str] = []
         roots: dict[str, str] = {}
-        for written, path, concept in _dotted(inputs):
+        for written, path, concept in dotted_names(inputs):
             root = path.partition(".")[0]
             if root not in inputs or root == written:
-                found = roots.get(root) or _concept_of_root(now, pipe, path)
+                found = roots.get(root) or concept_of_root(now, pipe, path)
                 if found is None:
                     break
                 if root not in roots:
@@ -109,7 +112,7 @@ def dotted_inputs(now: Round) -> Iterator[Edit]:
                 yield pipe.edit("root-input", what, *ops, at=("inputs",))
 
 
-def _dotted(inputs: Table) -> Iterator[tuple[str, str, str]]:
+def dotted_names(inputs: Table) -> Iterator[tuple[str, str, str]]:
     """Key as written, dotted path and slot, for quoted names with a dot and for bare ones that TOML nests."""
     for name, entry in inputs.items():
         if "." in name:
@@ -134,7 +137,8 @@ def _is_read(pipe: Declared, path: str) -> bool:
     return any(pattern.search(_value(pipe.table, keys)) for keys in text_keys(pipe.table, with_old=True))
 
 
-def _concept_of_root(now: Round, pipe: Declared, path: str) -> str | None:
+def concept_of_root(now: Round, pipe: Declared, path: str) -> str | None:
+    """The concept of the value whose field a dotted name is: the one that has the field, or that others declare."""
     root, _, rest = path.partition(".")
     field = rest.partition(".")[0]
     if field in ("page_view", "text_and_images"):
@@ -206,6 +210,10 @@ def descriptions(now: Round) -> Iterator[Edit]:
             continue
         has_one = {"description", "definition"} & owner.table.keys()
         typed = any(key.startswith("Pipe") for key in owner.table)
+        if owner.kind == "concept" and "Concept" in owner.table and not has_one:
+            what = "write the text of 'Concept' as 'description'"
+            yield owner.edit("rename-key", what, owner.rename("Concept", "description"), at=("Concept",))
+            continue
         if not has_one and not typed:
             text = words_of(owner.code)
             what = f'add description = "{text}", from the code'
@@ -222,6 +230,17 @@ def descriptions(now: Round) -> Iterator[Edit]:
                 text = words_of(name)
                 what = f'add description = "{text}", from the name'
                 yield owner.edit("add-description", what, owner.set("description", text, *at), at=at, safety="unsafe")
+
+
+def typed_fields(now: Round) -> Iterator[Edit]:
+    """A field that names no type was a text."""
+    for concept in now.concepts:
+        structure = concept.table.get("structure")
+        for name, entry in cast("Table", structure).items() if isinstance(structure, dict) else ():
+            if isinstance(entry, dict) and cast("Table", entry).keys() <= _UNTYPED_KEYS:
+                at = ("structure", name)
+                what = 'add type = "text", what a field without a type was'
+                yield concept.edit("field-type", what, concept.set("type", "text", *at), at=at, safety="unsafe")
 
 
 def default_and_required(now: Round) -> Iterator[Edit]:
@@ -244,4 +263,12 @@ def _value(table: Table, keys: tuple[str | int, ...]) -> str:
     return current if isinstance(current, str) else ""
 
 
-RULES = (single_input, dotted_inputs, retired_natives, refined_lists, descriptions, default_and_required)
+RULES = (
+    single_input,
+    dotted_inputs,
+    retired_natives,
+    refined_lists,
+    descriptions,
+    typed_fields,
+    default_and_required,
+)

@@ -18,7 +18,8 @@ def known_models(now: Round) -> Iterator[Edit]:
     """A name the deck knows under another sigil gets that sigil; any other becomes the family's default."""
     for fault in now.faults:
         pipe = now.pipe_at(fault)
-        place = _place(pipe, fault) if pipe is not None and fault.code == "model.unknown" else None
+        is_unserved = fault.code in ("model.unknown", "model.unavailable")
+        place = _place(pipe, fault) if pipe is not None and is_unserved else None
         if pipe is None or place is None or pipe.type in CONTROLLERS:
             continue
         inner, key = place
@@ -28,13 +29,14 @@ def known_models(now: Round) -> Iterator[Edit]:
             what = f"write '{same}' for '{written}'"
             yield pipe.edit("known-model-name", what, pipe.remap(key, {written: same}, *inner), at=(*inner, key))
             continue
+        why = "which no deck declares" if fault.code == "model.unknown" else "which no backend serves here"
         default = now.default_model(_use(now, pipe, fault, str((*inner, key)[0]))) if now.default_model else None
         if default is not None and default != written:
             op: Json = pipe.remap(key, {written: default}, *inner)
-            what = f"write the default '{default}' for '{written}', which no deck declares"
+            what = f"write the default '{default}' for '{written}', {why}"
         else:
             op = pipe.delete(key if not inner else str(inner[-1]))
-            what = f"remove '{written}', which no deck declares: the default applies"
+            what = f"remove '{written}', {why}: the default applies"
         yield pipe.edit("default-model", what, op, at=(*inner, key), safety="unsafe")
 
 
