@@ -77,8 +77,6 @@ class RunOptions(Wire):
     """Payloads of more bytes than this are kept in a store by whatever carries them; None: they travel whole."""
     full_memory: bool = False
     """Bring every name that a nested pipe leaves behind back to its caller, not only those that later steps read."""
-    has_payload_storage: bool = False
-    """Large values are kept in a store by whatever carries them, so that none is too large to be sent."""
     large_template_chars: int = Field(default=100_000, ge=0)
     """A template whose values are longer than this is rendered as an effect, not in the pipe's own code."""
 

@@ -1,10 +1,16 @@
 """Rendering a request away from the pipe's own code: what an effect `act_jinja2_gen_text` does."""
 
-from typing import cast
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final, cast
 
+from pipelex.content.stuff import Json
 from pipelex.library import Library
 from pipelex.pipes.runtime import TemplateRequest, TemplateResult
 from pipelex.templating import Attachments, Limits, Style, TagStyle, TextFormat, render
+
+WRITTEN: Final = 4
+"""How many times a template may write values that are larger than what it may write anyway."""
 
 
 def render_request(library: Library, request: TemplateRequest, limits: Limits | None = None) -> TemplateResult:
@@ -13,7 +19,7 @@ def render_request(library: Library, request: TemplateRequest, limits: Limits | 
     Args:
         library: knows the concepts of the values.
         request: the template and its values.
-        limits: what the render may do; the usual when None.
+        limits: what the render may do; the usual when None, and enough to write large values a few times.
 
     Raises:
         PipelexError: see `pipelex.templating.render`.
@@ -33,9 +39,33 @@ def render_request(library: Library, request: TemplateRequest, limits: Limits | 
         extra_context=request.extra_context,
         attachments=attachments,
         strict=request.is_strict,
-        limits=limits,
+        limits=limits or _limits(request),
     )
     return TemplateResult(text=rendered.text, images=rendered.images, documents=rendered.documents)
+
+
+def _limits(request: TemplateRequest) -> Limits:
+    usual = Limits()
+    return replace(
+        usual, chars=max(usual.chars, WRITTEN * characters(stuff.content for stuff in request.inputs.values()))
+    )
+
+
+def characters(values: Iterable[Json]) -> int:
+    """About how many characters some contents have."""
+    total = 0
+    waiting: list[Json] = list(values)
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, str):
+            total += len(current)
+        elif isinstance(current, dict):
+            waiting.extend(cast("dict[str, Json]", current).values())
+        elif isinstance(current, list):
+            waiting.extend(cast("list[Json]", current))
+        else:
+            total += 8
+    return total
 
 
 def style_from(tag_style: str | None, text_format: str | None) -> Style | None:

@@ -22,12 +22,16 @@ class Dispatcher:
         config: the worker's configuration.
         models: who knows the model deck.
         task_queue: the queue its workflows run on.
+        has_store: whether it keeps large payloads in a store.
     """
 
-    def __init__(self, config: TemporalConfig, models: ModelResolver, task_queue: str) -> None:
+    def __init__(
+        self, config: TemporalConfig, models: ModelResolver, task_queue: str, *, has_store: bool = True
+    ) -> None:
         self.config = config
         self.models = models
         self.task_queue = task_queue
+        self.has_store = has_store
         self._known: dict[tuple[str, str | None, str | None], Dispatch] = {}
 
     def resolve(self, model: ModelChoice) -> ResolvedModel:

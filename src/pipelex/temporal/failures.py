@@ -68,6 +68,8 @@ def from_failure(error: BaseException, *, what: str) -> PipelexError:
                 params={"input": what},
                 advice="Ask for less at a time, or split the work into a list and batch over it.",
             )
+        if is_about_missing_store(current):
+            return without_store(what)
         return _error("runtime.unexpected", f"{what} failed: {current.message}", ErrorCategory.UNKNOWN)
     if isinstance(current, TemporalTimeout):
         return _timed_out(current, what)
@@ -82,6 +84,22 @@ def from_failure(error: BaseException, *, what: str) -> PipelexError:
         return _error("run.cancelled", f"{what} was cancelled", ErrorCategory.UNKNOWN)
     message = current.message if isinstance(current, FailureError) else str(current)
     return _error("runtime.unexpected", f"{what} failed: {message}", ErrorCategory.UNKNOWN)
+
+
+def is_about_missing_store(error: BaseException) -> bool:
+    """Whether the SDK met a reference to a stored payload where no store is configured."""
+    return "[TMPRL1105]" in str(error)
+
+
+def without_store(what: str) -> PipelexError:
+    """What such an error means."""
+    return _error(
+        "runtime.misconfigured",
+        f"a value of {what} is in the payload store of another worker or client, and there is none here",
+        ErrorCategory.CONFIGURATION,
+        params={"component": "payload_storage"},
+        advice="Set `[temporal.payload_codec_config] is_enabled = true`, and the same store on every worker and client.",
+    )
 
 
 def _timed_out(error: TemporalTimeout, what: str) -> PipelexError:

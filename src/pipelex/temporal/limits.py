@@ -5,6 +5,7 @@ here, it fails the run at once with the value's name. Source of the limits: meas
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final, cast
 
 from pydantic_core import to_json
@@ -21,12 +22,20 @@ ESTIMATED: Final = 20_000
 """Estimates over this are replaced by the true size: only small payloads may be taken for larger than they are."""
 _OVERESTIMATE: Final = 8
 """How many times too high an estimate is at most, where text makes the size."""
+_PER_SECOND: Final = 4_000_000
+"""Characters, as estimated, of values that a workflow task fetches, reads, writes and stores at least, on a machine with
+much else to do."""
 _ROOM: Final = 16_384
 """What surrounds our JSON in a request."""
 
 
 def check_payload(
-    payload: Wire, *, what: str, named: Mapping[str, Stuff] | None = None, stored_above: int | None = None
+    payload: Wire,
+    *,
+    what: str,
+    named: Mapping[str, Stuff] | None = None,
+    stored_above: int | None = None,
+    has_store: bool = True,
 ) -> int:
     """Refuse a payload that the server would refuse.
 
@@ -35,6 +44,7 @@ def check_payload(
         what: the payload in a sentence: `the inputs of pipe 'summarize'`.
         named: the values in it by name, to say which is the largest.
         stored_above: the run's payloads over this many bytes go to the store, so that none is too large.
+        has_store: whether there is one here; a worker without it must not send what the run's others would store.
 
     Returns:
         Bytes it takes in a request, at most; a small payload's are only estimated, and rather too high.
@@ -45,13 +55,11 @@ def check_payload(
     estimate = _characters(payload) * 4  # no character takes more than four bytes
     if estimate < ESTIMATED:
         return estimate
-    if stored_above is not None and estimate > stored_above * _OVERESTIMATE:
+    if stored_above is not None and has_store and estimate > stored_above * _OVERESTIMATE:
         return stored_above
     size = len(payload.model_dump_json(exclude_unset=True).encode())
-    if stored_above is not None:
-        return min(size, stored_above)
-    if size < PAYLOAD_LIMIT - _ROOM:
-        return size
+    if (stored_above is not None and has_store) or size < PAYLOAD_LIMIT - _ROOM:
+        return size if stored_above is None else min(size, stored_above)
     sizes = {name: len(to_json(stuff.content)) for name, stuff in (named or {}).items()}
     largest = max(sizes, key=lambda name: sizes[name], default=None)
     about = f"; the largest value, '{largest}', has {sizes[largest]:,}" if largest is not None else ""
@@ -63,6 +71,11 @@ def check_payload(
         advice="Set `[temporal.payload_codec_config] is_enabled = true`, on the workers and where runs are started, and "
         "name a store that all of them reach; or pass large documents by URL or file.",
     )
+
+
+def task_timeout(configured: timedelta, job: Wire) -> timedelta:
+    """How long a workflow task of a run may take: longer than configured when its inputs are very large."""
+    return max(configured, timedelta(seconds=_characters(job) // _PER_SECOND))
 
 
 def _characters(value: Any) -> int:

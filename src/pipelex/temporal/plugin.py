@@ -50,6 +50,7 @@ PASSED_THROUGH: Final = (
     "pipelex.temporal.payloads",
     "pipelex.temporal.ports",
     "pipelex.temporal.references",
+    "pipelex.temporal.room",
     "pipelex.temporal.routing",
     "pipelex.temporal.workflow_runtime",
     "pipelex.temporal._catalog",
@@ -66,6 +67,9 @@ PASSED_THROUGH: Final = (
     "typing_inspection",
 )
 """Modules that workflow code shares with the process; `pipelex.temporal.workflows` is not among them."""
+
+LONGEST_ACTIVATION: Final = 60.0
+"""Seconds that workflow code may take without a pause."""
 
 
 class PipelexPlugin(SimplePlugin):
@@ -105,7 +109,9 @@ class PipelexPlugin(SimplePlugin):
 
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
         """See base class."""
-        dispatch.install(Dispatcher(self._config, self._inference, worker.task_queue))
+        _grant_time(worker)
+        has_store = worker.client.data_converter.external_storage is not None
+        dispatch.install(Dispatcher(self._config, self._inference, worker.task_queue, has_store=has_store))
         try:
             await next(worker)
         finally:
@@ -118,6 +124,16 @@ class PipelexPlugin(SimplePlugin):
         with dispatch.for_any_queue(Dispatcher(self._config, self._inference, queue)):
             async with super().run_replayer(replayer, histories, next) as results:
                 yield results
+
+
+def _grant_time(worker: Worker) -> None:
+    """Let workflow code read and write values of hundreds of megabytes, which takes seconds on a busy machine.
+
+    The SDK takes code that does not yield for two seconds for a deadlock, and has no setting for it.
+    """
+    workflows: Any = getattr(worker, "_workflow_worker", None)
+    if getattr(workflows, "_deadlock_timeout_seconds", None) is not None:
+        workflows._deadlock_timeout_seconds = LONGEST_ACTIVATION
 
 
 def workflow_classes(names: tuple[str, ...]) -> list[type]:

@@ -24,9 +24,9 @@ from pipelex.errors import ErrorCategory, ErrorReport, Location, PipelexError
 from pipelex.library import Library
 from pipelex.pipes.runtime import PipeCall, PipeOutcome, RunIdentity, RunOptions
 from pipelex.temporal import observability
-from pipelex.temporal.codec import store_of
 from pipelex.temporal.config import TemporalConfig
-from pipelex.temporal.failures import from_failure
+from pipelex.temporal.failures import from_failure, is_about_missing_store, without_store
+from pipelex.temporal.limits import check_payload, task_timeout
 from pipelex.temporal.lists import loaded, loaded_memory, stored_as_parts
 from pipelex.temporal.payloads import PipeJob, crate_of, crate_payload
 
@@ -61,7 +61,8 @@ class DurableRun:
         """Wait for the run's end.
 
         Raises:
-            PipelexError: it failed, was cancelled or terminated, timed out, or there is no such run.
+            PipelexError: it failed, was cancelled or terminated, timed out, there is no such run, or its result is
+                stored or encrypted, and cannot be read here.
         """
         try:
             outcome = await self.handle.result()
@@ -69,6 +70,10 @@ class DurableRun:
             raise self._failure(failed.cause) from None
         except RPCError as failed:
             raise self._rpc_failure(failed) from None
+        except RuntimeError as failed:
+            if is_about_missing_store(failed):
+                raise without_store(f"run '{self.run_id}'") from None
+            raise
         if outcome.stuff is None:
             return outcome
         stuff = await loaded(self.client.data_converter, outcome.stuff)
@@ -176,7 +181,8 @@ class Submitter:
         """Start an entry pipe, or attach to the run that already has this id.
 
         Raises:
-            PipelexError: the server refuses the start.
+            PipelexError: the inputs are too large for a server without a store, the store does not take them, or the
+                server refuses the start.
         """
         options = self._fixed(options)
         call = await self._by_reference(call, options)
@@ -184,13 +190,14 @@ class Submitter:
         crate = crate_of(library, call)
         worker = self.config.worker_config
         durable = self.attach(run.run_id)
-        if store_of(self.client.data_converter) is not None:
-            options = options.model_copy(update={"has_payload_storage": True})
+        job = PipeJob(call=call, run=run, options=options)
+        what = f"the inputs of pipe '{pipe.code}'"
+        check_payload(job, what=what, named=call.inputs, stored_above=options.stored_above)
         attributes = self.config.search_attributes
         try:
             await self.client.start_workflow(
                 pipe.type,
-                args=[PipeJob(call=call, run=run, options=options), crate_payload(crate)],
+                args=[job, crate_payload(crate)],
                 id=durable.workflow_id,
                 task_queue=task_queue or worker.default_task_queue,
                 result_type=PipeOutcome,
@@ -198,7 +205,7 @@ class Submitter:
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 execution_timeout=worker.workflow_execution_timeout,
                 run_timeout=worker.run_timeout,
-                task_timeout=worker.task_timeout,
+                task_timeout=task_timeout(worker.task_timeout, job),
                 start_delay=worker.start_delay or None,
                 rpc_timeout=worker.rpc_timeout,
                 static_summary=observability.summary(library, call.pipe),
@@ -250,7 +257,8 @@ def _refused(refused: RPCError, call: PipeCall) -> PipelexError:
             category=ErrorCategory.CONTENT,
             params={"input": name, "size": inputs.get(name, 0), "limit": 2_097_152},
             location=Location(input=name),
-            advice="Give large documents by URL or file instead of by value.",
+            advice="Set `[temporal.payload_codec_config] is_enabled = true` with a store, or give large documents by URL "
+            "or file instead of by value.",
         )
     if "search attribute" in refused.message:
         return PipelexError(

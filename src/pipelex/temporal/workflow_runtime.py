@@ -1,7 +1,7 @@
 """The runtime port inside a workflow: child pipes are child workflows, effects are activities."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar, cast
@@ -32,10 +32,11 @@ from pipelex.temporal import dispatch, observability
 from pipelex.temporal.batches import COMMANDS_AT_ONCE, SLICE_WORKFLOW, Batches, load
 from pipelex.temporal.config import hopeless_error_types
 from pipelex.temporal.failures import from_failure, to_application_error
-from pipelex.temporal.limits import TASK_LIMIT, check_payload
+from pipelex.temporal.limits import check_payload
 from pipelex.temporal.list_parts import stored_payload
 from pipelex.temporal.pages import Page
 from pipelex.temporal.payloads import PipeJob, SliceJob, crate_of, crate_payload
+from pipelex.temporal.room import Room
 from pipelex.temporal.routing import Dispatch, trace_line
 
 T = TypeVar("T")
@@ -64,8 +65,7 @@ class PipeWorkflow:
             runtime = TemporalRuntime(library, job)
             execution = await runtime.execute()
             outcome = execution.outcome
-            stored_above = job.options.stored_above
-            check_payload(outcome, what=f"the result of pipe '{job.call.pipe}'", stored_above=stored_above)
+            runtime.check(outcome, what=f"the result of pipe '{job.call.pipe}'")
             self._memory = execution.memory
             return outcome
 
@@ -89,7 +89,8 @@ async def run_slice(job: SliceJob, crate: RawValue, items: list[Any] | None) -> 
     batch = job.batch
     with failing_with_reports(batch.call):
         library = linked_libraries().get(crate.payload.data)
-        batches = TemporalRuntime(library, PipeJob(call=batch.call, run=job.run, options=job.options)).batches
+        runtime = TemporalRuntime(library, PipeJob(call=batch.call, run=job.run, options=job.options))
+        batches = runtime.batches
         if not batches.is_leaf(batch):
             return await batches.run(batch)
         at_hand = batch if items is None else batch.of_items(Stuff.of_list(batch.items.concept, items), batch.offset)
@@ -97,8 +98,7 @@ async def run_slice(job: SliceJob, crate: RawValue, items: list[Any] | None) -> 
         outcome = await batches.kept(outcome)
         if job.done is not None:
             outcome = joined(library, batch, [job.done, outcome])
-        what = f"the results of a slice of pipe '{batch.call.pipe}'"
-        check_payload(outcome, what=what, stored_above=job.options.stored_above)
+        runtime.check(outcome, what=f"the results of a slice of pipe '{batch.call.pipe}'")
     if done == batch.items.count:
         return outcome
     rest = job.model_copy(update={"skip": done, "done": outcome})
@@ -129,11 +129,11 @@ def failing_with_reports(call: PipeCall) -> Generator[None]:
 class TemporalRuntime(EffectRuntime):
     """The runtime port for the pipe run of the current workflow."""
 
-    def __init__(self, library: Library, job: PipeJob) -> None:
+    def __init__(self, library: Library, job: PipeJob, room: Room | None = None) -> None:
         super().__init__(job.call.pipe, job.options)
         self._library = library
         self._job = job
-        self._in_sending = 0
+        self._room = room or Room()
         info = workflow.info()
         self._dispatcher = dispatch.installed(info.task_queue)
         self._root_id = info.root.workflow_id if info.root is not None else info.workflow_id
@@ -186,12 +186,12 @@ class TemporalRuntime(EffectRuntime):
 
     async def _run_inline(self, call: PipeCall) -> PipeOutcome:
         """Run a child pipe as a part of this workflow."""
-        runtime = TemporalRuntime(self._library, self._job.model_copy(update={"call": call}))
+        runtime = TemporalRuntime(self._library, self._job.model_copy(update={"call": call}), self._room)
         return (await runtime.execute()).outcome
 
     async def _child(self, type_: str, arguments: list[Any], pipe: str, child_id: str, result: type[R], size: int) -> R:
         """Run a child workflow to its end; its start waits for room in the request where others are on their way."""
-        async with self._sending(size):
+        async with self._room.taken(size):
             child = await workflow.start_child_workflow(
                 type_,
                 args=arguments,
@@ -205,21 +205,15 @@ class TemporalRuntime(EffectRuntime):
 
     def _checked(self, job: Wire, crate: LibraryCrate, *, what: str, named: Mapping[str, Stuff] | None = None) -> int:
         """Bytes that a child's start takes in a request, at most."""
-        stored_above = self.options.stored_above
-        size = check_payload(job, what=what, named=named, stored_above=stored_above)
-        in_crate = len(crate.json_bytes)
-        return size + (in_crate if stored_above is None else min(in_crate, stored_above))
+        stored_above, in_crate = self.options.stored_above, len(crate.json_bytes)
+        return self.check(job, what=what, named=named) + (
+            in_crate if stored_above is None else min(in_crate, stored_above)
+        )
 
-    @asynccontextmanager
-    async def _sending(self, size: int) -> AsyncGenerator[None]:
-        """Wait until the children before were accepted, where one task would carry more than the server takes."""
-        while self._in_sending > 0 and self._in_sending + size > TASK_LIMIT:
-            await workflow.wait_condition(lambda: self._in_sending == 0 or self._in_sending + size <= TASK_LIMIT)
-        self._in_sending += size
-        try:
-            yield
-        finally:
-            self._in_sending -= size
+    def check(self, payload: Wire, *, what: str, named: Mapping[str, Stuff] | None = None) -> int:
+        """See `check_payload`."""
+        stored_above, has_store = self.options.stored_above, self._dispatcher.has_store
+        return check_payload(payload, what=what, named=named, stored_above=stored_above, has_store=has_store)
 
     async def run_batch(self, batch: BatchCall) -> BatchOutcome:
         outcome = await self.batches.run(batch)
@@ -255,26 +249,28 @@ class TemporalRuntime(EffectRuntime):
     async def perform(self, effect: Effect[R]) -> R:
         options = self._dispatcher.options(effect.activity, effect.model, effect.key)
         what = f"the prompt or document of pipe '{self._job.call.pipe}' for {effect.activity}"
-        check_payload(effect.job, what=what, stored_above=self.options.stored_above)
+        size = self.check(effect.job, what=what)
         args: list[Any] = [effect.job]
         if isinstance(effect.job, TemplateRequest):
             args.append(crate_payload(crate_of(self._library, self._job.call)))
         if self._dispatcher.config.log.is_dispatch_resolution_traced and not workflow.unsafe.is_replaying():
             workflow.logger.info("%s", trace_line(options))
         try:
-            result = await workflow.execute_activity(
-                effect.activity,
-                args=args,
-                result_type=effect.result,
-                task_queue=options.queue,
-                start_to_close_timeout=options.start_to_close,
-                schedule_to_close_timeout=options.schedule_to_close,
-                schedule_to_start_timeout=options.schedule_to_start,
-                heartbeat_timeout=options.heartbeat,
-                retry_policy=retry_policy(options),
-                summary=effect.summary,
-                priority=self._priority(options),
-            )
+            # When an activity was accepted is not told, so that it keeps its room to its end.
+            async with self._room.taken(size):
+                result = await workflow.execute_activity(
+                    effect.activity,
+                    args=args,
+                    result_type=effect.result,
+                    task_queue=options.queue,
+                    start_to_close_timeout=options.start_to_close,
+                    schedule_to_close_timeout=options.schedule_to_close,
+                    schedule_to_start_timeout=options.schedule_to_start,
+                    heartbeat_timeout=options.heartbeat,
+                    retry_policy=retry_policy(options),
+                    summary=effect.summary,
+                    priority=self._priority(options),
+                )
         except ActivityError as failed:
             if is_cancelled_exception(failed):
                 raise
