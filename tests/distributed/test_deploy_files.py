@@ -35,7 +35,7 @@ def manifests() -> Iterator[ModuleType]:
 
 
 def config_of(name: str, environment: str | None = None) -> TemporalConfig:
-    environ = {"HOME": "/nonexistent"} | ({"PIPELEX_ENV": environment} if environment else {})
+    environ = {"HOME": "/nonexistent", "PIPELEX_S3_BUCKET": "b"} | ({"PIPELEX_ENV": environment} if environment else {})
     return parse_temporal_config(load_settings(cwd=DEPLOY / name, environ=environ))
 
 
@@ -72,7 +72,13 @@ def test_the_overlays_fit(name: str, environment: str) -> None:
         if environment == "cluster"
         else storage.local.path == "storage"
     )
-    assert config_of(name, environment) == config_of(name)
+    config = config_of(name, environment)
+    payloads = config.payload_codec_config
+    # Payloads go to the store of everything else: whoever shares the one shares the other.
+    assert payloads.is_enabled
+    assert payloads.storage.model_dump(exclude={"uri_format"}) == storage.model_dump(exclude={"uri_format"})
+    unsaid = {"payload_codec_config"}
+    assert config.model_dump(exclude=unsaid) == config_of(name).model_dump(exclude=unsaid)
 
 
 def test_pools_of_providers_share_no_secret(manifests: ModuleType) -> None:
