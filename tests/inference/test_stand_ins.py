@@ -70,6 +70,13 @@ def test_every_client_says_how_it_is_installed(without_anthropic: None):
     }  # fmt: skip
 
 
+def test_a_client_that_there_is_not_is_a_fault(tmp_path: Path):
+    deck = ModelDeck.load([files(tmp_path, first='sdk = "opanai"')], {})
+    (fault,) = deck.check(ModelChoice(family="llm", choice="first"))
+    assert (fault.code, fault.severity, fault.params["reason"]) == ("model.unavailable", "error", "sdk_unknown")
+    assert "openai" in fault.suggestions
+
+
 def test_looking_for_a_client_imports_nothing():
     """A workflow asks it, too, and is warned of what it imports."""
     script = (

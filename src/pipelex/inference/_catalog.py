@@ -274,6 +274,8 @@ def _filled(value: Table, environ: Mapping[str, str]) -> tuple[Table, tuple[str,
 
 def _models(backend: str, settings: BackendTable, file: TomlFile, environ: Mapping[str, str]) -> tuple[ModelEntry, ...]:
     defaults = file.data.get("defaults", {})
+    if not isinstance(defaults, dict):
+        raise file.fault("'defaults' must be a table", ("defaults",))
     found: list[ModelEntry] = []
     seen: dict[tuple[str, str, str | None], str] = {}
     for name, table in file.data.items():
@@ -321,11 +323,13 @@ def _active_profile(file: TomlFile, backends: Mapping[str, Backend]) -> tuple[st
                 (*base, "routes", pattern),
                 advice=f"enable {name!r} in backends.toml, or move the route to 'optional_routes'",
             )
-    for pattern in profile.optional_routes:
+    shipped = {path.stem for path in (DEFAULTS / "backends").glob("*.toml")}
+    for pattern, name in profile.optional_routes.items():
         _check_pattern(file, pattern, (*base, "optional_routes", pattern))
+        if name not in shipped:
+            _check_backend(file, name, backends, (*base, "optional_routes", pattern))
     if profile.default is not None:
         _check_backend(file, profile.default, backends, (*base, "default"))
-    shipped = {path.stem for path in (DEFAULTS / "backends").glob("*.toml")}
     for index, name in enumerate(profile.fallback_order):
         if name not in shipped:  # a project may have dropped a shipped backend from its backends.toml
             _check_backend(file, name, backends, (*base, "fallback_order", index))

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, Fault, PipelexError, near_names
+from pipelex.inference._capabilities import STRUCTURE, lacking
 from pipelex.inference._catalog import DEFAULTS, Catalog, ModelEntry, load_catalog
 from pipelex.inference._files import Keys, Table, TomlFile, describe, gravity, merged, parse
 from pipelex.inference._schema import (
@@ -18,7 +19,7 @@ from pipelex.inference._schema import (
     LLMSettings,
     ModelSettingsTable,
 )
-from pipelex.inference._sdks import how_to_install
+from pipelex.inference._sdks import SDKS, how_to_install
 from pipelex.pipes.runtime import Family, ModelChoice, ModelTarget, ResolvedModel
 
 logger = logging.getLogger("pipelex.inference")
@@ -135,16 +136,27 @@ class ModelDeck:
             )
         return found
 
-    def check(self, choice: ModelChoice, *, document: str | None = None) -> list[Fault]:
-        """What is wrong with a choice, without raising: an error, or a warning about missing credentials."""
+    def check(self, choice: ModelChoice, *, document: str | None = None, needs: Sequence[str] = ()) -> list[Fault]:
+        """What is wrong with a choice, without raising: an error, or a warning about missing credentials.
+
+        Args:
+            choice: what a pipe asks for.
+            document: see `resolve`.
+            needs: what the model must take besides text.
+        """
         try:
             _, entry = self._resolve(choice, document)
         except PipelexError as error:
             report = error.report
             suggestions = tuple(report.params.get("suggestions", ()))
             return [Fault(report.code, report.detail, params=report.params, suggestions=suggestions)]
+        unable = _incapable(entry, choice, needs)
+        if unable is not None:
+            return [unable]
         if self.catalog.is_ready(entry):
             return []
+        if entry.table.model_type == "llm" and entry.table.sdk not in SDKS:
+            return [_without_client(entry)]
         missing, command = self.catalog.missing(entry), how_to_install(entry.table.sdk)
         needs = f"{_listed(missing)} in the environment" if missing else f"its client: {command}"
         if not missing and (command is None or entry.table.model_type != "llm"):
@@ -421,6 +433,30 @@ def _read(text: str, family: Family) -> Reference:
             category=ErrorCategory.CONFIGURATION,
             params={"model": text, "model_type": family, "suggestions": []},
         ) from None
+
+
+def _incapable(entry: ModelEntry, choice: ModelChoice, needs: Sequence[str]) -> Fault | None:
+    """What the model cannot do. The local model stands in for every name, and the method is not at fault for that."""
+    is_structured = entry.table.model_type == "llm" and (choice.purpose == "object" or choice.family == "judgment")
+    capability = lacking(entry, (STRUCTURE, *needs) if is_structured else needs)
+    if capability is None:
+        return None
+    return Fault(
+        "model.capability_unsupported",
+        f"the model {entry.handle!r} of {entry.backend!r} does not take {capability}",
+        severity="warning" if entry.table.sdk == "llama_cpp" else "error",
+        params={"model": entry.handle, "capability": capability},
+    )
+
+
+def _without_client(entry: ModelEntry) -> Fault:
+    sdk = entry.table.sdk
+    return Fault(
+        "model.unavailable",
+        f"the model {entry.handle!r} of {entry.backend!r} has sdk = {sdk!r}, which this release does not know",
+        params={"model": entry.handle, "model_type": "llm", "reason": "sdk_unknown"},
+        suggestions=tuple(near_names(sdk, SDKS)),
+    )
 
 
 def _unavailable(model: str, family: Family, reason: str, detail: str, advice: str | None = None) -> PipelexError:

@@ -45,7 +45,7 @@ ListedConstraint = Literal[
 class ValuedConstraints(_Table):
     """Constraints with a value."""
 
-    fixed_temperature: float | None = Field(default=None, strict=False)
+    fixed_temperature: float | None = None
     min_thinking_budget: int | None = Field(default=None, gt=0)
     max_thinking_budget: int | None = Field(default=None, gt=0)
 
@@ -75,7 +75,7 @@ ModelOutput = Literal[
     "text", "structured", "image", "pages", "sourced-answers", "judgments", "pdf", "xlsx", "docx", "pptx"
 ]
 
-Price = Annotated[float, Field(ge=0, strict=False)]
+Price = Annotated[float, Field(ge=0)]
 
 
 class Costs(_Table):
@@ -207,7 +207,7 @@ class ModelSettingsTable(_Table):
 class LLMSettings(ModelSettingsTable):
     """Settings of a language model."""
 
-    temperature: float = Field(ge=0, le=1, strict=False)
+    temperature: float = Field(ge=0, le=1)
     max_tokens: Annotated[int, Field(gt=0)] | Literal["auto"] | None = None
     image_detail: Literal["high", "low", "auto"] | None = None
     reasoning_effort: ReasoningEffort | None = None
@@ -226,7 +226,7 @@ class ImgGenSettings(ModelSettingsTable):
 
     quality: Literal["low", "medium", "high"] | None = None
     nb_steps: int | None = Field(default=None, gt=0)
-    guidance_scale: float | None = Field(default=None, gt=0, strict=False)
+    guidance_scale: float | None = Field(default=None, gt=0)
     is_moderated: bool | None = None
     safety_tolerance: int | None = Field(default=None, ge=1, le=6)
 
@@ -275,7 +275,7 @@ class LLMDefaults(_Table):
 
     for_text: NonEmpty | LLMSettings | None = None
     for_object: NonEmpty | LLMSettings | None = None
-    default_temperature: float = Field(default=0.5, ge=0, le=1, strict=False)
+    default_temperature: float = Field(default=0.5, ge=0, le=1)
 
 
 class LLMOverrides(_Table):

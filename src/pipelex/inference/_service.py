@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from pipelex.config import StorageSettings
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.inference._capabilities import DOCUMENTS, IMAGES, STRUCTURE, lacking
 from pipelex.inference._catalog import ModelEntry
 from pipelex.inference._classify import (
     classify_provider_error,
@@ -325,15 +326,11 @@ def _is_providers_fault(error: PipelexError) -> bool:
 
 def _check_capabilities(entry: ModelEntry, prompt: LLMPrompt, *, is_structured: bool) -> None:
     """Refuse what the model cannot do before anything is sent."""
-    lacking: str | None = None
-    if prompt.images and "images" not in entry.table.inputs:
-        lacking = "images"
-    elif prompt.documents and "pdf" not in entry.table.inputs:
-        lacking = "documents"
-    elif is_structured and "structured" not in entry.table.outputs:
-        lacking = "structured output"
-    if lacking is not None:
-        raise _incapable(entry, lacking, f"the model {entry.handle!r} of {entry.backend!r} does not take {lacking}")
+    wanted = {IMAGES: bool(prompt.images), DOCUMENTS: bool(prompt.documents), STRUCTURE: is_structured}
+    capability = lacking(entry, [what for what, is_wanted in wanted.items() if is_wanted])
+    if capability is not None:
+        detail = f"the model {entry.handle!r} of {entry.backend!r} does not take {capability}"
+        raise _incapable(entry, capability, detail)
     most = entry.table.max_prompt_images
     if most is not None and len(prompt.images) > most:
         detail = f"the model {entry.handle!r} takes at most {most} images in a prompt, not {len(prompt.images)}"

@@ -159,7 +159,7 @@ class Pipelex:
     def _check_model(self, use: ModelUse) -> Sequence[Fault]:
         choice = dict(use.choice) if isinstance(use.choice, Mapping) else use.choice
         wanted = ModelChoice(family=use.family, purpose=use.purpose, choice=choice)
-        return self.deck.check(wanted, document=use.document)
+        return self.deck.check(wanted, document=use.document, needs=use.needs)
 
     async def attach(self, run_id: str) -> "RunHandle":
         """The handle of a run on Temporal, started here or elsewhere.

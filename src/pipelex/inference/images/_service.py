@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.inference._capabilities import REFERENCES, lacking
 from pipelex.inference._catalog import ModelEntry
 from pipelex.inference.extract._pictures import measured
 from pipelex.inference.extract._provider import check_credentials
@@ -74,12 +75,12 @@ async def _stored(effects: "Effects", asked: Wanted, data: bytes, mime_type: str
 
 
 def _check_references(entry: ModelEntry) -> None:
-    if "images" not in entry.table.inputs or entry.table.rules.input_images == "none":
+    if lacking(entry, (REFERENCES,)) is not None:
         raise PipelexError(
             "model.capability_unsupported",
             f"the model {entry.handle!r} of {entry.backend!r} takes no reference images",
             category=ErrorCategory.CONFIGURATION,
-            params={"model": entry.handle, "capability": "reference images"},
+            params={"model": entry.handle, "capability": REFERENCES},
             provider=entry.backend,
             model=entry.handle,
             advice="Name a model that does, or leave images out of the prompt.",

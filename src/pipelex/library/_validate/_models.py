@@ -5,7 +5,6 @@ from typing import Any, Final, Literal, TypeAlias
 from pipelex.errors import Fault, Json
 from pipelex.language.blueprints import (
     Blueprint,
-    PipeBlueprint,
     PipeDocGenBlueprint,
     PipeExtractBlueprint,
     PipeImgGenBlueprint,
@@ -14,7 +13,9 @@ from pipelex.language.blueprints import (
     PipeSearchBlueprint,
     PipeStructureBlueprint,
 )
-from pipelex.library._library import Library
+from pipelex.language.templates import analyse_template, template_sites
+from pipelex.library._library import Library, Pipe
+from pipelex.library._paths import Reached, walk_path
 from pipelex.library._validate._context import Checks
 
 ModelFamily = Literal["llm", "extract", "img_gen", "search", "judgment", "doc_gen"]
@@ -37,6 +38,8 @@ class ModelUse:
     """A reference (`$preset`, `@alias`, `~waterfall`, a handle), an inline settings table, or None for the default."""
     document: str | None = None
     """`<format>.<source>` of a document, which picks the default of the family `doc_gen`."""
+    needs: tuple[str, ...] = ()
+    """What the pipe hands to the model besides text in any case: `images`, `documents`, `reference images`."""
 
 
 CheckModel: TypeAlias = Callable[[ModelUse], Sequence[Fault]]
@@ -47,7 +50,7 @@ def check_models(checks: Checks, check_model: CheckModel) -> None:
     """Ask about every model that pipes name; the same question is asked once."""
     known: dict[str, Sequence[Fault]] = {}
     for pipe in checks.library.pipes.values():
-        for use, key in model_uses(pipe.blueprint, checks.library):
+        for use, key in model_uses(pipe, checks.library):
             asked = repr(use)
             if asked not in known:
                 known[asked] = check_model(use)
@@ -71,33 +74,59 @@ def _inner_keys(use: ModelUse, fault: Fault) -> tuple[str, ...]:
     return (named,) if isinstance(named, str) and named in use.choice else ("model",)
 
 
-def model_uses(blueprint: PipeBlueprint, library: Library) -> Iterator[tuple[ModelUse, str]]:
+def model_uses(pipe: Pipe, library: Library) -> Iterator[tuple[ModelUse, str]]:
     """The models a pipe asks for, each with the key that names it."""
+    blueprint = pipe.blueprint
     match blueprint:
         case PipeLLMBlueprint():
             is_text = library.is_text(blueprint.output_slot.concept) and not blueprint.output_slot.is_list
+            needs = _attached(pipe, library)
             if is_text:
-                yield ModelUse("llm", "text", _choice(blueprint.model)), "model"
+                yield ModelUse("llm", "text", _choice(blueprint.model), needs=needs), "model"
             else:
                 structuring = blueprint.model_to_structure
-                if blueprint.structuring_method == "preliminary_text" or (structuring and blueprint.model):
-                    yield ModelUse("llm", "text", _choice(blueprint.model)), "model"
+                is_told_first = blueprint.structuring_method == "preliminary_text"
+                if is_told_first or (structuring and blueprint.model):
+                    first = needs if is_told_first else ()
+                    yield ModelUse("llm", "text", _choice(blueprint.model), needs=first), "model"
                 key = "model" if structuring is None else "model_to_structure"
-                yield ModelUse("llm", "object", _choice(structuring or blueprint.model)), key
+                needs = () if is_told_first else needs
+                yield ModelUse("llm", "object", _choice(structuring or blueprint.model), needs=needs), key
         case PipeStructureBlueprint():
             yield ModelUse("llm", "object", _choice(blueprint.model)), "model"
         case PipeExtractBlueprint():
-            yield ModelUse("extract", "text", _choice(blueprint.model)), "model"
+            is_image = any(library.native_base(slot.concept) == "Image" for slot in pipe.inputs.values())
+            yield ModelUse("extract", "text", _choice(blueprint.model), needs=("images",) if is_image else ()), "model"
         case PipeImgGenBlueprint():
-            yield ModelUse("img_gen", "text", _choice(blueprint.model)), "model"
+            needs = ("reference images",) if "images" in _attached(pipe, library) else ()
+            yield ModelUse("img_gen", "text", _choice(blueprint.model), needs=needs), "model"
         case PipeSearchBlueprint():
             yield ModelUse("search", "text", _choice(blueprint.model)), "model"
         case PipeJudgeBlueprint():
-            yield ModelUse("judgment", "text", _choice(blueprint.model)), "model"
+            yield ModelUse("judgment", "text", _choice(blueprint.model), needs=_attached(pipe, library)), "model"
         case PipeDocGenBlueprint():
             yield ModelUse("doc_gen", "text", _choice(blueprint.model), _document(blueprint)), "model"
         case _:
             return
+
+
+def _attached(pipe: Pipe, library: Library) -> tuple[str, ...]:
+    """What the pipe's templates show the model as it is, where it is there in any case."""
+    found: dict[str, None] = {}
+    for site in template_sites(pipe.blueprint.model_dump(by_alias=True, exclude_none=True)):
+        analysis = analyse_template(
+            site.template, category=site.category, sigils=site.has_sigils, declared=tuple(pipe.inputs)
+        )
+        for read in analysis.reads:
+            slot = pipe.inputs.get(read.root)
+            if slot is None or slot.presence == "optional" or read.is_guarded:
+                continue
+            reached = walk_path(library, slot, read.path[1:])
+            if not isinstance(reached, Reached) or reached.slot.presence == "optional" or reached.slot.is_list:
+                continue
+            base = library.native_base(reached.slot.concept)
+            found |= {"images": None} if base == "Image" else {"documents": None} if base == "Document" else {}
+    return tuple(found)
 
 
 def _document(blueprint: PipeDocGenBlueprint) -> str:
