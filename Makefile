@@ -10,7 +10,7 @@ STAMP     := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-all bench clean
+.PHONY: help install demo test check format test-all bench histories clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ test-all: ## Run the tests on every supported interpreter found here
 bench: $(DEV_STAMP) ## Compare events, bytes, time and CPU with a hand-written workflow
 	@$(BIN)/python -m bench.run
 	@$(BIN)/python -m bench.startup
+
+histories: $(DEV_STAMP) ## Record anew what this release's workflows do, for the replay tests of those to come
+	@$(BIN)/python -m tests.support.record_histories
 
 clean: ## Remove what make created
 	rm -rf $(VENV) .venv-3.* .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -12,68 +12,12 @@ from tests.distributed.cluster import KEYS, Cluster, deployed, scheduled, who_ra
 from tests.support.dialects import key_of
 from tests.support.documents import PdfPage, encoded, pdf, plain
 from tests.support.http_stub import Answer, http_stub
+from tests.support.methods import POOLS_TOUR
 from tests.support.openai_server import OpenAIStub
 
 from pipelex.runner import Pipelex, RunResult
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deployments")]
-
-TOUR = """
-domain = "tour"
-main_pipe = "tour"
-
-[pipe.tour]
-type = "PipeParallel"
-description = "Something for every pool"
-inputs = { document = "Document", word = "Text" }
-output = "Composite"
-branches = [
-  { pipe = "read", result = "pages" },
-  { pipe = "ask_gpt", result = "gpt" },
-  { pipe = "ask_claude", result = "claude" },
-  { pipe = "draw", result = "picture" },
-]
-
-[pipe.read]
-type = "PipeExtract"
-description = "Read a document"
-inputs = { document = "Document" }
-output = "Page[]"
-model = "pypdfium2-extract-pdf"
-
-[pipe.ask_gpt]
-type = "PipeLLM"
-description = "Ask one"
-inputs = { word = "Text" }
-output = "Text"
-model = "gpt-test"
-prompt = "Describe $word to gpt"
-
-[pipe.ask_claude]
-type = "PipeLLM"
-description = "Ask the other"
-inputs = { word = "Text" }
-output = "Text"
-model = "claude-test"
-prompt = "Describe $word to claude"
-
-[pipe.draw]
-type = "PipeImgGen"
-description = "Draw it"
-inputs = { word = "Text" }
-output = "Image"
-model = "painter-test"
-prompt = "Draw $word"
-
-[pipe.ask_many]
-type = "PipeBatch"
-description = "Ask about every word"
-inputs = { words = "Text[]" }
-output = "Text[]"
-branch_pipe_code = "ask_gpt"
-input_list_name = "words"
-input_item_name = "word"
-"""
 
 LLM = "act_llm_gen_text"
 EXTRACT = "act_extract_gen_extract_pages"
@@ -104,7 +48,7 @@ async def pictures() -> AsyncIterator[str]:
 
 async def run(app: Pipelex, cluster: Cluster, inputs: dict[str, object], pipe: str | None = None) -> RunResult:
     file = cluster.folder / "tour.mthds"
-    file.write_text(TOUR, encoding="utf-8")
+    file.write_text(POOLS_TOUR, encoding="utf-8")
     return await asyncio.wait_for(app.load(file).run(inputs, pipe=pipe), 60)
 
 

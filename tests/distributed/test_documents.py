@@ -99,6 +99,9 @@ def test_commands(block: Block, project: Project, temporal_server: DevServer, mo
             assert wanted is not None
             extras = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
             assert all(f"\n{extra} = [" in extras for extra in wanted.group(1).split(","))
+        case "make":
+            makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+            assert all(f"\n{target}: " in makefile for target in words[1:])
         case "export":
             assert re.fullmatch(r"TEMPORAL_[A-Z]+=\S+", words[1])
         case "find" | "openssl":

@@ -162,3 +162,60 @@ inputs = { notes = "Note[]", verdict = "Text", depths = "Number[]", facts = "Com
 output = "Text"
 template = "$verdict: {{ notes|length }} notes, {{ depths|length }} depths, {{ facts.founded.date }}"
 """
+
+POOLS_TOUR = """
+domain = "tour"
+main_pipe = "tour"
+
+[pipe.tour]
+type = "PipeParallel"
+description = "Something for every pool"
+inputs = { document = "Document", word = "Text" }
+output = "Composite"
+branches = [
+  { pipe = "read", result = "pages" },
+  { pipe = "ask_gpt", result = "gpt" },
+  { pipe = "ask_claude", result = "claude" },
+  { pipe = "draw", result = "picture" },
+]
+
+[pipe.read]
+type = "PipeExtract"
+description = "Read a document"
+inputs = { document = "Document" }
+output = "Page[]"
+model = "pypdfium2-extract-pdf"
+
+[pipe.ask_gpt]
+type = "PipeLLM"
+description = "Ask one"
+inputs = { word = "Text" }
+output = "Text"
+model = "gpt-test"
+prompt = "Describe $word to gpt"
+
+[pipe.ask_claude]
+type = "PipeLLM"
+description = "Ask the other"
+inputs = { word = "Text" }
+output = "Text"
+model = "claude-test"
+prompt = "Describe $word to claude"
+
+[pipe.draw]
+type = "PipeImgGen"
+description = "Draw it"
+inputs = { word = "Text" }
+output = "Image"
+model = "painter-test"
+prompt = "Draw $word"
+
+[pipe.ask_many]
+type = "PipeBatch"
+description = "Ask about every word"
+inputs = { words = "Text[]" }
+output = "Text[]"
+branch_pipe_code = "ask_gpt"
+input_list_name = "words"
+input_item_name = "word"
+"""

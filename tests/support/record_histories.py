@@ -1,13 +1,17 @@
 """Record the histories that `tests/temporal/test_replay.py` replays: `python -m tests.support.record_histories`.
 
-Each scenario is run once on a development server against scripted models; every workflow of it gives one file,
-`tests/histories/<scenario>.<n>-<workflow type>.json`. Histories that exist are kept, since what matters is that *old* histories
-replay: give the names of scenarios to record those anew, after a change that may break running workflows on purpose.
+Each scenario is run once against scripted models, on a development server or on one of the shipped deployments with its
+real processes; every workflow of it gives one file, `tests/histories/<release>/<scenario>.<n>-<workflow type>.json`; the payloads that histories only name are in `payloads/`.
+Only the folder of the present release is written. Those of the releases before stay as they are, since what matters is
+that *old* histories replay. Give the names of scenarios to record those alone.
 """
 
 import argparse
 import asyncio
+import base64
+import importlib.metadata
 import json
+import shutil
 import tempfile
 import time
 from collections import Counter
@@ -16,7 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from tests.support.methods import PARALLEL_OF_3, SURVEY
+from temporalio.client import Client
+from tests.distributed.cluster import deployed
+from tests.support.documents import PdfPage, encoded, pdf, plain
+from tests.support.methods import PARALLEL_OF_3, POOLS_TOUR, SURVEY
 from tests.support.openai_server import OpenAIStub, Reply
 from tests.support.processes import REPOSITORY
 from tests.support.project import Project, worker_of, write_project
@@ -28,9 +35,11 @@ from pipelex.runner import Pipelex, options_of
 from pipelex.temporal.dev_server import DevServer
 from pipelex.temporal.history import read_trace
 
-HISTORIES = REPOSITORY / "tests" / "histories"
-PAYLOADS = {"temporal.payload_codec_config.storage_provider_config.local.path": str(HISTORIES / "payloads")}
-"""Settings that keep the payloads that recorded histories refer to beside them."""
+RELEASE = importlib.metadata.version("pipelex")
+HISTORIES = REPOSITORY / "tests" / "histories" / RELEASE
+PAYLOADS = "payloads"
+"""Folder beside a release's histories with the payloads that they only name."""
+STORE = "temporal.payload_codec_config.storage_provider_config.local.path"
 
 RETRIED = """
 domain = "harbour"
@@ -130,6 +139,23 @@ output = "Text"
 template = "{% for i in range(200) %}{% for j in range(200) %}{% endfor %}{% endfor %}$word"
 """
 
+PRINTED = """
+domain = "harbour"
+main_pipe = "main"
+
+[pipe.main]
+type = "PipeDocGen"
+description = "Print a remark"
+inputs = { remark = "Text" }
+output = "Document"
+format = "docx"
+"""
+
+WITH_FUNCTION = REPOSITORY / "tests" / "corpus" / "methods" / "with_function"
+
+DEPLOYMENTS = {"single-worker": "temporal_task_queue", "router-and-runners": "router_q", "per-provider": "router_q"}
+"""Name → the queue that clients start runs on."""
+
 MOST_OF_ONE_PIPE = 2
 """Histories kept of the same pipe in one run."""
 
@@ -139,7 +165,8 @@ class Scenario:
     """One run to record."""
 
     name: str
-    method: str
+    method: str | Path
+    """A bundle's text, or a method's folder."""
     inputs: dict[str, Any]
     is_dry: bool = False
     slice_size: int | None = None
@@ -157,6 +184,8 @@ SCENARIOS = (
     Scenario("parallel", PARALLEL_OF_3, {"text": "tides"}),
     Scenario("failing", PARALLEL_OF_3, {"text": "refused"}),
     Scenario("busy", BUSY, {"word": "tides"}),
+    Scenario("printed", PRINTED, {"remark": "paid"}),
+    Scenario("function", WITH_FUNCTION, {"note": "Rope for 12"}),
 )
 
 
@@ -168,12 +197,21 @@ def answer(stub: OpenAIStub) -> None:
     stub.on("Think of", Reply(status=500, body={"error": {"message": "trouble"}}), Reply(text="seven"))
     stub.on("seven", object={"number": 7})
     stub.on("Say tides", text="low", delay=0.1)
+    stub.on("Rope for 12", object={"items": [{"label": "Rope", "amount": 12}]}).on("The total is", text="12 for rope")
+    stub.on(matches=r"Describe (\S+) to (\S+)", text=r"\2 knows \1", expand=True)
+    usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
+    usage_of_images = {**usage, "input_tokens_details": {"text_tokens": 1, "image_tokens": 0}}
+    picture = base64.b64encode(encoded(plain(60, 40))).decode()
+    stub.on("Draw", body={"created": 1, "data": [{"b64_json": picture}], "usage": usage_of_images})
     stub.on("Say refused", status=401, body={"error": {"message": "no", "code": "invalid_api_key"}})
 
 
 async def record(app: Pipelex, project: Project, scenario: Scenario) -> None:
     """Run a scenario and write the history of each of its workflows."""
-    method = app.load(project.method(scenario.method, f"{scenario.name}.mthds"))
+    given = scenario.method
+    if isinstance(given, Path) and app.inference.effects is not None:
+        app.inference.effects.trees.add_folder(given)  # as `pipelex worker --library` does
+    method = app.load(given if isinstance(given, Path) else project.method(given, f"{scenario.name}.mthds"))
     call = PipeCall(pipe=method.pipe().ref, inputs=method.read_inputs(scenario.inputs))
     options = options_of(app.settings, is_dry=scenario.is_dry)
     if scenario.slice_size is not None:
@@ -185,14 +223,36 @@ async def record(app: Pipelex, project: Project, scenario: Scenario) -> None:
     except PipelexError:
         if scenario.name != "failing":
             raise
-    client = (await app.durable()).client
+    await keep((await app.durable()).client, run.workflow_id, scenario.name)
+
+
+async def record_deployment(name: str, stub: OpenAIStub) -> None:
+    """Run a method on a shipped deployment and write the history of each of its workflows."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        deployed(name, Path(folder), url=stub.url, pictures=stub.root, queue=DEPLOYMENTS[name]) as cluster,
+    ):
+        document = Path(folder) / "page.pdf"
+        document.write_bytes(pdf(PdfPage(["A lighthouse."])))
+        file = Path(folder) / "tour.mthds"
+        file.write_text(POOLS_TOUR, encoding="utf-8")
+        inputs = {"document": {"concept": "Document", "content": {"url": str(document)}}, "word": "sea"}
+        async with cluster.client() as app:
+            result = await app.load(file).run(inputs, run_id=f"recorded-{name}")
+            await keep((await app.durable()).client, result.run_id, name)
+
+
+async def keep(client: Client, workflow_id: str, name: str) -> None:
+    """Write the histories of a run, in place of those of that name."""
+    for old in HISTORIES.glob(f"{name}.*"):
+        old.unlink()
     kept: Counter[str] = Counter()
-    for number, pipe in enumerate(_flat(await read_trace(client, run.workflow_id))):
+    for number, pipe in enumerate(_flat(await read_trace(client, workflow_id))):
         kept[pipe.pipe] += 1
         if kept[pipe.pipe] > MOST_OF_ONE_PIPE:
             continue
         history = await client.get_workflow_handle(pipe.id).fetch_history()
-        file = HISTORIES / f"{scenario.name}.{number:02}-{pipe.type}.json"
+        file = HISTORIES / f"{name}.{number:02}-{pipe.type}.json"
         wire = _without_traces_of_this_machine(json.loads(history.to_json()))
         file.write_text(json.dumps(wire, indent=1) + "\n", encoding="utf-8")
 
@@ -213,28 +273,34 @@ def _flat(trace: PipeTrace) -> list[PipeTrace]:
 
 
 async def main(names: Sequence[str]) -> None:
-    HISTORIES.mkdir(exist_ok=True)
-    missing = [each.name for each in SCENARIOS if not list(HISTORIES.glob(f"{each.name}.*"))]
-    wanted = [each for each in SCENARIOS if each.name in (names or missing)]
+    if not names:
+        shutil.rmtree(HISTORIES, ignore_errors=True)
+    HISTORIES.mkdir(parents=True, exist_ok=True)
+    every = [*(each.name for each in SCENARIOS), *DEPLOYMENTS]
+    wanted = names or every
     with tempfile.TemporaryDirectory() as folder, OpenAIStub() as stub:
         answer(stub)
         async with DevServer() as server:
             project = write_project(Path(folder), stub=stub.url, target=server.target, queue="recorded")
-            for scenario in wanted:
+            for scenario in SCENARIOS:
+                if scenario.name not in wanted:
+                    continue
                 overrides = {
                     "temporal.search_attributes.enabled": False,
                     "temporal.payload_codec_config.is_enabled": scenario.has_store,
-                    **PAYLOADS,
+                    STORE: str(HISTORIES / PAYLOADS),
                 }
-                for old in HISTORIES.glob(f"{scenario.name}.*"):
-                    old.unlink()
                 async with project.app(overrides=overrides) as app, worker_of(app):
                     await record(app, project, scenario)
-                print(f"recorded {scenario.name}")
+                print(f"recorded {scenario.name}", flush=True)
+        for name in DEPLOYMENTS:
+            if name in wanted:
+                await record_deployment(name, stub)
+                print(f"recorded {name}", flush=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.support.record_histories")
-    parser.add_argument("names", nargs="*", help="scenarios to record anew; without any, those that have no history")
+    parser.add_argument("names", nargs="*", help="scenarios or deployments to record alone")
     asyncio.run(main(parser.parse_args().names))
     time.sleep(0.5)  # the SDK may abort an interpreter that ends while its threads still do

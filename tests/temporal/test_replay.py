@@ -1,6 +1,7 @@
 """Recorded histories of every pipe type replay with today's code, sandbox on: running methods survive an upgrade."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,24 +9,33 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
+from tests.distributed.cluster import DEPLOY, KEYS, write_inference
 from tests.support.project import write_project
-from tests.support.record_histories import PAYLOADS
+from tests.support.record_histories import DEPLOYMENTS, PAYLOADS, STORE
 
+from pipelex.config import load_settings
 from pipelex.runner import Pipelex
 from pipelex.temporal._catalog import WORKFLOWS
 from pipelex.temporal.codec import data_converter
 from pipelex.temporal.config import connection
 from pipelex.temporal.plugin import PipelexPlugin
 
-HISTORIES = sorted((Path(__file__).parents[1] / "histories").glob("*.json"))
+HISTORIES = sorted((Path(__file__).parents[1] / "histories").glob("*/*.json"))
+NOWHERE = "http://127.0.0.1:1/v1"
 
 
-@pytest.fixture
-def replayer(tmp_path: Path) -> Replayer:
-    app: Pipelex = write_project(tmp_path, stub="http://127.0.0.1:1/v1").app(overrides=PAYLOADS)
-    target = connection(app.temporal_config, app.settings)
-    converter = data_converter(app.temporal_config, app.settings, target)
-    return Replayer(workflows=[], plugins=[PipelexPlugin(app.temporal_config, app.inference, converter)])
+def replayer_for(file: Path, folder: Path) -> Replayer:
+    """A replayer with the settings of the deployment that a history is of, or with those of the tests."""
+    deployment = file.stem.partition(".")[0]
+    if deployment in DEPLOYMENTS:
+        shutil.copytree(DEPLOY / deployment / ".pipelex", folder / ".pipelex")
+        write_inference(folder / ".pipelex" / "inference", NOWHERE, NOWHERE)
+        app = Pipelex(load_settings(cwd=folder, environ={"HOME": str(folder), **KEYS}), orchestrator="temporal")
+    else:
+        app = write_project(folder, stub=NOWHERE).app(overrides={STORE: str(file.parent / PAYLOADS)})
+    config = app.temporal_config
+    converter = data_converter(config, app.settings, connection(config, app.settings))
+    return Replayer(workflows=[], plugins=[PipelexPlugin(config, app.inference, converter)])
 
 
 def history_of(file: Path, text: str | None = None) -> WorkflowHistory:
@@ -35,20 +45,33 @@ def history_of(file: Path, text: str | None = None) -> WorkflowHistory:
     return WorkflowHistory.from_json(id_, wire)
 
 
-@pytest.mark.parametrize("file", HISTORIES, ids=lambda file: file.stem)
-async def test_a_recorded_history_replays(file: Path, replayer: Replayer) -> None:
-    await replayer.replay_workflow(history_of(file))
+@pytest.mark.parametrize("file", HISTORIES, ids=lambda file: f"{file.parent.name}-{file.stem}")
+async def test_a_recorded_history_replays(file: Path, tmp_path: Path) -> None:
+    await replayer_for(file, tmp_path).replay_workflow(history_of(file))
 
 
 def test_every_pipe_type_has_a_history() -> None:
     recorded = {file.stem.rpartition("-")[2] for file in HISTORIES}
-    # Files of the method tree and printed documents come with their own releases of the runtime.
-    assert set(WORKFLOWS) - {"PipeFunc", "PipeDocGen"} <= recorded
-    assert "PipeBatchSlice" in recorded
+    assert {*WORKFLOWS, "PipeBatchSlice"} <= recorded
 
 
-async def test_a_changed_order_of_commands_is_noticed(replayer: Replayer) -> None:
+def test_every_deployment_has_a_history_with_its_queues() -> None:
+    queues: dict[str, set[str]] = {}
+    for file in HISTORIES:
+        name = file.stem.partition(".")[0]
+        if name in DEPLOYMENTS:
+            events = json.loads(file.read_text(encoding="utf-8"))["events"]
+            scheduled = [event.get("activityTaskScheduledEventAttributes") for event in events]
+            queues.setdefault(name, set()).update(each["taskQueue"]["name"] for each in scheduled if each)
+    assert queues == {
+        "single-worker": {"temporal_task_queue"},
+        "router-and-runners": {"llm_q", "img_gen_q", "extract_q"},
+        "per-provider": {"openai_q", "anthropic_q", "img_gen_q", "ocr_q"},
+    }
+
+
+async def test_a_changed_order_of_commands_is_noticed(tmp_path: Path) -> None:
     file = next(file for file in HISTORIES if file.stem == "retried.00-PipeLLM")
     changed = file.read_text(encoding="utf-8").replace('"act_llm_gen_text"', '"act_llm_gen_object"')
     with pytest.raises(NondeterminismError):
-        await replayer.replay_workflow(history_of(file, changed))
+        await replayer_for(file, tmp_path).replay_workflow(history_of(file, changed))

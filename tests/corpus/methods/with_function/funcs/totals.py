@@ -1,9 +1,8 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def add_up(working_memory: Mapping[str, Any]) -> dict[str, Any]:
-    lines: list[dict[str, Any]] = working_memory["lines"]["items"]
+def add_up(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     by_amount = sorted(lines, key=_amount)
     return {"total": sum(_amount(line) for line in lines), "largest": by_amount[-1]}
 
