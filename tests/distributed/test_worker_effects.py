@@ -25,6 +25,7 @@ from temporalio.service import RPCError
 from tests.distributed.inprocess import first_scheduled, polling, until
 from tests.support.methods import sequence_of
 from tests.support.openai_server import OpenAIStub
+from tests.support.processes import process, wait_for_file
 from tests.support.project import Project
 
 from pipelex.errors import PipelexError
@@ -41,6 +42,12 @@ W = "temporal.worker_config"
 P = "temporal.worker_runtime_profiles.profiles.default"
 S = "temporal.worker_scopes"
 LOG = "temporal.temporal_config.temporal_log_config"
+AS_THE_MACHINE_BEARS = {
+    f"{P}.tuning_mode": "resource_based",
+    f"{P}.maximum_slots": 6,
+    f"{P}.target_memory_usage": 1.0,
+    f"{P}.target_cpu_usage": 1.0,
+}
 
 
 # --- runs -------------------------------------------------------------------------------------------------------------
@@ -227,6 +234,10 @@ async def test_slots_and_pollers_as_the_server_knows_them(
     [
         ({f"{P}.max_concurrent_activities": 1}, 1),
         ({f"{P}.tuning_mode": "resource_based", f"{P}.minimum_slots": 1, f"{P}.maximum_slots": 1}, 1),
+        # Above a target, a worker keeps to its minimum; any machine uses more than a hundredth of what it has.
+        ({**AS_THE_MACHINE_BEARS, f"{P}.target_memory_usage": 0.01, f"{P}.minimum_slots": 1}, 1),
+        ({**AS_THE_MACHINE_BEARS, f"{P}.target_memory_usage": 0.01, f"{P}.minimum_slots": 3}, 3),
+        ({**AS_THE_MACHINE_BEARS, f"{P}.target_cpu_usage": 0.001, f"{P}.minimum_slots": 1}, 1),
         ({f"{P}.max_concurrent_activities": 4}, 4),
     ],
 )
@@ -238,6 +249,16 @@ async def test_how_many_calls_are_in_flight(
         await asyncio.wait_for(app.load(project.root / "all.mthds").run({"words": list("abcdef")}), 60)
 
     assert stub.most_in_flight == most
+
+
+async def test_the_default_profile(project: Project, stub: OpenAIStub) -> None:
+    stub.on("Describe", text="Fine", delay=0.2)
+    profiles = "temporal.worker_runtime_profiles"
+    overrides = {f"{profiles}.default_profile": "two", f"{profiles}.profiles.two.max_concurrent_activities": 2}
+    async with project.app(overrides=overrides) as app, polling(app, scope="router"), polling(app, scope="runner"):
+        await asyncio.wait_for(app.load(project.root / "all.mthds").run({"words": list("abcdef")}), 60)
+
+    assert stub.most_in_flight == 2
 
 
 async def test_a_worker_s_own_rate(project: Project, stub: OpenAIStub) -> None:
@@ -300,20 +321,39 @@ async def test_the_grace_of_a_worker_that_is_stopped(
     assert len(stub.requests) == requests
 
 
-async def test_the_sticky_timeout_and_the_other_throttle_reach_the_worker(project: Project) -> None:
-    """The server shows neither; the worker's own configuration does."""
-    overrides = {
-        f"{P}.sticky_queue_schedule_to_start_timeout": "7s",
-        f"{P}.default_heartbeat_throttle_interval": "21s",
-    }
-    async with project.app(overrides=overrides) as app:
+async def test_a_router_that_was_killed_is_waited_for_as_long_as_its_sticky_queue_lasts(
+    project: Project, stub: OpenAIStub
+) -> None:
+    stub.on("Hello", text="Hi", delay=3.0)
+    settings = project.root / ".pipelex" / "pipelex.toml"
+    lasting = '[temporal.worker_runtime_profiles.profiles.sticky]\nsticky_queue_schedule_to_start_timeout = "2s"\n'
+    settings.write_text(settings.read_text(encoding="utf-8") + lasting, encoding="utf-8")
+    ready, log = project.root / "ready", project.root / "router.log"
+    router = ["-m", "pipelex.cli", "worker", "--scope", "router", "--profile", "sticky", "--ready-file", str(ready)]
+    async with project.app() as app, polling(app, scope="runner"):
+        with process(router, cwd=project.root, environ=project.environ, log=log) as child:
+            await asyncio.to_thread(wait_for_file, ready, child, log)
+            run = await app.load(project.root / "greet.mthds").start(INPUT)
+            await first_scheduled(app, run.workflow_id)
+        async with polling(app, scope="router"):
+            await asyncio.wait_for(run.result(), 60)
+        events = (await run.durable.handle.fetch_history()).events
+
+    (late,) = [event for event in events if event.HasField("workflow_task_timed_out_event_attributes")]
+    scheduled_id = late.workflow_task_timed_out_event_attributes.scheduled_event_id
+    waited = late.event_time.ToDatetime() - events[scheduled_id - 1].event_time.ToDatetime()
+    assert timedelta(seconds=1.5) < waited < timedelta(seconds=6)
+
+
+async def test_the_other_heartbeat_throttle_reaches_the_worker(project: Project) -> None:
+    """It is for activities without a heartbeat time-out, of which we have none that beats."""
+    async with project.app(overrides={f"{P}.default_heartbeat_throttle_interval": "21s"}) as app:
         from pipelex.temporal.plugin import PipelexPlugin
 
         plugin = PipelexPlugin(app.temporal_config, app.inference)
         worker = build_worker((await app.durable()).client, plan_worker(app.temporal_config), plugin)
     config = cast("dict[str, Any]", worker.config(active_config=True))
 
-    assert config["sticky_queue_schedule_to_start_timeout"] == timedelta(seconds=7)
     assert config["default_heartbeat_throttle_interval"] == timedelta(seconds=21)
 
 
