@@ -79,7 +79,7 @@ def test_json_is_the_bare_content_and_nothing_else(cli: Cli, stub: OpenAIStub) -
 def test_the_files_of_a_run(cli: Cli, stub: OpenAIStub) -> None:
     stub.on("Hello Ana", text="Good <morning>")
 
-    cli("run", "greet.mthds", "-i", '{"name": "Ana"}')
+    cli("run", "greet.mthds", "-i", '{"name": "Ana"}', "--no-graph")
     cli("run", "greet.mthds", "-i", '{"name": "Ana"}')
 
     folder = cli.root / "results" / "greet_output_02"
@@ -94,6 +94,28 @@ def test_the_files_of_a_run(cli: Cli, stub: OpenAIStub) -> None:
     assert (tree["entry"], tree["is_one_file"], [file["path"] for file in tree["files"]]) == (
         "harbour.greet", True, ["greet.mthds"],
     )  # fmt: skip
+    graph = json.loads((folder / "graphspec.json").read_text(encoding="utf-8"))
+    assert graph["pipeline_ref"] == {"domain": "harbour", "main_pipe": "greet", "entrypoint": "harbour.greet"}
+    assert [(node["pipe_code"], node["kind"], node["status"]) for node in graph["nodes"]] == [
+        ("greet", "operator", "completed")
+    ]
+    assert (folder / "mermaidflow.mmd").read_text(encoding="utf-8").startswith("flowchart")
+    assert (folder / "mermaidflow.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    for name in ("pipe_io_contracts", "input_form", "output_form"):
+        assert json.loads((folder / f"{name}.json").read_text(encoding="utf-8")).keys() == {"harbour.greet"}
+    assert not (cli.root / "results" / "greet_output_01" / "graphspec.json").exists()
+
+
+def test_a_pipe_that_cannot_be_read_tells_its_own_faults(cli: Cli) -> None:
+    (cli.root / "half.mthds").write_text(
+        'domain = "half"\n[pipe.whole]\ntype = "PipeLLM"\ndescription = "x"\noutput = "Text"\nprompt = "Hi"\n'
+        '[pipe.torn]\ntype = "PipeLLM"\ndescription = "x"\noutput = "Text"\npromt = "Hi"\n'
+    )
+    for command in (("validate", "pipe", "torn", "-L", "."), ("run", "half.mthds", "--pipe", "torn", "--dry-run")):
+        ended = cli(*command)
+        assert ended.code == 1
+        assert "did you mean 'prompt'" in ended.out + ended.err
+    assert json.loads(cli("build", "output", "half.mthds", "--pipe", "whole", "-o", "-").out) == {"text": "whole_value"}
 
 
 def test_what_is_not_to_be_saved_is_not(cli: Cli, stub: OpenAIStub) -> None:

@@ -11,11 +11,14 @@ if TYPE_CHECKING:
 
 
 def narrowed(method: "Method", name: str) -> "Method":
-    """The method with the verdict on a pipe and what it runs.
+    """The method with the verdict on a pipe and what it runs; on a pipe that cannot be read, with its faults alone.
 
     Raises:
         PipelexError: there is no such pipe, or several.
     """
+    faults = _faults_of_broken(method, name)
+    if faults:
+        return replace(method, loaded=replace(method.loaded, verdict=Verdict(faults, (), ())))
     ref = method.pipe(name).ref
     try:
         needed = set(method.library.closure(ref).pipes)
@@ -40,3 +43,21 @@ def narrowed(method: "Method", name: str) -> "Method":
         tuple(pipe for pipe in verdict.pending_signatures if pipe in needed),
     )
     return replace(method, loaded=replace(method.loaded, verdict=mine))
+
+
+def _faults_of_broken(method: "Method", name: str) -> tuple[Fault, ...]:
+    """The faults of a pipe that is declared in a form that could not be read, if the name means one."""
+    domain, _, code = name.rpartition(".")
+    files = {
+        bundle.path
+        for bundle in method.loaded.files.packages[0].bundles
+        if code in bundle.broken_pipes
+        and bundle.blueprint is not None
+        and code not in bundle.blueprint.pipes
+        and domain in ("", bundle.blueprint.domain)
+    }
+    return tuple(
+        fault
+        for fault in method.verdict.errors
+        if fault.location.file in files and (fault.location.pipe or "").rpartition(".")[2] == code
+    )

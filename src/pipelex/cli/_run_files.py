@@ -30,6 +30,7 @@ class Wanted:
     working_memory_path: Path | None = None
     csv: Path | None = None
     usage: bool = True
+    graph: bool = True
 
 
 def write_files(result: "RunResult", loaded: "LoadedLibrary", wanted: Wanted) -> Path | None:
@@ -54,6 +55,9 @@ def write_files(result: "RunResult", loaded: "LoadedLibrary", wanted: Wanted) ->
         _write_json(folder / "method_tree.json", tree_json(loaded))
         if wanted.usage:
             _write_json(folder / "usage.json", _usage_of(result))
+        _write_contracts(folder, result.pipe, loaded)
+        if wanted.graph:
+            _write_graph(folder, result, loaded)
     except OSError as error:
         raise PipelexError(
             "runtime.misconfigured",
@@ -90,6 +94,34 @@ def _write_main(folder: Path, result: "RunResult", loaded: "LoadedLibrary") -> N
     _write_json(folder / "main_stuff.json", bare_json(result.value))
     (folder / "main_stuff.md").write_text(rendered(result.value, loaded.library, "markdown") + "\n", encoding="utf-8")
     (folder / "main_stuff.html").write_text(_page(result, loaded), encoding="utf-8")
+
+
+def _write_contracts(folder: Path, ref: str, loaded: "LoadedLibrary") -> None:
+    """What the pipe takes and gives, for programs and for forms."""
+    from pipelex.tooling.contracts import input_form, output_form, pipe_io_contracts
+
+    library = loaded.library
+    pipe = None if library is None else library.pipes.get(ref)
+    if library is None or pipe is None:
+        return
+    _write_json(folder / "pipe_io_contracts.json", {ref: pipe_io_contracts(library, pipe)})
+    _write_json(folder / "input_form.json", {ref: input_form(library, pipe)})
+    _write_json(folder / "output_form.json", {ref: output_form(library, pipe)})
+
+
+def _write_graph(folder: Path, result: "RunResult", loaded: "LoadedLibrary") -> None:
+    """What ran, and the drawing of what a run may do; a durable run keeps what ran on its server."""
+    from pipelex.cli._run_graph import graph_json
+    from pipelex.tooling.graph import static_graph, to_html, to_mermaid
+
+    library = loaded.library
+    if library is None or result.pipe not in library.pipes:
+        return
+    if result.trace is not None:
+        _write_json(folder / "graphspec.json", graph_json(result.trace, result.run_id, library))
+    drawn = static_graph(library, result.pipe)
+    (folder / "mermaidflow.mmd").write_text(to_mermaid(drawn), encoding="utf-8")
+    (folder / "mermaidflow.html").write_text(to_html(drawn), encoding="utf-8")
 
 
 def _page(result: "RunResult", loaded: "LoadedLibrary") -> str:

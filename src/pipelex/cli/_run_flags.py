@@ -68,6 +68,9 @@ class RunFlags:
     working_memory_path: Annotated[
         Path | None, typer.Option("--working-memory-path", metavar="FILE", help="Where to write it instead.")
     ] = None
+    graph: Annotated[
+        bool | None, typer.Option("--graph/--no-graph", help="Write graphspec.json and the method's drawing.")
+    ] = None
     save_csv: Annotated[
         Path | None, typer.Option("--save-csv", metavar="FILE", help="Write a flat list result as CSV.")
     ] = None

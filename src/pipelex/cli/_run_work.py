@@ -192,13 +192,15 @@ class _Run:
 def _finish(app: "Pipelex", method: "Method", result: "RunResult", flags: RunFlags) -> None:
     if not flags.json and not flags.no_pretty_print:
         print_result(result, method.library)
+    execution = app.settings.interpreter.pipeline_execution
     wanted = Wanted(
         flags.output_dir,
         flags.save_main_stuff,
         flags.save_working_memory,
         flags.working_memory_path,
         flags.save_csv,
-        app.settings.interpreter.pipeline_execution.is_generate_usage,
+        execution.is_generate_usage,
+        execution.is_generate_graph if flags.graph is None else flags.graph,
     )
     folder = write_files(result, method.loaded, wanted)
     failures = result.failures

@@ -63,7 +63,8 @@ def _check_one(app: "Pipelex", checked: Checked, flags: "ValidateFlags") -> bool
     method = app.open(*checked.target.paths, library_dirs=flags.library_dir or [])
     if checked.target.pipe is not None:
         method = narrowed(method, checked.target.pipe)
-        pipes = [] if method.verdict.pending_signatures else [method.pipe(checked.target.pipe).ref]
+        is_ready = method.verdict.is_valid and not method.verdict.pending_signatures
+        pipes = [method.pipe(checked.target.pipe).ref] if is_ready else []
     else:
         pipes = own_pipes(method)
     verdict = method.verdict

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelex.cli._narrow import narrowed
 from pipelex.cli._session import open_app
 from pipelex.cli._targets import Target, detect, method_target, pipe_target
 
@@ -42,10 +43,12 @@ def open_method(ctx: typer.Context, target: Target, library_dirs: Sequence[Path]
     """The method of a target.
 
     Raises:
-        MethodInvalidError: it has faults, and a valid one is needed.
+        MethodInvalidError: it has faults, in what the target's pipe needs if there is one, and a valid one is needed.
         PipelexError: it cannot be read.
     """
     method = open_app(ctx, orchestrator="direct").open(*target.paths, library_dirs=library_dirs)
+    if is_valid and target.pipe is not None:
+        method = narrowed(method, target.pipe)
     if is_valid:
         method.verdict.require_valid()
     return method
