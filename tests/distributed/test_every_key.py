@@ -51,7 +51,9 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         "task_timeout",
         "start_delay",
     ),
-    "temporal.test_counts:test_pipes_that_run_no_other_need_no_workflow_of_their_own": ("worker_config.child_workflow_policy",),
+    "temporal.test_counts:test_pipes_that_run_no_other_need_no_workflow_of_their_own": (
+        "worker_config.child_workflow_policy",
+    ),
     f"{WORKERS}:test_what_a_scope_registers": (
         "worker_scopes.default_scope",
         *_below(
