@@ -19,7 +19,7 @@ async def arguments(client: Client, workflow_id: str) -> tuple[dict[str, Any], d
     """The job, the crate and their bytes together, as the workflow got them."""
     async for event in client.get_workflow_handle(workflow_id).fetch_history_events():
         assert event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED
-        job, crate = event.workflow_execution_started_event_attributes.input.payloads
+        job, crate, _ = event.workflow_execution_started_event_attributes.input.payloads
         return json.loads(job.data), json.loads(crate.data), len(job.data) + len(crate.data)
     raise AssertionError("no history")
 

@@ -40,3 +40,32 @@ async def test_a_client_stores_and_loads_values_of_any_size(idle: Pipelex, proje
     assert await store_value(converter, ["a"]) == stored
     assert await load_value(converter, stored, list[str]) == ["a"]
     assert len(blobs(project)) == 1
+
+
+READERS = """
+domain = "harbour"
+
+[pipe.all]
+type = "PipeBatch"
+description = "Every page, with the whole book"
+inputs = { book = "Text", pages = "Text[]" }
+output = "Text[]"
+branch_pipe_code = "read"
+input_list_name = "pages"
+input_item_name = "page"
+
+[pipe.read]
+type = "PipeCompose"
+description = "A page"
+inputs = { book = "Text", page = "Text" }
+output = "Text"
+template = "$page of {{ book.text | length }}"
+"""
+
+
+async def test_what_many_children_read_is_stored_once(app: Pipelex, project: Project) -> None:
+    book, pages = "b" * 1_000_000, [f"page {rank}" for rank in range(10)]
+    result = await app.load(project.method(READERS)).run({"book": book, "pages": pages}, pipe="all")
+    assert result.content["items"][9]["text"] == "page 9 of 1000000"
+    sizes = [path.stat().st_size for path in blobs(project)]
+    assert len([size for size in sizes if size > 1_000_000]) == 1

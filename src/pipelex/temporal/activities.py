@@ -31,6 +31,7 @@ from pipelex.pipes.jobs import (
 from pipelex.pipes.runtime import FunctionRequest, TemplateRequest, TemplateResult, ViewsRequest
 from pipelex.pipes.templates import render_request
 from pipelex.temporal.failures import to_application_error
+from pipelex.temporal.large_inputs import LargeInputs, whole
 
 T = TypeVar("T")
 
@@ -102,9 +103,9 @@ class Activities:
         return await self._perform(job)
 
     @activity.defn(name="act_jinja2_gen_text")
-    async def template(self, request: TemplateRequest, crate: RawValue) -> TemplateResult:
+    async def template(self, request: TemplateRequest, crate: RawValue, large: LargeInputs | None) -> TemplateResult:
         library = linked_libraries().get(crate.payload.data)
-        return await _reported(asyncio.to_thread(render_request, library, request))
+        return await _reported(asyncio.to_thread(render_request, library, whole(request, large)))
 
     @property
     def all(self) -> dict[str, Callable[..., Awaitable[Any]]]:

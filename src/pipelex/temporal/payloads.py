@@ -12,7 +12,10 @@ from pipelex.pipes.runtime import BatchCall, BatchOutcome, PipeCall, RunIdentity
 
 
 class PipeJob(Wire):
-    """The first argument of every workflow; the second is the closure crate of its pipe."""
+    """The first argument of every workflow; the second is the closure crate of its pipe, the third its `LargeInputs`.
+
+    There are always three: the SDK reads arguments by their types only where their number is that of the parameters.
+    """
 
     call: PipeCall
     run: RunIdentity | None = None

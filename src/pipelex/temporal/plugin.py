@@ -43,6 +43,7 @@ PASSED_THROUGH: Final = (
     "pipelex.temporal.config",
     "pipelex.temporal.dispatch",
     "pipelex.temporal.failures",
+    "pipelex.temporal.large_inputs",
     "pipelex.temporal.limits",
     "pipelex.temporal.list_parts",
     "pipelex.temporal.observability",

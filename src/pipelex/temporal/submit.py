@@ -26,6 +26,7 @@ from pipelex.pipes.runtime import PipeCall, PipeOutcome, RunIdentity, RunOptions
 from pipelex.temporal import observability
 from pipelex.temporal.config import TemporalConfig
 from pipelex.temporal.failures import from_failure, is_about_missing_store, without_store
+from pipelex.temporal.large_inputs import LargeValues
 from pipelex.temporal.limits import check_payload, task_timeout
 from pipelex.temporal.lists import loaded, loaded_memory, stored_as_parts
 from pipelex.temporal.payloads import PipeJob, crate_of, crate_payload
@@ -193,11 +194,13 @@ class Submitter:
         job = PipeJob(call=call, run=run, options=options)
         what = f"the inputs of pipe '{pipe.code}'"
         check_payload(job, what=what, named=call.inputs, stored_above=options.stored_above)
+        kept, large = LargeValues(options.stored_above, self.client.data_converter.payload_converter).split(call)
+        sent = job.model_copy(update={"call": kept})
         attributes = self.config.search_attributes
         try:
             await self.client.start_workflow(
                 pipe.type,
-                args=[job, crate_payload(crate)],
+                args=[sent, crate_payload(crate), large],
                 id=durable.workflow_id,
                 task_queue=task_queue or worker.default_task_queue,
                 result_type=PipeOutcome,

@@ -32,6 +32,7 @@ from pipelex.temporal import dispatch, observability
 from pipelex.temporal.batches import COMMANDS_AT_ONCE, SLICE_WORKFLOW, Batches, load
 from pipelex.temporal.config import hopeless_error_types
 from pipelex.temporal.failures import from_failure, to_application_error
+from pipelex.temporal.large_inputs import LargeInputs, LargeValues, whole
 from pipelex.temporal.limits import check_payload
 from pipelex.temporal.list_parts import stored_payload
 from pipelex.temporal.pages import Page
@@ -54,15 +55,20 @@ class PipeWorkflow:
     def __init__(self) -> None:
         self._memory = WorkingMemory()
 
-    async def run_pipe(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
+    async def run_pipe(self, job: PipeJob, crate: RawValue, large: LargeInputs | None) -> PipeOutcome:
         """Run the job's pipe.
+
+        Args:
+            job: the call, and what shapes it.
+            crate: of the pipe.
+            large: inputs of the call that the job leaves out.
 
         Raises:
             ApplicationError: it failed; the type is the error's code, the details hold its report.
         """
         with failing_with_reports(job.call):
             library = linked_libraries().get(crate.payload.data)
-            runtime = TemporalRuntime(library, job)
+            runtime = TemporalRuntime(library, job.model_copy(update={"call": whole(job.call, large)}))
             execution = await runtime.execute()
             outcome = execution.outcome
             runtime.check(outcome, what=f"the result of pipe '{job.call.pipe}'")
@@ -129,11 +135,12 @@ def failing_with_reports(call: PipeCall) -> Generator[None]:
 class TemporalRuntime(EffectRuntime):
     """The runtime port for the pipe run of the current workflow."""
 
-    def __init__(self, library: Library, job: PipeJob, room: Room | None = None) -> None:
+    def __init__(self, library: Library, job: PipeJob, within: "TemporalRuntime | None" = None) -> None:
         super().__init__(job.call.pipe, job.options)
         self._library = library
         self._job = job
-        self._room = room or Room()
+        self._room = within._room if within else Room()
+        self._large = within._large if within else LargeValues(job.options.stored_above, workflow.payload_converter())
         info = workflow.info()
         self._dispatcher = dispatch.installed(info.task_queue)
         self._root_id = info.root.workflow_id if info.root is not None else info.workflow_id
@@ -172,7 +179,8 @@ class TemporalRuntime(EffectRuntime):
         crate = crate_of(self._library, call)
         job = PipeJob.sparse(call=call, run=self._told_run, options=self._job.options)
         size = self._checked(job, crate, what=f"the inputs of pipe '{pipe.code}'", named=call.inputs)
-        arguments = [job, crate_payload(crate)]
+        kept, large = self._large.split(call)
+        arguments = [job.model_copy(update={"call": kept}), crate_payload(crate), large]
         try:
             return await self._child(
                 pipe.type, arguments, call.pipe, "/".join((self._root_id, *call.path)), PipeOutcome, size
@@ -186,7 +194,7 @@ class TemporalRuntime(EffectRuntime):
 
     async def _run_inline(self, call: PipeCall) -> PipeOutcome:
         """Run a child pipe as a part of this workflow."""
-        runtime = TemporalRuntime(self._library, self._job.model_copy(update={"call": call}), self._room)
+        runtime = TemporalRuntime(self._library, self._job.model_copy(update={"call": call}), self)
         return (await runtime.execute()).outcome
 
     async def _child(self, type_: str, arguments: list[Any], pipe: str, child_id: str, result: type[R], size: int) -> R:
@@ -252,7 +260,8 @@ class TemporalRuntime(EffectRuntime):
         size = self.check(effect.job, what=what)
         args: list[Any] = [effect.job]
         if isinstance(effect.job, TemplateRequest):
-            args.append(crate_payload(crate_of(self._library, self._job.call)))
+            request, large = self._large.split(effect.job)
+            args = [request, crate_payload(crate_of(self._library, self._job.call)), large]
         if self._dispatcher.config.log.is_dispatch_resolution_traced and not workflow.unsafe.is_replaying():
             workflow.logger.info("%s", trace_line(options))
         try:

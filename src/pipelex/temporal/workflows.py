@@ -12,6 +12,7 @@ from temporalio.common import RawValue
 with workflow.unsafe.imports_passed_through():
     from pipelex.pipes.runtime import BatchOutcome, PipeOutcome
     from pipelex.temporal.batches import SLICE_WORKFLOW
+    from pipelex.temporal.large_inputs import LargeInputs
     from pipelex.temporal.payloads import PipeJob, SliceJob
     from pipelex.temporal.workflow_runtime import PipeWorkflow, run_slice
 
@@ -21,8 +22,8 @@ class PipeLLMWorkflow(PipeWorkflow):
     """Runs a PipeLLM."""
 
     @workflow.run
-    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
-        return await self.run_pipe(job, crate)
+    async def run(self, job: PipeJob, crate: RawValue, large: LargeInputs | None) -> PipeOutcome:
+        return await self.run_pipe(job, crate, large)
 
     @workflow.query(name="working_memory")
     def query_working_memory(self) -> dict[str, Any]:
@@ -34,8 +35,8 @@ class PipeStructureWorkflow(PipeWorkflow):
     """Runs a PipeStructure."""
 
     @workflow.run
-    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
-        return await self.run_pipe(job, crate)
+    async def run(self, job: PipeJob, crate: RawValue, large: LargeInputs | None) -> PipeOutcome:
+        return await self.run_pipe(job, crate, large)
 
     @workflow.query(name="working_memory")
     def query_working_memory(self) -> dict[str, Any]:
@@ -47,8 +48,8 @@ class PipeExtractWorkflow(PipeWorkflow):
     """Runs a PipeExtract."""
 
     @workflow.run
-    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
-        return await self.run_pipe(job, crate)
+    async def run(self, job: PipeJob, crate: RawValue, large: LargeInputs | None) -> PipeOutcome:
+        return await self.run_pipe(job, crate, large)
 
     @workflow.query(name="working_memory")
     def query_working_memory(self) -> dict[str, Any]:
@@ -60,8 +61,8 @@ class PipeImgGenWorkflow(PipeWorkflow):
     """Runs a PipeImgGen."""
 
     @workflow.run
-    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
-        return await self.run_pipe(job, crate)
+    async def run(self, job: PipeJob, crate: RawValue, large: LargeInputs | None) -> PipeOutcome:
+        return await self.run_pipe(job, crate, large)
 
     @workflow.query(name="working_memory")
     def query_working_memory(self) -> dict[str, Any]:
@@ -73,8 +74,8 @@ class PipeSearchWorkflow(PipeWorkflow):
     """Runs a PipeSearch."""
 
     @workflow.run
-    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
-        return await self.run_pipe(job, crate)
+    async def run(self, job: PipeJob, crate: RawValue, large: LargeInputs | None) -> PipeOutcome:
+        return await self.run_pipe(job, crate, large)
 
     @workflow.query(name="working_memory")
     def query_working_memory(self) -> dict[str, Any]:
@@ -86,8 +87,8 @@ class PipeJudgeWorkflow(PipeWorkflow):
     """Runs a PipeJudge."""
 
     @workflow.run
-    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
-        return await self.run_pipe(job, crate)
+    async def run(self, job: PipeJob, crate: RawValue, large: LargeInputs | None) -> PipeOutcome:
+        return await self.run_pipe(job, crate, large)
 
     @workflow.query(name="working_memory")
     def query_working_memory(self) -> dict[str, Any]:
@@ -99,8 +100,8 @@ class PipeComposeWorkflow(PipeWorkflow):
     """Runs a PipeCompose."""
 
     @workflow.run
-    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
-        return await self.run_pipe(job, crate)
+    async def run(self, job: PipeJob, crate: RawValue, large: LargeInputs | None) -> PipeOutcome:
+        return await self.run_pipe(job, crate, large)
 
     @workflow.query(name="working_memory")
     def query_working_memory(self) -> dict[str, Any]:
@@ -112,8 +113,8 @@ class PipeFuncWorkflow(PipeWorkflow):
     """Runs a PipeFunc."""
 
     @workflow.run
-    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
-        return await self.run_pipe(job, crate)
+    async def run(self, job: PipeJob, crate: RawValue, large: LargeInputs | None) -> PipeOutcome:
+        return await self.run_pipe(job, crate, large)
 
     @workflow.query(name="working_memory")
     def query_working_memory(self) -> dict[str, Any]:
@@ -125,8 +126,8 @@ class PipeDocGenWorkflow(PipeWorkflow):
     """Runs a PipeDocGen."""
 
     @workflow.run
-    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
-        return await self.run_pipe(job, crate)
+    async def run(self, job: PipeJob, crate: RawValue, large: LargeInputs | None) -> PipeOutcome:
+        return await self.run_pipe(job, crate, large)
 
     @workflow.query(name="working_memory")
     def query_working_memory(self) -> dict[str, Any]:
@@ -138,8 +139,8 @@ class PipeSequenceWorkflow(PipeWorkflow):
     """Runs a PipeSequence."""
 
     @workflow.run
-    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
-        return await self.run_pipe(job, crate)
+    async def run(self, job: PipeJob, crate: RawValue, large: LargeInputs | None) -> PipeOutcome:
+        return await self.run_pipe(job, crate, large)
 
     @workflow.query(name="working_memory")
     def query_working_memory(self) -> dict[str, Any]:
@@ -151,8 +152,8 @@ class PipeParallelWorkflow(PipeWorkflow):
     """Runs a PipeParallel."""
 
     @workflow.run
-    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
-        return await self.run_pipe(job, crate)
+    async def run(self, job: PipeJob, crate: RawValue, large: LargeInputs | None) -> PipeOutcome:
+        return await self.run_pipe(job, crate, large)
 
     @workflow.query(name="working_memory")
     def query_working_memory(self) -> dict[str, Any]:
@@ -164,8 +165,8 @@ class PipeConditionWorkflow(PipeWorkflow):
     """Runs a PipeCondition."""
 
     @workflow.run
-    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
-        return await self.run_pipe(job, crate)
+    async def run(self, job: PipeJob, crate: RawValue, large: LargeInputs | None) -> PipeOutcome:
+        return await self.run_pipe(job, crate, large)
 
     @workflow.query(name="working_memory")
     def query_working_memory(self) -> dict[str, Any]:
@@ -177,8 +178,8 @@ class PipeBatchWorkflow(PipeWorkflow):
     """Runs a PipeBatch."""
 
     @workflow.run
-    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
-        return await self.run_pipe(job, crate)
+    async def run(self, job: PipeJob, crate: RawValue, large: LargeInputs | None) -> PipeOutcome:
+        return await self.run_pipe(job, crate, large)
 
     @workflow.query(name="working_memory")
     def query_working_memory(self) -> dict[str, Any]:
@@ -190,8 +191,8 @@ class PipeSignatureWorkflow(PipeWorkflow):
     """Runs a pipe that is only declared, in a dry run."""
 
     @workflow.run
-    async def run(self, job: PipeJob, crate: RawValue) -> PipeOutcome:
-        return await self.run_pipe(job, crate)
+    async def run(self, job: PipeJob, crate: RawValue, large: LargeInputs | None) -> PipeOutcome:
+        return await self.run_pipe(job, crate, large)
 
     @workflow.query(name="working_memory")
     def query_working_memory(self) -> dict[str, Any]:
