@@ -63,3 +63,17 @@ def test_the_local_model_stands_in_for_better_ones(tmp_path: Path):
     assert [
         fault.params["capability"] for fault in verdict.warnings if fault.code == "model.capability_unsupported"
     ] == ["images"]
+
+
+@pytest.mark.parametrize("model", ["", 'model = "@default-text-from-pdf"\n'])
+def test_a_model_that_the_deck_chose_is_no_fault_of_the_method(tmp_path: Path, model: str):
+    project = write_project(tmp_path, stub="http://127.0.0.1:1/v1")
+    for file in (tmp_path / ".pipelex" / "inference").rglob("*.toml"):
+        file.unlink()
+    text = 'domain = "quay"\n[pipe.read]\ntype = "PipeExtract"\ndescription = "x"\ninputs = { scan = "Image" }\n'
+    apps = Pipelex(project.settings(), orchestrator="direct")
+    verdict = apps.open(project.method(text + 'output = "Page[]"\n' + model)).verdict
+    assert verdict.is_valid
+    assert [fault.code for fault in verdict.warnings] == ["model.capability_unsupported"]
+    by_name = apps.open(project.method(text + 'output = "Page[]"\nmodel = "pypdfium2-extract-pdf"\n')).verdict
+    assert [fault.code for fault in by_name.errors] == ["model.capability_unsupported"]

@@ -436,7 +436,10 @@ def _read(text: str, family: Family) -> Reference:
 
 
 def _incapable(entry: ModelEntry, choice: ModelChoice, needs: Sequence[str]) -> Fault | None:
-    """What the model cannot do. The local model stands in for every name, and the method is not at fault for that."""
+    """What the model cannot do: a fault of the method only where it names that very model.
+
+    Where it names an alias, a preset or nothing, the deck chose, and the local model stands in for every name.
+    """
     is_structured = entry.table.model_type == "llm" and (choice.purpose == "object" or choice.family == "judgment")
     capability = lacking(entry, (STRUCTURE, *needs) if is_structured else needs)
     if capability is None:
@@ -444,9 +447,14 @@ def _incapable(entry: ModelEntry, choice: ModelChoice, needs: Sequence[str]) -> 
     return Fault(
         "model.capability_unsupported",
         f"the model {entry.handle!r} of {entry.backend!r} does not take {capability}",
-        severity="warning" if entry.table.sdk == "llama_cpp" else "error",
+        severity="error" if _is_by_handle(choice) and entry.table.sdk != "llama_cpp" else "warning",
         params={"model": entry.handle, "capability": capability},
     )
+
+
+def _is_by_handle(choice: ModelChoice) -> bool:
+    named = choice.choice.get("model") if isinstance(choice.choice, Mapping) else choice.choice
+    return isinstance(named, str) and _read(named, choice.family).kind == "handle"
 
 
 def _without_client(entry: ModelEntry) -> Fault:
