@@ -2,7 +2,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from pydantic import ValidationError
 
@@ -56,6 +56,10 @@ class Reference:
         if not name.strip():
             raise ValueError(f"{text!r} names no model")
         return cls(kind, name.strip())
+
+
+_NOT_SERVED: Final = ("backend_disabled", "model_disabled", "no_route", "not_served")
+"""Why a known model cannot be asked here."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ class ModelDeck:
         return found
 
     def check(self, choice: ModelChoice, *, document: str | None = None, needs: Sequence[str] = ()) -> list[Fault]:
-        """What is wrong with a choice, without raising: an error, or a warning about missing credentials.
+        """What is wrong with a choice, without raising: an error, or a warning about what this machine does not serve.
 
         Args:
             choice: what a pipe asks for.
@@ -149,7 +153,9 @@ class ModelDeck:
         except PipelexError as error:
             report = error.report
             suggestions = tuple(report.params.get("suggestions", ()))
-            return [Fault(report.code, report.detail, params=report.params, suggestions=suggestions)]
+            # A model that is known but not served is a matter of this machine, not of the method.
+            severity = "warning" if report.params.get("reason") in _NOT_SERVED else "error"
+            return [Fault(report.code, report.detail, severity=severity, params=report.params, suggestions=suggestions)]
         unable = _incapable(entry, choice, needs)
         if unable is not None:
             return [unable]
