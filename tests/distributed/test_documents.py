@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 
 from pipelex.cli.main import app
 from pipelex.config import load_settings
+from pipelex.inference import ModelDeck
 from pipelex.temporal.config import connection, parse_temporal_config
 from pipelex.temporal.dev_server import DevServer, find_binary
 from pipelex.temporal.profiles import worker_tuning
@@ -64,7 +66,19 @@ def test_there_is_no_other_kind_of_block() -> None:
     assert all(block.text for block in blocks("console"))
 
 
-@pytest.mark.parametrize("block", list(blocks("toml")), ids=named)
+BACKENDS = "# .pipelex/inference/backends.toml\n"
+"""The first line of a block that is not of `pipelex.toml`."""
+
+
+@pytest.mark.parametrize("block", [each for each in blocks("toml") if each.text.startswith(BACKENDS)], ids=named)
+def test_backends(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "backends.toml").write_text(block.text, encoding="utf-8")
+    deck = ModelDeck.load([tmp_path], {"GATEWAY_KEY": "k"})
+    (name,) = tomllib.loads(block.text)
+    assert deck.catalog.backends[name].extra["idempotency_header"] == "Idempotency-Key"
+
+
+@pytest.mark.parametrize("block", [each for each in blocks("toml") if not each.text.startswith(BACKENDS)], ids=named)
 def test_toml(block: Block, tmp_path: Path) -> None:
     (tmp_path / ".pipelex").mkdir()
     (tmp_path / ".pipelex" / "pipelex.toml").write_text(block.text, encoding="utf-8")
