@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from opentelemetry.trace import get_tracer_provider
 from tests.support.methods import GREET
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project, write_project
 from typer.testing import CliRunner
 
 from pipelex.cli.main import app
+from pipelex.pipes import spans
 from pipelex.temporal.dev_server import DevServer
 
 
@@ -81,6 +83,15 @@ def _cli(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
     yield Cli(project)
     root.handlers[:] = handlers
     root.setLevel(level)
+    _stop_watching()
+
+
+def _stop_watching() -> None:
+    """Have no span of later tests go where a command of this process was told to send them."""
+    if spans.observer() is not None:
+        spans.uninstall()
+        stop = getattr(get_tracer_provider(), "shutdown")  # noqa: B009 the interface leaves it to implementations
+        stop()
 
 
 @pytest.fixture
