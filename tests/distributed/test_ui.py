@@ -61,5 +61,5 @@ def look(url: str, run: WorkflowExecutionDescription, child: WorkflowExecutionDe
 
         ui.sees(child, "timeline", "PipeLLM", "LLM text · pipe=history · model=stub")
         ui.sees(child, "relationships", "monday/5-facts")
-        ui.sees(child, "user-metadata", "history — Its history", *table)
+        ui.sees(child, "user-metadata", "history — Its history")
         ui.sees(child, "search-attributes", '"PipeCode": "history"', '"PipelineRunId": "monday"')

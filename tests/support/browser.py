@@ -38,6 +38,10 @@ _FLAGS: Final = (
 _SECONDS: Final = 60.0
 
 
+class Refused(AssertionError):
+    """The browser did not do what it was told."""
+
+
 class Page:
     """A tab."""
 
@@ -55,7 +59,8 @@ class Page:
         while True:
             answer = json.loads(self._connection.recv(_SECONDS))
             if answer.get("id") == self._number:
-                assert "error" not in answer, answer["error"]
+                if "error" in answer:
+                    raise Refused(answer["error"])
                 return answer["result"]
 
     def open(self, url: str) -> None:
@@ -71,9 +76,12 @@ class Page:
         return [tree["frame"]["id"], *(frame for frames in below for frame in frames)]
 
     def _text_of(self, frame: str) -> str:
-        world = self._ask("Page.createIsolatedWorld", frameId=frame)["executionContextId"]
         expression = "document.body ? document.body.innerText : ''"
-        return self._ask("Runtime.evaluate", expression=expression, contextId=world)["result"]["value"]
+        try:
+            world = self._ask("Page.createIsolatedWorld", frameId=frame)["executionContextId"]
+            return self._ask("Runtime.evaluate", expression=expression, contextId=world)["result"]["value"]
+        except Refused:  # the page went on, and the frame is gone
+            return ""
 
     def wait_for(self, *texts: str, seconds: float = _SECONDS) -> str:
         """The text of the page once it shows all of these.
