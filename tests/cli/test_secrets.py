@@ -195,7 +195,9 @@ def answer(request: Received) -> Answer:
             return Answer(said.encode(), 200, {"content-type": "application/json", **headers}, length=99_999)
         case "slow":
             return (
-                Answer.of_json(body, 500, **headers) if "slow temporal" not in text else Answer(b"", 200, headers, 6.0)
+                Answer.of_json(body, 500, **headers)
+                if "slow temporal" not in text
+                else Answer(b"late", 200, headers, delay=6.0)
             )
         case _:
             return Answer.of_json(body, 401, **headers)
