@@ -9,8 +9,7 @@ from pipelex.library._library import Pipe
 from pipelex.library._named_files import module_files, tree_path
 from pipelex.library._tree import MethodTree
 from pipelex.library._validate._context import Checks
-
-_PARSER_TRIES = 4
+from pipelex.library.python_source import parse_module
 
 _RESOURCE_REASONS = {
     "absolute": "it is absolute",
@@ -58,7 +57,7 @@ def _function_fault(tree: MethodTree, name: str) -> str | None:
     if len(candidates) > 1:
         return f"both {' and '.join(candidates)} are there; keep one"
     try:
-        module = _parsed(tree.read(candidates[0]) or b"")
+        module = parse_module(tree.read(candidates[0]) or b"")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as wrong:
         line = getattr(wrong, "lineno", None)
         return f"'{candidates[0]}' is not Python" + (f" (line {line})" if line else "")
@@ -69,20 +68,6 @@ def _function_fault(tree: MethodTree, name: str) -> str | None:
     return f"'{candidates[0]}' has no function '{function}' at its top" + (
         f"; did you mean '{near[0]}'?" if near else ""
     )
-
-
-def _parsed(source: bytes) -> ast.Module:
-    """The syntax tree of a module.
-
-    Before 3.12 the interpreter counts the depth of all its parsers in one place (python/cpython#106905): one that is
-    interrupted, by another thread or by a finalizer whose traceback is printed, may fail without a fault of its own.
-    """
-    for _ in range(_PARSER_TRIES):
-        try:
-            return ast.parse(source)
-        except SystemError:
-            continue
-    return ast.parse(source)
 
 
 # --- document templates -----------------------------------------------------------------------------------------------
