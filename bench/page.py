@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import psutil
-from bench.startup import StartUp
 
+from bench.startup import StartUp
 from pipelex.temporal.dev_server import find_binary
 
 

@@ -21,18 +21,18 @@ from subprocess import Popen
 from typing import Any, Final
 
 import psutil
+from temporalio.client import Client
+
 from bench.histories import all_histories
 from bench.page import Measure, Row, page
 from bench.startup import start_ups
-from temporalio.client import Client
+from pipelex.runner import Method, Pipelex
+from pipelex.temporal import namespace
+from pipelex.temporal.dev_server import DevServer
 from tests.support.methods import DESCRIBE_ALL, GREET, PARALLEL_OF_3, sequence_of
 from tests.support.openai_server import OpenAIStub
 from tests.support.processes import REPOSITORY, process, wait_for_file
 from tests.support.project import Project, write_project
-
-from pipelex.runner import Method, Pipelex
-from pipelex.temporal import namespace
-from pipelex.temporal.dev_server import DevServer
 
 WINDOW: Final = 8
 """Items of a batch at a time: the default of `max_concurrency`, and the floor's window."""

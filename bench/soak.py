@@ -18,18 +18,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import psutil
+
 from bench.histories import History, histories
 from bench.signals import end_as_with_ctrl_c
-from tests.support.methods import DESCRIBE_ALL
-from tests.support.openai_server import OpenAIStub, Reply, prompt_text
-from tests.support.processes import process, wait_for_file
-from tests.support.project import Project, write_project
-
 from pipelex import RunHandle
 from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex
 from pipelex.temporal import namespace
 from pipelex.temporal.dev_server import DevServer
+from tests.support.methods import DESCRIBE_ALL
+from tests.support.openai_server import OpenAIStub, Reply, prompt_text
+from tests.support.processes import process, wait_for_file
+from tests.support.project import Project, write_project
 
 MOST_MEGABYTES: Final = 400
 MOST_EVENTS: Final = 5_000

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from tests.support.methods import SURVEY
-from tests.support.openai_server import OpenAIStub
-from tests.support.processes import process, wait_for_file
-from tests.support.project import Project, write_project
 
 from pipelex.runner import Pipelex
 from pipelex.temporal import namespace
 from pipelex.temporal.dev_server import DevServer
+from tests.support.methods import SURVEY
+from tests.support.openai_server import OpenAIStub
+from tests.support.processes import process, wait_for_file
+from tests.support.project import Project, write_project
 
 _TIMED = """
 import resource, subprocess, sys, time

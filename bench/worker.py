@@ -4,9 +4,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from tests.support.project import worker_of
-
 from pipelex.runner import Pipelex
+from tests.support.project import worker_of
 
 
 async def main(side: str, stub: str, ready: Path) -> None:
@@ -15,9 +14,10 @@ async def main(side: str, stub: str, ready: Path) -> None:
         async with worker_of(app):
             await wait(ready)
         return
-    from bench import floor
     from temporalio.worker import Worker
     from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+    from bench import floor
 
     floor.STUB["url"] = stub
     restrictions = SandboxRestrictions.default.with_passthrough_modules("openai", "pydantic", "pydantic_core")

@@ -9,9 +9,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+
 from bench.chaos.driver import KINDS, Plan, carry_out
 from bench.signals import end_as_with_ctrl_c
-from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
 
 def main() -> int:

@@ -29,7 +29,6 @@ from bench.chaos.proxy import Proxy
 from bench.chaos.report import RECOVERY_BOUND, Fault, Report, explain
 from bench.chaos.runs import METHOD, PlannedRun, planned_runs, run_of, shares
 from bench.chaos.submitter import RELEASED, release_to
-
 from pipelex.config import load_settings
 from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex, RunResult

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from bench.chaos.runs import PlannedRun
+from pipelex.temporal.dev_server import DevServer, die_with_parent
 from tests.support.inference_files import write
 from tests.support.processes import REPOSITORY, kill
-
-from pipelex.temporal.dev_server import DevServer, die_with_parent
 
 HEARTBEAT_SECONDS: Final = 10
 LIVES: Final = 200

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 from bench.chaos.runs import PlannedRun
-
 from pipelex.errors import PipelexError
 from pipelex.runner import Method, Pipelex
 

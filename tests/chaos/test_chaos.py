@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+
 from bench.chaos.driver import Plan, carry_out
 from bench.chaos.provider import Call
 from bench.chaos.report import Fault, Report, explain

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 from opentelemetry.trace import get_tracer_provider
-from tests.support.methods import GREET
-from tests.support.openai_server import OpenAIStub
-from tests.support.project import Project, write_project
 from typer.testing import CliRunner
 
 from pipelex.cli.main import app
 from pipelex.pipes import spans
 from pipelex.temporal.dev_server import DevServer
+from tests.support.methods import GREET
+from tests.support.openai_server import OpenAIStub
+from tests.support.project import Project, write_project
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.cli.conftest import Cli
 from tests.tooling.methods import EVERYTHING
 from tests.tooling.test_fix_engine import OLD as OLD_FILE

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from pipelex.temporal.dev_server import DevServer, _port
 from tests.cli.conftest import Cli
 from tests.support.openai_server import OpenAIStub, Reply
 from tests.support.processes import process, wait_for_file
-
-from pipelex.temporal.dev_server import DevServer, _port
 
 INPUTS = ("-i", '{"name": "Ana"}')
 

@@ -1,10 +1,10 @@
 import json
 
 import pytest
-from tests.cli.conftest import Cli
-from tests.support.openai_server import OpenAIStub
 
 from pipelex.config import load_settings
+from tests.cli.conftest import Cli
+from tests.support.openai_server import OpenAIStub
 
 ROUTES = """
 [temporal.activity_queues.act_llm_gen_text]

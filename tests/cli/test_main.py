@@ -3,10 +3,10 @@ import subprocess
 import sys
 
 import pytest
-from tests.cli.conftest import Cli
 
 from pipelex import __version__
 from pipelex.cli.main import PipelexGroup
+from tests.cli.conftest import Cli
 
 
 def test_version_is_three_lines(cli: Cli) -> None:

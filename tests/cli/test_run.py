@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+
 from tests.cli.conftest import Cli
 from tests.support.methods import DESCRIBE_ALL
 from tests.support.openai_server import OpenAIStub, Reply

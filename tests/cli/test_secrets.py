@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 from temporalio.client import Client
+
+from pipelex.temporal.dev_server import DevServer
 from tests.cli.conftest import Cli
 from tests.cli.test_durable import worker
 from tests.support.http_stub import Answer, HttpStub, Received, http_stub
 from tests.support.otlp_collector import Collector
-
-from pipelex.temporal.dev_server import DevServer
 
 KEYS = {
     "OPENAI_TEST_KEY": "Harbourmaster0fOpenai",

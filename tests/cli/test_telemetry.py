@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from tests.cli.conftest import Cli
 from tests.cli.test_durable import worker
 from tests.support.methods import SURVEY

@@ -2,12 +2,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.support.settings_files import Loader
 
 from pipelex.config import load_settings, split_dotted
 from pipelex.config._load import default_keys
 from pipelex.config._sections import Sections
 from pipelex.errors import ConfigurationError
+from tests.support.settings_files import Loader
 
 HOME = "home/.pipelex/pipelex.toml"
 KEY = "inference.transport_max_retries"

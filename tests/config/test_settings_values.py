@@ -7,12 +7,12 @@ import pytest
 from keyring.backend import KeyringBackend
 from keyring.backends.fail import Keyring as NoKeyring
 from keyring.errors import KeyringLocked
-from tests.support.settings_files import Loader
 
 from pipelex.config import interpolate
 from pipelex.config._settings import MASK
 from pipelex.config.secrets import secret_provider
 from pipelex.errors import ConfigurationError
+from tests.support.settings_files import Loader
 
 CHANGES: list[tuple[str, str, Any]] = [
     ("run.execution", '"hosted"', "hosted"),

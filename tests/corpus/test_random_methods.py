@@ -9,12 +9,12 @@ from typing import Any, TypeVar, cast
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.corpus.random_methods import RandomMethod, random_method, to_toml
 
 from pipelex.config import load_settings
 from pipelex.errors import CORE_CODES, PipelexError
 from pipelex.library import LoadedLibrary, load_library_files
 from pipelex.runner import Method, Pipelex
+from tests.corpus.random_methods import RandomMethod, random_method, to_toml
 
 T = TypeVar("T")
 

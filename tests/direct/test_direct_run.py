@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.support.methods import DESCRIBE_ALL, GREET, SURVEY
-from tests.support.openai_server import OpenAIStub, Reply
-from tests.support.project import ATTEMPTS, Project, write_project
-from tests.support.silent_server import silent_server
 
 from pipelex.errors import PipelexError
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner import Pipelex
+from tests.support.methods import DESCRIBE_ALL, GREET, SURVEY
+from tests.support.openai_server import OpenAIStub, Reply
+from tests.support.project import ATTEMPTS, Project, write_project
+from tests.support.silent_server import silent_server
 
 
 @pytest.fixture

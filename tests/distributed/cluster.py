@@ -16,11 +16,11 @@ from typing import NamedTuple
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import ActivityTaskScheduledEventAttributes
 from temporalio.client import Client
-from tests.support.inference_files import write
-from tests.support.processes import REPOSITORY, kill, wait_for_file
 
 from pipelex.config import load_settings
 from pipelex.runner import Pipelex
+from tests.support.inference_files import write
+from tests.support.processes import REPOSITORY, kill, wait_for_file
 
 DEPLOY = REPOSITORY / "deploy"
 

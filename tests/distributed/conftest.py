@@ -2,11 +2,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from pipelex.temporal.dev_server import DevServer
 from tests.support.methods import DESCRIBE_ALL, GREET
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project, write_project
-
-from pipelex.temporal.dev_server import DevServer
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from typing import TypeVar
 
 from temporalio.api.history.v1 import ActivityTaskScheduledEventAttributes
 from temporalio.client import Client
-from tests.distributed.cluster import scheduled
 
 from pipelex.runner import Pipelex
 from pipelex.temporal.plugin import PipelexPlugin
 from pipelex.temporal.worker import build_worker, plan_worker, running
+from tests.distributed.cluster import scheduled
 
 T = TypeVar("T")
 

@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.distributed.inprocess import polling
-from tests.distributed.tls_gate import SERVER_NAME, Certificates, Gate, gate, make_certificates
-from tests.support.openai_server import OpenAIStub
-from tests.support.project import Project
 
 from pipelex.config import load_settings
 from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex
 from pipelex.temporal.dev_server import DevServer
+from tests.distributed.inprocess import polling
+from tests.distributed.tls_gate import SERVER_NAME, Certificates, Gate, gate, make_certificates
+from tests.support.openai_server import OpenAIStub
+from tests.support.project import Project
 
 INPUT = {"name": "Ada"}
 PROFILE = "temporal.temporal_config.temporal_server_configs.tests"

@@ -11,7 +11,6 @@ from typing import Any, cast
 
 import pytest
 import yaml
-from tests.distributed.cluster import DEPLOY
 
 from pipelex.config import load_settings
 from pipelex.temporal._catalog import ACTIVITIES
@@ -20,6 +19,7 @@ from pipelex.temporal.profiles import worker_tuning
 from pipelex.temporal.queues import check_worker_queue
 from pipelex.temporal.routing import resolve_dispatch
 from pipelex.temporal.scopes import resolve_scope
+from tests.distributed.cluster import DEPLOY
 
 NAMES = ("single-worker", "router-and-runners", "per-provider")
 BACKENDS = (None, "openai", "anthropic", "mistral", "google")

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from temporalio.client import Client
+
+from pipelex.runner import Pipelex, RunResult
 from tests.distributed.cluster import KEYS, Cluster, deployed, scheduled, who_ran
 from tests.support.dialects import key_of
 from tests.support.documents import PdfPage, encoded, pdf, plain
 from tests.support.http_stub import Answer, http_stub
 from tests.support.methods import POOLS_TOUR
 from tests.support.openai_server import OpenAIStub
-
-from pipelex.runner import Pipelex, RunResult
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deployments")]
 

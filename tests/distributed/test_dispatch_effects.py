@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from temporalio.api.history.v1 import ActivityTaskScheduledEventAttributes
 from temporalio.worker import Replayer
-from tests.distributed.cluster import scheduled
-from tests.distributed.inprocess import all_polling, first_scheduled, polling, until
-from tests.support.openai_server import OpenAIStub, Reply
-from tests.support.project import Project
 
 from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex
 from pipelex.temporal.dev_server import DevServer
 from pipelex.temporal.plugin import PipelexPlugin
+from tests.distributed.cluster import scheduled
+from tests.distributed.inprocess import all_polling, first_scheduled, polling, until
+from tests.support.openai_server import OpenAIStub, Reply
+from tests.support.project import Project
 
 INPUT = {"name": "Ada"}
 W = "temporal.worker_config"

@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 
 import pytest
 import typer
-from tests.support.processes import REPOSITORY
-from tests.support.project import Project
 from typer.testing import CliRunner
 
 from pipelex.cli.main import app
@@ -22,6 +20,8 @@ from pipelex.temporal.config import connection, parse_temporal_config
 from pipelex.temporal.dev_server import DevServer, find_binary
 from pipelex.temporal.profiles import worker_tuning
 from pipelex.temporal.scopes import resolve_scope
+from tests.support.processes import REPOSITORY
+from tests.support.project import Project
 
 PAGES = sorted([*(REPOSITORY / "docs" / "distributed").glob("*.md"), REPOSITORY / "deploy" / "README.md"])
 EXECUTED = (

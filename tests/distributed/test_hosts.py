@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pipelex.temporal.dev_server import TUNED, find_binary
 from tests.distributed.cluster import eventually
 from tests.support.documents import PdfPage, encoded, pdf, plain
 from tests.support.hosts import Host, Network, network, why_there_are_none
 from tests.support.inference_files import STUB_BACKENDS, STUB_DECK, STUB_MODELS, write
 from tests.support.processes import REPOSITORY
-
-from pipelex.temporal.dev_server import TUNED, find_binary
 
 _REASON = why_there_are_none()
 pytestmark = [

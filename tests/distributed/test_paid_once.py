@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from pipelex.temporal.dev_server import DevServer
 from tests.distributed.tls_gate import gate
 from tests.support.methods import GREET
 from tests.support.openai_server import OpenAIStub
 from tests.support.processes import kill, process, wait_for_file
 from tests.support.project import Project, worker_of, write_project
-
-from pipelex.temporal.dev_server import DevServer
 
 pytestmark = pytest.mark.slow
 

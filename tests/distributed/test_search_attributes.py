@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from temporalio.client import Client
-from tests.distributed.tls_gate import PERMISSION_DENIED, UNAVAILABLE, Gate, gate
-from tests.support.processes import process, wait_for_file
-from tests.support.project import Project, write_project
 
 from pipelex.temporal import namespace
 from pipelex.temporal.config import parse_temporal_config
 from pipelex.temporal.dev_server import DevServer
+from tests.distributed.tls_gate import PERMISSION_DENIED, UNAVAILABLE, Gate, gate
+from tests.support.processes import process, wait_for_file
+from tests.support.project import Project, write_project
 
 pytestmark = pytest.mark.slow
 

@@ -6,13 +6,13 @@ from urllib.parse import quote
 
 import pytest
 from temporalio.client import WorkflowExecutionDescription
+
+from pipelex.temporal import namespace
+from pipelex.temporal.dev_server import DevServer
 from tests.support.browser import CHROMIUM, WITHOUT, Page, browser
 from tests.support.methods import SURVEY
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import worker_of, write_project
-
-from pipelex.temporal import namespace
-from pipelex.temporal.dev_server import DevServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason=WITHOUT)]
 

@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from pipelex.temporal.dev_server import DevServer
 from tests.distributed.cluster import eventually
 from tests.support.openai_server import OpenAIStub
 from tests.support.processes import process, wait_for_file
 from tests.support.project import Project
-
-from pipelex.temporal.dev_server import DevServer
 
 pytestmark = pytest.mark.slow
 

@@ -22,11 +22,6 @@ from temporalio.common import SearchAttributePair
 from temporalio.converter import DataConverter
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError
-from tests.distributed.inprocess import first_scheduled, polling, until
-from tests.support.methods import sequence_of
-from tests.support.openai_server import OpenAIStub
-from tests.support.processes import process, wait_for_file
-from tests.support.project import Project
 
 from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex
@@ -36,6 +31,11 @@ from pipelex.temporal.dev_server import DevServer
 from pipelex.temporal.payloads import CompactPayloadConverter
 from pipelex.temporal.submit import is_polled
 from pipelex.temporal.worker import build_worker, plan_worker
+from tests.distributed.inprocess import first_scheduled, polling, until
+from tests.support.methods import sequence_of
+from tests.support.openai_server import OpenAIStub
+from tests.support.processes import process, wait_for_file
+from tests.support.project import Project
 
 INPUT = {"name": "Ada"}
 W = "temporal.worker_config"

@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.effects.http_stub import HTTPStub
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project, write_project

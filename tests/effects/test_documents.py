@@ -9,10 +9,10 @@ from docx import Document
 from openpyxl import Workbook, load_workbook
 from PIL import Image
 from pptx import Presentation
-from tests.support.project import Project
 
 from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex
+from tests.support.project import Project
 
 CONCEPTS = """
 domain = "quay"

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.project import Project
 
 from pipelex.content.stuff import Stuff
 from pipelex.errors import ErrorCategory, PipelexError
@@ -15,6 +14,7 @@ from pipelex.inference.method_trees import MethodTrees
 from pipelex.library import load_library
 from pipelex.pipes.runtime import FunctionRequest, TreeFile
 from pipelex.runner import Method
+from tests.support.project import Project
 
 METHOD = """
 domain = "quay"

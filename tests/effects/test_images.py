@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from tests.effects.http_stub import Answer, HTTPStub
-from tests.support.project import Project
 
 from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex, RunResult
+from tests.effects.http_stub import Answer, HTTPStub
+from tests.support.project import Project
 
 METHOD = """
 domain = "quay"

@@ -2,11 +2,11 @@ import logging
 from typing import Any
 
 import pytest
-from tests.support.openai_server import OpenAIStub
-from tests.support.project import Project
 
 from pipelex.errors import PipelexError
 from pipelex.runner import RunResult
+from tests.support.openai_server import OpenAIStub
+from tests.support.project import Project
 
 ONE = """
 domain = "quay"

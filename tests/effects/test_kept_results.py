@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from tests.effects.http_stub import Answer, HTTPStub
 from tests.effects.test_images import METHOD as DRAW
 from tests.effects.test_images import openai, picture

@@ -1,11 +1,11 @@
 from typing import Any
 
 import pytest
-from tests.effects.http_stub import Answer, HTTPStub
-from tests.support.project import Project
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.runner import RunResult
+from tests.effects.http_stub import Answer, HTTPStub
+from tests.support.project import Project
 
 METHOD = """
 domain = "quay"

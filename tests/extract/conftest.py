@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.inference_files import write
 
 from pipelex.config import load_settings
 from pipelex.inference import ModelDeck
@@ -12,6 +11,7 @@ from pipelex.inference.extract import Extraction
 from pipelex.pipes.jobs import ExtractJob
 from pipelex.pipes.runtime import ExtractRequest, ModelUsage, ResolvedModel
 from pipelex.storage import FetchPolicy, Storage
+from tests.support.inference_files import write
 
 Json = Any
 

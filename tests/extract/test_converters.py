@@ -11,11 +11,11 @@ import openpyxl
 import pptx
 import pytest
 from pptx.util import Inches
+
+from pipelex.errors import PipelexError
 from tests.extract.conftest import Bench, images_of, text_of
 from tests.support.documents import encoded, plain
 from tests.support.http_stub import Answer, http_stub
-
-from pipelex.errors import PipelexError
 
 PICTURE = encoded(plain(30, 20))
 DATA_URL = "data:image/png;base64," + base64.b64encode(PICTURE).decode()

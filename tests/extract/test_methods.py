@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.distributed.inprocess import polling
-from tests.support.documents import PdfPage, pdf, plain
-from tests.support.project import Project, worker_of, write_project
 
 from pipelex.content.stuff import Stuff
 from pipelex.errors import PipelexError
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner import Orchestrator, RunResult
 from pipelex.temporal.dev_server import DevServer
+from tests.distributed.inprocess import polling
+from tests.support.documents import PdfPage, pdf, plain
+from tests.support.project import Project, worker_of, write_project
 
 METHOD = """
 domain = "reports"

@@ -7,11 +7,11 @@ from io import BytesIO
 
 import pytest
 from PIL import Image
-from tests.extract.conftest import Bench, images_of, text_of
-from tests.support.documents import PdfPage, encoded, pdf, plain, written
 
 from pipelex.errors import PipelexError
 from pipelex.inference.extract._ocr import Box, in_lines
+from tests.extract.conftest import Bench, images_of, text_of
+from tests.support.documents import PdfPage, encoded, pdf, plain, written
 
 OCR = "rapidocr-extract-text"
 SCAN = written(("Invoice number 4711", 40, 30), ("Total: 1,234.50 EUR", 40, 110), ("PAID", 700, 110))

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from tests.extract.conftest import Bench, images_of, text_of
-from tests.support.documents import PdfPage, encoded, pdf, plain
 
 from pipelex.errors import PipelexError
 from pipelex.inference.extract._pdf import tidy
+from tests.extract.conftest import Bench, images_of, text_of
+from tests.support.documents import PdfPage, encoded, pdf, plain
 
 REPORT = pdf(
     PdfPage(["Quarterly report", "Revenue rose by 4 % (net)"], [plain(60, 40), plain(20, 90, "blue")]),

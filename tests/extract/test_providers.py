@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from pipelex.errors import ErrorCategory, PipelexError
 from tests.extract.conftest import Bench, images_of, text_of
 from tests.support.documents import PdfPage, encoded, pdf, plain
 from tests.support.http_stub import Answer, Received, http_stub
-
-from pipelex.errors import ErrorCategory, PipelexError
 
 Json = Any
 MakeBench = Callable[..., Bench]

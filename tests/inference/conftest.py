@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.support.inference_files import write_stub_inference
-from tests.support.openai_server import OpenAIStub
 
 from pipelex.inference import Inference, InferenceOptions
+from tests.support.inference_files import write_stub_inference
+from tests.support.openai_server import OpenAIStub
 
 KEY = "test-key-0123456789"
 

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.inference_files import write, write_stub_inference
-from tests.support.jobs import LUCY, list_job, model, object_job, text_job
-from tests.support.openai_server import OpenAIStub, Reply
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference import Inference, InferenceOptions
 from pipelex.pipes.jobs import LLMTextJob
 from pipelex.pipes.runtime import LLMPrompt, ModelChoice
+from tests.support.inference_files import write, write_stub_inference
+from tests.support.jobs import LUCY, list_job, model, object_job, text_job
+from tests.support.openai_server import OpenAIStub, Reply
 
 KEY = "test-key-0123456789"
 

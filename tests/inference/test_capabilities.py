@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from tests.support.project import write_project
 
 from pipelex.runner import Pipelex
+from tests.support.project import write_project
 
 PIPE = """
 domain = "quay"

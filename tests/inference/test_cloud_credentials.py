@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from tests.inference.test_providers import Spoken, at, write_provider
-from tests.support.jobs import text_job
-from tests.support.openai_server import OpenAIStub
 
 from pipelex.errors import ConfigurationError, PipelexError
 from pipelex.inference import Inference
+from tests.inference.test_providers import Spoken, at, write_provider
+from tests.support.jobs import text_job
+from tests.support.openai_server import OpenAIStub
 
 TOKEN = "token-of-the-service-account"
 

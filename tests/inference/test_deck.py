@@ -1,12 +1,12 @@
 from pathlib import Path
 
 import pytest
-from tests.support.inference_files import write
 
 from pipelex.content.stuff import Json
 from pipelex.errors import PipelexError
 from pipelex.inference import ModelDeck, Reference
 from pipelex.pipes.runtime import Family, ModelChoice, Purpose
+from tests.support.inference_files import write
 
 BACKENDS = """
 [alpha]

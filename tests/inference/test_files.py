@@ -1,10 +1,10 @@
 from pathlib import Path
 
 import pytest
-from tests.support.inference_files import write
 
 from pipelex.errors import ConfigurationError
 from pipelex.inference import ModelDeck
+from tests.support.inference_files import write
 
 GOOD = {
     "backends": '[one]\nendpoint = "http://127.0.0.1:1/v1"\napi_version = "3"\n',

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.inference_files import write, write_stub_inference
-from tests.support.jobs import LUCY, object_job, text_job
-from tests.support.openai_server import OpenAIStub, Recorded, Reply
 
 from pipelex.errors import PipelexError
 from pipelex.inference import Inference, InferenceOptions, ModelDeck, performers
 from pipelex.inference.idempotency import logical_call
+from tests.support.inference_files import write, write_stub_inference
+from tests.support.jobs import LUCY, object_job, text_job
+from tests.support.openai_server import OpenAIStub, Recorded, Reply
 
 KEY = "test-key-0123456789"
 

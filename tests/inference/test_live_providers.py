@@ -3,10 +3,10 @@
 import os
 
 import pytest
-from tests.support.jobs import object_job, text_job
 
 from pipelex.inference import Inference
 from pipelex.pipes.runtime import ModelChoice
+from tests.support.jobs import object_job, text_job
 
 LIVE = [
     ("OPENAI_API_KEY", "gpt-4o-mini", "openai"),

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.support.dialects import mistral_error
-from tests.support.inference_files import write
-from tests.support.jobs import LUCY, list_job, object_job, text_job
-from tests.support.openai_server import OpenAIStub, Reply
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference import Inference, InferenceOptions, RetryPolicy, with_retries
 from pipelex.pipes.runtime import LLMPrompt
+from tests.support.dialects import mistral_error
+from tests.support.inference_files import write
+from tests.support.jobs import LUCY, list_job, object_job, text_job
+from tests.support.openai_server import OpenAIStub, Reply
 
 KEY = "test-key-0123456789"
 PNG = base64.b64decode(

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.jobs import LUCY, object_job, text_job
-from tests.support.openai_server import OpenAIStub, Reply
 
 from pipelex.config import load_settings
 from pipelex.errors import PipelexError
@@ -16,6 +14,8 @@ from pipelex.inference import Inference, InferenceOptions, ModelDeck, performers
 from pipelex.inference._results import ResultCache
 from pipelex.inference.idempotency import logical_call
 from pipelex.storage import Storage
+from tests.support.jobs import LUCY, object_job, text_job
+from tests.support.openai_server import OpenAIStub, Reply
 
 
 @pytest.fixture

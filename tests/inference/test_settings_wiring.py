@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from tests.support.inference_files import write
-from tests.support.settings_files import Loader
 
 from pipelex.inference import Inference
 from pipelex.pipes.runtime import ModelChoice, ModelTarget
 from pipelex.runner import inference_of
+from tests.support.inference_files import write
+from tests.support.settings_files import Loader
 
 CHOICE = ModelChoice(family="llm")
 

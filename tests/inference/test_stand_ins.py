@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.inference_files import write
-from tests.support.jobs import LUCY, object_job, text_job
-from tests.support.openai_server import OpenAIStub, Reply
 
 from pipelex.errors import ConfigurationError, ErrorCategory, PipelexError
 from pipelex.inference import Inference, ModelDeck
 from pipelex.inference._sdks import SDKS, how_to_install, is_callable
 from pipelex.pipes.runtime import ModelChoice, ModelTarget
+from tests.support.inference_files import write
+from tests.support.jobs import LUCY, object_job, text_job
+from tests.support.openai_server import OpenAIStub, Reply
 
 BACKENDS = """
 [one]

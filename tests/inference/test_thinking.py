@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.inference.test_providers import AWS, KEY, Spoken, at, write_provider
-from tests.support.jobs import LUCY, object_job, text_job
-from tests.support.openai_server import OpenAIStub, Reply
 
 from pipelex.errors import PipelexError
 from pipelex.inference import Inference, InferenceOptions
+from tests.inference.test_providers import AWS, KEY, Spoken, at, write_provider
+from tests.support.jobs import LUCY, object_job, text_job
+from tests.support.openai_server import OpenAIStub, Reply
 
 ANTHROPIC, GOOGLE, MISTRAL = Spoken("anthropic"), Spoken("google"), Spoken("mistral")
 CHAT = Spoken("openai", "/v1")

@@ -4,11 +4,11 @@ import random
 import re
 
 import pytest
-from tests.library.test_library_faults import CASES, HEAD, OTHER_FILES
-from tests.library.test_library_valid import CONCEPTS, VALID
 
 from pipelex.errors import CORE_CODES
 from pipelex.library import load_library_files
+from tests.library.test_library_faults import CASES, HEAD, OTHER_FILES
+from tests.library.test_library_valid import CONCEPTS, VALID
 
 _TOKEN = re.compile(r'"[^"\n]*"|[\w.]+|\s+|.')
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tests.support.openai_server import OpenAIStub, Reply
-from tests.support.project import Project, worker_of, write_project
 
 from pipelex.content.stuff import Absence
 from pipelex.errors import PipelexError
 from pipelex.runner import Orchestrator, Pipelex, RunResult
 from pipelex.temporal.dev_server import DevServer
+from tests.support.openai_server import OpenAIStub, Reply
+from tests.support.project import Project, worker_of, write_project
 
 Json = Any
 CASES = Path(__file__).parent / "cases"

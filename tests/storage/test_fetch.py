@@ -5,11 +5,11 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
-from tests.support.http_stub import Answer, Received, http_stub
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.storage import FetchPolicy, fetch
 from pipelex.storage._addresses import Address, refusal
+from tests.support.http_stub import Answer, Received, http_stub
 
 HERE = (ip_network("127.0.0.1/32"),)
 AROUND = (ip_network("127.0.0.0/8"),)

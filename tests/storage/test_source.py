@@ -2,10 +2,10 @@ import base64
 from pathlib import Path
 
 import pytest
-from tests.support.http_stub import Answer, http_stub
 
 from pipelex.errors import PipelexError
 from pipelex.storage import FetchPolicy, Storage, load, normalized
+from tests.support.http_stub import Answer, http_stub
 
 PNG = b"\x89PNG\r\n\x1a\n and so on"
 DATA_URL = "data:image/png;base64," + base64.b64encode(PNG).decode()

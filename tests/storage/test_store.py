@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.http_stub import Answer, Received, http_stub
 
 from pipelex.config import load_settings
 from pipelex.errors import ConfigurationError, ErrorCategory, PipelexError
 from pipelex.storage import Storage
+from tests.support.http_stub import Answer, Received, http_stub
 
 PNG = b"\x89PNG\r\n\x1a\n and so on"
 SHA = hashlib.sha256(PNG).hexdigest()

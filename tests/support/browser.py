@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from tests.support.processes import kill, wait_for_file
 from websockets.sync.client import ClientConnection, connect
 
 from pipelex.temporal.dev_server import die_with_parent
+from tests.support.processes import kill, wait_for_file
 
 CHROMIUM: Final = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
 WITHOUT: Final = "Chromium is not on this machine: apt-get install chromium"

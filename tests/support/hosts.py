@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tests.support.processes import REPOSITORY, kill
-
 from pipelex.temporal.dev_server import die_with_parent
+from tests.support.processes import REPOSITORY, kill
 
 SUBNET: Final = "10.213.74"
 _NEEDED: Final = ("ip", "ss", "unshare", "nsenter", "mount")

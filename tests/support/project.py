@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
-from tests.support.inference_files import write_stub_inference
 
 from pipelex.config import Settings, load_settings
 from pipelex.runner import Orchestrator, Pipelex
 from pipelex.temporal.plugin import PipelexPlugin
 from pipelex.temporal.worker import build_worker, plan_worker, running
+from tests.support.inference_files import write_stub_inference
 
 ATTEMPTS = 2
 """How often an effect is tried, whatever runs it."""

@@ -21,12 +21,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from temporalio.client import Client
-from tests.distributed.cluster import deployed
-from tests.support.documents import PdfPage, encoded, pdf, plain
-from tests.support.methods import PARALLEL_OF_3, POOLS_TOUR, SURVEY
-from tests.support.openai_server import OpenAIStub, Reply
-from tests.support.processes import REPOSITORY
-from tests.support.project import Project, worker_of, write_project
 
 from pipelex.errors import PipelexError
 from pipelex.pipes.runtime import PipeCall, RunIdentity, RunOptions
@@ -34,6 +28,12 @@ from pipelex.pipes.trace import PipeTrace
 from pipelex.runner import Pipelex, options_of
 from pipelex.temporal.dev_server import DevServer
 from pipelex.temporal.history import read_trace
+from tests.distributed.cluster import deployed
+from tests.support.documents import PdfPage, encoded, pdf, plain
+from tests.support.methods import PARALLEL_OF_3, POOLS_TOUR, SURVEY
+from tests.support.openai_server import OpenAIStub, Reply
+from tests.support.processes import REPOSITORY
+from tests.support.project import Project, worker_of, write_project
 
 RELEASE = importlib.metadata.version("pipelex")
 HISTORIES = REPOSITORY / "tests" / "histories" / RELEASE

@@ -4,9 +4,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from tests.support.project import worker_of
-
 from pipelex.runner import Pipelex
+from tests.support.project import worker_of
 
 
 async def main() -> None:

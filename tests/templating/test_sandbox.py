@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.template_values import Concepts, values
 
 from pipelex.errors import PipelexError
 from pipelex.templating import Limits, render
+from tests.support.template_values import Concepts, values
 
 VALUES = values()
 REFUSED = "security.template_refused"

@@ -1,11 +1,11 @@
 import json
 
 import pytest
-from tests.support.template_values import Concepts, values
 
 from pipelex.content import Stuff
 from pipelex.errors import PipelexError
 from pipelex.templating import Attachments, Rendered, ShapeTable, Style, TagStyle, render
+from tests.support.template_values import Concepts, values
 
 VALUES = values()
 

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.support.openai_server import OpenAIStub
-from tests.support.project import Project, worker_of, write_project
 
 from pipelex.runner import Pipelex
 from pipelex.temporal.dev_server import DevServer
+from tests.support.openai_server import OpenAIStub
+from tests.support.project import Project, worker_of, write_project
 
 WITHOUT_STORE = {"temporal.payload_codec_config.is_enabled": False}
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
+
+from pipelex.runner import Pipelex
 from tests.support.methods import SURVEY
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project
-
-from pipelex.runner import Pipelex
 
 OVERHEAD = 2_000
 """Most bytes a small leaf's arguments may have beside its values."""

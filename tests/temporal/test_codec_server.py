@@ -17,14 +17,14 @@ import pytest_asyncio
 from google.protobuf.json_format import MessageToDict, ParseDict
 from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.converter import DataConverter
-from tests.support.openai_server import OpenAIStub
-from tests.support.processes import process
-from tests.support.project import Project, worker_of
-from tests.temporal.test_payload_codec import KEYS, TABLE, encrypting
 
 from pipelex.runner import Pipelex
 from pipelex.temporal.codec.server import CodecServer
 from pipelex.temporal.dev_server import DevServer, find_binary
+from tests.support.openai_server import OpenAIStub
+from tests.support.processes import process
+from tests.support.project import Project, worker_of
+from tests.temporal.test_payload_codec import KEYS, TABLE, encrypting
 
 PAGE = "http://localhost:8233"
 SECRET = "a secret of the harbour"

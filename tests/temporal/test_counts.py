@@ -8,13 +8,13 @@ import asyncio
 
 import pytest
 from temporalio.client import Client
-from tests.support.methods import DESCRIBE_ALL, GREET, PARALLEL_OF_3, sequence_of
-from tests.support.openai_server import OpenAIStub
-from tests.support.project import Project, worker_of
 
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner import Pipelex
 from pipelex.temporal.history import read_trace
+from tests.support.methods import DESCRIBE_ALL, GREET, PARALLEL_OF_3, sequence_of
+from tests.support.openai_server import OpenAIStub
+from tests.support.project import Project, worker_of
 
 OWN_OF_ONE_LLM = 11
 ROOT = 5

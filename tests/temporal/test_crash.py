@@ -11,11 +11,11 @@ from pathlib import Path
 from subprocess import Popen
 
 import pytest
+
+from pipelex.temporal.dev_server import DevServer
 from tests.support.methods import DESCRIBE_ALL
 from tests.support.processes import kill, process, wait_for_file
 from tests.support.project import Project, write_project
-
-from pipelex.temporal.dev_server import DevServer
 
 WORDS = [f"word{number:02}" for number in range(12)]
 IN_FLIGHT = 4

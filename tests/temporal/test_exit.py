@@ -5,6 +5,7 @@ from subprocess import run
 from sys import executable
 
 import pytest
+
 from tests.support.methods import GREET
 from tests.support.openai_server import OpenAIStub
 from tests.support.processes import REPOSITORY, process, wait_for_file

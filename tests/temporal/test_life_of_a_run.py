@@ -5,10 +5,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from tests.support.methods import DESCRIBE_ALL, GREET
-from tests.support.openai_server import OpenAIStub, Reply
-from tests.support.project import Project, worker_of, write_project
-from tests.support.silent_server import silent_server
 
 from pipelex.errors import PipelexError
 from pipelex.pipes import _execute
@@ -16,6 +12,10 @@ from pipelex.pipes._run import PipeRun
 from pipelex.runner import Pipelex
 from pipelex.temporal.dev_server import DevServer
 from pipelex.temporal.submit import wait_for_workers
+from tests.support.methods import DESCRIBE_ALL, GREET
+from tests.support.openai_server import OpenAIStub, Reply
+from tests.support.project import Project, worker_of, write_project
+from tests.support.silent_server import silent_server
 
 
 async def test_one_id_is_one_run(app: Pipelex, project: Project, stub: OpenAIStub) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter
-from tests.support.project import Project, write_project
 
 from pipelex.errors import PipelexError
 from pipelex.temporal.codec import data_converter, store_value
 from pipelex.temporal.config import connection, parse_temporal_config
 from pipelex.temporal.references import StoredPayload, is_reference
+from tests.support.project import Project, write_project
 
 TABLE = "temporal.payload_codec_config"
 KEYS = {name: base64.b64encode(secrets.token_bytes(32)).decode() for name in ("OLD", "NEW")}

@@ -3,15 +3,15 @@
 import asyncio
 
 import pytest
+
+from pipelex.errors import PipelexError
+from pipelex.runner import Pipelex
+from pipelex.temporal.history import read_trace
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project, worker_of
 from tests.temporal.conftest import WITHOUT_STORE
 from tests.temporal.test_codec_server import encrypted
 from tests.temporal.test_payload_codec import TABLE
-
-from pipelex.errors import PipelexError
-from pipelex.runner import Pipelex
-from pipelex.temporal.history import read_trace
 
 ECHO = """
 domain = "harbour"

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from temporalio.worker import Worker
-from tests.support import stored_values
-from tests.support.project import Project
 
 from pipelex.runner import Pipelex
 from pipelex.temporal.codec import load_value, store_value
 from pipelex.temporal.plugin import pipelex_runner
+from tests.support import stored_values
+from tests.support.project import Project
 
 
 def blobs(project: Project) -> list[Path]:

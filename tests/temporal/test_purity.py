@@ -8,13 +8,13 @@ import pytest
 from temporalio.client import WorkflowFailureError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
-from tests.support.forbidden_at_import import AsksFilesAtImport
-from tests.support.forbidden_in_code import AsksForChance
-from tests.support.project import Project
 
 from pipelex.runner import Pipelex
 from pipelex.temporal.plugin import PASSED_THROUGH, PipelexPlugin
 from pipelex.temporal.worker import build_worker, plan_worker
+from tests.support.forbidden_at_import import AsksFilesAtImport
+from tests.support.forbidden_in_code import AsksForChance
+from tests.support.project import Project
 
 IN_WORKFLOWS = ("errors", "config", "content", "language", "templating", "library", "pipes")
 

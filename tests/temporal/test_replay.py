@@ -9,9 +9,6 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
-from tests.distributed.cluster import DEPLOY, KEYS, write_inference
-from tests.support.project import write_project
-from tests.support.record_histories import DEPLOYMENTS, PAYLOADS, STORE
 
 from pipelex.config import load_settings
 from pipelex.runner import Pipelex
@@ -19,6 +16,9 @@ from pipelex.temporal._catalog import WORKFLOWS
 from pipelex.temporal.codec import data_converter
 from pipelex.temporal.config import connection
 from pipelex.temporal.plugin import PipelexPlugin
+from tests.distributed.cluster import DEPLOY, KEYS, write_inference
+from tests.support.project import write_project
+from tests.support.record_histories import DEPLOYMENTS, PAYLOADS, STORE
 
 HISTORIES = sorted((Path(__file__).parents[1] / "histories").glob("*/*.json"))
 NOWHERE = "http://127.0.0.1:1/v1"

@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
-from tests.support.methods import DESCRIBE_ALL
-from tests.support.openai_server import OpenAIStub
-from tests.support.project import Project
 
 from pipelex.errors import PipelexError
 from pipelex.pipes.runtime import PipeCall, RunIdentity, RunOptions
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner import Pipelex, new_run_id
 from pipelex.runner._durable import RunHandle
+from tests.support.methods import DESCRIBE_ALL
+from tests.support.openai_server import OpenAIStub
+from tests.support.project import Project
 
 WORDS = [f"word{number:02}" for number in range(20)]
 SLICE = 6

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 from temporalio.client import Client
-from tests.support.methods import SURVEY
-from tests.support.openai_server import OpenAIStub
-from tests.support.project import Project
 
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner import Pipelex
 from pipelex.temporal import observability
 from pipelex.temporal.history import read_trace
+from tests.support.methods import SURVEY
+from tests.support.openai_server import OpenAIStub
+from tests.support.project import Project
 
 
 def answer_survey(stub: OpenAIStub) -> None:
@@ -140,9 +140,8 @@ async def test_search_attributes_can_be_left_out(project: Project, stub: OpenAIS
 async def test_the_environment_prefixes_workflow_ids(
     project: Project, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch, environment: str, prefix: str
 ) -> None:
-    from tests.support.project import worker_of
-
     from pipelex.config import load_settings
+    from tests.support.project import worker_of
 
     answer_survey(stub)
     settings = load_settings(cwd=project.root, environ={**project.environ, "PIPELEX_ENV": environment})

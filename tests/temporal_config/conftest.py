@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
-from tests.support.settings_files import Loader
 
 from pipelex.temporal.config import TemporalConfig, parse_temporal_config
+from tests.support.settings_files import Loader
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 from pathlib import Path
 
 import pytest
-from tests.support.settings_files import Loader
 
 from pipelex.errors import TemporalConfigError
 from pipelex.temporal.config import ConnectionSettings, TLSSettings, connection, parse_temporal_config
+from tests.support.settings_files import Loader
 
 USUAL = "home/.config/temporalio/temporal.toml"
 PROD = "[temporal.temporal_config]\nselected_server = 'prod'\n[temporal.temporal_config.temporal_server_configs.prod]\n"

@@ -1,10 +1,10 @@
 """What is refused, and where the message points."""
 
 import pytest
-from tests.support.settings_files import Loader
 
 from pipelex.errors import ConfigurationError, Fault, TemporalConfigError
 from pipelex.temporal.config import parse_temporal_config
+from tests.support.settings_files import Loader
 
 
 def faults(load: Loader, text: str, **environ: str) -> tuple[Fault, ...]:

@@ -4,10 +4,10 @@ from datetime import timedelta
 from typing import Any, NamedTuple, cast
 
 import pytest
-from tests.support.settings_files import Loader
 
 from pipelex.config import known_keys, split_dotted
 from pipelex.temporal.config import TemporalConfig, parse_temporal_config
+from tests.support.settings_files import Loader
 
 
 class Change(NamedTuple):

@@ -2,13 +2,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.settings_files import Loader
 
 from pipelex.errors import TemporalConfigError
 from pipelex.temporal.config import TemporalConfig, parse_temporal_config
 from pipelex.temporal.profiles import FixedSlots, ResourceSlots, worker_tuning
 from pipelex.temporal.routing import resolve_dispatch
 from pipelex.temporal.scopes import resolve_scope
+from tests.support.settings_files import Loader
 
 
 def test_the_whole_file_is_read(operator: TemporalConfig) -> None:

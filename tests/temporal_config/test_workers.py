@@ -1,5 +1,4 @@
 import pytest
-from tests.support.settings_files import Loader
 
 from pipelex.errors import ConfigurationError, TemporalConfigError
 from pipelex.temporal._catalog import ACTIVITIES, GROUPS, WORKFLOWS
@@ -7,6 +6,7 @@ from pipelex.temporal.config import BUILT_IN_SCOPES, TemporalConfig, parse_tempo
 from pipelex.temporal.profiles import FixedSlots, ResourceSlots, Versioning, worker_tuning
 from pipelex.temporal.queues import WorkerTaskQueueUnknownError, check_worker_queue, known_queues
 from pipelex.temporal.scopes import resolve_scope, scope_names
+from tests.support.settings_files import Loader
 
 LLM = ("act_llm_gen_text", "act_llm_gen_object", "act_llm_gen_object_list")
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator, validate
-from tests.tooling.methods import EVERYTHING, load
 
 from pipelex.content.inputs import InputSlot, read_inputs
 from pipelex.library import Library, Pipe
@@ -18,6 +17,7 @@ from pipelex.tooling.build import (
     python_modules,
     toml_text,
 )
+from tests.tooling.methods import EVERYTHING, load
 
 NATIVES = ("Text", "Number", "YesNo", "Date", "Time", "Image", "Document", "Html", "Page", "TextAndImages", "JSON")
 MORE = ("SearchResult", "Anything", "Dynamic", "Composite", "Choice", "Rating", "Markdown")

@@ -1,10 +1,10 @@
 import json
 
 from jsonschema import Draft202012Validator
-from tests.tooling.methods import EVERYTHING, load
 
 from pipelex.library import Library, Pipe
 from pipelex.tooling.contracts import input_form, output_form, pipe_io_contracts
+from tests.tooling.methods import EVERYTHING, load
 
 
 def plan(text: str = EVERYTHING) -> tuple[Library, Pipe]:

@@ -5,10 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.tooling.methods import EVERYTHING, load
 
 from pipelex.tooling.graph import Direction, StaticGraph, static_graph, to_html, to_mermaid
 from pipelex.tooling.graph._layout import Box, lay_out
+from tests.tooling.methods import EVERYTHING, load
 
 HOSTILE = (
     EVERYTHING.replace("'deep' if depth.number > 9 else 'flat'", "'</script><img src=x>\\\"]' if depth.number else 1")
