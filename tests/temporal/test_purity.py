@@ -12,6 +12,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from pipelex.runner import Pipelex
 from pipelex.temporal.plugin import PASSED_THROUGH, PipelexPlugin
 from pipelex.temporal.worker import build_worker, plan_worker
+from pipelex.temporal.workflow_types import ALWAYS, WORKFLOWS
 from tests.support.forbidden_at_import import AsksFilesAtImport
 from tests.support.forbidden_in_code import AsksForChance
 from tests.support.project import Project
@@ -25,13 +26,13 @@ def imports() -> Any:
 
 
 def test_workflows_reach_no_effect(imports: Any) -> None:
-    reached = imports.find_upstream_modules("pipelex.temporal.workflows")
+    reached = imports.find_upstream_modules("pipelex.temporal.workflows", as_package=True)
     forbidden = ("pipelex.inference", "pipelex.storage", "pipelex.direct", "pipelex.runner", "pipelex.cli")
     assert not sorted(module for module in reached if module.startswith(forbidden))
 
 
 def test_what_workflows_reach_is_passed_through(imports: Any) -> None:
-    reached = imports.find_upstream_modules("pipelex.temporal.workflows")
+    reached = imports.find_upstream_modules("pipelex.temporal.workflows", as_package=True)
     left = {module for module in reached if not module.startswith(PASSED_THROUGH)} - {"pipelex", "pipelex.temporal"}
     assert not left, "the sandbox would load these anew for every run"
 
@@ -39,7 +40,13 @@ def test_what_workflows_reach_is_passed_through(imports: Any) -> None:
 def test_passed_through_modules_are_pure(imports: Any) -> None:
     for name in IN_WORKFLOWS:
         assert f"pipelex.{name}" in PASSED_THROUGH
-    assert "pipelex.temporal.workflows" not in PASSED_THROUGH
+    assert not [name for name in PASSED_THROUGH if "pipelex.temporal.workflows".startswith(name)]
+
+
+def test_every_definition_is_alone_in_its_module() -> None:
+    """The SDK looks at every member of every definition in a module, anew for every run."""
+    definitions = [*WORKFLOWS.values(), *ALWAYS]
+    assert len({definition.__module__ for definition in definitions}) == len(definitions)
 
 
 @pytest.mark.parametrize(

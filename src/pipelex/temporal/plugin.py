@@ -18,17 +18,17 @@ from temporalio.plugin import SimplePlugin
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from pipelex.errors import PipelexError
+from pipelex.errors import ConfigurationError, PipelexError
 from pipelex.inference import Inference
 from pipelex.temporal import dispatch
 from pipelex.temporal.activities import Activities
-from pipelex.temporal.config import TemporalConfig
+from pipelex.temporal.config import PayloadCodecConfig, TemporalConfig
 from pipelex.temporal.dispatch import Dispatcher
 from pipelex.temporal.lists import LOCAL_ACTIVITIES
 from pipelex.temporal.payloads import CompactPayloadConverter
 from pipelex.temporal.scopes import ScopeContent, resolve_scope
 from pipelex.temporal.tracing import interceptors
-from pipelex.temporal.workflows import ALWAYS, WORKFLOWS
+from pipelex.temporal.workflow_types import workflow_classes
 
 PASSED_THROUGH: Final = (
     # Pure by contract (an import contract keeps it so), and costly to load anew for every run.
@@ -109,7 +109,12 @@ class PipelexPlugin(SimplePlugin):
         )
 
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
-        """See base class."""
+        """See base class.
+
+        Raises:
+            ConfigurationError: the worker's client would not keep payloads as the configuration says.
+        """
+        _require_converter(self._config.payload_codec_config, worker.client.data_converter)
         _grant_time(worker)
         has_store = worker.client.data_converter.external_storage is not None
         dispatch.install(Dispatcher(self._config, self._inference, worker.task_queue, has_store=has_store))
@@ -127,6 +132,22 @@ class PipelexPlugin(SimplePlugin):
                 yield results
 
 
+def _require_converter(config: PayloadCodecConfig, converter: DataConverter) -> None:
+    """Refuse to write in the clear, or whole, what is to be encrypted or stored."""
+    lacking = {
+        "encryption": config.encryption is not None and converter.payload_codec is None,
+        "is_enabled": config.is_enabled is True and converter.external_storage is None,
+    }
+    for key, is_lacking in lacking.items():
+        if is_lacking:
+            raise ConfigurationError(
+                f"[temporal.payload_codec_config] sets '{key}', and the client of this worker has a data converter that "
+                "does not know of it",
+                advice="Give the client `pipelex.temporal.codec.data_converter(config, settings, target)`, by PipelexPlugin "
+                "or by itself.",
+            )
+
+
 def _grant_time(worker: Worker) -> None:
     """Let workflow code read and write values of hundreds of megabytes, which takes seconds on a busy machine.
 
@@ -135,11 +156,6 @@ def _grant_time(worker: Worker) -> None:
     workflows: Any = getattr(worker, "_workflow_worker", None)
     if getattr(workflows, "_deadlock_timeout_seconds", None) is not None:
         workflows._deadlock_timeout_seconds = LONGEST_ACTIVATION
-
-
-def workflow_classes(names: tuple[str, ...]) -> list[type]:
-    """The workflow classes of some pipe types, and those that come with any of them."""
-    return [*(WORKFLOWS[name] for name in names), *ALWAYS] if names else []
 
 
 def pipelex_runner(runner: WorkflowRunner | None, *, is_sandboxed: bool) -> WorkflowRunner:

@@ -1,0 +1,23 @@
+"""The workflow of a slice of a long batch."""
+
+from typing import Any
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from temporalio.common import RawValue
+
+    from pipelex.pipes.runtime import BatchOutcome
+    from pipelex.temporal.batches import SLICE_WORKFLOW
+    from pipelex.temporal.payloads import SliceJob
+    from pipelex.temporal.workflow_runtime import run_slice
+
+
+@workflow.defn(name=SLICE_WORKFLOW)
+class PipeBatchSliceWorkflow:
+    """Runs a slice of a long batch."""
+
+    @workflow.run
+    async def run(self, job: SliceJob, crate: RawValue, items: list[Any] | None) -> BatchOutcome:
+        """See `run_slice`."""
+        return await run_slice(job, crate, items)

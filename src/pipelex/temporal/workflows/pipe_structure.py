@@ -1,0 +1,21 @@
+"""The workflow of a PipeStructure."""
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from temporalio.common import RawValue
+
+    from pipelex.pipes.runtime import PipeOutcome
+    from pipelex.temporal.large_inputs import LargeInputs
+    from pipelex.temporal.payloads import PipeJob
+    from pipelex.temporal.workflow_runtime import PipeWorkflow
+
+
+@workflow.defn(name="PipeStructure")
+class PipeStructureWorkflow(PipeWorkflow):
+    """Runs a PipeStructure."""
+
+    @workflow.run
+    async def run(self, job: PipeJob, crate: RawValue, large: LargeInputs | None) -> PipeOutcome:
+        """See `PipeWorkflow.run_pipe`."""
+        return await self.run_pipe(job, crate, large)
