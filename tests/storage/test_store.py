@@ -11,7 +11,8 @@ import pytest
 from pipelex.config import load_settings
 from pipelex.errors import ConfigurationError, ErrorCategory, PipelexError
 from pipelex.storage import Storage
-from tests.support.http_stub import Answer, Received, http_stub
+from tests.support.bucket import KEYS, Bucket
+from tests.support.http_stub import http_stub
 
 PNG = b"\x89PNG\r\n\x1a\n and so on"
 SHA = hashlib.sha256(PNG).hexdigest()
@@ -160,27 +161,6 @@ def test_a_process_that_used_a_store_ends_well(tmp_path: Path):
 
 
 # --- S3 ---------------------------------------------------------------------------------------------------------------
-
-KEYS = {"AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "a-very-secret-key"}
-
-
-class Bucket:
-    """What the object operations of S3 need: PUT, GET and HEAD of whole objects."""
-
-    def __init__(self) -> None:
-        self.objects: dict[str, tuple[bytes, str]] = {}
-
-    def __call__(self, request: Received) -> Answer:
-        if "AKIATEST" not in request.headers.get("authorization", ""):
-            return Answer(b"<Error><Code>AccessDenied</Code></Error>", 403)
-        if request.method == "PUT":
-            self.objects[request.path] = (request.body, request.headers.get("content-type", ""))
-            return Answer(headers={"etag": '"1"'})
-        found = self.objects.get(request.path)
-        if found is None:
-            return Answer(b"<Error><Code>NoSuchKey</Code></Error>", 404)
-        stamp = {"etag": '"1"', "last-modified": "Sat, 01 Aug 2026 00:00:00 GMT", "content-type": found[1]}
-        return Answer(found[0], 200, stamp)
 
 
 def s3(tmp_path: Path, endpoint: str, environ: dict[str, str]) -> Storage:

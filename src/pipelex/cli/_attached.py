@@ -14,7 +14,7 @@ from pipelex.cli._counts import count_pipes, run_query
 from pipelex.cli._progress import Progress
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.temporal.submit import Submitter, wait_for_workers, wait_until_taken_up
-from pipelex.temporal.waits import unserved_queues
+from pipelex.temporal.waits import FailingTask, UnservedQueue, waits
 
 if TYPE_CHECKING:
     from pipelex.runner import Pipelex, RunResult
@@ -111,7 +111,7 @@ async def follow(
     looking = asyncio.create_task(_look_for_workers(handle, submitter, shown, waits=waits))
     watchers = [
         asyncio.create_task(_count(handle, submitter, shown)),
-        asyncio.create_task(_look_for_pools(handle, submitter, shown)),
+        asyncio.create_task(_look_for_obstacles(handle, submitter, shown)),
         looking,
     ]
     result = asyncio.create_task(_result(handle, shown, full_memory=full_memory, waits=waits))
@@ -172,17 +172,33 @@ async def _look_for_workers(handle: "RunHandle", submitter: Submitter, shown: Pr
     shown.note("Waiting; Ctrl-C leaves the run where it is.")
 
 
-async def _look_for_pools(handle: "RunHandle", submitter: Submitter, shown: Progress) -> None:
-    """Tell once of every queue in which activities of the run wait for workers that are not there."""
+async def _look_for_obstacles(handle: "RunHandle", submitter: Submitter, shown: Progress) -> None:
+    """Tell once of everything the run waits for that does not come by itself."""
     query = run_query(submitter.config, handle.run_id, handle.workflow_id)
     told: set[str] = set()
     while True:
         await asyncio.sleep(_WAITS_EVERY)
         with suppress(Exception):
-            for found in await unserved_queues(submitter.client, query, timedelta(seconds=WORKER_SECONDS)):
-                if found.queue not in told:
-                    told.add(found.queue)
-                    shown.note(
-                        f"{found.activity} waits in the task queue '{found.queue}', which no worker polls. "
-                        f"Start one with: pipelex worker --task-queue {found.queue} --scope runner"
-                    )
+            found = await waits(submitter.client, query, timedelta(seconds=WORKER_SECONDS))
+            for obstacle in (*found.queues, *found.tasks):
+                key, text = _obstacle(obstacle, handle.run_id)
+                if key not in told:
+                    told.add(key)
+                    shown.note(text)
+
+
+def _obstacle(found: UnservedQueue | FailingTask, run_id: str) -> tuple[str, str]:
+    """What it is, so that it is told once, and the words for it."""
+    if isinstance(found, UnservedQueue):
+        return found.queue, (
+            f"{found.activity} waits in the task queue '{found.queue}', which no worker polls. "
+            f"Start one with: pipelex worker --task-queue {found.queue} --scope runner"
+        )
+    report = found.error.report
+    lines = [
+        f"A worker cannot go on with {found.workflow_id}: {report.detail}.",
+        *([report.advice] if report.advice else []),
+        f"Temporal repeats it until it succeeds (attempt {found.attempt} is next); to give up: "
+        f"pipelex runs terminate {run_id}",
+    ]
+    return report.detail, "\n".join(lines)

@@ -23,7 +23,7 @@ _MOST_DESCRIBED: Final = 50
 
 @dataclass(frozen=True)
 class Pending:
-    """An activity that is not done, as the server knows it."""
+    """An activity, or a failing workflow task, that is not done, as the server knows it."""
 
     name: str
     attempt: int
@@ -136,13 +136,19 @@ def _walk(trace: PipeTrace) -> Iterator[PipeTrace]:
 async def _pending(durable: "Durable", workflow_id: str) -> list[Pending]:
     from temporalio.service import RPCError
 
+    from pipelex.temporal.waits import failing_task
+
     try:
         described = await durable.client.get_workflow_handle(workflow_id).describe()
+        task = await failing_task(durable.client, described.raw_description)
     except RPCError:
         return []
     return [
-        Pending(item.activity_type.name, item.attempt, item.last_failure.message or None)
-        for item in described.raw_description.pending_activities
+        *([Pending("workflow task", task.attempt, task.error.report.detail)] if task is not None else []),
+        *(
+            Pending(item.activity_type.name, item.attempt, item.last_failure.message or None)
+            for item in described.raw_description.pending_activities
+        ),
     ]
 
 

@@ -1,9 +1,11 @@
 """Error reports across Temporal: the same object a user sees in-process comes out of a durable run."""
 
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import cast
 
+from temporalio.api.failure.v1 import Failure
+from temporalio.converter import DefaultFailureConverter, DefaultFailureConverterWithEncodedAttributes, PayloadConverter
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
@@ -44,6 +46,30 @@ def to_application_error(report: ErrorReport, *, may_retry: bool) -> Application
     )
 
 
+class ReportingFailureConverter(DefaultFailureConverter):
+    """Writes our errors with their reports, also those that the SDK meets while it reads or writes payloads."""
+
+    def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
+        """See base class."""
+        super().to_failure(_reported(exception), payload_converter, failure)
+
+
+class SecretFailureConverter(DefaultFailureConverterWithEncodedAttributes):
+    """The same, with messages and stack traces among what the codec encrypts."""
+
+    def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
+        """See base class."""
+        super().to_failure(_reported(exception), payload_converter, failure)
+
+
+def _reported(exception: BaseException) -> BaseException:
+    if not isinstance(exception, PipelexError):
+        return exception
+    reported = to_application_error(exception.report, may_retry=True)
+    reported.__cause__ = exception.__cause__
+    return reported.with_traceback(exception.__traceback__)
+
+
 def from_failure(error: BaseException, *, what: str) -> PipelexError:
     """The error behind a failure that Temporal reports.
 
@@ -51,25 +77,17 @@ def from_failure(error: BaseException, *, what: str) -> PipelexError:
         error: what a child workflow, an activity or a result raised.
         what: the thing that failed, for failures that carry no report of ours: `activity 'act_llm_gen_text'`.
     """
-    attempts: int | None = None
     current: BaseException | None = error
     while isinstance(current, ActivityError | ChildWorkflowError) and current.cause is not None:
         current = current.cause
     if isinstance(current, ApplicationError):
-        details = current.details
-        if details and isinstance(details[0], dict) and "code" in details[0]:
-            report = ErrorReport.from_json(cast("dict[str, Json]", details[0]))
-            return PipelexError.from_report(replace(report, attempts=report.attempts or attempts))
-        if current.type == "PayloadsTooLarge":
-            return _error(
-                "input.too_large",
-                f"{what} gave a result that Temporal refuses for its size: {current.message}",
-                ErrorCategory.CONTENT,
-                params={"input": what},
-                advice="Ask for less at a time, or split the work into a list and batch over it.",
-            )
-        if is_about_missing_store(current):
-            return without_store(what)
+        # What the SDK meets while it reads or writes a payload is the cause of an error of its own.
+        for each in _causes(current):
+            report = _report_of(each)
+            if report is not None:
+                return PipelexError.from_report(report)
+            if is_about_missing_store(each):
+                return without_store(what)
         return _error("runtime.unexpected", f"{what} failed: {current.message}", ErrorCategory.UNKNOWN)
     if isinstance(current, TemporalTimeout):
         return _timed_out(current, what)
@@ -84,6 +102,23 @@ def from_failure(error: BaseException, *, what: str) -> PipelexError:
         return _error("run.cancelled", f"{what} was cancelled", ErrorCategory.UNKNOWN)
     message = current.message if isinstance(current, FailureError) else str(current)
     return _error("runtime.unexpected", f"{what} failed: {message}", ErrorCategory.UNKNOWN)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what caused it, outermost first."""
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = current.__cause__
+
+
+def _report_of(error: BaseException) -> ErrorReport | None:
+    if not isinstance(error, ApplicationError) or not error.details:
+        return None
+    told: object = error.details[0]
+    if not isinstance(told, dict) or "code" not in told:
+        return None
+    return ErrorReport.from_json(cast("dict[str, Json]", told))
 
 
 def is_about_missing_store(error: BaseException) -> bool:

@@ -2,12 +2,7 @@
 
 from typing import Final
 
-from temporalio.converter import (
-    DataConverter,
-    DefaultFailureConverter,
-    DefaultFailureConverterWithEncodedAttributes,
-    ExternalStorage,
-)
+from temporalio.converter import DataConverter, ExternalStorage
 
 from pipelex.config import Settings
 from pipelex.storage import Storage
@@ -16,6 +11,7 @@ from pipelex.temporal.codec._compression import require_zstd
 from pipelex.temporal.codec._driver import PayloadStore
 from pipelex.temporal.codec._encryption import Encryption
 from pipelex.temporal.config import ConnectionSettings, TemporalConfig
+from pipelex.temporal.failures import ReportingFailureConverter, SecretFailureConverter
 from pipelex.temporal.payloads import CompactPayloadConverter
 
 _TABLE: Final = "temporal.payload_codec_config.storage_provider_config"
@@ -45,8 +41,6 @@ def data_converter(config: TemporalConfig, settings: Settings, target: Connectio
             Encryption.configured(codec.encryption, settings.environ), is_compressing=codec.compression is not None
         ),
         # Messages and stack traces of failures are as secret as payloads.
-        failure_converter_class=(
-            DefaultFailureConverter if codec.encryption is None else DefaultFailureConverterWithEncodedAttributes
-        ),
+        failure_converter_class=ReportingFailureConverter if codec.encryption is None else SecretFailureConverter,
         external_storage=storage,
     )

@@ -1,0 +1,157 @@
+"""A store or a key that fails under a running worker: nothing is lost, and whoever waits is told what is wrong."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+
+from pipelex.cli._runs_tree import read_view
+from pipelex.errors import ConfigurationError, PipelexError
+from pipelex.runner import Pipelex
+from pipelex.temporal.plugin import PipelexPlugin
+from pipelex.temporal.waits import FailingTask, waits
+from pipelex.temporal.worker import build_worker, plan_worker
+from tests.support.bucket import KEYS, Bucket
+from tests.support.http_stub import http_stub
+from tests.support.openai_server import OpenAIStub
+from tests.support.project import Project, worker_of
+from tests.temporal.conftest import WITHOUT_STORE
+from tests.temporal.test_codec_server import encrypted
+from tests.temporal.test_payload_codec import TABLE
+from tests.temporal.test_payload_sizes import LIMITS
+
+LOCAL_STORE = f"{TABLE}.storage_provider_config.local.path"
+
+
+async def failing_task_of(app: Pipelex, run_id: str) -> FailingTask:
+    """The first failing task of a run, once there is one."""
+    query = f"WorkflowId = '{run_id}' OR WorkflowId STARTS_WITH '{run_id}/'"
+    client = (await app.durable()).client
+    for _ in range(240):
+        found = (await waits(client, query, timedelta(0))).tasks
+        if found:
+            return found[0]
+        await asyncio.sleep(0.25)
+    raise AssertionError("no task of the run fails")
+
+
+def another_store(project: Project) -> dict[str, Any]:
+    return {LOCAL_STORE: str(project.root / "another")}
+
+
+def no_store(project: Project) -> dict[str, Any]:
+    return WITHOUT_STORE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("wrong", "said", "advised"),
+    [
+        (another_store, "is not the store it was written to, or it was deleted since", "storage_provider_config"),
+        (no_store, "is in the payload store of another worker or client", "is_enabled = true"),
+    ],
+)
+async def test_a_worker_with_a_wrong_store_is_told_of_and_the_right_one_ends_the_run(
+    idle: Pipelex,
+    project: Project,
+    stub: OpenAIStub,
+    wrong: Callable[[Project], Mapping[str, Any]],
+    said: str,
+    advised: str,
+) -> None:
+    stub.on("Echo", text="an echo")
+    started = await idle.load(project.method(LIMITS)).start({"text": "x" * 200_000}, pipe="deep")
+    async with project.app(overrides=dict(wrong(project))) as other, worker_of(other):
+        task = await failing_task_of(idle, started.run_id)
+        shown = await read_view(await idle.durable(), started.run_id)
+    assert (shown.pending[started.run_id][0].name, shown.status) == ("workflow task", "RUNNING")
+    assert said in (shown.pending[started.run_id][0].last_failure or "")
+    assert said in task.error.report.detail
+    assert advised in (task.error.report.advice or "")
+    assert (task.workflow_id, task.error.code, stub.completions) == (started.run_id, "runtime.misconfigured", [])
+    async with worker_of(idle):
+        result = await asyncio.wait_for(started.result(), 60)
+    assert (result.text, len(stub.completions)) == ("an echo!", 1)
+
+
+@pytest.mark.slow
+async def test_a_worker_without_the_key_is_told_of_and_the_right_one_ends_the_run(
+    project: Project, stub: OpenAIStub
+) -> None:
+    stub.on("Echo", text="an echo")
+    async with project.app(overrides=encrypted(project)) as app:
+        started = await app.load(project.method(LIMITS)).start({"text": "x"}, pipe="deep")
+        async with project.app() as keyless, worker_of(keyless):
+            task = await failing_task_of(app, started.run_id)
+        assert "key 'new'; none is known here" in task.error.report.detail
+        async with worker_of(app):
+            assert (await asyncio.wait_for(started.result(), 60)).text == "an echo!"
+    assert len(stub.completions) == 1
+
+
+@pytest.mark.slow
+async def test_a_store_that_goes_away_under_a_worker_holds_runs_up_and_loses_nothing(
+    project: Project, stub: OpenAIStub
+) -> None:
+    """The provider is asked, then the store is not there: the answer cannot be kept until it is back."""
+    text = "y" * 200_000
+    stub.on("Echo", text=text, delay=1.0)
+    (project.root / ".env").write_text("".join(f"{name}={value}\n" for name, value in KEYS.items()))
+    bucket = Bucket()
+    async with http_stub(bucket) as s3:
+        provider = f"{TABLE}.storage_provider_config"
+        settings = {
+            f"{provider}.method": "s3",
+            f"{provider}.s3.bucket": "runs",
+            f"{provider}.s3.endpoint": s3.url,
+            "temporal.worker_config.retry_policy_config.maximum_attempts": 0,
+        }
+        async with project.app(overrides=settings) as app, worker_of(app):
+            started = await app.load(project.method(LIMITS)).start({"text": "x"}, pipe="deep")
+            await _until(lambda: len(stub.completions) == 1)
+            bucket.is_down = True
+            await _until(lambda: len(stub.completions) == 2)
+            bucket.is_down = False
+            assert (await asyncio.wait_for(started.result(), 90)).text == text + "!"
+    assert any(len(body) > 200_000 for body, _ in bucket.objects.values())
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    deadline = asyncio.get_running_loop().time() + 60
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.05)
+
+
+async def test_an_activity_whose_input_is_in_another_store_fails_with_its_name(
+    project: Project, stub: OpenAIStub
+) -> None:
+    """A pool of runners with a store of its own: nothing is asked of the provider, and the run says why."""
+    routed: dict[str, Any] = {
+        "temporal.activity_queues.act_llm_gen_text.default": "pool_q",
+        "temporal.queue_options.pool_q.retry_policy_config": {},
+    }
+    there = {"temporal.worker_config.default_task_queue": "pool_q", **another_store(project)}
+    async with (
+        project.app(overrides=routed) as app,
+        worker_of(app),
+        project.app(overrides=there) as other,
+        worker_of(other),
+    ):
+        run = app.load(project.method(LIMITS)).run({"text": "x" * 200_000}, pipe="echo")
+        with pytest.raises(PipelexError, match="is not the store it was written to") as failed:
+            await asyncio.wait_for(run, 60)
+    report = failed.value.report
+    assert (report.code, report.location.pipe, stub.completions) == ("runtime.misconfigured", "harbour.echo", [])
+
+
+async def test_a_worker_of_a_client_that_does_not_encrypt_is_refused(project: Project) -> None:
+    async with project.app(overrides=encrypted(project)) as app:
+        client = (await app.durable()).client
+        bare = Client(client.service_client, namespace=client.namespace)
+        plugin = PipelexPlugin(app.temporal_config, app.inference)
+        with pytest.raises(ConfigurationError, match="sets 'encryption'"):
+            await build_worker(bare, plan_worker(app.temporal_config), plugin).run()
