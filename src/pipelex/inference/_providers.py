@@ -263,6 +263,18 @@ CHAT_PROVIDERS: Mapping[str, ProviderFactory] = {sdk: _late(*place) for sdk, pla
 """Clients of language models by `sdk`."""
 
 
+def import_client(sdk: str) -> None:
+    """Import what the first call of an `sdk` would import.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    module, _ = _FACTORIES[sdk]
+    import_module(f"pipelex.inference.{module}")
+    library = "openai" if module == "_local" else module.removeprefix("_")
+    import_module(f"pydantic_ai.models.{library}")
+
+
 def chat_provider(backend: Backend, sdk: str, timeout: float) -> ChatProvider:
     """A client for a backend's models of one `sdk`.
 

@@ -2,6 +2,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from pathlib import Path
@@ -22,7 +23,7 @@ from pipelex.inference._classify import (
 from pipelex.inference._deck import ModelDeck
 from pipelex.inference._failures import redacted
 from pipelex.inference._messages import Files, first_request
-from pipelex.inference._providers import ChatProvider, chat_provider
+from pipelex.inference._providers import ChatProvider, chat_provider, import_client
 from pipelex.inference._schema import ReasoningEffort
 from pipelex.inference._settings import EFFORT_BUDGETS, CallSettings, call_settings
 from pipelex.inference._spans import answered, chat
@@ -134,6 +135,22 @@ class Inference:
     def resolve(self, choice: ModelChoice) -> ResolvedModel:
         """See `ModelDeck.resolve`."""
         return self.deck.resolve(choice)
+
+    def import_clients(self) -> None:
+        """Import the client libraries of the language models that are served here.
+
+        It takes a second or more, which the first call would have to wait otherwise, and the event loop with it.
+        """
+        sdks = {
+            model.table.sdk
+            for backend in self.deck.catalog.backends.values()
+            if backend.is_ready
+            for model in backend.models
+            if model.table.model_type == "llm" and model.table.enabled and model.is_callable
+        }
+        for sdk in sorted(sdks):
+            with suppress(ImportError):  # whoever asks such a model is told
+                import_client(sdk)
 
     async def generate_text(self, job: LLMTextJob) -> LLMTextResult:
         """One completion."""
