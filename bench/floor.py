@@ -3,13 +3,17 @@
 One activity asks the model server with the same HTTP client; a child workflow holds it; a root runs children one after
 the other, all at once, or in a window. Arguments are as small as they can be: a string in, a string out. The activity
 heartbeats, so that a lost worker is noticed, and its attempts are bounded: whoever writes it with care has that, too.
+
+The same workflows can show what they do, as an operator wants it: a summary for every workflow and activity, details for
+the root, and the five search attributes of a run for all. That is text in the history, whoever writes it.
 """
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 from temporalio import activity, workflow
-from temporalio.common import RetryPolicy
+from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 with workflow.unsafe.imports_passed_through():
     import openai
@@ -44,12 +48,15 @@ async def beat() -> None:
 class FloorLeaf:
     @workflow.run
     async def run(self, prompt: str) -> str:
+        # Whoever starts it with search attributes wants a summary, too.
+        shows = len(workflow.info().typed_search_attributes) > 0
         return await workflow.execute_activity(
             ask,
             prompt,
             start_to_close_timeout=timedelta(minutes=10),
             heartbeat_timeout=timedelta(seconds=30),
             retry_policy=RetryPolicy(initial_interval=timedelta(seconds=3), maximum_attempts=3),
+            summary="LLM text · pipe=say · model=stub" if shows else None,
         )
 
 
@@ -76,7 +83,34 @@ class FloorWindow:
 
 
 async def child(prompt: str, index: int) -> str:
-    return await workflow.execute_child_workflow(FloorLeaf.run, prompt, id=f"{workflow.info().workflow_id}/{index}")
+    info = workflow.info()
+    own = info.typed_search_attributes
+    shows = len(own) > 0
+    return await workflow.execute_child_workflow(
+        FloorLeaf.run,
+        prompt,
+        id=f"{info.workflow_id}/{index}",
+        static_summary="say — Say something" if shows else None,
+        search_attributes=own if shows else None,
+    )
+
+
+def shown(run_id: str) -> dict[str, Any]:
+    """What the start of a root says to an operator, as arguments of `Client.start_workflow`."""
+    values = {
+        "PipeCode": "say",
+        "DomainCode": "harbour",
+        "PipelineRunId": run_id,
+        "SessionId": "76419a95a60d",
+        "UserId": "operator",
+    }
+    rows = "\n".join(f"| {name} | `{value}` |" for name, value in values.items())
+    pairs = [SearchAttributePair(SearchAttributeKey.for_keyword(name), value) for name, value in values.items()]
+    return {
+        "static_summary": "say — Say something",
+        "static_details": f"| | |\n|---|---|\n{rows}",
+        "search_attributes": TypedSearchAttributes(pairs),
+    }
 
 
 WORKFLOWS = (FloorLeaf, FloorSequence, FloorWindow)

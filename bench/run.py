@@ -2,7 +2,7 @@
 
 Prints events and bytes of history over all workflows of a run, the wall time, and the CPU time of the worker; and the
 wall time of the same method in-process. Both sides run in one go, turn about, each with a worker process of its own, on
-the same server against the same model server that answers at once; the times are medians. `--write` makes
+the same server against the same model server that answers at once; wall times are medians, CPU times means. `--write` makes
 `docs/benchmarks.md` of it.
 """
 
@@ -23,6 +23,7 @@ from typing import Any, Final
 import psutil
 from temporalio.client import Client
 
+from bench.floor import shown
 from bench.histories import all_histories
 from bench.page import Measure, Row, page
 from bench.startup import start_ups
@@ -80,7 +81,8 @@ class Cost:
 
     @property
     def measure(self) -> Measure:
-        return Measure(self.events, self.size, statistics.median(self.wall) * 1000, statistics.median(self.cpu) * 1000)
+        # The system counts CPU time in ticks of 10 ms: only the sum over the rounds is exact enough.
+        return Measure(self.events, self.size, statistics.median(self.wall) * 1000, statistics.mean(self.cpu) * 1000)
 
 
 async def measured(cost: Cost, worker: psutil.Process, work: Callable[[], Awaitable[str]]) -> str:
@@ -99,25 +101,33 @@ def cpu_of(worker: psutil.Process) -> float:
 
 async def compare(
     scenario: Scenario, method: Method, client: Client, ours: psutil.Process, floor: psutil.Process
-) -> tuple[Measure, Measure]:
+) -> tuple[Measure, Measure, int]:
+    """Run both sides; gives what each costs, and the bytes of the floor that shows what it does."""
     costs = Cost(), Cost()
     last = ["", ""]
 
     async def run_ours() -> str:
         return (await method.run(scenario.inputs)).run_id
 
-    async def run_floor() -> str:
+    async def run_floor(*, shows: bool = False) -> str:
         id_ = f"floor-{scenario.workflow}-{time.monotonic_ns()}"
-        await client.execute_workflow(scenario.workflow, args=scenario.arguments, id=id_, task_queue="floor")
+        said = shown(id_) if shows else {}
+        await client.execute_workflow(scenario.workflow, args=scenario.arguments, id=id_, task_queue="floor", **said)
         return id_
 
     for turn in range(-1 if scenario.is_warmed else 0, scenario.rounds):
         for side, (worker, work) in enumerate(((ours, run_ours), (floor, run_floor))):
             last[side] = await measured(costs[side] if turn >= 0 else Cost(), worker, work)
     for cost, id_ in zip(costs, last, strict=True):
-        found = await all_histories(client, id_)
-        cost.events, cost.size = sum(each.events for each in found), sum(each.size for each in found)
-    return costs[0].measure, costs[1].measure
+        cost.events, cost.size = await events_and_bytes(client, id_)
+    _, size = await events_and_bytes(client, await run_floor(shows=True))
+    return costs[0].measure, costs[1].measure, size
+
+
+async def events_and_bytes(client: Client, workflow_id: str) -> tuple[int, int]:
+    """Of all histories of a run."""
+    found = await all_histories(client, workflow_id)
+    return sum(each.events for each in found), sum(each.size for each in found)
 
 
 async def in_process(scenario: Scenario, method: Method) -> float:
