@@ -89,8 +89,8 @@ def read_pipe(table: Mapping[str, Json]) -> PipeBlueprint:
         pydantic.ValidationError: the table does not fit the type.
     """
     if "type" not in table:
-        return PipeSignatureBlueprint.model_validate(table)
-    return cast("PipeBlueprint", PIPE_BLUEPRINTS[table["type"]].model_validate(table))
+        return PipeSignatureBlueprint.model_validate({"description": "", **table})
+    return cast("PipeBlueprint", PIPE_BLUEPRINTS[table["type"]].model_validate({"description": "", **table}))
 
 
 def _dump(blueprint: ConceptBlueprint | PipeBlueprint) -> dict[str, Json]:
@@ -98,4 +98,6 @@ def _dump(blueprint: ConceptBlueprint | PipeBlueprint) -> dict[str, Json]:
     for name, slot in dumped.get("inputs", {}).items():
         if slot.keys() == {"concept"}:  # the short form of a slot
             dumped["inputs"][name] = slot["concept"]
+    if not blueprint.description:  # see `Library.closure`
+        del dumped["description"]
     return dumped

@@ -257,6 +257,8 @@ class Library:
             for slot in (*pipe.inputs.values(), pipe.output):
                 self._collect_concepts(slot.concept, concepts)
             waiting.extend(self.callees(current))
+        # Whoever starts the pipe has shown its description; what runs it does not read it.
+        pipes[ref] = pipes[ref].model_copy(update={"description": ""})
         return LibraryCrate(concepts, pipes, {name: file for name, file in self.crate.files.items() if name in pipes})
 
     def _collect_concepts(self, ref: str, found: dict[str, ConceptBlueprint]) -> None:

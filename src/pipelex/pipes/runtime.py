@@ -73,8 +73,9 @@ class RunOptions(Wire):
     """What a failing item of a batch does: fail the run, or be left out of the list and reported."""
     child_workflows: Literal["every_pipe", "controllers"] = "every_pipe"
     """Which child pipes are units of work of their own: all, or only those that run other pipes."""
-    stored_above: int | None = None
-    """Payloads of more bytes than this are kept in a store by whatever carries them; None: they travel whole."""
+    stored_above: int | None = 131_072
+    """Payloads of more bytes than this are kept in a store by whatever carries them; None: they travel whole. The default
+    is that of a store, so that the jobs of a run with one need not say it."""
     full_memory: bool = False
     """Bring every name that a nested pipe leaves behind back to its caller, not only those that later steps read."""
     large_template_chars: int = Field(default=100_000, ge=0)

@@ -28,12 +28,13 @@ from pipelex.pipes.jobs import (
     LLMTextResult,
     SearchJob,
 )
-from pipelex.pipes.runtime import FunctionRequest, TemplateRequest, TemplateResult, ViewsRequest
+from pipelex.pipes.runtime import FunctionRequest, TemplateRequest, TemplateResult, ViewsRequest, Wire
 from pipelex.pipes.templates import render_request
 from pipelex.temporal.failures import to_application_error
 from pipelex.temporal.large_inputs import LargeInputs, whole
+from pipelex.temporal.limits import check_payload
 
-T = TypeVar("T")
+R = TypeVar("R", bound=Wire)
 
 HEARTBEATS_PER_TIMEOUT = 3
 """Heartbeats sent in each heartbeat time-out, so that a lost one does not lose the activity."""
@@ -125,14 +126,27 @@ class Activities:
         }
 
 
-async def _reported(work: Awaitable[T]) -> T:
+async def _reported(work: Awaitable[R]) -> R:
     """Await an effect under heartbeats; a failure leaves as a report that says how often it was tried."""
     try:
         async with _heartbeats():
-            return await work
+            result = await work
+        _check(result)
+        return result
     except PipelexError as failed:
         report = replace(failed.report, attempts=activity.info().attempt)
         raise to_application_error(report, may_retry=True) from None
+
+
+def _check(result: Wire) -> None:
+    """Refuse a result that is too large: the SDK would have the call repeated, and paid for, with the same result."""
+    storage = activity.client().data_converter.external_storage
+    check_payload(
+        result,
+        what=f"the result of {activity.info().activity_type}",
+        stored_above=None if storage is None else storage.payload_size_threshold,
+        has_store=storage is not None,
+    )
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ class PipeJob(Wire):
     call: PipeCall
     run: RunIdentity | None = None
     """None: the workflow's search attributes tell it, and it need not travel twice."""
-    options: RunOptions
+    options: RunOptions = RunOptions()
 
 
 class SliceJob(Wire):
@@ -31,7 +31,7 @@ class SliceJob(Wire):
 
     batch: BatchCall
     run: RunIdentity | None = None
-    options: RunOptions
+    options: RunOptions = RunOptions()
     skip: int = 0
     """Items that earlier runs of the workflow did."""
     done: BatchOutcome | None = None

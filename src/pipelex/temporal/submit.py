@@ -191,12 +191,14 @@ class Submitter:
         crate = crate_of(library, call)
         worker = self.config.worker_config
         durable = self.attach(run.run_id)
-        job = PipeJob(call=call, run=run, options=options)
+        enabled = self.config.search_attributes.attributes if self.config.search_attributes.enabled else ()
+        attributes = observability.search_attributes(call.pipe, library, run, enabled)
+        told = observability.identity(attributes)
+        job = PipeJob.sparse(call=call, run=None if told == run else run, options=options)
         what = f"the inputs of pipe '{pipe.code}'"
         check_payload(job, what=what, named=call.inputs, stored_above=options.stored_above)
         kept, large = LargeValues(options.stored_above, self.client.data_converter.payload_converter).split(call)
         sent = job.model_copy(update={"call": kept})
-        attributes = self.config.search_attributes
         try:
             await self.client.start_workflow(
                 pipe.type,
@@ -213,9 +215,7 @@ class Submitter:
                 rpc_timeout=worker.rpc_timeout,
                 static_summary=observability.summary(library, call.pipe),
                 static_details=observability.details(library, call, run, crate.fingerprint),
-                search_attributes=observability.search_attributes(
-                    call.pipe, library, run, attributes.attributes if attributes.enabled else ()
-                ),
+                search_attributes=attributes,
             )
         except WorkflowAlreadyStartedError:
             return durable  # it ended already: its result is what the caller gets
@@ -229,9 +229,10 @@ class Submitter:
         if self.config.worker_config.child_workflow_policy != "every_pipe":
             chosen["child_workflows"] = self.config.worker_config.child_workflow_policy
         storage = self.client.data_converter.external_storage
-        if storage is not None:
-            chosen["stored_above"] = storage.payload_size_threshold
-        return options.model_copy(update=chosen)
+        stored_above = None if storage is None else storage.payload_size_threshold
+        if stored_above != options.stored_above:
+            chosen["stored_above"] = stored_above
+        return options.model_copy(update=chosen) if chosen else options
 
     async def _by_reference(self, call: PipeCall, options: RunOptions) -> PipeCall:
         """The call with its long lists in the store, where there is one."""

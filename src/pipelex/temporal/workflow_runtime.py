@@ -75,6 +75,7 @@ class PipeWorkflow:
             self._memory = execution.memory
             return outcome
 
+    @workflow.query(name="working_memory")
     def working_memory(self) -> dict[str, Any]:
         """The memory the pipe ended with, in its wire form; empty while it runs."""
         return self._memory.to_json()
@@ -306,7 +307,7 @@ def _with_place(error: PipelexError, effect: Effect[Any]) -> PipelexError:
     return error
 
 
-_SAID_BY_THE_ERROR = frozenset(hopeless_error_types()) - {"PayloadsTooLarge"}
+_SAID_BY_THE_ERROR = frozenset(hopeless_error_types())
 """Errors of ours say by themselves that repeating them is hopeless; listing them again would cost two kilobytes of
 history for every activity."""
 

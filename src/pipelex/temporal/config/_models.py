@@ -15,17 +15,13 @@ _EFFECT_FAMILIES: Final = ("input", "method", "model", "pipe", "provider", "runt
 
 
 def hopeless_error_types() -> tuple[str, ...]:
-    """The types of the errors that cannot be mended by repetition.
-
-    They are what the registry of codes says, plus the SDK's own for a result that is too large, which it would try
-    again with the same result.
-    """
+    """The types of the errors that cannot be mended by repetition, as the registry of codes says."""
     codes = [
         code
         for code, facts in CORE_CODES.items()
         if facts.status and facts.retry == "no" and code.partition(".")[0] in _EFFECT_FAMILIES
     ]
-    return (*map(error_type_name, codes), "PayloadsTooLarge")
+    return tuple(map(error_type_name, codes))
 
 
 def _error_types(value: Any) -> Any:
