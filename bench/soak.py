@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 import psutil
 
@@ -30,6 +30,8 @@ from tests.support.methods import DESCRIBE_ALL
 from tests.support.openai_server import OpenAIStub, Reply, prompt_text
 from tests.support.processes import process, wait_for_file
 from tests.support.project import Project, write_project
+
+Policy = Literal["every_pipe", "controllers"]
 
 MOST_MEGABYTES: Final = 400
 MOST_EVENTS: Final = 5_000
@@ -64,6 +66,8 @@ class Soak:
 
     items: int
     concurrency: int
+    policy: Policy = "every_pipe"
+    """Of children: whether every item is a workflow of its own, or a part of its slice's."""
     seconds: float = 0.0
     is_right: bool = False
     error: str = ""
@@ -106,6 +110,7 @@ class Soak:
         return {
             "items": self.items,
             "concurrency": self.concurrency,
+            "child_workflow_policy": self.policy,
             "seconds": round(self.seconds, 1),
             "items_per_second": round(self.items / self.seconds, 1) if self.seconds else None,
             "calls": self.calls,
@@ -136,14 +141,16 @@ class Soak:
         return "\n".join(lines)
 
 
-async def soak(items: int, concurrency: int, minutes: float, root: Path) -> Soak:
+async def soak(seen: Soak, minutes: float, root: Path) -> None:
     """Run it in an empty folder."""
-    seen = Soak(items, concurrency)
-    words = [f"word{number:06}" for number in range(items)]
-    with Model(items) as model:
+    words = [f"word{number:06}" for number in range(seen.items)]
+    with Model(seen.items) as model:
         async with DevServer(database=root / "temporal.db", log=root / "server.log") as server:
             project = write_project(root, stub=model.url, target=server.target, queue="soak")
-            overrides = {"interpreter.pipeline_execution.max_concurrency": concurrency}
+            overrides: dict[str, Any] = {
+                "interpreter.pipeline_execution.max_concurrency": seen.concurrency,
+                "temporal.worker_config.child_workflow_policy": seen.policy,
+            }
             async with project.app(overrides=overrides) as app:
                 client = (await app.durable()).client
                 await namespace.register(client, await namespace.inspect(client, app.temporal_config))
@@ -155,7 +162,6 @@ async def soak(items: int, concurrency: int, minutes: float, root: Path) -> Soak
                     await run(app, project, words, seen, model, worker, minutes)
     seen.calls = model.count
     seen.repeated = model.count - sum(1 for asked in model.asked if asked)
-    return seen
 
 
 async def run(
@@ -222,13 +228,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
     parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--concurrency", type=int, default=100, help="items that run at a time")
+    parser.add_argument(
+        "--policy", choices=get_args(Policy), default="every_pipe", help="`child_workflow_policy` of the run"
+    )
     parser.add_argument("--minutes", type=float, default=240.0, help="it must have ended by then")
     parser.add_argument("--report", type=Path, help="a JSON file for programs")
     options = parser.parse_args()
     end_as_with_ctrl_c()
+    seen = Soak(options.items, options.concurrency, options.policy)
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         try:
-            seen = asyncio.run(soak(options.items, options.concurrency, options.minutes, Path(folder).resolve()))
+            asyncio.run(soak(seen, options.minutes, Path(folder).resolve()))
         except KeyboardInterrupt:
             print("Interrupted; every process was ended.", file=sys.stderr)
             return 130

@@ -19,9 +19,14 @@ from temporalio.exceptions import (
 from temporalio.exceptions import TimeoutError as TemporalTimeout
 
 from pipelex.errors import ErrorCategory, ErrorReport, Json, PipelexError
+from pipelex.temporal.limits import STORE_ADVICE
 
 LONGEST_RETRY_AFTER = timedelta(minutes=15)
 """A provider's wish to wait longer than this ends in the retry policy's own intervals."""
+
+
+_ENDED_FOR_SIZE = ("history size exceeds limit", "GrpcMessageTooLarge")
+"""Words of the server when it terminates a workflow."""
 
 
 def to_application_error(report: ErrorReport, *, may_retry: bool) -> ApplicationError:
@@ -92,6 +97,14 @@ def from_failure(error: BaseException, *, what: str) -> PipelexError:
     if isinstance(current, TemporalTimeout):
         return _timed_out(current, what)
     if isinstance(current, TerminatedError):
+        if any(said in str(current) for said in _ENDED_FOR_SIZE):
+            return _error(
+                "input.too_large",
+                f"Temporal ended {what}, whose values are too large for it: {current.message}",
+                ErrorCategory.CONTENT,
+                params={"input": what},
+                advice=STORE_ADVICE,
+            )
         return _error(
             "run.terminated",
             f"{what} was terminated: {current.message}",

@@ -18,8 +18,16 @@ PAYLOAD_LIMIT: Final = 2_097_152
 """Bytes of one payload that the server refuses."""
 TASK_LIMIT: Final = 3_000_000
 """Bytes that one workflow task sends at most. The server takes 4 MiB in one request, and terminates a run over that."""
+MOST_HISTORY_EVENTS: Final = 50_000
+"""Events of a history that may still grow. The server terminates a workflow at 51,200; what is under way adds some."""
+MOST_HISTORY_BYTES: Final = 44_000_000
+"""Bytes of a history that may still grow. The server terminates a workflow at 50 MiB; one task and its results add some."""
 ESTIMATED: Final = 20_000
 """Estimates over this are replaced by the true size: only small payloads may be taken for larger than they are."""
+STORE_ADVICE: Final = (
+    "Set `[temporal.payload_codec_config] is_enabled = true`, on the workers and where runs are started, and name a store "
+    "that all of them reach; or pass large documents by URL or file."
+)
 _OVERESTIMATE: Final = 8
 """How many times too high an estimate is at most, where text makes the size."""
 _PER_SECOND: Final = 4_000_000
@@ -68,9 +76,37 @@ def check_payload(
         f"{what} take {size:,} bytes{about}; Temporal refuses payloads over {PAYLOAD_LIMIT:,}",
         category=ErrorCategory.CONTENT,
         params={"input": largest or what, "limit": PAYLOAD_LIMIT, "size": size},
-        advice="Set `[temporal.payload_codec_config] is_enabled = true`, on the workers and where runs are started, and "
-        "name a store that all of them reach; or pass large documents by URL or file.",
+        advice=STORE_ADVICE,
     )
+
+
+def check_history(events: int, size: int, *, what: str) -> None:
+    """Refuse to let a history grow beyond what the server bears: it would end the run without a word of ours.
+
+    Args:
+        events: in the history.
+        size: its bytes, with those of what is about to be sent.
+        what: the pipe in a sentence: `pipe 'summarize'`.
+
+    Raises:
+        PipelexError: it is too long (`runtime.unsupported`) or too large (`input.too_large`).
+    """
+    if events > MOST_HISTORY_EVENTS:
+        raise PipelexError(
+            "runtime.unsupported",
+            f"{what} has {events:,} events in its history; Temporal ends a workflow at 51,200",
+            category=ErrorCategory.CONTENT,
+            params={"capability": "so many steps in one pipe"},
+            advice="Split it into pipes with fewer steps each, or make it a PipeBatch, whose history does not grow.",
+        )
+    if size > MOST_HISTORY_BYTES:
+        raise PipelexError(
+            "input.too_large",
+            f"the values that {what} handed on take {size:,} bytes of its history; Temporal ends a workflow at 52,428,800",
+            category=ErrorCategory.CONTENT,
+            params={"input": what, "limit": MOST_HISTORY_BYTES, "size": size},
+            advice=STORE_ADVICE,
+        )
 
 
 def task_timeout(configured: timedelta, job: Wire) -> timedelta:

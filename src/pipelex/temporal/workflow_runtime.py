@@ -33,7 +33,7 @@ from pipelex.temporal.batches import COMMANDS_AT_ONCE, SLICE_WORKFLOW, Batches, 
 from pipelex.temporal.config import hopeless_error_types
 from pipelex.temporal.failures import from_failure, to_application_error
 from pipelex.temporal.large_inputs import LargeInputs, LargeValues, whole
-from pipelex.temporal.limits import check_payload
+from pipelex.temporal.limits import check_history, check_payload
 from pipelex.temporal.list_parts import stored_payload
 from pipelex.temporal.pages import Page
 from pipelex.temporal.payloads import PipeJob, SliceJob, crate_of, crate_payload
@@ -201,6 +201,7 @@ class TemporalRuntime(EffectRuntime):
     async def _child(self, type_: str, arguments: list[Any], pipe: str, child_id: str, result: type[R], size: int) -> R:
         """Run a child workflow to its end; its start waits for room in the request where others are on their way."""
         async with self._room.taken(size):
+            self._check_history(size)
             child = await workflow.start_child_workflow(
                 type_,
                 args=arguments,
@@ -223,6 +224,12 @@ class TemporalRuntime(EffectRuntime):
         """See `check_payload`."""
         stored_above, has_store = self.options.stored_above, self._dispatcher.has_store
         return check_payload(payload, what=what, named=named, stored_above=stored_above, has_store=has_store)
+
+    def _check_history(self, size: int) -> None:
+        """See `check_history`."""
+        info = workflow.info()
+        events, bytes_ = info.get_current_history_length(), info.get_current_history_size() + size
+        check_history(events, bytes_, what=f"pipe '{self._job.call.pipe}'")
 
     async def run_batch(self, batch: BatchCall) -> BatchOutcome:
         outcome = await self.batches.run(batch)
@@ -268,6 +275,7 @@ class TemporalRuntime(EffectRuntime):
         try:
             # When an activity was accepted is not told, so that it keeps its room to its end.
             async with self._room.taken(size):
+                self._check_history(size)
                 result = await workflow.execute_activity(
                     effect.activity,
                     args=args,

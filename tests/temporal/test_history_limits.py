@@ -1,0 +1,67 @@
+"""A history that would grow beyond what the server bears ends the run with a word of ours, not with a termination."""
+
+import asyncio
+
+import pytest
+
+from pipelex.errors import PipelexError
+from pipelex.runner import Pipelex
+from pipelex.temporal import limits
+from tests.support.methods import sequence_of
+from tests.support.openai_server import OpenAIStub
+from tests.support.project import Project
+
+HAND_ON = """
+domain = "harbour"
+
+[pipe.hand_on]
+type = "PipeSequence"
+description = "From hand to hand"
+inputs = { text = "Text" }
+output = "Text"
+steps = [STEPS]
+
+[pipe.side_by_side]
+type = "PipeParallel"
+description = "Many hands"
+inputs = { text = "Text" }
+output = "Composite"
+branches = [BRANCHES]
+
+[pipe.pass]
+type = "PipeCompose"
+description = "Hand it on"
+inputs = { text = "Text" }
+output = "Text"
+template = "$text"
+""".replace("STEPS", ", ".join(['{ pipe = "pass", result = "text" }'] * 16)).replace(
+    "BRANCHES", ", ".join(f'{{ pipe = "pass", result = "b{rank}" }}' for rank in range(30))
+)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("pipe", "said"),
+    [
+        ("hand_on", "pipe 'harbour.hand_on' handed on take"),
+        ("side_by_side", "too large"),
+    ],
+)
+async def test_values_that_fill_a_history(unstored: Pipelex, project: Project, pipe: str, said: str) -> None:
+    run = unstored.load(project.method(HAND_ON)).run({"text": "x" * 1_900_000}, pipe=pipe)
+    with pytest.raises(PipelexError, match=said) as failed:
+        await asyncio.wait_for(run, 240)
+    assert failed.value.code == "input.too_large"
+    assert "payload_codec_config" in (failed.value.report.advice or "")
+
+
+async def test_steps_that_fill_a_history(
+    app: Pipelex, project: Project, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MOST_HISTORY_EVENTS", 100)
+    stub.on("Say", text="ok")
+    with pytest.raises(PipelexError, match="pipe 'harbour.main' has 1[0-9]{2} events") as failed:
+        await app.load(project.method(sequence_of(30))).run({"text": "a"})
+    assert failed.value.code == "runtime.unsupported"
+    assert len(stub.completions) < 15
