@@ -21,6 +21,7 @@ from temporalio.converter import DataConverter
 from pipelex.runner import Pipelex
 from pipelex.temporal.codec.server import CodecServer
 from pipelex.temporal.dev_server import DevServer, find_binary
+from pipelex.temporal.large_inputs import parts_payload
 from tests.support.openai_server import OpenAIStub
 from tests.support.processes import process
 from tests.support.project import Project, worker_of
@@ -77,6 +78,33 @@ async def test_the_ui_gets_large_payloads_only_where_it_downloads_them(
     shown = payloads_of(await client.post("/decode?preserveStorageRefs=true", json=body(*encoded)))
     assert [len(payload.data) for payload in shown[:2]] == [12, 200_002]
     assert shown[2] == encoded[2]
+
+
+async def test_large_inputs_are_stored_apart_encrypted_and_shown_as_one(
+    client: httpx.AsyncClient, converter: DataConverter, tmp_path: Path
+) -> None:
+    values = {
+        name: json.dumps(f"{SECRET} {name} {'.' * size}").encode() for name, size in (("a", 10), ("b", 2_000_000))
+    }
+    assert converter.payload_codec is not None
+    encoded = await converter.payload_codec.encode([parts_payload(values)])
+    again = await converter.payload_codec.encode([parts_payload({"a": values["a"]})])
+    blobs = [file for file in tmp_path.rglob("temporal-payloads/*") if file.is_file()]
+    assert len(blobs) == 2, "a value is stored once whatever it is sent with"
+    assert not any(SECRET.encode() in blob.read_bytes() for blob in blobs)
+    assert encoded[0].ByteSize() < 1_000
+    (shown,) = payloads_of(await client.post("/decode?preserveStorageRefs=true", json=body(*again)))
+    assert json.loads(shown.data) == {"values": {"a": json.loads(values["a"])}}
+    (downloaded,) = payloads_of(await client.post("/download", json=body(*encoded)))
+    assert json.loads(downloaded.data) == {"values": {name: json.loads(value) for name, value in values.items()}}
+
+
+async def test_the_ui_is_told_where_a_very_large_input_is(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    converter = encrypting(tmp_path)
+    assert converter.payload_codec is not None
+    encoded = await converter.payload_codec.encode([parts_payload({"a": b'"' + b"x" * 2_000_000 + b'"'})])
+    (shown,) = payloads_of(await client.post("/decode?preserveStorageRefs=true", json=body(*encoded)))
+    assert json.loads(shown.data)["values"]["a"]["stored"]["size"] > 2_000_000
 
 
 async def test_only_the_pages_named_may_ask(client: httpx.AsyncClient) -> None:

@@ -3,10 +3,12 @@
 import asyncio
 
 import pytest
+from temporalio.exceptions import TerminatedError
 
 from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex
 from pipelex.temporal import limits
+from pipelex.temporal.failures import from_failure
 from tests.support.methods import sequence_of
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project
@@ -41,16 +43,10 @@ template = "$text"
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    ("pipe", "said"),
-    [
-        ("hand_on", "pipe 'harbour.hand_on' handed on take"),
-        ("side_by_side", "too large"),
-    ],
-)
-async def test_values_that_fill_a_history(unstored: Pipelex, project: Project, pipe: str, said: str) -> None:
+@pytest.mark.parametrize("pipe", ["hand_on", "side_by_side"])
+async def test_values_that_fill_a_history(unstored: Pipelex, project: Project, pipe: str) -> None:
     run = unstored.load(project.method(HAND_ON)).run({"text": "x" * 1_900_000}, pipe=pipe)
-    with pytest.raises(PipelexError, match=said) as failed:
+    with pytest.raises(PipelexError, match=f"pipe 'harbour.{pipe}' handed on take") as failed:
         await asyncio.wait_for(run, 240)
     assert failed.value.code == "input.too_large"
     assert "payload_codec_config" in (failed.value.report.advice or "")
@@ -61,7 +57,13 @@ async def test_steps_that_fill_a_history(
 ) -> None:
     monkeypatch.setattr(limits, "MOST_HISTORY_EVENTS", 100)
     stub.on("Say", text="ok")
-    with pytest.raises(PipelexError, match="pipe 'harbour.main' has 1[0-9]{2} events") as failed:
+    with pytest.raises(PipelexError, match=r"pipe 'harbour\.main' has 1\d\d events") as failed:
         await app.load(project.method(sequence_of(30))).run({"text": "a"})
     assert failed.value.code == "runtime.unsupported"
     assert len(stub.completions) < 15
+
+
+def test_what_the_server_ends_for_its_size_is_said_to_be_too_large() -> None:
+    error = from_failure(TerminatedError("Workflow history size exceeds limit."), what="run 'a'")
+    assert (error.code, error.report.advice) == ("input.too_large", limits.STORE_ADVICE)
+    assert from_failure(TerminatedError("enough of it"), what="run 'a'").code == "run.terminated"

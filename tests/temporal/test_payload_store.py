@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import pytest
 from temporalio.worker import Worker
 
+from pipelex.content.stuff import Stuff
+from pipelex.pipes.runtime import PipeCall, RunIdentity, RunOptions
 from pipelex.runner import Pipelex
 from pipelex.temporal.codec import load_value, store_value
 from pipelex.temporal.plugin import pipelex_runner
@@ -69,3 +72,25 @@ async def test_what_many_children_read_is_stored_once(app: Pipelex, project: Pro
     assert result.content["items"][9]["text"] == "page 9 of 1000000"
     sizes = [path.stat().st_size for path in blobs(project)]
     assert len([size for size in sizes if size > 1_000_000]) == 1
+
+
+@pytest.mark.parametrize("slice_size", [500, 4])
+async def test_it_is_stored_once_beside_items_that_are_large_too_and_in_slices(
+    app: Pipelex, project: Project, slice_size: int
+) -> None:
+    book, pages = "b" * 1_000_000, [str(rank) * 150_000 for rank in range(9)]
+    method = app.load(project.method(READERS))
+    call = PipeCall(
+        pipe="harbour.all",
+        inputs={
+            "book": Stuff("native.Text", {"text": book}),
+            "pages": Stuff.of_list("native.Text", [{"text": page} for page in pages]),
+        },
+    )
+    run = RunIdentity(run_id=f"run-{project.queue}")
+    started = await (await app.durable()).start(method.library, call, run, RunOptions(slice_size=slice_size))
+    result = await started.result()
+    assert result.content["items"][8]["text"] == pages[8] + " of 1000000"
+    sizes = [path.stat().st_size for path in blobs(project)]
+    # Nine pages are more than a million bytes together; the book is stored once whatever it is sent with.
+    assert len([size for size in sizes if 1_000_000 < size < 1_100_000]) == 1

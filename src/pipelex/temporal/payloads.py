@@ -26,7 +26,8 @@ class PipeJob(Wire):
 class SliceJob(Wire):
     """The first argument of a workflow that runs a slice of a batch.
 
-    The second is the crate of the batch's pipe; the third, where the items are held by reference, the items.
+    The second is the crate of the batch's pipe; the third, where the items are held by reference, the items; the last its
+    `LargeInputs`.
     """
 
     batch: BatchCall

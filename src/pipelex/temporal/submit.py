@@ -197,7 +197,7 @@ class Submitter:
         job = PipeJob.sparse(call=call, run=None if told == run else run, options=options)
         what = f"the inputs of pipe '{pipe.code}'"
         check_payload(job, what=what, named=call.inputs, stored_above=options.stored_above)
-        kept, large = LargeValues(options.stored_above, self.client.data_converter.payload_converter).split(call)
+        kept, large = LargeValues(options.stored_above).split(call)
         sent = job.model_copy(update={"call": kept})
         try:
             await self.client.start_workflow(

@@ -81,19 +81,20 @@ class PipeWorkflow:
         return self._memory.to_json()
 
 
-async def run_slice(job: SliceJob, crate: RawValue, items: list[Any] | None) -> BatchOutcome:
+async def run_slice(job: SliceJob, crate: RawValue, items: list[Any] | None, large: LargeInputs | None) -> BatchOutcome:
     """Run one slice of a batch: its items in a window, or its own slices.
 
     Args:
         job: the slice.
         crate: of the batch's pipe.
         items: the slice's items, where the job holds them by reference.
+        large: inputs of the batch's call that the job leaves out.
 
     Raises:
         ApplicationError: an item failed; see `PipeWorkflow.run_pipe`.
         ContinueAsNewError: this run's history is long; the next run goes on with the items that are left.
     """
-    batch = job.batch
+    batch = job.batch.model_copy(update={"call": whole(job.batch.call, large)})
     with failing_with_reports(batch.call):
         library = linked_libraries().get(crate.payload.data)
         runtime = TemporalRuntime(library, PipeJob(call=batch.call, run=job.run, options=job.options))
@@ -109,13 +110,13 @@ async def run_slice(job: SliceJob, crate: RawValue, items: list[Any] | None) -> 
     if done == batch.items.count:
         return outcome
     rest = job.model_copy(update={"skip": done, "done": outcome})
-    workflow.continue_as_new(args=slice_arguments(rest, crate))
+    workflow.continue_as_new(args=slice_arguments(rest, crate, runtime.split(batch.call)[1]))
 
 
-def slice_arguments(job: SliceJob, crate: RawValue) -> list[Any]:
+def slice_arguments(job: SliceJob, crate: RawValue, large: RawValue | None) -> list[Any]:
     """The arguments of a slice's workflow; items that are held by reference are fetched where it runs."""
     parts = job.batch.items.parts
-    return [job, crate, stored_payload(parts[0]).argument() if len(parts) == 1 else None]
+    return [job, crate, stored_payload(parts[0]).argument() if len(parts) == 1 else None, large]
 
 
 @contextmanager
@@ -141,7 +142,7 @@ class TemporalRuntime(EffectRuntime):
         self._library = library
         self._job = job
         self._room = within._room if within else Room()
-        self._large = within._large if within else LargeValues(job.options.stored_above, workflow.payload_converter())
+        self._large = within._large if within else LargeValues(job.options.stored_above)
         info = workflow.info()
         self._dispatcher = dispatch.installed(info.task_queue)
         self._root_id = info.root.workflow_id if info.root is not None else info.workflow_id
@@ -173,6 +174,10 @@ class TemporalRuntime(EffectRuntime):
         self.meter.absorb(outcome)
         return outcome
 
+    def split(self, call: PipeCall) -> tuple[PipeCall, RawValue | None]:
+        """See `LargeValues.split`."""
+        return self._large.split(call)
+
     async def _run_child(self, call: PipeCall) -> PipeOutcome:
         pipe = self._library.pipe(call.pipe)
         if self.options.child_workflows == "controllers" and pipe.type not in CONTROLLERS:
@@ -180,7 +185,7 @@ class TemporalRuntime(EffectRuntime):
         crate = crate_of(self._library, call)
         job = PipeJob.sparse(call=call, run=self._told_run, options=self._job.options)
         size = self._checked(job, crate, what=f"the inputs of pipe '{pipe.code}'", named=call.inputs)
-        kept, large = self._large.split(call)
+        kept, large = self.split(call)
         arguments = [job.model_copy(update={"call": kept}), crate_payload(crate), large]
         try:
             return await self._child(
@@ -243,7 +248,9 @@ class TemporalRuntime(EffectRuntime):
         what = f"items {ranks} of the batch of pipe '{pipe.code}'"
         size = self._checked(job, crate, what=what)
         child_id = "/".join((self._root_id, *batch.call.path)) + f"[{ranks}]"
-        arguments = slice_arguments(job, crate_payload(crate))
+        kept, large = self.split(batch.call)
+        kept_job = job.model_copy(update={"batch": batch.model_copy(update={"call": kept})})
+        arguments = slice_arguments(kept_job, crate_payload(crate), large)
         try:
             return await self._child(SLICE_WORKFLOW, arguments, batch.call.pipe, child_id, BatchOutcome, size)
         except ChildWorkflowError as failed:

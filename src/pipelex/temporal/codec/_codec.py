@@ -9,7 +9,9 @@ from temporalio.api.common.v1 import Payload
 from temporalio.converter import PayloadCodec
 
 from pipelex.temporal.codec import _compression, _encryption
+from pipelex.temporal.codec._driver import PayloadStore
 from pipelex.temporal.codec._encryption import Encryption
+from pipelex.temporal.codec._parts import fetched_parts, has_parts, stored_parts
 from pipelex.temporal.references import is_reference
 
 _LONG: Final = 1_000_000
@@ -23,22 +25,46 @@ class PipelexCodec(PayloadCodec):
     Args:
         encryption: with which keys.
         is_compressing: whether new payloads are compressed.
+        store: where large inputs are kept, each by itself; None where nothing is stored.
     """
 
     encryption: Encryption
     is_compressing: bool = False
+    store: PayloadStore | None = None
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """See base class."""
-        return [await _done(self._encoded, payload) for payload in payloads]
+        """See base class.
+
+        Raises:
+            PipelexError: the store does not take large inputs.
+        """
+        return [await self._encode(payload) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """See base class.
 
         Raises:
-            PipelexError: a key or a library is missing, or a payload is damaged.
+            PipelexError: a key, a library or a store is missing, a payload is damaged, or the store does not have it.
         """
-        return [await _done(self._decoded, payload) for payload in payloads]
+        return [await self.decoded(payload) for payload in payloads]
+
+    async def decoded(self, payload: Payload, *, most: int | None = None) -> Payload:
+        """One decoded payload.
+
+        Args:
+            payload: an encoded one.
+            most: bytes of a large input that is fetched; of a larger one only its place is told. None: all are.
+
+        Raises:
+            PipelexError: see `decode`.
+        """
+        found = await _done(self._decoded, payload)
+        return await fetched_parts(found, self.store, self.decoded, most=most) if has_parts(found) else found
+
+    async def _encode(self, payload: Payload) -> Payload:
+        if has_parts(payload):
+            payload = await stored_parts(payload, self.store, self._encode)
+        return await _done(self._encoded, payload)
 
     def _encoded(self, payload: Payload) -> Payload:
         if is_reference(payload):

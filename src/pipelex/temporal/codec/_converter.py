@@ -29,7 +29,7 @@ def data_converter(config: TemporalConfig, settings: Settings, target: Connectio
         ConfigurationError: a key or a package is missing.
     """
     codec = config.payload_codec_config
-    storage = None
+    store = storage = None
     if codec.has_storage(is_local=target.is_local):
         store = PayloadStore(Storage.open(codec.storage, settings.base_dir, settings.environ, table=_TABLE))
         storage = ExternalStorage(drivers=[store], payload_size_threshold=codec.size_threshold)
@@ -38,7 +38,9 @@ def data_converter(config: TemporalConfig, settings: Settings, target: Connectio
     return DataConverter(
         payload_converter_class=CompactPayloadConverter,
         payload_codec=PipelexCodec(
-            Encryption.configured(codec.encryption, settings.environ), is_compressing=codec.compression is not None
+            Encryption.configured(codec.encryption, settings.environ),
+            is_compressing=codec.compression is not None,
+            store=store,
         ),
         # Messages and stack traces of failures are as secret as payloads.
         failure_converter_class=ReportingFailureConverter if codec.encryption is None else SecretFailureConverter,

@@ -16,6 +16,7 @@ from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.converter import DataConverter
 
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.temporal.codec._codec import PipelexCodec
 from pipelex.temporal.codec._http import Request, Response, serve_http
 from pipelex.temporal.codec._values import store_of
 from pipelex.temporal.references import StoredPayload
@@ -116,6 +117,8 @@ class CodecServer:
         stored = StoredPayload.of_payload(payload)
         if stored is not None and store is not None and not (is_sparing and stored.size > SHOWN):
             payload = await store.get(stored)
+        if isinstance(codec, PipelexCodec):
+            return await codec.decoded(payload, most=SHOWN if is_sparing else None)
         return payload if codec is None else (await codec.decode([payload]))[0]
 
 

@@ -9,6 +9,7 @@ with workflow.unsafe.imports_passed_through():
 
     from pipelex.pipes.runtime import BatchOutcome
     from pipelex.temporal.batches import SLICE_WORKFLOW
+    from pipelex.temporal.large_inputs import LargeInputs
     from pipelex.temporal.payloads import SliceJob
     from pipelex.temporal.workflow_runtime import run_slice
 
@@ -18,6 +19,8 @@ class PipeBatchSliceWorkflow:
     """Runs a slice of a long batch."""
 
     @workflow.run
-    async def run(self, job: SliceJob, crate: RawValue, items: list[Any] | None) -> BatchOutcome:
+    async def run(
+        self, job: SliceJob, crate: RawValue, items: list[Any] | None, large: LargeInputs | None
+    ) -> BatchOutcome:
         """See `run_slice`."""
-        return await run_slice(job, crate, items)
+        return await run_slice(job, crate, items, large)
