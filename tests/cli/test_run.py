@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.support.methods import DESCRIBE_ALL
+from tests.support.methods import DESCRIBE_ALL, sequence_of
 from tests.support.openai_server import OpenAIStub, Reply
 
 SHIPS = """\
@@ -88,6 +88,9 @@ def test_the_files_of_a_run(cli: Cli, stub: OpenAIStub) -> None:
     assert json.loads((folder / "main_stuff.json").read_text(encoding="utf-8")) == {"text": "Good <morning>"}
     assert (folder / "main_stuff.md").read_text(encoding="utf-8") == "Good <morning>\n"
     assert "Good &lt;morning&gt;" in (folder / "main_stuff.html").read_text(encoding="utf-8")
+    viewer = (folder / "main_stuff_viewer.html").read_text(encoding="utf-8")
+    assert '<div class="leaf"><span class="key">text</span>: Good &lt;morning&gt;</div>' in viewer
+    assert "<script" not in viewer
     memory = json.loads((folder / "working_memory.json").read_text(encoding="utf-8"))
     assert memory["root"]["name"]["concept"] == "native.Text"
     assert memory["root"]["name"].keys() == {"stuff_code", "stuff_name", "concept", "content"}
@@ -102,9 +105,35 @@ def test_the_files_of_a_run(cli: Cli, stub: OpenAIStub) -> None:
     ]
     assert (folder / "mermaidflow.mmd").read_text(encoding="utf-8").startswith("flowchart")
     assert (folder / "mermaidflow.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert "PipeLLM · completed" in (folder / "reactflow.html").read_text(encoding="utf-8")
     for name in ("pipe_io_contracts", "input_form", "output_form"):
         assert json.loads((folder / f"{name}.json").read_text(encoding="utf-8")).keys() == {"harbour.greet"}
     assert not (cli.root / "results" / "greet_output_01" / "graphspec.json").exists()
+
+
+def test_the_saved_graph_of_a_run_is_drawn(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Say", text="ok")
+    (cli.root / "main.mthds").write_text(sequence_of(2), encoding="utf-8")
+    cli("run", "main.mthds", "-i", '{"text": "a"}')
+    saved = "results/main_output_01/graphspec.json"
+
+    assert cli("graph", "render", saved).code == 0
+    drawn = json.loads(cli("graph", "render", saved, "--json").out)
+    page = (cli.root / saved).with_suffix(".html").read_text(encoding="utf-8")
+
+    assert page.startswith("<!DOCTYPE html>")
+    assert [(group["title"].partition(" ")[0], group["kind"]) for group in drawn["groups"]] == [
+        ("main", "PipeSequence")
+    ]
+    assert [node["title"] for node in drawn["nodes"]] == ["1-say", "2-say"]
+    assert [(edge["source"][-5:], edge["target"][-5:]) for edge in drawn["edges"]] == [("1-say", "2-say")]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"nodes": [1]}', '{"pipeline_ref": {}, "nodes": [], "edges": []}'])
+def test_what_is_no_graph_of_a_run_is_refused(cli: Cli, text: str) -> None:
+    (cli.root / "graphspec.json").write_text(text, encoding="utf-8")
+    ended = cli("graph", "render", "graphspec.json")
+    assert (ended.code, "graphspec.json, as `pipelex run` leaves it" in ended.err) == (2, True)
 
 
 def test_a_pipe_that_cannot_be_read_tells_its_own_faults(cli: Cli) -> None:

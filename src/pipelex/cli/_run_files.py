@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipelex.cli._result_view import bare_json, rendered
 from pipelex.cli._usage import trace_usage_json, usage_json
+from pipelex.cli._viewer import viewer_page
 from pipelex.content.stuff import Json, Stuff, WorkingMemory
 from pipelex.errors import ErrorCategory, PipelexError
 
@@ -93,7 +94,10 @@ def _new_folder(output_dir: Path, code: str) -> Path:
 def _write_main(folder: Path, result: "RunResult", loaded: "LoadedLibrary") -> None:
     _write_json(folder / "main_stuff.json", bare_json(result.value))
     (folder / "main_stuff.md").write_text(rendered(result.value, loaded.library, "markdown") + "\n", encoding="utf-8")
-    (folder / "main_stuff.html").write_text(_page(result, loaded), encoding="utf-8")
+    rendering = rendered(result.value, loaded.library, "html")
+    (folder / "main_stuff.html").write_text(_page(result, rendering), encoding="utf-8")
+    page = viewer_page(result.pipe, rendering, bare_json(result.value))
+    (folder / "main_stuff_viewer.html").write_text(page, encoding="utf-8")
 
 
 def _write_contracts(folder: Path, ref: str, loaded: "LoadedLibrary") -> None:
@@ -110,25 +114,27 @@ def _write_contracts(folder: Path, ref: str, loaded: "LoadedLibrary") -> None:
 
 
 def _write_graph(folder: Path, result: "RunResult", loaded: "LoadedLibrary") -> None:
-    """What ran, and the drawing of what a run may do; a durable run keeps what ran on its server."""
+    """What ran, with its drawing, and the drawing of what a run may do; a durable run keeps what ran on its server."""
     from pipelex.cli._run_graph import graph_json
-    from pipelex.tooling.graph import static_graph, to_html, to_mermaid
+    from pipelex.tooling.graph import run_graph, static_graph, to_html, to_mermaid
 
     library = loaded.library
     if library is None or result.pipe not in library.pipes:
         return
     if result.trace is not None:
-        _write_json(folder / "graphspec.json", graph_json(result.trace, result.run_id, library))
+        document = graph_json(result.trace, result.run_id, library)
+        _write_json(folder / "graphspec.json", document)
+        (folder / "reactflow.html").write_text(to_html(run_graph(document)), encoding="utf-8")
     drawn = static_graph(library, result.pipe)
     (folder / "mermaidflow.mmd").write_text(to_mermaid(drawn), encoding="utf-8")
     (folder / "mermaidflow.html").write_text(to_html(drawn), encoding="utf-8")
 
 
-def _page(result: "RunResult", loaded: "LoadedLibrary") -> str:
+def _page(result: "RunResult", rendering: str) -> str:
     title = html.escape(result.pipe)
     return (
         f'<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n</head>\n<body>\n'
-        f"{rendered(result.value, loaded.library, 'html')}\n</body>\n</html>\n"
+        f"{rendering}\n</body>\n</html>\n"
     )
 
 

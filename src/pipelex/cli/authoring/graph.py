@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,11 +11,15 @@ from pipelex.cli._group import command_app
 from pipelex.cli._session import JsonFlag
 from pipelex.cli.authoring._loading import LibraryDirs, PipeOption
 
+if TYPE_CHECKING:
+    from pipelex.tooling.graph import StaticGraph
+
 _EXAMPLES = """\b
 Examples:
   pipelex graph report.mthds
   pipelex graph report.mthds --format html --out report.html
-  pipelex graph methods/report --pipe sum_up --direction left_to_right"""
+  pipelex graph methods/report --pipe sum_up --direction left_to_right
+  pipelex graph render results/report_output_01/graphspec.json"""
 
 app = command_app(no_args_is_help=True)
 
@@ -38,7 +42,13 @@ class GraphDirection(StrEnum):
 @app.command(epilog=_EXAMPLES)
 def graph(
     ctx: typer.Context,
-    target: Annotated[str, typer.Argument(metavar="PATH", help="A bundle file, a folder, or a pipe's code.")],
+    target: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH",
+            help="A bundle file, a folder, or a pipe's code; or `render FILE`: the saved graph of a run.",
+        ),
+    ],
     pipe: PipeOption = None,
     file_format: Annotated[
         GraphFormat | None, typer.Option("--format", "-f", help="Default: by --out's ending, else mermaid.")
@@ -50,16 +60,21 @@ def graph(
     library_dir: LibraryDirs = None,
     is_json: JsonFlag = False,
 ) -> None:
-    """Draw what a method runs and which value goes where, without running it."""
+    """Draw what a method runs and which value goes where, without running it; or what a run did."""
     import json
 
-    from pipelex.cli.authoring._loading import open_method, target_of
-    from pipelex.tooling.graph import static_graph, to_html, to_mermaid
+    from pipelex.tooling.graph import to_html, to_mermaid
 
+    if len(target) == 2 and target[0] == "render":
+        file = Path(target[1])
+        drawn = _saved(file)
+        if out_file is None and file_format is None and not is_json:
+            out_file = file.with_suffix(".html")
+    elif len(target) == 1:
+        drawn = _static(ctx, target[0], pipe, library_dir or [])
+    else:
+        raise typer.BadParameter("one PATH, or `render FILE`", param_hint="PATH")
     wanted = GraphFormat.JSON if is_json else file_format or _by_ending(out_file)
-    found = target_of(ctx, "auto", target, pipe, library_dir or [])
-    method = open_method(ctx, found, library_dir or [])
-    drawn = static_graph(method.library, method.pipe(found.pipe).ref)
     if wanted is GraphFormat.JSON:
         text = json.dumps(drawn.to_json(), ensure_ascii=False, indent=2) + "\n"
     elif wanted is GraphFormat.HTML:
@@ -73,6 +88,39 @@ def graph(
     out_file.write_text(text, encoding="utf-8")
     if not is_json:
         out(f"{paint_out()('✓', 'green')} wrote {out_file}")
+
+
+def _static(ctx: typer.Context, target: str, pipe: str | None, library_dirs: list[Path]) -> "StaticGraph":
+    from pipelex.cli.authoring._loading import open_method, target_of
+    from pipelex.tooling.graph import static_graph
+
+    found = target_of(ctx, "auto", target, pipe, library_dirs)
+    method = open_method(ctx, found, library_dirs)
+    return static_graph(method.library, method.pipe(found.pipe).ref)
+
+
+def _saved(file: Path) -> "StaticGraph":
+    """The graph of a run from its file.
+
+    Raises:
+        PipelexError: it cannot be read, or is no graph of a run.
+    """
+    import json
+
+    from pipelex.errors import ErrorCategory, PipelexError
+    from pipelex.tooling.graph import run_graph
+
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as unreadable:
+        raise PipelexError(
+            "input.file_unreadable",
+            f"'{file}' is no JSON file: {unreadable}",
+            category=ErrorCategory.CONTENT,
+            params={"input": str(file), "file_type": "json", "reason": type(unreadable).__name__},
+            advice="Give it a graphspec.json, as `pipelex run` leaves it beside a result.",
+        ) from None
+    return run_graph(document)
 
 
 def _by_ending(file: Path | None) -> GraphFormat:

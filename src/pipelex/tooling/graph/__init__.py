@@ -1,4 +1,4 @@
-"""The static graph of a method: what runs what, and which value goes where, before any run.
+"""The static graph of a method: what runs what, and which value goes where, before any run; and the graph of a run.
 
 Controllers are groups, everything else is a node; an edge is labelled with the name of the value it carries.
 """
@@ -7,6 +7,7 @@ from pipelex.tooling.graph._build import static_graph
 from pipelex.tooling.graph._html import to_html
 from pipelex.tooling.graph._mermaid import to_mermaid
 from pipelex.tooling.graph._model import Direction, Edge, EdgeKind, Group, Node, NodeKind, StaticGraph
+from pipelex.tooling.graph._run import run_graph
 
 __all__ = [
     "Direction",
@@ -16,6 +17,7 @@ __all__ = [
     "Node",
     "NodeKind",
     "StaticGraph",
+    "run_graph",
     "static_graph",
     "to_html",
     "to_mermaid",

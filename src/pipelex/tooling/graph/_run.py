@@ -1,0 +1,93 @@
+"""What a run did, drawn: its graph document as the same kind of drawing as a method's.
+
+Source of the document: section A.1 of the command-line reference.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, cast
+
+from pipelex.errors import ErrorCategory, Json, PipelexError
+from pipelex.tooling.graph._model import Edge, Group, Node, StaticGraph
+
+_STEP: Final = re.compile(r"^(\d+)-")
+"""What the path of a sequence's step begins with."""
+
+_Table = Mapping[str, Json]
+
+
+def run_graph(document: Json) -> StaticGraph:
+    """The drawing of a run's graph document.
+
+    Controllers are groups, operators are nodes with their state and time; an edge leads from each step of a sequence to the
+    next.
+
+    Raises:
+        PipelexError: it is no such document (`input.invalid`).
+    """
+    try:
+        pipeline, nodes, edges = document["pipeline_ref"], _tables(document["nodes"]), _tables(document["edges"])
+        parents = {edge["target"]: edge["source"] for edge in edges if edge.get("kind", "contains") == "contains"}
+        groups = [_group(node, parents) for node in nodes if node["kind"] == "controller"]
+        leaves = [_leaf(node, parents) for node in nodes if node["kind"] != "controller"]
+        return StaticGraph(str(pipeline["entrypoint"]), tuple(groups), tuple(leaves), tuple(_steps(nodes, parents)))
+    except (KeyError, TypeError, AttributeError) as wrong:
+        raise PipelexError(
+            "input.invalid",
+            f"this is not the graph of a run: {type(wrong).__name__}: {wrong}",
+            category=ErrorCategory.CONTENT,
+            params={"input": "graph", "field": str(wrong)},
+            advice="Give it a graphspec.json, as `pipelex run` leaves it beside a result.",
+        ) from None
+
+
+def _tables(value: Json) -> Sequence[_Table]:
+    return cast("Sequence[_Table]", list(value))
+
+
+def _group(node: _Table, parents: Mapping[str, str]) -> Group:
+    return Group(
+        id=node["id"],
+        title=f"{_title(node)} ({_state(node)})",
+        kind=str(node["pipe_type"]),
+        parent=parents.get(node["id"]),
+        description=str(node.get("description", "")),
+        pipe=f"{node['domain_code']}.{node['pipe_code']}",
+    )
+
+
+def _leaf(node: _Table, parents: Mapping[str, str]) -> Node:
+    return Node(
+        id=node["id"],
+        title=_title(node),
+        kind="operator",
+        detail=f"{node['pipe_type']} · {_state(node)}",
+        parent=parents.get(node["id"]),
+        description=str(node.get("description", "")),
+        pipe=f"{node['domain_code']}.{node['pipe_code']}",
+    )
+
+
+def _title(node: _Table) -> str:
+    """The last step of the path: it tells ranks and items, which the pipe's code does not."""
+    return str(node["path"]).rpartition("/")[2] or str(node["pipe_code"])
+
+
+def _state(node: _Table) -> str:
+    timing = node.get("timing")
+    return str(node["status"]) + (f" · {timing['duration']:.2f} s" if timing else "")
+
+
+def _steps(nodes: Sequence[_Table], parents: Mapping[str, str]) -> list[Edge]:
+    by_parent: dict[str, dict[int, list[str]]] = {}
+    for node in nodes:
+        step, parent = _STEP.match(_title(node)), parents.get(node["id"])
+        if step is not None and parent is not None and node["kind"] != "controller":
+            by_parent.setdefault(parent, {}).setdefault(int(step[1]), []).append(node["id"])
+    return [
+        Edge(source, target)
+        for steps in by_parent.values()
+        for number in steps
+        for source in steps[number]
+        for target in steps.get(number + 1, ())
+    ]
