@@ -1,21 +1,25 @@
 """Benchmarks as lines for a terminal and as the page `docs/benchmarks.md`."""
 
+import json
 import os
 import platform
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Final
 
 import psutil
 
 from bench.startup import StartUp
 from pipelex.temporal.dev_server import find_binary
+
+RECORDED: Final = Path(__file__).with_name("recorded")
+"""Reports of the soak and of the faults, one file each, that the page shows."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +113,35 @@ def page(rows: Sequence[Row], started: Sequence[StartUp], *, command: str) -> st
         "|---|---:|---:|---:|",
         *(f"| {each.name} | {each.best:,.0f} | {each.median:,.0f} | {each.megabytes:,.0f} |" for each in started),
         "",
+        *_recorded_lines(),
     ]
     return "\n".join(lines)
+
+
+def recorded(report: dict[str, Any], *, command: str) -> str:
+    """A report as a file of `bench/recorded`: with when, where and how it was made.
+
+    Args:
+        report: has a `title`, `what` was seen, and `verdicts`: what, found, bound, and whether it holds.
+        command: what made it.
+    """
+    made = {"command": command, "date": f"{datetime.now(UTC):%Y-%m-%d}", "surroundings": surroundings()}
+    return json.dumps(made | report, indent=2, ensure_ascii=False) + "\n"
+
+
+def _recorded_lines() -> Iterator[str]:
+    """The verdicts of the long benchmarks, which are run by themselves."""
+    for file in sorted(RECORDED.glob("*.json")):
+        report = json.loads(file.read_text(encoding="utf-8"))
+        yield f"## {report['title']}"
+        yield ""
+        yield f"`{report['command']}` on {report['date']}: {report['what']}"
+        yield ""
+        yield from ("| | found | bound | |", "|---|---:|---:|---|")
+        for verdict in report["verdicts"]:
+            holds = "holds" if verdict["holds"] else "**broken**"
+            yield f"| {verdict['what']} | {verdict['found']} | {verdict['bound']} | {holds} |"
+        yield ""
 
 
 def surroundings() -> dict[str, str]:

@@ -7,7 +7,6 @@ MB. The exit status is 1 when one is broken.
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from typing import Any, Final, Literal, get_args
 import psutil
 
 from bench.histories import History, histories
+from bench.page import recorded
 from bench.signals import end_as_with_ctrl_c
 from pipelex import RunHandle
 from pipelex.errors import PipelexError
@@ -107,7 +107,12 @@ class Soak:
             for what, found, bound, holds in self.verdicts
         ]
         largest = sorted(self.histories, key=lambda each: each.size, reverse=True)[:20]
+        policy = ", its items inside their slices' workflows" if self.policy == "controllers" else ""
+        memory = " ".join(f"{each:.0f}" for each in self.memory_over_time())
         return {
+            "title": f"A batch of {self.items:,}{policy}",
+            "what": f"{self.items / max(self.seconds, 0.001):,.1f} items a second; the worker's memory in MB, at every tenth "
+            f"of the time: {memory}.",
             "items": self.items,
             "concurrency": self.concurrency,
             "child_workflow_policy": self.policy,
@@ -244,7 +249,8 @@ def main() -> int:
             return 130
     print(seen.text())
     if options.report is not None:
-        options.report.write_text(json.dumps(seen.to_json(), indent=2) + "\n", encoding="utf-8")
+        command = " ".join(["python -m bench.soak", *sys.argv[1:]])
+        options.report.write_text(recorded(seen.to_json(), command=command), encoding="utf-8")
     return 0 if seen.is_good else 1
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
 from bench.chaos.driver import KINDS, Plan, carry_out
+from bench.page import recorded
 from bench.signals import end_as_with_ctrl_c
 
 
@@ -43,7 +43,8 @@ def main() -> int:
             return 130
     print(report.text())
     if options.report is not None:
-        options.report.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
+        command = " ".join(["python -m bench.chaos", *sys.argv[1:]])
+        options.report.write_text(recorded(report.to_json(), command=command), encoding="utf-8")
     return 0 if report.is_good else 1
 
 

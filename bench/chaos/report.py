@@ -111,7 +111,15 @@ class Report:
         bounds = [
             {"what": what, "found": found, "bound": bound, "holds": holds} for what, found, bound, holds in self.bounds
         ]
-        return {**asdict(self), "bounds": bounds, "is_good": self.is_good}
+        kinds = ", ".join(f"{count} × {kind}" for kind, count in Counter(each.kind for each in self.faults).items())
+        return {
+            "title": "Faults",
+            "what": f"{self.runs} runs with {self.calls:,} calls in {self.seconds:,.0f} s, under {len(self.faults)} faults "
+            f"({kinds}); repeated calls: {_counts(self.repeated) or 'none'}.",
+            **asdict(self),
+            "verdicts": bounds,
+            "is_good": self.is_good,
+        }
 
     def text(self) -> str:
         """For people."""
