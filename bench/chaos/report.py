@@ -111,10 +111,11 @@ class Report:
         bounds = [
             {"what": what, "found": found, "bound": bound, "holds": holds} for what, found, bound, holds in self.bounds
         ]
-        kinds = ", ".join(f"{count} × {kind}" for kind, count in Counter(each.kind for each in self.faults).items())
+        injected = Counter(fault.kind for fault in self.faults if fault.kind != "nothing")
+        kinds = ", ".join(f"{count} × {kind}" for kind, count in injected.items())
         return {
             "title": "Faults",
-            "what": f"{self.runs} runs with {self.calls:,} calls in {self.seconds:,.0f} s, under {len(self.faults)} faults "
+            "what": f"{self.runs} runs with {self.calls:,} calls in {self.seconds:,.0f} s, under {injected.total()} faults "
             f"({kinds}); repeated calls: {_counts(self.repeated) or 'none'}.",
             **asdict(self),
             "verdicts": bounds,

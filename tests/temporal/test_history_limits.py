@@ -1,6 +1,7 @@
 """A history that would grow beyond what the server bears ends the run with a word of ours, not with a termination."""
 
 import asyncio
+import re
 
 import pytest
 from temporalio.exceptions import TerminatedError
@@ -11,8 +12,9 @@ from pipelex.temporal import limits
 from pipelex.temporal.failures import from_failure
 from tests.support.methods import sequence_of
 from tests.support.openai_server import OpenAIStub
-from tests.support.project import Project
+from tests.support.project import Project, worker_of
 
+OUTPUT = 'output = "Composite"'
 HAND_ON = """
 domain = "harbour"
 
@@ -61,6 +63,23 @@ async def test_steps_that_fill_a_history(
         await app.load(project.method(sequence_of(30))).run({"text": "a"})
     assert failed.value.code == "runtime.unsupported"
     assert len(stub.completions) < 15
+
+
+MANY_BRANCHES = 2_050
+"""More than the server lets a workflow wait for at a time, activities or children."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+async def test_more_branches_than_may_be_pending(project: Project, stub: OpenAIStub) -> None:
+    branches = ", ".join(f'{{ pipe = "say", result = "b{rank}" }}' for rank in range(MANY_BRANCHES))
+    method = sequence_of(1).replace('"PipeSequence"', '"PipeParallel"').replace('output = "Text"', OUTPUT, 1)
+    method = re.sub(r"steps = \[.*?\]", f"branches = [{branches}]", method, flags=re.DOTALL)
+    stub.on("Say", text="ok")
+    settings = {"temporal.worker_config.child_workflow_policy": "controllers"}
+    async with project.app(overrides=settings) as app, worker_of(app):
+        result = await app.load(project.method(method)).run({"text": "a"})
+    assert len(result.content) == len(stub.completions) == MANY_BRANCHES
 
 
 def test_what_the_server_ends_for_its_size_is_said_to_be_too_large() -> None:
