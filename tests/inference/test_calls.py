@@ -1,6 +1,8 @@
 import asyncio
 import base64
 import logging
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from pipelex.pipes.runtime import LLMPrompt, ModelChoice
 from tests.support.inference_files import write, write_stub_inference
 from tests.support.jobs import LUCY, list_job, model, object_job, text_job
 from tests.support.openai_server import OpenAIStub, Reply
+from tests.support.processes import REPOSITORY
 
 KEY = "test-key-0123456789"
 
@@ -489,3 +492,35 @@ async def test_calls_run_side_by_side(stub: OpenAIStub, inference: Inference):
     await asyncio.gather(*[inference.generate_text(text_job(str(number))) for number in range(8)])
 
     assert stub.most_in_flight == 8
+
+
+FIRST_CALL = """
+import asyncio, sys, threading
+from pathlib import Path
+from pipelex.inference import Inference
+from tests.support.jobs import text_job
+
+class Watcher:
+    seen = []
+    def find_spec(self, name, path=None, target=None):
+        if name == "pydantic_ai.models.openai":
+            self.seen.append(threading.current_thread() is threading.main_thread())
+
+async def main():
+    inference = Inference.load([Path(sys.argv[1])], {})
+    await asyncio.gather(inference.generate_text(text_job("Hello")), inference.generate_text(text_job("Hello")))
+    await inference.aclose()
+
+sys.meta_path.insert(0, Watcher())
+asyncio.run(main())
+print(Watcher.seen, "pydantic_ai.models.anthropic" in sys.modules)
+"""
+
+
+def test_the_first_call_imports_its_client_beside_the_event_loop(tmp_path: Path, stub: OpenAIStub) -> None:
+    stub.on("Hello", text="Good day")
+    write_stub_inference(tmp_path, stub.url)
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_CALL, str(tmp_path)], capture_output=True, text=True, check=True, cwd=REPOSITORY
+    )
+    assert done.stdout.strip() == "[False] False"

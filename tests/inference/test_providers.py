@@ -2,8 +2,6 @@
 
 import base64
 import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,7 +15,7 @@ from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference import Inference, InferenceOptions, RetryPolicy, with_retries
 from pipelex.pipes.runtime import LLMPrompt
 from tests.support.dialects import mistral_error
-from tests.support.inference_files import write, write_stub_inference
+from tests.support.inference_files import write
 from tests.support.jobs import LUCY, list_job, object_job, text_job
 from tests.support.openai_server import OpenAIStub, Reply
 
@@ -339,16 +337,3 @@ def _error(spoken: Spoken, status: int, message: str) -> Any:
     if spoken.sdk == "mistral":
         return {"object": "error", "message": message, "type": "invalid_request_error", "code": "3051"}
     return {"error": {"message": message, "type": "invalid_request_error", "code": "context_length_exceeded"}}
-
-
-def test_the_clients_of_the_models_served_here_are_imported_ahead_of_calls(tmp_path: Path) -> None:
-    write_stub_inference(tmp_path, "http://127.0.0.1:1/v1")
-    program = (
-        "import sys\nfrom pathlib import Path\nfrom pipelex.inference import Inference\n"
-        f"inference = Inference.load([Path({str(tmp_path)!r})], {{}})\n"
-        "before = 'pydantic_ai' in sys.modules\n"
-        "inference.import_clients()\n"
-        "print(before, 'pydantic_ai.models.openai' in sys.modules, 'pydantic_ai.models.anthropic' in sys.modules)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "True", "False"]

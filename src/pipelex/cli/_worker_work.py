@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -141,9 +140,6 @@ async def serve(
     def on_ready() -> None:
         say(banner(plan, plugin, target))
         readiness.set_ready()
-        if any(name.startswith("act_llm_") for name in plugin.scope.activities):
-            # Nobody waits for it: an end of the process need not, either.
-            threading.Thread(target=inference.import_clients, name="import-clients", daemon=True).start()
 
     def on_stopping() -> None:
         readiness.set_stopping()

@@ -3,6 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
@@ -264,15 +265,14 @@ CHAT_PROVIDERS: Mapping[str, ProviderFactory] = {sdk: _late(*place) for sdk, pla
 
 
 def import_client(sdk: str) -> None:
-    """Import what the first call of an `sdk` would import.
-
-    Raises:
-        ImportError: it is not installed.
-    """
-    module, _ = _FACTORIES[sdk]
-    import_module(f"pipelex.inference.{module}")
+    """Import what the first call of an `sdk` needs; nothing happens for one that cannot be called here."""
+    module, _ = _FACTORIES.get(sdk, ("", ""))
+    if not module:
+        return
     library = "openai" if module == "_local" else module.removeprefix("_")
-    import_module(f"pydantic_ai.models.{library}")
+    with suppress(ImportError):  # `chat_provider` says what is not installed
+        import_module(f"pipelex.inference.{module}")
+        import_module(f"pydantic_ai.models.{library}")
 
 
 def chat_provider(backend: Backend, sdk: str, timeout: float) -> ChatProvider:

@@ -2,7 +2,6 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from pathlib import Path
@@ -136,22 +135,6 @@ class Inference:
         """See `ModelDeck.resolve`."""
         return self.deck.resolve(choice)
 
-    def import_clients(self) -> None:
-        """Import the client libraries of the language models that are served here.
-
-        It takes a second or more, which the first call would have to wait otherwise, and the event loop with it.
-        """
-        sdks = {
-            model.table.sdk
-            for backend in self.deck.catalog.backends.values()
-            if backend.is_ready
-            for model in backend.models
-            if model.table.model_type == "llm" and model.table.enabled and model.is_callable
-        }
-        for sdk in sorted(sdks):
-            with suppress(ImportError):  # whoever asks such a model is told
-                import_client(sdk)
-
     async def generate_text(self, job: LLMTextJob) -> LLMTextResult:
         """One completion."""
 
@@ -190,7 +173,7 @@ class Inference:
     async def _text(self, model: ResolvedModel, prompt: LLMPrompt) -> tuple[str, ModelUsage]:
         from pydantic_ai.models import ModelRequestParameters
 
-        call = self._call(model, prompt, is_structured=False)
+        call = await self._call(model, prompt, is_structured=False)
         request = await self._first(call, prompt)
         response = await self._ask(call, [request], ModelRequestParameters(), is_structured=False)
         text = (response.text or "").strip()
@@ -206,7 +189,7 @@ class Inference:
     async def _structured(
         self, model: ResolvedModel, prompt: LLMPrompt, spec: ObjectSpec, schema: dict[str, Json]
     ) -> tuple[dict[str, Json], ModelUsage]:
-        call = self._call(model, prompt, is_structured=True)
+        call = await self._call(model, prompt, is_structured=True)
         method = call.provider.method(structure_method(call.entry))
         is_told = method in ("json", "markdown") or self.options.is_structure_prompt_enabled
         request = await self._first(call, prompt, prompt_with_schema(schema) if is_told else None)
@@ -239,7 +222,7 @@ class Inference:
             advice="Name a stronger model, or make the structure simpler.",
         )
 
-    def _call(self, model: ResolvedModel, prompt: LLMPrompt, *, is_structured: bool) -> _Call:
+    async def _call(self, model: ResolvedModel, prompt: LLMPrompt, *, is_structured: bool) -> _Call:
         entry = self.deck.entry(model)
         _check_capabilities(entry, prompt, is_structured=is_structured)
         backend = self.deck.catalog.backends[entry.backend]
@@ -256,6 +239,9 @@ class Inference:
             )
         loop = self._providers.setdefault(asyncio.get_running_loop(), {})
         key = (entry.backend, entry.table.sdk)
+        if key not in loop:
+            # It takes a second or more, in which the heartbeats of other calls must go on.
+            await asyncio.to_thread(import_client, entry.table.sdk)
         if key not in loop:
             loop[key] = chat_provider(backend, entry.table.sdk, self.options.request_timeout)
         provider = loop[key]
