@@ -205,7 +205,7 @@ def _tree_lines(view: RunView, trace: PipeTrace, paint: Paint, first: str, rest:
         if isinstance(item, PipeTrace):
             yield from _tree_lines(view, item, paint, branch, below)
         elif isinstance(item, Pending):
-            failure = f", last failure: {' '.join(item.last_failure.split())[:160]}" if item.last_failure else ""
+            failure = f", last failure: {' '.join(item.last_failure.split())[:400]}" if item.last_failure else ""
             yield f"{branch}{paint('…', 'cyan')} {item.name} attempt {item.attempt}{failure}"
         else:
             yield f"{branch}{_mark(item.status, paint)} {_effect(item)}"
