@@ -41,6 +41,8 @@ class LargeValues:
         self._stored_above = stored_above
         self._sizes: dict[int, tuple[Stuff, bool]] = {}
         self._written: dict[int, bytes] = {}
+        self._last: tuple[object, RawValue | None] = (None, None)
+        """What was given last, and its payload: the children of a batch are all given the same, one after the other."""
 
     def split(self, asked: Asked) -> tuple[Asked, RawValue | None]:
         """A call or a request without its large inputs, and these."""
@@ -48,8 +50,11 @@ class LargeValues:
         if not large:
             return asked, None
         left = {name: stuff for name, stuff in asked.inputs.items() if name not in large}
-        payload = parts_payload({name: self._bytes(stuff) for name, stuff in large.items()})
-        return asked.model_copy(update={"inputs": left}), RawValue(payload)
+        key = tuple((name, id(stuff)) for name, stuff in large.items())
+        if key != self._last[0]:
+            payload = parts_payload({name: self._bytes(stuff) for name, stuff in large.items()})
+            self._last = (key, RawValue(payload))
+        return asked.model_copy(update={"inputs": left}), self._last[1]
 
     def _is_large(self, stuff: Stuff) -> bool:
         if self._stored_above is None:
