@@ -30,6 +30,7 @@ from pipelex.pipes.jobs import (
 )
 from pipelex.pipes.runtime import FunctionRequest, TemplateRequest, TemplateResult, ViewsRequest, Wire
 from pipelex.pipes.templates import render_request
+from pipelex.temporal.codec import stored_above
 from pipelex.temporal.failures import to_application_error
 from pipelex.temporal.large_inputs import LargeInputs, whole
 from pipelex.temporal.limits import check_payload
@@ -140,13 +141,8 @@ async def _reported(work: Awaitable[R]) -> R:
 
 def _check(result: Wire) -> None:
     """Refuse a result that is too large: the SDK would have the call repeated, and paid for, with the same result."""
-    storage = activity.client().data_converter.external_storage
-    check_payload(
-        result,
-        what=f"the result of {activity.info().activity_type}",
-        stored_above=None if storage is None else storage.payload_size_threshold,
-        has_store=storage is not None,
-    )
+    what = f"the result of {activity.info().activity_type}"
+    check_payload(result, what=what, stored_above=stored_above(activity.client().data_converter))
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import cast
 
 from temporalio.api.failure.v1 import Failure
-from temporalio.converter import DefaultFailureConverter, DefaultFailureConverterWithEncodedAttributes, PayloadConverter
+from temporalio.converter import DefaultFailureConverter, PayloadConverter
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
@@ -23,8 +23,6 @@ from pipelex.temporal.limits import STORE_ADVICE
 
 LONGEST_RETRY_AFTER = timedelta(minutes=15)
 """A provider's wish to wait longer than this ends in the retry policy's own intervals."""
-
-
 _ENDED_FOR_SIZE = ("history size exceeds limit", "GrpcMessageTooLarge")
 """Words of the server when it terminates a workflow."""
 
@@ -59,12 +57,11 @@ class ReportingFailureConverter(DefaultFailureConverter):
         super().to_failure(_reported(exception), payload_converter, failure)
 
 
-class SecretFailureConverter(DefaultFailureConverterWithEncodedAttributes):
+class SecretFailureConverter(ReportingFailureConverter):
     """The same, with messages and stack traces among what the codec encrypts."""
 
-    def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
-        """See base class."""
-        super().to_failure(_reported(exception), payload_converter, failure)
+    def __init__(self) -> None:
+        super().__init__(encode_common_attributes=True)
 
 
 def _reported(exception: BaseException) -> BaseException:

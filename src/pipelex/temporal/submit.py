@@ -24,6 +24,7 @@ from pipelex.errors import ErrorCategory, ErrorReport, Location, PipelexError
 from pipelex.library import Library
 from pipelex.pipes.runtime import PipeCall, PipeOutcome, RunIdentity, RunOptions
 from pipelex.temporal import observability
+from pipelex.temporal.codec import stored_above
 from pipelex.temporal.config import TemporalConfig
 from pipelex.temporal.failures import from_failure, is_about_missing_store, without_store
 from pipelex.temporal.large_inputs import LargeValues
@@ -228,10 +229,9 @@ class Submitter:
         chosen: dict[str, object] = {}
         if self.config.worker_config.child_workflow_policy != "every_pipe":
             chosen["child_workflows"] = self.config.worker_config.child_workflow_policy
-        storage = self.client.data_converter.external_storage
-        stored_above = None if storage is None else storage.payload_size_threshold
-        if stored_above != options.stored_above:
-            chosen["stored_above"] = stored_above
+        threshold = stored_above(self.client.data_converter)
+        if threshold != options.stored_above:
+            chosen["stored_above"] = threshold
         return options.model_copy(update=chosen) if chosen else options
 
     async def _by_reference(self, call: PipeCall, options: RunOptions) -> PipeCall:

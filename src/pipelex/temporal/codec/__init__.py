@@ -6,6 +6,6 @@ code may know of a stored value is in `pipelex.temporal.references`.
 
 from pipelex.temporal.codec._converter import data_converter
 from pipelex.temporal.codec._driver import PayloadStore
-from pipelex.temporal.codec._values import load_value, store_of, store_value
+from pipelex.temporal.codec._values import load_value, store_of, store_value, stored_above
 
-__all__ = ["PayloadStore", "data_converter", "load_value", "store_of", "store_value"]
+__all__ = ["PayloadStore", "data_converter", "load_value", "store_of", "store_value", "stored_above"]

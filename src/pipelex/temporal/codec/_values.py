@@ -17,6 +17,12 @@ def store_of(converter: DataConverter) -> PayloadStore | None:
     return next((driver for driver in drivers if isinstance(driver, PayloadStore)), None)
 
 
+def stored_above(converter: DataConverter) -> int | None:
+    """Bytes from which on a client's or worker's payloads are stored; None where they are not."""
+    storage = converter.external_storage
+    return None if storage is None else storage.payload_size_threshold
+
+
 async def store_value(converter: DataConverter, value: Any) -> StoredPayload:
     """Put a value into the payload store, whatever its size. For activities and clients, never for workflow code.
 
