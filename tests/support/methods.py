@@ -34,6 +34,15 @@ prompt = "Describe $word."
 """
 
 
+_SAY = """[pipe.say]
+type = "PipeLLM"
+description = "Say something"
+inputs = { text = "Text" }
+output = "Text"
+prompt = "Say $text"
+"""
+
+
 def sequence_of(length: int) -> str:
     """A sequence of PipeLLM steps, each on the result of the one before."""
     steps = "\n".join(f'  {{ pipe = "say", result = "text" }},  # {number}' for number in range(length))
@@ -50,33 +59,27 @@ steps = [
 {steps}
 ]
 
-[pipe.say]
-type = "PipeLLM"
-description = "Say something"
-inputs = {{ text = "Text" }}
-output = "Text"
-prompt = "Say $text"
-"""
+{_SAY}"""
 
 
-PARALLEL_OF_3 = """
+def parallel_of(*results: str) -> str:
+    """A PipeLLM side by side with itself, once for each of these names of results."""
+    branches = ", ".join(f'{{ pipe = "say", result = "{name}" }}' for name in results)
+    return f"""
 domain = "harbour"
 main_pipe = "main"
 
 [pipe.main]
 type = "PipeParallel"
 description = "Side by side"
-inputs = { text = "Text" }
+inputs = {{ text = "Text" }}
 output = "Composite"
-branches = [{ pipe = "say", result = "a" }, { pipe = "say", result = "b" }, { pipe = "say", result = "c" }]
+branches = [{branches}]
 
-[pipe.say]
-type = "PipeLLM"
-description = "Say something"
-inputs = { text = "Text" }
-output = "Text"
-prompt = "Say $text"
-"""
+{_SAY}"""
+
+
+PARALLEL_OF_3 = parallel_of("a", "b", "c")
 
 SURVEY = """
 domain = "harbour"

@@ -1,7 +1,6 @@
 """A history that would grow beyond what the server bears ends the run with a word of ours, not with a termination."""
 
 import asyncio
-import re
 
 import pytest
 from temporalio.exceptions import TerminatedError
@@ -10,11 +9,10 @@ from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex
 from pipelex.temporal import limits
 from pipelex.temporal.failures import from_failure
-from tests.support.methods import sequence_of
+from tests.support.methods import parallel_of, sequence_of
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project, worker_of
 
-OUTPUT = 'output = "Composite"'
 HAND_ON = """
 domain = "harbour"
 
@@ -71,9 +69,7 @@ BRANCHES = 250
 @pytest.mark.slow
 async def test_a_workflow_never_waits_for_more_than_a_hundred_at_a_time(project: Project, stub: OpenAIStub) -> None:
     """The server lets a workflow wait for 2,000 activities or children, and fails the task that asks for one more."""
-    branches = ", ".join(f'{{ pipe = "say", result = "b{rank}" }}' for rank in range(BRANCHES))
-    method = sequence_of(1).replace('"PipeSequence"', '"PipeParallel"').replace('output = "Text"', OUTPUT, 1)
-    method = re.sub(r"steps = \[.*?\]", f"branches = [{branches}]", method, flags=re.DOTALL)
+    method = parallel_of(*(f"b{rank}" for rank in range(BRANCHES)))
     stub.on("Say", text="ok", delay=0.5)
     settings = {"temporal.worker_config.child_workflow_policy": "controllers"}
     pending: list[int] = []

@@ -14,6 +14,7 @@ from pipelex.runner import Pipelex
 from pipelex.temporal.plugin import PipelexPlugin
 from pipelex.temporal.waits import FailingTask, waits
 from pipelex.temporal.worker import build_worker, plan_worker
+from tests.distributed.cluster import eventually
 from tests.support.bucket import KEYS, Bucket
 from tests.support.http_stub import http_stub
 from tests.support.openai_server import OpenAIStub
@@ -111,19 +112,12 @@ async def test_a_store_that_goes_away_under_a_worker_holds_runs_up_and_loses_not
         }
         async with project.app(overrides=settings) as app, worker_of(app):
             started = await app.load(project.method(LIMITS)).start({"text": "x"}, pipe="deep")
-            await _until(lambda: len(stub.completions) == 1)
+            await asyncio.to_thread(eventually, lambda: len(stub.completions) == 1, 60)
             bucket.is_down = True
-            await _until(lambda: len(stub.completions) == 2)
+            await asyncio.to_thread(eventually, lambda: len(stub.completions) == 2, 60)
             bucket.is_down = False
             assert (await asyncio.wait_for(started.result(), 90)).text == text + "!"
     assert any(len(body) > 200_000 for body, _ in bucket.objects.values())
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    deadline = asyncio.get_running_loop().time() + 60
-    while not condition():
-        assert asyncio.get_running_loop().time() < deadline
-        await asyncio.sleep(0.05)
 
 
 async def test_an_activity_whose_input_is_in_another_store_fails_with_its_name(
