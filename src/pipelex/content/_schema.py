@@ -44,7 +44,7 @@ def json_schema(shape: Shape) -> dict[str, Json]:
         uses.update(part.concept for field in found.fields if (part := _object_in(field.shape)) is not None)
     shared = {found.concept for found in nested_objects(shape) if uses[found.concept] > 1}
     names = _definition_names([found for found in nested_objects(shape) if found.concept in shared])
-    writer = _Writer(names)
+    writer = _SchemaWriter(names)
     schema = writer.write(shape, is_root=True)
     if names:
         schema["$defs"] = {
@@ -70,7 +70,7 @@ def _definition_names(objects: list[ObjectShape]) -> dict[str, str]:
     }
 
 
-class _Writer:
+class _SchemaWriter:
     def __init__(self, names: dict[str, str]) -> None:
         self._names = names
 

@@ -60,7 +60,7 @@ def validate(shape: Shape, value: Json, *, where: str = "") -> Json:
     Raises:
         ContentError: the value does not fit; all findings at once.
     """
-    checker = _Checker()
+    checker = _ContentChecker()
     checked = checker.check(shape, value, where)
     if checker.findings:
         raise ContentError(checker.findings)
@@ -73,7 +73,7 @@ def plain_json(value: object, *, where: str = "") -> Json:
     Raises:
         ContentError: the value holds something JSON cannot, such as a number that is infinite.
     """
-    checker = _Checker()
+    checker = _ContentChecker()
     checked = checker.open_value(value, where, 0)
     if checker.findings:
         raise ContentError(checker.findings)
@@ -84,7 +84,7 @@ def _join(where: str, name: str) -> str:
     return f"{where}.{name}" if where else name
 
 
-class _Checker:
+class _ContentChecker:
     def __init__(self) -> None:
         self.findings: list[tuple[str, str]] = []
 

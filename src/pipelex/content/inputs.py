@@ -104,14 +104,14 @@ def read_inputs(
         reader = _InputReader(name, slot, base_dir, concepts)
         try:
             found[name] = reader.read(raw[name])
-        except _Refused as refused:
+        except _InputRefused as refused:
             faults += refused.faults
     if faults:
         raise one_error(faults)
     return found
 
 
-class _Refused(Exception):
+class _InputRefused(Exception):
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__()
         self.faults = faults
@@ -151,10 +151,10 @@ class _InputReader:
         for rank, item in enumerate(items):
             try:
                 stuffs.append(self._one(item, concept, f"{self._name}[{rank}]"))
-            except _Refused as refused:
+            except _InputRefused as refused:
                 faults += refused.faults
         if faults:
-            raise _Refused(faults)
+            raise _InputRefused(faults)
         given = {stuff.concept: None for stuff in stuffs}
         # Envelopes of the items may name a more specific concept; a list has one for all.
         common = next(iter(given)) if len(given) == 1 else concept
@@ -211,14 +211,14 @@ class _InputReader:
         except FileRefused as refused:
             raise self._refused(refused.code, f"the input '{self._name}': {refused}", **refused.params) from None
         except ContentError as error:
-            raise _Refused(
+            raise _InputRefused(
                 [
                     _fault("input.invalid", f"the input '{self._name}': {place} {message}", self._name, field=place)
                     for place, message in error.findings
                 ]
             ) from None
 
-    def _wrong_count(self, count: int) -> _Refused:
+    def _wrong_count(self, count: int) -> _InputRefused:
         slot = self._slot
         params: dict[str, Json] = {"provided_count": count}
         if not slot.is_list:
@@ -250,7 +250,7 @@ class _InputReader:
         light = LightReader(self._base_dir)
         expanded = light.expand(shape, content, where)
         if light.refused:
-            raise _Refused([self._file_fault(place, refused) for place, refused in light.refused])
+            raise _InputRefused([self._file_fault(place, refused) for place, refused in light.refused])
         if native is not None and native not in LIGHT_FIELDS and isinstance(content, str) and shape != AnyShape():
             raise self._refused(
                 "input.wrong_concept",
@@ -261,7 +261,7 @@ class _InputReader:
         try:
             return Stuff(concept, validate(shape, expanded, where=where))
         except ContentError as error:
-            raise _Refused(
+            raise _InputRefused(
                 [
                     _fault("input.invalid", f"{place} {message}", self._name, field=_inner(place, self._name))
                     for place, message in error.findings
@@ -303,7 +303,7 @@ class _InputReader:
         try:
             given = self._concepts.resolve(text)
         except UnresolvedConcept as error:
-            raise _Refused(
+            raise _InputRefused(
                 [
                     _fault(
                         "input.wrong_concept",
@@ -325,8 +325,8 @@ class _InputReader:
             )
         return given
 
-    def _refused(self, code: str, detail: str, **params: Json) -> _Refused:
-        return _Refused([_fault(code, detail, self._name, **params)])
+    def _refused(self, code: str, detail: str, **params: Json) -> _InputRefused:
+        return _InputRefused([_fault(code, detail, self._name, **params)])
 
 
 def _inner(place: str, name: str) -> str:

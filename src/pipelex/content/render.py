@@ -105,7 +105,7 @@ def _address(content: Mapping[str, Json]) -> str:
     return "" if url.strip().lower().startswith(("javascript:", "vbscript:")) else url
 
 
-class _Writer:
+class _ContentWriter:
     def __init__(self, attach: Attach | None) -> None:
         self._attach = attach
 
@@ -184,7 +184,7 @@ class _Writer:
         raise NotImplementedError
 
 
-class _TextWriter(_Writer):
+class _TextWriter(_ContentWriter):
     def __init__(self, attach: Attach | None, *, is_markdown: bool) -> None:
         super().__init__(attach)
         self._is_markdown = is_markdown
@@ -225,7 +225,7 @@ class _TextWriter(_Writer):
         return "\n\n".join(f"{mark} {name}\n{text}" for name, text in parts)
 
 
-class _HtmlWriter(_Writer):
+class _HtmlWriter(_ContentWriter):
     def scalar(self, text: str) -> str:
         return html.escape(text)
 

@@ -27,7 +27,7 @@ _FORBIDDEN_STATEMENTS: Final[dict[type[nodes.Node], str]] = {
 }
 
 
-class _Checker(NodeTransformer):
+class _TemplateGuard(NodeTransformer):
     """Refuses what no template may do, and puts the budget into loops, comparisons and new containers."""
 
     def visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> Any:
@@ -154,7 +154,7 @@ class SandboxEnvironment(ImmutableSandboxedEnvironment):
         }
 
     def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
-        return super()._generate(_Checker().visit(source), *args, **kwargs)
+        return super()._generate(_TemplateGuard().visit(source), *args, **kwargs)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         return operate(STATE.get(), operator, left, right, self.binop_table[operator])

@@ -18,7 +18,7 @@ MAX_BLOCKS: Final = 32
 """Nesting of statements, and of brackets in one tag; more would overflow the parser on a deep stack."""
 
 
-class _Refused(Exception):
+class _AnalysisRefused(Exception):
     def __init__(self, finding: TemplateFinding) -> None:
         super().__init__(finding.message)
         self.finding = finding
@@ -50,7 +50,7 @@ def _analyse(template: str, category: str, sigils: bool, declared: frozenset[str
         return TemplateAnalysis((), tuple(findings))
     try:
         reads, more = _parsed(expansion, category, declared)
-    except _Refused as refused:
+    except _AnalysisRefused as refused:
         return TemplateAnalysis((), (*findings, refused.finding), is_parsed=False)
     return TemplateAnalysis(reads, tuple(sorted((*findings, *more), key=lambda finding: finding.offset)))
 
@@ -70,19 +70,19 @@ def _parsed(
     from pipelex.language.templates._walk import Walker
 
     if expansion.text.count("{{") + expansion.text.count("{%") > MAX_TAGS:
-        raise _Refused(TemplateFinding("too_large", f"the template has more than {MAX_TAGS:,} tags", 0))
+        raise _AnalysisRefused(TemplateFinding("too_large", f"the template has more than {MAX_TAGS:,} tags", 0))
     try:
         names = _name_offsets(expansion)
         tree = _environment().parse(expansion.text)
     except jinja2.TemplateSyntaxError as wrong:
         offset = expansion.original_offsets()(_line_start(expansion.text, wrong.lineno))
-        raise _Refused(TemplateFinding("syntax", f"template syntax: {wrong.message}", offset)) from None
+        raise _AnalysisRefused(TemplateFinding("syntax", f"template syntax: {wrong.message}", offset)) from None
     except RecursionError:
-        raise _Refused(_too_deep(0)) from None
+        raise _AnalysisRefused(_too_deep(0)) from None
     filters = FILTERS_BY_CATEGORY.get(category, FILTERS_BY_CATEGORY["basic"])
     walker = Walker(declared, filters, category, names)
     if not walker.walk(tree):
-        raise _Refused(_too_deep(0))
+        raise _AnalysisRefused(_too_deep(0))
     return tuple(walker.reads), tuple(walker.findings)
 
 
@@ -125,6 +125,6 @@ def _name_offsets(expansion: Expansion) -> dict[tuple[int, str], list[int]]:
         elif kind.endswith("_begin"):
             brackets = 0
         if brackets > MAX_BRACKETS or blocks > MAX_BLOCKS:
-            raise _Refused(_too_deep(to_original(max(start, 0))))
+            raise _AnalysisRefused(_too_deep(to_original(max(start, 0))))
         previous = kind if kind.endswith("_begin") else value
     return found
