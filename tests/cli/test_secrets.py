@@ -136,7 +136,7 @@ PIPES = ("say", "note", "find", "draw")
 
 PROGRAM = """
 import asyncio, json, sys, traceback
-from pipelex.cli._session import set_up_logging
+from pipelex.cli._shared.session import set_up_logging
 from pipelex.config import load_settings
 from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from pipelex.cli._runs_tree import read_view
+from pipelex.cli.runs.tree import read_view
 from pipelex.errors import ConfigurationError, PipelexError
 from pipelex.runner import Pipelex
 from pipelex.temporal.plugin import PipelexPlugin

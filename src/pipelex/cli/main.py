@@ -11,9 +11,9 @@ from typing import Annotated, Any, ClassVar, NoReturn
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from pipelex.cli._group import Entry, LazyGroup, command_app
+from pipelex.cli._shared.group import Entry, LazyGroup, command_app
+from pipelex.cli._shared.keys import DEBUG_KEY
 
-DEBUG_KEY = "pipelex.debug"
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 """What a shell reports for a program whose reader went away."""
@@ -23,20 +23,20 @@ class PipelexGroup(LazyGroup):
     """All commands; the one place where failures become text and exit codes."""
 
     table: ClassVar = {
-        "run": Entry("pipelex.cli.run", "Run a method: a bundle, a pipe or an installed method."),
-        "validate": Entry("pipelex.cli.validate", "Check bundles without calling a model."),
-        "runs": Entry("pipelex.cli.runs", "List, show, watch, cancel or retry runs on Temporal."),
-        "dev": Entry("pipelex.cli.dev", "Temporal development server and a worker, in one command."),
-        "worker": Entry("pipelex.cli.worker", "Run a worker that executes pipes from Temporal."),
+        "run": Entry("pipelex.cli.run.command", "Run a method: a bundle, a pipe or an installed method."),
+        "validate": Entry("pipelex.cli.validate.command", "Check bundles without calling a model."),
+        "runs": Entry("pipelex.cli.runs.command", "List, show, watch, cancel or retry runs on Temporal."),
+        "dev": Entry("pipelex.cli.temporal.dev", "Temporal development server and a worker, in one command."),
+        "worker": Entry("pipelex.cli.worker.command", "Run a worker that executes pipes from Temporal."),
         "setup-temporal-namespace": Entry(
-            "pipelex.cli.namespace", "Register the search attributes runs carry in a Temporal namespace."
+            "pipelex.cli.temporal.namespace", "Register the search attributes runs carry in a Temporal namespace."
         ),
-        "temporal": Entry("pipelex.cli.temporal", "Look at how activities are routed."),
-        "init": Entry("pipelex.cli.init", "Write a commented configuration to start from."),
-        "doctor": Entry("pipelex.cli.doctor", "Check configuration, credentials and models."),
-        "config": Entry("pipelex.cli.config", "Show the settings in force and where they come from."),
-        "models": Entry("pipelex.cli.models", "List the models that can be named."),
-        "show": Entry("pipelex.cli.show", "Show pipes, concepts and backends."),
+        "temporal": Entry("pipelex.cli.temporal.command", "Look at how activities are routed."),
+        "init": Entry("pipelex.cli.setup.init", "Write a commented configuration to start from."),
+        "doctor": Entry("pipelex.cli.setup.doctor", "Check configuration, credentials and models."),
+        "config": Entry("pipelex.cli.setup.config", "Show the settings in force and where they come from."),
+        "models": Entry("pipelex.cli.catalog.models", "List the models that can be named."),
+        "show": Entry("pipelex.cli.catalog.show", "Show pipes, concepts and backends."),
         "which": Entry("pipelex.cli.authoring.which", "Say which file declares a pipe or a concept."),
         "fix": Entry("pipelex.cli.authoring.fix", "Rewrite older forms of bundles to the current standard."),
         "fmt": Entry("pipelex.cli.authoring.fmt", "Format bundles."),
@@ -58,7 +58,7 @@ class PipelexGroup(LazyGroup):
             _silence_output()
             raise Exit(BROKEN_PIPE) from None
         except Exception as failed:
-            from pipelex.cli._failures import report_failure
+            from pipelex.cli._shared.failures import report_failure
 
             raise Exit(report_failure(failed, ctx.meta)) from failed
 
@@ -69,7 +69,7 @@ app = command_app(cls=PipelexGroup, no_args_is_help=True)
 def _print_version(value: bool) -> None:
     if value:
         from pipelex import __version__
-        from pipelex.cli._versions import PROTOCOL, STANDARD
+        from pipelex.cli._shared.versions import PROTOCOL, STANDARD
 
         typer.echo(f"pipelex {__version__}\nmthds-protocol {PROTOCOL}\nmthds-standard {STANDARD}")
         raise Exit

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelex.cli._console import out, paint_out
-from pipelex.cli._flags import with_flags
-from pipelex.cli._group import TargetGroup, command_app
-from pipelex.cli._session import JsonFlag
-from pipelex.cli.authoring._loading import LibraryDirs, PipeOption
+from pipelex.cli._shared.console import out, paint_out
+from pipelex.cli._shared.flags import with_flags
+from pipelex.cli._shared.group import TargetGroup, command_app
+from pipelex.cli._shared.session import JsonFlag
+from pipelex.cli.authoring.loading import LibraryDirs, PipeOption
 
 if TYPE_CHECKING:
     from pipelex.errors import Json
@@ -78,7 +78,7 @@ def build() -> None:
 
 
 def _build_inputs(ctx: typer.Context, kind: str, target: str, flags: InputsFlags) -> None:
-    from pipelex.cli.authoring._loading import default_folder, open_method, target_of
+    from pipelex.cli.authoring.loading import default_folder, open_method, target_of
     from pipelex.tooling.build import example_inputs, toml_text
 
     found = target_of(ctx, kind, target, flags.pipe, flags.library_dir or [])
@@ -91,7 +91,7 @@ def _build_inputs(ctx: typer.Context, kind: str, target: str, flags: InputsFlags
 
 
 def _build_output(ctx: typer.Context, kind: str, target: str, flags: OutputFlags) -> None:
-    from pipelex.cli.authoring._loading import default_folder, open_method, target_of
+    from pipelex.cli.authoring.loading import default_folder, open_method, target_of
     from pipelex.tooling.build import example_output, output_schema, python_module
 
     found = target_of(ctx, kind, target, flags.pipe, flags.library_dir or [])
@@ -111,7 +111,7 @@ def _build_output(ctx: typer.Context, kind: str, target: str, flags: OutputFlags
 
 def _write(text: str, path: Path, value: "Json", *, is_json: bool) -> None:
     """Write a file and say so, or write it to the output."""
-    from pipelex.cli._result_view import print_json
+    from pipelex.cli._shared.results import print_json
 
     if str(path) == "-":
         out(text.rstrip("\n"))
@@ -167,8 +167,8 @@ def structures(
     is_json: JsonFlag = False,
 ) -> None:
     """Write the concepts as Python classes, one module for each domain."""
-    from pipelex.cli._result_view import print_json
-    from pipelex.cli.authoring._loading import open_method, target_of
+    from pipelex.cli._shared.results import print_json
+    from pipelex.cli.authoring.loading import open_method, target_of
     from pipelex.tooling.build import python_modules
 
     method = open_method(ctx, target_of(ctx, "auto", target, None, library_dir or []), library_dir or [])

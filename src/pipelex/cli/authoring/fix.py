@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelex.cli._flags import with_flags
-from pipelex.cli._group import TargetGroup, command_app
-from pipelex.cli._session import JsonFlag
+from pipelex.cli._shared.flags import with_flags
+from pipelex.cli._shared.group import TargetGroup, command_app
+from pipelex.cli._shared.session import JsonFlag
 
 if TYPE_CHECKING:
     from pipelex.errors import Json
@@ -73,8 +73,8 @@ def bundle(
     flags: FixFlags,
 ) -> None:
     """Fix bundle files, or all bundles of a folder."""
-    from pipelex.cli._failures import FAILED, report_failure
-    from pipelex.cli._session import open_app
+    from pipelex.cli._shared.failures import FAILED, report_failure
+    from pipelex.cli._shared.session import open_app
     from pipelex.errors import PipelexError
 
     app_ = open_app(ctx, orchestrator="direct")
@@ -112,9 +112,9 @@ def auto(ctx: typer.Context, paths: Annotated[list[Path], typer.Argument(metavar
 
 
 def _fix_one(app_: "Pipelex", path: Path, flags: FixFlags) -> bool:
-    from pipelex.cli._console import out, paint_out
-    from pipelex.cli._failures import fault_text
-    from pipelex.cli._result_view import print_json
+    from pipelex.cli._shared.console import out, paint_out
+    from pipelex.cli._shared.failures import fault_text
+    from pipelex.cli._shared.results import print_json
     from pipelex.tooling.fix import fix_files, read_target
 
     target = read_target(path, library_dirs=flags.library_dir or [])
@@ -162,7 +162,7 @@ def _fix_one(app_: "Pipelex", path: Path, flags: FixFlags) -> bool:
 def _finished(result: "FixResult", flags: FixFlags) -> str:
     if not flags.format_files or not result.is_changed:
         return result.text
-    from pipelex.cli.authoring._tools import tools
+    from pipelex.cli.authoring.tools import tools
 
     return tools().format_mthds(result.text)["formatted"]
 

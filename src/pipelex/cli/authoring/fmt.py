@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from pipelex.cli._console import out, paint_out, say
-from pipelex.cli._failures import FAILED
-from pipelex.cli._group import command_app
-from pipelex.cli._session import JsonFlag
+from pipelex.cli._shared.console import out, paint_out, say
+from pipelex.cli._shared.failures import FAILED
+from pipelex.cli._shared.group import command_app
+from pipelex.cli._shared.session import JsonFlag
 
 _EXAMPLES = """\b
 Examples:
@@ -32,8 +32,8 @@ def fmt(
     Exit codes: 0 done, 1 a file that is no TOML (or, with --check, one that is not formatted), 2 a path that cannot be
     read.
     """
-    from pipelex.cli._result_view import print_json
-    from pipelex.cli.authoring._tools import bundle_files, tools
+    from pipelex.cli._shared.results import print_json
+    from pipelex.cli.authoring.tools import bundle_files, tools
 
     format_mthds = tools().format_mthds
     if [str(path) for path in paths] == ["-"]:

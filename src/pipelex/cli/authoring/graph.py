@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelex.cli._console import out, paint_out
-from pipelex.cli._group import command_app
-from pipelex.cli._session import JsonFlag
-from pipelex.cli.authoring._loading import LibraryDirs, PipeOption
+from pipelex.cli._shared.console import out, paint_out
+from pipelex.cli._shared.group import command_app
+from pipelex.cli._shared.session import JsonFlag
+from pipelex.cli.authoring.loading import LibraryDirs, PipeOption
 
 if TYPE_CHECKING:
     from pipelex.tooling.graph import StaticGraph
@@ -91,7 +91,7 @@ def graph(
 
 
 def _static(ctx: typer.Context, target: str, pipe: str | None, library_dirs: list[Path]) -> "StaticGraph":
-    from pipelex.cli.authoring._loading import open_method, target_of
+    from pipelex.cli.authoring.loading import open_method, target_of
     from pipelex.tooling.graph import static_graph
 
     found = target_of(ctx, "auto", target, pipe, library_dirs)

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from pipelex.cli._console import out, paint_out
-from pipelex.cli._failures import FAILED
-from pipelex.cli._group import command_app
-from pipelex.cli._session import JsonFlag
+from pipelex.cli._shared.console import out, paint_out
+from pipelex.cli._shared.failures import FAILED
+from pipelex.cli._shared.group import command_app
+from pipelex.cli._shared.session import JsonFlag
 
 _EXAMPLES = """\b
 Examples:
@@ -27,8 +27,8 @@ def lint(
 
     Exit codes: 0 nothing found, 1 something found, 2 a path that cannot be read.
     """
-    from pipelex.cli._result_view import print_json
-    from pipelex.cli.authoring._tools import bundle_files, tools
+    from pipelex.cli._shared.results import print_json
+    from pipelex.cli.authoring.tools import bundle_files, tools
 
     lint_mthds = tools().lint_mthds
     paint = paint_out()

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelex.cli._console import out, paint_out, table
-from pipelex.cli._session import JsonFlag
-from pipelex.cli.authoring._loading import LibraryDirs
+from pipelex.cli._shared.console import out, paint_out, table
+from pipelex.cli._shared.session import JsonFlag
+from pipelex.cli.authoring.loading import LibraryDirs
 
 if TYPE_CHECKING:
     from pipelex.errors import Json
@@ -28,9 +28,9 @@ def show_pipe(
     is_json: JsonFlag = False,
 ) -> None:
     """Show what a pipe takes, gives and runs."""
-    from pipelex.cli._result_view import print_json
-    from pipelex.cli._targets import pipe_target
-    from pipelex.cli.authoring._loading import open_method, own_refs
+    from pipelex.cli._shared.results import print_json
+    from pipelex.cli._shared.targets import pipe_target
+    from pipelex.cli.authoring.loading import open_method, own_refs
 
     if (ref is None) != all_pipes:
         raise typer.BadParameter("name a pipe, or give --all")
@@ -53,9 +53,9 @@ def show_concept(
     is_json: JsonFlag = False,
 ) -> None:
     """Show what a concept holds."""
-    from pipelex.cli._result_view import print_json
-    from pipelex.cli._targets import pipe_target
-    from pipelex.cli.authoring._loading import open_method
+    from pipelex.cli._shared.results import print_json
+    from pipelex.cli._shared.targets import pipe_target
+    from pipelex.cli.authoring.loading import open_method
     from pipelex.content.structure import ObjectShape, json_schema
 
     method = open_method(ctx, pipe_target(None, library_dir or []), library_dir or [], is_valid=False)
@@ -108,7 +108,7 @@ def _slots(pipe: "Pipe") -> str:
 
 
 def _place(method: "Method", ref: str) -> str:
-    from pipelex.cli.authoring._loading import place_of
+    from pipelex.cli.authoring.loading import place_of
 
     if ref not in method.loaded.linked.sources:
         return ""

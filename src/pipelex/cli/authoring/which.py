@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from pipelex.cli._console import out
-from pipelex.cli._group import command_app
-from pipelex.cli._session import JsonFlag
-from pipelex.cli.authoring._loading import LibraryDirs
+from pipelex.cli._shared.console import out
+from pipelex.cli._shared.group import command_app
+from pipelex.cli._shared.session import JsonFlag
+from pipelex.cli.authoring.loading import LibraryDirs
 
 _EXAMPLES = """\b
 Examples:
@@ -25,9 +25,9 @@ def which(
     is_json: JsonFlag = False,
 ) -> None:
     """Say which file declares a pipe or a concept, as file:line."""
-    from pipelex.cli._result_view import print_json
-    from pipelex.cli._targets import pipe_target
-    from pipelex.cli.authoring._loading import open_method, place_of
+    from pipelex.cli._shared.results import print_json
+    from pipelex.cli._shared.targets import pipe_target
+    from pipelex.cli.authoring.loading import open_method, place_of
     from pipelex.cli.authoring.show import concept_ref
 
     method = open_method(ctx, pipe_target(None, library_dir or []), library_dir or [], is_valid=False)

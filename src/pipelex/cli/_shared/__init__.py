@@ -1,0 +1,1 @@
+"""What every command uses: the terminal, failures and exit codes, settings, options, results."""

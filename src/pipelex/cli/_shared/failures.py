@@ -1,0 +1,172 @@
+"""Failures as people and programs read them, and the exit codes they stand for."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pipelex.cli._shared.console import Paint, paint_err, say
+from pipelex.cli._shared.excerpt import excerpt
+from pipelex.cli._shared.keys import DEBUG_KEY, JSON_KEY
+from pipelex.config.hidden import without_secrets
+from pipelex.errors import ConfigurationError, ErrorReport, Fault, Location, MethodInvalidError, PipelexError
+
+FAILED: Final = 1
+NO_VERDICT: Final = 2
+
+_NO_VERDICT_CODES: Final = frozenset(
+    {
+        "method.ambiguous",
+        "method.not_found",
+        "model.unavailable",
+        "request.malformed",
+        "request.pipe_ambiguous",
+        "request.pipe_not_found",
+        "request.pipe_unspecified",
+        "runtime.misconfigured",
+        "runtime.unsupported",
+    }
+)
+
+
+class RunFailed(Exception):
+    """The failure of a run that has an id."""
+
+    def __init__(self, error: PipelexError, run_id: str) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.run_id = run_id
+
+
+def exit_code(error: PipelexError) -> int:
+    """What the process ends with: 1 for a failure, 2 where there was nothing to judge or to run."""
+    is_no_verdict = isinstance(error, ConfigurationError) or error.code in _NO_VERDICT_CODES
+    return NO_VERDICT if is_no_verdict else FAILED
+
+
+def report_failure(failed: Exception, meta: Mapping[str, Any]) -> int:
+    """Print a failure on standard error; the exit code.
+
+    Args:
+        failed: what was raised.
+        meta: the command's context: whether it speaks JSON, and whether tracebacks are wanted.
+    """
+    if meta.get(DEBUG_KEY):
+        import traceback
+
+        say(without_secrets("".join(traceback.format_exception(failed)).rstrip()))
+    run_id = None
+    if isinstance(failed, RunFailed):
+        failed, run_id = failed.error, failed.run_id
+    if not isinstance(failed, PipelexError):
+        _report_unexpected(failed, meta)
+        return NO_VERDICT
+    if meta.get(JSON_KEY):
+        say(json.dumps(failed.report.to_problem(run_id), ensure_ascii=False))
+    elif isinstance(failed, MethodInvalidError):
+        say(invalid_text([fault for fault in failed.faults if fault.severity == "error"], paint_err()))
+        say(problem_text(failed.report, paint_err(), detail=False))
+    else:
+        say(problem_text(failed.report, paint_err(), run_id=run_id))
+    return exit_code(failed)
+
+
+def _report_unexpected(failed: Exception, meta: Mapping[str, Any]) -> None:
+    what = f"{type(failed).__name__}: {failed}" if str(failed) else type(failed).__name__
+    if meta.get(JSON_KEY):
+        say(json.dumps(ErrorReport("runtime.unexpected", what).to_problem(), ensure_ascii=False))
+    else:
+        paint = paint_err()
+        say(f"{paint('Unexpected error:', 'red', 'bold')} {' '.join(what.split())}")
+        say("Run `pipelex --debug …` to see where it comes from.")
+
+
+def problem_text(report: ErrorReport, paint: Paint, *, run_id: str | None = None, detail: bool = True) -> str:
+    """The problem block: title, detail, what to do, where, code, attempts."""
+    problem = report.to_problem(run_id)
+    lines: list[str] = []
+    if detail:
+        lines += [f"{paint('Error:', 'red', 'bold')} {paint(problem['title'], 'bold')}", *_indented(report.detail)]
+        if report.faults and report.detail.count("\n") == 0:
+            others = [fault for fault in report.faults if fault.detail not in report.detail]
+            lines += [f"  - {located(fault)}" for fault in others]
+    step = problem["next_step"]["detail"].splitlines()
+    lines += [f"  {paint('→', 'cyan')} {step[0]}", *(f"    {line}" for line in step[1:])]
+    if (place := _place(report.location)) is not None:
+        lines.append(f"  Location: {place}")
+    lines.append(f"  Code: {report.code} (domain {problem['domain']}, retry {problem['retry']})")
+    facts = [
+        f"{name} {value}"
+        for name, value in (
+            ("attempts", report.attempts),
+            ("provider", report.provider),
+            ("model", report.model),
+            ("status", report.status),
+            ("request", report.request_id),
+            ("run", run_id),
+        )
+        if value is not None
+    ]
+    if facts:
+        text = ", ".join(facts)
+        lines.append(f"  {text[0].upper()}{text[1:]}")
+    return "\n".join(lines)
+
+
+def _indented(text: str) -> list[str]:
+    return [f"  {line}" for line in text.splitlines()]
+
+
+def _place(location: Location) -> str | None:
+    parts: list[str] = []
+    if location.pipe is not None:
+        parts.append(f"pipe '{location.pipe}'")
+    if location.path:
+        parts.append(f"path {'/'.join(location.path)}")
+    if location.input is not None:
+        parts.append(f"input '{location.input}'")
+    if location.file is not None:
+        parts.append(f"file {position(location)}")
+    return ", ".join(parts) or None
+
+
+def position(location: Location) -> str:
+    """`file:line:column`, as far as known."""
+    known = [str(part) for part in (location.file, location.line, location.column) if part is not None]
+    return ":".join(known) if location.file is not None else ""
+
+
+def located(fault: Fault) -> str:
+    """A finding in one line, with its place before it."""
+    where = position(fault.location)
+    return f"{where}: {fault.detail}" if where and not fault.detail.startswith(where) else fault.detail
+
+
+def invalid_text(faults: list[Fault], paint: Paint) -> str:
+    """All faults of a method, numbered, with the places in the source."""
+    count = f"{len(faults)} error" + ("" if len(faults) == 1 else "s")
+    blocks = [paint(f"The method is not valid: {count}", "red", "bold")]
+    blocks += [fault_text(fault, paint, number=number) for number, fault in enumerate(faults, 1)]
+    return "\n\n".join(blocks)
+
+
+def fault_text(fault: Fault, paint: Paint, *, number: int | None = None) -> str:
+    """One finding: code, place, an excerpt of the source, the sentence, the fix."""
+    colour = "red" if fault.severity == "error" else "yellow"
+    label = fault.severity if number is None else f"{number}."
+    lines = [f"{paint(label, colour, 'bold')} {paint(fault.code, 'bold')}"]
+    about = _place(Location(pipe=fault.location.pipe, input=fault.location.input))
+    if fault.location.concept is not None:
+        about = (
+            f"concept '{fault.location.concept}'" if about is None else f"{about}, concept '{fault.location.concept}'"
+        )
+    if about is not None:
+        lines[0] += f"  {about}"
+    if where := position(fault.location):
+        lines.append(f"  {paint('at', 'dim')} {where}")
+    lines += excerpt(fault.location, paint, colour)
+    lines += [f"  {paint('→', colour)} {fault.detail}"]
+    if fault.suggested_fix is not None:
+        lines.append(f"    Fix: {fault.suggested_fix.description}")
+    elif fault.suggestions and not any(name in fault.detail for name in fault.suggestions):
+        lines.append(f"    Did you mean {' or '.join(fault.suggestions)}?")
+    return "\n".join(lines)

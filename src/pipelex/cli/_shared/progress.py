@@ -1,0 +1,192 @@
+"""What a person sees on standard error while a run goes on."""
+
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from pipelex.cli._shared.console import is_terminal, say
+from pipelex.pipes.trace import PipeTrace
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from pipelex.cli.runs.counts import RunCounts
+
+_EVERY = 5.0
+"""Seconds between two lines where no terminal shows them."""
+_MOST_SHOWN = 12
+"""Children of one pipe in the live tree; of more, the last ones."""
+
+
+class Progress(Protocol):
+    """A display of a run."""
+
+    def trace(self, root: PipeTrace) -> None:
+        """Something began or ended, in-process."""
+        ...
+
+    def counts(self, counts: "RunCounts") -> None:
+        """So many pipes of a run on Temporal, by status."""
+        ...
+
+    def note(self, text: str) -> None:
+        """A line that stays."""
+        ...
+
+
+@contextmanager
+def progress(title: str, *, is_silent: bool) -> Generator[Progress]:
+    """The display that suits standard error, for the length of a run."""
+    if is_silent:
+        yield _Silent()
+    elif is_terminal(sys.stderr):
+        with _live(title) as live:
+            yield live
+    else:
+        say(f"Running {title}")
+        yield _Lines()
+
+
+class _Silent:
+    def trace(self, root: PipeTrace) -> None:
+        pass
+
+    def counts(self, counts: "RunCounts") -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        pass
+
+
+class _Lines:
+    """A status line now and then."""
+
+    def __init__(self) -> None:
+        self._began = self._last = time.monotonic()
+
+    def trace(self, root: PipeTrace) -> None:
+        if self._is_time():
+            done, running = tally(root)
+            self._line(done, running)
+
+    def counts(self, counts: "RunCounts") -> None:
+        if self._is_time():
+            self._line(counts.completed, counts.running, counts.failed)
+
+    def note(self, text: str) -> None:
+        say(text)
+
+    def _is_time(self) -> bool:
+        now = time.monotonic()
+        if now - self._last < _EVERY:
+            return False
+        self._last = now
+        return True
+
+    def _line(self, done: int, running: int, failed: int = 0) -> None:
+        say(f"  {summary(done, running, failed, time.monotonic() - self._began)}")
+
+
+def summary(done: int, running: int, failed: int, seconds: float) -> str:
+    """The state of a run in one line."""
+    parts = [f"{done} pipe{'' if done == 1 else 's'} done", f"{running} running"]
+    if failed:
+        parts.append(f"{failed} failed")
+    return f"{', '.join(parts)} · {seconds:.0f} s"
+
+
+def tally(root: PipeTrace) -> tuple[int, int]:
+    """How many pipes of a trace ended, and how many run."""
+    done = running = 0
+    waiting = [root]
+    while waiting:
+        trace = waiting.pop()
+        running += trace.status == "running"
+        done += trace.status != "running"
+        waiting.extend(trace.children)
+    return done, running
+
+
+class _Live:
+    """A tree of pipes that is drawn anew several times a second, or one line for a run elsewhere."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._began = time.monotonic()
+        self._root: PipeTrace | None = None
+        self._counts: RunCounts | None = None
+        self.print_above = say
+
+    def trace(self, root: PipeTrace) -> None:
+        self._root = root
+
+    def counts(self, counts: "RunCounts") -> None:
+        self._counts = counts
+
+    def note(self, text: str) -> None:
+        self.print_above(text)
+
+    def render(self) -> "RenderableType":
+        from rich.console import Group
+        from rich.spinner import Spinner
+
+        seconds = time.monotonic() - self._began
+        if self._root is not None:
+            done, running = tally(self._root)
+            line = summary(done, running, 0, seconds)
+        elif self._counts is not None:
+            line = summary(self._counts.completed, self._counts.running, self._counts.failed, seconds)
+        else:
+            line = f"{seconds:.0f} s"
+        head = self._spinner if hasattr(self, "_spinner") else Spinner("dots")
+        self._spinner = head
+        head.update(text=f"{self._title} · {line}")
+        return Group(head, self._tree(self._root)) if self._root is not None else head
+
+    def _tree(self, root: PipeTrace) -> "RenderableType":
+        from rich.tree import Tree
+
+        tree = Tree(trace_label(root), guide_style="dim")
+        waiting = [(tree, root)]
+        while waiting:
+            branch, trace = waiting.pop()
+            for effect in trace.effects[-_MOST_SHOWN:]:
+                if effect.status == "running":
+                    again = f" (attempt {effect.attempts})" if effect.attempts > 1 else ""
+                    branch.add(f"[dim]{_escaped(effect.summary or effect.name)}{again}[/dim]")
+            hidden = len(trace.children) - _MOST_SHOWN
+            if hidden > 0:
+                branch.add(f"[dim]… {hidden} more[/dim]")
+            waiting += [(branch.add(trace_label(child)), child) for child in trace.children[-_MOST_SHOWN:]]
+        return tree
+
+
+_MARKS = {"running": "[cyan]●[/cyan]", "completed": "[green]✓[/green]", "failed": "[red]✗[/red]"}
+
+
+def trace_label(trace: PipeTrace) -> str:
+    """One pipe of a trace, in rich's markup."""
+    mark = _MARKS.get(trace.status, "[yellow]○[/yellow]")
+    name = trace.id.rpartition("/")[2] if "/" in trace.id else trace.pipe
+    seconds = "" if trace.seconds is None else f" [dim]{trace.seconds:.1f} s[/dim]"
+    return f"{mark} {_escaped(name or trace.id)} [dim]{trace.type}[/dim]{seconds}"
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+@contextmanager
+def _live(title: str) -> Generator[Progress]:
+    from rich.console import Console
+    from rich.live import Live
+
+    shown = _Live(title)
+    console = Console(stderr=True)
+    with Live(console=console, get_renderable=shown.render, refresh_per_second=8, transient=True):
+        shown.print_above = lambda text="": console.print(text, markup=False, highlight=False)
+        yield shown

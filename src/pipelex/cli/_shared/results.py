@@ -1,0 +1,109 @@
+"""A run's result on the terminal and as text: plain, Markdown, HTML, JSON."""
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from pipelex.cli._shared.console import is_terminal, out, table
+from pipelex.content.render import TextFormat, render_content
+from pipelex.content.structure import AnyShape, ListShape, Shape
+from pipelex.content.stuff import Absence, Json, Stuff
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipelex.cli._shared.console import Paint
+    from pipelex.library import Library
+    from pipelex.pipes.runtime import ItemFailures, ModelUsage
+    from pipelex.runner import RunResult
+
+
+_TOLD = 20
+"""Failed items that are listed for people."""
+
+
+def shape_of(stuff: Stuff, library: "Library | None") -> Shape:
+    """The shape of a result; anything where the library is not at hand."""
+    item: Shape = AnyShape()
+    if library is not None and stuff.concept in library.concepts:
+        item = library.shape(stuff.concept)
+    return ListShape(item) if stuff.is_list else item
+
+
+def rendered(value: Stuff | Absence, library: "Library | None", text_format: TextFormat) -> str:
+    """The main result as text."""
+    if isinstance(value, Absence):
+        return absence_text(value)
+    content = value.items if value.is_list else value.content
+    return render_content(shape_of(value, library), content, text_format=text_format)
+
+
+def absence_text(absence: Absence) -> str:
+    """An absence in words."""
+    why = {"declared_absent": "the method gave none", "skipped": "its pipe was skipped", "not_provided": "not provided"}
+    by = f" by '{absence.pipe}'" if absence.pipe else ""
+    cause = f", since '{absence.cause}' is absent" if absence.cause else ""
+    return f"(no value: {why[absence.kind]}{by}{cause})"
+
+
+def bare_json(value: Stuff | Absence) -> Json:
+    """The bare content of the main result; for an absence, an object that says so."""
+    return {"absence": value.to_json()} if isinstance(value, Absence) else value.content
+
+
+def print_json(value: Json) -> None:
+    """One JSON document on standard output."""
+    indent = 2 if is_terminal(sys.stdout) else None
+    out(json.dumps(value, ensure_ascii=False, indent=indent, default=str))
+
+
+def print_result(result: "RunResult", library: "Library | None") -> None:
+    """The main result for people: as it is in a pipe or a file, framed on a terminal."""
+    text = rendered(result.value, library, "markdown")
+    if not is_terminal(sys.stdout):
+        out(text)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+    from rich.panel import Panel
+
+    title = f"{result.value.concept}{'[]' if result.value.is_list else ''}" if isinstance(result.value, Stuff) else None
+    Console().print(Panel(Markdown(text), title=title, title_align="left", border_style="green"))
+
+
+def failures_text(failures: "ItemFailures", paint: "Paint") -> str:
+    """The items that a run left out, one line each."""
+    noun = "item" if failures.count == 1 else "items"
+    lines = [paint(f"✗ {failures.count:,} {noun} failed and were left out:", "red", "bold")]
+    for failure in failures.first[:_TOLD]:
+        lines.append(f"  {'/'.join(failure.path)}: {failure.error['detail']} ({failure.error['code']})")
+    if failures.count > _TOLD:
+        lines.append(f"  … and {failures.count - _TOLD:,} more")
+    return "\n".join(lines)
+
+
+def cost_table(usage: "Sequence[ModelUsage]", paint: "Paint") -> str:
+    """What the models of a run used."""
+    rows = [
+        [
+            entry.handle,
+            entry.backend,
+            f"{entry.calls:,}",
+            f"{entry.input_tokens:,}",
+            f"{entry.output_tokens:,}",
+            f"{entry.cached_tokens:,}",
+            "?" if entry.cost_usd is None else f"${entry.cost_usd:.4f}",
+        ]
+        for entry in usage
+    ]
+    if len(usage) > 1:
+        costs = [entry.cost_usd for entry in usage]
+        known = [cost for cost in costs if cost is not None]
+        total = f"${sum(known):.4f}" + ("" if len(known) == len(costs) else " + ?")
+        sums = [sum(getattr(entry, name) for entry in usage) for name in ("calls", *_TOKENS)]
+        rows.append(["total", "", *(f"{number:,}" for number in sums), total])
+    headings = ["model", "backend", "calls", "input", "output", "cached", "cost"]
+    return table(rows, headings, paint, right=(2, 3, 4, 5, 6))
+
+
+_TOKENS = ("input_tokens", "output_tokens", "cached_tokens")

@@ -1,0 +1,72 @@
+"""What most of these commands begin with: a method's library, and the pipe that is meant."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelex.cli._shared.session import open_app
+from pipelex.cli._shared.targets import Target, detect, method_target, pipe_target
+from pipelex.cli.validate.narrow import narrowed
+
+if TYPE_CHECKING:
+    from pipelex.errors import Location
+    from pipelex.library import Pipe
+    from pipelex.runner import Method
+
+LibraryDirs = Annotated[
+    list[Path] | None,
+    typer.Option("--library-dir", "-L", metavar="DIR", help="Where else bundles are; repeatable."),
+]
+PipeOption = Annotated[
+    str | None, typer.Option("--pipe", metavar="CODE", help="The pipe, when it is not the main one.")
+]
+
+
+def target_of(ctx: typer.Context, kind: str, name: str, pipe: str | None, library_dirs: Sequence[Path]) -> Target:
+    """What a person means by a bundle's path, a method's name or a pipe's code; `auto` tells by the look.
+
+    Raises:
+        PipelexError: no method of that name is installed.
+    """
+    if kind == "bundle":
+        return Target((Path(name),), pipe)
+    if kind == "method":
+        from pipelex.cli._shared.session import settings_for
+
+        return method_target(name, pipe, library_dirs, settings_for(ctx).config_dirs)
+    return pipe_target(name, library_dirs) if kind == "pipe" else detect(name, pipe, library_dirs)
+
+
+def open_method(ctx: typer.Context, target: Target, library_dirs: Sequence[Path], *, is_valid: bool = True) -> "Method":
+    """The method of a target.
+
+    Raises:
+        MethodInvalidError: it has faults, in what the target's pipe needs if there is one, and a valid one is needed.
+        PipelexError: it cannot be read.
+    """
+    method = open_app(ctx, orchestrator="direct").open(*target.paths, library_dirs=library_dirs)
+    if is_valid and target.pipe is not None:
+        method = narrowed(method, target.pipe)
+    if is_valid:
+        method.verdict.require_valid()
+    return method
+
+
+def place_of(method: "Method", ref: str) -> "Location":
+    """Where a pipe or a concept is declared."""
+    return method.loaded.linked.sources[ref].locate(on_key=True)
+
+
+def own_refs(method: "Method") -> "list[Pipe]":
+    """The pipes of the current package, in the order of their files."""
+    return [pipe for ref, pipe in method.library.pipes.items() if "->" not in ref]
+
+
+def default_folder(target: Target) -> Path:
+    """Where a file goes that belongs beside a bundle."""
+    if not target.paths:
+        return Path()
+    first = target.paths[0]
+    return first if first.is_dir() else first.parent

@@ -1,0 +1,1 @@
+"""`pipelex run`: inputs, the run itself, and the files it leaves."""

@@ -1,0 +1,246 @@
+"""What `pipelex run` does, from the target to the files."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from pipelex.cli._shared.console import out, paint_err, paint_out, say
+from pipelex.cli._shared.failures import RunFailed
+from pipelex.cli._shared.loops import Interrupted, interruptible
+from pipelex.cli._shared.progress import Progress, progress
+from pipelex.cli._shared.results import bare_json, cost_table, failures_text, print_json, print_result, rendered
+from pipelex.cli._shared.session import open_app
+from pipelex.cli._shared.targets import Target
+from pipelex.cli._shared.usage import usage_json
+from pipelex.cli.run.files import Wanted, memory_json, write_files
+from pipelex.cli.run.flags import RunFlags
+from pipelex.cli.run.inputs import RawInputs, gather_inputs
+from pipelex.cli.validate.narrow import narrowed
+from pipelex.errors import ErrorCategory, PipelexError
+
+if TYPE_CHECKING:
+    from pipelex.runner import Method, Orchestrator, Pipelex, RunResult
+    from pipelex.runner._durable import RunHandle
+
+
+def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path], flags: RunFlags) -> None:
+    """Load a target, run it, show the result.
+
+    Raises:
+        PipelexError: the method is invalid, or nothing could be run.
+        RunFailed: the run failed.
+    """
+    app = open_app(ctx, server=flags.server, orchestrator=_orchestrator(flags))
+    _check(flags, app)
+    method = app.open(*target.paths, library_dirs=library_dirs)
+    if target.pipe is not None:
+        method = narrowed(method, target.pipe)
+    method.verdict.require_valid()
+    pipe = method.pipe(target.pipe)
+    raw: RawInputs = None
+    if not flags.mock_inputs or flags.inputs is not None:
+        raw = gather_inputs(flags.inputs, target.folder, pipe)
+    # Checked before anything is connected or started, and again where the values are read.
+    if not (flags.mock_inputs and raw is None):
+        method.read_inputs(raw, pipe.ref)
+    work = _Run(app, method, pipe.ref, raw, flags)
+    try:
+        result = asyncio.run(work.to_the_end())
+    except Interrupted as interrupted:
+        work.tell_how_to_go_on()
+        raise typer.Exit(interrupted.exit_code) from None
+    if result is not None:
+        _finish(app, method, result, flags)
+
+
+def _orchestrator(flags: RunFlags) -> "Orchestrator | None":
+    chosen: Orchestrator | None = flags.orchestrator
+    if flags.local is not None:
+        by_flag: Orchestrator = "direct" if flags.local else "temporal"
+        if chosen is not None and chosen != by_flag:
+            raise typer.BadParameter(f"--orchestrator {chosen} contradicts --{'local' if flags.local else 'durable'}")
+        chosen = by_flag
+    if chosen is None and flags.dry_run:
+        return "direct"
+    return chosen
+
+
+def _check(flags: RunFlags, app: "Pipelex") -> None:
+    if flags.mock_inputs and not flags.dry_run:
+        raise typer.BadParameter("--mock-inputs needs --dry-run")
+    if flags.with_memory and not flags.json:
+        raise typer.BadParameter("--with-memory needs --json")
+    if app.settings.run.execution == "hosted" and flags.local is None and flags.orchestrator is None:
+        raise PipelexError(
+            "runtime.unsupported",
+            "[run] execution is 'hosted', and this release runs methods here or on Temporal",
+            category=ErrorCategory.CONFIGURATION,
+            params={"capability": "hosted"},
+            location=app.settings.location("run.execution"),
+            advice="Give --local or --durable, or set it to 'local'.",
+        )
+    if app.orchestrator == "direct" and flags.detach:
+        raise typer.BadParameter("--detach needs a durable run: add --durable, or set `[temporal] is_enabled = true`")
+
+
+class _Run:
+    """One run, and what is known of it when it is interrupted."""
+
+    def __init__(self, app: "Pipelex", method: "Method", pipe: str, raw: RawInputs, flags: RunFlags) -> None:
+        self._app = app
+        self._method = method
+        self._pipe = pipe
+        self._raw = raw
+        self._flags = flags
+        self._run_id: str | None = None
+        self._is_cancelled = False
+
+    async def to_the_end(self) -> "RunResult | None":
+        """The result; None when the run goes on without us."""
+        async with self._app:
+            if self._app.orchestrator == "temporal":
+                return await self._on_temporal()
+            with progress(self._pipe, is_silent=self._flags.json) as shown:
+                return await interruptible(self._in_process(shown))
+
+    async def _in_process(self, shown: Progress) -> "RunResult":
+        flags = self._flags
+        return await self._method.run(
+            self._raw,
+            pipe=self._pipe,
+            run_id=flags.run_id,
+            dry_run=flags.dry_run,
+            mock=flags.mock_inputs,
+            full_memory=self._wants_memory,
+            output_concept=flags.dynamic_output_concept,
+            on_item_failure=flags.on_item_failure,
+            on_change=shown.trace,
+        )
+
+    @property
+    def _wants_memory(self) -> bool:
+        flags = self._flags
+        return flags.save_working_memory or flags.with_memory or flags.working_memory_path is not None
+
+    async def _on_temporal(self) -> "RunResult | None":
+        from pipelex.cli.runs.attached import Patience, check_for_workers, follow
+
+        flags = self._flags
+        patience = Patience(self._app, waits=flags.wait is True, is_silent=flags.json)
+        durable = await interruptible(patience.until_it_can(self._app.durable))
+        if flags.wait is False:
+            await check_for_workers(durable.submitter)
+        handle = await interruptible(patience.until_it_can(self._start))
+        self._run_id = handle.run_id
+        if flags.detach:
+            self._print_id(handle.run_id, handle.workflow_id)
+            return None
+        with progress(f"{self._pipe} ({handle.run_id})", is_silent=flags.json) as shown:
+            try:
+                return await interruptible(
+                    follow(
+                        handle, durable.submitter, shown, full_memory=self._wants_memory, waits=flags.wait is not False
+                    )
+                )
+            except PipelexError as failed:
+                raise RunFailed(failed, handle.run_id) from failed
+            except Interrupted:
+                if flags.cancel_on_interrupt:
+                    await handle.cancel()
+                    self._is_cancelled = True
+                raise
+
+    async def _start(self) -> "RunHandle":
+        flags = self._flags
+        return await self._method.start(
+            self._raw,
+            pipe=self._pipe,
+            run_id=flags.run_id,
+            dry_run=flags.dry_run,
+            mock=flags.mock_inputs,
+            full_memory=self._wants_memory and not flags.detach,
+            output_concept=flags.dynamic_output_concept,
+            on_item_failure=flags.on_item_failure,
+        )
+
+    def _print_id(self, run_id: str, workflow_id: str) -> None:
+        if self._flags.json:
+            print_json({"pipeline_run_id": run_id, "workflow_id": workflow_id})
+        else:
+            out(run_id)
+            say(f"Started. Follow it with: pipelex runs watch {run_id}")
+
+    def tell_how_to_go_on(self) -> None:
+        """After an interruption: what became of the run."""
+        if self._flags.json:
+            return
+        if self._run_id is None:
+            was = "nothing was started" if self._app.orchestrator == "temporal" else "the run was cancelled"
+            say(f"Interrupted; {was}.")
+        elif self._is_cancelled:
+            say(f"Interrupted; run {self._run_id} was asked to end.")
+        else:
+            say(f"Detached; run {self._run_id} goes on.")
+            say(f"  Get its result:  pipelex runs result {self._run_id}")
+            say(f"  Cancel it:       pipelex runs cancel {self._run_id}")
+
+
+def _finish(app: "Pipelex", method: "Method", result: "RunResult", flags: RunFlags) -> None:
+    if not flags.json and not flags.no_pretty_print:
+        print_result(result, method.library)
+    execution = app.settings.interpreter.pipeline_execution
+    wanted = Wanted(
+        flags.output_dir,
+        flags.save_main_stuff,
+        flags.save_working_memory,
+        flags.working_memory_path,
+        flags.save_csv,
+        execution.is_generate_usage,
+        execution.is_generate_graph if flags.graph is None else flags.graph,
+    )
+    folder = write_files(result, method.loaded, wanted)
+    failures = result.failures
+    if flags.json:
+        print_json(_envelope(method, result, folder) if flags.with_memory else bare_json(result.value))
+        if flags.costs:
+            say(json.dumps({"usage": usage_json(result.usage)}, ensure_ascii=False))
+    else:
+        _say_what_came(app, result, folder, flags)
+    if failures is not None:
+        say(failures_text(failures, paint_err()))
+        raise typer.Exit(1)
+
+
+def _say_what_came(app: "Pipelex", result: "RunResult", folder: Path | None, flags: RunFlags) -> None:
+    say(f"{paint_err()('✓', 'green', 'bold')} {result.pipe} completed successfully")
+    if folder is not None:
+        say(f"  Output: {folder}/")
+    settings = app.settings.runtime
+    wants_costs = settings.reporting.is_log_costs_to_console if flags.costs is None else flags.costs
+    if wants_costs and result.usage:
+        to_stdout = settings.log.table_target == "stdout"
+        (out if to_stdout else say)(cost_table(result.usage, paint_out() if to_stdout else paint_err()))
+
+
+def _envelope(method: "Method", result: "RunResult", folder: Path | None) -> object:
+    library = method.library
+    found: dict[str, object] = {
+        "pipeline_run_id": result.run_id,
+        "main_stuff": {
+            "json": bare_json(result.value),
+            "markdown": rendered(result.value, library, "markdown"),
+            "html": rendered(result.value, library, "html"),
+        },
+        "working_memory": memory_json(result.working_memory),
+        "method_tree_digest": method.loaded.tree.digest,
+        "usage": usage_json(result.usage),
+    }
+    if result.failures is not None:
+        found["failures"] = result.failures.model_dump()
+    if folder is not None:
+        found["output_file"] = str(folder / "main_stuff.json")
+    return found

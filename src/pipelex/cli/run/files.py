@@ -1,0 +1,202 @@
+"""The files a run leaves behind.
+
+Source: section A.1 of the command-line reference.
+"""
+
+import hashlib
+import html
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelex.cli._shared.results import bare_json, rendered
+from pipelex.cli._shared.usage import trace_usage_json, usage_json
+from pipelex.cli.run.viewer import viewer_page
+from pipelex.content.stuff import Json, Stuff, WorkingMemory
+from pipelex.errors import ErrorCategory, PipelexError
+
+if TYPE_CHECKING:
+    from pipelex.library import LoadedLibrary, MethodTree
+    from pipelex.runner import RunResult
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to write."""
+
+    output_dir: Path
+    main_stuff: bool = True
+    working_memory: bool = True
+    working_memory_path: Path | None = None
+    csv: Path | None = None
+    usage: bool = True
+    graph: bool = True
+
+
+def write_files(result: "RunResult", loaded: "LoadedLibrary", wanted: Wanted) -> Path | None:
+    """Write what a run is to leave behind; the run's own folder, if it got one.
+
+    Raises:
+        PipelexError: a file cannot be written, or the result is no table.
+    """
+    try:
+        if wanted.csv is not None:
+            _write_csv(result, loaded, wanted.csv)
+        memory_path = wanted.working_memory_path
+        if memory_path is not None:
+            _write_json(memory_path, memory_json(result.working_memory))
+        if not wanted.main_stuff and (not wanted.working_memory or memory_path is not None):
+            return None
+        folder = _new_folder(wanted.output_dir, result.pipe.rpartition(".")[2])
+        if wanted.main_stuff:
+            _write_main(folder, result, loaded)
+        if wanted.working_memory and memory_path is None:
+            _write_json(folder / "working_memory.json", memory_json(result.working_memory))
+        _write_json(folder / "method_tree.json", tree_json(loaded))
+        if wanted.usage:
+            _write_json(folder / "usage.json", _usage_of(result))
+        _write_contracts(folder, result.pipe, loaded)
+        if wanted.graph:
+            _write_graph(folder, result, loaded)
+    except OSError as error:
+        raise PipelexError(
+            "runtime.misconfigured",
+            f"'{error.filename}' cannot be written: {error.strerror}",
+            category=ErrorCategory.CONFIGURATION,
+            params={"component": "output"},
+            advice="Name a folder that can be written with --output-dir.",
+        ) from None
+    return folder
+
+
+def _usage_of(result: "RunResult") -> Json:
+    if result.trace is not None:
+        return trace_usage_json(result.trace)
+    # The tree of a run on Temporal is with the server: `pipelex runs show`.
+    return {"id": result.run_id, "pipe": result.pipe, **usage_json(result.usage)}
+
+
+def _new_folder(output_dir: Path, code: str) -> Path:
+    output_dir.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        folder = output_dir / f"{code}_output_{number:02}"
+        try:
+            folder.mkdir()  # fails when another run took the number at the same moment
+        except FileExistsError:
+            number += 1
+            continue
+        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+        return folder
+
+
+def _write_main(folder: Path, result: "RunResult", loaded: "LoadedLibrary") -> None:
+    _write_json(folder / "main_stuff.json", bare_json(result.value))
+    (folder / "main_stuff.md").write_text(rendered(result.value, loaded.library, "markdown") + "\n", encoding="utf-8")
+    rendering = rendered(result.value, loaded.library, "html")
+    (folder / "main_stuff.html").write_text(_page(result, rendering), encoding="utf-8")
+    page = viewer_page(result.pipe, rendering, bare_json(result.value))
+    (folder / "main_stuff_viewer.html").write_text(page, encoding="utf-8")
+
+
+def _write_contracts(folder: Path, ref: str, loaded: "LoadedLibrary") -> None:
+    """What the pipe takes and gives, for programs and for forms."""
+    from pipelex.tooling.contracts import input_form, output_form, pipe_io_contracts
+
+    library = loaded.library
+    pipe = None if library is None else library.pipes.get(ref)
+    if library is None or pipe is None:
+        return
+    _write_json(folder / "pipe_io_contracts.json", {ref: pipe_io_contracts(library, pipe)})
+    _write_json(folder / "input_form.json", {ref: input_form(library, pipe)})
+    _write_json(folder / "output_form.json", {ref: output_form(library, pipe)})
+
+
+def _write_graph(folder: Path, result: "RunResult", loaded: "LoadedLibrary") -> None:
+    """What ran, with its drawing, and the drawing of what a run may do; a durable run keeps what ran on its server."""
+    from pipelex.cli.run.graph import graph_json
+    from pipelex.tooling.graph import run_graph, static_graph, to_html, to_mermaid
+
+    library = loaded.library
+    if library is None or result.pipe not in library.pipes:
+        return
+    if result.trace is not None:
+        document = graph_json(result.trace, result.run_id, library)
+        _write_json(folder / "graphspec.json", document)
+        (folder / "reactflow.html").write_text(to_html(run_graph(document)), encoding="utf-8")
+    drawn = static_graph(library, result.pipe)
+    (folder / "mermaidflow.mmd").write_text(to_mermaid(drawn), encoding="utf-8")
+    (folder / "mermaidflow.html").write_text(to_html(drawn), encoding="utf-8")
+
+
+def _page(result: "RunResult", rendering: str) -> str:
+    title = html.escape(result.pipe)
+    return (
+        f'<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n</head>\n<body>\n'
+        f"{rendering}\n</body>\n</html>\n"
+    )
+
+
+def memory_json(memory: WorkingMemory) -> Json:
+    """A working memory as its file has it."""
+    return {
+        "root": {name: _entry(name, stuff) for name, stuff in memory.root.items()},
+        "aliases": dict(memory.aliases),
+        "absences": {name: absence.to_json() for name, absence in memory.absences.items()},
+    }
+
+
+def _entry(name: str, stuff: Stuff) -> Json:
+    wire = stuff.to_json()
+    content = json.dumps([name, wire], sort_keys=True, default=str).encode()
+    return {"stuff_code": hashlib.sha256(content).hexdigest()[:8], "stuff_name": name, **wire}
+
+
+def tree_json(loaded: "LoadedLibrary") -> Json:
+    """The method's files with their digests."""
+    tree = loaded.tree
+    return {
+        "digest": tree.digest,
+        "root": str(tree.root) if tree.root is not None else None,
+        "is_one_file": tree.is_lone,
+        "entry": loaded.entry,
+        "files": [_file(tree, path) for path in tree.files],
+    }
+
+
+def _file(tree: "MethodTree", path: str) -> Json:
+    content = tree.read(path) or b""
+    return {"path": path, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+
+
+def _write_json(path: Path, value: Json) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n", encoding="utf-8")
+
+
+def _write_csv(result: "RunResult", loaded: "LoadedLibrary", path: Path) -> None:
+    from pipelex.content.inputs import write_csv
+    from pipelex.content.structure import ContentError, ObjectShape
+
+    value = result.value
+    shape = loaded.library.shape(value.concept) if isinstance(value, Stuff) and loaded.library is not None else None
+    if not isinstance(value, Stuff) or not value.is_list or not isinstance(shape, ObjectShape):
+        raise _no_table("the result is not a list of objects")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            write_csv(value.items, shape, stream)
+    except ContentError as error:
+        path.unlink(missing_ok=True)
+        raise _no_table("; ".join(message for _, message in error.findings)) from None
+
+
+def _no_table(why: str) -> PipelexError:
+    return PipelexError(
+        "request.unsupported",
+        f"--save-csv: {why}",
+        category=ErrorCategory.CONTENT,
+        params={"field": "save_csv", "reason": "not_flat"},
+        advice="A CSV file holds a flat list: a list of a concept whose fields are single values.",
+    )

@@ -1,0 +1,81 @@
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from pipelex.cli._shared.session import JsonFlag, ServerOption
+
+
+@dataclass(frozen=True)
+class RunFlags:
+    """The options of every form of `pipelex run`."""
+
+    inputs: Annotated[
+        str | None,
+        typer.Option(
+            "--inputs", "-i", metavar="FILE|JSON",
+            help="JSON or TOML file, inline JSON, or - for JSON on standard input.",
+        ),
+    ] = None  # fmt: skip
+    json: JsonFlag = False
+    with_memory: Annotated[
+        bool, typer.Option("--with-memory", help="With --json: the working memory and renderings, too.")
+    ] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Mock every model call and other effect.")] = False
+    mock_inputs: Annotated[bool, typer.Option("--mock-inputs", help="With --dry-run: make the inputs up.")] = False
+    dynamic_output_concept: Annotated[
+        str | None,
+        typer.Option("--dynamic-output-concept", "-O", metavar="CONCEPT", help="Stands for a Dynamic output."),
+    ] = None
+    on_item_failure: Annotated[
+        Literal["fail", "collect"],
+        typer.Option("--on-item-failure", help="A failing item of a batch fails the run, or is left out and reported."),
+    ] = "fail"
+    local: Annotated[
+        bool | None, typer.Option("--local/--durable", help="In this process, or on Temporal; default as configured.")
+    ] = None
+    orchestrator: Annotated[
+        Literal["direct", "temporal"] | None, typer.Option("--orchestrator", help="Long form of --local/--durable.")
+    ] = None
+    server: ServerOption = None
+    run_id: Annotated[
+        str | None,
+        typer.Option("--run-id", metavar="ID", help="The run's id. On Temporal, one in use attaches to that run."),
+    ] = None
+    detach: Annotated[bool, typer.Option("--detach", help="On Temporal: start, print the run's id, leave.")] = False
+    cancel_on_interrupt: Annotated[
+        bool, typer.Option("--cancel-on-interrupt", help="On Temporal: Ctrl-C cancels the run instead of detaching.")
+    ] = False
+    wait: Annotated[
+        bool | None,
+        typer.Option(
+            "--wait/--no-wait",
+            help="On Temporal: go on when the server is missing or refuses; stop when no worker polls the queue. "
+            "Without either: wait for workers, not for a server.",
+            show_default=False,
+        ),
+    ] = None
+    output_dir: Annotated[
+        Path, typer.Option("--output-dir", "-o", metavar="DIR", help="Folder that gets a folder for the run.")
+    ] = Path("results")
+    save_main_stuff: Annotated[
+        bool, typer.Option("--save-main-stuff/--no-save-main-stuff", help="Write main_stuff.json, .md and .html.")
+    ] = True
+    save_working_memory: Annotated[
+        bool, typer.Option("--save-working-memory/--no-save-working-memory", help="Write working_memory.json.")
+    ] = True
+    working_memory_path: Annotated[
+        Path | None, typer.Option("--working-memory-path", metavar="FILE", help="Where to write it instead.")
+    ] = None
+    graph: Annotated[
+        bool | None, typer.Option("--graph/--no-graph", help="Write graphspec.json and the method's drawing.")
+    ] = None
+    save_csv: Annotated[
+        Path | None, typer.Option("--save-csv", metavar="FILE", help="Write a flat list result as CSV.")
+    ] = None
+    no_pretty_print: Annotated[bool, typer.Option("--no-pretty-print", help="Do not print the result.")] = False
+    costs: Annotated[
+        bool | None,
+        typer.Option("--costs/--no-costs", help="Print what models were used; with --json, on standard error."),
+    ] = None

@@ -1,0 +1,1 @@
+"""`pipelex runs`: the life of runs on an orchestrator that keeps them."""

@@ -1,0 +1,102 @@
+"""`pipelex runs`: the life of runs on Temporal."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from pipelex.cli._shared.group import command_app
+from pipelex.cli._shared.session import JsonFlag, ServerOption
+
+_EXAMPLES = """\b
+Examples:
+  pipelex runs list --status failed
+  pipelex runs show run-20260131-094501-9f3c2a7b
+  pipelex runs result run-20260131-094501-9f3c2a7b --json > result.json
+  pipelex runs retry run-20260131-094501-9f3c2a7b"""
+
+app = command_app(no_args_is_help=True)
+
+RunId = Annotated[str, typer.Argument(metavar="ID", help="The run's id.")]
+Status = Literal["running", "completed", "failed", "canceled", "terminated", "timedout"]
+
+
+@app.callback(epilog=_EXAMPLES)
+def runs() -> None:
+    """List, show, watch, cancel or retry runs on Temporal, from any machine that reaches the server."""
+
+
+@app.command(name="list", epilog=_EXAMPLES)
+def list_runs(
+    ctx: typer.Context,
+    status: Annotated[Status | None, typer.Option("--status", help="Only runs in this state.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, newest first.")] = 20,
+    server: ServerOption = None,
+    is_json: JsonFlag = False,
+) -> None:
+    """List runs, newest first."""
+    from pipelex.cli.runs.actions import list_runs as work
+
+    work(ctx, status, limit, server=server, is_json=is_json)
+
+
+@app.command(epilog=_EXAMPLES)
+def show(ctx: typer.Context, run_id: RunId, server: ServerOption = None, is_json: JsonFlag = False) -> None:
+    """Show a run as a tree of pipes, with every activity, its attempts, queue and time."""
+    from pipelex.cli.runs.actions import show_run
+
+    show_run(ctx, run_id, server=server, is_json=is_json)
+
+
+@app.command(epilog=_EXAMPLES)
+def watch(ctx: typer.Context, run_id: RunId, server: ServerOption = None, is_json: JsonFlag = False) -> None:
+    """Follow a run to its end and print its result; Ctrl-C leaves the run alone."""
+    from pipelex.cli.runs.actions import print_run_result
+
+    print_run_result(ctx, run_id, server=server, is_json=is_json, wait=True)
+
+
+@app.command(epilog=_EXAMPLES)
+def result(
+    ctx: typer.Context,
+    run_id: RunId,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Whether to wait for a run that goes on.")] = True,
+    server: ServerOption = None,
+    is_json: JsonFlag = False,
+) -> None:
+    """Print a run's main result."""
+    from pipelex.cli.runs.actions import print_run_result
+
+    print_run_result(ctx, run_id, server=server, is_json=is_json, wait=wait)
+
+
+@app.command(epilog=_EXAMPLES)
+def cancel(ctx: typer.Context, run_id: RunId, server: ServerOption = None, is_json: JsonFlag = False) -> None:
+    """Ask a run to end; its pipes and activities are told."""
+    from pipelex.cli.runs.actions import cancel_run
+
+    cancel_run(ctx, run_id, server=server, is_json=is_json)
+
+
+@app.command(epilog=_EXAMPLES)
+def terminate(
+    ctx: typer.Context,
+    run_id: RunId,
+    reason: Annotated[str, typer.Option("--reason", help="Shown in the Temporal UI.")] = "pipelex runs terminate",
+    server: ServerOption = None,
+    is_json: JsonFlag = False,
+) -> None:
+    """End a run at once, without letting it tell its activities. Prefer `cancel`."""
+    from pipelex.cli.runs.actions import terminate_run
+
+    terminate_run(ctx, run_id, reason, server=server, is_json=is_json)
+
+
+@app.command(epilog=_EXAMPLES)
+def retry(ctx: typer.Context, run_id: RunId, server: ServerOption = None, is_json: JsonFlag = False) -> None:
+    """Run a failed, cancelled or terminated run again from where it failed, under the same id.
+
+    What the entry pipe had finished before stays; the step that failed, and those after it, run again.
+    """
+    from pipelex.cli.runs.actions import retry_run
+
+    retry_run(ctx, run_id, server=server, is_json=is_json)

@@ -1,0 +1,75 @@
+"""`pipelex config`."""
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelex.cli._shared.console import out, paint_out
+from pipelex.cli._shared.group import command_app
+from pipelex.cli._shared.session import JsonFlag, ServerOption, settings_for
+
+if TYPE_CHECKING:
+    from pipelex.config import Settings
+
+_EXAMPLES = """\b
+Examples:
+  pipelex config show --origin
+  pipelex config show temporal.worker_config
+  pipelex config show --json | jq '."run.execution"'"""
+
+app = command_app(no_args_is_help=True)
+
+
+@app.callback(epilog=_EXAMPLES)
+def config() -> None:
+    """Look at the settings in force."""
+
+
+@app.command(epilog=_EXAMPLES)
+def show(
+    ctx: typer.Context,
+    prefix: Annotated[str, typer.Argument(metavar="[PREFIX]", help="Only keys below this table.")] = "",
+    origin: Annotated[bool, typer.Option("--origin", help="Say where each value comes from.")] = False,
+    server: ServerOption = None,
+    is_json: JsonFlag = False,
+) -> None:
+    """Print every value in force; secrets are masked."""
+    settings = settings_for(ctx, server=server)
+    found = [
+        (key, value, str(where))
+        for key, value, where in [*settings.effective(), *_connection(settings)]
+        if not prefix or key == prefix or key.startswith(prefix.rstrip(".") + ".")
+    ]
+    if is_json:
+        from pipelex.cli._shared.results import print_json
+
+        print_json({key: {"value": value, "origin": where} for key, value, where in found})
+        return
+    paint = paint_out()
+    width = max((len(f"{key} = {_toml(value)}") for key, value, _ in found), default=0)
+    for key, value, where in found:
+        line = f"{key} = {_toml(value)}"
+        out(f"{line:<{min(width, 72)}}  {paint(f'# {where}', 'dim')}" if origin else line)
+
+
+def _toml(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _connection(settings: "Settings") -> list[tuple[str, object, str]]:
+    """What a client would connect with, once `TEMPORAL_*` variables and a `temporal.toml` had their say."""
+    from pipelex.errors import ConfigurationError
+    from pipelex.temporal.config import connection, parse_temporal_config
+
+    try:
+        found = connection(parse_temporal_config(settings), settings)
+    except ConfigurationError as wrong:
+        return [("(temporal connection)", wrong.report.detail, "not usable")]
+    values: dict[str, object] = {
+        "target_host": found.target_host,
+        "namespace": found.namespace,
+        "api_key": "********" if found.api_key is not None else "",
+        "tls": found.tls is not None,
+    }
+    return [(f"(temporal connection).{key}", value, found.sources.get(key, "default")) for key, value in values.items()]

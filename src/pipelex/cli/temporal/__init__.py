@@ -1,0 +1,1 @@
+"""Commands about Temporal itself: routing, the development server, the namespace, the codec server."""

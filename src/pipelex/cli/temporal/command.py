@@ -1,0 +1,189 @@
+"""`pipelex temporal`."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from pipelex.cli._shared.console import out, paint_out, table
+from pipelex.cli._shared.group import command_app
+from pipelex.cli._shared.session import JsonFlag, ServerOption, open_app
+from pipelex.errors import PipelexError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipelex.runner import Pipelex
+    from pipelex.temporal.config import TemporalConfig
+    from pipelex.temporal.routing import Dispatch
+
+_EXAMPLES = """\b
+Examples:
+  pipelex temporal routes
+  pipelex temporal routes --activity act_llm_gen_text --handle claude-sonnet
+  pipelex temporal routes --activity act_llm_gen_text --backend anthropic --json
+  pipelex temporal codec-server --allow-origin https://cloud.temporal.io"""
+
+app = command_app(no_args_is_help=True)
+
+UI_ORIGINS: Final = ("http://localhost:8233", "http://127.0.0.1:8233")
+"""Where the development server's UI is by default."""
+
+_SCALARS: Final = (
+    "start_to_close",
+    "schedule_to_close",
+    "schedule_to_start",
+    "heartbeat",
+    "initial_interval",
+    "backoff_coefficient",
+    "maximum_interval",
+    "maximum_attempts",
+    "priority_key",
+)
+
+
+@app.callback(epilog=_EXAMPLES)
+def temporal() -> None:
+    """Look at how runs go to Temporal, and at what they leave there."""
+
+
+@app.command(epilog=_EXAMPLES)
+def routes(
+    ctx: typer.Context,
+    activity: Annotated[str | None, typer.Option("--activity", metavar="A", help="Only this activity.")] = None,
+    handle: Annotated[
+        str | None, typer.Option("--handle", metavar="H", help="For this model, or this function.")
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option("--backend", metavar="B", help="Served by this backend; default by the model deck.")
+    ] = None,
+    is_json: JsonFlag = False,
+) -> None:
+    """Show the queue, time limits and retries of activities, and which setting decides each; nothing is run."""
+    from pipelex.cli._shared.results import print_json
+    from pipelex.temporal.routing import resolve_dispatch
+
+    app_ = open_app(ctx, orchestrator="temporal")
+    config = app_.temporal_config
+    found: list[tuple[str | None, Dispatch]] = []
+    for name, key, through in _questions(app_, config, activity, handle, backend):
+        found.append((through, resolve_dispatch(config, activity=name, handle=key, backend=through)))
+    if is_json:
+        print_json({"routes": [_to_json(dispatch, through) for through, dispatch in found]})
+    elif activity is not None and (handle is not None or backend is not None):
+        out(_details(*found[0]))
+    else:
+        out(_overview(found))
+
+
+@app.command("codec-server", epilog=_EXAMPLES)
+def codec_server(
+    ctx: typer.Context,
+    host: Annotated[str, typer.Option("--host", metavar="H", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", metavar="N", help="0 picks a free one.")] = 8081,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option("--allow-origin", metavar="URL", help="A UI that may ask, beside those on this machine's 8233."),
+    ] = None,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Listen for other machines, too. Whoever reaches it reads payloads.")
+    ] = False,
+    server: ServerOption = None,
+) -> None:
+    """Show the Temporal UI and the `temporal` command what encrypted, compressed or stored payloads say, until Ctrl-C."""
+    from pipelex.cli.temporal.codec_server import run_codec_server
+
+    app_ = open_app(ctx, server=server, orchestrator="temporal")
+    run_codec_server(app_, host, port, (*(allow_origin or ()), *UI_ORIGINS), allow_remote=allow_remote)
+
+
+def _questions(
+    app_: "Pipelex", config: "TemporalConfig", activity: str | None, handle: str | None, backend: str | None
+) -> "Iterator[tuple[str, str | None, str | None]]":
+    """Activity, key and backend of every row."""
+    from pipelex.temporal._catalog import ACTIVITIES
+
+    for name in ACTIVITIES if activity is None else (activity,):
+        if handle is not None or backend is not None:
+            facts = ACTIVITIES.get(name)
+            is_routed = facts is not None and facts.routing_key is not None
+            yield name, handle if is_routed else None, _backend(app_, name, handle, backend) if is_routed else None
+            continue
+        yield name, None, None
+        facts = ACTIVITIES.get(name)
+        tables = [
+            config.activity_queues[key]
+            for key in (name, facts.group if facts else None)
+            if key in config.activity_queues
+        ]
+        handles = dict.fromkeys(key for found in tables for key in (*found.by_handle, *found.handle_options))
+        for key in handles:
+            yield name, key, _backend(app_, name, key, None)
+        for through in dict.fromkeys(key for found in tables for key in found.by_backend):
+            yield name, None, through
+
+
+def _backend(app_: "Pipelex", activity: str, handle: str | None, backend: str | None) -> str | None:
+    """The backend that the model deck would choose for a handle."""
+    from pipelex.temporal._catalog import ACTIVITIES
+
+    key = ACTIVITIES[activity].routing_key if activity in ACTIVITIES else None
+    if backend is not None or handle is None or key is None or key == "function":
+        return backend
+    from pipelex.pipes.runtime import ModelChoice
+
+    try:
+        return app_.inference.resolve(ModelChoice(family=key, choice=handle)).backend
+    except PipelexError:  # a handle of other workers' decks
+        return None
+
+
+def _overview(found: "list[tuple[str | None, Dispatch]]") -> str:
+    rows = [
+        [
+            dispatch.activity,
+            dispatch.handle or ("-" if through is None else f"({through})"),
+            dispatch.queue or "(the workflow's)",
+            _text(dispatch, "start_to_close"),
+            _text(dispatch, "heartbeat"),
+            _text(dispatch, "maximum_attempts"),
+            dispatch.origins["queue"],
+        ]
+        for through, dispatch in found
+    ]
+    headings = ["activity", "key", "queue", "start to close", "heartbeat", "attempts", "queue decided by"]
+    return table(rows, headings, paint_out())
+
+
+def _details(through: str | None, dispatch: "Dispatch") -> str:
+    rows = [["queue", dispatch.queue or "(the workflow's)", dispatch.origins["queue"]]]
+    rows += [[name, _text(dispatch, name), dispatch.origins.get(name, "")] for name in _SCALARS]
+    kinds = f"{len(dispatch.non_retryable_error_types)} types"
+    rows.append(["non_retryable_error_types", kinds, dispatch.origins["non_retryable_error_types"]])
+    head = f"{dispatch.activity}  key {dispatch.handle or '-'}  backend {through or '-'}"
+    return f"{head}\n\n{table(rows, ['', 'value', 'decided by'], paint_out())}"
+
+
+def _text(dispatch: "Dispatch", name: str) -> str:
+    from datetime import timedelta
+
+    from pipelex.temporal.config import show_duration
+
+    value = getattr(dispatch, name)
+    if isinstance(value, timedelta):
+        return show_duration(value)
+    if name == "maximum_attempts" and value == 0:
+        return "unlimited"
+    return "-" if value is None else f"{value}"
+
+
+def _to_json(dispatch: "Dispatch", through: str | None) -> dict[str, Any]:
+    found: dict[str, Any] = {"activity": dispatch.activity}
+    if dispatch.handle is not None:
+        found["handle"] = dispatch.handle
+    if through is not None:
+        found["backend"] = through
+    found["queue"] = dispatch.queue
+    found |= {name: _text(dispatch, name) for name in _SCALARS}
+    found["non_retryable_error_types"] = list(dispatch.non_retryable_error_types)
+    found["origins"] = dispatch.origins
+    return found

@@ -1,0 +1,123 @@
+"""`pipelex dev`."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelex.cli._shared.console import paint_err, say
+from pipelex.cli._shared.group import command_app
+from pipelex.cli._shared.session import settings_for
+from pipelex.cli.worker.flags import WorkerFlags
+
+if TYPE_CHECKING:
+    from pipelex.config import Settings
+    from pipelex.temporal.config import TemporalConfig
+    from pipelex.temporal.dev_server import DevServer
+
+_EXAMPLES = """\b
+Examples:
+  pipelex dev
+  pipelex dev --port 7300 --ui-port 8300
+  TEMPORAL_ADDRESS=127.0.0.1:7300 pipelex run report.mthds --durable"""
+
+app = command_app()
+
+
+@app.command(epilog=_EXAMPLES)
+def dev(
+    ctx: typer.Context,
+    port: Annotated[int, typer.Option("--port", help="Of the Temporal server; 0 picks a free one.")] = 7233,
+    ui_port: Annotated[int, typer.Option("--ui-port", help="Of the web UI; 0 picks a free one.")] = 8233,
+    ready_file: Annotated[
+        Path | None, typer.Option("--ready-file", metavar="FILE", help="Exists while the worker polls.")
+    ] = None,
+    in_memory: Annotated[
+        bool, typer.Option("--in-memory", help="Keep nothing on disk; histories end with the command.")
+    ] = False,
+) -> None:
+    """Run a Temporal development server, set up, and one worker, until Ctrl-C.
+
+    Histories are kept in `.pipelex/dev/temporal.db`. In another terminal, `pipelex run … --durable` runs on it.
+    """
+    from pipelex.cli.worker.serving import checked_config
+    from pipelex.runner import require_temporal
+
+    flags = WorkerFlags(ready_file=ready_file)
+    settings = settings_for(ctx)
+    config = checked_config(ctx, settings, flags)
+    require_temporal()
+    from pipelex.temporal.logs import keep_core_off_stdout
+
+    keep_core_off_stdout(is_forwarded=True)
+    server = _dev_server(settings, config, port, ui_port, in_memory=in_memory)
+    asyncio.run(_run(ctx, settings, config, flags, server))
+
+
+async def _run(
+    ctx: typer.Context,
+    settings: "Settings",
+    config: "TemporalConfig",
+    flags: WorkerFlags,
+    server: "DevServer",
+) -> None:
+    from pipelex.cli._shared.loops import Interrupted, interruptible
+    from pipelex.cli.worker.readiness import Readiness
+    from pipelex.cli.worker.serving import prepare_namespace, serve
+    from pipelex.runner import start_telemetry
+    from pipelex.temporal.codec import data_converter
+    from pipelex.temporal.codec.server import CodecServer
+    from pipelex.temporal.config import ConnectionSettings
+    from pipelex.temporal.connect import connect
+
+    readiness = Readiness(flags.ready_file, None)
+    target = ConnectionSettings(
+        server="dev",
+        target_host=server.target,
+        namespace=server.namespace,
+        api_key=None,
+        tls=None,
+        rpc_metadata={},
+        sources={},
+    )
+    converter = data_converter(config, settings, target)
+    codec = CodecServer(converter)
+    try:
+        await readiness.open()
+        await codec.start()
+        server.ui_codec_endpoint = codec.url
+        await interruptible(server.start())
+        codec.origins = tuple(f"http://{host}:{server.ui_port}" for host in ("127.0.0.1", "localhost"))
+        target = replace(target, target_host=server.target)
+        start_telemetry(settings)
+        client = await connect(target, converter)
+        await prepare_namespace(ctx, client, config)
+        say(f"Temporal server  {server.target}{'' if server.database is None else f'  ({server.database})'}")
+        say(f"Temporal UI      {paint_err()(server.ui_url or '', 'bold')}")
+        if config.server.target_host not in (server.target, f"localhost:{server.port}"):
+            say(f"Run on it with:  TEMPORAL_ADDRESS={server.target} pipelex run … --durable")
+        await serve(client, settings, config, target, flags, readiness)
+    except Interrupted as interrupted:
+        raise typer.Exit(interrupted.exit_code) from None
+    finally:
+        await readiness.close()
+        await codec.stop()
+        await asyncio.to_thread(server.stop)
+
+
+def _dev_server(
+    settings: "Settings", config: "TemporalConfig", port: int, ui_port: int, *, in_memory: bool
+) -> "DevServer":
+    from pipelex.temporal.dev_server import DevServer
+
+    namespace = config.server.namespace if "${" not in config.server.namespace else "default"
+    if in_memory:
+        return DevServer(port=port, ui_port=ui_port, namespace=namespace)
+    folder = (settings.project_dir or settings.base_dir / ".pipelex") / "dev"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    return DevServer(
+        database=folder / "temporal.db", port=port, ui_port=ui_port, namespace=namespace, log=folder / "temporal.log"
+    )

@@ -1,0 +1,81 @@
+"""`pipelex setup-temporal-namespace`."""
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelex.cli._shared.console import out, paint_out
+from pipelex.cli._shared.group import command_app
+from pipelex.cli._shared.session import JsonFlag, ServerOption, open_app
+
+if TYPE_CHECKING:
+    from pipelex.runner import Pipelex
+    from pipelex.temporal.namespace import NamespaceState
+
+_EXAMPLES = """\b
+Examples:
+  pipelex setup-temporal-namespace
+  pipelex setup-temporal-namespace --server cloud --dry-run"""
+
+app = command_app()
+
+
+@app.command(epilog=_EXAMPLES)
+def setup_temporal_namespace(
+    ctx: typer.Context,
+    server: ServerOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is missing.")] = False,
+    is_json: JsonFlag = False,
+) -> None:
+    """Register the search attributes that runs carry, where the namespace lacks them. Safe to repeat.
+
+    Where it may not, it prints the commands for an administrator and ends with a status that is not 0.
+    """
+    from pipelex.runner import require_temporal
+
+    app_ = open_app(ctx, server=server, orchestrator="temporal")
+    require_temporal()
+    state = asyncio.run(_set_up(app_, dry_run=dry_run))
+    if is_json:
+        from pipelex.cli._shared.results import print_json
+
+        print_json(
+            {"namespace": state.namespace, "missing": list(state.missing), "registered": not dry_run and state.is_known}
+        )
+        return
+    if not state.missing:
+        out(f"{paint_out()('✓', 'green', 'bold')} namespace '{state.namespace}' has every configured search attribute")
+    elif dry_run:
+        out(f"Namespace '{state.namespace}' lacks: {', '.join(state.missing)}")
+        out("Register them with one of:")
+        out("\n".join(state.setup_commands()))
+    else:
+        names = ", ".join(state.missing)
+        out(f"{paint_out()('✓', 'green', 'bold')} registered in namespace '{state.namespace}': {names}")
+
+
+async def _set_up(app: "Pipelex", *, dry_run: bool) -> "NamespaceState":
+    from pipelex.errors import ErrorCategory, PipelexError
+    from pipelex.temporal import namespace
+    from pipelex.temporal.config import connection
+    from pipelex.temporal.connect import connect
+
+    client = await connect(connection(app.temporal_config, app.settings))
+    state = await namespace.inspect(client, app.temporal_config)
+    if not state.is_known:
+        raise PipelexError(
+            "runtime.unavailable",
+            f"the search attributes of namespace '{state.namespace}' cannot be read: {state.problem}",
+            category=ErrorCategory.CONFIGURATION,
+            params={"dependency": "temporal"},
+            advice="\n".join(
+                [
+                    "Have an administrator run one of:",
+                    *state.setup_commands(app.temporal_config.search_attributes.attributes),
+                ]
+            ),
+        )
+    if not dry_run:
+        await namespace.register(client, state)
+    return state

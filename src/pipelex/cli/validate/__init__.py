@@ -1,0 +1,1 @@
+"""`pipelex validate`: verdicts in words and as JSON lines."""

@@ -1,0 +1,107 @@
+"""What `pipelex validate` does: one verdict per target, in words or as JSON lines."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from pipelex.cli._shared.console import Paint, out, paint_out
+from pipelex.cli._shared.failures import FAILED, fault_text, report_failure
+from pipelex.cli._shared.results import print_json
+from pipelex.cli._shared.session import open_app
+from pipelex.cli._shared.targets import Target, pipe_target
+from pipelex.cli.validate.dry_runs import dry_run_faults, own_pipes
+from pipelex.cli.validate.narrow import narrowed
+from pipelex.errors import Json
+
+if TYPE_CHECKING:
+    from pipelex.cli.validate.flags import ValidateFlags
+    from pipelex.library import Verdict
+    from pipelex.runner import Pipelex
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A target and what it is called in the output."""
+
+    name: str
+    target: Target
+
+    @classmethod
+    def of_path(cls, path: Path) -> "Checked":
+        return cls(str(path), Target((path,)))
+
+    @classmethod
+    def of_pipe(cls, code: str | None, library_dirs: Sequence[Path]) -> "Checked":
+        """One pipe, or every one when the code is None."""
+        return cls(code or ", ".join(map(str, library_dirs)) or ".", pipe_target(code, library_dirs))
+
+
+def check(ctx: typer.Context, targets: Sequence[Checked], flags: "ValidateFlags") -> None:
+    """Print a verdict for each target; the exit code is that of the worst one."""
+    app = open_app(ctx, orchestrator="direct")
+    worst = 0
+    for number, target in enumerate(targets):
+        if number and not flags.json:
+            out()
+        try:
+            is_accepted = _check_one(app, target, flags)
+        except BrokenPipeError:
+            raise
+        except Exception as failed:  # even a defect of ours with one target leaves the others judged
+            worst = max(worst, report_failure(failed, ctx.meta))
+        else:
+            worst = max(worst, 0 if is_accepted else FAILED)
+    raise typer.Exit(worst)
+
+
+def _check_one(app: "Pipelex", checked: Checked, flags: "ValidateFlags") -> bool:
+    from pipelex.library import Verdict
+
+    method = app.open(*checked.target.paths, library_dirs=flags.library_dir or [])
+    if checked.target.pipe is not None:
+        method = narrowed(method, checked.target.pipe)
+        is_ready = method.verdict.is_valid and not method.verdict.pending_signatures
+        pipes = [method.pipe(checked.target.pipe).ref] if is_ready else []
+    else:
+        pipes = own_pipes(method)
+    verdict = method.verdict
+    if verdict.is_valid and flags.dry_run:
+        faults = dry_run_faults(method, pipes)
+        verdict = Verdict((*verdict.errors, *faults), verdict.warnings, verdict.pending_signatures)
+    if flags.json:
+        print_json(_line(checked.name, verdict))
+    else:
+        out(verdict_text(checked.name, verdict, paint_out(), len(pipes), allow_signatures=flags.allow_signatures))
+    return verdict.is_accepted(allow_signatures=flags.allow_signatures)
+
+
+def _line(name: str, verdict: "Verdict") -> dict[str, Json]:
+    return {
+        "path": name,
+        "is_valid": verdict.is_valid,
+        "is_runnable": verdict.is_runnable,
+        "errors": [fault.to_item() for fault in verdict.errors],
+        "warnings": [fault.to_item() for fault in verdict.warnings],
+        "pending_signatures": list(verdict.pending_signatures),
+    }
+
+
+def verdict_text(name: str, verdict: "Verdict", paint: Paint, pipes: int, *, allow_signatures: bool) -> str:
+    """A verdict in words, with every finding."""
+    blocks: list[str] = []
+    many = len(verdict.errors)
+    if not verdict.is_valid:
+        blocks.append(f"{paint('✗', 'red', 'bold')} {name}: not valid, {many} error{'' if many == 1 else 's'}")
+        blocks += [fault_text(fault, paint, number=number) for number, fault in enumerate(verdict.errors, 1)]
+    elif verdict.is_runnable:
+        count = f"{pipes} pipe{'' if pipes == 1 else 's'}"
+        blocks.append(f"{paint('✓', 'green', 'bold')} {name}: valid, {count}")
+    else:
+        mark = paint("✓", "green", "bold") if allow_signatures else paint("✗", "red", "bold")
+        pending = ", ".join(verdict.pending_signatures)
+        blocks.append(f"{mark} {name}: valid, but not runnable yet; only declared: {pending}")
+    blocks += [fault_text(fault, paint) for fault in verdict.warnings]
+    return "\n\n".join(blocks)

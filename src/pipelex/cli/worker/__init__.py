@@ -1,0 +1,1 @@
+"""`pipelex worker`: polling for work until a signal comes."""

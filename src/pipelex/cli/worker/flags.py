@@ -1,0 +1,40 @@
+"""The options of `pipelex worker`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelex.cli._shared.session import ServerOption
+
+
+@dataclass(frozen=True)
+class WorkerFlags:
+    """The options of `pipelex worker`."""
+
+    task_queue: Annotated[
+        str | None, typer.Option("--task-queue", metavar="Q", help="Task queue to poll; default as configured.")
+    ] = None
+    scope: Annotated[
+        str | None, typer.Option("--scope", metavar="S", help="What it registers: full, router, runner, …")
+    ] = None
+    profile: Annotated[str | None, typer.Option("--profile", metavar="P", help="How it is tuned.")] = None
+    server: ServerOption = None
+    no_sandbox: Annotated[
+        bool, typer.Option("--no-sandbox", help="Run workflows outside Temporal's sandbox, for debugging.")
+    ] = False
+    unit_testing: Annotated[
+        bool, typer.Option("--unit-testing", help="Read the settings as with PIPELEX_ENV=unit_testing.")
+    ] = False
+    library: Annotated[
+        list[Path] | None,
+        typer.Option("--library", metavar="DIR", help="Method folder to check before polling; repeatable."),
+    ] = None
+    ready_file: Annotated[
+        Path | None, typer.Option("--ready-file", metavar="FILE", help="Exists while the worker polls.")
+    ] = None
+    health_port: Annotated[
+        int | None,
+        typer.Option("--health-port", metavar="PORT", help="Answers GET /healthz with 200 while the worker polls."),
+    ] = None

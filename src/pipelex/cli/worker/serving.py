@@ -1,0 +1,180 @@
+"""What `pipelex worker` does: names first, then the connection, then polling."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from pipelex.cli._shared.console import paint_err, say
+from pipelex.cli._shared.session import settings_for, tell
+from pipelex.cli.worker.readiness import Readiness
+from pipelex.errors import Fault
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from pipelex.cli.worker.flags import WorkerFlags
+    from pipelex.config import Settings
+    from pipelex.temporal.config import ConnectionSettings, TemporalConfig
+    from pipelex.temporal.plugin import PipelexPlugin
+    from pipelex.temporal.worker import WorkerPlan
+
+
+def run_worker(ctx: typer.Context, flags: "WorkerFlags") -> None:
+    """Run a worker to its end.
+
+    Raises:
+        ConfigurationError: a name or a setting is wrong; nothing heavy was imported yet.
+        PipelexError: no server answers, or the namespace lacks search attributes and they cannot be registered.
+    """
+    environ = {**os.environ, "PIPELEX_ENV": "unit_testing"} if flags.unit_testing else None
+    settings = settings_for(ctx, server=flags.server, environ=environ)
+    config = checked_config(ctx, settings, flags)
+    from pipelex.runner import require_temporal
+
+    require_temporal()
+    from pipelex.temporal.logs import keep_core_off_stdout
+
+    keep_core_off_stdout(is_forwarded=True)
+    check_libraries(settings, flags.library or ())
+    asyncio.run(_run(ctx, settings, config, flags))
+
+
+def checked_config(ctx: typer.Context, settings: "Settings", flags: "WorkerFlags") -> "TemporalConfig":
+    """The `[temporal]` tables, with the names of queue, scope and profile checked against them.
+
+    Raises:
+        ConfigurationError: something is wrong.
+    """
+    from pipelex.temporal.config import parse_temporal_config
+    from pipelex.temporal.profiles import worker_tuning
+    from pipelex.temporal.queues import check_worker_queue
+    from pipelex.temporal.scopes import resolve_scope
+
+    config = parse_temporal_config(settings)
+    tell(ctx, config.warnings)
+    check_worker_queue(config, flags.task_queue)
+    resolve_scope(config, flags.scope)
+    worker_tuning(config, flags.profile)
+    return config
+
+
+def check_libraries(settings: "Settings", folders: Sequence[Path]) -> None:
+    """Load and check method folders, and say what was found.
+
+    Raises:
+        PipelexError: a folder holds no bundle, or a method is invalid.
+    """
+    if not folders:
+        return
+    from pipelex.runner import Pipelex
+
+    app = Pipelex(settings, orchestrator="direct")
+    for folder in folders:
+        loaded = app.load(folder).loaded
+        pipes = len(loaded.library.pipes) if loaded.library is not None else 0
+        say(f"library {folder}: {pipes} pipes, {loaded.tree.digest[:19]}")
+
+
+async def _run(ctx: typer.Context, settings: "Settings", config: "TemporalConfig", flags: "WorkerFlags") -> None:
+    readiness = Readiness(flags.ready_file, flags.health_port)
+    await readiness.open()
+    try:
+        from pipelex.runner import start_telemetry
+        from pipelex.temporal.codec import data_converter
+        from pipelex.temporal.config import connection
+        from pipelex.temporal.connect import connect
+
+        target = connection(config, settings)
+        start_telemetry(settings)  # before the connection, which carries the spans' context
+        client = await connect(target, data_converter(config, settings, target))
+        await prepare_namespace(ctx, client, config)
+        await serve(client, settings, config, target, flags, readiness)
+    finally:
+        await readiness.close()
+
+
+async def prepare_namespace(ctx: typer.Context, client: "Client", config: "TemporalConfig") -> None:
+    """Make sure the namespace knows the configured search attributes.
+
+    Raises:
+        SearchAttributeRegistrationError: it does not, and they may not be registered from here.
+    """
+    from pipelex.temporal import namespace
+
+    state = await namespace.inspect(client, config)
+    if not state.is_known:
+        detail = f"the search attributes of namespace '{state.namespace}' cannot be checked: {state.problem}"
+        tell(ctx, [Fault("runtime.unavailable", detail, severity="warning")])
+    if state.missing:
+        await namespace.register(client, state)
+        say(f"Registered search attributes in namespace '{state.namespace}': {', '.join(state.missing)}")
+
+
+async def serve(
+    client: "Client",
+    settings: "Settings",
+    config: "TemporalConfig",
+    target: "ConnectionSettings",
+    flags: "WorkerFlags",
+    readiness: Readiness,
+) -> None:
+    """Poll until a signal comes, then drain."""
+    from pipelex.runner import inference_of
+    from pipelex.temporal.plugin import PipelexPlugin
+    from pipelex.temporal.worker import build_worker, plan_worker, run_until_stopped
+
+    plan = plan_worker(config, task_queue=flags.task_queue, profile=flags.profile)
+    inference = inference_of(settings, allow_files=False)
+    for folder in flags.library or ():
+        if inference.effects is not None:
+            inference.effects.trees.add_folder(folder)
+    plugin = PipelexPlugin(
+        config, inference, client.data_converter, scope=flags.scope, is_sandboxed=not flags.no_sandbox
+    )
+    worker = build_worker(client, plan, plugin)
+
+    def on_ready() -> None:
+        say(banner(plan, plugin, target))
+        readiness.set_ready()
+
+    def on_stopping() -> None:
+        readiness.set_stopping()
+        grace = plan.tuning.graceful_shutdown_timeout.total_seconds()
+        say(f"Stopping: what runs has {grace:.0f} s to finish. A second signal ends it at once.")
+
+    def on_giving_up() -> None:
+        say("Ended with work unreported: the Temporal server does not answer. It will be done again elsewhere.")
+
+    try:
+        await run_until_stopped(
+            worker,
+            grace=plan.tuning.graceful_shutdown_timeout,
+            on_ready=on_ready,
+            on_stopping=on_stopping,
+            on_giving_up=on_giving_up,
+        )
+    finally:
+        await inference.aclose()
+    say("Stopped.")
+
+
+def banner(plan: "WorkerPlan", plugin: "PipelexPlugin", target: "ConnectionSettings") -> str:
+    """What a worker polls and how, in a few lines."""
+    paint = paint_err()
+    workflows, activities = len(plugin.scope.workflows), len(plugin.scope.activities)
+    versioning = plan.tuning.versioning
+    build = "none" if versioning is None else f"{versioning.deployment_name} {versioning.build_id}"
+    rows = {
+        "task queue": plan.task_queue,
+        "scope": f"{plugin.scope.name} ({workflows} workflows, {activities} activities)",
+        "profile": plan.tuning.profile,
+        "server": f"{target.server} ({target.target_host})",
+        "namespace": target.namespace,
+        "build": build,
+    }
+    lines = [paint("Pipelex worker is polling", "green", "bold")]
+    return "\n".join([*lines, *(f"  {name:<11} {value}" for name, value in rows.items())])
