@@ -1,6 +1,6 @@
 """Layered TOML settings with the origin of every value."""
 
-from pipelex.config._check import Finding, Names, Section, known_keys, read_section
+from pipelex.config._check import KeyFinding, Names, Section, known_keys, read_section
 from pipelex.config._interpolation import Interpolated, interpolate
 from pipelex.config._keys import dotted, lookup, split_dotted
 from pipelex.config._load import load_settings
@@ -20,10 +20,10 @@ from pipelex.config._settings import Layer, LayerKind, Origin, Settings, describ
 __all__ = [
     "AzureStorage",
     "BucketStorage",
-    "Finding",
     "InferenceSettings",
     "Interpolated",
     "InterpreterSettings",
+    "KeyFinding",
     "Layer",
     "LayerKind",
     "LocalStorage",

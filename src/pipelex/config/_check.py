@@ -31,7 +31,7 @@ SectionT = TypeVar("SectionT", bound=Section)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class KeyFinding:
     """Something wrong at one key."""
 
     path: Path
@@ -43,7 +43,7 @@ class Finding:
 
 def read_section(
     model: type[SectionT], data: Mapping[str, Json], at: Path, *, interpolated: Container[Path] = ()
-) -> tuple[SectionT | None, list[Finding]]:
+) -> tuple[SectionT | None, list[KeyFinding]]:
     """Read one table.
 
     Args:
@@ -58,13 +58,13 @@ def read_section(
         rest from being read.
     """
     left = merge({}, data)
-    findings: list[Finding] = []
+    findings: list[KeyFinding] = []
     while True:
         try:
             return model.model_validate(left), findings
         except ValidationError as error:
             details = error.errors(include_url=False)
-        invalid: list[Finding] = []
+        invalid: list[KeyFinding] = []
         is_changed = False
         for detail in details:
             local = tuple(detail["loc"])
@@ -77,7 +77,7 @@ def read_section(
                 is_changed = True
             else:
                 invalid.append(
-                    Finding(
+                    KeyFinding(
                         path, _sentence(cast("dict[str, Any]", detail)), _expected(detail.get("ctx"), detail["input"])
                     )
                 )
@@ -98,20 +98,20 @@ def known_keys(model: type[BaseModel], prefix: Path = ()) -> Iterator[Path]:
             yield from known_keys(below, path)
 
 
-def _unknown(model: type[BaseModel], local: Sequence[str | int], path: Path, at: Path, value: Json) -> Finding:
+def _unknown(model: type[BaseModel], local: Sequence[str | int], path: Path, at: Path, value: Json) -> KeyFinding:
     key = path[-1]
     owner = _model_at(model, local[:-1])
     siblings = list(owner.model_fields) if owner else []
     near = near_names(key, siblings, most=1)
     if near:
-        return Finding(path, f"unknown key {key!r}; did you mean {_choices(near)}?", near, is_unknown=True)
+        return KeyFinding(path, f"unknown key {key!r}; did you mean {_choices(near)}?", near, is_unknown=True)
     elsewhere = tuple(dotted((*at, *known)) for known in known_keys(model) if known[-1] == key and "*" not in known)
     if elsewhere:
-        return Finding(
+        return KeyFinding(
             path, f"unknown key {key!r} here; it belongs at {_choices(elsewhere)}", elsewhere, is_unknown=True
         )
     known = f"; known here: {', '.join(siblings)}" if 0 < len(siblings) <= 20 else ""
-    return Finding(path, f"unknown key {key!r}{known}", is_unknown=True)
+    return KeyFinding(path, f"unknown key {key!r}{known}", is_unknown=True)
 
 
 def _choices(names: Sequence[str]) -> str:

@@ -2,6 +2,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from io import StringIO
@@ -93,8 +94,7 @@ def load_settings(
         for item in findings
     ]
     warnings += _unset_variables(settings) + _environment_warnings(settings)
-    object.__setattr__(settings, "warnings", tuple(warnings))
-    return settings
+    return replace(settings, warnings=tuple(warnings))
 
 
 @cache

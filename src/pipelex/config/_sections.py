@@ -117,19 +117,19 @@ _EFFORTS: dict[str, int] = {
 }
 
 
-class ModelDeckSettings(Section):
+class ModelDeckTable(Section):
     is_model_fallback_enabled: bool = True
     is_fallback_on_failure_enabled: bool = False
     """Whether the next model of a waterfall is asked when a provider fails."""
     missing_presets_reaction: Literal["raise", "log", "none"] = "log"
 
 
-class ResultCacheSettings(Section):
+class ResultCacheTable(Section):
     is_enabled: bool = False
     """Whether results of paid calls are kept in the storage for further attempts of the same call."""
 
 
-class LLMSettings(Section):
+class LLMTable(Section):
     schema_reask_max_attempts: NonNegative = 2
     is_structure_prompt_enabled: bool = True
     default_max_images: Positive = 100
@@ -156,7 +156,7 @@ class ImgGenParamDefaults(Section):
     seed: int | Literal["auto"] = "auto"
 
 
-class ImgGenSettings(Section):
+class ImgGenTable(Section):
     img_gen_param_defaults: ImgGenParamDefaults = ImgGenParamDefaults()
     quality_to_steps_maps: dict[str, dict[str, Positive]] = Field(
         default_factory=lambda: {"flux": {"low": 14, "medium": 28, "high": 56}}
@@ -164,20 +164,20 @@ class ImgGenSettings(Section):
     """Family → quality → steps."""
 
 
-class ExtractSettings(Section):
+class ExtractTable(Section):
     default_page_views_dpi: Annotated[int, Field(ge=1, le=1200)] = 150
 
 
-class TemplatingStyle(Section):
+class TemplatingStyleTable(Section):
     tag_style: Literal["no_tag", "ticks", "xml", "square_brackets"] = "xml"
     text_format: Literal["plain", "markdown", "html", "json"] = "plain"
 
 
-class TemplatingSettings(Section):
-    default_templating_style: TemplatingStyle = TemplatingStyle()
+class TemplatingTable(Section):
+    default_templating_style: TemplatingStyleTable = TemplatingStyleTable()
 
 
-class DryRunSettings(Section):
+class DryRunTable(Section):
     text_gen_truncate_length: Positive = 256
     nb_list_items: Positive = 3
     nb_extract_pages: Positive = 4
@@ -197,13 +197,13 @@ class InferenceSettings(Section):
     transport_max_retries: NonNegative = 2
     credentials_elsewhere: Annotated[bool | tuple[str, ...], BeforeValidator(_everything_or_names)] = False
     """Backends whose keys and clients are with another process, which makes their calls: True for all of them."""
-    model_deck: ModelDeckSettings = ModelDeckSettings()
-    result_cache: ResultCacheSettings = ResultCacheSettings()
-    llm: LLMSettings = LLMSettings()
-    img_gen: ImgGenSettings = ImgGenSettings()
-    extract: ExtractSettings = ExtractSettings()
-    templating: TemplatingSettings = TemplatingSettings()
-    dry_run: DryRunSettings = DryRunSettings()
+    model_deck: ModelDeckTable = ModelDeckTable()
+    result_cache: ResultCacheTable = ResultCacheTable()
+    llm: LLMTable = LLMTable()
+    img_gen: ImgGenTable = ImgGenTable()
+    extract: ExtractTable = ExtractTable()
+    templating: TemplatingTable = TemplatingTable()
+    dry_run: DryRunTable = DryRunTable()
 
 
 # --- interpreter ------------------------------------------------------------------------------------------------------

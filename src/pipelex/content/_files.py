@@ -1,7 +1,6 @@
 import json
 import re
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 from typing import Final, NoReturn, cast
 from urllib.parse import unquote, urlsplit
@@ -176,7 +175,5 @@ def one_error(faults: list[Fault]) -> InputError:
     first = faults[0]
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     error = InputError(first.code, first.detail + more, input=first.location.input)
-    error.report = replace(error.report, params=first.params, location=first.location, faults=tuple(faults))
-    if first.suggestions:
-        error.report = replace(error.report, advice=f"Did you mean {' or '.join(first.suggestions)}?")
-    return error
+    advice = f"Did you mean {' or '.join(first.suggestions)}?" if first.suggestions else None
+    return error.with_report(params=first.params, location=first.location, faults=tuple(faults), advice=advice)

@@ -16,26 +16,37 @@ class PipelexError(Exception):
 
     def __init__(self, code: str, detail: str, **members: Any) -> None:
         super().__init__(detail)
-        self.report = ErrorReport(code=code, detail=detail, **members)
+        self._report = ErrorReport(code=code, detail=detail, **members)
 
     @classmethod
     def from_report(cls, report: ErrorReport) -> Self:
         """The exception that carries a report received from elsewhere."""
         error = cls.__new__(cls)
         Exception.__init__(error, report.detail)
-        error.report = report
+        error._report = report
         return error
+
+    @property
+    def report(self) -> ErrorReport:
+        """What happened; an error's report never changes, see `with_report`."""
+        return self._report
 
     @property
     def code(self) -> str:
         return self.report.code
 
+    def with_report(self, **members: Any) -> Self:
+        """A new error whose report has these members instead; cause, context and traceback are those of this one."""
+        error = self.from_report(replace(self.report, **members))
+        error.__cause__, error.__context__ = self.__cause__, self.__context__
+        error.__suppress_context__ = self.__suppress_context__
+        return error.with_traceback(self.__traceback__)
+
     def with_location(self, **members: Any) -> Self:
-        """Fill in members of the location that are still unknown, and return the error itself."""
+        """A new error with those members of the location filled in that this one does not know; see `with_report`."""
         known = self.report.location
         missing = {name: value for name, value in members.items() if getattr(known, name) in (None, ())}
-        self.report = replace(self.report, location=replace(known, **missing))
-        return self
+        return self.with_report(location=replace(known, **missing))
 
     def __str__(self) -> str:
         return self.report.detail

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from pipelex.errors import PipelexError
@@ -65,8 +65,7 @@ async def with_retries(
         try:
             return await attempt()
         except PipelexError as error:
-            error.report = replace(error.report, attempts=count)
             wait = policy.wait(count, error.report.retry_after) if error.report.is_retryable else None
             if wait is None:
-                raise
+                raise error.with_report(attempts=count) from error.__cause__
             await sleep(wait * (1 + policy.jitter * chance()))

@@ -5,7 +5,7 @@ Source: MTHDS 8.0.0, sections 1 and 11 of the language reference.
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipelex.errors import Fault, Location, SuggestedFix, near_names
@@ -119,11 +119,11 @@ def parse_bundle(source: bytes | str, *, path: str | None = None) -> ParsedBundl
     if "domain" in header:
         blueprint = BundleBlueprint(**header, concepts=concepts, pipes=pipes)
     bundle = ParsedBundle(path, text, blueprint, (), frozenset(broken_pipes), frozenset(broken_concepts))
-    if findings:
-        faults = [_fault(bundle, finding) for finding in findings]
-        faults.sort(key=lambda fault: (fault.location.line or 0, fault.location.column or 0))
-        object.__setattr__(bundle, "faults", tuple(faults))
-    return bundle
+    if not findings:
+        return bundle
+    faults = [_fault(bundle, finding) for finding in findings]
+    faults.sort(key=lambda fault: (fault.location.line or 0, fault.location.column or 0))
+    return replace(bundle, faults=tuple(faults))
 
 
 def _syntax_fault(wrong: SyntaxFault, path: str | None) -> Fault:

@@ -317,9 +317,9 @@ def _task_timeout() -> timedelta | None:
 def _with_place(error: PipelexError, effect: Effect[Any]) -> PipelexError:
     """A time-out or a lost worker is about a model, too."""
     model = effect.model
-    if model is not None and error.report.model is None:
-        error.report = replace(error.report, model=model.handle, provider=model.backend)
-    return error
+    if model is None or error.report.model is not None:
+        return error
+    return error.with_report(model=model.handle, provider=model.backend)
 
 
 _SAID_BY_THE_ERROR = frozenset(hopeless_error_types())

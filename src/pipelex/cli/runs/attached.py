@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -57,9 +56,8 @@ class Patience:
                 queue = self._app.temporal_config.worker_config.default_task_queue
                 worker = f"Workers that take runs: pipelex worker --task-queue {queue}"
                 advice = "\n".join(filter(None, (failed.report.advice, worker)))
-                failed.report = replace(failed.report, advice=advice)
                 if not self._waits:
-                    raise
+                    raise failed.with_report(advice=advice) from failed.__cause__
                 self._tell(f"{failed.report.detail}\n{advice}")
                 await asyncio.sleep(_CONNECTS_EVERY)
 

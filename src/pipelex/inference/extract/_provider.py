@@ -1,7 +1,7 @@
 """Requests to a provider over plain HTTP, with its failures classified as those of language models are."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -88,7 +88,7 @@ class Provider:
                 variables=self.backend.variables,
             )
         if "model_type" in failure.report.params:
-            failure.report = replace(failure.report, params={**failure.report.params, "model_type": self.family})
+            failure = failure.with_report(params={**failure.report.params, "model_type": self.family})
         raise failure
 
     def _key(self) -> dict[str, str]:

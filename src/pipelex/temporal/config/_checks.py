@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
-from pipelex.config import Finding, read_section
+from pipelex.config import KeyFinding, read_section
 from pipelex.config._keys import Path
 from pipelex.errors import near_names
 from pipelex.temporal._catalog import (
@@ -44,7 +44,7 @@ BUILT_IN_SCOPES = (
 class Notice:
     """A finding and how bad it is."""
 
-    finding: Finding
+    finding: KeyFinding
     severity: Literal["error", "warning"] = "error"
 
 
@@ -71,7 +71,7 @@ def _unknown_name(path: Path, kind: str, name: str, known: Iterable[str], more: 
         hint = f"; known: {', '.join(names)}"
     else:
         hint = ""
-    return Notice(Finding(path, f"no {kind} is called {name!r}{hint}{more}", near))
+    return Notice(KeyFinding(path, f"no {kind} is called {name!r}{hint}{more}", near))
 
 
 def _check_server(config: TemporalConfig) -> Iterator[Notice]:
@@ -83,7 +83,7 @@ def _check_server(config: TemporalConfig) -> Iterator[Notice]:
     for name, server in servers.items():
         if server.api_key_method != "none" and not server.api_key_id:
             path = (*root, "temporal_server_configs", name, "api_key_method")
-            yield Notice(Finding(path, f"{server.api_key_method!r} needs api_key_id beside it"))
+            yield Notice(KeyFinding(path, f"{server.api_key_method!r} needs api_key_id beside it"))
 
 
 def _check_routes(config: TemporalConfig) -> Iterator[Notice]:
@@ -92,7 +92,7 @@ def _check_routes(config: TemporalConfig) -> Iterator[Notice]:
         path = ("temporal", "activity_queues", activity)
         if activity in FORMER_ACTIVITIES:
             message = "has no effect: this activity of older releases has no counterpart"
-            yield Notice(Finding(path, message), "warning")
+            yield Notice(KeyFinding(path, message), "warning")
         elif activity not in known:
             yield _unknown_name(path, "activity or group", activity, known)
         else:
@@ -120,7 +120,7 @@ def _unknown_queue(config: TemporalConfig, path: Path, queue: str) -> Notice:
         f"no table defines the queue {queue!r}{hint} A queue named in a route has a table "
         f"[temporal.queue_options.{table}], empty if need be"
     )
-    return Notice(Finding(path, message if near else message.replace(" A queue", ". A queue", 1), near))
+    return Notice(KeyFinding(path, message if near else message.replace(" A queue", ". A queue", 1), near))
 
 
 def _check_keys_of_routes(activity: str, routes: ActivityRoutes, path: Path) -> Iterator[Notice]:
@@ -133,7 +133,7 @@ def _check_keys_of_routes(activity: str, routes: ActivityRoutes, path: Path) -> 
             message = (
                 f"has no effect: {activity} is not routed by {'a backend' if name == 'by_backend' else 'a handle'}"
             )
-            yield Notice(Finding((*path, name), message), "warning")
+            yield Notice(KeyFinding((*path, name), message), "warning")
 
 
 def _check_retries(config: TemporalConfig) -> Iterator[Notice]:
@@ -161,7 +161,9 @@ def _check_retries(config: TemporalConfig) -> Iterator[Notice]:
                 path = (*overlay_path, "retry_policy_config", "maximum_interval")
         if longest is not None and longest < initial and path not in blamed:
             blamed.add(path)
-            yield Notice(Finding(path, f"the maximum interval would be {longest}, below the initial one of {initial}"))
+            yield Notice(
+                KeyFinding(path, f"the maximum interval would be {longest}, below the initial one of {initial}")
+            )
 
 
 def _check_scopes(config: TemporalConfig) -> Iterator[Notice]:
@@ -186,7 +188,7 @@ def _check_scope(scope: WorkerScope, path: Path) -> Iterator[Notice]:
         for activity in getattr(scope, key):
             if activity in FORMER_ACTIVITIES:
                 message = f"{activity!r} has no effect: this activity of older releases has no counterpart"
-                yield Notice(Finding((*path, key), message), "warning")
+                yield Notice(KeyFinding((*path, key), message), "warning")
             elif activity not in ACTIVITIES:
                 yield _unknown_name((*path, key), "activity", activity, ACTIVITIES)
 
@@ -203,14 +205,14 @@ def _check_profiles(config: TemporalConfig) -> Iterator[Notice]:
         for key in foreign:
             if key in profile.model_fields_set:
                 message = f"belongs to tuning_mode = {other!r}; this profile's is {profile.tuning_mode!r}"
-                yield Notice(Finding((*path, key), message))
+                yield Notice(KeyFinding((*path, key), message))
         if profile.minimum_slots and profile.maximum_slots and profile.minimum_slots > profile.maximum_slots:
-            yield Notice(Finding((*path, "minimum_slots"), f"is above maximum_slots ({profile.maximum_slots})"))
+            yield Notice(KeyFinding((*path, "minimum_slots"), f"is above maximum_slots ({profile.maximum_slots})"))
         if (profile.deployment_name is None) != (profile.build_id is None):
             has, lacks = ("build_id", "deployment_name") if profile.build_id else ("deployment_name", "build_id")
-            yield Notice(Finding((*path, has), f"needs {lacks} beside it"))
+            yield Notice(KeyFinding((*path, has), f"needs {lacks} beside it"))
         elif profile.versioning_behavior is not None and profile.deployment_name is None:
-            yield Notice(Finding((*path, "versioning_behavior"), "needs deployment_name and build_id beside it"))
+            yield Notice(KeyFinding((*path, "versioning_behavior"), "needs deployment_name and build_id beside it"))
 
 
 def _check_payloads(config: TemporalConfig) -> Iterator[Notice]:
@@ -224,7 +226,7 @@ def _check_payloads(config: TemporalConfig) -> Iterator[Notice]:
             yield Notice(finding)
         name = {"s3": "bucket", "gcs": "bucket", "azure": "container"}.get(provider.method)
         if found is not None and name is not None and not getattr(found, name):
-            yield Notice(Finding((*path, name), f"is missing, and method is {provider.method!r}"))
+            yield Notice(KeyFinding((*path, name), f"is missing, and method is {provider.method!r}"))
     if codec.encryption is not None and codec.encryption.key_id in codec.encryption.decrypt_keys:
         message = f"has the key {codec.encryption.key_id!r}, which is the one in use; give a new key a new id"
-        yield Notice(Finding((*root, "encryption", "decrypt_keys"), message))
+        yield Notice(KeyFinding((*root, "encryption", "decrypt_keys"), message))

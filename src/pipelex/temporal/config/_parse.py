@@ -2,7 +2,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
-from pipelex.config import Finding, Settings, describe, dotted, lookup, read_section
+from pipelex.config import KeyFinding, Settings, describe, dotted, lookup, read_section
 from pipelex.config._keys import Path, leaves, merge
 from pipelex.errors import Fault, Json, TemporalConfigError
 from pipelex.temporal.config._checks import check_names
@@ -117,7 +117,7 @@ class _Reading:
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    def _read(self, table: Mapping[str, Json]) -> tuple[TemporalConfig | None, list[Finding]]:
+    def _read(self, table: Mapping[str, Json]) -> tuple[TemporalConfig | None, list[KeyFinding]]:
         interpolated = {self._read_from(path) for path in self._settings.variables.used}
         config, findings = read_section(TemporalConfig, table, ROOT, interpolated=interpolated)
         unset = {self._read_from(path) for path in self._settings.variables.unset}
@@ -129,11 +129,11 @@ class _Reading:
             return (None if any(not finding.is_unknown for finding in kept) else config), kept
         return config, findings
 
-    def _read_rest(self, findings: list[Finding]) -> TemporalConfig | None:
+    def _read_rest(self, findings: list[KeyFinding]) -> TemporalConfig | None:
         """The configuration without what does not fit, so that the rest can be checked all the same."""
         return self._read(_without(self._table, [item for item in findings if not item.is_unknown]))[0]
 
-    def _fault(self, finding: Finding, severity: str = "error") -> Fault:
+    def _fault(self, finding: KeyFinding, severity: str = "error") -> Fault:
         finding = _hinted(finding, lookup(self._table, finding.path[1:])[1])
         return self._settings.fault(
             self._written(finding.path),
@@ -155,7 +155,7 @@ _SELECTED: dict[Path, Path] = {
 """Tables of which one is selected, and the key that selects it."""
 
 
-def _hinted(finding: Finding, value: Json) -> Finding:
+def _hinted(finding: KeyFinding, value: Json) -> KeyFinding:
     path, key = finding.path, finding.path[-1]
     if len(path) >= 4 and path[-2] in ("by_handle", "by_backend") and isinstance(value, Mapping):
         inner = next(iter(leaves(cast("Mapping[str, Json]", value), (path[-1],))), ((path[-1],), None))[0]
@@ -178,7 +178,7 @@ def _hinted(finding: Finding, value: Json) -> Finding:
     return finding
 
 
-def _without(table: Mapping[str, Json], findings: list[Finding]) -> dict[str, Json]:
+def _without(table: Mapping[str, Json], findings: list[KeyFinding]) -> dict[str, Json]:
     left = merge({}, table)
     for finding in findings:
         path = finding.path[1:]
