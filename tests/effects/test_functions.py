@@ -12,7 +12,7 @@ from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.functions import FunctionOptions, call_function
 from pipelex.inference.method_trees import MethodTrees
 from pipelex.library import load_library
-from pipelex.pipes.runtime import FunctionRequest, TreeFile
+from pipelex.pipes.effects.requests import FunctionRequest, TreeFile
 from pipelex.runner import Method
 from tests.support.project import Project
 

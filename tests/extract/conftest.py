@@ -8,8 +8,9 @@ import pytest
 from pipelex.config import load_settings
 from pipelex.inference import ModelDeck
 from pipelex.inference.extract import Extraction
-from pipelex.pipes.jobs import ExtractJob
-from pipelex.pipes.runtime import ExtractRequest, ModelUsage, ResolvedModel
+from pipelex.pipes.effects.jobs import ExtractJob
+from pipelex.pipes.effects.requests import ExtractRequest
+from pipelex.pipes.models import ModelUsage, ResolvedModel
 from pipelex.storage import FetchPolicy, Storage
 from tests.support.inference_files import write
 

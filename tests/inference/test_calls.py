@@ -11,8 +11,9 @@ import pytest
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference import Inference, InferenceOptions
-from pipelex.pipes.jobs import LLMTextJob
-from pipelex.pipes.runtime import LLMPrompt, ModelChoice
+from pipelex.pipes.effects.jobs import LLMTextJob
+from pipelex.pipes.effects.requests import LLMPrompt
+from pipelex.pipes.models import ModelChoice
 from tests.support.inference_files import write, write_stub_inference
 from tests.support.jobs import LUCY, list_job, model, object_job, text_job
 from tests.support.openai_server import OpenAIStub, Reply

@@ -5,7 +5,7 @@ import pytest
 from pipelex.content.stuff import Json
 from pipelex.errors import PipelexError
 from pipelex.inference import ModelDeck, Reference
-from pipelex.pipes.runtime import Family, ModelChoice, Purpose
+from pipelex.pipes.models import Family, ModelChoice, Purpose
 from tests.support.inference_files import write
 
 BACKENDS = """

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from pipelex.inference import Inference
-from pipelex.pipes.runtime import ModelChoice
+from pipelex.pipes.models import ModelChoice
 from tests.support.jobs import object_job, text_job
 
 LIVE = [

@@ -18,8 +18,9 @@ from pipelex.inference import Inference
 from pipelex.inference._local import LocalModel, LocalServer
 from pipelex.inference._structured import SchemaCheck
 from pipelex.inference._weights import default_cache, ensure_weights
-from pipelex.pipes.jobs import LLMObjectJob, LLMObjectListJob, LLMTextJob
-from pipelex.pipes.runtime import LLMPrompt, ModelChoice, ObjectSpec, ResolvedModel
+from pipelex.pipes.effects.jobs import LLMObjectJob, LLMObjectListJob, LLMTextJob
+from pipelex.pipes.effects.requests import LLMPrompt, ObjectSpec
+from pipelex.pipes.models import ModelChoice, ResolvedModel
 
 pytestmark = pytest.mark.local_model
 

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference import Inference, InferenceOptions, RetryPolicy, with_retries
-from pipelex.pipes.runtime import LLMPrompt
+from pipelex.pipes.effects.requests import LLMPrompt
 from tests.support.dialects import mistral_error
 from tests.support.inference_files import write
 from tests.support.jobs import LUCY, list_job, object_job, text_job

@@ -6,7 +6,7 @@ from typing import Protocol
 import pytest
 
 from pipelex.inference import Inference
-from pipelex.pipes.runtime import ModelChoice, ModelTarget
+from pipelex.pipes.models import ModelChoice, ModelTarget
 from pipelex.runner import inference_of
 from tests.support.inference_files import write
 from tests.support.settings_files import Loader

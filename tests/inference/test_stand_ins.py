@@ -11,7 +11,7 @@ import pytest
 from pipelex.errors import ConfigurationError, ErrorCategory, PipelexError
 from pipelex.inference import Inference, ModelDeck
 from pipelex.inference._sdks import SDKS, how_to_install, is_callable
-from pipelex.pipes.runtime import ModelChoice, ModelTarget
+from pipelex.pipes.models import ModelChoice, ModelTarget
 from tests.support.inference_files import write
 from tests.support.jobs import LUCY, object_job, text_job
 from tests.support.openai_server import OpenAIStub, Reply

@@ -1,8 +1,9 @@
 """Jobs for tests."""
 
 from pipelex.content.stuff import Json
-from pipelex.pipes.jobs import LLMObjectJob, LLMObjectListJob, LLMTextJob
-from pipelex.pipes.runtime import LLMPrompt, ObjectSpec, ResolvedModel
+from pipelex.pipes.effects.jobs import LLMObjectJob, LLMObjectListJob, LLMTextJob
+from pipelex.pipes.effects.requests import LLMPrompt, ObjectSpec
+from pipelex.pipes.models import ResolvedModel
 
 
 def model(handle: str = "stub", backend: str = "openai", **settings: Json) -> ResolvedModel:

@@ -23,7 +23,7 @@ from typing import Any, cast
 from temporalio.client import Client
 
 from pipelex.errors import PipelexError
-from pipelex.pipes.runtime import PipeCall, RunIdentity, RunOptions
+from pipelex.pipes.calls import PipeCall, RunIdentity, RunOptions
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner import Pipelex, options_of
 from pipelex.temporal.dev_server import DevServer

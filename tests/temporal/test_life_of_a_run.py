@@ -8,7 +8,7 @@ import pytest
 
 from pipelex.errors import PipelexError
 from pipelex.pipes import _execute
-from pipelex.pipes._run import PipeRun
+from pipelex.pipes.semantics._run import PipeRun
 from pipelex.runner import Pipelex
 from pipelex.temporal.dev_server import DevServer
 from pipelex.temporal.submit import wait_for_workers

@@ -6,7 +6,7 @@ import pytest
 from temporalio.worker import Worker
 
 from pipelex.content.stuff import Stuff
-from pipelex.pipes.runtime import PipeCall, RunIdentity, RunOptions
+from pipelex.pipes.calls import PipeCall, RunIdentity, RunOptions
 from pipelex.runner import Pipelex
 from pipelex.temporal.codec import load_value, store_value
 from pipelex.temporal.plugin import pipelex_runner

@@ -7,7 +7,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
 from pipelex.errors import PipelexError
-from pipelex.pipes.runtime import PipeCall, RunIdentity, RunOptions
+from pipelex.pipes.calls import PipeCall, RunIdentity, RunOptions
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner import Pipelex, new_run_id
 from pipelex.runner._durable import RunHandle

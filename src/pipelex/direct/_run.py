@@ -11,22 +11,14 @@ from pipelex.inference.retry import RetryPolicy, with_retries
 from pipelex.library import Library
 from pipelex.pipes import Execution, execute_pipe, spans, unexpected_failure
 from pipelex.pipes.batches import gathered, run_item
-from pipelex.pipes.effects import Effect, EffectRuntime
-from pipelex.pipes.runtime import (
-    BatchCall,
-    BatchOutcome,
-    ModelChoice,
-    PipeCall,
-    PipeOutcome,
-    ResolvedModel,
-    RunIdentity,
-    RunOptions,
-    TemplateRequest,
-    Wire,
-)
+from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, PipeOutcome, RunIdentity, RunOptions
+from pipelex.pipes.effects.asking import Effect, EffectRuntime
+from pipelex.pipes.effects.requests import TemplateRequest
+from pipelex.pipes.models import ModelChoice, ResolvedModel
 from pipelex.pipes.templates import render_request
 from pipelex.pipes.trace import EffectTrace, PipeTrace
 from pipelex.pipes.window import together
+from pipelex.pipes.wire import Wire
 
 if TYPE_CHECKING:
     from pipelex.inference import Inference

@@ -20,7 +20,7 @@ from pipelex.inference._schema import (
     ModelSettingsTable,
 )
 from pipelex.inference._sdks import SDKS, how_to_install
-from pipelex.pipes.runtime import Family, ModelChoice, ModelTarget, ResolvedModel
+from pipelex.pipes.models import Family, ModelChoice, ModelTarget, ResolvedModel
 
 logger = logging.getLogger("pipelex.inference")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pipelex.content.stuff import Json
 from pipelex.errors import InputError
-from pipelex.pipes.runtime import LLMPrompt
+from pipelex.pipes.effects.requests import LLMPrompt
 from pipelex.storage import FetchPolicy, Storage, load
 
 if TYPE_CHECKING:

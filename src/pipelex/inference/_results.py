@@ -11,8 +11,14 @@ from pydantic import ValidationError
 
 from pipelex.errors import PipelexError
 from pipelex.inference.idempotency import LogicalCall
-from pipelex.pipes.jobs import ContentListResult, ContentResult, LLMObjectListResult, LLMObjectResult, LLMTextResult
-from pipelex.pipes.runtime import Wire
+from pipelex.pipes.effects.jobs import (
+    ContentListResult,
+    ContentResult,
+    LLMObjectListResult,
+    LLMObjectResult,
+    LLMTextResult,
+)
+from pipelex.pipes.wire import Wire
 from pipelex.storage import Storage
 
 logger = logging.getLogger("pipelex.inference")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from pipelex.pipes.runtime import Family
+from pipelex.pipes.models import Family
 
 ModelType = Literal["llm", "text_extractor", "img_gen", "search", "doc_gen", "judgment"]
 

@@ -37,7 +37,7 @@ from pipelex.inference._structured import (
     structure_method,
 )
 from pipelex.inference._usage import call_usage
-from pipelex.pipes.jobs import (
+from pipelex.pipes.effects.jobs import (
     LLMObjectJob,
     LLMObjectListJob,
     LLMObjectListResult,
@@ -45,7 +45,8 @@ from pipelex.pipes.jobs import (
     LLMTextJob,
     LLMTextResult,
 )
-from pipelex.pipes.runtime import LLMPrompt, ModelChoice, ModelUsage, ObjectSpec, ResolvedModel
+from pipelex.pipes.effects.requests import LLMPrompt, ObjectSpec
+from pipelex.pipes.models import ModelChoice, ModelUsage, ResolvedModel
 from pipelex.pipes.usage import add_usage
 from pipelex.storage import FetchPolicy, Storage
 

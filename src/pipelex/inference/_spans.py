@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 from pipelex.inference._catalog import Backend, ModelEntry
 from pipelex.inference._usage import call_usage
 from pipelex.pipes import spans
-from pipelex.pipes.jobs import DocumentJob, ExtractJob, ImageJob, JudgeJob, SearchJob
-from pipelex.pipes.runtime import FunctionRequest, ModelUsage
+from pipelex.pipes.effects.jobs import DocumentJob, ExtractJob, ImageJob, JudgeJob, SearchJob
+from pipelex.pipes.effects.requests import FunctionRequest
+from pipelex.pipes.models import ModelUsage
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelResponse

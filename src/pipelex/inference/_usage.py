@@ -2,7 +2,7 @@ from typing import TYPE_CHECKING
 
 from pipelex.inference._catalog import ModelEntry
 from pipelex.inference._schema import Costs
-from pipelex.pipes.runtime import ModelUsage
+from pipelex.pipes.models import ModelUsage
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse

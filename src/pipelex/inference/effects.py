@@ -8,8 +8,8 @@ from pipelex.inference._deck import ModelDeck
 from pipelex.inference.functions import FunctionOptions, call_function
 from pipelex.inference.images import ImageOptions, generate_images
 from pipelex.inference.method_trees import MethodTrees
-from pipelex.pipes.jobs import ContentListResult, ContentResult, DocumentJob, ImageJob, SearchJob
-from pipelex.pipes.runtime import FunctionRequest
+from pipelex.pipes.effects.jobs import ContentListResult, ContentResult, DocumentJob, ImageJob, SearchJob
+from pipelex.pipes.effects.requests import FunctionRequest
 from pipelex.storage import FetchPolicy, Storage
 
 

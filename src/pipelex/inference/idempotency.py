@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipelex.inference._catalog import Backend
-    from pipelex.pipes.runtime import Wire
+    from pipelex.pipes.wire import Wire
 
 OPENAI_HEADER = "Idempotency-Key"
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from pipelex.content.stuff import Json
 from pipelex.errors import PipelexError
-from pipelex.pipes.jobs import ContentListResult, JudgeJob, LLMObjectJob
-from pipelex.pipes.runtime import JudgeQuestionRequest, LLMPrompt, ObjectSpec
+from pipelex.pipes.effects.jobs import ContentListResult, JudgeJob, LLMObjectJob
+from pipelex.pipes.effects.requests import JudgeQuestionRequest, LLMPrompt, ObjectSpec
 
 if TYPE_CHECKING:
     from pipelex.inference._service import Inference

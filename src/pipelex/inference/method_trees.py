@@ -12,7 +12,7 @@ from pathlib import Path
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.library import MethodTree, walk_tree
 from pipelex.library.packages import MANIFEST_NAME, read_manifest
-from pipelex.pipes.runtime import TreeFile
+from pipelex.pipes.effects.requests import TreeFile
 
 _Stamp = tuple[tuple[str, int, int], ...]
 

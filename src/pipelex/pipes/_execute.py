@@ -7,19 +7,20 @@ from typing import Final
 from pipelex.content.stuff import Absence, Stuff, WorkingMemory
 from pipelex.errors import ErrorCategory, Location, PipelexError
 from pipelex.library import Library
-from pipelex.pipes._batch import run_batch
-from pipelex.pipes._compose import run_compose
-from pipelex.pipes._condition import run_condition
-from pipelex.pipes._dry import DryRuntime
-from pipelex.pipes._func import run_func
-from pipelex.pipes._judge import run_judge
-from pipelex.pipes._llm import run_llm, run_structure
-from pipelex.pipes._media import run_doc_gen, run_extract, run_img_gen, run_search
-from pipelex.pipes._parallel import run_parallel
-from pipelex.pipes._run import PipeRun
-from pipelex.pipes._sequence import run_sequence
-from pipelex.pipes._signature import run_signature
-from pipelex.pipes.runtime import PipeCall, PipeOutcome, Runtime
+from pipelex.pipes.calls import PipeCall, PipeOutcome
+from pipelex.pipes.effects.dry import DryRuntime
+from pipelex.pipes.runtime import Runtime
+from pipelex.pipes.semantics._run import PipeRun
+from pipelex.pipes.semantics.batch import run_batch
+from pipelex.pipes.semantics.compose import run_compose
+from pipelex.pipes.semantics.condition import run_condition
+from pipelex.pipes.semantics.func import run_func
+from pipelex.pipes.semantics.judge import run_judge
+from pipelex.pipes.semantics.llm import run_llm, run_structure
+from pipelex.pipes.semantics.media import run_doc_gen, run_extract, run_img_gen, run_search
+from pipelex.pipes.semantics.parallel import run_parallel
+from pipelex.pipes.semantics.sequence import run_sequence
+from pipelex.pipes.semantics.signature import run_signature
 
 NESTING_LIMIT: Final = 20
 """Pipes inside pipes; deeper than this a method is taken to call itself for ever."""

@@ -7,15 +7,7 @@ from pydantic_core import to_json
 from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.library import Library
-from pipelex.pipes.runtime import (
-    BatchCall,
-    BatchOutcome,
-    ItemFailure,
-    ItemFailures,
-    PipeCall,
-    PipeOutcome,
-    RunOptions,
-)
+from pipelex.pipes.calls import BatchCall, BatchOutcome, ItemFailure, ItemFailures, PipeCall, PipeOutcome, RunOptions
 from pipelex.pipes.usage import Meter
 
 

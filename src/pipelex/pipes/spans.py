@@ -10,7 +10,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from typing import Protocol
 
 from pipelex.library import Pipe
-from pipelex.pipes.runtime import ModelUsage, PipeCall, RunIdentity, RunOptions
+from pipelex.pipes.calls import PipeCall, RunIdentity, RunOptions
+from pipelex.pipes.models import ModelUsage
 from pipelex.pipes.usage import Meter
 
 Attributes = Mapping[str, str | bool | int | float | Sequence[str] | None]

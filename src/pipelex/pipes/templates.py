@@ -6,7 +6,8 @@ from typing import Final, cast
 
 from pipelex.content.stuff import Json
 from pipelex.library import Library
-from pipelex.pipes.runtime import TemplateRequest, TemplateResult
+from pipelex.pipes.effects.jobs import TemplateResult
+from pipelex.pipes.effects.requests import TemplateRequest
 from pipelex.templating import Attachments, Limits, Style, TagStyle, TextFormat, render
 
 WRITTEN: Final = 4

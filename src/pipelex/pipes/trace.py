@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from pipelex.pipes.runtime import ModelUsage
+from pipelex.pipes.models import ModelUsage
 from pipelex.pipes.usage import Meter
 
 Status = Literal["running", "completed", "failed", "cancelled"]

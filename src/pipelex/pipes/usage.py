@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from pipelex.pipes.runtime import MOST_REPORTED, BatchOutcome, ItemFailure, ItemFailures, ModelUsage, PipeOutcome
+from pipelex.pipes.calls import MOST_REPORTED, BatchOutcome, ItemFailure, ItemFailures, PipeOutcome
+from pipelex.pipes.models import ModelUsage
 
 
 class Meter:

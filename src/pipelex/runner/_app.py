@@ -16,7 +16,8 @@ from pipelex.content.inputs import load_inputs_file, read_inputs
 from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import ErrorCategory, Fault, PipelexError
 from pipelex.library import Library, LoadedLibrary, ModelUse, Pipe, Verdict, load_library
-from pipelex.pipes.runtime import ModelChoice, OnItemFailure, PipeCall, RunIdentity
+from pipelex.pipes.calls import OnItemFailure, PipeCall, RunIdentity
+from pipelex.pipes.models import ModelChoice
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner._inputs import input_slots, mock_inputs
 from pipelex.runner._result import RunResult, result_of

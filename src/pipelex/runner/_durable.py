@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from pipelex.config import Settings
 from pipelex.content.stuff import WorkingMemory
 from pipelex.library import Library
-from pipelex.pipes.runtime import PipeCall, PipeOutcome, RunIdentity, RunOptions
+from pipelex.pipes.calls import PipeCall, PipeOutcome, RunIdentity, RunOptions
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner._result import RunResult, result_of
 from pipelex.runner._telemetry import start_telemetry

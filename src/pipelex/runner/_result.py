@@ -5,7 +5,8 @@ from pydantic import TypeAdapter
 
 from pipelex.content.stuff import MAIN_STUFF, Absence, Json, Stuff, WorkingMemory
 from pipelex.errors import PipelexError
-from pipelex.pipes.runtime import ItemFailures, ModelUsage, PipeOutcome
+from pipelex.pipes.calls import ItemFailures, PipeOutcome
+from pipelex.pipes.models import ModelUsage
 from pipelex.pipes.trace import PipeTrace
 
 T = TypeVar("T")

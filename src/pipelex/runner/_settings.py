@@ -7,7 +7,7 @@ from pipelex.config import Settings
 from pipelex.config.secrets import WithSecrets, secret_provider
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.retry import RetryPolicy
-from pipelex.pipes.runtime import OnItemFailure, RunOptions
+from pipelex.pipes.calls import OnItemFailure, RunOptions
 
 if TYPE_CHECKING:
     from pipelex.inference import Inference, ModelDeck

@@ -13,7 +13,7 @@ from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference import Inference, performers
 from pipelex.inference.idempotency import logical_call
 from pipelex.library import linked_libraries
-from pipelex.pipes.jobs import (
+from pipelex.pipes.effects.jobs import (
     ContentListResult,
     ContentResult,
     DocumentJob,
@@ -27,9 +27,11 @@ from pipelex.pipes.jobs import (
     LLMTextJob,
     LLMTextResult,
     SearchJob,
+    TemplateResult,
 )
-from pipelex.pipes.runtime import FunctionRequest, TemplateRequest, TemplateResult, ViewsRequest, Wire
+from pipelex.pipes.effects.requests import FunctionRequest, TemplateRequest, ViewsRequest
 from pipelex.pipes.templates import render_request
+from pipelex.pipes.wire import Wire
 from pipelex.temporal.codec import stored_above
 from pipelex.temporal.failures import to_application_error
 from pipelex.temporal.large_inputs import LargeInputs, whole

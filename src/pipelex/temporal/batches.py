@@ -16,7 +16,7 @@ from temporalio.common import RetryPolicy
 from pipelex.content.stuff import ListPart, Stuff
 from pipelex.library import Library, LibraryCrate
 from pipelex.pipes.batches import cut, gathered, joined, json_size, run_item
-from pipelex.pipes.runtime import BatchCall, BatchOutcome, ItemFailure, PipeCall, PipeOutcome, RunIdentity, RunOptions
+from pipelex.pipes.calls import BatchCall, BatchOutcome, ItemFailure, PipeCall, PipeOutcome, RunIdentity, RunOptions
 from pipelex.pipes.window import drain, together
 from pipelex.temporal.list_parts import LOAD_LIST, PART_BYTES, STORE_LIST, StoredList, stored_payload
 from pipelex.temporal.pages import Page, fits

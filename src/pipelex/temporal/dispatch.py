@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.pipes.runtime import ModelChoice, ResolvedModel
+from pipelex.pipes.models import ModelChoice, ResolvedModel
 from pipelex.temporal.config import TemporalConfig
 from pipelex.temporal.ports import ModelResolver
 from pipelex.temporal.routing import Dispatch, resolve_dispatch

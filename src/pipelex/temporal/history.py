@@ -13,7 +13,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from pipelex.content.stuff import Json
-from pipelex.pipes.runtime import ModelUsage
+from pipelex.pipes.models import ModelUsage
 from pipelex.pipes.trace import EffectTrace, PipeTrace, Status
 
 _AT_ONCE: Final = 8

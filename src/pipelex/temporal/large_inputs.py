@@ -12,8 +12,10 @@ from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.common import RawValue
 
 from pipelex.content.stuff import Stuff
-from pipelex.pipes.runtime import PipeCall, StuffWire, TemplateRequest, Wire
+from pipelex.pipes.calls import PipeCall
+from pipelex.pipes.effects.requests import TemplateRequest
 from pipelex.pipes.templates import characters
+from pipelex.pipes.wire import StuffWire, Wire
 
 PARTS: Final = b"binary/pipelex-parts"
 """Encoding of a payload that holds a payload for each value, as a serialized `Payloads` message."""

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from pipelex.content.stuff import Stuff
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.pipes.runtime import Wire
+from pipelex.pipes.wire import Wire
 
 PAYLOAD_LIMIT: Final = 2_097_152
 """Bytes of one payload that the server refuses."""

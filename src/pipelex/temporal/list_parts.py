@@ -3,7 +3,7 @@
 from typing import Final
 
 from pipelex.content.stuff import ListPart
-from pipelex.pipes.runtime import Wire
+from pipelex.pipes.wire import Wire
 from pipelex.temporal.references import StoredPayload
 
 STORE_LIST: Final = "store_list"

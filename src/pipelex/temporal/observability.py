@@ -9,7 +9,7 @@ from typing import Final
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 from pipelex.library import Library
-from pipelex.pipes.runtime import PipeCall, RunIdentity
+from pipelex.pipes.calls import PipeCall, RunIdentity
 
 PIPE_CODE: Final = SearchAttributeKey.for_keyword("PipeCode")
 DOMAIN_CODE: Final = SearchAttributeKey.for_keyword("DomainCode")

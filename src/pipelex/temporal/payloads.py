@@ -8,7 +8,8 @@ from temporalio.common import RawValue
 from temporalio.contrib.pydantic import PydanticPayloadConverter, ToJsonOptions
 
 from pipelex.library import Library, LibraryCrate
-from pipelex.pipes.runtime import BatchCall, BatchOutcome, PipeCall, RunIdentity, RunOptions, Wire
+from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, RunIdentity, RunOptions
+from pipelex.pipes.wire import Wire
 
 
 class PipeJob(Wire):

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from pipelex.pipes.runtime import ModelChoice, ResolvedModel
+from pipelex.pipes.models import ModelChoice, ResolvedModel
 
 
 class ModelResolver(Protocol):

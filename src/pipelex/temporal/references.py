@@ -8,7 +8,7 @@ from temporalio.api.sdk.v1.external_storage_pb2 import ExternalStorageReference
 from temporalio.common import RawValue
 from temporalio.converter import JSONProtoPayloadConverter
 
-from pipelex.pipes.runtime import Wire
+from pipelex.pipes.wire import Wire
 
 DRIVER: Final = "pipelex"
 """Name of our store among the drivers of a data converter; histories hold it."""

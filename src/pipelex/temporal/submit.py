@@ -22,7 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from pipelex.content.stuff import WorkingMemory
 from pipelex.errors import ErrorCategory, ErrorReport, Location, PipelexError
 from pipelex.library import Library
-from pipelex.pipes.runtime import PipeCall, PipeOutcome, RunIdentity, RunOptions
+from pipelex.pipes.calls import PipeCall, PipeOutcome, RunIdentity, RunOptions
 from pipelex.temporal import observability
 from pipelex.temporal.codec import stored_above
 from pipelex.temporal.config import TemporalConfig

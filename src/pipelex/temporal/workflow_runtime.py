@@ -15,19 +15,12 @@ from pipelex.errors import PipelexError
 from pipelex.library import Library, LibraryCrate, linked_libraries
 from pipelex.pipes import CONTROLLERS, Execution, execute_pipe, spans, unexpected_failure
 from pipelex.pipes.batches import joined
-from pipelex.pipes.effects import Effect, EffectRuntime
-from pipelex.pipes.runtime import (
-    BatchCall,
-    BatchOutcome,
-    ModelChoice,
-    PipeCall,
-    PipeOutcome,
-    ResolvedModel,
-    RunIdentity,
-    TemplateRequest,
-    Wire,
-)
+from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, PipeOutcome, RunIdentity
+from pipelex.pipes.effects.asking import Effect, EffectRuntime
+from pipelex.pipes.effects.requests import TemplateRequest
+from pipelex.pipes.models import ModelChoice, ResolvedModel
 from pipelex.pipes.window import together
+from pipelex.pipes.wire import Wire
 from pipelex.temporal import dispatch, observability
 from pipelex.temporal.batches import COMMANDS_AT_ONCE, SLICE_WORKFLOW, Batches, load
 from pipelex.temporal.config import hopeless_error_types

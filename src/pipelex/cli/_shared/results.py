@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from pipelex.cli._shared.console import Paint
     from pipelex.library import Library
-    from pipelex.pipes.runtime import ItemFailures, ModelUsage
+    from pipelex.pipes.calls import ItemFailures
+    from pipelex.pipes.models import ModelUsage
     from pipelex.runner import RunResult
 
 

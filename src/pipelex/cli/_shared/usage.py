@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from pipelex.content.stuff import Json
-from pipelex.pipes.runtime import ModelUsage
+from pipelex.pipes.models import ModelUsage
 from pipelex.pipes.trace import PipeTrace
 
 

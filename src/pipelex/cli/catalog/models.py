@@ -11,7 +11,7 @@ from pipelex.errors import PipelexError
 
 if TYPE_CHECKING:
     from pipelex.inference import ModelDeck
-    from pipelex.pipes.runtime import Family
+    from pipelex.pipes.models import Family
 
 _EXAMPLES = """\b
 Examples:
@@ -57,7 +57,7 @@ def models(
 
 
 def _rows(deck: "ModelDeck", family: "Family", *, all_models: bool) -> list[list[str]]:
-    from pipelex.pipes.runtime import ModelChoice
+    from pipelex.pipes.models import ModelChoice
 
     rows: list[list[str]] = []
     for name in deck.names(family):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipelex.inference import ModelDeck
-    from pipelex.pipes.runtime import Purpose
+    from pipelex.pipes.models import Purpose
     from pipelex.runner import Pipelex
 
 _EXAMPLES = """\b
@@ -99,7 +99,7 @@ def _issue(subject: str, wrong: PipelexError) -> Check:
 
 def _model_checks(deck: "ModelDeck") -> "Iterator[Check]":
     from pipelex.cli.setup.backends_asked import ask
-    from pipelex.pipes.runtime import ModelChoice
+    from pipelex.pipes.models import ModelChoice
 
     enabled = [backend for backend in deck.catalog.backends.values() if backend.table.enabled and backend.models]
     answers = asyncio.run(ask([backend for backend in enabled if not backend.missing]))

@@ -129,7 +129,7 @@ def _backend(app_: "Pipelex", activity: str, handle: str | None, backend: str | 
     key = ACTIVITIES[activity].routing_key if activity in ACTIVITIES else None
     if backend is not None or handle is None or key is None or key == "function":
         return backend
-    from pipelex.pipes.runtime import ModelChoice
+    from pipelex.pipes.models import ModelChoice
 
     try:
         return app_.inference.resolve(ModelChoice(family=key, choice=handle)).backend

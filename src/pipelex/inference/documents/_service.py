@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference._catalog import ModelEntry
-from pipelex.pipes.jobs import ContentResult, DocumentJob
+from pipelex.pipes.effects.jobs import ContentResult, DocumentJob
+from pipelex.pipes.effects.requests import DocumentRequest
 from pipelex.pipes.layout import Block
-from pipelex.pipes.runtime import DocumentRequest
 from pipelex.storage import Loaded, load
 
 if TYPE_CHECKING:

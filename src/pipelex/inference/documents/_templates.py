@@ -15,7 +15,7 @@ from zipfile import BadZipFile, ZipFile
 
 from pipelex.inference.documents._archive import settled
 from pipelex.inference.documents._service import content_failure
-from pipelex.pipes.runtime import DocumentRequest
+from pipelex.pipes.effects.requests import DocumentRequest
 from pipelex.templating import ShapeTable, render
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference._catalog import Backend, ModelEntry
 from pipelex.inference._classify import classify_provider_error, invalid_response
 from pipelex.inference.idempotency import request_headers
-from pipelex.pipes.runtime import Family
+from pipelex.pipes.models import Family
 
 if TYPE_CHECKING:
     import httpx

@@ -14,8 +14,9 @@ from pipelex.inference.extract._ocr import LocalReader
 from pipelex.inference.extract._provider import Provider, check_credentials
 from pipelex.inference.extract._source import Extractor, Keeper, Page, Source, Wanted, incapable, logger
 from pipelex.inference.extract._views import page_views
-from pipelex.pipes.jobs import ContentListResult, ExtractJob
-from pipelex.pipes.runtime import ModelUsage, ViewsRequest
+from pipelex.pipes.effects.jobs import ContentListResult, ExtractJob
+from pipelex.pipes.effects.requests import ViewsRequest
+from pipelex.pipes.models import ModelUsage
 from pipelex.storage import FetchPolicy, Loaded, Storage, file_kind, load
 from pipelex.storage._fetch import shown
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, InputError, PipelexError
-from pipelex.pipes.runtime import ExtractRequest
+from pipelex.pipes.effects.requests import ExtractRequest
 from pipelex.storage import Storage, extension_of
 
 logger = logging.getLogger("pipelex.extract")

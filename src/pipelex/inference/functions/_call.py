@@ -15,8 +15,8 @@ from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.method_trees import MethodTrees
 from pipelex.library import MethodTree
-from pipelex.pipes.jobs import ContentResult
-from pipelex.pipes.runtime import FunctionRequest
+from pipelex.pipes.effects.jobs import ContentResult
+from pipelex.pipes.effects.requests import FunctionRequest
 
 _CHILD = Path(__file__).with_name("_child.py")
 _HARMLESS = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")

@@ -9,7 +9,7 @@ from pipelex.inference.idempotency import OPENAI_HEADER, request_headers
 from pipelex.inference.images._made import Drawing, Made
 from pipelex.inference.images._options import Rules, Wanted
 from pipelex.inference.images._xai import nearest
-from pipelex.pipes.runtime import ModelUsage
+from pipelex.pipes.models import ModelUsage
 
 if TYPE_CHECKING:
     from pydantic_ai.images import ImageGenerationResult

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from pipelex.inference._catalog import Backend, ModelEntry
 from pipelex.inference.extract._provider import Provider
 from pipelex.inference.images._options import ImageOptions
-from pipelex.pipes.runtime import ModelUsage
+from pipelex.pipes.models import ModelUsage
 from pipelex.storage import FetchPolicy, Loaded, Storage, load
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference._catalog import ModelEntry
-from pipelex.pipes.runtime import ImageRequest
+from pipelex.pipes.effects.requests import ImageRequest
 from pipelex.storage import Loaded
 
 logger = logging.getLogger("pipelex.images")

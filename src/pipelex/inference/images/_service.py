@@ -13,7 +13,7 @@ from pipelex.inference.images._library import draw_with_google, draw_with_openai
 from pipelex.inference.images._made import Drawing, Made
 from pipelex.inference.images._options import Wanted, wanted
 from pipelex.inference.images._xai import draw_with_xai
-from pipelex.pipes.jobs import ContentListResult, ImageJob
+from pipelex.pipes.effects.jobs import ContentListResult, ImageJob
 from pipelex.storage import extension_of, load
 
 if TYPE_CHECKING:

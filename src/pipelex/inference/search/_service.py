@@ -8,8 +8,9 @@ from pipelex.inference._catalog import ModelEntry
 from pipelex.inference.extract._provider import Provider, check_credentials
 from pipelex.inference.search._linkup import Linkup
 from pipelex.inference.search._tavily import Tavily
-from pipelex.pipes.jobs import ContentResult, SearchJob
-from pipelex.pipes.runtime import ModelUsage, SearchRequest
+from pipelex.pipes.effects.jobs import ContentResult, SearchJob
+from pipelex.pipes.effects.requests import SearchRequest
+from pipelex.pipes.models import ModelUsage
 
 if TYPE_CHECKING:
     from pipelex.inference.effects import Effects

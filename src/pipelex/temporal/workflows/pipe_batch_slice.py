@@ -7,7 +7,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from temporalio.common import RawValue
 
-    from pipelex.pipes.runtime import BatchOutcome
+    from pipelex.pipes.calls import BatchOutcome
     from pipelex.temporal.batches import SLICE_WORKFLOW
     from pipelex.temporal.large_inputs import LargeInputs
     from pipelex.temporal.payloads import SliceJob

@@ -5,7 +5,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from temporalio.common import RawValue
 
-    from pipelex.pipes.runtime import PipeOutcome
+    from pipelex.pipes.calls import PipeOutcome
     from pipelex.temporal.large_inputs import LargeInputs
     from pipelex.temporal.payloads import PipeJob
     from pipelex.temporal.workflow_runtime import PipeWorkflow

@@ -10,20 +10,13 @@ from pipelex.language.blueprints import (
     PipeImgGenBlueprint,
     PipeSearchBlueprint,
 )
-from pipelex.pipes._fields import checked_output
-from pipelex.pipes._run import PipeRun
-from pipelex.pipes._templates import Attachments, render_text
+from pipelex.pipes.calls import PipeOutcome
+from pipelex.pipes.effects.requests import DocumentRequest, ExtractRequest, ImageRequest, SearchRequest, ViewsRequest
 from pipelex.pipes.layout import laid_out
-from pipelex.pipes.runtime import (
-    DocumentRequest,
-    ExtractRequest,
-    Family,
-    ImageRequest,
-    ModelChoice,
-    PipeOutcome,
-    SearchRequest,
-    ViewsRequest,
-)
+from pipelex.pipes.models import Family, ModelChoice
+from pipelex.pipes.semantics._fields import checked_output
+from pipelex.pipes.semantics._run import PipeRun
+from pipelex.pipes.semantics._templates import Attachments, render_text
 
 
 async def run_extract(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:

@@ -5,9 +5,10 @@ from typing import cast
 from pipelex.content.stuff import Json, Stuff, WorkingMemory
 from pipelex.errors import PipelexError
 from pipelex.language.blueprints import PipeFuncBlueprint
-from pipelex.pipes._fields import checked_output
-from pipelex.pipes._run import PipeRun
-from pipelex.pipes.runtime import FunctionRequest, PipeOutcome
+from pipelex.pipes.calls import PipeOutcome
+from pipelex.pipes.effects.requests import FunctionRequest
+from pipelex.pipes.semantics._fields import checked_output
+from pipelex.pipes.semantics._run import PipeRun
 
 
 async def run_func(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:

@@ -7,18 +7,17 @@ on another machine. A result is what comes back. Both are frozen pydantic models
 from pydantic import Field
 
 from pipelex.content.stuff import Json
-from pipelex.pipes.runtime import (
+from pipelex.pipes.effects.requests import (
     DocumentRequest,
     ExtractRequest,
     ImageRequest,
     JudgeRequest,
     LLMPrompt,
-    ModelUsage,
     ObjectSpec,
-    ResolvedModel,
     SearchRequest,
-    Wire,
 )
+from pipelex.pipes.models import ModelUsage, ResolvedModel
+from pipelex.pipes.wire import Wire
 
 
 class LLMTextJob(Wire):
@@ -114,3 +113,11 @@ class ContentListResult(Wire):
 
     contents: tuple[Json, ...]
     usage: ModelUsage | None = None
+
+
+class TemplateResult(Wire):
+    """A rendered template, with what its tokens stand for."""
+
+    text: str
+    images: tuple[dict[str, Json], ...] = ()
+    documents: tuple[dict[str, Json], ...] = ()

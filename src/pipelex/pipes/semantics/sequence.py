@@ -7,9 +7,9 @@ from pipelex.content.stuff import Absence, Stuff, WorkingMemory
 from pipelex.language.blueprints import BindingStep, PipeSequenceBlueprint, PipeStep
 from pipelex.language.references import Reference
 from pipelex.library import Library
-from pipelex.pipes._paths import reach
-from pipelex.pipes._run import ChildStep, PipeRun, run_child, run_over
-from pipelex.pipes.runtime import PipeOutcome, SlotOverride
+from pipelex.pipes.calls import PipeOutcome, SlotOverride
+from pipelex.pipes.semantics._paths import reach
+from pipelex.pipes.semantics._run import ChildStep, PipeRun, run_child, run_over
 
 
 async def run_sequence(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:

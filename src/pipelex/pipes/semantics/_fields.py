@@ -16,8 +16,8 @@ from pipelex.content.structure import (
     validate,
 )
 from pipelex.content.stuff import Json, Stuff
-from pipelex.pipes._paths import VALUE_FIELDS
-from pipelex.pipes._run import PipeRun
+from pipelex.pipes.semantics._paths import VALUE_FIELDS
+from pipelex.pipes.semantics._run import PipeRun
 
 
 def fill_object(run: PipeRun, concept: str, values: Mapping[str, Stuff | Json]) -> dict[str, Json]:

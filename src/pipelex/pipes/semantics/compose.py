@@ -12,11 +12,11 @@ from pipelex.language.blueprints import (
     PipeComposeBlueprint,
     TemplateBlueprint,
 )
-from pipelex.pipes._fields import believable, checked_output, field_value
-from pipelex.pipes._run import PipeRun
-from pipelex.pipes._sequence import bind
-from pipelex.pipes._templates import render_text, style_of
-from pipelex.pipes.runtime import PipeOutcome
+from pipelex.pipes.calls import PipeOutcome
+from pipelex.pipes.semantics._fields import believable, checked_output, field_value
+from pipelex.pipes.semantics._run import PipeRun
+from pipelex.pipes.semantics._templates import render_text, style_of
+from pipelex.pipes.semantics.sequence import bind
 
 
 async def run_compose(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:

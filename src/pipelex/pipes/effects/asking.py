@@ -11,7 +11,8 @@ from typing import Generic, TypeVar
 
 from pipelex.content.stuff import Json, Stuff
 from pipelex.language.references import Reference
-from pipelex.pipes.jobs import (
+from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, PipeOutcome, RunOptions
+from pipelex.pipes.effects.jobs import (
     ContentListResult,
     ContentResult,
     DocumentJob,
@@ -25,30 +26,23 @@ from pipelex.pipes.jobs import (
     LLMTextJob,
     LLMTextResult,
     SearchJob,
+    TemplateResult,
 )
-from pipelex.pipes.runtime import (
-    BatchCall,
-    BatchOutcome,
+from pipelex.pipes.effects.requests import (
     DocumentRequest,
     ExtractRequest,
     FunctionRequest,
     ImageRequest,
     JudgeRequest,
     LLMPrompt,
-    ModelChoice,
-    ModelUsage,
     ObjectSpec,
-    PipeCall,
-    PipeOutcome,
-    ResolvedModel,
-    RunOptions,
     SearchRequest,
     TemplateRequest,
-    TemplateResult,
     ViewsRequest,
-    Wire,
 )
+from pipelex.pipes.models import ModelChoice, ModelUsage, ResolvedModel
 from pipelex.pipes.usage import Meter
+from pipelex.pipes.wire import Wire
 
 R = TypeVar("R", bound=Wire)
 T = TypeVar("T")

@@ -2,8 +2,8 @@
 
 from pipelex.content.structure import example
 from pipelex.content.stuff import Stuff, WorkingMemory
-from pipelex.pipes._run import PipeRun
-from pipelex.pipes.runtime import PipeOutcome
+from pipelex.pipes.calls import PipeOutcome
+from pipelex.pipes.semantics._run import PipeRun
 
 
 async def run_signature(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:

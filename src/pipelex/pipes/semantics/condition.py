@@ -5,9 +5,9 @@ from dataclasses import replace
 from pipelex.content.stuff import Absence, WorkingMemory
 from pipelex.language.blueprints import PipeConditionBlueprint
 from pipelex.language.references import Reference
-from pipelex.pipes._run import ChildStep, PipeRun, run_child
-from pipelex.pipes._templates import render_text
-from pipelex.pipes.runtime import PipeOutcome
+from pipelex.pipes.calls import PipeOutcome
+from pipelex.pipes.semantics._run import ChildStep, PipeRun, run_child
+from pipelex.pipes.semantics._templates import render_text
 
 
 async def run_condition(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:

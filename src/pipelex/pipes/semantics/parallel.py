@@ -7,10 +7,10 @@ from pipelex.content.structure import ObjectShape
 from pipelex.content.stuff import Absence, Json, Stuff, WorkingMemory
 from pipelex.language.blueprints import PipeParallelBlueprint, PipeStep
 from pipelex.language.references import Reference
-from pipelex.pipes._fields import fill_object
-from pipelex.pipes._run import ChildStep, PipeRun, run_child, run_over
-from pipelex.pipes._sequence import step_override
-from pipelex.pipes.runtime import PipeOutcome
+from pipelex.pipes.calls import PipeOutcome
+from pipelex.pipes.semantics._fields import fill_object
+from pipelex.pipes.semantics._run import ChildStep, PipeRun, run_child, run_over
+from pipelex.pipes.semantics.sequence import step_override
 
 COMPOSITE = "native.Composite"
 

@@ -5,10 +5,12 @@ from typing import Final
 from pipelex.content.structure import json_schema
 from pipelex.content.stuff import Json, Stuff, WorkingMemory
 from pipelex.language.blueprints import LLMSettings, PipeLLMBlueprint, PipeStructureBlueprint
-from pipelex.pipes._fields import checked_output
-from pipelex.pipes._run import PipeRun
-from pipelex.pipes._templates import Attachments, render_text, style_of
-from pipelex.pipes.runtime import LLMPrompt, ModelChoice, ObjectSpec, PipeOutcome, Purpose
+from pipelex.pipes.calls import PipeOutcome
+from pipelex.pipes.effects.requests import LLMPrompt, ObjectSpec
+from pipelex.pipes.models import ModelChoice, Purpose
+from pipelex.pipes.semantics._fields import checked_output
+from pipelex.pipes.semantics._run import PipeRun
+from pipelex.pipes.semantics._templates import Attachments, render_text, style_of
 
 _MISMATCH: Final = "model.output_schema_mismatch"
 

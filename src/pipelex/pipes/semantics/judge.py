@@ -3,10 +3,12 @@
 from pipelex.content.structure import ObjectShape
 from pipelex.content.stuff import Json, Stuff, WorkingMemory
 from pipelex.language.blueprints import JudgeLevel, JudgeQuestion, PipeJudgeBlueprint, PlainSettings
-from pipelex.pipes._fields import checked_output
-from pipelex.pipes._run import PipeRun
-from pipelex.pipes._templates import Attachments, render_text
-from pipelex.pipes.runtime import JudgeQuestionRequest, JudgeRequest, LLMPrompt, ModelChoice, PipeOutcome
+from pipelex.pipes.calls import PipeOutcome
+from pipelex.pipes.effects.requests import JudgeQuestionRequest, JudgeRequest, LLMPrompt
+from pipelex.pipes.models import ModelChoice
+from pipelex.pipes.semantics._fields import checked_output
+from pipelex.pipes.semantics._run import PipeRun
+from pipelex.pipes.semantics._templates import Attachments, render_text
 
 
 async def run_judge(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:

@@ -6,7 +6,9 @@ from pipelex.content.stuff import Absence, Stuff, WorkingMemory
 from pipelex.errors import ErrorCategory, Location, PipelexError
 from pipelex.language.references import Slot
 from pipelex.library import Library, Pipe
-from pipelex.pipes.runtime import BatchCall, PipeCall, PipeOutcome, Runtime, SlotOverride, TreeFile
+from pipelex.pipes.calls import BatchCall, PipeCall, PipeOutcome, SlotOverride
+from pipelex.pipes.effects.requests import TreeFile
+from pipelex.pipes.runtime import Runtime
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from typing import Any, Final, cast
 from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import PipelexError
 from pipelex.language.blueprints import TagStyle, TemplatingStyle
-from pipelex.pipes._run import PipeRun
-from pipelex.pipes.runtime import TemplateRequest, TemplateResult
+from pipelex.pipes.effects.jobs import TemplateResult
+from pipelex.pipes.effects.requests import TemplateRequest
+from pipelex.pipes.semantics._run import PipeRun
 from pipelex.pipes.templates import render_request
 from pipelex.templating import Attachments, Limits, Style
 

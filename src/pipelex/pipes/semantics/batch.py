@@ -3,8 +3,8 @@
 from pipelex.content.stuff import WorkingMemory
 from pipelex.language.blueprints import PipeBatchBlueprint
 from pipelex.language.references import Reference
-from pipelex.pipes._run import ChildStep, PipeRun, run_over
-from pipelex.pipes.runtime import PipeOutcome
+from pipelex.pipes.calls import PipeOutcome
+from pipelex.pipes.semantics._run import ChildStep, PipeRun, run_over
 
 
 async def run_batch(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:

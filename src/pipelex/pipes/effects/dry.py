@@ -6,26 +6,22 @@ from typing import Final, TypeVar
 from pipelex.content.structure import example
 from pipelex.content.stuff import Json, Stuff
 from pipelex.library import Library
-from pipelex.pipes.runtime import (
-    BatchCall,
-    BatchOutcome,
+from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, PipeOutcome, RunOptions
+from pipelex.pipes.effects.jobs import TemplateResult
+from pipelex.pipes.effects.requests import (
     DocumentRequest,
     ExtractRequest,
     FunctionRequest,
     ImageRequest,
     JudgeRequest,
     LLMPrompt,
-    ModelChoice,
     ObjectSpec,
-    PipeCall,
-    PipeOutcome,
-    RunOptions,
-    Runtime,
     SearchRequest,
     TemplateRequest,
-    TemplateResult,
     ViewsRequest,
 )
+from pipelex.pipes.models import ModelChoice
+from pipelex.pipes.runtime import Runtime
 
 T = TypeVar("T")
 

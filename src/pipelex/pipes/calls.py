@@ -1,0 +1,150 @@
+"""A run, its pipes and its batches: what is asked of a runtime, and what it gives."""
+
+from typing import Final, Literal
+
+from pydantic import Field
+
+from pipelex.content.stuff import Absence, Json, Stuff
+from pipelex.pipes.models import ModelUsage
+from pipelex.pipes.wire import AbsenceWire, StuffWire, Wire
+
+MOST_REPORTED: Final = 100
+"""Failed items of a batch that are told with their reports; the others are counted."""
+
+OnItemFailure = Literal["fail", "collect"]
+
+
+class RunOptions(Wire):
+    """What shapes the sequence of a run's commands: fixed when the run starts, and travels with it."""
+
+    mode: Literal["live", "dry"] = "live"
+    """`dry`: every effect is mocked from the declared types; nothing leaves the process."""
+    max_concurrency: int = Field(default=8, ge=1)
+    """Children of one batch in flight at a time."""
+    slice_size: int = Field(default=500, ge=1)
+    """A batch of more items than this is cut into slices of this size, each a unit of work of its own, where an
+    orchestrator keeps a history for each."""
+    on_item_failure: OnItemFailure = "fail"
+    """What a failing item of a batch does: fail the run, or be left out of the list and reported."""
+    child_workflows: Literal["every_pipe", "controllers"] = "every_pipe"
+    """Which child pipes are units of work of their own: all, or only those that run other pipes."""
+    stored_above: int | None = 131_072
+    """Payloads of more bytes than this are kept in a store by whatever carries them; None: they travel whole. The default
+    is that of a store, so that the jobs of a run with one need not say it."""
+    full_memory: bool = False
+    """Bring every name that a nested pipe leaves behind back to its caller, not only those that later steps read."""
+    large_template_chars: int = Field(default=100_000, ge=0)
+    """A template whose values are longer than this is rendered as an effect, not in the pipe's own code."""
+
+
+class RunIdentity(Wire):
+    """Who a run belongs to; the same in every child."""
+
+    run_id: str
+    session_id: str | None = None
+    user_id: str | None = None
+
+
+class SlotOverride(Wire):
+    """A step's say on how many values its pipe gives."""
+
+    is_list: bool
+    count: int | None = None
+
+
+class PipeCall(Wire):
+    """One pipe to run on the values it declares, nothing else."""
+
+    pipe: str
+    """Domain-qualified reference."""
+    inputs: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])
+    """The present ones of the pipe's declared inputs."""
+    path: tuple[str, ...] = ()
+    """The steps from the entry pipe down to this one, for example `("2-analyze[17]", "1-summarize")`; empty at the root."""
+    override: SlotOverride | None = None
+    exports: tuple[str, ...] = ()
+    """Names of a sequence's inner results that the caller's later steps read."""
+    dynamic_output: str | None = None
+    """The concept that stands for `Dynamic`."""
+
+
+class ItemFailure(Wire):
+    """An item of a batch that failed and was left out of the list."""
+
+    index: int
+    """Rank in the list, from 0."""
+    path: tuple[str, ...]
+    """Of the item's pipe run; see `PipeCall.path`."""
+    error: dict[str, Json]
+    """The report, as `ErrorReport.to_json` writes it."""
+
+
+class ItemFailures(Wire):
+    """The items that batches left out."""
+
+    count: int
+    first: tuple[ItemFailure, ...]
+    """In the order of the items; at most `MOST_REPORTED` of them, for a report must not grow with the list."""
+
+
+class PipeOutcome(Wire):
+    """What a pipe gave: a value or a recorded absence, exactly one of the two."""
+
+    stuff: StuffWire | None = None
+    absence: AbsenceWire | None = None
+    exports: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])
+    usage: tuple[ModelUsage, ...] = ()
+    """What the pipe and everything below it used, one entry per model."""
+    failures: ItemFailures | None = None
+    """Items that batches in the pipe or below it left out."""
+
+    @property
+    def value(self) -> Stuff | Absence:
+        if self.stuff is not None:
+            return self.stuff
+        assert self.absence is not None
+        return self.absence
+
+    @classmethod
+    def of(cls, value: Stuff | Absence) -> "PipeOutcome":
+        return cls(stuff=value) if isinstance(value, Stuff) else cls(absence=value)
+
+
+class BatchCall(Wire):
+    """One pipe to run on every item of a list."""
+
+    call: PipeCall
+    """The call without the item; its last path segment is the stem of each item's own: `analyze` → `analyze[17]`."""
+    item_name: str
+    items: StuffWire
+    """The list, possibly held by reference."""
+    offset: int = 0
+    """Rank of the first item in the whole list, for a slice of it."""
+
+    @property
+    def last(self) -> int:
+        """Rank of the last item in the whole list."""
+        return self.offset + self.items.count - 1
+
+    def of_items(self, items: Stuff, offset: int) -> "BatchCall":
+        """The same batch over other items of the whole list."""
+        return self.model_copy(update={"items": items, "offset": offset})
+
+    def item_call(self, index: int) -> PipeCall:
+        """The call for one item of this slice."""
+        *above, stem = self.call.path
+        return self.call.model_copy(
+            update={
+                "inputs": {**self.call.inputs, self.item_name: Stuff(self.items.concept, self.items.items[index])},
+                "path": (*above, f"{stem}[{self.offset + index}]"),
+            }
+        )
+
+
+class BatchOutcome(Wire):
+    """What a pipe gave on the items of a list."""
+
+    values: StuffWire
+    """In the order of the items, without those that are absent or failed; possibly held by reference."""
+    usage: tuple[ModelUsage, ...] = ()
+    failures: ItemFailures | None = None

@@ -1,0 +1,1 @@
+"""Effects: what pipes ask to have done outside of their own code."""

@@ -1,0 +1,154 @@
+"""What a pipe asks for: one request for each kind of effect, before a model is resolved."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipelex.content.stuff import Json
+from pipelex.pipes.wire import StuffWire, Wire
+
+
+class LLMPrompt(Wire):
+    """A prompt with its attachments, in the order of their tokens `[Image 1]`, `[Document 1]`."""
+
+    user: str
+    system: str | None = None
+    images: tuple[dict[str, Json], ...] = ()
+    """Image contents."""
+    documents: tuple[dict[str, Json], ...] = ()
+    """Document contents."""
+
+
+class ObjectSpec(Wire):
+    """The object a model is asked for."""
+
+    concept: str
+    """Domain-qualified, for messages and summaries."""
+    json_schema: dict[str, Json]
+    """JSON Schema (2020-12) of one content object."""
+
+
+class ImageRequest(Wire):
+    """Images from a prompt."""
+
+    prompt: str
+    negative_prompt: str | None = None
+    count: int = 1
+    reference_images: tuple[dict[str, Json], ...] = ()
+    options: dict[str, Json] = Field(default_factory=dict[str, Json])
+    """`aspect_ratio`, `size`, `is_raw`, `seed`, `background`, `output_format` as the pipe declares them."""
+
+
+class ExtractRequest(Wire):
+    """Pages from a document or an image."""
+
+    source: dict[str, Json]
+    """A Document or Image content."""
+    source_kind: Literal["document", "image"]
+    max_page_images: int | None = None
+    page_image_captions: bool | None = None
+    page_views: bool | None = None
+    """Whether the extractor gives views of the pages, too; pipes ask for them apart, see `ViewsRequest`."""
+    page_views_dpi: int | None = None
+    render_js: bool | None = None
+    include_raw_html: bool | None = None
+
+
+class ViewsRequest(Wire):
+    """Views of all pages of a document, or of an image, which is one page."""
+
+    source: dict[str, Json]
+    """A Document or Image content."""
+    dpi: int | None = None
+    """As configured where they are made when None."""
+
+
+class SearchRequest(Wire):
+    """A search."""
+
+    query: str
+    include_images: bool | None = None
+    max_results: int | None = None
+    from_date: str | None = None
+    to_date: str | None = None
+    include_domains: tuple[str, ...] | None = None
+    exclude_domains: tuple[str, ...] | None = None
+
+
+class JudgeQuestionRequest(Wire):
+    """One closed question."""
+
+    name: str | None = None
+    question: str
+    options: dict[str, str] | None = None
+    levels: tuple[dict[str, str], ...] | None = None
+    """Lowest first, each with `label`, `description` or both."""
+    criteria: dict[str, str] | None = None
+    threshold: float | None = None
+
+
+class JudgeRequest(Wire):
+    """Closed questions about one piece of evidence."""
+
+    evidence: LLMPrompt
+    questions: tuple[JudgeQuestionRequest, ...]
+
+
+class TreeFile(Wire):
+    """A file of the method tree; it does not travel, whoever performs the effect has the tree."""
+
+    tree: str
+    """Digest of the tree."""
+    path: str
+    """Tree path."""
+    sha256: str
+    """Of the file itself."""
+
+
+class FunctionRequest(Wire):
+    """A call of a function of the method tree."""
+
+    function: str
+    """Import path from the root of the method tree."""
+    file: TreeFile | None = None
+    """The function's module; None in a method that was loaded without its tree."""
+    inputs: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])
+    absent: tuple[str, ...] = ()
+    """Declared inputs without a value."""
+    output_concept: str
+    is_list: bool
+
+
+class DocumentRequest(Wire):
+    """A file printed from values."""
+
+    format: Literal["pdf", "xlsx", "docx", "pptx"]
+    filename: str
+    source: Literal["layout", "html", "template_file"]
+    html: str | None = None
+    """The rendered page, when the source is `html`."""
+    blocks: tuple[dict[str, Json], ...] = ()
+    """What to lay out, when the source is `layout`: see `pipelex.pipes.layout`."""
+    file: TreeFile | None = None
+    """The template, when the source is `template_file`; None in a method that was loaded without its tree."""
+    inputs: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])
+    """What the template may read."""
+    shapes: dict[str, Json] = Field(default_factory=dict[str, Json])
+    """The shapes of the inputs' concepts, as `shape_to_json` writes them."""
+
+
+class TemplateRequest(Wire):
+    """A template to render as an effect, because its values are large."""
+
+    template: str
+    """With sigils."""
+    category: str
+    sigils: bool = True
+    tag_style: str | None = None
+    text_format: str | None = None
+    is_strict: bool = False
+    inputs: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])
+    extra_context: dict[str, Json] = Field(default_factory=dict[str, Json])
+    images: tuple[dict[str, Json], ...] = ()
+    """Attachments that already have a number in the same prompt."""
+    documents: tuple[dict[str, Json], ...] = ()

@@ -1,0 +1,54 @@
+"""Models: which one a pipe asks for, which one that is here, and what its calls used."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipelex.content.stuff import Json
+from pipelex.pipes.wire import Wire
+
+Family = Literal["llm", "extract", "img_gen", "search", "judgment", "doc_gen"]
+Purpose = Literal["text", "object"]
+
+
+class ModelChoice(Wire):
+    """Which model a pipe asks for, before anything is looked up."""
+
+    family: Family
+    purpose: Purpose = "text"
+    """Which of the family's defaults applies when the pipe names no model."""
+    document: str | None = None
+    """`<format>.<source>` of a document, which picks the default of the family `doc_gen`."""
+    choice: str | dict[str, Json] | None = None
+    """A reference (`$preset`, `@alias`, `~waterfall`, a handle), an inline settings table, or nothing."""
+
+
+class ModelTarget(Wire):
+    """One model of one backend."""
+
+    handle: str
+    backend: str
+
+
+class ResolvedModel(Wire):
+    """A model choice after presets, aliases, waterfalls and routing: what an effect is dispatched by."""
+
+    handle: str
+    backend: str
+    settings: dict[str, Json] = Field(default_factory=dict[str, Json])
+    """The family's settings (`temperature`, `max_tokens`, …), without `model` and `description`."""
+    fallbacks: tuple[ModelTarget, ...] = ()
+    """Asked in turn, with the same settings, when the provider fails; only where the settings allow it."""
+
+
+class ModelUsage(Wire):
+    """What calls of one model used, summed up."""
+
+    handle: str
+    backend: str
+    calls: int = 1
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cost_usd: float | None = None
+    """None when no price is known."""

@@ -1,0 +1,1 @@
+"""What each pipe type means: one module for each, or for some that are alike."""

@@ -1,0 +1,44 @@
+"""What crosses the runtime port: frozen pydantic models of plain JSON.
+
+They may cross a process boundary as they are; none of them holds anything executable.
+"""
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, WithJsonSchema
+
+from pipelex.content.stuff import Absence, Stuff
+
+
+class Wire(BaseModel):
+    """Base of everything that crosses the port. Only members that were set are written to a payload."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    @classmethod
+    def sparse(cls, **members: Any) -> Self:
+        """An instance with only those members set that say more than their defaults, so that no other is written."""
+        fields = cls.model_fields
+        return cls(
+            **{
+                name: value
+                for name, value in members.items()
+                if value is not None and value not in ((), {}) and value != fields[name].default
+            }
+        )
+
+
+def _read_stuff(value: Any) -> Stuff:
+    return value if isinstance(value, Stuff) else Stuff.from_json(value)
+
+
+def _read_absence(value: Any) -> Absence:
+    return value if isinstance(value, Absence) else Absence.from_json(value)
+
+
+StuffWire = Annotated[
+    Stuff, PlainValidator(_read_stuff), PlainSerializer(Stuff.to_json), WithJsonSchema({"type": "object"})
+]
+AbsenceWire = Annotated[
+    Absence, PlainValidator(_read_absence), PlainSerializer(Absence.to_json), WithJsonSchema({"type": "object"})
+]
