@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pipelex.content.stuff import Stuff
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.inference.idempotency import logical_call
-from pipelex.inference.retry import RetryPolicy, with_retries
+from pipelex.inference.calls.idempotency import logical_call
+from pipelex.inference.calls.retry import RetryPolicy, with_retries
 from pipelex.library import Library
 from pipelex.pipes import Execution, execute_pipe, spans, unexpected_failure
 from pipelex.pipes.batches import gathered, run_item

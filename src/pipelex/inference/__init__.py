@@ -9,13 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipelex.inference._catalog import DEFAULTS, Backend, Catalog, ModelEntry
-    from pipelex.inference._classify import classify_provider_error
-    from pipelex.inference._deck import ModelDeck, Reference
-    from pipelex.inference._performers import performers
-    from pipelex.inference._providers import CHAT_PROVIDERS, ChatProvider
-    from pipelex.inference._service import Inference, InferenceOptions
-    from pipelex.inference.retry import RetryPolicy, with_retries
+    from pipelex.inference.calls.classify import classify_provider_error
+    from pipelex.inference.calls.retry import RetryPolicy, with_retries
+    from pipelex.inference.chat.provider import CHAT_PROVIDERS, ChatProvider
+    from pipelex.inference.chat.service import Inference, InferenceOptions
+    from pipelex.inference.deck.catalog import DEFAULTS, Backend, Catalog, ModelEntry
+    from pipelex.inference.deck.model_deck import ModelDeck, Reference
+    from pipelex.inference.perform import performers
 
 __all__ = [
     "CHAT_PROVIDERS",
@@ -35,20 +35,20 @@ __all__ = [
 ]
 
 _HOMES = {
-    "CHAT_PROVIDERS": "pipelex.inference._providers",
-    "DEFAULTS": "pipelex.inference._catalog",
-    "Backend": "pipelex.inference._catalog",
-    "Catalog": "pipelex.inference._catalog",
-    "ChatProvider": "pipelex.inference._providers",
-    "Inference": "pipelex.inference._service",
-    "InferenceOptions": "pipelex.inference._service",
-    "ModelDeck": "pipelex.inference._deck",
-    "ModelEntry": "pipelex.inference._catalog",
-    "Reference": "pipelex.inference._deck",
-    "RetryPolicy": "pipelex.inference.retry",
-    "classify_provider_error": "pipelex.inference._classify",
-    "performers": "pipelex.inference._performers",
-    "with_retries": "pipelex.inference.retry",
+    "CHAT_PROVIDERS": "pipelex.inference.chat.provider",
+    "DEFAULTS": "pipelex.inference.deck.catalog",
+    "Backend": "pipelex.inference.deck.catalog",
+    "Catalog": "pipelex.inference.deck.catalog",
+    "ChatProvider": "pipelex.inference.chat.provider",
+    "Inference": "pipelex.inference.chat.service",
+    "InferenceOptions": "pipelex.inference.chat.service",
+    "ModelDeck": "pipelex.inference.deck.model_deck",
+    "ModelEntry": "pipelex.inference.deck.catalog",
+    "Reference": "pipelex.inference.deck.model_deck",
+    "RetryPolicy": "pipelex.inference.calls.retry",
+    "classify_provider_error": "pipelex.inference.calls.classify",
+    "performers": "pipelex.inference.perform",
+    "with_retries": "pipelex.inference.calls.retry",
 }
 
 

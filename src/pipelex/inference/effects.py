@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipelex.inference._deck import ModelDeck
+from pipelex.inference.deck.model_deck import ModelDeck
 from pipelex.inference.functions import FunctionOptions, call_function
 from pipelex.inference.images import ImageOptions, generate_images
 from pipelex.inference.method_trees import MethodTrees

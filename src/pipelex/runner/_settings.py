@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from pipelex.config import Settings
 from pipelex.config.secrets import WithSecrets, secret_provider
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.inference.retry import RetryPolicy
+from pipelex.inference.calls.retry import RetryPolicy
 from pipelex.pipes.calls import OnItemFailure, RunOptions
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def inference_of(settings: Settings, deck: "ModelDeck | None" = None, *, allow_f
         ConfigurationError: an inference file is wrong.
     """
     from pipelex.inference import Inference, InferenceOptions
-    from pipelex.inference._results import ResultCache
+    from pipelex.inference.calls.results import ResultCache
     from pipelex.inference.effects import Effects
     from pipelex.inference.extract import Extraction, ExtractionOptions
 

@@ -11,7 +11,7 @@ from temporalio.common import RawValue
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference import Inference, performers
-from pipelex.inference.idempotency import logical_call
+from pipelex.inference.calls.idempotency import logical_call
 from pipelex.library import linked_libraries
 from pipelex.pipes.effects.jobs import (
     ContentListResult,

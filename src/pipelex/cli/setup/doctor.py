@@ -136,7 +136,7 @@ def _local_model(*, is_used: bool) -> Check:
     import os
     from pathlib import Path
 
-    from pipelex.inference._weights import MODEL_FILE, default_cache
+    from pipelex.inference.local.weights import MODEL_FILE, default_cache
 
     own = os.environ.get("PIPELEX_LOCAL_MODEL")
     folder = Path(os.environ.get("PIPELEX_CACHE_DIR") or default_cache())

@@ -5,7 +5,7 @@ except shapes: a model that draws a few shapes only gets the nearest. `rules` of
 are sent: see `Rules`.
 """
 
-from pipelex.inference.images._options import ImageOptions
-from pipelex.inference.images._service import generate_images
+from pipelex.inference.images.options import ImageOptions
+from pipelex.inference.images.service import generate_images
 
 __all__ = ["ImageOptions", "generate_images"]

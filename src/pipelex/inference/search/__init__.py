@@ -3,6 +3,6 @@
 Source: section 6.5 of the language reference. A model's `model_id` is the depth the provider is asked for.
 """
 
-from pipelex.inference.search._service import search
+from pipelex.inference.search.service import search
 
 __all__ = ["search"]

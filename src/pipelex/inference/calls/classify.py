@@ -1,0 +1,270 @@
+"""One place that says what a provider's failure means, for retries and for people."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pipelex.errors import ErrorCategory, InputError, PipelexError
+from pipelex.inference.calls.facts import Facts, retry_after
+
+_CONTENT_FILTER = re.compile(r"(?i)content_filter|content_policy|content management policy|safety system|flagged")
+_CONTEXT = re.compile(
+    r"(?i)context_length_exceeded|exceed_context_size|maximum context length|context (window|size|length)"
+    r"|prompt is too long|too many (input )?tokens"
+)
+_QUOTA = re.compile(r"(?i)quota_exceeded|billing")
+_NO_MONEY = re.compile(
+    r"(?i)insufficient_quota|billing_hard_limit|credit balance|insufficient (funds|credits?|balance)"
+)
+
+_URL_REFUSED = re.compile(r"(?i)private/internal|blocked for security|protocol .* is not allowed")
+_INCAPABLE = re.compile(r"(?i)not supported|not support\b|unsupported|only .* (is|are) supported")
+
+
+def classify_provider_error(
+    exc: BaseException,
+    *,
+    provider: str,
+    model: str,
+    secrets: Iterable[str] = (),
+    variables: Iterable[str] = (),
+) -> PipelexError:
+    """What a failed call of a provider means.
+
+    Args:
+        exc: what the client library raised; a `PipelexError` is returned as it is.
+        provider: the backend's id.
+        model: the model's handle.
+        secrets: texts that must not appear in the message.
+        variables: the environment variables that hold the provider's credentials, for the advice.
+    """
+    if isinstance(exc, PipelexError):
+        return exc
+    facts = Facts(exc, provider, model, tuple(secrets), tuple(variables))
+    return _by_status(facts) if facts.status is not None or facts.has(*_KINDS) else _without_status(facts)
+
+
+_KINDS = (
+    "ModelQuotaExceededError", "ModelRateLimitError", "ModelAuthenticationError", "ModelContextWindowExceededError",
+    "ModelUnavailableError", "ModelServerError",
+)  # fmt: skip
+"""What a client makes of a failure told inside an answer with a status of success."""
+
+
+def _is_quota(facts: Facts) -> bool:
+    """Whether there is nothing left to spend. Who says when to come back speaks of a rate, whatever else is said."""
+    if facts.speaks_of(_NO_MONEY) or facts.status == 402:
+        return True
+    is_limit = facts.status == 429 or facts.has("ModelQuotaExceededError")
+    spoken_of = facts.has("ModelQuotaExceededError") or facts.speaks_of(_QUOTA)
+    return is_limit and spoken_of and retry_after(facts) is None
+
+
+def _by_status(facts: Facts) -> PipelexError:
+    status, provider, model = facts.status or 0, facts.provider, facts.model
+    if _is_quota(facts):
+        return facts.error(
+            "provider.quota_exhausted",
+            ErrorCategory.CAPACITY,
+            f"the account at {provider!r} has no quota left",
+            advice=f"Check the plan and the billing of the account at {provider!r}.",
+            provider=provider,
+        )
+    if status == 429 or facts.has("ModelRateLimitError", "ModelQuotaExceededError"):
+        return _rate_limited(facts)
+    if status in (401, 403) or facts.has("ModelAuthenticationError"):
+        return _refused(facts)
+    if status < 500 and facts.speaks_of(_CONTENT_FILTER):
+        return refused_content(facts.provider, model, facts.said)
+    if facts.has("ModelContextWindowExceededError") or (400 <= status < 500 and facts.speaks_of(_CONTEXT)):
+        return facts.error(
+            "model.context_exceeded",
+            ErrorCategory.CONTENT,
+            f"the prompt is longer than the model {model!r} can read",
+            advice="Shorten the inputs, split them into batches, or name a model with a longer context.",
+            model=model,
+        )
+    if status == 404:
+        return facts.error(
+            "model.unavailable",
+            ErrorCategory.CONFIGURATION,
+            f"{provider!r} knows no model for {model!r}",
+            advice=f"Check 'model_id' in backends/{provider}.toml and 'endpoint' of [{provider}] in backends.toml.",
+            model=model,
+            model_type="llm",
+            reason="unknown_at_provider",
+        )
+    if status in (408, 504):
+        return _timeout(facts)
+    if status in (409, 425) or status >= 500 or facts.has("ModelUnavailableError", "ModelServerError"):
+        return _failed(facts)
+    return facts.error(
+        "provider.failed",
+        ErrorCategory.CONTENT if status in (400, 413, 415, 422) else ErrorCategory.CONFIGURATION,
+        f"{provider!r} refused the request for {model!r} with status {status}",
+        advice="The same request would be refused again: change what the pipe sends, or the model's entry.",
+        provider=provider,
+        status=status,
+    )
+
+
+def _rate_limited(facts: Facts) -> PipelexError:
+    return facts.error(
+        "provider.rate_limited",
+        ErrorCategory.TRANSIENT,
+        f"{facts.provider!r} limits the rate of requests for {facts.model!r}",
+        advice="Lower the concurrency, or ask the provider for a higher limit.",
+        retry_after=retry_after(facts),
+        provider=facts.provider,
+        model=facts.model,
+    )
+
+
+def _refused(facts: Facts) -> PipelexError:
+    named = " or ".join(facts.variables) or f"'api_key' of [{facts.provider}] in backends.toml"
+    return facts.error(
+        "provider.credential_refused",
+        ErrorCategory.CONFIGURATION,
+        f"{facts.provider!r} refused the credentials",
+        advice=f"Check {named}.",
+        provider=facts.provider,
+    )
+
+
+def _failed(facts: Facts) -> PipelexError:
+    status = facts.status or 0
+    is_away = status in (502, 503, 529) or facts.has("ModelUnavailableError")
+    common: dict[str, Any] = {"retry_after": retry_after(facts), "provider": facts.provider}
+    told = f"status {status}" if status else "told in its answer"
+    if is_away:
+        detail = f"{facts.provider!r} is not available for {facts.model!r} ({told})"
+        return facts.error("provider.unavailable", ErrorCategory.TRANSIENT, detail, **common)
+    detail = f"{facts.provider!r} failed on a request for {facts.model!r} ({told})"
+    return facts.error("provider.failed", ErrorCategory.TRANSIENT, detail, status=status, **common)
+
+
+def _timeout(facts: Facts) -> PipelexError:
+    return facts.error(
+        "provider.timeout",
+        ErrorCategory.TRANSIENT,
+        f"{facts.provider!r} did not answer in time for {facts.model!r}",
+        retry_after=retry_after(facts),
+        provider=facts.provider,
+    )
+
+
+_GARBAGE = (
+    "UnexpectedModelBehavior", "JSONDecodeError", "DecodingError", "ValidationError", "APIResponseValidationError",
+    "ResponseValidationError", "UnknownApiResponseError", "ResponseParserError",
+)  # fmt: skip
+_STUMBLED = ("AttributeError", "IndexError", "KeyError", "TypeError")
+"""What clients raise that take an answer apart without having looked at its shape."""
+_NO_CREDENTIALS = (
+    "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError",
+    "ProfileNotFound", "DefaultCredentialsError", "RefreshError",
+)  # fmt: skip
+
+
+def _attachment(facts: Facts) -> PipelexError | None:
+    """What became of an image or document that the client fetches itself, because the provider takes no URL."""
+    if facts.has("ModelAPIError"):
+        return None
+    said = facts.said
+    if _URL_REFUSED.search(said):
+        detail = f"a URL in the prompt is refused: {said}"
+        return InputError("security.input_url_refused", detail, target_class="private", reason="address_refused")
+    if facts.has("HTTPStatusError") or said.startswith("DNS resolution failed"):
+        status = getattr(getattr(facts.exc, "response", None), "status_code", 500)
+        category = ErrorCategory.TRANSIENT if status >= 500 or status == 429 else ErrorCategory.CONTENT
+        detail = f"a URL in the prompt cannot be fetched: {said}"
+        return PipelexError("input.url_unreachable", detail, category=category)
+    return None
+
+
+def _without_status(facts: Facts) -> PipelexError:
+    provider, model = facts.provider, facts.model
+    if facts.has("ModelTimeoutError", "ModelRequestTimeout", "TimeoutException", "TimeoutError", "APITimeoutError"):
+        return _timeout(facts)
+    if facts.has("ContentFilterError"):
+        return refused_content(provider, model, facts.said)
+    if facts.has(*_NO_CREDENTIALS):
+        return _refused(facts)
+    attachment = _attachment(facts)
+    if attachment is not None:
+        return attachment
+    if facts.has(*_GARBAGE, *_STUMBLED) or type(facts.exc).__name__ == "ModelAPIError":
+        return invalid_response(provider, model, "unreadable", facts.said)
+    if facts.has("NotImplementedError", "UserError", "RuntimeError") and _INCAPABLE.search(facts.said):
+        return facts.error(
+            "model.capability_unsupported",
+            ErrorCategory.CONFIGURATION,
+            f"the client of {provider!r} cannot send this to {model!r}",
+            advice="Name a model of another backend, or another 'sdk' in the model's entry.",
+            model=model,
+            capability=facts.said,
+        )
+    if facts.has("UserError", "NoRegionError", "NotImplementedError"):
+        return facts.error(
+            "runtime.misconfigured",
+            ErrorCategory.CONFIGURATION,
+            f"the client of {provider!r} does not take the request for {model!r}",
+            advice=f"Check [{provider}] in backends.toml and the model's entry in backends/{provider}.toml.",
+            component="inference",
+        )
+    if facts.has("ModelConnectionError", "TransportError", "APIConnectionError", "ConnectionError", "OSError"):
+        return facts.error(
+            "provider.unavailable",
+            ErrorCategory.TRANSIENT,
+            f"the connection to {provider!r} failed",
+            advice=f"Check the network and 'endpoint' of [{provider}] in backends.toml.",
+            provider=provider,
+        )
+    return facts.error(
+        "runtime.unexpected",
+        ErrorCategory.UNKNOWN,
+        f"calling {model!r} of {provider!r} failed in an unforeseen way ({type(facts.exc).__name__})",
+    )
+
+
+def invalid_response(provider: str, model: str, defect: str, said: str = "") -> PipelexError:
+    """The provider answered with something that is not an answer."""
+    more = f": {said}" if said else ""
+    return PipelexError(
+        "provider.response_invalid",
+        f"the answer of {provider!r} for {model!r} cannot be used ({defect}){more}",
+        category=ErrorCategory.TRANSIENT,
+        params={"provider": provider, "defect": defect},
+        provider=provider,
+        model=model,
+    )
+
+
+def refused_content(provider: str, model: str, said: str = "") -> PipelexError:
+    """The model, or its provider's filter, refused the content."""
+    more = f": {said}" if said else ""
+    return PipelexError(
+        "model.content_refused",
+        f"the model {model!r} refused the content{more}",
+        category=ErrorCategory.CONTENT,
+        params={"model": model},
+        provider=provider,
+        model=model,
+        advice="Change the inputs or the prompt, or name another model.",
+    )
+
+
+def truncated_output(provider: str, model: str, max_tokens: int | None, output_tokens: int) -> PipelexError:
+    """The model's answer stopped at the limit of tokens."""
+    limit = f"max_tokens = {max_tokens}" if max_tokens is not None else "the model's own limit"
+    params: dict[str, Any] = {"model": model, "output_tokens": output_tokens}
+    if max_tokens is not None:
+        params["max_tokens"] = max_tokens
+    return PipelexError(
+        "model.output_truncated",
+        f"the answer of {model!r} was cut after {output_tokens} tokens by {limit}",
+        category=ErrorCategory.CONTENT,
+        params=params,
+        provider=provider,
+        model=model,
+        advice="Raise 'max_tokens' in the model settings, or ask for less at a time.",
+    )

@@ -1,0 +1,86 @@
+"""Which logical call an attempt belongs to: what is the same in all its attempts, and in no other call.
+
+Whoever performs effects says it around each attempt (`logical_call`), as a context variable, so that neither the pipes
+nor the performers in between know of it. `performers` binds it to the job; a request then has a key of its own
+(`request_headers`), which is the same in every attempt and another for every further question of the same call.
+
+OpenAI's client names the header that such keys go into, and changes it from one question of a conversation to the next;
+gateways that speak its protocol go by it. Other providers document none, so they are sent a key only where their table
+of `backends.toml` says in which header: `idempotency_header`.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipelex.inference.deck.catalog import Backend
+    from pipelex.pipes.wire import Wire
+
+OPENAI_HEADER = "Idempotency-Key"
+
+_NAMESPACE = uuid.UUID("5b0f3a8e-7d52-4d0c-9d0b-4a6a1f2f9f37")
+
+
+@dataclass(frozen=True)
+class LogicalCall:
+    """One call that a run makes, however often it takes to get the answer."""
+
+    id: str
+    """Given by the orchestrator, the same in every attempt."""
+    job: str = ""
+    """Digest of what is asked, so that an id that comes back with another job is another call."""
+
+    def key(self, *parts: str) -> str:
+        """The key of one of its requests, named by what makes it another than the rest: a UUID of version 5."""
+        return str(uuid.uuid5(_NAMESPACE, "\0".join((self.id, self.job, *parts))))
+
+
+_current: ContextVar[LogicalCall | None] = ContextVar("pipelex_logical_call", default=None)
+
+
+@contextmanager
+def logical_call(id: str) -> Generator[None]:
+    """Say which logical call the block is an attempt of."""
+    token = _current.set(LogicalCall(id))
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def asking(activity: str, job: "Wire") -> Generator[LogicalCall | None]:
+    """Bind the logical call of the block to what it asks; None where nobody said which call it is."""
+    call = _current.get()
+    if call is None:
+        yield None
+        return
+    bound = replace(call, job=digest(activity, job))
+    token = _current.set(bound)
+    try:
+        yield bound
+    finally:
+        _current.reset(token)
+
+
+def digest(activity: str, job: "Wire") -> str:
+    """What a job asks, as a SHA-256."""
+    written = f"{activity}\0{job.model_dump_json(exclude_unset=True)}"
+    return hashlib.sha256(written.encode()).hexdigest()
+
+
+def request_headers(backend: "Backend", *parts: str, default: str | None = None) -> dict[str, str]:
+    """The header with a request's key; empty where the backend takes none, or no logical call is under way.
+
+    Args:
+        backend: who is asked.
+        parts: what makes the request another than the further ones of the same call: model, rank, answers so far.
+        default: the header, where the backend's table does not say; an empty one there means none.
+    """
+    call, header = _current.get(), backend.extra.get("idempotency_header", default)
+    return {str(header): call.key(backend.id, *parts)} if call is not None and header else {}

@@ -1,0 +1,1 @@
+"""Language models: what a client is, one file per provider, and the service that asks them."""

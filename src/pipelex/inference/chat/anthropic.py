@@ -1,0 +1,115 @@
+"""Anthropic's Messages, at Anthropic or on Amazon Bedrock."""
+
+from typing import TYPE_CHECKING, Any, cast
+
+from pipelex.inference.chat.provider import LibraryProvider, without_forced_tool
+from pipelex.inference.chat.settings import tell
+from pipelex.inference.deck.catalog import ModelEntry
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+    from pydantic_ai.models import ModelRequestParameters
+    from pydantic_ai.models.anthropic import AnthropicModel, AnthropicModelSettings
+    from pydantic_ai.profiles.anthropic import AnthropicEffort
+    from pydantic_ai.settings import ModelSettings
+
+    from pipelex.inference.chat.settings import CallSettings
+
+_LEAST_BUDGET = 1024
+"""The smallest budget of thinking tokens that the API takes."""
+
+_EFFORTS = {"minimal": "low"}
+"""Efforts the API names otherwise."""
+
+
+class Anthropic(LibraryProvider["AsyncAnthropic"]):
+    """Messages at Anthropic, or at an endpoint that speaks them."""
+
+    effort_map = "anthropic"
+
+    def request_settings(self, entry: ModelEntry, settings: "CallSettings", *, is_structured: bool) -> "ModelSettings":
+        from pydantic_ai.models.anthropic import AnthropicModelSettings
+
+        base = super().request_settings(entry, settings, is_structured=is_structured)
+        request = AnthropicModelSettings(**base)
+        if "max_tokens" not in request and entry.table.max_tokens is not None:
+            request["max_tokens"] = entry.table.max_tokens  # the API insists on a limit
+        self._add_thinking(entry, settings, request)
+        if request.get("anthropic_thinking", {}).get("type", "disabled") != "disabled":
+            request.pop("temperature", None)  # refused beside thinking
+        if self._library_model(entry).profile.get("anthropic_disallows_sampling_settings", False):
+            request.pop("temperature", None)
+        return request
+
+    def _add_thinking(self, entry: ModelEntry, settings: "CallSettings", request: "AnthropicModelSettings") -> None:
+        if settings.reasoning_effort is None:
+            return
+        if settings.reasoning_effort == "none":
+            request["anthropic_thinking"] = {"type": "disabled"}
+        elif entry.table.thinking_mode == "adaptive":
+            effort = _EFFORTS.get(settings.reasoning_effort, settings.reasoning_effort)
+            request["anthropic_thinking"] = {"type": "adaptive"}
+            request["anthropic_effort"] = cast("AnthropicEffort", effort)
+        else:
+            budget = max(settings.reasoning_budget or 0, _LEAST_BUDGET)
+            most = request.get("max_tokens")
+            if most is not None and most <= _LEAST_BUDGET:
+                tell(entry, "reasoning", f"cannot think within max_tokens = {most}; reasoning settings are ignored")
+                return
+            budget = budget if most is None else min(budget, most - 1)
+            request["anthropic_thinking"] = {"type": "enabled", "budget_tokens": budget}
+
+    def _parameters(self, settings: "ModelSettings", parameters: "ModelRequestParameters") -> "ModelRequestParameters":
+        thinking = cast("AnthropicModelSettings", settings).get("anthropic_thinking", {"type": "disabled"})
+        return parameters if thinking["type"] == "disabled" else without_forced_tool(parameters)
+
+    def _library_model(self, entry: ModelEntry) -> "AnthropicModel":
+        from pydantic_ai.models.anthropic import AnthropicModel
+        from pydantic_ai.profiles.anthropic import AnthropicModelProfile
+        from pydantic_ai.providers.anthropic import AnthropicProvider
+
+        provider = AnthropicProvider(anthropic_client=self._client(entry))
+        profile = AnthropicModelProfile(supports_tools=True, supports_json_schema_output=True)
+        return AnthropicModel(entry.model_id, provider=provider, profile=profile)
+
+    def _client(self, entry: ModelEntry) -> "AsyncAnthropic":
+        root = self._root(entry, "https://api.anthropic.com", without=("/v1",))
+        return self._shared(root, lambda: self._connected(root))
+
+    def _connected(self, root: str) -> "AsyncAnthropic":
+        from anthropic import AsyncAnthropic
+
+        client = AsyncAnthropic(
+            base_url=root,
+            api_key=self._api_key,
+            max_retries=0,
+            timeout=self._timeout,
+            http_client=self._pool(),
+        )
+        client.auth_token = None  # else one from the environment would be sent beside the key
+        return client
+
+
+class AnthropicOnBedrock(Anthropic):
+    """Messages on Amazon Bedrock. Credentials are the backend's, else whatever the AWS client finds."""
+
+    def _client(self, entry: ModelEntry) -> Any:
+        from anthropic.lib.bedrock import AsyncAnthropicBedrock
+
+        endpoint = self._backend.table.endpoint
+
+        def connected() -> Any:
+            return AsyncAnthropicBedrock(
+                aws_region=self._extra("aws_region"),
+                aws_profile=self._extra("aws_profile"),
+                aws_access_key=self._extra("aws_access_key_id"),
+                aws_secret_key=self._extra("aws_secret_access_key"),
+                aws_session_token=self._extra("aws_session_token"),
+                api_key=self._backend.table.api_key,
+                base_url=endpoint,
+                max_retries=0,
+                timeout=self._timeout,
+                http_client=self._pool(),
+            )
+
+        return self._shared(endpoint, connected)

@@ -1,0 +1,83 @@
+"""Amazon Bedrock's Converse API."""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pipelex.inference.chat.provider import LibraryProvider
+from pipelex.inference.deck.catalog import ModelEntry
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+    from pydantic_ai.models import Model
+    from pydantic_ai.settings import ModelSettings
+
+    from pipelex.inference.chat.settings import CallSettings
+
+_CONNECT_SECONDS = 10.0
+_POOL = 100
+
+
+class Bedrock(LibraryProvider["BaseClient"]):
+    """Models on Amazon Bedrock. Credentials are the backend's, else whatever the AWS client finds."""
+
+    effort_map = "anthropic"
+
+    def request_settings(self, entry: ModelEntry, settings: "CallSettings", *, is_structured: bool) -> "ModelSettings":
+        request = super().request_settings(entry, settings, is_structured=is_structured)
+        for key in ("max_retries", "timeout"):  # both belong to the connection here
+            request.pop(key, None)
+        if settings.reasoning_effort is not None:
+            request["thinking"] = settings.reasoning_effort if settings.reasoning_effort != "none" else False
+        return request
+
+    def _library_model(self, entry: ModelEntry) -> "Model[Any]":
+        from pydantic_ai.models.bedrock import BedrockConverseModel
+        from pydantic_ai.profiles import ModelProfile
+        from pydantic_ai.providers.bedrock import BedrockProvider
+
+        provider = BedrockProvider(bedrock_client=self._shared("", self._connected))
+        profile = ModelProfile(
+            supports_tools=True, supports_json_schema_output=True, supports_thinking=entry.table.thinking_mode != "none"
+        )
+        return BedrockConverseModel(entry.model_id, provider=provider, profile=profile)
+
+    async def _close(self, client: "BaseClient") -> None:
+        client.close()
+
+    def _connected(self) -> "BaseClient":
+        import boto3
+        from botocore import UNSIGNED
+        from botocore.config import Config
+
+        logger = logging.getLogger("botocore")
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.INFO)  # below that it writes requests with their keys
+        key = self._backend.table.api_key
+        common: dict[str, Any] = {
+            "read_timeout": self._timeout,
+            "connect_timeout": min(self._timeout, _CONNECT_SECONDS),
+            "retries": {"total_max_attempts": 1, "mode": "standard"},
+            "max_pool_connections": _POOL,
+        }
+        config: Any = Config(**common, signature_version=UNSIGNED) if key else Config(**common)
+        session: Any = boto3.Session(
+            aws_access_key_id=self._extra("aws_access_key_id"),
+            aws_secret_access_key=self._extra("aws_secret_access_key"),
+            aws_session_token=self._extra("aws_session_token"),
+            region_name=self._extra("aws_region"),
+            profile_name=self._extra("aws_profile"),
+        )
+        client: Any = session.client("bedrock-runtime", config=config, endpoint_url=self._backend.table.endpoint)
+        if key:
+            client.meta.events.register("before-call.bedrock-runtime", _bearing(key))
+        return client
+
+
+def _bearing(key: str) -> Callable[..., None]:
+    """A handler that sends an API key: the AWS client takes one from the environment only."""
+
+    def add(params: dict[str, Any], **_: Any) -> None:
+        params["headers"]["Authorization"] = f"Bearer {key}"
+
+    return add

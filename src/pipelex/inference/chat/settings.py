@@ -1,0 +1,117 @@
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pipelex.content.stuff import Json
+from pipelex.inference.deck.catalog import ModelEntry
+from pipelex.inference.deck.schema import ReasoningEffort
+
+logger = logging.getLogger("pipelex.inference")
+
+EFFORT_BUDGETS: Mapping[ReasoningEffort, int] = {
+    "none": 0,
+    "minimal": 512,
+    "low": 1024,
+    "medium": 5000,
+    "high": 16384,
+    "xhigh": 32768,
+    "max": 65536,
+}
+"""Tokens of thinking that stand for each effort, where a model knows one and the settings name the other."""
+
+_ENOUGH_TOKENS = 1024
+"""What `max_tokens_must_be_high_enough` is understood to mean: such models think before they answer."""
+
+_told: set[tuple[str, str]] = set()
+
+
+@dataclass(frozen=True)
+class CallSettings:
+    """Model settings after the constraints of the model: what a provider is sent. None means nothing is sent."""
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    reasoning_effort: ReasoningEffort | None = None
+    reasoning_budget: int | None = None
+    """Tokens of thinking: what the effort stands for, or the budget the effort was found from."""
+    image_detail: str | None = None
+
+
+def call_settings(
+    entry: ModelEntry,
+    settings: Mapping[str, Json],
+    effort_budgets: Mapping[ReasoningEffort, int] = EFFORT_BUDGETS,
+) -> CallSettings:
+    """Apply a model's constraints to the settings of a call.
+
+    Args:
+        entry: the model, with its constraints.
+        settings: the resolved settings of the family `llm`.
+        effort_budgets: tokens that stand for each reasoning effort.
+    """
+    effort, tokens = _reasoning(entry, settings, effort_budgets)
+    return CallSettings(
+        temperature=_temperature(entry, settings.get("temperature")),
+        max_tokens=_max_tokens(entry, settings.get("max_tokens")),
+        reasoning_effort=effort,
+        reasoning_budget=tokens,
+        image_detail=settings.get("image_detail"),
+    )
+
+
+def _temperature(entry: ModelEntry, wanted: Any) -> float | None:
+    fixed = entry.valued_constraints.fixed_temperature
+    if fixed is not None:
+        if wanted is not None and wanted != fixed:
+            tell(entry, "fixed_temperature", f"only works at temperature {fixed:g}; {wanted:g} is ignored")
+        return fixed
+    if wanted is None or "temperature_unsupported" in entry.listed_constraints:
+        return None
+    return wanted * 2 if "temperature_must_be_multiplied_by_2" in entry.listed_constraints else wanted
+
+
+def _max_tokens(entry: ModelEntry, wanted: Any) -> int | None:
+    cap = entry.table.max_tokens
+    if not isinstance(wanted, int):  # "auto" and null leave it to the provider
+        return None
+    if "max_tokens_must_be_high_enough" in entry.listed_constraints and wanted < _ENOUGH_TOKENS:
+        tell(entry, "max_tokens", f"needs at least {_ENOUGH_TOKENS} tokens for its answers; {wanted} is raised")
+        wanted = _ENOUGH_TOKENS
+    return wanted if cap is None else min(wanted, cap)
+
+
+def _reasoning(
+    entry: ModelEntry, settings: Mapping[str, Json], budgets: Mapping[ReasoningEffort, int]
+) -> tuple[ReasoningEffort | None, int | None]:
+    """The effort and the tokens it stands for, each found from the other where only one is set."""
+    effort = cast("ReasoningEffort | None", settings.get("reasoning_effort"))
+    budget: int | None = settings.get("reasoning_budget")
+    if effort is None and budget is None:
+        return None, None
+    if entry.table.thinking_mode == "none":
+        if effort != "none":
+            tell(entry, "reasoning", "does not think; reasoning settings are ignored")
+        return None, None
+    if effort == "none":
+        if "thinking_cannot_be_disabled" in entry.listed_constraints:
+            tell(entry, "reasoning", "always thinks; 'none' is ignored")
+            return None, None
+        return "none", 0
+    tokens = budgets.get(effort, 0) if budget is None and effort is not None else budget or 0
+    low, high = entry.valued_constraints.min_thinking_budget, entry.valued_constraints.max_thinking_budget
+    tokens = max(tokens, low) if low is not None else tokens
+    tokens = min(tokens, high) if high is not None else tokens
+    if effort is None:
+        effort = "minimal"
+        for name, needed in sorted(budgets.items(), key=lambda item: item[1]):
+            effort = name if name != "none" and needed <= tokens else effort
+    return effort, tokens
+
+
+def tell(entry: ModelEntry, about: str, what: str) -> None:
+    """Warn once for each model and subject in the life of the process."""
+    key = (f"{entry.backend}/{entry.handle}", about)
+    if key not in _told:
+        _told.add(key)
+        logger.warning("The model %r of %r %s.", entry.handle, entry.backend, what)

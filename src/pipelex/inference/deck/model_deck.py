@@ -1,0 +1,488 @@
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, cast
+
+from pydantic import ValidationError
+
+from pipelex.content.stuff import Json
+from pipelex.errors import ErrorCategory, Fault, PipelexError, near_names
+from pipelex.inference.deck.capabilities import STRUCTURE, lacking
+from pipelex.inference.deck.catalog import DEFAULTS, Catalog, ModelEntry, load_catalog
+from pipelex.inference.deck.files import Keys, Table, TomlFile, describe, gravity, merged, parse
+from pipelex.inference.deck.schema import (
+    MODEL_TYPES,
+    SETTINGS,
+    DeckSection,
+    DeckTables,
+    LLMSettings,
+    ModelSettingsTable,
+)
+from pipelex.inference.deck.sdks import SDKS, how_to_install
+from pipelex.pipes.models import Family, ModelChoice, ModelTarget, ResolvedModel
+
+logger = logging.getLogger("pipelex.inference")
+
+Kind = Literal["preset", "alias", "waterfall", "handle"]
+
+_SIGILS: dict[str, Kind] = {"$": "preset", "@": "alias", "~": "waterfall"}
+_WRITTEN: dict[Kind, str] = {"preset": "$", "alias": "@", "waterfall": "~", "handle": ""}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A model reference, its kind and its name apart."""
+
+    kind: Kind
+    name: str
+
+    def __str__(self) -> str:
+        return _WRITTEN[self.kind] + self.name
+
+    @classmethod
+    def parse(cls, text: str) -> "Reference":
+        """Read `$preset`, `@alias`, `~waterfall`, `handle`, or the long forms `preset:name`, ….
+
+        Raises:
+            ValueError: there is no name.
+        """
+        trimmed = text.strip()
+        kind, name = _SIGILS.get(trimmed[:1]), trimmed[1:]
+        if kind is None:
+            word, colon, rest = trimmed.partition(":")
+            is_kind = bool(colon) and word in _WRITTEN
+            kind, name = (cast("Kind", word), rest) if is_kind else ("handle", trimmed)
+        if not name.strip():
+            raise ValueError(f"{text!r} names no model")
+        return cls(kind, name.strip())
+
+
+_NOT_SERVED: Final = ("backend_disabled", "model_disabled", "no_route", "not_served")
+"""Why a known model cannot be asked here."""
+
+
+@dataclass(frozen=True)
+class ModelDeck:
+    """Aliases, waterfalls, presets and defaults over a catalog of backends: from what a pipe asks for to a model."""
+
+    catalog: Catalog
+    tables: DeckTables
+    allow_fallback: bool = True
+    """Whether a waterfall may pass over a model that is not served, or whose backend is not ready."""
+    fallback_on_failure: bool = False
+    """Whether a resolved model carries the others that may be asked when its provider fails."""
+
+    @classmethod
+    def load(
+        cls,
+        dirs: Sequence[Path],
+        environ: Mapping[str, str],
+        *,
+        allow_fallback: bool = True,
+        fallback_on_failure: bool = False,
+        assume_credentials: bool | Collection[str] = False,
+    ) -> "ModelDeck":
+        """Read the model configuration.
+
+        Args:
+            dirs: `inference` directories, the one that wins first; the packaged files stand below them.
+            environ: the environment variables for `${NAME}`.
+            allow_fallback: whether waterfalls may pass over a model that cannot be called.
+            fallback_on_failure: whether a resolved model carries the others that may be asked when its provider fails.
+            assume_credentials: backends that count as ready although their keys or clients are not here, because
+                another process calls them; True for all of them.
+
+        Raises:
+            ConfigurationError: a file is wrong; the message names file, line and key.
+        """
+        catalog = load_catalog(dirs, environ, assume_credentials)
+        folder = next((path for one in dirs if any((path := one / "deck").glob("*.toml"))), None)
+        paths = sorted((DEFAULTS / "deck").glob("*.toml"))
+        paths += sorted(folder.glob("*.toml")) if folder is not None else []
+        files = [TomlFile.read(path) for path in paths]
+        data: Table = {}
+        for file in files:
+            data = merged(data, file.data)
+        sources: list[tuple[TomlFile, Keys]] = [(file, ()) for file in reversed(files)]
+        deck = cls(catalog, parse(DeckTables, data, sources), allow_fallback, fallback_on_failure)
+        for file in files:
+            deck._check_references(file)
+        return deck
+
+    def resolve(self, choice: ModelChoice, *, document: str | None = None) -> ResolvedModel:
+        """Follow presets, aliases, waterfalls and routing down to one model of one backend.
+
+        Args:
+            choice: what a pipe asks for.
+            document: `<format>.<source>` of a document, which picks the default of the family `doc_gen`.
+
+        Raises:
+            PipelexError: `model.unknown`, `model.unavailable`, `model.unspecified`, or `method.schema_violation` for
+                a settings table that is wrong.
+        """
+        return self._resolve(choice, document)[0]
+
+    def entry(self, model: ResolvedModel, family: Family = "llm") -> ModelEntry:
+        """The catalog's entry of a resolved model.
+
+        Raises:
+            PipelexError: `model.unavailable`: this process has no such backend, or the backend not the model.
+        """
+        found = self.catalog.entry(model.backend, model.handle, MODEL_TYPES[family])
+        if found is None:
+            raise _unavailable(
+                model.handle,
+                family,
+                "not_served",
+                f"the backend {model.backend!r} does not serve the model {model.handle!r} here",
+                "Give every process of the deployment the same files under .pipelex/inference.",
+            )
+        return found
+
+    def check(self, choice: ModelChoice, *, document: str | None = None, needs: Sequence[str] = ()) -> list[Fault]:
+        """What is wrong with a choice, without raising: an error, or a warning about what this machine does not serve.
+
+        Args:
+            choice: what a pipe asks for.
+            document: see `resolve`.
+            needs: what the model must take besides text.
+        """
+        try:
+            _, entry = self._resolve(choice, document)
+        except PipelexError as error:
+            report = error.report
+            suggestions = tuple(report.params.get("suggestions", ()))
+            # A model that is known but not served is a matter of this machine, not of the method.
+            severity = "warning" if report.params.get("reason") in _NOT_SERVED else "error"
+            return [Fault(report.code, report.detail, severity=severity, params=report.params, suggestions=suggestions)]
+        unable = _incapable(entry, choice, needs)
+        if unable is not None:
+            return [unable]
+        if self.catalog.is_ready(entry):
+            return []
+        if entry.table.model_type == "llm" and entry.table.sdk not in SDKS:
+            return [_without_client(entry)]
+        missing, command = self.catalog.missing(entry), how_to_install(entry.table.sdk)
+        needs = f"{_listed(missing)} in the environment" if missing else f"its client: {command}"
+        if not missing and (command is None or entry.table.model_type != "llm"):
+            return []
+        params = {
+            "model": entry.handle,
+            "model_type": choice.family,
+            "reason": "credentials_missing" if missing else "client_missing",
+        }
+        detail = f"the model {entry.handle!r} is served by {entry.backend!r}, which needs {needs}"
+        return [Fault("model.unavailable", detail, severity="warning", params=params)]
+
+    def names(self, family: Family) -> list[str]:
+        """Every reference the family knows, with its sigil, sorted."""
+        return sorted(form for forms in self._forms(family).values() for form in forms)
+
+    def _resolve(self, choice: ModelChoice, document: str | None) -> tuple[ResolvedModel, ModelEntry]:
+        if choice.family == "judgment":
+            return self._resolve_judge(choice)
+        family, document = choice.family, document or choice.document
+        wanted = choice.choice if choice.choice is not None else self._default(choice, document)
+        if wanted is None:
+            raise PipelexError(
+                "model.unspecified",
+                f"no model is named, and the deck has no default for {_FAMILY_WORDS[family]}",
+                category=ErrorCategory.CONFIGURATION,
+                params={"model_type": family},
+                advice="Set 'model' on the pipe, or a default in .pipelex/inference/deck.",
+            )
+        section = self.tables.section(family)
+        settings = self._settings(wanted, family, section)
+        entry, *others = self._follow(settings.model, family, section)
+        values = settings.model_dump(exclude={"model", "description"}, exclude_none=True)
+        if family == "img_gen" and "nb_steps" not in values and self.tables.img_gen.default_quality is not None:
+            values.setdefault("quality", self.tables.img_gen.default_quality)
+        resolved = ResolvedModel(handle=entry.handle, backend=entry.backend, settings=values)
+        if self.fallback_on_failure and others and family == "llm":
+            spare = tuple(ModelTarget(handle=other.handle, backend=other.backend) for other in others)
+            resolved = resolved.model_copy(update={"fallbacks": spare})
+        return resolved, entry
+
+    def _resolve_judge(self, choice: ModelChoice) -> tuple[ResolvedModel, ModelEntry]:
+        """A language model in any case: this release speaks to no judgment provider, so their models are stood in for.
+
+        What the deck calls a judgment model becomes the default for objects; any other name is a language model's.
+        """
+        wanted, section = choice.choice, self.tables.judgment
+        if wanted is None:
+            wanted = self._default(choice, None)
+        stand_in = ModelChoice(family="llm", purpose="object")
+        if wanted is None:
+            return self._resolve(stand_in, None)
+        settings = self._settings(wanted, "judgment", section) if not isinstance(wanted, str) else None
+        name = settings.model if settings is not None else str(wanted)
+        reference = _read(name, "judgment")
+        if str(reference) not in self._forms("judgment").get(reference.name, []):
+            if str(reference) not in self._forms("llm").get(reference.name, []):
+                raise self._unknown(reference, "judgment")
+            return self._resolve(stand_in.model_copy(update={"choice": str(reference)}), None)
+        resolved, entry = self._resolve(stand_in, None)
+        if str(reference) not in _stood_in:
+            _stood_in.add(str(reference))
+            logger.warning("No judgment provider can be called for %s: %r judges.", reference, entry.handle)
+        return resolved, entry
+
+    def _default(self, choice: ModelChoice, document: str | None) -> str | ModelSettingsTable | None:
+        if choice.family == "llm":
+            slot = "for_text" if choice.purpose == "text" else "for_object"
+            override: str = getattr(self.tables.llm.choice_overrides, slot)
+            if override != "disabled":
+                return override
+            found: str | ModelSettingsTable | None = getattr(self.tables.llm.choice_defaults, slot)
+            return found
+        if choice.family == "doc_gen":
+            return self.tables.doc_gen.choice_defaults.get(document or "")
+        found = cast(
+            "str | ModelSettingsTable | None", getattr(self.tables.section(choice.family), "choice_default", None)
+        )
+        return found
+
+    def _settings(
+        self, wanted: str | Mapping[str, Json] | ModelSettingsTable, family: Family, section: DeckSection
+    ) -> ModelSettingsTable:
+        """The settings of a choice: a preset's, an inline table's, or plain ones around a reference."""
+        if isinstance(wanted, ModelSettingsTable):
+            return wanted
+        if isinstance(wanted, str):
+            reference = _read(wanted, family)
+            if reference.kind != "preset":
+                return self._plain(str(reference), family)
+            preset = section.preset(reference.name)
+            if preset is None:
+                raise self._unknown(reference, family)
+            return preset
+        kind = SETTINGS[family]
+        try:
+            return kind.model_validate(dict(wanted))
+        except ValidationError as error:
+            finding = min(error.errors(include_url=False), key=gravity)
+            keys = [str(part) for part in finding["loc"] if part in wanted or not finding["type"].startswith("literal")]
+            key = keys[0] if keys else ""
+            detail, advice = describe(finding, kind, f"model.{key}" if key else "model")
+            raise PipelexError(
+                "method.schema_violation",
+                f"the model settings are not valid: {detail}",
+                category=ErrorCategory.CONTENT,
+                advice=advice,
+                params={"field_path": f"model.{key}" if key else "model", "finding": finding["type"]},
+            ) from None
+
+    def _plain(self, model: str, family: Family) -> ModelSettingsTable:
+        if family == "llm":
+            return LLMSettings(model=model, temperature=self.tables.llm.choice_defaults.default_temperature)
+        return SETTINGS[family](model=model)
+
+    def _follow(self, text: str, family: Family, section: DeckSection) -> list[ModelEntry]:
+        """Aliases, then a waterfall, then a handle; a preset cannot stand here.
+
+        The model to ask comes first, then those that are ready to stand in for it.
+        """
+        reference, passed = _read(text, family), list[str]()
+        while reference.kind == "alias":
+            passed.append(str(reference))
+            target = section.aliases.get(reference.name)
+            if target is None:
+                raise self._unknown(reference, family)
+            reference = _read(target, family)
+            if str(reference) in passed:
+                chain = " → ".join([*passed, str(reference)])
+                raise _unavailable(text, family, "alias_cycle", f"the alias {passed[0]} leads back to itself: {chain}")
+        if reference.kind == "preset":
+            detail = (
+                f"{text!r} leads to the preset {reference}, but only an alias, a waterfall or a handle can stand here"
+            )
+            raise self._unknown(reference, family, detail)
+        if reference.kind == "waterfall":
+            return self._first_served(reference, family, section)
+        found = self.catalog.routes(reference.name, MODEL_TYPES[family])
+        if not found:
+            raise self._not_served(reference, family)
+        return [found[0], *filter(self.catalog.is_ready, found[1:])]
+
+    def _first_served(self, reference: Reference, family: Family, section: DeckSection) -> list[ModelEntry]:
+        handles = section.waterfalls.get(reference.name)
+        if handles is None:
+            raise self._unknown(reference, family)
+        tried = [_read(handle, family).name for handle in (handles if self.allow_fallback else handles[:1])]
+        served = [entry for name in tried for entry in self.catalog.routes(name, MODEL_TYPES[family])]
+        if not served:
+            raise _unavailable(
+                str(reference),
+                family,
+                "not_served",
+                f"no enabled backend serves any model of the waterfall {reference}: {_listed(tried)}",
+                "Enable a backend that serves one of them in .pipelex/inference/backends.toml.",
+            )
+        ready = list(filter(self.catalog.is_ready, served))
+        return ready or served[:1]
+
+    def _not_served(self, reference: Reference, family: Family) -> PipelexError:
+        declared = [
+            entry
+            for backend in self.catalog.backends.values()
+            for entry in backend.models
+            if entry.handle == reference.name and entry.table.model_type == MODEL_TYPES[family]
+        ]
+        if not declared:
+            return self._unknown(reference, family)
+        backends = _listed(dict.fromkeys(entry.backend for entry in declared))
+        awake = [entry for entry in declared if self.catalog.backends[entry.backend].table.enabled]
+        if not awake:
+            reason, why = "backend_disabled", f"{backends} would serve it but is not enabled"
+            advice = "Enable it in backends.toml."
+        elif not any(entry.table.enabled for entry in awake):
+            reason, why = "model_disabled", f"it is not enabled in the models of {backends}"
+            advice = f"Enable it in backends/{awake[0].backend}.toml."
+        else:
+            reason = "no_route"
+            why = f"the routing profile {self.catalog.profile_name!r} leads to no enabled backend that serves it"
+            advice = f"Route it to {backends} in routing_profiles.toml."
+        return _unavailable(
+            reference.name, family, reason, f"the model {reference.name!r} is not available: {why}", advice
+        )
+
+    def _unknown(self, reference: Reference, family: Family, detail: str | None = None) -> PipelexError:
+        suggestions = self._suggestions(reference, family)
+        said = detail or f"{_KIND_WORDS[reference.kind]} {str(reference)!r} is not known for {_FAMILY_WORDS[family]}"
+        return PipelexError(
+            "model.unknown",
+            f"{said}; did you mean {suggestions[0]!r}?" if suggestions else said,
+            category=ErrorCategory.CONFIGURATION,
+            params={"model": str(reference), "model_type": family, "suggestions": list(suggestions)},
+            advice="Name a model of the deck, or add this one to .pipelex/inference.",
+        )
+
+    def _suggestions(self, reference: Reference, family: Family) -> tuple[str, ...]:
+        """Near names with their sigils: the very name under another sigil first, then the same kind, then others."""
+        forms = self._forms(family)
+        exact = forms.get(reference.name, [])
+        near = [form for name in near_names(reference.name, forms) for form in forms[name]]
+        same_kind = [form for form in near if Reference.parse(form).kind == reference.kind]
+        return tuple(dict.fromkeys([*exact, *same_kind, *near]))[:3]
+
+    def _forms(self, family: Family) -> dict[str, list[str]]:
+        section = self.tables.section(family)
+        kinds: list[tuple[Kind, Iterable[str]]] = [
+            ("preset", section.preset_names()),
+            ("alias", section.aliases),
+            ("waterfall", section.waterfalls),
+            ("handle", sorted(self.catalog.handles(MODEL_TYPES[family]))),
+        ]
+        forms: dict[str, list[str]] = {}
+        for kind, names in kinds:
+            for name in names:
+                forms.setdefault(name, []).append(_WRITTEN[kind] + name)
+        return forms
+
+    def _check_references(self, file: TomlFile) -> None:
+        """Names that a deck file uses and nobody declares; a handle may be unknown until a backend declares it."""
+        for family in SETTINGS:
+            section = self.tables.section(family)
+            known = {"alias": set(section.aliases), "waterfall": set(section.waterfalls)}
+            for keys, text in _references_of(cast("Table", file.data.get(family, {})), (family,)):
+                try:
+                    reference = Reference.parse(text)
+                except ValueError as error:
+                    raise file.fault(str(error), keys) from None
+                if reference.kind in known and reference.name not in known[reference.kind]:
+                    near = [
+                        str(Reference(reference.kind, name))
+                        for name in near_names(reference.name, known[reference.kind])
+                    ]
+                    advice = f"did you mean {near[0]!r}?" if near else None
+                    raise file.fault(f"{_KIND_WORDS[reference.kind]} {text!r} is not declared", keys, advice=advice)
+
+
+_stood_in: set[str] = set()
+"""Judgment models that the log already says are stood in for."""
+
+_FAMILY_WORDS: dict[Family, str] = {
+    "llm": "language models",
+    "extract": "text extraction",
+    "img_gen": "image generation",
+    "search": "search",
+    "judgment": "judgment",
+    "doc_gen": "documents",
+}
+_KIND_WORDS: dict[Kind, str] = {
+    "preset": "the preset",
+    "alias": "the alias",
+    "waterfall": "the waterfall",
+    "handle": "the model",
+}
+
+
+def _references_of(section: Table, at: Keys) -> Iterable[tuple[Keys, str]]:
+    for name, target in section.get("aliases", {}).items():
+        if isinstance(target, str):
+            yield (*at, "aliases", name), target
+    for name, preset in section.get("presets", {}).items():
+        if isinstance(preset, dict):
+            model: Any = cast("Table", preset).get("model")
+            if isinstance(model, str):
+                yield (*at, "presets", name, "model"), model
+
+
+def _read(text: str, family: Family) -> Reference:
+    try:
+        return Reference.parse(text)
+    except ValueError as error:
+        raise PipelexError(
+            "model.unknown",
+            str(error),
+            category=ErrorCategory.CONFIGURATION,
+            params={"model": text, "model_type": family, "suggestions": []},
+        ) from None
+
+
+def _incapable(entry: ModelEntry, choice: ModelChoice, needs: Sequence[str]) -> Fault | None:
+    """What the model cannot do: a fault of the method only where it names that very model.
+
+    Where it names an alias, a preset or nothing, the deck chose, and the local model stands in for every name.
+    """
+    is_structured = entry.table.model_type == "llm" and (choice.purpose == "object" or choice.family == "judgment")
+    capability = lacking(entry, (STRUCTURE, *needs) if is_structured else needs)
+    if capability is None:
+        return None
+    return Fault(
+        "model.capability_unsupported",
+        f"the model {entry.handle!r} of {entry.backend!r} does not take {capability}",
+        severity="error" if _is_by_handle(choice) and entry.table.sdk != "llama_cpp" else "warning",
+        params={"model": entry.handle, "capability": capability},
+    )
+
+
+def _is_by_handle(choice: ModelChoice) -> bool:
+    named = choice.choice.get("model") if isinstance(choice.choice, Mapping) else choice.choice
+    return isinstance(named, str) and _read(named, choice.family).kind == "handle"
+
+
+def _without_client(entry: ModelEntry) -> Fault:
+    sdk = entry.table.sdk
+    return Fault(
+        "model.unavailable",
+        f"the model {entry.handle!r} of {entry.backend!r} has sdk = {sdk!r}, which this release does not know",
+        params={"model": entry.handle, "model_type": "llm", "reason": "sdk_unknown"},
+        suggestions=tuple(near_names(sdk, SDKS)),
+    )
+
+
+def _unavailable(model: str, family: Family, reason: str, detail: str, advice: str | None = None) -> PipelexError:
+    return PipelexError(
+        "model.unavailable",
+        detail,
+        category=ErrorCategory.CONFIGURATION,
+        params={"model": model, "model_type": family, "reason": reason},
+        model=model,
+        advice=advice,
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)

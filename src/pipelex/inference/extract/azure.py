@@ -1,0 +1,141 @@
+"""Azure Document Intelligence.
+
+Source: https://learn.microsoft.com/rest/api/aiservices/document-models/analyze-document (`2024-11-30`).
+"""
+
+import asyncio
+import base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipelex.content.stuff import Json
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.inference.calls.http import Provider, table, tables
+from pipelex.inference.extract.pictures import measured
+from pipelex.inference.extract.source import Keeper, Page, Picture, Source, Wanted
+from pipelex.inference.extract.views import page_views
+
+if TYPE_CHECKING:
+    import httpx
+
+_VERSION = "2024-11-30"
+_LONGEST_PAUSE = 30.0
+
+
+@dataclass(frozen=True)
+class AzureExtractor:
+    """The layout model: Markdown, figures with their captions. An analysis is started, then asked for until it ends."""
+
+    provider: Provider
+    pause: float = 1.0
+    """Seconds between two questions, unless the service says."""
+
+    async def extract(self, source: Source, wanted: Wanted, keeper: Keeper) -> list[Page]:
+        """See `Extractor.extract`."""
+        endpoint = self.provider.endpoint()
+        version = str(self.provider.backend.extra.get("api_version") or _VERSION)
+        output = "&output=figures" if wanted.room(0) != 0 and source.kind in ("pdf", "image") else ""
+        started = await self.provider.send(
+            "POST",
+            f"{endpoint}/documentintelligence/documentModels/{self.provider.entry.model_id}:analyze"
+            f"?api-version={version}&outputContentFormat=markdown&stringIndexType=unicodeCodePoint{output}",
+            json={"base64Source": base64.b64encode(source.data).decode("ascii")},
+        )
+        told = started.headers.get("operation-location")
+        if not told:
+            raise self.provider.garbled("no_operation_location")
+        address = self.provider.same_host(told, endpoint)
+        result = await self._finished(address, started)
+        shown = await page_views(source, wanted, keeper, self.provider.entry.handle)
+        return await self._pages(result, address, wanted, keeper, shown)
+
+    async def _finished(self, address: str, response: "httpx.Response") -> dict[str, Any]:
+        async with asyncio.timeout(self.provider.timeout) as limit:
+            try:
+                while True:
+                    await asyncio.sleep(self._pause(response))
+                    response = await self.provider.send("GET", address)
+                    answer = self.provider.read(response)
+                    status = str(answer.get("status", ""))
+                    if status == "succeeded" and isinstance(answer.get("analyzeResult"), dict):
+                        return answer["analyzeResult"]
+                    if status not in ("notStarted", "running"):
+                        raise self._failed(status, answer)
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+        raise PipelexError(
+            "provider.timeout",
+            f"{self.provider.backend.id!r} did not finish the analysis in {self.provider.timeout:g} seconds",
+            category=ErrorCategory.TRANSIENT,
+            params={"provider": self.provider.backend.id},
+            provider=self.provider.backend.id,
+            model=self.provider.entry.handle,
+        )
+
+    def _pause(self, response: "httpx.Response") -> float:
+        try:
+            return min(float(response.headers["retry-after"]), _LONGEST_PAUSE)
+        except (KeyError, ValueError):
+            return self.pause
+
+    def _failed(self, status: str, answer: dict[str, Any]) -> PipelexError:
+        said = str(table(answer.get("error")).get("message", ""))[:200]
+        if status != "failed":
+            return self.provider.garbled("unknown_status", said)
+        return PipelexError(
+            "provider.failed",
+            f"{self.provider.backend.id!r} could not analyse the document: {said or 'no reason given'}",
+            category=ErrorCategory.CONTENT,
+            params={"provider": self.provider.backend.id, "status": status},
+            provider=self.provider.backend.id,
+            model=self.provider.entry.handle,
+            advice="Look whether the document opens in a viewer; then ask the provider.",
+        )
+
+    async def _pages(
+        self, result: dict[str, Any], address: str, wanted: Wanted, keeper: Keeper, shown: list[dict[str, Json]]
+    ) -> list[Page]:
+        content, found = str(result.get("content", "")), tables(result.get("pages"))
+        if not found:
+            raise self.provider.garbled("no_pages")
+        figures = tables(result.get("figures"))
+        pages: list[Page] = []
+        taken = 0
+        for index, page in enumerate(found):
+            number = int(page.get("pageNumber", index + 1))
+            spans = tables(page.get("spans"))
+            text = "".join(content[span["offset"] : span["offset"] + span["length"]] for span in spans).strip()
+            here = [figure for figure in figures if _page_of(figure) == number]
+            images = await self._figures(here, address, wanted, wanted.room(taken), keeper)
+            pages.append(Page(text, images, shown[index] if index < len(shown) else None))
+            taken += len(images)
+        return pages
+
+    async def _figures(
+        self, figures: list[dict[str, Any]], address: str, wanted: Wanted, room: int | None, keeper: Keeper
+    ) -> list[dict[str, Json]]:
+        images: list[dict[str, Json]] = []
+        base, _, query = address.partition("?")
+        for figure in figures:
+            name = figure.get("id")
+            if not name:
+                continue
+            if room is not None and len(images) >= room:
+                break
+            response = await self.provider.send("GET", f"{base}/figures/{name}?{query}")
+            picture = measured(response.content, "image/png")
+            if picture is None:
+                raise self.provider.garbled("figure_unreadable")
+            if not wanted.is_big_enough(picture.width, picture.height):
+                continue
+            caption = table(figure.get("caption")).get("content") or None
+            stem = f"figure-{str(name).replace('.', '-')}"
+            named = Picture(picture.data, picture.mime_type, picture.width, picture.height, caption, stem)
+            images.append(await keeper.image(named, stem))
+        return images
+
+
+def _page_of(figure: dict[str, Any]) -> int | None:
+    regions = tables(figure.get("boundingRegions"))
+    return regions[0].get("pageNumber") if regions else None

@@ -1,0 +1,113 @@
+"""Mistral OCR. Source: https://docs.mistral.ai/api/endpoint/ocr (`POST /v1/ocr`)."""
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pipelex.content.stuff import Json
+from pipelex.errors import InputError
+from pipelex.inference.calls.http import Provider, table, tables
+from pipelex.inference.extract.pictures import measured
+from pipelex.inference.extract.source import Keeper, Page, Picture, Source, Wanted
+from pipelex.inference.extract.views import page_views
+from pipelex.storage import FetchPolicy, load
+
+_ENDPOINT = "https://api.mistral.ai/v1"
+_CAPTION_FORMAT: dict[str, Json] = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "caption",
+        "strict": True,
+        "schema": {
+            "type": "object",
+            "properties": {"caption": {"type": "string", "description": "What the image shows, in one sentence"}},
+            "required": ["caption"],
+            "additionalProperties": False,
+        },
+    },
+}
+
+
+@dataclass(frozen=True)
+class MistralExtractor:
+    """Mistral's OCR models: Markdown, images cut out of pages, captions."""
+
+    provider: Provider
+
+    async def extract(self, source: Source, wanted: Wanted, keeper: Keeper) -> list[Page]:
+        """See `Extractor.extract`."""
+        response = await self.provider.send(
+            "POST", f"{self.provider.endpoint(_ENDPOINT)}/ocr", json=self._request(source, wanted)
+        )
+        answer = self.provider.read(response)
+        found = tables(answer.get("pages"))
+        if not found:
+            raise self.provider.garbled("no_pages")
+        views = await page_views(source, wanted, keeper, self.provider.entry.handle)
+        pages: list[Page] = []
+        taken = 0
+        for number, page in enumerate(found, 1):
+            text = page.get("markdown")
+            if not isinstance(text, str):
+                raise self.provider.garbled("page_without_markdown")
+            images = await self._images(tables(page.get("images")), wanted, wanted.room(taken), keeper, number)
+            pages.append(Page(text, images, views[number - 1] if number <= len(views) else None))
+            taken += len(images)
+        return pages
+
+    def _request(self, source: Source, wanted: Wanted) -> dict[str, Json]:
+        url = f"data:{source.mime_type};base64,{base64.b64encode(source.data).decode('ascii')}"
+        kind = "image_url" if source.kind == "image" else "document_url"
+        has_images = wanted.room(0) != 0
+        request: dict[str, Json] = {
+            "model": self.provider.entry.model_id,
+            "document": {"type": kind, kind: url},
+            "include_image_base64": has_images,
+        }
+        if wanted.max_nb_images is not None:
+            request["image_limit"] = wanted.max_nb_images
+        if wanted.image_min_size:
+            request["image_min_size"] = wanted.image_min_size
+        if wanted.captions and has_images:
+            request["bbox_annotation_format"] = _CAPTION_FORMAT
+        return request
+
+    async def _images(
+        self, found: list[dict[str, Any]], wanted: Wanted, room: int | None, keeper: Keeper, page: int
+    ) -> list[dict[str, Json]]:
+        images: list[dict[str, Json]] = []
+        for item in found:
+            if room is not None and len(images) >= room:
+                break
+            encoded = item.get("image_base64")
+            if not isinstance(encoded, str) or not encoded:
+                continue
+            url = encoded if encoded.startswith("data:") else f"data:;base64,{encoded}"
+            try:
+                inner = await load(url, storage=keeper.storage, policy=FetchPolicy())
+            except InputError as error:
+                raise self.provider.garbled("image_unreadable", str(error)) from None
+            picture = measured(inner.data, inner.mime_type)
+            if picture is None:
+                raise self.provider.garbled("image_unreadable")
+            if not wanted.is_big_enough(picture.width, picture.height):
+                continue
+            # The text refers to an image by its id, which ends in the extension.
+            stem = str(item.get("id") or f"page-{page}-image-{len(images) + 1}").rpartition("/")[2].partition(".")[0]
+            caption = _caption(item.get("image_annotation"))
+            named = Picture(picture.data, picture.mime_type, picture.width, picture.height, caption, stem)
+            images.append(await keeper.image(named, stem))
+        return images
+
+
+def _caption(annotation: object) -> str | None:
+    """The caption in an annotation: JSON of our format, else a plain text."""
+    if not isinstance(annotation, str) or not annotation.strip():
+        return None
+    try:
+        found = json.loads(annotation)
+    except ValueError:
+        return annotation.strip()
+    caption = table(found).get("caption")
+    return caption.strip() or None if isinstance(caption, str) else None

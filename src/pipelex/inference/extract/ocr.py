@@ -1,0 +1,90 @@
+"""Text out of images in this process, by RapidOCR; its models come inside its wheel."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from pipelex.inference.extract.source import missing_extra
+from pipelex.inference.extract.threads import OneThread
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_thread = OneThread("ocr")
+_engines: list[Any] = []
+
+
+class Reader(Protocol):
+    """Reads the text of an image."""
+
+    async def read(self, image: "Image") -> str:
+        """The lines of text, from top to bottom; empty when there are none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Box:
+    """A piece of text and where it stands, in pixels."""
+
+    text: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class LocalReader:
+    """RapidOCR on the CPU, loaded at its first use, one image at a time."""
+
+    async def read(self, image: "Image") -> str:
+        """See `Reader.read`.
+
+        Raises:
+            PipelexError: the extra `ocr` is not installed.
+        """
+        return await _thread.run(_read, image)
+
+
+def _read(image: "Image") -> str:
+    engine = _engine()
+    import numpy
+
+    pixels = numpy.asarray(image.convert("RGB"))[:, :, ::-1]
+    found: Any = engine(pixels)
+    if found.txts is None or found.boxes is None:
+        return ""
+    boxes: list[Box] = []
+    for text, corners in zip(cast("Sequence[str]", found.txts), found.boxes, strict=True):
+        xs, ys = [float(point[0]) for point in corners], [float(point[1]) for point in corners]
+        boxes.append(Box(text.strip(), min(xs), min(ys), max(xs), max(ys)))
+    return in_lines([box for box in boxes if box.text])
+
+
+def _engine() -> Any:
+    if not _engines:
+        try:
+            from rapidocr import RapidOCR
+        except ImportError:
+            raise missing_extra("ocr", "reading text in images") from None
+        _engines.append(RapidOCR(params={"Global.log_level": "critical"}))
+    return _engines[0]
+
+
+def in_lines(boxes: Sequence[Box]) -> str:
+    """Boxes as text: those at one height become a line, from left to right; a wide gap between lines a blank one."""
+    rows: list[list[Box]] = []
+    for box in sorted(boxes, key=lambda box: (box.top + box.bottom, box.left)):
+        middle = (box.top + box.bottom) / 2
+        if rows and (first := rows[-1][0]).top < middle < first.bottom:
+            rows[-1].append(box)
+        else:
+            rows.append([box])
+    lines: list[str] = []
+    above: Box | None = None
+    for row in rows:
+        first = row[0]
+        if above is not None and first.top - above.bottom > 1.5 * (above.bottom - above.top):
+            lines.append("")
+        lines.append("  ".join(box.text for box in sorted(row, key=lambda box: box.left)))
+        above = first
+    return "\n".join(lines)

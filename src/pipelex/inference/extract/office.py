@@ -1,0 +1,138 @@
+"""Word, PowerPoint and Excel files as Markdown: by `mammoth`, `python-pptx` and `openpyxl`, of the extra `office`."""
+
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from io import BytesIO
+from typing import Any, cast
+
+from pipelex.errors import InputError
+from pipelex.inference.extract.markup import html_to_markdown, markdown_table, spaced
+from pipelex.inference.extract.pictures import measured
+from pipelex.inference.extract.source import Picture, Source, missing_extra, unreadable
+
+OFFICE_KINDS = frozenset({"docx", "pptx", "xlsx"})
+MAX_UNPACKED = 1024 * 1024 * 1024
+"""Largest sum of the sizes of a file's parts: what a ZIP made to fill the memory claims."""
+
+
+@dataclass(frozen=True)
+class OfficePage:
+    """A page, slide or sheet."""
+
+    text: str
+    pictures: tuple[Picture, ...] = ()
+
+
+def convert_office(source: Source) -> list[OfficePage]:
+    """The pages of a file: a whole Word document is one, each slide is one, each sheet is one.
+
+    Raises:
+        InputError: it is broken or too large.
+        PipelexError: the extra `office` is not installed.
+    """
+    _check_archive(source)
+    convert = {"docx": _docx, "pptx": _pptx, "xlsx": _xlsx}[source.kind]
+    try:
+        return convert(source)
+    except ImportError:
+        raise missing_extra("office", f"reading {source.kind} files") from None
+    except InputError:
+        raise
+    except Exception as error:  # these libraries raise whatever their XML parsers and their own look-ups do
+        raise unreadable(source, "damaged", f"{type(error).__name__}: {error}") from None
+
+
+def _check_archive(source: Source) -> None:
+    try:
+        with zipfile.ZipFile(BytesIO(source.data)) as archive:
+            size = sum(part.file_size for part in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise unreadable(source, "damaged", str(error)) from None
+    if size > MAX_UNPACKED:
+        detail = f"{source.name} unpacks to {size} bytes; at most {MAX_UNPACKED} are read"
+        raise InputError("input.too_large", detail, limit=MAX_UNPACKED, size=size)
+
+
+def _docx(source: Source) -> list[OfficePage]:
+    mammoth: Any = import_module("mammoth")
+    pictures: list[Picture] = []
+
+    def keep(image: Any) -> dict[str, str]:
+        with image.open() as opened:
+            data = cast("bytes", opened.read())
+        caption: str | None = image.alt_text or None
+        picture = _picture(data, str(image.content_type), f"image-{len(pictures) + 1}", caption)
+        if picture is None:
+            return {"src": ""}
+        pictures.append(picture)
+        return {"src": picture.stem or ""}
+
+    result: Any = mammoth.convert_to_html(BytesIO(source.data), convert_image=mammoth.images.img_element(keep))
+    return [OfficePage(html_to_markdown(cast("str", result.value), source).text, tuple(pictures))]
+
+
+def _pptx(source: Source) -> list[OfficePage]:
+    pptx: Any = import_module("pptx")
+    pages: list[OfficePage] = []
+    for slide in pptx.Presentation(BytesIO(source.data)).slides:
+        blocks: list[str] = []
+        pictures: list[Picture] = []
+        title = slide.shapes.title
+        for shape in _flattened(slide.shapes):
+            if getattr(shape, "has_table", False):
+                blocks.append(markdown_table([[cell.text for cell in row.cells] for row in shape.table.rows]))
+            elif getattr(shape, "has_text_frame", False) and shape.text_frame.text.strip():
+                is_title = title is not None and shape.shape_id == title.shape_id
+                blocks.append(f"# {shape.text_frame.text.strip()}" if is_title else _frame(shape.text_frame))
+            elif (data := _blob(shape)) is not None:
+                picture = _picture(*data, f"image-{len(pictures) + 1}", None)
+                if picture is not None:
+                    pictures.append(picture)
+                    blocks.append(f"![{picture.stem}]({picture.stem})")
+        if slide.has_notes_slide and (notes := slide.notes_slide.notes_text_frame) and notes.text.strip():
+            blocks.append(f"Notes: {notes.text.strip()}")
+        pages.append(OfficePage(spaced("\n\n".join(blocks)), tuple(pictures)))
+    return pages
+
+
+def _flattened(shapes: Any) -> Iterator[Any]:
+    """Shapes with those inside of groups, in reading order: from top to bottom, then from left to right."""
+    for shape in sorted(shapes, key=lambda shape: (shape.top or 0, shape.left or 0)):
+        if hasattr(shape, "shapes"):
+            yield from _flattened(shape.shapes)
+        else:
+            yield shape
+
+
+def _frame(frame: Any) -> str:
+    lines = [(paragraph.level, "".join(run.text for run in paragraph.runs).strip()) for paragraph in frame.paragraphs]
+    written = [(level, line) for level, line in lines if line]
+    if len(written) == 1:
+        return written[0][1]
+    return "\n".join(f"{'  ' * level}- {line}" for level, line in written)
+
+
+def _blob(shape: Any) -> tuple[bytes, str] | None:
+    try:
+        return shape.image.blob, shape.image.content_type
+    except (AttributeError, ValueError, KeyError):
+        return None  # no picture, or one that is linked to instead of held
+
+
+def _picture(data: bytes, mime_type: str, stem: str, caption: str | None) -> Picture | None:
+    found = measured(data, mime_type)
+    return None if found is None else Picture(data, mime_type, found.width, found.height, caption, stem)
+
+
+def _xlsx(source: Source) -> list[OfficePage]:
+    openpyxl: Any = import_module("openpyxl")
+    book = openpyxl.load_workbook(BytesIO(source.data), read_only=True, data_only=True)
+    try:
+        return [
+            OfficePage(f"# {sheet.title}\n\n{markdown_table(sheet.iter_rows(values_only=True))}".strip())
+            for sheet in book.worksheets
+        ]
+    finally:
+        book.close()

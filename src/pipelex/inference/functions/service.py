@@ -1,0 +1,205 @@
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from pipelex.content.stuff import Json
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.inference.method_trees import MethodTrees
+from pipelex.library import MethodTree
+from pipelex.pipes.effects.jobs import ContentResult
+from pipelex.pipes.effects.requests import FunctionRequest
+
+_CHILD = Path(__file__).with_name("child.py")
+_HARMLESS = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Environment variables that any program may need and that hold no secret."""
+_CHUNK = 1 << 16
+_SAID = 2_000
+
+
+@dataclass(frozen=True)
+class FunctionOptions:
+    """How functions of methods are called."""
+
+    is_enabled: bool = True
+    """False refuses every function: for servers that run methods of strangers."""
+    timeout: float = 300.0
+    """Seconds for one call, the start of its process included."""
+    max_output_bytes: int = 64 * 1024 * 1024
+    environment: tuple[str, ...] = ()
+    """Names of further environment variables that functions may see."""
+
+
+async def call_function(
+    request: FunctionRequest, trees: MethodTrees, options: FunctionOptions, environ: Mapping[str, str] = os.environ
+) -> ContentResult:
+    """Call a function in a process of its own, which is gone when this returns, raises or is cancelled.
+
+    Args:
+        request: the function and its inputs.
+        trees: where the function's module is.
+        options: time limit, environment.
+        environ: where the variables the function may see are looked up.
+
+    Raises:
+        PipelexError: `method.function_invalid`, `pipe.function_raised`, `pipe.function_timed_out`,
+            `runtime.unsupported` or `security.integrity_mismatch`.
+    """
+    if not options.is_enabled:
+        raise PipelexError(
+            "runtime.unsupported",
+            f"'{request.function}' is not called: functions of methods are switched off here",
+            category=ErrorCategory.CONFIGURATION,
+            params={"capability": "functions"},
+        )
+    tree, _ = trees.find(request.file, f"the function '{request.function}'")
+    with tempfile.TemporaryDirectory(prefix="pipelex-function-", ignore_cleanup_errors=True) as folder:
+        root = await asyncio.to_thread(_on_disk, tree, Path(folder) / "tree")
+        work = Path(folder) / "work"
+        work.mkdir()
+        task = {
+            "root": str(root),
+            "function": request.function,
+            "inputs": {name: _plain(stuff.content, stuff.is_list) for name, stuff in request.inputs.items()},
+            "absent": list(request.absent),
+        }
+        answer = await _answered(request, json.dumps(task).encode(), work, options, environ)
+    return ContentResult(content=_content(request, answer))
+
+
+def _plain(content: Json, is_list: bool) -> Json:
+    return content["items"] if is_list else content
+
+
+def _on_disk(tree: MethodTree, folder: Path) -> Path:
+    """The tree's folder; a tree in memory is written down first."""
+    if tree.root is not None:
+        return tree.root.resolve()
+    for name, file in tree.files.items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(file, Path):
+            shutil.copyfile(file, target)
+        else:
+            target.write_bytes(file)
+    return folder
+
+
+async def _answered(
+    request: FunctionRequest, task: bytes, work: Path, options: FunctionOptions, environ: Mapping[str, str]
+) -> dict[str, Json]:
+    seen = {name: environ[name] for name in (*_HARMLESS, *options.environment) if name in environ}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-I",
+        "-B",
+        str(_CHILD),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=work,
+        env={**seen, "HOME": str(work), "TMPDIR": str(work)},
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(options.timeout):
+            told, said, _ = await asyncio.gather(
+                _all_of(process, options.max_output_bytes),
+                _end_of(process.stderr),
+                _write(process.stdin, task),
+            )
+            await process.wait()
+    except TimeoutError:
+        raise PipelexError(
+            "pipe.function_timed_out",
+            f"the function '{request.function}' took longer than {options.timeout:g} seconds and was ended",
+            category=ErrorCategory.CONTENT,
+            params={"function": request.function, "timeout": options.timeout},
+            advice="Make it faster, or raise the time limit of functions.",
+        ) from None
+    finally:
+        # The whole session: what the function itself started must not outlive it.
+        _kill(process)
+        await asyncio.shield(process.wait())
+        _close(process)
+    if told is None:
+        raise _raised(request, f"gave more than {options.max_output_bytes} bytes")
+    try:
+        return cast("dict[str, Json]", json.loads(told))
+    except ValueError:
+        last = said.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        why = f"ended without an answer (exit {process.returncode})"
+        raise _raised(request, f"{why}: {last}" if last else why) from None
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _close(process: asyncio.subprocess.Process) -> None:
+    """Let go of the pipes. asyncio does so by itself only once they were read to their end, which a flood never is."""
+    transport: asyncio.SubprocessTransport = getattr(process, "_transport")  # noqa: B009 it has no public name
+    transport.close()
+
+
+async def _all_of(process: asyncio.subprocess.Process, limit: int) -> bytes | None:
+    """All that the process answers; None, and the process is ended, when there is more than the limit."""
+    stream, data = process.stdout, bytearray()
+    assert stream is not None
+    while chunk := await stream.read(_CHUNK):
+        data += chunk
+        if len(data) > limit:
+            _kill(process)
+            return None
+    return bytes(data)
+
+
+async def _end_of(stream: asyncio.StreamReader | None) -> bytes:
+    assert stream is not None
+    data = bytearray()
+    while chunk := await stream.read(_CHUNK):
+        data += chunk
+        del data[:-_SAID]
+    return bytes(data)
+
+
+async def _write(stream: asyncio.StreamWriter | None, task: bytes) -> None:
+    assert stream is not None
+    with suppress(BrokenPipeError, ConnectionResetError):
+        stream.write(task)
+        await stream.drain()
+    stream.close()
+
+
+def _content(request: FunctionRequest, answer: dict[str, Json]) -> Json:
+    if "refused" in answer:
+        raise PipelexError(
+            "method.function_invalid",
+            f"the function '{request.function}' cannot be used: {answer['refused']}",
+            category=ErrorCategory.CONTENT,
+            params={"function": request.function, "finding": answer["refused"]},
+        )
+    if "raised" in answer:
+        place = f" ({answer['place']})" if answer["place"] else ""
+        message = f": {answer['message'][:_SAID]}" if answer["message"] else ""
+        raise _raised(request, f"raised {answer['raised']}{message}{place}")
+    content: Json = answer["content"]
+    return cast("Json", {"items": content} if request.is_list and isinstance(content, list) else content)
+
+
+def _raised(request: FunctionRequest, what: str) -> PipelexError:
+    return PipelexError(
+        "pipe.function_raised",
+        f"the function '{request.function}' {what}",
+        category=ErrorCategory.CONTENT,
+        params={"function": request.function},
+    )

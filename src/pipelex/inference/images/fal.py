@@ -1,0 +1,95 @@
+"""fal. Source: https://fal.ai/docs/model-api-reference/image-generation-api (`POST https://fal.run/<model>`)."""
+
+import asyncio
+import base64
+
+from pipelex.content.stuff import Json
+from pipelex.inference.calls.classify import refused_content
+from pipelex.inference.calls.http import tables
+from pipelex.inference.images.made import Drawing, Made
+from pipelex.inference.images.options import Rules, Wanted
+
+_ENDPOINT = "https://fal.run"
+_MOST_AT_ONCE = 4
+_DEFAULTS = {"inference": "steps_and_guidance", "safety_checker": "enable"}
+
+
+async def draw_with_fal(drawing: Drawing, wanted: Wanted) -> Made:
+    """Images of a model at fal.
+
+    Raises:
+        PipelexError: it refused or failed; `model.content_refused` when its checker blanked an image.
+    """
+    provider, rules = drawing.provider("Key"), Rules(drawing.entry, _DEFAULTS)
+    url = f"{provider.endpoint(_ENDPOINT)}/{drawing.entry.table.endpoint_path or drawing.entry.model_id}"
+    most = 1 if rules.get("num_images") == "one" else _MOST_AT_ONCE
+    images: list[tuple[bytes, str]] = []
+    calls = 0
+    while len(images) < wanted.count:
+        body = _body(drawing, wanted, rules, min(most, wanted.count - len(images)), calls)
+        answer = provider.read(await provider.send("POST", url, json=body))
+        calls += 1
+        flags = answer.get("has_nsfw_concepts")
+        if isinstance(flags, list) and any(flag is True for flag in flags):  # pyright: ignore[reportUnknownVariableType]
+            raise refused_content(drawing.entry.backend, drawing.entry.handle, "the safety checker blanked the image")
+        urls = [str(item["url"]) for item in tables(answer.get("images")) if item.get("url")]
+        if not urls:
+            raise provider.garbled("no_images")
+        loaded = await asyncio.gather(*[drawing.fetched(one) for one in urls])
+        images += [(one.data, one.mime_type) for one in loaded]
+    return Made(images[: wanted.count], drawing.usage(calls, wanted.count))
+
+
+def _body(drawing: Drawing, wanted: Wanted, rules: Rules, count: int, calls: int) -> dict[str, Json]:
+    apart = rules.get("prompt") == "positive_and_negative"
+    body: dict[str, Json] = {
+        "prompt": wanted.prompt if apart else wanted.full_prompt,
+        # The images come inside the answer, so that nothing is left lying at the provider.
+        "sync_mode": True,
+    }
+    if apart and wanted.negative_prompt is not None:
+        body["negative_prompt"] = wanted.negative_prompt
+    if rules.get("num_images") != "one":
+        body["num_images"] = count
+    if rules.takes("aspect_ratio"):
+        width, height = wanted.pixels(multiple=32)
+        body["image_size"] = {"width": width, "height": height}
+    if wanted.seed is not None:
+        body["seed"] = wanted.seed + calls  # further calls are not to draw the same images again
+    if rules.takes("output_format"):
+        # Of the formats, fal knows two.
+        body["output_format"] = "png" if wanted.output_format != "jpeg" else "jpeg"
+    inference = rules.get("inference")
+    if "steps" in inference:
+        body["num_inference_steps"] = _steps(drawing, wanted)
+    if "guidance" in inference:
+        body["guidance_scale"] = wanted.guidance_scale
+    match rules.get("safety_checker"):
+        case "tolerance":
+            body["safety_tolerance"] = str(wanted.safety_tolerance)
+        case "enable":
+            body["enable_safety_checker"] = wanted.is_moderated
+        case _:
+            pass
+    if rules.get("specific") == "raw":
+        body["raw"] = wanted.is_raw
+    elif wanted.is_raw:
+        wanted.leave_out("'is_raw'")
+    if wanted.background == "transparent":
+        wanted.leave_out("transparent background")
+    if wanted.references:
+        urls = [f"data:{one.mime_type};base64,{base64.b64encode(one.data).decode()}" for one in wanted.references]
+        body |= {"image_urls": urls} if rules.get("input_images") == "many" else {"image_url": urls[0]}
+        if len(urls) > 1 and rules.get("input_images") != "many":
+            wanted.leave_out("more than one reference image")
+    return body
+
+
+def _steps(drawing: Drawing, wanted: Wanted) -> int:
+    if wanted.nb_steps is not None:
+        return wanted.nb_steps
+    names = f"{drawing.entry.handle} {drawing.entry.model_id}"
+    for family, steps in drawing.defaults.quality_to_steps.items():
+        if family in names and (wanted.quality or drawing.defaults.quality) in steps:
+            return steps[wanted.quality or drawing.defaults.quality]
+    return drawing.defaults.nb_steps

@@ -1,0 +1,53 @@
+"""Tavily. Source: https://docs.tavily.com/documentation/api-reference/endpoint/search (`POST /search`)."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from pipelex.content.stuff import Json
+from pipelex.inference.calls.http import Provider, tables
+from pipelex.inference.search.sources import source
+
+if TYPE_CHECKING:
+    from pipelex.inference.search.service import Found, Wanted
+
+_ENDPOINT = "https://api.tavily.com"
+_MOST_RESULTS = 20
+
+
+@dataclass(frozen=True)
+class Tavily:
+    """Searches with Tavily; the model's id is the depth, `basic` or `advanced`. Its answers have no citations inside."""
+
+    provider: Provider
+
+    async def search(self, wanted: "Wanted") -> "Found":
+        """See `Searcher`."""
+        from pipelex.inference.search.service import Found
+
+        request, depth = wanted.request, self.provider.entry.model_id
+        body: dict[str, Json] = {
+            "query": request.query,
+            "search_depth": depth,
+            "include_answer": "advanced" if depth == "advanced" else "basic",
+            "include_images": wanted.include_images,
+            "include_image_descriptions": wanted.include_images or None,
+            "max_results": None if wanted.max_results is None else min(wanted.max_results, _MOST_RESULTS),
+            "start_date": request.from_date,
+            "end_date": request.to_date,
+            "include_domains": request.include_domains,
+            "exclude_domains": request.exclude_domains,
+        }
+        sent = {name: value for name, value in body.items() if value is not None}
+        url = f"{self.provider.endpoint(_ENDPOINT)}/search"
+        answer = self.provider.read(await self.provider.send("POST", url, json=sent))
+        text = answer.get("answer")
+        if text is not None and not isinstance(text, str):
+            raise self.provider.garbled("no_answer")
+        told = [
+            source(item.get("url"), item.get("title"), item.get("content")) for item in tables(answer.get("results"))
+        ]
+        images = answer.get("images") if wanted.include_images else None
+        for image in cast("list[Json]", images) if isinstance(images, list) else []:
+            found = cast("dict[str, Json]", image if isinstance(image, dict) else {"url": image})
+            told.append(source(found.get("url"), found.get("description"), None))
+        return Found(text or "", [one for one in told if one is not None])

@@ -1,0 +1,56 @@
+"""A run that is repeated under its id finds the results of every paid effect."""
+
+from typing import Any
+
+import pytest
+
+from tests.inference.http_stub import Answer, HTTPStub
+from tests.inference.images.test_images import METHOD as DRAW
+from tests.inference.images.test_images import openai, picture
+from tests.inference.judge.test_judge import ONE as JUDGE
+from tests.inference.search.test_search import LINKUP
+from tests.inference.search.test_search import METHOD as FIND
+from tests.support.openai_server import OpenAIStub
+from tests.support.project import Project
+
+READ = """
+domain = "quay"
+main_pipe = "read"
+
+[pipe.read]
+type = "PipeExtract"
+description = "Read"
+inputs = { page = "Document" }
+output = "Page[]"
+model = "linkup-fetch"
+"""
+
+EFFECTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "images": (DRAW.replace("OUTPUT", "Image") + 'model = "free-painter"\n', {"subject": "a quay"}),
+    "search": (FIND + 'model = "linkup-deep"\n', {"topic": "Ostend"}),
+    "judge": (JUDGE + 'output = "YesNo"\nquestion = "A crane?"\n', {"report": "A crane fell."}),
+    "extract": (READ, {"page": {"url": "https://a.test/page"}}),
+}
+
+
+@pytest.mark.parametrize(("text", "inputs"), EFFECTS.values(), ids=EFFECTS)
+async def test_a_paid_effect_is_not_asked_for_again(
+    served: Project, service: HTTPStub, stub: OpenAIStub, text: str, inputs: dict[str, Any]
+):
+    service.on("/images/generations", openai(picture()))
+    service.on("/search", Answer(LINKUP))
+    service.on("/fetch", Answer({"markdown": "# Berths"}))
+    stub.on("A crane fell.", object={"question_1": "yes"})
+    method = served.method(text)
+
+    async def run(run_id: str | None, *, is_kept: bool = True) -> Any:
+        async with served.app("direct", overrides={"inference.result_cache.is_enabled": is_kept}) as app:
+            result = await app.load(method).run(inputs, run_id=run_id)
+        return result.content, result.usage, len(service.asked) + len(stub.requests)
+
+    first = await run("monday")
+    assert first[2] == 1
+    assert await run("monday") == first
+    assert (await run("tuesday"))[2] == 2
+    assert (await run(None))[2] == 3
+    assert (await run("monday", is_kept=False))[2] == 4

@@ -1,0 +1,98 @@
+"""Reading images with RapidOCR: the real one, with the models of its wheel."""
+
+import subprocess
+import sys
+import textwrap
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from pipelex.errors import PipelexError
+from pipelex.inference.extract.ocr import Box, in_lines
+from tests.inference.extract.conftest import Bench, images_of, text_of
+from tests.support.documents import PdfPage, encoded, pdf, plain, written
+
+OCR = "rapidocr-extract-text"
+SCAN = written(("Invoice number 4711", 40, 30), ("Total: 1,234.50 EUR", 40, 110), ("PAID", 700, 110))
+
+
+async def test_an_image(bench: Bench):
+    pages = await bench.pages(encoded(SCAN), OCR, filename="scan.png", page_views=True)
+
+    assert [text_of(page) for page in pages] == ["Invoice number 4711\nTotal: 1,234.50 EUR  PAID"]
+    assert (pages[0]["page_view"]["width"], pages[0]["page_view"]["height"]) == SCAN.size
+    assert bench.usage is not None
+    assert bench.usage.cost_usd == 0.0
+
+
+async def test_an_image_that_lies_on_its_side(bench: Bench):
+    turned = SCAN.transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(turned, "JPEG")
+    buffer = BytesIO()
+    Image.open(BytesIO(data)).save(buffer, "JPEG", exif=exif)
+
+    pages = await bench.pages(buffer.getvalue(), OCR)
+
+    assert "Invoice number 4711" in text_of(pages[0])
+
+
+async def test_scanned_pages_among_others(bench: Bench):
+    scan = pdf(PdfPage(["A page whose text layer is long enough."], size=(600, 200)), PdfPage(size=(300, 100)))
+    image = written(("Scanned by hand", 40, 100), size=(600, 400))
+    mixed = pdf(
+        PdfPage(["A page whose text layer is long enough."], size=(600, 200)),
+        PdfPage(images=[image], size=(100, 60)),
+    )
+
+    assert [text_of(page) for page in await bench.pages(scan, OCR)] == ["A page whose text layer is long enough.", ""]
+    pages = await bench.pages(mixed, "docling-extract-text")
+    assert [text_of(page) for page in pages] == ["A page whose text layer is long enough.", "Scanned by hand"]
+    assert len(images_of(pages[1])) == 1
+
+
+async def test_an_image_without_text(bench: Bench):
+    assert text_of((await bench.pages(encoded(plain(200, 100, "white")), OCR))[0]) == ""
+
+
+async def test_a_broken_image(bench: Bench):
+    with pytest.raises(PipelexError) as caught:
+        await bench.pages(encoded(SCAN)[:500], OCR)
+    assert caught.value.code == "input.file_unreadable"
+    assert caught.value.report.params["reason"] == "damaged"
+
+
+async def test_an_image_too_large_to_decode(bench: Bench):
+    with pytest.raises(PipelexError) as caught:
+        await bench.pages(encoded(Image.new("1", (20_000, 5_000))), OCR)
+    assert caught.value.code == "input.too_large"
+
+
+def test_lines_are_put_together():
+    boxes = [
+        Box("right", 200, 12, 260, 32),
+        Box("left", 10, 10, 80, 30),
+        Box("below", 10, 40, 80, 60),
+        Box("next part", 10, 120, 80, 140),
+    ]
+    assert in_lines(boxes) == "left  right\nbelow\n\nnext part"
+    assert in_lines([]) == ""
+
+
+def test_no_network_is_used():
+    """In a process whose sockets raise, the models still load and read."""
+    program = textwrap.dedent(
+        """
+        import asyncio, socket, sys
+        def refuse(*_, **__): raise RuntimeError("the network was used")
+        socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+        sys.path.insert(0, ".")
+        from tests.support.documents import written
+        from pipelex.inference.extract.ocr import LocalReader
+        print(asyncio.run(LocalReader().read(written(("Offline 42", 40, 30), size=(400, 120)))))
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "Offline 42", done.stderr
