@@ -190,8 +190,13 @@ async def test_a_cancelled_call_ends_its_process(project: Project):
 def functions_running() -> list[int]:
     import psutil
 
-    children = psutil.Process().children(recursive=True)
-    return [child.pid for child in children if any("_child.py" in part for part in child.cmdline())]
+    def is_function(process: psutil.Process) -> bool:
+        try:
+            return any("functions/child.py" in part for part in process.cmdline())
+        except psutil.NoSuchProcess:  # it ended meanwhile; a zombie is one of these, too
+            return False
+
+    return [child.pid for child in psutil.Process().children(recursive=True) if is_function(child)]
 
 
 async def test_functions_can_be_switched_off(project: Project):
