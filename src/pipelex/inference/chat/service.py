@@ -33,6 +33,10 @@ from pipelex.inference.chat.structured import (
     read_json,
     structure_method,
 )
+from pipelex.inference.deck.capabilities import DOCUMENTS, IMAGES, STRUCTURE, lacking
+from pipelex.inference.deck.catalog import ModelEntry
+from pipelex.inference.deck.model_deck import ModelDeck
+from pipelex.inference.deck.schema import ReasoningEffort
 from pipelex.pipes.effects.jobs import (
     LLMObjectJob,
     LLMObjectListJob,
