@@ -28,7 +28,7 @@ from bench.histories import all_histories
 from bench.page import Measure, Row, page
 from bench.startup import start_ups
 from pipelex.runner import Method, Pipelex
-from pipelex.temporal import namespace
+from pipelex.temporal.client import namespace
 from pipelex.temporal.dev_server import DevServer
 from tests.support.methods import DESCRIBE_ALL, GREET, PARALLEL_OF_3, sequence_of
 from tests.support.openai_server import OpenAIStub

@@ -24,7 +24,7 @@ from bench.signals import end_as_with_ctrl_c
 from pipelex import RunHandle
 from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex
-from pipelex.temporal import namespace
+from pipelex.temporal.client import namespace
 from pipelex.temporal.dev_server import DevServer
 from tests.support.methods import DESCRIBE_ALL
 from tests.support.openai_server import OpenAIStub, Reply, prompt_text

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from pipelex.runner import Pipelex
-from pipelex.temporal import namespace
+from pipelex.temporal.client import namespace
 from pipelex.temporal.dev_server import DevServer
 from tests.support.methods import SURVEY
 from tests.support.openai_server import OpenAIStub

@@ -5,7 +5,7 @@ import pytest
 from temporalio.client import Client
 
 from pipelex.config import load_settings
-from pipelex.temporal import namespace
+from pipelex.temporal.client import namespace
 from pipelex.temporal.config import parse_temporal_config
 from pipelex.temporal.dev_server import DevServer
 

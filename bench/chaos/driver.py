@@ -32,7 +32,7 @@ from bench.chaos.submitter import RELEASED, release_to
 from pipelex.config import load_settings
 from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex, RunResult
-from pipelex.temporal import namespace
+from pipelex.temporal.client import namespace
 
 SUBMITTERS: Final = 2
 READY_SECONDS: Final = 60.0

@@ -10,7 +10,7 @@ from temporalio.client import Client
 
 from pipelex.runner import Pipelex
 from pipelex.temporal.plugin import PipelexPlugin
-from pipelex.temporal.worker import build_worker, plan_worker, running
+from pipelex.temporal.worker.build import build_worker, plan_worker, running
 from tests.distributed.cluster import scheduled
 
 T = TypeVar("T")

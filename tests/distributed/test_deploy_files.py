@@ -13,12 +13,12 @@ import pytest
 import yaml
 
 from pipelex.config import load_settings
-from pipelex.temporal._catalog import ACTIVITIES
 from pipelex.temporal.config import TemporalConfig, parse_temporal_config
-from pipelex.temporal.profiles import worker_tuning
-from pipelex.temporal.queues import check_worker_queue
-from pipelex.temporal.routing import resolve_dispatch
-from pipelex.temporal.scopes import resolve_scope
+from pipelex.temporal.config.catalog import ACTIVITIES
+from pipelex.temporal.config.routing import resolve_dispatch
+from pipelex.temporal.worker.profiles import worker_tuning
+from pipelex.temporal.worker.queues import check_worker_queue
+from pipelex.temporal.worker.scopes import resolve_scope
 from tests.distributed.cluster import DEPLOY
 
 NAMES = ("single-worker", "router-and-runners", "per-provider")

@@ -18,8 +18,8 @@ from pipelex.config import load_settings
 from pipelex.inference import ModelDeck
 from pipelex.temporal.config import connection, parse_temporal_config
 from pipelex.temporal.dev_server import DevServer, find_binary
-from pipelex.temporal.profiles import worker_tuning
-from pipelex.temporal.scopes import resolve_scope
+from pipelex.temporal.worker.profiles import worker_tuning
+from pipelex.temporal.worker.scopes import resolve_scope
 from tests.support.processes import REPOSITORY
 from tests.support.project import Project
 

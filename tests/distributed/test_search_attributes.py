@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
-from pipelex.temporal import namespace
+from pipelex.temporal.client import namespace
 from pipelex.temporal.config import parse_temporal_config
 from pipelex.temporal.dev_server import DevServer
 from tests.distributed.tls_gate import PERMISSION_DENIED, UNAVAILABLE, Gate, gate

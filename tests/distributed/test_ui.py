@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from temporalio.client import WorkflowExecutionDescription
 
-from pipelex.temporal import namespace
+from pipelex.temporal.client import namespace
 from pipelex.temporal.dev_server import DevServer
 from tests.support.browser import CHROMIUM, WITHOUT, Page, browser
 from tests.support.methods import SURVEY

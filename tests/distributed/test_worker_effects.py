@@ -25,12 +25,12 @@ from temporalio.service import RPCError
 
 from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex
-from pipelex.temporal import namespace
+from pipelex.temporal.client import namespace
+from pipelex.temporal.client.submit import is_polled
 from pipelex.temporal.config import parse_temporal_config
 from pipelex.temporal.dev_server import DevServer
-from pipelex.temporal.payloads import CompactPayloadConverter
-from pipelex.temporal.submit import is_polled
-from pipelex.temporal.worker import build_worker, plan_worker
+from pipelex.temporal.worker.build import build_worker, plan_worker
+from pipelex.temporal.workflow.payloads import CompactPayloadConverter
 from tests.distributed.inprocess import first_scheduled, polling, until
 from tests.support.methods import sequence_of
 from tests.support.openai_server import OpenAIStub
@@ -532,7 +532,7 @@ async def test_log_lines_of_activities(project: Project, caplog: pytest.LogCaptu
 
 
 def plan_logs(project: Project, **keys: Any) -> None:
-    from pipelex.temporal.logs import apply_log_settings
+    from pipelex.temporal.worker.logs import apply_log_settings
 
     apply_log_settings(
         parse_temporal_config(project.settings({f"{LOG}.{key}": value for key, value in keys.items()})).log

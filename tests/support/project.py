@@ -13,7 +13,7 @@ from temporalio.client import Client
 from pipelex.config import Settings, load_settings
 from pipelex.runner import Orchestrator, Pipelex
 from pipelex.temporal.plugin import PipelexPlugin
-from pipelex.temporal.worker import build_worker, plan_worker, running
+from pipelex.temporal.worker.build import build_worker, plan_worker, running
 from tests.support.inference_files import write_stub_inference
 
 ATTEMPTS = 2

@@ -26,8 +26,8 @@ from pipelex.errors import PipelexError
 from pipelex.pipes.calls import PipeCall, RunIdentity, RunOptions
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner import Pipelex, options_of
+from pipelex.temporal.client.history import read_trace
 from pipelex.temporal.dev_server import DevServer
-from pipelex.temporal.history import read_trace
 from tests.distributed.cluster import deployed
 from tests.support.documents import PdfPage, encoded, pdf, plain
 from tests.support.methods import PARALLEL_OF_3, POOLS_TOUR, SURVEY

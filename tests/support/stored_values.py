@@ -7,7 +7,7 @@ from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
     from pipelex.temporal.codec import load_value, store_value
-    from pipelex.temporal.references import StoredPayload
+    from pipelex.temporal.workflow.references import StoredPayload
 
 SHORTLY = timedelta(seconds=20)
 

@@ -21,7 +21,7 @@ from temporalio.converter import DataConverter
 from pipelex.runner import Pipelex
 from pipelex.temporal.codec.server import CodecServer
 from pipelex.temporal.dev_server import DevServer, find_binary
-from pipelex.temporal.large_inputs import parts_payload
+from pipelex.temporal.workflow.large_inputs import parts_payload
 from tests.support.openai_server import OpenAIStub
 from tests.support.processes import process
 from tests.support.project import Project, worker_of

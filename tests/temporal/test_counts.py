@@ -11,7 +11,7 @@ from temporalio.client import Client
 
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner import Pipelex
-from pipelex.temporal.history import read_trace
+from pipelex.temporal.client.history import read_trace
 from tests.support.methods import DESCRIBE_ALL, GREET, PARALLEL_OF_3, sequence_of
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project, worker_of

@@ -7,8 +7,8 @@ from temporalio.exceptions import TerminatedError
 
 from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex
-from pipelex.temporal import limits
-from pipelex.temporal.failures import from_failure
+from pipelex.temporal.workflow import limits
+from pipelex.temporal.workflow.failures import from_failure
 from tests.support.methods import parallel_of, sequence_of
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project, worker_of

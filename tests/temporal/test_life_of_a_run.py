@@ -10,8 +10,8 @@ from pipelex.errors import PipelexError
 from pipelex.pipes import _execute
 from pipelex.pipes.semantics._run import PipeRun
 from pipelex.runner import Pipelex
+from pipelex.temporal.client.submit import wait_for_workers
 from pipelex.temporal.dev_server import DevServer
-from pipelex.temporal.submit import wait_for_workers
 from tests.support.methods import DESCRIBE_ALL, GREET
 from tests.support.openai_server import OpenAIStub, Reply
 from tests.support.project import Project, worker_of, write_project

@@ -12,7 +12,7 @@ from temporalio.converter import DataConverter
 from pipelex.errors import PipelexError
 from pipelex.temporal.codec import data_converter, store_value
 from pipelex.temporal.config import connection, parse_temporal_config
-from pipelex.temporal.references import StoredPayload, is_reference
+from pipelex.temporal.workflow.references import StoredPayload, is_reference
 from tests.support.project import Project, write_project
 
 TABLE = "temporal.payload_codec_config"

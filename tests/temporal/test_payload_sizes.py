@@ -6,7 +6,7 @@ import pytest
 
 from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex
-from pipelex.temporal.history import read_trace
+from pipelex.temporal.client.history import read_trace
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project, worker_of
 from tests.temporal.conftest import WITHOUT_STORE

@@ -12,9 +12,9 @@ from temporalio.workflow import NondeterminismError
 
 from pipelex.config import load_settings
 from pipelex.runner import Pipelex
-from pipelex.temporal._catalog import WORKFLOWS
 from pipelex.temporal.codec import data_converter
 from pipelex.temporal.config import connection
+from pipelex.temporal.config.catalog import WORKFLOWS
 from pipelex.temporal.plugin import PipelexPlugin
 from tests.distributed.cluster import DEPLOY, KEYS, write_inference
 from tests.support.project import write_project

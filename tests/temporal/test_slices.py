@@ -86,7 +86,7 @@ def either(request: pytest.FixtureRequest) -> Pipelex:
 async def test_a_slice_with_a_long_history_goes_on_in_a_new_one(
     either: Pipelex, project: Project, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelex.temporal.pages.MOST_EVENTS", 40)
+    monkeypatch.setattr("pipelex.temporal.workflow.pages.MOST_EVENTS", 40)
     echo(stub)
     run = await start(either, project)
     await check_result(run)
@@ -105,7 +105,7 @@ async def test_a_slice_with_a_long_history_goes_on_in_a_new_one(
 async def test_a_slice_whose_results_are_large_puts_them_away(
     app: Pipelex, project: Project, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelex.temporal.pages.MOST_HELD", 60)
+    monkeypatch.setattr("pipelex.temporal.workflow.pages.MOST_HELD", 60)
     echo(stub)
     run = await start(app, project)
     await check_result(run)
@@ -116,7 +116,7 @@ async def test_a_slice_whose_results_are_large_puts_them_away(
 async def test_many_slices_are_slices_of_slices(
     either: Pipelex, project: Project, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelex.temporal.batches.MOST_SLICES", 2)
+    monkeypatch.setattr("pipelex.temporal.workflow.batches.MOST_SLICES", 2)
     echo(stub)
     run = await start(either, project)
     await check_result(run)

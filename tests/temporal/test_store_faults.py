@@ -11,9 +11,9 @@ from temporalio.client import Client
 from pipelex.cli.runs.tree import read_view
 from pipelex.errors import ConfigurationError, PipelexError
 from pipelex.runner import Pipelex
+from pipelex.temporal.client.waits import FailingTask, waits
 from pipelex.temporal.plugin import PipelexPlugin
-from pipelex.temporal.waits import FailingTask, waits
-from pipelex.temporal.worker import build_worker, plan_worker
+from pipelex.temporal.worker.build import build_worker, plan_worker
 from tests.distributed.cluster import eventually
 from tests.support.bucket import KEYS, Bucket
 from tests.support.http_stub import http_stub

@@ -8,8 +8,8 @@ from temporalio.client import Client
 
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner import Pipelex
-from pipelex.temporal import observability
-from pipelex.temporal.history import read_trace
+from pipelex.temporal.client.history import read_trace
+from pipelex.temporal.workflow import observability
 from tests.support.methods import SURVEY
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project

@@ -1,4 +1,4 @@
-"""The public Python API's floor: load, validate, run, start, attach."""
+"""The public Python API: load, validate, run, start, attach."""
 
 from pipelex.runner._app import Method, Orchestrator, Pipelex, new_run_id, run_in_new_loop
 from pipelex.runner._inputs import input_slots, mock_inputs

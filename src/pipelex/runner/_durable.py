@@ -10,11 +10,11 @@ from pipelex.pipes.calls import PipeCall, PipeOutcome, RunIdentity, RunOptions
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner._result import RunResult, result_of
 from pipelex.runner._telemetry import start_telemetry
+from pipelex.temporal.client.connect import connect
+from pipelex.temporal.client.history import read_trace
+from pipelex.temporal.client.submit import ENVIRONMENT_PREFIXES, DurableRun, Submitter
 from pipelex.temporal.codec import data_converter
 from pipelex.temporal.config import TemporalConfig, connection
-from pipelex.temporal.connect import connect
-from pipelex.temporal.history import read_trace
-from pipelex.temporal.submit import ENVIRONMENT_PREFIXES, DurableRun, Submitter
 
 if TYPE_CHECKING:
     from temporalio.client import Client

@@ -20,15 +20,15 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from pipelex.errors import ConfigurationError, PipelexError
 from pipelex.inference import Inference
-from pipelex.temporal import dispatch
-from pipelex.temporal.activities import Activities
 from pipelex.temporal.config import PayloadCodecConfig, TemporalConfig
-from pipelex.temporal.dispatch import Dispatcher
-from pipelex.temporal.lists import LOCAL_ACTIVITIES
-from pipelex.temporal.payloads import CompactPayloadConverter
-from pipelex.temporal.scopes import ScopeContent, resolve_scope
 from pipelex.temporal.tracing import interceptors
-from pipelex.temporal.workflow_types import workflow_classes
+from pipelex.temporal.worker.activities import Activities
+from pipelex.temporal.worker.list_activities import LOCAL_ACTIVITIES
+from pipelex.temporal.worker.scopes import ScopeContent, resolve_scope
+from pipelex.temporal.worker.workflow_types import workflow_classes
+from pipelex.temporal.workflow import dispatch
+from pipelex.temporal.workflow.dispatch import Dispatcher
+from pipelex.temporal.workflow.payloads import CompactPayloadConverter
 
 PASSED_THROUGH: Final = (
     # Pure by contract (an import contract keeps it so), and costly to load anew for every run.
@@ -39,22 +39,8 @@ PASSED_THROUGH: Final = (
     "pipelex.library",
     "pipelex.pipes",
     # Deterministic glue between the pipes and the SDK, and the worker's own configuration.
-    "pipelex.temporal.batches",
     "pipelex.temporal.config",
-    "pipelex.temporal.dispatch",
-    "pipelex.temporal.failures",
-    "pipelex.temporal.large_inputs",
-    "pipelex.temporal.limits",
-    "pipelex.temporal.list_parts",
-    "pipelex.temporal.observability",
-    "pipelex.temporal.pages",
-    "pipelex.temporal.payloads",
-    "pipelex.temporal.ports",
-    "pipelex.temporal.references",
-    "pipelex.temporal.room",
-    "pipelex.temporal.routing",
-    "pipelex.temporal.workflow_runtime",
-    "pipelex.temporal._catalog",
+    "pipelex.temporal.workflow",
     "pipelex.config",
     # Validation and rendering: pure as used here.
     "annotated_types",

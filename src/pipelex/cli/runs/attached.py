@@ -12,8 +12,8 @@ from pipelex.cli._shared.console import say
 from pipelex.cli._shared.progress import Progress
 from pipelex.cli.runs.counts import count_pipes, run_query
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.temporal.submit import Submitter, wait_for_workers, wait_until_taken_up
-from pipelex.temporal.waits import FailingTask, UnservedQueue, waits
+from pipelex.temporal.client.submit import Submitter, wait_for_workers, wait_until_taken_up
+from pipelex.temporal.client.waits import FailingTask, UnservedQueue, waits
 
 if TYPE_CHECKING:
     from pipelex.runner import Pipelex, RunResult

@@ -73,7 +73,7 @@ async def find_runs(durable: "Durable", status: str | None, limit: int) -> list[
     """
     from temporalio.service import RPCError
 
-    from pipelex.temporal._catalog import WORKFLOWS
+    from pipelex.temporal.config.catalog import WORKFLOWS
 
     types = ", ".join(f"'{name}'" for name in (*WORKFLOWS, "PipeSignature"))
     query = f"WorkflowType IN ({types})"
@@ -101,7 +101,7 @@ async def find_runs(durable: "Durable", status: str | None, limit: int) -> list[
 
 
 def _listed(run: "WorkflowExecution", prefix: str) -> ListedRun:
-    from pipelex.temporal.observability import PIPE_CODE
+    from pipelex.temporal.workflow.observability import PIPE_CODE
 
     return ListedRun(
         run_id=run.id.removeprefix(prefix),

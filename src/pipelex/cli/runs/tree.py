@@ -136,7 +136,7 @@ def _walk(trace: PipeTrace) -> Iterator[PipeTrace]:
 async def _pending(durable: "Durable", workflow_id: str) -> list[Pending]:
     from temporalio.service import RPCError
 
-    from pipelex.temporal.waits import failing_task
+    from pipelex.temporal.client.waits import failing_task
 
     try:
         described = await durable.client.get_workflow_handle(workflow_id).describe()

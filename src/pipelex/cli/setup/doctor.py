@@ -171,10 +171,10 @@ def _temporal_checks(app_: "Pipelex") -> "Iterator[Check]":
 
 
 async def _ask_temporal(app_: "Pipelex") -> list[Check]:
-    from pipelex.temporal import namespace
+    from pipelex.temporal.client import namespace
+    from pipelex.temporal.client.connect import connect
+    from pipelex.temporal.client.submit import Submitter
     from pipelex.temporal.config import connection
-    from pipelex.temporal.connect import connect
-    from pipelex.temporal.submit import Submitter
 
     target = connection(app_.temporal_config, app_.settings)
     client = await connect(target)

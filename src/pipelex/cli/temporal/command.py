@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pipelex.runner import Pipelex
     from pipelex.temporal.config import TemporalConfig
-    from pipelex.temporal.routing import Dispatch
+    from pipelex.temporal.config.routing import Dispatch
 
 _EXAMPLES = """\b
 Examples:
@@ -60,7 +60,7 @@ def routes(
 ) -> None:
     """Show the queue, time limits and retries of activities, and which setting decides each; nothing is run."""
     from pipelex.cli._shared.results import print_json
-    from pipelex.temporal.routing import resolve_dispatch
+    from pipelex.temporal.config.routing import resolve_dispatch
 
     app_ = open_app(ctx, orchestrator="temporal")
     config = app_.temporal_config
@@ -100,7 +100,7 @@ def _questions(
     app_: "Pipelex", config: "TemporalConfig", activity: str | None, handle: str | None, backend: str | None
 ) -> "Iterator[tuple[str, str | None, str | None]]":
     """Activity, key and backend of every row."""
-    from pipelex.temporal._catalog import ACTIVITIES
+    from pipelex.temporal.config.catalog import ACTIVITIES
 
     for name in ACTIVITIES if activity is None else (activity,):
         if handle is not None or backend is not None:
@@ -124,7 +124,7 @@ def _questions(
 
 def _backend(app_: "Pipelex", activity: str, handle: str | None, backend: str | None) -> str | None:
     """The backend that the model deck would choose for a handle."""
-    from pipelex.temporal._catalog import ACTIVITIES
+    from pipelex.temporal.config.catalog import ACTIVITIES
 
     key = ACTIVITIES[activity].routing_key if activity in ACTIVITIES else None
     if backend is not None or handle is None or key is None or key == "function":

@@ -49,7 +49,7 @@ def dev(
     settings = settings_for(ctx)
     config = checked_config(ctx, settings, flags)
     require_temporal()
-    from pipelex.temporal.logs import keep_core_off_stdout
+    from pipelex.temporal.sdk_core import keep_core_off_stdout
 
     keep_core_off_stdout(is_forwarded=True)
     server = _dev_server(settings, config, port, ui_port, in_memory=in_memory)
@@ -67,10 +67,10 @@ async def _run(
     from pipelex.cli.worker.readiness import Readiness
     from pipelex.cli.worker.serving import prepare_namespace, serve
     from pipelex.runner import start_telemetry
+    from pipelex.temporal.client.connect import connect
     from pipelex.temporal.codec import data_converter
     from pipelex.temporal.codec.server import CodecServer
     from pipelex.temporal.config import ConnectionSettings
-    from pipelex.temporal.connect import connect
 
     readiness = Readiness(flags.ready_file, None)
     target = ConnectionSettings(

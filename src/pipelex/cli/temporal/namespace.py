@@ -11,7 +11,7 @@ from pipelex.cli._shared.session import JsonFlag, ServerOption, open_app
 
 if TYPE_CHECKING:
     from pipelex.runner import Pipelex
-    from pipelex.temporal.namespace import NamespaceState
+    from pipelex.temporal.client.namespace import NamespaceState
 
 _EXAMPLES = """\b
 Examples:
@@ -57,9 +57,9 @@ def setup_temporal_namespace(
 
 async def _set_up(app: "Pipelex", *, dry_run: bool) -> "NamespaceState":
     from pipelex.errors import ErrorCategory, PipelexError
-    from pipelex.temporal import namespace
+    from pipelex.temporal.client import namespace
+    from pipelex.temporal.client.connect import connect
     from pipelex.temporal.config import connection
-    from pipelex.temporal.connect import connect
 
     client = await connect(connection(app.temporal_config, app.settings))
     state = await namespace.inspect(client, app.temporal_config)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipelex.config import Settings
     from pipelex.temporal.config import ConnectionSettings, TemporalConfig
     from pipelex.temporal.plugin import PipelexPlugin
-    from pipelex.temporal.worker import WorkerPlan
+    from pipelex.temporal.worker.build import WorkerPlan
 
 
 def run_worker(ctx: typer.Context, flags: "WorkerFlags") -> None:
@@ -36,7 +36,7 @@ def run_worker(ctx: typer.Context, flags: "WorkerFlags") -> None:
     from pipelex.runner import require_temporal
 
     require_temporal()
-    from pipelex.temporal.logs import keep_core_off_stdout
+    from pipelex.temporal.sdk_core import keep_core_off_stdout
 
     keep_core_off_stdout(is_forwarded=True)
     check_libraries(settings, flags.library or ())
@@ -50,9 +50,9 @@ def checked_config(ctx: typer.Context, settings: "Settings", flags: "WorkerFlags
         ConfigurationError: something is wrong.
     """
     from pipelex.temporal.config import parse_temporal_config
-    from pipelex.temporal.profiles import worker_tuning
-    from pipelex.temporal.queues import check_worker_queue
-    from pipelex.temporal.scopes import resolve_scope
+    from pipelex.temporal.worker.profiles import worker_tuning
+    from pipelex.temporal.worker.queues import check_worker_queue
+    from pipelex.temporal.worker.scopes import resolve_scope
 
     config = parse_temporal_config(settings)
     tell(ctx, config.warnings)
@@ -84,9 +84,9 @@ async def _run(ctx: typer.Context, settings: "Settings", config: "TemporalConfig
     await readiness.open()
     try:
         from pipelex.runner import start_telemetry
+        from pipelex.temporal.client.connect import connect
         from pipelex.temporal.codec import data_converter
         from pipelex.temporal.config import connection
-        from pipelex.temporal.connect import connect
 
         target = connection(config, settings)
         start_telemetry(settings)  # before the connection, which carries the spans' context
@@ -103,7 +103,7 @@ async def prepare_namespace(ctx: typer.Context, client: "Client", config: "Tempo
     Raises:
         SearchAttributeRegistrationError: it does not, and they may not be registered from here.
     """
-    from pipelex.temporal import namespace
+    from pipelex.temporal.client import namespace
 
     state = await namespace.inspect(client, config)
     if not state.is_known:
@@ -125,7 +125,7 @@ async def serve(
     """Poll until a signal comes, then drain."""
     from pipelex.runner import inference_of
     from pipelex.temporal.plugin import PipelexPlugin
-    from pipelex.temporal.worker import build_worker, plan_worker, run_until_stopped
+    from pipelex.temporal.worker.build import build_worker, plan_worker, run_until_stopped
 
     plan = plan_worker(config, task_queue=flags.task_queue, profile=flags.profile)
     inference = inference_of(settings, allow_files=False)

@@ -1,11 +1,23 @@
 """How payloads are kept: large ones in a store, secret ones encrypted, long ones compressed.
 
 All of this does I/O or costs time, and is done by the SDK outside of workflow code, which never imports it; what workflow
-code may know of a stored value is in `pipelex.temporal.references`.
+code may know of a stored value is in `pipelex.temporal.workflow.references`.
 """
 
 from pipelex.temporal.codec._converter import data_converter
 from pipelex.temporal.codec._driver import PayloadStore
+from pipelex.temporal.codec._lists import load_parts, loaded, loaded_memory, stored_as_parts
 from pipelex.temporal.codec._values import load_value, store_of, store_value, stored_above
 
-__all__ = ["PayloadStore", "data_converter", "load_value", "store_of", "store_value", "stored_above"]
+__all__ = [
+    "PayloadStore",
+    "data_converter",
+    "load_parts",
+    "load_value",
+    "loaded",
+    "loaded_memory",
+    "store_of",
+    "store_value",
+    "stored_above",
+    "stored_as_parts",
+]

@@ -12,7 +12,7 @@ from pipelex.temporal.codec import _compression, _encryption
 from pipelex.temporal.codec._driver import PayloadStore
 from pipelex.temporal.codec._encryption import Encryption
 from pipelex.temporal.codec._parts import fetched_parts, has_parts, stored_parts
-from pipelex.temporal.references import is_reference
+from pipelex.temporal.workflow.references import is_reference
 
 _LONG: Final = 1_000_000
 """Bytes of a payload that is worked on in a thread: heartbeats go on meanwhile."""

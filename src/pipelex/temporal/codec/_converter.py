@@ -11,8 +11,8 @@ from pipelex.temporal.codec._compression import require_zstd
 from pipelex.temporal.codec._driver import PayloadStore
 from pipelex.temporal.codec._encryption import Encryption
 from pipelex.temporal.config import ConnectionSettings, TemporalConfig
-from pipelex.temporal.failures import ReportingFailureConverter, SecretFailureConverter
-from pipelex.temporal.payloads import CompactPayloadConverter
+from pipelex.temporal.workflow.failures import ReportingFailureConverter, SecretFailureConverter
+from pipelex.temporal.workflow.payloads import CompactPayloadConverter
 
 _TABLE: Final = "temporal.payload_codec_config.storage_provider_config"
 

@@ -17,7 +17,7 @@ from temporalio.converter import (
 from pipelex.errors import ErrorCategory, InputError, PipelexError
 from pipelex.storage import SCHEME, Storage
 from pipelex.temporal.codec._recent import RecentBlobs
-from pipelex.temporal.references import DRIVER, StoredPayload
+from pipelex.temporal.workflow.references import DRIVER, StoredPayload
 
 RENEWED_AFTER: Final = timedelta(days=1)
 """A payload that is stored again after this is written again, so that deleting by age spares what is in use."""

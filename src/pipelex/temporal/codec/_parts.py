@@ -10,9 +10,9 @@ from temporalio.api.common.v1 import Payload, Payloads
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.temporal.codec._driver import PayloadStore
-from pipelex.temporal.failures import without_store
-from pipelex.temporal.large_inputs import NAME, PARTS, joined_payload
-from pipelex.temporal.references import StoredPayload
+from pipelex.temporal.workflow.failures import without_store
+from pipelex.temporal.workflow.large_inputs import NAME, PARTS, joined_payload
+from pipelex.temporal.workflow.references import StoredPayload
 
 Recode = Callable[[Payload], Awaitable[Payload]]
 """Compresses and encrypts a payload, or undoes it."""

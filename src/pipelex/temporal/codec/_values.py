@@ -6,7 +6,7 @@ from temporalio.converter import DataConverter
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.temporal.codec._driver import PayloadStore
-from pipelex.temporal.references import StoredPayload
+from pipelex.temporal.workflow.references import StoredPayload
 
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.temporal.codec._codec import PipelexCodec
 from pipelex.temporal.codec._http import Request, Response, serve_http
 from pipelex.temporal.codec._values import store_of
-from pipelex.temporal.references import StoredPayload
+from pipelex.temporal.workflow.references import StoredPayload
 
 SHOWN: Final = 1_000_000
 """Bytes up to which a stored payload is shown in the UI like any other; a larger one has a button there."""

@@ -8,14 +8,6 @@ from typing import Literal
 from pipelex.config import KeyFinding, read_section
 from pipelex.config._keys import Path
 from pipelex.errors import near_names
-from pipelex.temporal._catalog import (
-    ACTIVITIES,
-    FORMER_ACTIVITIES,
-    GROUPS,
-    SEARCH_ATTRIBUTES,
-    TASKS_PACKS,
-    WORKFLOWS,
-)
 from pipelex.temporal.config._models import (
     EXPLICIT_KEYS,
     RESOURCE_KEYS,
@@ -25,6 +17,14 @@ from pipelex.temporal.config._models import (
     RetryPolicyOverlay,
     TemporalConfig,
     WorkerScope,
+)
+from pipelex.temporal.config.catalog import (
+    ACTIVITIES,
+    FORMER_ACTIVITIES,
+    GROUPS,
+    SEARCH_ATTRIBUTES,
+    TASKS_PACKS,
+    WORKFLOWS,
 )
 
 BUILT_IN_SCOPES = (

@@ -7,8 +7,8 @@ from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from pipelex.config import AzureStorage, BucketStorage, LocalStorage, Names, Section, StorageSettings
 from pipelex.errors import CORE_CODES, Fault, Json, error_type_name
-from pipelex.temporal._catalog import SEARCH_ATTRIBUTES
 from pipelex.temporal.config._durations import Delay, Limit, Span
+from pipelex.temporal.config.catalog import SEARCH_ATTRIBUTES
 
 _EFFECT_FAMILIES: Final = ("input", "method", "model", "pipe", "provider", "runtime", "security")
 """The families of codes that the failure of one activity can have; the others speak of requests and whole runs."""

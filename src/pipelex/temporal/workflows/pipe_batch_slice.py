@@ -8,10 +8,10 @@ with workflow.unsafe.imports_passed_through():
     from temporalio.common import RawValue
 
     from pipelex.pipes.calls import BatchOutcome
-    from pipelex.temporal.batches import SLICE_WORKFLOW
-    from pipelex.temporal.large_inputs import LargeInputs
-    from pipelex.temporal.payloads import SliceJob
-    from pipelex.temporal.workflow_runtime import run_slice
+    from pipelex.temporal.workflow.batches import SLICE_WORKFLOW
+    from pipelex.temporal.workflow.large_inputs import LargeInputs
+    from pipelex.temporal.workflow.payloads import SliceJob
+    from pipelex.temporal.workflow.runtime import run_slice
 
 
 @workflow.defn(name=SLICE_WORKFLOW)

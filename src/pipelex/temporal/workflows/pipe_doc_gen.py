@@ -6,9 +6,9 @@ with workflow.unsafe.imports_passed_through():
     from temporalio.common import RawValue
 
     from pipelex.pipes.calls import PipeOutcome
-    from pipelex.temporal.large_inputs import LargeInputs
-    from pipelex.temporal.payloads import PipeJob
-    from pipelex.temporal.workflow_runtime import PipeWorkflow
+    from pipelex.temporal.workflow.large_inputs import LargeInputs
+    from pipelex.temporal.workflow.payloads import PipeJob
+    from pipelex.temporal.workflow.runtime import PipeWorkflow
 
 
 @workflow.defn(name="PipeDocGen")

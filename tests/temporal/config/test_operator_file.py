@@ -5,9 +5,9 @@ import pytest
 
 from pipelex.errors import TemporalConfigError
 from pipelex.temporal.config import TemporalConfig, parse_temporal_config
-from pipelex.temporal.profiles import FixedSlots, ResourceSlots, worker_tuning
-from pipelex.temporal.routing import resolve_dispatch
-from pipelex.temporal.scopes import resolve_scope
+from pipelex.temporal.config.routing import resolve_dispatch
+from pipelex.temporal.worker.profiles import FixedSlots, ResourceSlots, worker_tuning
+from pipelex.temporal.worker.scopes import resolve_scope
 from tests.support.settings_files import Loader
 
 

@@ -1,36 +1,19 @@
-"""Long lists by reference: parts of them are payloads in the store.
-
-What a run needs of them is done by local activities of whichever worker runs the workflow: they take a moment, go to no
-queue, and leave one event each.
-"""
+"""Long lists by reference: parts of them are payloads in the store."""
 
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final, cast
 
-from temporalio import activity
 from temporalio.converter import DataConverter
 
 from pipelex.content.stuff import Absence, Json, ListPart, Stuff, WorkingMemory
 from pipelex.pipes.batches import cut
 from pipelex.pipes.window import together
-from pipelex.temporal.codec import load_value, store_value
-from pipelex.temporal.list_parts import LOAD_LIST, PART_BYTES, STORE_LIST, StoredList, stored_payload
-from pipelex.temporal.references import StoredPayload
+from pipelex.temporal.codec._values import load_value, store_value
+from pipelex.temporal.workflow.list_parts import PART_BYTES, stored_payload
+from pipelex.temporal.workflow.references import StoredPayload
 
 _AT_ONCE: Final = 8
-
-
-@activity.defn(name=STORE_LIST)
-async def store_list(items: list[Any]) -> StoredPayload:
-    """Put the items of a list into the store."""
-    return await store_value(activity.client().data_converter, items)
-
-
-@activity.defn(name=LOAD_LIST)
-async def load_list(stored: StoredList) -> list[Any]:
-    """Take the items of a list out of the store."""
-    return await load_parts(activity.client().data_converter, stored.parts)
 
 
 async def stored_as_parts(converter: DataConverter, value: Stuff, *, most_items: int) -> Stuff:
@@ -74,7 +57,3 @@ async def load_parts(converter: DataConverter, parts: Sequence[StoredPayload]) -
 
 async def _load(converter: DataConverter, part: StoredPayload) -> list[Any]:
     return await load_value(converter, part, list[Any])
-
-
-LOCAL_ACTIVITIES: Final = (store_list, load_list)
-"""What every worker with workflows has, whatever its scope."""

@@ -3,9 +3,9 @@ from datetime import timedelta
 import pytest
 
 from pipelex.errors import CORE_CODES, ConfigurationError, error_type_name
-from pipelex.temporal._catalog import ACTIVITIES
 from pipelex.temporal.config import TemporalConfig, hopeless_error_types, parse_temporal_config
-from pipelex.temporal.routing import resolve_dispatch, trace_line
+from pipelex.temporal.config.catalog import ACTIVITIES
+from pipelex.temporal.config.routing import resolve_dispatch, trace_line
 from tests.support.settings_files import Loader
 
 TEXT, OBJECT, EXTRACT, FUNC = "act_llm_gen_text", "act_llm_gen_object", "act_extract_gen_extract_pages", "act_func_call"

@@ -19,7 +19,7 @@ from temporalio.exceptions import (
 from temporalio.exceptions import TimeoutError as TemporalTimeout
 
 from pipelex.errors import ErrorCategory, ErrorReport, Json, PipelexError
-from pipelex.temporal.limits import STORE_ADVICE
+from pipelex.temporal.workflow.limits import STORE_ADVICE
 
 LONGEST_RETRY_AFTER = timedelta(minutes=15)
 """A provider's wish to wait longer than this ends in the retry policy's own intervals."""

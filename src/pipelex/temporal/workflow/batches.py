@@ -18,10 +18,10 @@ from pipelex.library import Library, LibraryCrate
 from pipelex.pipes.batches import cut, gathered, joined, json_size, run_item
 from pipelex.pipes.calls import BatchCall, BatchOutcome, ItemFailure, PipeCall, PipeOutcome, RunIdentity, RunOptions
 from pipelex.pipes.window import drain, together
-from pipelex.temporal.list_parts import LOAD_LIST, PART_BYTES, STORE_LIST, StoredList, stored_payload
-from pipelex.temporal.pages import Page, fits
-from pipelex.temporal.payloads import SliceJob, crate_of
-from pipelex.temporal.references import StoredPayload
+from pipelex.temporal.workflow.list_parts import LOAD_LIST, PART_BYTES, STORE_LIST, StoredList, stored_payload
+from pipelex.temporal.workflow.pages import Page, fits
+from pipelex.temporal.workflow.payloads import SliceJob, crate_of
+from pipelex.temporal.workflow.references import StoredPayload
 
 SLICE_WORKFLOW: Final = "PipeBatchSlice"
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.pipes.models import ModelChoice, ResolvedModel
 from pipelex.temporal.config import TemporalConfig
-from pipelex.temporal.ports import ModelResolver
-from pipelex.temporal.routing import Dispatch, resolve_dispatch
+from pipelex.temporal.config.routing import Dispatch, resolve_dispatch
+from pipelex.temporal.workflow.ports import ModelResolver
 
 
 class Dispatcher:

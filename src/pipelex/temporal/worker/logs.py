@@ -3,33 +3,12 @@
 import logging
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
-from functools import cache
 from typing import Any, cast
 
 from temporalio import activity, workflow
-from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
 from pipelex.config.hidden import without_secrets
 from pipelex.temporal.config import TemporalLogConfig
-
-
-@cache
-def keep_core_off_stdout(*, is_forwarded: bool) -> None:
-    """Keep the SDK's core from writing its warnings to standard output, which is for results.
-
-    A process whose Temporal runtime is made already keeps that one.
-
-    Args:
-        is_forwarded: have them among the process's log lines, by the logger `temporalio.core`; otherwise they are left
-            out: what somebody who waits for a run has to know is in the errors.
-    """
-    log = None
-    if is_forwarded:
-        forwarding = LogForwardingConfig(logging.getLogger("temporalio.core"), append_target_to_name=False)
-        log = LoggingConfig(TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding)
-    with suppress(RuntimeError):
-        Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=log)))
 
 
 def apply_log_settings(log: TemporalLogConfig) -> None:

@@ -1,11 +1,11 @@
 import pytest
 
 from pipelex.errors import ConfigurationError, TemporalConfigError
-from pipelex.temporal._catalog import ACTIVITIES, GROUPS, WORKFLOWS
 from pipelex.temporal.config import BUILT_IN_SCOPES, TemporalConfig, parse_temporal_config
-from pipelex.temporal.profiles import FixedSlots, ResourceSlots, Versioning, worker_tuning
-from pipelex.temporal.queues import WorkerTaskQueueUnknownError, check_worker_queue, known_queues
-from pipelex.temporal.scopes import resolve_scope, scope_names
+from pipelex.temporal.config.catalog import ACTIVITIES, GROUPS, WORKFLOWS
+from pipelex.temporal.worker.profiles import FixedSlots, ResourceSlots, Versioning, worker_tuning
+from pipelex.temporal.worker.queues import WorkerTaskQueueUnknownError, check_worker_queue, known_queues
+from pipelex.temporal.worker.scopes import resolve_scope, scope_names
 from tests.support.settings_files import Loader
 
 LLM = ("act_llm_gen_text", "act_llm_gen_object", "act_llm_gen_object_list")

@@ -14,8 +14,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from pipelex.errors import PipelexError
-from pipelex.temporal.failures import from_failure
-from pipelex.temporal.submit import is_polled
+from pipelex.temporal.client.submit import is_polled
+from pipelex.temporal.workflow.failures import from_failure
 
 WORKFLOWS_LOOKED_AT: Final = 20
 """A large batch waits for the same few things in all of its workflows."""

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from temporalio import workflow
 
-from pipelex.temporal.limits import TASK_LIMIT
+from pipelex.temporal.workflow.limits import TASK_LIMIT
 
 
 class Room:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pipelex.errors import ConfigurationError, near_names
-from pipelex.temporal._catalog import ACTIVITIES
 from pipelex.temporal.config import ActivityRoutes, DispatchOverlay, QueueOptions, TemporalConfig, show_duration
+from pipelex.temporal.config.catalog import ACTIVITIES
 
 
 @dataclass(frozen=True, slots=True)

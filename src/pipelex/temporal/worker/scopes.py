@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from pipelex.errors import ConfigurationError, near_names
-from pipelex.temporal._catalog import ACTIVITIES, TASKS_PACKS, WORKFLOWS
 from pipelex.temporal.config import BUILT_IN_SCOPES, TemporalConfig, WorkerScope
+from pipelex.temporal.config.catalog import ACTIVITIES, TASKS_PACKS, WORKFLOWS
 
 _LLM = ("act_llm_gen_text", "act_llm_gen_object", "act_llm_gen_object_list", "act_judge_gen")
 

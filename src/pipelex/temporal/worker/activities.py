@@ -33,9 +33,9 @@ from pipelex.pipes.effects.requests import FunctionRequest, TemplateRequest, Vie
 from pipelex.pipes.templates import render_request
 from pipelex.pipes.wire import Wire
 from pipelex.temporal.codec import stored_above
-from pipelex.temporal.failures import to_application_error
-from pipelex.temporal.large_inputs import LargeInputs, whole
-from pipelex.temporal.limits import check_payload
+from pipelex.temporal.workflow.failures import to_application_error
+from pipelex.temporal.workflow.large_inputs import LargeInputs, whole
+from pipelex.temporal.workflow.limits import check_payload
 
 R = TypeVar("R", bound=Wire)
 

@@ -23,14 +23,13 @@ from pipelex.content.stuff import WorkingMemory
 from pipelex.errors import ErrorCategory, ErrorReport, Location, PipelexError
 from pipelex.library import Library
 from pipelex.pipes.calls import PipeCall, PipeOutcome, RunIdentity, RunOptions
-from pipelex.temporal import observability
-from pipelex.temporal.codec import stored_above
+from pipelex.temporal.codec import loaded, loaded_memory, stored_above, stored_as_parts
 from pipelex.temporal.config import TemporalConfig
-from pipelex.temporal.failures import from_failure, is_about_missing_store, without_store
-from pipelex.temporal.large_inputs import LargeValues
-from pipelex.temporal.limits import check_payload, task_timeout
-from pipelex.temporal.lists import loaded, loaded_memory, stored_as_parts
-from pipelex.temporal.payloads import PipeJob, crate_of, crate_payload
+from pipelex.temporal.workflow import observability
+from pipelex.temporal.workflow.failures import from_failure, is_about_missing_store, without_store
+from pipelex.temporal.workflow.large_inputs import LargeValues
+from pipelex.temporal.workflow.limits import check_payload, task_timeout
+from pipelex.temporal.workflow.payloads import PipeJob, crate_of, crate_payload
 
 ENVIRONMENT_PREFIXES: Final = {"unit_testing": "ut-", "ci": "ci-", "cc": "cc-", "cct": "cct-"}
 """What goes before the pipeline run id of a run that is no ordinary one, by the name of the environment."""

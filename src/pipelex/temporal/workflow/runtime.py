@@ -21,17 +21,17 @@ from pipelex.pipes.effects.requests import TemplateRequest
 from pipelex.pipes.models import ModelChoice, ResolvedModel
 from pipelex.pipes.window import together
 from pipelex.pipes.wire import Wire
-from pipelex.temporal import dispatch, observability
-from pipelex.temporal.batches import COMMANDS_AT_ONCE, SLICE_WORKFLOW, Batches, load
 from pipelex.temporal.config import hopeless_error_types
-from pipelex.temporal.failures import from_failure, to_application_error
-from pipelex.temporal.large_inputs import LargeInputs, LargeValues, whole
-from pipelex.temporal.limits import check_history, check_payload
-from pipelex.temporal.list_parts import stored_payload
-from pipelex.temporal.pages import Page
-from pipelex.temporal.payloads import PipeJob, SliceJob, crate_of, crate_payload
-from pipelex.temporal.room import Room
-from pipelex.temporal.routing import Dispatch, trace_line
+from pipelex.temporal.config.routing import Dispatch, trace_line
+from pipelex.temporal.workflow import dispatch, observability
+from pipelex.temporal.workflow.batches import COMMANDS_AT_ONCE, SLICE_WORKFLOW, Batches, load
+from pipelex.temporal.workflow.failures import from_failure, to_application_error
+from pipelex.temporal.workflow.large_inputs import LargeInputs, LargeValues, whole
+from pipelex.temporal.workflow.limits import check_history, check_payload
+from pipelex.temporal.workflow.list_parts import stored_payload
+from pipelex.temporal.workflow.pages import Page
+from pipelex.temporal.workflow.payloads import PipeJob, SliceJob, crate_of, crate_payload
+from pipelex.temporal.workflow.room import Room
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Wire)

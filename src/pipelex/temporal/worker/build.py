@@ -23,10 +23,10 @@ from temporalio.worker import (
 
 from pipelex.errors import PipelexError
 from pipelex.temporal.config import TemporalConfig
-from pipelex.temporal.logs import apply_log_settings
 from pipelex.temporal.plugin import PipelexPlugin
-from pipelex.temporal.profiles import FixedSlots, ResourceSlots, WorkerTuning, worker_tuning
-from pipelex.temporal.queues import check_worker_queue
+from pipelex.temporal.worker.logs import apply_log_settings
+from pipelex.temporal.worker.profiles import FixedSlots, ResourceSlots, WorkerTuning, worker_tuning
+from pipelex.temporal.worker.queues import check_worker_queue
 
 _VERSIONING: Final = {"pinned": VersioningBehavior.PINNED, "auto_upgrade": VersioningBehavior.AUTO_UPGRADE}
 

@@ -1,10 +1,10 @@
-"""What workflow code knows of lists by reference; `pipelex.temporal.lists` stores and loads them."""
+"""What workflow code knows of lists by reference; `pipelex.temporal.codec` stores and loads them."""
 
 from typing import Final
 
 from pipelex.content.stuff import ListPart
 from pipelex.pipes.wire import Wire
-from pipelex.temporal.references import StoredPayload
+from pipelex.temporal.workflow.references import StoredPayload
 
 STORE_LIST: Final = "store_list"
 LOAD_LIST: Final = "load_list"

@@ -1,4 +1,4 @@
-"""What workflow code needs of the floors it may not import."""
+"""What workflow code needs of the layers it may not import."""
 
 from typing import Protocol
 

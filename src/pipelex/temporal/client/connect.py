@@ -8,10 +8,10 @@ from temporalio.client import Client
 from temporalio.converter import DataConverter
 from temporalio.service import RPCError, TLSConfig
 
+from pipelex.temporal.client.unreachable import unreachable
 from pipelex.temporal.config import ConnectionSettings
-from pipelex.temporal.logs import keep_core_off_stdout
+from pipelex.temporal.sdk_core import keep_core_off_stdout
 from pipelex.temporal.tracing import interceptors
-from pipelex.temporal.unreachable import unreachable
 
 CONNECT_SECONDS = 3.5
 """For all of it, so that a person knows within five seconds of the command."""

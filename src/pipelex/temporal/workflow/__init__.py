@@ -1,0 +1,1 @@
+"""What runs inside a workflow, and what travels to and from it: deterministic, without I/O."""
