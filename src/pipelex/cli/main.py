@@ -85,8 +85,8 @@ def root(
 ) -> None:
     """Pipelex runs methods of the MTHDS open standard, in-process or durably on Temporal.
 
-    Exit codes: 0 success, 1 a negative verdict or a failed run, 2 no verdict (usage, configuration, unreadable target),
-    130 interrupted.
+    Exit codes: 0 success; 1 a negative verdict, refused inputs or a failed run; 2 nothing was judged or run, since the
+    command, the configuration or what they name is wrong; 130 interrupted.
     """
     del version
     ctx.meta[DEBUG_KEY] = debug

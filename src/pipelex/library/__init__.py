@@ -9,6 +9,7 @@ crate = loaded.library.closure(pipe.ref)
 """
 
 from pipelex.library._crate import LibraryCrate, MethodFile
+from pipelex.library._focus import focused, ready_pipes
 from pipelex.library._library import ANYTHING, DYNAMIC, Concept, Library, LinkedLibraries, Pipe, linked_libraries
 from pipelex.library._link import LinkedBundles, Source, link
 from pipelex.library._load import LoadedFiles, load_files, load_paths
@@ -38,12 +39,14 @@ __all__ = [
     "Pipe",
     "Source",
     "Verdict",
+    "focused",
     "link",
     "linked_libraries",
     "load_files",
     "load_library",
     "load_library_files",
     "load_paths",
+    "ready_pipes",
     "validate",
     "walk_path",
     "walk_tree",

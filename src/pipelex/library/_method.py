@@ -23,6 +23,8 @@ class LoadedLibrary:
     """The pipes that the targets name as their main one; one of the manifest goes before all others."""
     files: LoadedFiles
     linked: LinkedBundles
+    focus: str | None = None
+    """The pipe that the verdict is about; None when it is about everything."""
 
     @property
     def entry(self) -> str | None:

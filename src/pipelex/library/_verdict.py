@@ -14,6 +14,8 @@ class Verdict:
     """They never change the verdict."""
     pending_signatures: tuple[str, ...] = ()
     """Qualified references of pipes that are declared but not written yet."""
+    unchecked: tuple[str, ...] = ()
+    """Qualified references of pipes that were to run on made-up values, and did not since the time for it was over."""
 
     @property
     def is_valid(self) -> bool:

@@ -5,7 +5,7 @@ import getpass
 import os
 import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from pipelex.config import Settings, load_settings
 from pipelex.content.inputs import load_inputs_file, read_inputs
 from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import ErrorCategory, Fault, PipelexError
-from pipelex.library import Library, LoadedLibrary, ModelUse, Pipe, Verdict, load_library
+from pipelex.library import Library, LoadedLibrary, ModelUse, Pipe, Verdict, focused, load_library
 from pipelex.pipes.calls import OnItemFailure, PipeCall, RunIdentity
 from pipelex.pipes.models import ModelChoice
 from pipelex.pipes.trace import PipeTrace
@@ -133,29 +133,55 @@ class Pipelex:
 
     # --- methods ------------------------------------------------------------------------------------------------------
 
-    def load(self, *paths: PathLike, library_dirs: Sequence[PathLike] = ()) -> "Method":
+    def load(self, *paths: PathLike, library_dirs: Sequence[PathLike] = (), pipe: str | None = None) -> "Method":
         """Load bundle files or a method's folder.
+
+        Args:
+            *paths: bundle files and folders; without any, the library folders are what is loaded.
+            library_dirs: where else referred concepts, pipes and packages are.
+            pipe: the pipe that will run: only its own faults, and those of what it runs, count then.
 
         Raises:
             MethodInvalidError: there are faults; all of them are in it.
-            PipelexError: a path cannot be read.
+            PipelexError: a path cannot be read, or there is no such pipe.
         """
-        method = self.open(*paths, library_dirs=library_dirs)
+        method = self.open(*paths, library_dirs=library_dirs, pipe=pipe)
         method.verdict.require_valid()
         return method
 
-    def open(self, *paths: PathLike, library_dirs: Sequence[PathLike] = ()) -> "Method":
+    def open(self, *paths: PathLike, library_dirs: Sequence[PathLike] = (), pipe: str | None = None) -> "Method":
         """As `load`, whatever the verdict: `Method.verdict` has it.
 
         Raises:
-            PipelexError: a path cannot be read.
+            PipelexError: a path cannot be read, or there is no such pipe.
         """
         loaded = load_library(
             [Path(path) for path in paths],
             library_dirs=[Path(folder) for folder in library_dirs],
             check_model=self._check_model,
         )
-        return Method(self, loaded)
+        method = Method(self, loaded)
+        return method if pipe is None else method.for_pipe(pipe)
+
+    async def validate(
+        self,
+        *paths: PathLike,
+        library_dirs: Sequence[PathLike] = (),
+        pipe: str | None = None,
+        dry_run: bool = True,
+    ) -> Verdict:
+        """The verdict on bundle files or a method's folder; the one that `pipelex validate` prints.
+
+        Args:
+            *paths: as for `load`.
+            library_dirs: as for `load`.
+            pipe: judge this pipe and what it runs; everything when None.
+            dry_run: also run each valid pipe on made-up values, without any model.
+
+        Raises:
+            PipelexError: a path cannot be read, or there is no such pipe: there is no verdict.
+        """
+        return await self.open(*paths, library_dirs=library_dirs, pipe=pipe).validate(dry_run=dry_run)
 
     def _check_model(self, use: ModelUse) -> Sequence[Fault]:
         choice = dict(use.choice) if isinstance(use.choice, Mapping) else use.choice
@@ -180,7 +206,28 @@ class Method:
 
     @property
     def verdict(self) -> Verdict:
+        """What reading and linking found; `validate` adds what dry runs find."""
         return self.loaded.verdict
+
+    def for_pipe(self, name: str) -> "Method":
+        """The method with the verdict on one pipe and what it runs; that pipe is its entry.
+
+        Raises:
+            PipelexError: there is no such pipe, or several have that code.
+        """
+        return self if name == self.loaded.focus else replace(self, loaded=focused(self.loaded, name))
+
+    async def validate(self, *, dry_run: bool = True) -> Verdict:
+        """The verdict, with what dry runs of the pipes find.
+
+        Args:
+            dry_run: whether to run each valid pipe on made-up values, in this process and without any model.
+        """
+        if not dry_run:
+            return self.verdict
+        from pipelex.runner._verdicts import checked_verdict
+
+        return await checked_verdict(replace(self, app=Pipelex(self.app.settings, orchestrator="direct")))
 
     @property
     def library(self) -> Library:
@@ -320,8 +367,9 @@ class Method:
     async def _call(
         self, inputs: Mapping[str, Json] | PathLike | None, pipe: str | None, *, mock: bool, output_concept: str | None
     ) -> PipeCall:
-        self.verdict.require_valid()
-        target = self.pipe(pipe)
+        judged = self if pipe is None else self.for_pipe(pipe)
+        judged.verdict.require_valid()
+        target = judged.pipe(pipe)
         if mock and inputs is None:
             values = mock_inputs(self.library, target)
         else:
@@ -353,9 +401,16 @@ def _user() -> str | None:
 
 
 def run_in_new_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end in a loop of its own.
+    """Run a coroutine to its end in a loop of its own; in a thread of its own where a loop runs already, as notebooks do.
 
-    Raises:
-        RuntimeError: a loop is already running in this thread: await the asynchronous method instead.
+    The thread that calls waits in either case.
     """
-    return asyncio.run(work)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    from concurrent.futures import ThreadPoolExecutor
+    from contextvars import copy_context
+
+    with ThreadPoolExecutor(1, "pipelex-run") as thread:
+        return thread.submit(copy_context().run, asyncio.run, work).result()

@@ -8,24 +8,12 @@ from pipelex.cli._shared.console import Paint, paint_err, say
 from pipelex.cli._shared.excerpt import excerpt
 from pipelex.cli._shared.keys import DEBUG_KEY, JSON_KEY
 from pipelex.config.hidden import without_secrets
-from pipelex.errors import ConfigurationError, ErrorReport, Fault, Location, MethodInvalidError, PipelexError
+from pipelex.errors import ErrorReport, Fault, Location, MethodInvalidError, PipelexError
 
 FAILED: Final = 1
+"""A negative verdict, refused inputs, or a run that failed: the question was put, and the answer is no."""
 NO_VERDICT: Final = 2
-
-_NO_VERDICT_CODES: Final = frozenset(
-    {
-        "method.ambiguous",
-        "method.not_found",
-        "model.unavailable",
-        "request.malformed",
-        "request.pipe_ambiguous",
-        "request.pipe_not_found",
-        "request.pipe_unspecified",
-        "runtime.misconfigured",
-        "runtime.unsupported",
-    }
-)
+"""The question could not be put: the command line, the configuration, or what they name, is wrong."""
 
 
 class RunFailed(Exception):
@@ -37,10 +25,10 @@ class RunFailed(Exception):
         self.run_id = run_id
 
 
-def exit_code(error: PipelexError) -> int:
-    """What the process ends with: 1 for a failure, 2 where there was nothing to judge or to run."""
-    is_no_verdict = isinstance(error, ConfigurationError) or error.code in _NO_VERDICT_CODES
-    return NO_VERDICT if is_no_verdict else FAILED
+def exit_code(report: ErrorReport) -> int:
+    """What the process ends with, as the registry of codes implies."""
+    names_nothing = report.facts.domain == "input" and report.code.startswith(("request.", "method."))
+    return NO_VERDICT if names_nothing or report.facts.next_step == "fix_configuration" else FAILED
 
 
 def report_failure(failed: Exception, meta: Mapping[str, Any]) -> int:
@@ -67,7 +55,7 @@ def report_failure(failed: Exception, meta: Mapping[str, Any]) -> int:
         say(problem_text(failed.report, paint_err(), detail=False))
     else:
         say(problem_text(failed.report, paint_err(), run_id=run_id))
-    return exit_code(failed)
+    return exit_code(failed.report)
 
 
 def _report_unexpected(failed: Exception, meta: Mapping[str, Any]) -> None:

@@ -8,7 +8,6 @@ import typer
 
 from pipelex.cli._shared.session import open_app
 from pipelex.cli._shared.targets import Target, detect, method_target, pipe_target
-from pipelex.cli.validate.narrow import narrowed
 
 if TYPE_CHECKING:
     from pipelex.errors import Location
@@ -46,12 +45,10 @@ def open_method(ctx: typer.Context, target: Target, library_dirs: Sequence[Path]
         MethodInvalidError: it has faults, in what the target's pipe needs if there is one, and a valid one is needed.
         PipelexError: it cannot be read.
     """
-    method = open_app(ctx, orchestrator="direct").open(*target.paths, library_dirs=library_dirs)
-    if is_valid and target.pipe is not None:
-        method = narrowed(method, target.pipe)
+    app = open_app(ctx, orchestrator="direct")
     if is_valid:
-        method.verdict.require_valid()
-    return method
+        return app.load(*target.paths, library_dirs=library_dirs, pipe=target.pipe)
+    return app.open(*target.paths, library_dirs=library_dirs)
 
 
 def place_of(method: "Method", ref: str) -> "Location":

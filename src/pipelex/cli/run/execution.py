@@ -16,10 +16,9 @@ from pipelex.cli._shared.results import bare_json, cost_table, failures_text, pr
 from pipelex.cli._shared.session import open_app
 from pipelex.cli._shared.targets import Target
 from pipelex.cli._shared.usage import usage_json
-from pipelex.cli.run.files import Wanted, memory_json, write_files
+from pipelex.cli.run.files import FilesToWrite, memory_json, write_files
 from pipelex.cli.run.flags import RunFlags
 from pipelex.cli.run.inputs import RawInputs, gather_inputs
-from pipelex.cli.validate.narrow import narrowed
 from pipelex.errors import ErrorCategory, PipelexError
 
 if TYPE_CHECKING:
@@ -36,10 +35,7 @@ def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path],
     """
     app = open_app(ctx, server=flags.server, orchestrator=_orchestrator(flags))
     _check(flags, app)
-    method = app.open(*target.paths, library_dirs=library_dirs)
-    if target.pipe is not None:
-        method = narrowed(method, target.pipe)
-    method.verdict.require_valid()
+    method = app.load(*target.paths, library_dirs=library_dirs, pipe=target.pipe)
     pipe = method.pipe(target.pipe)
     raw: RawInputs = None
     if not flags.mock_inputs or flags.inputs is not None:
@@ -193,7 +189,7 @@ def _finish(app: "Pipelex", method: "Method", result: "RunResult", flags: RunFla
     if not flags.json and not flags.no_pretty_print:
         print_result(result, method.library)
     execution = app.settings.interpreter.pipeline_execution
-    wanted = Wanted(
+    wanted = FilesToWrite(
         flags.output_dir,
         flags.save_main_stuff,
         flags.save_working_memory,

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What to write."""
+class FilesToWrite:
+    """Which files a run leaves, and where."""
 
     output_dir: Path
     main_stuff: bool = True
@@ -34,7 +34,7 @@ class Wanted:
     graph: bool = True
 
 
-def write_files(result: "RunResult", loaded: "LoadedLibrary", wanted: Wanted) -> Path | None:
+def write_files(result: "RunResult", loaded: "LoadedLibrary", wanted: FilesToWrite) -> Path | None:
     """Write what a run is to leave behind; the run's own folder, if it got one.
 
     Raises:

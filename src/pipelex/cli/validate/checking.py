@@ -12,8 +12,6 @@ from pipelex.cli._shared.failures import FAILED, fault_text, report_failure
 from pipelex.cli._shared.results import print_json
 from pipelex.cli._shared.session import open_app
 from pipelex.cli._shared.targets import Target, pipe_target
-from pipelex.cli.validate.dry_runs import dry_run_faults, own_pipes
-from pipelex.cli.validate.narrow import narrowed
 from pipelex.errors import Json
 
 if TYPE_CHECKING:
@@ -58,28 +56,21 @@ def check(ctx: typer.Context, targets: Sequence[Checked], flags: "ValidateFlags"
 
 
 def _check_one(app: "Pipelex", checked: Checked, flags: "ValidateFlags") -> bool:
-    from pipelex.library import Verdict
+    from pipelex.library import ready_pipes
+    from pipelex.runner import run_in_new_loop
 
-    method = app.open(*checked.target.paths, library_dirs=flags.library_dir or [])
-    if checked.target.pipe is not None:
-        method = narrowed(method, checked.target.pipe)
-        is_ready = method.verdict.is_valid and not method.verdict.pending_signatures
-        pipes = [method.pipe(checked.target.pipe).ref] if is_ready else []
-    else:
-        pipes = own_pipes(method)
-    verdict = method.verdict
-    if verdict.is_valid and flags.dry_run:
-        faults = dry_run_faults(method, pipes)
-        verdict = Verdict((*verdict.errors, *faults), verdict.warnings, verdict.pending_signatures)
+    method = app.open(*checked.target.paths, library_dirs=flags.library_dir or [], pipe=checked.target.pipe)
+    verdict = run_in_new_loop(method.validate(dry_run=flags.dry_run))
     if flags.json:
         print_json(_line(checked.name, verdict))
     else:
-        out(verdict_text(checked.name, verdict, paint_out(), len(pipes), allow_signatures=flags.allow_signatures))
+        pipes = len(ready_pipes(method.loaded))
+        out(verdict_text(checked.name, verdict, paint_out(), pipes, allow_signatures=flags.allow_signatures))
     return verdict.is_accepted(allow_signatures=flags.allow_signatures)
 
 
 def _line(name: str, verdict: "Verdict") -> dict[str, Json]:
-    return {
+    line: dict[str, Json] = {
         "path": name,
         "is_valid": verdict.is_valid,
         "is_runnable": verdict.is_runnable,
@@ -87,6 +78,7 @@ def _line(name: str, verdict: "Verdict") -> dict[str, Json]:
         "warnings": [fault.to_item() for fault in verdict.warnings],
         "pending_signatures": list(verdict.pending_signatures),
     }
+    return line | ({"unchecked": list(verdict.unchecked)} if verdict.unchecked else {})
 
 
 def verdict_text(name: str, verdict: "Verdict", paint: Paint, pipes: int, *, allow_signatures: bool) -> str:
@@ -103,5 +95,8 @@ def verdict_text(name: str, verdict: "Verdict", paint: Paint, pipes: int, *, all
         mark = paint("✓", "green", "bold") if allow_signatures else paint("✗", "red", "bold")
         pending = ", ".join(verdict.pending_signatures)
         blocks.append(f"{mark} {name}: valid, but not runnable yet; only declared: {pending}")
+    if verdict.unchecked:
+        names = ", ".join(verdict.unchecked)
+        blocks.append(f"{paint('–', 'yellow')} not run on made-up values, since the time for it was over: {names}")
     blocks += [fault_text(fault, paint) for fault in verdict.warnings]
     return "\n\n".join(blocks)
