@@ -282,8 +282,9 @@ def test_a_flat_list_as_csv(cli: Cli, stub: OpenAIStub) -> None:
 
     assert ended.code == 0
     assert (cli.root / "out/ships.csv").read_text(encoding="utf-8") == 'name,length\nAta,12.5\n"Bor, the old",\n'
-    assert refused.code == 1
+    assert refused.code == 2
     assert "not a list of objects" in refused.err
+    assert not [call for call in stub.completions if "Hello" in str(call)]
 
 
 def test_ctrl_c_cancels_a_run_in_this_process(cli: Cli, stub: OpenAIStub) -> None:

@@ -16,7 +16,7 @@ from pipelex.cli._shared.results import bare_json, cost_table, failures_text, pr
 from pipelex.cli._shared.session import open_app
 from pipelex.cli._shared.targets import Target
 from pipelex.cli._shared.usage import usage_json
-from pipelex.cli.run.files import FilesToWrite, memory_json, write_files
+from pipelex.cli.run.files import FilesToWrite, check_is_a_table, memory_json, write_files
 from pipelex.cli.run.flags import RunFlags
 from pipelex.cli.run.inputs import RawInputs, gather_inputs
 from pipelex.errors import ErrorCategory, PipelexError
@@ -37,6 +37,8 @@ def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path],
     _check(flags, app)
     method = app.load(*target.paths, library_dirs=library_dirs, pipe=target.pipe)
     pipe = method.pipe(target.pipe)
+    if flags.save_csv is not None:
+        check_is_a_table(method.library, pipe)
     raw: RawInputs = None
     if not flags.mock_inputs or flags.inputs is not None:
         raw = gather_inputs(flags.inputs, target.folder, pipe)

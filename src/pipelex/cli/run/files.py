@@ -17,7 +17,7 @@ from pipelex.content.stuff import Json, Stuff, WorkingMemory
 from pipelex.errors import ErrorCategory, PipelexError
 
 if TYPE_CHECKING:
-    from pipelex.library import LoadedLibrary, MethodTree
+    from pipelex.library import Library, LoadedLibrary, MethodTree, Pipe
     from pipelex.runner import RunResult
 
 
@@ -190,6 +190,19 @@ def _write_csv(result: "RunResult", loaded: "LoadedLibrary", path: Path) -> None
     except ContentError as error:
         path.unlink(missing_ok=True)
         raise _no_table("; ".join(message for _, message in error.findings)) from None
+
+
+def check_is_a_table(library: "Library", pipe: "Pipe") -> None:
+    """Refuse what `--save-csv` cannot write, before anything is paid for.
+
+    Raises:
+        PipelexError: the pipe gives no list of objects.
+    """
+    from pipelex.content.structure import AnyShape, ObjectShape
+
+    shape = library.shape(pipe.output.concept)
+    if not isinstance(shape, AnyShape) and not (pipe.output.is_list and isinstance(shape, ObjectShape)):
+        raise _no_table(f"the result of '{pipe.ref}' is not a list of objects")
 
 
 def _no_table(why: str) -> PipelexError:
