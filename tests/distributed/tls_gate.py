@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hpack import Decoder, Encoder, NeverIndexedHeaderTuple
 
+from tests.support.serving import serving
+
 SERVER_NAME = "temporal.test"
 _DATA, _HEADERS, _RST_STREAM, _CONTINUATION = 0, 1, 3, 9
 _CANCEL = (8).to_bytes(4, "big")
@@ -127,27 +129,15 @@ async def gate(
         api_key: see `Gate.api_key`.
     """
     found = Gate(api_key=api_key)
-    tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-        with contextlib.suppress(OSError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        with contextlib.suppress(OSError, ssl.SSLError, asyncio.IncompleteReadError):
             await _Connection(found, reader, writer, backend).run()
-        writer.close()
 
     context = None if certificates is None else _context(certificates, wants_certificate=wants_certificate)
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    found.target = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    try:
+    async with serving(serve, context=context) as port:
+        found.target = f"127.0.0.1:{port}"
         yield found
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _context(certificates: Certificates, *, wants_certificate: bool) -> ssl.SSLContext:

@@ -1,4 +1,3 @@
-import asyncio
 import gzip
 from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
@@ -213,11 +212,10 @@ async def test_too_much_is_not_read(is_honest: bool):
 
 
 async def test_too_slow():
-    async with http_stub(lambda _: Answer(b"late", delay=5)) as stub:
-        before = asyncio.get_running_loop().time()
-        with pytest.raises(PipelexError) as caught:
+    """The answer would come long after pytest has given the test up."""
+    async with http_stub(lambda _: Answer(b"late", delay=3600)) as stub:
+        with pytest.raises(PipelexError, match=r"longer than 0\.2 seconds") as caught:
             await fetch(stub.url, FetchPolicy(is_guarded=False, total_timeout=0.2))
-        assert asyncio.get_running_loop().time() - before < 2
     assert caught.value.code == "input.url_unreachable"
     assert caught.value.report.is_retryable
 

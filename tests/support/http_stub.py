@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.support.serving import serving
+
 
 @dataclass(frozen=True)
 class Received:
@@ -78,15 +80,9 @@ async def http_stub(answer: Callable[[Received], Answer]) -> AsyncGenerator[Http
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
-        finally:
-            writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    stub.port = server.sockets[0].getsockname()[1]
-    try:
+    async with serving(serve) as stub.port:
         yield stub
-    finally:
-        server.close()
 
 
 async def _read(reader: asyncio.StreamReader) -> Received:

@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from tests.support.serving import serving
+
 
 @dataclass
 class SilentServer:
@@ -25,14 +27,12 @@ class SilentServer:
         except ConnectionError:
             pass
         self.left.set()
-        writer.close()
 
 
 @asynccontextmanager
 async def silent_server() -> AsyncGenerator[SilentServer]:
     """Run one while the block runs."""
     silent = SilentServer()
-    server = await asyncio.start_server(silent.serve, "127.0.0.1", 0)
-    silent.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-    async with server:
+    async with serving(silent.serve) as port:
+        silent.url = f"http://127.0.0.1:{port}/v1"
         yield silent
