@@ -69,6 +69,11 @@ def test_a_declared_name_shadows_a_global() -> None:
         ("{% if a == 1 %}x{% endif %}", [False]),
         ("{% if a %}{% for n in a %}{{ n }}{% endfor %}{% endif %}", [True, True, True]),
         ("{{ a|default('x') }}", [False]),
+        ("{% if a is not none %}{{ a }}{% endif %}{{ a }}", [True, True, False]),
+        ("{% if a != none %}{{ a }}{% else %}{{ a }}{% endif %}", [True, True, False]),
+        ("{{ 'no' if none == a else a.b }}", [True, True]),
+        ("{% if a is none %}{{ a }}{% else %}{{ a }}{% endif %}", [True, False, True]),
+        ("{{ a == 'none' }}", [False]),
     ],
 )
 def test_guards(template: str, guarded: list[bool]) -> None:

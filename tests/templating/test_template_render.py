@@ -112,6 +112,79 @@ def test_tagging_what_is_not_there_is_an_error() -> None:
     assert caught.value.report.params == {"variable": "missing"}
 
 
+LEFT_OUT = {
+    "absent": {"code": "B5"},
+    "null": {"code": "B5", "depth": None, "opened": None, "tags": None, "photo": None, "plans": None},
+}
+
+
+@pytest.mark.parametrize("form", LEFT_OUT)
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("{% if b.depth is not none %}D{% else %}no depth{% endif %}", "no depth"),
+        ("{{ b.depth is none }} {{ b.depth == None }} {{ none != b.depth }} {{ b.depth in [3, none] }}", "True True False True"),
+        ("{{ b.depth is defined }} {{ b.depth is undefined }} {{ b.depth is sameas none }}", "False True True"),
+        ("{{ b.depth is number }} {{ b.tags is iterable }} {{ b.code is string }}", "False False True"),
+        ("{{ b.depth|default('unknown') }} {{ b.code|default('x') }} {{ b.depth or 'x' }}", "unknown B5 x"),
+        ("[{{ b.depth }}$b.opened{{ b.photo.caption }}]", "[]"),
+        ("{{ b.photo.url is none }} {{ b.opened.year is none }} {{ b.plans[0].url is none }}", "True True True"),
+        ("{% for t in b.tags %}{{ t }}{% else %}none{% endfor %} {{ b.tags|length }} {{ b.tags|join }}", "none 0 "),
+        ("@b.tags", "<b.tags>\n\n</b.tags>"),
+        ("@?b.tags", ""),
+        ("{{ [b.depth, b.code, b.photo.caption]|select|join(', ') }}", "B5"),
+        ("{{ [b.depth, 3]|select|sum }} {{ b.depth|int }} {{ b.depth|upper }}", "3 0 "),
+        ("{{ [b.depth]|tojson }} {{ b.depth|format('json') }}", "[null] null"),
+        ("{{ bs|rejectattr('depth', 'none')|map(attribute='code')|join }}", ""),
+        ("{{ b|items|map('first')|join }}", "code"),
+    ],
+)  # fmt: skip
+def test_what_is_left_out_is_none(template: str, expected: str, strict: bool, form: str) -> None:
+    given = {"b": Stuff("docks.Berth", LEFT_OUT[form]), "bs": Stuff.of_list("docks.Berth", [LEFT_OUT[form]])}
+    found = render(template, given, concepts=Concepts(), category="llm_prompt", strict=strict)
+    assert found.text == expected
+
+
+@pytest.mark.parametrize(
+    ("template", "says"),
+    [
+        ("{{ b.depth > 3 }}", "'b.depth' has no value, so it cannot be compared (line 1 of the template: {{ b.depth > 3 }})"),
+        ("a\n\n{% if 3 < b.depth %}", "'b.depth' has no value, so it cannot be compared (line 3"),
+        ("{{ [b.depth, 3]|sort }}", "'b.depth' has no value"),
+        ("{{ b.depth + 1 }}", "'b.depth' has no value"),
+        ("{{ [b.depth, 3]|sum }}", "'b.depth' has no value, so 'sum' cannot add it"),
+        ("{{ b.depth|round }}", "'b.depth' has no value, so 'round' cannot be used on it"),
+        ("{{ '%.1f' % b.depth }}", "'b.depth' has no value, so it cannot be written as a number"),
+        ("{{ '{:.1f}'.format(b.depth) }}", "'b.depth' has no value, so it cannot be written as a number"),
+        ("{{ b.opened.strftime('%Y') }}", "'b.opened' has no value, so 'strftime' cannot be called"),
+        ("{{ b.depth is even }}", "'b.depth' has no value, so 'even' cannot be used on it"),
+        ("@b.depht", "'Berth' has no field 'depht' (did you mean 'depth'?), so it cannot be tagged"),
+        ("@b.photo.where", "'Photo' has no field 'where' (its fields are url, public_url,"),
+        ("@unknown", "'unknown' is not there, so it cannot be tagged"),
+        ("{{ b > 3 }}", "a Berth and the number 3 have no order"),
+        ("{{ b|round }}", "'round' cannot be used on a Berth"),
+        ("{{ b.code > 3 }}", "'>' cannot be used between a text and a whole number"),
+        ("{{ b() }}", "'a Berth': it is not something a template may call"),
+        ("{{ [b, 3]|sum }}", "'sum' adds numbers, not a Berth"),
+    ],
+)  # fmt: skip
+def test_a_fault_names_the_value_and_its_place_and_no_class(template: str, says: str) -> None:
+    if "{% if" in template:
+        template += "x{% endif %}"
+    with pytest.raises(PipelexError) as caught:
+        render(template, {"b": Stuff("docks.Berth", {"code": "B5"})}, concepts=Concepts(), category="llm_prompt")
+    assert says in caught.value.report.detail
+    assert caught.value.code in ("pipe.template_render_failed", "security.template_refused")
+
+
+def test_values_that_cannot_be_compared_are_not_equal() -> None:
+    assert (
+        text("{{ berth == 3 }} {{ 3 != berth }} {{ berth == berths[0] }} {{ berth == none }}")
+        == "False True True False"
+    )
+
+
 def test_strict_rendering_refuses_missing_names() -> None:
     for template in ("{{ missing }}", "{{ berth.nofield }}", "{% for x in missing %}{% endfor %}"):
         with pytest.raises(PipelexError):
@@ -166,6 +239,43 @@ def test_expressions() -> None:
     assert text("{{ 'high' if count > 2 else 'low' }}", "expression", sigils=False) == "high"
     assert text("{{ '%s!'|format(seed) }}", "expression", sigils=False) == "SEED!"
     assert text("$seed", "expression", sigils=False) == "$seed"
+
+
+COMPOSITE = {
+    "ups": {"items": [{"text": "a"}, {"text": "b"}]},
+    "copies": {"items": [{"name": "N"}]},
+    "inner": {"again": {"items": [1]}, "empty": {"items": []}},
+    "note": {"text": "T"},
+}
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("{% for u in combo.ups %}<{{ u.text }}>{% endfor %}", "<a><b>"),
+        ("{{ combo.ups|length }} {{ combo.copies[0].name }} {{ combo['ups'][1].text }} {{ combo.ups[-1].text }}", "2 N b b"),
+        ("{{ combo.ups|map(attribute='text')|join('-') }} {{ combo.ups|first }}", "a-b a"),
+        ("{{ combo.ups.items|length }} {{ combo.inner.again[0] }} {{ combo.inner.empty|length }}", "2 1 0"),
+        ("{% if combo.inner.empty %}some{% else %}none{% endif %} {{ combo.other is none }}", "none True"),
+        ("{% for name, part in combo|items if part is not mapping %}{{ name }} {% endfor %}", "ups copies "),
+        ("$combo.ups", "1. a\n2. b"),
+        (
+            "@combo",
+            "<combo>\n# ups\n1. a\n2. b\n\n# copies\n1.\n### name\nN\n\n# inner\n## again\n1. 1\n\n## empty\n\n\n# note\nT\n</combo>",
+        ),
+    ],
+)  # fmt: skip
+def test_a_list_inside_a_composite_is_a_list(template: str, expected: str) -> None:
+    found = render(template, {"combo": Stuff("native.Composite", COMPOSITE)}, concepts=Concepts())
+    assert found.text == expected
+
+
+def test_an_object_of_json_keeps_its_items() -> None:
+    given = {"data": Stuff("native.JSON", {"json_obj": {"order": {"items": [1, 2]}}})}
+    found = render(
+        "{{ data.json_obj.order.items|length }} {{ data.json_obj.order|length }}", given, concepts=Concepts()
+    )
+    assert found.text == "2 1"
 
 
 # --- attachments ------------------------------------------------------------------------------------------------------

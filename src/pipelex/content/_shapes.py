@@ -40,6 +40,8 @@ class DictShape:
 
     values: "Shape"
     keys: ScalarKind = "text"
+    holds_contents: bool = False
+    """Whether each value is the content of some concept, as the parts of a `Composite` are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +217,8 @@ def _to_json(shape: Shape) -> Json:
     if isinstance(shape, ListShape):
         return {"kind": "list", "items": _to_json(shape.items)}
     if isinstance(shape, DictShape):
-        return {"kind": "dict", "keys": shape.keys, "values": _to_json(shape.values)}
+        contents = {"contents": True} if shape.holds_contents else {}
+        return {"kind": "dict", "keys": shape.keys, "values": _to_json(shape.values), **contents}
     if isinstance(shape, ObjectShape):
         return {"kind": "object", "concept": shape.concept}
     return {"kind": "any"}
@@ -254,7 +257,8 @@ def _from_json(data: Json, written: Json, objects: dict[str, ObjectShape], above
     if kind == "list":
         return ListShape(_from_json(data["items"], written, objects, above))
     if kind == "dict":
-        return DictShape(_from_json(data["values"], written, objects, above), data["keys"])
+        values = _from_json(data["values"], written, objects, above)
+        return DictShape(values, data["keys"], data.get("contents", False))
     if kind == "any":
         return AnyShape()
     if kind != "object":

@@ -160,7 +160,9 @@ _CONCEPTS: Final = (
     ),
     NativeConcept("Dynamic", "A value whose concept is decided when the method runs", AnyShape()),
     NativeConcept("Anything", "A value of any concept", AnyShape()),
-    NativeConcept("Composite", "Named parts, put together when the method runs", DictShape(AnyShape())),
+    NativeConcept(
+        "Composite", "Named parts, put together when the method runs", DictShape(AnyShape(), holds_contents=True)
+    ),
     NativeConcept(
         "Markdown",
         "A text in Markdown",

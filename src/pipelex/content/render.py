@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, TypeAlias, cast
 
-from pipelex.content.structure import AnyShape, DictShape, ListShape, ObjectShape, ScalarShape, Shape
+from pipelex.content.structure import AnyShape, DictShape, ListShape, ObjectShape, ScalarShape, Shape, open_parts
 from pipelex.content.stuff import Json
 
 TextFormat = Literal["plain", "markdown", "html", "json"]
@@ -117,7 +117,7 @@ class _ContentWriter:
         if isinstance(shape, ObjectShape) and isinstance(value, Mapping):
             return self._object(shape, cast("Mapping[str, Json]", value), depth)
         if not isinstance(shape, ObjectShape):
-            value = _inferred(value)
+            value = _inferred(open_parts(shape, value))
         if isinstance(value, Mapping):
             values = shape.values if isinstance(shape, DictShape) else AnyShape()
             members = cast("Mapping[str, Json]", value)

@@ -7,6 +7,7 @@ Source: MTHDS 8.0.0, sections 2 and 3 of the language reference.
 """
 
 from pipelex.content._example import LIGHT_FIELDS, example
+from pipelex.content._open import OpenList, open_parts
 from pipelex.content._schema import json_schema
 from pipelex.content._shapes import (
     AnyShape,
@@ -37,6 +38,7 @@ __all__ = [
     "FieldShape",
     "ListShape",
     "ObjectShape",
+    "OpenList",
     "ScalarKind",
     "ScalarShape",
     "Shape",
@@ -45,6 +47,7 @@ __all__ = [
     "example",
     "json_schema",
     "nested_objects",
+    "open_parts",
     "parse_scalar",
     "plain_json",
     "reach",

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from pipelex.content.render import bare_text, describe_file, json_text, scalar_text
-from pipelex.content.structure import AnyShape, DictShape, ListShape, ObjectShape, Shape
+from pipelex.content.structure import AnyShape, DictShape, ListShape, ObjectShape, Shape, open_parts
 from pipelex.content.stuff import Json, Stuff
 from pipelex.library import Library
 
@@ -90,6 +90,7 @@ def _object(shape: ObjectShape, content: Mapping[str, Json], level: int) -> Iter
 
 def _free(shape: Shape, content: Mapping[str, Json], level: int) -> Iterator[Block]:
     values = shape.values if isinstance(shape, DictShape) else AnyShape()
+    content = open_parts(shape, content)
     yield from _fields([(str(name), values) for name in content], content, level)
 
 

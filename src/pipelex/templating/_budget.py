@@ -160,6 +160,14 @@ class MadeDict(dict[Json, Json]):
 _NODE: Final = 16
 
 
+class Weighable:
+    """A value of a template that stands for a content."""
+
+    __slots__ = ()
+
+    template_content: Json
+
+
 def weigh(value: object, state: RenderState) -> int:
     """The size of a value as a tree, in characters; a node counts as much as a short word."""
     weight = 0
@@ -179,10 +187,8 @@ def weigh(value: object, state: RenderState) -> int:
             members = cast("dict[object, object]", current)
             pending.extend(members)
             pending.extend(members.values())
-        else:
-            content = getattr(current, "template_content", None)
-            if content is not None:
-                pending.append(content)
+        elif isinstance(current, Weighable):
+            pending.append(current.template_content)
         if weight > state.limits.chars:
             exceed("the size of a list", state.limits.chars)
     state.spend(visited // 8, "the size of a list")

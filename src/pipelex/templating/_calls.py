@@ -1,5 +1,5 @@
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from string import Formatter
 from types import BuiltinMethodType, MethodType
 from typing import Any, Final, cast
@@ -10,7 +10,8 @@ from jinja2.utils import Cycler, Joiner, Namespace
 from markupsafe import Markup
 
 from pipelex.templating._budget import RenderState, exceed, fail, made, refuse
-from pipelex.templating._values import IsoText, ListValue, Value, as_text, bare
+from pipelex.templating._missing import Null, reason
+from pipelex.templating._values import IsoText, ListValue, Value, as_text, bare, in_words
 
 _TEXT_METHODS: Final = frozenset(
     {
@@ -70,6 +71,9 @@ def call_checked(env: Environment, context: Any, state: RenderState, called: Any
     kwargs = {name: arg for name, arg in kwargs.items() if name not in ("_loop_vars", "_block_vars")}
     if isinstance(called, Joiner):
         return called()
+    if isinstance(called, Null):
+        owner, _, method = called.path.rpartition(".")
+        fail(f"'{owner}' has no value, so '{method}' cannot be called", variable=owner)
     if isinstance(called, Undefined):
         if isinstance(called._undefined_obj, Value):
             refuse(str(called._undefined_name), "contents have fields, not methods")
@@ -80,7 +84,7 @@ def call_checked(env: Environment, context: Any, state: RenderState, called: Any
         owner = called.__self__
         if is_readable(owner, called.__name__):
             return _call_method(env, state, owner, called, list(args), kwargs)
-    name = getattr(cast("object", called), "__name__", None)
+    name = in_words(called) if isinstance(called, Value) else getattr(cast("object", called), "__name__", None)
     return refuse(str(name or type(called).__name__), "it is not something a template may call")
 
 
@@ -200,7 +204,19 @@ def percent(state: RenderState, pattern: str, values: Any) -> str:
                 size += int(width)
         size += longest
     state.write(size, "'%'")
-    return pattern % plain
+    return _written(values, lambda: pattern % plain)
+
+
+def _written(values: Any, write: Callable[[], str]) -> str:
+    """A text with values in it; a value that is not there says so where a number is asked for."""
+    try:
+        return write()
+    except (TypeError, ValueError):
+        given = cast("Any", list(values.values()) if isinstance(values, dict) else values)
+        for value in given if isinstance(given, list | tuple) else (given,):
+            if isinstance(value, Undefined):
+                fail(f"{reason(value)}, so it cannot be written as a number", variable=str(value._undefined_name))
+        raise
 
 
 def _formattable(value: Any) -> Any:
@@ -249,7 +265,7 @@ class _BoundedFormatter(Formatter):
         plain = bare(value)
         if isinstance(plain, Value) or not isinstance(plain, str | int | float):
             plain = as_text(plain)
-        text = format(plain, format_spec)
+        text = _written(value, lambda: format(plain, format_spec))
         state.write(len(text), "'format'")
         return text
 

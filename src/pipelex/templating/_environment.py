@@ -2,18 +2,20 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final, NoReturn, cast
 
-from jinja2 import ChainableUndefined, StrictUndefined, Template, TemplateError, Undefined, nodes, pass_context
+from jinja2 import Template, TemplateError, Undefined, nodes, pass_context
 from jinja2.compiler import CodeGenerator
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Cycler, Joiner, Namespace
 from jinja2.visitor import NodeTransformer
 
+from pipelex.content.structure import AnyShape, OpenList
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.language.templates import expand_sigils
 from pipelex.templating._budget import STATE, refuse
 from pipelex.templating._calls import MOMENT_PARTS, call_checked, is_readable, join_texts, operate
 from pipelex.templating._filters import CATEGORIES, filters_of, tests
-from pipelex.templating._values import METADATA, MISSING, IsoText, Value, as_text, bare
+from pipelex.templating._missing import Missing, Null, StrictMissing
+from pipelex.templating._values import METADATA, MISSING, IsoText, Value, as_text, bare, wrap
 
 _LONGEST_TEMPLATE: Final = 2_000_000
 _MOST_CODE: Final = 100_000
@@ -140,7 +142,7 @@ class SandboxEnvironment(ImmutableSandboxedEnvironment):
             optimized=False,
             autoescape=category == "html",
             finalize=_finalize,
-            undefined=StrictUndefined if strict else ChainableUndefined,
+            undefined=StrictMissing if strict else Missing,
             cache_size=0,
         )
         self.filters = filters_of(category)
@@ -175,10 +177,14 @@ class SandboxEnvironment(ImmutableSandboxedEnvironment):
             refuse(attribute, "names that start with '_' are private")
         if isinstance(obj, Value):
             return self._found(obj, attribute, obj.template_field(attribute))
+        if isinstance(obj, Null):
+            return obj.member(attribute)
         if isinstance(obj, Undefined):
             return getattr(obj, attribute)
         if _holds(obj, attribute):
-            return self._found(obj, attribute, MISSING if obj[attribute] is None else obj[attribute])
+            return wrap(AnyShape(), obj[attribute], attribute)
+        if isinstance(obj, OpenList) and attribute == "items":
+            return obj
         if isinstance(obj, Namespace):
             return self._found(obj, attribute, getattr(obj, attribute, MISSING))
         if attribute in MOMENT_PARTS and isinstance(obj, IsoText):
@@ -195,7 +201,7 @@ class SandboxEnvironment(ImmutableSandboxedEnvironment):
         argument = bare(argument)
         if isinstance(argument, str):
             # The one way to a mapping's own key that starts with an underscore.
-            return obj[argument] if _holds(obj, argument) else self.getattr(obj, argument)
+            return wrap(AnyShape(), obj[argument], argument) if _holds(obj, argument) else self.getattr(obj, argument)
         if _holds(obj, str(argument)):
             argument = str(argument)
         try:

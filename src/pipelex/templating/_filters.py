@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 
 from jinja2 import Undefined, pass_environment
 from jinja2.filters import FILTERS as DEFAULT_FILTERS
+from jinja2.filters import make_attrgetter
 from jinja2.tests import TESTS as DEFAULT_TESTS
 from markupsafe import Markup, escape
 
@@ -25,14 +26,15 @@ from pipelex.templating._budget import (
     weigh,
 )
 from pipelex.templating._calls import Turns, check_replace, check_width, percent
+from pipelex.templating._missing import Null, is_nothing, reason
 from pipelex.templating._values import (
-    MISSING,
     ListValue,
     ObjectValue,
     Value,
     as_text,
     bare,
     drain,
+    in_words,
     present,
     unwrapped,
 )
@@ -49,12 +51,15 @@ _OF_TEXT: Final = frozenset(
 _OF_ITEMS: Final = frozenset(
     {
         "batch", "dictsort", "groupby", "join", "list", "map", "max", "min", "reject", "rejectattr", "reverse",
-        "select", "selectattr", "slice", "sort", "sum", "unique",
+        "select", "selectattr", "slice", "sort", "unique",
     }
 )  # fmt: skip
 
-_UNTOUCHED: Final = frozenset({"d", "default", "first", "last", "length", "count", "attr"})
+_UNTOUCHED: Final = frozenset({"first", "last", "length", "count", "attr"})
 """Filters that look at the value itself, or at its length, and must be given it as it is."""
+
+_OF_NONE: Final = frozenset({"float", "int"})
+"""Filters that have an answer for none."""
 
 _LONGEST_WORD: Final = 4_096
 
@@ -73,12 +78,24 @@ def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         check = _CHECKS.get(name)
         if check is not None:
             check(state, value, rest, named)
-        found = function(*passed, value, *rest, **named)
+        try:
+            found = function(*passed, value, *rest, **named)
+        except TypeError:
+            _refuse_kind(name, value)
+            raise
         if isinstance(found, str):
             state.write(len(found), f"'{name}'")
         return found
 
     return guarded
+
+
+def _refuse_kind(name: str, value: object) -> None:
+    """Say what a filter or a test was given, where that is nothing or a structured value."""
+    if isinstance(value, Undefined):
+        fail(f"{reason(value)}, so '{name}' cannot be used on it", variable=str(value._undefined_name))
+    if isinstance(value, Value):
+        fail(f"'{name}' cannot be used on {in_words(value)}")
 
 
 def _prepared(state: RenderState, name: str, value: Any) -> Any:
@@ -88,7 +105,7 @@ def _prepared(state: RenderState, name: str, value: Any) -> Any:
         text = as_text(value)
         state.spend(len(text) // 256, "work on texts")
         return text
-    plain = bare(value)
+    plain = None if name in _OF_NONE and is_nothing(value) else bare(value)
     if name in _OF_ITEMS and not isinstance(plain, Undefined):
         plain = _items(state, plain, name)
     return plain
@@ -111,7 +128,7 @@ def as_members(value: ObjectValue) -> dict[str, Any]:
     shape = value.template_shape
     names = [field.name for field in shape.fields] if isinstance(shape, ObjectShape) else list(value.template_content)
     fields = {name: value.template_field(name) for name in names}
-    return {name: field for name, field in fields.items() if field is not MISSING}
+    return {name: field for name, field in fields.items() if not is_nothing(field)}
 
 
 def _argument(rest: list[Any], named: dict[str, Any], position: int, name: str, default: Any) -> Any:
@@ -165,13 +182,6 @@ def _check_join(state: RenderState, value: Any, rest: list[Any], named: dict[str
         value[:] = texts
 
 
-def _check_sum(state: RenderState, value: Any, rest: list[Any], named: dict[str, Any]) -> None:
-    if not isinstance(_argument(rest, named, 1, "start", 0), int | float):
-        fail("'sum' adds numbers; use 'join' for texts")
-    if isinstance(value, list):
-        value[:] = [bare(item) for item in cast("list[Any]", value)]
-
-
 def _check_urlize(state: RenderState, value: str, rest: list[Any], named: dict[str, Any]) -> None:
     if any(len(word) > _LONGEST_WORD for word in re.split(r"\s", value)):
         exceed("the length of a word for 'urlize'", _LONGEST_WORD)
@@ -191,7 +201,6 @@ _CHECKS: Final[dict[str, Callable[[RenderState, Any, list[Any], dict[str, Any]],
     "round": _check_round,
     "slice": _check_fill,
     "striptags": _check_striptags,
-    "sum": _check_sum,
     "truncate": lambda state, value, rest, named: state.write(len(value), "'truncate'"),
     "urlize": _check_urlize,
     "wordwrap": _check_wordwrap,
@@ -204,8 +213,6 @@ _CHECKS: Final[dict[str, Callable[[RenderState, Any, list[Any], dict[str, Any]],
 def _format(value: Any, style: str | None = None) -> str:
     state = STATE.get()
     state.spend(1, "'format'")
-    if isinstance(value, Undefined):
-        return str(value)
     return present(value, _text_format(state, style), is_explicit=style is not None)
 
 
@@ -220,11 +227,8 @@ def _text_format(state: RenderState, style: str | None) -> TextFormat:
 def _tag(value: Any, name: str | None = None, *, default_name: str | None = None) -> str:
     state = STATE.get()
     state.spend(1, "'tag'")
-    if isinstance(value, Undefined):
-        fail(
-            f"'{name or default_name or 'the value'}' is not there, so it cannot be tagged",
-            variable=name or default_name,
-        )
+    if isinstance(value, Undefined) and not isinstance(value, Null):
+        fail(f"{reason(value)}, so it cannot be tagged", variable=name or default_name)
     if name is None:
         name = value.template_name if isinstance(value, Value) else default_name
     text = present(value, "plain")
@@ -288,6 +292,28 @@ def _attr(environment: Any, value: Any, name: Any) -> Any:
     return environment.getattr(value, as_text(name))
 
 
+@pass_environment
+def _sum(environment: Any, value: Any, attribute: Any = None, start: Any = 0) -> Any:
+    total = _addend(start)
+    find = None if attribute is None else make_attrgetter(environment, bare(attribute))
+    for item in Turns(() if is_nothing(value) else _items(STATE.get(), bare(value), "sum"), STATE.get()):
+        total += _addend(item if find is None else find(item))
+    return total
+
+
+def _addend(item: Any) -> Any:
+    plain = bare(item)
+    if isinstance(plain, Undefined):
+        fail(f"{reason(plain)}, so 'sum' cannot add it; 'select' leaves such values out")
+    if not isinstance(plain, int | float):
+        fail(f"'sum' adds numbers, not {in_words(plain)}; use 'join' for texts")
+    return plain
+
+
+def _default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:
+    return default_value if is_nothing(value) or (boolean and not value) else value
+
+
 def _pairs(value: Any) -> Any:
     if isinstance(value, Undefined):
         return []
@@ -299,10 +325,13 @@ def _pairs(value: Any) -> Any:
 
 _REPLACED: Final[dict[str, Callable[..., Any]]] = {
     "attr": _attr,
+    "d": _default,
+    "default": _default,
     "format": _percent_format,
     "items": _pairs,
     "list": _list,
     "pprint": as_text,
+    "sum": _sum,
     "tojson": _tojson,
 }
 """Filters under Jinja's names that are our own: its own would reach inside our values."""
@@ -354,24 +383,37 @@ def filters_of(category: str) -> dict[str, Callable[..., Any]]:
     return {name: function for name, function in offered.items() if name in names} | internal
 
 
-_TESTS_AS_IS: Final = frozenset({"defined", "undefined", "none", "sameas", "filter", "test"})
+_OF_PRESENCE: Final[dict[str, Callable[..., Any]]] = {
+    "defined": lambda value: not is_nothing(value),
+    "none": is_nothing,
+    "undefined": is_nothing,
+}
+"""Tests that ask whether there is a value; what was left out and what does not exist are both none."""
+
+_COMPARING: Final = frozenset(
+    {"!=", "<", "<=", "==", ">", ">=", "eq", "equalto", "ge", "greaterthan", "gt", "in", "le", "lessthan", "lt", "ne"}
+)
+"""Tests that are operators: a missing value says itself why it cannot be compared."""
 
 
 def _guarded_test(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     skipped = 1 if hasattr(function, "jinja_pass_arg") else 0
+    keeps_missing = name in _COMPARING
 
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         STATE.get().spend(1, f"'is {name}'")
-        plain = [_seen(bare(arg)) for arg in args[skipped:]]
-        return function(*args[:skipped], *plain, **kwargs)
+        plain = [None if is_nothing(arg) and not keeps_missing else _seen(bare(arg)) for arg in args[skipped:]]
+        try:
+            return function(*args[:skipped], *plain, **kwargs)
+        except TypeError:
+            _refuse_kind(name, args[skipped])
+            raise
 
     return guarded
 
 
 def tests() -> dict[str, Callable[..., Any]]:
     """Jinja's own tests, with their values made plain."""
-    return {
-        name: function if name in _TESTS_AS_IS else _guarded_test(name, function)
-        for name, function in DEFAULT_TESTS.items()
-    }
+    guarded = {name: _guarded_test(name, function) for name, function in DEFAULT_TESTS.items()}
+    return guarded | {name: DEFAULT_TESTS[name] for name in ("filter", "test")} | _OF_PRESENCE

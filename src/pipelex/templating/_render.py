@@ -1,10 +1,11 @@
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.templating._budget import STATE, Attachments, Limits, RenderState, Style, exceed
 from pipelex.templating._environment import compiled
+from pipelex.templating._failures import place_of, plain_words
 from pipelex.templating._values import ShapeView, wrap_stuff
 
 
@@ -58,22 +59,23 @@ def render(
     collected = attachments if attachments is not None else Attachments()
     state = RenderState(limits, category, style or Style(), collected)
     variables = dict(extra_context or {})
-    variables |= {name: wrap_stuff(name, stuff, concepts) for name, stuff in values.items()}
     token = STATE.set(state)
     try:
+        variables |= {name: wrap_stuff(name, stuff, concepts) for name, stuff in values.items()}
         chunks: list[str] = []
         for chunk in ready.root_render_func(ready.new_context(variables)):
             state.write(len(chunk), "writing text")
             chunks.append(chunk)
         text = "".join(chunks)
-    except PipelexError:
+    except PipelexError as refused:
+        refused.report = replace(refused.report, detail=refused.report.detail + place_of(refused, ready, template))
         raise
     except RecursionError:
         exceed("nesting", limits.depth)
     except Exception as error:  # whatever an expression of the template raises
         raise PipelexError(
             "pipe.template_render_failed",
-            f"the template cannot be rendered: {error or type(error).__name__}",
+            f"the template cannot be rendered: {plain_words(error)}{place_of(error, ready, template)}",
             category=ErrorCategory.CONTENT,
         ) from error
     finally:

@@ -7,9 +7,10 @@ from jinja2 import Undefined
 from markupsafe import Markup
 
 from pipelex.content.render import bare_text, render_content
-from pipelex.content.structure import AnyShape, ListShape, ObjectShape, ScalarShape, Shape
+from pipelex.content.structure import AnyShape, ListShape, ObjectShape, ScalarShape, Shape, describe, open_parts
 from pipelex.content.stuff import Json, Stuff
-from pipelex.templating._budget import STATE, RenderState, TextFormat, fail, weigh
+from pipelex.templating._budget import STATE, RenderState, TextFormat, Weighable, fail, weigh
+from pipelex.templating._missing import Null
 
 METADATA: Final = frozenset({"_stuff_name", "_content_class", "_concept_code", "_stuff_code"})
 
@@ -66,7 +67,7 @@ class IsoText(str):
         return self._parsed
 
 
-class Value:
+class Value(Weighable):
     """A content inside a template. Only the environment gives access to it, so it has no public methods of its own."""
 
     __slots__ = ("template_concept", "template_content", "template_name", "template_shape")
@@ -103,10 +104,17 @@ class ObjectValue(Value):
     def template_field(self, name: str) -> Any:
         shape = self.template_shape
         content = cast("Mapping[str, Json]", self.template_content)
-        if not isinstance(shape, ObjectShape):
-            return content.get(name, MISSING)
-        field = shape.field(name)
-        return MISSING if field is None else wrap(field.shape, content.get(name), name)
+        if isinstance(shape, ObjectShape):
+            field = shape.field(name)
+            if field is None:
+                return MISSING
+            inner = field.shape
+        elif name in content:
+            inner = AnyShape()
+        else:
+            return MISSING
+        found = content.get(name)
+        return Null(inner, f"{self.template_name}.{name}") if found is None else wrap(inner, found, name)
 
     @property
     def _native(self) -> str | None:
@@ -134,27 +142,34 @@ class ObjectValue(Value):
         if isinstance(other, str):
             return self._text(), other
         if isinstance(other, int | float):
-            return bare(self), other
+            plain = bare(self)
+            return (self.template_content if plain is self else plain), other
         return self.template_content, other
 
     def __eq__(self, other: object) -> bool:
         mine, theirs = self._comparable(other)
         return bool(mine == theirs)
 
-    def __lt__(self, other: object) -> bool:
+    def _ordered(self, other: object) -> tuple[Any, Any]:
         mine, theirs = self._comparable(other)
+        if isinstance(mine, Mapping) and not isinstance(other, Undefined):
+            fail(f"{in_words(self)} and {in_words(other)} have no order: compare one of the fields")
+        return mine, theirs
+
+    def __lt__(self, other: object) -> bool:
+        mine, theirs = self._ordered(other)
         return mine < theirs
 
     def __le__(self, other: object) -> bool:
-        mine, theirs = self._comparable(other)
+        mine, theirs = self._ordered(other)
         return mine <= theirs
 
     def __gt__(self, other: object) -> bool:
-        mine, theirs = self._comparable(other)
+        mine, theirs = self._ordered(other)
         return mine > theirs
 
     def __ge__(self, other: object) -> bool:
-        mine, theirs = self._comparable(other)
+        mine, theirs = self._ordered(other)
         return mine >= theirs
 
     def __hash__(self) -> int:
@@ -221,7 +236,7 @@ class ListValue(Value):
 def wrap(shape: Shape, content: Json, name: str, concept: str | None = None) -> Any:
     """A content, or a part of one, as a template sees it: simple values are plain, the rest is a `Value`."""
     if content is None:
-        return MISSING
+        return Null(shape, name)
     if isinstance(shape, ObjectShape) and isinstance(content, Mapping):
         return ObjectValue(shape, content, name, concept or shape.concept)
     if isinstance(shape, ListShape) and isinstance(content, list):
@@ -232,7 +247,7 @@ def wrap(shape: Shape, content: Json, name: str, concept: str | None = None) -> 
         return [wrap(shape.items, item, name) for item in items] if _is_moment(shape.items) else items
     if isinstance(shape, ScalarShape) and shape.kind in ("date", "datetime", "time") and isinstance(content, str):
         return IsoText.read(shape.kind, content)
-    return content
+    return open_parts(shape, content)
 
 
 def _is_moment(shape: Shape) -> bool:
@@ -249,9 +264,8 @@ def wrap_stuff(name: str, stuff: Stuff, concepts: ShapeView) -> Any:
     if stuff.is_list:
         return ListValue(ListShape(shape), stuff.items, name, stuff.concept)
     if is_object(stuff.content):
-        return ObjectValue(shape, stuff.content, name, stuff.concept)
-    found = wrap(shape, stuff.content, name, stuff.concept)
-    return None if found is MISSING else found
+        return ObjectValue(shape, open_parts(shape, stuff.content), name, stuff.concept)
+    return wrap(shape, stuff.content, name, stuff.concept)
 
 
 def bare(value: Any) -> Any:
@@ -311,6 +325,16 @@ def as_text(value: object) -> str:
     return fail(f"a {type(value).__name__} cannot be written; call it or read one of its members")
 
 
+def in_words(value: object) -> str:
+    """What a value is, for a message."""
+    if isinstance(value, Undefined):
+        return "nothing"
+    if not isinstance(value, Value):
+        return describe(value)
+    code = value.template_concept.rpartition(".")[2]
+    return f"a list of {code}" if isinstance(value, ListValue) else f"a {code}"
+
+
 def drain(items: Iterator[object], state: RenderState) -> list[object]:
     """The items of an iterator, each paid for."""
     found: list[object] = []
@@ -330,7 +354,7 @@ def present(value: object, text_format: TextFormat, *, is_explicit: bool = False
         with_images: attach images inside the value as well.
     """
     if not isinstance(value, Value):
-        if text_format != "json" or isinstance(value, Undefined):
+        if text_format != "json" or (isinstance(value, Undefined) and not isinstance(value, Null)):
             return as_text(value)
         return render_content(AnyShape(), unwrapped(value), text_format="json")
     state = STATE.get()

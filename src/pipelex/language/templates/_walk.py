@@ -32,6 +32,8 @@ _REFUSED_STATEMENTS: Final[dict[type[nodes.Node], str]] = {
     nodes.FromImport: "from … import",
     nodes.Extends: "extends",
 }
+_OF_PRESENCE: Final = frozenset({"defined", "undefined", "none"})
+"""Tests whose answer says whether there is a value."""
 _MACRO_NAMES: Final = ("caller", "varargs", "kwargs")
 
 
@@ -230,6 +232,8 @@ class Walker:
                 self._expression(node.right, guards | more, is_tested=is_tested)
             case nodes.Not():
                 self._expression(node.node, guards, is_tested=True)
+            case nodes.Compare() if (compared := _compared_with_none(node)) is not None:
+                self._expression(compared, guards, is_tested=True)
             case _:
                 for child in node.iter_child_nodes():
                     self._expression(child, guards)
@@ -343,7 +347,7 @@ class Walker:
                     self._private(part, self._last_offset)
 
     def _test(self, node: nodes.Test, guards: _Guards) -> None:
-        self._expression(node.node, guards, is_tested=node.name in ("defined", "undefined"))
+        self._expression(node.node, guards, is_tested=node.name in _OF_PRESENCE)
         if node.name not in TESTS:
             near = near_names(node.name, sorted(TESTS))
             hint = f": did you mean {' or '.join(repr(word) for word in near)}?" if near else ""
@@ -370,8 +374,11 @@ class Walker:
                 return self._roots(node), _NO_GUARDS
             case nodes.Test() if node.name == "defined":
                 return self._roots(node.node), _NO_GUARDS
-            case nodes.Test() if node.name == "undefined":
+            case nodes.Test() if node.name in ("undefined", "none"):
                 return _NO_GUARDS, self._roots(node.node)
+            case nodes.Compare() if (compared := _compared_with_none(node)) is not None:
+                roots = self._roots(compared)
+                return (_NO_GUARDS, roots) if node.ops[0].op == "eq" else (roots, _NO_GUARDS)
             case nodes.Not():
                 when_true, when_false = self._truth(node.node, depth + 1)
                 return when_false, when_true
@@ -393,3 +400,13 @@ class Walker:
             return frozenset({node.name})
         path = self._bound_path(node.name)
         return _NO_GUARDS if path is None else frozenset({path[0]})
+
+
+def _compared_with_none(node: nodes.Compare) -> nodes.Expr | None:
+    """What `… == none` or `none != …` compares; None for every other comparison."""
+    if len(node.ops) != 1 or node.ops[0].op not in ("eq", "ne"):
+        return None
+    left, right = node.expr, node.ops[0].expr
+    if isinstance(right, nodes.Const) and right.value is None:
+        return left
+    return right if isinstance(left, nodes.Const) and left.value is None else None

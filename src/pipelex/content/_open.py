@@ -1,0 +1,32 @@
+"""Contents whose concepts nobody declared: the parts of a `Composite`.
+
+Such a part is told by its form alone. A list is written `{"items": [...]}` as everywhere, and is to be read as a list.
+"""
+
+from collections.abc import Mapping
+from typing import cast
+
+from pipelex.content._shapes import DictShape, Shape
+from pipelex.content.stuff import Json
+
+
+class OpenList(list[Json]):
+    """A list that was written `{"items": [...]}`."""
+
+
+def open_parts(shape: Shape, content: Json) -> Json:
+    """A content in which every list reads as a list, where the shape says that its parts are contents themselves."""
+    if not isinstance(shape, DictShape) or not shape.holds_contents or not isinstance(content, Mapping):
+        return content
+    return {name: _opened(part) for name, part in cast("Mapping[str, Json]", content).items()}
+
+
+def _opened(value: Json) -> Json:
+    if isinstance(value, Mapping):
+        members = cast("Mapping[str, Json]", value)
+        if members.keys() == {"items"} and isinstance(members["items"], list):
+            return OpenList(_opened(item) for item in members["items"])
+        return {name: _opened(member) for name, member in members.items()}
+    if isinstance(value, list) and not isinstance(value, OpenList):
+        return [_opened(item) for item in cast("list[Json]", value)]
+    return value

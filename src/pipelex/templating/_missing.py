@@ -1,0 +1,110 @@
+"""What a template reads and is not there.
+
+An optional value that was left out is null: it equals none, prints as nothing, and fails only where a value is needed.
+"""
+
+from typing import Any, Final, NoReturn
+
+from jinja2 import ChainableUndefined, StrictUndefined, Undefined
+
+from pipelex.content.structure import AnyShape, ListShape, ObjectShape, Shape
+from pipelex.errors import near_names
+from pipelex.templating._budget import fail
+
+_MOST_NAMES: Final = 12
+
+
+class Missing(ChainableUndefined):
+    """A name, a field or a member that does not exist."""
+
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        return reason(self)
+
+    def __eq__(self, other: object) -> bool:
+        return other is None or isinstance(other, Undefined)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(None)
+
+    def _no_order(self, other: object) -> NoReturn:
+        del other
+        fail(f"{reason(self)}, so it cannot be compared", variable=self._undefined_name)
+
+    __lt__ = __le__ = __gt__ = __ge__ = _no_order
+
+
+class StrictMissing(StrictUndefined):
+    """As `Missing`, where printing it is an error."""
+
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        return reason(self)
+
+    def __eq__(self, other: object) -> bool:
+        return other is None or isinstance(other, Undefined)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(None)
+
+
+class Null(Missing):
+    """An optional value that was left out. What lies below it is null as well, as far as its shape goes."""
+
+    __slots__ = ("template_shape",)
+
+    def __init__(self, shape: Shape, path: str) -> None:
+        super().__init__(name=path)
+        self.template_shape = shape
+
+    def member(self, name: str) -> "Missing":
+        """What a path finds when it goes on into a value that was left out."""
+        shape = self.template_shape
+        if isinstance(shape, ObjectShape):
+            field = shape.field(name)
+            return Missing(obj=self, name=name) if field is None else Null(field.shape, f"{self.path}.{name}")
+        if isinstance(shape, ListShape) and name == "items":
+            return self
+        return Null(AnyShape(), f"{self.path}.{name}")
+
+    @property
+    def path(self) -> str:
+        return str(self._undefined_name)
+
+
+def is_nothing(value: object) -> bool:
+    """Whether there is no value: none itself, or what was left out or does not exist."""
+    return value is None or isinstance(value, Undefined)
+
+
+def reason(missing: Undefined) -> str:
+    """Why there is no value, as the beginning of a sentence."""
+    if missing._undefined_hint:
+        return missing._undefined_hint
+    name = str(missing._undefined_name)
+    if isinstance(missing, Null):
+        return f"'{name}' has no value"
+    owner: Any = missing._undefined_obj
+    shape = getattr(type(owner), "template_shape", None) and owner.template_shape
+    if isinstance(shape, ObjectShape):
+        return f"'{shape.title}' has no field '{name}'{_known(name, shape)}"
+    return f"'{name}' is not there"
+
+
+def _known(name: str, shape: ObjectShape) -> str:
+    names = [field.name for field in shape.fields]
+    near = near_names(name, names, most=1)
+    if near:
+        return f" (did you mean '{near[0]}'?)"
+    shown = ", ".join(names[:_MOST_NAMES]) + (", …" if len(names) > _MOST_NAMES else "")
+    return f" (its fields are {shown})" if names else ""
