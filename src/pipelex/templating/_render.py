@@ -1,5 +1,5 @@
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import ErrorCategory, PipelexError
@@ -68,8 +68,8 @@ def render(
             chunks.append(chunk)
         text = "".join(chunks)
     except PipelexError as refused:
-        refused.report = replace(refused.report, detail=refused.report.detail + place_of(refused, ready, template))
-        raise
+        place = place_of(refused, ready, template)
+        raise refused.with_report(detail=refused.report.detail + place) from refused.__cause__
     except RecursionError:
         exceed("nesting", limits.depth)
     except Exception as error:  # whatever an expression of the template raises
