@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from pipelex.content import Stuff
+from pipelex.content import Json, Stuff
 from pipelex.errors import PipelexError
 from pipelex.templating import Attachments, Rendered, ShapeTable, Style, TagStyle, render
 from tests.support.template_values import Concepts, values
@@ -241,7 +241,7 @@ def test_expressions() -> None:
     assert text("$seed", "expression", sigils=False) == "$seed"
 
 
-COMPOSITE = {
+COMPOSITE: Json = {
     "ups": {"items": [{"text": "a"}, {"text": "b"}]},
     "copies": {"items": [{"name": "N"}]},
     "inner": {"again": {"items": [1]}, "empty": {"items": []}},

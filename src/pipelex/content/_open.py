@@ -24,8 +24,9 @@ def open_parts(shape: Shape, content: Json) -> Json:
 def _opened(value: Json) -> Json:
     if isinstance(value, Mapping):
         members = cast("Mapping[str, Json]", value)
-        if members.keys() == {"items"} and isinstance(members["items"], list):
-            return OpenList(_opened(item) for item in members["items"])
+        items = members.get("items")
+        if len(members) == 1 and isinstance(items, list):
+            return OpenList(_opened(item) for item in cast("list[Json]", items))
         return {name: _opened(member) for name, member in members.items()}
     if isinstance(value, list) and not isinstance(value, OpenList):
         return [_opened(item) for item in cast("list[Json]", value)]

@@ -212,8 +212,9 @@ def _written(values: Any, write: Callable[[], str]) -> str:
     try:
         return write()
     except (TypeError, ValueError):
-        given = cast("Any", list(values.values()) if isinstance(values, dict) else values)
-        for value in given if isinstance(given, list | tuple) else (given,):
+        if isinstance(values, dict):
+            values = tuple(cast("dict[str, Any]", values).values())
+        for value in cast("tuple[Any, ...]", values) if isinstance(values, tuple) else (values,):
             if isinstance(value, Undefined):
                 fail(f"{reason(value)}, so it cannot be written as a number", variable=str(value._undefined_name))
         raise

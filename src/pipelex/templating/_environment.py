@@ -13,8 +13,9 @@ from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.language.templates import expand_sigils
 from pipelex.templating._budget import STATE, refuse
 from pipelex.templating._calls import MOMENT_PARTS, call_checked, is_readable, join_texts, operate
-from pipelex.templating._filters import CATEGORIES, filters_of, tests
+from pipelex.templating._filters import CATEGORIES, filters_of
 from pipelex.templating._missing import Missing, Null, StrictMissing
+from pipelex.templating._tests import tests
 from pipelex.templating._values import METADATA, MISSING, IsoText, Value, as_text, bare, wrap
 
 _LONGEST_TEMPLATE: Final = 2_000_000
@@ -183,8 +184,8 @@ class SandboxEnvironment(ImmutableSandboxedEnvironment):
             return getattr(obj, attribute)
         if _holds(obj, attribute):
             return wrap(AnyShape(), obj[attribute], attribute)
-        if isinstance(obj, OpenList) and attribute == "items":
-            return obj
+        if attribute == "items" and type(obj) is OpenList:
+            return cast("Any", obj)
         if isinstance(obj, Namespace):
             return self._found(obj, attribute, getattr(obj, attribute, MISSING))
         if attribute in MOMENT_PARTS and isinstance(obj, IsoText):

@@ -7,7 +7,6 @@ from typing import Any, Final, cast
 from jinja2 import Undefined, pass_environment
 from jinja2.filters import FILTERS as DEFAULT_FILTERS
 from jinja2.filters import make_attrgetter
-from jinja2.tests import TESTS as DEFAULT_TESTS
 from markupsafe import Markup, escape
 
 from pipelex.content.render import markdown_to_html
@@ -81,7 +80,7 @@ def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             found = function(*passed, value, *rest, **named)
         except TypeError:
-            _refuse_kind(name, value)
+            refuse_kind(name, value)
             raise
         if isinstance(found, str):
             state.write(len(found), f"'{name}'")
@@ -90,7 +89,7 @@ def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
-def _refuse_kind(name: str, value: object) -> None:
+def refuse_kind(name: str, value: object) -> None:
     """Say what a filter or a test was given, where that is nothing or a structured value."""
     if isinstance(value, Undefined):
         fail(f"{reason(value)}, so '{name}' cannot be used on it", variable=str(value._undefined_name))
@@ -361,7 +360,7 @@ def _turns(value: Any) -> Any:
     return Turns(value, state)
 
 
-def _seen(value: Any) -> Any:
+def seen(value: Any) -> Any:
     """Pay for looking through a value, as comparing, searching and slicing do."""
     if isinstance(value, str | list | tuple | dict | ListValue):
         size = len(cast("str", value))
@@ -379,41 +378,5 @@ def filters_of(category: str) -> dict[str, Callable[..., Any]]:
     names = FILTERS_BY_CATEGORY[category]
     guarded = {name: _guarded(name, function) for name, function in DEFAULT_FILTERS.items()}
     offered = guarded | _REPLACED | _LANGUAGE_FILTERS[category]
-    internal = {"turns!": _turns, "seen!": _seen, "made!": _made}
+    internal = {"turns!": _turns, "seen!": seen, "made!": _made}
     return {name: function for name, function in offered.items() if name in names} | internal
-
-
-_OF_PRESENCE: Final[dict[str, Callable[..., Any]]] = {
-    "defined": lambda value: not is_nothing(value),
-    "none": is_nothing,
-    "undefined": is_nothing,
-}
-"""Tests that ask whether there is a value; what was left out and what does not exist are both none."""
-
-_COMPARING: Final = frozenset(
-    {"!=", "<", "<=", "==", ">", ">=", "eq", "equalto", "ge", "greaterthan", "gt", "in", "le", "lessthan", "lt", "ne"}
-)
-"""Tests that are operators: a missing value says itself why it cannot be compared."""
-
-
-def _guarded_test(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    skipped = 1 if hasattr(function, "jinja_pass_arg") else 0
-    keeps_missing = name in _COMPARING
-
-    @functools.wraps(function)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        STATE.get().spend(1, f"'is {name}'")
-        plain = [None if is_nothing(arg) and not keeps_missing else _seen(bare(arg)) for arg in args[skipped:]]
-        try:
-            return function(*args[:skipped], *plain, **kwargs)
-        except TypeError:
-            _refuse_kind(name, args[skipped])
-            raise
-
-    return guarded
-
-
-def tests() -> dict[str, Callable[..., Any]]:
-    """Jinja's own tests, with their values made plain."""
-    guarded = {name: _guarded_test(name, function) for name, function in DEFAULT_TESTS.items()}
-    return guarded | {name: DEFAULT_TESTS[name] for name in ("filter", "test")} | _OF_PRESENCE

@@ -14,6 +14,14 @@ from pipelex.templating._budget import fail
 _MOST_NAMES: Final = 12
 
 
+class Shaped:
+    """A value of a template whose shape is known."""
+
+    __slots__ = ()
+
+    template_shape: Shape
+
+
 class Missing(ChainableUndefined):
     """A name, a field or a member that does not exist."""
 
@@ -87,6 +95,11 @@ def is_nothing(value: object) -> bool:
     return value is None or isinstance(value, Undefined)
 
 
+def is_something(value: object) -> bool:
+    """Whether there is a value."""
+    return not is_nothing(value)
+
+
 def reason(missing: Undefined) -> str:
     """Why there is no value, as the beginning of a sentence."""
     if missing._undefined_hint:
@@ -95,7 +108,7 @@ def reason(missing: Undefined) -> str:
     if isinstance(missing, Null):
         return f"'{name}' has no value"
     owner: Any = missing._undefined_obj
-    shape = getattr(type(owner), "template_shape", None) and owner.template_shape
+    shape = owner.template_shape if isinstance(owner, Shaped | Null) else None
     if isinstance(shape, ObjectShape):
         return f"'{shape.title}' has no field '{name}'{_known(name, shape)}"
     return f"'{name}' is not there"

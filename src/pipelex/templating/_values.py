@@ -10,7 +10,7 @@ from pipelex.content.render import bare_text, render_content
 from pipelex.content.structure import AnyShape, ListShape, ObjectShape, ScalarShape, Shape, describe, open_parts
 from pipelex.content.stuff import Json, Stuff
 from pipelex.templating._budget import STATE, RenderState, TextFormat, Weighable, fail, weigh
-from pipelex.templating._missing import Null
+from pipelex.templating._missing import Null, Shaped
 
 METADATA: Final = frozenset({"_stuff_name", "_content_class", "_concept_code", "_stuff_code"})
 
@@ -67,7 +67,7 @@ class IsoText(str):
         return self._parsed
 
 
-class Value(Weighable):
+class Value(Weighable, Shaped):
     """A content inside a template. Only the environment gives access to it, so it has no public methods of its own."""
 
     __slots__ = ("template_concept", "template_content", "template_name", "template_shape")
@@ -152,7 +152,7 @@ class ObjectValue(Value):
 
     def _ordered(self, other: object) -> tuple[Any, Any]:
         mine, theirs = self._comparable(other)
-        if isinstance(mine, Mapping) and not isinstance(other, Undefined):
+        if mine is self.template_content and not isinstance(other, Undefined):
             fail(f"{in_words(self)} and {in_words(other)} have no order: compare one of the fields")
         return mine, theirs
 

@@ -1,0 +1,47 @@
+"""The tests of templates, `x is …`: Jinja's own, over plain values, and what it means to have one."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, Final
+
+from jinja2.tests import TESTS as DEFAULT_TESTS
+
+from pipelex.templating._budget import STATE
+from pipelex.templating._filters import refuse_kind, seen
+from pipelex.templating._missing import is_nothing, is_something
+from pipelex.templating._values import bare
+
+_OF_PRESENCE: Final[dict[str, Callable[..., Any]]] = {
+    "defined": is_something,
+    "none": is_nothing,
+    "undefined": is_nothing,
+}
+"""Tests that ask whether there is a value; what was left out and what does not exist are both none."""
+
+_COMPARING: Final = frozenset(
+    {"!=", "<", "<=", "==", ">", ">=", "eq", "equalto", "ge", "greaterthan", "gt", "in", "le", "lessthan", "lt", "ne"}
+)
+"""Tests that are operators: a missing value says itself why it cannot be compared."""
+
+
+def _guarded_test(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    skipped = 1 if hasattr(function, "jinja_pass_arg") else 0
+    keeps_missing = name in _COMPARING
+
+    @functools.wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        STATE.get().spend(1, f"'is {name}'")
+        plain = [None if is_nothing(arg) and not keeps_missing else seen(bare(arg)) for arg in args[skipped:]]
+        try:
+            return function(*args[:skipped], *plain, **kwargs)
+        except TypeError:
+            refuse_kind(name, args[skipped])
+            raise
+
+    return guarded
+
+
+def tests() -> dict[str, Callable[..., Any]]:
+    """Jinja's own tests, with their values made plain."""
+    guarded = {name: _guarded_test(name, function) for name, function in DEFAULT_TESTS.items()}
+    return guarded | {name: DEFAULT_TESTS[name] for name in ("filter", "test")} | _OF_PRESENCE
