@@ -32,6 +32,7 @@ class PipelexGroup(LazyGroup):
             "pipelex.cli.temporal.namespace", "Register the search attributes runs carry in a Temporal namespace."
         ),
         "temporal": Entry("pipelex.cli.temporal.command", "Look at how activities are routed."),
+        "new": Entry("pipelex.cli.authoring.new", "Write a small working method to start from."),
         "init": Entry("pipelex.cli.setup.init", "Write a commented configuration to start from."),
         "doctor": Entry("pipelex.cli.setup.doctor", "Check configuration, credentials and models."),
         "config": Entry("pipelex.cli.setup.config", "Show the settings in force and where they come from."),

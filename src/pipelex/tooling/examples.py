@@ -1,0 +1,93 @@
+"""The example methods that come with the package, and copies of them to start from."""
+
+import shutil
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from pipelex.errors import ErrorCategory, PipelexError, near_names
+
+_PACKAGE: Final = Path(__file__).parent.parent
+_FOLDERS: Final = (_PACKAGE / "_examples", _PACKAGE.parent.parent / "examples")
+"""Where they are in a wheel, and in a checkout."""
+_SUFFIX: Final = ".mthds"
+_LEFT_OUT: Final = frozenset({"results", "__pycache__"})
+
+
+@dataclass(frozen=True)
+class Example:
+    """A method with its inputs, in a folder of its own."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @cached_property
+    def bundle(self) -> Path:
+        """The file that declares the method."""
+        return next(iter(sorted(self.folder.glob(f"*{_SUFFIX}"))))
+
+    @property
+    def description(self) -> str:
+        """What the method does, in its own words."""
+        return str(tomllib.loads(self.bundle.read_text(encoding="utf-8")).get("description", ""))
+
+    def files(self) -> Iterator[Path]:
+        """Its files, as paths inside its folder; what runs left and what is hidden stays out."""
+        for path in sorted(self.folder.rglob("*")):
+            inside = path.relative_to(self.folder)
+            if path.is_file() and not any(part.startswith(".") or part in _LEFT_OUT for part in inside.parts):
+                yield inside
+
+    def copy_to(self, folder: Path) -> list[Path]:
+        """Copy the method; its bundle gets the folder's name.
+
+        Returns:
+            The files that were written.
+
+        Raises:
+            FileExistsError: the folder is there and is not empty.
+            OSError: it cannot be written.
+        """
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise FileExistsError(f"'{folder}' is there already")
+        written: list[Path] = []
+        for inside in self.files():
+            is_bundle = self.folder / inside == self.bundle
+            target = folder / (f"{folder.resolve().name}{_SUFFIX}" if is_bundle else inside)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(self.folder / inside, target)
+            written.append(target)
+        return written
+
+
+def examples() -> list[Example]:
+    """All examples, by name."""
+    root = next((folder for folder in _FOLDERS if folder.is_dir()), None)
+    folders = sorted(root.iterdir()) if root is not None else []
+    return [Example(folder) for folder in folders if folder.is_dir() and any(folder.glob(f"*{_SUFFIX}"))]
+
+
+def example(name: str) -> Example:
+    """The example of a name.
+
+    Raises:
+        PipelexError: there is none (`method.not_found`).
+    """
+    known = {each.name: each for each in examples()}
+    if name in known:
+        return known[name]
+    near = near_names(name, known)
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    raise PipelexError(
+        "method.not_found",
+        f"there is no example '{name}'{hint}",
+        category=ErrorCategory.CONTENT,
+        params={"method_ref": name},
+        advice=f"There are: {', '.join(known)}.",
+    )
