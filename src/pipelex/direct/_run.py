@@ -12,10 +12,10 @@ from pipelex.library import Library
 from pipelex.pipes import Execution, execute_pipe, spans, unexpected_failure
 from pipelex.pipes.batches import gathered, run_item
 from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, PipeOutcome, RunIdentity, RunOptions
-from pipelex.pipes.effects.asking import Effect, EffectRuntime
-from pipelex.pipes.effects.requests import TemplateRequest
+from pipelex.pipes.effects.asking import EffectRuntime
+from pipelex.pipes.effects.jobs import usage_of
+from pipelex.pipes.effects.kind import Effect
 from pipelex.pipes.models import ModelChoice, ResolvedModel
-from pipelex.pipes.templates import render_request
 from pipelex.pipes.trace import EffectTrace, PipeTrace
 from pipelex.pipes.window import together
 from pipelex.pipes.wire import Wire
@@ -160,12 +160,12 @@ class DirectRuntime(EffectRuntime):
                 return await self._once(effect)
 
         result = await self._run.recorded(trace, with_retries(attempt, self._run.retry))
-        trace.usage = getattr(result, "usage", None)
+        trace.usage = usage_of(result)
         return result
 
     async def _once(self, effect: Effect[R]) -> R:
-        if isinstance(effect.job, TemplateRequest):
-            return cast("R", await asyncio.to_thread(render_request, self._run.library, effect.job))
+        if effect.kind.compute is not None:
+            return await asyncio.to_thread(effect.kind.compute, self._run.library, effect.job)
         perform = self._run.performers.get(effect.activity)
         if perform is None:
             raise PipelexError(

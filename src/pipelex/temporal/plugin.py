@@ -22,7 +22,7 @@ from pipelex.errors import ConfigurationError, PipelexError
 from pipelex.inference import Inference
 from pipelex.temporal.config import PayloadCodecConfig, TemporalConfig
 from pipelex.temporal.tracing import interceptors
-from pipelex.temporal.worker.activities import Activities
+from pipelex.temporal.worker.activities import activities_of
 from pipelex.temporal.worker.list_activities import LOCAL_ACTIVITIES
 from pipelex.temporal.worker.scopes import ScopeContent, resolve_scope
 from pipelex.temporal.worker.workflow_types import workflow_classes
@@ -82,13 +82,15 @@ class PipelexPlugin(SimplePlugin):
         self.scope: ScopeContent = resolve_scope(config, scope)
         self._config = config
         self._inference = inference
-        activities = Activities(inference).all
-        known = {name: activities[name] for name in self.scope.activities if name in activities}
+        activities = activities_of(inference)
         super().__init__(  # pyright: ignore[reportUnknownMemberType] the SDK leaves its callables open
             "pipelex.Pipelex",
             data_converter=converter or DataConverter(payload_converter_class=CompactPayloadConverter),
             workflows=workflow_classes(self.scope.workflows),
-            activities=[*known.values(), *(LOCAL_ACTIVITIES if self.scope.workflows else ())],
+            activities=[
+                *(activities[name] for name in self.scope.activities),
+                *(LOCAL_ACTIVITIES if self.scope.workflows else ()),
+            ],
             workflow_runner=lambda runner: pipelex_runner(runner, is_sandboxed=is_sandboxed),
             workflow_failure_exception_types=[PipelexError],
             interceptors=interceptors(),

@@ -379,6 +379,12 @@ def test_numbers_may_come_from_variables(load: Loader) -> None:
             "older releases",
         ),
         (
+            "[temporal.worker_scopes.scopes.s]\nrequired_activities = ['act_func_call', 'act_deliver']\n",
+            2,
+            "'act_deliver'",
+        ),
+        ("[temporal.activity_queues]\nact_deliver.default = 'temporal_task_queue'\n", 2, "no counterpart"),
+        (
             "[temporal.activity_queues.act_jinja2_gen_text]\nby_handle.x = 'temporal_task_queue'\n",
             2,
             "not routed by a handle",

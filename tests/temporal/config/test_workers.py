@@ -41,10 +41,10 @@ def test_the_table_of_built_in_scopes_is_complete() -> None:
     ("lines", "workflows", "activities"),
     [
         ("required_tasks_packs = ['pipe']", 13, len(ACTIVITIES)),
-        ("required_tasks_packs = ['crafting']", 0, len(ACTIVITIES) - 2),
+        ("required_tasks_packs = ['crafting']", 0, len(ACTIVITIES) - 1),
         ("required_activities = ['act_func_call']", 0, 1),
         ("required_workflows = ['PipeLLM', 'PipeBatch']", 2, 0),
-        ("required_tasks_packs = ['crafting']\nrequired_workflows = ['PipeLLM']", 1, len(ACTIVITIES) - 2),
+        ("required_tasks_packs = ['crafting']\nrequired_workflows = ['PipeLLM']", 1, len(ACTIVITIES) - 1),
         ("excluded_workflows = ['PipeFunc']\nexcluded_activities = ['act_func_call']", 12, len(ACTIVITIES) - 1),
         ("disable_all_activities = true", 13, 0),
         ("disable_all_workflows = true", 0, len(ACTIVITIES)),

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,30 +11,12 @@ from pydantic import ValidationError
 
 from pipelex.errors import PipelexError
 from pipelex.inference.calls.idempotency import LogicalCall
-from pipelex.pipes.effects.jobs import (
-    ContentListResult,
-    ContentResult,
-    LLMObjectListResult,
-    LLMObjectResult,
-    LLMTextResult,
-)
 from pipelex.pipes.wire import Wire
 from pipelex.storage import Storage
 
 logger = logging.getLogger("pipelex.inference")
 
 R = TypeVar("R", bound=Wire)
-
-RESULTS: Mapping[str, type[Wire]] = {
-    "act_llm_gen_text": LLMTextResult,
-    "act_llm_gen_object": LLMObjectResult,
-    "act_llm_gen_object_list": LLMObjectListResult,
-    "act_img_gen_images": ContentListResult,
-    "act_extract_gen_extract_pages": ContentListResult,
-    "act_search_gen_sourced_answer": ContentResult,
-    "act_judge_gen": ContentListResult,
-}
-"""What the activities that may cost money give."""
 
 
 @dataclass(frozen=True)

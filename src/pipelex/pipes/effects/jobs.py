@@ -1,10 +1,10 @@
-"""What one effect needs besides its declared request: the model it was resolved to, and what it cost.
+"""What an effect needs besides its request, and what comes back: the model it was resolved to, and what it cost.
 
 A job is what an orchestrator hands to whoever performs the effect: a provider call in this process, or an activity
 on another machine. A result is what comes back. Both are frozen pydantic models of plain JSON.
 """
 
-from pydantic import Field
+from typing import Self
 
 from pipelex.content.stuff import Json
 from pipelex.pipes.effects.requests import (
@@ -12,19 +12,69 @@ from pipelex.pipes.effects.requests import (
     ExtractRequest,
     ImageRequest,
     JudgeRequest,
-    LLMPrompt,
-    ObjectSpec,
+    LLMObjectListRequest,
+    LLMObjectRequest,
+    LLMTextRequest,
     SearchRequest,
 )
 from pipelex.pipes.models import ModelUsage, ResolvedModel
 from pipelex.pipes.wire import Wire
 
 
-class LLMTextJob(Wire):
-    """One completion."""
+class ModelJob(Wire):
+    """Base of the jobs that a model performs: the model, and the request as a member or as members of the job."""
 
     model: ResolvedModel
-    prompt: LLMPrompt
+
+    @classmethod
+    def of(cls, request: Wire, model: ResolvedModel) -> Self:
+        """The job of a request."""
+        members = {name: getattr(request, name) for name in request.model_fields_set}
+        return cls.model_validate(
+            {"model": model, **({"request": request} if "request" in cls.model_fields else members)}
+        )
+
+
+class LLMTextJob(LLMTextRequest, ModelJob):
+    """One completion."""
+
+
+class LLMObjectJob(LLMObjectRequest, ModelJob):
+    """One object that satisfies a schema."""
+
+
+class LLMObjectListJob(LLMObjectListRequest, ModelJob):
+    """Several objects that each satisfy a schema, in one call."""
+
+
+class ImageJob(ModelJob):
+    """Images from a prompt."""
+
+    request: ImageRequest
+
+
+class ExtractJob(ModelJob):
+    """Pages from a document or an image."""
+
+    request: ExtractRequest
+
+
+class SearchJob(ModelJob):
+    """An answer with sources."""
+
+    request: SearchRequest
+
+
+class JudgeJob(ModelJob):
+    """Verdicts on closed questions."""
+
+    request: JudgeRequest
+
+
+class DocumentJob(ModelJob):
+    """A file printed from values."""
+
+    request: DocumentRequest
 
 
 class LLMTextResult(Wire):
@@ -34,14 +84,6 @@ class LLMTextResult(Wire):
     usage: ModelUsage
 
 
-class LLMObjectJob(Wire):
-    """One object that satisfies a schema."""
-
-    model: ResolvedModel
-    prompt: LLMPrompt
-    spec: ObjectSpec
-
-
 class LLMObjectResult(Wire):
     """A validated object and what it cost, repeated questions included."""
 
@@ -49,56 +91,11 @@ class LLMObjectResult(Wire):
     usage: ModelUsage
 
 
-class LLMObjectListJob(Wire):
-    """Several objects that each satisfy a schema, in one call."""
-
-    model: ResolvedModel
-    prompt: LLMPrompt
-    spec: ObjectSpec
-    count: int | None = Field(default=None, ge=0)
-    """Exactly this many; None leaves the number to the model."""
-
-
 class LLMObjectListResult(Wire):
     """Validated objects and what they cost, repeated questions included."""
 
     items: tuple[dict[str, Json], ...]
     usage: ModelUsage
-
-
-class ImageJob(Wire):
-    """Images from a prompt."""
-
-    model: ResolvedModel
-    request: ImageRequest
-
-
-class ExtractJob(Wire):
-    """Pages from a document or an image."""
-
-    model: ResolvedModel
-    request: ExtractRequest
-
-
-class SearchJob(Wire):
-    """An answer with sources."""
-
-    model: ResolvedModel
-    request: SearchRequest
-
-
-class JudgeJob(Wire):
-    """Verdicts on closed questions."""
-
-    model: ResolvedModel
-    request: JudgeRequest
-
-
-class DocumentJob(Wire):
-    """A file printed from values."""
-
-    model: ResolvedModel
-    request: DocumentRequest
 
 
 class ContentResult(Wire):
@@ -121,3 +118,8 @@ class TemplateResult(Wire):
     text: str
     images: tuple[dict[str, Json], ...] = ()
     documents: tuple[dict[str, Json], ...] = ()
+
+
+def usage_of(result: Wire) -> ModelUsage | None:
+    """The usage that a result tells of; None where no model was asked."""
+    return getattr(result, "usage", None)

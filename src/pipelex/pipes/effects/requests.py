@@ -28,6 +28,26 @@ class ObjectSpec(Wire):
     """JSON Schema (2020-12) of one content object."""
 
 
+class LLMTextRequest(Wire):
+    """One completion."""
+
+    prompt: LLMPrompt
+
+
+class LLMObjectRequest(Wire):
+    """One object that satisfies a schema."""
+
+    prompt: LLMPrompt
+    spec: ObjectSpec
+
+
+class LLMObjectListRequest(LLMObjectRequest):
+    """Several objects that each satisfy a schema, in one call."""
+
+    count: int | None = Field(default=None, ge=0)
+    """Exactly this many; None leaves the number to the model."""
+
+
 class ImageRequest(Wire):
     """Images from a prompt."""
 
@@ -137,7 +157,13 @@ class DocumentRequest(Wire):
     """The shapes of the inputs' concepts, as `shape_to_json` writes them."""
 
 
-class TemplateRequest(Wire):
+class ComputedRequest(Wire):
+    """Base of the requests that are computed from the library and the values they bring."""
+
+    inputs: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])
+
+
+class TemplateRequest(ComputedRequest):
     """A template to render as an effect, because its values are large."""
 
     template: str
@@ -147,7 +173,6 @@ class TemplateRequest(Wire):
     tag_style: str | None = None
     text_format: str | None = None
     is_strict: bool = False
-    inputs: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])
     extra_context: dict[str, Json] = Field(default_factory=dict[str, Json])
     images: tuple[dict[str, Json], ...] = ()
     """Attachments that already have a number in the same prompt."""

@@ -4,10 +4,13 @@ from dataclasses import dataclass, replace
 
 from pipelex.content.stuff import Absence, Stuff, WorkingMemory
 from pipelex.errors import ErrorCategory, Location, PipelexError
+from pipelex.language.blueprints import Blueprint
 from pipelex.language.references import Slot
 from pipelex.library import Library, Pipe
 from pipelex.pipes.calls import BatchCall, PipeCall, PipeOutcome, SlotOverride
+from pipelex.pipes.effects.kind import EffectKind, Q, R
 from pipelex.pipes.effects.requests import TreeFile
+from pipelex.pipes.models import ModelChoice
 from pipelex.pipes.runtime import Runtime
 
 
@@ -49,6 +52,23 @@ class PipeRun:
             params={"pipe": self.pipe.ref, **params},
             location=Location(pipe=self.pipe.ref, path=self.call.path),
         )
+
+    async def ask(
+        self, kind: EffectKind[Q, R], request: Q, model: str | Blueprint | None = None, *, document: str | None = None
+    ) -> R:
+        """Have an effect done.
+
+        Args:
+            kind: which one.
+            request: what of it.
+            model: the reference or the inline settings table by which the pipe names a model; None for the default.
+            document: see `ModelChoice.document`.
+        """
+        choice: ModelChoice | None = None
+        if kind.family is not None:
+            wanted = model.model_dump(exclude_defaults=True) if isinstance(model, Blueprint) else model
+            choice = ModelChoice(family=kind.family, purpose=kind.purpose, choice=wanted, document=document)
+        return await self.runtime.ask(kind, request, choice)
 
     async def loaded(self) -> "PipeRun":
         """The run with the content of every input at hand."""

@@ -7,6 +7,7 @@ from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import PipelexError
 from pipelex.language.blueprints import TagStyle, TemplatingStyle
 from pipelex.pipes.effects.jobs import TemplateResult
+from pipelex.pipes.effects.kinds import TEMPLATE
 from pipelex.pipes.effects.requests import TemplateRequest
 from pipelex.pipes.semantics._run import PipeRun
 from pipelex.pipes.templates import render_request
@@ -85,13 +86,13 @@ async def render_text(
 async def _render(run: PipeRun, request: TemplateRequest) -> TemplateResult:
     limit = run.runtime.options.large_template_chars
     if len(request.template) > LONG_TEMPLATE or _is_large(request.inputs.values(), limit):
-        return await run.runtime.render_template(request)
+        return await run.ask(TEMPLATE, request)
     try:
         return render_request(run.library, request, IN_PLACE)
     except PipelexError as exceeded:
         if exceeded.code != "pipe.template_budget_exceeded":
             raise
-    return await run.runtime.render_template(request)
+    return await run.ask(TEMPLATE, request)
 
 
 def _values(run: PipeRun) -> dict[str, Stuff]:

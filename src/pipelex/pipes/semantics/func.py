@@ -6,6 +6,7 @@ from pipelex.content.stuff import Json, Stuff, WorkingMemory
 from pipelex.errors import PipelexError
 from pipelex.language.blueprints import PipeFuncBlueprint
 from pipelex.pipes.calls import PipeOutcome
+from pipelex.pipes.effects.kinds import FUNCTION
 from pipelex.pipes.effects.requests import FunctionRequest
 from pipelex.pipes.semantics._fields import checked_output
 from pipelex.pipes.semantics._run import PipeRun
@@ -25,11 +26,11 @@ async def run_func(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
         is_list=slot.is_list,
     )
     try:
-        content = await run.runtime.call_function(request)
+        result = await run.ask(FUNCTION, request)
     except PipelexError as failed:
         failed.report.params.setdefault("pipe", run.pipe.ref)
         raise
-    value = _checked(run, content)
+    value = _checked(run, result.content)
     return PipeOutcome.of(value), run.memory.with_result(None, value)
 
 

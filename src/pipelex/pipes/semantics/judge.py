@@ -4,8 +4,8 @@ from pipelex.content.structure import ObjectShape
 from pipelex.content.stuff import Json, Stuff, WorkingMemory
 from pipelex.language.blueprints import JudgeLevel, JudgeQuestion, PipeJudgeBlueprint, PlainSettings
 from pipelex.pipes.calls import PipeOutcome
+from pipelex.pipes.effects.kinds import JUDGE
 from pipelex.pipes.effects.requests import JudgeQuestionRequest, JudgeRequest, LLMPrompt
-from pipelex.pipes.models import ModelChoice
 from pipelex.pipes.semantics._fields import checked_output
 from pipelex.pipes.semantics._run import PipeRun
 from pipelex.pipes.semantics._templates import Attachments, render_text
@@ -25,8 +25,8 @@ async def run_judge(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
         questions=tuple([await _question(run, name, question) for name, question in questions.items()]),
     )
     model = blueprint.model.model if isinstance(blueprint.model, PlainSettings) else blueprint.model
-    verdicts = await run.runtime.judge(ModelChoice(family="judgment", choice=model), request)
-    value = Stuff(run.output.concept, _content(run, dict(zip(questions, verdicts, strict=True))))
+    result = await run.ask(JUDGE, request, model)
+    value = Stuff(run.output.concept, _content(run, dict(zip(questions, result.contents, strict=True))))
     return PipeOutcome.of(value), run.memory.with_result(None, value)
 
 

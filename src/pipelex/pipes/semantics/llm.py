@@ -3,11 +3,11 @@
 from typing import Final
 
 from pipelex.content.structure import json_schema
-from pipelex.content.stuff import Json, Stuff, WorkingMemory
+from pipelex.content.stuff import Stuff, WorkingMemory
 from pipelex.language.blueprints import LLMSettings, PipeLLMBlueprint, PipeStructureBlueprint
 from pipelex.pipes.calls import PipeOutcome
-from pipelex.pipes.effects.requests import LLMPrompt, ObjectSpec
-from pipelex.pipes.models import ModelChoice, Purpose
+from pipelex.pipes.effects.kinds import LLM_OBJECT, LLM_OBJECT_LIST, LLM_TEXT
+from pipelex.pipes.effects.requests import LLMObjectListRequest, LLMObjectRequest, LLMPrompt, LLMTextRequest, ObjectSpec
 from pipelex.pipes.semantics._fields import checked_output
 from pipelex.pipes.semantics._run import PipeRun
 from pipelex.pipes.semantics._templates import Attachments, render_text, style_of
@@ -26,33 +26,34 @@ async def run_llm(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
     prompt = await _prompt(run, blueprint)
     slot = run.output
     if run.library.is_text(slot.concept) and not slot.is_list:
-        text = await run.runtime.generate_text(_choice(blueprint.model, "text"), prompt)
-        return _finish(run, Stuff(slot.concept, {"text": text}))
+        answer = await run.ask(LLM_TEXT, LLMTextRequest(prompt=prompt), blueprint.model)
+        return _finish(run, Stuff(slot.concept, {"text": answer.text}))
     structuring = blueprint.model_to_structure if blueprint.model_to_structure is not None else blueprint.model
     if blueprint.structuring_method == "preliminary_text":
-        text = await run.runtime.generate_text(_choice(blueprint.model, "text"), prompt)
-        prompt = _structure_prompt(text)
-    return _finish(run, await _generate(run, _choice(structuring, "object"), prompt))
+        answer = await run.ask(LLM_TEXT, LLMTextRequest(prompt=prompt), blueprint.model)
+        prompt = _structure_prompt(answer.text)
+    return _finish(run, await _generate(run, structuring, prompt))
 
 
 async def run_structure(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
     blueprint = run.pipe.blueprint
     assert isinstance(blueprint, PipeStructureBlueprint)
     text = run.single_input().content["text"]
-    return _finish(run, await _generate(run, _choice(blueprint.model, "object"), _structure_prompt(text)))
+    return _finish(run, await _generate(run, blueprint.model, _structure_prompt(text)))
 
 
 def _finish(run: PipeRun, value: Stuff) -> tuple[PipeOutcome, WorkingMemory]:
     return PipeOutcome.of(value), run.memory.with_result(None, value)
 
 
-async def _generate(run: PipeRun, model: ModelChoice, prompt: LLMPrompt) -> Stuff:
+async def _generate(run: PipeRun, model: str | LLMSettings | None, prompt: LLMPrompt) -> Stuff:
     slot = run.output
     spec = ObjectSpec(concept=slot.concept, json_schema=json_schema(run.library.shape(slot.concept)))
     if not slot.is_list:
-        content: Json = await run.runtime.generate_object(model, prompt, spec)
-        return Stuff(slot.concept, checked_output(run, slot.concept, content, code=_MISMATCH))
-    items = await run.runtime.generate_object_list(model, prompt, spec, slot.count)
+        answer = await run.ask(LLM_OBJECT, LLMObjectRequest(prompt=prompt, spec=spec), model)
+        return Stuff(slot.concept, checked_output(run, slot.concept, answer.content, code=_MISMATCH))
+    request = LLMObjectListRequest.sparse(prompt=prompt, spec=spec, count=slot.count)
+    items = (await run.ask(LLM_OBJECT_LIST, request, model)).items
     if slot.count is not None and len(items) != slot.count:
         raise run.failure(
             _MISMATCH,
@@ -81,9 +82,3 @@ async def _prompt(run: PipeRun, blueprint: PipeLLMBlueprint) -> LLMPrompt:
 
 def _structure_prompt(text: str) -> LLMPrompt:
     return LLMPrompt(system=_STRUCTURE_SYSTEM, user=f"<text>\n{text}\n</text>")
-
-
-def _choice(model: str | LLMSettings | None, purpose: Purpose) -> ModelChoice:
-    if isinstance(model, LLMSettings):
-        return ModelChoice(family="llm", purpose=purpose, choice=model.model_dump(exclude_defaults=True))
-    return ModelChoice(family="llm", purpose=purpose, choice=model)

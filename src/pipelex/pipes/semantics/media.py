@@ -3,7 +3,6 @@
 from pipelex.content.structure import shape_to_json
 from pipelex.content.stuff import Json, Stuff, WorkingMemory
 from pipelex.language.blueprints import (
-    Blueprint,
     ImageSize,
     PipeDocGenBlueprint,
     PipeExtractBlueprint,
@@ -11,9 +10,9 @@ from pipelex.language.blueprints import (
     PipeSearchBlueprint,
 )
 from pipelex.pipes.calls import PipeOutcome
+from pipelex.pipes.effects.kinds import DOCUMENT, IMAGES, PAGE_VIEWS, PAGES, SEARCH
 from pipelex.pipes.effects.requests import DocumentRequest, ExtractRequest, ImageRequest, SearchRequest, ViewsRequest
 from pipelex.pipes.layout import laid_out
-from pipelex.pipes.models import Family, ModelChoice
 from pipelex.pipes.semantics._fields import checked_output
 from pipelex.pipes.semantics._run import PipeRun
 from pipelex.pipes.semantics._templates import Attachments, render_text
@@ -39,16 +38,14 @@ async def run_extract(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
     )
     # Views are made apart from the text, so that they may be made elsewhere; first, since they cost nothing, and a
     # document that cannot be shown is refused before anybody is paid for reading it.
-    views: list[dict[str, Json]] = []
+    views: tuple[Json, ...] = ()
     if blueprint.page_views:
-        views = await run.runtime.render_page_views(
-            ViewsRequest.sparse(source=source.content, dpi=blueprint.page_views_dpi)
-        )
-    pages = await run.runtime.extract_pages(_choice("extract", blueprint.model), request)
-    seen = [{**page, "page_view": view} for page, view in zip(pages, views, strict=False)]
-    pages = [*seen, *pages[len(seen) :]]
+        asked = ViewsRequest.sparse(source=source.content, dpi=blueprint.page_views_dpi)
+        views = (await run.ask(PAGE_VIEWS, asked)).contents
+    pages = (await run.ask(PAGES, request, blueprint.model)).contents
+    shown: list[Json] = [{**page, "page_view": view} for page, view in zip(pages, views, strict=False)]
     concept = run.output.concept
-    value = Stuff.of_list(concept, [checked_output(run, concept, page) for page in pages])
+    value = Stuff.of_list(concept, [checked_output(run, concept, page) for page in (*shown, *pages[len(shown) :])])
     return PipeOutcome.of(value), run.memory.with_result(None, value)
 
 
@@ -80,7 +77,7 @@ async def run_img_gen(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
         negative_prompt=negative or None,
         reference_images=prompt.images,
     )
-    images = await run.runtime.generate_images(_choice("img_gen", blueprint.model), request)
+    images = (await run.ask(IMAGES, request, blueprint.model)).contents
     contents = [checked_output(run, slot.concept, image) for image in images]
     if not contents:
         raise run.failure("model.no_result", f"pipe '{run.pipe.code}': the model gave no image", model="")
@@ -98,9 +95,9 @@ async def run_search(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
         include={"include_images", "max_results", "from_date", "to_date", "include_domains", "exclude_domains"},
         exclude_none=True,
     )
-    found = await run.runtime.search(_choice("search", blueprint.model), SearchRequest(query=query, **options))
+    found = await run.ask(SEARCH, SearchRequest(query=query, **options), blueprint.model)
     concept = run.output.concept
-    value = Stuff(concept, checked_output(run, concept, found))
+    value = Stuff(concept, checked_output(run, concept, found.content))
     return PipeOutcome.of(value), run.memory.with_result(None, value)
 
 
@@ -127,14 +124,7 @@ async def run_doc_gen(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
     else:
         blocks = [block for name, value in inputs.items() for block in laid_out(run.library, name, value)]
         request = DocumentRequest(format=blueprint.format, filename=filename, source="layout", blocks=tuple(blocks))
-    model = _choice("doc_gen", blueprint.model).model_copy(update={"document": f"{request.format}.{request.source}"})
-    document = await run.runtime.generate_document(model, request)
+    document = await run.ask(DOCUMENT, request, blueprint.model, document=f"{request.format}.{request.source}")
     concept = run.output.concept
-    value = Stuff(concept, checked_output(run, concept, document))
+    value = Stuff(concept, checked_output(run, concept, document.content))
     return PipeOutcome.of(value), run.memory.with_result(None, value)
-
-
-def _choice(family: Family, model: str | Blueprint | None) -> ModelChoice:
-    if isinstance(model, Blueprint):
-        return ModelChoice(family=family, choice=model.model_dump(exclude_defaults=True))
-    return ModelChoice(family=family, choice=model)

@@ -22,22 +22,13 @@ from pipelex.temporal.config.catalog import (
     ACTIVITIES,
     FORMER_ACTIVITIES,
     GROUPS,
+    RUNNERS,
     SEARCH_ATTRIBUTES,
     TASKS_PACKS,
     WORKFLOWS,
 )
 
-BUILT_IN_SCOPES = (
-    "full",
-    "router",
-    "runner",
-    "runner-llm",
-    "runner-img-gen",
-    "runner-extract",
-    "runner-search",
-    "runner-func",
-    "runner-jinja2",
-)
+BUILT_IN_SCOPES = ("full", "router", "runner", *RUNNERS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,9 @@
 """The names of all workflows and activities: what configuration files, routes, scopes and the UI call them by."""
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final
 
-RoutingKey = Literal["llm", "img_gen", "extract", "search", "judgment", "function"]
-"""What an activity is routed by: the handle of a model of that family, or the function's name."""
+from pipelex.pipes.effects.kind import EffectKind
+from pipelex.pipes.effects.kinds import EFFECTS
 
 WORKFLOWS: Final[tuple[str, ...]] = (
     "PipeLLM",
@@ -24,54 +23,33 @@ WORKFLOWS: Final[tuple[str, ...]] = (
 """One workflow type per pipe type."""
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityFacts:
-    """What is fixed about one activity."""
-
-    name: str
-    routing_key: RoutingKey | None
-    """None: nothing but the activity's own name routes it."""
-    group: str | None = None
-    """Name of a table of routes that several activities share."""
-    is_crafting: bool = True
-    """Whether it generates content, as the tasks pack `crafting` means it."""
-
-
-_FACTS: Final = (
-    ActivityFacts("act_llm_gen_text", "llm", group="llm"),
-    ActivityFacts("act_llm_gen_object", "llm", group="llm"),
-    ActivityFacts("act_llm_gen_object_list", "llm", group="llm"),
-    ActivityFacts("act_img_gen_images", "img_gen"),
-    ActivityFacts("act_extract_gen_extract_pages", "extract"),
-    ActivityFacts("act_render_page_views", None),
-    ActivityFacts("act_search_gen_sourced_answer", "search"),
-    ActivityFacts("act_judge_gen", "judgment"),
-    ActivityFacts("act_jinja2_gen_text", None),
-    ActivityFacts("act_doc_gen", None),
-    ActivityFacts("act_func_call", "function", is_crafting=False),
-    ActivityFacts("act_deliver", None, is_crafting=False),
-)
-
-ACTIVITIES: Final[dict[str, ActivityFacts]] = {facts.name: facts for facts in _FACTS}
-"""By name."""
+ACTIVITIES: Final[dict[str, EffectKind[Any, Any]]] = {kind.activity: kind for kind in EFFECTS}
+"""Every kind of effect by the name of its activity."""
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
-    group: tuple(facts.name for facts in _FACTS if facts.group == group)
-    for group in dict.fromkeys(facts.group for facts in _FACTS if facts.group is not None)
+    group: tuple(kind.activity for kind in EFFECTS if kind.group == group)
+    for group in dict.fromkeys(kind.group for kind in EFFECTS if kind.group is not None)
 }
 """Group name → its activities."""
+
+RUNNERS: Final[dict[str, tuple[str, ...]]] = {
+    f"runner-{runner}": tuple(kind.activity for kind in EFFECTS if runner in kind.runners)
+    for runner in dict.fromkeys(runner for kind in EFFECTS for runner in kind.runners)
+}
+"""Built-in worker scope of some activities → these."""
 
 FORMER_ACTIVITIES: Final[tuple[str, ...]] = (
     "act_search_gen_structured",
     "act_assemble_tracing",
     "act_flush_trace_events",
     "act_dry_validate",
+    "act_deliver",
 )
-"""Names of older releases that have no counterpart; configuration files may still have them."""
+"""Names of older releases that nothing performs; configuration files may still have them."""
 
 TASKS_PACKS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "pipe": (WORKFLOWS, tuple(ACTIVITIES)),
-    "crafting": ((), tuple(facts.name for facts in _FACTS if facts.is_crafting)),
+    "crafting": ((), tuple(kind.activity for kind in EFFECTS if kind.is_crafting)),
 }
 """Pack → its workflows and activities."""
 

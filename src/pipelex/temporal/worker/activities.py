@@ -12,25 +12,9 @@ from temporalio.common import RawValue
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference import Inference, performers
 from pipelex.inference.calls.idempotency import logical_call
-from pipelex.library import linked_libraries
-from pipelex.pipes.effects.jobs import (
-    ContentListResult,
-    ContentResult,
-    DocumentJob,
-    ExtractJob,
-    ImageJob,
-    JudgeJob,
-    LLMObjectJob,
-    LLMObjectListJob,
-    LLMObjectListResult,
-    LLMObjectResult,
-    LLMTextJob,
-    LLMTextResult,
-    SearchJob,
-    TemplateResult,
-)
-from pipelex.pipes.effects.requests import FunctionRequest, TemplateRequest, ViewsRequest
-from pipelex.pipes.templates import render_request
+from pipelex.library import Library, linked_libraries
+from pipelex.pipes.effects.kind import EffectKind
+from pipelex.pipes.effects.kinds import EFFECTS
 from pipelex.pipes.wire import Wire
 from pipelex.temporal.codec import stored_above
 from pipelex.temporal.workflow.failures import to_application_error
@@ -43,90 +27,48 @@ HEARTBEATS_PER_TIMEOUT = 3
 """Heartbeats sent in each heartbeat time-out, so that a lost one does not lose the activity."""
 
 
-class Activities:
-    """The activities of a worker over one `Inference`."""
+Activity = Callable[..., Awaitable[Any]]
 
-    def __init__(self, inference: Inference) -> None:
-        self._performers = performers(inference)
 
-    async def _perform(self, job: Any) -> Any:
-        info = activity.info()
-        name = info.activity_type
-        perform = self._performers.get(name)
+def activities_of(inference: Inference) -> dict[str, Activity]:
+    """The activities of a worker over one `Inference`: for each kind of effect one, by name."""
+    known = performers(inference)
+    return {kind.activity: _activity(kind, known.get(kind.activity)) for kind in EFFECTS}
+
+
+def _activity(kind: EffectKind[Any, Any], perform: Callable[[Any], Awaitable[Any]] | None) -> Activity:
+    """The definition of an activity. The SDK reads the types of jobs and results off its annotations."""
+    run = _performed(kind, perform) if kind.compute is None else _computed(kind.compute)
+    run.__annotations__ |= {"job": kind.job, "return": kind.result}
+    return activity.defn(name=kind.activity)(run)
+
+
+def _performed(kind: EffectKind[Any, Any], perform: Callable[[Any], Awaitable[Any]] | None) -> Activity:
+    async def run(job: Any) -> Any:
         if perform is None:
-            raise to_application_error(
-                PipelexError(
-                    "runtime.unsupported",
-                    f"this worker cannot perform '{name}'",
-                    category=ErrorCategory.CONFIGURATION,
-                    params={"capability": name},
-                ).report,
-                may_retry=True,
-            )
+            raise to_application_error(_unsupported(kind).report, may_retry=True)
+        info = activity.info()
         with logical_call(f"{info.workflow_id}:{info.workflow_run_id}:{info.activity_id}"):
             return await _reported(perform(job))
 
-    @activity.defn(name="act_llm_gen_text")
-    async def llm_text(self, job: LLMTextJob) -> LLMTextResult:
-        return await self._perform(job)
+    return run
 
-    @activity.defn(name="act_llm_gen_object")
-    async def llm_object(self, job: LLMObjectJob) -> LLMObjectResult:
-        return await self._perform(job)
 
-    @activity.defn(name="act_llm_gen_object_list")
-    async def llm_object_list(self, job: LLMObjectListJob) -> LLMObjectListResult:
-        return await self._perform(job)
-
-    @activity.defn(name="act_img_gen_images")
-    async def images(self, job: ImageJob) -> ContentListResult:
-        return await self._perform(job)
-
-    @activity.defn(name="act_extract_gen_extract_pages")
-    async def pages(self, job: ExtractJob) -> ContentListResult:
-        return await self._perform(job)
-
-    @activity.defn(name="act_render_page_views")
-    async def views(self, job: ViewsRequest) -> ContentListResult:
-        return await self._perform(job)
-
-    @activity.defn(name="act_search_gen_sourced_answer")
-    async def search(self, job: SearchJob) -> ContentResult:
-        return await self._perform(job)
-
-    @activity.defn(name="act_judge_gen")
-    async def judge(self, job: JudgeJob) -> ContentListResult:
-        return await self._perform(job)
-
-    @activity.defn(name="act_doc_gen")
-    async def document(self, job: DocumentJob) -> ContentResult:
-        return await self._perform(job)
-
-    @activity.defn(name="act_func_call")
-    async def function(self, job: FunctionRequest) -> ContentResult:
-        return await self._perform(job)
-
-    @activity.defn(name="act_jinja2_gen_text")
-    async def template(self, request: TemplateRequest, crate: RawValue, large: LargeInputs | None) -> TemplateResult:
+def _computed(compute: Callable[[Library, Any], Wire]) -> Activity:
+    async def run(job: Any, crate: RawValue, large: LargeInputs | None) -> Any:
         library = linked_libraries().get(crate.payload.data)
-        return await _reported(asyncio.to_thread(render_request, library, whole(request, large)))
+        return await _reported(asyncio.to_thread(compute, library, whole(job, large)))
 
-    @property
-    def all(self) -> dict[str, Callable[..., Awaitable[Any]]]:
-        """Activity name → bound method."""
-        return {
-            "act_llm_gen_text": self.llm_text,
-            "act_llm_gen_object": self.llm_object,
-            "act_llm_gen_object_list": self.llm_object_list,
-            "act_img_gen_images": self.images,
-            "act_extract_gen_extract_pages": self.pages,
-            "act_render_page_views": self.views,
-            "act_search_gen_sourced_answer": self.search,
-            "act_judge_gen": self.judge,
-            "act_doc_gen": self.document,
-            "act_func_call": self.function,
-            "act_jinja2_gen_text": self.template,
-        }
+    return run
+
+
+def _unsupported(kind: EffectKind[Any, Any]) -> PipelexError:
+    return PipelexError(
+        "runtime.unsupported",
+        f"this worker cannot perform '{kind.activity}'",
+        category=ErrorCategory.CONFIGURATION,
+        params={"capability": kind.activity},
+    )
 
 
 async def _reported(work: Awaitable[R]) -> R:

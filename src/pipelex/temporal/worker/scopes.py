@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 from pipelex.errors import ConfigurationError, near_names
 from pipelex.temporal.config import BUILT_IN_SCOPES, TemporalConfig, WorkerScope
-from pipelex.temporal.config.catalog import ACTIVITIES, TASKS_PACKS, WORKFLOWS
-
-_LLM = ("act_llm_gen_text", "act_llm_gen_object", "act_llm_gen_object_list", "act_judge_gen")
+from pipelex.temporal.config.catalog import ACTIVITIES, RUNNERS, TASKS_PACKS, WORKFLOWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +20,7 @@ _BUILT_IN: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "full": (WORKFLOWS, tuple(ACTIVITIES)),
     "router": (WORKFLOWS, ()),
     "runner": ((), tuple(ACTIVITIES)),
-    "runner-llm": ((), _LLM),
-    "runner-img-gen": ((), ("act_img_gen_images", "act_render_page_views")),
-    "runner-extract": ((), ("act_extract_gen_extract_pages", "act_render_page_views")),
-    "runner-search": ((), ("act_search_gen_sourced_answer",)),
-    "runner-func": ((), ("act_func_call",)),
-    "runner-jinja2": ((), ("act_jinja2_gen_text",)),
+    **{scope: ((), activities) for scope, activities in RUNNERS.items()},
 }
 assert tuple(_BUILT_IN) == BUILT_IN_SCOPES
 

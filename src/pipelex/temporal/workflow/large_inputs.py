@@ -13,7 +13,7 @@ from temporalio.common import RawValue
 
 from pipelex.content.stuff import Stuff
 from pipelex.pipes.calls import PipeCall
-from pipelex.pipes.effects.requests import TemplateRequest
+from pipelex.pipes.effects.requests import ComputedRequest
 from pipelex.pipes.templates import characters
 from pipelex.pipes.wire import StuffWire, Wire
 
@@ -22,7 +22,7 @@ PARTS: Final = b"binary/pipelex-parts"
 NAME: Final = "name"
 """Of the metadata of a payload in it."""
 
-Asked = TypeVar("Asked", PipeCall, TemplateRequest)
+Asked = TypeVar("Asked", PipeCall, ComputedRequest)
 """What has inputs."""
 
 

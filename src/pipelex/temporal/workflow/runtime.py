@@ -16,8 +16,9 @@ from pipelex.library import Library, LibraryCrate, linked_libraries
 from pipelex.pipes import CONTROLLERS, Execution, execute_pipe, spans, unexpected_failure
 from pipelex.pipes.batches import joined
 from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, PipeOutcome, RunIdentity
-from pipelex.pipes.effects.asking import Effect, EffectRuntime
-from pipelex.pipes.effects.requests import TemplateRequest
+from pipelex.pipes.effects.asking import EffectRuntime
+from pipelex.pipes.effects.kind import Effect
+from pipelex.pipes.effects.requests import ComputedRequest
 from pipelex.pipes.models import ModelChoice, ResolvedModel
 from pipelex.pipes.window import together
 from pipelex.pipes.wire import Wire
@@ -267,7 +268,7 @@ class TemporalRuntime(EffectRuntime):
         what = f"the prompt or document of pipe '{self._job.call.pipe}' for {effect.activity}"
         size = self.check(effect.job, what=what)
         args: list[Any] = [effect.job]
-        if isinstance(effect.job, TemplateRequest):
+        if isinstance(effect.job, ComputedRequest):
             request, large = self._large.split(effect.job)
             args = [request, crate_payload(crate_of(self._library, self._job.call)), large]
         if self._dispatcher.config.log.is_dispatch_resolution_traced and not workflow.unsafe.is_replaying():

@@ -1,0 +1,108 @@
+"""What is fixed about a kind of effect, and one effect of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+
+from pipelex.language.references import Reference
+from pipelex.library import Library
+from pipelex.pipes.calls import RunOptions
+from pipelex.pipes.effects.jobs import ModelJob
+from pipelex.pipes.models import Family, Purpose, ResolvedModel
+from pipelex.pipes.wire import Wire
+
+Q = TypeVar("Q", bound=Wire)
+R = TypeVar("R", bound=Wire)
+
+RoutingKey = Literal[Family, "function"]
+"""What an effect is routed by: the handle of a model of that family, or the function's name."""
+
+
+def _nothing(_: Any) -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EffectKind(Generic[Q, R]):
+    """One kind of effect: what a pipe asks with and is given, and everything else that is the same in all of its kind."""
+
+    activity: str
+    """The effect's documented name: in Temporal, in configuration files, in traces."""
+    request: type[Q]
+    result: type[R]
+    job: type[Wire]
+    """What whoever performs it is handed: the request itself, or the request with a model (a `ModelJob`)."""
+    mock: "Callable[[Q, Library, RunOptions], R] | None"
+    """The result in a dry run; None: the effect is performed in dry runs, too."""
+    compute: Callable[[Library, Q], R] | None = None
+    """The function that gives the result from the library and the request alone, without any I/O. A pipe does by itself
+    what is small; the effect is for what would take too long in the pipe's own code. None: a performer is needed."""
+
+    family: Family | None = None
+    """The family of the model that performs it; None: it needs no model."""
+    purpose: Purpose = "text"
+    """Which of the family's defaults applies when the pipe names no model."""
+    is_paid: bool = False
+    """Whether a provider may charge for it, so that its result is worth keeping for a further attempt."""
+
+    routing_key: RoutingKey | None = None
+    """What routes it besides its name; None: nothing does."""
+    key: Callable[[Q], str] | None = None
+    """The routing key of an effect without a model."""
+    group: str | None = None
+    """The name of a table of routes that it shares with others."""
+    runners: tuple[str, ...] = ()
+    """The built-in worker scopes `runner-…` that perform it, by what follows the dash."""
+    is_crafting: bool = True
+    """Whether it generates content, as the tasks pack `crafting` means it."""
+
+    what: Callable[[Q], str]
+    """What it does, in a few words for people; never any prompt text."""
+    details: Callable[[Q], Mapping[str, str]] = field(default=_nothing)
+    """Further members of its summary."""
+    model_word: str = "model"
+    """What the summary calls the model."""
+
+    def summary(self, pipe: str, request: Q, model: ResolvedModel | None) -> str:
+        """One line for people: `LLM object · pipe=read_invoice · class=Invoice · model=gpt-4o-mini`."""
+        members = {"pipe": Reference.parse(pipe).code, **self.details(request)}
+        if model is not None:
+            members[self.model_word] = model.handle
+        elif self.key is not None and self.routing_key is not None:
+            members[self.routing_key] = self.key(request)
+        return " · ".join([self.what(request), *(f"{name}={value}" for name, value in members.items())])
+
+    def effect(self, pipe: str, request: Q, model: ResolvedModel | None) -> "Effect[R]":
+        """The effect that a request asks for.
+
+        Args:
+            pipe: reference of the pipe that asks.
+            request: what it asks.
+            model: the model that is to perform it, where the kind needs one.
+        """
+        job = self.job.of(request, model) if model is not None and issubclass(self.job, ModelJob) else request
+        key = None if self.key is None else self.key(request)
+        return Effect(self, job, self.summary(pipe, request, model), model, key)
+
+
+@dataclass(frozen=True)
+class Effect(Generic[R]):
+    """A job to perform outside the pipe's own code."""
+
+    kind: EffectKind[Any, R]
+    job: Wire
+    summary: str
+    """One line for people: what, for which pipe, with which model; never any prompt text."""
+    model: ResolvedModel | None = None
+    key: str | None = None
+    """The routing key of an effect without a model: a function's name."""
+
+    @property
+    def activity(self) -> str:
+        """The documented name of its kind."""
+        return self.kind.activity
+
+    @property
+    def result(self) -> type[R]:
+        """What its kind gives."""
+        return self.kind.result

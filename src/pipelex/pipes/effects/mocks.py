@@ -1,0 +1,115 @@
+"""What effects give in a dry run: made up from the declared types, whatever the orchestrator."""
+
+from typing import Final
+
+from pipelex.content.structure import example
+from pipelex.content.stuff import Json
+from pipelex.library import Library
+from pipelex.pipes.calls import RunOptions
+from pipelex.pipes.effects.jobs import (
+    ContentListResult,
+    ContentResult,
+    LLMObjectListResult,
+    LLMObjectResult,
+    LLMTextResult,
+)
+from pipelex.pipes.effects.requests import (
+    DocumentRequest,
+    ExtractRequest,
+    FunctionRequest,
+    ImageRequest,
+    JudgeQuestionRequest,
+    JudgeRequest,
+    LLMObjectListRequest,
+    LLMObjectRequest,
+    LLMTextRequest,
+    SearchRequest,
+    ViewsRequest,
+)
+from pipelex.pipes.models import ModelUsage
+
+MOCK_LIST_ITEMS: Final = 3
+MOCK_PAGES: Final = 4
+MOCK_TEXT_LENGTH: Final = 256
+
+_MIME_TYPES: Final = {
+    "pdf": "application/pdf",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+}
+
+
+_FREE: Final = ModelUsage(handle="dry-run", backend="dry-run", calls=0)
+"""The usage of a made-up answer; nobody counts it."""
+
+
+def text(request: LLMTextRequest, library: Library, options: RunOptions) -> LLMTextResult:
+    del library, options
+    return LLMTextResult(text=f"DRY RUN: {request.prompt.user.strip()[:MOCK_TEXT_LENGTH]}", usage=_FREE)
+
+
+def object_(request: LLMObjectRequest, library: Library, options: RunOptions) -> LLMObjectResult:
+    del options
+    return LLMObjectResult(content=example(library.shape(request.spec.concept)), usage=_FREE)
+
+
+def object_list(request: LLMObjectListRequest, library: Library, options: RunOptions) -> LLMObjectListResult:
+    del options
+    shape = library.shape(request.spec.concept)
+    count = MOCK_LIST_ITEMS if request.count is None else request.count
+    return LLMObjectListResult(items=tuple(example(shape) for _ in range(count)), usage=_FREE)
+
+
+def images(request: ImageRequest, library: Library, options: RunOptions) -> ContentListResult:
+    del options
+    image = _native(library, "Image")
+    prompt = request.prompt[:MOCK_TEXT_LENGTH]
+    return ContentListResult(contents=tuple({**image, "source_prompt": prompt} for _ in range(request.count)))
+
+
+def pages(request: ExtractRequest, library: Library, options: RunOptions) -> ContentListResult:
+    del options
+    count = 1 if request.source_kind == "image" else MOCK_PAGES
+    return ContentListResult(contents=(_native(library, "Page"),) * count)
+
+
+def views(request: ViewsRequest, library: Library, options: RunOptions) -> ContentListResult:
+    del request, library, options
+    return ContentListResult(contents=())
+
+
+def answer(request: SearchRequest, library: Library, options: RunOptions) -> ContentResult:
+    del request, options
+    return ContentResult(content=_native(library, "SearchResult"))
+
+
+def verdicts(request: JudgeRequest, library: Library, options: RunOptions) -> ContentListResult:
+    del library, options
+    return ContentListResult(contents=tuple(_verdict(question) for question in request.questions))
+
+
+def _verdict(question: JudgeQuestionRequest) -> dict[str, Json]:
+    if question.options is not None:
+        return {"choice": next(iter(question.options))}
+    if question.levels is None:
+        return {"yes_no": True}
+    label = question.levels[0].get("label")
+    return {"level": 0} if label is None else {"level": 0, "label": label}
+
+
+def returned(request: FunctionRequest, library: Library, options: RunOptions) -> ContentResult:
+    del options
+    content = example(library.shape(request.output_concept))
+    return ContentResult(content={"items": [content] * MOCK_LIST_ITEMS} if request.is_list else content)
+
+
+def document(request: DocumentRequest, library: Library, options: RunOptions) -> ContentResult:
+    del library, options
+    name = f"{request.filename}.{request.format}"
+    mime_type = _MIME_TYPES[request.format]
+    return ContentResult(content={"url": f"https://mock.invalid/{name}", "mime_type": mime_type, "filename": name})
+
+
+def _native(library: Library, name: str) -> dict[str, Json]:
+    return example(library.shape(f"native.{name}"))
