@@ -8,10 +8,14 @@ from typing import Final
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import PayloadCodec
 
+from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.temporal.codec import _compression, _encryption
 from pipelex.temporal.codec._driver import PayloadStore
 from pipelex.temporal.codec._encryption import Encryption
+from pipelex.temporal.codec._limits import Allowance
 from pipelex.temporal.codec._parts import fetched_parts, has_parts, stored_parts
+from pipelex.temporal.config import MAX_PAYLOAD_BYTES
+from pipelex.temporal.workflow.failures import to_application_error
 from pipelex.temporal.workflow.references import is_reference
 
 _LONG: Final = 1_000_000
@@ -26,11 +30,13 @@ class PipelexCodec(PayloadCodec):
         encryption: with which keys.
         is_compressing: whether new payloads are compressed.
         store: where large inputs are kept, each by itself; None where nothing is stored.
+        limit: the maximum size of one decoded payload, in bytes, all its parts included.
     """
 
     encryption: Encryption
     is_compressing: bool = False
     store: PayloadStore | None = None
+    limit: int = MAX_PAYLOAD_BYTES
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """See base class.
@@ -44,22 +50,39 @@ class PipelexCodec(PayloadCodec):
         """See base class.
 
         Raises:
-            PipelexError: a key, a library or a store is missing, a payload is damaged, or the store does not have it.
+            ApplicationError: a payload is damaged or too large: the run that has it ends with the report.
+            PipelexError: a key, a library or a store is missing: whoever has it may go on with the run.
         """
-        return [await self.decoded(payload) for payload in payloads]
+        try:
+            return [await self.decoded(payload) for payload in payloads]
+        except PipelexError as failed:
+            if failed.report.category is not ErrorCategory.CONTENT:
+                raise
+            raise to_application_error(failed.report, may_retry=False) from None
 
-    async def decoded(self, payload: Payload, *, most: int | None = None) -> Payload:
+    async def decoded(
+        self, payload: Payload, *, most: int | None = None, allowance: Allowance | None = None
+    ) -> Payload:
         """One decoded payload.
 
         Args:
             payload: an encoded one.
             most: bytes of a large input that is fetched; of a larger one only its place is told. None: all are.
+            allowance: what the payload may take of its caller's allowance; one of its own when None.
 
         Raises:
             PipelexError: see `decode`.
         """
+        allowance = allowance or Allowance.of(self.limit)
         found = await _done(self._decoded, payload)
-        return await fetched_parts(found, self.store, self.decoded, most=most) if has_parts(found) else found
+        allowance.take(len(found.data))
+        if not has_parts(found):
+            return found
+        return await fetched_parts(found, self.store, self._part_decoded, most=most, allowance=allowance)
+
+    async def _part_decoded(self, payload: Payload) -> Payload:
+        """A part of a payload: it is a value, and never has parts itself."""
+        return await _done(self._decoded, payload)
 
     async def _encode(self, payload: Payload) -> Payload:
         if has_parts(payload):
@@ -75,7 +98,7 @@ class PipelexCodec(PayloadCodec):
         if payload.metadata.get("encoding") == _encryption.ENCODING and _encryption.KEY_ID in payload.metadata:
             payload = self.encryption.decrypt(payload)
         if payload.metadata.get("encoding") == _compression.ENCODING:
-            payload = _compression.decompress(payload)
+            payload = _compression.decompress(payload, self.limit)
         return payload
 
 

@@ -2,17 +2,21 @@
 
 from typing import Final
 
+from google.protobuf.message import DecodeError
 from temporalio.api.common.v1 import Payload
 
-from pipelex.errors import ConfigurationError, ErrorCategory, Location, PipelexError
+from pipelex.errors import ConfigurationError, Location
+from pipelex.temporal.codec._limits import decoded_limit
+from pipelex.temporal.config import MAX_PAYLOAD_BYTES
+from pipelex.temporal.workflow.payloads import malformed, too_large
 
 ENCODING: Final = b"binary/zstd"
 WORTH_IT: Final = 512
 """Bytes below which a payload is left readable."""
 
 _LEVEL: Final = 3
-_LARGEST: Final = 2_147_483_647
-"""Of any protobuf message; what claims to be longer is no payload."""
+_WINDOW: Final = 33_554_432
+"""The largest window, in bytes, that a compressed payload may ask the decoder to keep; ours ask for 2 MiB at most."""
 
 
 def require_zstd() -> None:
@@ -42,24 +46,26 @@ def compress(payload: Payload) -> Payload:
     return packed if packed.ByteSize() < payload.ByteSize() else payload
 
 
-def decompress(payload: Payload) -> Payload:
+def decompress(payload: Payload, limit: int = MAX_PAYLOAD_BYTES) -> Payload:
     """The inverse of `compress`, for a payload whose encoding is `ENCODING`.
+
+    Args:
+        payload: the compressed payload.
+        limit: the maximum size of the decompressed payload, in bytes; nothing beyond it is decompressed.
 
     Raises:
         ConfigurationError: the library is missing.
-        PipelexError: it is damaged.
+        PipelexError: the payload is damaged (`request.malformed`) or becomes too large (`request.too_large`).
     """
     require_zstd()
     import zstandard
 
+    most = decoded_limit(len(payload.data), limit)
     try:
-        if zstandard.frame_content_size(payload.data) > _LARGEST:
-            raise zstandard.ZstdError("it is too long")
-        return Payload.FromString(zstandard.ZstdDecompressor().decompress(payload.data))
-    except zstandard.ZstdError as error:
-        raise PipelexError(
-            "runtime.misconfigured",
-            f"a compressed payload is damaged: {error}",
-            category=ErrorCategory.CONFIGURATION,
-            params={"component": "payload_compression"},
-        ) from None
+        with zstandard.ZstdDecompressor(max_window_size=_WINDOW).stream_reader(payload.data) as reader:
+            data = reader.read(most + 1)
+        if len(data) > most:
+            raise too_large(f"{len(payload.data):,} compressed bytes become more than {most:,}", most, len(data))
+        return Payload.FromString(data)
+    except (zstandard.ZstdError, DecodeError) as error:
+        raise malformed(f"a compressed payload is damaged: {error}", "bad_zip") from None

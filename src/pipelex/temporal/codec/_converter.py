@@ -41,6 +41,7 @@ def data_converter(config: TemporalConfig, settings: Settings, target: Connectio
             Encryption.configured(codec.encryption, settings.environ),
             is_compressing=codec.compression is not None,
             store=store,
+            limit=codec.max_payload_bytes,
         ),
         # Messages and stack traces of failures are as secret as payloads.
         failure_converter_class=ReportingFailureConverter if codec.encryption is None else SecretFailureConverter,

@@ -8,10 +8,11 @@ from google.protobuf.message import DecodeError
 from pydantic_core import to_json
 from temporalio.api.common.v1 import Payload, Payloads
 
-from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.temporal.codec._driver import PayloadStore
+from pipelex.temporal.codec._limits import Allowance
 from pipelex.temporal.workflow.failures import without_store
 from pipelex.temporal.workflow.large_inputs import NAME, PARTS, joined_payload
+from pipelex.temporal.workflow.payloads import malformed
 from pipelex.temporal.workflow.references import StoredPayload
 
 Recode = Callable[[Payload], Awaitable[Payload]]
@@ -41,21 +42,29 @@ async def stored_parts(payload: Payload, store: PayloadStore | None, encode: Rec
 
 
 async def fetched_parts(
-    payload: Payload, store: PayloadStore | None, decode: Recode, *, most: int | None = None
+    payload: Payload, store: PayloadStore | None, decode: Recode, *, allowance: Allowance, most: int | None = None
 ) -> Payload:
     """The values themselves, as JSON.
+
+    Parts are fetched one after the other, since each may be as large as all of them together may be.
 
     Args:
         payload: what `stored_parts` gave.
         store: where they are.
         decode: the inverse of what they were encoded with.
+        allowance: the bytes that all parts may take together. A blob counts each time it is named.
         most: bytes of a value that is fetched; of a larger one only its place is told. None: all are.
 
     Raises:
-        PipelexError: there is no store here, or it does not have them.
+        PipelexError: there is no store here, it does not have them, or they are too large together.
     """
 
     async def fetched(part: Payload) -> bytes:
+        data = await read(part)
+        allowance.take(len(data))
+        return data
+
+    async def read(part: Payload) -> bytes:
         stored = StoredPayload.of_payload(part)
         if stored is None:
             return part.data
@@ -66,17 +75,11 @@ async def fetched_parts(
         return (await decode(await store.get(stored))).data
 
     parts = _parts(payload)
-    values = await asyncio.gather(*map(fetched, parts))
-    return joined_payload({part.metadata[NAME].decode(): value for part, value in zip(parts, values, strict=True)})
+    return joined_payload({part.metadata[NAME].decode(errors="replace"): await fetched(part) for part in parts})
 
 
 def _parts(payload: Payload) -> list[Payload]:
     try:
         return list(Payloads.FromString(payload.data).payloads)
     except DecodeError as damaged:
-        raise PipelexError(
-            "runtime.misconfigured",
-            f"a payload of {_WHAT} is damaged: {damaged}",
-            category=ErrorCategory.CONFIGURATION,
-            params={"component": "payload_storage"},
-        ) from None
+        raise malformed(f"a payload of {_WHAT} is damaged: {damaged}", "not_json") from None

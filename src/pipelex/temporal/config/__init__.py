@@ -4,6 +4,7 @@ from pipelex.temporal.config._checks import BUILT_IN_SCOPES
 from pipelex.temporal.config._connection import ConnectionSettings, TLSSettings, connection
 from pipelex.temporal.config._durations import parse_duration, show_duration
 from pipelex.temporal.config._models import (
+    MAX_PAYLOAD_BYTES,
     MOST_INLINE,
     ActivityRoutes,
     DispatchOverlay,
@@ -25,6 +26,7 @@ from pipelex.temporal.config._parse import parse_temporal_config
 
 __all__ = [
     "BUILT_IN_SCOPES",
+    "MAX_PAYLOAD_BYTES",
     "MOST_INLINE",
     "ActivityRoutes",
     "ConnectionSettings",

@@ -40,6 +40,9 @@ Slots = Annotated[int, Field(ge=1)]
 MOST_INLINE: Final = 262_144
 """Highest `size_threshold`: what one request may hold in all is 4 MiB, on every worker of a run."""
 
+MAX_PAYLOAD_BYTES: Final = 134_217_728
+"""The default of `max_payload_bytes`: 128 MiB, which fits a worker of 1 GB."""
+
 
 # --- temporal_config --------------------------------------------------------------------------------------------------
 
@@ -274,6 +277,9 @@ class PayloadCodecConfig(Section):
     storage_provider_config: StorageProviderConfig = StorageProviderConfig()
     encryption: EncryptionConfig | None = None
     compression: Literal["zstd"] | None = None
+    max_payload_bytes: Annotated[int, Field(ge=MOST_INLINE)] = MAX_PAYLOAD_BYTES
+    """The maximum size of one decoded payload, in bytes, all its parts included. What decompresses to more, or names
+    parts of more, ends its run instead of filling a worker's memory."""
 
     def has_storage(self, *, is_local: bool) -> bool:
         """Whether large payloads go to the store.

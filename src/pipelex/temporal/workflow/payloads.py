@@ -3,10 +3,14 @@
 Payloads are readable JSON; only members that were set are written, and nothing executable is ever read.
 """
 
+from collections.abc import Sequence
+from typing import Any, Final
+
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 from temporalio.contrib.pydantic import PydanticPayloadConverter, ToJsonOptions
 
+from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.library import Library, LibraryCrate
 from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, RunIdentity, RunOptions
 from pipelex.pipes.wire import Wire
@@ -40,11 +44,56 @@ class SliceJob(Wire):
     """What they gave."""
 
 
+MARKS: Final = 5_000_000
+"""The maximum number of commas and opening brackets in one payload. Each may begin a value of its own, which takes up to a
+hundred bytes of memory however short its text; fifty megabytes of prose have about a million."""
+
+
 class CompactPayloadConverter(PydanticPayloadConverter):
-    """Pydantic's JSON, without the members nobody set."""
+    """Pydantic's JSON, without the members nobody set; and none that takes far more memory than its text."""
 
     def __init__(self) -> None:
         super().__init__(ToJsonOptions(exclude_unset=True))
+
+    def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
+        """See base class.
+
+        Raises:
+            PipelexError: a payload holds too many values (`request.too_large`).
+        """
+        for payload in payloads:
+            _check_marks(payload.data)
+        return super().from_payloads(payloads, type_hints)
+
+
+def _check_marks(data: bytes) -> None:
+    if len(data) <= MARKS:
+        return
+    marks = sum(data.count(mark) for mark in (b",", b"[", b"{"))
+    if marks > MARKS:
+        raise too_large(f"its JSON has {marks:,} separators, and at most {MARKS:,} are read", MARKS, marks)
+
+
+def malformed(detail: str, reason: str) -> PipelexError:
+    """A payload that nobody can read, whatever the configuration.
+
+    Args:
+        detail: the sentence for people.
+        reason: one of the reasons of `request.malformed`.
+    """
+    return PipelexError("request.malformed", detail, category=ErrorCategory.CONTENT, params={"reason": reason})
+
+
+def too_large(why: str, limit: int, size: int) -> PipelexError:
+    """A payload that is larger than it may be; to repeat the task cannot help."""
+    return PipelexError(
+        "request.too_large",
+        f"a payload is refused: {why}",
+        category=ErrorCategory.CONTENT,
+        params={"limit": limit, "size": size},
+        advice="If the value is meant to be that large, raise `[temporal.payload_codec_config] max_payload_bytes` on every "
+        "worker and client.",
+    )
 
 
 def crate_payload(crate: LibraryCrate) -> RawValue:
