@@ -1,3 +1,4 @@
+import csv
 import datetime
 import io
 from pathlib import Path
@@ -22,6 +23,7 @@ from pipelex.content import (
     refined,
     write_csv,
 )
+from pipelex.content._csv import read_csv
 from pipelex.errors import InputError, PipelexError, near_names
 
 BOAT = ObjectShape(
@@ -310,6 +312,21 @@ def test_a_written_table_reads_back(tmp_path_factory: pytest.TempPathFactory, bo
 def test_nested_concepts_are_not_written_as_a_table() -> None:
     with pytest.raises(ValueError, match="photo, notes"):
         write_csv([], REPORT, io.StringIO())
+
+
+@pytest.mark.parametrize(
+    "name", ["=HYPERLINK(A1)", "+1+1", "-2+3", "@SUM(1)", "\t=1", "\r=1", "'quoted'", "a=b", "- a list", "'=1"]
+)
+def test_no_text_is_a_formula_in_a_table_and_every_text_comes_back(tmp_path: Path, name: str) -> None:
+    boat: dict[str, Any] = {"name": name, "length_m": -3.5}
+    stream = io.StringIO()
+    write_csv([boat], BOAT, stream)
+    _, (text, length, *_) = csv.reader(io.StringIO(stream.getvalue(), newline=""))
+    assert not text.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert length == "-3.5", "a number runs nothing"
+    file = tmp_path / "boats.csv"
+    file.write_text(stream.getvalue(), encoding="utf-8", newline="")
+    assert read_csv(file, BOAT) == [boat]
 
 
 # --- inputs files -----------------------------------------------------------------------------------------------------

@@ -128,6 +128,10 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         "encryption.key_env",
     ),
     f"{CODEC}:test_what_a_former_key_encrypted_can_be_read": ("payload_codec_config.encryption.decrypt_keys",),
+    f"{CODEC}:test_plain_payloads_are_refused_where_encryption_is_required": (
+        "payload_codec_config.encryption.is_required",
+    ),
+    f"{CODEC}:test_what_becomes_larger_than_the_limit_is_refused": ("payload_codec_config.max_payload_bytes",),
     f"{CODEC}:test_long_payloads_are_compressed_before_they_are_encrypted": _below(
         "payload_codec_config", "is_enabled", "compression"
     ),

@@ -125,6 +125,16 @@ def test_libraries_are_linked_once_and_the_oldest_is_dropped(library: Library) -
     assert cache.get(one) is not first
 
 
+def test_large_libraries_leave_earlier_than_small_ones(library: Library) -> None:
+    one, two, three = (library.closure(f"harbour.{code}").json_bytes for code in ("pick", "greet", "main"))
+    cache = LinkedLibraries(most_bytes=len(one) + len(two))
+    first, second = cache.get(one), cache.get(two)
+    assert (cache.get(one), cache.get(two)) == (first, second)
+    third = cache.get(three)
+    assert cache.get(three) is third, "the library used last always stays"
+    assert cache.get(one) is not first
+
+
 def test_shapes_follow_refinement_and_nesting(library: Library) -> None:
     shape = library.shape("harbour.DeepBerth")
     assert isinstance(shape, ObjectShape)

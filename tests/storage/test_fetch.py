@@ -1,4 +1,6 @@
 import gzip
+import tracemalloc
+import zlib
 from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -13,6 +15,8 @@ from tests.support.http_stub import Answer, Received, http_stub
 HERE = (ip_network("127.0.0.1/32"),)
 AROUND = (ip_network("127.0.0.0/8"),)
 OPEN = FetchPolicy(is_guarded=False)
+BODY = bytes(range(256)) * 1000
+ZEROS = bytes(200_000_000)
 
 
 def names(**hosts: str) -> Any:
@@ -209,6 +213,53 @@ async def test_too_much_is_not_read(is_honest: bool):
             await fetch(stub.url, FetchPolicy(is_guarded=False, max_bytes=4999 if is_honest else 100_000))
     assert caught.value.code == "input.too_large"
     assert caught.value.report.params["limit"] in (4999, 100_000)
+
+
+def many_times(data: bytes, times: int) -> bytes:
+    for _ in range(times):
+        data = gzip.compress(data)
+    return data
+
+
+@pytest.mark.parametrize(
+    ("coding", "sent"),
+    [
+        ("gzip", gzip.compress(BODY)),
+        ("x-gzip", gzip.compress(BODY)),
+        ("deflate", zlib.compress(BODY)),
+        ("deflate", zlib.compress(BODY)[2:-4]),
+        ("gzip, deflate", zlib.compress(gzip.compress(BODY))),
+        ("identity", BODY),
+        ("gzip, gzip, gzip", many_times(BODY, 3)),
+    ],
+)
+async def test_what_is_encoded_without_being_asked_is_decoded(coding: str, sent: bytes):
+    async with http_stub(lambda _: Answer(sent, headers={"content-encoding": coding})) as stub:
+        assert (await fetch(stub.url, OPEN)).data == BODY
+    assert stub.requests[0].headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    ("coding", "sent", "code"),
+    [
+        ("gzip", many_times(ZEROS, 1), "input.too_large"),
+        ("gzip, gzip", many_times(ZEROS, 2), "input.too_large"),
+        ("deflate, gzip", gzip.compress(zlib.compress(ZEROS)), "input.too_large"),
+        ("gzip, gzip, gzip, gzip", many_times(BODY, 4), "input.url_unreachable"),
+        ("br", BODY, "input.url_unreachable"),
+        ("zstd", BODY, "input.url_unreachable"),
+        ("gzip", BODY, "input.url_unreachable"),
+    ],
+)
+async def test_no_coding_makes_much_of_little(coding: str, sent: bytes, code: str):
+    async with http_stub(lambda _: Answer(sent, headers={"content-encoding": coding})) as stub:
+        tracemalloc.start()
+        with pytest.raises(PipelexError) as caught:
+            await fetch(stub.url, FetchPolicy(is_guarded=False, max_bytes=1_000_000))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert caught.value.code == code
+    assert peak < 10_000_000
 
 
 async def test_too_slow():

@@ -16,12 +16,14 @@ import pytest
 import pytest_asyncio
 from google.protobuf.json_format import MessageToDict, ParseDict
 from temporalio.api.common.v1 import Payload, Payloads
-from temporalio.converter import DataConverter
+from temporalio.api.sdk.v1.external_storage_pb2 import ExternalStorageReference
+from temporalio.converter import DataConverter, JSONProtoPayloadConverter
 
 from pipelex.runner import Pipelex
 from pipelex.temporal.codec.server import CodecServer
 from pipelex.temporal.dev_server import DevServer, find_binary
 from pipelex.temporal.workflow.large_inputs import parts_payload
+from pipelex.temporal.workflow.references import DRIVER
 from tests.support.openai_server import OpenAIStub
 from tests.support.processes import process
 from tests.support.project import Project, worker_of
@@ -105,6 +107,37 @@ async def test_the_ui_is_told_where_a_very_large_input_is(client: httpx.AsyncCli
     encoded = await converter.payload_codec.encode([parts_payload({"a": b'"' + b"x" * 2_000_000 + b'"'})])
     (shown,) = payloads_of(await client.post("/decode?preserveStorageRefs=true", json=body(*encoded)))
     assert json.loads(shown.data)["values"]["a"]["stored"]["size"] > 2_000_000
+
+
+async def test_a_body_that_is_too_long_is_refused_before_it_is_read(client: httpx.AsyncClient) -> None:
+    refused = await client.post("/decode", content=b" " * 34_000_000)
+    assert refused.status_code == 413
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"no json",
+        b"[]",
+        b'{"payloads": 3}',
+        b'{"payloads": [3]}',
+        b'{"payloads": [{"metadata": {"encoding": 3}}]}',
+        b'{"payloads": [{"data": "%%%"}]}',
+        b'{"payloads": ' + b"[" * 100_000,
+        b"\xff\xfe",
+    ],
+)
+async def test_a_body_that_is_no_payloads_is_refused(client: httpx.AsyncClient, text: bytes) -> None:
+    assert (await client.post("/decode", content=text)).status_code == 400
+
+
+@pytest.mark.parametrize("claim", [{}, {"key": "x"}, {"key": "x", "size": "many"}, {"size": "3"}])
+async def test_a_damaged_reference_is_refused(client: httpx.AsyncClient, claim: dict[str, str]) -> None:
+    reference = ExternalStorageReference(driver_name=DRIVER, claim_data=claim)
+    payload = JSONProtoPayloadConverter().to_payload(reference)
+    assert payload is not None
+    asked = await client.post("/download", json=body(payload))
+    assert (asked.status_code, "damaged" in asked.text) == (400, True)
 
 
 async def test_only_the_pages_named_may_ask(client: httpx.AsyncClient) -> None:

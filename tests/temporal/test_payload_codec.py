@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter
+from temporalio.exceptions import ApplicationError
 
 from pipelex.errors import PipelexError
-from pipelex.temporal.codec import data_converter, store_value
+from pipelex.temporal.codec import data_converter, in_run, store_value
 from pipelex.temporal.config import connection, parse_temporal_config
+from pipelex.temporal.workflow.large_inputs import PARTS
 from pipelex.temporal.workflow.references import StoredPayload, is_reference
 from tests.support.project import Project, write_project
 
@@ -74,6 +76,50 @@ async def test_the_id_of_the_key_is_bound_to_the_payload(tmp_path: Path) -> None
         await converter.decode([payload])
 
 
+async def test_a_payload_belongs_to_its_run_and_all_pipes_of_it(tmp_path: Path) -> None:
+    converter = encrypting(tmp_path, is_enabled=False)
+    root, child = (in_run(converter, "default", id_) for id_ in ("monday", "monday/2-summarize"))
+    (payload,) = await root.encode([TEXT])
+    assert (await child.encode([TEXT])) == [payload], "what children share is stored once"
+    assert await child.decode([payload]) == [TEXT]
+    assert await converter.decode([payload]) == [TEXT], "the codec server does not know the run"
+    for other in ("tuesday", "monda", "monday2/2-summarize"):
+        with pytest.raises(ApplicationError, match="belongs to another run"):
+            await in_run(converter, "default", other).decode([payload])
+
+
+async def test_a_payload_cannot_be_told_to_belong_to_another_run(tmp_path: Path) -> None:
+    converter = encrypting(tmp_path, is_enabled=False)
+    (payload,) = await in_run(converter, "default", "monday").encode([TEXT])
+    (same,) = await in_run(converter, "default", "tuesday").encode([TEXT])
+    assert payload.data[:12] != same.data[:12], "no nonce serves two runs"
+    payload.metadata["encryption-run"] = b"tuesday"
+    with pytest.raises(PipelexError, match="or altered"):
+        await in_run(converter, "default", "tuesday").decode([payload])
+    del payload.metadata["encryption-run"]
+    with pytest.raises(PipelexError, match="or altered"):
+        await in_run(converter, "default", "tuesday").decode([payload])
+
+
+async def test_what_was_encrypted_before_runs_were_bound_can_be_read(tmp_path: Path) -> None:
+    converter = encrypting(tmp_path, is_enabled=False)
+    (payload,) = await converter.encode([TEXT])
+    assert "encryption-run" not in payload.metadata
+    assert await in_run(converter, "default", "monday").decode([payload]) == [TEXT]
+
+
+async def test_plain_payloads_are_refused_where_encryption_is_required(tmp_path: Path) -> None:
+    plain = await converter_of(tmp_path, is_enabled=False).encode([TEXT, None, 3])
+    packed = await converter_of(tmp_path, is_enabled=False, compression="zstd").encode([TEXT])
+    values = Payload(metadata={"encoding": PARTS}, data=b"")
+    required = encrypting(tmp_path, is_enabled=False, encryption__is_required=True)
+    assert await required.decode(await required.encode([TEXT, None])) == [TEXT, None]
+    for payload in (plain[0], plain[2], packed[0], Payload(metadata=values.metadata, data=b"x")):
+        with pytest.raises(ApplicationError, match="is not encrypted"):
+            await required.decode([payload])
+    assert await encrypting(tmp_path, is_enabled=False).decode(plain) == [TEXT, None, 3]
+
+
 @pytest.mark.parametrize("written", ["", "c2hvcnQ=", "x" * 44, "ab" * 31])
 async def test_a_variable_without_a_key_is_named_with_how_to_make_one(tmp_path: Path, written: str) -> None:
     with pytest.raises(PipelexError, match="NEW") as failed:
@@ -100,6 +146,17 @@ async def test_long_payloads_are_compressed_before_they_are_encrypted(tmp_path: 
     assert secret.metadata["encoding"] == b"binary/encrypted"
     assert secret.ByteSize() < 2_000
     assert await encrypting(tmp_path).decode([secret]) == [TEXT * 500]
+
+
+@pytest.mark.parametrize("compression", ["zstd", None])
+async def test_what_becomes_larger_than_the_limit_is_refused(tmp_path: Path, compression: str | None) -> None:
+    long = secrets.token_hex(500_000)
+    written = await converter_of(tmp_path, is_enabled=False, compression=compression).encode([long])
+    small = converter_of(tmp_path, is_enabled=False, max_payload_bytes=500_000)
+    with pytest.raises(ApplicationError) as refused:
+        await small.decode(written)
+    assert (refused.value.type, refused.value.non_retryable) == ("RequestTooLarge", True)
+    assert await converter_of(tmp_path, is_enabled=False, max_payload_bytes=2_000_000).decode(written) == [long]
 
 
 async def test_references_and_foreign_payloads_are_left_alone(tmp_path: Path) -> None:

@@ -1,13 +1,18 @@
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 from pipelex.content._shapes import ChoiceShape, FieldShape, ObjectShape, ScalarShape
 from pipelex.content._validate import ContentError, parse_scalar, validate
 from pipelex.content.stuff import Json
 from pipelex.errors import near_names
+
+_FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
+"""What a spreadsheet program takes for the beginning of a formula, and would run when the file is opened. An apostrophe
+before it makes the cell text (https://owasp.org/www-community/attacks/CSV_Injection)."""
 
 
 def read_csv(path: Path, shape: ObjectShape) -> list[Json]:
@@ -79,6 +84,8 @@ def _object(fields: Sequence[FieldShape], cells: Sequence[str], where: str) -> d
     for field, cell in zip(fields, cells, strict=False):
         if cell == "":
             continue
+        if cell.startswith("'") and _FORMULA.match(cell):
+            cell = cell[1:]
         if isinstance(field.shape, ScalarShape):
             value = parse_scalar(field.shape.kind, cell)
             # A cell that does not read stays a text: the check of the object then says what is expected.
@@ -91,18 +98,24 @@ def _object(fields: Sequence[FieldShape], cells: Sequence[str], where: str) -> d
 def write_csv(items: Sequence[Json], shape: ObjectShape, stream: TextIO) -> None:
     """Write objects as a table that `read_csv` reads back; an absent field is an empty cell.
 
+    A text that a spreadsheet program would run as a formula has an apostrophe before it, which `read_csv` takes away.
+
     Raises:
         ContentError: the concept is not flat: it has a nested object, list or dict.
     """
     if not shape.is_flat:
         nested = [field.name for field in shape.fields if not isinstance(field.shape, ScalarShape | ChoiceShape)]
         raise ContentError([("", f"{shape.title} is no table row: {', '.join(nested)} cannot be a single cell")])
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([field.name for field in shape.fields])
+    stream.write(_line([field.name for field in shape.fields]))
     for item in items:
-        row = [_cell(item.get(field.name)) for field in shape.fields]
-        # A single empty cell would be a blank line, which readers skip: the writer quotes it by itself.
-        writer.writerow(row)
+        stream.write(_line([_cell(item.get(field.name)) for field in shape.fields]))
+
+
+def _line(cells: Sequence[str]) -> str:
+    """A row of a table. The writer quotes both characters of its line's end, and a single empty cell, by itself."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _cell(value: Json) -> str:
@@ -110,4 +123,6 @@ def _cell(value: Json) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, str) and _FORMULA.match(value):
+        return f"'{value}"
     return str(value)

@@ -347,23 +347,31 @@ def _concept_without_hints(blueprint: ConceptBlueprint) -> ConceptBlueprint:
 class LinkedLibraries:
     """Libraries of a process by the exact bytes of their crates, so that each is linked once.
 
-    It changes speed only: the same bytes always give an equal library. Bounded, least recently used first out.
+    It changes speed only: the same bytes always give an equal library. The least recently used leave first.
+
+    Args:
+        most: the maximum number of libraries.
+        most_bytes: the maximum size of their crates together, in bytes. A linked library takes about twenty times as much
+            memory as its crate. The library used last always stays.
     """
 
-    def __init__(self, most: int = 512) -> None:
+    def __init__(self, most: int = 512, most_bytes: int = 8_000_000) -> None:
         self._most = most
-        self._libraries: OrderedDict[bytes, Library] = OrderedDict()
+        self._most_bytes = most_bytes
+        self._libraries: OrderedDict[bytes, tuple[Library, int]] = OrderedDict()
+        self._bytes = 0
 
     def get(self, crate_bytes: bytes) -> Library:
         """The library of a crate's JSON bytes."""
         key = hashlib.sha256(crate_bytes).digest()
         if key in self._libraries:
             self._libraries.move_to_end(key)
-            return self._libraries[key]
+            return self._libraries[key][0]
         library = Library(LibraryCrate.from_json_bytes(crate_bytes))
-        self._libraries[key] = library
-        if len(self._libraries) > self._most:
-            self._libraries.popitem(last=False)
+        self._libraries[key] = (library, len(crate_bytes))
+        self._bytes += len(crate_bytes)
+        while len(self._libraries) > 1 and (len(self._libraries) > self._most or self._bytes > self._most_bytes):
+            self._bytes -= self._libraries.popitem(last=False)[1][1]
         return library
 
 

@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
 from pipelex.errors import ErrorCategory, InputError, PipelexError
 from pipelex.storage._addresses import METADATA_HOSTS, Address, TargetClass, refusal
+from pipelex.storage._decoding import PIECE, BoundedDecoder, UndecodableError
 
 if TYPE_CHECKING:
     import httpx
@@ -203,7 +204,7 @@ def _aimed(hop: _Hop, address: Address | None) -> str:
 
 
 def _headers(hop: _Hop, *, is_pinned: bool) -> dict[str, str]:
-    found = {"User-Agent": USER_AGENT, "Accept": "*/*"}
+    found = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
     if not is_pinned:
         return found
     host = f"[{hop.host}]" if ":" in hop.host else hop.host.encode("idna").decode("ascii")
@@ -222,13 +223,28 @@ async def _read(url: str, hop: _Hop, response: "httpx.Response", policy: FetchPo
     length = response.headers.get("content-length", "")
     if length.isdigit() and int(length) > policy.max_bytes:
         raise _too_large(url, policy.max_bytes, int(length))
-    data = bytearray()
-    async for chunk in response.aiter_bytes():
-        data += chunk
-        if len(data) > policy.max_bytes:
-            raise _too_large(url, policy.max_bytes, len(data))
+    try:
+        data = await _decoded(response, policy.max_bytes)
+    except UndecodableError as failed:
+        if failed.size is not None:
+            raise _too_large(url, policy.max_bytes, failed.size) from None
+        raise _unreachable(url, str(failed), category=ErrorCategory.CONTENT) from None
     name = unquote(hop.url.path.rpartition("/")[2])
-    return Fetched(bytes(data), response.headers.get("content-type"), name if "." in name else None, url)
+    return Fetched(data, response.headers.get("content-type"), name if "." in name else None, url)
+
+
+async def _decoded(response: "httpx.Response", limit: int) -> bytes:
+    """The body of an answer; servers are asked for one without codings, and some encode all the same.
+
+    Raises:
+        UndecodableError: the body is damaged or too large.
+    """
+    decoder = BoundedDecoder(response.headers.get("content-encoding", ""), limit)
+    data = bytearray()
+    async for chunk in response.aiter_raw(chunk_size=PIECE):
+        for piece in decoder.pieces(chunk):
+            data += piece
+    return bytes(data)
 
 
 def _said(error: Exception) -> str:

@@ -153,7 +153,14 @@ CHANGES = [
         {"old": "O"},
         f"{CODEC}.encryption.key_id = 'k'\n{CODEC}.encryption.key_env = 'E'\n",
     ),
+    Change(
+        f"{CODEC}.encryption.is_required",
+        "true",
+        True,
+        f"{CODEC}.encryption.key_id = 'k'\n{CODEC}.encryption.key_env = 'E'\n",
+    ),
     Change(f"{CODEC}.compression", '"zstd"', "zstd"),
+    Change(f"{CODEC}.max_payload_bytes", "1000000", 1_000_000),
 ]
 
 

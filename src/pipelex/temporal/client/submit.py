@@ -23,7 +23,7 @@ from pipelex.content.stuff import WorkingMemory
 from pipelex.errors import ErrorCategory, ErrorReport, Location, PipelexError
 from pipelex.library import Library
 from pipelex.pipes.calls import PipeCall, PipeOutcome, RunIdentity, RunOptions
-from pipelex.temporal.codec import loaded, loaded_memory, stored_above, stored_as_parts
+from pipelex.temporal.codec import in_run, loaded, loaded_memory, stored_above, stored_as_parts
 from pipelex.temporal.config import TemporalConfig
 from pipelex.temporal.workflow import observability
 from pipelex.temporal.workflow.failures import from_failure, is_about_missing_store, without_store
@@ -186,7 +186,7 @@ class Submitter:
                 server refuses the start.
         """
         options = self._fixed(options)
-        call = await self._by_reference(call, options)
+        call = await self._by_reference(call, options, self.id_prefix + run.run_id)
         pipe = library.pipe(call.pipe)
         crate = crate_of(library, call)
         worker = self.config.worker_config
@@ -233,11 +233,11 @@ class Submitter:
             chosen["stored_above"] = threshold
         return options.model_copy(update=chosen) if chosen else options
 
-    async def _by_reference(self, call: PipeCall, options: RunOptions) -> PipeCall:
+    async def _by_reference(self, call: PipeCall, options: RunOptions, workflow_id: str) -> PipeCall:
         """The call with its long lists in the store, where there is one."""
         if options.stored_above is None:
             return call
-        converter = self.client.data_converter
+        converter = in_run(self.client.data_converter, self.client.namespace, workflow_id)
         inputs = {
             name: await stored_as_parts(converter, stuff, most_items=options.slice_size)
             for name, stuff in call.inputs.items()

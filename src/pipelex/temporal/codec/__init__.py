@@ -7,11 +7,12 @@ code may know of a stored value is in `pipelex.temporal.workflow.references`.
 from pipelex.temporal.codec._converter import data_converter
 from pipelex.temporal.codec._driver import PayloadStore
 from pipelex.temporal.codec._lists import load_parts, loaded, loaded_memory, stored_as_parts
-from pipelex.temporal.codec._values import load_value, store_of, store_value, stored_above
+from pipelex.temporal.codec._values import in_run, load_value, store_of, store_value, stored_above
 
 __all__ = [
     "PayloadStore",
     "data_converter",
+    "in_run",
     "load_parts",
     "load_value",
     "loaded",

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from temporalio.api.common.v1 import Payload
-from temporalio.converter import PayloadCodec
+from temporalio.converter import PayloadCodec, SerializationContext, WithSerializationContext
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.temporal.codec import _compression, _encryption
@@ -23,7 +23,7 @@ _LONG: Final = 1_000_000
 
 
 @dataclass(frozen=True)
-class PipelexCodec(PayloadCodec):
+class PipelexCodec(PayloadCodec, WithSerializationContext):
     """Reads whatever was written here before, and leaves alone what is not ours.
 
     Args:
@@ -31,12 +31,19 @@ class PipelexCodec(PayloadCodec):
         is_compressing: whether new payloads are compressed.
         store: where large inputs are kept, each by itself; None where nothing is stored.
         limit: the maximum size of one decoded payload, in bytes, all its parts included.
+        run: the run that payloads are written and read in; None where it is not known.
     """
 
     encryption: Encryption
     is_compressing: bool = False
     store: PayloadStore | None = None
     limit: int = MAX_PAYLOAD_BYTES
+    run: str | None = None
+
+    def with_context(self, context: SerializationContext) -> "PipelexCodec":
+        """See base class."""
+        workflow_id = getattr(context, "workflow_id", None)
+        return self if workflow_id is None else replace(self, run=workflow_id.partition("/")[0])
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """See base class.
@@ -92,11 +99,13 @@ class PipelexCodec(PayloadCodec):
     def _encoded(self, payload: Payload) -> Payload:
         if is_reference(payload):
             return payload
-        return self.encryption.encrypt(_compression.compress(payload) if self.is_compressing else payload)
+        return self.encryption.encrypt(_compression.compress(payload) if self.is_compressing else payload, self.run)
 
     def _decoded(self, payload: Payload) -> Payload:
         if payload.metadata.get("encoding") == _encryption.ENCODING and _encryption.KEY_ID in payload.metadata:
-            payload = self.encryption.decrypt(payload)
+            payload = self.encryption.decrypt(payload, self.run)
+        elif not is_reference(payload):
+            self.encryption.require(payload)
         if payload.metadata.get("encoding") == _compression.ENCODING:
             payload = _compression.decompress(payload, self.limit)
         return payload

@@ -8,7 +8,7 @@ from temporalio.api.common.v1 import Payload
 from pipelex.errors import ConfigurationError, Location
 from pipelex.temporal.codec._limits import decoded_limit
 from pipelex.temporal.config import MAX_PAYLOAD_BYTES
-from pipelex.temporal.workflow.payloads import malformed, too_large
+from pipelex.temporal.workflow.refusals import malformed, too_large
 
 ENCODING: Final = b"binary/zstd"
 WORTH_IT: Final = 512

@@ -9,11 +9,12 @@ from typing import Final
 
 import h11
 
-MOST_BYTES: Final = 256 * 1024 * 1024
-"""Of a request's body."""
+MOST_BYTES: Final = 32 * 1024 * 1024
+"""The maximum size of a request's body, in bytes. A page of a history, which is what the UI sends, has 4 MiB at most."""
 
 _READ: Final = 65_536
 _IDLE_SECONDS: Final = 60.0
+_LINGERING_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -80,18 +81,26 @@ class _Conversation:
         while True:
             match await self._event():
                 case h11.Request() as head:
-                    pass
+                    if _announced(head) > MOST_BYTES:
+                        return await self._too_large()
                 case h11.Data() as data:
                     body += data.data
                     if len(body) > MOST_BYTES:
-                        await self._send(Response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, headers={"connection": "close"}))
-                        return None
+                        return await self._too_large()
                 case h11.EndOfMessage() if head is not None:
                     path, _, query = head.target.decode("ascii").partition("?")
                     headers = {name.decode("ascii"): value.decode("latin-1") for name, value in head.headers}
                     return Request(head.method.decode("ascii"), path, query, headers, bytes(body))
                 case _:
                     return None
+
+    async def _too_large(self) -> None:
+        """Refuse the request; what is left of it is thrown away for a while, so that its sender reads the answer."""
+        await self._send(Response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, headers={"connection": "close"}))
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_LINGERING_SECONDS):
+                while await self._reader.read(_READ):
+                    pass
 
     async def _event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         while (event := self._state.next_event()) is h11.NEED_DATA:
@@ -114,3 +123,9 @@ class _Conversation:
         if data:
             self._writer.write(data)
             await self._writer.drain()
+
+
+def _announced(head: h11.Request) -> int:
+    """The size of the body, in bytes, as the request announces it; 0 where it does not."""
+    lengths = [value for name, value in head.headers if name == b"content-length"]
+    return int(lengths[0]) if lengths else 0

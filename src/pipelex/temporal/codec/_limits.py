@@ -7,7 +7,7 @@ decoder here stops at a limit while it works, and never looks at the size afterw
 from dataclasses import dataclass
 from typing import Final
 
-from pipelex.temporal.workflow.payloads import too_large
+from pipelex.temporal.workflow.refusals import too_large
 
 EXPANSION: Final = 100
 """How many times larger than its compressed form a payload may become, once it is larger than `UNSUSPICIOUS`."""

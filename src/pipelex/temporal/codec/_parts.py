@@ -12,8 +12,8 @@ from pipelex.temporal.codec._driver import PayloadStore
 from pipelex.temporal.codec._limits import Allowance
 from pipelex.temporal.workflow.failures import without_store
 from pipelex.temporal.workflow.large_inputs import NAME, PARTS, joined_payload
-from pipelex.temporal.workflow.payloads import malformed
 from pipelex.temporal.workflow.references import StoredPayload
+from pipelex.temporal.workflow.refusals import malformed
 
 Recode = Callable[[Payload], Awaitable[Payload]]
 """Compresses and encrypts a payload, or undoes it."""

@@ -2,7 +2,7 @@
 
 from typing import Any, TypeVar, cast
 
-from temporalio.converter import DataConverter
+from temporalio.converter import DataConverter, WorkflowSerializationContext
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.temporal.codec._driver import PayloadStore
@@ -21,6 +21,11 @@ def stored_above(converter: DataConverter) -> int | None:
     """Bytes from which on a client's or worker's payloads are stored; None where they are not."""
     storage = converter.external_storage
     return None if storage is None else storage.payload_size_threshold
+
+
+def in_run(converter: DataConverter, namespace: str, workflow_id: str) -> DataConverter:
+    """The converter with which values of a run are stored and loaded by hand: encryption binds them to the run."""
+    return converter.with_context(WorkflowSerializationContext(namespace=namespace, workflow_id=workflow_id))
 
 
 async def store_value(converter: DataConverter, value: Any) -> StoredPayload:

@@ -11,18 +11,28 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qs
 
-from google.protobuf.json_format import MessageToJson, Parse, ParseError
-from temporalio.api.common.v1 import Payload, Payloads
+from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.temporal.codec._codec import PipelexCodec
 from pipelex.temporal.codec._http import Request, Response, serve_http
+from pipelex.temporal.codec._limits import Allowance
 from pipelex.temporal.codec._values import store_of
+from pipelex.temporal.codec._wire import json_of_payloads, payloads_of_json
 from pipelex.temporal.workflow.references import StoredPayload
 
 SHOWN: Final = 1_000_000
 """Bytes up to which a stored payload is shown in the UI like any other; a larger one has a button there."""
+
+MOST_DECODED: Final = 256 * 1024 * 1024
+"""The maximum size, in bytes, of what one request may have decoded."""
+
+_STATUS: Final = {
+    "request.malformed": HTTPStatus.BAD_REQUEST,
+    "request.too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+}
+"""The statuses of failures that are not 422."""
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _TOLD_HEADERS: Final = "authorization, authorization-extras, content-type, x-namespace"
@@ -94,32 +104,35 @@ class CodecServer:
         if request.method != "POST":
             return Response(HTTPStatus.METHOD_NOT_ALLOWED, b"POST only\n", {"allow": "POST, OPTIONS"})
         try:
-            payloads = Parse(request.body, Payloads(), ignore_unknown_fields=True).payloads
-        except (ParseError, UnicodeDecodeError) as error:
-            return _text(HTTPStatus.BAD_REQUEST, f"the body is not {{payloads: [...]}}: {error}")
-        try:
+            payloads = await asyncio.to_thread(payloads_of_json, request.body)
             if effect == "encode":
-                found = await self._encoded(list(payloads))
+                found = await self._encoded(payloads)
             else:
                 is_sparing = effect == "decode" and parse_qs(request.query).get("preserveStorageRefs") == ["true"]
-                found = [await self._decoded(payload, is_sparing=is_sparing) for payload in payloads]
+                allowance = Allowance.of(MOST_DECODED)
+                found = [await self._decoded(payload, allowance, is_sparing=is_sparing) for payload in payloads]
+            body = await asyncio.to_thread(json_of_payloads, found)
         except PipelexError as failed:
-            return _text(HTTPStatus.UNPROCESSABLE_ENTITY, f"{failed.report.detail}\n{failed.report.advice or ''}")
-        body = MessageToJson(Payloads(payloads=found), indent=None).encode()
+            return _text(_STATUS.get(failed.code, HTTPStatus.UNPROCESSABLE_ENTITY), _sentences(failed))
         return Response(HTTPStatus.OK, body, {"content-type": "application/json"})
 
     async def _encoded(self, payloads: list[Payload]) -> list[Payload]:
         codec = self.converter.payload_codec
         return payloads if codec is None else await codec.encode(payloads)
 
-    async def _decoded(self, payload: Payload, *, is_sparing: bool) -> Payload:
+    async def _decoded(self, payload: Payload, allowance: Allowance, *, is_sparing: bool) -> Payload:
         store, codec = store_of(self.converter), self.converter.payload_codec
         stored = StoredPayload.of_payload(payload)
         if stored is not None and store is not None and not (is_sparing and stored.size > SHOWN):
+            allowance.take(stored.size)
             payload = await store.get(stored)
         if isinstance(codec, PipelexCodec):
-            return await codec.decoded(payload, most=SHOWN if is_sparing else None)
+            return await codec.decoded(payload, most=SHOWN if is_sparing else None, allowance=allowance)
         return payload if codec is None else (await codec.decode([payload]))[0]
+
+
+def _sentences(failed: PipelexError) -> str:
+    return f"{failed.report.detail}\n{failed.report.advice or ''}"
 
 
 def _host_of(request: Request) -> str:

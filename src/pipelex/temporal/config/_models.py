@@ -245,6 +245,8 @@ class EncryptionConfig(Section):
     """The variable that holds the key."""
     decrypt_keys: dict[str, str] = Field(default_factory=dict[str, str])
     """Id of a former key → the variable that holds it: what was encrypted with it can still be read."""
+    is_required: bool = False
+    """Whether payloads that are not encrypted are refused. Leave it off while runs that began in the clear go on."""
 
 
 STORES: Final = {"local": LocalStorage, "s3": BucketStorage, "gcs": BucketStorage, "azure": AzureStorage}

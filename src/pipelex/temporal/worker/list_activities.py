@@ -6,8 +6,9 @@ Whichever worker runs a workflow performs them: they take a moment, go to no que
 from typing import Any, Final
 
 from temporalio import activity
+from temporalio.converter import DataConverter
 
-from pipelex.temporal.codec import load_parts, store_value
+from pipelex.temporal.codec import in_run, load_parts, store_value
 from pipelex.temporal.workflow.list_parts import LOAD_LIST, STORE_LIST, StoredList
 from pipelex.temporal.workflow.references import StoredPayload
 
@@ -15,13 +16,20 @@ from pipelex.temporal.workflow.references import StoredPayload
 @activity.defn(name=STORE_LIST)
 async def store_list(items: list[Any]) -> StoredPayload:
     """Put the items of a list into the store."""
-    return await store_value(activity.client().data_converter, items)
+    return await store_value(_converter(), items)
 
 
 @activity.defn(name=LOAD_LIST)
 async def load_list(stored: StoredList) -> list[Any]:
     """Take the items of a list out of the store."""
-    return await load_parts(activity.client().data_converter, stored.parts)
+    return await load_parts(_converter(), stored.parts)
+
+
+def _converter() -> DataConverter:
+    info = activity.info()
+    assert info.workflow_id is not None  # a workflow always schedules them
+    client = activity.client()
+    return in_run(client.data_converter, client.namespace, info.workflow_id)
 
 
 LOCAL_ACTIVITIES: Final = (store_list, load_list)

@@ -10,10 +10,10 @@ from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 from temporalio.contrib.pydantic import PydanticPayloadConverter, ToJsonOptions
 
-from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.library import Library, LibraryCrate
 from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, RunIdentity, RunOptions
 from pipelex.pipes.wire import Wire
+from pipelex.temporal.workflow.refusals import too_large
 
 
 class PipeJob(Wire):
@@ -72,28 +72,6 @@ def _check_marks(data: bytes) -> None:
     marks = sum(data.count(mark) for mark in (b",", b"[", b"{"))
     if marks > MARKS:
         raise too_large(f"its JSON has {marks:,} separators, and at most {MARKS:,} are read", MARKS, marks)
-
-
-def malformed(detail: str, reason: str) -> PipelexError:
-    """A payload that nobody can read, whatever the configuration.
-
-    Args:
-        detail: the sentence for people.
-        reason: one of the reasons of `request.malformed`.
-    """
-    return PipelexError("request.malformed", detail, category=ErrorCategory.CONTENT, params={"reason": reason})
-
-
-def too_large(why: str, limit: int, size: int) -> PipelexError:
-    """A payload that is larger than it may be; to repeat the task cannot help."""
-    return PipelexError(
-        "request.too_large",
-        f"a payload is refused: {why}",
-        category=ErrorCategory.CONTENT,
-        params={"limit": limit, "size": size},
-        advice="If the value is meant to be that large, raise `[temporal.payload_codec_config] max_payload_bytes` on every "
-        "worker and client.",
-    )
 
 
 def crate_payload(crate: LibraryCrate) -> RawValue:

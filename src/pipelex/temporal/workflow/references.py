@@ -8,7 +8,9 @@ from temporalio.api.sdk.v1.external_storage_pb2 import ExternalStorageReference
 from temporalio.common import RawValue
 from temporalio.converter import JSONProtoPayloadConverter
 
+from pipelex.errors import PipelexError
 from pipelex.pipes.wire import Wire
+from pipelex.temporal.workflow.refusals import malformed
 
 DRIVER: Final = "pipelex"
 """Name of our store among the drivers of a data converter; histories hold it."""
@@ -35,15 +37,29 @@ class StoredPayload(Wire):
 
     @classmethod
     def of_claim(cls, claim: Mapping[str, str]) -> "StoredPayload":
-        """The inverse of `claim`."""
-        return cls(key=claim["key"], size=int(claim["size"]))
+        """The inverse of `claim`.
+
+        Raises:
+            PipelexError: the claim is none of ours (`request.malformed`).
+        """
+        key, size = claim.get("key"), claim.get("size", "")
+        if not key or not size.isascii() or not size.isdigit():
+            raise _damaged(f"its claim is {dict(claim)}")
+        return cls(key=key, size=int(size))
 
     @classmethod
     def of_payload(cls, payload: Payload) -> "StoredPayload | None":
-        """The inverse of `payload`; None for what is no reference to our store."""
+        """The inverse of `payload`; None for what is no reference to our store.
+
+        Raises:
+            PipelexError: the reference is damaged (`request.malformed`).
+        """
         if not is_reference(payload):
             return None
-        reference = JSONProtoPayloadConverter().from_payload(payload, ExternalStorageReference)
+        try:
+            reference = JSONProtoPayloadConverter().from_payload(payload, ExternalStorageReference)
+        except RuntimeError as wrong:
+            raise _damaged(str(wrong)) from None
         return cls.of_claim(reference.claim_data) if reference.driver_name == DRIVER else None
 
     def payload(self) -> Payload:
@@ -57,6 +73,10 @@ class StoredPayload(Wire):
     def argument(self) -> RawValue:
         """The value as an argument of a child workflow or an activity."""
         return RawValue(self.payload())
+
+
+def _damaged(why: str) -> PipelexError:
+    return malformed(f"a reference to a stored payload is damaged: {why}", "not_json")
 
 
 def is_reference(payload: Payload) -> bool:

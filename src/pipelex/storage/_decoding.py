@@ -1,0 +1,111 @@
+"""HTTP content codings, undone with a limit that holds while they are undone.
+
+`gzip` and `deflate` (RFC 9110, section 8.4.1) may stand several times; each layer gives at most a piece at a time, so that
+three kilobytes never become gigabytes in between.
+"""
+
+import zlib
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+PIECE: Final = 65_536
+"""The maximum size, in bytes, of what one layer gives at a time."""
+LAYERS: Final = 3
+"""The maximum number of codings of one answer."""
+
+
+class UndecodableError(Exception):
+    """An answer has a coding that is not known, is damaged, or becomes too large."""
+
+    def __init__(self, why: str, *, size: int | None = None) -> None:
+        super().__init__(why)
+        self.size = size
+        """The number of bytes at which decoding stopped, when the answer becomes too large."""
+
+
+class _Decompressor(Protocol):
+    unconsumed_tail: bytes
+
+    def decompress(self, data: bytes, max_length: int = ..., /) -> bytes: ...
+
+
+class BoundedDecoder:
+    """Undoes the codings of one answer.
+
+    Args:
+        codings: the value of the `Content-Encoding` header; empty where there is none.
+        limit: the maximum size of the decoded answer, and of each layer in between, in bytes.
+
+    Raises:
+        UndecodableError: a coding is unknown, or there are too many.
+    """
+
+    def __init__(self, codings: str, limit: int) -> None:
+        names = [name.strip().lower() for name in codings.split(",") if name.strip()]
+        applied = [name for name in names if name != "identity"]
+        if len(applied) > LAYERS:
+            raise UndecodableError(f"it is encoded {len(applied)} times")
+        # The codings stand in the order in which they were applied.
+        self._layers = [_Layer(name, limit) for name in reversed(applied)]
+        self._limit = limit
+        self._size = 0
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """What some more bytes of the answer decode to.
+
+        Raises:
+            UndecodableError: the answer is damaged or becomes too large.
+        """
+        for piece in self._through(data, 0):
+            self._size += len(piece)
+            if self._size > self._limit:
+                raise UndecodableError(f"it is larger than {self._limit} bytes", size=self._size)
+            yield piece
+
+    def _through(self, data: bytes, depth: int) -> Iterator[bytes]:
+        if depth == len(self._layers):
+            yield data
+            return
+        for piece in self._layers[depth].pieces(data):
+            yield from self._through(piece, depth + 1)
+
+
+class _Layer:
+    def __init__(self, name: str, limit: int) -> None:
+        self._name = name
+        self._limit = limit
+        self._size = 0
+        self._decompressor: _Decompressor | None = None
+        if name not in ("gzip", "x-gzip", "deflate"):
+            raise UndecodableError(f"it is encoded as {name!r}, which was not asked for")
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        while data:
+            try:
+                piece = self._decompress(data)
+            except zlib.error as damaged:
+                raise UndecodableError(f"its {self._name} encoding is damaged: {damaged}") from None
+            data = self._known.unconsumed_tail
+            self._size += len(piece)
+            if self._size > self._limit:
+                raise UndecodableError(f"it is larger than {self._limit} bytes", size=self._size)
+            if piece:
+                yield piece
+
+    def _decompress(self, data: bytes) -> bytes:
+        if self._decompressor is not None:
+            return self._decompressor.decompress(data, PIECE)
+        if self._name != "deflate":
+            self._decompressor = zlib.decompressobj(16 + zlib.MAX_WBITS)
+            return self._decompressor.decompress(data, PIECE)
+        try:
+            self._decompressor = zlib.decompressobj()
+            return self._decompressor.decompress(data, PIECE)
+        except zlib.error:  # some servers leave out zlib's header
+            self._decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
+            return self._decompressor.decompress(data, PIECE)
+
+    @property
+    def _known(self) -> _Decompressor:
+        assert self._decompressor is not None
+        return self._decompressor
