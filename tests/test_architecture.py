@@ -1,0 +1,242 @@
+"""The shape of the source: no circles, one name for one thing, no crowded package, every long module introduced.
+
+The layers themselves are contracts in `.importlinter`. Here and there an import counts wherever it stands: at the top of
+a module, inside a function, under `TYPE_CHECKING`.
+"""
+
+import ast
+import configparser
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import grimp
+
+import pipelex
+
+SOURCE = Path(pipelex.__file__).parent
+MOST_MODULES = 15
+"""The most modules that stand side by side in a package, its `__init__` not counted."""
+LONG = 60
+"""Lines above which a module says in a docstring what it is about."""
+
+# What is not yet so. Nothing is added here, and what has become right is taken out.
+KNOWN_IN_CIRCLES = frozenset(
+    {
+        "pipelex",
+        "pipelex.inference.documents",
+        "pipelex.inference.documents.pdf",
+        "pipelex.inference.documents.service",
+        "pipelex.inference.documents.templates",
+        "pipelex.inference.effects",
+        "pipelex.inference.images",
+        "pipelex.inference.images.service",
+        "pipelex.inference.search",
+        "pipelex.inference.search.linkup",
+        "pipelex.inference.search.service",
+        "pipelex.inference.search.tavily",
+        "pipelex.runner",
+        "pipelex.runner._app",
+        "pipelex.runner._durable",
+        "pipelex.runner._shortcuts",
+        "pipelex.runner._telemetry",
+        "pipelex.runner._verdicts",
+    }
+)
+KNOWN_TWICE = frozenset(
+    {
+        "Box",
+        "ExtractSettings",
+        "LLMSettings",
+        "Page",
+        "PlainSettings",
+        "Reference",
+        "SearchSettings",
+        "Source",
+        "Value",
+        "Wanted",
+    }
+)
+KNOWN_CROWDED = frozenset(
+    {
+        "library",
+    }
+)
+KNOWN_WITHOUT_DOCSTRING = frozenset(
+    {
+        "cli/run/flags.py",
+        "config/_keys.py",
+        "config/_load.py",
+        "config/_settings.py",
+        "content/_csv.py",
+        "content/_example.py",
+        "content/_files.py",
+        "content/_light.py",
+        "content/_schema.py",
+        "content/_shapes.py",
+        "content/_validate.py",
+        "direct/_run.py",
+        "errors/_exceptions.py",
+        "errors/_report.py",
+        "inference/chat/service.py",
+        "inference/chat/settings.py",
+        "inference/deck/catalog.py",
+        "inference/deck/files.py",
+        "inference/deck/model_deck.py",
+        "inference/documents/service.py",
+        "inference/extract/service.py",
+        "inference/functions/service.py",
+        "inference/images/service.py",
+        "inference/search/service.py",
+        "language/_concepts.py",
+        "language/_finding.py",
+        "language/_pipes.py",
+        "library/_crate.py",
+        "library/_cycles.py",
+        "library/_ignore.py",
+        "library/_library.py",
+        "library/_link.py",
+        "library/_load.py",
+        "library/_method.py",
+        "library/_names.py",
+        "library/_paths.py",
+        "library/_structures.py",
+        "library/_tree.py",
+        "library/_validate/_construct.py",
+        "library/_validate/_context.py",
+        "library/_validate/_files.py",
+        "library/_validate/_flow.py",
+        "library/_validate/_models.py",
+        "library/_validate/_operators.py",
+        "library/_validate/_outputs.py",
+        "library/_verdict.py",
+        "library/_versions.py",
+        "runner/_result.py",
+        "storage/_blobs.py",
+        "storage/_store.py",
+        "templating/_budget.py",
+        "templating/_calls.py",
+        "templating/_environment.py",
+        "templating/_filters.py",
+        "templating/_render.py",
+        "templating/_values.py",
+        "temporal/config/_durations.py",
+        "temporal/config/_parse.py",
+        "tooling/fix/_files.py",
+        "tooling/graph/_model.py",
+    }
+)
+
+
+@cache
+def import_graph() -> Mapping[str, tuple[str, ...]]:
+    """Each module of the package with the modules of the package that it imports, wherever the import stands."""
+    graph: Any = grimp.build_graph("pipelex", exclude_type_checking_imports=False)
+    return {module: tuple(sorted(graph.find_modules_directly_imported_by(module))) for module in sorted(graph.modules)}
+
+
+def circles(graph: Mapping[str, tuple[str, ...]]) -> list[list[str]]:
+    """The groups of modules that import one another, directly or through others (Tarjan's algorithm)."""
+    order: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    path: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(module: str) -> None:
+        order[module] = lowest[module] = len(order)
+        path.append(module)
+        for imported in graph[module]:
+            if imported not in order:
+                visit(imported)
+                lowest[module] = min(lowest[module], lowest[imported])
+            elif imported in path:
+                lowest[module] = min(lowest[module], order[imported])
+        if lowest[module] == order[module]:
+            group = path[path.index(module) :]
+            del path[path.index(module) :]
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    for module in graph:
+        if module not in order:
+            visit(module)
+    return found
+
+
+def modules() -> Iterator[Path]:
+    return (file for file in sorted(SOURCE.rglob("*.py")))
+
+
+@cache
+def tree_of(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def named(file: Path) -> str:
+    return str(file.relative_to(SOURCE))
+
+
+def test_circles_are_found() -> None:
+    straight = {"a": ("b", "c"), "b": ("c",), "c": ()}
+    assert circles(straight) == []
+    assert circles({**straight, "c": ("a",), "d": ("a",), "e": ("f",), "f": ("e",)}) == [["a", "b", "c"], ["e", "f"]]
+
+
+def test_every_import_counts(tmp_path: Path, monkeypatch: Any) -> None:
+    """The graph that the contracts and these tests look at has imports of functions and of type checking in it."""
+    package = tmp_path / "shapes_of_imports"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "low.py").touch()
+    (package / "top.py").write_text("from shapes_of_imports import low\n")
+    (package / "typed.py").write_text(
+        "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from shapes_of_imports.low import x\n"
+    )
+    (package / "lazy.py").write_text("def use():\n    from shapes_of_imports.low import x\n    return x\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    graph: Any = grimp.build_graph("shapes_of_imports", exclude_type_checking_imports=False, cache_dir=None)
+    importers = {f"shapes_of_imports.{name}" for name in ("top", "typed", "lazy")}
+    assert graph.find_modules_that_directly_import("shapes_of_imports.low") == importers
+
+
+def test_no_circles() -> None:
+    new = [group for group in circles(import_graph()) if not KNOWN_IN_CIRCLES.issuperset(group)]
+    assert not new, "modules that import one another"
+
+
+def test_contracts_count_every_import() -> None:
+    settings = configparser.ConfigParser()
+    settings.read(SOURCE.parents[1] / ".importlinter")
+    assert settings["importlinter"].getboolean("exclude_type_checking_imports") is False
+
+
+def test_no_two_classes_of_one_name() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for file in modules():
+        for node in ast.walk(tree_of(file)):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(f"{named(file)}:{node.lineno}")
+    new = {name: found for name, found in places.items() if len(found) > 1 and name not in KNOWN_TWICE}
+    assert not new, "classes of one name"
+
+
+def test_no_crowded_package() -> None:
+    counts = {
+        named(folder): len([file for file in folder.glob("*.py") if file.name != "__init__.py"])
+        for folder in sorted({file.parent for file in modules()})
+    }
+    new = {folder: count for folder, count in counts.items() if count > MOST_MODULES and folder not in KNOWN_CROWDED}
+    assert not new, "packages with too many modules side by side"
+
+
+def test_long_modules_are_introduced() -> None:
+    new = [
+        named(file)
+        for file in modules()
+        if len(file.read_text(encoding="utf-8").splitlines()) > LONG
+        and not ast.get_docstring(tree_of(file))
+        and named(file) not in KNOWN_WITHOUT_DOCSTRING
+    ]
+    assert not new, "long modules without a docstring"
