@@ -1,32 +1,48 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
 # They need Python 3.11 or newer, make, and a package index.
 
-PYTHON  ?= python3
-VENV    ?= .venv
-WORKERS ?= 2
-BIN     := $(VENV)/bin
-PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-STAMP     := $(VENV)/.installed
-DEV_STAMP := $(VENV)/.installed-dev
+PYTHON     ?= python3
+VENV       ?= .venv
+WORKERS    ?= 2
+# 1: install exactly what requirements-dev.lock says, hashes checked; otherwise the newest that pyproject.toml allows.
+LOCKED     ?=
+# "oldest": the lowest version of the Temporal SDK that pyproject.toml allows.
+TEMPORALIO ?= newest
+BIN        := $(VENV)/bin
+PIP        := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+STAMP      := $(VENV)/.installed
+DEV_STAMP  := $(VENV)/.installed-dev
+TESTS      := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+FAST       := -m "not server and not local_model and not slow"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-all bench histories clean
+.PHONY: help install demo test test-fast tests coverage check format lock test-all bench histories clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml $(if $(LOCKED),requirements-dev.lock)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pipelex needs Python 3.11 or newer, not " + sys.version.split()[0] + "; try: make PYTHON=python3.12")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) …"
 	@$(PIP) --upgrade "pip>=25.1"
+ifdef LOCKED
+	@$(PIP) --require-hashes --requirement requirements-dev.lock
+	@$(PIP) --no-deps --editable .
+else
 	@$(PIP) --editable ".[local,temporal,dev-server]"
+endif
 	@$(BIN)/python -m compileall -q src  # start-up does not wait for it, whatever PYTHONDONTWRITEBYTECODE says
 	@touch $@
 
 $(DEV_STAMP): $(STAMP)
+ifndef LOCKED
 	@echo "Installing the tools for tests …"
 	@$(PIP) --editable ".[all]" --group dev
+endif
+ifeq ($(TEMPORALIO),oldest)
+	@$(PIP) "$$($(BIN)/python .ci/oldest.py temporalio)"
+endif
 	@touch $@
 
 install: $(DEV_STAMP) ## Create .venv with the package, all its extras and the tools
@@ -34,8 +50,18 @@ install: $(DEV_STAMP) ## Create .venv with the package, all its extras and the t
 demo: $(STAMP) ## Run the example method in-process, then durably on Temporal
 	@$(BIN)/python examples/demo.py
 
-test: $(DEV_STAMP) check ## Check everything and run all tests
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+test: $(DEV_STAMP) check tests ## Check everything and run all tests
+
+test-fast: $(DEV_STAMP) ## Run the tests that need no Temporal server, no model's weights and no patience
+	@$(TESTS) $(FAST)
+
+tests: $(DEV_STAMP) ## Run all tests
+	@$(TESTS)
+
+coverage: $(DEV_STAMP) ## Run the fast tests; the pure layers have 95 % of their branches taken
+	@$(TESTS) $(FAST) --cov --cov-report=
+	@$(BIN)/coverage json --quiet -o $(VENV)/coverage.json
+	@$(BIN)/python .ci/branches.py $(VENV)/coverage.json
 
 check: $(DEV_STAMP) ## Format, lint, strict types, import contracts
 	@$(BIN)/ruff format --check .
@@ -47,8 +73,12 @@ format: $(DEV_STAMP) ## Put the code in its format and apply safe fixes
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+lock: ## Resolve requirements-dev.lock anew (needs uv)
+	@uv pip compile pyproject.toml --universal --all-extras --group dev --generate-hashes --no-header --quiet \
+	  --python-version 3.11 --output-file requirements-dev.lock $(LOCK_FLAGS)
+
 test-all: ## Run the tests on every supported interpreter found here
-	@for version in 3.11 3.12 3.13; do \
+	@for version in 3.11 3.12 3.13 3.14; do \
 	  if command -v python$$version >/dev/null 2>&1 && python$$version -c '' 2>/dev/null; then \
 	    echo "== Python $$version"; \
 	    $(MAKE) --no-print-directory install PYTHON=python$$version VENV=.venv-$$version && \
@@ -64,4 +94,4 @@ histories: $(DEV_STAMP) ## Record anew what this release's workflows do, for the
 	@$(BIN)/python -m tests.support.record_histories
 
 clean: ## Remove what make created
-	rm -rf $(VENV) .venv-3.* .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-3.* .pytest_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis .coverage

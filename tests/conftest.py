@@ -10,6 +10,14 @@ from pipelex.temporal.config import parse_temporal_config
 from pipelex.temporal.dev_server import DevServer
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what needs a Temporal server, so that `-m "not server"` leaves it out."""
+    for item in items:
+        if "temporal_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.server)
+
+
 @pytest.fixture(scope="session")
 def temporal_server() -> Iterator[DevServer]:
     """A development server in memory that knows the search attributes; one per session, or per worker of xdist."""
