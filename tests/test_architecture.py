@@ -89,6 +89,7 @@ KNOWN_WITHOUT_DOCSTRING = frozenset(
         "inference/extract/service.py",
         "inference/functions/service.py",
         "inference/images/service.py",
+        "inference/perform.py",
         "inference/search/service.py",
         "language/_concepts.py",
         "language/_finding.py",
