@@ -29,7 +29,8 @@ class Run(NamedTuple):
     line: int
     method: str
     inputs: dict[str, Any]
-    result: Any
+    content: dict[str, Any] | None
+    text: str
 
 
 def blocks() -> list[Block]:
@@ -46,8 +47,8 @@ def runs() -> Iterator[Run]:
     found = blocks()
     for method, inputs, result in zip(found, found[1:], found[2:], strict=False):
         if (method.language, inputs.language) == ("toml", "json") and result.language in ("json", "text"):
-            value = json.loads(result.text) if result.language == "json" else {"text": result.text}
-            yield Run(method.line, method.text, json.loads(inputs.text), value)
+            content = json.loads(result.text) if result.language == "json" else None
+            yield Run(method.line, method.text, json.loads(inputs.text), content, result.text)
 
 
 def written(folder: Path, text: str) -> Path:
@@ -70,11 +71,10 @@ def test_bundles(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 async def test_runs(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     result = await pipelex.run(written(tmp_path, run.method), run.inputs)
-    content = result.main_stuff.content
-    if isinstance(run.result, dict) and run.result.keys() == {"text"}:
-        assert str(content["text"]).strip() == run.result["text"].strip()
+    if run.content is None:
+        assert result.text.strip() == run.text.strip()
     else:
-        assert content == run.result
+        assert result.main_stuff.content == run.content
 
 
 def test_examples_run() -> None:
