@@ -159,7 +159,8 @@ async def test_all_ways_agree(case: Case, tmp_path: Path, temporal_server: DevSe
         queue = f"parity-{case.name}-{way.policy}"
         with stub_of(case) as stub:
             project = write_project(tmp_path / way.name, stub=stub.url, target=temporal_server.target, queue=queue)
-            overrides = {"temporal": {"worker_config": {"child_workflow_policy": way.policy}}}
+            policy = {"temporal": {"worker_config": {"child_workflow_policy": way.policy}}}
+            overrides = {**case.data.get("settings", {}), **policy}
             async with project.app(way.orchestrator, overrides=overrides) as app:
                 if way.orchestrator == "temporal":
                     async with worker_of(app):

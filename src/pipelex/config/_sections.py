@@ -181,7 +181,10 @@ class DryRunTable(Section):
     text_gen_truncate_length: Positive = 256
     nb_list_items: Positive = 3
     nb_extract_pages: Positive = 4
-    image_urls: Names = ("https://mock.invalid/image_1.png", "https://mock.invalid/image_2.png")
+    image_urls: Annotated[Names, Field(min_length=1)] = (
+        "https://mock.invalid/image_1.png",
+        "https://mock.invalid/image_2.png",
+    )
 
 
 def _everything_or_names(value: Any) -> Any:

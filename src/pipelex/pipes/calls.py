@@ -14,6 +14,19 @@ MOST_REPORTED: Final = 100
 OnItemFailure = Literal["fail", "collect"]
 
 
+class Mocks(Wire):
+    """What the effects of a dry run make up, where the method leaves it open."""
+
+    text_chars: int = Field(default=256, ge=1)
+    """The most characters of a prompt that a made-up text repeats."""
+    list_items: int = Field(default=3, ge=1)
+    """The items of a made-up list."""
+    pages: int = Field(default=4, ge=1)
+    """The pages of an extracted document."""
+    image_urls: tuple[str, ...] = ("https://mock.invalid/image_1.png", "https://mock.invalid/image_2.png")
+    """The addresses of made-up images, taken in turn."""
+
+
 class RunOptions(Wire):
     """What shapes the sequence of a run's commands: fixed when the run starts, and travels with it."""
 
@@ -35,6 +48,12 @@ class RunOptions(Wire):
     """Bring every name that a nested pipe leaves behind back to its caller, not only those that later steps read."""
     large_template_chars: int = Field(default=100_000, ge=0)
     """A template whose values are longer than this is rendered as an effect, not in the pipe's own code."""
+    tag_style: Literal["no_tag", "ticks", "xml", "square_brackets"] = "xml"
+    """How `@name` marks off a value where the pipe does not say."""
+    text_format: Literal["plain", "markdown", "html", "json"] = "plain"
+    """How `$name` writes a structured value where the pipe does not say."""
+    mocks: Mocks = Mocks()
+    """What a dry run makes up."""
 
 
 class RunIdentity(Wire):

@@ -7,7 +7,7 @@ from pipelex.config import Settings
 from pipelex.config.secrets import WithSecrets, secret_provider
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.calls.retry import RetryPolicy
-from pipelex.pipes.calls import OnItemFailure, RunOptions
+from pipelex.pipes.calls import Mocks, OnItemFailure, RunOptions
 
 if TYPE_CHECKING:
     from pipelex.inference import Inference, ModelDeck
@@ -124,17 +124,27 @@ def options_of(
 ) -> RunOptions:
     """What shapes a run."""
     concurrency = settings.interpreter.pipeline_execution.max_concurrency
-    chosen: dict[str, object] = {}
-    if on_item_failure != "fail":
-        chosen["on_item_failure"] = on_item_failure
-    if is_dry:
-        chosen["mode"] = "dry"
-    if full_memory:
-        chosen["full_memory"] = True
-    limit = MOST_AT_ONCE if concurrency == "unbounded" else int(concurrency)
-    if limit != RunOptions().max_concurrency:
-        chosen["max_concurrency"] = limit
-    return RunOptions.model_validate(chosen)
+    style = settings.inference.templating.default_templating_style
+    return RunOptions.sparse(
+        mode="dry" if is_dry else "live",
+        max_concurrency=MOST_AT_ONCE if concurrency == "unbounded" else int(concurrency),
+        on_item_failure=on_item_failure,
+        full_memory=full_memory,
+        tag_style=style.tag_style,
+        text_format=style.text_format,
+        mocks=mocks_of(settings) if is_dry else None,
+    )
+
+
+def mocks_of(settings: Settings) -> Mocks:
+    """What dry runs make up."""
+    found = settings.inference.dry_run
+    return Mocks.sparse(
+        text_chars=found.text_gen_truncate_length,
+        list_items=found.nb_list_items,
+        pages=found.nb_extract_pages,
+        image_urls=found.image_urls,
+    )
 
 
 def require_temporal() -> None:

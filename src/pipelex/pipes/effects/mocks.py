@@ -1,5 +1,6 @@
 """What effects give in a dry run: made up from the declared types, whatever the orchestrator."""
 
+from itertools import cycle, islice
 from typing import Final
 
 from pipelex.content.structure import example
@@ -28,10 +29,6 @@ from pipelex.pipes.effects.requests import (
 )
 from pipelex.pipes.models import ModelUsage
 
-MOCK_LIST_ITEMS: Final = 3
-MOCK_PAGES: Final = 4
-MOCK_TEXT_LENGTH: Final = 256
-
 _MIME_TYPES: Final = {
     "pdf": "application/pdf",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
@@ -45,8 +42,8 @@ _FREE: Final = ModelUsage(handle="dry-run", backend="dry-run", calls=0)
 
 
 def text(request: LLMTextRequest, library: Library, options: RunOptions) -> LLMTextResult:
-    del library, options
-    return LLMTextResult(text=f"DRY RUN: {request.prompt.user.strip()[:MOCK_TEXT_LENGTH]}", usage=_FREE)
+    del library
+    return LLMTextResult(text=f"DRY RUN: {request.prompt.user.strip()[: options.mocks.text_chars]}", usage=_FREE)
 
 
 def object_(request: LLMObjectRequest, library: Library, options: RunOptions) -> LLMObjectResult:
@@ -55,22 +52,19 @@ def object_(request: LLMObjectRequest, library: Library, options: RunOptions) ->
 
 
 def object_list(request: LLMObjectListRequest, library: Library, options: RunOptions) -> LLMObjectListResult:
-    del options
     shape = library.shape(request.spec.concept)
-    count = MOCK_LIST_ITEMS if request.count is None else request.count
+    count = options.mocks.list_items if request.count is None else request.count
     return LLMObjectListResult(items=tuple(example(shape) for _ in range(count)), usage=_FREE)
 
 
 def images(request: ImageRequest, library: Library, options: RunOptions) -> ContentListResult:
-    del options
-    image = _native(library, "Image")
-    prompt = request.prompt[:MOCK_TEXT_LENGTH]
-    return ContentListResult(contents=tuple({**image, "source_prompt": prompt} for _ in range(request.count)))
+    image = {**_native(library, "Image"), "source_prompt": request.prompt[: options.mocks.text_chars]}
+    urls = islice(cycle(options.mocks.image_urls), request.count)
+    return ContentListResult(contents=tuple({**image, "url": url} for url in urls))
 
 
 def pages(request: ExtractRequest, library: Library, options: RunOptions) -> ContentListResult:
-    del options
-    count = 1 if request.source_kind == "image" else MOCK_PAGES
+    count = 1 if request.source_kind == "image" else options.mocks.pages
     return ContentListResult(contents=(_native(library, "Page"),) * count)
 
 
@@ -99,9 +93,9 @@ def _verdict(question: JudgeQuestionRequest) -> dict[str, Json]:
 
 
 def returned(request: FunctionRequest, library: Library, options: RunOptions) -> ContentResult:
-    del options
     content = example(library.shape(request.output_concept))
-    return ContentResult(content={"items": [content] * MOCK_LIST_ITEMS} if request.is_list else content)
+    count = options.mocks.list_items
+    return ContentResult(content={"items": [content] * count} if request.is_list else content)
 
 
 def document(request: DocumentRequest, library: Library, options: RunOptions) -> ContentResult:

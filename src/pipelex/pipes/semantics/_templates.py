@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import PipelexError
 from pipelex.language.blueprints import TagStyle, TemplatingStyle
+from pipelex.pipes.calls import RunOptions
 from pipelex.pipes.effects.jobs import TemplateResult
 from pipelex.pipes.effects.kinds import TEMPLATE
 from pipelex.pipes.effects.requests import TemplateRequest
@@ -23,13 +24,14 @@ LONG_TEMPLATE: Final = 20_000
 """Characters; compiling a longer one takes too long for the pipe's own code."""
 
 
-def style_of(declared: TagStyle | TemplatingStyle | None) -> Style | None:
-    """A pipe's templating style; None for the default."""
+def style_of(declared: TagStyle | TemplatingStyle | None, options: RunOptions) -> Style:
+    """A pipe's templating style: what the pipe declares, over the run's default."""
     if declared is None:
-        return None
-    if isinstance(declared, TemplatingStyle):
-        return Style(declared.tag_style, declared.text_format)
-    return Style(declared)
+        return Style(options.tag_style, options.text_format)
+    if isinstance(declared, str):
+        return Style(declared, options.text_format)
+    is_said = "text_format" in declared.model_fields_set
+    return Style(declared.tag_style, declared.text_format if is_said else options.text_format)
 
 
 async def render_text(
@@ -50,7 +52,7 @@ async def render_text(
         template: as written in the method.
         category: of section 9.3 of the language reference.
         sigils: whether `$name` and `@name` are expanded.
-        style: how values are tagged and formatted.
+        style: how values are tagged and formatted; the run's default when None.
         attachments: numbers images and documents over several templates of one prompt.
         extra_context: further variables.
         is_strict: a missing name or field is an error.
@@ -59,14 +61,16 @@ async def render_text(
         PipelexError: the template fails, or does more than its budget allows.
     """
     attachments = attachments if attachments is not None else Attachments()
+    style = style or style_of(None, run.runtime.options)
+    usual = Style()
     request = TemplateRequest.sparse(
         template=template,
         category=category,
         sigils=sigils,
         is_strict=is_strict,
         inputs=_values(run),
-        tag_style=style.tag_style if style is not None else None,
-        text_format=style.text_format if style is not None else None,
+        tag_style=style.tag_style if style.tag_style != usual.tag_style else None,
+        text_format=style.text_format if style.text_format != usual.text_format else None,
         extra_context=dict(extra_context or {}),
         images=attachments.images,
         documents=attachments.documents,

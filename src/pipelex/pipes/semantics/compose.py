@@ -38,7 +38,7 @@ async def _from_template(run: PipeRun, blueprint: PipeComposeBlueprint, template
         run,
         template,
         category=blueprint.category,
-        style=style_of(table.templating_style if table else None),
+        style=style_of(table.templating_style if table else None, run.runtime.options),
         extra_context=(table.extra_context if table else None) or {},
     )
     if run.library.native_base(run.output.concept) == "Html":

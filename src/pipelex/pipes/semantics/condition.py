@@ -8,12 +8,14 @@ from pipelex.language.references import Reference
 from pipelex.pipes.calls import PipeOutcome
 from pipelex.pipes.semantics._run import ChildStep, PipeRun, run_child
 from pipelex.pipes.semantics._templates import render_text
+from pipelex.templating import Style
 
 
 async def run_condition(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
     blueprint = run.pipe.blueprint
     assert isinstance(blueprint, PipeConditionBlueprint)
-    rendered = await render_text(await run.loaded(), blueprint.template_text, category="expression", sigils=False)
+    template = blueprint.template_text
+    rendered = await render_text(await run.loaded(), template, category="expression", sigils=False, style=Style())
     answer = rendered.text.strip()
     chosen = blueprint.outcomes.get(answer, blueprint.default_outcome)
     memory = run.memory

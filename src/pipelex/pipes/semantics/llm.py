@@ -65,7 +65,7 @@ async def _generate(run: PipeRun, model: str | LLMSettings | None, prompt: LLMPr
 
 async def _prompt(run: PipeRun, blueprint: PipeLLMBlueprint) -> LLMPrompt:
     attachments = Attachments()
-    style = style_of(blueprint.templating_style)
+    style = style_of(blueprint.templating_style, run.runtime.options)
     system: str | None = None
     if blueprint.system_prompt is not None:
         rendered = await render_text(

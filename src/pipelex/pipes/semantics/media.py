@@ -16,6 +16,7 @@ from pipelex.pipes.layout import laid_out
 from pipelex.pipes.semantics._fields import checked_output
 from pipelex.pipes.semantics._run import PipeRun
 from pipelex.pipes.semantics._templates import Attachments, render_text
+from pipelex.templating import Style
 
 
 async def run_extract(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
@@ -106,7 +107,9 @@ async def run_doc_gen(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
     assert isinstance(blueprint, PipeDocGenBlueprint)
     filename = run.pipe.code
     if blueprint.filename is not None:
-        filename = (await render_text(run, blueprint.filename, category="basic")).text.strip() or filename
+        filename = (
+            await render_text(run, blueprint.filename, category="basic", style=Style())
+        ).text.strip() or filename
     inputs = {name: value for name in run.pipe.inputs if (value := run.memory.get(name)) is not None}
     if blueprint.template is not None:
         html = (await render_text(run, blueprint.template, category="html", is_strict=True)).text
