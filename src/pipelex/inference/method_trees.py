@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.library import MethodTree, walk_tree
+from pipelex.library import MethodTree, TreeRules, walk_tree
 from pipelex.library.packages import MANIFEST_NAME, read_manifest
 from pipelex.pipes.effects.requests import TreeFile
 
@@ -22,9 +22,11 @@ class MethodTrees:
 
     Args:
         trees: those known from the start.
+        rules: how large a folder may be, and where in it no bundles are looked for; the usual rules when None.
     """
 
-    def __init__(self, trees: Iterable[MethodTree] = ()) -> None:
+    def __init__(self, trees: Iterable[MethodTree] = (), rules: TreeRules | None = None) -> None:
+        self._rules = rules or TreeRules()
         self._trees: list[MethodTree] = []
         self._digests: dict[int, tuple[_Stamp, str]] = {}
         self.add(*trees)
@@ -46,11 +48,11 @@ class MethodTrees:
             if is_package:
                 manifest, _ = read_manifest(manifest_file.read_bytes(), path=str(manifest_file))
                 exclude = manifest.exclude if manifest is not None else ()
-            tree = walk_tree(root, exclude)
+            tree = walk_tree(root, exclude, self._rules)
             self.add(tree)
             waiting.extend(tree.nested)
             if not is_package:
-                bundles = [root / name for name in tree.files if name.endswith(".mthds")]
+                bundles = [root / name for name in self._rules.bundles(tree)]
                 self.add(*(MethodTree(file.parent, {file.name: file}, is_lone=True) for file in bundles))
 
     def find(self, file: TreeFile | None, what: str) -> tuple[MethodTree, bytes]:

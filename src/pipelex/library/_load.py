@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipelex.errors import ErrorCategory, Fault, PipelexError
 from pipelex.library._names import PackageBundles
-from pipelex.library._tree import MethodTree, walk_tree
+from pipelex.library._tree import MethodTree, TreeRules, walk_tree
 from pipelex.library.packages import LOCK_NAME, MANIFEST_NAME, Manifest, read_lock, read_manifest
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ class _Package:
     faults: tuple[Fault, ...]
 
 
-def load_paths(paths: Sequence[Path], *, library_dirs: Sequence[Path] = ()) -> LoadedFiles:
+def load_paths(
+    paths: Sequence[Path], *, library_dirs: Sequence[Path] = (), rules: TreeRules | None = None
+) -> LoadedFiles:
     """Find, read and parse bundle files.
 
     A file of a package brings the other bundles of its package; a directory, every bundle of its method tree. A
@@ -53,11 +55,13 @@ def load_paths(paths: Sequence[Path], *, library_dirs: Sequence[Path] = ()) -> L
     Args:
         paths: bundle files and directories.
         library_dirs: where else to look.
+        rules: how large folders may be, and where in them no bundles are looked for; the usual rules when None.
 
     Raises:
-        PipelexError: a target cannot be read or holds no bundle (`method.not_found`); there is no verdict then.
+        PipelexError: a target cannot be read or holds no bundle (`method.not_found`), or is too large
+            (`method.package_invalid`); there is no verdict then.
     """
-    loader = _Loader()
+    loader = _Loader(rules)
     targets = [*paths] or [*library_dirs]
     if not targets:
         raise _no_target("no bundle file and no directory was named", ".")
@@ -68,7 +72,7 @@ def load_paths(paths: Sequence[Path], *, library_dirs: Sequence[Path] = ()) -> L
     return loader.loaded()
 
 
-def load_files(files: Mapping[str, str | bytes]) -> LoadedFiles:
+def load_files(files: Mapping[str, str | bytes], *, rules: TreeRules | None = None) -> LoadedFiles:
     """Parse a method that comes as tree path → content, for instance in a request.
 
     Every bundle at the top, or below the first manifest, is a target; packages below are within reach by address.
@@ -79,14 +83,17 @@ def load_files(files: Mapping[str, str | bytes]) -> LoadedFiles:
     contents: dict[str, Path | bytes] = {
         path: text.encode() if isinstance(text, str) else text for path, text in sorted(files.items())
     }
-    MethodTree(None, contents).check()
+    rules = rules or TreeRules()
+    whole = MethodTree(None, contents)
+    rules.check_size("the method", len(contents), whole.size)
+    whole.check()
     roots = sorted(
         (path.removesuffix(MANIFEST_NAME) for path in contents if path.rpartition("/")[2] == MANIFEST_NAME), key=len
     )
     if len(roots) == 1 and all(path.startswith(roots[0]) for path in contents):
         contents = {path.removeprefix(roots[0]): content for path, content in contents.items()}
         roots = [""]
-    loader = _Loader()
+    loader = _Loader(rules)
     for root in roots:
         if root:
             inside = {path.removeprefix(root): content for path, content in contents.items() if path.startswith(root)}
@@ -101,7 +108,8 @@ def load_files(files: Mapping[str, str | bytes]) -> LoadedFiles:
 
 
 class _Loader:
-    def __init__(self) -> None:
+    def __init__(self, rules: TreeRules | None) -> None:
+        self._rules = rules or TreeRules()
         self.bundles: dict[str, ParsedBundle] = {}
         """Resolved path → bundle of the current package."""
         self.targets: list[ParsedBundle] = []
@@ -115,11 +123,10 @@ class _Loader:
     def add_target(self, path: Path) -> None:
         if path.is_dir():
             root = manifest_folder(path)
-            package = _package_at(root or path)
+            package = self._package_at(root or path)
             self.set_current(package)
             below = "" if root is None else _relative(path.resolve(), root.resolve())
-            prefix = below + "/" if below else ""
-            inside = [name for name in _bundle_names(package.tree) if name.startswith(prefix)]
+            inside = self._rules.bundles(package.tree, below=below + "/" if below else "")
             if not inside:
                 raise _no_target(_why_empty(path, package.tree), str(path))
             self.add_bundles(package.tree, inside, is_target=True)
@@ -130,7 +137,7 @@ class _Loader:
                 self.set_current(_Package(tree, None, ()))
                 self.add_bundles(tree, [path.name], is_target=True)
                 return
-            package = _package_at(root)
+            package = self._package_at(root)
             self.set_current(package)
             name = _relative(path.resolve(), root.resolve())
             if name not in package.tree.files:  # kept out of the tree, yet asked for
@@ -139,23 +146,23 @@ class _Loader:
         else:
             raise _no_target(f"there is no file or directory '{path}'", str(path))
         if self.current is not None and self.current.manifest is not None:
-            self.add_bundles(self.current.tree, _bundle_names(self.current.tree))
+            self.add_bundles(self.current.tree, self._rules.bundles(self.current.tree))
 
     def add_library(self, path: Path) -> None:
         if not path.is_dir():
             raise _no_target(f"there is no library directory '{path}'", str(path))
-        package = _package_at(path)
+        package = self._package_at(path)
         for nested in package.tree.nested:
             self._add_packages_at(nested)
         if package.manifest is None:
-            self.add_bundles(package.tree, _bundle_names(package.tree))
+            self.add_bundles(package.tree, self._rules.bundles(package.tree))
         elif path.resolve() not in self.own_roots:
             self.add_package(package)
 
     def _add_packages_at(self, root: Path) -> None:
         waiting = [root]
         while waiting:
-            package = _package_at(waiting.pop())
+            package = self._package_at(waiting.pop())
             waiting.extend(package.tree.nested)
             self.add_package(package)
 
@@ -192,6 +199,16 @@ class _Loader:
         self.trees[shown] = tree
         return bundle
 
+    def _package_at(self, root: Path) -> _Package:
+        file = root / MANIFEST_NAME
+        try:
+            content = file.read_bytes() if file.is_file() else None
+            manifest, faults = (None, ()) if content is None else read_manifest(content, path=display_path(file))
+            tree = walk_tree(root, manifest.exclude if manifest is not None else (), self._rules)
+            return _Package(tree, manifest, (*faults, *_lock_faults(tree, display_path(root / LOCK_NAME))))
+        except OSError as wrong:
+            raise _no_target(f"'{wrong.filename}' cannot be read: {wrong.strerror}", str(root)) from None
+
     # --- dependencies -------------------------------------------------------------------------------------------------
 
     def loaded(self) -> LoadedFiles:
@@ -207,7 +224,7 @@ class _Loader:
             package = self.by_address.get(address)
             if package is None or any(known_package.address == address for known_package in found):
                 continue
-            bundles = tuple(self._parsed(package.tree, name) for name in _bundle_names(package.tree))
+            bundles = tuple(self._parsed(package.tree, name) for name in self._rules.bundles(package.tree))
             dependency = PackageBundles(address, bundles, package.manifest, self._aliases(package), package.faults)
             found.append(dependency)
             waiting += self._named(dependency)
@@ -220,7 +237,7 @@ class _Loader:
             if dependency.path is not None and package.tree.root is not None:
                 folder = package.tree.root / dependency.path
                 if (folder / MANIFEST_NAME).is_file():
-                    self.by_address.setdefault(dependency.address, _package_at(folder))
+                    self.by_address.setdefault(dependency.address, self._package_at(folder))
         return {alias: dependency.address for alias, dependency in package.manifest.dependencies.items()}
 
     def _named(self, package: PackageBundles) -> list[str]:
@@ -251,17 +268,6 @@ def display_path(path: Path) -> str:
     return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(resolved)
 
 
-def _package_at(root: Path) -> _Package:
-    file = root / MANIFEST_NAME
-    try:
-        content = file.read_bytes() if file.is_file() else None
-        manifest, faults = (None, ()) if content is None else read_manifest(content, path=display_path(file))
-        tree = walk_tree(root, manifest.exclude if manifest is not None else ())
-        return _Package(tree, manifest, (*faults, *_lock_faults(tree, display_path(root / LOCK_NAME))))
-    except OSError as wrong:
-        raise _no_target(f"'{wrong.filename}' cannot be read: {wrong.strerror}", str(root)) from None
-
-
 def _package(tree: MethodTree) -> _Package:
     content = tree.read(MANIFEST_NAME)
     manifest, faults = (None, ()) if content is None else read_manifest(content, path=tree.prefix + MANIFEST_NAME)
@@ -277,10 +283,6 @@ def _lock_faults(tree: MethodTree, shown: str) -> tuple[Fault, ...]:
     except PipelexError as wrong:
         return wrong.report.faults
     return ()
-
-
-def _bundle_names(tree: MethodTree) -> list[str]:
-    return [name for name in tree.files if name.endswith(".mthds")]
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -7,7 +7,7 @@ from pipelex.library._library import Library
 from pipelex.library._link import LinkedBundles, link
 from pipelex.library._load import LoadedFiles, load_files, load_paths
 from pipelex.library._named_files import with_files
-from pipelex.library._tree import MethodTree
+from pipelex.library._tree import MethodTree, TreeRules
 from pipelex.library._validate import CheckModel, validate
 from pipelex.library._verdict import Verdict
 
@@ -55,7 +55,11 @@ class LoadedLibrary:
 
 
 def load_library(
-    paths: Sequence[Path], *, library_dirs: Sequence[Path] = (), check_model: CheckModel | None = None
+    paths: Sequence[Path],
+    *,
+    library_dirs: Sequence[Path] = (),
+    check_model: CheckModel | None = None,
+    rules: TreeRules | None = None,
 ) -> LoadedLibrary:
     """Read, link and validate bundle files.
 
@@ -63,17 +67,20 @@ def load_library(
         paths: bundle files and directories; without any, the library directories are the targets.
         library_dirs: where else referred concepts, pipes and packages are.
         check_model: says what is wrong with a model that a pipe names; without it models are not checked.
+        rules: how large folders may be, and where in them no bundles are looked for; the usual rules when None.
 
     Raises:
-        PipelexError: a target cannot be read or holds no bundle (`method.not_found`): there is no verdict. Whatever
-            an author wrote wrong is in the verdict instead.
+        PipelexError: a target cannot be read or holds no bundle (`method.not_found`), or is too large
+            (`method.package_invalid`): there is no verdict. Whatever an author wrote wrong is in the verdict instead.
     """
-    return _loaded(load_paths(paths, library_dirs=library_dirs), check_model)
+    return _loaded(load_paths(paths, library_dirs=library_dirs, rules=rules), check_model)
 
 
-def load_library_files(files: Mapping[str, str | bytes], *, check_model: CheckModel | None = None) -> LoadedLibrary:
+def load_library_files(
+    files: Mapping[str, str | bytes], *, check_model: CheckModel | None = None, rules: TreeRules | None = None
+) -> LoadedLibrary:
     """As `load_library`, for a method that comes as tree path → content."""
-    return _loaded(load_files(files), check_model)
+    return _loaded(load_files(files, rules=rules), check_model)
 
 
 def _loaded(files: LoadedFiles, check_model: CheckModel | None) -> LoadedLibrary:

@@ -16,6 +16,53 @@ _INPUTS = frozenset({"inputs.json", "inputs.toml"})
 
 
 @dataclass(frozen=True)
+class TreeRules:
+    """How large a method's folder may be, and where in it no bundles are looked for."""
+
+    max_files: int = 10_000
+    """The most files of a tree."""
+    max_total_bytes: int = 1_073_741_824
+    """The most bytes of all files of a tree together."""
+    excluded_dirs: frozenset[str] = frozenset()
+    """The names of folders whose bundles are no part of a library; their files travel with a method all the same."""
+
+    def bundles(self, tree: "MethodTree", *endings: str, below: str = "") -> list[str]:
+        """The tree paths of the bundles to read.
+
+        Args:
+            tree: the tree they are in.
+            *endings: what their names may end with; `.mthds` when there is none.
+            below: a folder of the tree that was asked for, with a slash at its end; those outside are left out.
+        """
+        return [
+            path
+            for path in tree.files
+            if path.endswith(endings or ".mthds")
+            and path.startswith(below)
+            and not self._is_excluded(path[len(below) :])
+        ]
+
+    def check_size(self, where: str, count: int, size: int) -> None:
+        """Refuse a tree that is larger than the rules allow.
+
+        Args:
+            where: what messages call the tree.
+            count: its files, as many as were counted.
+            size: their bytes.
+
+        Raises:
+            PipelexError: there is too much (`method.package_invalid`).
+        """
+        if count > self.max_files:
+            raise _too_large(where, f"more than {self.max_files} files", "max_files", self.max_files)
+        if size > self.max_total_bytes:
+            raise _too_large(where, f"more than {self.max_total_bytes} bytes", "max_total_bytes", self.max_total_bytes)
+
+    def _is_excluded(self, path: str) -> bool:
+        return not self.excluded_dirs.isdisjoint(path.split("/")[:-1])
+
+
+@dataclass(frozen=True)
 class MethodTree:
     """The files that travel with a method: bundles, templates, Python modules.
 
@@ -62,6 +109,11 @@ class MethodTree:
             listing.update(f"{hashlib.sha256(content).hexdigest()}  {path}\n".encode())
         return f"sha256:{listing.hexdigest()}"
 
+    @property
+    def size(self) -> int:
+        """The bytes of a tree in memory."""
+        return sum(len(content) for content in self.files.values() if isinstance(content, bytes))
+
     def check(self) -> None:
         """Refuse what another machine could not hold the same way.
 
@@ -85,34 +137,42 @@ class MethodTree:
                     raise _refused(path, f"'{folded[above]}' is both a file and a folder")
 
 
-def walk_tree(root: Path, exclude: tuple[str, ...] = ()) -> MethodTree:
+def walk_tree(root: Path, exclude: tuple[str, ...] = (), rules: TreeRules | None = None) -> MethodTree:
     """The method tree of a folder, without what never travels.
 
     Args:
         root: the package's or the method's folder.
         exclude: patterns of the manifest, in gitignore's language.
+        rules: how large the tree may be; the usual rules when None.
+
+    Raises:
+        PipelexError: it is larger (`method.package_invalid`).
     """
+    rules_of_size = rules or TreeRules()
+    size = 0
     files: dict[str, Path | bytes] = {}
     nested: list[Path] = []
     excluded = ignore_rules(exclude)
     folders: list[tuple[Path, str, list[IgnoreRule]]] = [(root, "", excluded)]
     while folders:
-        folder, base, rules = folders.pop()
+        folder, base, ignored = folders.pop()
         below: list[tuple[Path, str, list[IgnoreRule]]] = []
-        rules = [*_gitignore(folder, base), *rules] if not base else [*rules, *_gitignore(folder, base)]
+        ignored = [*_gitignore(folder, base), *ignored] if not base else [*ignored, *_gitignore(folder, base)]
         for entry in _entries(folder):
             path = base + unicodedata.normalize("NFC", entry.name)
             is_directory = entry.is_dir(follow_symlinks=False)
-            if entry.name.startswith(".") or is_ignored(path, is_directory, rules):
+            if entry.name.startswith(".") or is_ignored(path, is_directory, ignored):
                 continue
             here = folder / entry.name
             if not is_directory:
                 if entry.name not in _INPUTS:
                     files[path] = here
+                    size += entry.stat(follow_symlinks=False).st_size
+                    rules_of_size.check_size(str(root), len(files), size)
             elif (here / MANIFEST_NAME).is_file():
                 nested.append(here)
             elif entry.name not in _NEVER and not (here / "pyvenv.cfg").exists() and not (here / ".git").exists():
-                below.append((here, path + "/", rules))
+                below.append((here, path + "/", ignored))
         folders.extend(reversed(below))
     return MethodTree(root, dict(sorted(files.items())), nested=tuple(nested))
 
@@ -144,6 +204,17 @@ def _why_not(path: str) -> str | None:
     if len(path.encode()) > 1024 or any(len(segment.encode()) > 255 for segment in segments):
         return "a path has at most 1024 bytes, and each of its segments 255"
     return None
+
+
+def _too_large(where: str, what: str, key: str, limit: int) -> PipelexError:
+    return PipelexError(
+        "method.package_invalid",
+        f"'{where}' holds {what}, which no method's folder may",
+        category=ErrorCategory.CONTENT,
+        params={"reason": "tree", "path": where, "limit": limit},
+        advice="Name the folder that holds the method alone, exclude other files with .gitignore or [package] exclude, "
+        f"or raise interpreter.method_tree_limits.{key}.",
+    )
 
 
 def _refused(path: str, why: str) -> PipelexError:

@@ -3,7 +3,7 @@
 from pipelex.runner._app import Method, Orchestrator, Pipelex, new_run_id, run_in_new_loop
 from pipelex.runner._inputs import input_slots, mock_inputs
 from pipelex.runner._result import RunResult
-from pipelex.runner._settings import inference_of, options_of, require_temporal, retry_of
+from pipelex.runner._settings import inference_of, options_of, require_temporal, retry_of, tree_rules_of
 from pipelex.runner._telemetry import start_telemetry
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "retry_of",
     "run_in_new_loop",
     "start_telemetry",
+    "tree_rules_of",
 ]

@@ -29,6 +29,7 @@ from pipelex.runner._settings import (
     require_temporal,
     retry_of,
     storage_of,
+    tree_rules_of,
 )
 from pipelex.runner._telemetry import start_telemetry
 
@@ -159,6 +160,7 @@ class Pipelex:
             [Path(path) for path in paths],
             library_dirs=[Path(folder) for folder in library_dirs],
             check_model=self._check_model,
+            rules=tree_rules_of(self.settings),
         )
         method = Method(self, loaded)
         return method if pipe is None else method.for_pipe(pipe)

@@ -7,6 +7,7 @@ from pipelex.config import Settings
 from pipelex.config.secrets import WithSecrets, secret_provider
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.calls.retry import RetryPolicy
+from pipelex.library import TreeRules
 from pipelex.pipes.calls import Mocks, OnItemFailure, RunOptions
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def inference_of(settings: Settings, deck: "ModelDeck | None" = None, *, allow_f
     from pipelex.inference.calls.results import ResultCache
     from pipelex.inference.effects import Effects
     from pipelex.inference.extract import Extraction, ExtractionOptions
+    from pipelex.inference.method_trees import MethodTrees
 
     deck = deck or deck_of(settings)
     options = InferenceOptions(
@@ -71,11 +73,19 @@ def inference_of(settings: Settings, deck: "ModelDeck | None" = None, *, allow_f
         extraction.storage,
         extraction.policy,
         functions=functions_of(settings),
+        trees=MethodTrees(rules=tree_rules_of(settings)),
         images=images_of(settings),
         environ=settings.environ,
     )
     results = ResultCache(extraction.storage) if settings.inference.result_cache.is_enabled else None
     return Inference(deck, options, extraction, effects, results)
+
+
+def tree_rules_of(settings: Settings) -> TreeRules:
+    """How large a method's folder may be, and where in it no bundles are looked for."""
+    limits = settings.interpreter.method_tree_limits
+    excluded = frozenset(settings.interpreter.scan.excluded_dirs)
+    return TreeRules(limits.max_files, limits.max_total_bytes, excluded)
 
 
 def functions_of(settings: Settings) -> "FunctionOptions":

@@ -115,9 +115,11 @@ def _fix_one(app_: "Pipelex", path: Path, flags: FixFlags) -> bool:
     from pipelex.cli._shared.console import out, paint_out
     from pipelex.cli._shared.failures import fault_text
     from pipelex.cli._shared.results import print_json
+    from pipelex.runner import tree_rules_of
     from pipelex.tooling.fix import fix_files, read_target
 
-    target = read_target(path, library_dirs=flags.library_dir or [])
+    rules = tree_rules_of(app_.settings)
+    target = read_target(path, library_dirs=flags.library_dir or [], rules=rules)
     options = _options(app_, target, flags)
     results = fix_files(target.texts, surroundings=target.surroundings, options=options)
     texts = {name: _finished(result, flags) for name, result in results.items()}

@@ -28,17 +28,15 @@ def bundle_files(paths: "Sequence[Path]") -> "Iterator[Path]":
     """The bundle files that paths name: files as they are, folders by their method tree.
 
     Raises:
-        PipelexError: a path does not exist (`method.not_found`).
+        PipelexError: a path does not exist (`method.not_found`), or a folder is too large (`method.package_invalid`).
     """
     from pipelex.errors import ErrorCategory, PipelexError
-    from pipelex.library import walk_tree
 
     for path in paths:
         if path.is_file():
             yield path
         elif path.is_dir():
-            names = (name for name in walk_tree(path).files if name.endswith((".mthds", ".plx")))
-            yield from (path / name for name in names)
+            yield from _bundles_of(path)
         else:
             raise PipelexError(
                 "method.not_found",
@@ -47,3 +45,12 @@ def bundle_files(paths: "Sequence[Path]") -> "Iterator[Path]":
                 params={"method_ref": str(path)},
                 advice="Name bundle files, or folders that hold some.",
             )
+
+
+def _bundles_of(folder: "Path") -> "list[Path]":
+    from pipelex.config import load_settings
+    from pipelex.library import walk_tree
+    from pipelex.runner import tree_rules_of
+
+    rules = tree_rules_of(load_settings())
+    return [folder / name for name in rules.bundles(walk_tree(folder, rules=rules), ".mthds", ".plx")]

@@ -3,7 +3,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.library import LoadedFiles, load_paths, walk_tree
+from pipelex.library import LoadedFiles, TreeRules, load_paths, walk_tree
 from pipelex.library._load import display_path, manifest_folder
 from pipelex.tooling.fix._classes import structures_of_source
 from pipelex.tooling.fix._functions import functions_of_sources
@@ -48,10 +48,15 @@ class FixTarget:
         return destination
 
 
-def read_target(path: Path, *, library_dirs: Sequence[Path] = ()) -> FixTarget:
+def read_target(path: Path, *, library_dirs: Sequence[Path] = (), rules: TreeRules | None = None) -> FixTarget:
     """Read the bundles of a file or folder, `.plx` files among them, with what they refer to.
 
     The Python files of the method are read too, never run: older methods keep structures and functions in them.
+
+    Args:
+        path: the file or folder.
+        library_dirs: where else referred concepts, pipes and packages are.
+        rules: how large folders may be, and where in them no bundles are looked for; the usual rules when None.
 
     Raises:
         PipelexError: the path cannot be read, or holds no bundle (`method.not_found`).
@@ -59,7 +64,8 @@ def read_target(path: Path, *, library_dirs: Sequence[Path] = ()) -> FixTarget:
     root = path if path.is_dir() else path.parent
     try:
         if path.is_dir():
-            found = [root / name for name in walk_tree(path).files if name.endswith((_NEW_SUFFIX, _OLD_SUFFIX))]
+            names = (rules or TreeRules()).bundles(walk_tree(path, rules=rules), _NEW_SUFFIX, _OLD_SUFFIX)
+            found = [root / name for name in names]
             found = [one for one in found if one.suffix != _OLD_SUFFIX or one.with_suffix(_NEW_SUFFIX) not in found]
         else:
             found = [path]
@@ -70,23 +76,24 @@ def read_target(path: Path, *, library_dirs: Sequence[Path] = ()) -> FixTarget:
             sources[name] = file
             texts[name] = file.read_bytes().decode("utf-8", "surrogateescape")
         top = manifest_folder(root) or root
-        python = {
-            name: (top / name).read_text("utf-8", "replace") for name in walk_tree(top).files if name.endswith(".py")
-        }
+        modules = [name for name in walk_tree(top, rules=rules).files if name.endswith(".py")]
+        python = {name: (top / name).read_text("utf-8", "replace") for name in modules}
     except OSError as wrong:
         raise _not_found(f"'{wrong.filename}' cannot be read: {wrong.strerror}", path) from None
     if not texts:
         raise _not_found(f"there is no bundle (*{_NEW_SUFFIX}, *{_OLD_SUFFIX}) in '{path}'", path)
-    surroundings = _surroundings(path, found, library_dirs)
+    surroundings = _surroundings(path, found, library_dirs, rules)
     return FixTarget(texts, sources, surroundings, structures_of_source(python.values()), functions_of_sources(python))
 
 
-def _surroundings(path: Path, found: Sequence[Path], library_dirs: Sequence[Path]) -> LoadedFiles | None:
+def _surroundings(
+    path: Path, found: Sequence[Path], library_dirs: Sequence[Path], rules: TreeRules | None
+) -> LoadedFiles | None:
     current = [one for one in found if one.suffix not in _OLD_SUFFIXES]
     if not current and not library_dirs:
         return None
     targets = [path] if path.is_dir() and current else current
-    return load_paths(targets, library_dirs=library_dirs)
+    return load_paths(targets, library_dirs=library_dirs, rules=rules)
 
 
 def _not_found(detail: str, path: Path) -> PipelexError:
