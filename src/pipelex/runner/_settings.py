@@ -26,16 +26,19 @@ def deck_of(settings: Settings) -> "ModelDeck":
         ConfigurationError: an inference file is wrong.
     """
     from pipelex.inference import ModelDeck
+    from pipelex.inference.deck.presets import react_to_missing_presets
 
     folders: list[Path] = [folder / "inference" for folder in settings.config_dirs]
     found = [folder for folder in folders if folder.is_dir()]
-    return ModelDeck.load(
+    deck = ModelDeck.load(
         found,
         WithSecrets(settings.environ, secret_provider(settings)),
         allow_fallback=settings.inference.model_deck.is_model_fallback_enabled,
         fallback_on_failure=settings.inference.model_deck.is_fallback_on_failure_enabled,
         assume_credentials=settings.inference.credentials_elsewhere,
     )
+    react_to_missing_presets(deck, found, settings.inference.model_deck.missing_presets_reaction)
+    return deck
 
 
 def inference_of(settings: Settings, deck: "ModelDeck | None" = None, *, allow_files: bool = True) -> "Inference":
@@ -60,6 +63,7 @@ def inference_of(settings: Settings, deck: "ModelDeck | None" = None, *, allow_f
         schema_reask_max_attempts=settings.inference.llm.schema_reask_max_attempts,
         is_structure_prompt_enabled=settings.inference.llm.is_structure_prompt_enabled,
         effort_budgets=settings.inference.llm.effort_to_budget_maps,
+        default_max_images=settings.inference.llm.default_max_images,
     )
     dpi = settings.inference.extract.default_page_views_dpi
     extraction = Extraction(

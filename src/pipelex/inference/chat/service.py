@@ -79,6 +79,8 @@ class InferenceOptions:
     """Whether `file:` URLs of prompts may be read, where no extraction brings a policy of its own."""
     effort_budgets: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
     """Tokens that stand for reasoning efforts, by provider (`anthropic`, `gemini`), where they are not the usual."""
+    default_max_images: int = 100
+    """The most images in one prompt to a model that does not say how many it takes."""
 
 
 @dataclass(frozen=True)
@@ -225,7 +227,7 @@ class Inference:
 
     async def _call(self, model: ResolvedModel, prompt: LLMPrompt, *, is_structured: bool) -> _Call:
         entry = self.deck.entry(model)
-        _check_capabilities(entry, prompt, is_structured=is_structured)
+        _check_capabilities(entry, prompt, self.options.default_max_images, is_structured=is_structured)
         backend = self.deck.catalog.backends[entry.backend]
         missing = self.deck.catalog.missing(entry)
         if missing:
@@ -328,20 +330,23 @@ def _is_providers_fault(error: PipelexError) -> bool:
     return is_provider and error.report.category is not ErrorCategory.CONTENT
 
 
-def _check_capabilities(entry: ModelEntry, prompt: LLMPrompt, *, is_structured: bool) -> None:
+def _check_capabilities(entry: ModelEntry, prompt: LLMPrompt, most_images: int, *, is_structured: bool) -> None:
     """Refuse what the model cannot do before anything is sent."""
     wanted = {IMAGES: bool(prompt.images), DOCUMENTS: bool(prompt.documents), STRUCTURE: is_structured}
     capability = lacking(entry, [what for what, is_wanted in wanted.items() if is_wanted])
     if capability is not None:
         detail = f"the model {entry.handle!r} of {entry.backend!r} does not take {capability}"
         raise _incapable(entry, capability, detail)
-    most = entry.table.max_prompt_images
-    if most is not None and len(prompt.images) > most:
+    most = most_images if entry.table.max_prompt_images is None else entry.table.max_prompt_images
+    if len(prompt.images) > most:
         detail = f"the model {entry.handle!r} takes at most {most} images in a prompt, not {len(prompt.images)}"
-        raise _incapable(entry, "images", detail)
+        where = f"'max_prompt_images' of the model in backends/{entry.backend}.toml"
+        advice = f"Send fewer images, or raise {where}; inference.llm.default_max_images holds for models without one."
+        raise _incapable(entry, "images", detail, advice)
 
 
-def _incapable(entry: ModelEntry, capability: str, detail: str) -> PipelexError:
+def _incapable(entry: ModelEntry, capability: str, detail: str, advice: str | None = None) -> PipelexError:
+    other = f"Name a model that takes {capability}; a provider's API key may be what is missing for a better one."
     return PipelexError(
         "model.capability_unsupported",
         detail,
@@ -349,7 +354,7 @@ def _incapable(entry: ModelEntry, capability: str, detail: str) -> PipelexError:
         params={"model": entry.handle, "capability": capability},
         provider=entry.backend,
         model=entry.handle,
-        advice=f"Name a model that takes {capability}; a provider's API key may be what is missing for a better one.",
+        advice=advice or other,
     )
 
 

@@ -49,14 +49,18 @@ class TomlFile:
             *places: paths of keys; the first one the file has gives the line.
             advice: what to do.
         """
+        location = self.location(*places)
+        where = f"{self.path}, line {location.line}" if location.line else str(self.path)
+        return ConfigurationError(f"{where}: {detail}", advice=advice, location=location)
+
+    def location(self, *places: Keys) -> Location:
+        """The place of the first of these paths of keys that the file has; it is named after the first one."""
         from pipelex.config._positions import TomlPositions
 
         positions = TomlPositions(self.text)
         span = next((found for keys in places if (found := positions.key(keys)) is not None), None)
         line, column = (span[0], span[1]) if span else (None, None)
-        where = f"{self.path}, line {line}" if line else str(self.path)
-        location = Location(file=str(self.path), line=line, column=column, field=dotted(places[0]) if places else None)
-        return ConfigurationError(f"{where}: {detail}", advice=advice, location=location)
+        return Location(file=str(self.path), line=line, column=column, field=dotted(places[0]) if places else None)
 
 
 def _line_of(error: tomllib.TOMLDecodeError) -> int | None:

@@ -58,7 +58,7 @@ class Reference:
         return cls(kind, name.strip())
 
 
-_NOT_SERVED: Final = ("backend_disabled", "model_disabled", "no_route", "not_served")
+NOT_SERVED: Final = ("backend_disabled", "model_disabled", "no_route", "not_served")
 """Why a known model cannot be asked here."""
 
 
@@ -97,10 +97,7 @@ class ModelDeck:
             ConfigurationError: a file is wrong; the message names file, line and key.
         """
         catalog = load_catalog(dirs, environ, assume_credentials)
-        folder = next((path for one in dirs if any((path := one / "deck").glob("*.toml"))), None)
-        paths = sorted((DEFAULTS / "deck").glob("*.toml"))
-        paths += sorted(folder.glob("*.toml")) if folder is not None else []
-        files = [TomlFile.read(path) for path in paths]
+        files = [*_deck_files(DEFAULTS), *own_deck_files(dirs)]
         data: Table = {}
         for file in files:
             data = merged(data, file.data)
@@ -154,7 +151,7 @@ class ModelDeck:
             report = error.report
             suggestions = tuple(report.params.get("suggestions", ()))
             # A model that is known but not served is a matter of this machine, not of the method.
-            severity = "warning" if report.params.get("reason") in _NOT_SERVED else "error"
+            severity = "warning" if report.params.get("reason") in NOT_SERVED else "error"
             return [Fault(report.code, report.detail, severity=severity, params=report.params, suggestions=suggestions)]
         unable = _incapable(entry, choice, needs)
         if unable is not None:
@@ -397,6 +394,19 @@ class ModelDeck:
                     ]
                     advice = f"did you mean {near[0]!r}?" if near else None
                     raise file.fault(f"{_KIND_WORDS[reference.kind]} {text!r} is not declared", keys, advice=advice)
+
+
+def own_deck_files(dirs: Sequence[Path]) -> list[TomlFile]:
+    """The deck files of the first `inference` directory that has any, in the order of their names.
+
+    Raises:
+        ConfigurationError: one cannot be read, or is not TOML.
+    """
+    return next((files for directory in dirs if (files := _deck_files(directory))), [])
+
+
+def _deck_files(directory: Path) -> list[TomlFile]:
+    return [TomlFile.read(path) for path in sorted((directory / "deck").glob("*.toml"))]
 
 
 _stood_in: set[str] = set()
