@@ -28,8 +28,6 @@ CHANGES: list[tuple[str, str, Any]] = [
     ("runtime.log.table_target", '"stderr"', "stderr"),
     ("runtime.log.sinks", '["json", "otlp"]', ("json", "otlp")),
     ("runtime.log.package_levels", '{ httpx = "warning" }', {"httpx": "WARNING"}),
-    ("runtime.tracing.is_enabled", "false", False),
-    ("runtime.tracing.directory", '"t"', "t"),
     ("runtime.reporting.is_log_costs_to_console", "false", False),
     ("inference.transport_max_retries", "0", 0),
     ("inference.credentials_elsewhere", "true", True),
@@ -51,7 +49,6 @@ CHANGES: list[tuple[str, str, Any]] = [
     ("interpreter.pipeline_execution.max_concurrency", "3", 3),
     ("interpreter.pipeline_execution.max_concurrency", '"unbounded"', "unbounded"),
     ("interpreter.pipeline_execution.is_generate_graph", "false", False),
-    ("interpreter.methods.fetch_on_miss", "false", False),
     ("interpreter.method_tree_limits.max_files", "1", 1),
 ]
 
@@ -92,8 +89,22 @@ def test_an_unknown_key_is_a_warning_with_line_and_near_name(load: Loader) -> No
 
 
 def test_a_known_key_in_the_wrong_table_is_told_its_place(load: Loader) -> None:
-    (warning,) = load("[runtime]\nfetch_on_miss = false\n").warnings
-    assert warning.suggestions == ("interpreter.methods.fetch_on_miss",)
+    (warning,) = load("[runtime]\nmax_concurrency = 3\n").warnings
+    assert warning.suggestions == ("interpreter.pipeline_execution.max_concurrency",)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[runtime.tracing]\nis_enabled = true\ndirectory = 't'\n", "[runtime.telemetry]"),
+        ("[interpreter.methods]\nfetch_on_miss = true\n", "--library-dir"),
+        ("runtime.tracing.is_enabled = false\n", "traces are not written to files"),
+    ],
+)
+def test_known_keys_without_effect_are_told_with_what_to_do_instead(load: Loader, text: str, why: str) -> None:
+    (warning,) = load(text).warnings
+    assert why in warning.detail
+    assert (warning.severity, warning.location.file, warning.location.line) == ("warning", ".pipelex/pipelex.toml", 1)
 
 
 def test_roots_of_older_layouts_are_told_where_they_went(load: Loader) -> None:
@@ -106,12 +117,12 @@ def test_roots_of_older_layouts_are_told_where_they_went(load: Loader) -> None:
 def test_every_wrong_value_is_reported_with_its_place(load: Loader) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load(
-            '[runtime.storage]\nmethod = "locl"\n[inference]\ntransport_max_retries = "two"\n[interpreter]\nmethods = 3\n'
+            '[runtime.storage]\nmethod = "locl"\n[inference]\ntransport_max_retries = "two"\n[interpreter]\nscan = 3\n'
         )
     assert [(item.location.line, item.location.field) for item in caught.value.faults] == [
         (2, "runtime.storage.method"),
         (4, "inference.transport_max_retries"),
-        (6, "interpreter.methods"),
+        (6, "interpreter.scan"),
     ]
     assert caught.value.faults[0].suggestions == ("local",)
     assert ".pipelex/pipelex.toml:4: inference.transport_max_retries: must be a valid integer, not 'two'" in str(

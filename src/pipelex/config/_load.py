@@ -11,6 +11,7 @@ from pathlib import Path
 from pipelex.config._check import read_section
 from pipelex.config._interpolation import Variables, interpolate, interpolate_all
 from pipelex.config._keys import dotted, leaves, merge, nested, split_dotted
+from pipelex.config._notes import why_without_effect
 from pipelex.config._sections import Sections
 from pipelex.config._settings import Layer, LayerKind, Settings, describe
 from pipelex.errors import ConfigurationError, Fault, Json, Location, near_names
@@ -19,7 +20,6 @@ FOLDER = ".pipelex"
 FILE = "pipelex.toml"
 
 _UNTYPED = ("temporal",)
-_OLD_ROOTS = {"cogt": "inference", "pipelex": "interpreter"}
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -89,7 +89,10 @@ def load_settings(
         raise ConfigurationError(describe(errors), faults=errors, advice="Correct the values named above.")
     warnings = [
         settings.fault(
-            item.path, _advice_for_unknown(item.path, item.message), severity="warning", suggestions=item.suggestions
+            item.path,
+            why_without_effect(item.path) or f"{item.message}; it has no effect",
+            severity="warning",
+            suggestions=item.suggestions,
         )
         for item in findings
     ]
@@ -147,13 +150,22 @@ def _syntax_error(shown: str, text: str, error: tomllib.TOMLDecodeError) -> Conf
 
 
 def _find_project(here: Path, environ: Mapping[str, str]) -> Path | None:
-    """The nearest `.pipelex` folder above; the user's own one, in the home folder, is not a project's."""
+    """The nearest `.pipelex` folder above that configures anything; the user's own one, in the home folder, is not a
+    project's."""
     users = {_home(environ) / FOLDER, _home_dir(environ)}
     for folder in (here, *here.parents):
         candidate = folder / FOLDER
-        if candidate.is_dir() and candidate not in users:
+        if candidate not in users and _configures(candidate):
             return candidate
     return None
+
+
+def _configures(folder: Path) -> bool:
+    """Whether a `.pipelex` folder holds more than what runs leave: any run makes one for its files."""
+    try:
+        return any(entry.suffix == ".toml" or entry.name == "inference" for entry in folder.iterdir())
+    except OSError:
+        return False
 
 
 def _home(environ: Mapping[str, str]) -> Path:
@@ -183,12 +195,6 @@ def _read_dotenv(file: Path, environ: Mapping[str, str]) -> dict[str, str]:
             # Its own interpolation would look at the process's environment whatever `environ` is.
             found[name] = interpolate(value, {**found, **environ}).text
     return found
-
-
-def _advice_for_unknown(path: tuple[str, ...], message: str) -> str:
-    if len(path) == 1 and path[0] in _OLD_ROOTS:
-        return f"this table of older releases is not read; its settings live under [{_OLD_ROOTS[path[0]]}] now"
-    return f"{message}; it has no effect"
 
 
 def _unset_variables(settings: Settings) -> list[Fault]:

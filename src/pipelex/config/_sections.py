@@ -1,4 +1,7 @@
-"""The tables of `pipelex.toml` outside `[temporal]`. Their defaults are those of `defaults/pipelex.toml`."""
+"""The tables of `pipelex.toml` outside `[temporal]`. Their defaults are those of `defaults/pipelex.toml`.
+
+The texts below fields are the descriptions of the JSON Schema that `pipelex config schema` writes.
+"""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -12,7 +15,7 @@ Positive = Annotated[int, Field(ge=1)]
 
 
 class RunSettings(Section):
-    """`[run]`."""
+    """Where methods run."""
 
     execution: Literal["local", "hosted"] = "local"
     """Where `pipelex run` runs a method when neither `--local` nor `--hosted` is given."""
@@ -22,27 +25,43 @@ class RunSettings(Section):
 
 
 class LocalStorage(Section):
+    """A store in a folder of this machine."""
+
     path: str = ".pipelex/storage"
-    """Folder; a relative one starts at the project's root, or at the working directory outside of a project."""
+    """The folder; a relative one starts at the project's root, or at the working directory outside of a project."""
 
 
 class BucketStorage(Section):
+    """A store in a bucket."""
+
     bucket: str = ""
+    """The bucket's name."""
     prefix: str = ""
+    """The path in the bucket below which everything is kept."""
     region: str = ""
+    """The bucket's region; the client finds it out when empty."""
     endpoint: str = ""
-    """For services that speak the same protocol; the provider's own when empty."""
+    """The address of another service that speaks the same protocol; the provider's own when empty."""
 
 
 class AzureStorage(Section):
+    """A store in a container of Azure Blob Storage."""
+
     account: str = ""
+    """The storage account's name."""
     container: str = ""
+    """The container's name."""
     prefix: str = ""
+    """The path in the container below which everything is kept."""
 
 
 class StorageSettings(Section):
+    """Where the images and documents of runs are kept."""
+
     method: Literal["local", "in_memory", "s3", "gcp", "azure"] = "local"
+    """The kind of the store; the table of the same name says where it is."""
     uri_format: str = "{hash}.{extension}"
+    """The names of stored files: `{hash}` is the SHA-256 of the content, `{extension}` that of its type."""
     local: LocalStorage = LocalStorage()
     s3: BucketStorage = BucketStorage()
     gcp: BucketStorage = BucketStorage()
@@ -50,56 +69,66 @@ class StorageSettings(Section):
 
 
 class NetworkSettings(Section):
+    """What may be fetched."""
+
     is_fetch_ssrf_guard_enabled: bool = True
+    """Whether inputs that lead to addresses inside the own network are refused."""
 
 
 def _upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
 
+_LEVELS = ("DEBUG", "VERBOSE", "DEV", "INFO", "WARNING", "ERROR", "CRITICAL", "OFF")
 LogLevel = Annotated[
-    Literal["DEBUG", "VERBOSE", "DEV", "INFO", "WARNING", "ERROR", "CRITICAL", "OFF"], BeforeValidator(_upper)
+    Literal["DEBUG", "VERBOSE", "DEV", "INFO", "WARNING", "ERROR", "CRITICAL", "OFF"],
+    BeforeValidator(_upper),
+    Field(json_schema_extra={"enum": [*_LEVELS, *map(str.lower, _LEVELS)]}),
 ]
 LogSink = Literal["console", "json", "otlp"]
 
 
 class LogSettings(Section):
+    """What is logged, and where to."""
+
     level: LogLevel = "INFO"
+    """The lowest level of Pipelex's own lines; those of libraries are shown from WARNING on."""
     console_target: Literal["stderr", "stdout"] = "stderr"
+    """The stream that log lines are written to."""
     table_target: Literal["stderr", "stdout"] = "stdout"
+    """The stream that the table of costs is written to."""
     sinks: Annotated[tuple[LogSink, ...], BeforeValidator(list_to_tuple)] = ("console",)
+    """The forms of log lines: `console` for people, `json` for programs; `otlp` is not supported yet."""
     package_levels: dict[str, LogLevel] = Field(default_factory=dict[str, LogLevel])
-    """Levels of single loggers, by name."""
-
-
-class TracingSettings(Section):
-    is_enabled: bool = True
-    directory: str = ".pipelex/traces"
+    """The levels of single loggers, by name."""
 
 
 class ReportingSettings(Section):
+    """What a run reports at its end."""
+
     is_log_costs_to_console: bool = True
+    """Whether `pipelex run` shows what the calls of models cost; `--costs` and `--no-costs` win."""
 
 
 class TelemetrySettings(Section):
     """Spans for a collector of the user's own; nothing is ever sent to anybody else."""
 
     is_enabled: bool = True
+    """Whether spans are sent at all."""
     endpoint: str = ""
-    """Base address of an OTLP collector over HTTP; `OTEL_EXPORTER_OTLP_ENDPOINT` wins. No spans where neither is set."""
+    """The base address of an OTLP collector over HTTP; `OTEL_EXPORTER_OTLP_ENDPOINT` wins. No spans where neither is set."""
     service_name: str = "pipelex"
-    """`OTEL_SERVICE_NAME` wins."""
+    """The service that spans say they are of; `OTEL_SERVICE_NAME` wins."""
     capture_content: bool = False
     """Whether prompts and answers are in the spans of calls."""
 
 
 class RuntimeSettings(Section):
-    """`[runtime]`."""
+    """What surrounds a run."""
 
     storage: StorageSettings = StorageSettings()
     network: NetworkSettings = NetworkSettings()
     log: LogSettings = LogSettings()
-    tracing: TracingSettings = TracingSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     reporting: ReportingSettings = ReportingSettings()
 
@@ -118,25 +147,37 @@ _EFFORTS: dict[str, int] = {
 
 
 class ModelDeckTable(Section):
+    """How names lead to models."""
+
     is_model_fallback_enabled: bool = True
+    """Whether a waterfall goes on to its next model when one is not served."""
     is_fallback_on_failure_enabled: bool = False
     """Whether the next model of a waterfall is asked when a provider fails."""
     missing_presets_reaction: Literal["raise", "log", "none"] = "log"
+    """What happens when a preset of one's own deck files leads to a model that no enabled backend serves: the
+    configuration is refused, a warning is logged, or nothing."""
 
 
 class ResultCacheTable(Section):
+    """Results of paid calls, kept for further attempts."""
+
     is_enabled: bool = False
-    """Whether results of paid calls are kept in the storage for further attempts of the same call."""
+    """Whether results of paid calls are kept in the storage, where another attempt of the same call finds them."""
 
 
 class LLMTable(Section):
+    """How language models are called."""
+
     schema_reask_max_attempts: NonNegative = 2
+    """How often a model is asked again because its structured answer does not fit the schema."""
     is_structure_prompt_enabled: bool = True
+    """Whether the wanted structure is also described in the prompt."""
     default_max_images: Positive = 100
+    """The most images in one prompt to a model whose `max_prompt_images` is not set; more are refused."""
     effort_to_budget_maps: dict[str, dict[str, NonNegative]] = Field(
         default_factory=lambda: {"anthropic": dict(_EFFORTS), "gemini": dict(_EFFORTS)}
     )
-    """Provider → reasoning effort → tokens."""
+    """The tokens of thinking that each reasoning effort stands for, by provider."""
 
     def effort_to_budget(self, provider: str) -> Mapping[str, int]:
         """The reasoning tokens each effort stands for at a provider."""
@@ -144,47 +185,76 @@ class LLMTable(Section):
 
 
 class ImgGenParamDefaults(Section):
+    """What an image is like where neither the pipe nor the model's settings say."""
+
     aspect_ratio: str = "square"
+    """The image's shape, by name."""
     background: Literal["transparent", "opaque", "auto"] = "auto"
+    """The image's background."""
     quality: Literal["low", "medium", "high"] = "low"
+    """The quality asked for, of models that take one."""
     nb_steps: Positive = 28
+    """The steps of inference, of models that take a number of them."""
     guidance_scale: Annotated[float, Field(gt=0)] = 2.5
+    """How closely the prompt is followed, of models that take a scale."""
     is_moderated: bool = True
+    """Whether the provider's safety checker is on."""
     safety_tolerance: Annotated[int, Field(ge=1, le=6)] = 5
+    """How much the safety checker lets pass: 1 is the strictest."""
     is_raw: bool = False
+    """Whether the image is left less processed, of models that know it."""
     output_format: Literal["png", "jpeg", "webp"] = "jpeg"
+    """The file format of the image."""
     seed: int | Literal["auto"] = "auto"
+    """The seed of chance; `auto` leaves it to the provider."""
 
 
 class ImgGenTable(Section):
+    """How images are made."""
+
     img_gen_param_defaults: ImgGenParamDefaults = ImgGenParamDefaults()
     quality_to_steps_maps: dict[str, dict[str, Positive]] = Field(
         default_factory=lambda: {"flux": {"low": 14, "medium": 28, "high": 56}}
     )
-    """Family → quality → steps."""
+    """The steps that each quality stands for, by family of models."""
 
 
 class ExtractTable(Section):
+    """How documents are read."""
+
     default_page_views_dpi: Annotated[int, Field(ge=1, le=1200)] = 150
+    """The resolution of pictures of pages, in dots per inch, where a pipe does not say."""
 
 
 class TemplatingStyleTable(Section):
+    """How templates write values where a pipe has no `templating_style`."""
+
     tag_style: Literal["no_tag", "ticks", "xml", "square_brackets"] = "xml"
+    """How `@name` marks off a value."""
     text_format: Literal["plain", "markdown", "html", "json"] = "plain"
+    """How `$name` writes a structured value."""
 
 
 class TemplatingTable(Section):
+    """How templates are rendered."""
+
     default_templating_style: TemplatingStyleTable = TemplatingStyleTable()
 
 
 class DryRunTable(Section):
+    """What a dry run makes up."""
+
     text_gen_truncate_length: Positive = 256
+    """The characters of a prompt that a made-up text repeats, at most."""
     nb_list_items: Positive = 3
+    """The items of a made-up list whose length the method leaves open."""
     nb_extract_pages: Positive = 4
-    image_urls: Annotated[Names, Field(min_length=1)] = (
+    """The pages of an extracted document."""
+    image_urls: Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(list_to_tuple)] = (
         "https://mock.invalid/image_1.png",
         "https://mock.invalid/image_2.png",
     )
+    """The addresses of made-up images, taken in turn."""
 
 
 def _everything_or_names(value: Any) -> Any:
@@ -195,11 +265,12 @@ def _everything_or_names(value: Any) -> Any:
 
 
 class InferenceSettings(Section):
-    """`[inference]`."""
+    """How models are chosen and called; which models there are is said by the files in `.pipelex/inference/`."""
 
     transport_max_retries: NonNegative = 2
+    """How often a failed call of a provider is repeated, in-process only: on Temporal, retries are Temporal's."""
     credentials_elsewhere: Annotated[bool | tuple[str, ...], BeforeValidator(_everything_or_names)] = False
-    """Backends whose keys and clients are with another process, which makes their calls: True for all of them."""
+    """The backends whose keys and clients are with another process, which makes their calls; `true` for all of them."""
     model_deck: ModelDeckTable = ModelDeckTable()
     result_cache: ResultCacheTable = ResultCacheTable()
     llm: LLMTable = LLMTable()
@@ -220,23 +291,30 @@ def _concurrency(value: Any) -> Any:
 
 
 class PipelineExecutionSettings(Section):
-    max_concurrency: Annotated[int | Literal["unbounded"], BeforeValidator(_concurrency)] = 8
-    """Items of one batch that run at the same time."""
+    """How pipes are run."""
+
+    max_concurrency: Annotated[Positive | Literal["unbounded"], BeforeValidator(_concurrency)] = 8
+    """The items of one batch that run at the same time, or `unbounded`."""
     is_generate_graph: bool = True
+    """Whether a run leaves its graph beside its result; `--graph` and `--no-graph` win."""
     is_generate_usage: bool = True
+    """Whether a run leaves what its calls used beside its result."""
     is_normalize_data_urls_to_storage: bool = True
-
-
-class MethodsSettings(Section):
-    fetch_on_miss: bool = True
+    """Whether files given as `data:` addresses are moved into the storage before a run starts."""
 
 
 class MethodTreeLimits(Section):
+    """How large a method's folder may be; a larger one is refused."""
+
     max_files: Positive = 10_000
+    """The most files."""
     max_total_bytes: Positive = 1_073_741_824
+    """The most bytes of all files together."""
 
 
 class ScanSettings(Section):
+    """Where bundles are looked for."""
+
     excluded_dirs: Names = (
         ".venv",
         "venv",
@@ -252,22 +330,24 @@ class ScanSettings(Section):
         "node_modules",
         "results",
     )
+    """The names of folders in which no bundles are looked for."""
 
 
 class FunctionSettings(Section):
     """How the Python functions of methods are called."""
 
     is_enabled: bool = True
+    """Whether they are called at all."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 300.0
+    """The longest time of one call, in seconds."""
     environment: Names = ()
-    """Environment variables that functions may see, besides those that no program does without."""
+    """The environment variables that functions may see, besides those that no program does without."""
 
 
 class InterpreterSettings(Section):
-    """`[interpreter]`."""
+    """How methods are read and run."""
 
     pipeline_execution: PipelineExecutionSettings = PipelineExecutionSettings()
-    methods: MethodsSettings = MethodsSettings()
     functions: FunctionSettings = FunctionSettings()
     method_tree_limits: MethodTreeLimits = MethodTreeLimits()
     scan: ScanSettings = ScanSettings()

@@ -1,7 +1,8 @@
 """`pipelex config`."""
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,14 +17,16 @@ _EXAMPLES = """\b
 Examples:
   pipelex config show --origin
   pipelex config show temporal.worker_config
-  pipelex config show --json | jq '."run.execution"'"""
+  pipelex config show --json | jq '."run.execution"'
+  pipelex config schema pipelex
+  pipelex config schema --output-dir .pipelex/schemas"""
 
 app = command_app(no_args_is_help=True)
 
 
 @app.callback(epilog=_EXAMPLES)
 def config() -> None:
-    """Look at the settings in force."""
+    """Look at the settings in force, and at what the files may say."""
 
 
 @app.command(epilog=_EXAMPLES)
@@ -51,6 +54,35 @@ def show(
     for key, value, where in found:
         line = f"{key} = {_toml(value)}"
         out(f"{line:<{min(width, 72)}}  {paint(f'# {where}', 'dim')}" if origin else line)
+
+
+@app.command(epilog=_EXAMPLES)
+def schema(
+    target: Annotated[
+        Literal["pipelex", "backends", "models", "routing", "deck"] | None,
+        typer.Argument(metavar="[TARGET]", help="pipelex, backends, models, routing or deck: printed."),
+    ] = None,
+    output_dir: Annotated[
+        Path | None, typer.Option("--output-dir", "-o", metavar="DIR", help="Write a file for each kind instead.")
+    ] = None,
+) -> None:
+    """Write JSON Schemas of configuration files, for editors.
+
+    They are of pipelex.toml, backends.toml, backends/<backend>.toml (models), routing_profiles.toml and deck/*.toml.
+    """
+    from pipelex.runner import CONFIG_SCHEMAS
+
+    if target is None and output_dir is None:
+        raise typer.BadParameter(f"name a file ({', '.join(CONFIG_SCHEMAS)}), or a folder with --output-dir")
+    for name in CONFIG_SCHEMAS if target is None else (target,):
+        text = json.dumps(CONFIG_SCHEMAS[name](), indent=2, ensure_ascii=False)
+        if output_dir is None:
+            out(text)
+            continue
+        output_dir.mkdir(parents=True, exist_ok=True)
+        file = output_dir / f"{name}.schema.json"
+        file.write_text(text + "\n", encoding="utf-8")
+        out(str(file))
 
 
 def _toml(value: object) -> str:

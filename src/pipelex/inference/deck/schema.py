@@ -46,8 +46,11 @@ class ValuedConstraints(_Table):
     """Constraints with a value."""
 
     fixed_temperature: float | None = None
+    """The only temperature the model works at; others are replaced by it, with a warning."""
     min_thinking_budget: int | None = Field(default=None, gt=0)
+    """The fewest tokens of thinking the model takes."""
     max_thinking_budget: int | None = Field(default=None, gt=0)
+    """The most tokens of thinking the model takes."""
 
 
 class BackendTable(_Table):
@@ -56,11 +59,17 @@ class BackendTable(_Table):
     model_config = ConfigDict(frozen=True, extra="allow", strict=True, protected_namespaces=(), defer_build=True)
 
     enabled: bool = True
+    """Whether the backend serves its models."""
     display_name: str | None = None
+    """The backend's name for people."""
     endpoint: str | None = None
+    """The base address of its API; the client's own when absent."""
     api_key: str | None = None
+    """The key, usually `"${NAME}"`: an environment variable."""
     listed_constraints: list[ListedConstraint] = []
+    """Constraints of all its models."""
     valued_constraints: ValuedConstraints = ValuedConstraints()
+    """Constraints of all its models that have a value."""
 
 
 # --- backends/<backend>.toml ------------------------------------------------------------------------------------------
@@ -82,32 +91,54 @@ class Costs(_Table):
     """USD per million tokens; per unit for search and extraction. An empty table means free."""
 
     input: Price | None = None
+    """What is sent."""
     output: Price | None = None
+    """What is answered."""
     input_cached: Price | None = None
+    """What is sent and was in the provider's cache."""
     input_non_cached: Price | None = None
+    """What is sent and was in no cache."""
     input_joined: Price | None = None
+    """What is sent, cached or not, where the provider tells them not apart."""
     input_audio: Price | None = None
+    """Sound that is sent."""
     output_audio: Price | None = None
+    """Sound that is answered."""
     output_reasoning: Price | None = None
+    """Thinking."""
     output_accepted_prediction: Price | None = None
+    """Tokens of a prediction that the answer took over."""
     output_rejected_prediction: Price | None = None
+    """Tokens of a prediction that the answer did not take over."""
 
 
 class ImageRules(_Table):
     """Which request arguments an image model takes: names of mappings."""
 
     model_choice: str | None = None
+    """How the model is named."""
     prompt: str | None = None
+    """How the prompt is given."""
     num_images: str | None = None
+    """How the number of images is given."""
     aspect_ratio: str | None = None
+    """How the shape is given."""
     inference: str | None = None
+    """How steps and guidance are given."""
     safety_checker: str | None = None
+    """How the safety checker is set."""
     background: str | None = None
+    """How the background is given."""
     output_format: str | None = None
+    """How the file format is given."""
     output_compression: str | None = None
+    """How the compression is given."""
     specific: str | None = None
+    """What else this kind of model takes."""
     input_images: str | None = None
+    """How reference images are given."""
     input_fidelity: str | None = None
+    """How close to the reference images the result stays."""
 
 
 class ModelTable(_Table):
@@ -117,23 +148,41 @@ class ModelTable(_Table):
     """
 
     enabled: bool = True
+    """Whether the model is served."""
     handle: NonEmpty | None = None
+    """The name methods use, where it is not that of the table."""
     variant: NonEmpty | None = None
+    """What tells two entries with one handle apart."""
     model_type: ModelType = "llm"
+    """The family of the model."""
     sdk: NonEmpty
+    """The client the model is called through."""
     model_id: NonEmpty | None = None
+    """The provider's own name of the model; the handle when absent."""
     inputs: list[ModelInput] = ["text"]
+    """What the model takes."""
     outputs: list[ModelOutput] = ["text", "structured"]
+    """What the model gives."""
     costs: Costs | None = None
+    """Prices; unknown when absent, free when empty."""
     structure_method: NonEmpty | None = None
+    """How a structured answer is asked for, for example `instructor/openai_tools`."""
     thinking_mode: Literal["none", "manual", "adaptive"] = "none"
+    """Whether the model thinks before it answers, and who says how much."""
     max_tokens: int | None = Field(default=None, gt=0)
+    """The most tokens of one answer."""
     max_prompt_images: int | None = Field(default=None, ge=0)
+    """The most images of one prompt; `inference.llm.default_max_images` when absent."""
     listed_constraints: list[ListedConstraint] = []
+    """What the model does not take, or only in its own way."""
     valued_constraints: ValuedConstraints = ValuedConstraints()
+    """Constraints that have a value."""
     rules: ImageRules = ImageRules()
+    """Which request arguments an image model takes."""
     endpoint_path: NonEmpty | None = None
+    """The path below the backend's endpoint, where it is unusual."""
     headers: dict[str, str] = {}
+    """The headers of its requests, gathered from keys with a hyphen."""
 
     @model_validator(mode="before")
     @classmethod
@@ -172,17 +221,24 @@ class RoutingProfile(_Table):
     """Which backend serves which model."""
 
     description: str
+    """What the profile is for."""
     default: NonEmpty | None = None
+    """The backend asked first for models that no route matches."""
     routes: dict[NonEmpty, NonEmpty] = {}
+    """Handle or pattern (`prefix-*`, `*-suffix`) → the backend that serves it, which must be enabled."""
     optional_routes: dict[NonEmpty, NonEmpty] = {}
+    """As `routes`, without effect while the backend is not enabled."""
     fallback_order: list[NonEmpty] = []
+    """The backends tried in turn: the first enabled one that serves the model."""
 
 
 class RoutingFile(_Table):
     """`routing_profiles.toml`."""
 
     active: NonEmpty
+    """The name of the profile in force."""
     profiles: dict[NonEmpty, RoutingProfile]
+    """Profiles by name."""
 
 
 # --- model settings ---------------------------------------------------------------------------------------------------
@@ -194,7 +250,9 @@ class ModelSettingsTable(_Table):
     """What the settings of every family share."""
 
     model: NonEmpty
+    """The model: a handle, an alias (`@name`) or a waterfall (`~name`)."""
     description: str | None = None
+    """What the settings are for."""
 
     @model_validator(mode="after")
     def _exclude(self) -> "ModelSettingsTable":
@@ -208,35 +266,50 @@ class LLMSettings(ModelSettingsTable):
     """Settings of a language model."""
 
     temperature: float = Field(ge=0, le=1)
+    """How free the answer is: 0 is the most even."""
     max_tokens: Annotated[int, Field(gt=0)] | Literal["auto"] | None = None
+    """The most tokens of an answer; `auto` leaves it to the provider."""
     image_detail: Literal["high", "low", "auto"] | None = None
+    """How closely images are looked at."""
     reasoning_effort: ReasoningEffort | None = None
+    """How much the model thinks; excludes `reasoning_budget`."""
     reasoning_budget: int | None = Field(default=None, gt=0)
+    """The tokens of thinking; excludes `reasoning_effort`."""
 
 
 class ExtractSettings(ModelSettingsTable):
     """Settings of a text extractor."""
 
     max_nb_images: int | None = Field(default=None, ge=0)
+    """The most pictures taken out of a document."""
     image_min_size: int | None = Field(default=None, ge=0)
+    """The shortest side of a picture that is taken out, in pixels."""
 
 
 class ImgGenSettings(ModelSettingsTable):
     """Settings of an image model."""
 
     quality: Literal["low", "medium", "high"] | None = None
+    """The quality asked for; excludes `nb_steps`."""
     nb_steps: int | None = Field(default=None, gt=0)
+    """The steps of inference; excludes `quality`."""
     guidance_scale: float | None = Field(default=None, gt=0)
+    """How closely the prompt is followed."""
     is_moderated: bool | None = None
+    """Whether the provider's safety checker is on."""
     safety_tolerance: int | None = Field(default=None, ge=1, le=6)
+    """How much the safety checker lets pass: 1 is the strictest."""
 
 
 class SearchSettings(ModelSettingsTable):
     """Settings of a search."""
 
     include_images: bool = False
+    """Whether pictures are looked for, too."""
     include_inline_citations: bool = True
+    """Whether the answer names its sources in the text."""
     max_results: int | None = Field(default=None, ge=1)
+    """The most sources."""
 
 
 class PlainSettings(ModelSettingsTable):
@@ -260,7 +333,9 @@ class DeckSection(_Table):
     """What the sections of every family share."""
 
     aliases: dict[NonEmpty, NonEmpty] = {}
+    """Name → what it stands for: a handle, another alias (`@name`) or a waterfall (`~name`)."""
     waterfalls: dict[NonEmpty, Annotated[list[NonEmpty], Field(min_length=1)]] = {}
+    """Name → handles, of which the first one that is served is taken."""
 
     def preset(self, name: str) -> ModelSettingsTable | None:
         presets: dict[str, ModelSettingsTable] = getattr(self, "presets", {})
@@ -274,61 +349,78 @@ class LLMDefaults(_Table):
     """What a pipe that names no model gets."""
 
     for_text: NonEmpty | LLMSettings | None = None
+    """The model of texts: a reference or a table of settings."""
     for_object: NonEmpty | LLMSettings | None = None
+    """The model of structured answers: a reference or a table of settings."""
     default_temperature: float = Field(default=0.5, ge=0, le=1)
+    """The temperature of a model that is named outside of a preset."""
 
 
 class LLMOverrides(_Table):
     """What replaces the defaults; `disabled` means nothing does."""
 
     for_text: NonEmpty = "disabled"
+    """The model of texts, or `disabled`."""
     for_object: NonEmpty = "disabled"
+    """The model of structured answers, or `disabled`."""
 
 
 class LLMSection(DeckSection):
-    """`[llm]` of the deck."""
+    """Names of language models."""
 
     presets: dict[NonEmpty, LLMSettings] = {}
+    """Name → a model with its settings."""
     choice_defaults: LLMDefaults = LLMDefaults()
     choice_overrides: LLMOverrides = LLMOverrides()
 
 
 class ExtractSection(DeckSection):
-    """`[extract]` of the deck."""
+    """Names of text extractors."""
 
     presets: dict[NonEmpty, ExtractSettings] = {}
+    """Name → a model with its settings."""
     choice_default: NonEmpty | ExtractSettings | None = None
+    """The model of a pipe that names none: a reference or a table of settings."""
 
 
 class ImgGenSection(DeckSection):
-    """`[img_gen]` of the deck."""
+    """Names of image models."""
 
     presets: dict[NonEmpty, ImgGenSettings] = {}
+    """Name → a model with its settings."""
     choice_default: NonEmpty | ImgGenSettings | None = None
+    """The model of a pipe that names none: a reference or a table of settings."""
     default_quality: Literal["low", "medium", "high"] | None = None
+    """The quality of settings that say neither `quality` nor `nb_steps`."""
 
 
 class SearchSection(DeckSection):
-    """`[search]` of the deck."""
+    """Names of search models."""
 
     presets: dict[NonEmpty, SearchSettings] = {}
+    """Name → a model with its settings."""
     choice_default: NonEmpty | SearchSettings | None = None
+    """The model of a pipe that names none: a reference or a table of settings."""
 
 
 class JudgmentSection(DeckSection):
-    """`[judgment]` of the deck."""
+    """Names of judgment models."""
 
     presets: dict[NonEmpty, PlainSettings] = {}
+    """Name → a model with its settings."""
     choice_default: NonEmpty | PlainSettings | None = None
+    """The model of a pipe that names none: a reference or a table of settings."""
 
 
 class DocGenSection(DeckSection):
-    """`[doc_gen]` of the deck; defaults are keyed `<format>.<source>`."""
+    """Names of document engines."""
 
     presets: dict[NonEmpty, PlainSettings] = {}
+    """Name → a model with its settings."""
     choice_defaults: dict[
         Annotated[str, StringConstraints(pattern=r"^[a-z]+\.(layout|html|template_file)$")], NonEmpty
     ] = {}
+    """`<format>.<source>` → the engine of a pipe that names none."""
 
 
 class DeckTables(_Table):

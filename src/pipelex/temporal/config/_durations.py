@@ -2,7 +2,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 UNLIMITED = "unlimited"
 
@@ -85,11 +85,19 @@ def _read_limit(value: Any) -> timedelta | None:
     return None if value is None or value == UNLIMITED else _read(value) or None
 
 
-Delay = Annotated[timedelta, BeforeValidator(_read_delay)]
+_WRITTEN = WithJsonSchema(
+    {
+        "type": "string",
+        "pattern": r"^\s*(\d|[Pp]|unlimited\s*$)",
+        "examples": ["0:10:00", "30s", "5m", "2h", "PT5M", "unlimited"],
+    }
+)
+
+Delay = Annotated[timedelta, BeforeValidator(_read_delay), _WRITTEN]
 """A waiting time, which may be zero."""
 
-Span = Annotated[timedelta, BeforeValidator(_read_span)]
+Span = Annotated[timedelta, BeforeValidator(_read_span), _WRITTEN]
 """A time limit that cannot be absent."""
 
-Limit = Annotated[timedelta | None, BeforeValidator(_read_limit), Field(default=None)]
+Limit = Annotated[timedelta | None, BeforeValidator(_read_limit), Field(default=None), _WRITTEN]
 """A time limit; None when there is none, written `"unlimited"`."""
