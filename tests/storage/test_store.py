@@ -1,10 +1,13 @@
+import asyncio
 import hashlib
+import json
 import subprocess
 import sys
 import textwrap
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -12,7 +15,7 @@ from pipelex.config import load_settings
 from pipelex.errors import ConfigurationError, ErrorCategory, PipelexError
 from pipelex.storage import Storage
 from tests.support.bucket import KEYS, Bucket
-from tests.support.http_stub import http_stub
+from tests.support.http_stub import Answer, Received, http_stub
 
 PNG = b"\x89PNG\r\n\x1a\n and so on"
 SHA = hashlib.sha256(PNG).hexdigest()
@@ -212,3 +215,39 @@ async def test_s3_that_is_down(tmp_path: Path):
     assert caught.value.code == "runtime.unavailable"
     assert caught.value.report.is_retryable
     assert "'runs'" in str(caught.value)
+
+
+def test_s3_in_a_region(tmp_path: Path):
+    storage = opened(tmp_path, KEYS, method="s3", s3__bucket="runs", s3__region="eu-west-1")
+
+    url = asyncio.run(storage.public_url(f"pipelex-storage://{SHA}.png"))
+
+    assert url is not None
+    assert url.startswith(f"https://s3.eu-west-1.amazonaws.com/runs/{SHA}.png?")
+
+
+# --- Google Cloud Storage and Azure -----------------------------------------------------------------------------------
+
+
+async def test_gcp(tmp_path: Path):
+    key = json.dumps({"disable_oauth": True, "client_email": "", "private_key": "", "private_key_id": ""})
+
+    def answer(request: Received) -> Answer:
+        return Answer(status=200 if request.method == "PUT" else 404, headers={"etag": '"1"'})
+
+    async with http_stub(answer) as stub:
+        values = {"gcp__bucket": "runs", "gcp__prefix": "blobs", "gcp__endpoint": stub.url}
+        await opened(tmp_path, {"GOOGLE_SERVICE_ACCOUNT_KEY": key}, method="gcp", **values).put(PNG)
+
+    (put,) = (request for request in stub.requests if request.method == "PUT")
+    assert unquote(put.path) == f"/runs/blobs/{SHA}.png"
+
+
+async def test_azure(tmp_path: Path):
+    values = {"azure__account": "harbour", "azure__container": "runs", "azure__prefix": "blobs"}
+    storage = opened(tmp_path, {"AZURE_STORAGE_ACCOUNT_KEY": "a2V5"}, method="azure", **values)
+
+    url = await storage.public_url(f"pipelex-storage://{SHA}.png")
+
+    assert url is not None
+    assert url.startswith(f"https://harbour.blob.core.windows.net/runs/blobs/{SHA}.png?")

@@ -1,6 +1,6 @@
 """Layered TOML settings with the origin of every value."""
 
-from pipelex.config._check import KeyFinding, Names, Section, known_keys, read_section
+from pipelex.config._check import KeyFinding, Names, Section, inert_keys, known_keys, read_section
 from pipelex.config._interpolation import Interpolated, interpolate
 from pipelex.config._keys import dotted, lookup, split_dotted
 from pipelex.config._load import load_settings
@@ -8,6 +8,7 @@ from pipelex.config._positions import Span, TomlPositions, locate
 from pipelex.config._sections import (
     AzureStorage,
     BucketStorage,
+    GoogleStorage,
     InferenceSettings,
     InterpreterSettings,
     LocalStorage,
@@ -20,6 +21,7 @@ from pipelex.config._settings import Layer, LayerKind, Origin, Settings, describ
 __all__ = [
     "AzureStorage",
     "BucketStorage",
+    "GoogleStorage",
     "InferenceSettings",
     "Interpolated",
     "InterpreterSettings",
@@ -38,6 +40,7 @@ __all__ = [
     "TomlPositions",
     "describe",
     "dotted",
+    "inert_keys",
     "interpolate",
     "known_keys",
     "load_settings",

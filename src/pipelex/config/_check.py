@@ -27,6 +27,14 @@ def list_to_tuple(value: Any) -> Any:
 Names = Annotated[tuple[str, ...], BeforeValidator(list_to_tuple)]
 """A list of strings."""
 
+
+@dataclass(frozen=True, slots=True)
+class WithoutEffect:
+    """The mark of a key that is understood and does nothing, for files that have it all the same."""
+
+    why: str
+
+
 SectionT = TypeVar("SectionT", bound=Section)
 
 
@@ -96,6 +104,17 @@ def known_keys(model: type[BaseModel], prefix: Path = ()) -> Iterator[Path]:
         below = _as_model(inner)
         if below is not None:
             yield from known_keys(below, path)
+
+
+def inert_keys(model: type[BaseModel], prefix: Path = ()) -> Iterator[tuple[Path, str]]:
+    """The paths of keys that are marked as `WithoutEffect`, and why they have none."""
+    for name, field in model.model_fields.items():
+        for mark in field.metadata:
+            if isinstance(mark, WithoutEffect):
+                yield (*prefix, name), mark.why
+        below = _as_model(field.annotation)
+        if below is not None:
+            yield from inert_keys(below, (*prefix, name))
 
 
 def _unknown(model: type[BaseModel], local: Sequence[str | int], path: Path, at: Path, value: Json) -> KeyFinding:

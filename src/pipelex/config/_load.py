@@ -8,7 +8,7 @@ from importlib import resources
 from io import StringIO
 from pathlib import Path
 
-from pipelex.config._check import read_section
+from pipelex.config._check import inert_keys, read_section
 from pipelex.config._interpolation import Variables, interpolate, interpolate_all
 from pipelex.config._keys import dotted, leaves, merge, nested, split_dotted
 from pipelex.config._notes import why_without_effect
@@ -96,6 +96,11 @@ def load_settings(
         )
         for item in findings
     ]
+    warnings += [
+        settings.fault(path, f"{why}; it has no effect", severity="warning")
+        for path, why in inert_keys(Sections)
+        if settings.is_set(path) and settings.get(path)
+    ]
     warnings += _unset_variables(settings) + _environment_warnings(settings)
     return replace(settings, warnings=tuple(warnings))
 
@@ -150,8 +155,7 @@ def _syntax_error(shown: str, text: str, error: tomllib.TOMLDecodeError) -> Conf
 
 
 def _find_project(here: Path, environ: Mapping[str, str]) -> Path | None:
-    """The nearest `.pipelex` folder above that configures anything; the user's own one, in the home folder, is not a
-    project's."""
+    """The nearest `.pipelex` folder above that configures anything, other than that of the user's home folder."""
     users = {_home(environ) / FOLDER, _home_dir(environ)}
     for folder in (here, *here.parents):
         candidate = folder / FOLDER

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from pipelex.config._check import Names, Section, list_to_tuple
+from pipelex.config._check import Names, Section, WithoutEffect, list_to_tuple
 
 NonNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -44,6 +44,13 @@ class BucketStorage(Section):
     """The address of another service that speaks the same protocol; the provider's own when empty."""
 
 
+class GoogleStorage(BucketStorage):
+    """A store in a bucket of Google Cloud Storage."""
+
+    region: Annotated[str, WithoutEffect("a bucket of Google Cloud Storage is found by its name alone")] = ""
+    """Without effect: the bucket is found by its name alone."""
+
+
 class AzureStorage(Section):
     """A store in a container of Azure Blob Storage."""
 
@@ -64,7 +71,7 @@ class StorageSettings(Section):
     """The names of stored files: `{hash}` is the SHA-256 of the content, `{extension}` that of its type."""
     local: LocalStorage = LocalStorage()
     s3: BucketStorage = BucketStorage()
-    gcp: BucketStorage = BucketStorage()
+    gcp: GoogleStorage = GoogleStorage()
     azure: AzureStorage = AzureStorage()
 
 

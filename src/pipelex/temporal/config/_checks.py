@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
-from pipelex.config import KeyFinding, read_section
+from pipelex.config import KeyFinding, inert_keys, lookup, read_section
 from pipelex.config._keys import Path
 from pipelex.errors import near_names
 from pipelex.temporal.config._models import (
@@ -215,6 +215,9 @@ def _check_payloads(config: TemporalConfig) -> Iterator[Notice]:
         found, findings = read_section(STORES[provider.method], provider.table, path)
         for finding in findings:
             yield Notice(finding)
+        for inert, why in inert_keys(STORES[provider.method]):
+            if lookup(provider.table, inert)[1]:
+                yield Notice(KeyFinding((*path, *inert), f"{why}; it has no effect"), "warning")
         name = {"s3": "bucket", "gcs": "bucket", "azure": "container"}.get(provider.method)
         if found is not None and name is not None and not getattr(found, name):
             yield Notice(KeyFinding((*path, name), f"is missing, and method is {provider.method!r}"))

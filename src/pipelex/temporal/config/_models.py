@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from pipelex.config import AzureStorage, BucketStorage, LocalStorage, Names, Section, StorageSettings
+from pipelex.config import AzureStorage, BucketStorage, GoogleStorage, LocalStorage, Names, Section, StorageSettings
 from pipelex.errors import CORE_CODES, Fault, Json, error_type_name
 from pipelex.temporal.config._durations import Delay, Limit, Span
 from pipelex.temporal.config.catalog import SEARCH_ATTRIBUTES
@@ -249,7 +249,7 @@ class EncryptionConfig(Section):
     """Whether payloads that are not encrypted are refused. Leave it off while runs that began in the clear go on."""
 
 
-STORES: Final = {"local": LocalStorage, "s3": BucketStorage, "gcs": BucketStorage, "azure": AzureStorage}
+STORES: Final = {"local": LocalStorage, "s3": BucketStorage, "gcs": GoogleStorage, "azure": AzureStorage}
 """What the table of each method holds: the keys of its twin under `[runtime.storage]`."""
 
 
