@@ -15,6 +15,7 @@ from pipelex.pipes import spans
 from pipelex.temporal.dev_server import DevServer
 from tests.support.methods import GREET
 from tests.support.openai_server import OpenAIStub
+from tests.support.otlp_collector import Collector
 from tests.support.project import Project, write_project
 
 
@@ -69,6 +70,12 @@ class Cli:
 @pytest.fixture
 def stub() -> Iterator[OpenAIStub]:
     with OpenAIStub() as server:
+        yield server
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with Collector() as server:
         yield server
 
 

@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -45,12 +44,6 @@ SURVEY_TREE = (
         ),
     ),
 )
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as server:
-        yield server
 
 
 def watched(cli: Cli, collector: Collector, more: str = "", telemetry: str = "") -> None:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import pytest
 
+from pipelex.errors import ConfigurationError
 from pipelex.inference import Inference
 from pipelex.pipes.models import ModelChoice, ModelTarget
 from pipelex.runner import inference_of
@@ -68,3 +69,23 @@ def test_keys_of_backends_may_be_secrets(inference: Configured, tmp_path: Path):
     (tmp_path / "home" / ".pipelex" / "secrets.toml").unlink()
     assert inference().deck.catalog.backends["one"].missing == ("ONE_KEY",)
     assert inference(TWO_KEY="k").resolve(CHOICE).handle == "second"
+
+
+def test_presets_that_nothing_serves(inference: Configured, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    key = "inference.model_deck.missing_presets_reaction"
+    write(
+        tmp_path / "work" / ".pipelex" / "inference",
+        deck__2='[llm.presets]\nlost = { model = "third", temperature = 0 }\nfound = { model = "first", temperature = 0 }\n',
+        backends__one='[first]\nsdk = "openai"\n[third]\nsdk = "openai"\nenabled = false\n',
+    )
+    inference(f"{key} = 'none'", ONE_KEY="k")
+    assert "third" not in caplog.text
+    for _ in range(2):
+        inference(ONE_KEY="k")
+    (line,) = caplog.messages
+    assert "the model 'third' is not available" in line
+    assert "2.toml:2" in line
+    with pytest.raises(ConfigurationError) as caught:
+        inference(f"{key} = 'raise'", ONE_KEY="k")
+    (fault,) = caught.value.faults
+    assert (fault.location.line, fault.location.field) == (2, "llm.presets.lost")

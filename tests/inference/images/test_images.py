@@ -139,6 +139,71 @@ async def test_rules_of_the_backend_file_change_what_is_sent(served: Project, se
     assert not {"num_inference_steps", "guidance_scale", "enable_safety_checker"} & set(body)
 
 
+async def asked_with(served: Project, service: HTTPStub, model: str, **defaults: Any) -> dict[str, Any]:
+    """What a model is asked with other defaults for images."""
+    image = {"url": f"data:image/jpeg;base64,{picture('JPEG')}"}
+    service.on("/images/generations", openai(picture()))
+    for path in ("/fal-ai/flux/dev", "/fal-ai/flux-pro/v1.1", "/fal-ai/raw"):
+        service.on(path, Answer({"images": [image]}))
+    overrides = {"inference.img_gen.img_gen_param_defaults": defaults}
+    async with served.app("direct", overrides=overrides) as app:
+        method = app.load(served.method(METHOD.replace("OUTPUT", "Image") + f'model = "{model}"\n'))
+        await method.run({"subject": "a quay"})
+    return service.asked[-1].body
+
+
+FAL = """
+[defaults]
+model_type = "img_gen"
+sdk        = "fal"
+outputs    = ["image"]
+[raw-painter]
+model_id = "fal-ai/raw"
+rules = { specific = "raw" }
+[flux-dev]
+model_id = "fal-ai/flux/dev"
+[flux-pro]
+model_id = "fal-ai/flux-pro/v1.1"
+rules = { inference = "none", safety_checker = "tolerance" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "model", "argument", "sent"),
+    [
+        ("aspect_ratio", "landscape_2_1", "free-painter", "size", "1456x720"),
+        ("background", "transparent", "free-painter", "background", "transparent"),
+        ("output_format", "webp", "free-painter", "output_format", "webp"),
+        ("is_moderated", False, "free-painter", "moderation", "low"),
+        ("quality", "high", "flux-dev", "num_inference_steps", 56),
+        ("nb_steps", 9, "raw-painter", "num_inference_steps", 9),
+        ("guidance_scale", 4.5, "flux-dev", "guidance_scale", 4.5),
+        ("seed", 12, "flux-dev", "seed", 12),
+        ("safety_tolerance", 2, "flux-pro", "safety_tolerance", "2"),
+        ("is_raw", True, "raw-painter", "raw", True),
+    ],
+)
+async def test_defaults_of_images_are_settings(
+    served: Project, service: HTTPStub, key: str, value: Any, model: str, argument: str, sent: Any
+):
+    (served.root / ".pipelex" / "inference" / "backends" / "fal.toml").write_text(FAL, encoding="utf-8")
+    usual = await asked_with(served, service, model)
+    changed = await asked_with(served, service, model, **{key: value})
+    assert usual.get(argument) != sent
+    assert changed[argument] == sent
+
+
+async def test_steps_of_qualities_are_settings(served: Project, service: HTTPStub):
+    image = {"url": f"data:image/jpeg;base64,{picture('JPEG')}"}
+    service.on("/fal-ai/flux/dev", Answer({"images": [image]}))
+    overrides = {"inference.img_gen.quality_to_steps_maps.flux.low": 3}
+    async with served.app("direct", overrides=overrides) as app:
+        await app.load(served.method(METHOD.replace("OUTPUT", "Image") + 'model = "flux-dev"\n')).run(
+            {"subject": "a quay"}
+        )
+    assert service.asked[-1].body["num_inference_steps"] == 3
+
+
 async def test_a_blanked_image_is_a_refusal(served: Project, service: HTTPStub):
     image = {"url": f"data:image/jpeg;base64,{picture('JPEG', 'black')}"}
     service.on("/fal-ai/flux/dev", Answer({"images": [image], "has_nsfw_concepts": [True]}))

@@ -138,7 +138,7 @@ def wanted(
         tier=tier,
         is_tier_given=size is None and options.get("size") is not None,
         is_shape_given=size is not None or "aspect_ratio" in options,
-        quality=settings.get("quality"),
+        quality=settings.get("quality", None if "nb_steps" in settings else defaults.quality),
         nb_steps=settings.get("nb_steps"),
         guidance_scale=settings.get("guidance_scale", defaults.guidance_scale),
         is_moderated=settings.get("is_moderated", defaults.is_moderated),
