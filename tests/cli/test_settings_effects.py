@@ -165,7 +165,8 @@ def test_where_log_lines_go(cli: Cli, capsys: pytest.CaptureFixture[str]) -> Non
     def written() -> tuple[str, str]:
         cli("config", "show")
         logging.getLogger("pipelex.here").warning("Look")
-        return tuple(capsys.readouterr())
+        out, err = capsys.readouterr()
+        return out, err
 
     assert written() == ("", "WARNING pipelex.here: Look\n")
     change(cli, runtime__log__console_target="stdout")

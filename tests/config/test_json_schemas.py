@@ -44,7 +44,8 @@ WRONG: list[tuple[str, str]] = [
 
 
 def findings(kind: str, text: str) -> list[str]:
-    return [error.message for error in Draft202012Validator(CONFIG_SCHEMAS[kind]()).iter_errors(tomllib.loads(text))]
+    validator: Any = Draft202012Validator(CONFIG_SCHEMAS[kind]())
+    return [error.message for error in validator.iter_errors(tomllib.loads(text))]
 
 
 @pytest.mark.parametrize("kind", CONFIG_SCHEMAS)

@@ -12,8 +12,8 @@ def test_public_names() -> None:
         "ANYTHING", "DYNAMIC", "CheckModel", "Concept", "Library", "LibraryCrate", "LinkedBundles", "LinkedLibraries",
         "LoadedFiles", "LoadedLibrary",
         "MethodFile", "MethodTree", "ModelUse", "PackageBundles", "PathFault", "Pipe", "Source",
-        "TreeRules", "Verdict", "link", "linked_libraries", "load_files", "load_library", "load_library_files", "load_paths",
-        "validate", "walk_path", "walk_tree",
+        "TreeRules", "Verdict", "focused", "link", "linked_libraries", "load_files", "load_library", "load_library_files",
+        "load_paths", "ready_pipes", "validate", "walk_path", "walk_tree",
     }  # fmt: skip
     assert all(hasattr(pipelex.library, name) for name in pipelex.library.__all__)
 

@@ -31,7 +31,7 @@ def table_schema(model: type[BaseModel], *, takes_variables: bool = False) -> Sc
         model: what reads the table.
         takes_variables: whether `${NAME}` may stand for a number, a boolean or one of several words.
     """
-    schema = cast("Schema", model.model_json_schema())
+    schema = model.model_json_schema()
     models = {found.__name__: found for found in _models_of(model)}
     _describe(schema, model)
     for name, definition in schema.get("$defs", {}).items():
@@ -70,9 +70,10 @@ def _texts_of(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
     body = cast("ast.ClassDef", tree).body
     for field, text in pairwise(body):
-        is_field = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-        if is_field and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-            yield cast("ast.Name", field.target).id, " ".join(str(text.value.value).split())
+        if not (isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)):
+            continue
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            yield field.target.id, " ".join(str(text.value.value).split())
 
 
 def _describe(schema: Schema, model: type[BaseModel]) -> None:

@@ -402,7 +402,10 @@ def own_deck_files(dirs: Sequence[Path]) -> list[TomlFile]:
     Raises:
         ConfigurationError: one cannot be read, or is not TOML.
     """
-    return next((files for directory in dirs if (files := _deck_files(directory))), [])
+    for directory in dirs:
+        if files := _deck_files(directory):
+            return files
+    return []
 
 
 def _deck_files(directory: Path) -> list[TomlFile]:
