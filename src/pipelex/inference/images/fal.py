@@ -90,6 +90,6 @@ def _steps(drawing: Drawing, wanted: Wanted) -> int:
         return wanted.nb_steps
     names = f"{drawing.entry.handle} {drawing.entry.model_id}"
     for family, steps in drawing.defaults.quality_to_steps.items():
-        if family in names and wanted.quality in steps:
+        if family in names and wanted.quality is not None and wanted.quality in steps:
             return steps[wanted.quality]
     return drawing.defaults.nb_steps
