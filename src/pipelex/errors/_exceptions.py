@@ -15,15 +15,15 @@ class PipelexError(Exception):
     """
 
     def __init__(self, code: str, detail: str, **members: Any) -> None:
-        super().__init__(detail)
-        self._report = ErrorReport(code=code, detail=detail, **members)
+        self._report = ErrorReport(code=code, detail=detail, **members).without_secrets()
+        super().__init__(self._report.detail)
 
     @classmethod
     def from_report(cls, report: ErrorReport) -> Self:
         """The exception that carries a report received from elsewhere."""
         error = cls.__new__(cls)
-        Exception.__init__(error, report.detail)
-        error._report = report
+        error._report = report.without_secrets()
+        Exception.__init__(error, error._report.detail)
         return error
 
     @property

@@ -3,6 +3,7 @@ from enum import StrEnum
 from typing import Any, Literal, Self, cast
 
 from pipelex.errors._registry import CORE_CODES, CodeFacts, NextStep, Retry
+from pipelex.errors.hidden import masked
 
 Json = Any
 """A JSON value: object, array, string, number, boolean or null."""
@@ -134,6 +135,12 @@ class ErrorReport:
         kept["location"] = Location.from_json(kept.get("location", {}))
         kept["faults"] = tuple(Fault.from_json(item) for item in kept.get("faults", ()))
         return cls(**kept)
+
+    def without_secrets(self) -> Self:
+        """The report with every known secret masked in its texts; see `pipelex.errors.hidden`."""
+        texts = (self.detail, self.advice, self.params)
+        detail, advice, params = map(masked, texts)
+        return self if (detail, advice, params) == texts else replace(self, detail=detail, advice=advice, params=params)
 
     def to_problem(self, run_id: str | None = None) -> dict[str, Json]:
         """The report as an RFC 9457 problem document of the MTHDS Protocol 2.0.0."""

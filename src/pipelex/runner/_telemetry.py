@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from pipelex.config import Settings
-from pipelex.config.hidden import hide
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors.hidden import hide
 from pipelex.pipes import spans
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Any, Final
 from pipelex.cli._shared.console import Paint, paint_err, say
 from pipelex.cli._shared.excerpt import excerpt
 from pipelex.cli._shared.keys import DEBUG_KEY, JSON_KEY
-from pipelex.config.hidden import without_secrets
 from pipelex.errors import ErrorReport, Fault, Location, MethodInvalidError, PipelexError
+from pipelex.errors.hidden import without_secrets
 
 FAILED: Final = 1
 """A negative verdict, refused inputs, or a run that failed: the question was put, and the answer is no."""

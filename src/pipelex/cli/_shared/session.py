@@ -11,8 +11,8 @@ import typer
 from pipelex.cli._shared.console import paint_err, say
 from pipelex.cli._shared.failures import located
 from pipelex.cli._shared.keys import JSON_KEY, TOLD_KEY
-from pipelex.config.hidden import without_secrets
 from pipelex.errors import Fault
+from pipelex.errors.hidden import without_secrets
 
 if TYPE_CHECKING:
     from pipelex.config import Settings

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
-from pipelex.config.hidden import MASK, without_secrets
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors.hidden import MASK, without_secrets
 
 _SECRET = re.compile(
     r"(?i)\b(sk|pk|rk|gsk|xai|key|ghp|hf|AIza)[-_][A-Za-z0-9*._-]{6,}|\bAIza[A-Za-z0-9_-]{10,}"

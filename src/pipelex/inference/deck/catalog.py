@@ -8,8 +8,8 @@ from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from pipelex.config._interpolation import interpolate
-from pipelex.config.hidden import hide
 from pipelex.errors import ConfigurationError, near_names
+from pipelex.errors.hidden import hide
 from pipelex.inference.deck.files import Table, TomlFile, parse
 from pipelex.inference.deck.schema import (
     BackendTable,

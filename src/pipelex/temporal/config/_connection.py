@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from pipelex.config import Settings
-from pipelex.config.hidden import hide
 from pipelex.config.secrets import secret_provider
 from pipelex.errors import ConfigurationError, Location, TemporalConfigError, near_names
+from pipelex.errors.hidden import hide
 from pipelex.temporal.config._models import ServerProfile, TemporalConfig, TLSProfile
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from temporalio import activity, workflow
 
-from pipelex.config.hidden import without_secrets
+from pipelex.errors.hidden import without_secrets
 from pipelex.temporal.config import TemporalLogConfig
 
 

@@ -1,0 +1,39 @@
+"""Secrets this process knows of: they are left out of whatever it logs or reports, whoever quotes them.
+
+Every error masks them in its report when it is made, so that no path to a terminal, a log, a file or a history can forget
+to.
+"""
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+MASK = "***"
+_SHORTEST = 4
+"""A shorter text is in every other word."""
+
+_known: dict[str, None] = {}
+
+
+def hide(secrets: Iterable[str | None]) -> None:
+    """Remember texts that must never be shown."""
+    _known.update(dict.fromkeys(secret for secret in secrets if secret is not None and len(secret) >= _SHORTEST))
+
+
+def without_secrets(text: str) -> str:
+    """The text without any secret that is known."""
+    for secret in _known:
+        text = text.replace(secret, MASK)
+    return text
+
+
+def masked(value: Any) -> Any:
+    """Plain JSON without any secret that is known."""
+    if not _known:
+        return value
+    if isinstance(value, str):
+        return without_secrets(value)
+    if isinstance(value, dict):
+        return {key: masked(member) for key, member in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [masked(member) for member in cast("list[Any]", value)]
+    return value
