@@ -16,9 +16,11 @@ from tests.config.test_settings_values import CHANGES
 
 Json = Any
 PACKAGE = Path(pipelex.__file__).parent
+DEPLOY = Path(__file__).parents[2] / "deploy"
 INFERENCE = PACKAGE / "inference" / "defaults"
 FILES: list[tuple[str, Path]] = [
     ("pipelex", PACKAGE / "config" / "defaults" / "pipelex.toml"),
+    *(("pipelex", file) for file in sorted(DEPLOY.glob("*/.pipelex/pipelex*.toml"))),
     ("backends", INFERENCE / "backends.toml"),
     ("routing", INFERENCE / "routing_profiles.toml"),
     *(("models", file) for file in sorted((INFERENCE / "backends").glob("*.toml"))),

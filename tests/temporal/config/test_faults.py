@@ -126,7 +126,7 @@ BAD = [
         ("bucket",),
     ),
     (
-        "[temporal.payload_codec_config]\nsize_threshold = 2000000\n",
+        "[temporal.payload_codec_config]\nsize_threshold = 0\n",
         2,
         "temporal.payload_codec_config.size_threshold",
         (),

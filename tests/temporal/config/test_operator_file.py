@@ -106,3 +106,44 @@ def test_variables_of_a_profile_matter_once_it_is_selected(load: Loader) -> None
     assert all(f"{name} is not set" in str(failed.value) for name in names)
     settings = load(EXISTING, overrides=selected, environ=dict.fromkeys(names, "given"))
     assert parse_temporal_config(settings).server.namespace == "given"
+
+
+CODEC = "temporal.payload_codec_config"
+
+
+@pytest.mark.parametrize("is_temporal_on", [True, False])
+def test_its_payload_settings_load_with_the_size_capped(load: Loader, is_temporal_on: bool) -> None:
+    text = (
+        f"[temporal]\nis_enabled = {str(is_temporal_on).lower()}\n[{CODEC}]\nis_enabled = true\n"
+        'size_threshold = 1048576\nstorage_prefix = "temporal-payloads/"\n'
+        f'[{CODEC}.storage_provider_config]\nmethod = "s3"\n'
+        f'[{CODEC}.storage_provider_config.s3]\nbucket_name = "b"\nregion = "eu-west-1"\n'
+        'uri_format = "{primary_id}/{hash}.{extension}"\nsigned_urls_lifespan_seconds = 3600\n'
+        f'[{CODEC}.storage_provider_config.local]\nlocal_storage_path = ".pipelex/payloads"\n'
+    )
+    config = parse_temporal_config(load(text))
+    codec = config.payload_codec_config
+    assert (codec.size_threshold, codec.storage_prefix) == (262_144, "temporal-payloads")
+    assert codec.storage_provider_config.table["bucket"] == "b"
+    s3 = f"{CODEC}.storage_provider_config.s3"
+    assert [(fault.location.field, fault.location.line) for fault in config.warnings] == [
+        (f"{CODEC}.size_threshold", 5),
+        (f"{s3}.bucket_name", 10),
+        (f"{s3}.uri_format", 12),
+        (f"{s3}.signed_urls_lifespan_seconds", 13),
+    ]
+    assert "262144 is taken" in config.warnings[0].detail
+
+
+def test_a_folder_of_payloads_keeps_its_place(load: Loader) -> None:
+    text = f"[{CODEC}.storage_provider_config]\nlocal.local_storage_path = 'payloads'\n"
+    config = parse_temporal_config(load(text))
+    assert config.payload_codec_config.storage.local.path == "payloads"
+    with pytest.raises(TemporalConfigError, match="local_storage_path"):
+        parse_temporal_config(load(text.replace("'payloads'", "3")))
+
+
+def test_a_size_from_a_variable_is_capped_too(load: Loader) -> None:
+    text = f"[{CODEC}]\nsize_threshold = '${{SIZE}}'\n"
+    assert parse_temporal_config(load(text, environ={"SIZE": "1048576"})).payload_codec_config.size_threshold == 262_144
+    assert parse_temporal_config(load(text, environ={"SIZE": "1000"})).payload_codec_config.size_threshold == 1000

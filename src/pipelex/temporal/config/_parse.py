@@ -2,10 +2,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
-from pipelex.config import KeyFinding, Settings, describe, dotted, lookup, read_section
+from pipelex.config import KeyFinding, Settings, describe, lookup, read_section
 from pipelex.config._keys import Path, leaves, merge
 from pipelex.errors import Fault, Json, TemporalConfigError
 from pipelex.temporal.config._checks import check_names
+from pipelex.temporal.config._former import FormerKeys
 from pipelex.temporal.config._models import TemporalConfig
 
 ROOT = ("temporal",)
@@ -39,12 +40,13 @@ class _Reading:
     def __init__(self, settings: Settings, table: dict[str, Json]) -> None:
         self._settings = settings
         self._table = table
-        self._moved: dict[Path, Path] = {}
-        self._errors: list[Fault] = []
-        self._warnings: list[Fault] = []
+        former = FormerKeys(settings, table)
+        former.rewrite()
+        self._moved = former.moved
+        self._errors = former.errors
+        self._warnings = former.warnings
 
     def run(self) -> TemporalConfig:
-        self._move_former_keys()
         self._check_variables()
         config, findings = self._read(self._table)
         for finding in findings:
@@ -58,32 +60,6 @@ class _Reading:
             raise _error(self._errors)
         config._warnings = tuple(self._warnings)
         return config
-
-    # --- former spellings ---------------------------------------------------------------------------------------------
-
-    def _move_former_keys(self) -> None:
-        found = self._table.get("worker_config")
-        if not isinstance(found, dict):
-            return
-        worker = cast("dict[str, Json]", found)
-        if "task_queue" in worker:
-            self._move(worker, (*ROOT, "worker_config", "task_queue"), (*ROOT, "worker_config", "default_task_queue"))
-        if "activity_queues" in worker:
-            self._move(worker, (*ROOT, "worker_config", "activity_queues"), (*ROOT, "activity_queues"))
-
-    def _move(self, owner: dict[str, Json], old: Path, new: Path) -> None:
-        value = owner.pop(old[-1])
-        if self._settings.is_set(new) and self._settings.get(new) != {}:
-            message = f"is the former name of {dotted(new)}, which is set too; keep one of them"
-            self._errors.append(self._settings.fault(old, message))
-            return
-        target = self._table
-        for segment in new[1:-1]:
-            target = target.setdefault(segment, {})
-        target[new[-1]] = value
-        self._moved[new] = old
-        message = f"is deprecated; the key is {dotted(new)} now"
-        self._warnings.append(self._settings.fault(old, message, severity="warning", suggestions=(dotted(new),)))
 
     def _written(self, path: Path) -> Path:
         """Where the file has what is read from `path`."""
