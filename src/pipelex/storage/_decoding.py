@@ -24,7 +24,8 @@ class UndecodableError(Exception):
 
 
 class _Decompressor(Protocol):
-    unconsumed_tail: bytes
+    @property
+    def unconsumed_tail(self) -> bytes: ...
 
     def decompress(self, data: bytes, max_length: int = ..., /) -> bytes: ...
 
