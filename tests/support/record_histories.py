@@ -22,8 +22,9 @@ from typing import Any, cast
 
 from temporalio.client import Client
 
+from pipelex.durable.options import EngineOptions
 from pipelex.errors import PipelexError
-from pipelex.pipes.calls import PipeCall, RunIdentity, RunOptions
+from pipelex.pipes.calls import PipeCall, RunIdentity
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner import Pipelex, options_of
 from pipelex.temporal.client.history import read_trace
@@ -215,7 +216,7 @@ async def record(app: Pipelex, project: Project, scenario: Scenario) -> None:
     call = PipeCall(pipe=method.pipe().ref, inputs=method.read_inputs(scenario.inputs))
     options = options_of(app.settings, is_dry=scenario.is_dry)
     if scenario.slice_size is not None:
-        options = RunOptions(slice_size=scenario.slice_size)
+        options = EngineOptions(slice_size=scenario.slice_size)
     identity = RunIdentity(run_id=f"recorded-{scenario.name}", session_id="recorded", user_id="somebody")
     run = await (await app.durable()).start(method.library, call, identity, options)
     try:

@@ -6,8 +6,9 @@ from temporalio import activity, workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
+    from pipelex.durable.stored import StoredPayload
     from pipelex.temporal.codec import load_value, store_value
-    from pipelex.temporal.workflow.references import StoredPayload
+    from pipelex.temporal.workflow.references import reference_payload
 
 SHORTLY = timedelta(seconds=20)
 
@@ -39,7 +40,7 @@ class Passer:
     @workflow.run
     async def run(self, size: int) -> list[int]:
         stored = await workflow.execute_activity(make_long_text, size, start_to_close_timeout=SHORTLY)
-        as_argument: RawValue = stored.argument()
+        as_argument: RawValue = RawValue(reference_payload(stored))
         return [
             await workflow.execute_child_workflow("Reader", as_argument, result_type=int),
             await workflow.execute_activity("measure", as_argument, result_type=int, start_to_close_timeout=SHORTLY),

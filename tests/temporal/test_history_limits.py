@@ -1,14 +1,16 @@
 """A history that would grow beyond what the server bears ends the run with a word of ours, not with a termination."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from temporalio.exceptions import TerminatedError
 
 from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex
-from pipelex.temporal.workflow import limits
+from pipelex.temporal.plugin import PipelexPlugin
 from pipelex.temporal.workflow.failures import from_failure
+from pipelex.temporal.workflow.limits import LIMITS
 from tests.support.methods import parallel_of, sequence_of
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project, worker_of
@@ -55,7 +57,7 @@ async def test_values_that_fill_a_history(unstored: Pipelex, project: Project, p
 async def test_steps_that_fill_a_history(
     app: Pipelex, project: Project, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MOST_HISTORY_EVENTS", 100)
+    monkeypatch.setattr(PipelexPlugin, "limits", replace(LIMITS, history_events=100))
     stub.on("Say", text="ok")
     with pytest.raises(PipelexError, match=r"pipe 'harbour\.main' has 1\d\d events") as failed:
         await app.load(project.method(sequence_of(30))).run({"text": "a"})
@@ -87,5 +89,5 @@ async def test_a_workflow_never_waits_for_more_than_a_hundred_at_a_time(project:
 
 def test_what_the_server_ends_for_its_size_is_said_to_be_too_large() -> None:
     error = from_failure(TerminatedError("Workflow history size exceeds limit."), what="run 'a'")
-    assert (error.code, error.report.advice) == ("input.too_large", limits.STORE_ADVICE)
+    assert (error.code, error.report.advice) == ("input.too_large", LIMITS.store_advice)
     assert from_failure(TerminatedError("enough of it"), what="run 'a'").code == "run.terminated"

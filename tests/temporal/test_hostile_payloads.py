@@ -11,11 +11,12 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
+from pipelex.durable.stored import StoredPayload
 from pipelex.runner import Pipelex
 from pipelex.temporal.codec import PayloadStore, store_of
 from pipelex.temporal.dev_server import DevServer
 from pipelex.temporal.workflow.large_inputs import NAME, PARTS
-from pipelex.temporal.workflow.references import StoredPayload
+from pipelex.temporal.workflow.references import reference_payload
 from tests.support.openai_server import OpenAIStub
 from tests.support.processes import process, wait_for_file
 from tests.support.project import Project
@@ -76,7 +77,7 @@ async def one_blob_many_times(store: PayloadStore) -> Payload:
 
 
 def named(stored: StoredPayload, name: str) -> Payload:
-    part = stored.payload()
+    part = reference_payload(stored)
     part.metadata[NAME] = name.encode()
     return part
 

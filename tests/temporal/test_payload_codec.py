@@ -10,11 +10,12 @@ from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
 
+from pipelex.durable.stored import StoredPayload
 from pipelex.errors import PipelexError
 from pipelex.temporal.codec import data_converter, in_run, store_value
 from pipelex.temporal.config import connection, parse_temporal_config
 from pipelex.temporal.workflow.large_inputs import PARTS
-from pipelex.temporal.workflow.references import StoredPayload, is_reference
+from pipelex.temporal.workflow.references import is_reference, reference_payload
 from tests.support.project import Project, write_project
 
 TABLE = "temporal.payload_codec_config"
@@ -161,7 +162,7 @@ async def test_what_becomes_larger_than_the_limit_is_refused(tmp_path: Path, com
 
 async def test_references_and_foreign_payloads_are_left_alone(tmp_path: Path) -> None:
     converter = encrypting(tmp_path)
-    reference = StoredPayload(key="k/" + "0" * 64, size=3).payload()
+    reference = reference_payload(StoredPayload(key="k/" + "0" * 64, size=3))
     assert converter.payload_codec is not None
     assert await converter.payload_codec.encode([reference]) == [reference]
     foreign = Payload(metadata={"encoding": b"binary/encrypted"}, data=b"of another tool")
@@ -173,7 +174,7 @@ async def test_what_is_stored_is_encrypted_and_stored_once(tmp_path: Path) -> No
     payloads = [*await converter.encode([TEXT]), *await encrypting(tmp_path, size_threshold=1000).encode(["short"])]
     assert [is_reference(payload) for payload in payloads] == [True, False]
     stored = await store_value(converter, TEXT)
-    assert payloads[0] == stored.payload()
+    assert payloads[0] == reference_payload(stored)
     (blob,) = (tmp_path / "s" / "p").iterdir()
     assert b"secret" not in blob.read_bytes()
     assert stored == StoredPayload(key=f"p/{blob.name}", size=blob.stat().st_size)

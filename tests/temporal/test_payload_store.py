@@ -6,7 +6,8 @@ import pytest
 from temporalio.worker import Worker
 
 from pipelex.content.stuff import Stuff
-from pipelex.pipes.calls import PipeCall, RunIdentity, RunOptions
+from pipelex.durable.options import EngineOptions
+from pipelex.pipes.calls import PipeCall, RunIdentity
 from pipelex.runner import Pipelex
 from pipelex.temporal.codec import load_value, store_value
 from pipelex.temporal.plugin import pipelex_runner
@@ -88,7 +89,7 @@ async def test_it_is_stored_once_beside_items_that_are_large_too_and_in_slices(
         },
     )
     run = RunIdentity(run_id=f"run-{project.queue}")
-    started = await (await app.durable()).start(method.library, call, run, RunOptions(slice_size=slice_size))
+    started = await (await app.durable()).start(method.library, call, run, EngineOptions(slice_size=slice_size))
     result = await started.result()
     assert result.content["items"][8]["text"] == pages[8] + " of 1000000"
     sizes = [path.stat().st_size for path in blobs(project)]

@@ -1,16 +1,20 @@
 """A batch longer than a slice becomes a tree of workflows; nobody sees a difference but the server."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
+from pipelex.durable.options import EngineOptions
 from pipelex.errors import PipelexError
-from pipelex.pipes.calls import PipeCall, RunIdentity, RunOptions
+from pipelex.pipes.calls import PipeCall, RunIdentity
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner import Pipelex, new_run_id
 from pipelex.runner._durable import RunHandle
+from pipelex.temporal.plugin import PipelexPlugin
+from pipelex.temporal.workflow.limits import LIMITS
 from tests.support.methods import DESCRIBE_ALL
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project
@@ -25,7 +29,7 @@ async def start(
 ) -> RunHandle:
     loaded = app.load(project.method(method))
     call = PipeCall(pipe=f"harbour.{pipe}", inputs=loaded.read_inputs({"words": WORDS}, pipe))
-    options = RunOptions(slice_size=SLICE, max_concurrency=WINDOW, **chosen)
+    options = EngineOptions(slice_size=SLICE, max_concurrency=WINDOW, **chosen)
     return await (await app.durable()).start(loaded.library, call, RunIdentity(run_id=new_run_id()), options)
 
 
@@ -86,7 +90,7 @@ def either(request: pytest.FixtureRequest) -> Pipelex:
 async def test_a_slice_with_a_long_history_goes_on_in_a_new_one(
     either: Pipelex, project: Project, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelex.temporal.workflow.pages.MOST_EVENTS", 40)
+    monkeypatch.setattr(PipelexPlugin, "limits", replace(LIMITS, run_events=40))
     echo(stub)
     run = await start(either, project)
     await check_result(run)
@@ -105,7 +109,7 @@ async def test_a_slice_with_a_long_history_goes_on_in_a_new_one(
 async def test_a_slice_whose_results_are_large_puts_them_away(
     app: Pipelex, project: Project, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelex.temporal.workflow.pages.MOST_HELD", 60)
+    monkeypatch.setattr(PipelexPlugin, "limits", replace(LIMITS, held_bytes=60))
     echo(stub)
     run = await start(app, project)
     await check_result(run)
@@ -116,7 +120,7 @@ async def test_a_slice_whose_results_are_large_puts_them_away(
 async def test_many_slices_are_slices_of_slices(
     either: Pipelex, project: Project, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelex.temporal.workflow.batches.MOST_SLICES", 2)
+    monkeypatch.setattr(PipelexPlugin, "limits", replace(LIMITS, slices=2))
     echo(stub)
     run = await start(either, project)
     await check_result(run)

@@ -3,7 +3,7 @@
 Source: MTHDS 8.0.0, sections 8 and 10.3 of the language reference.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Self, TypeAlias, cast
 
@@ -15,56 +15,33 @@ MAIN_STUFF: Final = "main_stuff"
 
 
 @dataclass(frozen=True, slots=True)
-class ListPart:
-    """Consecutive items of a long list that are kept in a store."""
-
-    key: Json
-    """How whoever stored it finds it again."""
-    count: int
-    """Items in it."""
-
-
-@dataclass(frozen=True, slots=True)
 class Stuff:
-    """A value with its concept; a list is `{"items": [...]}` under the concept of its items.
-
-    A long list may be held by reference: then `parts` says where its items are, and there is no content until a
-    runtime loads it.
-    """
+    """A value with its concept; a list is `{"items": [...]}` under the concept of its items."""
 
     concept: str
     """Fully qualified, for example `native.Text`."""
     content: Json
     """The concept's content as plain JSON; for a list `{"items": [content, ...]}`."""
     is_list: bool = False
-    parts: tuple[ListPart, ...] = ()
 
     @classmethod
     def of_list(cls, concept: str, items: Iterable[Json]) -> Self:
         return cls(concept, {"items": list(items)}, is_list=True)
-
-    @classmethod
-    def of_parts(cls, concept: str, parts: Iterable[ListPart]) -> Self:
-        return cls(concept, None, is_list=True, parts=tuple(parts))
 
     @property
     def items(self) -> list[Json]:
         """The contents of a list."""
         if not self.is_list:
             raise TypeError(f"a single {self.concept} has no items")
-        if self.parts:
-            raise TypeError(f"this list of {self.concept} is held by reference; load it first")
         return cast("list[Json]", self.content["items"])
 
     @property
     def count(self) -> int:
-        """How many items a list has, wherever they are."""
-        return sum(part.count for part in self.parts) if self.parts else len(self.items)
+        """How many items a list has."""
+        return len(self.items)
 
     def to_json(self) -> dict[str, Json]:
         """The wire form. A single value that looks like a list says so, which other readers ignore."""
-        if self.parts:
-            return {"concept": self.concept, "parts": [{"key": part.key, "count": part.count} for part in self.parts]}
         wire: dict[str, Json] = {"concept": self.concept, "content": self.content}
         if not self.is_list and _looks_like_list(self.content):
             wire["is_list"] = False
@@ -72,8 +49,6 @@ class Stuff:
 
     @classmethod
     def from_json(cls, wire: Mapping[str, Json]) -> Self:
-        if "parts" in wire:
-            return cls.of_parts(wire["concept"], (ListPart(part["key"], part["count"]) for part in wire["parts"]))
         content = wire["content"]
         if isinstance(content, list):  # a bare array is accepted on input
             return cls(wire["concept"], {"items": content}, is_list=True)
@@ -158,9 +133,15 @@ class WorkingMemory:
         }
 
     @classmethod
-    def from_json(cls, wire: Mapping[str, Json]) -> Self:
+    def from_json(cls, wire: Mapping[str, Json], read: Callable[[Mapping[str, Json]], Stuff] = Stuff.from_json) -> Self:
+        """The inverse of `to_json`.
+
+        Args:
+            wire: the wire form.
+            read: reads one value of it.
+        """
         return cls(
-            {name: Stuff.from_json(stuff) for name, stuff in wire["root"].items()},
+            {name: read(stuff) for name, stuff in wire["root"].items()},
             dict(wire.get("aliases", {})),
             {name: Absence.from_json(absence) for name, absence in wire.get("absences", {}).items()},
         )

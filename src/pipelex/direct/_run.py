@@ -9,13 +9,13 @@ from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.calls.idempotency import logical_call
 from pipelex.inference.calls.retry import RetryPolicy, with_retries
 from pipelex.library import Library
-from pipelex.pipes import Execution, execute_pipe, spans, unexpected_failure
+from pipelex.pipes import Execution
 from pipelex.pipes.batches import gathered, run_item
 from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, PipeOutcome, RunIdentity, RunOptions
-from pipelex.pipes.effects.asking import EffectRuntime
 from pipelex.pipes.effects.jobs import usage_of
 from pipelex.pipes.effects.kind import Effect
 from pipelex.pipes.models import ModelChoice, ResolvedModel
+from pipelex.pipes.orchestrated import OrchestratedRuntime
 from pipelex.pipes.trace import EffectTrace, PipeTrace
 from pipelex.pipes.window import together
 from pipelex.pipes.wire import Wire
@@ -86,18 +86,7 @@ class DirectRun:
             self.root = trace
         else:
             parent.children.append(trace)
-        runtime = DirectRuntime(self, call, trace)
-        with spans.of_pipe(pipe, call, self.identity, self.options, runtime.meter):
-            execution = await self.recorded(trace, self._execute(call, runtime))
-        return Execution(runtime.meter.close(execution.outcome), execution.memory)
-
-    async def _execute(self, call: PipeCall, runtime: "DirectRuntime") -> Execution:
-        try:
-            return await execute_pipe(self.library, call, runtime)
-        except PipelexError:
-            raise
-        except Exception as bug:
-            raise unexpected_failure(call, bug) from bug
+        return await DirectRuntime(self, call, trace).execute()
 
     async def recorded(self, trace: PipeTrace | EffectTrace, work: Awaitable[T]) -> T:
         """Await some work, keeping its trace."""
@@ -118,27 +107,24 @@ class DirectRun:
             self.changed()
 
 
-class DirectRuntime(EffectRuntime):
+class DirectRuntime(OrchestratedRuntime):
     """The runtime port for one pipe run of an in-process run."""
 
     def __init__(self, run: DirectRun, call: PipeCall, trace: PipeTrace) -> None:
-        super().__init__(call.pipe, run.options)
+        super().__init__(run.library, call, run.identity, run.options)
         self._run = run
         self._trace = trace
 
-    async def run_pipe(self, call: PipeCall) -> PipeOutcome:
-        outcome = await self._run_child(call)
-        self.meter.absorb(outcome)
-        return outcome
+    async def run_itself(self) -> Execution:
+        """See base class; it is recorded in the trace."""
+        return await self._run.recorded(self._trace, super().run_itself())
 
-    async def _run_child(self, call: PipeCall) -> PipeOutcome:
+    async def run_child(self, call: PipeCall) -> PipeOutcome:
         return (await self._run.execute(call, self._trace)).outcome
 
-    async def run_batch(self, batch: BatchCall) -> BatchOutcome:
-        efforts = [partial(run_item, self._run_child, batch, index, self.options) for index in range(batch.items.count)]
-        outcome = gathered(self._run.library, batch, await together(efforts, limit=self.options.max_concurrency))
-        self.meter.absorb(outcome)
-        return outcome
+    async def run_items(self, batch: BatchCall) -> BatchOutcome:
+        efforts = [partial(run_item, self.run_child, batch, index, self.options) for index in range(batch.items.count)]
+        return gathered(self._run.library, batch, await together(efforts, limit=self.options.max_concurrency))
 
     async def load(self, value: Stuff) -> Stuff:
         return value  # nothing is held by reference in one process

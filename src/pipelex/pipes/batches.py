@@ -8,6 +8,7 @@ from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.library import Library
 from pipelex.pipes.calls import BatchCall, BatchOutcome, ItemFailure, ItemFailures, PipeCall, PipeOutcome, RunOptions
+from pipelex.pipes.references import ListReference, parts_of
 from pipelex.pipes.usage import Meter
 
 
@@ -64,8 +65,9 @@ def joined(library: Library, batch: BatchCall, outcomes: Sequence[BatchOutcome])
         meter.absorb(outcome)
     lists = [outcome.values for outcome in outcomes if outcome.values.count]
     concept = _common(library, batch, {values.concept for values in lists})
-    if any(values.parts for values in lists):
-        return _outcome(Stuff.of_parts(concept, [part for values in lists for part in values.parts]), meter)
+    parts = [part for values in lists for part in parts_of(values)]
+    if parts:
+        return _outcome(ListReference.of(concept, parts), meter)
     return _outcome(Stuff.of_list(concept, [item for values in lists for item in values.items]), meter)
 
 

@@ -28,26 +28,16 @@ class Mocks(Wire):
 
 
 class RunOptions(Wire):
-    """What shapes the sequence of a run's commands: fixed when the run starts, and travels with it."""
+    """What a method's author or caller says of how a run goes: fixed when the run starts, and the same in every child."""
 
     mode: Literal["live", "dry"] = "live"
     """`dry`: every effect is mocked from the declared types; nothing leaves the process."""
     max_concurrency: int = Field(default=8, ge=1)
     """Children of one batch in flight at a time."""
-    slice_size: int = Field(default=500, ge=1)
-    """A batch of more items than this is cut into slices of this size, each a unit of work of its own, where an
-    orchestrator keeps a history for each."""
     on_item_failure: OnItemFailure = "fail"
     """What a failing item of a batch does: fail the run, or be left out of the list and reported."""
-    child_workflows: Literal["every_pipe", "controllers"] = "every_pipe"
-    """Which child pipes are units of work of their own: all, or only those that run other pipes."""
-    stored_above: int | None = 131_072
-    """Payloads of more bytes than this are kept in a store by whatever carries them; None: they travel whole. The default
-    is that of a store, so that the jobs of a run with one need not say it."""
     full_memory: bool = False
     """Bring every name that a nested pipe leaves behind back to its caller, not only those that later steps read."""
-    large_template_chars: int = Field(default=100_000, ge=0)
-    """A template whose values are longer than this is rendered as an effect, not in the pipe's own code."""
     tag_style: Literal["no_tag", "ticks", "xml", "square_brackets"] = "xml"
     """How `@name` marks off a value where the pipe does not say."""
     text_format: Literal["plain", "markdown", "html", "json"] = "plain"

@@ -23,6 +23,11 @@ class Runtime(Protocol):
     @property
     def options(self) -> RunOptions: ...
 
+    @property
+    def in_place_chars(self) -> int:
+        """Characters of values that a template may read in the pipe's own code; one that reads more is an effect."""
+        ...
+
     async def run_pipe(self, call: PipeCall) -> PipeOutcome:
         """Run one child pipe to its end."""
         ...

@@ -10,6 +10,8 @@ from pipelex.pipes.effects.jobs import TemplateResult
 from pipelex.pipes.effects.requests import TemplateRequest
 from pipelex.templating import Attachments, Limits, Style, TagStyle, TextFormat, render
 
+IN_PLACE_CHARS: Final = 100_000
+"""Characters of values that a template may read in the pipe's own code, unless an orchestrator says otherwise."""
 WRITTEN: Final = 4
 """How many times a template may write values that are larger than what it may write anyway."""
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, WithJsonSchema
 
-from pipelex.content.stuff import Absence, Stuff
+from pipelex.content.stuff import Absence, Json, Stuff
+from pipelex.pipes.references import read_value
 
 
 class Wire(BaseModel):
@@ -29,7 +30,11 @@ class Wire(BaseModel):
 
 
 def _read_stuff(value: Any) -> Stuff:
-    return value if isinstance(value, Stuff) else Stuff.from_json(value)
+    return value if isinstance(value, Stuff) else read_value(value)
+
+
+def _write_stuff(value: Stuff) -> dict[str, Json]:
+    return value.to_json()
 
 
 def _read_absence(value: Any) -> Absence:
@@ -37,7 +42,7 @@ def _read_absence(value: Any) -> Absence:
 
 
 StuffWire = Annotated[
-    Stuff, PlainValidator(_read_stuff), PlainSerializer(Stuff.to_json), WithJsonSchema({"type": "object"})
+    Stuff, PlainValidator(_read_stuff), PlainSerializer(_write_stuff), WithJsonSchema({"type": "object"})
 ]
 AbsenceWire = Annotated[
     Absence, PlainValidator(_read_absence), PlainSerializer(Absence.to_json), WithJsonSchema({"type": "object"})

@@ -9,15 +9,17 @@ worker = Worker(client, task_queue="temporal_task_queue")
 ```
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, cast
 
+from temporalio.client import Client
 from temporalio.converter import DataConverter
 from temporalio.plugin import SimplePlugin
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker import ReplayerConfig, UnsandboxedWorkflowRunner, Worker, WorkerConfig, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from pipelex.durable.dispatch import Dispatcher
+from pipelex.durable.limits import EngineLimits
 from pipelex.errors import ConfigurationError, PipelexError
 from pipelex.inference import Inference
 from pipelex.temporal.config import PayloadCodecConfig, TemporalConfig
@@ -26,8 +28,8 @@ from pipelex.temporal.worker.activities import activities_of
 from pipelex.temporal.worker.list_activities import LOCAL_ACTIVITIES
 from pipelex.temporal.worker.scopes import ScopeContent, resolve_scope
 from pipelex.temporal.worker.workflow_types import workflow_classes
-from pipelex.temporal.workflow import dispatch
-from pipelex.temporal.workflow.dispatch import Dispatcher
+from pipelex.temporal.workflow.handover import HandingOver, Handover
+from pipelex.temporal.workflow.limits import LIMITS
 from pipelex.temporal.workflow.payloads import CompactPayloadConverter
 
 PASSED_THROUGH: Final = (
@@ -38,6 +40,7 @@ PASSED_THROUGH: Final = (
     "pipelex.templating",
     "pipelex.library",
     "pipelex.pipes",
+    "pipelex.durable",
     # Deterministic glue between the pipes and the SDK, and the worker's own configuration.
     "pipelex.temporal.config",
     "pipelex.temporal.workflow",
@@ -70,6 +73,9 @@ class PipelexPlugin(SimplePlugin):
         is_sandboxed: run workflows in Temporal's sandbox; False is for debugging.
     """
 
+    limits: EngineLimits = LIMITS
+    """What the server bears; set it on a plugin for a server whose limits were changed."""
+
     def __init__(
         self,
         config: TemporalConfig,
@@ -96,6 +102,33 @@ class PipelexPlugin(SimplePlugin):
             interceptors=interceptors(),
         )
 
+    def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
+        """See base class; the worker's workflows are handed how it sends activities."""
+        configured: dict[str, Any] = {**super().configure_worker(config)}
+        client: Client = configured["client"]
+        has_store = client.data_converter.external_storage is not None
+        handing = HandingOver(self._handover(configured["task_queue"], has_store=has_store))
+        configured["interceptors"] = [*configured.get("interceptors", ()), handing]
+        return cast("WorkerConfig", configured)
+
+    def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:
+        """See base class; recorded workflows are handed what those of a worker of the default queue are."""
+        configured: dict[str, Any] = {**super().configure_replayer(config)}
+        handing = HandingOver(self._handover(self._config.worker_config.default_task_queue))
+        configured["interceptors"] = [*(configured.get("interceptors") or ()), handing]
+        return cast("ReplayerConfig", configured)
+
+    def _handover(self, task_queue: str, *, has_store: bool = True) -> Callable[[], Handover]:
+        dispatcher = Dispatcher(
+            self._config.routing,
+            self._inference,
+            task_queue,
+            has_store=has_store,
+            is_fair_by_user=self._config.worker_config.fairness_by_user,
+            is_traced=self._config.log.is_dispatch_resolution_traced,
+        )
+        return lambda: Handover(dispatcher, self.limits)
+
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
         """See base class.
 
@@ -104,20 +137,7 @@ class PipelexPlugin(SimplePlugin):
         """
         _require_converter(self._config.payload_codec_config, worker.client.data_converter)
         _grant_time(worker)
-        has_store = worker.client.data_converter.external_storage is not None
-        dispatch.install(Dispatcher(self._config, self._inference, worker.task_queue, has_store=has_store))
-        try:
-            await next(worker)
-        finally:
-            dispatch.uninstall(worker.task_queue)
-
-    @asynccontextmanager
-    async def run_replayer(self, replayer: Any, histories: Any, next: Any) -> AsyncGenerator[Any]:
-        """See base class."""
-        queue = self._config.worker_config.default_task_queue
-        with dispatch.for_any_queue(Dispatcher(self._config, self._inference, queue)):
-            async with super().run_replayer(replayer, histories, next) as results:
-                yield results
+        await next(worker)
 
 
 def _require_converter(config: PayloadCodecConfig, converter: DataConverter) -> None:

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from pipelex.durable.dispatch import resolve_dispatch
+from pipelex.durable.dispatch.options import NON_RETRYABLE_ERROR_TYPES, START_TO_CLOSE
 from pipelex.errors import TemporalConfigError
 from pipelex.temporal.config import TemporalConfig, parse_temporal_config
-from pipelex.temporal.config.routing import resolve_dispatch
 from pipelex.temporal.worker.profiles import FixedSlots, ResourceSlots, worker_tuning
 from pipelex.temporal.worker.scopes import resolve_scope
 from tests.support.settings_files import Loader
@@ -17,7 +18,7 @@ def test_the_whole_file_is_read(operator: TemporalConfig) -> None:
     assert operator.server.namespace == "ns.a1"
     assert operator.worker_config.default_task_queue == "temporal_task_queue"
     assert operator.worker_config.workflow_execution_timeout == timedelta(hours=6)
-    assert operator.worker_config.retry_policy_config.non_retryable_error_types == (
+    assert NON_RETRYABLE_ERROR_TYPES.baseline_value(operator.worker_config) == (
         "LLMPromptParameterError",
         "ModelUnknown",
     )
@@ -83,9 +84,9 @@ def test_a_file_of_an_earlier_release_loads_with_warnings_only(load: Loader) -> 
 def test_and_means_what_it_meant(load: Loader) -> None:
     config = parse_temporal_config(load(EXISTING))
 
-    images = resolve_dispatch(config, activity="act_img_gen_images", handle="any")
-    assert (images.queue, images.start_to_close) == ("images", timedelta(minutes=20))
-    assert resolve_dispatch(config, activity="act_llm_gen_text", handle="any").queue == "temporal_task_queue"
+    images = resolve_dispatch(config.routing, activity="act_img_gen_images", handle="any")
+    assert (images.queue, images[START_TO_CLOSE]) == ("images", timedelta(minutes=20))
+    assert resolve_dispatch(config.routing, activity="act_llm_gen_text", handle="any").queue == "temporal_task_queue"
     assert config.worker_config.workflow_execution_timeout == timedelta(minutes=30)
     tuning = worker_tuning(config)
     assert tuning.slots == FixedSlots(1000, 1000, 1000)

@@ -2,10 +2,21 @@ from datetime import timedelta
 
 import pytest
 
+from pipelex.durable.dispatch import hopeless_error_types, resolve_dispatch, trace_line
+from pipelex.durable.dispatch.options import (
+    BACKOFF_COEFFICIENT,
+    HEARTBEAT,
+    MAXIMUM_ATTEMPTS,
+    MAXIMUM_INTERVAL,
+    NON_RETRYABLE_ERROR_TYPES,
+    PRIORITY_KEY,
+    SCHEDULE_TO_CLOSE,
+    SCHEDULE_TO_START,
+    START_TO_CLOSE,
+)
 from pipelex.errors import CORE_CODES, ConfigurationError, error_type_name
-from pipelex.temporal.config import TemporalConfig, hopeless_error_types, parse_temporal_config
+from pipelex.temporal.config import TemporalConfig, parse_temporal_config
 from pipelex.temporal.config.catalog import ACTIVITIES
-from pipelex.temporal.config.routing import resolve_dispatch, trace_line
 from tests.support.settings_files import Loader
 
 TEXT, OBJECT, EXTRACT, FUNC = "act_llm_gen_text", "act_llm_gen_object", "act_extract_gen_extract_pages", "act_func_call"
@@ -28,18 +39,18 @@ TEXT, OBJECT, EXTRACT, FUNC = "act_llm_gen_text", "act_llm_gen_object", "act_ext
 def test_the_first_route_that_matches_wins(
     operator: TemporalConfig, activity: str, handle: str | None, backend: str | None, queue: str, origin: str
 ) -> None:
-    dispatch = resolve_dispatch(operator, activity=activity, handle=handle, backend=backend)
+    dispatch = resolve_dispatch(operator.routing, activity=activity, handle=handle, backend=backend)
     assert dispatch.queue == queue
     assert dispatch.origins["queue"] == origin
 
 
 @pytest.mark.parametrize("activity", list(ACTIVITIES))
 def test_without_any_route_an_activity_rides_its_workflows_queue(activity: str) -> None:
-    dispatch = resolve_dispatch(TemporalConfig(), activity=activity, handle="h", backend="b")
+    dispatch = resolve_dispatch(TemporalConfig().routing, activity=activity, handle="h", backend="b")
     assert dispatch.queue is None
-    assert dispatch.start_to_close == timedelta(minutes=10)
-    assert dispatch.heartbeat == timedelta(seconds=30)
-    assert dispatch.maximum_attempts == 3
+    assert dispatch[START_TO_CLOSE] == timedelta(minutes=10)
+    assert dispatch[HEARTBEAT] == timedelta(seconds=30)
+    assert dispatch[MAXIMUM_ATTEMPTS] == 3
     assert set(dispatch.origins.values()) == {"the workflow's queue", "worker_config"}
 
 
@@ -49,54 +60,54 @@ def test_a_table_that_does_not_match_falls_to_its_group(load: Loader) -> None:
         "act_llm_gen_text.by_handle.x = 'a'\nllm.default = 'b'\n"
     )
     config = parse_temporal_config(load(text))
-    assert resolve_dispatch(config, activity=TEXT, handle="x").queue == "a"
-    assert resolve_dispatch(config, activity=TEXT, handle="y").queue == "b"
-    assert resolve_dispatch(config, activity=FUNC, handle="y").queue == "temporal_task_queue"
+    assert resolve_dispatch(config.routing, activity=TEXT, handle="x").queue == "a"
+    assert resolve_dispatch(config.routing, activity=TEXT, handle="y").queue == "b"
+    assert resolve_dispatch(config.routing, activity=FUNC, handle="y").queue == "temporal_task_queue"
 
 
 def test_overlays_compose_and_each_scalar_tells_its_layer(operator: TemporalConfig) -> None:
-    dispatch = resolve_dispatch(operator, activity=TEXT, handle="gpt-5.4", backend="openai")
+    dispatch = resolve_dispatch(operator.routing, activity=TEXT, handle="gpt-5.4", backend="openai")
     queue, handle = "queue_options.premium_q", "activity_queues.act_llm_gen_text.handle_options.gpt-5.4"
-    assert (dispatch.start_to_close, dispatch.origins["start_to_close"]) == (timedelta(minutes=20), handle)
-    assert (dispatch.schedule_to_close, dispatch.origins["schedule_to_close"]) == (None, handle)
-    assert (dispatch.schedule_to_start, dispatch.origins["schedule_to_start"]) == (timedelta(minutes=10), queue)
-    assert (dispatch.heartbeat, dispatch.origins["heartbeat"]) == (timedelta(minutes=1), queue)
-    assert (dispatch.maximum_attempts, dispatch.origins["maximum_attempts"]) == (10, queue)
-    assert (dispatch.backoff_coefficient, dispatch.maximum_interval) == (1.5, timedelta(minutes=5))
-    assert (dispatch.priority_key, dispatch.origins["priority_key"]) == (1, queue)
+    assert (dispatch[START_TO_CLOSE], dispatch.origins["start_to_close"]) == (timedelta(minutes=20), handle)
+    assert (dispatch[SCHEDULE_TO_CLOSE], dispatch.origins["schedule_to_close"]) == (None, handle)
+    assert (dispatch[SCHEDULE_TO_START], dispatch.origins["schedule_to_start"]) == (timedelta(minutes=10), queue)
+    assert (dispatch[HEARTBEAT], dispatch.origins["heartbeat"]) == (timedelta(minutes=1), queue)
+    assert (dispatch[MAXIMUM_ATTEMPTS], dispatch.origins["maximum_attempts"]) == (10, queue)
+    assert (dispatch[BACKOFF_COEFFICIENT], dispatch[MAXIMUM_INTERVAL]) == (1.5, timedelta(minutes=5))
+    assert (dispatch[PRIORITY_KEY], dispatch.origins["priority_key"]) == (1, queue)
 
 
 def test_error_types_add_up_and_are_never_taken_away(operator: TemporalConfig) -> None:
-    dispatch = resolve_dispatch(operator, activity=TEXT, handle="gpt-5.4")
-    assert dispatch.non_retryable_error_types == ("LLMPromptParameterError", "ModelUnknown", "ProviderTimeout")
+    dispatch = resolve_dispatch(operator.routing, activity=TEXT, handle="gpt-5.4")
+    assert dispatch[NON_RETRYABLE_ERROR_TYPES] == ("LLMPromptParameterError", "ModelUnknown", "ProviderTimeout")
     assert dispatch.origins["non_retryable_error_types"] == "worker_config + queue_options.premium_q"
-    dispatch = resolve_dispatch(operator, activity=TEXT, handle="claude-long")
-    assert dispatch.non_retryable_error_types == ("LLMPromptParameterError", "ModelUnknown", "ContextWindowExceeded")
-    assert dispatch.maximum_attempts == 2
+    dispatch = resolve_dispatch(operator.routing, activity=TEXT, handle="claude-long")
+    assert dispatch[NON_RETRYABLE_ERROR_TYPES] == ("LLMPromptParameterError", "ModelUnknown", "ContextWindowExceeded")
+    assert dispatch[MAXIMUM_ATTEMPTS] == 2
     assert dispatch.queue == "openai_q"
 
 
 def test_the_default_queue_has_options_too(operator: TemporalConfig) -> None:
-    dispatch = resolve_dispatch(operator, activity=FUNC, handle="f")
-    assert dispatch.heartbeat is None
+    dispatch = resolve_dispatch(operator.routing, activity=FUNC, handle="f")
+    assert dispatch[HEARTBEAT] is None
     assert dispatch.origins["heartbeat"] == "queue_options.temporal_task_queue"
 
 
 def test_the_options_of_the_queue_that_is_ridden_hold(load: Loader) -> None:
     config = parse_temporal_config(load("temporal.queue_options.mine.start_to_close_timeout = '1m'\n"))
-    dispatch = resolve_dispatch(config, activity=TEXT, workflow_queue="mine")
+    dispatch = resolve_dispatch(config.routing, activity=TEXT, workflow_queue="mine")
     assert dispatch.queue is None
-    assert dispatch.start_to_close == timedelta(minutes=1)
-    assert resolve_dispatch(config, activity=TEXT).start_to_close == timedelta(minutes=10)
+    assert dispatch[START_TO_CLOSE] == timedelta(minutes=1)
+    assert resolve_dispatch(config.routing, activity=TEXT)[START_TO_CLOSE] == timedelta(minutes=10)
 
 
 def test_an_activity_nobody_knows_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="did you mean 'act_llm_gen_text'"):
-        resolve_dispatch(TemporalConfig(), activity="act_llm_gen_txt")
+        resolve_dispatch(TemporalConfig().routing, activity="act_llm_gen_txt")
 
 
 def test_the_trace_names_everything_in_one_line(operator: TemporalConfig) -> None:
-    line = trace_line(resolve_dispatch(operator, activity=TEXT, handle="gpt-5.4"))
+    line = trace_line(resolve_dispatch(operator.routing, activity=TEXT, handle="gpt-5.4"))
     assert "\n" not in line
     for part in (
         "act_llm_gen_text",

@@ -12,9 +12,9 @@ from pipelex.errors import PipelexError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pipelex.durable.dispatch import Dispatch
     from pipelex.runner import Pipelex
     from pipelex.temporal.config import TemporalConfig
-    from pipelex.temporal.config.routing import Dispatch
 
 _EXAMPLES = """\b
 Examples:
@@ -27,18 +27,6 @@ app = command_app(no_args_is_help=True)
 
 UI_ORIGINS: Final = ("http://localhost:8233", "http://127.0.0.1:8233")
 """Where the development server's UI is by default."""
-
-_SCALARS: Final = (
-    "start_to_close",
-    "schedule_to_close",
-    "schedule_to_start",
-    "heartbeat",
-    "initial_interval",
-    "backoff_coefficient",
-    "maximum_interval",
-    "maximum_attempts",
-    "priority_key",
-)
 
 
 @app.callback(epilog=_EXAMPLES)
@@ -60,13 +48,13 @@ def routes(
 ) -> None:
     """Show the queue, time limits and retries of activities, and which setting decides each; nothing is run."""
     from pipelex.cli._shared.results import print_json
-    from pipelex.temporal.config.routing import resolve_dispatch
+    from pipelex.durable.dispatch import resolve_dispatch
 
     app_ = open_app(ctx, orchestrator="temporal")
     config = app_.temporal_config
     found: list[tuple[str | None, Dispatch]] = []
     for name, key, through in _questions(app_, config, activity, handle, backend):
-        found.append((through, resolve_dispatch(config, activity=name, handle=key, backend=through)))
+        found.append((through, resolve_dispatch(config.routing, activity=name, handle=key, backend=through)))
     if is_json:
         print_json({"routes": [_to_json(dispatch, through) for through, dispatch in found]})
     elif activity is not None and (handle is not None or backend is not None):
@@ -138,14 +126,16 @@ def _backend(app_: "Pipelex", activity: str, handle: str | None, backend: str | 
 
 
 def _overview(found: "list[tuple[str | None, Dispatch]]") -> str:
+    from pipelex.durable.dispatch.options import HEARTBEAT, MAXIMUM_ATTEMPTS, START_TO_CLOSE
+
     rows = [
         [
             dispatch.activity,
             dispatch.handle or ("-" if through is None else f"({through})"),
             dispatch.queue or "(the workflow's)",
-            _text(dispatch, "start_to_close"),
-            _text(dispatch, "heartbeat"),
-            _text(dispatch, "maximum_attempts"),
+            dispatch.shown(START_TO_CLOSE),
+            dispatch.shown(HEARTBEAT),
+            dispatch.shown(MAXIMUM_ATTEMPTS),
             dispatch.origins["queue"],
         ]
         for through, dispatch in found
@@ -155,35 +145,24 @@ def _overview(found: "list[tuple[str | None, Dispatch]]") -> str:
 
 
 def _details(through: str | None, dispatch: "Dispatch") -> str:
+    from pipelex.durable.dispatch import OPTIONS
+
     rows = [["queue", dispatch.queue or "(the workflow's)", dispatch.origins["queue"]]]
-    rows += [[name, _text(dispatch, name), dispatch.origins.get(name, "")] for name in _SCALARS]
-    kinds = f"{len(dispatch.non_retryable_error_types)} types"
-    rows.append(["non_retryable_error_types", kinds, dispatch.origins["non_retryable_error_types"]])
+    rows += [[option.name, dispatch.shown(option), dispatch.origins[option.name]] for option in OPTIONS]
     head = f"{dispatch.activity}  key {dispatch.handle or '-'}  backend {through or '-'}"
     return f"{head}\n\n{table(rows, ['', 'value', 'decided by'], paint_out())}"
 
 
-def _text(dispatch: "Dispatch", name: str) -> str:
-    from datetime import timedelta
-
-    from pipelex.temporal.config import show_duration
-
-    value = getattr(dispatch, name)
-    if isinstance(value, timedelta):
-        return show_duration(value)
-    if name == "maximum_attempts" and value == 0:
-        return "unlimited"
-    return "-" if value is None else f"{value}"
-
-
 def _to_json(dispatch: "Dispatch", through: str | None) -> dict[str, Any]:
+    from pipelex.durable.dispatch import OPTIONS
+
     found: dict[str, Any] = {"activity": dispatch.activity}
     if dispatch.handle is not None:
         found["handle"] = dispatch.handle
     if through is not None:
         found["backend"] = through
     found["queue"] = dispatch.queue
-    found |= {name: _text(dispatch, name) for name in _SCALARS}
-    found["non_retryable_error_types"] = list(dispatch.non_retryable_error_types)
-    found["origins"] = dispatch.origins
+    for option in OPTIONS:
+        found[option.name] = list(dispatch[option]) if option.adds else dispatch.shown(option)
+    found["origins"] = dict(dispatch.origins)
     return found

@@ -13,6 +13,7 @@ from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, PipeOutcome, 
 from pipelex.pipes.effects.jobs import usage_of
 from pipelex.pipes.effects.kind import Effect, EffectKind, Q, R
 from pipelex.pipes.models import ModelChoice, ResolvedModel
+from pipelex.pipes.templates import IN_PLACE_CHARS
 from pipelex.pipes.usage import Meter
 
 T = TypeVar("T")
@@ -34,6 +35,10 @@ class EffectRuntime(ABC):
     @property
     def options(self) -> RunOptions:
         return self._options
+
+    @property
+    def in_place_chars(self) -> int:
+        return IN_PLACE_CHARS
 
     async def ask(self, kind: EffectKind[Q, R], request: Q, model: ModelChoice | None = None) -> R:
         """See `Runtime.ask`."""

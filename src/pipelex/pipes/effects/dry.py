@@ -24,6 +24,10 @@ class DryRuntime:
     def options(self) -> RunOptions:
         return self._runtime.options
 
+    @property
+    def in_place_chars(self) -> int:
+        return self._runtime.in_place_chars
+
     async def run_pipe(self, call: PipeCall) -> PipeOutcome:
         return await self._runtime.run_pipe(call)
 

@@ -11,6 +11,7 @@ from pipelex.pipes.calls import BatchCall, PipeCall, PipeOutcome, SlotOverride
 from pipelex.pipes.effects.kind import EffectKind, Q, R
 from pipelex.pipes.effects.requests import TreeFile
 from pipelex.pipes.models import ModelChoice
+from pipelex.pipes.references import ListReference
 from pipelex.pipes.runtime import Runtime
 
 
@@ -72,7 +73,7 @@ class PipeRun:
 
     async def loaded(self) -> "PipeRun":
         """The run with the content of every input at hand."""
-        if not any(value.parts for value in self.memory.root.values()):
+        if not any(isinstance(value, ListReference) for value in self.memory.root.values()):
             return self
         root = {name: await self.runtime.load(value) for name, value in self.memory.root.items()}
         return replace(self, memory=replace(self.memory, root=root))

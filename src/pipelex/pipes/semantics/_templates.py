@@ -88,8 +88,7 @@ async def render_text(
 
 
 async def _render(run: PipeRun, request: TemplateRequest) -> TemplateResult:
-    limit = run.runtime.options.large_template_chars
-    if len(request.template) > LONG_TEMPLATE or _is_large(request.inputs.values(), limit):
+    if len(request.template) > LONG_TEMPLATE or _is_large(request.inputs.values(), run.runtime.in_place_chars):
         return await run.ask(TEMPLATE, request)
     try:
         return render_request(run.library, request, IN_PLACE)

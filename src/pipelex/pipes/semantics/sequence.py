@@ -8,6 +8,7 @@ from pipelex.language.blueprints import BindingStep, PipeSequenceBlueprint, Pipe
 from pipelex.language.references import Reference
 from pipelex.library import Library
 from pipelex.pipes.calls import PipeOutcome, SlotOverride
+from pipelex.pipes.references import ListReference
 from pipelex.pipes.semantics._paths import reach
 from pipelex.pipes.semantics._run import ChildStep, PipeRun, run_child, run_over
 
@@ -66,7 +67,7 @@ async def _bind(run: PipeRun, memory: WorkingMemory, path: str) -> Stuff | Absen
     """See `bind`; a list by reference is loaded where the path leads into it."""
     root, *fields = path.split(".")
     value = memory.get(root)
-    if fields and value is not None and value.parts:
+    if fields and isinstance(value, ListReference):
         memory = WorkingMemory(root={root: await run.runtime.load(value)})
     return bind(run, memory, path)
 

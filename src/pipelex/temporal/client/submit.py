@@ -20,16 +20,20 @@ from temporalio.exceptions import CancelledError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from pipelex.content.stuff import WorkingMemory
+from pipelex.durable.jobs import Envelope, PipeJob, crate_of
+from pipelex.durable.large import LargeValues
+from pipelex.durable.limits import check_payload, task_timeout
+from pipelex.durable.options import EngineOptions
 from pipelex.errors import ErrorCategory, ErrorReport, Location, PipelexError
 from pipelex.library import Library
 from pipelex.pipes.calls import PipeCall, PipeOutcome, RunIdentity, RunOptions
+from pipelex.pipes.references import read_value
 from pipelex.temporal.codec import in_run, loaded, loaded_memory, stored_above, stored_as_parts
 from pipelex.temporal.config import TemporalConfig
 from pipelex.temporal.workflow import observability
 from pipelex.temporal.workflow.failures import from_failure, is_about_missing_store, without_store
-from pipelex.temporal.workflow.large_inputs import LargeValues
-from pipelex.temporal.workflow.limits import check_payload, task_timeout
-from pipelex.temporal.workflow.payloads import PipeJob, crate_of, crate_payload
+from pipelex.temporal.workflow.limits import LIMITS
+from pipelex.temporal.workflow.payloads import Arguments
 
 ENVIRONMENT_PREFIXES: Final = {"unit_testing": "ut-", "ci": "ci-", "cc": "cc-", "cct": "cct-"}
 """What goes before the pipeline run id of a run that is no ordinary one, by the name of the environment."""
@@ -107,7 +111,7 @@ class DurableRun:
             wire = await self.handle.query("working_memory", rpc_timeout=_QUERY)
         except Exception:
             return None
-        memory = WorkingMemory.from_json(cast("dict[str, Any]", wire))
+        memory = WorkingMemory.from_json(cast("dict[str, Any]", wire), read_value)
         return await loaded_memory(self.client.data_converter, memory)
 
     async def describe(self) -> WorkflowExecutionDescription:
@@ -185,24 +189,24 @@ class Submitter:
             PipelexError: the inputs are too large for a server without a store, the store does not take them, or the
                 server refuses the start.
         """
-        options = self._fixed(options)
-        call = await self._by_reference(call, options, self.id_prefix + run.run_id)
+        fixed = self._fixed(options)
+        call = await self._by_reference(call, fixed, self.id_prefix + run.run_id)
         pipe = library.pipe(call.pipe)
         crate = crate_of(library, call)
         worker = self.config.worker_config
         durable = self.attach(run.run_id)
         enabled = self.config.search_attributes.attributes if self.config.search_attributes.enabled else ()
-        attributes = observability.search_attributes(call.pipe, library, run, enabled)
+        attributes = observability.search_attributes(pipe, run, enabled)
         told = observability.identity(attributes)
-        job = PipeJob.sparse(call=call, run=None if told == run else run, options=options)
+        job = PipeJob.sparse(call=call, run=None if told == run else run, options=fixed)
         what = f"the inputs of pipe '{pipe.code}'"
-        check_payload(job, what=what, named=call.inputs, stored_above=options.stored_above)
-        kept, large = LargeValues(options.stored_above).split(call)
+        check_payload(job, LIMITS, what=what, named=call.inputs, stored_above=fixed.stored_above)
+        kept, large = LargeValues(fixed.stored_above).split(call)
         sent = job.model_copy(update={"call": kept})
         try:
             await self.client.start_workflow(
                 pipe.type,
-                args=[sent, crate_payload(crate), large],
+                args=Arguments().of(Envelope(job=sent, crate=crate, large=large)),
                 id=durable.workflow_id,
                 task_queue=task_queue or worker.default_task_queue,
                 result_type=PipeOutcome,
@@ -213,8 +217,8 @@ class Submitter:
                 task_timeout=task_timeout(worker.task_timeout, job),
                 start_delay=worker.start_delay or None,
                 rpc_timeout=worker.rpc_timeout,
-                static_summary=observability.summary(library, call.pipe),
-                static_details=observability.details(library, call, run, crate.fingerprint),
+                static_summary=observability.summary(pipe),
+                static_details=observability.details(pipe, call, run, crate.fingerprint),
                 search_attributes=attributes,
             )
         except WorkflowAlreadyStartedError:
@@ -223,17 +227,15 @@ class Submitter:
             raise _refused(refused, call) from None
         return durable
 
-    def _fixed(self, options: RunOptions) -> RunOptions:
+    def _fixed(self, options: RunOptions) -> EngineOptions:
         """The options with what the configuration says of the sequence of a run's commands."""
-        chosen: dict[str, object] = {}
-        if self.config.worker_config.child_workflow_policy != "every_pipe":
-            chosen["child_workflows"] = self.config.worker_config.child_workflow_policy
-        threshold = stored_above(self.client.data_converter)
-        if threshold != options.stored_above:
-            chosen["stored_above"] = threshold
-        return options.model_copy(update=chosen) if chosen else options
+        return EngineOptions.of(
+            options,
+            child_workflows=self.config.worker_config.child_workflow_policy,
+            stored_above=stored_above(self.client.data_converter),
+        )
 
-    async def _by_reference(self, call: PipeCall, options: RunOptions, workflow_id: str) -> PipeCall:
+    async def _by_reference(self, call: PipeCall, options: EngineOptions, workflow_id: str) -> PipeCall:
         """The call with its long lists in the store, where there is one."""
         if options.stored_above is None:
             return call

@@ -1,7 +1,7 @@
 """How payloads are kept: large ones in a store, secret ones encrypted, long ones compressed.
 
 All of this does I/O or costs time, and is done by the SDK outside of workflow code, which never imports it; what workflow
-code may know of a stored value is in `pipelex.temporal.workflow.references`.
+code may know of a stored value is in `pipelex.durable.stored`.
 """
 
 from pipelex.temporal.codec._converter import data_converter

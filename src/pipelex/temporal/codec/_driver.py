@@ -14,10 +14,11 @@ from temporalio.converter import (
     StorageDriverStoreContext,
 )
 
+from pipelex.durable.stored import StoredPayload
 from pipelex.errors import ErrorCategory, InputError, PipelexError
 from pipelex.storage import SCHEME, Storage
 from pipelex.temporal.codec._recent import RecentBlobs
-from pipelex.temporal.workflow.references import DRIVER, StoredPayload
+from pipelex.temporal.workflow.references import DRIVER, claim_of, of_claim
 
 RENEWED_AFTER: Final = timedelta(days=1)
 """A payload that is stored again after this is written again, so that deleting by age spares what is in use."""
@@ -56,7 +57,7 @@ class PayloadStore(StorageDriver):
             PipelexError: `runtime.unavailable` or `runtime.misconfigured`: the store does not take them.
         """
         stored = await asyncio.gather(*map(self.put, payloads))
-        return [StorageDriverClaim(each.claim) for each in stored]
+        return [StorageDriverClaim(claim_of(each)) for each in stored]
 
     async def retrieve(
         self, context: StorageDriverRetrieveContext, claims: Sequence[StorageDriverClaim]
@@ -67,7 +68,7 @@ class PayloadStore(StorageDriver):
             PipelexError: `runtime.unavailable`: the store cannot be reached; `runtime.misconfigured`: it refuses, or
                 does not have what was stored.
         """
-        return list(await asyncio.gather(*(self.get(StoredPayload.of_claim(claim.claim_data)) for claim in claims)))
+        return list(await asyncio.gather(*(self.get(of_claim(claim.claim_data)) for claim in claims)))
 
     async def put(self, payload: Payload) -> StoredPayload:
         """Store one encoded payload; see `store`."""

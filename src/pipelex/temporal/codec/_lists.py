@@ -6,12 +6,12 @@ from typing import Any, Final, cast
 
 from temporalio.converter import DataConverter
 
-from pipelex.content.stuff import Absence, Json, ListPart, Stuff, WorkingMemory
+from pipelex.content.stuff import Absence, Json, Stuff, WorkingMemory
+from pipelex.durable.stored import PART_BYTES, StoredList, StoredPayload, list_in_store
 from pipelex.pipes.batches import cut
+from pipelex.pipes.references import ListReference
 from pipelex.pipes.window import together
 from pipelex.temporal.codec._values import load_value, store_value
-from pipelex.temporal.workflow.list_parts import PART_BYTES, stored_payload
-from pipelex.temporal.workflow.references import StoredPayload
 
 _AT_ONCE: Final = 8
 
@@ -22,14 +22,13 @@ async def stored_as_parts(converter: DataConverter, value: Stuff, *, most_items:
     Raises:
         PipelexError: the store does not take it.
     """
-    if not value.is_list or value.parts:
+    if not value.is_list or isinstance(value, ListReference):
         return value
     pieces = cut(value.items, most_items=most_items, most_bytes=PART_BYTES)
     if len(pieces) < 2:
         return value
     keys = await together([partial(store_value, converter, piece) for piece in pieces], limit=_AT_ONCE)
-    parts = (ListPart(key.model_dump(), len(piece)) for key, piece in zip(keys, pieces, strict=True))
-    return Stuff.of_parts(value.concept, parts)
+    return list_in_store(value.concept, zip(keys, map(len, pieces), strict=True))
 
 
 async def loaded(converter: DataConverter, value: Stuff) -> Stuff:
@@ -38,9 +37,9 @@ async def loaded(converter: DataConverter, value: Stuff) -> Stuff:
     Raises:
         PipelexError: there is no store here, or it does not have what was stored.
     """
-    if not value.parts:
+    if not isinstance(value, ListReference):
         return value
-    return Stuff.of_list(value.concept, await load_parts(converter, [stored_payload(part) for part in value.parts]))
+    return Stuff.of_list(value.concept, await load_parts(converter, StoredList.of(value).parts))
 
 
 async def loaded_memory(converter: DataConverter, memory: WorkingMemory) -> WorkingMemory:

@@ -12,7 +12,7 @@ from pipelex.temporal.codec._driver import PayloadStore
 from pipelex.temporal.codec._limits import Allowance
 from pipelex.temporal.workflow.failures import without_store
 from pipelex.temporal.workflow.large_inputs import NAME, PARTS, joined_payload
-from pipelex.temporal.workflow.references import StoredPayload
+from pipelex.temporal.workflow.references import of_reference, reference_payload
 from pipelex.temporal.workflow.refusals import malformed
 
 Recode = Callable[[Payload], Awaitable[Payload]]
@@ -33,7 +33,7 @@ async def stored_parts(payload: Payload, store: PayloadStore | None, encode: Rec
 
     async def stored(part: Payload) -> Payload:
         bare = Payload(metadata={key: value for key, value in part.metadata.items() if key != NAME}, data=part.data)
-        reference = (await store.put(await encode(bare))).payload()
+        reference = reference_payload(await store.put(await encode(bare)))
         reference.metadata[NAME] = part.metadata[NAME]
         return reference
 
@@ -65,7 +65,7 @@ async def fetched_parts(
         return data
 
     async def read(part: Payload) -> bytes:
-        stored = StoredPayload.of_payload(part)
+        stored = of_reference(part)
         if stored is None:
             return part.data
         if most is not None and stored.size > most:

@@ -4,9 +4,9 @@ from typing import Any, TypeVar, cast
 
 from temporalio.converter import DataConverter, WorkflowSerializationContext
 
+from pipelex.durable.stored import StoredPayload
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.temporal.codec._driver import PayloadStore
-from pipelex.temporal.workflow.references import StoredPayload
 
 T = TypeVar("T")
 

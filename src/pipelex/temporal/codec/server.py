@@ -20,7 +20,7 @@ from pipelex.temporal.codec._http import Request, Response, serve_http
 from pipelex.temporal.codec._limits import Allowance
 from pipelex.temporal.codec._values import store_of
 from pipelex.temporal.codec._wire import json_of_payloads, payloads_of_json
-from pipelex.temporal.workflow.references import StoredPayload
+from pipelex.temporal.workflow.references import of_reference
 
 SHOWN: Final = 1_000_000
 """Bytes up to which a stored payload is shown in the UI like any other; a larger one has a button there."""
@@ -122,7 +122,7 @@ class CodecServer:
 
     async def _decoded(self, payload: Payload, allowance: Allowance, *, is_sparing: bool) -> Payload:
         store, codec = store_of(self.converter), self.converter.payload_codec
-        stored = StoredPayload.of_payload(payload)
+        stored = of_reference(payload)
         if stored is not None and store is not None and not (is_sparing and stored.size > SHOWN):
             allowance.take(stored.size)
             payload = await store.get(stored)

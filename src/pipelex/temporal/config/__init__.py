@@ -2,16 +2,11 @@
 
 from pipelex.temporal.config._checks import BUILT_IN_SCOPES
 from pipelex.temporal.config._connection import ConnectionSettings, TLSSettings, connection
-from pipelex.temporal.config._durations import parse_duration, show_duration
 from pipelex.temporal.config._models import (
     MAX_PAYLOAD_BYTES,
     MOST_INLINE,
-    ActivityRoutes,
-    DispatchOverlay,
     EncryptionConfig,
     PayloadCodecConfig,
-    QueueOptions,
-    RetryPolicyConfig,
     RuntimeProfile,
     SearchAttributesConfig,
     ServerProfile,
@@ -20,7 +15,6 @@ from pipelex.temporal.config._models import (
     TLSProfile,
     WorkerConfig,
     WorkerScope,
-    hopeless_error_types,
 )
 from pipelex.temporal.config._parse import parse_temporal_config
 
@@ -28,13 +22,9 @@ __all__ = [
     "BUILT_IN_SCOPES",
     "MAX_PAYLOAD_BYTES",
     "MOST_INLINE",
-    "ActivityRoutes",
     "ConnectionSettings",
-    "DispatchOverlay",
     "EncryptionConfig",
     "PayloadCodecConfig",
-    "QueueOptions",
-    "RetryPolicyConfig",
     "RuntimeProfile",
     "SearchAttributesConfig",
     "ServerProfile",
@@ -45,8 +35,5 @@ __all__ = [
     "WorkerConfig",
     "WorkerScope",
     "connection",
-    "hopeless_error_types",
-    "parse_duration",
     "parse_temporal_config",
-    "show_duration",
 ]

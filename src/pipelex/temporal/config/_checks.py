@@ -1,20 +1,19 @@
 """Names that nothing defines, and keys that contradict each other: what the shape of the tables cannot say."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
 from pipelex.config import KeyFinding, inert_keys, lookup, read_section
 from pipelex.config._keys import Path
+from pipelex.durable.dispatch import ActivityRoutes, DispatchOverlay
+from pipelex.durable.dispatch.options import INITIAL_INTERVAL, MAXIMUM_INTERVAL, RETRY_TABLE
 from pipelex.errors import near_names
 from pipelex.temporal.config._models import (
     EXPLICIT_KEYS,
     RESOURCE_KEYS,
     STORES,
-    ActivityRoutes,
-    DispatchOverlay,
-    RetryPolicyOverlay,
     TemporalConfig,
     WorkerScope,
 )
@@ -129,32 +128,34 @@ def _check_keys_of_routes(activity: str, routes: ActivityRoutes, path: Path) -> 
 
 def _check_retries(config: TemporalConfig) -> Iterator[Notice]:
     """Temporal refuses a policy whose longest interval is below the first one, also when overlays make it so."""
-    root = ("temporal", "worker_config", "retry_policy_config", "maximum_interval")
-    queues: list[tuple[Path, DispatchOverlay | None]] = [(root, None)]
-    handles: list[tuple[Path, DispatchOverlay | None]] = [(root, None)]
-    for queue, options in config.queue_options.items():
-        queues.append((("temporal", "queue_options", queue), options))
+    queues: list[_Layer] = [None, *_overlays(config.queue_options, "queue_options")]
+    handles: list[_Layer] = [None]
     for activity, routes in config.activity_queues.items():
-        for handle, options in routes.handle_options.items():
-            handles.append((("temporal", "activity_queues", activity, "handle_options", handle), options))
+        handles += _overlays(routes.handle_options, "activity_queues", activity, "handle_options")
     blamed: set[Path] = set()
-    for (queue_path, queue_options), (handle_path, handle_options) in product(queues, handles):
-        baseline = config.worker_config.retry_policy_config
-        initial, longest = baseline.initial_interval, baseline.maximum_interval
-        path = root
-        for overlay_path, overlay in ((queue_path, queue_options), (handle_path, handle_options)):
-            retry = overlay.retry_policy_config if overlay is not None else RetryPolicyOverlay()
-            if retry.initial_interval is not None:
-                initial = retry.initial_interval
-                path = (*overlay_path, "retry_policy_config", "initial_interval")
-            if "maximum_interval" in retry.model_fields_set:
-                longest = retry.maximum_interval
-                path = (*overlay_path, "retry_policy_config", "maximum_interval")
+    for layers in product(queues, handles):
+        initial = INITIAL_INTERVAL.baseline_value(config.worker_config)
+        longest = MAXIMUM_INTERVAL.baseline_value(config.worker_config)
+        path: Path = ("temporal", "worker_config", RETRY_TABLE, MAXIMUM_INTERVAL.key)
+        for table, overlay in filter(None, layers):
+            if INITIAL_INTERVAL.is_set_by(overlay):
+                initial = INITIAL_INTERVAL.overlaid(overlay, initial)
+                path = (*table, RETRY_TABLE, INITIAL_INTERVAL.key)
+            if MAXIMUM_INTERVAL.is_set_by(overlay):
+                longest = MAXIMUM_INTERVAL.overlaid(overlay, longest)
+                path = (*table, RETRY_TABLE, MAXIMUM_INTERVAL.key)
         if longest is not None and longest < initial and path not in blamed:
             blamed.add(path)
             yield Notice(
                 KeyFinding(path, f"the maximum interval would be {longest}, below the initial one of {initial}")
             )
+
+
+_Layer = tuple[Path, DispatchOverlay] | None
+
+
+def _overlays(overlays: Mapping[str, DispatchOverlay], *table: str) -> list[_Layer]:
+    return [(("temporal", *table, name), overlay) for name, overlay in overlays.items()]
 
 
 def _check_scopes(config: TemporalConfig) -> Iterator[Notice]:

@@ -1,39 +1,16 @@
 """The tables of `[temporal]`; names of classes aside, everything is called as in the file."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Final, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from pipelex.config import AzureStorage, BucketStorage, GoogleStorage, LocalStorage, Names, Section, StorageSettings
-from pipelex.errors import CORE_CODES, Fault, Json, error_type_name
-from pipelex.temporal.config._durations import Delay, Limit, Span
-from pipelex.temporal.config.catalog import SEARCH_ATTRIBUTES
+from pipelex.config.durations import RequiredLimit, TimeLimit, WaitingTime
+from pipelex.durable.dispatch import ActivityRoutes, DispatchBaseline, QueueOptions, Routing
+from pipelex.errors import Fault, Json
+from pipelex.temporal.config.catalog import ACTIVITIES, SEARCH_ATTRIBUTES
 
-_EFFECT_FAMILIES: Final = ("input", "method", "model", "pipe", "provider", "runtime", "security")
-"""The families of codes that the failure of one activity can have; the others speak of requests and whole runs."""
-
-
-def hopeless_error_types() -> tuple[str, ...]:
-    """The types of the errors that cannot be mended by repetition, as the registry of codes says."""
-    codes = [
-        code
-        for code, facts in CORE_CODES.items()
-        if facts.status and facts.retry == "no" and code.partition(".")[0] in _EFFECT_FAMILIES
-    ]
-    return tuple(map(error_type_name, codes))
-
-
-def _error_types(value: Any) -> Any:
-    """Dotted codes are welcome where error type names are meant."""
-    if not isinstance(value, list):
-        return value
-    return tuple(error_type_name(item) if isinstance(item, str) else item for item in cast("list[object]", value))
-
-
-ErrorTypes = Annotated[tuple[str, ...], BeforeValidator(_error_types)]
-Coefficient = Annotated[float, Field(ge=1)]
-Attempts = Annotated[int, Field(ge=0)]
 PerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Slots = Annotated[int, Field(ge=1)]
 
@@ -113,68 +90,20 @@ class ServerSettings(Section):
 # --- worker_config ----------------------------------------------------------------------------------------------------
 
 
-class RetryPolicyConfig(Section):
-    """The baseline of every activity's retries."""
+class WorkerConfig(DispatchBaseline):
+    """How runs are started, and what holds for their activities where no overlay says otherwise."""
 
-    initial_interval: Span = timedelta(seconds=3)
-    backoff_coefficient: Coefficient = 2.0
-    maximum_interval: Limit = None
-    maximum_attempts: Attempts = 3
-    """0: no limit."""
-    non_retryable_error_types: ErrorTypes = Field(default_factory=hopeless_error_types)
-
-
-class RetryPolicyOverlay(Section):
-    """What an overlay changes; a key that is not set leaves the layer below in force."""
-
-    initial_interval: Span | None = None
-    backoff_coefficient: Coefficient | None = None
-    maximum_interval: Limit = None
-    maximum_attempts: Attempts | None = None
-    non_retryable_error_types_extra: ErrorTypes = ()
-
-
-class WorkerConfig(Section):
     default_task_queue: str = Field(default="temporal_task_queue", min_length=1)
-    workflow_execution_timeout: Limit = timedelta(hours=24)
-    run_timeout: Limit = timedelta(hours=24)
-    task_timeout: Span = timedelta(seconds=10)
-    start_delay: Delay = timedelta(0)
-    rpc_timeout: Limit = timedelta(seconds=30)
-    default_activity_start_to_close_timeout: Span = timedelta(minutes=10)
-    default_activity_heartbeat_timeout: Limit = timedelta(seconds=30)
+    workflow_execution_timeout: TimeLimit = timedelta(hours=24)
+    run_timeout: TimeLimit = timedelta(hours=24)
+    task_timeout: RequiredLimit = timedelta(seconds=10)
+    start_delay: WaitingTime = timedelta(0)
+    rpc_timeout: TimeLimit = timedelta(seconds=30)
     child_workflow_policy: Literal["every_pipe", "controllers"] = "every_pipe"
     """Which child pipes are workflows of their own. `controllers`: a pipe that runs no other is a part of its parent's
     workflow, for half the events. Fixed by whoever starts a run."""
     fairness_by_user: bool = False
     """Share a backlogged queue out among users: a run's user is the fairness key of its activities."""
-    retry_policy_config: RetryPolicyConfig = Field(default_factory=RetryPolicyConfig)
-
-
-# --- activity_queues, queue_options -----------------------------------------------------------------------------------
-
-
-class DispatchOverlay(Section):
-    """Time limits and retries of a queue or of a handle; which keys are set is in `model_fields_set`."""
-
-    start_to_close_timeout: Span | None = None
-    schedule_to_close_timeout: Limit = None
-    schedule_to_start_timeout: Limit = None
-    heartbeat_timeout: Limit = None
-    retry_policy_config: RetryPolicyOverlay = RetryPolicyOverlay()
-
-
-class QueueOptions(DispatchOverlay):
-    max_task_queue_activities_per_second: PerSecond | None = None
-    """Over all workers of the queue; the server keeps the last value it is sent."""
-    priority_key: Annotated[int, Field(ge=1, le=5)] | None = None
-
-
-class ActivityRoutes(Section):
-    default: str | None = None
-    by_handle: dict[str, str] = Field(default_factory=dict[str, str])
-    by_backend: dict[str, str] = Field(default_factory=dict[str, str])
-    handle_options: dict[str, DispatchOverlay] = Field(default_factory=dict[str, DispatchOverlay])
 
 
 # --- workers ----------------------------------------------------------------------------------------------------------
@@ -213,10 +142,10 @@ class RuntimeProfile(Section):
     """None: the number of pollers follows the load."""
     max_concurrent_activity_task_polls: Slots | None = None
     max_activities_per_second: PerSecond | None = None
-    sticky_queue_schedule_to_start_timeout: Span = timedelta(seconds=10)
-    max_heartbeat_throttle_interval: Span = timedelta(seconds=60)
-    default_heartbeat_throttle_interval: Span = timedelta(seconds=30)
-    graceful_shutdown_timeout: Delay = timedelta(seconds=30)
+    sticky_queue_schedule_to_start_timeout: RequiredLimit = timedelta(seconds=10)
+    max_heartbeat_throttle_interval: RequiredLimit = timedelta(seconds=60)
+    default_heartbeat_throttle_interval: RequiredLimit = timedelta(seconds=30)
+    graceful_shutdown_timeout: WaitingTime = timedelta(seconds=30)
     target_memory_usage: Annotated[float, Field(gt=0, le=1)] | None = None
     target_cpu_usage: Annotated[float, Field(gt=0, le=1)] | None = None
     minimum_slots: Slots | None = None
@@ -324,6 +253,17 @@ class TemporalConfig(Section):
     def server(self) -> ServerProfile:
         """The selected profile."""
         return self.temporal_config.temporal_server_configs[self.temporal_config.selected_server]
+
+    @property
+    def routing(self) -> Routing:
+        """How activities go out."""
+        return Routing(
+            baseline=self.worker_config,
+            default_queue=self.worker_config.default_task_queue,
+            routes=self.activity_queues,
+            queues=self.queue_options,
+            groups={name: facts.group for name, facts in ACTIVITIES.items()},
+        )
 
     @property
     def log(self) -> TemporalLogConfig:

@@ -1,14 +1,16 @@
 """The activities: each performs one job, heartbeats while it lasts, and fails with a report Temporal can act on."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from temporalio import activity
 from temporalio.common import RawValue
 
+from pipelex.durable.heartbeats import heartbeats
+from pipelex.durable.large import LargeInputs, whole
+from pipelex.durable.limits import check_payload
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference import Inference, performers
 from pipelex.inference.calls.idempotency import logical_call
@@ -18,13 +20,9 @@ from pipelex.pipes.effects.kinds import EFFECTS
 from pipelex.pipes.wire import Wire
 from pipelex.temporal.codec import stored_above
 from pipelex.temporal.workflow.failures import to_application_error
-from pipelex.temporal.workflow.large_inputs import LargeInputs, whole
-from pipelex.temporal.workflow.limits import check_payload
+from pipelex.temporal.workflow.limits import LIMITS
 
 R = TypeVar("R", bound=Wire)
-
-HEARTBEATS_PER_TIMEOUT = 3
-"""Heartbeats sent in each heartbeat time-out, so that a lost one does not lose the activity."""
 
 
 Activity = Callable[..., Awaitable[Any]]
@@ -74,7 +72,7 @@ def _unsupported(kind: EffectKind[Any, Any]) -> PipelexError:
 async def _reported(work: Awaitable[R]) -> R:
     """Await an effect under heartbeats; a failure leaves as a report that says how often it was tried."""
     try:
-        async with _heartbeats():
+        async with heartbeats(activity.heartbeat, activity.info().heartbeat_timeout):
             result = await work
         _check(result)
         return result
@@ -86,24 +84,4 @@ async def _reported(work: Awaitable[R]) -> R:
 def _check(result: Wire) -> None:
     """Refuse a result that is too large: the SDK would have the call repeated, and paid for, with the same result."""
     what = f"the result of {activity.info().activity_type}"
-    check_payload(result, what=what, stored_above=stored_above(activity.client().data_converter))
-
-
-@asynccontextmanager
-async def _heartbeats() -> AsyncGenerator[None]:
-    timeout = activity.info().heartbeat_timeout
-    if timeout is None:
-        yield
-        return
-    interval = timeout.total_seconds() / HEARTBEATS_PER_TIMEOUT
-
-    async def beat() -> None:
-        while True:
-            activity.heartbeat()
-            await asyncio.sleep(interval)
-
-    beating = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        beating.cancel()
+    check_payload(result, LIMITS, what=what, stored_above=stored_above(activity.client().data_converter))

@@ -21,6 +21,7 @@ from temporalio.worker import (
     WorkerTuner,
 )
 
+from pipelex.durable.dispatch.options import PRIORITY_KEY
 from pipelex.errors import PipelexError
 from pipelex.temporal.config import TemporalConfig
 from pipelex.temporal.plugin import PipelexPlugin
@@ -59,9 +60,8 @@ class WorkerPlan:
         Such a start costs less, but keeps to no rate, priority or fair share: all of these are made in the queue.
         """
         options = self.config.queue_options.get(self.task_queue)
-        is_ordered = self.config.worker_config.fairness_by_user or (
-            options is not None and options.priority_key is not None
-        )
+        is_ranked = options is not None and PRIORITY_KEY.is_set_by(options)
+        is_ordered = self.config.worker_config.fairness_by_user or is_ranked
         rates = (self.activities_per_second, self.tuning.max_activities_per_second)
         return not is_ordered and rates == (None, None)
 

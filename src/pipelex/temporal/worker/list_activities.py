@@ -8,9 +8,8 @@ from typing import Any, Final
 from temporalio import activity
 from temporalio.converter import DataConverter
 
+from pipelex.durable.stored import LOAD_LIST, STORE_LIST, StoredList, StoredPayload
 from pipelex.temporal.codec import in_run, load_parts, store_value
-from pipelex.temporal.workflow.list_parts import LOAD_LIST, STORE_LIST, StoredList
-from pipelex.temporal.workflow.references import StoredPayload
 
 
 @activity.defn(name=STORE_LIST)

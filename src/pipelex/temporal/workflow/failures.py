@@ -1,8 +1,7 @@
-"""Error reports across Temporal: the same object a user sees in-process comes out of a durable run."""
+"""Temporal's exceptions and our reports: the same error that a user sees in-process comes out of a durable run."""
 
 from collections.abc import Iterator
-from datetime import timedelta
-from typing import cast
+from typing import Final
 
 from temporalio.api.failure.v1 import Failure
 from temporalio.converter import DefaultFailureConverter, PayloadConverter
@@ -18,13 +17,20 @@ from temporalio.exceptions import (
 )
 from temporalio.exceptions import TimeoutError as TemporalTimeout
 
-from pipelex.errors import ErrorCategory, ErrorReport, Json, PipelexError
-from pipelex.temporal.workflow.limits import STORE_ADVICE
+from pipelex.durable import failures
+from pipelex.durable.failures import IncomingFailure, OverrunLimit, incoming, outgoing
+from pipelex.errors import ErrorReport, PipelexError
+from pipelex.temporal.workflow.limits import LIMITS
 
-LONGEST_RETRY_AFTER = timedelta(minutes=15)
-"""A provider's wish to wait longer than this ends in the retry policy's own intervals."""
-_ENDED_FOR_SIZE = ("history size exceeds limit", "GrpcMessageTooLarge")
+_ENDED_FOR_SIZE: Final = ("history size exceeds limit", "GrpcMessageTooLarge")
 """Words of the server when it terminates a workflow."""
+
+_OVERRUNS: Final[dict[TimeoutType | None, OverrunLimit]] = {
+    TimeoutType.HEARTBEAT: "heartbeat",
+    TimeoutType.SCHEDULE_TO_START: "schedule_to_start",
+    TimeoutType.SCHEDULE_TO_CLOSE: "schedule_to_close",
+}
+"""The time limits that a failure names; anything else is an attempt's own."""
 
 
 def to_application_error(report: ErrorReport, *, may_retry: bool) -> ApplicationError:
@@ -34,18 +40,15 @@ def to_application_error(report: ErrorReport, *, may_retry: bool) -> Application
         report: what failed.
         may_retry: whether the thrower is an activity, whose retry policy may repeat a transient failure.
     """
-    is_retryable = may_retry and report.is_retryable
-    wait: timedelta | None = None
-    if is_retryable and report.retry_after is not None:
-        wait = min(timedelta(seconds=report.retry_after), LONGEST_RETRY_AFTER)
+    told = outgoing(report, may_retry=may_retry)
     return ApplicationError(
-        report.detail,
-        report.to_json(),
-        type=report.type_name,
-        non_retryable=not is_retryable,
-        next_retry_delay=wait,
+        told.message,
+        told.detail,
+        type=told.type,
+        non_retryable=not told.is_retryable,
+        next_retry_delay=told.retry_after,
         # An expected failure of a provider is no alarm of the worker.
-        category=ApplicationErrorCategory.BENIGN if is_retryable else ApplicationErrorCategory.UNSPECIFIED,
+        category=ApplicationErrorCategory.BENIGN if told.is_retryable else ApplicationErrorCategory.UNSPECIFIED,
     )
 
 
@@ -82,36 +85,39 @@ def from_failure(error: BaseException, *, what: str) -> PipelexError:
     current: BaseException | None = error
     while isinstance(current, ActivityError | ChildWorkflowError) and current.cause is not None:
         current = current.cause
-    if isinstance(current, ApplicationError):
-        # What the SDK meets while it reads or writes a payload is the cause of an error of its own.
-        for each in _causes(current):
-            report = _report_of(each)
-            if report is not None:
-                return PipelexError.from_report(report)
-            if is_about_missing_store(each):
-                return without_store(what)
-        return _error("runtime.unexpected", f"{what} failed: {current.message}", ErrorCategory.UNKNOWN)
-    if isinstance(current, TemporalTimeout):
-        return _timed_out(current, what)
-    if isinstance(current, TerminatedError):
-        if any(said in str(current) for said in _ENDED_FOR_SIZE):
-            return _error(
-                "input.too_large",
-                f"Temporal ended {what}, whose values are too large for it: {current.message}",
-                ErrorCategory.CONTENT,
-                params={"input": what},
-                advice=STORE_ADVICE,
-            )
-        return _error(
-            "run.terminated",
-            f"{what} was terminated: {current.message}",
-            ErrorCategory.UNKNOWN,
-            params={"ended_by": "operator"},
-        )
-    if isinstance(current, CancelledError):
-        return _error("run.cancelled", f"{what} was cancelled", ErrorCategory.UNKNOWN)
-    message = current.message if isinstance(current, FailureError) else str(current)
-    return _error("runtime.unexpected", f"{what} failed: {message}", ErrorCategory.UNKNOWN)
+    return incoming(_met(current), LIMITS, what=what)
+
+
+def _met(error: BaseException | None) -> IncomingFailure:
+    match error:
+        case ApplicationError():
+            return _thrown(error)
+        case TemporalTimeout():
+            said = error.cause.message if isinstance(error.cause, FailureError) else ""
+            return IncomingFailure(said, kind="out_of_time", limit=_OVERRUNS.get(error.type, "start_to_close"))
+        case TerminatedError():
+            is_too_large = any(said in str(error) for said in _ENDED_FOR_SIZE)
+            return IncomingFailure(error.message, kind="too_large" if is_too_large else "terminated")
+        case CancelledError():
+            return IncomingFailure(kind="cancelled")
+        case FailureError():
+            return IncomingFailure(error.message)
+        case _:
+            return IncomingFailure(str(error))
+
+
+def _thrown(error: ApplicationError) -> IncomingFailure:
+    # What the SDK meets while it reads or writes a payload is the cause of an error of its own.
+    for each in _causes(error):
+        if isinstance(each, ApplicationError) and each.details and _is_report(each.details[0]):
+            return IncomingFailure(each.message, each.details[0])
+        if is_about_missing_store(each):
+            return IncomingFailure(kind="without_store")
+    return IncomingFailure(error.message)
+
+
+def _is_report(detail: object) -> bool:
+    return isinstance(detail, dict) and "code" in detail
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -122,48 +128,11 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         current = current.__cause__
 
 
-def _report_of(error: BaseException) -> ErrorReport | None:
-    if not isinstance(error, ApplicationError) or not error.details:
-        return None
-    told: object = error.details[0]
-    if not isinstance(told, dict) or "code" not in told:
-        return None
-    return ErrorReport.from_json(cast("dict[str, Json]", told))
-
-
 def is_about_missing_store(error: BaseException) -> bool:
     """Whether the SDK met a reference to a stored payload where no store is configured."""
     return "[TMPRL1105]" in str(error)
 
 
 def without_store(what: str) -> PipelexError:
-    """What such an error means."""
-    return _error(
-        "runtime.misconfigured",
-        f"a value of {what} is in the payload store of another worker or client, and there is none here",
-        ErrorCategory.CONFIGURATION,
-        params={"component": "payload_storage"},
-        advice="Set `[temporal.payload_codec_config] is_enabled = true`, and the same store on every worker and client.",
-    )
-
-
-def _timed_out(error: TemporalTimeout, what: str) -> PipelexError:
-    match error.type:
-        case TimeoutType.HEARTBEAT:
-            detail = f"{what} was lost: its worker stopped answering"
-            advice = "Look at the workers of its task queue."
-        case TimeoutType.SCHEDULE_TO_START:
-            detail = f"{what} waited too long for a worker"
-            advice = "Start a worker that polls its task queue, or raise schedule_to_start_timeout."
-        case TimeoutType.SCHEDULE_TO_CLOSE:
-            detail = f"{what} did not succeed within its schedule_to_close_timeout"
-            advice = "Raise schedule_to_close_timeout, or look at the failures of its attempts."
-        case _:
-            detail = f"{what} took longer than one attempt may"
-            advice = "Raise start_to_close_timeout for its queue or its model."
-    cause = f": {error.cause.message}" if isinstance(error.cause, FailureError) else ""
-    return _error("run.timed_out", detail + cause, ErrorCategory.TRANSIENT, advice=advice)
-
-
-def _error(code: str, detail: str, category: ErrorCategory, **members: object) -> PipelexError:
-    return PipelexError(code, detail, category=category, **members)
+    """What such an error means; see `pipelex.durable.failures.without_store`."""
+    return failures.without_store(what, LIMITS)

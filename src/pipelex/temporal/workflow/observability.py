@@ -8,7 +8,7 @@ from typing import Final
 
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
-from pipelex.library import Library
+from pipelex.library import Pipe
 from pipelex.pipes.calls import PipeCall, RunIdentity
 
 PIPE_CODE: Final = SearchAttributeKey.for_keyword("PipeCode")
@@ -29,15 +29,13 @@ def cut(text: str, most: int) -> str:
     return text if len(encoded) <= most else encoded[:most].decode(errors="ignore")
 
 
-def summary(library: Library, ref: str) -> str:
+def summary(pipe: Pipe) -> str:
     """`{pipe_code} — {description}`."""
-    pipe = library.pipe(ref)
     return cut(f"{pipe.code} — {' '.join(pipe.description.split())}", SUMMARY_BYTES)
 
 
-def details(library: Library, call: PipeCall, run: RunIdentity, fingerprint: str) -> str:
+def details(pipe: Pipe, call: PipeCall, run: RunIdentity, fingerprint: str) -> str:
     """A Markdown table of what the pipe is and whose run it belongs to."""
-    pipe = library.pipe(call.pipe)
     rows = [
         ("Pipe", f"`{pipe.code}`"),
         ("Domain", f"`{pipe.domain}`"),
@@ -63,11 +61,8 @@ def identity(attributes: Iterable[SearchAttributePair[str]]) -> RunIdentity | No
     )
 
 
-def search_attributes(
-    pipe_ref: str, library: Library, run: RunIdentity, enabled: Sequence[str]
-) -> TypedSearchAttributes:
+def search_attributes(pipe: Pipe, run: RunIdentity, enabled: Sequence[str]) -> TypedSearchAttributes:
     """The values of the enabled attributes for one pipe of a run."""
-    pipe = library.pipe(pipe_ref)
     values = {
         PIPE_CODE: pipe.code,
         DOMAIN_CODE: pipe.domain,
@@ -80,9 +75,8 @@ def search_attributes(
     )
 
 
-def inherited(attributes: Iterable[SearchAttributePair[str]], pipe_ref: str, library: Library) -> TypedSearchAttributes:
+def inherited(attributes: Iterable[SearchAttributePair[str]], pipe: Pipe) -> TypedSearchAttributes:
     """A child's attributes from its parent's: the run's stay, the pipe's change. What the parent lacks stays away."""
-    pipe = library.pipe(pipe_ref)
     own = {PIPE_CODE: pipe.code, DOMAIN_CODE: pipe.domain}
     return TypedSearchAttributes(
         [

@@ -1,4 +1,4 @@
-"""What travels between submitter, workflows and activities, and how it is written.
+"""How what travels is written as Temporal's payloads.
 
 Payloads are readable JSON; only members that were set are written, and nothing executable is ever read.
 """
@@ -10,39 +10,12 @@ from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 from temporalio.contrib.pydantic import PydanticPayloadConverter, ToJsonOptions
 
-from pipelex.library import Library, LibraryCrate
-from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, RunIdentity, RunOptions
-from pipelex.pipes.wire import Wire
+from pipelex.durable.jobs import Envelope, SliceJob
+from pipelex.durable.large import WrittenInputs
+from pipelex.library import LibraryCrate
+from pipelex.temporal.workflow.large_inputs import parts_payload
+from pipelex.temporal.workflow.references import reference_payload
 from pipelex.temporal.workflow.refusals import too_large
-
-
-class PipeJob(Wire):
-    """The first argument of every workflow; the second is the closure crate of its pipe, the third its `LargeInputs`.
-
-    There are always three: the SDK reads arguments by their types only where their number is that of the parameters.
-    """
-
-    call: PipeCall
-    run: RunIdentity | None = None
-    """None: the workflow's search attributes tell it, and it need not travel twice."""
-    options: RunOptions = RunOptions()
-
-
-class SliceJob(Wire):
-    """The first argument of a workflow that runs a slice of a batch.
-
-    The second is the crate of the batch's pipe; the third, where the items are held by reference, the items; the last its
-    `LargeInputs`.
-    """
-
-    batch: BatchCall
-    run: RunIdentity | None = None
-    options: RunOptions = RunOptions()
-    skip: int = 0
-    """Items that earlier runs of the workflow did."""
-    done: BatchOutcome | None = None
-    """What they gave."""
-
 
 MARKS: Final = 5_000_000
 """The maximum number of commas and opening brackets in one payload. Each may begin a value of its own, which takes up to a
@@ -79,15 +52,24 @@ def crate_payload(crate: LibraryCrate) -> RawValue:
     return RawValue(Payload(metadata={"encoding": b"json/plain"}, data=crate.json_bytes))
 
 
-def crate_of(library: Library, call: PipeCall, *others: str) -> LibraryCrate:
-    """What a call's pipe needs of the library: its closure, and the concepts of the very values it is given.
+class Arguments:
+    """Envelopes as arguments; what was written once is not written again, as long as the same follows the same."""
 
-    Args:
-        library: has the pipe.
-        call: the pipe and its inputs.
-        others: concepts of values that it is given later.
-    """
-    concepts = [*(stuff.concept for stuff in call.inputs.values()), *others]
-    if call.dynamic_output is not None:
-        concepts.append(call.dynamic_output)
-    return library.closure(call.pipe, concepts)
+    def __init__(self) -> None:
+        self._last: tuple[WrittenInputs, RawValue] | None = None
+
+    def of(self, envelope: Envelope[Any]) -> list[Any]:
+        """The arguments of a workflow, or of the activity that renders.
+
+        There are always as many as parameters: the SDK reads arguments by their types only then.
+        """
+        large = None if envelope.large is None else self._large(envelope.large)
+        if not isinstance(envelope.job, SliceJob):
+            return [envelope.job, crate_payload(envelope.crate), large]
+        items = None if envelope.items is None else RawValue(reference_payload(envelope.items))
+        return [envelope.job, crate_payload(envelope.crate), items, large]
+
+    def _large(self, large: WrittenInputs) -> RawValue:
+        if self._last is None or self._last[0] is not large:
+            self._last = (large, RawValue(parts_payload(large.values)))
+        return self._last[1]

@@ -7,11 +7,10 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from temporalio.common import RawValue
 
+    from pipelex.durable.jobs import SLICE_WORKFLOW, SliceJob
+    from pipelex.durable.large import LargeInputs
     from pipelex.pipes.calls import BatchOutcome
-    from pipelex.temporal.workflow.batches import SLICE_WORKFLOW
-    from pipelex.temporal.workflow.large_inputs import LargeInputs
-    from pipelex.temporal.workflow.payloads import SliceJob
-    from pipelex.temporal.workflow.runtime import run_slice
+    from pipelex.temporal.workflow.definitions import run_slice
 
 
 @workflow.defn(name=SLICE_WORKFLOW)

@@ -5,10 +5,10 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from temporalio.common import RawValue
 
+    from pipelex.durable.jobs import PipeJob
+    from pipelex.durable.large import LargeInputs
     from pipelex.pipes.calls import PipeOutcome
-    from pipelex.temporal.workflow.large_inputs import LargeInputs
-    from pipelex.temporal.workflow.payloads import PipeJob
-    from pipelex.temporal.workflow.runtime import PipeWorkflow
+    from pipelex.temporal.workflow.definitions import PipeWorkflow
 
 
 @workflow.defn(name="PipeParallel")

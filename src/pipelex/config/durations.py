@@ -1,3 +1,5 @@
+"""Durations as settings spell them."""
+
 import re
 from datetime import timedelta
 from typing import Annotated, Any
@@ -5,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 UNLIMITED = "unlimited"
+"""What settings write for a time limit that is not there."""
 
 _SPELLINGS = 'write "H:MM:SS", "30s", "5m", "2h", "1d" or ISO 8601 ("PT5M")'
 _CLOCK = re.compile(r"(?:(\d+) days?, *)?(\d+):([0-5]\d):([0-5]\d(?:\.\d{1,6})?)")
@@ -69,9 +72,9 @@ def _read_delay(value: Any) -> timedelta:
     return _read(value)
 
 
-def _read_span(value: Any) -> timedelta:
+def _read_required(value: Any) -> timedelta:
     if value == UNLIMITED:
-        msg = f"cannot be {UNLIMITED!r}: Temporal needs this limit"
+        msg = f"cannot be {UNLIMITED!r}: this limit is needed"
         raise ValueError(msg)
     found = _read(value)
     if not found:
@@ -81,7 +84,7 @@ def _read_span(value: Any) -> timedelta:
 
 
 def _read_limit(value: Any) -> timedelta | None:
-    # Zero is Temporal's own way to write that there is no limit.
+    # Zero is a common way to write that there is no limit.
     return None if value is None or value == UNLIMITED else _read(value) or None
 
 
@@ -93,11 +96,11 @@ _WRITTEN = WithJsonSchema(
     }
 )
 
-Delay = Annotated[timedelta, BeforeValidator(_read_delay), _WRITTEN]
+WaitingTime = Annotated[timedelta, BeforeValidator(_read_delay), _WRITTEN]
 """A waiting time, which may be zero."""
 
-Span = Annotated[timedelta, BeforeValidator(_read_span), _WRITTEN]
+RequiredLimit = Annotated[timedelta, BeforeValidator(_read_required), _WRITTEN]
 """A time limit that cannot be absent."""
 
-Limit = Annotated[timedelta | None, BeforeValidator(_read_limit), Field(default=None), _WRITTEN]
+TimeLimit = Annotated[timedelta | None, BeforeValidator(_read_limit), Field(default=None), _WRITTEN]
 """A time limit; None when there is none, written `"unlimited"`."""

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from pipelex.temporal.config import parse_duration, show_duration
+from pipelex.config.durations import parse_duration, show_duration
 
 
 @pytest.mark.parametrize(

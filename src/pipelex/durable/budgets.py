@@ -1,0 +1,86 @@
+"""What one workflow may still send, and how much longer its history may become."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from pipelex.durable.host import Host
+
+
+class RequestBudget:
+    """The bytes that a workflow's next request may hold: the commands of one task go to the server together.
+
+    Args:
+        host: the workflow; its pipes share the budget.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._taken = 0
+
+    @asynccontextmanager
+    async def taking(self, size: int) -> AsyncGenerator[None]:
+        """Send something in the block; it waits until enough of what was sent before has been accepted.
+
+        Args:
+            size: its bytes.
+        """
+        while not self._allows(size):
+            await self._host.wait_until(lambda: self._allows(size))
+        self._taken += size
+        try:
+            yield
+        finally:
+            self._taken -= size
+
+    def _allows(self, size: int) -> bool:
+        return self._taken == 0 or self._taken + size <= self._host.limits.request_bytes
+
+
+class HistoryBudget:
+    """The children that still fit into this run of a workflow.
+
+    Children under way are counted with the largest arguments and results seen so far: what the server counted is known
+    only as of the last workflow task. All of it is the same at every replay.
+
+    Args:
+        host: the workflow.
+        is_bounded: False for children that were found to fit, all of them, beforehand.
+    """
+
+    def __init__(self, host: Host, *, is_bounded: bool = True) -> None:
+        self._host = host
+        self._is_bounded = is_bounded
+        self._under_way = 0
+        self._largest = 0
+        self._held = 0
+
+    @property
+    def allows_one_more(self) -> bool:
+        """Whether one more child fits. The first one does, or nothing would ever be done."""
+        if not self._is_bounded or self._largest == 0:
+            return True
+        return self._held < self._host.limits.held_bytes and fits(self._host, self._under_way + 1, self._largest)
+
+    def begin(self, size: int) -> None:
+        """A child begins, whose arguments take some bytes."""
+        self._under_way += 1
+        self._largest = max(self._largest, size)
+
+    def end(self, arguments: int, result: int, held: int) -> None:
+        """A child ended.
+
+        Args:
+            arguments: bytes of its arguments in the history.
+            result: bytes of its result in the history.
+            held: bytes of its result in memory.
+        """
+        self._under_way -= 1
+        self._largest = max(self._largest, arguments + result)
+        self._held += held
+
+
+def fits(host: Host, count: int, size: int) -> bool:
+    """Whether some children, each with arguments and a result of some bytes, fit into this run of a workflow."""
+    limits, history = host.limits, host.history()
+    events = history.events + count * limits.child_events
+    return events <= limits.run_events and history.size + count * (size + limits.child_bytes) <= limits.run_bytes

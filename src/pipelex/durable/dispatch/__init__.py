@@ -1,0 +1,22 @@
+"""How activities go out: the table of options, the settings that set them, and how both make one dispatch."""
+
+from pipelex.durable.dispatch.dispatcher import Dispatcher, ModelResolver
+from pipelex.durable.dispatch.options import OPTIONS, DispatchOption, hopeless_error_types
+from pipelex.durable.dispatch.routing import Dispatch, Routing, resolve_dispatch, trace_line
+from pipelex.durable.dispatch.settings import ActivityRoutes, DispatchBaseline, DispatchOverlay, QueueOptions
+
+__all__ = [
+    "OPTIONS",
+    "ActivityRoutes",
+    "Dispatch",
+    "DispatchBaseline",
+    "DispatchOption",
+    "DispatchOverlay",
+    "Dispatcher",
+    "ModelResolver",
+    "QueueOptions",
+    "Routing",
+    "hopeless_error_types",
+    "resolve_dispatch",
+    "trace_line",
+]

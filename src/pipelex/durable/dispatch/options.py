@@ -1,0 +1,216 @@
+"""The table of dispatch options: every limit, retry and priority that an activity is scheduled with, declared once.
+
+Keys of settings tables, their types, which overlay may set them, how they compose, what is shown of them and what an
+engine is given are all derived from it. A new option needs an entry here, and an engine that knows it by its key.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, Final, Generic, Literal, TypeVar, cast
+
+from pydantic import BeforeValidator, Field
+
+from pipelex.config import Section
+from pipelex.config.durations import UNLIMITED, RequiredLimit, TimeLimit, show_duration
+from pipelex.errors import CORE_CODES, error_type_name
+
+T = TypeVar("T")
+
+RETRY_TABLE: Final = "retry_policy_config"
+"""The table of the options that say how an activity is repeated, in a baseline and in every overlay."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DispatchOption(Generic[T]):
+    """One option of a dispatch."""
+
+    key: str
+    """Its key in an overlay; an engine's own parameter has this name, too."""
+    type: Any
+    """What the value of the key may be, as pydantic understands it."""
+    default: T | Callable[[], T]
+    """The value where no layer sets one, or what makes it."""
+    is_retry: bool = False
+    """Whether it is one of `RETRY_TABLE`."""
+    baseline: str | None = None
+    """Its key in the baseline; None: only overlays set it."""
+    overlays: Literal["queues and handles", "queues"] = "queues and handles"
+    """The overlays that may set it."""
+    adds: str | None = None
+    """Its key in overlays, where they add to the values of the layers below and do not replace them."""
+    shown: Callable[[T], str] = str
+    """How a person reads its value."""
+
+    @property
+    def name(self) -> str:
+        """What traces and listings call it."""
+        return self.key.removesuffix("_timeout")
+
+    @property
+    def overlay_key(self) -> str:
+        """Its key in an overlay's table, or in that table's `RETRY_TABLE`."""
+        return self.adds or self.key
+
+    @property
+    def initial(self) -> T:
+        """The value where no layer sets one."""
+        return cast("T", self.default() if callable(self.default) else self.default)
+
+    def baseline_value(self, baseline: Section) -> T:
+        """What a baseline sets, or the option's own default where the baseline has no key for it."""
+        return self.initial if self.baseline is None else getattr(self._table(baseline), self.baseline)
+
+    def is_set_by(self, overlay: Section) -> bool:
+        """Whether an overlay says something of it."""
+        return self.overlay_key in self._table(overlay).model_fields_set
+
+    def overlaid(self, overlay: Section, below: T) -> T:
+        """What it is above an overlay that sets it.
+
+        Args:
+            overlay: the overlay.
+            below: the value of the layers below.
+        """
+        value = getattr(self._table(overlay), self.overlay_key)
+        if self.adds is None:
+            return value
+        return cast("T", tuple(dict.fromkeys([*cast("tuple[str, ...]", below), *value])))
+
+    def _table(self, layer: Section) -> Section:
+        return getattr(layer, RETRY_TABLE) if self.is_retry else layer
+
+
+def _error_types(value: Any) -> Any:
+    """Dotted codes are welcome where error type names are meant."""
+    if not isinstance(value, list):
+        return value
+    return tuple(error_type_name(item) if isinstance(item, str) else item for item in cast("list[object]", value))
+
+
+_EFFECT_FAMILIES: Final = ("input", "method", "model", "pipe", "provider", "runtime", "security")
+"""The families of codes that the failure of one activity can have; the others speak of requests and whole runs."""
+
+
+def hopeless_error_types() -> tuple[str, ...]:
+    """The types of the errors that cannot be mended by repetition, as the registry of codes says."""
+    codes = [
+        code
+        for code, facts in CORE_CODES.items()
+        if facts.status and facts.retry == "no" and code.partition(".")[0] in _EFFECT_FAMILIES
+    ]
+    return tuple(map(error_type_name, codes))
+
+
+def _shown_attempts(attempts: int) -> str:
+    return str(attempts) if attempts else UNLIMITED
+
+
+def _shown_rank(rank: int | None) -> str:
+    return "-" if rank is None else str(rank)
+
+
+def _number_of_types(names: tuple[str, ...]) -> str:
+    return f"{len(names)} types"
+
+
+START_TO_CLOSE: Final = DispatchOption[timedelta](
+    key="start_to_close_timeout",
+    type=RequiredLimit,
+    default=timedelta(minutes=10),
+    baseline="default_activity_start_to_close_timeout",
+    shown=show_duration,
+)
+"""The longest time of one attempt."""
+
+SCHEDULE_TO_CLOSE: Final = DispatchOption[timedelta | None](
+    key="schedule_to_close_timeout", type=TimeLimit, default=None, shown=show_duration
+)
+"""The longest time of all attempts together, waiting included."""
+
+SCHEDULE_TO_START: Final = DispatchOption[timedelta | None](
+    key="schedule_to_start_timeout", type=TimeLimit, default=None, shown=show_duration
+)
+"""The longest time that an activity may wait for a worker."""
+
+HEARTBEAT: Final = DispatchOption[timedelta | None](
+    key="heartbeat_timeout",
+    type=TimeLimit,
+    default=timedelta(seconds=30),
+    baseline="default_activity_heartbeat_timeout",
+    shown=show_duration,
+)
+"""The longest silence of a worker after which its attempt counts as lost."""
+
+INITIAL_INTERVAL: Final = DispatchOption[timedelta](
+    key="initial_interval",
+    type=RequiredLimit,
+    default=timedelta(seconds=3),
+    is_retry=True,
+    baseline="initial_interval",
+    shown=show_duration,
+)
+"""The wait before the second attempt."""
+
+BACKOFF_COEFFICIENT: Final = DispatchOption[float](
+    key="backoff_coefficient",
+    type=Annotated[float, Field(ge=1)],
+    default=2.0,
+    is_retry=True,
+    baseline="backoff_coefficient",
+)
+"""How many times longer each further wait is."""
+
+MAXIMUM_INTERVAL: Final = DispatchOption[timedelta | None](
+    key="maximum_interval",
+    type=TimeLimit,
+    default=None,
+    is_retry=True,
+    baseline="maximum_interval",
+    shown=show_duration,
+)
+"""The longest wait."""
+
+MAXIMUM_ATTEMPTS: Final = DispatchOption[int](
+    key="maximum_attempts",
+    type=Annotated[int, Field(ge=0)],
+    default=3,
+    is_retry=True,
+    baseline="maximum_attempts",
+    shown=_shown_attempts,
+)
+"""How often an activity is tried; 0: without end."""
+
+PRIORITY_KEY: Final = DispatchOption[int | None](
+    key="priority_key",
+    type=Annotated[int, Field(ge=1, le=5)],
+    default=None,
+    overlays="queues",
+    shown=_shown_rank,
+)
+"""Its rank in a backlog: 1, first, to 5."""
+
+NON_RETRYABLE_ERROR_TYPES: Final = DispatchOption[tuple[str, ...]](
+    key="non_retryable_error_types",
+    type=Annotated[tuple[str, ...], BeforeValidator(_error_types)],
+    default=hopeless_error_types,
+    is_retry=True,
+    baseline="non_retryable_error_types",
+    adds="non_retryable_error_types_extra",
+    shown=_number_of_types,
+)
+"""The types of the errors after which it is not tried again."""
+
+OPTIONS: Final[tuple[DispatchOption[Any], ...]] = (
+    START_TO_CLOSE,
+    SCHEDULE_TO_CLOSE,
+    SCHEDULE_TO_START,
+    HEARTBEAT,
+    INITIAL_INTERVAL,
+    BACKOFF_COEFFICIENT,
+    MAXIMUM_INTERVAL,
+    MAXIMUM_ATTEMPTS,
+    PRIORITY_KEY,
+    NON_RETRYABLE_ERROR_TYPES,
+)
+"""Every option, in the order in which they are shown."""

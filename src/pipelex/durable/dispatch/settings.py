@@ -1,0 +1,93 @@
+"""The settings tables that say how activities go out; their keys are those of the table of options."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field, create_model
+
+from pipelex.config import Section
+from pipelex.config.durations import TimeLimit
+from pipelex.durable.dispatch.options import OPTIONS, RETRY_TABLE, DispatchOption
+
+
+def _baseline_keys(options: Iterable[DispatchOption[Any]]) -> dict[str, Any]:
+    keys: dict[str, Any] = {}
+    for option in options:
+        if option.baseline is not None:
+            is_made = callable(option.default)
+            default: Any = Field(default_factory=option.default) if is_made else Field(default=option.default)
+            keys[option.baseline] = (option.type, default)
+    return keys
+
+
+def _overlay_keys(options: Iterable[DispatchOption[Any]]) -> dict[str, Any]:
+    """A key that is not set leaves the layer below in force: what it would be is in no overlay."""
+    return {
+        option.overlay_key: (_or_none(option.type), None) if option.adds is None else (option.type, ())
+        for option in options
+    }
+
+
+def _or_none(type_: Any) -> Any:
+    """The type of a key that may be left out; a time limit is None already where there is none."""
+    return type_ if type_ is TimeLimit else type_ | None
+
+
+def _section(name: str, doc: str, keys: dict[str, Any], base: type[Section] = Section) -> type[Any]:
+    return create_model(name, __base__=base, __doc__=doc, __module__=__name__, **keys)
+
+
+_RETRIES = [option for option in OPTIONS if option.is_retry]
+_OF_ALL = [option for option in OPTIONS if not option.is_retry and option.overlays == "queues and handles"]
+_OF_QUEUES = [option for option in OPTIONS if not option.is_retry and option.overlays == "queues"]
+
+if TYPE_CHECKING:
+
+    class DispatchBaseline(Section):
+        """What holds for an activity where no overlay says otherwise."""
+
+    class DispatchOverlay(Section):
+        """What a queue or a handle changes; which keys are set is in `model_fields_set`."""
+
+    class _QueueOverlay(DispatchOverlay):
+        pass
+
+else:
+    _RetryBaseline = _section(
+        "RetryPolicyConfig", "The baseline of every activity's retries.", _baseline_keys(_RETRIES)
+    )
+    _RetryOverlay = _section("RetryPolicyOverlay", "What an overlay changes of retries.", _overlay_keys(_RETRIES))
+    DispatchBaseline = _section(
+        "DispatchBaseline",
+        "What holds for an activity where no overlay says otherwise.",
+        {
+            **_baseline_keys(option for option in OPTIONS if not option.is_retry),
+            RETRY_TABLE: (_RetryBaseline, Field(default_factory=_RetryBaseline)),
+        },
+    )
+    DispatchOverlay = _section(
+        "DispatchOverlay",
+        "What a queue or a handle changes; which keys are set is in `model_fields_set`.",
+        {**_overlay_keys(_OF_ALL), RETRY_TABLE: (_RetryOverlay, Field(default_factory=_RetryOverlay))},
+    )
+    _QueueOverlay = _section("QueueOverlay", "What a queue changes.", _overlay_keys(_OF_QUEUES), base=DispatchOverlay)
+
+
+class QueueOptions(_QueueOverlay):
+    """The table of a queue."""
+
+    max_task_queue_activities_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Over all workers of the queue; the server keeps the last value it is sent."""
+
+
+class ActivityRoutes(Section):
+    """Where an activity, or each of a group of them, goes."""
+
+    default: str | None = None
+    """The queue of what no other key routes."""
+    by_handle: dict[str, str] = Field(default_factory=dict[str, str])
+    """The handle of a model, or the name of a function → its queue."""
+    by_backend: dict[str, str] = Field(default_factory=dict[str, str])
+    """The backend that serves the model → its queue."""
+    handle_options: dict[str, DispatchOverlay] = Field(default_factory=dict[str, DispatchOverlay])
+    """The handle of a model, or the name of a function → what it changes."""

@@ -1,0 +1,95 @@
+"""The bodies of workflows: what an engine's definitions run, whatever the engine is."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from pipelex.content.stuff import Stuff
+from pipelex.durable.budgets import HistoryBudget
+from pipelex.durable.host import Host
+from pipelex.durable.jobs import PipeJob, SliceJob
+from pipelex.durable.large import LargeInputs, whole
+from pipelex.durable.runtime import DurableRuntime, WorkflowRun, slice_envelope
+from pipelex.errors import PipelexError
+from pipelex.library import linked_libraries
+from pipelex.pipes import Execution, unexpected_failure
+from pipelex.pipes.batches import joined
+from pipelex.pipes.calls import BatchOutcome, PipeCall
+
+_BUG: Final = "runtime.unexpected"
+
+
+async def run_pipe(host: Host, job: PipeJob, crate: bytes, large: LargeInputs | None) -> Execution:
+    """Run the pipe of a job to its end.
+
+    Args:
+        host: the workflow that runs it.
+        job: the call, and what shapes it.
+        crate: JSON of the closure crate of the pipe.
+        large: inputs of the call that the job leaves out.
+
+    Raises:
+        BaseException: it failed, or was cancelled; see `Host.failure`.
+    """
+    call = whole(job.call, large)
+    with failing_with_reports(host, call):
+        workflow = WorkflowRun(host, linked_libraries().get(crate), job.options, job.run)
+        execution = await DurableRuntime(workflow, call).execute()
+        workflow.check(execution.outcome, what=f"the result of pipe '{call.pipe}'")
+        return execution
+
+
+async def run_slice(
+    host: Host, job: SliceJob, crate: bytes, items: list[Any] | None, large: LargeInputs | None
+) -> BatchOutcome:
+    """Run one slice of a batch: its items in a window, or its own slices.
+
+    Args:
+        host: the workflow that runs it.
+        job: the slice.
+        crate: JSON of the crate of the batch's pipe.
+        items: the slice's items, where the job holds them by reference.
+        large: inputs of the batch's call that the job leaves out.
+
+    Raises:
+        BaseException: an item failed, or the slice was cancelled, or goes on in a new run since its history is long;
+            see `Host.failure` and `Host.go_on`.
+    """
+    batch = job.batch.model_copy(update={"call": whole(job.batch.call, large)})
+    with failing_with_reports(host, batch.call):
+        library = linked_libraries().get(crate)
+        workflow = WorkflowRun(host, library, job.options, job.run)
+        batches = DurableRuntime(workflow, batch.call).batches
+        if not batches.is_leaf(batch):
+            return await batches.run(batch)
+        at_hand = batch if items is None else batch.of_items(Stuff.of_list(batch.items.concept, items), batch.offset)
+        outcome, done = await batches.run_within(HistoryBudget(host), at_hand, job.skip)
+        outcome = await batches.kept(outcome)
+        if job.done is not None:
+            outcome = joined(library, batch, [job.done, outcome])
+        workflow.check(outcome, what=f"the results of a slice of pipe '{batch.call.pipe}'")
+    if done == batch.items.count:
+        return outcome
+    rest = job.model_copy(update={"batch": batch, "skip": done, "done": outcome})
+    host.go_on(slice_envelope(rest, library.crate, workflow.large))
+
+
+@contextmanager
+def failing_with_reports(host: Host, call: PipeCall) -> Generator[None]:
+    """Have whatever fails in the block fail the workflow, with a report.
+
+    Args:
+        host: the workflow.
+        call: what it runs.
+    """
+    try:
+        yield
+    except PipelexError as failed:
+        # The stack of a bug is worth its bytes in the history; other reports say by themselves what happened.
+        raise host.failure(failed.report) from (failed.__cause__ if failed.code == _BUG else None)
+    except Exception as bug:
+        if host.is_cancellation(bug):
+            raise
+        # A bug of ours must end the run with its name: left alone, an engine would repeat the task for ever.
+        host.log_bug(f"pipe '{call.pipe}' failed unexpectedly")
+        raise host.failure(unexpected_failure(call, bug).report) from bug

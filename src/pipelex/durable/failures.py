@@ -1,0 +1,142 @@
+"""Failures on their way through an engine: the report that a user sees in-process comes out of a durable run.
+
+An engine carries a failure in an exception of its own. What it is to write into one is an `OutgoingFailure`, what it read
+out of one an `IncomingFailure`; only the engine's package knows the exceptions themselves.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Literal
+
+from pipelex.durable.limits import EngineLimits
+from pipelex.errors import ErrorCategory, ErrorReport, Json, PipelexError
+
+LONGEST_RETRY_AFTER: Final = timedelta(minutes=15)
+"""A provider's wish to wait longer than this ends in the retry policy's own intervals."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingFailure:
+    """A failure as an engine is to carry it."""
+
+    type: str
+    """The report's code as a name, which the engine may compare with `non_retryable_error_types`."""
+    message: str
+    detail: dict[str, Json]
+    """The report; the only detail of the engine's exception."""
+    is_retryable: bool
+    """Whether the engine may try again. A failure that it may repeat is no alarm of the worker."""
+    retry_after: timedelta | None
+    """How long it is to wait before that, where a provider says so."""
+
+
+def outgoing(report: ErrorReport, *, may_retry: bool) -> OutgoingFailure:
+    """A report as an engine is to carry it.
+
+    Args:
+        report: what failed.
+        may_retry: whether the thrower is an activity, whose retry policy may repeat a transient failure.
+    """
+    is_retryable = may_retry and report.is_retryable
+    wait: timedelta | None = None
+    if is_retryable and report.retry_after is not None:
+        wait = min(timedelta(seconds=report.retry_after), LONGEST_RETRY_AFTER)
+    return OutgoingFailure(report.type_name, report.detail, report.to_json(), is_retryable, wait)
+
+
+FailureKind = Literal["failed", "too_large", "terminated", "cancelled", "out_of_time", "without_store"]
+OverrunLimit = Literal["start_to_close", "schedule_to_close", "schedule_to_start", "heartbeat"]
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingFailure:
+    """A failure as an engine tells of it."""
+
+    message: str = ""
+    detail: object = None
+    """The first detail of the engine's exception: a report, where it is one of ours."""
+    kind: FailureKind = "failed"
+    limit: OverrunLimit = "start_to_close"
+    """The time limit, of a failure that is out of time."""
+
+
+def incoming(failure: IncomingFailure, limits: EngineLimits, *, what: str) -> PipelexError:
+    """The error behind a failure.
+
+    Args:
+        failure: what the engine tells.
+        limits: the engine's.
+        what: the thing that failed, for failures that carry no report of ours: `activity 'act_llm_gen_text'`.
+    """
+    report = _report_of(failure.detail)
+    if report is not None:
+        return PipelexError.from_report(report)
+    said = f": {failure.message}" if failure.message else ""
+    match failure.kind:
+        case "out_of_time":
+            return _out_of_time(failure.limit, what, said)
+        case "too_large":
+            return _error(
+                "input.too_large",
+                f"{limits.engine} ended {what}, whose values are too large for it{said}",
+                ErrorCategory.CONTENT,
+                params={"input": what},
+                advice=limits.store_advice,
+            )
+        case "terminated":
+            return _error("run.terminated", f"{what} was terminated{said}", params={"ended_by": "operator"})
+        case "cancelled":
+            return _error("run.cancelled", f"{what} was cancelled")
+        case "without_store":
+            return without_store(what, limits)
+        case "failed":
+            return _error("runtime.unexpected", f"{what} failed{said}")
+
+
+def without_store(what: str, limits: EngineLimits) -> PipelexError:
+    """The error of a value that is in a store which is not configured here.
+
+    Args:
+        what: the thing whose value it is.
+        limits: the engine's.
+    """
+    return _error(
+        "runtime.misconfigured",
+        f"a value of {what} is in the payload store of another worker or client, and there is none here",
+        ErrorCategory.CONFIGURATION,
+        params={"component": "payload_storage"},
+        advice=limits.same_store_advice,
+    )
+
+
+def _report_of(detail: object) -> ErrorReport | None:
+    if not isinstance(detail, dict) or "code" not in detail:
+        return None
+    return ErrorReport.from_json(detail)  # pyright: ignore[reportUnknownArgumentType] an engine gives JSON objects
+
+
+_OVERRUNS: Final[dict[OverrunLimit, tuple[str, str]]] = {
+    "heartbeat": ("was lost: its worker stopped answering", "Look at the workers of its task queue."),
+    "schedule_to_start": (
+        "waited too long for a worker",
+        "Start a worker that polls its task queue, or raise schedule_to_start_timeout.",
+    ),
+    "schedule_to_close": (
+        "did not succeed within its schedule_to_close_timeout",
+        "Raise schedule_to_close_timeout, or look at the failures of its attempts.",
+    ),
+    "start_to_close": (
+        "took longer than one attempt may",
+        "Raise start_to_close_timeout for its queue or its model.",
+    ),
+}
+"""A time limit → what went beyond it, and what a person may do."""
+
+
+def _out_of_time(limit: OverrunLimit, what: str, said: str) -> PipelexError:
+    happened, advice = _OVERRUNS[limit]
+    return _error("run.timed_out", f"{what} {happened}{said}", ErrorCategory.TRANSIENT, advice=advice)
+
+
+def _error(code: str, detail: str, category: ErrorCategory = ErrorCategory.UNKNOWN, **members: object) -> PipelexError:
+    return PipelexError(code, detail, category=category, **members)

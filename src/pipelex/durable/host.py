@@ -1,0 +1,155 @@
+"""The port of an engine: what a workflow asks of whatever runs it.
+
+An engine makes one `Host` for each run of a workflow, and gives it to `pipelex.durable.entry`. Every answer must be the
+same when the workflow's code runs again from its history.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, NoReturn, Protocol, TypeVar
+
+from pipelex.durable.dispatch import Dispatch, Dispatcher
+from pipelex.durable.jobs import Envelope, SliceJob
+from pipelex.durable.limits import EngineLimits
+from pipelex.durable.stored import StoredList, StoredPayload
+from pipelex.errors import ErrorReport
+from pipelex.library import Pipe
+from pipelex.pipes.calls import RunIdentity
+from pipelex.pipes.effects.kind import Effect
+from pipelex.pipes.wire import Wire
+
+R = TypeVar("R", bound=Wire)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """How long a workflow's history is, as of its last task."""
+
+    events: int
+    size: int
+    """Its bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child(Generic[R]):
+    """A child workflow to start."""
+
+    workflow: str
+    """The name of its definition."""
+    envelope: Envelope[Any]
+    pipe: Pipe
+    """The pipe it runs, or runs on the items of a slice."""
+    id: str
+    result: type[R]
+    """What it gives."""
+    what: str
+    """The thing it is, in a sentence about a failure: `pipe 'summarize'`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity(Generic[R]):
+    """An activity to have performed."""
+
+    effect: Effect[R]
+    """What is to be performed, with the name of the activity."""
+    arguments: Envelope[Any] | None
+    """What it is given, where it needs more than the effect's job."""
+    dispatch: Dispatch
+    """Where it goes, and its limits."""
+    fairness_key: str | None
+    """Whom a backlog is shared out to; None: nobody."""
+
+
+class Host(Protocol):
+    """One run of a workflow, as the engine offers it."""
+
+    @property
+    def limits(self) -> EngineLimits:
+        """What the engine bears."""
+        ...
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """How the worker that runs the workflow sends activities."""
+        ...
+
+    @property
+    def root_id(self) -> str:
+        """The id of the workflow of the run's entry pipe."""
+        ...
+
+    @property
+    def identity(self) -> RunIdentity | None:
+        """Whose run it is, where the engine itself tells it of a workflow."""
+        ...
+
+    @property
+    def is_replaying(self) -> bool:
+        """Whether the code runs again over what is in the history, so that nothing is to be logged."""
+        ...
+
+    def history(self) -> History:
+        """How long the history is by now."""
+        ...
+
+    def child_id(self, path: tuple[str, ...], ranks: str = "") -> str:
+        """The id of a child workflow.
+
+        Args:
+            path: the steps from the entry pipe down to the child's pipe.
+            ranks: of the items of a slice in the whole list: `0-499`.
+        """
+        ...
+
+    async def start_child(self, child: Child[R]) -> Awaitable[R]:
+        """Start a child; returns once the engine has accepted it.
+
+        Returns:
+            What the child gives, to be awaited. It raises `PipelexError` where the child failed, and the engine's own
+            exception where it was cancelled.
+        """
+        ...
+
+    async def perform(self, activity: Activity[R]) -> R:
+        """Have an activity performed, and repeated as its dispatch says.
+
+        Raises:
+            PipelexError: it failed for good. Where it was cancelled, the engine's own exception is raised.
+        """
+        ...
+
+    async def store_list(self, items: list[Any]) -> StoredPayload:
+        """Put items of a list into the payload store, from the worker that runs the workflow.
+
+        Raises:
+            PipelexError: the store does not take them.
+        """
+        ...
+
+    async def load_list(self, stored: StoredList) -> list[Any]:
+        """The items of a list in the payload store; see `store_list`."""
+        ...
+
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something has become so by what happens in the workflow."""
+        ...
+
+    def go_on(self, envelope: Envelope[SliceJob]) -> NoReturn:
+        """End this run of a slice's workflow, and begin the next one with another job."""
+        ...
+
+    def failure(self, report: ErrorReport) -> BaseException:
+        """The exception that ends the workflow with a report."""
+        ...
+
+    def is_cancellation(self, error: BaseException) -> bool:
+        """Whether an exception is the engine's way to cancel."""
+        ...
+
+    def log_bug(self, message: str) -> None:
+        """Log an exception that nobody foresaw, with its traceback, unless the code is replayed."""
+        ...
+
+    def log(self, message: str) -> None:
+        """Log something for operators, unless the code is replayed."""
+        ...

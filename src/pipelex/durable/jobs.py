@@ -1,0 +1,68 @@
+"""What travels to a workflow: its job, and what goes beside it."""
+
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from pipelex.durable.large import WrittenInputs
+from pipelex.durable.options import EngineOptions
+from pipelex.durable.stored import StoredPayload
+from pipelex.library import Library, LibraryCrate
+from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, RunIdentity
+from pipelex.pipes.wire import Wire
+
+SLICE_WORKFLOW: Final = "PipeBatchSlice"
+"""The workflow that runs a slice of a batch; that of a pipe is called as the pipe's type."""
+
+J = TypeVar("J", bound=Wire)
+
+
+class PipeJob(Wire):
+    """One pipe run; beside it travel the closure crate of its pipe and its large inputs."""
+
+    call: PipeCall
+    run: RunIdentity | None = None
+    """None: the engine tells it of the workflow, and it need not travel twice."""
+    options: EngineOptions = EngineOptions()
+
+
+class SliceJob(Wire):
+    """A slice of a batch; beside it travel the crate of the batch's pipe and its large inputs.
+
+    The slice's items do, too, where they are held by reference.
+    """
+
+    batch: BatchCall
+    run: RunIdentity | None = None
+    """See `PipeJob.run`."""
+    options: EngineOptions = EngineOptions()
+    skip: int = 0
+    """The number of items that earlier runs of the workflow did."""
+    done: BatchOutcome | None = None
+    """What those gave."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope(Generic[J]):
+    """A job with all that travels beside it; each engine writes it as the arguments of a workflow or an activity."""
+
+    job: J
+    crate: LibraryCrate
+    """What the job needs of the library."""
+    large: WrittenInputs | None = None
+    """Inputs that the job leaves out."""
+    items: StoredPayload | None = None
+    """The items of a slice, where they are in the store; they are fetched where the slice runs."""
+
+
+def crate_of(library: Library, call: PipeCall, *others: str) -> LibraryCrate:
+    """What a call's pipe needs of the library: its closure, and the concepts of the very values it is given.
+
+    Args:
+        library: has the pipe.
+        call: the pipe and its inputs.
+        others: concepts of values that it is given later.
+    """
+    concepts = [*(stuff.concept for stuff in call.inputs.values()), *others]
+    if call.dynamic_output is not None:
+        concepts.append(call.dynamic_output)
+    return library.closure(call.pipe, concepts)

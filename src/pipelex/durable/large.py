@@ -1,0 +1,78 @@
+"""Large inputs apart from the jobs they belong to: what many children are given is written, and stored, once.
+
+Inside a job that also holds a child's own values, the same document would be other bytes for every child. An engine
+carries each large value by itself, whatever others it is sent with.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic_core import to_json
+
+from pipelex.content.stuff import Stuff
+from pipelex.pipes.calls import PipeCall
+from pipelex.pipes.effects.requests import ComputedRequest
+from pipelex.pipes.templates import characters
+from pipelex.pipes.wire import StuffWire, Wire
+
+Asked = TypeVar("Asked", PipeCall, ComputedRequest)
+"""Something with inputs."""
+
+
+class LargeInputs(Wire):
+    """Inputs that a job leaves out, as whoever runs the job gets them."""
+
+    values: dict[str, StuffWire]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WrittenInputs:
+    """Inputs that a job leaves out, as whoever sends the job has them; one object for all that are given the same."""
+
+    values: Mapping[str, bytes]
+    """The name of each → its JSON."""
+
+
+class LargeValues:
+    """Takes large inputs out of calls and requests; what was written once is not written again.
+
+    Args:
+        stored_above: bytes from which a value is one for the store; None: there is no store, and all stays whole.
+    """
+
+    def __init__(self, stored_above: int | None) -> None:
+        self._stored_above = stored_above
+        self._sizes: dict[int, tuple[Stuff, bool]] = {}
+        self._written: dict[int, bytes] = {}
+        self._last: tuple[object, WrittenInputs | None] = (None, None)
+        """What was given last: the children of a batch are all given the same, one after the other."""
+
+    def split(self, asked: Asked) -> tuple[Asked, WrittenInputs | None]:
+        """A call or a request without its large inputs, and these."""
+        large = {name: stuff for name, stuff in asked.inputs.items() if self._is_large(stuff)}
+        if not large:
+            return asked, None
+        left = {name: stuff for name, stuff in asked.inputs.items() if name not in large}
+        key = tuple((name, id(stuff)) for name, stuff in large.items())
+        if key != self._last[0]:
+            self._last = (key, WrittenInputs({name: self._bytes(stuff) for name, stuff in large.items()}))
+        return asked.model_copy(update={"inputs": left}), self._last[1]
+
+    def _is_large(self, stuff: Stuff) -> bool:
+        if self._stored_above is None:
+            return False
+        # The value is kept beside what was found, so that its identity stays its own.
+        if id(stuff) not in self._sizes:
+            self._sizes[id(stuff)] = (stuff, characters([stuff.content]) >= self._stored_above)
+        return self._sizes[id(stuff)][1]
+
+    def _bytes(self, stuff: Stuff) -> bytes:
+        if id(stuff) not in self._written:
+            self._written[id(stuff)] = to_json(stuff.to_json())
+        return self._written[id(stuff)]
+
+
+def whole(asked: Asked, large: LargeInputs | None) -> Asked:
+    """The inverse of `LargeValues.split`."""
+    return asked if large is None else asked.model_copy(update={"inputs": {**asked.inputs, **large.values}})

@@ -1,0 +1,224 @@
+"""The runtime port inside a workflow: child pipes are child workflows, effects are activities."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from pipelex.content.stuff import Stuff
+from pipelex.durable.batches import Batches
+from pipelex.durable.budgets import RequestBudget
+from pipelex.durable.dispatch import trace_line
+from pipelex.durable.host import Activity, Child, Host
+from pipelex.durable.jobs import SLICE_WORKFLOW, Envelope, PipeJob, SliceJob, crate_of
+from pipelex.durable.large import LargeValues
+from pipelex.durable.limits import check_history, check_payload
+from pipelex.durable.options import EngineOptions
+from pipelex.durable.stored import StoredList, StoredPayload
+from pipelex.errors import PipelexError
+from pipelex.library import Library, LibraryCrate
+from pipelex.pipes import CONTROLLERS
+from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, PipeOutcome, RunIdentity
+from pipelex.pipes.effects.kind import Effect
+from pipelex.pipes.effects.requests import ComputedRequest
+from pipelex.pipes.models import ModelChoice, ResolvedModel
+from pipelex.pipes.orchestrated import OrchestratedRuntime
+from pipelex.pipes.references import ListReference, parts_of
+from pipelex.pipes.window import together
+from pipelex.pipes.wire import Wire
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Wire)
+
+
+class WorkflowRun:
+    """What the pipes of one workflow share: that of its job, and those that run inside it.
+
+    Args:
+        host: the workflow.
+        library: what its pipes need.
+        options: what shapes the run.
+        run: whose run it is, where the job tells it.
+    """
+
+    def __init__(self, host: Host, library: Library, options: EngineOptions, run: RunIdentity | None) -> None:
+        self.host = host
+        self.library = library
+        self.options = options
+        self.identity = run or host.identity or RunIdentity(run_id=host.root_id)
+        self.told = None if host.identity == self.identity else self.identity
+        """The identity, as jobs of children are to tell it."""
+        self.request = RequestBudget(host)
+        self.large = LargeValues(options.stored_above)
+
+    def check(self, payload: Wire, *, what: str, named: Mapping[str, Stuff] | None = None) -> int:
+        """See `check_payload`."""
+        host = self.host
+        return check_payload(
+            payload,
+            host.limits,
+            what=what,
+            named=named,
+            stored_above=self.options.stored_above,
+            has_store=host.dispatcher.has_store,
+        )
+
+    def check_history(self, size: int, pipe: str) -> None:
+        """Refuse to hand on what would make the history too long.
+
+        Args:
+            size: bytes of what is about to be sent.
+            pipe: reference of the pipe that sends it.
+
+        Raises:
+            PipelexError: see `check_history`.
+        """
+        history = self.host.history()
+        check_history(history.events, history.size + size, self.host.limits, what=f"pipe '{pipe}'")
+
+
+class DurableRuntime(OrchestratedRuntime):
+    """The runtime port for one pipe run inside a workflow.
+
+    Args:
+        workflow: what it shares with the workflow's other pipes.
+        call: the pipe run.
+    """
+
+    def __init__(self, workflow: WorkflowRun, call: PipeCall) -> None:
+        super().__init__(workflow.library, call, workflow.identity, workflow.options, is_replayed=True)
+        self._workflow = workflow
+        self._host = workflow.host
+        self.batches = Batches(workflow.host, workflow.library, workflow.told, workflow.options, self)
+
+    @property
+    def in_place_chars(self) -> int:
+        return self._workflow.options.large_template_chars
+
+    def is_cancellation(self, error: Exception) -> bool:
+        return self._host.is_cancellation(error)
+
+    def unexpected(self, bug: Exception) -> PipelexError:
+        self._host.log_bug(f"pipe '{self.call.pipe}' failed unexpectedly")
+        return super().unexpected(bug)
+
+    # --- children -----------------------------------------------------------------------------------------------------
+
+    async def run_child(self, call: PipeCall) -> PipeOutcome:
+        workflow = self._workflow
+        pipe = self.library.pipe(call.pipe)
+        if workflow.options.child_workflows == "controllers" and pipe.type not in CONTROLLERS:
+            return (await DurableRuntime(workflow, call).execute()).outcome
+        crate = crate_of(self.library, call)
+        job = PipeJob.sparse(call=call, run=workflow.told, options=workflow.options)
+        size = self._start_size(job, crate, what=f"the inputs of pipe '{pipe.code}'", named=call.inputs)
+        kept, large = workflow.large.split(call)
+        child = Child(
+            workflow=pipe.type,
+            envelope=Envelope(job=job.model_copy(update={"call": kept}), crate=crate, large=large),
+            pipe=pipe,
+            id=self._host.child_id(call.path),
+            result=PipeOutcome,
+            what=f"pipe '{pipe.code}'",
+        )
+        try:
+            return await self._run_to_end(child, size)
+        except PipelexError as failed:
+            raise failed.with_location(pipe=call.pipe, path=call.path) from None
+
+    async def run_items(self, batch: BatchCall) -> BatchOutcome:
+        return await self.batches.run(batch)
+
+    async def run_slice(self, job: SliceJob, crate: LibraryCrate) -> BatchOutcome:
+        """See `BatchRunner.run_slice`."""
+        batch = job.batch
+        pipe = self.library.pipe(batch.call.pipe)
+        ranks = f"{batch.offset}-{batch.last}"
+        size = self._start_size(job, crate, what=f"items {ranks} of the batch of pipe '{pipe.code}'")
+        child = Child(
+            workflow=SLICE_WORKFLOW,
+            envelope=slice_envelope(job, crate, self._workflow.large),
+            pipe=pipe,
+            id=self._host.child_id(batch.call.path, ranks),
+            result=BatchOutcome,
+            what=f"a slice of pipe '{pipe.code}'",
+        )
+        return await self._run_to_end(child, size)
+
+    async def _run_to_end(self, child: Child[R], size: int) -> R:
+        """Run a child workflow; its start waits for its turn in a request where others are on their way."""
+        async with self._workflow.request.taking(size):
+            self._workflow.check_history(size, self.call.pipe)
+            result = await self._host.start_child(child)
+        return await result
+
+    def _start_size(
+        self, job: Wire, crate: LibraryCrate, *, what: str, named: Mapping[str, Stuff] | None = None
+    ) -> int:
+        """Bytes that a child's start takes in a request, at most."""
+        stored_above, in_crate = self._workflow.options.stored_above, len(crate.json_bytes)
+        size = self._workflow.check(job, what=what, named=named)
+        return size + (in_crate if stored_above is None else min(in_crate, stored_above))
+
+    async def load(self, value: Stuff) -> Stuff:
+        if not isinstance(value, ListReference):
+            return value
+        return Stuff.of_list(value.concept, await self._host.load_list(StoredList.of(value)))
+
+    async def together(self, efforts: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+        return await together(efforts, limit=self._host.limits.commands_at_once)
+
+    # --- effects ------------------------------------------------------------------------------------------------------
+
+    def resolve(self, model: ModelChoice) -> ResolvedModel:
+        return self._host.dispatcher.resolve(model)
+
+    async def perform(self, effect: Effect[R]) -> R:
+        dispatcher, workflow = self._host.dispatcher, self._workflow
+        options = dispatcher.options(effect)
+        what = f"the prompt or document of pipe '{self.call.pipe}' for {effect.activity}"
+        size = workflow.check(effect.job, what=what)
+        activity = Activity(
+            effect=effect,
+            arguments=self._arguments(effect),
+            dispatch=options,
+            fairness_key=self.identity.user_id if dispatcher.is_fair_by_user else None,
+        )
+        if dispatcher.is_traced and not self._host.is_replaying:
+            self._host.log(trace_line(options))
+        try:
+            # When an activity was accepted is not told, so that it keeps its part of the request to its end.
+            async with workflow.request.taking(size):
+                workflow.check_history(size, self.call.pipe)
+                return await self._host.perform(activity)
+        except PipelexError as failed:
+            raise _of_its_model(failed, effect) from None
+
+    def _arguments(self, effect: Effect[Any]) -> Envelope[Any] | None:
+        """What an activity that reads the run's values is given."""
+        if not isinstance(effect.job, ComputedRequest):
+            return None
+        request, large = self._workflow.large.split(effect.job)
+        return Envelope(job=request, crate=crate_of(self.library, self.call), large=large)
+
+
+def slice_envelope(job: SliceJob, crate: LibraryCrate, values: LargeValues) -> Envelope[SliceJob]:
+    """A slice's job with what goes beside it.
+
+    Args:
+        job: the slice, with all its inputs.
+        crate: of the batch's pipe.
+        values: takes large inputs out of the job.
+    """
+    batch = job.batch
+    kept, large = values.split(batch.call)
+    sent = job.model_copy(update={"batch": batch.model_copy(update={"call": kept})})
+    parts = parts_of(batch.items)
+    stored = StoredPayload.of_part(parts[0]) if len(parts) == 1 else None
+    return Envelope(job=sent, crate=crate, large=large, items=stored)
+
+
+def _of_its_model(error: PipelexError, effect: Effect[Any]) -> PipelexError:
+    """A time-out or a lost worker is about a model, too."""
+    model = effect.model
+    if model is None or error.report.model is not None:
+        return error
+    return error.with_report(model=model.handle, provider=model.backend)

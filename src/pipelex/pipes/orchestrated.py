@@ -1,0 +1,88 @@
+"""What every orchestrator does around one pipe run: its span, what it used, and failures that nobody foresaw.
+
+An orchestrator subclasses `OrchestratedRuntime` and answers what differs: how a child, a batch's items and a job run.
+"""
+
+from abc import abstractmethod
+from dataclasses import replace
+
+from pipelex.errors import PipelexError
+from pipelex.library import Library
+from pipelex.pipes import spans
+from pipelex.pipes._execute import Execution, execute_pipe, unexpected_failure
+from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, PipeOutcome, RunIdentity, RunOptions
+from pipelex.pipes.effects.asking import EffectRuntime
+
+
+class OrchestratedRuntime(EffectRuntime):
+    """The runtime port for one pipe run, with all that does not depend on where it runs.
+
+    Args:
+        library: has the pipe, and everything below it.
+        call: the pipe run.
+        identity: whose run it belongs to.
+        options: what shapes the run.
+        is_replayed: whether the pipe's code may run again from a history, so that its span must not be told twice.
+    """
+
+    def __init__(
+        self, library: Library, call: PipeCall, identity: RunIdentity, options: RunOptions, *, is_replayed: bool = False
+    ) -> None:
+        super().__init__(call.pipe, options)
+        self.library = library
+        self.call = call
+        self.identity = identity
+        self._is_replayed = is_replayed
+
+    async def execute(self) -> Execution:
+        """Run the pipe to its end; its outcome tells everything that was used to make it.
+
+        Raises:
+            PipelexError: the pipe failed, whatever the reason.
+        """
+        pipe = self.library.pipe(self.call.pipe)
+        with spans.of_pipe(pipe, self.call, self.identity, self.options, self.meter, is_replayed=self._is_replayed):
+            execution = await self.run_itself()
+        return replace(execution, outcome=self.meter.close(execution.outcome))
+
+    async def run_itself(self) -> Execution:
+        """Run the pipe, and nothing around it; an exception that nobody foresaw becomes an error with a report."""
+        try:
+            return await execute_pipe(self.library, self.call, self)
+        except PipelexError:
+            raise
+        except Exception as bug:
+            if self.is_cancellation(bug):
+                raise
+            raise self.unexpected(bug) from bug
+
+    async def run_pipe(self, call: PipeCall) -> PipeOutcome:
+        """See `Runtime.run_pipe`."""
+        outcome = await self.run_child(call)
+        self.meter.absorb(outcome)
+        return outcome
+
+    async def run_batch(self, batch: BatchCall) -> BatchOutcome:
+        """See `Runtime.run_batch`."""
+        outcome = await self.run_items(batch)
+        self.meter.absorb(outcome)
+        return outcome
+
+    # --- what an orchestrator answers ---------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def run_child(self, call: PipeCall) -> PipeOutcome:
+        """Run a child pipe to its end."""
+
+    @abstractmethod
+    async def run_items(self, batch: BatchCall) -> BatchOutcome:
+        """Run a batch's pipe on each of its items, see `Runtime.run_batch`."""
+
+    def is_cancellation(self, error: Exception) -> bool:
+        """Whether an exception is the orchestrator's way to cancel, which is no failure."""
+        del error
+        return False
+
+    def unexpected(self, bug: Exception) -> PipelexError:
+        """The error of an exception that nobody foresaw."""
+        return unexpected_failure(self.call, bug)

@@ -1,0 +1,63 @@
+"""Long lists that a runtime holds by reference: their items are in a store until somebody reads them.
+
+Controllers hand such a list on as they do any value; what reads its content asks the runtime port to `load` it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from pipelex.content.stuff import Json, Stuff
+
+
+@dataclass(frozen=True, slots=True)
+class ListPart:
+    """Consecutive items of a long list that are kept in a store."""
+
+    key: Json
+    """How whoever stored it finds it again."""
+    count: int
+    """The number of items in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListReference(Stuff):
+    """A list without its content: the places of its items in a store, in order."""
+
+    parts: tuple[ListPart, ...] = ()
+
+    @classmethod
+    def of(cls, concept: str, parts: Iterable[ListPart]) -> Self:
+        """The list of some parts.
+
+        Args:
+            concept: the concept of the items.
+            parts: where they are, in order.
+        """
+        return cls(concept, None, is_list=True, parts=tuple(parts))
+
+    @property
+    def items(self) -> list[Json]:
+        """Not at hand; a runtime's `load` gives the list with them."""
+        raise TypeError(f"this list of {self.concept} is held by reference; load it first")
+
+    @property
+    def count(self) -> int:
+        """How many items the list has."""
+        return sum(part.count for part in self.parts)
+
+    def to_json(self) -> dict[str, Json]:
+        """The wire form, which `read_value` tells from that of a value with its content."""
+        return {"concept": self.concept, "parts": [{"key": part.key, "count": part.count} for part in self.parts]}
+
+
+def read_value(wire: Mapping[str, Json]) -> Stuff:
+    """The inverse of a value's `to_json`, whether it is held by reference or not."""
+    if "parts" not in wire:
+        return Stuff.from_json(wire)
+    return ListReference.of(wire["concept"], (ListPart(part["key"], part["count"]) for part in wire["parts"]))
+
+
+def parts_of(value: Stuff) -> tuple[ListPart, ...]:
+    """Where a value's items are; empty for one with its content."""
+    return value.parts if isinstance(value, ListReference) else ()

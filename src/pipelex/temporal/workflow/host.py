@@ -1,0 +1,169 @@
+"""Temporal as the host of a run: `pipelex.durable.host.Host` over the workflow that runs at the moment."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any, Final, NoReturn, TypeVar, cast
+
+from temporalio import workflow
+from temporalio.common import Priority, RetryPolicy, SearchAttributePair
+from temporalio.exceptions import ActivityError, ChildWorkflowError, is_cancelled_exception
+
+from pipelex.durable.dispatch import OPTIONS, Dispatch, Dispatcher, hopeless_error_types
+from pipelex.durable.dispatch.options import NON_RETRYABLE_ERROR_TYPES, PRIORITY_KEY
+from pipelex.durable.host import Activity, Child, History
+from pipelex.durable.jobs import Envelope, SliceJob
+from pipelex.durable.limits import EngineLimits
+from pipelex.durable.stored import LOAD_LIST, STORE_LIST, StoredList, StoredPayload
+from pipelex.errors import ErrorReport
+from pipelex.pipes.calls import RunIdentity
+from pipelex.pipes.wire import Wire
+from pipelex.temporal.workflow import observability
+from pipelex.temporal.workflow.failures import from_failure, to_application_error
+from pipelex.temporal.workflow.handover import handed_over
+from pipelex.temporal.workflow.payloads import Arguments
+
+R = TypeVar("R", bound=Wire)
+
+FAIRNESS_KEY_BYTES: Final = 64
+"""The most bytes of a fairness key; the server's limit."""
+
+_SERVERS_TASK_TIMEOUT: Final = timedelta(seconds=10)
+"""The time-out of a workflow task where nobody sets one."""
+
+_STORE_TIMEOUT: Final = timedelta(minutes=2)
+_STORE_RETRIES: Final = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=10)
+
+_TIME_LIMITS: Final = tuple(option for option in OPTIONS if option.key.endswith("_timeout"))
+_RETRIES: Final = tuple(option for option in OPTIONS if option.is_retry and option is not NON_RETRYABLE_ERROR_TYPES)
+
+
+class TemporalHost:
+    """The current workflow as a host; see `pipelex.durable.host.Host` for what its members say."""
+
+    def __init__(self) -> None:
+        info = workflow.info()
+        handed = handed_over(info.task_queue)
+        self.dispatcher: Dispatcher = handed.dispatcher
+        self.limits: EngineLimits = handed.limits
+        self.root_id = info.root.workflow_id if info.root is not None else info.workflow_id
+        attributes: Sequence[SearchAttributePair[Any]] = info.typed_search_attributes.search_attributes  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        self._attributes = tuple(attributes)
+        self.identity: RunIdentity | None = observability.identity(self._attributes)
+        self._arguments = Arguments()
+
+    @property
+    def is_replaying(self) -> bool:
+        return workflow.unsafe.is_replaying()
+
+    def history(self) -> History:
+        info = workflow.info()
+        return History(info.get_current_history_length(), info.get_current_history_size())
+
+    def child_id(self, path: tuple[str, ...], ranks: str = "") -> str:
+        id_ = "/".join((self.root_id, *path))
+        return f"{id_}[{ranks}]" if ranks else id_
+
+    async def start_child(self, child: Child[R]) -> Awaitable[R]:
+        started = await workflow.start_child_workflow(
+            child.workflow,
+            args=self._arguments.of(child.envelope),
+            id=child.id,
+            result_type=child.result,
+            task_timeout=_task_timeout(),
+            static_summary=observability.summary(child.pipe),
+            search_attributes=observability.inherited(self._attributes, child.pipe),
+        )
+        return _result(started, child)
+
+    async def perform(self, activity: Activity[R]) -> R:
+        effect, dispatch = activity.effect, activity.dispatch
+        args = [effect.job] if activity.arguments is None else self._arguments.of(activity.arguments)
+        try:
+            result = await workflow.execute_activity(
+                effect.activity,
+                args=args,
+                result_type=effect.result,
+                task_queue=dispatch.queue,
+                retry_policy=retry_policy(dispatch),
+                summary=effect.summary,
+                priority=_priority(activity),
+                **{option.key: dispatch[option] for option in _TIME_LIMITS},
+            )
+        except ActivityError as failed:
+            if is_cancelled_exception(failed):
+                raise
+            raise from_failure(failed, what=f"activity '{effect.activity}'") from None
+        return cast("R", result)
+
+    async def store_list(self, items: list[Any]) -> StoredPayload:
+        return await workflow.execute_local_activity(
+            STORE_LIST,
+            args=[items],
+            result_type=StoredPayload,
+            schedule_to_close_timeout=_STORE_TIMEOUT,
+            retry_policy=_STORE_RETRIES,
+        )
+
+    async def load_list(self, stored: StoredList) -> list[Any]:
+        return await workflow.execute_local_activity(
+            LOAD_LIST,
+            args=[stored],
+            result_type=list,
+            schedule_to_close_timeout=_STORE_TIMEOUT,
+            retry_policy=_STORE_RETRIES,
+        )
+
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        await workflow.wait_condition(condition)
+
+    def go_on(self, envelope: Envelope[SliceJob]) -> NoReturn:
+        workflow.continue_as_new(args=self._arguments.of(envelope))
+
+    def failure(self, report: ErrorReport) -> BaseException:
+        return to_application_error(report, may_retry=False)
+
+    def is_cancellation(self, error: BaseException) -> bool:
+        return is_cancelled_exception(error)
+
+    def log_bug(self, message: str) -> None:
+        workflow.logger.exception("%s", message)
+
+    def log(self, message: str) -> None:
+        workflow.logger.info("%s", message)
+
+
+async def _result(started: "workflow.ChildWorkflowHandle[Any, Any]", child: Child[R]) -> R:
+    try:
+        return await started
+    except ChildWorkflowError as failed:
+        if is_cancelled_exception(failed):
+            raise
+        raise from_failure(failed, what=child.what) from None
+
+
+def _task_timeout() -> timedelta | None:
+    """The time-out of this workflow's tasks, for its children; the server's own costs no bytes."""
+    timeout = workflow.info().task_timeout
+    return None if timeout == _SERVERS_TASK_TIMEOUT else timeout
+
+
+def _priority(activity: Activity[Any]) -> Priority:
+    key = activity.fairness_key
+    return Priority(
+        priority_key=activity.dispatch[PRIORITY_KEY],
+        fairness_key=None if key is None else observability.cut(key, FAIRNESS_KEY_BYTES),
+    )
+
+
+_SAID_BY_THE_ERROR: Final = frozenset(hopeless_error_types())
+"""Errors of ours say by themselves that repeating them is hopeless; listing them again would cost two kilobytes of
+history for every activity."""
+
+
+def retry_policy(dispatch: Dispatch) -> RetryPolicy:
+    """Temporal's retry policy of one dispatch."""
+    types = dispatch[NON_RETRYABLE_ERROR_TYPES]
+    return RetryPolicy(
+        non_retryable_error_types=[name for name in types if name not in _SAID_BY_THE_ERROR],
+        **{option.key: dispatch[option] for option in _RETRIES},
+    )
