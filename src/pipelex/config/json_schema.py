@@ -67,7 +67,12 @@ def field_texts(model: type[BaseModel]) -> Mapping[str, str]:
 
 
 def _texts_of(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
-    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
+    try:
+        source = inspect.getsource(model)
+    except OSError:  # its fields were made from a table, and are described there
+        yield from ((name, field.description) for name, field in model.model_fields.items() if field.description)
+        return
+    (tree,) = ast.parse(textwrap.dedent(source)).body
     body = cast("ast.ClassDef", tree).body
     for field, text in pairwise(body):
         if not (isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)):

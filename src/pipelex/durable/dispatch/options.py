@@ -27,6 +27,8 @@ class DispatchOption(Generic[T]):
 
     key: str
     """Its key in an overlay; an engine's own parameter has this name, too."""
+    doc: str
+    """What it says, for a person."""
     type: Any
     """What the value of the key may be, as pydantic understands it."""
     default: T | Callable[[], T]
@@ -116,82 +118,89 @@ def _number_of_types(names: tuple[str, ...]) -> str:
 
 START_TO_CLOSE: Final = DispatchOption[timedelta](
     key="start_to_close_timeout",
+    doc="The longest time of one attempt.",
     type=RequiredLimit,
     default=timedelta(minutes=10),
     baseline="default_activity_start_to_close_timeout",
     shown=show_duration,
 )
-"""The longest time of one attempt."""
 
 SCHEDULE_TO_CLOSE: Final = DispatchOption[timedelta | None](
-    key="schedule_to_close_timeout", type=TimeLimit, default=None, shown=show_duration
+    key="schedule_to_close_timeout",
+    doc="The longest time of all attempts together, waiting included.",
+    type=TimeLimit,
+    default=None,
+    shown=show_duration,
 )
-"""The longest time of all attempts together, waiting included."""
 
 SCHEDULE_TO_START: Final = DispatchOption[timedelta | None](
-    key="schedule_to_start_timeout", type=TimeLimit, default=None, shown=show_duration
+    key="schedule_to_start_timeout",
+    doc="The longest time that an activity may wait for a worker.",
+    type=TimeLimit,
+    default=None,
+    shown=show_duration,
 )
-"""The longest time that an activity may wait for a worker."""
 
 HEARTBEAT: Final = DispatchOption[timedelta | None](
     key="heartbeat_timeout",
+    doc="The longest silence of a worker after which its attempt counts as lost.",
     type=TimeLimit,
     default=timedelta(seconds=30),
     baseline="default_activity_heartbeat_timeout",
     shown=show_duration,
 )
-"""The longest silence of a worker after which its attempt counts as lost."""
 
 INITIAL_INTERVAL: Final = DispatchOption[timedelta](
     key="initial_interval",
+    doc="The wait before the second attempt.",
     type=RequiredLimit,
     default=timedelta(seconds=3),
     is_retry=True,
     baseline="initial_interval",
     shown=show_duration,
 )
-"""The wait before the second attempt."""
 
 BACKOFF_COEFFICIENT: Final = DispatchOption[float](
     key="backoff_coefficient",
+    doc="How many times longer each further wait is.",
     type=Annotated[float, Field(ge=1)],
     default=2.0,
     is_retry=True,
     baseline="backoff_coefficient",
 )
-"""How many times longer each further wait is."""
 
 MAXIMUM_INTERVAL: Final = DispatchOption[timedelta | None](
     key="maximum_interval",
+    doc="The longest wait.",
     type=TimeLimit,
     default=None,
     is_retry=True,
     baseline="maximum_interval",
     shown=show_duration,
 )
-"""The longest wait."""
 
 MAXIMUM_ATTEMPTS: Final = DispatchOption[int](
     key="maximum_attempts",
+    doc="How often an activity is tried; 0: without end.",
     type=Annotated[int, Field(ge=0)],
     default=3,
     is_retry=True,
     baseline="maximum_attempts",
     shown=_shown_attempts,
 )
-"""How often an activity is tried; 0: without end."""
 
 PRIORITY_KEY: Final = DispatchOption[int | None](
     key="priority_key",
+    doc="Its rank in a backlog: 1, first, to 5.",
     type=Annotated[int, Field(ge=1, le=5)],
     default=None,
     overlays="queues",
     shown=_shown_rank,
 )
-"""Its rank in a backlog: 1, first, to 5."""
 
 NON_RETRYABLE_ERROR_TYPES: Final = DispatchOption[tuple[str, ...]](
     key="non_retryable_error_types",
+    doc="The types of the errors after which it is not tried again.",
     type=Annotated[tuple[str, ...], BeforeValidator(_error_types)],
     default=hopeless_error_types,
     is_retry=True,
@@ -199,7 +208,6 @@ NON_RETRYABLE_ERROR_TYPES: Final = DispatchOption[tuple[str, ...]](
     adds="non_retryable_error_types_extra",
     shown=_number_of_types,
 )
-"""The types of the errors after which it is not tried again."""
 
 OPTIONS: Final[tuple[DispatchOption[Any], ...]] = (
     START_TO_CLOSE,

@@ -14,16 +14,18 @@ def _baseline_keys(options: Iterable[DispatchOption[Any]]) -> dict[str, Any]:
     keys: dict[str, Any] = {}
     for option in options:
         if option.baseline is not None:
-            is_made = callable(option.default)
-            default: Any = Field(default_factory=option.default) if is_made else Field(default=option.default)
-            keys[option.baseline] = (option.type, default)
+            default = {"default_factory" if callable(option.default) else "default": option.default}
+            keys[option.baseline] = (option.type, Field(description=option.doc, **default))
     return keys
 
 
 def _overlay_keys(options: Iterable[DispatchOption[Any]]) -> dict[str, Any]:
     """A key that is not set leaves the layer below in force: what it would be is in no overlay."""
     return {
-        option.overlay_key: (_or_none(option.type), None) if option.adds is None else (option.type, ())
+        option.overlay_key: (
+            _or_none(option.type) if option.adds is None else option.type,
+            Field(description=option.doc, default=None if option.adds is None else ()),
+        )
         for option in options
     }
 
