@@ -46,6 +46,9 @@ prompt = "Goodbye $greeting"
 """
 
 
+WILD = "\x1b]52;c;cm0=\x07\x1b[2J\x9b8mthere"
+
+
 @contextmanager
 def worker(cli: Cli, *options: str) -> Generator[subprocess.Popen[bytes]]:
     """A `pipelex worker` that polls."""
@@ -106,7 +109,7 @@ def test_a_detached_run_and_its_life(durable_cli: Cli, stub: OpenAIStub) -> None
 
 def test_a_failed_run_goes_on_from_where_it_failed(durable_cli: Cli, stub: OpenAIStub) -> None:
     stub.on("Hello Ana", text="morning")
-    stub.on("Goodbye morning", Reply(status=401, body={"error": {"message": "no"}}), Reply(text="bye"))
+    stub.on("Goodbye morning", Reply(status=401, body={"error": {"message": f"no {WILD}"}}), Reply(text="bye"))
     durable_cli.project.method(TWO_STEPS, "two.mthds")
     run_id = f"retry-{durable_cli.root.name}"
 
@@ -122,6 +125,8 @@ def test_a_failed_run_goes_on_from_where_it_failed(durable_cli: Cli, stub: OpenA
     assert problem["location"]["path"] == ["2-part"]
     assert "✗ 2-part PipeLLM" in shown.out
     assert "Code: provider.credential_refused" in shown.out
+    log = (durable_cli.root / "worker.log").read_text(encoding="utf-8")
+    assert {"\x1b", "\x07", "\x9b"}.isdisjoint(shown.out + shown.err + failed.err + log)
     assert retried.code == 0, retried.err
     assert json.loads(result.out) == {"text": "bye"}
     assert [request.prompt for request in stub.completions] == ["Hello Ana", "Goodbye morning", "Goodbye morning"]

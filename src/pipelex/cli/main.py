@@ -13,6 +13,7 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from pipelex.cli._shared.group import Entry, LazyGroup, command_app
 from pipelex.cli._shared.keys import DEBUG_KEY
+from pipelex.cli._shared.streams import prepare_streams
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -50,7 +51,12 @@ class PipelexGroup(LazyGroup):
         """Run a command."""
         try:
             return super().invoke(ctx)
-        except (TyperException, Abort, Exit):
+        except TyperException as wrong:
+            from pipelex.errors.terminal import clean
+
+            wrong.message = clean(wrong.message)
+            raise
+        except (Abort, Exit):
             raise
         except KeyboardInterrupt:
             sys.stderr.write("\nInterrupted.\n")
@@ -95,6 +101,7 @@ def root(
 
 def run(args: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
+    prepare_streams()
     try:
         typer.main.get_command(app).main(None if args is None else list(args), prog_name="pipelex")
     except SystemExit as ended:

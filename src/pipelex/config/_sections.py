@@ -102,7 +102,7 @@ class LogSettings(Section):
     """The lowest level of Pipelex's own lines; those of libraries are shown from WARNING on."""
     console_target: Literal["stderr", "stdout"] = "stderr"
     """The stream that log lines are written to."""
-    table_target: Literal["stderr", "stdout"] = "stdout"
+    table_target: Literal["stderr", "stdout"] = "stderr"
     """The stream that the table of costs is written to."""
     sinks: Annotated[tuple[LogSink, ...], BeforeValidator(list_to_tuple)] = ("console",)
     """The forms of log lines: `console` for people, `json` for programs; `otlp` is not supported yet."""

@@ -1,20 +1,25 @@
-"""Text for people: colours where a terminal shows them, plain everywhere else."""
+"""Text for people: colours where a terminal shows them, plain everywhere else, and nothing a terminal would obey.
 
+Whatever is printed goes through `out` or `say`, which let no control character through but those of `Paint`.
+"""
+
+import json
 import os
+import re
+import secrets
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Final, TextIO
 
-_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
+from pipelex.cli._shared.streams import is_terminal, speaks_unicode
+from pipelex.errors.terminal import clean
 
-
-def is_terminal(stream: TextIO) -> bool:
-    """Whether a person looks at the stream."""
-    try:
-        return stream.isatty()
-    except ValueError:  # closed
-        return False
+_CODES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
+_TOKEN: Final = secrets.token_hex(8)
+"""Marks the colours of this process, so that no text from elsewhere passes for one."""
+_STYLE: Final = re.compile(rf"\x1b<{_TOKEN}:([0-9;]+)>")
+_NOT_IN_JSON: Final = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -31,21 +36,33 @@ class Paint:
         return cls(bool(os.environ.get("FORCE_COLOR")) or (is_terminal(stream) and os.environ.get("TERM") != "dumb"))
 
     def __call__(self, text: str, *styles: str) -> str:
-        """The text in some styles."""
+        """The text in some styles, for `out` and `say`."""
         if not self.is_on or not text:
             return text
-        return f"\x1b[{';'.join(_CODES[style] for style in styles)}m{text}\x1b[0m"
+        return f"\x1b<{_TOKEN}:{';'.join(_CODES[style] for style in styles)}>{text}\x1b<{_TOKEN}:0>"
+
+
+def shown(text: str) -> str:
+    """The text as a terminal may have it: clean, with the colours of `Paint`."""
+    pieces = _STYLE.split(text)
+    return "".join(f"\x1b[{piece}m" if rank % 2 else clean(piece) for rank, piece in enumerate(pieces))
 
 
 def out(text: str = "") -> None:
     """A line of a result."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(shown(text) + "\n")
 
 
 def say(text: str = "") -> None:
     """A line of diagnostics."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(shown(text) + "\n")
     sys.stderr.flush()
+
+
+def json_text(value: object, stream: TextIO, *, indent: int | None = None) -> str:
+    """A value as JSON that the stream takes without loss, in which every control character is escaped."""
+    text = json.dumps(value, ensure_ascii=not speaks_unicode(stream), indent=indent, default=str)
+    return _NOT_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def paint_out() -> Paint:

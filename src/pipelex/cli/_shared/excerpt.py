@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pipelex.cli._shared.console import Paint
 from pipelex.errors import Location
+from pipelex.errors.terminal import marked
 
 _BEFORE = 1
 _WIDEST = 160
@@ -14,7 +15,7 @@ def excerpt(location: Location, paint: Paint, colour: str) -> list[str]:
     if location.file is None or location.line is None:
         return []
     try:
-        source = Path(location.file).read_text(encoding="utf-8", errors="replace").splitlines()
+        source = Path(location.file).read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
         return []
     if not 1 <= location.line <= len(source):
@@ -32,7 +33,7 @@ def excerpt(location: Location, paint: Paint, colour: str) -> list[str]:
 
 
 def _shown(text: str) -> str:
-    flat = text.replace("\t", " ")  # one column per character, so that the carets stand below what they mean
+    flat = marked(text).replace("\t", " ")  # one column per character, so that the carets stand below what they mean
     return flat if len(flat) <= _WIDEST else flat[: _WIDEST - 1] + "…"
 
 

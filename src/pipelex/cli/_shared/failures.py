@@ -1,10 +1,10 @@
 """Failures as people and programs read them, and the exit codes they stand for."""
 
-import json
+import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pipelex.cli._shared.console import Paint, paint_err, say
+from pipelex.cli._shared.console import Paint, json_text, paint_err, say
 from pipelex.cli._shared.excerpt import excerpt
 from pipelex.cli._shared.keys import DEBUG_KEY, JSON_KEY
 from pipelex.errors import ErrorReport, Fault, Location, MethodInvalidError, PipelexError
@@ -49,7 +49,7 @@ def report_failure(failed: Exception, meta: Mapping[str, Any]) -> int:
         _report_unexpected(failed, meta)
         return NO_VERDICT
     if meta.get(JSON_KEY):
-        say(json.dumps(failed.report.to_problem(run_id), ensure_ascii=False))
+        say(json_text(failed.report.to_problem(run_id), sys.stderr))
     elif isinstance(failed, MethodInvalidError):
         say(invalid_text([fault for fault in failed.faults if fault.severity == "error"], paint_err()))
         say(problem_text(failed.report, paint_err(), detail=False))
@@ -61,7 +61,7 @@ def report_failure(failed: Exception, meta: Mapping[str, Any]) -> int:
 def _report_unexpected(failed: Exception, meta: Mapping[str, Any]) -> None:
     what = f"{type(failed).__name__}: {failed}" if str(failed) else type(failed).__name__
     if meta.get(JSON_KEY):
-        say(json.dumps(ErrorReport("runtime.unexpected", what).to_problem(), ensure_ascii=False))
+        say(json_text(ErrorReport("runtime.unexpected", what).to_problem(), sys.stderr))
     else:
         paint = paint_err()
         say(f"{paint('Unexpected error:', 'red', 'bold')} {' '.join(what.split())}")

@@ -6,7 +6,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from pipelex.cli._shared.console import is_terminal, say
+from pipelex.cli._shared.console import say
+from pipelex.cli._shared.console import shown as in_colour
+from pipelex.cli._shared.streams import is_terminal
+from pipelex.errors.terminal import clean
 from pipelex.pipes.trace import PipeTrace
 
 if TYPE_CHECKING:
@@ -177,16 +180,17 @@ def trace_label(trace: PipeTrace) -> str:
 def _escaped(text: str) -> str:
     from rich.markup import escape
 
-    return escape(text)
+    return escape(clean(text))
 
 
 @contextmanager
 def _live(title: str) -> Generator[Progress]:
     from rich.console import Console
     from rich.live import Live
+    from rich.text import Text
 
     shown = _Live(title)
     console = Console(stderr=True)
     with Live(console=console, get_renderable=shown.render, refresh_per_second=8, transient=True):
-        shown.print_above = lambda text="": console.print(text, markup=False, highlight=False)
+        shown.print_above = lambda text="": console.print(Text.from_ansi(in_colour(text)), highlight=False)
         yield shown

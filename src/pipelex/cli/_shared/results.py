@@ -1,13 +1,14 @@
 """A run's result on the terminal and as text: plain, Markdown, HTML, JSON."""
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
-from pipelex.cli._shared.console import is_terminal, out, table
+from pipelex.cli._shared.console import json_text, out, table
+from pipelex.cli._shared.streams import is_terminal
 from pipelex.content.render import TextFormat, render_content
 from pipelex.content.structure import AnyShape, ListShape, Shape
 from pipelex.content.stuff import Absence, Json, Stuff
+from pipelex.errors.terminal import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +56,7 @@ def bare_json(value: Stuff | Absence) -> Json:
 def print_json(value: Json) -> None:
     """One JSON document on standard output."""
     indent = 2 if is_terminal(sys.stdout) else None
-    out(json.dumps(value, ensure_ascii=False, indent=indent, default=str))
+    out(json_text(value, sys.stdout, indent=indent))
 
 
 def print_result(result: "RunResult", library: "Library | None") -> None:
@@ -69,7 +70,10 @@ def print_result(result: "RunResult", library: "Library | None") -> None:
     from rich.panel import Panel
 
     title = f"{result.value.concept}{'[]' if result.value.is_list else ''}" if isinstance(result.value, Stuff) else None
-    Console().print(Panel(Markdown(text), title=title, title_align="left", border_style="green"))
+    # Links are written out: what is shown is where they lead.
+    Console().print(
+        Panel(Markdown(clean(text), hyperlinks=False), title=title, title_align="left", border_style="green")
+    )
 
 
 def failures_text(failures: "ItemFailures", paint: "Paint") -> str:

@@ -1,6 +1,5 @@
 """What most commands begin with: settings, their warnings, logging."""
 
-import json
 import logging
 import sys
 from collections.abc import Iterable, Mapping
@@ -8,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelex.cli._shared.console import paint_err, say
+from pipelex.cli._shared.console import json_text, paint_err, say
 from pipelex.cli._shared.failures import located
 from pipelex.cli._shared.keys import JSON_KEY, TOLD_KEY
 from pipelex.errors import Fault
 from pipelex.errors.hidden import without_secrets
+from pipelex.errors.terminal import clean
 
 if TYPE_CHECKING:
     from pipelex.config import Settings
@@ -126,7 +126,7 @@ class _CliHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         stream = sys.stdout if self._to_stdout else sys.stderr
         try:
-            stream.write(without_secrets(self.format(record)) + "\n")
+            stream.write(clean(without_secrets(self.format(record))) + "\n")
             stream.flush()
         except (OSError, ValueError):
             self.handleError(record)
@@ -143,4 +143,4 @@ class _JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False)
+        return json_text(entry, sys.stderr)

@@ -10,6 +10,7 @@ from pipelex.cli._shared.console import out, paint_out, say
 from pipelex.cli._shared.failures import FAILED
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag
+from pipelex.cli._shared.streams import is_terminal
 
 _EXAMPLES = """\b
 Examples:
@@ -38,7 +39,10 @@ def fmt(
     format_mthds = tools().format_mthds
     if [str(path) for path in paths] == ["-"]:
         found = format_mthds(sys.stdin.read())
-        sys.stdout.write(found["formatted"])
+        if is_terminal(sys.stdout):
+            out(found["formatted"].removesuffix("\n"))
+        else:
+            sys.stdout.write(found["formatted"])
         raise typer.Exit(FAILED if found["diagnostics"] else 0)
     paint = paint_out()
     is_failed = False

@@ -1,14 +1,14 @@
 """What `pipelex run` does, from the target to the files."""
 
 import asyncio
-import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from pipelex.cli._shared.console import out, paint_err, paint_out, say
+from pipelex.cli._shared.console import json_text, out, paint_err, paint_out, say
 from pipelex.cli._shared.failures import RunFailed
 from pipelex.cli._shared.loops import Interrupted, interruptible
 from pipelex.cli._shared.progress import Progress, progress
@@ -205,7 +205,7 @@ def _finish(app: "Pipelex", method: "Method", result: "RunResult", flags: RunFla
     if flags.json:
         print_json(_envelope(method, result, folder) if flags.with_memory else bare_json(result.value))
         if flags.costs:
-            say(json.dumps({"usage": usage_json(result.usage)}, ensure_ascii=False))
+            say(json_text({"usage": usage_json(result.usage)}, sys.stderr))
     else:
         _say_what_came(app, result, folder, flags)
     if failures is not None:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from pipelex.cli._shared.console import is_terminal, say
+from pipelex.cli._shared.console import say
+from pipelex.cli._shared.streams import is_terminal
 from pipelex.errors import InputError, Json
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import Any, cast
 from temporalio import activity, workflow
 
 from pipelex.errors.hidden import without_secrets
+from pipelex.errors.terminal import clean
 from pipelex.temporal.config import TemporalLogConfig
 
 
@@ -84,6 +85,6 @@ class _BareHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            sys.stderr.write(without_secrets(record.getMessage()) + "\n")
+            sys.stderr.write(clean(without_secrets(record.getMessage())) + "\n")
         except (OSError, ValueError):
             self.handleError(record)

@@ -1,0 +1,48 @@
+"""Nothing from elsewhere makes a terminal do anything."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelex.errors.terminal import clean, marked
+
+
+@pytest.mark.parametrize(
+    ("attack", "left"),
+    [
+        ("copied\x1b]52;c;cm0gLXJmIC8=\x07!", "copied!"),
+        ("copied\x9d52;c;cm0gLXJmIC8=\x9c!", "copied!"),
+        ("title\x1b]0;root@bank\x1b\\!", "title!"),
+        ("never ended \x1b]0;swallows\nthe rest", "never ended \nthe rest"),
+        ("clear\x1b[2J\x1b[H!", "clear!"),
+        ("hidden \x1b[8msecret\x1b[0m", "hidden secret"),
+        ("eight bits \x9b31mred", "eight bits red"),
+        ("\x1bP1000pnot a device\x1b\\ok", "ok"),
+        ("\x1b_application\x1b\\ok", "ok"),
+        ("charset \x1b(0lqqk", "charset lqqk"),
+        ("reset \x1bc!", "reset !"),
+        ("a link \x1b]8;;http://evil\x1b\\bank\x1b]8;;\x1b\\", "a link bank"),
+        ("bell\x07 back\x08space del\x7f nul\x00", "bell backspace del nul"),
+        ("harmless\rDANGER", "harmless\nDANGER"),
+        ("cut \x1b", "cut "),
+        ("turned \u202egpj.exe\u202c", "turned gpj.exe"),
+        ("lone \ud83d", "lone \ufffd"),
+    ],
+)
+def test_what_a_terminal_would_obey_goes(attack: str, left: str) -> None:
+    assert clean(attack) == left
+
+
+@pytest.mark.parametrize(
+    "text", ["plain", "tabs\tand\nlines", "Übergrößenträger", "العربية", "🙂 👩‍👩‍👧", "漢字", "a\u200fb"]
+)
+def test_ordinary_text_stays(text: str) -> None:
+    assert clean(text) == text
+
+
+@given(st.text(st.sampled_from("\x1b\x9b\x9d\x90\x07\x9c\r\n\t[]();:<>0123mPc\\ a\u202e\ud800")))
+def test_no_mixture_leaves_a_control_character(text: str) -> None:
+    assert not [
+        character for character in clean(text) if character in "\x1b\x07\r\u202e\ud800" or "\x7f" <= character <= "\x9f"
+    ]
+    assert len(marked(text)) == len(text)
