@@ -41,16 +41,17 @@ def test_the_result_goes_to_stdout_and_the_rest_to_stderr(cli: Cli, stub: OpenAI
     assert "results/greet_output_01/" in ended.err
 
 
-def test_costs_are_printed_where_tables_go(cli: Cli, stub: OpenAIStub) -> None:
+def test_costs_are_printed_beside_the_result(cli: Cli, stub: OpenAIStub) -> None:
     stub.on("Hello Ana", text="Hi", input_tokens=1000, output_tokens=500)
 
     with_costs = cli("run", "greet.mthds", "-i", '{"name": "Ana"}')
     without = cli("run", "greet.mthds", "-i", '{"name": "Ana"}', "--no-costs")
 
     assert ["stub", "openai", "1", "1,000", "500", "0", "$0.0060"] in [
-        row.split() for row in with_costs.out.splitlines()
+        row.split() for row in with_costs.err.splitlines()
     ]
-    assert without.out == "Hi\n"
+    assert with_costs.out == without.out == "Hi\n"
+    assert "1,000" not in without.err
 
 
 def test_usage_for_programs(cli: Cli, stub: OpenAIStub) -> None:

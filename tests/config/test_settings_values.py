@@ -25,7 +25,7 @@ CHANGES: list[tuple[str, str, Any]] = [
     ("runtime.network.is_fetch_ssrf_guard_enabled", "false", False),
     ("runtime.log.level", '"debug"', "DEBUG"),
     ("runtime.log.console_target", '"stdout"', "stdout"),
-    ("runtime.log.table_target", '"stderr"', "stderr"),
+    ("runtime.log.table_target", '"stdout"', "stdout"),
     ("runtime.log.sinks", '["json", "otlp"]', ("json", "otlp")),
     ("runtime.log.package_levels", '{ httpx = "warning" }', {"httpx": "WARNING"}),
     ("runtime.reporting.is_log_costs_to_console", "false", False),
