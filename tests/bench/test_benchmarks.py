@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
+
 from bench.page import Measure, Row, page, surroundings
 from bench.run import SCENARIOS, rows
 from bench.startup import StartUp
 
 
+@pytest.mark.server
 async def test_one_round_beside_the_floor() -> None:
     one = replace(SCENARIOS[0], rounds=1, is_warmed=False)
     (row,) = [row async for row in rows([one])]

@@ -258,6 +258,7 @@ def test_no_server_is_one_problem(cli: Cli) -> None:
     assert (ended.code, json.loads(ended.err)["code"]) == (1, "runtime.unavailable")
 
 
+@pytest.mark.server
 def test_dev_is_a_server_and_a_worker_and_leaves_nothing(cli: Cli, stub: OpenAIStub) -> None:
     stub.on("Hello Ana", text="Good morning, Ana")
     settings = cli.root / ".pipelex" / "pipelex.toml"

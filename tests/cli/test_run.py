@@ -161,6 +161,7 @@ def test_what_is_not_to_be_saved_is_not(cli: Cli, stub: OpenAIStub) -> None:
     assert not (cli.root / "out").exists()
 
 
+@pytest.mark.slow
 def test_with_memory_feeds_the_next_method(cli: Cli, stub: OpenAIStub) -> None:
     stub.on("Hello Ana", text="Bela").on("Hello Bela", text="Done")
     (cli.root / "next.mthds").write_text(
@@ -180,6 +181,7 @@ def test_with_memory_feeds_the_next_method(cli: Cli, stub: OpenAIStub) -> None:
     assert json.loads(second.out) == {"text": "Done"}
 
 
+@pytest.mark.slow
 def test_inputs_are_looked_for_in_order(cli: Cli, stub: OpenAIStub) -> None:
     stub.on("Hello flag", text="1").on("Hello stdin", text="2").on("Hello file", text="3")
     (cli.root / "m").mkdir()
@@ -288,6 +290,7 @@ def test_a_flat_list_as_csv(cli: Cli, stub: OpenAIStub) -> None:
     assert not [call for call in stub.completions if "Hello" in str(call)]
 
 
+@pytest.mark.slow
 def test_ctrl_c_cancels_a_run_in_this_process(cli: Cli, stub: OpenAIStub) -> None:
     stub.on("Hello Ana", text="late", delay=20)
     child = subprocess.Popen(

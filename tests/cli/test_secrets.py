@@ -266,6 +266,7 @@ def check_files(root: Path) -> None:
             assert COMMON_BASIC.encode() not in content, file
 
 
+@pytest.mark.slow
 async def test_nothing_of_a_run_in_process_tells_a_secret(
     cli: Cli, provider: HttpStub, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,8 @@ from tests.support.methods import SURVEY
 from tests.support.openai_server import OpenAIStub, Reply
 from tests.support.otlp_collector import Collected, Collector, trees
 
+pytestmark = pytest.mark.slow
+
 KEY = "test-key-0123456789"
 
 HARBOUR = "Varna-on-the-secret-shore"

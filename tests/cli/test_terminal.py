@@ -43,6 +43,7 @@ def on_a_terminal(cli: Cli, *args: str, seconds: float = 60.0) -> tuple[int, str
         os.close(ours)
 
 
+@pytest.mark.slow
 def test_progress_is_a_live_tree_and_the_result_is_framed(cli: Cli, stub: OpenAIStub) -> None:
     stub.on("Hello Ana", text="Good morning, **Ana**", delay=0.6)
 

@@ -99,6 +99,7 @@ def printed(cli: Cli, targets: Sequence[str], *options: str) -> list[dict[str, A
     return found
 
 
+@pytest.mark.slow
 def test_the_corpus_has_the_same_verdicts_from_both(cli: Cli) -> None:
     app = Pipelex()
     targets = [str(path) for path in (*FOCUSED, *METHODS)]

@@ -340,6 +340,7 @@ def calls_of(work: Callable[[], T]) -> tuple[int, T]:
     return count, result
 
 
+@pytest.mark.slow
 def test_ten_thousand_pipes_get_a_verdict() -> None:
     library = loaded(many(10_000))
     assert library.verdict.errors == ()

@@ -207,6 +207,7 @@ def test_a_text_that_looks_like_a_long_key_is_a_text() -> None:
     assert parse_bundle('domain = "x"\ndescription = """\n' + "a." * 50 + 'b\n"""').faults == ()
 
 
+@pytest.mark.slow
 def test_many_pipes_in_bounded_time() -> None:
     pipe = VALID[VALID.index("[pipe.pick]") : VALID.index("[pipe.plan]")]
     good = "".join(pipe.replace("pick", f"pick_{index}") for index in range(10_000))

@@ -190,6 +190,7 @@ def test_cycles_of_any_length_are_found(length: int) -> None:
     assert all(len(fault.detail) < 300 for fault in found)
 
 
+@pytest.mark.slow
 def test_a_long_chain_is_no_cycle() -> None:
     length = 1500
     concepts = [f'[concept.C{number}]\ndescription = "x"\nrefines = "C{number + 1}"\n' for number in range(length)]
@@ -226,6 +227,7 @@ def large(pipes: int, *, step: str) -> str:
     return "".join(parts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pipes", "seconds"), [(500, 2), (10_000, 30)])
 def test_large_libraries_take_bounded_time(pipes: int, seconds: float) -> None:
     text = large(pipes, step="p")

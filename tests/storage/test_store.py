@@ -144,6 +144,7 @@ def test_object_stores_need_a_name(tmp_path: Path, method: str, key: str):
     assert f"runtime.storage.{key}" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_process_that_used_a_store_ends_well(tmp_path: Path):
     """A store's threads must not call into an interpreter that is on its way out."""
     program = textwrap.dedent(

@@ -303,6 +303,7 @@ WORDS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, len(OLD)), st.integers(0, 12), WORDS), min_size=1, max_size=4))
 def test_whatever_is_in_a_file_fixing_never_raises(changes: list[tuple[int, int, str]]) -> None:

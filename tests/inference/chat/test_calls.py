@@ -518,6 +518,7 @@ print(Watcher.seen, "pydantic_ai.models.anthropic" in sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_the_first_call_imports_its_client_beside_the_event_loop(tmp_path: Path, stub: OpenAIStub) -> None:
     stub.on("Hello", text="Good day")
     write_stub_inference(tmp_path, stub.url)

@@ -13,6 +13,8 @@ from pipelex.inference.extract.ocr import Box, in_lines
 from tests.inference.extract.conftest import Bench, images_of, text_of
 from tests.support.documents import PdfPage, encoded, pdf, plain, written
 
+pytestmark = pytest.mark.slow
+
 OCR = "rapidocr-extract-text"
 SCAN = written(("Invoice number 4711", 40, 30), ("Total: 1,234.50 EUR", 40, 110), ("PAID", 700, 110))
 

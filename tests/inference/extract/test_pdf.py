@@ -90,6 +90,7 @@ async def test_views(bench: Bench, dpi: int | None, size: tuple[int, int]):
     assert all("page_view" in page for page in pages)
 
 
+@pytest.mark.slow
 async def test_a_huge_page_is_shown_smaller(bench: Bench):
     pages = await bench.pages(pdf(PdfPage(["Plan"], size=(14400, 14400))), page_views=True, page_views_dpi=72)
     view = pages[0]["page_view"]
