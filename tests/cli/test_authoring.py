@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelex.config.distribution import install_command
 from tests.cli.conftest import Cli
 from tests.tooling.methods import EVERYTHING
 from tests.tooling.test_fix_engine import OLD as OLD_FILE
@@ -90,7 +91,7 @@ def test_the_formatter_says_how_it_is_installed(cli: Cli, monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "pipelex_tools", None)
     ended = cli("lint", "greet.mthds")
     assert ended.code == 2
-    assert "pip install 'pipelex[tools]'" in ended.err
+    assert install_command("tools") in ended.err
 
 
 def test_which_and_show_look_things_up(authored: Cli) -> None:

@@ -1,8 +1,13 @@
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
 
 import pytest
+import typer
 
 from pipelex import __version__
 from pipelex.cli.main import PipelexGroup
@@ -16,12 +21,60 @@ def test_version_is_three_lines(cli: Cli) -> None:
     assert ended.code == 0
 
 
-@pytest.mark.parametrize("name", list(PipelexGroup.table))
-def test_every_command_has_help_with_examples(cli: Cli, name: str) -> None:
-    ended = cli(name, "--help")
+def commands(name: str, command: Any) -> Iterator[tuple[str, ...]]:
+    """The words of a command and of every command below it that is shown."""
+    yield (name,)
+    for below, one in getattr(command, "commands", {}).items():
+        if not one.hidden:
+            yield from ((name, *words) for words in commands(below, one))
+
+
+COMMANDS = [
+    words
+    for name, entry in PipelexGroup.table.items()
+    for words in commands(name, typer.main.get_command(import_module(entry.module).app))
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_examples_of_its_own(cli: Cli, words: tuple[str, ...]) -> None:
+    ended = cli(*words, "--help")
 
     assert ended.code == 0
-    assert "Examples:" in ended.out
+    _, _, examples = ended.out.partition("  Examples:\n")
+    assert examples
+    assert all(" ".join(("pipelex", *words)) in line for line in examples.splitlines())
+
+
+@pytest.mark.parametrize("columns", ["60", "200"])
+def test_help_is_grouped_and_never_cut(cli: Cli, columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+
+    for words in ((), ("run",), ("runs",), ("validate",)):
+        text = cli.command(*words, "--help").out
+        assert "..." not in text.replace("[ARGS]...", "")
+        assert not [line for line in text.splitlines() if len(line) > int(columns) and "pipelex" not in line]
+    everything = cli.command("--help").out
+    assert [line for line in everything.splitlines() if line.endswith(":") and line[0] != " "] == [
+        "Options:", "Run methods:", "Write methods:", "Durable runs on Temporal:", "Set up:",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["run", "validate", "fix", "build"])
+def test_the_short_form_has_no_name(cli: Cli, command: str) -> None:
+    told = [cli(command, "x.mthds", "--help"), cli(command, "x.mthds", "--fo"), cli(command, "--help")]
+
+    assert not [ended for ended in told if "auto" in ended.out + ended.err]
+
+
+def test_misuse_is_said_plainly_and_as_a_problem(cli: Cli) -> None:
+    plain = cli("run", "greet.mthds", "--with-memory")
+    problem = cli("run", "greet.mthds", "--json", "--mock-inputs")
+    method = cli("greet.mthds")
+
+    assert (plain.code, "Error: --with-memory needs --json" in plain.err) == (2, True)
+    assert (problem.code, json.loads(problem.err)["detail"]) == (2, "--mock-inputs needs --dry-run")
+    assert (method.code, "Run it with: pipelex run greet.mthds" in method.err) == (2, True)
 
 
 def test_an_unknown_command_is_a_usage_error_with_a_near_name(cli: Cli) -> None:

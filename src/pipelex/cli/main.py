@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, NoReturn
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from pipelex.cli._shared.group import Entry, LazyGroup, command_app
+from pipelex.cli._shared.group import Entry, LazyGroup, Misuse, command_app
 from pipelex.cli._shared.keys import DEBUG_KEY
 from pipelex.cli._shared.streams import prepare_streams
 
@@ -20,41 +20,63 @@ BROKEN_PIPE = 141
 """What a shell reports for a program whose reader went away."""
 
 
+_METHODS = "Run methods"
+_AUTHORS = "Write methods"
+_TEMPORAL = "Durable runs on Temporal"
+_SETUP = "Set up"
+
+_EXAMPLES = """\b
+Examples:
+  pipelex new my_method
+  pipelex run my_method
+  pipelex run report.mthds -i inputs.json
+  pipelex validate report.mthds"""
+
+
 class PipelexGroup(LazyGroup):
     """All commands; the one place where failures become text and exit codes."""
 
     table: ClassVar = {
-        "run": Entry("pipelex.cli.run.command", "Run a method: a bundle, a pipe or an installed method."),
-        "validate": Entry("pipelex.cli.validate.command", "Check bundles without calling a model."),
-        "runs": Entry("pipelex.cli.runs.command", "List, show, watch, cancel or retry runs on Temporal."),
-        "dev": Entry("pipelex.cli.temporal.dev", "Temporal development server and a worker, in one command."),
-        "worker": Entry("pipelex.cli.worker.command", "Run a worker that executes pipes from Temporal."),
-        "setup-temporal-namespace": Entry(
-            "pipelex.cli.temporal.namespace", "Register the search attributes runs carry in a Temporal namespace."
+        "new": Entry("pipelex.cli.authoring.new", "Write a small working method to start from.", _METHODS),
+        "run": Entry("pipelex.cli.run.command", "Run a method: a bundle, a pipe or an installed method.", _METHODS),
+        "validate": Entry("pipelex.cli.validate.command", "Check bundles without calling a model.", _METHODS),
+        "runs": Entry("pipelex.cli.runs.command", "List, show, watch, cancel or retry durable runs.", _METHODS),
+        "build": Entry("pipelex.cli.authoring.build", "Make inputs and outputs to start from, and classes.", _AUTHORS),
+        "graph": Entry("pipelex.cli.authoring.graph", "Draw a method: Mermaid, HTML or JSON.", _AUTHORS),
+        "fix": Entry("pipelex.cli.authoring.fix", "Rewrite older forms of bundles to the current standard.", _AUTHORS),
+        "fmt": Entry("pipelex.cli.authoring.fmt", "Format bundles.", _AUTHORS),
+        "lint": Entry("pipelex.cli.authoring.lint", "Check bundles against the standard's schema.", _AUTHORS),
+        "show": Entry("pipelex.cli.catalog.show", "Show pipes, concepts, backends and models.", _AUTHORS),
+        "which": Entry("pipelex.cli.authoring.which", "Say which file declares a pipe or a concept.", _AUTHORS),
+        "dev": Entry("pipelex.cli.temporal.dev", "Run a Temporal development server and a worker.", _TEMPORAL),
+        "worker": Entry("pipelex.cli.worker.command", "Run a worker that takes up runs from Temporal.", _TEMPORAL),
+        "temporal": Entry(
+            "pipelex.cli.temporal.command", "Show how activities are routed; decode payloads.", _TEMPORAL
         ),
-        "temporal": Entry("pipelex.cli.temporal.command", "Look at how activities are routed."),
-        "new": Entry("pipelex.cli.authoring.new", "Write a small working method to start from."),
-        "init": Entry("pipelex.cli.setup.init", "Write a commented configuration to start from."),
-        "doctor": Entry("pipelex.cli.setup.doctor", "Check configuration, credentials and models."),
-        "config": Entry("pipelex.cli.setup.config", "Show the settings in force and where they come from."),
-        "models": Entry("pipelex.cli.catalog.models", "List the models that can be named."),
-        "show": Entry("pipelex.cli.catalog.show", "Show pipes, concepts and backends."),
-        "which": Entry("pipelex.cli.authoring.which", "Say which file declares a pipe or a concept."),
-        "fix": Entry("pipelex.cli.authoring.fix", "Rewrite older forms of bundles to the current standard."),
-        "fmt": Entry("pipelex.cli.authoring.fmt", "Format bundles."),
-        "lint": Entry("pipelex.cli.authoring.lint", "Check bundles against the standard's schema."),
-        "graph": Entry("pipelex.cli.authoring.graph", "Draw a method: Mermaid, HTML or JSON."),
-        "build": Entry("pipelex.cli.authoring.build", "Make example inputs and outputs, and Python classes."),
+        "setup-temporal-namespace": Entry(
+            "pipelex.cli.temporal.namespace", "Register the search attributes that runs carry.", _TEMPORAL
+        ),
+        "init": Entry("pipelex.cli.setup.init", "Write a configuration to start from.", _SETUP),
+        "doctor": Entry("pipelex.cli.setup.doctor", "Check configuration, credentials and models.", _SETUP),
+        "models": Entry("pipelex.cli.catalog.models", "List the models that a method can name.", _SETUP),
+        "config": Entry("pipelex.cli.setup.config", "Show the settings in force and where they come from.", _SETUP),
     }
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """See base class; a method in the place of a command is told how it is run."""
+        if args[0] not in self.commands and (args[0].endswith((".mthds", ".plx")) or os.path.isdir(args[0])):
+            raise Misuse(f"'{args[0]}' is a method, not a command. Run it with: pipelex run {args[0]}")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
         try:
             return super().invoke(ctx)
         except TyperException as wrong:
-            from pipelex.errors.terminal import clean
+            from pipelex.cli._shared.failures import NO_VERDICT, report_misuse
 
-            wrong.message = clean(wrong.message)
+            if report_misuse(wrong, ctx.meta):
+                raise Exit(NO_VERDICT) from None
             raise
         except (Abort, Exit):
             raise
@@ -82,7 +104,7 @@ def _print_version(value: bool) -> None:
         raise Exit
 
 
-@app.callback(epilog="Examples:  pipelex run report.mthds -i inputs.json   ·   pipelex validate report.mthds")
+@app.callback(epilog=_EXAMPLES)
 def root(
     ctx: typer.Context,
     version: Annotated[

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelex.config import Settings
+from pipelex.config.distribution import install_command
 from pipelex.config.secrets import WithSecrets, secret_provider
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.calls.retry import RetryPolicy
@@ -175,5 +176,5 @@ def require_temporal() -> None:
             "durable execution needs the Temporal SDK, which is not installed",
             category=ErrorCategory.CONFIGURATION,
             params={"component": "temporal"},
-            advice='Install it with: pip install "pipelex[temporal]"',
+            advice=f"Install it with: {install_command('temporal')}",
         )

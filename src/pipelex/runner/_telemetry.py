@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from pipelex.config import Settings
+from pipelex.config.distribution import install_command
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.errors.hidden import hide
 from pipelex.pipes import spans
@@ -24,7 +25,6 @@ _KEY: Final = "runtime.telemetry.endpoint"
 _PATH: Final = "/v1/traces"
 _SECONDS: Final = 3.0
 """For one export: a command waits so long at its end for a collector that does not answer."""
-_INSTALL: Final = 'Install it with: pip install "pipelex[otel]"'
 
 
 def start_telemetry(settings: Settings) -> None:
@@ -92,10 +92,11 @@ def _provider(settings: Settings, endpoint: str) -> "TracerProvider | None":
                 category=ErrorCategory.CONFIGURATION,
                 params={"component": "telemetry"},
                 location=settings.location(_KEY),
-                advice=_INSTALL,
+                advice=_how_to_install(),
             ) from None
         logger.warning(
-            "The environment names a collector of spans, and the OpenTelemetry SDK is not installed. %s", _INSTALL
+            "The environment names a collector of spans, and the OpenTelemetry SDK is not installed. %s",
+            _how_to_install(),
         )
         return None
     from opentelemetry.trace import set_tracer_provider
@@ -146,3 +147,7 @@ def _resource(settings: Settings) -> dict[str, str]:
 
 def _has_temporal() -> bool:
     return find_spec("temporalio") is not None
+
+
+def _how_to_install() -> str:
+    return f"Install it with: {install_command('otel')}"

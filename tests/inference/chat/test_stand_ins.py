@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelex.config.distribution import install_command
 from pipelex.errors import ConfigurationError, ErrorCategory, PipelexError
 from pipelex.inference import Inference, ModelDeck
 from pipelex.inference.deck.sdks import SDKS, how_to_install, is_callable
@@ -63,7 +64,7 @@ def test_every_client_says_how_it_is_installed(without_anthropic: None):
     assert not is_callable("anthropic")
     assert not is_callable("opanai")
     assert is_callable("openai")
-    assert how_to_install("anthropic") == 'pip install "pipelex[anthropic]"'
+    assert how_to_install("anthropic") == install_command("anthropic")
     assert how_to_install("openai") is None
     assert {sdk.extra for sdk in SDKS.values() if sdk.modules} == {
         "anthropic", "bedrock", "bedrock,anthropic", "google", "groq", "huggingface", "mistral",
@@ -96,7 +97,7 @@ def test_a_waterfall_passes_over_a_client_that_is_not_installed(tmp_path: Path):
     assert deck.resolve(CHOICE).handle == "second"
     (fault,) = deck.check(ModelChoice(family="llm", choice="first"))
     assert (fault.severity, fault.params["reason"]) == ("warning", "client_missing")
-    assert "pipelex[anthropic]" in fault.detail
+    assert install_command("anthropic") in fault.detail
 
 
 def test_the_first_of_a_waterfall_whose_client_is_installed(tmp_path: Path):
@@ -112,7 +113,7 @@ async def test_a_call_without_the_client_names_the_extra(tmp_path: Path):
         await service.generate_text(text_job("?").model_copy(update={"model": model(service, "first")}))
     report = caught.value.report
     assert (report.code, report.category) == ("runtime.unsupported", ErrorCategory.CONFIGURATION)
-    assert 'pip install "pipelex[anthropic]"' in (report.advice or "")
+    assert install_command("anthropic") in (report.advice or "")
 
 
 def model(service: Inference, choice: str | None = None):

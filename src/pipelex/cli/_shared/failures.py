@@ -4,11 +4,14 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
+from typer.exceptions import TyperException
+
 from pipelex.cli._shared.console import Paint, json_text, paint_err, say
 from pipelex.cli._shared.excerpt import excerpt
 from pipelex.cli._shared.keys import DEBUG_KEY, JSON_KEY
 from pipelex.errors import ErrorReport, Fault, Location, MethodInvalidError, PipelexError
 from pipelex.errors.hidden import without_secrets
+from pipelex.errors.terminal import clean
 
 FAILED: Final = 1
 """A negative verdict, refused inputs, or a run that failed: the question was put, and the answer is no."""
@@ -56,6 +59,20 @@ def report_failure(failed: Exception, meta: Mapping[str, Any]) -> int:
     else:
         say(problem_text(failed.report, paint_err(), run_id=run_id))
     return exit_code(failed.report)
+
+
+def report_misuse(wrong: TyperException, meta: Mapping[str, Any]) -> bool:
+    """Print what is wrong with the command line as a problem, where problems are JSON.
+
+    Returns:
+        Whether it was printed; otherwise it is safe to print as it is.
+    """
+    wrong.message = clean(wrong.message)
+    if not meta.get(JSON_KEY):
+        return False
+    report = ErrorReport("request.invalid", wrong.format_message(), params={"field": "command line"})
+    say(json_text(report.to_problem(), sys.stderr))
+    return True
 
 
 def _report_unexpected(failed: Exception, meta: Mapping[str, Any]) -> None:

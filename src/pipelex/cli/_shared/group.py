@@ -1,6 +1,6 @@
 """Groups of commands whose code is imported only when one of them runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, ClassVar
@@ -15,9 +15,59 @@ class Entry:
 
     module: str
     help: str
+    section: str = "Commands"
+    """The heading it stands under."""
 
 
-class LazyGroup(TyperGroup):
+class PlainCommand(TyperCommand):
+    """A command that shows those of its module's examples that are its own."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """See base class."""
+        siblings = ctx.parent.command.list_commands(ctx.parent) if ctx.parent is not None else ()
+        _write_examples(self.epilog, ctx.command_path, siblings, formatter)
+
+
+def _write_examples(epilog: str | None, path: str, others: Sequence[str], formatter: Any) -> None:
+    own = [line for line in (epilog or "").splitlines() if _is_example(line, path, others)]
+    if own:
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text("\n".join(["\b", "Examples:", *own]))
+
+
+def _is_example(line: str, path: str, siblings: Sequence[str]) -> bool:
+    """Whether a line is the command of a path, and not that of a command below it that has a name."""
+    _, found, rest = f" {line.strip()} ".partition(f" {path} ")
+    return bool(found) and rest.partition(" ")[0] not in siblings
+
+
+class PlainGroup(TyperGroup):
+    """A group whose list of commands is never cut: what does not fit into a line goes on in the next one."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """See base class."""
+        for section, names in self.sections(ctx).items():
+            with formatter.section(section):
+                formatter.write_dl([(name, _summary(self.commands[name])) for name in names], col_spacing=2)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """See base class."""
+        _write_examples(self.epilog, ctx.command_path, (), formatter)
+
+    def sections(self, ctx: Any) -> dict[str, list[str]]:
+        """The commands that are shown, under their headings."""
+        return {"Commands": [name for name in self.list_commands(ctx) if not self.commands[name].hidden]}
+
+
+def _summary(command: Any) -> str:
+    """The first paragraph's first sentence, or all that was said in one line."""
+    text = " ".join((command.help or "").partition("\n\n")[0].split())
+    first, dot, _ = text.partition(". ")
+    return f"{first}." if dot else text
+
+
+class LazyGroup(PlainGroup):
     """A group that knows its commands by name; a command's module has a `Typer` called `app`."""
 
     table: ClassVar[Mapping[str, Entry]] = {}
@@ -32,6 +82,14 @@ class LazyGroup(TyperGroup):
         del ctx
         return list(self.table)
 
+    def sections(self, ctx: Any) -> dict[str, list[str]]:
+        """See base class."""
+        del ctx
+        found: dict[str, list[str]] = {}
+        for name, entry in self.table.items():
+            found.setdefault(entry.section, []).append(name)
+        return found
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """See base class; the command that comes back is the real one."""
         name, command, rest = super().resolve_command(ctx, args)
@@ -42,10 +100,20 @@ class LazyGroup(TyperGroup):
         return name, command, rest
 
 
-class TargetGroup(TyperGroup):
+class _UnnamedContext(typer.Context):
+    """The context of a command that is not named on the command line."""
+
+    @property
+    def command_path(self) -> str:
+        """See base class."""
+        return super().command_path.rstrip()
+
+
+class TargetGroup(PlainGroup):
     """A group with a short form: what follows it is a target when it is not the name of one of its commands."""
 
     short_form: ClassVar[str] = "auto"
+    """The hidden command that takes a target without a name."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """See base class."""
@@ -54,14 +122,37 @@ class TargetGroup(TyperGroup):
             args = [self.short_form, *args]
         return super().parse_args(ctx, args)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """See base class; the short form has no name that could be shown."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name == self.short_form and command is not None:
+            command.context_class = _UnnamedContext
+            name = ""
+        return name, command, rest
+
     def list_commands(self, ctx: Any) -> list[str]:
         """Every command but the short form."""
         return [name for name in super().list_commands(ctx) if name != self.short_form]
 
 
-def command_app(**options: Any) -> typer.Typer:
+class Misuse(typer.BadParameter):
+    """Options or arguments that make no sense together; the message is the whole of what is said."""
+
+    def format_message(self) -> str:
+        """See base class."""
+        return self.message
+
+
+class _App(typer.Typer):
+    def command(self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **options: Any) -> Any:
+        """See base class."""
+        return super().command(name, cls=cls or PlainCommand, **options)
+
+
+def command_app(cls: type[PlainGroup] = PlainGroup, **options: Any) -> typer.Typer:
     """A `Typer` with the house's settings: plain help, no completion commands, no tracebacks of its own."""
-    return typer.Typer(
+    return _App(
+        cls=cls,
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,

@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 _EXAMPLES = """\b
 Examples:
   pipelex build inputs report.mthds
+  pipelex build inputs bundle report.mthds --pipe sum_up --explicit
+  pipelex build inputs method report -o inputs.json
   pipelex build inputs pipe sum_up --format toml --output -
   pipelex build output report.mthds --format schema
+  pipelex build output bundle report.mthds --format python
+  pipelex build output method report -o example.json
+  pipelex build output pipe sum_up -L methods/ --output -
   pipelex build structures report.mthds -o structures/"""
 
 app = command_app(no_args_is_help=True)

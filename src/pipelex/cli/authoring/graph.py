@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelex.cli._shared.console import out, paint_out
-from pipelex.cli._shared.group import command_app
+from pipelex.cli._shared.group import Misuse, command_app
 from pipelex.cli._shared.session import JsonFlag
 from pipelex.cli.authoring.loading import LibraryDirs, PipeOption
 
@@ -73,7 +73,7 @@ def graph(
     elif len(target) == 1:
         drawn = _static(ctx, target[0], pipe, library_dir or [])
     else:
-        raise typer.BadParameter("one PATH, or `render FILE`", param_hint="PATH")
+        raise Misuse("name one PATH, or `render FILE`")
     wanted = GraphFormat.JSON if is_json else file_format or _by_ending(out_file)
     if wanted is GraphFormat.JSON:
         text = json.dumps(drawn.to_json(), ensure_ascii=False, indent=2) + "\n"

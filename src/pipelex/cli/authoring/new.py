@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pipelex.cli._shared.console import out, paint_out, say, table
-from pipelex.cli._shared.group import command_app
+from pipelex.cli._shared.group import Misuse, command_app
 from pipelex.cli._shared.session import JsonFlag
 
 _EXAMPLES = """\b
@@ -27,7 +27,7 @@ def new(
 ) -> None:
     """Write a small working method with its inputs, from an example that comes with Pipelex."""
     if list_ == (folder is not None):
-        raise typer.BadParameter("name the method to write, or give --list")
+        raise Misuse("name the method to write, or give --list")
     if folder is None:
         _print_examples(is_json=is_json)
     else:
@@ -53,9 +53,9 @@ def _write(folder: Path, source: str, *, is_json: bool) -> None:
     try:
         written = chosen.copy_to(folder)
     except FileExistsError:
-        raise typer.BadParameter(f"'{folder}' is there already; choose another name") from None
+        raise Misuse(f"'{folder}' is there already; choose another name") from None
     except OSError as wrong:
-        raise typer.BadParameter(f"'{folder}' cannot be written: {wrong.strerror}") from None
+        raise Misuse(f"'{folder}' cannot be written: {wrong.strerror}") from None
     if is_json:
         from pipelex.cli._shared.results import print_json
 

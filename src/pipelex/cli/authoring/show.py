@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelex.cli._shared.console import out, paint_out, table
+from pipelex.cli._shared.group import Misuse
 from pipelex.cli._shared.session import JsonFlag
 from pipelex.cli.authoring.loading import LibraryDirs
 
@@ -13,16 +14,10 @@ if TYPE_CHECKING:
     from pipelex.library import Pipe
     from pipelex.runner import Method
 
-_EXAMPLES = """\b
-Examples:
-  pipelex show pipe sum_up
-  pipelex show pipe --all -L methods/ --json
-  pipelex show concept legal.Contract"""
-
 
 def show_pipe(
     ctx: typer.Context,
-    ref: Annotated[str | None, typer.Argument(metavar="[REF]", help="The pipe's code, or domain.code.")] = None,
+    ref: Annotated[str | None, typer.Argument(metavar="REF", help="The pipe's code, or domain.code.")] = None,
     all_pipes: Annotated[bool, typer.Option("--all", "-a", help="List every pipe.")] = False,
     library_dir: LibraryDirs = None,
     is_json: JsonFlag = False,
@@ -33,7 +28,7 @@ def show_pipe(
     from pipelex.cli.authoring.loading import open_method, own_refs
 
     if (ref is None) != all_pipes:
-        raise typer.BadParameter("name a pipe, or give --all")
+        raise Misuse("name a pipe, or give --all")
     method = open_method(ctx, pipe_target(ref, library_dir or []), library_dir or [], is_valid=False)
     pipes = own_refs(method) if ref is None else [method.pipe(ref)]
     if is_json:

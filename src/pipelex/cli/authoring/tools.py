@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, cast
 
+from pipelex.config.distribution import install_command
 from pipelex.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def tools() -> Any:
         import pipelex_tools
     except ImportError:
         raise ConfigurationError(
-            "the formatter and the linter are not installed", advice="Install them: pip install 'pipelex[tools]'."
+            "the formatter and the linter are not installed", advice=f"Install them with: {install_command('tools')}"
         ) from None
     return cast("Any", pipelex_tools)
 

@@ -13,11 +13,16 @@ _EXAMPLES = """\b
 Examples:
   pipelex show backends
   pipelex show backends --all --json
-  pipelex show models openai"""
+  pipelex show models openai
+  pipelex show models openai --flat
+  pipelex show config --origin
+  pipelex show pipe sum_up
+  pipelex show pipe --all -L methods/ --json
+  pipelex show concept legal.Contract"""
 
 app = command_app(no_args_is_help=True)
-app.command(name="pipe")(show_pipe)
-app.command(name="concept")(show_concept)
+app.command(name="pipe", epilog=_EXAMPLES)(show_pipe)
+app.command(name="concept", epilog=_EXAMPLES)(show_concept)
 
 
 @app.callback(epilog=_EXAMPLES)

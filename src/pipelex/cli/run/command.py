@@ -14,7 +14,10 @@ Examples:
   pipelex run report.mthds -i inputs.json
   pipelex run examples/lighthouse --json
   pipelex run bundle report.mthds --pipe note_chapter -i '{"chapter": "…"}'
+  pipelex run bundle methods/report --dry-run --mock-inputs
   pipelex run pipe note_chapter -L methods/
+  pipelex run pipe books.note_chapter -i inputs.toml
+  pipelex run method report -i inputs.json --save-csv rows.csv
   pipelex run report.mthds --durable --detach
   pipelex run first.mthds --json --with-memory | pipelex run second.mthds -i -"""
 

@@ -10,6 +10,7 @@ import typer
 
 from pipelex.cli._shared.console import json_text, out, paint_err, paint_out, say
 from pipelex.cli._shared.failures import RunFailed
+from pipelex.cli._shared.group import Misuse
 from pipelex.cli._shared.loops import Interrupted, interruptible
 from pipelex.cli._shared.progress import Progress, progress
 from pipelex.cli._shared.results import bare_json, cost_table, failures_text, print_json, print_result, rendered
@@ -60,7 +61,7 @@ def _orchestrator(flags: RunFlags) -> "Orchestrator | None":
     if flags.local is not None:
         by_flag: Orchestrator = "direct" if flags.local else "temporal"
         if chosen is not None and chosen != by_flag:
-            raise typer.BadParameter(f"--orchestrator {chosen} contradicts --{'local' if flags.local else 'durable'}")
+            raise Misuse(f"--orchestrator {chosen} contradicts --{'local' if flags.local else 'durable'}")
         chosen = by_flag
     if chosen is None and flags.dry_run:
         return "direct"
@@ -69,9 +70,9 @@ def _orchestrator(flags: RunFlags) -> "Orchestrator | None":
 
 def _check(flags: RunFlags, app: "Pipelex") -> None:
     if flags.mock_inputs and not flags.dry_run:
-        raise typer.BadParameter("--mock-inputs needs --dry-run")
+        raise Misuse("--mock-inputs needs --dry-run")
     if flags.with_memory and not flags.json:
-        raise typer.BadParameter("--with-memory needs --json")
+        raise Misuse("--with-memory needs --json")
     if app.settings.run.execution == "hosted" and flags.local is None and flags.orchestrator is None:
         raise PipelexError(
             "runtime.unsupported",
@@ -82,7 +83,7 @@ def _check(flags: RunFlags, app: "Pipelex") -> None:
             advice="Give --local or --durable, or set it to 'local'.",
         )
     if app.orchestrator == "direct" and flags.detach:
-        raise typer.BadParameter("--detach needs a durable run: add --durable, or set `[temporal] is_enabled = true`")
+        raise Misuse("--detach needs a durable run: add --durable, or set `[temporal] is_enabled = true`")
 
 
 class _Run:

@@ -11,6 +11,9 @@ _EXAMPLES = """\b
 Examples:
   pipelex runs list --status failed
   pipelex runs show run-20260131-094501-9f3c2a7b
+  pipelex runs watch run-20260131-094501-9f3c2a7b
+  pipelex runs cancel run-20260131-094501-9f3c2a7b
+  pipelex runs terminate run-20260131-094501-9f3c2a7b --reason "wrong inputs"
   pipelex runs result run-20260131-094501-9f3c2a7b --json > result.json
   pipelex runs retry run-20260131-094501-9f3c2a7b"""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pipelex.cli._shared.console import out, paint_out
-from pipelex.cli._shared.group import command_app
+from pipelex.cli._shared.group import Misuse, command_app
 from pipelex.cli._shared.session import JsonFlag, ServerOption, settings_for
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def config() -> None:
 @app.command(epilog=_EXAMPLES)
 def show(
     ctx: typer.Context,
-    prefix: Annotated[str, typer.Argument(metavar="[PREFIX]", help="Only keys below this table.")] = "",
+    prefix: Annotated[str, typer.Argument(metavar="PREFIX", help="Only keys below this table.")] = "",
     origin: Annotated[bool, typer.Option("--origin", help="Say where each value comes from.")] = False,
     server: ServerOption = None,
     is_json: JsonFlag = False,
@@ -60,7 +60,7 @@ def show(
 def schema(
     target: Annotated[
         Literal["pipelex", "backends", "models", "routing", "deck"] | None,
-        typer.Argument(metavar="[TARGET]", help="pipelex, backends, models, routing or deck: printed."),
+        typer.Argument(metavar="TARGET", help="pipelex, backends, models, routing or deck: printed."),
     ] = None,
     output_dir: Annotated[
         Path | None, typer.Option("--output-dir", "-o", metavar="DIR", help="Write a file for each kind instead.")
@@ -73,7 +73,7 @@ def schema(
     from pipelex.runner import CONFIG_SCHEMAS
 
     if target is None and output_dir is None:
-        raise typer.BadParameter(f"name a file ({', '.join(CONFIG_SCHEMAS)}), or a folder with --output-dir")
+        raise Misuse(f"name a file ({', '.join(CONFIG_SCHEMAS)}), or a folder with --output-dir")
     for name in CONFIG_SCHEMAS if target is None else (target,):
         text = json.dumps(CONFIG_SCHEMAS[name](), indent=2, ensure_ascii=False)
         if output_dir is None:

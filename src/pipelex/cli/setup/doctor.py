@@ -10,6 +10,7 @@ from pipelex.cli._shared.console import out, paint_out
 from pipelex.cli._shared.failures import FAILED, located
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag, ServerOption
+from pipelex.config.distribution import install_command
 from pipelex.errors import ConfigurationError, PipelexError
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _local_model(*, is_used: bool) -> Check:
     folder = Path(os.environ.get("PIPELEX_CACHE_DIR") or default_cache())
     path = Path(own) if own else folder / "models" / MODEL_FILE
     if importlib.util.find_spec("xllamacpp") is None:
-        advice = 'Install it with: pip install "pipelex[local]"'
+        advice = f"Install it with: {install_command('local')}"
         return Check("local model", "its engine is not installed", is_issue=is_used, advice=advice)
     if path.is_file():
         return Check("local model", f"in {path}")

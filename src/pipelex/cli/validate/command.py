@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pipelex.cli._shared.flags import with_flags
-from pipelex.cli._shared.group import TargetGroup, command_app
+from pipelex.cli._shared.group import Misuse, TargetGroup, command_app
 from pipelex.cli.validate.flags import ValidateFlags
 
 _EXAMPLES = """\b
@@ -15,6 +15,8 @@ Examples:
   pipelex validate methods/*.mthds --json
   pipelex validate bundle draft.mthds --allow-signatures
   pipelex validate pipe note_chapter -L methods/
+  pipelex validate pipe --all -L methods/ --json
+  pipelex validate method report
   pipelex validate --all -L methods/"""
 app = command_app(cls=TargetGroup, no_args_is_help=True)
 
@@ -46,14 +48,14 @@ def bundle(
 def validate_pipe(
     ctx: typer.Context,
     flags: ValidateFlags,
-    code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="The pipe's code, or domain.code.")] = None,
+    code: Annotated[str | None, typer.Argument(metavar="CODE", help="The pipe's code, or domain.code.")] = None,
     all_pipes: Annotated[bool, typer.Option("--all", "-a", help="Every pipe of the library directories.")] = False,
 ) -> None:
     """Check one pipe with everything it runs, or all pipes of the library directories."""
     from pipelex.cli.validate.checking import Checked, check
 
     if (code is None) != all_pipes:
-        raise typer.BadParameter("name a pipe, or give --all")
+        raise Misuse("name a pipe, or give --all")
     check(ctx, [Checked.of_pipe(code, flags.library_dir or [])], flags)
 
 
@@ -78,7 +80,7 @@ def method(
 def auto(
     ctx: typer.Context,
     flags: ValidateFlags,
-    targets: Annotated[list[str] | None, typer.Argument(metavar="[TARGET...]", help="Paths or codes of pipes.")] = None,
+    targets: Annotated[list[str] | None, typer.Argument(metavar="TARGET...", help="Paths or codes of pipes.")] = None,
     all_pipes: Annotated[bool, typer.Option("--all", "-a", help="Every pipe of the library directories.")] = False,
 ) -> None:
     """Check bundle files, folders, or pipes by their codes."""
@@ -86,7 +88,7 @@ def auto(
     from pipelex.cli.validate.checking import Checked, check
 
     if bool(targets) == all_pipes:
-        raise typer.BadParameter("name what to check, or give --all")
+        raise Misuse("name what to check, or give --all")
     dirs = flags.library_dir or []
     chosen = [
         Checked.of_path(Path(target)) if looks_like_path(target) else Checked.of_pipe(target, dirs)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from pipelex.config.distribution import install_command
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.chat.bounds import bounded, restored
 from pipelex.inference.chat.openai import OpenAICompatible
@@ -128,7 +129,7 @@ class LocalServer:
             params={"model": model.alias, "model_type": "llm", "reason": "start_failed"},
             model=model.alias,
             advice=(
-                "Install the extra: pip install 'pipelex[local]'; or set a provider's API key such as OPENAI_API_KEY."
+                f"Install its engine with: {install_command('local')}; or set a provider's key such as OPENAI_API_KEY."
             ),
         )
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
 
+from pipelex.config.distribution import install_command
+
 
 @dataclass(frozen=True)
 class Sdk:
@@ -55,7 +57,7 @@ def how_to_install(sdk: str) -> str | None:
     found = SDKS.get(sdk)
     if found is None or found.is_installed or found.extra is None:
         return None
-    return f'pip install "pipelex[{found.extra}]"'
+    return install_command(found.extra)
 
 
 def _is_importable(name: str) -> bool:

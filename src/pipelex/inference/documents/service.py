@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
+from pipelex.config.distribution import install_command
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.deck.catalog import ModelEntry
@@ -167,7 +168,7 @@ def _check(entry: ModelEntry, request: DocumentRequest) -> None:
             f"printing {request.format} files needs libraries that are not installed",
             category=ErrorCategory.CONFIGURATION,
             params={"component": "documents"},
-            advice='Install them with: pip install "pipelex[documents]"',
+            advice=f"Install them with: {install_command('documents')}",
         )
 
 

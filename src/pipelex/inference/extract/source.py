@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pipelex.config.distribution import install_command
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, InputError, PipelexError
 from pipelex.pipes.effects.requests import ExtractRequest
@@ -153,5 +154,5 @@ def missing_extra(extra: str, what: str) -> PipelexError:
         f"{what} needs libraries that are not installed",
         category=ErrorCategory.CONFIGURATION,
         params={"component": extra},
-        advice=f'Install them with: pip install "pipelex[{extra}]"',
+        advice=f"Install them with: {install_command(extra)}",
     )

@@ -5,6 +5,7 @@ from typing import Final
 from google.protobuf.message import DecodeError
 from temporalio.api.common.v1 import Payload
 
+from pipelex.config.distribution import install_command
 from pipelex.errors import ConfigurationError, Location
 from pipelex.temporal.codec._limits import decoded_limit
 from pipelex.temporal.config import MAX_PAYLOAD_BYTES
@@ -30,7 +31,7 @@ def require_zstd() -> None:
     except ImportError:
         raise ConfigurationError(
             "payloads are compressed with zstd, and the library for it is not installed",
-            advice='Install it: pip install "pipelex[temporal]"',
+            advice=f"Install it: {install_command('temporal')}",
             location=Location(field="temporal.payload_codec_config.compression"),
         ) from None
 

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Final
 
 from temporalio.api.common.v1 import Payload
 
+from pipelex.config.distribution import install_command
 from pipelex.errors import ConfigurationError, ErrorCategory, Location, PipelexError
 from pipelex.temporal.config import EncryptionConfig
 from pipelex.temporal.workflow.refusals import malformed
@@ -136,7 +137,7 @@ class Encryption:
         except ImportError:
             raise ConfigurationError(
                 "payloads are to be encrypted, and the library for it is not installed",
-                advice='Install it: pip install "pipelex[temporal]"',
+                advice=f"Install it: {install_command('temporal')}",
                 location=Location(field=_TABLE),
             ) from None
         key = _read(config.key_id, config.key_env, f"{_TABLE}.key_env", environ)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from pipelex.config import Settings
+from pipelex.config.distribution import install_command
 from pipelex.config.secrets import secret_provider
 from pipelex.errors import ConfigurationError, Location, TemporalConfigError, near_names
 from pipelex.errors.hidden import hide
@@ -238,7 +239,7 @@ def _apply_envconfig(building: _Building, environ: Mapping[str, str]) -> None:
     except ImportError as error:
         raise ConfigurationError(
             "TEMPORAL_* variables or a temporal.toml are there, but the Temporal SDK is not",
-            advice='Install it: pip install "pipelex[temporal]"',
+            advice=f"Install it: {install_command('temporal')}",
         ) from error
 
     if is_file_used:
