@@ -26,17 +26,6 @@ LONG = 60
 KNOWN_IN_CIRCLES = frozenset(
     {
         "pipelex",
-        "pipelex.inference.documents",
-        "pipelex.inference.documents.pdf",
-        "pipelex.inference.documents.service",
-        "pipelex.inference.documents.templates",
-        "pipelex.inference.effects",
-        "pipelex.inference.images",
-        "pipelex.inference.images.service",
-        "pipelex.inference.search",
-        "pipelex.inference.search.linkup",
-        "pipelex.inference.search.service",
-        "pipelex.inference.search.tavily",
         "pipelex.runner",
         "pipelex.runner._app",
         "pipelex.runner._durable",
@@ -47,16 +36,7 @@ KNOWN_IN_CIRCLES = frozenset(
 )
 KNOWN_TWICE = frozenset(
     {
-        "Box",
-        "ExtractSettings",
-        "LLMSettings",
-        "Page",
-        "PlainSettings",
-        "Reference",
-        "SearchSettings",
-        "Source",
         "Value",
-        "Wanted",
     }
 )
 KNOWN_CROWDED = frozenset(
@@ -80,17 +60,6 @@ KNOWN_WITHOUT_DOCSTRING = frozenset(
         "direct/_run.py",
         "errors/_exceptions.py",
         "errors/_report.py",
-        "inference/chat/service.py",
-        "inference/chat/settings.py",
-        "inference/deck/catalog.py",
-        "inference/deck/files.py",
-        "inference/deck/model_deck.py",
-        "inference/documents/service.py",
-        "inference/extract/service.py",
-        "inference/functions/service.py",
-        "inference/images/service.py",
-        "inference/perform.py",
-        "inference/search/service.py",
         "language/_concepts.py",
         "language/_finding.py",
         "language/_pipes.py",

@@ -284,8 +284,7 @@ class Chaos:
         content = result.content
         if self.runs[result.run_id].kind != "paper":
             return content
-        assert self.app.inference.effects is not None
-        data = await self.app.inference.effects.storage.get(content["url"])
+        data = await self.app.inference.storage.get(content["url"])
         text = zipfile.ZipFile(BytesIO(data)).read("word/document.xml").decode()
         right = self.runs[result.run_id].content
         return right if right in text else text

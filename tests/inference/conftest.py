@@ -26,7 +26,7 @@ def inference_dir(stub: OpenAIStub, tmp_path: Path) -> Path:
 
 @pytest_asyncio.fixture
 async def inference(inference_dir: Path) -> AsyncIterator[Inference]:
-    service = Inference.load([inference_dir], {}, InferenceOptions(request_timeout=1.0))
+    service = Inference.load([inference_dir], {}, InferenceOptions(call_timeout=1.0))
     yield service
     await service.aclose()
 

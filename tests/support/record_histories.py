@@ -210,8 +210,8 @@ def answer(stub: OpenAIStub) -> None:
 async def record(app: Pipelex, project: Project, scenario: Scenario) -> None:
     """Run a scenario and write the history of each of its workflows."""
     given = scenario.method
-    if isinstance(given, Path) and app.inference.effects is not None:
-        app.inference.effects.trees.add_folder(given)  # as `pipelex worker --library` does
+    if isinstance(given, Path):
+        app.inference.trees.add_folder(given)  # as `pipelex worker --library` does
     method = app.load(given if isinstance(given, Path) else project.method(given, f"{scenario.name}.mthds"))
     call = PipeCall(pipe=method.pipe().ref, inputs=method.read_inputs(scenario.inputs))
     options = options_of(app.settings, is_dry=scenario.is_dry)

@@ -1,6 +1,9 @@
-"""Language models: which there are, how one is chosen, and how it is called.
+"""Models: which there are, how one is chosen, and how it is asked.
 
-`ModelDeck` reads `.pipelex/inference/**` and resolves what a pipe asks for; `Inference` calls the model.
+`ModelDeck` reads `.pipelex/inference/**` and resolves what a pipe asks for; `Inference` performs it. One package for
+each family (`chat`, `images`, `search`, `extract`, `documents`, `judge`, `functions`), all of one grammar: `provider`
+says what a provider is, each provider is a file, `service` asks the one that a model's entry names. `providers` is the
+registry of them all, `calls` what their calls share, `deck` the models.
 
 Names are loaded when they are first used: validating a method asks the deck alone.
 """
@@ -10,24 +13,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipelex.inference.calls.classify import classify_provider_error
+    from pipelex.inference.calls.model_call import ModelCall
     from pipelex.inference.calls.retry import RetryPolicy, with_retries
-    from pipelex.inference.chat.provider import CHAT_PROVIDERS, ChatProvider
-    from pipelex.inference.chat.service import Inference, InferenceOptions
+    from pipelex.inference.chat.options import ChatOptions
+    from pipelex.inference.chat.provider import ChatProvider
     from pipelex.inference.deck.catalog import DEFAULTS, Backend, Catalog, ModelEntry
-    from pipelex.inference.deck.model_deck import ModelDeck, Reference
+    from pipelex.inference.deck.model_deck import ModelDeck
+    from pipelex.inference.deck.reference import ModelReference
     from pipelex.inference.perform import performers
+    from pipelex.inference.service import Inference, InferenceOptions
 
 __all__ = [
-    "CHAT_PROVIDERS",
     "DEFAULTS",
     "Backend",
     "Catalog",
+    "ChatOptions",
     "ChatProvider",
     "Inference",
     "InferenceOptions",
+    "ModelCall",
     "ModelDeck",
     "ModelEntry",
-    "Reference",
+    "ModelReference",
     "RetryPolicy",
     "classify_provider_error",
     "performers",
@@ -35,24 +42,25 @@ __all__ = [
 ]
 
 _HOMES = {
-    "CHAT_PROVIDERS": "pipelex.inference.chat.provider",
-    "DEFAULTS": "pipelex.inference.deck.catalog",
-    "Backend": "pipelex.inference.deck.catalog",
-    "Catalog": "pipelex.inference.deck.catalog",
-    "ChatProvider": "pipelex.inference.chat.provider",
-    "Inference": "pipelex.inference.chat.service",
-    "InferenceOptions": "pipelex.inference.chat.service",
-    "ModelDeck": "pipelex.inference.deck.model_deck",
-    "ModelEntry": "pipelex.inference.deck.catalog",
-    "Reference": "pipelex.inference.deck.model_deck",
-    "RetryPolicy": "pipelex.inference.calls.retry",
-    "classify_provider_error": "pipelex.inference.calls.classify",
-    "performers": "pipelex.inference.perform",
-    "with_retries": "pipelex.inference.calls.retry",
+    "DEFAULTS": "deck.catalog",
+    "Backend": "deck.catalog",
+    "Catalog": "deck.catalog",
+    "ChatOptions": "chat.options",
+    "ChatProvider": "chat.provider",
+    "Inference": "service",
+    "InferenceOptions": "service",
+    "ModelCall": "calls.model_call",
+    "ModelDeck": "deck.model_deck",
+    "ModelEntry": "deck.catalog",
+    "ModelReference": "deck.reference",
+    "RetryPolicy": "calls.retry",
+    "classify_provider_error": "calls.classify",
+    "performers": "perform",
+    "with_retries": "calls.retry",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'pipelex.inference' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(f"pipelex.inference.{_HOMES[name]}"), name)

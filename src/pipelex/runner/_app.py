@@ -318,8 +318,8 @@ class Method:
         from pipelex.direct import DirectRun
 
         start_telemetry(self.app.settings)
-        if not dry_run and self.library.crate.files and self.app.inference.effects is not None:
-            self.app.inference.effects.trees.add(*self.loaded.files.trees.values())
+        if not dry_run and self.library.crate.files:
+            self.app.inference.trees.add(*self.loaded.files.trees.values())
         run = DirectRun(
             self.library,
             lambda: self.app.inference,

@@ -53,37 +53,32 @@ def inference_of(settings: Settings, deck: "ModelDeck | None" = None, *, allow_f
     Raises:
         ConfigurationError: an inference file is wrong.
     """
-    from pipelex.inference import Inference, InferenceOptions
+    from pipelex.inference import ChatOptions, Inference, InferenceOptions
     from pipelex.inference.calls.results import ResultCache
-    from pipelex.inference.effects import Effects
-    from pipelex.inference.extract import Extraction, ExtractionOptions
+    from pipelex.inference.extract import ExtractionOptions
     from pipelex.inference.method_trees import MethodTrees
 
-    deck = deck or deck_of(settings)
+    llm, storage = settings.inference.llm, storage_of(settings)
     options = InferenceOptions(
-        schema_reask_max_attempts=settings.inference.llm.schema_reask_max_attempts,
-        is_structure_prompt_enabled=settings.inference.llm.is_structure_prompt_enabled,
-        effort_budgets=settings.inference.llm.effort_to_budget_maps,
-        default_max_images=settings.inference.llm.default_max_images,
-    )
-    dpi = settings.inference.extract.default_page_views_dpi
-    extraction = Extraction(
-        deck,
-        storage_of(settings),
-        fetch_policy_of(settings, allow_files=allow_files),
-        ExtractionOptions(default_page_views_dpi=dpi),
-    )
-    effects = Effects(
-        deck,
-        extraction.storage,
-        extraction.policy,
-        functions=functions_of(settings),
-        trees=MethodTrees(rules=tree_rules_of(settings)),
+        chat=ChatOptions(
+            schema_reask_max_attempts=llm.schema_reask_max_attempts,
+            is_structure_prompt_enabled=llm.is_structure_prompt_enabled,
+            effort_budgets=llm.effort_to_budget_maps,
+            default_max_images=llm.default_max_images,
+        ),
+        extract=ExtractionOptions(default_page_views_dpi=settings.inference.extract.default_page_views_dpi),
         images=images_of(settings),
-        environ=settings.environ,
+        functions=functions_of(settings),
     )
-    results = ResultCache(extraction.storage) if settings.inference.result_cache.is_enabled else None
-    return Inference(deck, options, extraction, effects, results)
+    return Inference(
+        deck or deck_of(settings),
+        options,
+        storage=storage,
+        policy=fetch_policy_of(settings, allow_files=allow_files),
+        trees=MethodTrees(rules=tree_rules_of(settings)),
+        environ=settings.environ,
+        results=ResultCache(storage) if settings.inference.result_cache.is_enabled else None,
+    )
 
 
 def tree_rules_of(settings: Settings) -> TreeRules:

@@ -19,7 +19,7 @@ KEY = "test-key-0123456789"
 
 @pytest.fixture
 async def inference(inference_dir: Path) -> AsyncIterator[Inference]:
-    service = Inference(ModelDeck.load([inference_dir], {}), InferenceOptions(request_timeout=5.0))
+    service = Inference(ModelDeck.load([inference_dir], {}), InferenceOptions(call_timeout=5.0))
     yield service
     await service.aclose()
 
@@ -59,7 +59,7 @@ async def test_a_repeated_question_about_a_structure_has_a_key_of_its_own(stub: 
 
 async def test_nothing_is_sent_outside_of_a_run(stub: OpenAIStub, inference: Inference):
     stub.on("Hello", text="Hi")
-    await inference.generate_text(text_job("Hello"))
+    await inference.chat.generate_text(text_job("Hello"))
     assert key(stub.requests[0]) is None
 
 

@@ -27,7 +27,7 @@ def store(tmp_path: Path) -> Storage:
 @pytest.fixture
 async def inference(inference_dir: Path, store: Storage) -> AsyncIterator[Inference]:
     deck = ModelDeck.load([inference_dir], {})
-    service = Inference(deck, InferenceOptions(request_timeout=5.0), results=ResultCache(store))
+    service = Inference(deck, InferenceOptions(call_timeout=5.0), results=ResultCache(store))
     yield service
     await service.aclose()
 

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.inference import Inference, InferenceOptions
+from pipelex.inference import ChatOptions, Inference, InferenceOptions, ModelDeck
 from pipelex.pipes.effects.jobs import LLMTextJob
 from pipelex.pipes.effects.requests import LLMPrompt
 from pipelex.pipes.models import ModelChoice
+from pipelex.storage import FetchPolicy
 from tests.support.inference_files import write, write_stub_inference
 from tests.support.jobs import LUCY, list_job, model, object_job, text_job
 from tests.support.openai_server import OpenAIStub, Reply
@@ -25,7 +26,7 @@ KEY = "test-key-0123456789"
 async def test_a_text_with_its_usage_and_price(stub: OpenAIStub, inference: Inference):
     stub.on("weather", text="  Sunny.\n", input_tokens=1000, cached_tokens=400, output_tokens=100)
 
-    result = await inference.generate_text(text_job("How is the weather?"))
+    result = await inference.chat.generate_text(text_job("How is the weather?"))
 
     assert result.text == "Sunny."
     assert result.usage.model_dump() == {
@@ -42,7 +43,7 @@ async def test_a_text_with_its_usage_and_price(stub: OpenAIStub, inference: Infe
 async def test_the_price_is_unknown_without_costs_for_a_model_nobody_knows(stub: OpenAIStub, inference: Inference):
     stub.on(text="yes")
 
-    assert (await inference.generate_text(text_job("?", "stub-json"))).usage.cost_usd is None
+    assert (await inference.chat.generate_text(text_job("?", "stub-json"))).usage.cost_usd is None
 
 
 async def test_the_public_price_list_is_used_for_a_known_model(stub: OpenAIStub, tmp_path: Path):
@@ -51,7 +52,7 @@ async def test_the_public_price_list_is_used_for_a_known_model(stub: OpenAIStub,
     stub.on(text="yes", input_tokens=1_000_000, output_tokens=0)
     service = Inference.load([directory], {})
 
-    result = await service.generate_text(text_job("?", "gpt-4o"))
+    result = await service.chat.generate_text(text_job("?", "gpt-4o"))
 
     assert result.usage.cost_usd == pytest.approx(2.5)
     await service.aclose()
@@ -61,7 +62,7 @@ async def test_what_a_request_holds(stub: OpenAIStub, inference: Inference):
     stub.on(text="yes")
     prompt = LLMPrompt(user="Hello", system="Be brief")
 
-    await inference.generate_text(text_job("", prompt=prompt, temperature=0.3, max_tokens=50))
+    await inference.chat.generate_text(text_job("", prompt=prompt, temperature=0.3, max_tokens=50))
 
     body = stub.completions[0].body
     assert body["messages"] == [{"role": "system", "content": "Be brief"}, {"role": "user", "content": "Hello"}]
@@ -115,7 +116,7 @@ async def test_each_failure_is_one_request_and_one_kind(
     stub.on("anything", reply)
 
     with pytest.raises(PipelexError) as caught:
-        await inference.generate_text(text_job("anything"))
+        await inference.chat.generate_text(text_job("anything"))
 
     report = caught.value.report
     assert (report.code, report.category) == (code, category)
@@ -129,9 +130,9 @@ async def test_a_failure_carries_status_request_id_and_the_wait_asked_for(stub: 
     stub.on("date", status=503, headers={"retry-after": moment})
 
     with pytest.raises(PipelexError) as seconds:
-        await inference.generate_text(text_job("seconds"))
+        await inference.chat.generate_text(text_job("seconds"))
     with pytest.raises(PipelexError) as date:
-        await inference.generate_text(text_job("date"))
+        await inference.chat.generate_text(text_job("date"))
 
     assert seconds.value.report.retry_after == 7.0
     assert seconds.value.report.status == 429
@@ -144,7 +145,7 @@ async def test_no_server_at_all_is_transient(tmp_path: Path):
     service = Inference.load([directory], {})
 
     with pytest.raises(PipelexError) as caught:
-        await service.generate_text(text_job("?"))
+        await service.chat.generate_text(text_job("?"))
 
     assert (caught.value.code, caught.value.report.is_retryable) == ("provider.unavailable", True)
     await service.aclose()
@@ -156,7 +157,7 @@ async def test_a_key_never_shows_in_an_error(tmp_path: Path):
         service = Inference.load([directory], {"STUB_KEY": "sk-wrong-0987654321"})
 
         with pytest.raises(PipelexError) as caught:
-            await service.generate_text(text_job("?"))
+            await service.chat.generate_text(text_job("?"))
         await service.aclose()
 
     error = caught.value
@@ -172,7 +173,7 @@ async def test_a_missing_key_is_named_before_anything_is_sent(stub: OpenAIStub, 
     resolved = service.resolve(ModelChoice(family="llm"))
 
     with pytest.raises(PipelexError, match="STUB_KEY") as caught:
-        await service.generate_text(LLMTextJob(model=resolved, prompt=LLMPrompt(user="?")))
+        await service.chat.generate_text(LLMTextJob(model=resolved, prompt=LLMPrompt(user="?")))
 
     assert caught.value.code == "model.unavailable"
     assert stub.requests == []
@@ -180,7 +181,7 @@ async def test_a_missing_key_is_named_before_anything_is_sent(stub: OpenAIStub, 
 
 async def test_a_model_this_process_does_not_serve(inference: Inference):
     with pytest.raises(PipelexError) as caught:
-        await inference.generate_text(text_job("?", "elsewhere"))
+        await inference.chat.generate_text(text_job("?", "elsewhere"))
     assert caught.value.code == "model.unavailable"
 
 
@@ -190,7 +191,7 @@ async def test_an_sdk_without_a_client_is_named(stub: OpenAIStub, tmp_path: Path
     service = Inference.load([directory], {})
 
     with pytest.raises(PipelexError, match="opanai") as caught:
-        await service.generate_text(text_job("?"))
+        await service.chat.generate_text(text_job("?"))
 
     assert caught.value.code == "runtime.unsupported"
     assert "'openai'" in (caught.value.report.advice or "")
@@ -203,7 +204,7 @@ async def test_an_sdk_without_a_client_is_named(stub: OpenAIStub, tmp_path: Path
 async def test_an_object_by_every_method(stub: OpenAIStub, inference: Inference, handle: str):
     stub.on("boat", object=LUCY)
 
-    result = await inference.generate_object(object_job("Which boat?", handle))
+    result = await inference.chat.generate_object(object_job("Which boat?", handle))
 
     assert result.content == LUCY
     assert result.usage.calls == 1
@@ -221,14 +222,14 @@ async def test_an_object_by_every_method(stub: OpenAIStub, inference: Inference,
 async def test_json_in_a_markdown_fence(stub: OpenAIStub, inference: Inference):
     stub.on(text='Here it is:\n```json\n{"name": "Lucy", "length": 9.5}\n```')
 
-    assert (await inference.generate_object(object_job("?", "stub-markdown"))).content == LUCY
+    assert (await inference.chat.generate_object(object_job("?", "stub-markdown"))).content == LUCY
 
 
 @pytest.mark.parametrize("handle", ["stub", "stub-native"])
 async def test_a_wrong_object_is_asked_for_again_with_the_findings(stub: OpenAIStub, inference: Inference, handle: str):
     stub.on("boat", Reply(object={"name": "Lucy"}, input_tokens=10), Reply(object=LUCY, input_tokens=20))
 
-    result = await inference.generate_object(object_job("Which boat?", handle))
+    result = await inference.chat.generate_object(object_job("Which boat?", handle))
 
     assert result.content == LUCY
     assert (result.usage.calls, result.usage.input_tokens) == (2, 30)
@@ -242,16 +243,16 @@ async def test_a_wrong_object_is_asked_for_again_with_the_findings(stub: OpenAIS
 async def test_text_instead_of_json_is_asked_for_again(stub: OpenAIStub, inference: Inference):
     stub.on("boat", Reply(text="Lucy, of course"), Reply(object=LUCY))
 
-    assert (await inference.generate_object(object_job("Which boat?"))).usage.calls == 2
+    assert (await inference.chat.generate_object(object_job("Which boat?"))).usage.calls == 2
 
 
 @pytest.mark.parametrize("extra", [0, 1, 3])
 async def test_the_number_of_questions_is_bounded(stub: OpenAIStub, inference_dir: Path, extra: int):
     stub.on("boat", object={"name": 5, "length": "long", "built": "yesterday"})
-    service = Inference.load([inference_dir], {}, InferenceOptions(schema_reask_max_attempts=extra))
+    service = Inference.load([inference_dir], {}, InferenceOptions(chat=ChatOptions(schema_reask_max_attempts=extra)))
 
     with pytest.raises(PipelexError, match=r"harbour\.Boat") as caught:
-        await service.generate_object(object_job("Which boat?"))
+        await service.chat.generate_object(object_job("Which boat?"))
 
     assert caught.value.code == "model.output_schema_mismatch"
     assert caught.value.report.category is ErrorCategory.CONTENT
@@ -263,13 +264,13 @@ async def test_the_number_of_questions_is_bounded(stub: OpenAIStub, inference_di
 async def test_formats_are_checked(stub: OpenAIStub, inference: Inference, built: str):
     stub.on("boat", Reply(object={**LUCY, "built": built}), Reply(object={**LUCY, "built": "2020-05-01"}))
 
-    assert (await inference.generate_object(object_job("boat"))).usage.calls == 2
+    assert (await inference.chat.generate_object(object_job("boat"))).usage.calls == 2
 
 
 async def test_null_for_an_optional_member_is_no_mistake(stub: OpenAIStub, inference: Inference):
     stub.on("boat", object={**LUCY, "note": None})
 
-    result = await inference.generate_object(object_job("boat"))
+    result = await inference.chat.generate_object(object_job("boat"))
 
     assert (result.content, result.usage.calls) == (LUCY, 1)
 
@@ -278,7 +279,7 @@ async def test_a_cut_object_is_not_asked_for_again(stub: OpenAIStub, inference: 
     stub.on("boat", text='{"name": "Lu', finish_reason="length")
 
     with pytest.raises(PipelexError) as caught:
-        await inference.generate_object(object_job("boat", "stub-native"))
+        await inference.chat.generate_object(object_job("boat", "stub-native"))
 
     assert caught.value.code == "model.output_truncated"
     assert len(stub.completions) == 1
@@ -288,7 +289,7 @@ async def test_a_failing_second_question_is_the_failure(stub: OpenAIStub, infere
     stub.on("boat", Reply(object={}), Reply(status=503))
 
     with pytest.raises(PipelexError) as caught:
-        await inference.generate_object(object_job("boat"))
+        await inference.chat.generate_object(object_job("boat"))
 
     assert caught.value.code == "provider.unavailable"
 
@@ -297,8 +298,8 @@ async def test_a_list_of_any_length_and_of_an_exact_one(stub: OpenAIStub, infere
     stub.on("any", object={"items": [LUCY]})
     stub.on("two", Reply(object={"items": [LUCY]}), Reply(object={"items": [LUCY, LUCY]}))
 
-    free = await inference.generate_object_list(list_job("any", None))
-    exact = await inference.generate_object_list(list_job("two", 2))
+    free = await inference.chat.generate_object_list(list_job("any", None))
+    exact = await inference.chat.generate_object_list(list_job("two", 2))
 
     assert free.items == (LUCY,)
     assert exact.items == (LUCY, LUCY)
@@ -318,7 +319,7 @@ async def test_a_recursive_structure_in_a_list(stub: OpenAIStub, inference: Infe
     job = list_job("node", None, "stub-native")
     job = job.model_copy(update={"spec": job.spec.model_copy(update={"json_schema": node})})
 
-    assert (await inference.generate_object_list(job)).usage.calls == 2
+    assert (await inference.chat.generate_object_list(job)).usage.calls == 2
 
 
 # --- attachments ------------------------------------------------------------------------------------------------------
@@ -341,7 +342,7 @@ async def test_images_and_documents_follow_the_text_in_order(stub: OpenAIStub, i
         documents=({"url": "data:application/pdf;base64,JVBERi0=", "mime_type": "application/pdf"},),
     )
 
-    await inference.generate_text(text_job("", prompt=prompt, image_detail="low"))
+    await inference.chat.generate_text(text_job("", prompt=prompt, image_detail="low"))
 
     text, first, second, document = stub.completions[0].body["messages"][0]["content"]
     assert text["text"].startswith("Compare")
@@ -365,7 +366,7 @@ async def test_an_attachment_that_cannot_be_sent(stub: OpenAIStub, inference: In
     prompt = LLMPrompt(user="?", images=({"url": url},))
 
     with pytest.raises(PipelexError) as caught:
-        await inference.generate_text(text_job("", prompt=prompt))
+        await inference.chat.generate_text(text_job("", prompt=prompt))
 
     assert caught.value.code == code
     assert len(str(caught.value)) < 300
@@ -374,11 +375,11 @@ async def test_an_attachment_that_cannot_be_sent(stub: OpenAIStub, inference: In
 
 async def test_local_files_can_be_forbidden(inference_dir: Path, tmp_path: Path):
     (tmp_path / "boat.png").write_bytes(PNG)
-    service = Inference.load([inference_dir], {}, InferenceOptions(allow_local_files=False))
+    service = Inference(ModelDeck.load([inference_dir], {}), policy=FetchPolicy(allow_files=False))
     prompt = LLMPrompt(user="?", images=({"url": (tmp_path / "boat.png").as_uri()},))
 
     with pytest.raises(PipelexError, match="not read here"):
-        await service.generate_text(text_job("", prompt=prompt))
+        await service.chat.generate_text(text_job("", prompt=prompt))
 
 
 @pytest.mark.parametrize(
@@ -392,7 +393,7 @@ async def test_a_model_that_cannot_see_is_not_asked(
     stub: OpenAIStub, inference: Inference, prompt: LLMPrompt, capability: str
 ):
     with pytest.raises(PipelexError) as caught:
-        await inference.generate_text(text_job("", "stub-text", prompt=prompt))
+        await inference.chat.generate_text(text_job("", "stub-text", prompt=prompt))
 
     assert caught.value.report.params["capability"] == capability
     assert stub.requests == []
@@ -400,7 +401,7 @@ async def test_a_model_that_cannot_see_is_not_asked(
 
 async def test_a_model_without_structured_output_is_not_asked(stub: OpenAIStub, inference: Inference):
     with pytest.raises(PipelexError, match="structured"):
-        await inference.generate_object(object_job("?", "stub-text"))
+        await inference.chat.generate_object(object_job("?", "stub-text"))
     assert stub.requests == []
 
 
@@ -441,7 +442,7 @@ async def test_constraints_of_a_model(
     stub.on(text="ok")
     service = Inference.load([directory], {})
 
-    await service.generate_text(text_job("?", **settings))
+    await service.chat.generate_text(text_job("?", **settings))
 
     body = stub.completions[0].body
     assert {key: body.get(key) for key in expected} == expected
@@ -456,7 +457,7 @@ async def test_a_fixed_temperature_warns_once(stub: OpenAIStub, tmp_path: Path, 
 
     with caplog.at_level(logging.WARNING, "pipelex.inference"):
         for _ in range(2):
-            await service.generate_text(text_job("?", "fixed", temperature=0.4))
+            await service.chat.generate_text(text_job("?", "fixed", temperature=0.4))
 
     assert len([record for record in caplog.records if "temperature" in record.getMessage()]) == 1
     await service.aclose()
@@ -468,7 +469,7 @@ async def test_headers_and_endpoint_path_of_a_model(stub: OpenAIStub, tmp_path: 
     stub.on(text="ok")
     service = Inference.load([directory], {})
 
-    await service.generate_text(text_job("?"))
+    await service.chat.generate_text(text_job("?"))
 
     headers = {name.lower(): value for name, value in stub.completions[0].headers.items()}
     assert headers["x-team"] == "blue"
@@ -480,7 +481,7 @@ def test_each_event_loop_has_connections_of_its_own(stub: OpenAIStub, inference_
     service = Inference.load([inference_dir], {})
 
     async def once() -> str:
-        result = await service.generate_text(LLMTextJob(model=model(), prompt=LLMPrompt(user="?")))
+        result = await service.chat.generate_text(LLMTextJob(model=model(), prompt=LLMPrompt(user="?")))
         await service.aclose()
         return result.text
 
@@ -490,7 +491,7 @@ def test_each_event_loop_has_connections_of_its_own(stub: OpenAIStub, inference_
 async def test_calls_run_side_by_side(stub: OpenAIStub, inference: Inference):
     stub.on(text="ok", delay=0.3)
 
-    await asyncio.gather(*[inference.generate_text(text_job(str(number))) for number in range(8)])
+    await asyncio.gather(*[inference.chat.generate_text(text_job(str(number))) for number in range(8)])
 
     assert stub.most_in_flight == 8
 
@@ -509,7 +510,7 @@ class Watcher:
 
 async def main():
     inference = Inference.load([Path(sys.argv[1])], {})
-    await asyncio.gather(inference.generate_text(text_job("Hello")), inference.generate_text(text_job("Hello")))
+    await asyncio.gather(inference.chat.generate_text(text_job("Hello")), inference.chat.generate_text(text_job("Hello")))
     await inference.aclose()
 
 sys.meta_path.insert(0, Watcher())

@@ -69,7 +69,7 @@ async def test_vertex_with_a_service_account(account: Path, tmp_path: Path):
         directory = write_provider(tmp_path / "i", vertex(account), stub.root, key="")
         service = Inference.load([directory], {})
 
-        result = await service.generate_text(at(text_job("weather")))
+        result = await service.chat.generate_text(at(text_job("weather")))
         await service.aclose()
 
     assert result.text == "Sunny."
@@ -84,7 +84,7 @@ async def test_a_service_account_that_cannot_be_read(tmp_path: Path):
         directory = write_provider(tmp_path / "i", vertex(path), "http://127.0.0.1:9", key="")
         service = Inference.load([directory], {})
         with pytest.raises(ConfigurationError) as caught:
-            await service.generate_text(at(text_job("?")))
+            await service.chat.generate_text(at(text_job("?")))
         await service.aclose()
         assert path.name in str(caught.value)
         assert "very-secret" not in str(caught.value)
@@ -104,9 +104,9 @@ async def test_bedrock_with_signed_requests(tmp_path: Path, sdk: str):
         (directory / "backends.toml").write_text(text, encoding="utf-8")
         service = Inference.load([directory], {"AWS_HIDDEN": "hidden-secret-123"})
 
-        result = await service.generate_text(at(text_job("weather")))
+        result = await service.chat.generate_text(at(text_job("weather")))
         with pytest.raises(PipelexError) as caught:
-            await service.generate_text(at(text_job("broken")))
+            await service.chat.generate_text(at(text_job("broken")))
         await service.aclose()
 
     assert result.text == "Sunny."
@@ -128,7 +128,7 @@ async def test_no_credentials_for_bedrock(tmp_path: Path, monkeypatch: pytest.Mo
     service = Inference.load([directory], {})
 
     with pytest.raises(PipelexError) as caught:
-        await service.generate_text(at(text_job("?")))
+        await service.chat.generate_text(at(text_job("?")))
     await service.aclose()
 
     assert caught.value.code == "provider.credential_refused"

@@ -29,8 +29,10 @@ async def test_a_text_and_an_object(variable: str, handle: str, backend: str):
     model = service.resolve(ModelChoice(family="llm", choice=handle))
     assert model.backend == backend
 
-    text = await service.generate_text(text_job("Answer with the one word: ready").model_copy(update={"model": model}))
-    boat = await service.generate_object(
+    text = await service.chat.generate_text(
+        text_job("Answer with the one word: ready").model_copy(update={"model": model})
+    )
+    boat = await service.chat.generate_object(
         object_job("The boat Lucy is 9.5 m long. Describe it.").model_copy(update={"model": model})
     )
     await service.aclose()

@@ -111,7 +111,7 @@ def write_provider(directory: Path, spoken: Spoken, url: str, key: str = KEY, mo
 @pytest_asyncio.fixture
 async def inference(spoken: Spoken, stub: OpenAIStub, tmp_path: Path) -> AsyncIterator[Inference]:
     directory = write_provider(tmp_path / "inference", spoken, stub.root)
-    service = Inference.load([directory], {}, InferenceOptions(request_timeout=20.0))
+    service = Inference.load([directory], {}, InferenceOptions(call_timeout=20.0))
     yield service
     await service.aclose()
 
@@ -126,7 +126,7 @@ async def test_a_text_with_its_usage_and_price(spoken: Spoken, stub: OpenAIStub,
     stub.on("weather", text="Sunny.", input_tokens=1000, cached_tokens=400, output_tokens=100, reasoning_tokens=30)
     prompt = LLMPrompt(user="How is the weather?", system="Be brief")
 
-    result = await inference.generate_text(at(text_job("", prompt=prompt, temperature=0.5)))
+    result = await inference.chat.generate_text(at(text_job("", prompt=prompt, temperature=0.5)))
 
     assert result.text == "Sunny."
     usage = result.usage
@@ -144,7 +144,7 @@ async def test_a_text_with_its_usage_and_price(spoken: Spoken, stub: OpenAIStub,
 async def test_an_object_by_every_method(spoken: Spoken, stub: OpenAIStub, inference: Inference, handle: str):
     stub.on("boat", object=LUCY)
 
-    result = await inference.generate_object(at(object_job("Which boat?"), handle))
+    result = await inference.chat.generate_object(at(object_job("Which boat?"), handle))
 
     assert result.content == LUCY
     (request,) = stub.completions
@@ -156,7 +156,7 @@ async def test_an_object_by_every_method(spoken: Spoken, stub: OpenAIStub, infer
 async def test_a_wrong_object_is_asked_for_again(spoken: Spoken, stub: OpenAIStub, inference: Inference, handle: str):
     stub.on("boat", Reply(object={"name": "Lucy"}), Reply(object=LUCY))
 
-    result = await inference.generate_object(at(object_job("Which boat?"), handle))
+    result = await inference.chat.generate_object(at(object_job("Which boat?"), handle))
 
     assert (result.content, result.usage.calls) == (LUCY, 2)
     assert "'length' is a required property" in stub.completions[1].prompt
@@ -166,7 +166,7 @@ async def test_a_wrong_object_is_asked_for_again(spoken: Spoken, stub: OpenAIStu
 async def test_a_list_of_an_exact_length(spoken: Spoken, stub: OpenAIStub, inference: Inference):
     stub.on("boats", Reply(object={"items": [LUCY]}), Reply(object={"items": [LUCY, LUCY]}))
 
-    result = await inference.generate_object_list(at(list_job("Two boats", 2)))
+    result = await inference.chat.generate_object_list(at(list_job("Two boats", 2)))
 
     assert result.items == (LUCY, LUCY)
 
@@ -177,7 +177,7 @@ async def test_an_image_in_the_prompt(spoken: Spoken, stub: OpenAIStub, inferenc
     encoded = base64.b64encode(PNG).decode()
     prompt = LLMPrompt(user="Which boat is [Image 1]?", images=({"url": f"data:image/png;base64,{encoded}"},))
 
-    result = await inference.generate_text(at(text_job("", prompt=prompt)))
+    result = await inference.chat.generate_text(at(text_job("", prompt=prompt)))
 
     assert result.text == "A boat."
     sent = json.dumps(stub.completions[0].body)
@@ -191,11 +191,11 @@ async def test_a_document_in_the_prompt(spoken: Spoken, stub: OpenAIStub, infere
     prompt = LLMPrompt(user="read [Document 1]", documents=({"url": "data:application/pdf;base64,JVBERi0="},))
 
     if spoken.takes_documents:
-        await inference.generate_text(at(text_job("", prompt=prompt)))
+        await inference.chat.generate_text(at(text_job("", prompt=prompt)))
         assert "JVBERi0=" in json.dumps(stub.completions[0].body)
     else:
         with pytest.raises(PipelexError) as caught:
-            await inference.generate_text(at(text_job("", prompt=prompt)))
+            await inference.chat.generate_text(at(text_job("", prompt=prompt)))
         assert caught.value.report.category is ErrorCategory.CONFIGURATION
         assert stub.requests == []
 
@@ -236,7 +236,7 @@ async def test_each_failure_is_one_request_and_one_kind(
     stub.on("anything", reply)
 
     with pytest.raises(PipelexError) as caught:
-        await inference.generate_text(at(text_job("anything"), "stub-capped"))
+        await inference.chat.generate_text(at(text_job("anything"), "stub-capped"))
 
     report = caught.value.report
     assert (report.code, report.category) == (code, category), report.detail
@@ -248,10 +248,10 @@ async def test_each_failure_is_one_request_and_one_kind(
 async def test_a_slow_answer(spoken: Spoken, stub: OpenAIStub, tmp_path: Path):
     stub.on("slow", text="late", delay=1.5)
     directory = write_provider(tmp_path / "i", spoken, stub.root)
-    service = Inference.load([directory], {}, InferenceOptions(request_timeout=0.8))
+    service = Inference.load([directory], {}, InferenceOptions(call_timeout=0.8))
 
     with pytest.raises(PipelexError) as caught:
-        await service.generate_text(at(text_job("slow")))
+        await service.chat.generate_text(at(text_job("slow")))
     await service.aclose()
 
     assert (caught.value.code, caught.value.report.is_retryable) == ("provider.timeout", True), caught.value.report
@@ -264,7 +264,7 @@ async def test_a_prompt_that_is_too_long(spoken: Spoken, stub: OpenAIStub, infer
     stub.on("anything", status=400, body=_error(spoken, 400, message), headers=_aws(spoken, 400))
 
     with pytest.raises(PipelexError) as caught:
-        await inference.generate_text(at(text_job("anything")))
+        await inference.chat.generate_text(at(text_job("anything")))
 
     assert caught.value.code == "model.context_exceeded", caught.value.report
     assert len(stub.completions) == 1
@@ -279,7 +279,7 @@ async def test_a_wrong_key_costs_one_request_and_is_never_shown(
     service = Inference.load([directory], {"MAKER_KEY": wrong})
 
     with caplog.at_level("DEBUG"), pytest.raises(PipelexError) as caught:
-        await with_retries(lambda: service.generate_text(at(text_job("?"))), RetryPolicy(max_attempts=4))
+        await with_retries(lambda: service.chat.generate_text(at(text_job("?"))), RetryPolicy(max_attempts=4))
     await service.aclose()
 
     error = caught.value
@@ -298,7 +298,7 @@ async def test_a_rate_limit_costs_as_many_requests_as_attempts(spoken: Spoken, s
 
     with pytest.raises(PipelexError) as caught:
         await with_retries(
-            lambda: inference.generate_text(at(text_job("anything"))),
+            lambda: inference.chat.generate_text(at(text_job("anything"))),
             RetryPolicy(max_attempts=3, initial_interval=0.01, jitter=0),
         )
 
@@ -315,7 +315,7 @@ async def test_a_rate_limit_costs_as_many_requests_as_attempts(spoken: Spoken, s
 async def test_headers_of_a_model(spoken: Spoken, stub: OpenAIStub, inference: Inference):
     stub.on(text="ok")
 
-    await inference.generate_text(at(text_job("?"), "stub-capped"))
+    await inference.chat.generate_text(at(text_job("?"), "stub-capped"))
 
     headers = {name.lower(): value for name, value in stub.completions[0].headers.items()}
     assert headers["x-team"] == "blue"

@@ -11,7 +11,7 @@ import pytest
 from pipelex.config.distribution import install_command
 from pipelex.errors import ConfigurationError, ErrorCategory, PipelexError
 from pipelex.inference import Inference, ModelDeck
-from pipelex.inference.deck.sdks import SDKS, how_to_install, is_callable
+from pipelex.inference.providers import BUILT_IN, how_to_install, is_callable
 from pipelex.pipes.models import ModelChoice, ModelTarget
 from tests.support.inference_files import write
 from tests.support.jobs import LUCY, object_job, text_job
@@ -61,13 +61,13 @@ def without_anthropic(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_client_says_how_it_is_installed(without_anthropic: None):
-    assert not is_callable("anthropic")
-    assert not is_callable("opanai")
-    assert is_callable("openai")
-    assert how_to_install("anthropic") == install_command("anthropic")
-    assert how_to_install("openai") is None
-    assert {sdk.extra for sdk in SDKS.values() if sdk.modules} == {
-        "anthropic", "bedrock", "bedrock,anthropic", "google", "groq", "huggingface", "mistral",
+    assert not is_callable("llm", "anthropic")
+    assert not is_callable("llm", "opanai")
+    assert is_callable("llm", "openai")
+    assert how_to_install("llm", "anthropic") == install_command("anthropic")
+    assert how_to_install("llm", "openai") is None
+    assert {each.extra for each in BUILT_IN if each.modules} == {
+        "anthropic", "bedrock", "bedrock,anthropic", "documents", "google", "groq", "huggingface", "mistral",
     }  # fmt: skip
 
 
@@ -81,8 +81,8 @@ def test_a_client_that_there_is_not_is_a_fault(tmp_path: Path):
 def test_looking_for_a_client_imports_nothing():
     """A workflow asks it, too, and is warned of what it imports."""
     script = (
-        "import sys; from pipelex.inference.deck.sdks import SDKS\n"
-        "before = set(sys.modules); print(*(sdk.is_installed for sdk in SDKS.values()))\n"
+        "import sys; from pipelex.inference.providers import BUILT_IN\n"
+        "before = set(sys.modules); print(*(each.is_installed for each in BUILT_IN))\n"
         "print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
@@ -110,7 +110,7 @@ def test_the_first_of_a_waterfall_whose_client_is_installed(tmp_path: Path):
 async def test_a_call_without_the_client_names_the_extra(tmp_path: Path):
     service = Inference.load([files(tmp_path, first='sdk = "anthropic"')], {})
     with pytest.raises(PipelexError) as caught:
-        await service.generate_text(text_job("?").model_copy(update={"model": model(service, "first")}))
+        await service.chat.generate_text(text_job("?").model_copy(update={"model": model(service, "first")}))
     report = caught.value.report
     assert (report.code, report.category) == ("runtime.unsupported", ErrorCategory.CONFIGURATION)
     assert install_command("anthropic") in (report.advice or "")
@@ -158,7 +158,7 @@ def test_a_backend_that_there_is_not(tmp_path: Path):
 async def test_what_is_elsewhere_cannot_be_called_from_here(tmp_path: Path):
     service = Inference.load([files(tmp_path, backends=KEYLESS)], {}, assume_credentials=True)
     with pytest.raises(PipelexError, match="ONE_KEY"):
-        await service.generate_text(text_job("?").model_copy(update={"model": model(service)}))
+        await service.chat.generate_text(text_job("?").model_copy(update={"model": model(service)}))
 
 
 # --- when a provider fails --------------------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def failing(folder: Path, url: str, *, fallback: bool = True) -> Inference:
 
 
 async def asked(service: Inference, user: str = "anything") -> str:
-    result = await service.generate_text(text_job(user).model_copy(update={"model": model(service)}))
+    result = await service.chat.generate_text(text_job(user).model_copy(update={"model": model(service)}))
     return f"{result.text} by {result.usage.handle}"
 
 
@@ -236,7 +236,7 @@ async def test_a_stand_in_for_an_object(stub: OpenAIStub, tmp_path: Path):
     stub.on("boat", Reply(status=500), Reply(object=LUCY))
     service = failing(tmp_path, stub.url)
 
-    result = await service.generate_object(object_job("boat").model_copy(update={"model": model(service)}))
+    result = await service.chat.generate_object(object_job("boat").model_copy(update={"model": model(service)}))
     await service.aclose()
 
     assert (result.content, result.usage.handle) == (LUCY, "second")

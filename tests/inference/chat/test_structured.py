@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from pipelex.inference.chat.bounds import MAX_ITEMS, MAX_STRING, bounded, restored
 from pipelex.inference.chat.structured import SchemaCheck, list_schema, pruned, read_json
+from pipelex.inference.chat.structured.bounds import MAX_ITEMS, MAX_STRING, bounded, restored
 
 NODE: dict[str, Any] = {
     "type": "object",

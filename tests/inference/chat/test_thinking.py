@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipelex.errors import PipelexError
-from pipelex.inference import Inference, InferenceOptions
+from pipelex.inference import ChatOptions, Inference, InferenceOptions
 from tests.inference.chat.test_providers import AWS, KEY, Spoken, at, write_provider
 from tests.support.jobs import LUCY, object_job, text_job
 from tests.support.openai_server import OpenAIStub, Reply
@@ -66,7 +66,7 @@ async def test_what_each_maker_is_told_about_thinking(
     stub.on(text="ok")
     service = service_of(spoken, stub, tmp_path, f'model_id = "{_known(spoken, entry)}"\n{entry}')
 
-    await service.generate_text(at(text_job("?", **settings)))
+    await service.chat.generate_text(at(text_job("?", **settings)))
     await service.aclose()
 
     body: dict[str, Any] = stub.completions[0].body
@@ -83,10 +83,10 @@ def _known(spoken: Spoken, entry: str) -> str:
 
 async def test_what_an_effort_costs_can_be_set_for_each_provider(stub: OpenAIStub, tmp_path: Path):
     stub.on(text="ok")
-    options = InferenceOptions(effort_budgets={"anthropic": {"low": 4321}})
+    options = InferenceOptions(chat=ChatOptions(effort_budgets={"anthropic": {"low": 4321}}))
     service = service_of(ANTHROPIC, stub, tmp_path, MANUAL, options)
 
-    await service.generate_text(at(text_job("?", reasoning_effort="low")))
+    await service.chat.generate_text(at(text_job("?", reasoning_effort="low")))
     await service.aclose()
 
     assert stub.completions[0].body["thinking"]["budget_tokens"] == 4321
@@ -98,7 +98,7 @@ async def test_an_object_from_a_model_that_thinks_is_not_forced(stub: OpenAIStub
     job = object_job("Which boat?")
     job = job.model_copy(update={"model": job.model.model_copy(update={"settings": {"reasoning_effort": "medium"}})})
 
-    result = await service.generate_object(at(job))
+    result = await service.chat.generate_object(at(job))
     await service.aclose()
 
     assert (result.content, result.usage.calls) == (LUCY, 2)
@@ -110,8 +110,8 @@ async def test_a_long_answer_is_streamed_by_the_client_and_read_all_the_same(stu
     stub.on("boat", object=LUCY)
     service = service_of(ANTHROPIC, stub, tmp_path, 'model_id = "claude-haiku-4-5"')
 
-    text = await service.generate_text(at(text_job("text")))
-    boat = await service.generate_object(at(object_job("boat")))
+    text = await service.chat.generate_text(at(text_job("text")))
+    boat = await service.chat.generate_object(at(object_job("boat")))
     await service.aclose()
 
     assert [request.body.get("stream") for request in stub.completions] == [True, True]
@@ -124,7 +124,7 @@ async def test_thinking_is_paid_as_output(stub: OpenAIStub, tmp_path: Path, spok
     stub.on(text="ok", output_tokens=100, reasoning_tokens=70)
     service = service_of(spoken, stub, tmp_path)
 
-    result = await service.generate_text(at(text_job("?")))
+    result = await service.chat.generate_text(at(text_job("?")))
     await service.aclose()
 
     assert result.usage.output_tokens == 100
@@ -136,7 +136,7 @@ async def test_a_refusal(stub: OpenAIStub, tmp_path: Path, spoken: Spoken):
     service = service_of(spoken, stub, tmp_path)
 
     with pytest.raises(PipelexError) as caught:
-        await service.generate_text(at(text_job("bomb")))
+        await service.chat.generate_text(at(text_job("bomb")))
     await service.aclose()
 
     assert caught.value.code == "model.content_refused"
@@ -218,7 +218,7 @@ async def test_what_only_one_maker_says(
     service = service_of(spoken, stub, tmp_path)
 
     with pytest.raises(PipelexError) as caught:
-        await service.generate_text(at(text_job("anything")))
+        await service.chat.generate_text(at(text_job("anything")))
     await service.aclose()
 
     assert (caught.value.code, caught.value.report.retry_after) == (code, retry_after)

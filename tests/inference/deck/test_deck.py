@@ -4,7 +4,7 @@ import pytest
 
 from pipelex.content.stuff import Json
 from pipelex.errors import PipelexError
-from pipelex.inference import ModelDeck, Reference
+from pipelex.inference import ModelDeck, ModelReference
 from pipelex.pipes.models import Family, ModelChoice, Purpose
 from tests.support.inference_files import write
 
@@ -100,7 +100,7 @@ def choose(choice: Json = None, family: Family = "llm", purpose: Purpose = "text
     ],
 )
 def test_how_a_reference_is_read(text: str, kind: str, name: str):
-    reference = Reference.parse(text)
+    reference = ModelReference.parse(text)
     assert (reference.kind, reference.name) == (kind, name)
 
 

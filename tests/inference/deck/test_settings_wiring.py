@@ -56,7 +56,7 @@ def test_stand_ins_for_a_failing_provider(inference: Configured):
 
 def test_tokens_of_efforts(inference: Configured):
     settings = "[inference.llm.effort_to_budget_maps.anthropic]\nlow = 2222\n"
-    assert inference(settings).options.effort_budgets["anthropic"]["low"] == 2222
+    assert inference(settings).options.chat.effort_budgets["anthropic"]["low"] == 2222
 
 
 def test_keys_of_backends_may_be_secrets(inference: Configured, tmp_path: Path):

@@ -47,8 +47,7 @@ async def printed(project: Project, keys: str, **inputs: Any) -> tuple[bytes, di
 
 
 async def stored(app: Pipelex, url: str) -> bytes:
-    assert app.inference.effects is not None
-    return await app.inference.effects.storage.get(url)
+    return await app.inference.storage.get(url)
 
 
 def text_of_pdf(data: bytes) -> str:

@@ -140,7 +140,7 @@ async def test_a_missing_key(bench_at: MakeBench):
 async def test_an_sdk_nobody_knows(bench_at: MakeBench):
     with pytest.raises(PipelexError) as caught:
         await bench_at("http://127.0.0.1:1").pages(REPORT, "mistral-odd", backend="mistral")
-    assert caught.value.code == "model.unavailable"
+    assert caught.value.code == "runtime.unsupported"
     assert "'odd'" in str(caught.value)
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pipelex.errors import PipelexError
-from pipelex.inference.extract.ocr import Box, in_lines
+from pipelex.inference.extract.ocr import TextBox, in_lines
 from tests.inference.extract.conftest import Bench, images_of, text_of
 from tests.support.documents import PdfPage, encoded, pdf, plain, written
 
@@ -74,10 +74,10 @@ async def test_an_image_too_large_to_decode(bench: Bench):
 
 def test_lines_are_put_together():
     boxes = [
-        Box("right", 200, 12, 260, 32),
-        Box("left", 10, 10, 80, 30),
-        Box("below", 10, 40, 80, 60),
-        Box("next part", 10, 120, 80, 140),
+        TextBox("right", 200, 12, 260, 32),
+        TextBox("left", 10, 10, 80, 30),
+        TextBox("below", 10, 40, 80, 60),
+        TextBox("next part", 10, 120, 80, 140),
     ]
     assert in_lines(boxes) == "left  right\nbelow\n\nnext part"
     assert in_lines([]) == ""

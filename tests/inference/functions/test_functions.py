@@ -164,8 +164,7 @@ async def test_a_function_sees_no_keys_and_an_empty_folder(project: Project, mon
     monkeypatch.setenv("OPENAI_API_KEY", "secret")
     assert await number(method_of(project, "surroundings")) == 0
     app = project.app("direct", overrides={"interpreter": {"functions": {"environment": ["SOME_KEY"]}}})
-    assert app.inference.effects is not None
-    app.inference.effects.environ = {**os.environ, "SOME_KEY": "1"}
+    app.inference.functions = replace(app.inference.functions, environ={**os.environ, "SOME_KEY": "1"})
     assert await number(app.load(project.root / "method.mthds")) == 100
 
 

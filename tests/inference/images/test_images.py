@@ -49,8 +49,7 @@ async def test_an_image_of_openai_is_stored_and_referenced(served: Project, serv
     assert content["url"].startswith("pipelex-storage://")
     assert (content["width"], content["height"], content["mime_type"]) == (64, 32, "image/png")
     assert (content["source_prompt"], content["source_negative_prompt"]) == ("Draw a quay", "no ships")
-    assert app.inference.effects is not None
-    assert await app.inference.effects.storage.get(content["url"]) == base64.b64decode(picture())
+    assert await app.inference.storage.get(content["url"]) == base64.b64decode(picture())
     (asked,) = service.asked
     assert asked.headers["authorization"].startswith("Bearer sk-")
     assert asked.body["model"] == "gpt-image-2"

@@ -15,8 +15,8 @@ import pytest_asyncio
 from pipelex.content.stuff import Json
 from pipelex.errors import PipelexError
 from pipelex.inference import Inference
-from pipelex.inference.chat.llama_cpp import LocalModel, LocalServer
 from pipelex.inference.chat.structured import SchemaCheck
+from pipelex.inference.local.server import LocalModel, LocalServer
 from pipelex.inference.local.weights import default_cache, ensure_weights
 from pipelex.pipes.effects.jobs import LLMObjectJob, LLMObjectListJob, LLMTextJob
 from pipelex.pipes.effects.requests import LLMPrompt, ObjectSpec
@@ -60,8 +60,8 @@ def model(inference: Inference) -> ResolvedModel:
 
 async def test_a_text(inference: Inference, model: ResolvedModel):
     job = LLMTextJob(model=model, prompt=LLMPrompt(user="What is the capital of France? Answer in one sentence."))
-    first = await inference.generate_text(job)
-    second = await inference.generate_text(job)
+    first = await inference.chat.generate_text(job)
+    second = await inference.chat.generate_text(job)
     assert "Paris" in first.text
     assert first.text == second.text
     assert first.usage.output_tokens > 0
@@ -70,7 +70,7 @@ async def test_a_text(inference: Inference, model: ResolvedModel):
 
 async def test_a_long_text_ends_with_a_sentence(inference: Inference, model: ResolvedModel):
     job = LLMTextJob(model=model, prompt=LLMPrompt(user="Write a very long story about a dragon and a whale."))
-    result = await inference.generate_text(job)
+    result = await inference.chat.generate_text(job)
     assert result.usage.output_tokens == 256
     assert result.text[-1] in '.!?"'
 
@@ -80,13 +80,13 @@ async def test_a_limit_of_the_method_is_kept(inference: Inference):
         ModelChoice(family="llm", choice={"model": "smollm2-135m", "temperature": 0, "max_tokens": 10})
     )
     with pytest.raises(PipelexError) as caught:
-        await inference.generate_text(LLMTextJob(model=limited, prompt=LLMPrompt(user="Write a long story.")))
+        await inference.chat.generate_text(LLMTextJob(model=limited, prompt=LLMPrompt(user="Write a long story.")))
     assert caught.value.code == "model.output_truncated"
 
 
 async def test_an_object_with_a_list_and_a_map(inference: Inference, model: ResolvedModel):
     prompt = LLMPrompt(user="The boat Lucy was built on 2 May 2020. Ann (41) and Bob (36) sail it.")
-    result = await inference.generate_object(LLMObjectJob(model=model, prompt=prompt, spec=SPEC))
+    result = await inference.chat.generate_object(LLMObjectJob(model=model, prompt=prompt, spec=SPEC))
     assert SchemaCheck(BOAT).findings(result.content) == []
     assert result.usage.calls == 1
 
@@ -94,20 +94,20 @@ async def test_an_object_with_a_list_and_a_map(inference: Inference, model: Reso
 @pytest.mark.parametrize("count", [None, 2])
 async def test_lists(inference: Inference, model: ResolvedModel, count: int | None):
     job = LLMObjectListJob(model=model, prompt=LLMPrompt(user="Invent some boats."), spec=SPEC, count=count)
-    result = await inference.generate_object_list(job)
+    result = await inference.chat.generate_object_list(job)
     assert all(SchemaCheck(BOAT).findings(item) == [] for item in result.items)
     assert count is None or len(result.items) == count
 
 
 async def test_several_at_once(inference: Inference, model: ResolvedModel):
     jobs = [LLMTextJob(model=model, prompt=LLMPrompt(user=f"Say hello to guest {number}.")) for number in range(5)]
-    results = await asyncio.gather(*[inference.generate_text(job) for job in jobs])
+    results = await asyncio.gather(*[inference.chat.generate_text(job) for job in jobs])
     assert all(result.text for result in results)
 
 
 async def test_a_prompt_that_is_too_long(inference: Inference, model: ResolvedModel):
     with pytest.raises(PipelexError) as caught:
-        await inference.generate_text(LLMTextJob(model=model, prompt=LLMPrompt(user="word " * 9000)))
+        await inference.chat.generate_text(LLMTextJob(model=model, prompt=LLMPrompt(user="word " * 9000)))
     assert caught.value.code == "model.context_exceeded"
 
 
@@ -150,7 +150,7 @@ def test_a_model_file_that_is_none(tmp_path: Path):
 
 PARENT = """
 import pathlib, sys, time
-from pipelex.inference.chat.llama_cpp import LocalModel, LocalServer
+from pipelex.inference.local.server import LocalModel, LocalServer
 server = LocalServer(LocalModel(pathlib.Path(sys.argv[1]), "m", 512, 1, 1))
 server.ensure()
 print(server.pid, flush=True)

@@ -130,8 +130,7 @@ async def serve(
     plan = plan_worker(config, task_queue=flags.task_queue, profile=flags.profile)
     inference = inference_of(settings, allow_files=False)
     for folder in flags.library or ():
-        if inference.effects is not None:
-            inference.effects.trees.add_folder(folder)
+        inference.trees.add_folder(folder)
     plugin = PipelexPlugin(
         config, inference, client.data_converter, scope=flags.scope, is_sandboxed=not flags.no_sandbox
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from pipelex.errors import ErrorCategory, InputError, PipelexError
 from pipelex.inference.calls.facts import Facts, retry_after
+from pipelex.pipes.models import Family
 
 _CONTENT_FILTER = re.compile(r"(?i)content_filter|content_policy|content management policy|safety system|flagged")
 _CONTEXT = re.compile(
@@ -28,6 +29,7 @@ def classify_provider_error(
     model: str,
     secrets: Iterable[str] = (),
     variables: Iterable[str] = (),
+    family: Family = "llm",
 ) -> PipelexError:
     """What a failed call of a provider means.
 
@@ -37,10 +39,11 @@ def classify_provider_error(
         model: the model's handle.
         secrets: texts that must not appear in the message.
         variables: the environment variables that hold the provider's credentials, for the advice.
+        family: the model's family.
     """
     if isinstance(exc, PipelexError):
         return exc
-    facts = Facts(exc, provider, model, tuple(secrets), tuple(variables))
+    facts = Facts(exc, provider, model, family, tuple(secrets), tuple(variables))
     return _by_status(facts) if facts.status is not None or facts.has(*_KINDS) else _without_status(facts)
 
 
@@ -91,7 +94,7 @@ def _by_status(facts: Facts) -> PipelexError:
             f"{provider!r} knows no model for {model!r}",
             advice=f"Check 'model_id' in backends/{provider}.toml and 'endpoint' of [{provider}] in backends.toml.",
             model=model,
-            model_type="llm",
+            model_type=facts.family,
             reason="unknown_at_provider",
         )
     if status in (408, 504):

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.errors.hidden import MASK, without_secrets
+from pipelex.pipes.models import Family
 
 _SECRET = re.compile(
     r"(?i)\b(sk|pk|rk|gsk|xai|key|ghp|hf|AIza)[-_][A-Za-z0-9*._-]{6,}|\bAIza[A-Za-z0-9_-]{10,}"
@@ -31,11 +32,18 @@ class Facts:
     """What a client library's exception tells, whichever library it is."""
 
     def __init__(
-        self, exc: BaseException, provider: str, model: str, secrets: tuple[str, ...], variables: tuple[str, ...]
+        self,
+        exc: BaseException,
+        provider: str,
+        model: str,
+        family: Family,
+        secrets: tuple[str, ...],
+        variables: tuple[str, ...],
     ) -> None:
         self.exc = exc
         self.provider = provider
         self.model = model
+        self.family: Family = family
         self.variables = variables
         self.secrets = secrets
         self.chain = list(_causes(exc))

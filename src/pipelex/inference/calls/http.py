@@ -1,5 +1,6 @@
 """Requests to a provider over plain HTTP, with its failures classified as those of language models are."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -8,16 +9,14 @@ from urllib.parse import urlsplit
 
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.inference.calls.classify import classify_provider_error, invalid_response
 from pipelex.inference.calls.idempotency import request_headers
-from pipelex.inference.deck.catalog import Backend, ModelEntry
-from pipelex.pipes.models import Family
+from pipelex.inference.calls.model_call import ModelCall
 
 if TYPE_CHECKING:
     import httpx
 
 
-class _Refused(Exception):
+class _HttpRefusal(Exception):
     """An answer that is not a success, in the shape `classify_provider_error` reads."""
 
     def __init__(self, response: "httpx.Response") -> None:
@@ -31,18 +30,20 @@ class _Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Provider:
-    """One model of one backend, reached over HTTP."""
+class HttpCall:
+    """A call of a model over plain HTTP."""
 
-    entry: ModelEntry
-    backend: Backend
+    call: ModelCall
     auth: Mapping[str, str] = field(repr=False)
     """The headers that carry the key."""
-    timeout: float = 600.0
-    """Seconds for one request."""
-    family: Family = "extract"
     _ranks: Iterator[int] = field(default_factory=count, init=False, repr=False, compare=False)
     """Ranks of what one job sends."""
+
+    @classmethod
+    def authorized(cls, call: ModelCall, scheme: str = "Bearer") -> "HttpCall":
+        """A call whose key goes into the header `Authorization`, after a scheme."""
+        key = call.backend.table.api_key
+        return cls(call, {"Authorization": f"{scheme} {key}"} if key else {})
 
     def endpoint(self, default: str | None = None) -> str:
         """The backend's address, without a slash at its end.
@@ -50,18 +51,22 @@ class Provider:
         Raises:
             PipelexError: it has none.
         """
-        found = self.backend.table.endpoint or default
+        backend = self.call.backend
+        found = backend.table.endpoint or default
         if not found:
-            raise PipelexError(
-                "model.unavailable",
-                f"the backend {self.backend.id!r} has no endpoint",
-                category=ErrorCategory.CONFIGURATION,
-                params={"model": self.entry.handle, "model_type": self.family, "reason": "endpoint_missing"},
-                provider=self.backend.id,
-                model=self.entry.handle,
-                advice=f"Set 'endpoint' of [{self.backend.id}] in backends.toml.",
+            detail = f"the backend {backend.id!r} has no endpoint"
+            raise self.call.unavailable(
+                "endpoint_missing", detail, f"Set 'endpoint' of [{backend.id}] in backends.toml."
             )
         return found.rstrip("/")
+
+    async def post(self, url: str, json: Json) -> dict[str, Any]:
+        """Send a JSON body; the JSON object that is answered.
+
+        Raises:
+            PipelexError: the provider refused or failed, classified, or answered something else.
+        """
+        return self.read(await self.send("POST", url, json=json))
 
     async def send(self, method: str, url: str, *, json: Json = None) -> "httpx.Response":
         """One request; the answer is a success.
@@ -73,26 +78,23 @@ class Provider:
 
         failure: PipelexError
         try:
-            async with httpx.AsyncClient(timeout=self.timeout) as client:
-                headers = {**self.entry.table.headers, **self.auth, **(self._key() if method == "POST" else {})}
+            # The client's own limit is for each read: an answer that drips would hold the call for ever.
+            async with asyncio.timeout(self.call.seconds), httpx.AsyncClient(timeout=self.call.seconds) as client:
+                headers = {
+                    **self.call.entry.table.headers,
+                    **self.auth,
+                    **(self._key() if method == "POST" else {}),
+                }
                 response = await client.request(method, url, json=json, headers=headers)
             if response.is_success:
                 return response
-            raise _Refused(response)
-        except (_Refused, httpx.HTTPError, httpx.InvalidURL) as error:
-            failure = classify_provider_error(
-                error,
-                provider=self.backend.id,
-                model=self.entry.handle,
-                secrets=[self.backend.table.api_key or ""],
-                variables=self.backend.variables,
-            )
-        if "model_type" in failure.report.params:
-            failure = failure.with_report(params={**failure.report.params, "model_type": self.family})
+            raise _HttpRefusal(response)
+        except (_HttpRefusal, httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            failure = self.call.failure(error)
         raise failure
 
     def _key(self) -> dict[str, str]:
-        return request_headers(self.backend, self.entry.handle, str(next(self._ranks)))
+        return request_headers(self.call.backend, self.call.entry.handle, str(next(self._ranks)))
 
     def read(self, response: "httpx.Response") -> dict[str, Any]:
         """The answer's JSON object.
@@ -110,7 +112,7 @@ class Provider:
 
     def garbled(self, defect: str, said: str = "") -> PipelexError:
         """The answer lacks what an answer has."""
-        return invalid_response(self.backend.id, self.entry.handle, defect, said)
+        return self.call.garbled(defect, said)
 
     def same_host(self, url: str, endpoint: str) -> str:
         """An address the provider told, if it is its own: the key goes there.
@@ -120,29 +122,16 @@ class Provider:
         """
         told, own = urlsplit(url), urlsplit(endpoint)
         if (told.scheme, told.netloc) != (own.scheme, own.netloc):
+            provider = self.call.backend.id
             raise PipelexError(
                 "security.provider_url_refused",
-                f"{self.backend.id!r} sent us to another host, {told.hostname!r}, which is not asked with its key",
+                f"{provider!r} sent us to another host, {told.hostname!r}, which is not asked with its key",
                 category=ErrorCategory.CONTENT,
-                params={"provider": self.backend.id},
-                provider=self.backend.id,
-                model=self.entry.handle,
+                params={"provider": provider},
+                provider=provider,
+                model=self.call.entry.handle,
             )
         return url
-
-
-def check_credentials(entry: ModelEntry, missing: tuple[str, ...], family: Family = "extract") -> None:
-    """Raise `model.unavailable` when the environment lacks what the backend needs."""
-    if missing:
-        raise PipelexError(
-            "model.unavailable",
-            f"the model {entry.handle!r} needs {', '.join(missing)} in the environment",
-            category=ErrorCategory.CONFIGURATION,
-            params={"model": entry.handle, "model_type": family, "reason": "credentials_missing"},
-            provider=entry.backend,
-            model=entry.handle,
-            advice=f"Set {missing[0]}, or name a model of another backend.",
-        )
 
 
 def table(value: object) -> dict[str, Any]:

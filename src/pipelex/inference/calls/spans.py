@@ -1,22 +1,13 @@
-"""What the spans of calls to providers tell, by OpenTelemetry's conventions for generative AI."""
+"""What the spans of effects tell, by OpenTelemetry's conventions for generative AI."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Final, cast
-from urllib.parse import urlsplit
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
 
-from pipelex.inference.calls.usage import call_usage
-from pipelex.inference.deck.catalog import Backend, ModelEntry
 from pipelex.pipes import spans
 from pipelex.pipes.effects.jobs import DocumentJob, ExtractJob, ImageJob, JudgeJob, SearchJob
 from pipelex.pipes.effects.requests import FunctionRequest
 from pipelex.pipes.models import ModelUsage
-
-if TYPE_CHECKING:
-    from pydantic_ai.messages import ModelMessage, ModelResponse
-
-    from pipelex.inference.chat.settings import CallSettings
 
 _PROVIDERS: Final[Mapping[str, str]] = {
     "azure_openai": "azure.ai.openai",
@@ -31,73 +22,6 @@ _PROVIDERS: Final[Mapping[str, str]] = {
 _IN_PROCESS: Final = "internal"
 
 
-# --- chat -------------------------------------------------------------------------------------------------------------
-
-
-def chat(
-    entry: ModelEntry,
-    backend: Backend,
-    settings: "CallSettings",
-    messages: "Sequence[ModelMessage]",
-    *,
-    is_structured: bool,
-) -> AbstractContextManager[spans.Span]:
-    """The span of one request to a language model."""
-    observer = spans.observer()
-    if observer is None:
-        return spans.span("", {})
-    told = {
-        **_model("chat", entry.backend, entry.model_id),
-        "pipelex.model.handle": entry.handle,
-        "gen_ai.output.type": "json" if is_structured else "text",
-        "gen_ai.request.temperature": settings.temperature,
-        "gen_ai.request.max_tokens": settings.max_tokens,
-        **_server(backend),
-    }
-    if observer.captures_content:
-        told["gen_ai.input.messages"] = json.dumps([_message(message) for message in messages], ensure_ascii=False)
-    return observer.span(f"chat {entry.model_id}", told, is_call=True)
-
-
-def answered(span: spans.Span, entry: ModelEntry, response: "ModelResponse") -> None:
-    """Tell what a language model answered, and what that took."""
-    observer = spans.observer()
-    if observer is None:
-        return
-    usage = response.usage
-    span.set(
-        {
-            "gen_ai.response.model": response.model_name,
-            "gen_ai.response.id": response.provider_response_id,
-            "gen_ai.response.finish_reasons": None if response.finish_reason is None else [response.finish_reason],
-            **_tokens(call_usage(entry, response)),
-            "gen_ai.usage.reasoning.output_tokens": usage.details.get("reasoning_tokens"),
-        }
-    )
-    if observer.captures_content:
-        span.set({"gen_ai.output.messages": json.dumps([_message(response)], ensure_ascii=False)})
-
-
-def _message(message: "ModelMessage") -> dict[str, Any]:
-    """A message in the conventions' form: its texts whole, everything else by its kind."""
-    role = "assistant" if message.kind == "response" else "user"
-    parts: list[dict[str, Any]] = []
-    for part in message.parts:
-        if part.part_kind == "system-prompt":
-            role = "system" if len(message.parts) == 1 else role
-        content: Any = getattr(part, "content", None)
-        if part.part_kind == "tool-call":
-            parts.append({"type": "tool_call", "id": part.tool_call_id, "name": part.tool_name, "arguments": part.args})
-            continue
-        for item in cast("Sequence[Any]", content) if isinstance(content, list | tuple) else [content]:
-            is_text = isinstance(item, str)
-            parts.append({"type": "text", "content": item} if is_text else {"type": getattr(item, "kind", "unknown")})
-    return {"role": role, "parts": parts}
-
-
-# --- every other effect -----------------------------------------------------------------------------------------------
-
-
 def observed(perform: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
     """Who performs an effect, each attempt in a span of its own; a language model's requests have theirs."""
 
@@ -109,7 +33,7 @@ def observed(perform: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaita
         with observer.span(name, told, is_call=is_call) as span:
             result = await perform(job)
             if result.usage is not None and not isinstance(job, JudgeJob):
-                span.set(_tokens(result.usage))
+                span.set(tokens(result.usage))
             return result
 
     return perform_in_span
@@ -138,7 +62,7 @@ def _told(job: Any, *, captures_content: bool) -> tuple[str, spans.Attributes, b
         case _:
             return "render_page_views", {}, False
     model = job.model
-    told = {**_model(operation, model.backend, model.handle), "pipelex.model.handle": model.handle, **more}
+    told = {**about_model(operation, model.backend, model.handle), "pipelex.model.handle": model.handle, **more}
     is_call = model.backend != _IN_PROCESS and not isinstance(job, JudgeJob)
     return f"{operation} {model.handle}", {**told, **content} if captures_content else told, is_call
 
@@ -147,10 +71,8 @@ def _asked(prompt: str) -> str:
     return json.dumps([{"role": "user", "parts": [{"type": "text", "content": prompt}]}], ensure_ascii=False)
 
 
-# --- both -------------------------------------------------------------------------------------------------------------
-
-
-def _model(operation: str, backend: str, model: str) -> dict[str, Any]:
+def about_model(operation: str, backend: str, model: str) -> dict[str, Any]:
+    """What an effect is, and which model of which backend performs it."""
     return {
         "gen_ai.operation.name": operation,
         "gen_ai.provider.name": _PROVIDERS.get(backend, backend),
@@ -158,18 +80,8 @@ def _model(operation: str, backend: str, model: str) -> dict[str, Any]:
     }
 
 
-def _server(backend: Backend) -> dict[str, Any]:
-    """The host asked, where the backend's file names it; never the whole address, which may hold a password."""
-    if not backend.table.endpoint:
-        return {}
-    parts = urlsplit(backend.table.endpoint)
-    try:
-        return {"server.address": parts.hostname, "server.port": parts.port}
-    except ValueError:
-        return {}
-
-
-def _tokens(usage: ModelUsage) -> dict[str, Any]:
+def tokens(usage: ModelUsage) -> dict[str, Any]:
+    """What calls used, as attributes."""
     cached = usage.cached_tokens or None
     has_tokens = usage.input_tokens or usage.output_tokens
     return {

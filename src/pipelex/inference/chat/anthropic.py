@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any, cast
 
-from pipelex.inference.chat.provider import LibraryProvider, without_forced_tool
-from pipelex.inference.chat.settings import tell
-from pipelex.inference.deck.catalog import ModelEntry
+from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.chat.library import LibraryProvider, without_forced_tool
+from pipelex.inference.chat.settings import CallSettings, tell
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from pydantic_ai.models.anthropic import AnthropicModel, AnthropicModelSettings
     from pydantic_ai.profiles.anthropic import AnthropicEffort
     from pydantic_ai.settings import ModelSettings
-
-    from pipelex.inference.chat.settings import CallSettings
 
 _LEAST_BUDGET = 1024
 """The smallest budget of thinking tokens that the API takes."""
@@ -27,26 +25,26 @@ class Anthropic(LibraryProvider["AsyncAnthropic"]):
 
     effort_map = "anthropic"
 
-    def request_settings(self, entry: ModelEntry, settings: "CallSettings", *, is_structured: bool) -> "ModelSettings":
+    def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
         from pydantic_ai.models.anthropic import AnthropicModelSettings
 
-        base = super().request_settings(entry, settings, is_structured=is_structured)
+        base = super().request_settings(call, settings, is_structured=is_structured)
         request = AnthropicModelSettings(**base)
-        if "max_tokens" not in request and entry.table.max_tokens is not None:
-            request["max_tokens"] = entry.table.max_tokens  # the API insists on a limit
-        self._add_thinking(entry, settings, request)
+        if "max_tokens" not in request and call.entry.table.max_tokens is not None:
+            request["max_tokens"] = call.entry.table.max_tokens  # the API insists on a limit
+        self._add_thinking(call, settings, request)
         if request.get("anthropic_thinking", {}).get("type", "disabled") != "disabled":
             request.pop("temperature", None)  # refused beside thinking
-        if self._library_model(entry).profile.get("anthropic_disallows_sampling_settings", False):
+        if self.library_model(call).profile.get("anthropic_disallows_sampling_settings", False):
             request.pop("temperature", None)
         return request
 
-    def _add_thinking(self, entry: ModelEntry, settings: "CallSettings", request: "AnthropicModelSettings") -> None:
+    def _add_thinking(self, call: ModelCall, settings: CallSettings, request: "AnthropicModelSettings") -> None:
         if settings.reasoning_effort is None:
             return
         if settings.reasoning_effort == "none":
             request["anthropic_thinking"] = {"type": "disabled"}
-        elif entry.table.thinking_mode == "adaptive":
+        elif call.entry.table.thinking_mode == "adaptive":
             effort = _EFFORTS.get(settings.reasoning_effort, settings.reasoning_effort)
             request["anthropic_thinking"] = {"type": "adaptive"}
             request["anthropic_effort"] = cast("AnthropicEffort", effort)
@@ -54,7 +52,9 @@ class Anthropic(LibraryProvider["AsyncAnthropic"]):
             budget = max(settings.reasoning_budget or 0, _LEAST_BUDGET)
             most = request.get("max_tokens")
             if most is not None and most <= _LEAST_BUDGET:
-                tell(entry, "reasoning", f"cannot think within max_tokens = {most}; reasoning settings are ignored")
+                tell(
+                    call.entry, "reasoning", f"cannot think within max_tokens = {most}; reasoning settings are ignored"
+                )
                 return
             budget = budget if most is None else min(budget, most - 1)
             request["anthropic_thinking"] = {"type": "enabled", "budget_tokens": budget}
@@ -63,28 +63,28 @@ class Anthropic(LibraryProvider["AsyncAnthropic"]):
         thinking = cast("AnthropicModelSettings", settings).get("anthropic_thinking", {"type": "disabled"})
         return parameters if thinking["type"] == "disabled" else without_forced_tool(parameters)
 
-    def _library_model(self, entry: ModelEntry) -> "AnthropicModel":
+    def library_model(self, call: ModelCall) -> "AnthropicModel":
         from pydantic_ai.models.anthropic import AnthropicModel
         from pydantic_ai.profiles.anthropic import AnthropicModelProfile
         from pydantic_ai.providers.anthropic import AnthropicProvider
 
-        provider = AnthropicProvider(anthropic_client=self._client(entry))
+        provider = AnthropicProvider(anthropic_client=self._client(call))
         profile = AnthropicModelProfile(supports_tools=True, supports_json_schema_output=True)
-        return AnthropicModel(entry.model_id, provider=provider, profile=profile)
+        return AnthropicModel(call.entry.model_id, provider=provider, profile=profile)
 
-    def _client(self, entry: ModelEntry) -> "AsyncAnthropic":
-        root = self._root(entry, "https://api.anthropic.com", without=("/v1",))
-        return self._shared(root, lambda: self._connected(root))
+    def _client(self, call: ModelCall) -> "AsyncAnthropic":
+        root = self._root(call, "https://api.anthropic.com", without=("/v1",))
+        return self._shared((root, call.seconds), lambda: self._connected(root, call.seconds))
 
-    def _connected(self, root: str) -> "AsyncAnthropic":
+    def _connected(self, root: str, seconds: float) -> "AsyncAnthropic":
         from anthropic import AsyncAnthropic
 
         client = AsyncAnthropic(
             base_url=root,
             api_key=self._api_key,
             max_retries=0,
-            timeout=self._timeout,
-            http_client=self._pool(),
+            timeout=seconds,
+            http_client=self._pool(seconds),
         )
         client.auth_token = None  # else one from the environment would be sent beside the key
         return client
@@ -93,7 +93,7 @@ class Anthropic(LibraryProvider["AsyncAnthropic"]):
 class AnthropicOnBedrock(Anthropic):
     """Messages on Amazon Bedrock. Credentials are the backend's, else whatever the AWS client finds."""
 
-    def _client(self, entry: ModelEntry) -> Any:
+    def _client(self, call: ModelCall) -> Any:
         from anthropic.lib.bedrock import AsyncAnthropicBedrock
 
         endpoint = self._backend.table.endpoint
@@ -108,8 +108,8 @@ class AnthropicOnBedrock(Anthropic):
                 api_key=self._backend.table.api_key,
                 base_url=endpoint,
                 max_retries=0,
-                timeout=self._timeout,
-                http_client=self._pool(),
+                timeout=call.seconds,
+                http_client=self._pool(call.seconds),
             )
 
-        return self._shared(endpoint, connected)
+        return self._shared((endpoint, call.seconds), connected)

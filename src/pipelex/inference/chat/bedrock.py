@@ -4,15 +4,14 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pipelex.inference.chat.provider import LibraryProvider
-from pipelex.inference.deck.catalog import ModelEntry
+from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.chat.library import LibraryProvider
+from pipelex.inference.chat.settings import CallSettings
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
     from pydantic_ai.models import Model
     from pydantic_ai.settings import ModelSettings
-
-    from pipelex.inference.chat.settings import CallSettings
 
 _CONNECT_SECONDS = 10.0
 _POOL = 100
@@ -23,29 +22,31 @@ class Bedrock(LibraryProvider["BaseClient"]):
 
     effort_map = "anthropic"
 
-    def request_settings(self, entry: ModelEntry, settings: "CallSettings", *, is_structured: bool) -> "ModelSettings":
-        request = super().request_settings(entry, settings, is_structured=is_structured)
+    def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
+        request = super().request_settings(call, settings, is_structured=is_structured)
         for key in ("max_retries", "timeout"):  # both belong to the connection here
             request.pop(key, None)
         if settings.reasoning_effort is not None:
             request["thinking"] = settings.reasoning_effort if settings.reasoning_effort != "none" else False
         return request
 
-    def _library_model(self, entry: ModelEntry) -> "Model[Any]":
+    def library_model(self, call: ModelCall) -> "Model[Any]":
         from pydantic_ai.models.bedrock import BedrockConverseModel
         from pydantic_ai.profiles import ModelProfile
         from pydantic_ai.providers.bedrock import BedrockProvider
 
-        provider = BedrockProvider(bedrock_client=self._shared("", self._connected))
+        provider = BedrockProvider(bedrock_client=self._shared(call.seconds, lambda: self._connected(call.seconds)))
         profile = ModelProfile(
-            supports_tools=True, supports_json_schema_output=True, supports_thinking=entry.table.thinking_mode != "none"
+            supports_tools=True,
+            supports_json_schema_output=True,
+            supports_thinking=call.entry.table.thinking_mode != "none",
         )
-        return BedrockConverseModel(entry.model_id, provider=provider, profile=profile)
+        return BedrockConverseModel(call.entry.model_id, provider=provider, profile=profile)
 
     async def _close(self, client: "BaseClient") -> None:
         client.close()
 
-    def _connected(self) -> "BaseClient":
+    def _connected(self, seconds: float) -> "BaseClient":
         import boto3
         from botocore import UNSIGNED
         from botocore.config import Config
@@ -55,8 +56,8 @@ class Bedrock(LibraryProvider["BaseClient"]):
             logger.setLevel(logging.INFO)  # below that it writes requests with their keys
         key = self._backend.table.api_key
         common: dict[str, Any] = {
-            "read_timeout": self._timeout,
-            "connect_timeout": min(self._timeout, _CONNECT_SECONDS),
+            "read_timeout": seconds,
+            "connect_timeout": min(seconds, _CONNECT_SECONDS),
             "retries": {"total_max_attempts": 1, "mode": "standard"},
             "max_pool_connections": _POOL,
         }

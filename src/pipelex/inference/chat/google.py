@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from pipelex.errors import ConfigurationError
-from pipelex.inference.chat.provider import LibraryProvider
-from pipelex.inference.deck.catalog import ModelEntry
+from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.chat.library import LibraryProvider
+from pipelex.inference.chat.settings import CallSettings
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model
     from pydantic_ai.providers.google import BaseGoogleProvider
     from pydantic_ai.settings import ModelSettings
-
-    from pipelex.inference.chat.settings import CallSettings
 
 _LEVELS = {"minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM", "high": "HIGH", "xhigh": "HIGH", "max": "HIGH"}
 _PATHS = ("/openai", "/v1beta", "/v1")
@@ -26,35 +25,38 @@ class Google(LibraryProvider["BaseGoogleProvider"]):
 
     effort_map = "gemini"
 
-    def request_settings(self, entry: ModelEntry, settings: "CallSettings", *, is_structured: bool) -> "ModelSettings":
+    def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
         from pydantic_ai.models.google import GoogleModelSettings
 
-        base = super().request_settings(entry, settings, is_structured=is_structured)
+        base = super().request_settings(call, settings, is_structured=is_structured)
         request = GoogleModelSettings(**base)
-        thinking = _thinking(entry, settings)
+        thinking = _thinking(call, settings)
         if thinking is not None:
             request["google_thinking_config"] = thinking
         return request
 
-    def _library_model(self, entry: ModelEntry) -> "Model[Any]":
+    def library_model(self, call: ModelCall) -> "Model[Any]":
         from pydantic_ai.models.google import GoogleModel
         from pydantic_ai.profiles.google import GoogleModelProfile
 
         profile = GoogleModelProfile(
             supports_tools=True, supports_json_schema_output=True, supports_json_object_output=True
         )
-        root = self._root(entry, "", without=_PATHS) or None
-        provider = self._shared(root, lambda: self._connected(root))
-        return GoogleModel(entry.model_id, provider=provider, profile=profile)
+        return GoogleModel(call.entry.model_id, provider=self.library_provider(call), profile=profile)
+
+    def library_provider(self, call: ModelCall) -> "BaseGoogleProvider":
+        """The library's connection to the backend, for clients of other families, too."""
+        root = self._root(call, "", without=_PATHS) or None
+        return self._shared((root, call.seconds), lambda: self._connected(root, call.seconds))
 
     async def _close(self, client: "BaseGoogleProvider") -> None:
         client.client.close()  # the synchronous half, which is never used
 
-    def _connected(self, root: str | None) -> "BaseGoogleProvider":
+    def _connected(self, root: str | None, seconds: float) -> "BaseGoogleProvider":
         from pydantic_ai.providers.google import GoogleProvider
         from pydantic_ai.providers.google_cloud import GoogleCloudProvider
 
-        http_client = self._pool()
+        http_client = self._pool(seconds)
         project = self._extra("gcp_project_id")
         if project is None:
             return GoogleProvider(api_key=self._api_key, base_url=root, http_client=http_client)
@@ -87,12 +89,12 @@ class Google(LibraryProvider["BaseGoogleProvider"]):
         return cast("Credentials", found)
 
 
-def _thinking(entry: ModelEntry, settings: "CallSettings") -> "ThinkingConfigDict | None":
+def _thinking(call: ModelCall, settings: CallSettings) -> "ThinkingConfigDict | None":
     effort = settings.reasoning_effort
     if effort is None:
         return None
     if effort == "none":
         return {"thinking_budget": 0}
-    if entry.table.thinking_mode == "adaptive":
+    if call.entry.table.thinking_mode == "adaptive":
         return cast("ThinkingConfigDict", {"thinking_level": _LEVELS[effort]})
     return {"thinking_budget": settings.reasoning_budget or 0}

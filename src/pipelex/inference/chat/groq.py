@@ -2,50 +2,49 @@
 
 from typing import TYPE_CHECKING, Any, cast
 
-from pipelex.inference.chat.provider import LibraryProvider
-from pipelex.inference.deck.catalog import ModelEntry
+from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.chat.library import LibraryProvider
+from pipelex.inference.chat.settings import CallSettings
 
 if TYPE_CHECKING:
     from groq import AsyncGroq
     from pydantic_ai.models import Model
     from pydantic_ai.settings import ModelSettings, ThinkingLevel
 
-    from pipelex.inference.chat.settings import CallSettings
-
 
 class Groq(LibraryProvider["AsyncGroq"]):
     """Chat completions at Groq."""
 
-    def request_settings(self, entry: ModelEntry, settings: "CallSettings", *, is_structured: bool) -> "ModelSettings":
-        request = super().request_settings(entry, settings, is_structured=is_structured)
+    def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
+        request = super().request_settings(call, settings, is_structured=is_structured)
         if settings.reasoning_effort is not None:
             effort = settings.reasoning_effort if settings.reasoning_effort != "none" else False
             request["thinking"] = cast("ThinkingLevel", effort)
         return request
 
-    def _library_model(self, entry: ModelEntry) -> "Model[Any]":
+    def library_model(self, call: ModelCall) -> "Model[Any]":
         from pydantic_ai.models.groq import GroqModel
         from pydantic_ai.profiles import ModelProfile
         from pydantic_ai.providers.groq import GroqProvider
 
-        provider = GroqProvider(groq_client=self._client(entry))
+        provider = GroqProvider(groq_client=self._client(call))
         profile = ModelProfile(supports_tools=True, supports_json_schema_output=True, supports_json_object_output=True)
-        return GroqModel(entry.model_id, provider=provider, profile=profile)
+        return GroqModel(call.entry.model_id, provider=provider, profile=profile)
 
     async def _close(self, client: "AsyncGroq") -> None:
         await client.close()
 
-    def _client(self, entry: ModelEntry) -> "AsyncGroq":
-        root = self._root(entry, "https://api.groq.com", without=("/v1", "/openai"))
-        return self._shared(root, lambda: self._connected(root))
+    def _client(self, call: ModelCall) -> "AsyncGroq":
+        root = self._root(call, "https://api.groq.com", without=("/v1", "/openai"))
+        return self._shared((root, call.seconds), lambda: self._connected(root, call.seconds))
 
-    def _connected(self, root: str) -> "AsyncGroq":
+    def _connected(self, root: str, seconds: float) -> "AsyncGroq":
         from groq import AsyncGroq, DefaultAsyncHttpxClient
 
         return AsyncGroq(
             base_url=root,
             api_key=self._api_key,
             max_retries=0,
-            timeout=self._timeout,
-            http_client=DefaultAsyncHttpxClient(timeout=self._timeout),
+            timeout=seconds,
+            http_client=DefaultAsyncHttpxClient(timeout=seconds),
         )

@@ -5,8 +5,9 @@ from urllib.parse import urlsplit
 
 from pipelex.errors import ConfigurationError
 from pipelex.inference.calls.idempotency import OPENAI_HEADER
-from pipelex.inference.chat.provider import LibraryProvider
-from pipelex.inference.deck.catalog import ModelEntry
+from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.chat.library import LibraryProvider
+from pipelex.inference.chat.settings import CallSettings
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from pydantic_ai.providers import Provider
     from pydantic_ai.settings import ModelSettings
 
-    from pipelex.inference.chat.settings import CallSettings
-
 
 class OpenAICompatible(LibraryProvider["AsyncOpenAI"]):
     """Chat completions of OpenAI, or of any endpoint that speaks them."""
@@ -24,26 +23,30 @@ class OpenAICompatible(LibraryProvider["AsyncOpenAI"]):
     default_endpoint: ClassVar[str] = "https://api.openai.com/v1"
     idempotency_header = OPENAI_HEADER
 
-    def request_settings(self, entry: ModelEntry, settings: "CallSettings", *, is_structured: bool) -> "ModelSettings":
+    def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
         from pydantic_ai.models.openai import OpenAIChatModelSettings
 
-        base = super().request_settings(entry, settings, is_structured=is_structured)
+        base = super().request_settings(call, settings, is_structured=is_structured)
         request = OpenAIChatModelSettings(**base)
         if settings.reasoning_effort is not None:
             request["openai_reasoning_effort"] = settings.reasoning_effort
         return request
 
-    def _library_model(self, entry: ModelEntry) -> "Model[Any]":
-        return self._chat_model(entry, self._client(entry))
+    def library_model(self, call: ModelCall) -> "Model[Any]":
+        return self._chat_model(call, self._client(call))
+
+    def library_provider(self, call: ModelCall) -> "Provider[AsyncOpenAI]":
+        """The library's connection to the backend, for clients of other families, too."""
+        return self._provider(self._client(call))
 
     async def _close(self, client: "AsyncOpenAI") -> None:
         await client.close()
 
-    def _client(self, entry: ModelEntry) -> "AsyncOpenAI":
-        root = self._root(entry, self.default_endpoint, without=())
-        return self._shared(root, lambda: self._connected(root, self._api_key))
+    def _client(self, call: ModelCall) -> "AsyncOpenAI":
+        root = self._root(call, self.default_endpoint, without=())
+        return self._shared((root, call.seconds), lambda: self._connected(root, self._api_key, call.seconds))
 
-    def _connected(self, endpoint: str, api_key: str) -> "AsyncOpenAI":
+    def _connected(self, endpoint: str, api_key: str, seconds: float) -> "AsyncOpenAI":
         from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
         return AsyncOpenAI(
@@ -52,17 +55,17 @@ class OpenAICompatible(LibraryProvider["AsyncOpenAI"]):
             organization=self._extra("organization"),
             project=self._extra("project"),
             max_retries=0,
-            timeout=self._timeout,
-            http_client=DefaultAsyncHttpxClient(timeout=self._timeout),
+            timeout=seconds,
+            http_client=DefaultAsyncHttpxClient(timeout=seconds),
         )
 
-    def _chat_model(self, entry: ModelEntry, client: "AsyncOpenAI") -> "Model[Any]":
+    def _chat_model(self, call: ModelCall, client: "AsyncOpenAI") -> "Model[Any]":
         from pydantic_ai.models.openai import OpenAIChatModel
 
         profile = self._profile()
         if not self._is_openai(client):
             profile["openai_chat_supports_max_completion_tokens"] = False
-        return OpenAIChatModel(entry.model_id, provider=self._provider(client), profile=profile)
+        return OpenAIChatModel(call.entry.model_id, provider=self._provider(client), profile=profile)
 
     def _provider(self, client: "AsyncOpenAI") -> "Provider[AsyncOpenAI]":
         from pydantic_ai.providers.openai import OpenAIProvider
@@ -105,12 +108,12 @@ class XAI(OpenAICompatible):
 class OpenAIResponses(OpenAICompatible):
     """Responses of OpenAI, or of an endpoint that speaks them."""
 
-    def _library_model(self, entry: ModelEntry) -> "Model[Any]":
+    def library_model(self, call: ModelCall) -> "Model[Any]":
         from pydantic_ai.models.openai import OpenAIResponsesModel
         from pydantic_ai.providers.openai import OpenAIProvider
 
-        provider = OpenAIProvider(openai_client=self._client(entry))
-        return OpenAIResponsesModel(entry.model_id, provider=provider, profile=self._profile())
+        provider = OpenAIProvider(openai_client=self._client(call))
+        return OpenAIResponsesModel(call.entry.model_id, provider=provider, profile=self._profile())
 
 
 class AzureOpenAI(OpenAICompatible):
@@ -119,19 +122,19 @@ class AzureOpenAI(OpenAICompatible):
     An endpoint that ends in `/v1` is Azure's unversioned API; any other needs `api_version`.
     """
 
-    def _client(self, entry: ModelEntry) -> "AsyncOpenAI":
+    def _client(self, call: ModelCall) -> "AsyncOpenAI":
         if self._backend.table.endpoint is None:
             raise ConfigurationError(
                 f"the backend {self._backend.id!r} has no endpoint",
                 advice=f"Set 'endpoint' of [{self._backend.id}] in backends.toml to the address of your resource.",
             )
-        return super()._client(entry)
+        return super()._client(call)
 
-    def _connected(self, endpoint: str, api_key: str) -> "AsyncOpenAI":
+    def _connected(self, endpoint: str, api_key: str, seconds: float) -> "AsyncOpenAI":
         from openai import AsyncAzureOpenAI, DefaultAsyncHttpxClient
 
         if endpoint.endswith("/v1"):
-            return super()._connected(endpoint, api_key)
+            return super()._connected(endpoint, api_key, seconds)
         version = self._extra("api_version")
         if version is None:
             raise ConfigurationError(
@@ -143,8 +146,8 @@ class AzureOpenAI(OpenAICompatible):
             api_key=api_key,
             api_version=version,
             max_retries=0,
-            timeout=self._timeout,
-            http_client=DefaultAsyncHttpxClient(timeout=self._timeout),
+            timeout=seconds,
+            http_client=DefaultAsyncHttpxClient(timeout=seconds),
         )
 
     def _provider(self, client: "AsyncOpenAI") -> "Provider[AsyncOpenAI]":
@@ -163,8 +166,8 @@ class AzureOpenAI(OpenAICompatible):
 class AzureOpenAIResponses(AzureOpenAI):
     """Responses of an Azure OpenAI resource."""
 
-    def _library_model(self, entry: ModelEntry) -> "Model[Any]":
+    def library_model(self, call: ModelCall) -> "Model[Any]":
         from pydantic_ai.models.openai import OpenAIResponsesModel
 
-        client = self._client(entry)
-        return OpenAIResponsesModel(entry.model_id, provider=self._provider(client), profile=self._profile())
+        client = self._client(call)
+        return OpenAIResponsesModel(call.entry.model_id, provider=self._provider(client), profile=self._profile())

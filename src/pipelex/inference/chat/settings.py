@@ -1,3 +1,5 @@
+"""The settings of a call: those of the pipe's model, after the constraints of the model that is asked."""
+
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass

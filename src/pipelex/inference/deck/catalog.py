@@ -1,3 +1,5 @@
+"""The catalog: every backend with the models it serves, and the routing profile that says who serves which."""
+
 import base64
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +14,7 @@ from pipelex.errors import ConfigurationError, near_names
 from pipelex.errors.hidden import hide
 from pipelex.inference.deck.files import Table, TomlFile, parse
 from pipelex.inference.deck.schema import (
+    FAMILIES,
     BackendTable,
     ListedConstraint,
     ModelTable,
@@ -20,7 +23,7 @@ from pipelex.inference.deck.schema import (
     RoutingProfile,
     ValuedConstraints,
 )
-from pipelex.inference.deck.sdks import is_callable
+from pipelex.inference.providers import is_callable
 
 DEFAULTS = Path(__file__).parents[1] / "defaults"
 """The packaged files, which stand below every other directory."""
@@ -43,8 +46,8 @@ class ModelEntry:
 
     @property
     def is_callable(self) -> bool:
-        """Whether the client of a language model is installed; other families answer when they are called."""
-        return self.table.model_type != "llm" or is_callable(self.table.sdk)
+        """Whether what speaks its `sdk` is installed."""
+        return is_callable(FAMILIES[self.table.model_type], self.table.sdk)
 
     @property
     def model_id(self) -> str:
@@ -68,6 +71,13 @@ class Backend:
     def extra(self) -> Mapping[str, Any]:
         """The keys of its table that belong to its client."""
         return self.table.model_extra or {}
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Texts that must never be shown: its key, and whatever else its tables and headers hold in secret."""
+        headers = [text for model in self.models for text in _of_table(model.table.headers)]
+        texts = [self.table.api_key or "", *_of_table(self.extra), *headers]
+        return tuple(dict.fromkeys(text for text in texts if text))
 
     @property
     def is_ready(self) -> bool:

@@ -1,3 +1,5 @@
+"""TOML files of model configuration, and errors that name their file, line and key."""
+
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -117,7 +119,7 @@ def _is_branch(part: str) -> bool:
     return (
         part in {"[key]", "int", "str"}
         or part.startswith(("constrained-", "literal[", "function-", "float"))
-        or (part.endswith("Settings") and part[0].isupper())
+        or (part.endswith("Preset") and part[0].isupper())
     )
 
 

@@ -1,8 +1,10 @@
+"""The deck: from what a pipe asks for, through presets, aliases and waterfalls, to one model of one backend."""
+
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
 
 from pydantic import ValidationError
 
@@ -11,52 +13,26 @@ from pipelex.errors import ErrorCategory, Fault, PipelexError, near_names
 from pipelex.inference.deck.capabilities import STRUCTURE, lacking
 from pipelex.inference.deck.catalog import DEFAULTS, Catalog, ModelEntry, load_catalog
 from pipelex.inference.deck.files import Keys, Table, TomlFile, describe, gravity, merged, parse
+from pipelex.inference.deck.reference import (
+    KIND_WORDS,
+    WRITTEN,
+    ModelReference,
+    ReferenceKind,
+    read_reference,
+)
 from pipelex.inference.deck.schema import (
+    FAMILIES,
     MODEL_TYPES,
-    SETTINGS,
+    PRESETS,
+    ChatPreset,
     DeckSection,
     DeckTables,
-    LLMSettings,
-    ModelSettingsTable,
+    ModelPreset,
 )
-from pipelex.inference.deck.sdks import SDKS, how_to_install
+from pipelex.inference.providers import FAMILY_WORDS, find, how_to_install, is_callable, sdks
 from pipelex.pipes.models import Family, ModelChoice, ModelTarget, ResolvedModel
 
 logger = logging.getLogger("pipelex.inference")
-
-Kind = Literal["preset", "alias", "waterfall", "handle"]
-
-_SIGILS: dict[str, Kind] = {"$": "preset", "@": "alias", "~": "waterfall"}
-_WRITTEN: dict[Kind, str] = {"preset": "$", "alias": "@", "waterfall": "~", "handle": ""}
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A model reference, its kind and its name apart."""
-
-    kind: Kind
-    name: str
-
-    def __str__(self) -> str:
-        return _WRITTEN[self.kind] + self.name
-
-    @classmethod
-    def parse(cls, text: str) -> "Reference":
-        """Read `$preset`, `@alias`, `~waterfall`, `handle`, or the long forms `preset:name`, ….
-
-        Raises:
-            ValueError: there is no name.
-        """
-        trimmed = text.strip()
-        kind, name = _SIGILS.get(trimmed[:1]), trimmed[1:]
-        if kind is None:
-            word, colon, rest = trimmed.partition(":")
-            is_kind = bool(colon) and word in _WRITTEN
-            kind, name = (cast("Kind", word), rest) if is_kind else ("handle", trimmed)
-        if not name.strip():
-            raise ValueError(f"{text!r} names no model")
-        return cls(kind, name.strip())
-
 
 NOT_SERVED: Final = ("backend_disabled", "model_disabled", "no_route", "not_served")
 """Why a known model cannot be asked here."""
@@ -158,11 +134,14 @@ class ModelDeck:
             return [unable]
         if self.catalog.is_ready(entry):
             return []
-        if entry.table.model_type == "llm" and entry.table.sdk not in SDKS:
+        if find(FAMILIES[entry.table.model_type], entry.table.sdk) is None:
             return [_without_client(entry)]
-        missing, command = self.catalog.missing(entry), how_to_install(entry.table.sdk)
-        needs = f"{_listed(missing)} in the environment" if missing else f"its client: {command}"
-        if not missing and (command is None or entry.table.model_type != "llm"):
+        missing, command = (
+            self.catalog.missing(entry),
+            how_to_install(FAMILIES[entry.table.model_type], entry.table.sdk),
+        )
+        needs = f"{_listed(missing)} in the environment" if missing else f"what its sdk needs: {command}"
+        if not missing and command is None:
             return []
         params = {
             "model": entry.handle,
@@ -184,7 +163,7 @@ class ModelDeck:
         if wanted is None:
             raise PipelexError(
                 "model.unspecified",
-                f"no model is named, and the deck has no default for {_FAMILY_WORDS[family]}",
+                f"no model is named, and the deck has no default for {FAMILY_WORDS[family]}",
                 category=ErrorCategory.CONFIGURATION,
                 params={"model_type": family},
                 advice="Set 'model' on the pipe, or a default in .pipelex/inference/deck.",
@@ -202,9 +181,9 @@ class ModelDeck:
         return resolved, entry
 
     def _resolve_judge(self, choice: ModelChoice) -> tuple[ResolvedModel, ModelEntry]:
-        """A language model in any case: this release speaks to no judgment provider, so their models are stood in for.
+        """A judgment model where a provider of its `sdk` is installed; else a language model, which stands in for it.
 
-        What the deck calls a judgment model becomes the default for objects; any other name is a language model's.
+        What the deck calls a judgment model becomes the default for objects then; any other name is a language model's.
         """
         wanted, section = choice.choice, self.tables.judgment
         if wanted is None:
@@ -214,47 +193,56 @@ class ModelDeck:
             return self._resolve(stand_in, None)
         settings = self._settings(wanted, "judgment", section) if not isinstance(wanted, str) else None
         name = settings.model if settings is not None else str(wanted)
-        reference = _read(name, "judgment")
+        reference = read_reference(name, "judgment")
         if str(reference) not in self._forms("judgment").get(reference.name, []):
             if str(reference) not in self._forms("llm").get(reference.name, []):
                 raise self._unknown(reference, "judgment")
             return self._resolve(stand_in.model_copy(update={"choice": str(reference)}), None)
+        judge = self._judge(settings or self._settings(str(reference), "judgment", section), section)
+        if judge is not None:
+            return ResolvedModel(handle=judge.handle, backend=judge.backend), judge
         resolved, entry = self._resolve(stand_in, None)
         if str(reference) not in _stood_in:
             _stood_in.add(str(reference))
             logger.warning("No judgment provider can be called for %s: %r judges.", reference, entry.handle)
         return resolved, entry
 
-    def _default(self, choice: ModelChoice, document: str | None) -> str | ModelSettingsTable | None:
+    def _judge(self, settings: ModelPreset, section: DeckSection) -> ModelEntry | None:
+        """The judgment model itself, where it is served and a provider of its `sdk` is installed."""
+        try:
+            entry, *_ = self._follow(settings.model, "judgment", section)
+        except PipelexError:
+            return None
+        return entry if is_callable("judgment", entry.table.sdk) else None
+
+    def _default(self, choice: ModelChoice, document: str | None) -> str | ModelPreset | None:
         if choice.family == "llm":
             slot = "for_text" if choice.purpose == "text" else "for_object"
             override: str = getattr(self.tables.llm.choice_overrides, slot)
             if override != "disabled":
                 return override
-            found: str | ModelSettingsTable | None = getattr(self.tables.llm.choice_defaults, slot)
+            found: str | ModelPreset | None = getattr(self.tables.llm.choice_defaults, slot)
             return found
         if choice.family == "doc_gen":
             return self.tables.doc_gen.choice_defaults.get(document or "")
-        found = cast(
-            "str | ModelSettingsTable | None", getattr(self.tables.section(choice.family), "choice_default", None)
-        )
+        found = cast("str | ModelPreset | None", getattr(self.tables.section(choice.family), "choice_default", None))
         return found
 
     def _settings(
-        self, wanted: str | Mapping[str, Json] | ModelSettingsTable, family: Family, section: DeckSection
-    ) -> ModelSettingsTable:
+        self, wanted: str | Mapping[str, Json] | ModelPreset, family: Family, section: DeckSection
+    ) -> ModelPreset:
         """The settings of a choice: a preset's, an inline table's, or plain ones around a reference."""
-        if isinstance(wanted, ModelSettingsTable):
+        if isinstance(wanted, ModelPreset):
             return wanted
         if isinstance(wanted, str):
-            reference = _read(wanted, family)
+            reference = read_reference(wanted, family)
             if reference.kind != "preset":
                 return self._plain(str(reference), family)
             preset = section.preset(reference.name)
             if preset is None:
                 raise self._unknown(reference, family)
             return preset
-        kind = SETTINGS[family]
+        kind = PRESETS[family]
         try:
             return kind.model_validate(dict(wanted))
         except ValidationError as error:
@@ -270,23 +258,23 @@ class ModelDeck:
                 params={"field_path": f"model.{key}" if key else "model", "finding": finding["type"]},
             ) from None
 
-    def _plain(self, model: str, family: Family) -> ModelSettingsTable:
+    def _plain(self, model: str, family: Family) -> ModelPreset:
         if family == "llm":
-            return LLMSettings(model=model, temperature=self.tables.llm.choice_defaults.default_temperature)
-        return SETTINGS[family](model=model)
+            return ChatPreset(model=model, temperature=self.tables.llm.choice_defaults.default_temperature)
+        return PRESETS[family](model=model)
 
     def _follow(self, text: str, family: Family, section: DeckSection) -> list[ModelEntry]:
         """Aliases, then a waterfall, then a handle; a preset cannot stand here.
 
         The model to ask comes first, then those that are ready to stand in for it.
         """
-        reference, passed = _read(text, family), list[str]()
+        reference, passed = read_reference(text, family), list[str]()
         while reference.kind == "alias":
             passed.append(str(reference))
             target = section.aliases.get(reference.name)
             if target is None:
                 raise self._unknown(reference, family)
-            reference = _read(target, family)
+            reference = read_reference(target, family)
             if str(reference) in passed:
                 chain = " → ".join([*passed, str(reference)])
                 raise _unavailable(text, family, "alias_cycle", f"the alias {passed[0]} leads back to itself: {chain}")
@@ -302,11 +290,11 @@ class ModelDeck:
             raise self._not_served(reference, family)
         return [found[0], *filter(self.catalog.is_ready, found[1:])]
 
-    def _first_served(self, reference: Reference, family: Family, section: DeckSection) -> list[ModelEntry]:
+    def _first_served(self, reference: ModelReference, family: Family, section: DeckSection) -> list[ModelEntry]:
         handles = section.waterfalls.get(reference.name)
         if handles is None:
             raise self._unknown(reference, family)
-        tried = [_read(handle, family).name for handle in (handles if self.allow_fallback else handles[:1])]
+        tried = [read_reference(handle, family).name for handle in (handles if self.allow_fallback else handles[:1])]
         served = [entry for name in tried for entry in self.catalog.routes(name, MODEL_TYPES[family])]
         if not served:
             raise _unavailable(
@@ -319,7 +307,7 @@ class ModelDeck:
         ready = list(filter(self.catalog.is_ready, served))
         return ready or served[:1]
 
-    def _not_served(self, reference: Reference, family: Family) -> PipelexError:
+    def _not_served(self, reference: ModelReference, family: Family) -> PipelexError:
         declared = [
             entry
             for backend in self.catalog.backends.values()
@@ -344,9 +332,9 @@ class ModelDeck:
             reference.name, family, reason, f"the model {reference.name!r} is not available: {why}", advice
         )
 
-    def _unknown(self, reference: Reference, family: Family, detail: str | None = None) -> PipelexError:
+    def _unknown(self, reference: ModelReference, family: Family, detail: str | None = None) -> PipelexError:
         suggestions = self._suggestions(reference, family)
-        said = detail or f"{_KIND_WORDS[reference.kind]} {str(reference)!r} is not known for {_FAMILY_WORDS[family]}"
+        said = detail or f"{KIND_WORDS[reference.kind]} {str(reference)!r} is not known for {FAMILY_WORDS[family]}"
         return PipelexError(
             "model.unknown",
             f"{said}; did you mean {suggestions[0]!r}?" if suggestions else said,
@@ -355,17 +343,17 @@ class ModelDeck:
             advice="Name a model of the deck, or add this one to .pipelex/inference.",
         )
 
-    def _suggestions(self, reference: Reference, family: Family) -> tuple[str, ...]:
+    def _suggestions(self, reference: ModelReference, family: Family) -> tuple[str, ...]:
         """Near names with their sigils: the very name under another sigil first, then the same kind, then others."""
         forms = self._forms(family)
         exact = forms.get(reference.name, [])
         near = [form for name in near_names(reference.name, forms) for form in forms[name]]
-        same_kind = [form for form in near if Reference.parse(form).kind == reference.kind]
+        same_kind = [form for form in near if ModelReference.parse(form).kind == reference.kind]
         return tuple(dict.fromkeys([*exact, *same_kind, *near]))[:3]
 
     def _forms(self, family: Family) -> dict[str, list[str]]:
         section = self.tables.section(family)
-        kinds: list[tuple[Kind, Iterable[str]]] = [
+        kinds: list[tuple[ReferenceKind, Iterable[str]]] = [
             ("preset", section.preset_names()),
             ("alias", section.aliases),
             ("waterfall", section.waterfalls),
@@ -374,26 +362,30 @@ class ModelDeck:
         forms: dict[str, list[str]] = {}
         for kind, names in kinds:
             for name in names:
-                forms.setdefault(name, []).append(_WRITTEN[kind] + name)
+                forms.setdefault(name, []).append(WRITTEN[kind] + name)
         return forms
 
     def _check_references(self, file: TomlFile) -> None:
         """Names that a deck file uses and nobody declares; a handle may be unknown until a backend declares it."""
-        for family in SETTINGS:
+        for family in PRESETS:
             section = self.tables.section(family)
             known = {"alias": set(section.aliases), "waterfall": set(section.waterfalls)}
             for keys, text in _references_of(cast("Table", file.data.get(family, {})), (family,)):
                 try:
-                    reference = Reference.parse(text)
+                    reference = ModelReference.parse(text)
                 except ValueError as error:
                     raise file.fault(str(error), keys) from None
                 if reference.kind in known and reference.name not in known[reference.kind]:
                     near = [
-                        str(Reference(reference.kind, name))
+                        str(ModelReference(reference.kind, name))
                         for name in near_names(reference.name, known[reference.kind])
                     ]
                     advice = f"did you mean {near[0]!r}?" if near else None
-                    raise file.fault(f"{_KIND_WORDS[reference.kind]} {text!r} is not declared", keys, advice=advice)
+                    raise file.fault(f"{KIND_WORDS[reference.kind]} {text!r} is not declared", keys, advice=advice)
+
+
+_stood_in: set[str] = set()
+"""Judgment models that the log already says are stood in for."""
 
 
 def own_deck_files(dirs: Sequence[Path]) -> list[TomlFile]:
@@ -412,25 +404,6 @@ def _deck_files(directory: Path) -> list[TomlFile]:
     return [TomlFile.read(path) for path in sorted((directory / "deck").glob("*.toml"))]
 
 
-_stood_in: set[str] = set()
-"""Judgment models that the log already says are stood in for."""
-
-_FAMILY_WORDS: dict[Family, str] = {
-    "llm": "language models",
-    "extract": "text extraction",
-    "img_gen": "image generation",
-    "search": "search",
-    "judgment": "judgment",
-    "doc_gen": "documents",
-}
-_KIND_WORDS: dict[Kind, str] = {
-    "preset": "the preset",
-    "alias": "the alias",
-    "waterfall": "the waterfall",
-    "handle": "the model",
-}
-
-
 def _references_of(section: Table, at: Keys) -> Iterable[tuple[Keys, str]]:
     for name, target in section.get("aliases", {}).items():
         if isinstance(target, str):
@@ -440,18 +413,6 @@ def _references_of(section: Table, at: Keys) -> Iterable[tuple[Keys, str]]:
             model: Any = cast("Table", preset).get("model")
             if isinstance(model, str):
                 yield (*at, "presets", name, "model"), model
-
-
-def _read(text: str, family: Family) -> Reference:
-    try:
-        return Reference.parse(text)
-    except ValueError as error:
-        raise PipelexError(
-            "model.unknown",
-            str(error),
-            category=ErrorCategory.CONFIGURATION,
-            params={"model": text, "model_type": family, "suggestions": []},
-        ) from None
 
 
 def _incapable(entry: ModelEntry, choice: ModelChoice, needs: Sequence[str]) -> Fault | None:
@@ -473,16 +434,16 @@ def _incapable(entry: ModelEntry, choice: ModelChoice, needs: Sequence[str]) -> 
 
 def _is_by_handle(choice: ModelChoice) -> bool:
     named = choice.choice.get("model") if isinstance(choice.choice, Mapping) else choice.choice
-    return isinstance(named, str) and _read(named, choice.family).kind == "handle"
+    return isinstance(named, str) and read_reference(named, choice.family).kind == "handle"
 
 
 def _without_client(entry: ModelEntry) -> Fault:
-    sdk = entry.table.sdk
+    sdk, family = entry.table.sdk, FAMILIES[entry.table.model_type]
     return Fault(
         "model.unavailable",
         f"the model {entry.handle!r} of {entry.backend!r} has sdk = {sdk!r}, which this release does not know",
-        params={"model": entry.handle, "model_type": "llm", "reason": "sdk_unknown"},
-        suggestions=tuple(near_names(sdk, SDKS)),
+        params={"model": entry.handle, "model_type": family, "reason": "sdk_unknown"},
+        suggestions=tuple(near_names(sdk, sdks(family))),
     )
 
 

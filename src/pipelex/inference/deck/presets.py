@@ -9,7 +9,7 @@ from pipelex.config import describe
 from pipelex.errors import ConfigurationError, Fault
 from pipelex.inference.deck.files import Table, TomlFile
 from pipelex.inference.deck.model_deck import NOT_SERVED, ModelDeck, own_deck_files
-from pipelex.inference.deck.schema import SETTINGS
+from pipelex.inference.deck.schema import PRESETS
 from pipelex.pipes.models import ModelChoice
 
 logger = logging.getLogger("pipelex.inference")
@@ -46,7 +46,7 @@ def react_to_missing_presets(deck: ModelDeck, dirs: Sequence[Path], reaction: Li
 
 def _missing(deck: ModelDeck, files: Sequence[TomlFile]) -> Iterator[Fault]:
     for file in files:
-        for family in SETTINGS:
+        for family in PRESETS:
             presets = cast("Table", file.data.get(family, {})).get("presets", {})
             for name in presets:
                 choice = ModelChoice(family=family, choice=f"${name}")

@@ -23,6 +23,9 @@ MODEL_TYPES: dict[Family, ModelType] = {
 }
 """The type in backend files of each family's models."""
 
+FAMILIES: dict[ModelType, Family] = {model_type: family for family, model_type in MODEL_TYPES.items()}
+"""The family of each type of model in backend files."""
+
 NonEmpty = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
@@ -246,8 +249,8 @@ class RoutingFile(_Table):
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
-class ModelSettingsTable(_Table):
-    """What the settings of every family share."""
+class ModelPreset(_Table):
+    """A model with its settings, as a preset of the deck or as an inline table of a pipe: what every family has."""
 
     model: NonEmpty
     """The model: a handle, an alias (`@name`) or a waterfall (`~name`)."""
@@ -255,15 +258,15 @@ class ModelSettingsTable(_Table):
     """What the settings are for."""
 
     @model_validator(mode="after")
-    def _exclude(self) -> "ModelSettingsTable":
+    def _exclude(self) -> "ModelPreset":
         for one, other in (("reasoning_effort", "reasoning_budget"), ("quality", "nb_steps")):
             if getattr(self, one, None) is not None and getattr(self, other, None) is not None:
                 raise ValueError(f"{one!r} and {other!r} exclude each other")
         return self
 
 
-class LLMSettings(ModelSettingsTable):
-    """Settings of a language model."""
+class ChatPreset(ModelPreset):
+    """A language model with its settings."""
 
     temperature: float = Field(ge=0, le=1)
     """How free the answer is: 0 is the most even."""
@@ -277,8 +280,8 @@ class LLMSettings(ModelSettingsTable):
     """The tokens of thinking; excludes `reasoning_effort`."""
 
 
-class ExtractSettings(ModelSettingsTable):
-    """Settings of a text extractor."""
+class ExtractPreset(ModelPreset):
+    """A text extractor with its settings."""
 
     max_nb_images: int | None = Field(default=None, ge=0)
     """The most pictures taken out of a document."""
@@ -286,8 +289,8 @@ class ExtractSettings(ModelSettingsTable):
     """The shortest side of a picture that is taken out, in pixels."""
 
 
-class ImgGenSettings(ModelSettingsTable):
-    """Settings of an image model."""
+class ImagePreset(ModelPreset):
+    """An image model with its settings."""
 
     quality: Literal["low", "medium", "high"] | None = None
     """The quality asked for; excludes `nb_steps`."""
@@ -301,8 +304,8 @@ class ImgGenSettings(ModelSettingsTable):
     """How much the safety checker lets pass: 1 is the strictest."""
 
 
-class SearchSettings(ModelSettingsTable):
-    """Settings of a search."""
+class SearchPreset(ModelPreset):
+    """A search with its settings."""
 
     include_images: bool = False
     """Whether pictures are looked for, too."""
@@ -312,17 +315,17 @@ class SearchSettings(ModelSettingsTable):
     """The most sources."""
 
 
-class PlainSettings(ModelSettingsTable):
-    """Settings of a family that has none of its own: judgment, documents."""
+class PlainPreset(ModelPreset):
+    """A model of a family without settings of its own: judgment, documents."""
 
 
-SETTINGS: dict[Family, type[ModelSettingsTable]] = {
-    "llm": LLMSettings,
-    "extract": ExtractSettings,
-    "img_gen": ImgGenSettings,
-    "search": SearchSettings,
-    "judgment": PlainSettings,
-    "doc_gen": PlainSettings,
+PRESETS: dict[Family, type[ModelPreset]] = {
+    "llm": ChatPreset,
+    "extract": ExtractPreset,
+    "img_gen": ImagePreset,
+    "search": SearchPreset,
+    "judgment": PlainPreset,
+    "doc_gen": PlainPreset,
 }
 
 
@@ -337,8 +340,8 @@ class DeckSection(_Table):
     waterfalls: dict[NonEmpty, Annotated[list[NonEmpty], Field(min_length=1)]] = {}
     """Name → handles, of which the first one that is served is taken."""
 
-    def preset(self, name: str) -> ModelSettingsTable | None:
-        presets: dict[str, ModelSettingsTable] = getattr(self, "presets", {})
+    def preset(self, name: str) -> ModelPreset | None:
+        presets: dict[str, ModelPreset] = getattr(self, "presets", {})
         return presets.get(name)
 
     def preset_names(self) -> list[str]:
@@ -348,9 +351,9 @@ class DeckSection(_Table):
 class LLMDefaults(_Table):
     """What a pipe that names no model gets."""
 
-    for_text: NonEmpty | LLMSettings | None = None
+    for_text: NonEmpty | ChatPreset | None = None
     """The model of texts: a reference or a table of settings."""
-    for_object: NonEmpty | LLMSettings | None = None
+    for_object: NonEmpty | ChatPreset | None = None
     """The model of structured answers: a reference or a table of settings."""
     default_temperature: float = Field(default=0.5, ge=0, le=1)
     """The temperature of a model that is named outside of a preset."""
@@ -368,7 +371,7 @@ class LLMOverrides(_Table):
 class LLMSection(DeckSection):
     """Names of language models."""
 
-    presets: dict[NonEmpty, LLMSettings] = {}
+    presets: dict[NonEmpty, ChatPreset] = {}
     """Name → a model with its settings."""
     choice_defaults: LLMDefaults = LLMDefaults()
     choice_overrides: LLMOverrides = LLMOverrides()
@@ -377,18 +380,18 @@ class LLMSection(DeckSection):
 class ExtractSection(DeckSection):
     """Names of text extractors."""
 
-    presets: dict[NonEmpty, ExtractSettings] = {}
+    presets: dict[NonEmpty, ExtractPreset] = {}
     """Name → a model with its settings."""
-    choice_default: NonEmpty | ExtractSettings | None = None
+    choice_default: NonEmpty | ExtractPreset | None = None
     """The model of a pipe that names none: a reference or a table of settings."""
 
 
 class ImgGenSection(DeckSection):
     """Names of image models."""
 
-    presets: dict[NonEmpty, ImgGenSettings] = {}
+    presets: dict[NonEmpty, ImagePreset] = {}
     """Name → a model with its settings."""
-    choice_default: NonEmpty | ImgGenSettings | None = None
+    choice_default: NonEmpty | ImagePreset | None = None
     """The model of a pipe that names none: a reference or a table of settings."""
     default_quality: Literal["low", "medium", "high"] | None = None
     """The quality of settings that say neither `quality` nor `nb_steps`."""
@@ -397,25 +400,25 @@ class ImgGenSection(DeckSection):
 class SearchSection(DeckSection):
     """Names of search models."""
 
-    presets: dict[NonEmpty, SearchSettings] = {}
+    presets: dict[NonEmpty, SearchPreset] = {}
     """Name → a model with its settings."""
-    choice_default: NonEmpty | SearchSettings | None = None
+    choice_default: NonEmpty | SearchPreset | None = None
     """The model of a pipe that names none: a reference or a table of settings."""
 
 
 class JudgmentSection(DeckSection):
     """Names of judgment models."""
 
-    presets: dict[NonEmpty, PlainSettings] = {}
+    presets: dict[NonEmpty, PlainPreset] = {}
     """Name → a model with its settings."""
-    choice_default: NonEmpty | PlainSettings | None = None
+    choice_default: NonEmpty | PlainPreset | None = None
     """The model of a pipe that names none: a reference or a table of settings."""
 
 
 class DocGenSection(DeckSection):
     """Names of document engines."""
 
-    presets: dict[NonEmpty, PlainSettings] = {}
+    presets: dict[NonEmpty, PlainPreset] = {}
     """Name → a model with its settings."""
     choice_defaults: dict[
         Annotated[str, StringConstraints(pattern=r"^[a-z]+\.(layout|html|template_file)$")], NonEmpty

@@ -4,6 +4,7 @@ Needs the extra `documents`. The same request gives the same bytes, so a documen
 Source: section 6.9 of the language reference.
 """
 
-from pipelex.inference.documents.service import generate_document
+from pipelex.inference.documents.provider import DocumentAsk, DocumentEngine
+from pipelex.inference.documents.service import Documents
 
-__all__ = ["generate_document"]
+__all__ = ["DocumentAsk", "DocumentEngine", "Documents"]

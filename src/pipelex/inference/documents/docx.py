@@ -1,15 +1,18 @@
 """Blocks as a Word file with python-docx."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 from pipelex.content.render import scalar_text
 from pipelex.content.stuff import Json
+from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.documents.archive import plain, settled
 from pipelex.inference.documents.html import cell_text
+from pipelex.inference.documents.provider import DocumentAsk, Pictures, ReadPictures
 from pipelex.pipes.layout import Block
-from pipelex.storage import Loaded
 
 if TYPE_CHECKING:
     from docx.document import Document
@@ -17,24 +20,37 @@ if TYPE_CHECKING:
 _WIDEST_CM = 16.0
 
 
-def printed(blocks: Sequence[Block], picture: Callable[[str], Loaded | None]) -> bytes:
+@dataclass(frozen=True)
+class WordEngine:
+    """Prints Word files from a layout."""
+
+    call: ModelCall
+
+    async def print(self, ask: DocumentAsk, pictures: ReadPictures) -> bytes:
+        """See `DocumentEngine.print`."""
+        blocks = ask.request.blocks
+        found = await pictures([str(block["content"].get("url", "")) for block in blocks if block["kind"] == "image"])
+        return await asyncio.to_thread(printed, blocks, found)
+
+
+def printed(blocks: Sequence[Block], pictures: Pictures) -> bytes:
     """The blocks as a Word file.
 
     Args:
         blocks: what to print.
-        picture: the images it shows, by URL.
+        pictures: the images it shows, by URL.
     """
     from docx import Document as new_document
 
     document = new_document()
     for block in blocks:
-        _add(document, block, picture)
+        _add(document, block, pictures)
     out = BytesIO()
     document.save(out)
     return settled(out.getvalue())
 
 
-def _add(document: "Document", block: Block, picture: Callable[[str], Loaded | None]) -> None:
+def _add(document: "Document", block: Block, pictures: Pictures) -> None:
     match block["kind"]:
         case "heading":
             document.add_heading(plain(block["text"]), level=min(int(block["level"]), 9))
@@ -46,7 +62,7 @@ def _add(document: "Document", block: Block, picture: Callable[[str], Loaded | N
         case "pairs":
             _add_table(document, block["rows"], is_headed=False)
         case "image":
-            _add_image(document, block["content"], picture)
+            _add_image(document, block["content"], pictures)
         case "code":
             document.add_paragraph(plain(block["text"]), style="No Spacing")
         case "markdown" | "html":
@@ -69,11 +85,11 @@ def _add_table(document: "Document", rows: Sequence[Sequence[Json]], *, is_heade
             run.bold = (is_headed and index == 0) or (not is_headed and column == 0)
 
 
-def _add_image(document: "Document", content: dict[str, Json], picture: Callable[[str], Loaded | None]) -> None:
+def _add_image(document: "Document", content: dict[str, Json], pictures: Pictures) -> None:
     from docx.shared import Cm
     from PIL import Image
 
-    found = picture(str(content["url"]))
+    found = pictures.get(str(content["url"]))
     if found is not None:
         image = Image.open(BytesIO(found.data))
         data = BytesIO(found.data)

@@ -1,25 +1,59 @@
 """HTML as PDF with xhtml2pdf, which stands on ReportLab."""
 
+import asyncio
 import base64
 import html
-from collections.abc import Callable
+import re
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from re import Match
-from typing import Any, cast
+from threading import Lock
+from typing import Any, Final, cast
 
-from pipelex.inference.documents.service import SOURCES, content_failure
-from pipelex.storage import Loaded
+from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.documents.html import page
+from pipelex.inference.documents.provider import DocumentAsk, Pictures, ReadPictures, content_failure
+from pipelex.inference.documents.templates import filled_html
 
 _ONE_PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 
 
-def printed(text: str, picture: Callable[[str], Loaded | None], root: Path | None, folder: Path | None) -> bytes:
+_SOURCES: Final = re.compile(r"""(<img\b[^>]*?\bsrc\s*=\s*)(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE | re.DOTALL)
+_printing: Final = Lock()
+"""The PDF library keeps its fonts and settings in globals."""
+
+
+@dataclass(frozen=True)
+class PdfEngine:
+    """Prints PDF files from a layout, from HTML, and from an HTML template."""
+
+    call: ModelCall
+
+    async def print(self, ask: DocumentAsk, pictures: ReadPictures) -> bytes:
+        """See `DocumentEngine.print`."""
+        text = _page_of(ask)
+        found = await pictures([html.unescape(double or single) for _, double, single in _SOURCES.findall(text)])
+        return await asyncio.to_thread(_printed_alone, text, found, ask)
+
+
+def _page_of(ask: DocumentAsk) -> str:
+    if ask.request.source == "layout":
+        return page(ask.request.blocks)
+    return ask.request.html or "" if ask.template is None else filled_html(ask.request, ask.template)
+
+
+def _printed_alone(text: str, pictures: Pictures, ask: DocumentAsk) -> bytes:
+    with _printing:
+        return printed(text, pictures, ask.root, ask.folder)
+
+
+def printed(text: str, pictures: Pictures, root: Path | None, folder: Path | None) -> bytes:
     """The page as PDF.
 
     Args:
         text: HTML. Nothing is fetched for it over the network.
-        picture: the images it shows, by URL.
+        pictures: the images it shows, by URL.
         root: the only folder it may read files of: fonts and images of a method.
         folder: where its relative paths start.
 
@@ -32,7 +66,7 @@ def printed(text: str, picture: Callable[[str], Loaded | None], root: Path | Non
 
     def embedded(match: Match[str]) -> str:
         url = html.unescape(match[2] if match[2] is not None else match[3])
-        found = picture(url)
+        found = pictures.get(url)
         if found is None and (root is None or ":" in url):
             found_url = url if url.startswith("data:") else _ONE_PIXEL
         elif found is None:
@@ -50,7 +84,7 @@ def printed(text: str, picture: Callable[[str], Loaded | None], root: Path | Non
     policy = ResourceAccessPolicy.server(root, allow_remote=False, max_render_seconds=300, max_document_bytes=None)
     try:
         result = cast("Any", pisa).CreatePDF(
-            SOURCES.sub(embedded, text), dest=out, encoding="utf-8", resource_policy=policy, link_callback=beside
+            _SOURCES.sub(embedded, text), dest=out, encoding="utf-8", resource_policy=policy, link_callback=beside
         )
     except RenderLimitError as error:
         raise content_failure(f"the page is too large to be printed: {error}") from None

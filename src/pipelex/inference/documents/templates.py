@@ -1,58 +1,70 @@
-"""Template files: HTML, and Word, PowerPoint and Excel files with Jinja2 in their text.
+"""Template files: HTML, Word and PowerPoint files with Jinja2 in their text.
 
 In a Word or PowerPoint file tags may stand anywhere in a paragraph. `{%p … %}` replaces the paragraph it stands in, and
-`{%tr … %}` the table row, so that a loop can repeat whole paragraphs and rows. In an Excel file the row of a cell with
-`{%tr for … %}` begins a loop, and that of `{%tr endfor %}` ends it; a cell whose rendered text is a plain number
-becomes a number. Values print, are filtered and are bounded as in every other template of a method.
+`{%tr … %}` the table row, so that a loop can repeat whole paragraphs and rows. Values print, are filtered and are
+bounded as in every other template of a method. Excel files are filled in by `sheets`.
 """
 
+import asyncio
 import re
-from collections.abc import Iterator
-from copy import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 from zipfile import BadZipFile, ZipFile
 
+from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.documents.archive import settled
-from pipelex.inference.documents.service import content_failure
+from pipelex.inference.documents.provider import DocumentAsk, ReadPictures, content_failure
 from pipelex.pipes.effects.requests import DocumentRequest
 from pipelex.templating import ShapeTable, render
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
-    from openpyxl.worksheet.worksheet import Worksheet
 
 _PARTS: Final = {
     "docx": re.compile(r"word/(document|header\d*|footer\d*|footnotes|endnotes)\.xml"),
     "pptx": re.compile(r"ppt/(slides|notesSlides)/[^/]+\.xml"),
 }
-_TAG: Final = re.compile(r"\{\{|\{%|\{#")
-_WHOLE: Final = re.compile(r"\{%(p|tr)\s(.*?)%\}", re.DOTALL)
+TAG: Final = re.compile(r"\{\{|\{%|\{#")
+"""What begins a tag of a template."""
+WHOLE_TAG: Final = re.compile(r"\{%(p|tr)\s(.*?)%\}", re.DOTALL)
+"""A tag that stands for the whole paragraph or row around it."""
 _QUOTES: Final = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'"})
-_NUMBER: Final = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,14})?")
-_CELL: Final = "\x1f"
-_ROW: Final = "\x1e"
 
 
 def filled_html(request: DocumentRequest, template: bytes) -> str:
     """An HTML template with the values of the request."""
-    return _rendered(request, template.decode("utf-8-sig"), category="html", sigils=True)
+    return rendered(request, template.decode("utf-8-sig"), category="html", sigils=True)
 
 
-def filled(request: DocumentRequest, template: bytes) -> bytes:
+@dataclass(frozen=True)
+class TemplateEngine:
+    """Fills in Word and PowerPoint files."""
+
+    call: ModelCall
+
+    async def print(self, ask: DocumentAsk, pictures: ReadPictures) -> bytes:
+        """See `DocumentEngine.print`."""
+        return await asyncio.to_thread(filled, ask, _filled_parts)
+
+
+def filled(ask: DocumentAsk, fill: Callable[[DocumentRequest, bytes], bytes]) -> bytes:
     """An Office template with the values of the request.
 
     Raises:
         PipelexError: the file is no such file, or its template fails.
     """
+    request = ask.request
     try:
-        return _filled_book(request, template) if request.format == "xlsx" else _filled_parts(request, template)
+        return fill(request, ask.template or b"")
     except (BadZipFile, KeyError) as error:
         path = request.file.path if request.file is not None else ""
         raise content_failure(f"the template '{path}' is no {request.format} file: {error}") from None
 
 
-def _rendered(request: DocumentRequest, text: str, *, category: str, sigils: bool = False) -> str:
+def rendered(request: DocumentRequest, text: str, *, category: str, sigils: bool = False) -> str:
+    """The text of a template with the values of the request."""
     shapes = ShapeTable.from_json(request.shapes)
     return render(text, request.inputs, concepts=shapes, category=category, sigils=sigils, strict=True).text
 
@@ -81,11 +93,11 @@ def _filled_part(request: DocumentRequest, content: bytes) -> bytes:
         for element in list(_named(root, name)):
             _replace(element, kind)
     text = etree.tostring(root, encoding="unicode")
-    if _TAG.search(text) is None:
+    if TAG.search(text) is None:
         return content
     # The text of tags was escaped with the rest of the XML.
     text = re.sub(r"(\{\{|\{%|\{#)(.*?)(\}\}|%\}|#\})", _unescaped, text, flags=re.DOTALL)
-    filled_text = _rendered(request, text, category="html")
+    filled_text = rendered(request, text, category="html")
     try:
         found = etree.fromstring(filled_text.encode(), etree.XMLParser(resolve_entities=False, no_network=True))
     except etree.XMLSyntaxError as error:
@@ -105,11 +117,11 @@ def _gather(paragraph: "_Element") -> None:
     """Put the text of a tag that Word has spread over several runs into the first of them."""
     texts = [element for element in _named(paragraph, "t") if _owner(element) is paragraph]
     whole = "".join(element.text or "" for element in texts)
-    if _TAG.search(whole) is None:
+    if TAG.search(whole) is None:
         return
     open_at: Any = None
     for element in texts:
-        text = (element.text or "").translate(_QUOTES) if _TAG.search(whole) else element.text or ""
+        text = (element.text or "").translate(_QUOTES) if TAG.search(whole) else element.text or ""
         if open_at is not None:
             open_at.text += text
             element.text = ""
@@ -133,7 +145,7 @@ def _is_open(text: str) -> bool:
 def _replace(element: "_Element", kind: str) -> None:
     """Put a `{%p … %}` or `{%tr … %}` in place of the paragraph or the row around it."""
     text = "".join(inner.text or "" for inner in _named(element, "t"))
-    tags = [f"{{%{body}%}}" for found, body in _WHOLE.findall(text) if found == kind]
+    tags = [f"{{%{body}%}}" for found, body in WHOLE_TAG.findall(text) if found == kind]
     parent = element.getparent()
     if not tags or parent is None:
         return
@@ -168,59 +180,3 @@ def _break_lines(root: "_Element") -> None:
                 added.text = text
                 place.addnext(added)
                 place = added
-
-
-# --- Excel ------------------------------------------------------------------------------------------------------------
-
-
-def _filled_book(request: DocumentRequest, template: bytes) -> bytes:
-    from openpyxl import load_workbook
-
-    book = load_workbook(BytesIO(template))
-    for sheet in book.worksheets:
-        _fill_sheet(request, sheet)
-    out = BytesIO()
-    book.save(out)
-    return settled(out.getvalue())
-
-
-def _fill_sheet(request: DocumentRequest, sheet: "Worksheet") -> None:
-    """Render all rows as one text, so that loops may span rows, and write the cells anew with their formats."""
-    from pipelex.inference.documents.xlsx import set_value
-
-    rows = [list(row) for row in sheet.iter_rows()]
-    if not any(isinstance(cell.value, str) and _TAG.search(cell.value) for row in rows for cell in row):
-        return
-    lines: list[str] = []
-    for number, row in enumerate(rows):
-        texts = [cell.value if isinstance(cell.value, str) else None for cell in row]
-        whole = [match for text in texts if text is not None for match in _WHOLE.findall(text)]
-        if any(kind == "tr" for kind, _ in whole):
-            lines.append("".join(f"{{%{body}%}}" for kind, body in whole if kind == "tr"))
-            continue
-        marked = [
-            f"{column}:{text}"
-            for column, text in enumerate(texts)
-            if text is not None and _TAG.search(text) is not None
-        ]
-        lines.append(_ROW + _CELL.join([str(number), *marked]))
-    rendered = _rendered(request, "".join(lines), category="basic").split(_ROW)[1:]
-    kept = [[(cell.value, copy(cell._style)) for cell in row] for row in rows]
-    heights: dict[int, Any] = {
-        number: cast("Any", sheet.row_dimensions[number + 1]).height for number in range(len(rows))
-    }
-    sheet.delete_rows(1, sheet.max_row)
-    for target, line in enumerate(rendered, 1):
-        first, *cells = line.split(_CELL)
-        number = int(first)
-        changed = {int(column): text for column, _, text in (cell.partition(":") for cell in cells)}
-        sheet.row_dimensions[target].height = heights[number]
-        for column, (value, style) in enumerate(kept[number]):
-            cell = sheet.cell(row=target, column=column + 1)
-            cell._style = copy(style)
-            if column not in changed:
-                cell.value = value
-                continue
-            text = changed[column]
-            is_number = _NUMBER.fullmatch(text) is not None and cell.number_format != "@"
-            set_value(cell, (float(text) if "." in text else int(text)) if is_number else text)

@@ -1,6 +1,6 @@
 """Pages out of documents and images: text, pictures and views, every file stored by content and referenced."""
 
+from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Extractor, Keeper, SourceFile
 from pipelex.inference.extract.service import Extraction, ExtractionOptions
-from pipelex.inference.extract.source import Extractor, Keeper, Page, Source, Wanted
 
-__all__ = ["Extraction", "ExtractionOptions", "Extractor", "Keeper", "Page", "Source", "Wanted"]
+__all__ = ["ExtractAsk", "ExtractedPage", "Extraction", "ExtractionOptions", "Extractor", "Keeper", "SourceFile"]

@@ -6,13 +6,15 @@ Source: https://learn.microsoft.com/rest/api/aiservices/document-models/analyze-
 import asyncio
 import base64
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.inference.calls.http import Provider, table, tables
+from pipelex.inference.calls.http import HttpCall, table, tables
+from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.extract.pictures import measured
-from pipelex.inference.extract.source import Keeper, Page, Picture, Source, Wanted
+from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Keeper, Picture, SourceFile
 from pipelex.inference.extract.views import page_views
 
 if TYPE_CHECKING:
@@ -26,36 +28,43 @@ _LONGEST_PAUSE = 30.0
 class AzureExtractor:
     """The layout model: Markdown, figures with their captions. An analysis is started, then asked for until it ends."""
 
-    provider: Provider
+    call: ModelCall
     pause: float = 1.0
     """Seconds between two questions, unless the service says."""
+    reads_by_address: ClassVar[bool] = False
 
-    async def extract(self, source: Source, wanted: Wanted, keeper: Keeper) -> list[Page]:
+    @cached_property
+    def http(self) -> HttpCall:
+        """How it is asked."""
+        key = self.call.backend.table.api_key
+        return HttpCall(self.call, {"Ocp-Apim-Subscription-Key": key} if key else {})
+
+    async def extract(self, source: SourceFile, wanted: ExtractAsk, keeper: Keeper) -> list[ExtractedPage]:
         """See `Extractor.extract`."""
-        endpoint = self.provider.endpoint()
-        version = str(self.provider.backend.extra.get("api_version") or _VERSION)
+        endpoint = self.http.endpoint()
+        version = str(self.call.backend.extra.get("api_version") or _VERSION)
         output = "&output=figures" if wanted.room(0) != 0 and source.kind in ("pdf", "image") else ""
-        started = await self.provider.send(
+        started = await self.http.send(
             "POST",
-            f"{endpoint}/documentintelligence/documentModels/{self.provider.entry.model_id}:analyze"
+            f"{endpoint}/documentintelligence/documentModels/{self.call.entry.model_id}:analyze"
             f"?api-version={version}&outputContentFormat=markdown&stringIndexType=unicodeCodePoint{output}",
             json={"base64Source": base64.b64encode(source.data).decode("ascii")},
         )
         told = started.headers.get("operation-location")
         if not told:
-            raise self.provider.garbled("no_operation_location")
-        address = self.provider.same_host(told, endpoint)
+            raise self.http.garbled("no_operation_location")
+        address = self.http.same_host(told, endpoint)
         result = await self._finished(address, started)
-        shown = await page_views(source, wanted, keeper, self.provider.entry.handle)
+        shown = await page_views(source, wanted, keeper, self.call.entry.handle)
         return await self._pages(result, address, wanted, keeper, shown)
 
     async def _finished(self, address: str, response: "httpx.Response") -> dict[str, Any]:
-        async with asyncio.timeout(self.provider.timeout) as limit:
+        async with asyncio.timeout(self.call.seconds) as limit:
             try:
                 while True:
                     await asyncio.sleep(self._pause(response))
-                    response = await self.provider.send("GET", address)
-                    answer = self.provider.read(response)
+                    response = await self.http.send("GET", address)
+                    answer = self.http.read(response)
                     status = str(answer.get("status", ""))
                     if status == "succeeded" and isinstance(answer.get("analyzeResult"), dict):
                         return answer["analyzeResult"]
@@ -66,11 +75,11 @@ class AzureExtractor:
                     raise
         raise PipelexError(
             "provider.timeout",
-            f"{self.provider.backend.id!r} did not finish the analysis in {self.provider.timeout:g} seconds",
+            f"{self.call.backend.id!r} did not finish the analysis in {self.call.seconds:g} seconds",
             category=ErrorCategory.TRANSIENT,
-            params={"provider": self.provider.backend.id},
-            provider=self.provider.backend.id,
-            model=self.provider.entry.handle,
+            params={"provider": self.call.backend.id},
+            provider=self.call.backend.id,
+            model=self.call.entry.handle,
         )
 
     def _pause(self, response: "httpx.Response") -> float:
@@ -82,25 +91,25 @@ class AzureExtractor:
     def _failed(self, status: str, answer: dict[str, Any]) -> PipelexError:
         said = str(table(answer.get("error")).get("message", ""))[:200]
         if status != "failed":
-            return self.provider.garbled("unknown_status", said)
+            return self.http.garbled("unknown_status", said)
         return PipelexError(
             "provider.failed",
-            f"{self.provider.backend.id!r} could not analyse the document: {said or 'no reason given'}",
+            f"{self.call.backend.id!r} could not analyse the document: {said or 'no reason given'}",
             category=ErrorCategory.CONTENT,
-            params={"provider": self.provider.backend.id, "status": status},
-            provider=self.provider.backend.id,
-            model=self.provider.entry.handle,
+            params={"provider": self.call.backend.id, "status": status},
+            provider=self.call.backend.id,
+            model=self.call.entry.handle,
             advice="Look whether the document opens in a viewer; then ask the provider.",
         )
 
     async def _pages(
-        self, result: dict[str, Any], address: str, wanted: Wanted, keeper: Keeper, shown: list[dict[str, Json]]
-    ) -> list[Page]:
+        self, result: dict[str, Any], address: str, wanted: ExtractAsk, keeper: Keeper, shown: list[dict[str, Json]]
+    ) -> list[ExtractedPage]:
         content, found = str(result.get("content", "")), tables(result.get("pages"))
         if not found:
-            raise self.provider.garbled("no_pages")
+            raise self.http.garbled("no_pages")
         figures = tables(result.get("figures"))
-        pages: list[Page] = []
+        pages: list[ExtractedPage] = []
         taken = 0
         for index, page in enumerate(found):
             number = int(page.get("pageNumber", index + 1))
@@ -108,12 +117,12 @@ class AzureExtractor:
             text = "".join(content[span["offset"] : span["offset"] + span["length"]] for span in spans).strip()
             here = [figure for figure in figures if _page_of(figure) == number]
             images = await self._figures(here, address, wanted, wanted.room(taken), keeper)
-            pages.append(Page(text, images, shown[index] if index < len(shown) else None))
+            pages.append(ExtractedPage(text, images, shown[index] if index < len(shown) else None))
             taken += len(images)
         return pages
 
     async def _figures(
-        self, figures: list[dict[str, Any]], address: str, wanted: Wanted, room: int | None, keeper: Keeper
+        self, figures: list[dict[str, Any]], address: str, wanted: ExtractAsk, room: int | None, keeper: Keeper
     ) -> list[dict[str, Json]]:
         images: list[dict[str, Json]] = []
         base, _, query = address.partition("?")
@@ -123,10 +132,10 @@ class AzureExtractor:
                 continue
             if room is not None and len(images) >= room:
                 break
-            response = await self.provider.send("GET", f"{base}/figures/{name}?{query}")
+            response = await self.http.send("GET", f"{base}/figures/{name}?{query}")
             picture = measured(response.content, "image/png")
             if picture is None:
-                raise self.provider.garbled("figure_unreadable")
+                raise self.http.garbled("figure_unreadable")
             if not wanted.is_big_enough(picture.width, picture.height):
                 continue
             caption = table(figure.get("caption")).get("content") or None

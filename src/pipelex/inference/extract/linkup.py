@@ -1,10 +1,12 @@
 """Linkup's reader of web pages. Source: https://docs.linkup.so/pages/documentation/endpoints/fetch (`POST /v1/fetch`)."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from pipelex.content.stuff import Json
-from pipelex.inference.calls.http import Provider, tables
-from pipelex.inference.extract.source import Page, Wanted
+from pipelex.inference.calls.http import HttpCall, tables
+from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Keeper, SourceFile, incapable
 
 _ENDPOINT = "https://api.linkup.so/v1"
 
@@ -13,29 +15,31 @@ _ENDPOINT = "https://api.linkup.so/v1"
 class LinkupReader:
     """Reads a web page by its address: the page is never fetched from here."""
 
-    provider: Provider
+    call: ModelCall
+    reads_by_address: ClassVar[bool] = True
 
-    async def read(self, url: str, wanted: Wanted) -> Page:
-        """The page as Markdown; its images keep their addresses on the network.
-
-        Raises:
-            PipelexError: the provider refused or failed.
-        """
+    async def extract(self, source: SourceFile, wanted: ExtractAsk, keeper: Keeper) -> list[ExtractedPage]:
+        """The page as Markdown; its images keep their addresses on the network. See `Extractor.extract`."""
+        del keeper
+        if wanted.views_dpi is not None:
+            detail = f"the model {self.call.entry.handle!r} gives no views of web pages"
+            raise incapable(self.call.entry.handle, "page_views", detail, "Leave out 'page_views'.")
+        http = HttpCall.authorized(self.call)
         request: dict[str, Json] = {
-            "url": url,
+            "url": source.url,
             "renderJs": wanted.render_js,
             "includeRawHtml": wanted.raw_html,
             "extractImages": wanted.room(0) != 0,
         }
-        endpoint = self.provider.endpoint(_ENDPOINT)
-        answer = self.provider.read(await self.provider.send("POST", f"{endpoint}/fetch", json=request))
+        answer = await http.post(f"{http.endpoint(_ENDPOINT)}/fetch", request)
         text = answer.get("markdown")
         if not isinstance(text, str):
-            raise self.provider.garbled("no_markdown")
+            raise http.garbled("no_markdown")
         images: list[dict[str, Json]] = []
         for item in tables(answer.get("images")):
             if (address := item.get("url")) and str(address).startswith(("http://", "https://")):
                 alt = item.get("alt")
                 images.append({"url": address, "caption": alt} if alt else {"url": address})
         raw = answer.get("rawHtml")
-        return Page(text, images[: wanted.room(0)], raw_html=raw if wanted.raw_html and isinstance(raw, str) else None)
+        raw_html = raw if wanted.raw_html and isinstance(raw, str) else None
+        return [ExtractedPage(text, images[: wanted.room(0)], raw_html=raw_html)]

@@ -2,15 +2,17 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import ClassVar
 
 from pipelex.content.stuff import Json
 from pipelex.errors import InputError
+from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.extract.markup import Converted, convert_text
-from pipelex.inference.extract.ocr import Reader
+from pipelex.inference.extract.ocr import LocalReader, Reader
 from pipelex.inference.extract.office import OFFICE_KINDS, convert_office
 from pipelex.inference.extract.pdf import read_pdf
 from pipelex.inference.extract.pictures import measured, opened, picture_of
-from pipelex.inference.extract.source import Keeper, Page, Picture, Source, Wanted, incapable, logger
+from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Keeper, Picture, SourceFile, incapable, logger
 from pipelex.storage import FetchPolicy, load
 
 TEXT_KINDS = frozenset({"html", "md", "csv", "txt", "vtt", "eml"})
@@ -25,8 +27,9 @@ class LocalExtractor:
     model: str
     """The handle, for messages."""
     reader: Reader | None = None
+    reads_by_address: ClassVar[bool] = False
 
-    async def extract(self, source: Source, wanted: Wanted, keeper: Keeper) -> list[Page]:
+    async def extract(self, source: SourceFile, wanted: ExtractAsk, keeper: Keeper) -> list[ExtractedPage]:
         """See `Extractor.extract`."""
         self._check(source, wanted)
         if source.kind == "pdf":
@@ -42,7 +45,7 @@ class LocalExtractor:
             return await _office(source, wanted, keeper)
         return [await _text(source, wanted, keeper)]
 
-    def _check(self, source: Source, wanted: Wanted) -> None:
+    def _check(self, source: SourceFile, wanted: ExtractAsk) -> None:
         if wanted.render_js and source.kind == "html":
             raise incapable(
                 self.model,
@@ -60,7 +63,7 @@ class LocalExtractor:
         if wanted.captions:
             logger.warning("The model %r writes no captions; 'page_image_captions' is ignored.", self.model)
 
-    async def _image(self, source: Source, wanted: Wanted, keeper: Keeper) -> Page:
+    async def _image(self, source: SourceFile, wanted: ExtractAsk, keeper: Keeper) -> ExtractedPage:
         if self.reader is None:
             raise incapable(
                 self.model,
@@ -71,29 +74,39 @@ class LocalExtractor:
         image = await asyncio.to_thread(opened, source)
         text = await self.reader.read(image)
         if wanted.views_dpi is None:
-            return Page(text)
-        return Page(text, view=await keeper.image(await asyncio.to_thread(picture_of, image), "page-1"))
+            return ExtractedPage(text)
+        return ExtractedPage(text, view=await keeper.image(await asyncio.to_thread(picture_of, image), "page-1"))
 
 
-async def _office(source: Source, wanted: Wanted, keeper: Keeper) -> list[Page]:
-    pages: list[Page] = []
+def text_layer(call: ModelCall) -> LocalExtractor:
+    """What reads the text that files hold."""
+    return LocalExtractor(call.entry.handle)
+
+
+def optical_reader(call: ModelCall) -> LocalExtractor:
+    """What reads images and scans, too, by optical character recognition."""
+    return LocalExtractor(call.entry.handle, LocalReader())
+
+
+async def _office(source: SourceFile, wanted: ExtractAsk, keeper: Keeper) -> list[ExtractedPage]:
+    pages: list[ExtractedPage] = []
     taken = 0
     for number, found in enumerate(await asyncio.to_thread(convert_office, source), 1):
         fitting = [picture for picture in found.pictures if wanted.is_big_enough(picture.width, picture.height)]
         kept = fitting[: wanted.room(taken)]
         images = [await keeper.image(picture, f"page-{number}") for picture in kept]
-        pages.append(Page(found.text, images))
+        pages.append(ExtractedPage(found.text, images))
         taken += len(images)
     return pages
 
 
-async def _text(source: Source, wanted: Wanted, keeper: Keeper) -> Page:
+async def _text(source: SourceFile, wanted: ExtractAsk, keeper: Keeper) -> ExtractedPage:
     found = await asyncio.to_thread(convert_text, source)
     images = await _linked(found, wanted, keeper)
-    return Page(found.text, images, raw_html=found.raw_html if wanted.raw_html else None)
+    return ExtractedPage(found.text, images, raw_html=found.raw_html if wanted.raw_html else None)
 
 
-async def _linked(found: Converted, wanted: Wanted, keeper: Keeper) -> list[dict[str, Json]]:
+async def _linked(found: Converted, wanted: ExtractAsk, keeper: Keeper) -> list[dict[str, Json]]:
     """Images of a page: those inside of it are stored; those on the network keep their address, unfetched."""
     images: list[dict[str, Json]] = []
     room = wanted.room(0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from pipelex.content.stuff import Json
-from pipelex.inference.extract.source import Source, unreadable
+from pipelex.inference.extract.provider import SourceFile, unreadable
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup
@@ -29,7 +29,7 @@ class Converted:
     raw_html: str | None = None
 
 
-def convert_text(source: Source) -> Converted:
+def convert_text(source: SourceFile) -> Converted:
     """A file of text as Markdown.
 
     Raises:
@@ -57,7 +57,7 @@ def decoded(data: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def html_to_markdown(html: bytes | str, source: Source) -> Converted:
+def html_to_markdown(html: bytes | str, source: SourceFile) -> Converted:
     """HTML as Markdown, with links and image addresses made absolute.
 
     Raises:
@@ -143,7 +143,7 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
 
-def _mail(source: Source) -> Converted:
+def _mail(source: SourceFile) -> Converted:
     from email import message_from_bytes, policy
 
     message = message_from_bytes(source.data, policy=policy.default)

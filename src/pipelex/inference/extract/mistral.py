@@ -3,13 +3,15 @@
 import base64
 import json
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, ClassVar
 
 from pipelex.content.stuff import Json
 from pipelex.errors import InputError
-from pipelex.inference.calls.http import Provider, table, tables
+from pipelex.inference.calls.http import HttpCall, table, tables
+from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.extract.pictures import measured
-from pipelex.inference.extract.source import Keeper, Page, Picture, Source, Wanted
+from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Keeper, Picture, SourceFile
 from pipelex.inference.extract.views import page_views
 from pipelex.storage import FetchPolicy, load
 
@@ -33,35 +35,38 @@ _CAPTION_FORMAT: dict[str, Json] = {
 class MistralExtractor:
     """Mistral's OCR models: Markdown, images cut out of pages, captions."""
 
-    provider: Provider
+    call: ModelCall
+    reads_by_address: ClassVar[bool] = False
 
-    async def extract(self, source: Source, wanted: Wanted, keeper: Keeper) -> list[Page]:
+    @cached_property
+    def http(self) -> HttpCall:
+        """How it is asked."""
+        return HttpCall.authorized(self.call)
+
+    async def extract(self, source: SourceFile, wanted: ExtractAsk, keeper: Keeper) -> list[ExtractedPage]:
         """See `Extractor.extract`."""
-        response = await self.provider.send(
-            "POST", f"{self.provider.endpoint(_ENDPOINT)}/ocr", json=self._request(source, wanted)
-        )
-        answer = self.provider.read(response)
+        answer = await self.http.post(f"{self.http.endpoint(_ENDPOINT)}/ocr", self._request(source, wanted))
         found = tables(answer.get("pages"))
         if not found:
-            raise self.provider.garbled("no_pages")
-        views = await page_views(source, wanted, keeper, self.provider.entry.handle)
-        pages: list[Page] = []
+            raise self.http.garbled("no_pages")
+        views = await page_views(source, wanted, keeper, self.call.entry.handle)
+        pages: list[ExtractedPage] = []
         taken = 0
         for number, page in enumerate(found, 1):
             text = page.get("markdown")
             if not isinstance(text, str):
-                raise self.provider.garbled("page_without_markdown")
+                raise self.http.garbled("page_without_markdown")
             images = await self._images(tables(page.get("images")), wanted, wanted.room(taken), keeper, number)
-            pages.append(Page(text, images, views[number - 1] if number <= len(views) else None))
+            pages.append(ExtractedPage(text, images, views[number - 1] if number <= len(views) else None))
             taken += len(images)
         return pages
 
-    def _request(self, source: Source, wanted: Wanted) -> dict[str, Json]:
+    def _request(self, source: SourceFile, wanted: ExtractAsk) -> dict[str, Json]:
         url = f"data:{source.mime_type};base64,{base64.b64encode(source.data).decode('ascii')}"
         kind = "image_url" if source.kind == "image" else "document_url"
         has_images = wanted.room(0) != 0
         request: dict[str, Json] = {
-            "model": self.provider.entry.model_id,
+            "model": self.call.entry.model_id,
             "document": {"type": kind, kind: url},
             "include_image_base64": has_images,
         }
@@ -74,7 +79,7 @@ class MistralExtractor:
         return request
 
     async def _images(
-        self, found: list[dict[str, Any]], wanted: Wanted, room: int | None, keeper: Keeper, page: int
+        self, found: list[dict[str, Any]], wanted: ExtractAsk, room: int | None, keeper: Keeper, page: int
     ) -> list[dict[str, Json]]:
         images: list[dict[str, Json]] = []
         for item in found:
@@ -87,10 +92,10 @@ class MistralExtractor:
             try:
                 inner = await load(url, storage=keeper.storage, policy=FetchPolicy())
             except InputError as error:
-                raise self.provider.garbled("image_unreadable", str(error)) from None
+                raise self.http.garbled("image_unreadable", str(error)) from None
             picture = measured(inner.data, inner.mime_type)
             if picture is None:
-                raise self.provider.garbled("image_unreadable")
+                raise self.http.garbled("image_unreadable")
             if not wanted.is_big_enough(picture.width, picture.height):
                 continue
             # The text refers to an image by its id, which ends in the extension.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from pipelex.inference.extract.source import missing_extra
+from pipelex.inference.extract.provider import missing_extra
 from pipelex.inference.extract.threads import OneThread
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True)
-class Box:
+class TextBox:
     """A piece of text and where it stands, in pixels."""
 
     text: str
@@ -53,10 +53,10 @@ def _read(image: "Image") -> str:
     found: Any = engine(pixels)
     if found.txts is None or found.boxes is None:
         return ""
-    boxes: list[Box] = []
+    boxes: list[TextBox] = []
     for text, corners in zip(cast("Sequence[str]", found.txts), found.boxes, strict=True):
         xs, ys = [float(point[0]) for point in corners], [float(point[1]) for point in corners]
-        boxes.append(Box(text.strip(), min(xs), min(ys), max(xs), max(ys)))
+        boxes.append(TextBox(text.strip(), min(xs), min(ys), max(xs), max(ys)))
     return in_lines([box for box in boxes if box.text])
 
 
@@ -70,9 +70,9 @@ def _engine() -> Any:
     return _engines[0]
 
 
-def in_lines(boxes: Sequence[Box]) -> str:
+def in_lines(boxes: Sequence[TextBox]) -> str:
     """Boxes as text: those at one height become a line, from left to right; a wide gap between lines a blank one."""
-    rows: list[list[Box]] = []
+    rows: list[list[TextBox]] = []
     for box in sorted(boxes, key=lambda box: (box.top + box.bottom, box.left)):
         middle = (box.top + box.bottom) / 2
         if rows and (first := rows[-1][0]).top < middle < first.bottom:
@@ -80,7 +80,7 @@ def in_lines(boxes: Sequence[Box]) -> str:
         else:
             rows.append([box])
     lines: list[str] = []
-    above: Box | None = None
+    above: TextBox | None = None
     for row in rows:
         first = row[0]
         if above is not None and first.top - above.bottom > 1.5 * (above.bottom - above.top):

@@ -10,7 +10,7 @@ from typing import Any, cast
 from pipelex.errors import InputError
 from pipelex.inference.extract.markup import html_to_markdown, markdown_table, spaced
 from pipelex.inference.extract.pictures import measured
-from pipelex.inference.extract.source import Picture, Source, missing_extra, unreadable
+from pipelex.inference.extract.provider import Picture, SourceFile, missing_extra, unreadable
 
 OFFICE_KINDS = frozenset({"docx", "pptx", "xlsx"})
 MAX_UNPACKED = 1024 * 1024 * 1024
@@ -25,7 +25,7 @@ class OfficePage:
     pictures: tuple[Picture, ...] = ()
 
 
-def convert_office(source: Source) -> list[OfficePage]:
+def convert_office(source: SourceFile) -> list[OfficePage]:
     """The pages of a file: a whole Word document is one, each slide is one, each sheet is one.
 
     Raises:
@@ -44,7 +44,7 @@ def convert_office(source: Source) -> list[OfficePage]:
         raise unreadable(source, "damaged", f"{type(error).__name__}: {error}") from None
 
 
-def _check_archive(source: Source) -> None:
+def _check_archive(source: SourceFile) -> None:
     try:
         with zipfile.ZipFile(BytesIO(source.data)) as archive:
             size = sum(part.file_size for part in archive.infolist())
@@ -55,7 +55,7 @@ def _check_archive(source: Source) -> None:
         raise InputError("input.too_large", detail, limit=MAX_UNPACKED, size=size)
 
 
-def _docx(source: Source) -> list[OfficePage]:
+def _docx(source: SourceFile) -> list[OfficePage]:
     mammoth: Any = import_module("mammoth")
     pictures: list[Picture] = []
 
@@ -73,7 +73,7 @@ def _docx(source: Source) -> list[OfficePage]:
     return [OfficePage(html_to_markdown(cast("str", result.value), source).text, tuple(pictures))]
 
 
-def _pptx(source: Source) -> list[OfficePage]:
+def _pptx(source: SourceFile) -> list[OfficePage]:
     pptx: Any = import_module("pptx")
     pages: list[OfficePage] = []
     for slide in pptx.Presentation(BytesIO(source.data)).slides:
@@ -126,7 +126,7 @@ def _picture(data: bytes, mime_type: str, stem: str, caption: str | None) -> Pic
     return None if found is None else Picture(data, mime_type, found.width, found.height, caption, stem)
 
 
-def _xlsx(source: Source) -> list[OfficePage]:
+def _xlsx(source: SourceFile) -> list[OfficePage]:
     openpyxl: Any = import_module("openpyxl")
     book = openpyxl.load_workbook(BytesIO(source.data), read_only=True, data_only=True)
     try:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from pipelex.inference.extract.ocr import Reader
 from pipelex.inference.extract.pictures import MAX_PIXELS, picture_of
-from pipelex.inference.extract.source import Keeper, Page, Picture, Source, Wanted, logger, unreadable
+from pipelex.inference.extract.provider import (
+    ExtractAsk,
+    ExtractedPage,
+    Keeper,
+    Picture,
+    SourceFile,
+    logger,
+    unreadable,
+)
 from pipelex.inference.extract.threads import OneThread
 
 if TYPE_CHECKING:
@@ -39,7 +47,9 @@ class _RawPage:
     scan: "Image | None"
 
 
-async def read_pdf(source: Source, wanted: Wanted, keeper: Keeper, reader: Reader | None = None) -> list[Page]:
+async def read_pdf(
+    source: SourceFile, wanted: ExtractAsk, keeper: Keeper, reader: Reader | None = None
+) -> list[ExtractedPage]:
     """The pages of a PDF, one after the other, so that a long document never is in memory as images.
 
     Args:
@@ -52,7 +62,7 @@ async def read_pdf(source: Source, wanted: Wanted, keeper: Keeper, reader: Reade
         InputError: the PDF is broken or locked.
     """
     document = await _thread.run(_open, source)
-    pages: list[Page] = []
+    pages: list[ExtractedPage] = []
     taken = 0
     try:
         for index in range(await _thread.run(len, document)):
@@ -64,24 +74,24 @@ async def read_pdf(source: Source, wanted: Wanted, keeper: Keeper, reader: Reade
             stem = f"page-{index + 1}"
             images = [await keeper.image(picture, f"{stem}-image-{n}") for n, picture in enumerate(raw.pictures, 1)]
             view = None if raw.view is None else await keeper.image(raw.view, stem)
-            pages.append(Page(text, images, view))
+            pages.append(ExtractedPage(text, images, view))
             taken += len(images)
     finally:
         await _thread.run(document.close)
     return pages
 
 
-async def views_of(source: Source, dpi: int, keeper: Keeper) -> list[dict[str, Any]]:
+async def views_of(source: SourceFile, dpi: int, keeper: Keeper) -> list[dict[str, Any]]:
     """An Image content of each page of a PDF.
 
     Raises:
         InputError: the PDF is broken or locked.
     """
-    pages = await read_pdf(source, Wanted(max_page_images=0, views_dpi=dpi), keeper)
+    pages = await read_pdf(source, ExtractAsk(max_page_images=0, views_dpi=dpi), keeper)
     return [page.view for page in pages if page.view is not None]
 
 
-def _open(source: Source) -> PdfDocument:
+def _open(source: SourceFile) -> PdfDocument:
     import pypdfium2
 
     try:
@@ -95,7 +105,7 @@ def _open(source: Source) -> PdfDocument:
 
 
 def _read_page(
-    document: PdfDocument, index: int, source: Source, wanted: Wanted, room: int | None, is_ocr: bool
+    document: PdfDocument, index: int, source: SourceFile, wanted: ExtractAsk, room: int | None, is_ocr: bool
 ) -> _RawPage:
     from pypdfium2 import PdfiumError
 
@@ -141,7 +151,7 @@ def _rendered(page: PdfPage, dpi: int) -> "Image":
     return page.render(scale=scale).to_pil()
 
 
-def _pictures(page: PdfPage, wanted: Wanted, room: int | None) -> list[Picture]:
+def _pictures(page: PdfPage, wanted: ExtractAsk, room: int | None) -> list[Picture]:
     from pypdfium2 import PdfiumError
     from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
 

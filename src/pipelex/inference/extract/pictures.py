@@ -5,7 +5,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from pipelex.errors import InputError
-from pipelex.inference.extract.source import Picture, Source, unreadable
+from pipelex.inference.extract.provider import Picture, SourceFile, unreadable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -16,7 +16,7 @@ _LOSSLESS_BYTES = 1_500_000
 """A PNG larger than this is a photograph or a scan, which JPEG keeps much smaller."""
 
 
-def opened(source: Source) -> "Image":
+def opened(source: SourceFile) -> "Image":
     """The image, upright and decoded.
 
     Raises:

@@ -1,33 +1,30 @@
-from collections.abc import Callable, Mapping
+"""Extraction: the pages of a document or an image, by the provider its model names or by software in this process."""
+
 from dataclasses import dataclass
 from typing import cast
 
 from pipelex.content.stuff import Json
-from pipelex.errors import ErrorCategory, InputError, PipelexError
-from pipelex.inference.calls.http import Provider, check_credentials
+from pipelex.errors import InputError
+from pipelex.inference.calls.model_call import SECONDS, ModelCall, call_of, check_credentials
 from pipelex.inference.deck.catalog import ModelEntry
 from pipelex.inference.deck.model_deck import ModelDeck
-from pipelex.inference.extract.azure import AzureExtractor
-from pipelex.inference.extract.linkup import LinkupReader
 from pipelex.inference.extract.local import TEXT_KINDS, LocalExtractor
-from pipelex.inference.extract.mistral import MistralExtractor
-from pipelex.inference.extract.ocr import LocalReader
-from pipelex.inference.extract.source import Extractor, Keeper, Page, Source, Wanted, incapable, logger
+from pipelex.inference.extract.provider import (
+    ExtractAsk,
+    ExtractedPage,
+    Extractor,
+    Keeper,
+    SourceFile,
+    incapable,
+    logger,
+)
 from pipelex.inference.extract.views import page_views
+from pipelex.inference.providers import factory
 from pipelex.pipes.effects.jobs import ContentListResult, ExtractJob
 from pipelex.pipes.effects.requests import ViewsRequest
 from pipelex.pipes.models import ModelUsage
-from pipelex.storage import FetchPolicy, Loaded, Storage, file_kind, load
+from pipelex.storage import FetchPolicy, Storage, file_kind, load
 from pipelex.storage._fetch import shown
-
-_IN_PROCESS: Mapping[str, bool] = {"pypdfium2": False, "rapidocr": True, "docling_sdk": True}
-"""`sdk` → whether it reads images; `docling_sdk` is the reference's local reader, for which ours stands in."""
-
-_OVER_HTTP: Mapping[str, tuple[Callable[[Provider], Extractor], Callable[[str], dict[str, str]]]] = {
-    "mistral": (MistralExtractor, lambda key: {"Authorization": f"Bearer {key}"}),
-    "azure_document_intelligence": (AzureExtractor, lambda key: {"Ocp-Apim-Subscription-Key": key}),
-}
-_WEB_READER = "linkup_fetch"
 
 
 @dataclass(frozen=True)
@@ -35,8 +32,6 @@ class ExtractionOptions:
     """How documents are read."""
 
     default_page_views_dpi: int = 150
-    request_timeout: float = 600.0
-    """Seconds for one request to a provider."""
 
 
 class Extraction:
@@ -47,41 +42,43 @@ class Extraction:
         storage: where images of pages go, and where stored documents come from.
         policy: what may be fetched.
         options: how documents are read.
+        seconds: the time limit of each request to a provider.
     """
 
     def __init__(
-        self, deck: ModelDeck, storage: Storage, policy: FetchPolicy, options: ExtractionOptions | None = None
+        self,
+        deck: ModelDeck,
+        storage: Storage,
+        policy: FetchPolicy,
+        options: ExtractionOptions | None = None,
+        seconds: float = SECONDS,
     ) -> None:
         self.deck = deck
         self.storage = storage
         self.policy = policy
         self.options = options or ExtractionOptions()
+        self.seconds = seconds
 
     async def extract_pages(self, job: ExtractJob) -> ContentListResult:
-        """The pages of a document or an image, as Page contents; one attempt.
+        """The pages of a document or an image, as ExtractedPage contents; one attempt.
 
         Raises:
             PipelexError: the source cannot be read, the model cannot do it, or its provider failed.
         """
-        entry = self.deck.entry(job.model, "extract")
-        settings = job.model.settings
-        wanted = Wanted.of(job.request, settings, self.options.default_page_views_dpi)
-        url = str(job.request.source.get("url", ""))
-        if entry.table.sdk == _WEB_READER:
-            pages = [await self._web_page(entry, url, wanted)]
-            return _result(entry, pages, is_priced=True)
-        found = await load(
-            url,
-            storage=self.storage,
-            policy=self.policy,
-            mime_type=job.request.source.get("mime_type"),
-            filename=job.request.source.get("filename"),
-        )
-        source = _source(found, url)
+        call = call_of(self.deck, job.model, "extract", self.seconds)
+        entry, keeper = call.entry, Keeper(self.storage)
+        wanted = ExtractAsk.of(job.request, job.model.settings, self.options.default_page_views_dpi)
+        extractor: Extractor = factory("extract", entry.table.sdk, entry.backend)(call)
+        if extractor.reads_by_address:
+            check_credentials(self.deck, call)
+            source = _by_address(call, str(job.request.source.get("url", "")))
+            return _result(entry, await extractor.extract(source, wanted, keeper), is_priced=True)
+        source = await self._loaded(job.request.source)
         is_taken = self._is_taken(entry, source)
-        extractor = self._extractor(entry) if is_taken else LocalExtractor(entry.handle)
-        pages = await extractor.extract(source, wanted, Keeper(self.storage))
-        return _result(entry, pages, is_priced=is_taken)
+        if is_taken:
+            check_credentials(self.deck, call)
+        reading = extractor if is_taken else LocalExtractor(entry.handle)
+        return _result(entry, await reading.extract(source, wanted, keeper), is_priced=is_taken)
 
     async def render_page_views(self, request: ViewsRequest) -> ContentListResult:
         """An Image content of each page of a document, or of an image.
@@ -89,18 +86,11 @@ class Extraction:
         Raises:
             PipelexError: the source cannot be read, or not be shown.
         """
-        url = str(request.source.get("url", ""))
-        wanted = Wanted(views_dpi=request.dpi or self.options.default_page_views_dpi)
-        found = await load(
-            url,
-            storage=self.storage,
-            policy=self.policy,
-            mime_type=request.source.get("mime_type"),
-            filename=request.source.get("filename"),
-        )
-        return ContentListResult(contents=tuple(await page_views(_source(found, url), wanted, Keeper(self.storage))))
+        wanted = ExtractAsk(views_dpi=request.dpi or self.options.default_page_views_dpi)
+        source = await self._loaded(request.source)
+        return ContentListResult(contents=tuple(await page_views(source, wanted, Keeper(self.storage))))
 
-    def _is_taken(self, entry: ModelEntry, source: Source) -> bool:
+    def _is_taken(self, entry: ModelEntry, source: SourceFile) -> bool:
         """Whether the model takes the source; a file that is text already needs no model, so it is read here.
 
         Raises:
@@ -127,50 +117,36 @@ class Extraction:
             model=entry.handle,
         )
 
-    def _extractor(self, entry: ModelEntry) -> Extractor:
-        sdk = entry.table.sdk
-        if sdk in _IN_PROCESS:
-            return LocalExtractor(entry.handle, LocalReader() if _IN_PROCESS[sdk] else None)
-        if sdk not in _OVER_HTTP:
-            known = ", ".join(sorted([*_IN_PROCESS, *_OVER_HTTP, _WEB_READER]))
-            raise PipelexError(
-                "model.unavailable",
-                f"no text extractor is called {sdk!r}; known are {known}",
-                category=ErrorCategory.CONFIGURATION,
-                params={"model": entry.handle, "model_type": "extract", "reason": "sdk_unknown"},
-                model=entry.handle,
-                advice=f"Correct 'sdk' of {entry.handle!r} in backends/{entry.backend}.toml.",
-            )
-        make, auth = _OVER_HTTP[sdk]
-        return make(self._provider(entry, auth))
-
-    def _provider(self, entry: ModelEntry, auth: Callable[[str], dict[str, str]]) -> Provider:
-        check_credentials(entry, self.deck.catalog.missing(entry))
-        backend = self.deck.catalog.backends[entry.backend]
-        headers = auth(backend.table.api_key) if backend.table.api_key else {}
-        return Provider(entry, backend, headers, self.options.request_timeout)
-
-    async def _web_page(self, entry: ModelEntry, url: str, wanted: Wanted) -> Page:
-        if not url.lower().startswith(("http://", "https://")):
-            raise InputError(
-                "input.file_type_unsupported",
-                f"the model {entry.handle!r} reads web pages by their address, but {shown(url)!r} is none",
-                format="file",
-                model=entry.handle,
-            )
-        if wanted.views_dpi is not None:
-            detail = f"the model {entry.handle!r} gives no views of web pages"
-            raise incapable(entry.handle, "page_views", detail, "Leave out 'page_views'.")
-        provider = self._provider(entry, lambda key: {"Authorization": f"Bearer {key}"})
-        return await LinkupReader(provider).read(url, wanted)
+    async def _loaded(self, content: dict[str, Json]) -> SourceFile:
+        url = str(content.get("url", ""))
+        found = await load(
+            url,
+            storage=self.storage,
+            policy=self.policy,
+            mime_type=content.get("mime_type"),
+            filename=content.get("filename"),
+        )
+        name = repr(found.filename) if found.filename else f"the document {shown(url)!r}"
+        return SourceFile(found.data, found.mime_type, file_kind(found.mime_type), name, found.base_url, url)
 
 
-def _source(found: Loaded, url: str) -> Source:
-    name = repr(found.filename) if found.filename else f"the document {shown(url)!r}"
-    return Source(found.data, found.mime_type, file_kind(found.mime_type), name, found.base_url)
+def _by_address(call: ModelCall, url: str) -> SourceFile:
+    """A web page that the provider fetches itself.
+
+    Raises:
+        InputError: the address is none of the web.
+    """
+    if not url.lower().startswith(("http://", "https://")):
+        raise InputError(
+            "input.file_type_unsupported",
+            f"the model {call.entry.handle!r} reads web pages by their address, but {shown(url)!r} is none",
+            format="file",
+            model=call.entry.handle,
+        )
+    return SourceFile(b"", "text/html", "html", f"the page {shown(url)!r}", url=url)
 
 
-def _result(entry: ModelEntry, pages: list[Page], *, is_priced: bool) -> ContentListResult:
+def _result(entry: ModelEntry, pages: list[ExtractedPage], *, is_priced: bool) -> ContentListResult:
     cost = _price(entry, len(pages)) if is_priced else 0.0
     usage = ModelUsage(handle=entry.handle, backend=entry.backend, cost_usd=cost)
     contents: tuple[Json, ...] = tuple(page.content() for page in pages)

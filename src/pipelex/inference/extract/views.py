@@ -5,11 +5,11 @@ import asyncio
 from pipelex.content.stuff import Json
 from pipelex.inference.extract.pdf import views_of
 from pipelex.inference.extract.pictures import opened, picture_of
-from pipelex.inference.extract.source import Keeper, Picture, Source, Wanted, incapable
+from pipelex.inference.extract.provider import ExtractAsk, Keeper, Picture, SourceFile, incapable
 
 
 async def page_views(
-    source: Source, wanted: Wanted, keeper: Keeper, model: str = "page views"
+    source: SourceFile, wanted: ExtractAsk, keeper: Keeper, model: str = "page views"
 ) -> list[dict[str, Json]]:
     """Views of the pages, made here: providers give none.
 
@@ -30,5 +30,5 @@ async def page_views(
     )
 
 
-def _picture(source: Source) -> Picture:
+def _picture(source: SourceFile) -> Picture:
     return picture_of(opened(source))

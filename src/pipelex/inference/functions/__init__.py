@@ -14,6 +14,6 @@ runtime's keys in its environment, and is killed at the time limit. It is no san
 switch functions off.
 """
 
-from pipelex.inference.functions.service import FunctionOptions, call_function
+from pipelex.inference.functions.service import FunctionOptions, Functions, call_function
 
-__all__ = ["FunctionOptions", "call_function"]
+__all__ = ["FunctionOptions", "Functions", "call_function"]

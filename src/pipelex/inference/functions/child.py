@@ -21,7 +21,7 @@ from pathlib import PurePath
 from typing import Any, cast
 
 
-class Refused(Exception):
+class CannotBeCalled(Exception):
     """The function cannot be called as it is."""
 
 
@@ -42,7 +42,7 @@ def answer(task: dict[str, Any]) -> dict[str, Any]:
         if inspect.isawaitable(given):
             given = asyncio.run(awaited(given))
         return {"content": plain(given)}
-    except Refused as wrong:
+    except CannotBeCalled as wrong:
         return {"refused": str(wrong)}
     except BaseException as raised:
         return {"raised": type(raised).__name__, "message": str(raised), "place": place(raised, task["root"])}
@@ -57,10 +57,12 @@ def find(name: str) -> Callable[..., Any]:
     try:
         module = importlib.import_module(module_name)
     except Exception as wrong:
-        raise Refused(f"the module '{module_name}' cannot be imported: {type(wrong).__name__}: {wrong}") from wrong
+        raise CannotBeCalled(
+            f"the module '{module_name}' cannot be imported: {type(wrong).__name__}: {wrong}"
+        ) from wrong
     function = getattr(module, function_name, None)
     if not callable(function):
-        raise Refused(f"'{module_name}' has no function '{function_name}'")
+        raise CannotBeCalled(f"'{module_name}' has no function '{function_name}'")
     return cast("Callable[..., Any]", function)
 
 
@@ -74,12 +76,12 @@ def bind(function: Callable[..., Any], inputs: dict[str, Any], absent: list[str]
         if parameter.kind is parameter.VAR_KEYWORD:
             arguments = {**known, **arguments}
         elif parameter.kind in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY):
-            raise Refused(f"its parameter '{name}' cannot be given by name")
+            raise CannotBeCalled(f"its parameter '{name}' cannot be given by name")
         elif name in inputs or (name in known and parameter.default is parameter.empty):
             arguments[name] = known[name]
         elif name not in known and parameter.default is parameter.empty:
             names = ", ".join(known) or "none"
-            raise Refused(f"its parameter '{name}' is no input of the pipe; the inputs are: {names}")
+            raise CannotBeCalled(f"its parameter '{name}' is no input of the pipe; the inputs are: {names}")
     return arguments
 
 
@@ -105,7 +107,9 @@ def plain(value: Any) -> Any:
         return float(value)
     if isinstance(value, PurePath):
         return str(value)
-    raise Refused(f"it gave a {type(value).__name__}, which is no content: give JSON, a pydantic model or a dataclass")
+    raise CannotBeCalled(
+        f"it gave a {type(value).__name__}, which is no content: give JSON, a pydantic model or a dataclass"
+    )
 
 
 def place(raised: BaseException, root: str) -> str:

@@ -1,3 +1,5 @@
+"""Calls of a method's functions, each in a process of its own that ends with the call."""
+
 import asyncio
 import json
 import os
@@ -7,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -36,6 +38,21 @@ class FunctionOptions:
     max_output_bytes: int = 64 * 1024 * 1024
     environment: tuple[str, ...] = ()
     """Names of further environment variables that functions may see."""
+
+
+@dataclass(frozen=True)
+class Functions:
+    """Calls functions of methods."""
+
+    trees: MethodTrees = field(default_factory=MethodTrees)
+    """Where functions' modules are."""
+    options: FunctionOptions = field(default_factory=FunctionOptions)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    """Where the variables that functions may see are looked up."""
+
+    async def call(self, request: FunctionRequest) -> ContentResult:
+        """See `call_function`."""
+        return await call_function(request, self.trees, self.options, self.environ)
 
 
 async def call_function(

@@ -2,10 +2,12 @@
 
 Source: section 6.4 of the language reference. What a provider has no argument for is said in the log and left out,
 except shapes: a model that draws a few shapes only gets the nearest. `rules` of a backend file change which arguments
-are sent: see `Rules`.
+are sent: see `ImageArguments`.
 """
 
-from pipelex.inference.images.options import ImageOptions
-from pipelex.inference.images.service import generate_images
+from pipelex.inference.images.ask import ImageAsk
+from pipelex.inference.images.options import ImageArguments, ImageOptions
+from pipelex.inference.images.provider import DrawnImages, ImageProvider
+from pipelex.inference.images.service import Images
 
-__all__ = ["ImageOptions", "generate_images"]
+__all__ = ["DrawnImages", "ImageArguments", "ImageAsk", "ImageOptions", "ImageProvider", "Images"]

@@ -2,45 +2,50 @@
 
 import asyncio
 import base64
+from dataclasses import dataclass
 
 from pipelex.content.stuff import Json
 from pipelex.inference.calls.classify import refused_content
-from pipelex.inference.calls.http import tables
-from pipelex.inference.images.made import Drawing, Made
-from pipelex.inference.images.options import Rules, Wanted
+from pipelex.inference.calls.http import HttpCall, tables
+from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.images.ask import ImageAsk
+from pipelex.inference.images.options import ImageArguments
+from pipelex.inference.images.provider import DrawnImages, Fetch, image_usage
 
 _ENDPOINT = "https://fal.run"
 _MOST_AT_ONCE = 4
 _DEFAULTS = {"inference": "steps_and_guidance", "safety_checker": "enable"}
 
 
-async def draw_with_fal(drawing: Drawing, wanted: Wanted) -> Made:
-    """Images of a model at fal.
+@dataclass(frozen=True)
+class FalImages:
+    """Images of a model at fal."""
 
-    Raises:
-        PipelexError: it refused or failed; `model.content_refused` when its checker blanked an image.
-    """
-    provider, rules = drawing.provider("Key"), Rules(drawing.entry, _DEFAULTS)
-    url = f"{provider.endpoint(_ENDPOINT)}/{drawing.entry.table.endpoint_path or drawing.entry.model_id}"
-    most = 1 if rules.get("num_images") == "one" else _MOST_AT_ONCE
-    images: list[tuple[bytes, str]] = []
-    calls = 0
-    while len(images) < wanted.count:
-        body = _body(drawing, wanted, rules, min(most, wanted.count - len(images)), calls)
-        answer = provider.read(await provider.send("POST", url, json=body))
-        calls += 1
-        flags = answer.get("has_nsfw_concepts")
-        if isinstance(flags, list) and any(flag is True for flag in flags):  # pyright: ignore[reportUnknownVariableType]
-            raise refused_content(drawing.entry.backend, drawing.entry.handle, "the safety checker blanked the image")
-        urls = [str(item["url"]) for item in tables(answer.get("images")) if item.get("url")]
-        if not urls:
-            raise provider.garbled("no_images")
-        loaded = await asyncio.gather(*[drawing.fetched(one) for one in urls])
-        images += [(one.data, one.mime_type) for one in loaded]
-    return Made(images[: wanted.count], drawing.usage(calls, wanted.count))
+    call: ModelCall
+
+    async def draw(self, wanted: ImageAsk, fetch: Fetch) -> DrawnImages:
+        """See `ImageProvider.draw`; `model.content_refused` when its checker blanked an image."""
+        entry = self.call.entry
+        http, rules = HttpCall.authorized(self.call, "Key"), ImageArguments(entry, _DEFAULTS)
+        url = f"{http.endpoint(_ENDPOINT)}/{entry.table.endpoint_path or entry.model_id}"
+        most = 1 if rules.get("num_images") == "one" else _MOST_AT_ONCE
+        images: list[tuple[bytes, str]] = []
+        calls = 0
+        while len(images) < wanted.count:
+            answer = await http.post(url, _body(wanted, rules, min(most, wanted.count - len(images)), calls))
+            calls += 1
+            flags = answer.get("has_nsfw_concepts")
+            if isinstance(flags, list) and any(flag is True for flag in flags):  # pyright: ignore[reportUnknownVariableType]
+                raise refused_content(entry.backend, entry.handle, "the safety checker blanked the image")
+            urls = [str(item["url"]) for item in tables(answer.get("images")) if item.get("url")]
+            if not urls:
+                raise http.garbled("no_images")
+            loaded = await asyncio.gather(*[fetch(one) for one in urls])
+            images += [(one.data, one.mime_type) for one in loaded]
+        return DrawnImages(images[: wanted.count], image_usage(entry, calls, wanted.count))
 
 
-def _body(drawing: Drawing, wanted: Wanted, rules: Rules, count: int, calls: int) -> dict[str, Json]:
+def _body(wanted: ImageAsk, rules: ImageArguments, count: int, calls: int) -> dict[str, Json]:
     apart = rules.get("prompt") == "positive_and_negative"
     body: dict[str, Json] = {
         "prompt": wanted.prompt if apart else wanted.full_prompt,
@@ -61,7 +66,7 @@ def _body(drawing: Drawing, wanted: Wanted, rules: Rules, count: int, calls: int
         body["output_format"] = "png" if wanted.output_format != "jpeg" else "jpeg"
     inference = rules.get("inference")
     if "steps" in inference:
-        body["num_inference_steps"] = _steps(drawing, wanted)
+        body["num_inference_steps"] = _steps(wanted)
     if "guidance" in inference:
         body["guidance_scale"] = wanted.guidance_scale
     match rules.get("safety_checker"):
@@ -85,11 +90,11 @@ def _body(drawing: Drawing, wanted: Wanted, rules: Rules, count: int, calls: int
     return body
 
 
-def _steps(drawing: Drawing, wanted: Wanted) -> int:
+def _steps(wanted: ImageAsk) -> int:
     if wanted.nb_steps is not None:
         return wanted.nb_steps
-    names = f"{drawing.entry.handle} {drawing.entry.model_id}"
-    for family, steps in drawing.defaults.quality_to_steps.items():
+    names = f"{wanted.entry.handle} {wanted.entry.model_id}"
+    for family, steps in wanted.defaults.quality_to_steps.items():
         if family in names and wanted.quality is not None and wanted.quality in steps:
             return steps[wanted.quality]
-    return drawing.defaults.nb_steps
+    return wanted.defaults.nb_steps

@@ -1,23 +1,12 @@
-"""What an image is asked to be, after the pipe, the model's settings and the configured defaults had their say."""
+"""What is configured for images, and which arguments a model takes."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import sqrt
-from typing import Any, Literal
+from typing import Literal
 
-from pipelex.content.stuff import Json
-from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.deck.catalog import ModelEntry
-from pipelex.pipes.effects.requests import ImageRequest
-from pipelex.storage import Loaded
 
-logger = logging.getLogger("pipelex.images")
-
-Format = Literal["png", "jpeg", "webp"]
-_MEGAPIXEL = 1024 * 1024
-_TIERS = {"0.5k": 0.5, "1k": 1.0, "2k": 2.0, "4k": 4.0}
-_told: set[tuple[str, str]] = set()
+ImageFormat = Literal["png", "jpeg", "webp"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +21,7 @@ class ImageOptions:
     is_moderated: bool = True
     safety_tolerance: int = 5
     is_raw: bool = False
-    output_format: Format = "jpeg"
+    output_format: ImageFormat = "jpeg"
     seed: int | Literal["auto"] = "auto"
     quality_to_steps: Mapping[str, Mapping[str, int]] = field(
         default_factory=lambda: {"flux": {"low": 14, "medium": 28, "high": 56}}
@@ -41,7 +30,7 @@ class ImageOptions:
 
 
 @dataclass(frozen=True)
-class Rules:
+class ImageArguments:
     """Which arguments a model takes, by `rules` of its entry. `none` stands for an argument it does not take.
 
     - `prompt`: `positive_and_negative` sends the negative prompt apart; otherwise it is written into the prompt
@@ -61,120 +50,3 @@ class Rules:
 
     def takes(self, name: str) -> bool:
         return self.get(name) != "none"
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is asked of a model."""
-
-    entry: ModelEntry
-    prompt: str
-    negative_prompt: str | None
-    count: int
-    references: tuple[Loaded, ...]
-    ratio: tuple[int, int]
-    size: tuple[int, int] | None
-    """Pixels, when the pipe says so."""
-    tier: float
-    """Multiple of 1024 pixels on the side of a square."""
-    is_tier_given: bool
-    is_shape_given: bool
-    quality: str | None
-    nb_steps: int | None
-    guidance_scale: float
-    is_moderated: bool
-    safety_tolerance: int
-    is_raw: bool
-    seed: int | None
-    background: str
-    output_format: Format
-    is_format_given: bool
-
-    @property
-    def full_prompt(self) -> str:
-        """The prompt, with what is not to be seen written into it."""
-        if self.negative_prompt is None:
-            return self.prompt
-        return f"{self.prompt}\n\nThe image must not show: {self.negative_prompt}"
-
-    def pixels(self, multiple: int = 16) -> tuple[int, int]:
-        """Width and height: as given, else of the ratio and about the tier's area."""
-        if self.size is not None:
-            return self.size
-        wide, high = self.ratio
-        side = sqrt(self.tier**2 * _MEGAPIXEL / (wide * high))
-        return _rounded(side * wide, multiple), _rounded(side * high, multiple)
-
-    def leave_out(self, what: str) -> None:
-        """Say once per model that it has no argument for something that was asked for."""
-        key = (f"{self.entry.backend}/{self.entry.handle}", what)
-        if key not in _told:
-            _told.add(key)
-            logger.warning(
-                "The model %r of %r takes no %s; it is left out.", self.entry.handle, self.entry.backend, what
-            )
-
-
-def wanted(
-    entry: ModelEntry,
-    request: ImageRequest,
-    settings: Mapping[str, Json],
-    references: tuple[Loaded, ...],
-    defaults: ImageOptions,
-) -> Wanted:
-    """The request with settings and defaults filled in."""
-    options = request.options
-    size, tier = _size(entry, options.get("size"))
-    seed: Any = options.get("seed", defaults.seed)
-    ratio_name = str(options.get("aspect_ratio", defaults.aspect_ratio))
-    return Wanted(
-        entry=entry,
-        prompt=request.prompt,
-        negative_prompt=request.negative_prompt,
-        count=request.count,
-        references=references,
-        ratio=size if size is not None else ratio_of(ratio_name),
-        size=size,
-        tier=tier,
-        is_tier_given=size is None and options.get("size") is not None,
-        is_shape_given=size is not None or "aspect_ratio" in options,
-        quality=settings.get("quality", None if "nb_steps" in settings else defaults.quality),
-        nb_steps=settings.get("nb_steps"),
-        guidance_scale=settings.get("guidance_scale", defaults.guidance_scale),
-        is_moderated=settings.get("is_moderated", defaults.is_moderated),
-        safety_tolerance=settings.get("safety_tolerance", defaults.safety_tolerance),
-        is_raw=options.get("is_raw", defaults.is_raw),
-        seed=None if seed == "auto" else seed,
-        background=options.get("background", defaults.background),
-        output_format=options.get("output_format", defaults.output_format),
-        is_format_given="output_format" in options,
-    )
-
-
-def ratio_of(name: str) -> tuple[int, int]:
-    """`landscape_16_9` → (16, 9)."""
-    if name == "square":
-        return 1, 1
-    _, wide, high = name.split("_")
-    return int(wide), int(high)
-
-
-def _size(entry: ModelEntry, size: Json) -> tuple[tuple[int, int] | None, float]:
-    if size is None:
-        return None, 1.0
-    if size in _TIERS:
-        return None, _TIERS[size]
-    width, _, height = str(size).partition("x")
-    if not (width.isdigit() and height.isdigit()):
-        raise PipelexError(
-            "method.model_setting_invalid",
-            f"{size!r} is no size of an image",
-            category=ErrorCategory.CONTENT,
-            params={"field": "size", "finding": "size"},
-            model=entry.handle,
-        )
-    return (int(width), int(height)), 1.0
-
-
-def _rounded(length: float, multiple: int) -> int:
-    return max(round(length / multiple), 1) * multiple

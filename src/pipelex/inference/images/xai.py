@@ -2,11 +2,13 @@
 
 import base64
 import binascii
+from dataclasses import dataclass
 
 from pipelex.content.stuff import Json
-from pipelex.inference.calls.http import tables
-from pipelex.inference.images.made import Drawing, Made
-from pipelex.inference.images.options import Wanted
+from pipelex.inference.calls.http import HttpCall, tables
+from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.images.ask import ImageAsk, nearest
+from pipelex.inference.images.provider import DrawnImages, Fetch, image_usage
 from pipelex.storage import sniff
 
 _ENDPOINT = "https://api.x.ai/v1"
@@ -14,16 +16,36 @@ _MOST_AT_ONCE = 10
 _RATIOS = ((1, 1), (3, 4), (4, 3), (9, 16), (16, 9), (2, 3), (3, 2), (1, 2), (2, 1))
 
 
-async def draw_with_xai(drawing: Drawing, wanted: Wanted) -> Made:
-    """Images of xAI.
+@dataclass(frozen=True)
+class XAIImages:
+    """Images of xAI."""
 
-    Raises:
-        PipelexError: it refused or failed.
-    """
-    provider = drawing.provider("Bearer")
-    url = f"{provider.endpoint(_ENDPOINT)}/images/{'edits' if wanted.references else 'generations'}"
+    call: ModelCall
+
+    async def draw(self, wanted: ImageAsk, fetch: Fetch) -> DrawnImages:
+        """See `ImageProvider.draw`."""
+        del fetch
+        http, body = HttpCall.authorized(self.call), _body(self.call, wanted)
+        url = f"{http.endpoint(_ENDPOINT)}/images/{'edits' if wanted.references else 'generations'}"
+        images: list[tuple[bytes, str]] = []
+        calls = 0
+        while len(images) < wanted.count:
+            answer = await http.post(url, {**body, "n": min(_MOST_AT_ONCE, wanted.count - len(images))})
+            calls += 1
+            given = [item["b64_json"] for item in tables(answer.get("data")) if isinstance(item.get("b64_json"), str)]
+            if not given:
+                raise http.garbled("no_images")
+            try:
+                found = [base64.b64decode(text.partition(",")[2] or text, validate=True) for text in given]
+            except binascii.Error:
+                raise http.garbled("base64") from None
+            images += [(data, sniff(data)) for data in found]
+        return DrawnImages(images[: wanted.count], image_usage(self.call.entry, calls, wanted.count))
+
+
+def _body(call: ModelCall, wanted: ImageAsk) -> dict[str, Json]:
     body: dict[str, Json] = {
-        "model": drawing.entry.model_id,
+        "model": call.entry.model_id,
         "prompt": wanted.full_prompt,
         "response_format": "b64_json",
     }
@@ -40,24 +62,4 @@ async def draw_with_xai(drawing: Drawing, wanted: Wanted) -> Made:
         body |= {"image": inputs[0]} if len(inputs) == 1 else {"images": inputs}
     if wanted.seed is not None:
         wanted.leave_out("seed")
-    images: list[tuple[bytes, str]] = []
-    calls = 0
-    while len(images) < wanted.count:
-        body["n"] = min(_MOST_AT_ONCE, wanted.count - len(images))
-        answer = provider.read(await provider.send("POST", url, json=body))
-        calls += 1
-        given = [item["b64_json"] for item in tables(answer.get("data")) if isinstance(item.get("b64_json"), str)]
-        if not given:
-            raise provider.garbled("no_images")
-        try:
-            found = [base64.b64decode(text.partition(",")[2] or text, validate=True) for text in given]
-        except binascii.Error:
-            raise provider.garbled("base64") from None
-        images += [(data, sniff(data)) for data in found]
-    return Made(images[: wanted.count], drawing.usage(calls, wanted.count))
-
-
-def nearest(ratio: tuple[int, int], known: tuple[tuple[int, int], ...]) -> tuple[int, int]:
-    """The known shape that is nearest to a ratio."""
-    wide, high = ratio
-    return min(known, key=lambda one: max(wide * one[1], one[0] * high) / min(wide * one[1], one[0] * high))
+    return body

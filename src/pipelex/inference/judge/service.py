@@ -8,15 +8,16 @@ warning.
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pipelex.content.stuff import Json
 from pipelex.errors import PipelexError
+from pipelex.inference.calls.model_call import SECONDS, open_call
+from pipelex.inference.chat.service import Chat
+from pipelex.inference.deck.model_deck import ModelDeck
+from pipelex.inference.judge.provider import JudgmentProvider
+from pipelex.inference.providers import factory, is_callable
 from pipelex.pipes.effects.jobs import ContentListResult, JudgeJob, LLMObjectJob
 from pipelex.pipes.effects.requests import JudgeQuestionRequest, LLMPrompt, ObjectSpec
-
-if TYPE_CHECKING:
-    from pipelex.inference.chat.service import Inference
 
 logger = logging.getLogger("pipelex.inference")
 
@@ -38,12 +39,31 @@ class _Asked:
     described: tuple[str, ...]
 
 
-async def judge(inference: "Inference", job: JudgeJob) -> ContentListResult:
-    """One verdict content per question, None where the model refused to judge. All questions go in one request.
+@dataclass(frozen=True)
+class Judge:
+    """Judges with a judgment model where a provider of it is installed, else with a language model."""
 
-    Raises:
-        PipelexError: see `Inference.generate_object`.
-    """
+    deck: ModelDeck
+    chat: Chat
+    seconds: float = SECONDS
+    """The time limit of each request."""
+
+    async def judge(self, job: JudgeJob) -> ContentListResult:
+        """One verdict content per question, None where the model refused to judge; one attempt.
+
+        Raises:
+            PipelexError: the model cannot be asked, refused or failed.
+        """
+        entry = self.deck.catalog.entry(job.model.backend, job.model.handle, "judgment")
+        if entry is None or not is_callable("judgment", entry.table.sdk):
+            return await _asked_of_a_language_model(self.chat, job)
+        call = open_call(self.deck, job.model, "judgment", self.seconds)
+        provider: JudgmentProvider = factory("judgment", entry.table.sdk, entry.backend)(call)
+        return await provider.judge(job.request)
+
+
+async def _asked_of_a_language_model(chat: Chat, job: JudgeJob) -> ContentListResult:
+    """All questions go in one request."""
     asked = [_asked(index, question) for index, question in enumerate(job.request.questions, 1)]
     refusal = "refused"
     while any(refusal in one.answers for one in asked):
@@ -58,7 +78,7 @@ async def judge(inference: "Inference", job: JudgeJob) -> ContentListResult:
     # The same evidence should get the same verdict, as far as that is the model's to give.
     model = job.model.model_copy(update={"settings": {**job.model.settings, "temperature": 0.0}})
     try:
-        result = await inference.generate_object(LLMObjectJob(model=model, prompt=prompt, spec=spec))
+        result = await chat.generate_object(LLMObjectJob(model=model, prompt=prompt, spec=spec))
     except PipelexError as failed:
         if failed.code != "model.content_refused":
             raise

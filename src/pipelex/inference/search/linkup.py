@@ -1,14 +1,11 @@
 """Linkup. Source: https://docs.linkup.so (`POST /v1/search`, output type `sourcedAnswer`)."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pipelex.content.stuff import Json
-from pipelex.inference.calls.http import Provider, tables
-from pipelex.inference.search.sources import source
-
-if TYPE_CHECKING:
-    from pipelex.inference.search.service import Found, Wanted
+from pipelex.inference.calls.http import HttpCall, tables
+from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.search.provider import SearchAsk, SourcedAnswer, source
 
 _ENDPOINT = "https://api.linkup.so/v1"
 
@@ -17,16 +14,15 @@ _ENDPOINT = "https://api.linkup.so/v1"
 class Linkup:
     """Searches with Linkup; the model's id is the depth, `standard` or `deep`."""
 
-    provider: Provider
+    call: ModelCall
 
-    async def search(self, wanted: "Wanted") -> "Found":
-        """See `Searcher`."""
-        from pipelex.inference.search.service import Found
-
+    async def search(self, wanted: SearchAsk) -> SourcedAnswer:
+        """See `SearchProvider.search`."""
+        http = HttpCall.authorized(self.call)
         request = wanted.request
         body: dict[str, Json] = {
             "q": request.query,
-            "depth": self.provider.entry.model_id,
+            "depth": self.call.entry.model_id,
             "outputType": "sourcedAnswer",
             "includeImages": wanted.include_images,
             "includeInlineCitations": wanted.include_inline_citations,
@@ -37,12 +33,11 @@ class Linkup:
             "excludeDomains": request.exclude_domains,
         }
         sent = {name: value for name, value in body.items() if value is not None}
-        url = f"{self.provider.endpoint(_ENDPOINT)}/search"
-        answer = self.provider.read(await self.provider.send("POST", url, json=sent))
+        answer = await http.post(f"{http.endpoint(_ENDPOINT)}/search", sent)
         text = answer.get("answer")
         if not isinstance(text, str):
-            raise self.provider.garbled("no_answer")
+            raise http.garbled("no_answer")
         told = [
             source(item.get("url"), item.get("name"), item.get("snippet")) for item in tables(answer.get("sources"))
         ]
-        return Found(text, [one for one in told if one is not None])
+        return SourcedAnswer(text, [one for one in told if one is not None])

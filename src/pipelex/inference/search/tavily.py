@@ -1,14 +1,12 @@
 """Tavily. Source: https://docs.tavily.com/documentation/api-reference/endpoint/search (`POST /search`)."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from pipelex.content.stuff import Json
-from pipelex.inference.calls.http import Provider, tables
-from pipelex.inference.search.sources import source
-
-if TYPE_CHECKING:
-    from pipelex.inference.search.service import Found, Wanted
+from pipelex.inference.calls.http import HttpCall, tables
+from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.search.provider import SearchAsk, SourcedAnswer, source
 
 _ENDPOINT = "https://api.tavily.com"
 _MOST_RESULTS = 20
@@ -18,13 +16,12 @@ _MOST_RESULTS = 20
 class Tavily:
     """Searches with Tavily; the model's id is the depth, `basic` or `advanced`. Its answers have no citations inside."""
 
-    provider: Provider
+    call: ModelCall
 
-    async def search(self, wanted: "Wanted") -> "Found":
-        """See `Searcher`."""
-        from pipelex.inference.search.service import Found
-
-        request, depth = wanted.request, self.provider.entry.model_id
+    async def search(self, wanted: SearchAsk) -> SourcedAnswer:
+        """See `SearchProvider.search`."""
+        http = HttpCall.authorized(self.call)
+        request, depth = wanted.request, self.call.entry.model_id
         body: dict[str, Json] = {
             "query": request.query,
             "search_depth": depth,
@@ -38,11 +35,10 @@ class Tavily:
             "exclude_domains": request.exclude_domains,
         }
         sent = {name: value for name, value in body.items() if value is not None}
-        url = f"{self.provider.endpoint(_ENDPOINT)}/search"
-        answer = self.provider.read(await self.provider.send("POST", url, json=sent))
+        answer = await http.post(f"{http.endpoint(_ENDPOINT)}/search", sent)
         text = answer.get("answer")
         if text is not None and not isinstance(text, str):
-            raise self.provider.garbled("no_answer")
+            raise http.garbled("no_answer")
         told = [
             source(item.get("url"), item.get("title"), item.get("content")) for item in tables(answer.get("results"))
         ]
@@ -50,4 +46,4 @@ class Tavily:
         for image in cast("list[Json]", images) if isinstance(images, list) else []:
             found = cast("dict[str, Json]", image if isinstance(image, dict) else {"url": image})
             told.append(source(found.get("url"), found.get("description"), None))
-        return Found(text or "", [one for one in told if one is not None])
+        return SourcedAnswer(text or "", [one for one in told if one is not None])

@@ -1,35 +1,14 @@
-"""Asking for objects: the schema a model is sent, and the check of what it answers."""
+"""The schema of an object that a model is asked for."""
 
-import json
 import re
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime, time
-from typing import TYPE_CHECKING, Any, Literal, cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 from pipelex.content.stuff import Json
-from pipelex.inference.deck.catalog import ModelEntry
-
-if TYPE_CHECKING:
-    from jsonschema import Draft202012Validator, FormatChecker, ValidationError
-
-Method = Literal["tool", "native", "json", "markdown"]
-"""How an object is asked for: as a tool's arguments, by JSON Schema, by JSON mode, or by the prompt alone."""
 
 Schema = dict[str, Json]
 
 _ITEMS = "items"
-
-
-def structure_method(entry: ModelEntry) -> Method:
-    """How the model is asked for objects, by the `structure_method` of its entry."""
-    name = (entry.table.structure_method or "").removeprefix("instructor/")
-    if name.endswith("md_json"):
-        return "markdown"
-    if name.endswith(("structured_outputs", "json_schema")):
-        return "native"
-    if name.endswith(("json", "json_object")):
-        return "json"
-    return "tool"
 
 
 def list_schema(item: Schema, count: int | None) -> Schema:
@@ -76,17 +55,6 @@ def _free_name(name: str, taken: Mapping[str, Json]) -> str:
     while plain in taken:
         plain += "_"
     return plain
-
-
-def read_json(text: str) -> Json:
-    """The JSON of an answer, in a Markdown fence or bare.
-
-    Raises:
-        ValueError: there is none.
-    """
-    stripped = text.strip()
-    fenced = re.search(r"```(?:json)?\s*\n(.*?)\n?```", stripped, re.DOTALL)
-    return json.loads(fenced.group(1) if fenced else stripped)
 
 
 def pruned(value: Json, schema: Schema) -> Json:
@@ -145,73 +113,3 @@ def _admits_null(schema: Schema, root: Schema) -> bool:
     in_enum = None in schema.get("enum", []) or ("const" in schema and schema["const"] is None)
     in_type = kind == "null" or (isinstance(kind, list) and "null" in kind)
     return in_enum or in_type or any(_admits_null(branch, root) for branch in branches)
-
-
-class SchemaCheck:
-    """The check of answers against one schema.
-
-    Args:
-        schema: JSON Schema, 2020-12; `date`, `date-time` and `time` formats are checked too.
-    """
-
-    def __init__(self, schema: Schema) -> None:
-        self._schema = schema
-        self._validator: Draft202012Validator = _validator(schema)
-
-    def findings(self, value: Json) -> list[str]:
-        """What is wrong with a value, at most ten sentences; none when it satisfies the schema."""
-        found: Iterable[ValidationError] = self._validator.iter_errors(value)  # pyright: ignore[reportUnknownMemberType]
-        errors = sorted(found, key=lambda error: [str(part) for part in error.path])
-        return [f"{error.json_path}: {_short(error.message)}" for error in errors[:10]]
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 300 else text[:299] + "…"
-
-
-def _validator(schema: Schema) -> "Draft202012Validator":
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(schema, format_checker=_formats())
-
-
-def _formats() -> "FormatChecker":
-    from jsonschema import FormatChecker
-
-    checker = FormatChecker(formats=())
-    checker.checks("date", raises=ValueError)(_is_date)
-    checker.checks("date-time", raises=ValueError)(_is_datetime)
-    checker.checks("time", raises=ValueError)(_is_time)
-    return checker
-
-
-def _is_date(value: object) -> bool:
-    return not isinstance(value, str) or (len(value) == 10 and bool(date.fromisoformat(value)))
-
-
-def _is_datetime(value: object) -> bool:
-    if not isinstance(value, str):
-        return True
-    return len(value) > 10 and value[10] in "Tt " and bool(datetime.fromisoformat(value))
-
-
-def _is_time(value: object) -> bool:
-    if isinstance(value, str):
-        time.fromisoformat(value)
-    return True
-
-
-def findings_message(findings: list[str]) -> str:
-    """What a model is told about an answer that does not fit."""
-    listed = "\n".join(f"- {finding}" for finding in findings)
-    return (
-        f"The answer does not fit the required structure:\n{listed}\nAnswer again with the complete, corrected object."
-    )
-
-
-def prompt_with_schema(schema: Schema) -> str:
-    """What is added to the prompt where the provider takes no schema."""
-    return (
-        "Answer with one JSON object that satisfies this JSON Schema, and with nothing else:\n"
-        f"{json.dumps(schema, ensure_ascii=False)}"
-    )

@@ -12,14 +12,14 @@ from pipelex.storage import FetchPolicy, Storage, load
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelRequest, UserContent
 
-Kind = Literal["image", "document"]
+AttachmentKind = Literal["image", "document"]
 
 MAX_ATTACHMENT_BYTES = 20 * 1024 * 1024
 """Largest image or document that is put into a request."""
 
 
 @dataclass(frozen=True)
-class Files:
+class PromptFiles:
     """Where the files of a prompt come from, and under which policy.
 
     The bytes are sent to a provider, never an address: whoever fetches decides what may be reached.
@@ -30,7 +30,7 @@ class Files:
 
 
 async def first_request(
-    prompt: LLMPrompt, files: Files, *, image_detail: str | None = None, extra: str | None = None
+    prompt: LLMPrompt, files: PromptFiles, *, image_detail: str | None = None, extra: str | None = None
 ) -> "ModelRequest":
     """The first message of a call: system prompt, text, then images and documents in the order of their tokens.
 
@@ -55,7 +55,9 @@ async def first_request(
     return ModelRequest(parts=[*system, UserPromptPart(body)])
 
 
-async def _attachment(content: Mapping[str, Json], kind: Kind, detail: str | None, files: Files) -> "UserContent":
+async def _attachment(
+    content: Mapping[str, Json], kind: AttachmentKind, detail: str | None, files: PromptFiles
+) -> "UserContent":
     from pydantic_ai.messages import BinaryContent
 
     url = str(content.get("url", ""))

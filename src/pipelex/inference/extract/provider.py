@@ -1,4 +1,4 @@
-"""What every extractor takes and gives."""
+"""What an extractor is, what it takes, and what it gives."""
 
 import logging
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ logger = logging.getLogger("pipelex.extract")
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFile:
     """A document or an image, read."""
 
     data: bytes
@@ -26,10 +26,12 @@ class Source:
     """For messages."""
     base_url: str | None = None
     """For what came over the network: where its relative links start."""
+    url: str = ""
+    """The address it was asked for by; all there is for an extractor that reads by address."""
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ExtractAsk:
     """What is asked for besides the text."""
 
     max_page_images: int | None = None
@@ -45,7 +47,7 @@ class Wanted:
     raw_html: bool = False
 
     @classmethod
-    def of(cls, request: ExtractRequest, settings: dict[str, Json], default_dpi: int) -> "Wanted":
+    def of(cls, request: ExtractRequest, settings: dict[str, Json], default_dpi: int) -> "ExtractAsk":
         """From a request and the model's settings."""
         return cls(
             max_page_images=request.max_page_images,
@@ -81,7 +83,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Page:
+class ExtractedPage:
     """One page: a text, the contents of its images, and more."""
 
     text: str
@@ -90,7 +92,7 @@ class Page:
     raw_html: str | None = None
 
     def content(self) -> dict[str, Json]:
-        """The page as a Page content."""
+        """The page as a ExtractedPage content."""
         inner: dict[str, Json] = {"text": {"text": self.text}, "images": list(self.images)}
         if self.raw_html is not None:
             inner["raw_html"] = self.raw_html
@@ -118,9 +120,14 @@ class Keeper:
 
 
 class Extractor(Protocol):
-    """A way to read documents."""
+    """A way to read documents; its factory is called with the `ModelCall`, for each call."""
 
-    async def extract(self, source: Source, wanted: Wanted, keeper: Keeper) -> list[Page]:
+    @property
+    def reads_by_address(self) -> bool:
+        """Whether the provider fetches a page of the web itself, so that its bytes are not read here."""
+        ...
+
+    async def extract(self, source: SourceFile, wanted: ExtractAsk, keeper: Keeper) -> list[ExtractedPage]:
         """The pages of a source, in order.
 
         Raises:
@@ -129,7 +136,7 @@ class Extractor(Protocol):
         ...
 
 
-def unreadable(source: Source, reason: str, why: str) -> InputError:
+def unreadable(source: SourceFile, reason: str, why: str) -> InputError:
     """The source is broken, locked, or not what it claims to be."""
     detail = f"{source.name} cannot be read: {why}"
     return InputError("input.file_unreadable", detail, file_type=source.kind, reason=reason)

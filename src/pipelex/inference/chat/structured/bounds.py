@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from pipelex.content.stuff import Json
-from pipelex.inference.chat.structured import Schema, followed
+from pipelex.inference.chat.structured.schema import Schema, followed
 
 MAX_STRING = 160
 MAX_ITEMS = 4

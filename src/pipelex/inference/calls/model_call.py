@@ -1,0 +1,93 @@
+"""One call of one model: whom it asks, for which family, how long it may take, and what its failures mean."""
+
+from dataclasses import dataclass
+
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.inference.calls.classify import classify_provider_error, invalid_response
+from pipelex.inference.deck.catalog import Backend, ModelEntry
+from pipelex.inference.deck.model_deck import ModelDeck
+from pipelex.pipes.models import Family, ResolvedModel
+
+SECONDS = 600.0
+"""The time of one call where nothing says otherwise, in seconds."""
+
+
+@dataclass(frozen=True)
+class ModelCall:
+    """One call of one model of one backend."""
+
+    entry: ModelEntry
+    backend: Backend
+    family: Family
+    seconds: float = SECONDS
+    """The time limit of each request."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Texts that must never be shown."""
+        return self.backend.secrets
+
+    def failure(self, error: BaseException) -> PipelexError:
+        """What a failure of the provider, or of the library that asks it, means."""
+        return classify_provider_error(
+            error,
+            provider=self.backend.id,
+            model=self.entry.handle,
+            family=self.family,
+            secrets=self.secrets,
+            variables=self.backend.variables,
+        )
+
+    def garbled(self, defect: str, said: str = "") -> PipelexError:
+        """The answer lacks what an answer has."""
+        return invalid_response(self.backend.id, self.entry.handle, defect, said)
+
+    def unavailable(self, reason: str, detail: str, advice: str) -> PipelexError:
+        """The model cannot be asked as this process is configured."""
+        return PipelexError(
+            "model.unavailable",
+            detail,
+            category=ErrorCategory.CONFIGURATION,
+            params={"model": self.entry.handle, "model_type": self.family, "reason": reason},
+            provider=self.backend.id,
+            model=self.entry.handle,
+            advice=advice,
+        )
+
+
+def call_of(deck: ModelDeck, model: ResolvedModel, family: Family, seconds: float = SECONDS) -> ModelCall:
+    """A call of a resolved model, whatever this process lacks for it.
+
+    Args:
+        deck: the models of this process.
+        model: which one is asked.
+        family: the model's family.
+        seconds: the time limit of each request.
+
+    Raises:
+        PipelexError: `model.unavailable`: this process does not serve the model.
+    """
+    entry = deck.entry(model, family)
+    return ModelCall(entry, deck.catalog.backends[entry.backend], family, seconds)
+
+
+def check_credentials(deck: ModelDeck, call: ModelCall) -> None:
+    """Refuse a call whose backend needs what the environment lacks.
+
+    Raises:
+        PipelexError: `model.unavailable`.
+    """
+    missing = deck.catalog.missing(call.entry)
+    if missing:
+        raise call.unavailable(
+            "credentials_missing",
+            f"the model {call.entry.handle!r} needs {', '.join(missing)} in the environment",
+            f"Set {missing[0]}, or name a model of another backend.",
+        )
+
+
+def open_call(deck: ModelDeck, model: ResolvedModel, family: Family, seconds: float = SECONDS) -> ModelCall:
+    """A call of a resolved model that can be made from here; see `call_of` and `check_credentials`."""
+    call = call_of(deck, model, family, seconds)
+    check_credentials(deck, call)
+    return call

@@ -1,0 +1,18 @@
+"""How language models are asked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class ChatOptions:
+    """How language models are asked."""
+
+    schema_reask_max_attempts: int = 2
+    """How often a model is asked again when its object does not fit the schema."""
+    is_structure_prompt_enabled: bool = False
+    """Whether the wanted structure is also described in the prompt, where the provider is sent the schema anyway."""
+    effort_budgets: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
+    """Tokens that stand for reasoning efforts, by provider (`anthropic`, `gemini`), where they are not the usual."""
+    default_max_images: int = 100
+    """The most images in one prompt to a model that does not say how many it takes."""

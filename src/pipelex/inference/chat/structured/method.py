@@ -1,0 +1,20 @@
+"""How a model is asked for an object."""
+
+from typing import Literal
+
+from pipelex.inference.deck.catalog import ModelEntry
+
+Method = Literal["tool", "native", "json", "markdown"]
+"""How an object is asked for: as a tool's arguments, by JSON Schema, by JSON mode, or by the prompt alone."""
+
+
+def structure_method(entry: ModelEntry) -> Method:
+    """How the model is asked for objects, by the `structure_method` of its entry."""
+    name = (entry.table.structure_method or "").removeprefix("instructor/")
+    if name.endswith("md_json"):
+        return "markdown"
+    if name.endswith(("structured_outputs", "json_schema")):
+        return "native"
+    if name.endswith(("json", "json_object")):
+        return "json"
+    return "tool"

@@ -1,0 +1,157 @@
+"""The process that serves the local model: started when it is first needed, and ended with its parent."""
+
+import atexit
+import contextlib
+import json
+import os
+import secrets
+import select
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from pipelex.config.distribution import install_command
+from pipelex.errors import ErrorCategory, PipelexError
+
+_START_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class LocalModel:
+    """Which model a server process serves, and with what."""
+
+    path: Path
+    alias: str
+    context: int
+    parallel: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a server process answers, and the key only this process knows."""
+
+    url: str
+    api_key: str
+
+
+class LocalServer:
+    """One server process, started when it is first needed and again when it died."""
+
+    def __init__(self, model: LocalModel) -> None:
+        self._model = model
+        self._lock = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._endpoint: Endpoint | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid if self._child is not None else None
+
+    def ensure(self) -> Endpoint:
+        """Start the process unless it runs; where it answers.
+
+        Raises:
+            PipelexError: it does not start.
+        """
+        with self._lock:
+            if self._child is not None and self._child.poll() is None and self._endpoint is not None:
+                return self._endpoint
+            self._stop()
+            self._endpoint = self._start()
+            return self._endpoint
+
+    def stop(self) -> None:
+        """End the process, if it runs."""
+        with self._lock:
+            self._stop()
+
+    def _start(self) -> Endpoint:
+        key = secrets.token_urlsafe(24)
+        model = self._model
+        wanted = {
+            "model": str(model.path),
+            "alias": model.alias,
+            "api_key": key,
+            "context": model.context,
+            "parallel": model.parallel,
+            "threads": model.threads,
+        }
+        with tempfile.TemporaryFile() as log:
+            child = subprocess.Popen(
+                # By its path: as a module it would import the whole package first.
+                [sys.executable, "-P", str(Path(__file__).with_name("child.py"))],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C in the terminal is the parent's affair
+            )
+            self._child = child
+            assert child.stdin is not None
+            assert child.stdout is not None
+            with contextlib.suppress(BrokenPipeError):
+                child.stdin.write(json.dumps(wanted).encode() + b"\n")
+                child.stdin.flush()
+            answer = _answer(child.stdout)
+            child.stdout.close()
+            if "address" in answer:
+                return Endpoint(f"{answer['address']}/v1", key)
+            self._stop()
+            log.seek(0)
+            said = " ".join(log.read()[-2000:].decode(errors="replace").split())[-300:]
+        why = answer.get("error") or said or "it gave no reason"
+        raise PipelexError(
+            "model.unavailable",
+            f"the local model does not start: {why}",
+            category=ErrorCategory.CONFIGURATION,
+            params={"model": model.alias, "model_type": "llm", "reason": "start_failed"},
+            model=model.alias,
+            advice=(
+                f"Install its engine with: {install_command('local')}; or set a provider's key such as OPENAI_API_KEY."
+            ),
+        )
+
+    def _stop(self) -> None:
+        child, self._child, self._endpoint = self._child, None, None
+        if child is None:
+            return
+        if child.stdin is not None:
+            with contextlib.suppress(OSError):
+                child.stdin.close()
+        try:
+            child.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def _answer(pipe: IO[bytes]) -> dict[str, Any]:
+    """The line the process writes when it is ready or has failed; empty when it ended, or takes too long."""
+    deadline, found = time.monotonic() + _START_SECONDS, b""
+    while not found.endswith(b"\n"):
+        ready, _, _ = select.select([pipe], [], [], max(deadline - time.monotonic(), 0))
+        piece = os.read(pipe.fileno(), 4096) if ready else b""
+        if not piece:
+            return {} if ready else {"error": f"it was not ready after {_START_SECONDS:.0f} seconds"}
+        found += piece
+    answer: dict[str, Any] = json.loads(found)
+    return answer
+
+
+_servers: dict[tuple[int, LocalModel], LocalServer] = {}
+_servers_lock = threading.Lock()
+
+
+def shared_server(model: LocalModel) -> LocalServer:
+    """The one server of this process for a model; a forked process gets its own."""
+    key = (os.getpid(), model)
+    with _servers_lock:
+        if key not in _servers:
+            _servers[key] = LocalServer(model)
+            atexit.register(_servers[key].stop)
+        return _servers[key]

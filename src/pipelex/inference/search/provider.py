@@ -1,0 +1,46 @@
+"""What a search provider is, what it takes, and what it gives."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pipelex.content.stuff import Json
+from pipelex.pipes.effects.requests import SearchRequest
+
+
+@dataclass(frozen=True)
+class SearchAsk:
+    """A search, the model's settings filled in."""
+
+    request: SearchRequest
+    include_images: bool
+    include_inline_citations: bool
+    max_results: int | None
+
+
+@dataclass(frozen=True)
+class SourcedAnswer:
+    """What a provider found."""
+
+    answer: str
+    sources: list[dict[str, Json]] = field(default_factory=list[dict[str, Json]])
+    """Document contents."""
+
+
+class SearchProvider(Protocol):
+    """A way to search; its factory is called with the `ModelCall`, for each call."""
+
+    async def search(self, wanted: SearchAsk) -> SourcedAnswer:
+        """One search.
+
+        Raises:
+            PipelexError: the provider refused or failed.
+        """
+        ...
+
+
+def source(url: Json, title: Json, snippet: Json) -> dict[str, Json] | None:
+    """A source as a Document content; None without an address on the web."""
+    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+        return None
+    members = {"title": title, "snippet": snippet}
+    return {"url": url, **{name: text for name, text in members.items() if isinstance(text, str) and text}}

@@ -1,0 +1,103 @@
+"""`Inference`: every family of effects over one model deck, as one process performs them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelex.config import StorageSettings
+from pipelex.inference.calls.model_call import SECONDS
+from pipelex.inference.chat.asking.messages import PromptFiles
+from pipelex.inference.chat.options import ChatOptions
+from pipelex.inference.chat.service import Chat
+from pipelex.inference.deck.model_deck import ModelDeck
+from pipelex.inference.documents.service import Documents
+from pipelex.inference.extract.service import Extraction, ExtractionOptions
+from pipelex.inference.functions.service import FunctionOptions, Functions
+from pipelex.inference.images.options import ImageOptions
+from pipelex.inference.images.service import Images
+from pipelex.inference.judge.service import Judge
+from pipelex.inference.method_trees import MethodTrees
+from pipelex.inference.search.service import Search
+from pipelex.pipes.models import ModelChoice, ResolvedModel
+from pipelex.storage import FetchPolicy, Storage
+
+if TYPE_CHECKING:
+    from pipelex.inference.calls.results import ResultCache
+
+
+@dataclass(frozen=True)
+class InferenceOptions:
+    """How effects are performed."""
+
+    chat: ChatOptions = field(default_factory=ChatOptions)
+    extract: ExtractionOptions = field(default_factory=ExtractionOptions)
+    images: ImageOptions = field(default_factory=ImageOptions)
+    functions: FunctionOptions = field(default_factory=FunctionOptions)
+    call_timeout: float = SECONDS
+    """The time limit of one request to a provider, in seconds."""
+
+
+class Inference:
+    """Performs what pipes ask for: each call is one attempt.
+
+    Every failure is a `PipelexError` whose category says whether trying again can help. Connections to language models
+    are kept open between calls, for each event loop apart; `aclose` closes those of the running loop.
+
+    Args:
+        deck: which models there are.
+        options: how effects are performed.
+        storage: where files of runs are kept; in memory when None.
+        policy: what may be fetched; files of this machine, and nothing that is guarded, when None.
+        trees: the methods' folders this process holds; none when None.
+        environ: where the variables that functions may see are looked up; this process's when None.
+        results: where results of paid calls are kept for further attempts; nowhere when None.
+    """
+
+    def __init__(
+        self,
+        deck: ModelDeck,
+        options: InferenceOptions | None = None,
+        *,
+        storage: Storage | None = None,
+        policy: FetchPolicy | None = None,
+        trees: MethodTrees | None = None,
+        environ: Mapping[str, str] | None = None,
+        results: "ResultCache | None" = None,
+    ) -> None:
+        self.deck = deck
+        self.options = options or InferenceOptions()
+        self.storage = storage or Storage.open(StorageSettings(method="in_memory"), Path())
+        self.policy = policy or FetchPolicy(allow_files=True)
+        self.results = results
+        self.trees = trees or MethodTrees()
+        """The methods' folders this process holds."""
+        seconds = self.options.call_timeout
+        self.chat = Chat(deck, PromptFiles(self.storage, self.policy), self.options.chat, seconds)
+        self.extraction = Extraction(deck, self.storage, self.policy, self.options.extract, seconds)
+        self.images = Images(deck, self.storage, self.policy, self.options.images, seconds)
+        self.documents = Documents(deck, self.storage, self.policy, self.trees)
+        self.search = Search(deck, seconds)
+        self.judge = Judge(deck, self.chat, seconds)
+        given = {} if environ is None else {"environ": environ}
+        self.functions = Functions(self.trees, self.options.functions, **given)
+
+    @classmethod
+    def load(
+        cls,
+        dirs: Sequence[Path],
+        environ: Mapping[str, str],
+        options: InferenceOptions | None = None,
+        *,
+        assume_credentials: bool | Collection[str] = False,
+    ) -> "Inference":
+        """Read the model configuration of `inference` directories, the one that wins first; see `ModelDeck.load`."""
+        return cls(ModelDeck.load(dirs, environ, assume_credentials=assume_credentials), options)
+
+    def resolve(self, choice: ModelChoice) -> ResolvedModel:
+        """See `ModelDeck.resolve`."""
+        return self.deck.resolve(choice)
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        await self.chat.aclose()
