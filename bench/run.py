@@ -34,6 +34,7 @@ from tests.support.methods import DESCRIBE_ALL, GREET, PARALLEL_OF_3, sequence_o
 from tests.support.openai_server import OpenAIStub
 from tests.support.processes import REPOSITORY, process, wait_for_file
 from tests.support.project import Project, write_project
+from tests.support.temporal import client_of, config_of
 
 WINDOW: Final = 8
 """Items of a batch at a time: the default of `max_concurrency`, and the floor's window."""
@@ -153,7 +154,7 @@ async def rows(scenarios: Sequence[Scenario]) -> AsyncGenerator[Row]:
                 for name, side in (("ours", ours), ("floor", floor)):
                     wait_for_file(root / f"{name}.ready", side, root / "worker.log")
                 async with project.app() as app, project.app("direct") as direct:
-                    client = (await app.durable()).client
+                    client = await client_of(app)
                     for scenario in scenarios:
                         file = project.method(scenario.method)
                         sides = psutil.Process(ours.pid), psutil.Process(floor.pid)
@@ -168,8 +169,8 @@ def worker(project: Project, side: str, stub: str) -> AbstractContextManager[Pop
 
 async def register(project: Project) -> None:
     app: Pipelex = project.app()
-    client = (await app.durable()).client
-    await namespace.register(client, await namespace.inspect(client, app.temporal_config))
+    client = await client_of(app)
+    await namespace.register(client, await namespace.inspect(client, config_of(app)))
 
 
 async def main(arguments: Sequence[str]) -> None:

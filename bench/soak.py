@@ -21,15 +21,16 @@ import psutil
 from bench.histories import History, histories
 from bench.page import recorded
 from bench.signals import end_as_with_ctrl_c
-from pipelex import RunHandle
 from pipelex.errors import PipelexError
-from pipelex.runner import Pipelex
+from pipelex.runner import Pipelex, RunHandle
 from pipelex.temporal.client import namespace
+from pipelex.temporal.client.run import TemporalRun
 from pipelex.temporal.dev_server import DevServer
 from tests.support.methods import DESCRIBE_ALL
 from tests.support.openai_server import OpenAIStub, Reply, prompt_text
 from tests.support.processes import process, wait_for_file
 from tests.support.project import Project, write_project
+from tests.support.temporal import client_of, config_of
 
 Policy = Literal["every_pipe", "controllers"]
 
@@ -157,8 +158,8 @@ async def soak(seen: Soak, minutes: float, root: Path) -> None:
                 "temporal.worker_config.child_workflow_policy": seen.policy,
             }
             async with project.app(overrides=overrides) as app:
-                client = (await app.durable()).client
-                await namespace.register(client, await namespace.inspect(client, app.temporal_config))
+                client = await client_of(app)
+                await namespace.register(client, await namespace.inspect(client, config_of(app)))
                 ready, log = root / "worker.ready", root / "worker.log"
                 arguments = ["-m", "pipelex.cli", "worker", "--ready-file", str(ready)]
                 with process(arguments, cwd=root, environ=project.environ, log=log) as child:
@@ -215,9 +216,10 @@ async def judge(ending: "asyncio.Task[Any]", words: list[str], seen: Soak) -> No
 
 async def weigh(handle: RunHandle, seen: Soak) -> None:
     """Note how large the histories are, once visibility has them all."""
-    client = handle.durable.client
+    run = handle.run
+    assert isinstance(run, TemporalRun)
     await asyncio.sleep(2)
-    seen.histories = await histories(client, handle.workflow_id, leaf="PipeLLM")
+    seen.histories = await histories(run.cluster.client, handle.workflow_id, leaf="PipeLLM")
 
 
 def peak_of(worker: psutil.Process) -> float:

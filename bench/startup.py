@@ -24,6 +24,7 @@ from tests.support.methods import SURVEY
 from tests.support.openai_server import OpenAIStub
 from tests.support.processes import process, wait_for_file
 from tests.support.project import Project, write_project
+from tests.support.temporal import client_of, config_of
 
 _TIMED = """
 import resource, subprocess, sys, time
@@ -76,8 +77,8 @@ class StartUp:
 async def worker_times(project: Project, rounds: int) -> tuple[list[float], float]:
     """Seconds until a worker polls, and the megabytes it holds then."""
     app: Pipelex = project.app()
-    client = (await app.durable()).client
-    await namespace.register(client, await namespace.inspect(client, app.temporal_config))
+    client = await client_of(app)
+    await namespace.register(client, await namespace.inspect(client, config_of(app)))
     seconds: list[float] = []
     megabytes = 0.0
     for number in range(rounds):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipelex.runner import Pipelex
 from tests.support.project import worker_of
+from tests.support.temporal import client_of
 
 
 async def main(side: str, stub: str, ready: Path) -> None:
@@ -21,7 +22,7 @@ async def main(side: str, stub: str, ready: Path) -> None:
 
     floor.STUB["url"] = stub
     restrictions = SandboxRestrictions.default.with_passthrough_modules("openai", "pydantic", "pydantic_core")
-    client = (await app.durable()).client
+    client = await client_of(app)
     async with Worker(
         client,
         task_queue="floor",

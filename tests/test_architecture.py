@@ -25,12 +25,7 @@ LONG = 60
 # What is not yet so. Nothing is added here, and what has become right is taken out.
 KNOWN_IN_CIRCLES = frozenset(
     {
-        "pipelex",
-        "pipelex.runner",
         "pipelex.runner._app",
-        "pipelex.runner._durable",
-        "pipelex.runner._shortcuts",
-        "pipelex.runner._telemetry",
         "pipelex.runner._verdicts",
     }
 )

@@ -33,6 +33,7 @@ from pipelex.config import load_settings
 from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex, RunResult
 from pipelex.temporal.client import namespace
+from tests.support.temporal import client_of, config_of
 
 SUBMITTERS: Final = 2
 READY_SECONDS: Final = 60.0
@@ -290,7 +291,7 @@ class Chaos:
         return right if right in text else text
 
     async def _left_running(self) -> int:
-        client = (await self.app.durable()).client
+        client = await client_of(self.app)
         count = 0
         for _ in range(20):  # visibility is a moment behind
             count = (await client.count_workflows("ExecutionStatus = 'Running'")).count
@@ -326,8 +327,8 @@ async def set_up(plan: Plan, root: Path, say: Callable[[str], None]) -> AsyncGen
         home = {"HOME": str(root / "home")}
         settings = load_settings(cwd=root, environ={**home, "TEMPORAL_ADDRESS": server.now.target})
         app = await stack.enter_async_context(Pipelex(settings, orchestrator="temporal"))
-        client = (await app.durable()).client
-        await namespace.register(client, await namespace.inspect(client, app.temporal_config))
+        client = await client_of(app)
+        await namespace.register(client, await namespace.inspect(client, config_of(app)))
 
         behind = {**home, "TEMPORAL_ADDRESS": proxy.target}
         skew = skewed_clock()

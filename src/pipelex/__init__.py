@@ -26,8 +26,7 @@ if TYPE_CHECKING:
         PipelexError,
     )
     from pipelex.library import Verdict
-    from pipelex.runner import Method, Pipelex, RunResult
-    from pipelex.runner._durable import RunHandle
+    from pipelex.runner import Method, Pipelex, RunHandle, RunResult
     from pipelex.runner._shortcuts import attach, load, run, run_sync, validate
 
 __all__ = [
@@ -71,7 +70,7 @@ _HOMES = {
     "Method": "pipelex.runner",
     "Pipelex": "pipelex.runner",
     "RunResult": "pipelex.runner",
-    "RunHandle": "pipelex.runner._durable",
+    "RunHandle": "pipelex.runner",
     "attach": "pipelex.runner._shortcuts",
     "load": "pipelex.runner._shortcuts",
     "run": "pipelex.runner._shortcuts",

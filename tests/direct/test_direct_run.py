@@ -38,7 +38,7 @@ async def test_watching_a_run(app: Pipelex, project: Project, stub: OpenAIStub) 
 
     def look(root: PipeTrace) -> None:
         pipes = [root, *below(root)]
-        seen.append((len(pipes), sum(pipe.status == "completed" for pipe in pipes)))
+        seen.append((len(pipes), sum(pipe.status == "COMPLETED" for pipe in pipes)))
 
     result = await app.load(project.method(SURVEY)).run({"harbour": "Varna"}, on_change=look)
 
@@ -83,7 +83,7 @@ async def test_a_failure_cancels_what_runs_beside_it(app: Pipelex, project: Proj
     with pytest.raises(PipelexError):
         await app.load(project.method(DESCRIBE_ALL)).run({"words": ["a", "bad", "c"]}, on_change=look)
     assert asyncio.get_running_loop().time() - began < 2.0
-    assert statuses == ["failed", "cancelled", "failed", "cancelled"]
+    assert statuses == ["FAILED", "CANCELLED", "FAILED", "CANCELLED"]
 
 
 async def test_cancelling_closes_the_provider_call(tmp_path: Path) -> None:

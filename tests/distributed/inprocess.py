@@ -12,6 +12,7 @@ from pipelex.runner import Pipelex
 from pipelex.temporal.plugin import PipelexPlugin
 from pipelex.temporal.worker.build import build_worker, plan_worker, running
 from tests.distributed.cluster import scheduled
+from tests.support.temporal import client_of, config_of
 
 T = TypeVar("T")
 
@@ -26,10 +27,10 @@ async def polling(
     client: Client | None = None,
 ) -> AsyncGenerator[None]:
     """A worker while the block runs."""
-    plugin = PipelexPlugin(app.temporal_config, app.inference, scope=scope)
-    plan = plan_worker(app.temporal_config, task_queue=queue, profile=profile)
+    plugin = PipelexPlugin(config_of(app), app.inference, scope=scope)
+    plan = plan_worker(config_of(app), task_queue=queue, profile=profile)
     if client is None:
-        client = (await app.durable()).client
+        client = await client_of(app)
     async with running(build_worker(client, plan, plugin)):
         yield
 
@@ -54,5 +55,5 @@ async def until(look: Callable[[], Awaitable[T]], seconds: float = 20.0) -> T:
 
 async def first_scheduled(app: Pipelex, workflow_id: str) -> ActivityTaskScheduledEventAttributes:
     """How a workflow schedules its first activity."""
-    client = (await app.durable()).client
+    client = await client_of(app)
     return (await until(lambda: scheduled(client, workflow_id)))[0]

@@ -53,7 +53,7 @@ async def refused(app: Pipelex) -> PipelexError:
     began = time.monotonic()
     with pytest.raises(PipelexError) as failed:
         async with app:
-            await app.durable()
+            await app.orchestrator.connect()
     assert time.monotonic() - began < 5
     return failed.value
 
@@ -94,7 +94,7 @@ async def test_the_root_and_the_name_are_checked(
             assert said in str(error)
         assert found.paths == []
         async with app_at(project, found, right) as app:
-            await app.durable()
+            await app.orchestrator.connect()
     assert found.client_names == set()
 
 
@@ -174,7 +174,7 @@ async def test_the_selected_server(project: Project, stub: OpenAIStub, temporal_
             overrides = {"temporal.temporal_config.selected_server": selected, other: found.target}
             settings = load_settings(cwd=project.root, environ=project.environ, overrides=overrides)
             async with Pipelex(settings, orchestrator="temporal") as app:
-                await app.durable()
+                await app.orchestrator.connect()
             assert bool(found.paths) is is_reached
 
 
@@ -193,7 +193,7 @@ async def test_no_server(project: Project) -> None:
 async def test_the_rpc_timeout(project: Project, temporal_server: DevServer) -> None:
     half_a_second = {"temporal.worker_config.rpc_timeout": "0:00:00.5"}
     async with gate(temporal_server.target, None) as found, app_at(project, found, half_a_second) as app:
-        await app.durable()
+        await app.orchestrator.connect()
         method = app.load(project.root / "greet.mthds")
         found.is_holding = True
         began = time.monotonic()

@@ -16,6 +16,7 @@ from tests.support.documents import PdfPage, encoded, pdf, plain
 from tests.support.http_stub import Answer, http_stub
 from tests.support.methods import POOLS_TOUR
 from tests.support.openai_server import OpenAIStub
+from tests.support.temporal import client_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deployments")]
 
@@ -61,7 +62,7 @@ async def test_a_single_worker_does_everything(
     ):
         async with cluster.client() as app:
             result = await run(app, cluster, inputs)
-            ran = await who_ran((await app.durable()).client, result.run_id)
+            ran = await who_ran(await client_of(app), result.run_id)
 
     pid = cluster.workers["worker"]
     queue = "temporal_task_queue"
@@ -73,7 +74,7 @@ async def test_routers_and_pools(tmp_path: Path, stub: OpenAIStub, pictures: str
     with stub, deployed("router-and-runners", tmp_path, url=stub.url, pictures=pictures) as cluster:
         pids = cluster.workers
         async with cluster.client() as app:
-            client = (await app.durable()).client
+            client = await client_of(app)
             result = await run(app, cluster, inputs)
             ran = await who_ran(client, result.run_id)
             assert sorted(ran) == [
@@ -120,7 +121,7 @@ async def test_each_provider_by_itself(
     with stub, deployed("per-provider", tmp_path, url=stub.url, pictures=pictures, edits=edits) as cluster:
         pids = cluster.workers
         async with cluster.client() as app:
-            client = (await app.durable()).client
+            client = await client_of(app)
             result = await run(app, cluster, inputs)
             ran = await who_ran(client, result.run_id)
             by_queue = {(each.activity, each.queue): each.pid for each in ran}

@@ -19,6 +19,7 @@ from tests.distributed.cluster import scheduled
 from tests.distributed.inprocess import all_polling, first_scheduled, polling, until
 from tests.support.openai_server import OpenAIStub, Reply
 from tests.support.project import Project
+from tests.support.temporal import client_of, config_of, workflow_of
 
 INPUT = {"name": "Ada"}
 W = "temporal.worker_config"
@@ -37,7 +38,7 @@ async def scheduling(project: Project, overrides: dict[str, Any]) -> ActivityTas
     async with project.app(overrides=overrides) as app, polling(app, scope="router"):
         run = await app.load(project.root / "greet.mthds").start(INPUT)
         found = await first_scheduled(app, run.workflow_id)
-        await run.durable.handle.terminate()
+        await workflow_of(run).terminate()
         return found
 
 
@@ -125,7 +126,7 @@ async def test_priority_and_fairness_travel(project: Project, monkeypatch: pytes
         method = app.load(project.root / "greet.mthds")
         run = await method.start(INPUT)
         found = await first_scheduled(app, run.workflow_id)
-        await run.durable.handle.terminate()
+        await workflow_of(run).terminate()
 
     assert (found.priority.priority_key, found.priority.fairness_key) == (2, "ada")
 
@@ -294,7 +295,7 @@ async def test_a_new_route_reroutes_what_runs(project: Project, stub: OpenAIStub
     async with project.app(overrides=new) as app, all_polling(app, "old_q", "new_q"):
         handle = await app.attach(run.run_id)
         result = await asyncio.wait_for(handle.result(), 30)
-        client = (await app.durable()).client
+        client = await client_of(app)
         queues = [(await scheduled(client, each))[0].task_queue.name for each in (greet, part)]
         histories = [await client.get_workflow_handle(each).fetch_history() for each in (run.workflow_id, greet, part)]
 
@@ -302,13 +303,13 @@ async def test_a_new_route_reroutes_what_runs(project: Project, stub: OpenAIStub
     # Replay minds neither route.
     for overrides in (old, new):
         app = project.app(overrides=overrides)
-        replayer = Replayer(workflows=[], plugins=[PipelexPlugin(app.temporal_config, app.inference)])
+        replayer = Replayer(workflows=[], plugins=[PipelexPlugin(config_of(app), app.inference)])
         for history in histories:
             assert (await replayer.replay_workflow(history)).replay_failure is None
 
 
 async def first_scheduled_of(app: Pipelex, workflow_id: str) -> ActivityTaskScheduledEventAttributes:
-    client = (await app.durable()).client
+    client = await client_of(app)
 
     async def look() -> list[ActivityTaskScheduledEventAttributes]:
         try:
@@ -330,7 +331,7 @@ async def test_a_file_of_an_earlier_release_runs_methods(project: Project, stub:
 
     async with project.app() as app, polling(app):
         result = await app.load(project.root / "greet.mthds").run(INPUT)
-        client = (await app.durable()).client
+        client = await client_of(app)
         (found,) = await scheduled(client, result.run_id)
 
     assert (result.text, found.task_queue.name) == ("Hi", "temporal_task_queue")

@@ -13,6 +13,7 @@ from tests.support.browser import CHROMIUM, WITHOUT, Page, browser
 from tests.support.methods import SURVEY
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import worker_of, write_project
+from tests.support.temporal import client_of, config_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason=WITHOUT)]
 
@@ -39,8 +40,8 @@ async def test_a_run_and_its_tree(tmp_path: Path, stub: OpenAIStub) -> None:
     async with DevServer(ui_port=0) as server:
         project = write_project(tmp_path, stub=stub.url, target=server.target, queue="ui")
         async with project.app() as app, worker_of(app):
-            client = (await app.durable()).client
-            await namespace.register(client, await namespace.inspect(client, app.temporal_config))
+            client = await client_of(app)
+            await namespace.register(client, await namespace.inspect(client, config_of(app)))
             await app.load(project.method(SURVEY)).run({"harbour": "Varna"}, run_id="monday")
             run = await client.get_workflow_handle("monday").describe()
             child = await client.get_workflow_handle("monday/5-facts/1-history").describe()

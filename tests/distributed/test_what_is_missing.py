@@ -20,6 +20,7 @@ from tests.distributed.cluster import eventually
 from tests.support.openai_server import OpenAIStub
 from tests.support.processes import process, wait_for_file
 from tests.support.project import Project
+from tests.support.temporal import cluster_of
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +47,7 @@ def submitting(project: Project, *options: str) -> Generator[tuple[subprocess.Po
 
 async def has_workers(project: Project) -> bool:
     async with project.app() as app:
-        return await (await app.durable()).submitter.has_workers()
+        return await (await cluster_of(app)).has_workers()
 
 
 def text_of(log: Path) -> str:

@@ -26,7 +26,7 @@ from temporalio.service import RPCError
 from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex
 from pipelex.temporal.client import namespace
-from pipelex.temporal.client.submit import is_polled
+from pipelex.temporal.client.cluster import is_polled
 from pipelex.temporal.config import parse_temporal_config
 from pipelex.temporal.dev_server import DevServer
 from pipelex.temporal.worker.build import build_worker, plan_worker
@@ -36,6 +36,7 @@ from tests.support.methods import sequence_of
 from tests.support.openai_server import OpenAIStub
 from tests.support.processes import process, wait_for_file
 from tests.support.project import Project
+from tests.support.temporal import client_of, config_of, workflow_of
 
 INPUT = {"name": "Ada"}
 W = "temporal.worker_config"
@@ -63,8 +64,8 @@ async def test_time_limits_and_queue_of_a_run(project: Project) -> None:
     }
     async with project.app(overrides=overrides) as app:
         run = await app.load(project.root / "greet.mthds").start(INPUT)
-        (first, *others) = (await run.durable.handle.fetch_history()).events
-        await run.durable.handle.terminate()
+        (first, *others) = (await workflow_of(run).fetch_history()).events
+        await workflow_of(run).terminate()
 
     started = first.workflow_execution_started_event_attributes
     assert started.task_queue.name == f"{project.queue}_other"
@@ -79,7 +80,7 @@ async def test_the_time_limit_of_tasks_holds_for_children(project: Project, stub
     stub.on("Say", text="ok")
     async with project.app(overrides={f"{W}.task_timeout": "11s"}) as app, polling(app):
         result = await app.load(project.method(sequence_of(1))).run({"text": "a"})
-        child = (await app.durable()).client.get_workflow_handle(f"{result.run_id}/1-say")
+        child = (await client_of(app)).get_workflow_handle(f"{result.run_id}/1-say")
         (first, *_) = (await child.fetch_history()).events
 
     assert first.workflow_execution_started_event_attributes.workflow_task_timeout.seconds == 11
@@ -103,7 +104,7 @@ async def test_a_run_that_takes_too_long_ends(project: Project, key: str) -> Non
 )
 async def test_what_a_scope_polls_for(project: Project, scope: str, *, workflows: bool, activities: bool) -> None:
     async with project.app() as app, polling(app, scope=scope):
-        client = (await app.durable()).client
+        client = await client_of(app)
         await until(lambda: is_polled(client, project.queue, "workflow" if workflows else "activity"))
         await asyncio.sleep(0.3)
         assert await is_polled(client, project.queue, "workflow") is workflows
@@ -134,26 +135,26 @@ async def test_what_a_scope_registers(
             assert (await asyncio.wait_for(run.result(), 20)).text == "Hi"
             return
         if fails == "unpolled":
-            assert not await is_polled((await app.durable()).client, project.queue)
-            await run.durable.handle.terminate()
+            assert not await is_polled(await client_of(app), project.queue)
+            await workflow_of(run).terminate()
             return
 
         async def failure() -> str:
-            description = (await run.durable.handle.describe()).raw_description
+            description = (await workflow_of(run).describe()).raw_description
             pending = [activity.last_failure.message for activity in description.pending_activities]
-            events = (await run.durable.handle.fetch_history()).events
+            events = (await workflow_of(run).fetch_history()).events
             failed = [event.workflow_task_failed_event_attributes.failure.message for event in events]
             return " ".join([*pending, *failed]).strip()
 
         assert fails in await until(failure)
         assert not stub.requests
-        await run.durable.handle.terminate()
+        await workflow_of(run).terminate()
 
 
 async def test_all_activities_disabled(project: Project) -> None:
     overrides = {f"{S}.scopes.mine.disable_all_activities": True, f"{S}.default_scope": "mine"}
     async with project.app(overrides=overrides) as app, polling(app):
-        client = (await app.durable()).client
+        client = await client_of(app)
         await until(lambda: is_polled(client, project.queue))
         assert not await is_polled(client, project.queue, "activity")
 
@@ -276,7 +277,7 @@ async def test_the_workflow_cache(project: Project, stub: OpenAIStub, cached: in
     async with project.app(overrides={f"{P}.max_cached_workflows": cached}) as app, polling(app):
         run = await app.load(project.root / "greet.mthds").start(INPUT)
         await run.result()
-        events = (await run.durable.handle.fetch_history()).events
+        events = (await workflow_of(run).fetch_history()).events
 
     wanted = EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED
     tasks = [event.workflow_task_scheduled_event_attributes for event in events if event.event_type == wanted]
@@ -295,7 +296,7 @@ async def test_the_heartbeat_throttle(project: Project, stub: OpenAIStub, thrott
         await first_scheduled(app, run.workflow_id)
         ending = asyncio.ensure_future(run.result())
         while not ending.done():
-            description = (await run.durable.handle.describe()).raw_description
+            description = (await workflow_of(run).describe()).raw_description
             beats |= {each.last_heartbeat_time.ToMilliseconds() for each in description.pending_activities}
             await asyncio.sleep(0.1)
         await ending
@@ -337,7 +338,7 @@ async def test_a_router_that_was_killed_is_waited_for_as_long_as_its_sticky_queu
             await first_scheduled(app, run.workflow_id)
         async with polling(app, scope="router"):
             await asyncio.wait_for(run.result(), 60)
-        events = (await run.durable.handle.fetch_history()).events
+        events = (await workflow_of(run).fetch_history()).events
 
     (late,) = [event for event in events if event.HasField("workflow_task_timed_out_event_attributes")]
     scheduled_id = late.workflow_task_timed_out_event_attributes.scheduled_event_id
@@ -350,8 +351,8 @@ async def test_the_other_heartbeat_throttle_reaches_the_worker(project: Project)
     async with project.app(overrides={f"{P}.default_heartbeat_throttle_interval": "21s"}) as app:
         from pipelex.temporal.plugin import PipelexPlugin
 
-        plugin = PipelexPlugin(app.temporal_config, app.inference)
-        worker = build_worker((await app.durable()).client, plan_worker(app.temporal_config), plugin)
+        plugin = PipelexPlugin(config_of(app), app.inference)
+        worker = build_worker(await client_of(app), plan_worker(config_of(app)), plugin)
     config = cast("dict[str, Any]", worker.config(active_config=True))
 
     assert config["default_heartbeat_throttle_interval"] == timedelta(seconds=21)
@@ -373,7 +374,7 @@ async def test_worker_versioning(project: Project, stub: OpenAIStub, behavior: s
     async with app_of("one") as one, app_of("two") as two, project.app(overrides={
         f"temporal.queue_options.{project.queue}_pool.start_to_close_timeout": "1m"
     }) as plain:  # fmt: skip
-        client = (await one.durable()).client
+        client = await client_of(one)
         async with polling(one, scope="router"), polling(two, scope="router"):
             await _make_current(client, deployment, "one")
             run = await one.load(project.root / "greet.mthds").start(INPUT)
@@ -382,7 +383,7 @@ async def test_worker_versioning(project: Project, stub: OpenAIStub, behavior: s
             await asyncio.sleep(1.0)
             async with polling(plain, scope="runner", queue=f"{project.queue}_pool"):
                 await asyncio.wait_for(run.result(), 30)
-        events = (await run.durable.handle.fetch_history()).events
+        events = (await workflow_of(run).fetch_history()).events
 
     completed = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
     builds = [
@@ -428,8 +429,8 @@ async def _make_current(client: Client, deployment: str, build: str) -> None:
 async def test_search_attributes_of_a_run(project: Project, overrides: dict[str, Any], names: set[str]) -> None:
     async with project.app(overrides=overrides) as app:
         run = await app.load(project.root / "greet.mthds").start(INPUT)
-        description = await run.durable.handle.describe()
-        await run.durable.handle.terminate()
+        description = await workflow_of(run).describe()
+        await workflow_of(run).terminate()
 
     found = cast("Iterable[SearchAttributePair[Any]]", description.typed_search_attributes)
     assert {pair.key.name for pair in found} == names

@@ -9,7 +9,7 @@ import pytest
 
 from pipelex.content.stuff import Absence
 from pipelex.errors import PipelexError
-from pipelex.runner import Orchestrator, Pipelex, RunResult
+from pipelex.runner import Pipelex, RunResult
 from pipelex.temporal.dev_server import DevServer
 from tests.support.openai_server import OpenAIStub, Reply
 from tests.support.project import Project, worker_of, write_project
@@ -145,7 +145,7 @@ class Way:
     """A way to run a method."""
 
     name: str
-    orchestrator: Orchestrator
+    orchestrator: str
     policy: str = "every_pipe"
 
 

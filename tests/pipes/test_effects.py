@@ -8,6 +8,7 @@ from temporalio import activity
 
 from pipelex.config import load_settings
 from pipelex.inference import performers
+from pipelex.orchestration.wiring import inference_of
 from pipelex.pipes.effects.jobs import LLMObjectListJob, LLMTextJob, ModelJob
 from pipelex.pipes.effects.kind import EffectKind
 from pipelex.pipes.effects.kinds import (
@@ -33,7 +34,6 @@ from pipelex.pipes.effects.requests import (
 )
 from pipelex.pipes.models import ResolvedModel
 from pipelex.pipes.wire import Wire
-from pipelex.runner._settings import inference_of
 from pipelex.temporal.worker.activities import activities_of
 from tests.support.jobs import BOAT
 

@@ -11,10 +11,11 @@ from typing import Any
 from temporalio.client import Client
 
 from pipelex.config import Settings, load_settings
-from pipelex.runner import Orchestrator, Pipelex
+from pipelex.runner import Pipelex
 from pipelex.temporal.plugin import PipelexPlugin
 from pipelex.temporal.worker.build import build_worker, plan_worker, running
 from tests.support.inference_files import write_stub_inference
+from tests.support.temporal import client_of, config_of
 
 ATTEMPTS = 2
 """How often an effect is tried, whatever runs it."""
@@ -70,7 +71,7 @@ class Project:
     def settings(self, overrides: dict[str, Any] | None = None) -> Settings:
         return load_settings(cwd=self.root, environ=self.environ, overrides=overrides)
 
-    def app(self, orchestrator: Orchestrator = "temporal", *, overrides: dict[str, Any] | None = None) -> Pipelex:
+    def app(self, orchestrator: str = "temporal", *, overrides: dict[str, Any] | None = None) -> Pipelex:
         return Pipelex(self.settings(overrides), orchestrator=orchestrator)
 
     def method(self, text: str, name: str = "method.mthds") -> Path:
@@ -102,8 +103,8 @@ async def worker_of(app: Pipelex, *, client: Client | None = None) -> AsyncGener
     """A worker of the app's task queue while the block runs."""
     # A first model call would load this on the event loop, where a busy machine takes longer than a short heartbeat.
     await asyncio.to_thread(import_module, "pydantic_ai.models.openai")
-    plugin = PipelexPlugin(app.temporal_config, app.inference)
+    plugin = PipelexPlugin(config_of(app), app.inference)
     if client is None:
-        client = (await app.durable()).client
-    async with running(build_worker(client, plan_worker(app.temporal_config), plugin)):
+        client = await client_of(app)
+    async with running(build_worker(client, plan_worker(config_of(app)), plugin)):
         yield plugin

@@ -35,6 +35,7 @@ from tests.support.methods import PARALLEL_OF_3, POOLS_TOUR, SURVEY
 from tests.support.openai_server import OpenAIStub, Reply
 from tests.support.processes import REPOSITORY
 from tests.support.project import Project, worker_of, write_project
+from tests.support.temporal import client_of, start_call
 
 RELEASE = importlib.metadata.version("pipelex")
 HISTORIES = REPOSITORY / "tests" / "histories" / RELEASE
@@ -218,13 +219,13 @@ async def record(app: Pipelex, project: Project, scenario: Scenario) -> None:
     if scenario.slice_size is not None:
         options = EngineOptions(slice_size=scenario.slice_size)
     identity = RunIdentity(run_id=f"recorded-{scenario.name}", session_id="recorded", user_id="somebody")
-    run = await (await app.durable()).start(method.library, call, identity, options)
+    run = await start_call(app, method.library, call, options, identity)
     try:
         await run.result()
     except PipelexError:
         if scenario.name != "failing":
             raise
-    await keep((await app.durable()).client, run.workflow_id, scenario.name)
+    await keep(await client_of(app), run.workflow_id, scenario.name)
 
 
 async def record_deployment(name: str, stub: OpenAIStub) -> None:
@@ -240,7 +241,7 @@ async def record_deployment(name: str, stub: OpenAIStub) -> None:
         inputs = {"document": {"concept": "Document", "content": {"url": str(document)}}, "word": "sea"}
         async with cluster.client() as app:
             result = await app.load(file).run(inputs, run_id=f"recorded-{name}")
-            await keep((await app.durable()).client, result.run_id, name)
+            await keep(await client_of(app), result.run_id, name)
 
 
 async def keep(client: Client, workflow_id: str, name: str) -> None:

@@ -10,6 +10,7 @@ from pipelex.runner import Pipelex
 from tests.support.methods import SURVEY
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project
+from tests.support.temporal import client_of
 
 OVERHEAD = 2_000
 """Most bytes a small leaf's arguments may have beside its values."""
@@ -29,7 +30,7 @@ async def run_survey(app: Pipelex, project: Project, stub: OpenAIStub) -> tuple[
     stub.on(matches=r"Describe berth (\w+)", text="\\1 is fine", expand=True)
     stub.on("History of", text="long").on("Varna", object={"date": "1972-05-01"})
     result = await app.load(project.method(SURVEY)).run({"harbour": "Varna"})
-    return (await app.durable()).client, result.run_id
+    return await client_of(app), result.run_id
 
 
 async def test_a_leaf_gets_its_own_pipe_and_inputs(app: Pipelex, project: Project, stub: OpenAIStub) -> None:

@@ -15,6 +15,7 @@ from pipelex.temporal.client.history import read_trace
 from tests.support.methods import DESCRIBE_ALL, GREET, PARALLEL_OF_3, sequence_of
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project, worker_of
+from tests.support.temporal import client_of
 
 OWN_OF_ONE_LLM = 11
 ROOT = 5
@@ -33,7 +34,7 @@ async def run_and_measure(
     app: Pipelex, project: Project, method: str, inputs: dict[str, object]
 ) -> list[tuple[int, int]]:
     result = await app.load(project.method(method)).run(inputs)
-    client = (await app.durable()).client
+    client = await client_of(app)
     return await sizes(client, await read_trace(client, result.run_id))
 
 

@@ -14,6 +14,7 @@ from pipelex.temporal.workflow.limits import LIMITS
 from tests.support.methods import parallel_of, sequence_of
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project, worker_of
+from tests.support.temporal import client_of
 
 HAND_ON = """
 domain = "harbour"
@@ -78,7 +79,7 @@ async def test_a_workflow_never_waits_for_more_than_a_hundred_at_a_time(project:
     async with project.app(overrides=settings) as app, worker_of(app):
         started = await app.load(project.method(method)).start({"text": "a"})
         ending = asyncio.create_task(started.result())
-        handle = (await app.durable()).client.get_workflow_handle(started.run_id)
+        handle = (await client_of(app)).get_workflow_handle(started.run_id)
         while not ending.done():
             pending.append(len((await handle.describe()).raw_description.pending_activities))
             await asyncio.sleep(0.1)

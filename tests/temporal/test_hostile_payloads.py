@@ -20,6 +20,7 @@ from pipelex.temporal.workflow.references import reference_payload
 from tests.support.openai_server import OpenAIStub
 from tests.support.processes import process, wait_for_file
 from tests.support.project import Project
+from tests.support.temporal import client_of
 
 METHOD = """
 domain = "hostile"
@@ -107,7 +108,7 @@ async def test_they_end_their_run_and_leave_the_worker_small(
     stub.on("Echo", text="an echo")
     client = await Client.connect(temporal_server.target)
     method = idle.load(project.method(METHOD))
-    store = store_of((await idle.durable()).client.data_converter)
+    store = store_of((await client_of(idle)).data_converter)
     assert store is not None
     ready = tmp_path / "ready"
     command = ["-m", "tests.support.worker_process", str(ready)]

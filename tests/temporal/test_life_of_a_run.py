@@ -1,16 +1,17 @@
 """Starting, attaching, cancelling, and what ends a run that cannot go on."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
 from pipelex.errors import PipelexError
+from pipelex.orchestration import RunState
 from pipelex.pipes import _execute
 from pipelex.pipes.semantics._run import PipeRun
 from pipelex.runner import Pipelex
-from pipelex.temporal.client.submit import wait_for_workers
 from pipelex.temporal.dev_server import DevServer
 from tests.support.methods import DESCRIBE_ALL, GREET
 from tests.support.openai_server import OpenAIStub, Reply
@@ -36,7 +37,7 @@ async def test_an_id_of_an_ended_run_gives_its_result(app: Pipelex, project: Pro
     run_id = f"again-{project.queue}"
 
     assert (await method.run({"name": "Ada"}, run_id=run_id)).text == "first"
-    assert (await method.run({"name": "Bob"}, run_id=run_id)).text == "first"
+    assert (await method.run({"name": "Ada"}, run_id=run_id)).text == "first"
     assert len(stub.completions) == 1
 
 
@@ -46,7 +47,7 @@ async def test_attaching_after_the_end(app: Pipelex, project: Project, stub: Ope
 
     async with project.app() as elsewhere:
         handle = await elsewhere.attach(result.run_id)
-        assert await handle.status() == "COMPLETED"
+        assert await handle.status() is RunState.COMPLETED
         assert (await handle.result(full_memory=True)).working_memory.root["name"].content == {"text": "Ada"}
 
 
@@ -71,13 +72,13 @@ async def test_cancelling_reaches_the_provider_call(tmp_path: Path, temporal_ser
             await asyncio.wait_for(silent.left.wait(), 10)
 
             assert failed.value.code == "run.cancelled"
-            assert await run.status() == "CANCELED"
+            assert await run.status() is RunState.CANCELLED
 
 
 async def test_a_terminated_run_says_so(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
     stub.on("Hello", text="late", delay=3.0)
     run = await app.load(project.method(GREET)).start({"name": "Ada"})
-    await run.durable.handle.terminate(reason="enough")
+    await run.terminate("enough")
     with pytest.raises(PipelexError, match="enough") as failed:
         await run.result()
     assert failed.value.code == "run.terminated"
@@ -189,13 +190,14 @@ async def test_an_unexpected_exception_ends_the_run(
         for one in (app, direct):
             with pytest.raises(PipelexError, match="not foreseen in describe") as failed:
                 await asyncio.wait_for(one.load(project.method(DESCRIBE_ALL)).run({"words": ["a"]}), 20)
-            reports[one.orchestrator] = failed.value.report.to_json()
+            reports[one.orchestrator.name] = failed.value.report.to_json()
     assert failed.value.code == "runtime.unexpected"
     assert reports["direct"] == reports["temporal"]
 
 
 async def test_a_queue_without_workers_is_noticed(idle: Pipelex) -> None:
-    submitter = (await idle.durable()).submitter
-    assert not await wait_for_workers(submitter, 0.5)
+    with pytest.raises(PipelexError, match="no worker polls") as failed:
+        await idle.orchestrator.check_workers(timedelta(seconds=0.5))
+    assert failed.value.report.params == {"dependency": "worker"}
     async with worker_of(idle):
-        assert await wait_for_workers(submitter, 10)
+        await idle.orchestrator.check_workers(timedelta(seconds=10))

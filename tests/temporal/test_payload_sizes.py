@@ -9,6 +9,7 @@ from pipelex.runner import Pipelex
 from pipelex.temporal.client.history import read_trace
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project, worker_of
+from tests.support.temporal import client_of
 from tests.temporal.conftest import WITHOUT_STORE
 from tests.temporal.test_codec_server import encrypted
 from tests.temporal.test_payload_codec import TABLE
@@ -34,7 +35,7 @@ async def test_an_input_a_prompt_and_an_output_of_100_mb(project: Project, stub:
     stub.on("Echo", text=text)
     async with project.app(overrides=PATIENT) as app, worker_of(app):
         result = await app.load(project.method(ECHO)).run({"text": text})
-        history = await (await app.durable()).client.get_workflow_handle(result.run_id).fetch_history()
+        history = await (await client_of(app)).get_workflow_handle(result.run_id).fetch_history()
     assert (result.text == text, len(stub.completions)) == (True, 1)
     assert len(history.to_json()) < 20_000
 
@@ -160,7 +161,7 @@ async def test_nothing_of_an_encrypted_run_can_be_read_in_its_histories(project:
     settings = encrypted(project)
     async with project.app(overrides=settings) as app, worker_of(app):
         run = await app.load(project.method(LIMITS)).run({"text": secret}, pipe="deep")
-        client = (await app.durable()).client
+        client = await client_of(app)
         ids = [run.run_id, f"{run.run_id}/1-echo", f"{run.run_id}/2-shout"]
         histories = [await client.get_workflow_handle(id_).fetch_history() for id_ in ids]
         assert (await read_trace(client, run.run_id)).children[0].effects[0].summary.startswith("LLM text")

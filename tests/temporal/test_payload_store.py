@@ -13,6 +13,7 @@ from pipelex.temporal.codec import load_value, store_value
 from pipelex.temporal.plugin import pipelex_runner
 from tests.support import stored_values
 from tests.support.project import Project
+from tests.support.temporal import client_of, start_call
 
 
 def blobs(project: Project) -> list[Path]:
@@ -20,7 +21,7 @@ def blobs(project: Project) -> list[Path]:
 
 
 async def test_a_workflow_hands_on_a_value_it_never_loads(idle: Pipelex, project: Project) -> None:
-    client = (await idle.durable()).client
+    client = await client_of(idle)
     worker = Worker(
         client,
         task_queue=project.queue,
@@ -38,7 +39,7 @@ async def test_a_workflow_hands_on_a_value_it_never_loads(idle: Pipelex, project
 
 
 async def test_a_client_stores_and_loads_values_of_any_size(idle: Pipelex, project: Project) -> None:
-    converter = (await idle.durable()).client.data_converter
+    converter = (await client_of(idle)).data_converter
     stored = await store_value(converter, ["a"])
     assert stored.size < 100
     assert await store_value(converter, ["a"]) == stored
@@ -89,7 +90,7 @@ async def test_it_is_stored_once_beside_items_that_are_large_too_and_in_slices(
         },
     )
     run = RunIdentity(run_id=f"run-{project.queue}")
-    started = await (await app.durable()).start(method.library, call, run, EngineOptions(slice_size=slice_size))
+    started = await start_call(app, method.library, call, EngineOptions(slice_size=slice_size), run)
     result = await started.result()
     assert result.content["items"][8]["text"] == pages[8] + " of 1000000"
     sizes = [path.stat().st_size for path in blobs(project)]

@@ -16,6 +16,7 @@ from pipelex.temporal.worker.workflow_types import ALWAYS, WORKFLOWS
 from tests.support.forbidden_at_import import AsksFilesAtImport
 from tests.support.forbidden_in_code import AsksForChance
 from tests.support.project import Project
+from tests.support.temporal import client_of, config_of
 
 IN_WORKFLOWS = ("errors", "config", "content", "language", "templating", "library", "pipes")
 
@@ -53,23 +54,23 @@ def test_every_definition_is_alone_in_its_module() -> None:
     ("is_sandboxed", "runner"), [(True, SandboxedWorkflowRunner), (False, UnsandboxedWorkflowRunner)]
 )
 async def test_workers_run_workflows_in_the_sandbox(idle: Pipelex, is_sandboxed: bool, runner: type) -> None:
-    client = (await idle.durable()).client
-    plugin = PipelexPlugin(idle.temporal_config, idle.inference, is_sandboxed=is_sandboxed)
-    worker = build_worker(client, plan_worker(idle.temporal_config), plugin)
+    client = await client_of(idle)
+    plugin = PipelexPlugin(config_of(idle), idle.inference, is_sandboxed=is_sandboxed)
+    worker = build_worker(client, plan_worker(config_of(idle)), plugin)
     config = cast("dict[str, Any]", worker.config(active_config=True))
     assert isinstance(config["workflow_runner"], runner)
 
 
 async def test_a_workflow_that_asks_files_at_import_is_refused(idle: Pipelex) -> None:
-    client = (await idle.durable()).client
-    plugin = PipelexPlugin(idle.temporal_config, idle.inference)
+    client = await client_of(idle)
+    plugin = PipelexPlugin(config_of(idle), idle.inference)
     with pytest.raises(RuntimeError, match="Failed validating workflow AsksFilesAtImport"):
         Worker(client, task_queue="refused", workflows=[AsksFilesAtImport], plugins=[plugin])
 
 
 async def test_a_workflow_that_asks_for_chance_does_not_get_it(idle: Pipelex, project: Project) -> None:
-    client = (await idle.durable()).client
-    plugin = PipelexPlugin(idle.temporal_config, idle.inference)
+    client = await client_of(idle)
+    plugin = PipelexPlugin(config_of(idle), idle.inference)
     async with Worker(client, task_queue=project.queue, workflows=[AsksForChance], plugins=[plugin]):
         handle = await client.start_workflow("AsksForChance", id=f"chance-{project.queue}", task_queue=project.queue)
         async with asyncio.timeout(20):

@@ -19,6 +19,7 @@ from pipelex.temporal.plugin import PipelexPlugin
 from tests.distributed.cluster import DEPLOY, KEYS, write_inference
 from tests.support.project import write_project
 from tests.support.record_histories import DEPLOYMENTS, PAYLOADS, STORE
+from tests.support.temporal import config_of
 
 HISTORIES = sorted((Path(__file__).parents[1] / "histories").glob("*/*.json"))
 NOWHERE = "http://127.0.0.1:1/v1"
@@ -33,7 +34,7 @@ def replayer_for(file: Path, folder: Path) -> Replayer:
         app = Pipelex(load_settings(cwd=folder, environ={"HOME": str(folder), **KEYS}), orchestrator="temporal")
     else:
         app = write_project(folder, stub=NOWHERE).app(overrides={STORE: str(file.parent / PAYLOADS)})
-    config = app.temporal_config
+    config = config_of(app)
     converter = data_converter(config, app.settings, connection(config, app.settings))
     return Replayer(workflows=[], plugins=[PipelexPlugin(config, app.inference, converter)])
 

@@ -9,15 +9,15 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from pipelex.durable.options import EngineOptions
 from pipelex.errors import PipelexError
-from pipelex.pipes.calls import PipeCall, RunIdentity
+from pipelex.pipes.calls import PipeCall
 from pipelex.pipes.trace import PipeTrace
-from pipelex.runner import Pipelex, new_run_id
-from pipelex.runner._durable import RunHandle
+from pipelex.runner import Pipelex, RunHandle
 from pipelex.temporal.plugin import PipelexPlugin
 from pipelex.temporal.workflow.limits import LIMITS
 from tests.support.methods import DESCRIBE_ALL
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project
+from tests.support.temporal import client_of, start_call
 
 WORDS = [f"word{number:02}" for number in range(20)]
 SLICE = 6
@@ -30,7 +30,7 @@ async def start(
     loaded = app.load(project.method(method))
     call = PipeCall(pipe=f"harbour.{pipe}", inputs=loaded.read_inputs({"words": WORDS}, pipe))
     options = EngineOptions(slice_size=SLICE, max_concurrency=WINDOW, **chosen)
-    return await (await app.durable()).start(loaded.library, call, RunIdentity(run_id=new_run_id()), options)
+    return await start_call(app, loaded.library, call, options)
 
 
 def echo(stub: OpenAIStub, **members: Any) -> None:
@@ -44,7 +44,7 @@ async def check_result(run: RunHandle) -> None:
 
 
 async def history(app: Pipelex, id_: str, run_id: str | None = None) -> list[HistoryEvent]:
-    client = (await app.durable()).client
+    client = await client_of(app)
     return [event async for event in client.get_workflow_handle(id_, run_id=run_id).fetch_history_events()]
 
 
@@ -103,7 +103,7 @@ async def test_a_slice_with_a_long_history_goes_on_in_a_new_one(
     assert first[-1].event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW
     (found,) = [child for child in (await run.trace()).children if child.id == slice_id]
     assert [child.id.rpartition("/")[2] for child in found.children] == [f"describe[{rank}]" for rank in range(6)]
-    assert (found.pipe, found.status) == ("describe", "completed")
+    assert (found.pipe, found.status) == ("describe", "COMPLETED")
 
 
 async def test_a_slice_whose_results_are_large_puts_them_away(

@@ -9,9 +9,9 @@ import pytest
 from temporalio.client import Client
 
 from pipelex.cli.runs.tree import read_view
-from pipelex.errors import ConfigurationError, PipelexError
-from pipelex.runner import Pipelex
-from pipelex.temporal.client.waits import FailingTask, waits
+from pipelex.errors import ConfigurationError, ErrorReport, PipelexError
+from pipelex.orchestration import Wait, WaitKind
+from pipelex.runner import Pipelex, RunHandle
 from pipelex.temporal.plugin import PipelexPlugin
 from pipelex.temporal.worker.build import build_worker, plan_worker
 from tests.distributed.cluster import eventually
@@ -19,6 +19,7 @@ from tests.support.bucket import KEYS, Bucket
 from tests.support.http_stub import http_stub
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project, worker_of
+from tests.support.temporal import client_of, config_of
 from tests.temporal.conftest import WITHOUT_STORE
 from tests.temporal.test_codec_server import encrypted
 from tests.temporal.test_payload_codec import TABLE
@@ -27,14 +28,12 @@ from tests.temporal.test_payload_sizes import LIMITS
 LOCAL_STORE = f"{TABLE}.storage_provider_config.local.path"
 
 
-async def failing_task_of(app: Pipelex, run_id: str) -> FailingTask:
-    """The first failing task of a run, once there is one."""
-    query = f"WorkflowId = '{run_id}' OR WorkflowId STARTS_WITH '{run_id}/'"
-    client = (await app.durable()).client
+async def failing_task_of(run: RunHandle) -> tuple[Wait, ErrorReport]:
+    """The first failing task of a run, once there is one, and what it fails of."""
     for _ in range(240):
-        found = (await waits(client, query, timedelta(0))).tasks
-        if found:
-            return found[0]
+        for wait in await run.waits(timedelta(0)):
+            if wait.kind is WaitKind.TASK_FAILS and wait.report is not None:
+                return wait, wait.report
         await asyncio.sleep(0.25)
     raise AssertionError("no task of the run fails")
 
@@ -66,13 +65,13 @@ async def test_a_worker_with_a_wrong_store_is_told_of_and_the_right_one_ends_the
     stub.on("Echo", text="an echo")
     started = await idle.load(project.method(LIMITS)).start({"text": "x" * 200_000}, pipe="deep")
     async with project.app(overrides=dict(wrong(project))) as other, worker_of(other):
-        task = await failing_task_of(idle, started.run_id)
-        shown = await read_view(await idle.durable(), started.run_id)
-    assert (shown.pending[started.run_id][0].name, shown.status) == ("workflow task", "RUNNING")
-    assert said in (shown.pending[started.run_id][0].last_failure or "")
-    assert said in task.error.report.detail
-    assert advised in (task.error.report.advice or "")
-    assert (task.workflow_id, task.error.code, stub.completions) == (started.run_id, "runtime.misconfigured", [])
+        task, report = await failing_task_of(started)
+        shown = (await read_view(started)).to_json()
+    assert (shown["trace"]["waits"][0]["name"], shown["status"]) == ("workflow task", "RUNNING")
+    assert said in shown["trace"]["waits"][0]["last_failure"]
+    assert said in report.detail
+    assert advised in (report.advice or "")
+    assert (task.workflow_id, report.code, stub.completions) == (started.run_id, "runtime.misconfigured", [])
     async with worker_of(idle):
         result = await asyncio.wait_for(started.result(), 60)
     assert (result.text, len(stub.completions)) == ("an echo!", 1)
@@ -86,8 +85,8 @@ async def test_a_worker_without_the_key_is_told_of_and_the_right_one_ends_the_ru
     async with project.app(overrides=encrypted(project)) as app:
         started = await app.load(project.method(LIMITS)).start({"text": "x"}, pipe="deep")
         async with project.app() as keyless, worker_of(keyless):
-            task = await failing_task_of(app, started.run_id)
-        assert "key 'new'; none is known here" in task.error.report.detail
+            _, report = await failing_task_of(started)
+        assert "key 'new'; none is known here" in report.detail
         async with worker_of(app):
             assert (await asyncio.wait_for(started.result(), 60)).text == "an echo!"
     assert len(stub.completions) == 1
@@ -144,8 +143,8 @@ async def test_an_activity_whose_input_is_in_another_store_fails_with_its_name(
 
 async def test_a_worker_of_a_client_that_does_not_encrypt_is_refused(project: Project) -> None:
     async with project.app(overrides=encrypted(project)) as app:
-        client = (await app.durable()).client
+        client = await client_of(app)
         bare = Client(client.service_client, namespace=client.namespace)
-        plugin = PipelexPlugin(app.temporal_config, app.inference)
+        plugin = PipelexPlugin(config_of(app), app.inference)
         with pytest.raises(ConfigurationError, match="sets 'encryption'"):
-            await build_worker(bare, plan_worker(app.temporal_config), plugin).run()
+            await build_worker(bare, plan_worker(config_of(app)), plugin).run()

@@ -13,6 +13,7 @@ from pipelex.temporal.workflow import observability
 from tests.support.methods import SURVEY
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project
+from tests.support.temporal import client_of
 
 
 def answer_survey(stub: OpenAIStub) -> None:
@@ -31,20 +32,20 @@ async def test_ids_types_and_effects_of_a_tree(app: Pipelex, project: Project, s
     result = await app.load(project.method(SURVEY)).run({"harbour": "Varna"})
     assert result.text == "Varna is large: 3 notes, 2 depths, 1972-05-01"
 
-    trace = await read_trace((await app.durable()).client, result.run_id)
+    trace = await read_trace(await client_of(app), result.run_id)
     found = {pipe.id.removeprefix(result.run_id): (pipe.type, pipe.status) for pipe in flat(trace)}
     assert found == {
-        "": ("PipeSequence", "completed"),
-        "/1-list_berths": ("PipeLLM", "completed"),
-        "/2-describe[0]": ("PipeLLM", "completed"),
-        "/2-describe[1]": ("PipeLLM", "completed"),
-        "/2-describe[2]": ("PipeLLM", "completed"),
-        "/4-judge_size": ("PipeCondition", "completed"),
-        "/4-judge_size/praise": ("PipeCompose", "completed"),
-        "/5-facts": ("PipeParallel", "completed"),
-        "/5-facts/1-history": ("PipeLLM", "completed"),
-        "/5-facts/2-founded": ("PipeStructure", "completed"),
-        "/6-report": ("PipeCompose", "completed"),
+        "": ("PipeSequence", "COMPLETED"),
+        "/1-list_berths": ("PipeLLM", "COMPLETED"),
+        "/2-describe[0]": ("PipeLLM", "COMPLETED"),
+        "/2-describe[1]": ("PipeLLM", "COMPLETED"),
+        "/2-describe[2]": ("PipeLLM", "COMPLETED"),
+        "/4-judge_size": ("PipeCondition", "COMPLETED"),
+        "/4-judge_size/praise": ("PipeCompose", "COMPLETED"),
+        "/5-facts": ("PipeParallel", "COMPLETED"),
+        "/5-facts/1-history": ("PipeLLM", "COMPLETED"),
+        "/5-facts/2-founded": ("PipeStructure", "COMPLETED"),
+        "/6-report": ("PipeCompose", "COMPLETED"),
     }
     effects = [effect.summary for pipe in flat(trace) for effect in pipe.effects]
     assert "LLM object list · pipe=list_berths · class=Berth · model=stub" in effects
@@ -59,7 +60,7 @@ async def test_a_durable_trace_is_the_one_of_a_process(app: Pipelex, project: Pr
     async with project.app("direct") as direct:
         local = await direct.load(path).run({"harbour": "Varna"})
     assert local.trace is not None
-    read = await read_trace((await app.durable()).client, durable.run_id)
+    read = await read_trace(await client_of(app), durable.run_id)
 
     def shape(trace: PipeTrace) -> list[Any]:
         pipes = sorted(flat(trace), key=lambda pipe: pipe.id)
@@ -84,7 +85,7 @@ async def test_a_durable_trace_is_the_one_of_a_process(app: Pipelex, project: Pr
 async def test_search_attributes_go_down_the_tree(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
     answer_survey(stub)
     result = await app.load(project.method(SURVEY)).run({"harbour": "Varna"})
-    client = (await app.durable()).client
+    client = await client_of(app)
 
     root = (await client.get_workflow_handle(result.run_id).describe()).typed_search_attributes
     leaf = (await client.get_workflow_handle(f"{result.run_id}/5-facts/1-history").describe()).typed_search_attributes
@@ -110,7 +111,7 @@ async def found_by(client: Client, query: str) -> int:
 async def test_summary_and_details(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
     answer_survey(stub)
     result = await app.load(project.method(SURVEY)).run({"harbour": "Varna"})
-    client = (await app.durable()).client
+    client = await client_of(app)
     root = await client.get_workflow_handle(result.run_id).describe()
     child = await client.get_workflow_handle(f"{result.run_id}/6-report").describe()
 
@@ -130,7 +131,7 @@ async def test_search_attributes_can_be_left_out(project: Project, stub: OpenAIS
     overrides = {"temporal.search_attributes.enabled": False}
     async with project.app(overrides=overrides) as app, worker_of(app):
         result = await app.load(project.method(SURVEY)).run({"harbour": "Varna"})
-        client = (await app.durable()).client
+        client = await client_of(app)
         for id_ in (result.run_id, f"{result.run_id}/6-report"):
             described = await client.get_workflow_handle(id_).describe()
             assert described.typed_search_attributes.get(observability.PIPE_CODE) is None

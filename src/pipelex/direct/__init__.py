@@ -1,5 +1,4 @@
-"""The in-process orchestrator: child pipes are awaited, effects are provider calls of this very process."""
+"""The in-process orchestrator: child pipes are awaited, effects are provider calls of this very process.
 
-from pipelex.direct._run import DirectRun
-
-__all__ = ["DirectRun"]
+Nothing is imported here, so that its factory can be asked without loading what runs pipes.
+"""

@@ -16,7 +16,7 @@ from pipelex.pipes.effects.jobs import usage_of
 from pipelex.pipes.effects.kind import Effect
 from pipelex.pipes.models import ModelChoice, ResolvedModel
 from pipelex.pipes.orchestrated import OrchestratedRuntime
-from pipelex.pipes.trace import EffectTrace, PipeTrace
+from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState
 from pipelex.pipes.window import together
 from pipelex.pipes.wire import Wire
 
@@ -94,13 +94,13 @@ class DirectRun:
         self.changed()
         try:
             result = await work
-            trace.status = "completed"
+            trace.status = RunState.COMPLETED
             return result
         except asyncio.CancelledError:
-            trace.status = "cancelled"
+            trace.status = RunState.CANCELLED
             raise
         except BaseException:
-            trace.status = "failed"
+            trace.status = RunState.FAILED
             raise
         finally:
             trace.ended = datetime.now(UTC)

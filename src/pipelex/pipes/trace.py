@@ -2,12 +2,31 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from enum import StrEnum
 
 from pipelex.pipes.models import ModelUsage
 from pipelex.pipes.usage import Meter
 
-Status = Literal["running", "completed", "failed", "cancelled"]
+
+class RunState(StrEnum):
+    """The state of a run, of a pipe of it or of an effect, spelt as MTHDS's protocol spells it."""
+
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    TERMINATED = "TERMINATED"
+    TIMED_OUT = "TIMED_OUT"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self is not RunState.RUNNING
+
+    @property
+    def words(self) -> str:
+        """The state for people, for example `timed out`."""
+        return self.value.lower().replace("_", " ")
 
 
 @dataclass
@@ -19,7 +38,7 @@ class EffectTrace:
     summary: str
     started: datetime | None = None
     ended: datetime | None = None
-    status: Status = "running"
+    status: RunState = RunState.RUNNING
     attempts: int = 1
     queue: str | None = None
     """The task queue it ran on; None in-process."""
@@ -37,7 +56,7 @@ class PipeTrace:
     type: str
     started: datetime | None = None
     ended: datetime | None = None
-    status: Status = "running"
+    status: RunState = RunState.RUNNING
     effects: list[EffectTrace] = field(default_factory=list[EffectTrace])
     children: list["PipeTrace"] = field(default_factory=list["PipeTrace"])
 

@@ -6,41 +6,34 @@ import os
 import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from pipelex.config import Settings, load_settings
 from pipelex.content.inputs import load_inputs_file, read_inputs
 from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import ErrorCategory, Fault, PipelexError
 from pipelex.library import Library, LoadedLibrary, ModelUse, Pipe, Verdict, focused, load_library
+from pipelex.orchestration import Orchestrator, RunRequest, StartedRun, chosen_name, factory_of
+from pipelex.orchestration.wiring import deck_of, fetch_policy_of, inference_of, options_of, storage_of, tree_rules_of
 from pipelex.pipes.calls import OnItemFailure, PipeCall, RunIdentity
 from pipelex.pipes.models import ModelChoice
 from pipelex.pipes.trace import PipeTrace
+from pipelex.runner._handle import RunHandle
 from pipelex.runner._inputs import input_slots, mock_inputs
-from pipelex.runner._result import RunResult, result_of
-from pipelex.runner._settings import (
-    deck_of,
-    fetch_policy_of,
-    inference_of,
-    options_of,
-    require_temporal,
-    retry_of,
-    storage_of,
-    tree_rules_of,
-)
-from pipelex.runner._telemetry import start_telemetry
+from pipelex.runner._options import RunKeywords
+from pipelex.runner._result import RunResult
+from pipelex.runner.orchestrator import open_orchestrator
 
 if TYPE_CHECKING:
     from pipelex.inference import Inference, ModelDeck
-    from pipelex.runner._durable import Durable, RunHandle
-    from pipelex.temporal.config import TemporalConfig
 
 T = TypeVar("T")
-Orchestrator = Literal["direct", "temporal"]
 PathLike = str | os.PathLike[str]
+
+_MOMENT = timedelta(seconds=1)
 
 
 class Pipelex:
@@ -50,13 +43,13 @@ class Pipelex:
 
     Args:
         settings: the configuration; by default that of the working directory's project.
-        orchestrator: where methods run; by default what `[temporal] is_enabled` says.
+        orchestrator: the name of the orchestrator that runs methods: `direct`, `temporal`, or that of another that is
+            installed; by default the one that the settings choose (`[temporal] is_enabled`).
     """
 
-    def __init__(self, settings: Settings | None = None, *, orchestrator: Orchestrator | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, *, orchestrator: str | None = None) -> None:
         self._settings = settings
-        self._orchestrator: Orchestrator | None = orchestrator
-        self._durable: Durable | None = None
+        self._orchestrator_name = orchestrator
         self.session_id = secrets.token_hex(6)
 
     # --- what it is made of -------------------------------------------------------------------------------------------
@@ -72,23 +65,33 @@ class Pipelex:
             self._settings = load_settings()
         return self._settings
 
-    @cached_property
-    def temporal_config(self) -> "TemporalConfig":
-        """The `[temporal]` tables.
+    @property
+    def orchestrator_name(self) -> str:
+        """The name of the orchestrator that runs methods.
 
         Raises:
-            TemporalConfigError: they are wrong.
+            ConfigurationError: the settings of an orchestrator are wrong.
         """
-        from pipelex.temporal.config import parse_temporal_config
+        return self._orchestrator_name or chosen_name(self.settings)
 
-        return parse_temporal_config(self.settings)
+    @cached_property
+    def orchestrator(self) -> Orchestrator:
+        """What runs methods; nothing is connected before it is needed.
+
+        Raises:
+            ConfigurationError: its settings are wrong.
+            PipelexError: there is none of that name, or something is not installed.
+        """
+        return open_orchestrator(self.settings, self.orchestrator_name, lambda: self.inference)
 
     @property
-    def orchestrator(self) -> Orchestrator:
-        """Where methods run."""
-        if self._orchestrator is not None:
-            return self._orchestrator
-        return "temporal" if self.temporal_config.is_enabled else "direct"
+    def warnings(self) -> Sequence[Fault]:
+        """What the orchestrator warns of in its settings.
+
+        Raises:
+            ConfigurationError: they are wrong.
+        """
+        return factory_of(self.orchestrator_name).warnings(self.settings)
 
     @cached_property
     def deck(self) -> "ModelDeck":
@@ -108,21 +111,10 @@ class Pipelex:
         """
         return inference_of(self.settings, self.deck)
 
-    async def durable(self) -> "Durable":
-        """The connection to Temporal.
-
-        Raises:
-            PipelexError: the SDK is not installed, or no server answers.
-        """
-        if self._durable is None:
-            require_temporal()
-            from pipelex.runner._durable import Durable
-
-            self._durable = await Durable.connect(self.settings, self.temporal_config)
-        return self._durable
-
     async def aclose(self) -> None:
-        """Close connections to models. Nothing that runs on Temporal is touched."""
+        """Give up connections. Durable runs go on; those in this process are cancelled."""
+        if "orchestrator" in self.__dict__:
+            await self.orchestrator.aclose()
         if "inference" in self.__dict__:
             await self.inference.aclose()
 
@@ -190,13 +182,15 @@ class Pipelex:
         wanted = ModelChoice(family=use.family, purpose=use.purpose, choice=choice)
         return self.deck.check(wanted, document=use.document, needs=use.needs)
 
-    async def attach(self, run_id: str) -> "RunHandle":
-        """The handle of a run on Temporal, started here or elsewhere.
+    async def attach(self, run_id: str) -> RunHandle:
+        """The handle of a run, started here or elsewhere.
 
         Raises:
-            PipelexError: no server answers, or there is no such run.
+            PipelexError: there is no such run, no engine answers, or the orchestrator knows the runs of this process
+                alone.
         """
-        return await (await self.durable()).attach(run_id)
+        run = await self.orchestrator.attach(run_id)
+        return RunHandle(self.orchestrator, run, (await run.describe()).pipe)
 
 
 @dataclass(frozen=True)
@@ -291,11 +285,13 @@ class Method:
     ) -> RunResult:
         """Run a pipe to its end, where the configuration says.
 
+        A run in this process ends when the caller is cancelled; a durable one goes on.
+
         Args:
             inputs: see `read_inputs`.
             pipe: code or reference; the entry pipe when None.
-            run_id: on Temporal, an id already in use attaches to that run; in-process, kept results of a run with the same
-                id are used again (see `[inference.result_cache]`).
+            run_id: the run's id. One that is in use attaches to that run where method, pipe, inputs and options are the
+                same, and is refused where they are not.
             dry_run: mock every effect.
             mock: make the inputs up, too; only in a dry run.
             full_memory: bring back everything the entry pipe's memory held at the end.
@@ -305,31 +301,25 @@ class Method:
             on_change: in-process, called with the run's trace whenever something begins or ends.
 
         Raises:
-            PipelexError: the inputs do not fit, or the run failed.
+            PipelexError: the inputs do not fit, the id is that of another run, or the run failed.
         """
-        call = await self._call(inputs, pipe, mock=mock, output_concept=output_concept)
-        identity = self._identity(run_id)
-        options = options_of(
-            self.app.settings, is_dry=dry_run, full_memory=full_memory, on_item_failure=on_item_failure
-        )
-        if self.app.orchestrator == "temporal":
-            handle = await (await self.app.durable()).start(self.library, call, identity, options)
-            return await handle.result(full_memory=full_memory)
-        from pipelex.direct import DirectRun
-
-        start_telemetry(self.app.settings)
-        if not dry_run and self.library.crate.files:
-            self.app.inference.trees.add(*self.loaded.files.trees.values())
-        run = DirectRun(
-            self.library,
-            lambda: self.app.inference,
-            identity,
-            options,
-            retry=retry_of(self.app.settings),
+        handle = await self.start(
+            inputs,
+            pipe=pipe,
+            run_id=run_id,
+            dry_run=dry_run,
+            mock=mock,
+            full_memory=full_memory,
+            output_concept=output_concept,
+            on_item_failure=on_item_failure,
             on_change=on_change,
         )
-        execution = await run.execute(call)
-        return result_of(identity.run_id, call.pipe, execution.outcome, execution.memory, run.root)
+        try:
+            return await handle.result(full_memory=full_memory)
+        except asyncio.CancelledError:
+            if not handle.orchestrator.is_durable and not handle.is_attached:
+                await _stopped(handle)
+            raise
 
     async def start(
         self,
@@ -342,25 +332,35 @@ class Method:
         full_memory: bool = False,
         output_concept: str | None = None,
         on_item_failure: OnItemFailure = "fail",
-    ) -> "RunHandle":
-        """Start a pipe on Temporal without waiting; the arguments are those of `run`.
+        on_change: Callable[[PipeTrace], None] | None = None,
+    ) -> RunHandle:
+        """Start a pipe without waiting, where the configuration says; the arguments are those of `run`.
 
         Raises:
-            PipelexError: the inputs do not fit, no server answers, or it refuses.
+            PipelexError: the inputs do not fit, the id is that of another run, no engine answers, or it refuses.
         """
         call = await self._call(inputs, pipe, mock=mock, output_concept=output_concept)
-        options = options_of(
-            self.app.settings, is_dry=dry_run, full_memory=full_memory, on_item_failure=on_item_failure
+        settings = self.app.settings
+        request = RunRequest(
+            self.library,
+            call,
+            self._identity(run_id),
+            options_of(settings, is_dry=dry_run, full_memory=full_memory, on_item_failure=on_item_failure),
+            tuple(self.loaded.files.trees.values()),
+            is_named=run_id is not None,
+            on_change=on_change,
         )
-        durable = await self.app.durable()
-        return await durable.start(self.library, call, self._identity(run_id), options)
+        started: StartedRun = await self.app.orchestrator.start(request)
+        return RunHandle(self.app.orchestrator, started.run, call.pipe, call.inputs, started)
 
-    def run_sync(self, inputs: Mapping[str, Json] | PathLike | None = None, **options: Any) -> RunResult:
+    def run_sync(
+        self, inputs: Mapping[str, Json] | PathLike | None = None, **keywords: Unpack[RunKeywords]
+    ) -> RunResult:
         """`run` for programs without an event loop."""
 
         async def once() -> RunResult:
             try:
-                return await self.run(inputs, **options)
+                return await self.run(inputs, **keywords)
             finally:
                 await self.app.aclose()
 
@@ -388,6 +388,16 @@ class Method:
 
     def _identity(self, run_id: str | None) -> RunIdentity:
         return RunIdentity.sparse(run_id=run_id or new_run_id(), session_id=self.app.session_id, user_id=_user())
+
+
+async def _stopped(handle: RunHandle) -> None:
+    """Have an in-process run end before whoever waited for it does, so that nothing of it goes on unseen."""
+    try:
+        await handle.cancel()
+    except PipelexError:  # it ended in between
+        return
+    while not (await handle.run.ended(_MOMENT)).has_ended:
+        pass
 
 
 def new_run_id() -> str:

@@ -1,15 +1,14 @@
 """The API in single calls, with the configuration of the working directory."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Unpack
 
 from pipelex.content.stuff import Json
 from pipelex.library import Verdict
 from pipelex.runner._app import Method, PathLike, Pipelex, run_in_new_loop
+from pipelex.runner._handle import RunHandle
+from pipelex.runner._options import RunKeywords
 from pipelex.runner._result import RunResult
-
-if TYPE_CHECKING:
-    from pipelex.runner._durable import RunHandle
 
 
 def load(*paths: PathLike, library_dirs: Sequence[PathLike] = (), pipe: str | None = None) -> Method:
@@ -33,17 +32,21 @@ def validate(
     return run_in_new_loop(Pipelex().validate(*paths, library_dirs=library_dirs, pipe=pipe, dry_run=dry_run))
 
 
-async def run(path: PathLike, inputs: Mapping[str, Json] | PathLike | None = None, **options: Any) -> RunResult:
-    """Load a method and run it to its end; the options are those of `Method.run`."""
+async def run(
+    path: PathLike, inputs: Mapping[str, Json] | PathLike | None = None, **keywords: Unpack[RunKeywords]
+) -> RunResult:
+    """Load a method and run it to its end; the keywords are those of `Method.run`."""
     async with Pipelex() as app:
-        return await app.load(path, pipe=options.get("pipe")).run(inputs, **options)
+        return await app.load(path, pipe=keywords.get("pipe")).run(inputs, **keywords)
 
 
-def run_sync(path: PathLike, inputs: Mapping[str, Json] | PathLike | None = None, **options: Any) -> RunResult:
+def run_sync(
+    path: PathLike, inputs: Mapping[str, Json] | PathLike | None = None, **keywords: Unpack[RunKeywords]
+) -> RunResult:
     """`run` for programs without an event loop."""
-    return load(path, pipe=options.get("pipe")).run_sync(inputs, **options)
+    return load(path, pipe=keywords.get("pipe")).run_sync(inputs, **keywords)
 
 
-async def attach(run_id: str) -> "RunHandle":
-    """The handle of a run on Temporal, started here or elsewhere."""
+async def attach(run_id: str) -> RunHandle:
+    """The handle of a durable run, started here or elsewhere."""
     return await Pipelex().attach(run_id)

@@ -6,6 +6,7 @@ else. Nothing is imported where neither is there.
 
 import logging
 import sys
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
@@ -41,7 +42,6 @@ def start_telemetry(settings: Settings) -> None:
         provider = _provider(settings, endpoint)
     if provider is None:
         return
-    from pipelex import __version__
     from pipelex.runner._otel import OtelObserver
 
     is_safe = False
@@ -49,7 +49,7 @@ def start_telemetry(settings: Settings) -> None:
         from pipelex.temporal.tracing import is_replay_safe
 
         is_safe = is_replay_safe(provider)
-    tracer = provider.get_tracer("pipelex", __version__)
+    tracer = provider.get_tracer("pipelex", version("pipelex"))
     spans.install(OtelObserver(tracer, settings.runtime.telemetry.capture_content, is_safe))
 
 
@@ -136,13 +136,11 @@ def _exporter(settings: Settings, endpoint: str) -> "SpanExporter":
 
 
 def _resource(settings: Settings) -> dict[str, str]:
-    from pipelex import __version__
-
     environ = settings.environ
     name = environ.get("OTEL_SERVICE_NAME")
     if not name and "service.name=" not in environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
         name = settings.runtime.telemetry.service_name
-    return {"pipelex.version": __version__} | ({"service.name": name} if name else {})
+    return {"pipelex.version": version("pipelex")} | ({"service.name": name} if name else {})
 
 
 def _has_temporal() -> bool:

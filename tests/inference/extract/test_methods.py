@@ -11,7 +11,7 @@ import pytest
 from pipelex.content.stuff import Stuff
 from pipelex.errors import PipelexError
 from pipelex.pipes.trace import PipeTrace
-from pipelex.runner import Orchestrator, RunResult
+from pipelex.runner import RunResult
 from pipelex.temporal.dev_server import DevServer
 from tests.distributed.inprocess import polling
 from tests.support.documents import PdfPage, pdf, plain
@@ -38,7 +38,7 @@ def project(tmp_path: Path, temporal_server: DevServer) -> Project:
     return write_project(tmp_path, stub="http://127.0.0.1:1/v1", target=temporal_server.target, queue=tmp_path.name)
 
 
-async def run_on(project: Project, orchestrator: Orchestrator, inputs: dict[str, Any]) -> RunResult:
+async def run_on(project: Project, orchestrator: str, inputs: dict[str, Any]) -> RunResult:
     app = project.app(orchestrator)
     method = app.load(project.method(METHOD))
     if orchestrator == "direct":
@@ -57,7 +57,7 @@ def as_data(root: Path) -> str:
 
 @pytest.mark.parametrize("orchestrator", ["direct", "temporal"])
 @pytest.mark.parametrize("written", [as_path, as_data])
-async def test_a_report_is_read(project: Project, orchestrator: Orchestrator, written: Callable[[Path], str]):
+async def test_a_report_is_read(project: Project, orchestrator: str, written: Callable[[Path], str]):
     result = await run_on(project, orchestrator, {"report": {"url": written(project.root)}})
 
     assert isinstance(result.value, Stuff)
@@ -105,7 +105,7 @@ async def test_what_cannot_be_shown_is_refused_before_it_is_read(project: Projec
 
 
 @pytest.mark.parametrize("orchestrator", ["direct", "temporal"])
-async def test_an_address_of_this_machine_is_refused(project: Project, orchestrator: Orchestrator):
+async def test_an_address_of_this_machine_is_refused(project: Project, orchestrator: str):
     with pytest.raises(PipelexError) as caught:
         await run_on(project, orchestrator, {"report": {"url": "http://127.0.0.1:9/report.pdf"}})
     assert caught.value.code == "security.input_url_refused"

@@ -10,12 +10,12 @@ from pipelex.cli._shared.console import say
 from pipelex.cli._shared.console import shown as in_colour
 from pipelex.cli._shared.streams import is_terminal
 from pipelex.errors.terminal import clean
-from pipelex.pipes.trace import PipeTrace
+from pipelex.pipes.trace import PipeTrace, RunState
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from pipelex.cli.runs.counts import RunCounts
+    from pipelex.orchestration import RunCounts
 
 _EVERY = 5.0
 """Seconds between two lines where no terminal shows them."""
@@ -31,7 +31,7 @@ class Progress(Protocol):
         ...
 
     def counts(self, counts: "RunCounts") -> None:
-        """So many pipes of a run on Temporal, by status."""
+        """So many pipes of a run elsewhere, by state."""
         ...
 
     def note(self, text: str) -> None:
@@ -106,8 +106,8 @@ def tally(root: PipeTrace) -> tuple[int, int]:
     waiting = [root]
     while waiting:
         trace = waiting.pop()
-        running += trace.status == "running"
-        done += trace.status != "running"
+        running += trace.status is RunState.RUNNING
+        done += trace.status is not RunState.RUNNING
         waiting.extend(trace.children)
     return done, running
 
@@ -156,7 +156,7 @@ class _Live:
         while waiting:
             branch, trace = waiting.pop()
             for effect in trace.effects[-_MOST_SHOWN:]:
-                if effect.status == "running":
+                if effect.status is RunState.RUNNING:
                     again = f" (attempt {effect.attempts})" if effect.attempts > 1 else ""
                     branch.add(f"[dim]{_escaped(effect.summary or effect.name)}{again}[/dim]")
             hidden = len(trace.children) - _MOST_SHOWN
@@ -166,12 +166,16 @@ class _Live:
         return tree
 
 
-_MARKS = {"running": "[cyan]●[/cyan]", "completed": "[green]✓[/green]", "failed": "[red]✗[/red]"}
+_MARKS = {
+    RunState.RUNNING: "[cyan]●[/cyan]",
+    RunState.COMPLETED: "[green]✓[/green]",
+    RunState.CANCELLED: "[yellow]○[/yellow]",
+}
 
 
 def trace_label(trace: PipeTrace) -> str:
     """One pipe of a trace, in rich's markup."""
-    mark = _MARKS.get(trace.status, "[yellow]○[/yellow]")
+    mark = _MARKS.get(trace.status, "[red]✗[/red]")
     name = trace.id.rpartition("/")[2] if "/" in trace.id else trace.pipe
     seconds = "" if trace.seconds is None else f" [dim]{trace.seconds:.1f} s[/dim]"
     return f"{mark} {_escaped(name or trace.id)} [dim]{trace.type}[/dim]{seconds}"

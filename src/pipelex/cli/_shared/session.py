@@ -16,7 +16,7 @@ from pipelex.errors.terminal import clean
 
 if TYPE_CHECKING:
     from pipelex.config import Settings
-    from pipelex.runner import Orchestrator, Pipelex
+    from pipelex.runner import Pipelex
 
 SELECTED_SERVER = "temporal.temporal_config.selected_server"
 
@@ -55,18 +55,30 @@ def settings_for(
     return settings
 
 
-def open_app(ctx: typer.Context, *, server: str | None = None, orchestrator: "Orchestrator | None" = None) -> "Pipelex":
+def open_app(
+    ctx: typer.Context, *, server: str | None = None, orchestrator: str | None = None, durable: bool = False
+) -> "Pipelex":
     """The runtime with the settings of the working directory.
+
+    Args:
+        ctx: the command's context.
+        server: the server profile instead of the selected one.
+        orchestrator: the name of the orchestrator that runs methods; the one that the settings choose when None.
+        durable: have a durable orchestrator, also where the settings choose none.
 
     Raises:
         ConfigurationError: a settings file is wrong.
+        PipelexError: there is no such orchestrator.
     """
+    from pipelex.orchestration import IN_PROCESS, chosen_name
     from pipelex.runner import Pipelex
 
     settings = settings_for(ctx, server=server)
+    if durable and orchestrator is None:
+        orchestrator = chosen_name(settings, durable=True)
     app = Pipelex(settings, orchestrator=orchestrator)
-    if orchestrator != "direct":
-        tell(ctx, app.temporal_config.warnings)
+    if orchestrator != IN_PROCESS:
+        tell(ctx, app.warnings)
     return app
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from pipelex.cli._shared.console import json_text, out, paint_err, paint_out, say
+from pipelex.cli._shared.endings import AFTER_INTERRUPT, ending_text
 from pipelex.cli._shared.failures import RunFailed
 from pipelex.cli._shared.group import Misuse
 from pipelex.cli._shared.loops import Interrupted, interruptible
@@ -21,10 +22,11 @@ from pipelex.cli.run.files import FilesToWrite, check_is_a_table, memory_json, w
 from pipelex.cli.run.flags import RunFlags
 from pipelex.cli.run.inputs import RawInputs, gather_inputs
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.orchestration import IN_PROCESS, RunState, factory_of
 
 if TYPE_CHECKING:
-    from pipelex.runner import Method, Orchestrator, Pipelex, RunResult
-    from pipelex.runner._durable import RunHandle
+    from pipelex.pipes.trace import PipeTrace
+    from pipelex.runner import Method, Pipelex, RunHandle, RunKeywords, RunResult
 
 
 def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path], flags: RunFlags) -> None:
@@ -34,7 +36,7 @@ def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path],
         PipelexError: the method is invalid, or nothing could be run.
         RunFailed: the run failed.
     """
-    app = open_app(ctx, server=flags.server, orchestrator=_orchestrator(flags))
+    app = open_app(ctx, server=flags.server, orchestrator=_orchestrator(flags), durable=flags.local is False)
     _check(flags, app)
     method = app.load(*target.paths, library_dirs=library_dirs, pipe=target.pipe)
     pipe = method.pipe(target.pipe)
@@ -56,15 +58,13 @@ def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path],
         _finish(app, method, result, flags)
 
 
-def _orchestrator(flags: RunFlags) -> "Orchestrator | None":
-    chosen: Orchestrator | None = flags.orchestrator
-    if flags.local is not None:
-        by_flag: Orchestrator = "direct" if flags.local else "temporal"
-        if chosen is not None and chosen != by_flag:
-            raise Misuse(f"--orchestrator {chosen} contradicts --{'local' if flags.local else 'durable'}")
-        chosen = by_flag
-    if chosen is None and flags.dry_run:
-        return "direct"
+def _orchestrator(flags: RunFlags) -> str | None:
+    """The name that the flags choose; None where the settings choose."""
+    chosen = flags.orchestrator
+    if chosen is not None and flags.local is not None and factory_of(chosen).is_durable == flags.local:
+        raise Misuse(f"--orchestrator {chosen} contradicts --{'local' if flags.local else 'durable'}")
+    if chosen is None and (flags.local or (flags.dry_run and flags.local is None)):
+        return IN_PROCESS
     return chosen
 
 
@@ -82,7 +82,7 @@ def _check(flags: RunFlags, app: "Pipelex") -> None:
             location=app.settings.location("run.execution"),
             advice="Give --local or --durable, or set it to 'local'.",
         )
-    if app.orchestrator == "direct" and flags.detach:
+    if flags.detach and not app.orchestrator.is_durable:
         raise Misuse("--detach needs a durable run: add --durable, or set `[temporal] is_enabled = true`")
 
 
@@ -96,96 +96,95 @@ class _Run:
         self._raw = raw
         self._flags = flags
         self._run_id: str | None = None
-        self._is_cancelled = False
+        self._state: RunState | None = None
+        """What the run was seen to end as after an interruption that was to cancel it."""
 
     async def to_the_end(self) -> "RunResult | None":
         """The result; None when the run goes on without us."""
-        async with self._app:
-            if self._app.orchestrator == "temporal":
-                return await self._on_temporal()
+        async with self._app:  # which ends what still runs in this process
+            if self._app.orchestrator.is_durable:
+                return await self._elsewhere()
             with progress(self._pipe, is_silent=self._flags.json) as shown:
                 return await interruptible(self._in_process(shown))
 
     async def _in_process(self, shown: Progress) -> "RunResult":
-        flags = self._flags
-        return await self._method.run(
-            self._raw,
-            pipe=self._pipe,
-            run_id=flags.run_id,
-            dry_run=flags.dry_run,
-            mock=flags.mock_inputs,
-            full_memory=self._wants_memory,
-            output_concept=flags.dynamic_output_concept,
-            on_item_failure=flags.on_item_failure,
-            on_change=shown.trace,
-        )
+        handle = await self._method.start(self._raw, **self._keywords(on_change=shown.trace))
+        return await _noted(handle, shown).result()
 
     @property
     def _wants_memory(self) -> bool:
         flags = self._flags
         return flags.save_working_memory or flags.with_memory or flags.working_memory_path is not None
 
-    async def _on_temporal(self) -> "RunResult | None":
+    async def _elsewhere(self) -> "RunResult | None":
         from pipelex.cli.runs.attached import Patience, check_for_workers, follow
 
-        flags = self._flags
-        patience = Patience(self._app, waits=flags.wait is True, is_silent=flags.json)
-        durable = await interruptible(patience.until_it_can(self._app.durable))
+        flags, orchestrator = self._flags, self._app.orchestrator
+        patience = Patience(orchestrator, waits=flags.wait is True, is_silent=flags.json)
+        await interruptible(patience.until_it_can(orchestrator.connect))
         if flags.wait is False:
-            await check_for_workers(durable.submitter)
+            await check_for_workers(orchestrator)
         handle = await interruptible(patience.until_it_can(self._start))
         self._run_id = handle.run_id
         if flags.detach:
-            self._print_id(handle.run_id, handle.workflow_id)
+            self._print_id(handle)
             return None
         with progress(f"{self._pipe} ({handle.run_id})", is_silent=flags.json) as shown:
             try:
                 return await interruptible(
-                    follow(
-                        handle, durable.submitter, shown, full_memory=self._wants_memory, waits=flags.wait is not False
-                    )
+                    follow(_noted(handle, shown), shown, full_memory=self._wants_memory, waits=flags.wait is not False)
                 )
             except PipelexError as failed:
                 raise RunFailed(failed, handle.run_id) from failed
             except Interrupted:
                 if flags.cancel_on_interrupt:
-                    await handle.cancel()
-                    self._is_cancelled = True
+                    self._state = await interruptible(handle.cancel(within=AFTER_INTERRUPT))
                 raise
 
     async def _start(self) -> "RunHandle":
-        flags = self._flags
-        return await self._method.start(
-            self._raw,
-            pipe=self._pipe,
-            run_id=flags.run_id,
-            dry_run=flags.dry_run,
-            mock=flags.mock_inputs,
-            full_memory=self._wants_memory and not flags.detach,
-            output_concept=flags.dynamic_output_concept,
-            on_item_failure=flags.on_item_failure,
-        )
+        return await self._method.start(self._raw, **self._keywords())
 
-    def _print_id(self, run_id: str, workflow_id: str) -> None:
+    def _keywords(self, on_change: "Callable[[PipeTrace], None] | None" = None) -> "RunKeywords":
+        flags = self._flags
+        return {
+            "pipe": self._pipe,
+            "run_id": flags.run_id,
+            "dry_run": flags.dry_run,
+            "mock": flags.mock_inputs,
+            "full_memory": self._wants_memory and not flags.detach,
+            "output_concept": flags.dynamic_output_concept,
+            "on_item_failure": flags.on_item_failure,
+            "on_change": on_change,
+        }
+
+    def _print_id(self, handle: "RunHandle") -> None:
         if self._flags.json:
-            print_json({"pipeline_run_id": run_id, "workflow_id": workflow_id})
+            attached = {"attached": True} if handle.is_attached else {}
+            print_json({"pipeline_run_id": handle.run_id, "workflow_id": handle.workflow_id} | attached)
         else:
-            out(run_id)
-            say(f"Started. Follow it with: pipelex runs watch {run_id}")
+            out(handle.run_id)
+            say(f"{handle.note or 'Started.'} Follow it with: pipelex runs watch {handle.run_id}")
 
     def tell_how_to_go_on(self) -> None:
         """After an interruption: what became of the run."""
         if self._flags.json:
             return
         if self._run_id is None:
-            was = "nothing was started" if self._app.orchestrator == "temporal" else "the run was cancelled"
+            was = "nothing was started" if self._app.orchestrator.is_durable else "the run was cancelled"
             say(f"Interrupted; {was}.")
-        elif self._is_cancelled:
-            say(f"Interrupted; run {self._run_id} was asked to end.")
+        elif self._state is not None:
+            say(f"Interrupted. {ending_text(self._run_id, self._state)}")
         else:
             say(f"Detached; run {self._run_id} goes on.")
             say(f"  Get its result:  pipelex runs result {self._run_id}")
             say(f"  Cancel it:       pipelex runs cancel {self._run_id}")
+
+
+def _noted(handle: "RunHandle", shown: Progress) -> "RunHandle":
+    """The handle; what was found under the run's id is told."""
+    if handle.note is not None:
+        shown.note(handle.note)
+    return handle
 
 
 def _finish(app: "Pipelex", method: "Method", result: "RunResult", flags: RunFlags) -> None:

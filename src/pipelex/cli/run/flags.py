@@ -33,15 +33,16 @@ class RunFlags:
         typer.Option("--on-item-failure", help="A failing item of a batch fails the run, or is left out and reported."),
     ] = "fail"
     local: Annotated[
-        bool | None, typer.Option("--local/--durable", help="In this process, or on Temporal; default as configured.")
+        bool | None, typer.Option("--local/--durable", help="In this process, or durably; default as configured.")
     ] = None
     orchestrator: Annotated[
-        Literal["direct", "temporal"] | None, typer.Option("--orchestrator", help="Long form of --local/--durable.")
+        str | None,
+        typer.Option("--orchestrator", metavar="NAME", help="Where it runs, by name: direct, temporal, or another."),
     ] = None
     server: ServerOption = None
     run_id: Annotated[
         str | None,
-        typer.Option("--run-id", metavar="ID", help="The run's id. On Temporal, one in use attaches to that run."),
+        typer.Option("--run-id", metavar="ID", help="The run's id. One in use attaches to that run."),
     ] = None
     detach: Annotated[bool, typer.Option("--detach", help="On Temporal: start, print the run's id, leave.")] = False
     cancel_on_interrupt: Annotated[

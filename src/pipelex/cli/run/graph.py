@@ -50,7 +50,7 @@ def _node(trace: PipeTrace, run_id: str, library: "Library") -> dict[str, Json]:
         "pipe_code": code,
         "pipe_type": trace.type,
         "domain_code": domain,
-        "status": trace.status,
+        "status": trace.status.value.lower(),
     }
     if trace.pipe in library.pipes:
         node["description"] = library.pipes[trace.pipe].description

@@ -2,31 +2,34 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
 from pipelex.cli._shared.console import out, paint_err, paint_out, say, table
+from pipelex.cli._shared.endings import ending_text
 from pipelex.cli._shared.failures import RunFailed
 from pipelex.cli._shared.loops import Interrupted, interruptible
 from pipelex.cli._shared.results import bare_json, failures_text, print_json, print_result
 from pipelex.cli._shared.session import open_app
-from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors import Json
+from pipelex.orchestration import RunDescription, RunFilter, RunState
+from pipelex.orchestration.refusals import goes_on
 
 if TYPE_CHECKING:
-    from pipelex.runner import RunResult
-    from pipelex.runner._durable import Durable, RunHandle
+    from pipelex.runner import Pipelex, RunHandle, RunResult
 
 T = TypeVar("T")
 
 
-def _with_server(ctx: typer.Context, server: str | None, work: "Callable[[Durable], Awaitable[T]]") -> T:
-    """Connect, then do something; SIGINT ends it and leaves the runs alone."""
-    app = open_app(ctx, server=server, orchestrator="temporal")
+def _with_app(ctx: typer.Context, server: str | None, work: "Callable[[Pipelex], Awaitable[T]]") -> T:
+    """Do something with durable runs; SIGINT ends it and leaves the runs alone."""
+    app = open_app(ctx, server=server, durable=True)
 
     async def run() -> T:
         async with app:
-            return await interruptible(_then(app.durable(), work))
+            return await interruptible(_awaited(work(app)))
 
     try:
         return asyncio.run(run())
@@ -34,30 +37,58 @@ def _with_server(ctx: typer.Context, server: str | None, work: "Callable[[Durabl
         raise typer.Exit(interrupted.exit_code) from None
 
 
-async def _then(connecting: "Awaitable[Durable]", work: "Callable[[Durable], Awaitable[T]]") -> T:
-    return await work(await connecting)
+async def _awaited(work: Awaitable[T]) -> T:
+    return await work
 
 
-def list_runs(ctx: typer.Context, status: str | None, limit: int, *, server: str | None, is_json: bool) -> None:
+def _with_run(ctx: typer.Context, server: str | None, run_id: str, work: "Callable[[RunHandle], Awaitable[T]]") -> T:
+    async def attached(app: "Pipelex") -> T:
+        return await work(await app.attach(run_id))
+
+    return _with_app(ctx, server, attached)
+
+
+def list_runs(ctx: typer.Context, state: RunState | None, limit: int, *, server: str | None, is_json: bool) -> None:
     """Print runs, newest first."""
-    from pipelex.cli.runs.listing import find_runs
+    from pipelex.cli.runs.tree import duration, moment, since
 
-    found = _with_server(ctx, server, lambda durable: find_runs(durable, status, limit))
+    found = _with_app(ctx, server, lambda app: app.orchestrator.list(RunFilter(state, limit)))
     if is_json:
-        print_json({"runs": [run.to_json() for run in found]})
+        print_json({"runs": [_to_json(run) for run in found]})
         return
     if not found:
         say("No runs.")
         return
-    rows = [[run.run_id, run.pipe, run.status.lower(), run.started_text, run.duration_text] for run in found]
+    rows = [
+        [run.run_id, _code(run), run.state.words, moment(run.started), duration(since(run.started, run.ended))]
+        for run in found
+    ]
     out(table(rows, ["run", "pipe", "status", "started", "time"], paint_out(), right=(4,)))
+
+
+def _code(run: RunDescription) -> str:
+    return run.pipe.rpartition(".")[2]
+
+
+def _to_json(run: RunDescription) -> dict[str, Json]:
+    found: dict[str, Json] = {
+        "pipeline_run_id": run.run_id,
+        "workflow_id": run.workflow_id,
+        "pipe_code": _code(run),
+        "pipe_type": run.pipe_type,
+        "status": run.state,
+        "created_at": run.started.isoformat(),
+    }
+    if run.ended is not None:
+        found["finished_at"] = run.ended.isoformat()
+    return found
 
 
 def show_run(ctx: typer.Context, run_id: str, *, server: str | None, is_json: bool) -> None:
     """Print a run's tree."""
     from pipelex.cli.runs.tree import read_view, view_text
 
-    view = _with_server(ctx, server, lambda durable: read_view(durable, run_id))
+    view = _with_run(ctx, server, run_id, read_view)
     if is_json:
         print_json(view.to_json())
     else:
@@ -73,27 +104,21 @@ def print_run_result(ctx: typer.Context, run_id: str, *, server: str | None, is_
     """
     from pipelex.cli._shared.progress import progress
     from pipelex.cli.runs.attached import follow
+    from pipelex.errors import PipelexError
 
-    async def work(durable: "Durable") -> "RunResult":
-        handle = await durable.attach(run_id)
-        status = await handle.status()
-        if status == "RUNNING" and not wait:
-            raise PipelexError(
-                "run.not_finished",
-                f"run '{run_id}' goes on",
-                category=ErrorCategory.TRANSIENT,
-                params={"pipeline_run_id": run_id},
-                advice=f"Wait for it with: pipelex runs watch {run_id}",
-            )
+    async def work(handle: "RunHandle") -> "RunResult":
+        state = await handle.status()
+        if not state.has_ended and not wait:
+            raise goes_on(run_id)
         try:
-            if status != "RUNNING":
+            if state.has_ended:
                 return await handle.result()
             with progress(run_id, is_silent=is_json) as shown:
-                return await follow(handle, durable.submitter, shown)
+                return await follow(handle, shown)
         except PipelexError as failed:
             raise RunFailed(failed, run_id) from failed
 
-    result = _with_server(ctx, server, work)
+    result = _with_run(ctx, server, run_id, work)
     if is_json:
         print_json(bare_json(result.value))
     else:
@@ -103,51 +128,28 @@ def print_run_result(ctx: typer.Context, run_id: str, *, server: str | None, is_
         raise typer.Exit(1)
 
 
-def cancel_run(ctx: typer.Context, run_id: str, *, server: str | None, is_json: bool) -> None:
-    """Ask a run to end."""
-
-    async def work(durable: "Durable") -> None:
-        await (await _running(durable, run_id)).cancel()
-
-    _with_server(ctx, server, work)
-    _report(run_id, "cancel requested", f"Run {run_id} was asked to end.", is_json=is_json)
+def cancel_run(ctx: typer.Context, run_id: str, seconds: float, *, server: str | None, is_json: bool) -> None:
+    """Ask a run to end, and say whether it has."""
+    within = timedelta(seconds=seconds)
+    state = _with_run(ctx, server, run_id, lambda handle: handle.cancel(within=within))
+    _report(run_id, "cancel requested", ending_text(run_id, state), is_json=is_json, status=state)
 
 
 def terminate_run(ctx: typer.Context, run_id: str, reason: str, *, server: str | None, is_json: bool) -> None:
     """End a run at once."""
-
-    async def work(durable: "Durable") -> None:
-        handle = await _running(durable, run_id)
-        await handle.durable.handle.terminate(reason=reason)
-
-    _with_server(ctx, server, work)
+    _with_run(ctx, server, run_id, lambda handle: handle.terminate(reason))
     _report(run_id, "terminated", f"Run {run_id} was terminated.", is_json=is_json)
 
 
 def retry_run(ctx: typer.Context, run_id: str, *, server: str | None, is_json: bool) -> None:
     """Run an unsuccessful run again from where it failed."""
-    from pipelex.cli.runs.retrying import retry
-
-    _with_server(ctx, server, lambda durable: retry(durable, run_id))
+    _with_run(ctx, server, run_id, lambda handle: handle.retry())
     words = f"Run {run_id} goes on from where it failed. Follow it with: pipelex runs watch {run_id}"
     _report(run_id, "restarted", words, is_json=is_json)
 
 
-def _report(run_id: str, state: str, words: str, *, is_json: bool) -> None:
+def _report(run_id: str, state: str, words: str, *, is_json: bool, status: RunState | None = None) -> None:
     if is_json:
-        print_json({"pipeline_run_id": run_id, "state": state})
+        print_json({"pipeline_run_id": run_id, "state": state} | ({"status": status} if status else {}))
     else:
         out(words)
-
-
-async def _running(durable: "Durable", run_id: str) -> "RunHandle":
-    handle = await durable.attach(run_id)
-    status = await handle.status()
-    if status != "RUNNING":
-        raise PipelexError(
-            "run.already_ended",
-            f"run '{run_id}' has ended already: {status.lower().replace('_', ' ')}",
-            category=ErrorCategory.CONTENT,
-            params={"pipeline_run_id": run_id, "run_status": status},
-        )
-    return handle

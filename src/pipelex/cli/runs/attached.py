@@ -1,40 +1,31 @@
-"""Waiting for a run on Temporal, with progress and a word when no worker is there."""
+"""Waiting for a durable run, with progress and a word on what it waits for."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
-
-from temporalio.service import RPCError
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pipelex.cli._shared.console import say
 from pipelex.cli._shared.progress import Progress
-from pipelex.cli.runs.counts import count_pipes, run_query
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.temporal.client.submit import Submitter, wait_for_workers, wait_until_taken_up
-from pipelex.temporal.client.waits import FailingTask, UnservedQueue, waits
+from pipelex.orchestration import PATIENCE, EngineUnavailable, Orchestrator, Wait, WaitKind
 
 if TYPE_CHECKING:
-    from pipelex.runner import Pipelex, RunResult
-    from pipelex.runner._durable import RunHandle
+    from pipelex.runner import RunHandle, RunResult
 
 T = TypeVar("T")
 
-WORKER_SECONDS = 3.0
-"""How long a task may wait before it is told that nobody takes it."""
-_EVERY = 1.0
-_WAITS_EVERY = 4.0
-_CONNECTS_EVERY = 1.0
-_OF_THE_CLUSTER = {"temporal", "search_attributes"}
-"""The dependency or component that errors name when somebody else can mend them while we wait."""
+_COUNTS_EVERY: Final = 1.0
+_WAITS_EVERY: Final = 4.0
+_CONNECTS_EVERY: Final = 1.0
+_WITHOUT_WORKER: Final = (WaitKind.NO_WORKER, WaitKind.NOT_TAKEN)
 
 
 class Patience:
-    """Whether to go on trying while the cluster cannot be reached, or is not set up."""
+    """Whether to go on trying while the engine cannot be reached, or is not set up."""
 
-    def __init__(self, app: "Pipelex", *, waits: bool, is_silent: bool) -> None:
-        self._app = app
+    def __init__(self, orchestrator: Orchestrator, *, waits: bool, is_silent: bool) -> None:
+        self._orchestrator = orchestrator
         self._waits = waits
         self._is_silent = is_silent
         self._is_told = False
@@ -48,16 +39,11 @@ class Patience:
         while True:
             try:
                 return await attempt()
-            except PipelexError as failed:
-                if _OF_THE_CLUSTER.isdisjoint(
-                    str(failed.report.params.get(key)) for key in ("dependency", "component")
-                ):
-                    raise
-                queue = self._app.temporal_config.worker_config.default_task_queue
-                worker = f"Workers that take runs: pipelex worker --task-queue {queue}"
+            except EngineUnavailable as failed:
+                worker = f"Workers that take runs: {self._orchestrator.worker_command}"
                 advice = "\n".join(filter(None, (failed.report.advice, worker)))
                 if not self._waits:
-                    raise failed.with_report(advice=advice) from failed.__cause__
+                    raise failed.with_report(advice=advice) from None
                 self._tell(f"{failed.report.detail}\n{advice}")
                 await asyncio.sleep(_CONNECTS_EVERY)
 
@@ -67,51 +53,35 @@ class Patience:
         self._is_told = True
 
 
-async def check_for_workers(submitter: Submitter) -> None:
-    """Make sure somebody will take up a run.
+async def check_for_workers(orchestrator: Orchestrator) -> None:
+    """Make sure somebody will take up a run, before one is started.
 
     Raises:
-        PipelexError: no worker polls the queue.
+        PipelexError: no worker is there.
     """
-    if await wait_for_workers(submitter, WORKER_SECONDS):
-        return
-    raise no_worker(submitter, "nothing was started")
+    try:
+        await orchestrator.check_workers(PATIENCE)
+    except EngineUnavailable:
+        raise
+    except PipelexError as failed:
+        raise failed.with_report(detail=f"{failed.report.detail}; nothing was started") from None
 
 
-def no_worker(submitter: Submitter, consequence: str) -> PipelexError:
-    """The error that says which queue lacks a worker, and how to start one."""
-    queue = submitter.config.worker_config.default_task_queue
-    return PipelexError(
-        "runtime.unavailable",
-        f"no worker polls the task queue '{queue}' of namespace '{submitter.client.namespace}'; {consequence}",
-        category=ErrorCategory.TRANSIENT,
-        params={"dependency": "worker"},
-        advice=f"Start one with: pipelex worker --task-queue {queue}",
-    )
-
-
-async def follow(
-    handle: "RunHandle", submitter: Submitter, shown: Progress, *, full_memory: bool = False, waits: bool = True
-) -> "RunResult":
+async def follow(handle: "RunHandle", shown: Progress, *, full_memory: bool = False, waits: bool = True) -> "RunResult":
     """The run's result, with its progress shown until then.
 
     Args:
         handle: the run.
-        submitter: of its cluster.
         shown: where progress goes.
         full_memory: see `RunHandle.result`.
-        waits: go on when no worker takes the run up, or the server is away; it is told in any case.
+        waits: go on when no worker takes the run up, or the engine is away; it is told in any case.
 
     Raises:
-        PipelexError: the run failed, was cancelled or timed out; or no worker takes it up or no server answers, and it
-            is not to be waited for.
+        PipelexError: the run failed, was cancelled or timed out; or no worker takes it up or the engine does not answer,
+            and it is not to be waited for.
     """
-    looking = asyncio.create_task(_look_for_workers(handle, submitter, shown, waits=waits))
-    watchers = [
-        asyncio.create_task(_count(handle, submitter, shown)),
-        asyncio.create_task(_look_for_obstacles(handle, submitter, shown)),
-        looking,
-    ]
+    looking = asyncio.create_task(_look_for_obstacles(handle, shown, waits=waits))
+    watchers = [asyncio.create_task(_count(handle, shown)), looking]
     result = asyncio.create_task(_result(handle, shown, full_memory=full_memory, waits=waits))
     try:
         await asyncio.wait((result, looking), return_when=asyncio.FIRST_COMPLETED)
@@ -132,8 +102,8 @@ async def _result(handle: "RunHandle", shown: Progress, *, full_memory: bool, wa
     while True:
         try:
             return await handle.result(full_memory=full_memory)
-        except PipelexError as failed:
-            if not waits or failed.report.params.get("dependency") != "temporal":
+        except EngineUnavailable as failed:
+            if not waits:
                 raise
             if not is_told:
                 shown.note(f"{failed.report.detail}. Waiting for it; Ctrl-C leaves the run where it is.")
@@ -141,62 +111,51 @@ async def _result(handle: "RunHandle", shown: Progress, *, full_memory: bool, wa
             await asyncio.sleep(_CONNECTS_EVERY)
 
 
-async def _count(handle: "RunHandle", submitter: Submitter, shown: Progress) -> None:
-    query = run_query(submitter.config, handle.run_id, handle.workflow_id)
+async def _count(handle: "RunHandle", shown: Progress) -> None:
     while True:
-        await asyncio.sleep(_EVERY)
-        counts = await count_pipes(submitter.client, query)
+        await asyncio.sleep(_COUNTS_EVERY)
+        counts = await handle.run.counts()
         if counts is not None:
             shown.counts(counts)
 
 
-async def _look_for_workers(handle: "RunHandle", submitter: Submitter, shown: Progress, *, waits: bool) -> None:
-    try:
-        if await wait_until_taken_up(handle.durable, WORKER_SECONDS):
-            return
-        is_polled = await submitter.has_workers()
-    except (PipelexError, RPCError):  # the result tells what is wrong
-        return
-    if not waits:
-        raise no_worker(
-            submitter, f"run '{handle.run_id}' waits for one; cancel it: pipelex runs cancel {handle.run_id}"
-        )
-    queue = submitter.config.worker_config.default_task_queue
-    command = f"pipelex worker --task-queue {queue}"
-    if is_polled:
-        shown.note(f"The workers of the task queue '{queue}' are busy or have just ended. Start another: {command}")
-    else:
-        shown.note(f"No worker polls the task queue '{queue}' yet. Start one with: {command}")
-    shown.note("Waiting; Ctrl-C leaves the run where it is.")
+async def _look_for_obstacles(handle: "RunHandle", shown: Progress, *, waits: bool) -> None:
+    """Tell once of everything the run waits for that does not come by itself.
 
-
-async def _look_for_obstacles(handle: "RunHandle", submitter: Submitter, shown: Progress) -> None:
-    """Tell once of everything the run waits for that does not come by itself."""
-    query = run_query(submitter.config, handle.run_id, handle.workflow_id)
+    Raises:
+        PipelexError: no worker has taken the run up at first, and it is not to be waited for.
+    """
     told: set[str] = set()
+    await asyncio.sleep(PATIENCE.total_seconds())
+    is_first = True
     while True:
+        found: list[Wait] = []
+        with suppress(Exception):  # the result tells what is wrong
+            found = await handle.waits()
+        for wait in found:
+            if is_first and not waits and wait.kind in _WITHOUT_WORKER and wait.workflow_id == handle.workflow_id:
+                raise _nobody(wait, handle.run_id)
+            key = wait.report.detail if wait.report is not None else wait.detail
+            if key not in told:
+                told.add(key)
+                shown.note(_words(wait))
+        is_first = False
         await asyncio.sleep(_WAITS_EVERY)
-        with suppress(Exception):
-            found = await waits(submitter.client, query, timedelta(seconds=WORKER_SECONDS))
-            for obstacle in (*found.queues, *found.tasks):
-                key, text = _obstacle(obstacle, handle.run_id)
-                if key not in told:
-                    told.add(key)
-                    shown.note(text)
 
 
-def _obstacle(found: UnservedQueue | FailingTask, run_id: str) -> tuple[str, str]:
-    """What it is, so that it is told once, and the words for it."""
-    if isinstance(found, UnservedQueue):
-        return found.queue, (
-            f"{found.activity} waits in the task queue '{found.queue}', which no worker polls. "
-            f"Start one with: pipelex worker --task-queue {found.queue} --scope runner"
-        )
-    report = found.error.report
-    lines = [
-        f"A worker cannot go on with {found.workflow_id}: {report.detail}.",
-        *([report.advice] if report.advice else []),
-        f"Temporal repeats it until it succeeds (attempt {found.attempt} is next); to give up: "
-        f"pipelex runs terminate {run_id}",
-    ]
-    return report.detail, "\n".join(lines)
+def _words(wait: Wait) -> str:
+    lines = [wait.detail, *([wait.advice] if wait.advice else [])]
+    if wait.kind in _WITHOUT_WORKER:
+        return f"{' '.join(lines)}\nWaiting; Ctrl-C leaves the run where it is."
+    return "\n".join(lines)
+
+
+def _nobody(wait: Wait, run_id: str) -> PipelexError:
+    detail = wait.detail.rstrip(".").removesuffix(" yet")
+    return PipelexError(
+        "runtime.unavailable",
+        f"{detail[0].lower()}{detail[1:]}; run '{run_id}' waits for one; cancel it: pipelex runs cancel {run_id}",
+        category=ErrorCategory.TRANSIENT,
+        params={"dependency": "worker"},
+        advice=wait.advice,
+    )

@@ -1,4 +1,4 @@
-"""`pipelex runs`: the life of runs on Temporal."""
+"""`pipelex runs`: the life of durable runs."""
 
 from typing import Annotated, Literal
 
@@ -20,12 +20,12 @@ Examples:
 app = command_app(no_args_is_help=True)
 
 RunId = Annotated[str, typer.Argument(metavar="ID", help="The run's id.")]
-Status = Literal["running", "completed", "failed", "canceled", "terminated", "timedout"]
+Status = Literal["running", "completed", "failed", "cancelled", "terminated", "timed_out"]
 
 
 @app.callback(epilog=_EXAMPLES)
 def runs() -> None:
-    """List, show, watch, cancel or retry runs on Temporal, from any machine that reaches the server."""
+    """List, show, watch, cancel or retry durable runs, from any machine that reaches their server."""
 
 
 @app.command(name="list", epilog=_EXAMPLES)
@@ -38,8 +38,9 @@ def list_runs(
 ) -> None:
     """List runs, newest first."""
     from pipelex.cli.runs.actions import list_runs as work
+    from pipelex.orchestration import RunState
 
-    work(ctx, status, limit, server=server, is_json=is_json)
+    work(ctx, None if status is None else RunState(status.upper()), limit, server=server, is_json=is_json)
 
 
 @app.command(epilog=_EXAMPLES)
@@ -73,11 +74,19 @@ def result(
 
 
 @app.command(epilog=_EXAMPLES)
-def cancel(ctx: typer.Context, run_id: RunId, server: ServerOption = None, is_json: JsonFlag = False) -> None:
-    """Ask a run to end; its pipes and activities are told."""
+def cancel(
+    ctx: typer.Context,
+    run_id: RunId,
+    wait: Annotated[
+        float, typer.Option("--wait", metavar="SECONDS", min=0, help="How long to wait for its end; 0 does not.")
+    ] = 20.0,
+    server: ServerOption = None,
+    is_json: JsonFlag = False,
+) -> None:
+    """Ask a run to end, and say whether it has: nothing new is started, what is under way is told."""
     from pipelex.cli.runs.actions import cancel_run
 
-    cancel_run(ctx, run_id, server=server, is_json=is_json)
+    cancel_run(ctx, run_id, wait, server=server, is_json=is_json)
 
 
 @app.command(epilog=_EXAMPLES)

@@ -1,63 +1,45 @@
-"""A run as a tree of pipes and activities, read from the server."""
+"""A run as a tree of pipes and activities, as its orchestrator tells it."""
 
-import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from pipelex.cli._shared.console import Paint
 from pipelex.cli._shared.failures import problem_text
 from pipelex.cli._shared.results import cost_table
 from pipelex.cli._shared.usage import model_json, usage_json
-from pipelex.cli.runs.listing import duration
 from pipelex.errors import ErrorReport, Json, PipelexError
+from pipelex.orchestration import RunDescription, RunState, Wait
 from pipelex.pipes.trace import EffectTrace, PipeTrace
 
 if TYPE_CHECKING:
-    from pipelex.runner._durable import Durable
-
-_MOST_DESCRIBED: Final = 50
-"""Running pipes that are asked about their pending activities."""
-
-
-@dataclass(frozen=True)
-class Pending:
-    """An activity, or a failing workflow task, that is not done, as the server knows it."""
-
-    name: str
-    attempt: int
-    last_failure: str | None
+    from pipelex.runner import RunHandle
 
 
 @dataclass(frozen=True)
 class RunView:
     """Everything `runs show` shows."""
 
-    run_id: str
-    workflow_id: str
-    namespace: str
-    status: str
+    run: RunDescription
     root: PipeTrace
-    ui: str | None
-    """Address in the web UI, where it is known."""
     error: ErrorReport | None = None
-    pending: dict[str, list[Pending]] = field(default_factory=dict[str, list[Pending]])
-    """Workflow id → its activities that are not done."""
+    waits: Mapping[str, Sequence[Wait]] = field(default_factory=dict[str, Sequence[Wait]])
+    """Workflow id → what it waits for."""
 
     def to_json(self) -> dict[str, Json]:
         found: dict[str, Json] = {
-            "pipeline_run_id": self.run_id,
-            "workflow_id": self.workflow_id,
-            "namespace": self.namespace,
-            "status": self.status,
+            "pipeline_run_id": self.run.run_id,
+            "workflow_id": self.run.workflow_id,
+            "place": self.run.place,
+            "status": self.run.state,
             "usage": usage_json(self.root.usage),
             "trace": self._trace_json(self.root),
         }
-        if self.ui is not None:
-            found["ui"] = self.ui
+        if self.run.link is not None:
+            found["ui"] = self.run.link
         if self.error is not None:
-            found["error"] = self.error.to_problem(self.run_id)
+            found["error"] = self.error.to_problem(self.run.run_id)
         return found
 
     def _trace_json(self, trace: PipeTrace) -> dict[str, Json]:
@@ -78,12 +60,8 @@ class RunView:
                 | _times(effect.started, effect.ended)
                 for effect in trace.effects
             ]
-        if self.pending.get(trace.id):
-            found["pending"] = [
-                {"name": item.name, "attempt": item.attempt}
-                | ({"last_failure": item.last_failure} if item.last_failure else {})
-                for item in self.pending[trace.id]
-            ]
+        if trace.id in self.waits:
+            found["waits"] = [_wait_json(wait) for wait in self.waits[trace.id]]
         if trace.children:
             found["children"] = [self._trace_json(child) for child in trace.children]
         return found
@@ -94,98 +72,61 @@ def _times(started: datetime | None, ended: datetime | None) -> dict[str, Json]:
     return {name: moment.isoformat() for name, moment in times.items() if moment is not None}
 
 
-async def read_view(durable: "Durable", run_id: str) -> RunView:
+def _wait_json(wait: Wait) -> dict[str, Json]:
+    members: dict[str, Json] = {
+        "kind": wait.kind,
+        "name": wait.what,
+        "detail": wait.detail,
+        "advice": wait.advice,
+        "queue": wait.queue,
+        "attempt": wait.attempt,
+        "until": None if wait.until is None else wait.until.isoformat(),
+        "last_failure": None if wait.report is None else wait.report.detail,
+    }
+    return {name: value for name, value in members.items() if value is not None}
+
+
+async def read_view(handle: "RunHandle") -> RunView:
     """Read a run.
 
     Raises:
         PipelexError: there is no such run.
     """
-    handle = await durable.attach(run_id)
-    status = await handle.status()
-    root = await handle.trace()
-    error: ErrorReport | None = None
-    pending: dict[str, list[Pending]] = {}
-    if status == "RUNNING":
-        running = [trace.id for trace in _walk(root) if trace.status == "running"][:_MOST_DESCRIBED]
-        pending = dict(zip(running, await asyncio.gather(*(_pending(durable, id_) for id_ in running)), strict=True))
-    elif status != "COMPLETED":
+    run, root = await handle.describe(), await handle.trace()
+    if not run.state.has_ended:
+        waits: dict[str, list[Wait]] = {}
+        for wait in await handle.waits():
+            waits.setdefault(wait.workflow_id, []).append(wait)
+        return RunView(run, root, waits=waits)
+    if run.state is not RunState.COMPLETED:
         try:
             await handle.result()
         except PipelexError as failed:
-            error = failed.report
-    return RunView(
-        run_id=run_id,
-        workflow_id=handle.workflow_id,
-        namespace=durable.client.namespace,
-        status=status,
-        root=root,
-        ui=_ui(durable, handle.workflow_id),
-        error=error,
-        pending={id_: items for id_, items in pending.items() if items},
-    )
-
-
-def _walk(trace: PipeTrace) -> Iterator[PipeTrace]:
-    waiting = [trace]
-    while waiting:
-        current = waiting.pop()
-        yield current
-        waiting.extend(current.children)
-
-
-async def _pending(durable: "Durable", workflow_id: str) -> list[Pending]:
-    from temporalio.service import RPCError
-
-    from pipelex.temporal.client.waits import failing_task
-
-    try:
-        described = await durable.client.get_workflow_handle(workflow_id).describe()
-        task = await failing_task(durable.client, described.raw_description)
-    except RPCError:
-        return []
-    return [
-        *([Pending("workflow task", task.attempt, task.error.report.detail)] if task is not None else []),
-        *(
-            Pending(item.activity_type.name, item.attempt, item.last_failure.message or None)
-            for item in described.raw_description.pending_activities
-        ),
-    ]
-
-
-def _ui(durable: "Durable", workflow_id: str) -> str | None:
-    from urllib.parse import quote
-
-    client = durable.client
-    path = f"namespaces/{quote(client.namespace, safe='')}/workflows/{quote(workflow_id, safe='')}"
-    host, _, port = client.service_client.config.target_host.rpartition(":")
-    if host in ("localhost", "127.0.0.1") and port == "7233":
-        return f"http://localhost:8233/{path}"
-    if host.endswith((".tmprl.cloud", ".api.temporal.io")):
-        return f"https://cloud.temporal.io/{path}"
-    return None
+            return RunView(run, root, failed.report)
+    return RunView(run, root)
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
 
 _MARKS: Final = {
-    "running": ("●", "cyan"),
-    "completed": ("✓", "green"),
-    "failed": ("✗", "red"),
-    "cancelled": ("○", "yellow"),
+    RunState.RUNNING: ("●", "cyan"),
+    RunState.COMPLETED: ("✓", "green"),
+    RunState.CANCELLED: ("○", "yellow"),
 }
+_UNSUCCESSFUL: Final = ("✗", "red")
 
 
 def view_text(view: RunView, paint: Paint) -> str:
     """A run as lines for people."""
     lines = [
-        f"{paint('Run', 'dim')}        {paint(view.run_id, 'bold')}",
-        f"{paint('Status', 'dim')}     {view.status.lower().replace('_', ' ')}",
-        f"{paint('Workflow', 'dim')}   {view.workflow_id} (namespace {view.namespace})",
+        f"{paint('Run', 'dim')}        {paint(view.run.run_id, 'bold')}",
+        f"{paint('Status', 'dim')}     {view.run.state.words}",
+        f"{paint('Workflow', 'dim')}   {view.run.workflow_id} ({view.run.place})",
     ]
     if view.root.started is not None:
-        lines.append(f"{paint('Started', 'dim')}    {view.root.started.astimezone():%Y-%m-%d %H:%M:%S}")
-    if view.ui is not None:
-        lines.append(f"{paint('In the UI', 'dim')}  {view.ui}")
+        lines.append(f"{paint('Started', 'dim')}    {moment(view.root.started)}")
+    if view.run.link is not None:
+        lines.append(f"{paint('In the UI', 'dim')}  {view.run.link}")
     lines += ["", *_tree_lines(view, view.root, paint, "", "")]
     if view.root.usage:
         lines += ["", cost_table(view.root.usage, paint)]
@@ -197,23 +138,29 @@ def view_text(view: RunView, paint: Paint) -> str:
 def _tree_lines(view: RunView, trace: PipeTrace, paint: Paint, first: str, rest: str) -> Iterator[str]:
     segment = trace.id.rpartition("/")[2] if "/" in trace.id else trace.pipe
     yield f"{first}{_mark(trace.status, paint)} {paint(segment, 'bold')} {paint(trace.type, 'dim')}  {_taken(trace)}".rstrip()
-    attempts = view.pending.get(trace.id, [])
-    items: list[EffectTrace | Pending | PipeTrace] = [*trace.effects, *attempts, *trace.children]
+    waits = view.waits.get(trace.id, ())
+    items: list[EffectTrace | Wait | PipeTrace] = [*trace.effects, *waits, *trace.children]
     for number, item in enumerate(items, 1):
         is_last = number == len(items)
         branch, below = rest + ("└─ " if is_last else "├─ "), rest + ("   " if is_last else "│  ")
         if isinstance(item, PipeTrace):
             yield from _tree_lines(view, item, paint, branch, below)
-        elif isinstance(item, Pending):
-            failure = f", last failure: {' '.join(item.last_failure.split())[:400]}" if item.last_failure else ""
-            yield f"{branch}{paint('…', 'cyan')} {item.name} attempt {item.attempt}{failure}"
+        elif isinstance(item, Wait):
+            yield f"{branch}{paint('…', 'cyan')} {_wait(item)}"
         else:
             yield f"{branch}{_mark(item.status, paint)} {_effect(item)}"
 
 
+def _wait(wait: Wait) -> str:
+    """A wait in one line; what to do about it goes after what is waited for."""
+    if wait.report is None:
+        return " ".join(filter(None, (wait.detail, wait.advice)))
+    return f"{wait.what} attempt {wait.attempt}, last failure: {' '.join(wait.report.detail.split())[:400]}"
+
+
 def _effect(effect: EffectTrace) -> str:
     parts = [effect.summary or effect.name]
-    if effect.attempts != 1 and effect.status != "running":
+    if effect.attempts != 1 and effect.status is not RunState.RUNNING:
         parts.append(f"{effect.attempts} attempts")
     if effect.queue:
         parts.append(f"queue {effect.queue}")
@@ -221,13 +168,32 @@ def _effect(effect: EffectTrace) -> str:
     return " · ".join([*parts, *([taken] if taken else [])])
 
 
-def _mark(status: str, paint: Paint) -> str:
-    mark, colour = _MARKS[status]
+def _mark(state: RunState, paint: Paint) -> str:
+    mark, colour = _MARKS.get(state, _UNSUCCESSFUL)
     return paint(mark, colour)
 
 
 def _taken(trace: PipeTrace | EffectTrace) -> str:
-    if trace.started is None:
+    if trace.started is None or (trace.ended is None and trace.status is not RunState.RUNNING):
         return ""
-    ended = trace.ended or (datetime.now(UTC) if trace.status == "running" else None)
-    return "" if ended is None else duration(ended - trace.started)
+    return duration(since(trace.started, trace.ended))
+
+
+def since(started: datetime, ended: datetime | None) -> timedelta:
+    """How long something took, or has taken so far."""
+    return (ended or datetime.now(UTC)) - started
+
+
+def moment(time: datetime) -> str:
+    """A point in time for people, in their own zone."""
+    return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def duration(time: timedelta) -> str:
+    """A length of time for people."""
+    seconds = time.total_seconds()
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

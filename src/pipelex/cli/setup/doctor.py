@@ -1,7 +1,6 @@
 """`pipelex doctor`."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,6 +11,7 @@ from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag, ServerOption
 from pipelex.config.distribution import install_command
 from pipelex.errors import ConfigurationError, PipelexError
+from pipelex.orchestration import ReadinessCheck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,16 +28,6 @@ Examples:
 app = command_app()
 
 _PURPOSES: "tuple[Purpose, ...]" = ("text", "object")
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of the report."""
-
-    subject: str
-    detail: str
-    is_issue: bool = False
-    advice: str | None = None
 
 
 @app.command(epilog=_EXAMPLES)
@@ -70,7 +60,7 @@ def doctor(ctx: typer.Context, server: ServerOption = None, is_json: JsonFlag = 
     raise typer.Exit(FAILED if issues else 0)
 
 
-def _checks(server: str | None) -> "Iterator[Check]":
+def _checks(server: str | None) -> "Iterator[ReadinessCheck]":
     from pipelex.cli._shared.session import SELECTED_SERVER
     from pipelex.config import load_settings
     from pipelex.runner import Pipelex
@@ -81,9 +71,11 @@ def _checks(server: str | None) -> "Iterator[Check]":
         yield _issue("configuration", wrong)
         return
     files = ", ".join(str(file) for file in settings.files) or "packaged defaults only"
-    yield Check("configuration", files, advice=None if settings.files else "Write your own with: pipelex init --local")
+    yield ReadinessCheck(
+        "configuration", files, advice=None if settings.files else "Write your own with: pipelex init --local"
+    )
     for warning in settings.warnings:
-        yield Check("configuration", located(warning), is_issue=True)
+        yield ReadinessCheck("configuration", located(warning), is_issue=True)
     app_ = Pipelex(settings)
     try:
         deck = app_.inference.deck
@@ -91,14 +83,14 @@ def _checks(server: str | None) -> "Iterator[Check]":
         yield _issue("models", wrong)
     else:
         yield from _model_checks(deck)
-    yield from _temporal_checks(app_)
+    yield from _engine_checks(app_)
 
 
-def _issue(subject: str, wrong: PipelexError) -> Check:
-    return Check(subject, wrong.report.detail, is_issue=True, advice=wrong.report.advice)
+def _issue(subject: str, wrong: PipelexError) -> ReadinessCheck:
+    return ReadinessCheck(subject, wrong.report.detail, is_issue=True, advice=wrong.report.advice)
 
 
-def _model_checks(deck: "ModelDeck") -> "Iterator[Check]":
+def _model_checks(deck: "ModelDeck") -> "Iterator[ReadinessCheck]":
     from pipelex.cli.setup.backends_asked import ask
     from pipelex.pipes.models import ModelChoice
 
@@ -109,30 +101,30 @@ def _model_checks(deck: "ModelDeck") -> "Iterator[Check]":
     for backend in enabled:
         subject, answer = f"backend {backend.id}", answers.get(backend.id)
         if backend.missing:
-            yield Check(subject, f"not used: {', '.join(backend.missing)} not set")
+            yield ReadinessCheck(subject, f"not used: {', '.join(backend.missing)} not set")
         elif answer is None:
-            yield Check(subject, f"ready, {len(backend.models)} models")
+            yield ReadinessCheck(subject, f"ready, {len(backend.models)} models")
         elif answer.is_refused:
             named = " or ".join(backend.variables) or f"'api_key' of [{backend.id}] in backends.toml"
-            yield Check(subject, answer.detail, is_issue=True, advice=f"Check {named}.")
+            yield ReadinessCheck(subject, answer.detail, is_issue=True, advice=f"Check {named}.")
         elif not answer.is_there and backend.id in backends:
             advice = (
                 f"The default model is there. Check 'endpoint' of [{backend.id}] in backends.toml, and the network."
             )
-            yield Check(subject, answer.detail, is_issue=True, advice=advice)
+            yield ReadinessCheck(subject, answer.detail, is_issue=True, advice=advice)
         else:
-            yield Check(subject, answer.detail)
+            yield ReadinessCheck(subject, answer.detail)
     for purpose, choice in choices.items():
         faults = deck.check(choice)
         if faults:
-            yield Check(f"default model for {purpose}", faults[0].detail, is_issue=True)
+            yield ReadinessCheck(f"default model for {purpose}", faults[0].detail, is_issue=True)
         else:
             model = deck.resolve(choice)
-            yield Check(f"default model for {purpose}", f"{model.handle} of {model.backend}")
+            yield ReadinessCheck(f"default model for {purpose}", f"{model.handle} of {model.backend}")
     yield _local_model(is_used="local" in backends)
 
 
-def _local_model(*, is_used: bool) -> Check:
+def _local_model(*, is_used: bool) -> ReadinessCheck:
     import importlib.util
     import os
     from pathlib import Path
@@ -144,53 +136,34 @@ def _local_model(*, is_used: bool) -> Check:
     path = Path(own) if own else folder / "models" / MODEL_FILE
     if importlib.util.find_spec("xllamacpp") is None:
         advice = f"Install it with: {install_command('local')}"
-        return Check("local model", "its engine is not installed", is_issue=is_used, advice=advice)
+        return ReadinessCheck("local model", "its engine is not installed", is_issue=is_used, advice=advice)
     if path.is_file():
-        return Check("local model", f"in {path}")
+        return ReadinessCheck("local model", f"in {path}")
     detail = f"not at {path}" if own else "not fetched yet; its first use fetches 93 MB"
-    return Check("local model", detail, is_issue=bool(own) and is_used)
+    return ReadinessCheck("local model", detail, is_issue=bool(own) and is_used)
 
 
-def _temporal_checks(app_: "Pipelex") -> "Iterator[Check]":
-    try:
-        config = app_.temporal_config
-    except ConfigurationError as wrong:
-        yield _issue("temporal", wrong)
+def _engine_checks(app_: "Pipelex") -> "Iterator[ReadinessCheck]":
+    """Every installed orchestrator beside this process: whether it is used, and whether runs would go there."""
+    from pipelex.orchestration import IN_PROCESS, names
+
+    for name in names():
+        if name != IN_PROCESS:
+            try:
+                yield from _engine_check(app_, name)
+            except PipelexError as wrong:
+                yield _issue(name, wrong)
+
+
+def _engine_check(app_: "Pipelex", name: str) -> "Iterator[ReadinessCheck]":
+    from pipelex.orchestration import factory_of
+    from pipelex.runner.orchestrator import open_orchestrator
+
+    factory = factory_of(name)
+    for warning in factory.warnings(app_.settings):
+        yield ReadinessCheck(name, located(warning), is_issue=True)
+    if not factory.is_chosen(app_.settings):
+        yield ReadinessCheck(name, "off; runs are in-process")
         return
-    for warning in config.warnings:
-        yield Check("temporal", located(warning), is_issue=True)
-    if not config.is_enabled:
-        yield Check("temporal", "off; runs are in-process")
-        return
-    try:
-        from pipelex.runner import require_temporal
-
-        require_temporal()
-        yield from asyncio.run(_ask_temporal(app_))
-    except PipelexError as wrong:
-        yield _issue("temporal", wrong)
-
-
-async def _ask_temporal(app_: "Pipelex") -> list[Check]:
-    from pipelex.temporal.client import namespace
-    from pipelex.temporal.client.connect import connect
-    from pipelex.temporal.client.submit import Submitter
-    from pipelex.temporal.config import connection
-
-    target = connection(app_.temporal_config, app_.settings)
-    client = await connect(target)
-    checks = [Check("temporal", f"{target.target_host} answers, namespace '{target.namespace}'")]
-    state = await namespace.inspect(client, app_.temporal_config)
-    if state.missing:
-        advice = "Register them with: pipelex setup-temporal-namespace"
-        detail = f"missing search attributes: {', '.join(state.missing)}"
-        checks.append(Check("temporal namespace", detail, is_issue=True, advice=advice))
-    queue = app_.temporal_config.worker_config.default_task_queue
-    has_workers = await Submitter(client, app_.temporal_config).has_workers()
-    detail = f"polls the task queue '{queue}'" if has_workers else f"none polls the task queue '{queue}'"
-    checks.append(
-        Check(
-            "temporal worker", detail, is_issue=not has_workers, advice=None if has_workers else "Start: pipelex worker"
-        )
-    )
-    return checks
+    orchestrator = open_orchestrator(app_.settings, name, lambda: app_.inference)
+    yield from asyncio.run(orchestrator.check())

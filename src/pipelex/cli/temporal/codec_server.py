@@ -21,9 +21,9 @@ def run_codec_server(app: "Pipelex", host: str, port: int, origins: Sequence[str
         ConfigurationError: the address is not this machine's own, a key is missing, or the settings are wrong.
         PipelexError: the address cannot be listened on.
     """
-    from pipelex.runner import require_temporal
+    from pipelex.temporal.factory import FACTORY
 
-    require_temporal()
+    FACTORY.require()
     from pipelex.temporal.codec import data_converter
     from pipelex.temporal.codec.server import LOOPBACK, CodecServer
     from pipelex.temporal.config import connection
@@ -34,7 +34,9 @@ def run_codec_server(app: "Pipelex", host: str, port: int, origins: Sequence[str
             advice="Listen on 127.0.0.1, or, behind something that asks for a password, add --allow-remote.",
         )
     settings = app.settings
-    converter = data_converter(app.temporal_config, settings, connection(app.temporal_config, settings))
+    converter = data_converter(
+        FACTORY.config_of(app.settings), settings, connection(FACTORY.config_of(app.settings), settings)
+    )
     server = CodecServer(converter, host, port, [origin.rstrip("/") for origin in origins])
     asyncio.run(_serve(server))
 

@@ -49,9 +49,10 @@ def routes(
     """Show the queue, time limits and retries of activities, and which setting decides each; nothing is run."""
     from pipelex.cli._shared.results import print_json
     from pipelex.durable.dispatch import resolve_dispatch
+    from pipelex.temporal.factory import FACTORY
 
     app_ = open_app(ctx, orchestrator="temporal")
-    config = app_.temporal_config
+    config = FACTORY.config_of(app_.settings)
     found: list[tuple[str | None, Dispatch]] = []
     for name, key, through in _questions(app_, config, activity, handle, backend):
         found.append((through, resolve_dispatch(config.routing, activity=name, handle=key, backend=through)))

@@ -43,12 +43,12 @@ def dev(
     Histories are kept in `.pipelex/dev/temporal.db`. In another terminal, `pipelex run … --durable` runs on it.
     """
     from pipelex.cli.worker.serving import checked_config
-    from pipelex.runner import require_temporal
+    from pipelex.temporal.factory import FACTORY
 
     flags = WorkerFlags(ready_file=ready_file)
     settings = settings_for(ctx)
     config = checked_config(ctx, settings, flags)
-    require_temporal()
+    FACTORY.require()
     from pipelex.temporal.sdk_core import keep_core_off_stdout
 
     keep_core_off_stdout(is_forwarded=True)

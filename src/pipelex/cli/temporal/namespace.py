@@ -32,10 +32,10 @@ def setup_temporal_namespace(
 
     Where it may not, it prints the commands for an administrator and ends with a status that is not 0.
     """
-    from pipelex.runner import require_temporal
+    from pipelex.temporal.factory import FACTORY
 
     app_ = open_app(ctx, server=server, orchestrator="temporal")
-    require_temporal()
+    FACTORY.require()
     state = asyncio.run(_set_up(app_, dry_run=dry_run))
     if is_json:
         from pipelex.cli._shared.results import print_json
@@ -60,9 +60,11 @@ async def _set_up(app: "Pipelex", *, dry_run: bool) -> "NamespaceState":
     from pipelex.temporal.client import namespace
     from pipelex.temporal.client.connect import connect
     from pipelex.temporal.config import connection
+    from pipelex.temporal.factory import FACTORY
 
-    client = await connect(connection(app.temporal_config, app.settings))
-    state = await namespace.inspect(client, app.temporal_config)
+    config = FACTORY.config_of(app.settings)
+    client = await connect(connection(config, app.settings))
+    state = await namespace.inspect(client, config)
     if not state.is_known:
         raise PipelexError(
             "runtime.unavailable",
@@ -72,7 +74,7 @@ async def _set_up(app: "Pipelex", *, dry_run: bool) -> "NamespaceState":
             advice="\n".join(
                 [
                     "Have an administrator run one of:",
-                    *state.setup_commands(app.temporal_config.search_attributes.attributes),
+                    *state.setup_commands(config.search_attributes.attributes),
                 ]
             ),
         )

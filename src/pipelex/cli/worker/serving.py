@@ -33,9 +33,9 @@ def run_worker(ctx: typer.Context, flags: "WorkerFlags") -> None:
     environ = {**os.environ, "PIPELEX_ENV": "unit_testing"} if flags.unit_testing else None
     settings = settings_for(ctx, server=flags.server, environ=environ)
     config = checked_config(ctx, settings, flags)
-    from pipelex.runner import require_temporal
+    from pipelex.temporal.factory import FACTORY
 
-    require_temporal()
+    FACTORY.require()
     from pipelex.temporal.sdk_core import keep_core_off_stdout
 
     keep_core_off_stdout(is_forwarded=True)

@@ -25,7 +25,7 @@ async def connect(settings: ConnectionSettings, converter: DataConverter = DataC
         converter: of everything that has to do with runs, see `pipelex.temporal.codec.data_converter`.
 
     Raises:
-        PipelexError: nothing answers there, the key is refused, or there is no such namespace; see `unreachable`.
+        EngineUnavailable: nothing answers there, the key is refused, or there is no such namespace; see `unreachable`.
     """
     keep_core_off_stdout(is_forwarded=False)
     try:

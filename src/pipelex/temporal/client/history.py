@@ -14,17 +14,17 @@ from temporalio.service import RPCError
 
 from pipelex.content.stuff import Json
 from pipelex.pipes.models import ModelUsage
-from pipelex.pipes.trace import EffectTrace, PipeTrace, Status
+from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState
 
 _AT_ONCE: Final = 8
 """Histories fetched at a time."""
 
-_WORKFLOW_ENDS: Final[Mapping[int, Status]] = {
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: "completed",
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: "failed",
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT: "failed",
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED: "failed",
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: "cancelled",
+_WORKFLOW_ENDS: Final[Mapping[int, RunState]] = {
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: RunState.COMPLETED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: RunState.FAILED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT: RunState.TIMED_OUT,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED: RunState.TERMINATED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: RunState.CANCELLED,
 }
 
 
@@ -90,14 +90,22 @@ async def _read_events(client: Client, id_: str, events: list[HistoryEvent]) -> 
                 scheduled[began.scheduled_event_id].started = _time(event.event_time)
             case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
                 done = event.activity_task_completed_event_attributes
-                _end(scheduled[done.scheduled_event_id], event, "completed")
+                _end(scheduled[done.scheduled_event_id], event, RunState.COMPLETED)
                 scheduled[done.scheduled_event_id].usage = await _usage(client, done.result.payloads)
             case EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
-                _end(scheduled[event.activity_task_failed_event_attributes.scheduled_event_id], event, "failed")
+                _end(scheduled[event.activity_task_failed_event_attributes.scheduled_event_id], event, RunState.FAILED)
             case EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
-                _end(scheduled[event.activity_task_timed_out_event_attributes.scheduled_event_id], event, "failed")
+                _end(
+                    scheduled[event.activity_task_timed_out_event_attributes.scheduled_event_id],
+                    event,
+                    RunState.TIMED_OUT,
+                )
             case EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED:
-                _end(scheduled[event.activity_task_canceled_event_attributes.scheduled_event_id], event, "cancelled")
+                _end(
+                    scheduled[event.activity_task_canceled_event_attributes.scheduled_event_id],
+                    event,
+                    RunState.CANCELLED,
+                )
             case kind if kind in _WORKFLOW_ENDS:
                 trace.status = _WORKFLOW_ENDS[kind]
                 trace.ended = _time(event.event_time)
@@ -106,7 +114,7 @@ async def _read_events(client: Client, id_: str, events: list[HistoryEvent]) -> 
     return trace, children
 
 
-def _end(effect: EffectTrace, event: HistoryEvent, status: Status) -> None:
+def _end(effect: EffectTrace, event: HistoryEvent, status: RunState) -> None:
     effect.status = status
     effect.ended = _time(event.event_time)
 

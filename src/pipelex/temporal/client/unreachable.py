@@ -4,7 +4,8 @@ from typing import Final
 
 from temporalio.service import RPCError, RPCStatusCode
 
-from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors import ErrorCategory
+from pipelex.orchestration import EngineUnavailable
 from pipelex.temporal.config import ConnectionSettings
 
 _REFUSALS: Final = {
@@ -29,7 +30,7 @@ _CLOSED: Final = ("BrokenPipe", "ConnectionReset", "UnexpectedEof", "connection 
 """A server that waits for TLS, or for a client certificate, closes the connection without a word."""
 
 
-def unreachable(settings: ConnectionSettings, failed: BaseException) -> PipelexError:
+def unreachable(settings: ConnectionSettings, failed: BaseException) -> EngineUnavailable:
     """The error for a connection that could not be made.
 
     Args:
@@ -85,8 +86,8 @@ def _start(settings: ConnectionSettings) -> str:
     return f"Start one here, with a worker (`pipelex dev{'' if port == _DEFAULT_PORT else f' --port {port}'}`)"
 
 
-def _misconfigured(detail: str, advice: str) -> PipelexError:
-    return PipelexError(
+def _misconfigured(detail: str, advice: str) -> EngineUnavailable:
+    return EngineUnavailable(
         "runtime.misconfigured",
         detail,
         category=ErrorCategory.CONFIGURATION,
@@ -95,8 +96,8 @@ def _misconfigured(detail: str, advice: str) -> PipelexError:
     )
 
 
-def _unavailable(detail: str, advice: str) -> PipelexError:
-    return PipelexError(
+def _unavailable(detail: str, advice: str) -> EngineUnavailable:
+    return EngineUnavailable(
         "runtime.unavailable",
         detail,
         category=ErrorCategory.TRANSIENT,

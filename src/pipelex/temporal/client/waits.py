@@ -1,11 +1,16 @@
-"""What a run waits for that does not come by itself: workers that are not there, tasks that fail over and over."""
+"""What a run waits for that may not come by itself: workers that are not there, tasks and calls that fail."""
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import EventType, PendingActivityState
+from temporalio.api.enums.v1 import EventType, PendingActivityState, PendingWorkflowTaskState
+from temporalio.api.failure.v1 import Failure
+from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkflowExecutionResponse,
     GetWorkflowExecutionHistoryReverseRequest,
@@ -13,117 +18,186 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from pipelex.errors import PipelexError
-from pipelex.temporal.client.submit import is_polled
+from pipelex.errors import ErrorReport
+from pipelex.orchestration import Wait, WaitKind
+from pipelex.temporal.client.cluster import is_polled, worker_command
 from pipelex.temporal.workflow.failures import from_failure
 
 WORKFLOWS_LOOKED_AT: Final = 20
-"""A large batch waits for the same few things in all of its workflows."""
+"""The number of running workflows that are asked: a large batch waits for the same few things in all of them."""
+WORKFLOW_TASK: Final = "workflow task"
+"""What waits where it is no activity."""
 _EVENTS_LOOKED_AT: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class UnservedQueue:
-    """A queue that activities of a run wait in and that no worker polls for activities."""
-
-    queue: str
-    activity: str
-    """One of those that wait there."""
-
-
-@dataclass(frozen=True, slots=True)
-class FailingTask:
-    """A workflow task that failed and is repeated by the server until it succeeds.
-
-    Failures of a pipe do not fail tasks. What does is the worker: its store or key of payloads, its release.
-    """
-
-    workflow_id: str
-    attempt: int
-    """The one to come."""
-    error: PipelexError
-    """What failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """What running workflows wait for."""
-
-    queues: list[UnservedQueue]
-    tasks: list[FailingTask]
-
-
-async def waits(client: Client, query: str, patience: timedelta) -> Waits:
-    """What some running workflows wait for.
+async def waits_of(client: Client, run_id: str, workflow_id: str, query: str, patience: timedelta) -> list[Wait]:
+    """What a run waits for.
 
     Args:
         client: of the run's namespace.
+        run_id: the run.
+        workflow_id: the run's entry workflow, which visibility may not know yet.
         query: the visibility query that finds the run's workflows.
-        patience: how long an activity may wait before it counts.
+        patience: how long a task may lie in a queue before it counts.
+
+    Raises:
+        RPCError: there is no such run, or the server does not answer.
     """
-    waiting: dict[str, str] = {}
-    tasks: list[FailingTask] = []
-    before = datetime.now(UTC) - patience
-    running = f"({query}) AND ExecutionStatus = 'Running'"
-    async for execution in client.list_workflows(running, limit=WORKFLOWS_LOOKED_AT):
+    root = await client.get_workflow_handle(workflow_id).describe()
+    running = [root.raw_description]
+    ids: list[str] = []
+    async for execution in client.list_workflows(
+        f"({query}) AND ExecutionStatus = 'Running'", limit=WORKFLOWS_LOOKED_AT
+    ):
+        if execution.id != workflow_id:
+            ids.append(execution.id)
+    running += filter(None, await asyncio.gather(*(_described(client, id_) for id_ in ids)))
+    looking = _Look(client, run_id, datetime.now(UTC) - patience)
+    found = [wait for described in running for wait in await looking.at(described)]
+    return await looking.with_pollers(found)
+
+
+async def _described(client: Client, workflow_id: str) -> DescribeWorkflowExecutionResponse | None:
+    try:
+        return (await client.get_workflow_handle(workflow_id).describe()).raw_description
+    except RPCError:  # it ended in between
+        return None
+
+
+@dataclass(frozen=True)
+class _Look:
+    client: Client
+    run_id: str
+    before: datetime
+    """Tasks that have lain in their queue since an earlier moment than this wait."""
+
+    async def at(self, described: DescribeWorkflowExecutionResponse) -> list[Wait]:
+        """What one workflow waits for; of a task in a queue it is left open whether anybody polls it."""
         try:
-            described = await client.get_workflow_handle(execution.id, run_id=execution.run_id).describe()
-            task = await failing_task(client, described.raw_description)
+            failing = await self._failing_task(described)
         except RPCError:  # it ended in between
-            continue
-        waiting = {**_waiting_activities(described.raw_description, before), **waiting}
-        if task is not None:
-            tasks.append(task)
-    unserved = [
-        UnservedQueue(queue, activity)
-        for queue, activity in waiting.items()
-        if queue and not await is_polled(client, queue, "activity")
-    ]
-    return Waits(unserved, tasks)
+            return []
+        if failing is not None:
+            return [failing]
+        waits = [await self._call(described, activity) for activity in described.pending_activities]
+        return [wait for wait in (self._untaken_task(described), *waits) if wait is not None]
+
+    async def with_pollers(self, waits: Iterable[Wait]) -> list[Wait]:
+        """The waits, those for a queue as workers poll it or not."""
+        polled: dict[tuple[str, str], bool] = {}
+        found: list[Wait] = []
+        for wait in waits:
+            if wait.kind is not WaitKind.NOT_TAKEN or wait.queue is None:
+                found.append(wait)
+                continue
+            kind = "workflow" if wait.what == WORKFLOW_TASK else "activity"
+            if (wait.queue, kind) not in polled:
+                polled[wait.queue, kind] = await is_polled(self.client, wait.queue, kind)
+            is_call = kind == "activity"
+            if not polled[wait.queue, kind]:
+                found.append(_unserved(wait, wait.queue, self.client.namespace, is_call=is_call))
+            elif not is_call:  # calls wait for their turn where many are made
+                found.append(wait)
+        return found
+
+    def _untaken_task(self, described: DescribeWorkflowExecutionResponse) -> Wait | None:
+        task = described.pending_workflow_task
+        if task.state != PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED:
+            return None
+        if _time(task.scheduled_time) > self.before:
+            return None
+        queue = described.execution_config.task_queue.name
+        return Wait(
+            WaitKind.NOT_TAKEN,
+            described.workflow_execution_info.execution.workflow_id,
+            WORKFLOW_TASK,
+            f"The workers of the task queue '{queue}' are busy or have just ended.",
+            f"Start another: {worker_command(queue)}",
+            queue=queue,
+        )
+
+    async def _failing_task(self, described: DescribeWorkflowExecutionResponse) -> Wait | None:
+        """The task of a workflow that fails over and over: failures of a pipe do not; those of a worker do."""
+        task = described.pending_workflow_task
+        execution = described.workflow_execution_info.execution
+        failure = None if task.attempt < 2 else await _last_task_failure(self.client, execution)
+        if failure is None:
+            return None
+        report = await _report(self.client, failure, f"a task of {execution.workflow_id}")
+        repeated = (
+            f"Temporal repeats it until it succeeds (attempt {task.attempt} is next); to give up: "
+            f"pipelex runs terminate {self.run_id}"
+        )
+        return Wait(
+            WaitKind.TASK_FAILS,
+            execution.workflow_id,
+            WORKFLOW_TASK,
+            f"A worker cannot go on with {execution.workflow_id}: {report.detail}.",
+            "\n".join(filter(None, (report.advice, repeated))),
+            attempt=task.attempt,
+            report=report,
+        )
+
+    async def _call(self, described: DescribeWorkflowExecutionResponse, activity: PendingActivityInfo) -> Wait | None:
+        workflow_id = described.workflow_execution_info.execution.workflow_id
+        name, queue = activity.activity_type.name, activity.activity_options.task_queue.name
+        is_queued = activity.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
+        if is_queued and queue and _time(activity.scheduled_time) < self.before:
+            return Wait(WaitKind.NOT_TAKEN, workflow_id, name, "", queue=queue, attempt=activity.attempt)
+        if not activity.HasField("last_failure"):
+            return None
+        report = await _report(self.client, activity.last_failure, f"activity '{name}'")
+        until = _time(activity.next_attempt_schedule_time) if activity.HasField("next_attempt_schedule_time") else None
+        return Wait(
+            WaitKind.CALL_FAILS,
+            workflow_id,
+            name,
+            f"{name} of {workflow_id} failed and is tried again: {report.detail}",
+            report.advice,
+            attempt=activity.attempt,
+            until=until,
+            report=report,
+        )
 
 
-def _waiting_activities(described: DescribeWorkflowExecutionResponse, before: datetime) -> dict[str, str]:
-    """Queue → one of the activities that have waited in it."""
-    return {
-        activity.activity_options.task_queue.name: activity.activity_type.name
-        for activity in described.pending_activities
-        if activity.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
-        and activity.scheduled_time.ToDatetime(UTC) < before
-    }
+def _unserved(wait: Wait, queue: str, namespace: str, *, is_call: bool) -> Wait:
+    if is_call:
+        detail = f"{wait.what} waits in the task queue '{queue}', which no worker polls."
+        advice = f"Start one with: {worker_command(queue, scope='runner')}"
+    else:
+        detail = f"No worker polls the task queue '{queue}' of namespace '{namespace}' yet."
+        advice = f"Start one with: {worker_command(queue)}"
+    return Wait(WaitKind.NO_WORKER, wait.workflow_id, wait.what, detail, advice, queue=queue, attempt=wait.attempt)
 
 
-async def failing_task(client: Client, described: DescribeWorkflowExecutionResponse) -> FailingTask | None:
-    """The task of a workflow that fails over and over; None where none does.
+async def _last_task_failure(client: Client, execution: WorkflowExecution) -> Failure | None:
+    """Why a workflow's task failed last; None where it has succeeded since.
 
-    Args:
-        client: of its namespace.
-        described: the workflow.
+    Only the first failure of a row has an event; a task that timed out has lost its worker, and gets another.
 
     Raises:
         RPCError: there is no such workflow any more.
     """
-    task = described.pending_workflow_task
-    if task.attempt < 2:
-        return None
-    execution = described.workflow_execution_info.execution
     events = await client.workflow_service.get_workflow_execution_history_reverse(
         GetWorkflowExecutionHistoryReverseRequest(
-            namespace=client.namespace,
-            execution=WorkflowExecution(workflow_id=execution.workflow_id, run_id=execution.run_id),
-            maximum_page_size=_EVENTS_LOOKED_AT,
+            namespace=client.namespace, execution=execution, maximum_page_size=_EVENTS_LOOKED_AT
         )
     )
-    # Only the first failure of a row has an event; a task that timed out has lost its worker, and gets another.
     for event in events.history.events:
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
             return None
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
-            failure = event.workflow_task_failed_event_attributes.failure
-            try:
-                error = await client.data_converter.decode_failure(failure)
-            except Exception as unreadable:  # this client has not the key
-                error = unreadable
-            return FailingTask(
-                execution.workflow_id, task.attempt, from_failure(error, what=f"a task of {execution.workflow_id}")
-            )
+            return event.workflow_task_failed_event_attributes.failure
     return None
+
+
+async def _report(client: Client, failure: Failure, what: str) -> ErrorReport:
+    try:
+        error: BaseException = await client.data_converter.decode_failure(failure)
+    except Exception as unreadable:  # this client has not the key
+        error = unreadable
+    return from_failure(error, what=what).report
+
+
+def _time(stamp: Timestamp) -> datetime:
+    return stamp.ToDatetime(UTC)

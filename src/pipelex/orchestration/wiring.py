@@ -4,9 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelex.config import Settings
-from pipelex.config.distribution import install_command
 from pipelex.config.secrets import WithSecrets, secret_provider
-from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.calls.retry import RetryPolicy
 from pipelex.library import TreeRules
 from pipelex.pipes.calls import Mocks, OnItemFailure, RunOptions
@@ -155,21 +153,3 @@ def mocks_of(settings: Settings) -> Mocks:
         pages=found.nb_extract_pages,
         image_urls=found.image_urls,
     )
-
-
-def require_temporal() -> None:
-    """Say what to install where the Temporal SDK is missing.
-
-    Raises:
-        PipelexError: it is missing.
-    """
-    import importlib.util
-
-    if importlib.util.find_spec("temporalio") is None:
-        raise PipelexError(
-            "runtime.misconfigured",
-            "durable execution needs the Temporal SDK, which is not installed",
-            category=ErrorCategory.CONFIGURATION,
-            params={"component": "temporal"},
-            advice=f"Install it with: {install_command('temporal')}",
-        )

@@ -1,0 +1,28 @@
+"""What became of a run that was asked to end."""
+
+from datetime import timedelta
+from typing import Final
+
+from pipelex.orchestration import RunState
+
+AFTER_INTERRUPT: Final = timedelta(seconds=5)
+"""How long an interrupted command waits for the end of the run that it cancels."""
+
+
+def ending_text(run_id: str, state: RunState) -> str:
+    """One sentence for people on a run that was asked to end.
+
+    Args:
+        run_id: the run.
+        state: what it was last seen in.
+    """
+    match state:
+        case RunState.CANCELLED:
+            return f"Run {run_id} is cancelled."
+        case RunState.RUNNING:
+            return (
+                f"Run {run_id} was asked to end, and has not ended yet: nothing new is started, and what is under way "
+                f"comes to its end. See: pipelex runs show {run_id}"
+            )
+        case _:
+            return f"Run {run_id} was asked to end, and had just ended by itself: {state.words}."

@@ -1,0 +1,94 @@
+"""What is kept of in-process runs whose id the caller chose, so that the same id means the same run ever after."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pipelex.content.stuff import WorkingMemory
+from pipelex.errors import PipelexError
+from pipelex.pipes import Execution
+from pipelex.pipes.calls import PipeOutcome
+from pipelex.pipes.trace import RunState
+from pipelex.storage import Storage
+
+logger = logging.getLogger("pipelex.direct")
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run that was begun under an id."""
+
+    job: str
+    """The digest of what was asked for."""
+    started: datetime
+    ended: datetime | None = None
+    """None for a run that goes on elsewhere, and for one whose process ended before it."""
+    execution: Execution | None = None
+    """What the run gave; None for one that has not succeeded."""
+
+    @property
+    def state(self) -> RunState:
+        """What became of the run, as far as it was recorded."""
+        if self.execution is not None:
+            return RunState.COMPLETED
+        return RunState.CANCELLED if self.ended is None else RunState.FAILED
+
+
+@dataclass(frozen=True)
+class RunRecords:
+    """The records of runs in a storage.
+
+    They must never make a run fail: what cannot be read counts as missing, what cannot be written is left.
+    """
+
+    open_storage: Callable[[], Storage]
+
+    async def find(self, run_id: str) -> RunRecord | None:
+        """The record of a run; None where there is none."""
+        try:
+            written = await self.open_storage().kept(_name(run_id))
+            return None if written is None else _read(json.loads(written))
+        except (PipelexError, ValueError, KeyError, TypeError) as failed:
+            logger.warning("The record of run '%s' cannot be read, and is not used: %s", run_id, failed)
+            return None
+
+    async def keep(self, run_id: str, record: RunRecord) -> None:
+        """Keep a record in place of what was there."""
+        try:
+            await self.open_storage().keep(_name(run_id), json.dumps(_write(record)).encode())
+        except PipelexError as failed:
+            logger.warning("The record of run '%s' is not kept: %s", run_id, failed)
+
+
+def _write(record: RunRecord) -> dict[str, Any]:
+    written: dict[str, Any] = {"job": record.job, "started": record.started.isoformat()}
+    if record.ended is not None:
+        written["ended"] = record.ended.isoformat()
+    if record.execution is not None:
+        written["outcome"] = record.execution.outcome.model_dump(mode="json", exclude_unset=True)
+        written["memory"] = record.execution.memory.to_json()
+    return written
+
+
+def _read(written: dict[str, Any]) -> RunRecord:
+    execution = None
+    if "outcome" in written:
+        outcome = PipeOutcome.model_validate(written["outcome"])
+        execution = Execution(outcome, WorkingMemory.from_json(written["memory"]))
+    ended = written.get("ended")
+    return RunRecord(
+        written["job"],
+        datetime.fromisoformat(written["started"]).astimezone(UTC),
+        None if ended is None else datetime.fromisoformat(ended).astimezone(UTC),
+        execution,
+    )
+
+
+def _name(run_id: str) -> str:
+    """Spread over folders, for stores that are folders."""
+    digest = hashlib.sha256(run_id.encode()).hexdigest()
+    return f"runs/{digest[:2]}/{digest[2:]}.json"

@@ -1,0 +1,37 @@
+"""The entry point of the in-process orchestrator."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pipelex.config import Settings
+from pipelex.errors import Fault
+from pipelex.orchestration import OrchestratorSetup
+
+if TYPE_CHECKING:
+    from pipelex.direct._orchestrator import DirectOrchestrator
+
+
+class DirectFactory:
+    """How the in-process orchestrator is made; see `OrchestratorFactory`."""
+
+    is_durable = False
+
+    def is_chosen(self, settings: Settings) -> bool:
+        """It is what is left where the settings choose no other."""
+        return False
+
+    def warnings(self, settings: Settings) -> Sequence[Fault]:
+        """There is nothing of its own in the settings."""
+        return ()
+
+    def require(self) -> None:
+        """Nothing more need be installed."""
+
+    def open(self, setup: OrchestratorSetup) -> "DirectOrchestrator":
+        """See `OrchestratorFactory.open`."""
+        from pipelex.direct._orchestrator import DirectOrchestrator
+
+        return DirectOrchestrator(setup)
+
+
+FACTORY = DirectFactory()

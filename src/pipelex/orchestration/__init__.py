@@ -1,0 +1,36 @@
+"""The outside of a run: the port that every orchestrator implements, its values, and how one is found by its name.
+
+An orchestrator runs methods: in this process (`direct`), or durably on an engine (`temporal`). Whoever starts, follows
+or ends runs speaks to the port, and to nothing of an engine. A further engine is a distribution with an entry point of
+the group `pipelex.orchestrators`, which names an `OrchestratorFactory`.
+"""
+
+from pipelex.orchestration.jobs import RunRequest
+from pipelex.orchestration.port import OrchestratedRun, Orchestrator, OrchestratorFactory, OrchestratorSetup, StartedRun
+from pipelex.orchestration.refusals import EngineUnavailable
+from pipelex.orchestration.registry import GROUP, IN_PROCESS, chosen_name, factory_of, names
+from pipelex.orchestration.runs import PATIENCE, ReadinessCheck, RunCounts, RunDescription, RunFilter, Wait, WaitKind
+from pipelex.pipes.trace import RunState
+
+__all__ = [
+    "GROUP",
+    "IN_PROCESS",
+    "PATIENCE",
+    "EngineUnavailable",
+    "OrchestratedRun",
+    "Orchestrator",
+    "OrchestratorFactory",
+    "OrchestratorSetup",
+    "ReadinessCheck",
+    "RunCounts",
+    "RunDescription",
+    "RunFilter",
+    "RunRequest",
+    "RunState",
+    "StartedRun",
+    "Wait",
+    "WaitKind",
+    "chosen_name",
+    "factory_of",
+    "names",
+]

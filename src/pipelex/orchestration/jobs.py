@@ -1,0 +1,45 @@
+"""What a run is started with, and the digest by which two starts are known to ask for the same."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic_core import to_json
+
+from pipelex.library import Library, MethodTree
+from pipelex.pipes.calls import PipeCall, RunIdentity, RunOptions
+from pipelex.pipes.trace import PipeTrace
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """A run that is to start."""
+
+    library: Library
+    call: PipeCall
+    """The entry pipe and its inputs."""
+    identity: RunIdentity
+    options: RunOptions
+    trees: tuple[MethodTree, ...] = ()
+    """The method trees on this machine, which an orchestrator of this process takes functions and templates from."""
+    is_named: bool = False
+    """Whether the caller chose the run's id, so that the same id may come again."""
+    on_change: Callable[[PipeTrace], None] | None = None
+    """Called with the run's trace whenever something begins or ends, by an orchestrator of this process."""
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of what the caller asks for: method, pipe, inputs, mode and policy of failures.
+
+        What only the configuration decides, such as concurrency, is left out: it changes no result. The order of the
+        inputs does not count; the order within a value does, since templates show it.
+        """
+        call, options = self.call, self.options
+        concepts = [stuff.concept for stuff in call.inputs.values()]
+        dynamic = [] if call.dynamic_output is None else [call.dynamic_output]
+        crate = self.library.closure(call.pipe, [*concepts, *dynamic])
+        facts = [crate.fingerprint, call.pipe, call.dynamic_output, options.mode, options.on_item_failure]
+        hashed = hashlib.sha256(to_json(facts))
+        for name in sorted(call.inputs):
+            hashed.update(to_json([name, call.inputs[name].to_json()]))
+        return hashed.hexdigest()

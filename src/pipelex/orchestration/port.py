@@ -1,0 +1,233 @@
+"""The port for the outside of a run: what an orchestrator offers to whoever starts, follows or ends runs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from pipelex.config import Settings
+from pipelex.content.stuff import WorkingMemory
+from pipelex.errors import Fault
+from pipelex.orchestration.jobs import RunRequest
+from pipelex.orchestration.runs import PATIENCE, ReadinessCheck, RunCounts, RunDescription, RunFilter, Wait
+from pipelex.pipes.calls import PipeOutcome
+from pipelex.pipes.trace import PipeTrace, RunState
+
+if TYPE_CHECKING:
+    from pipelex.inference import Inference
+
+
+class OrchestratedRun(Protocol):
+    """One run as its orchestrator knows it, started here or elsewhere.
+
+    Every method raises `run.not_found` where the run is not there any more, and `EngineUnavailable` where the engine
+    does not answer.
+    """
+
+    @property
+    def run_id(self) -> str:
+        """The pipeline run id."""
+        ...
+
+    @property
+    def workflow_id(self) -> str:
+        """The engine's id of the entry pipe's run; in-process, the run's id."""
+        ...
+
+    async def describe(self) -> RunDescription:
+        """The run's state, entry pipe and times."""
+        ...
+
+    async def result(self) -> PipeOutcome:
+        """Wait for the run's end and give what it gave.
+
+        Raises:
+            PipelexError: it failed, was cancelled or terminated, or timed out.
+        """
+        ...
+
+    async def ended(self, within: timedelta) -> RunState:
+        """The state of the run once it has ended; `RUNNING` when it goes on after that time."""
+        ...
+
+    async def working_memory(self) -> WorkingMemory | None:
+        """The memory the entry pipe ended with; None where nobody can tell."""
+        ...
+
+    async def trace(self) -> PipeTrace:
+        """The tree of pipes and effects as far as the run got."""
+        ...
+
+    async def counts(self) -> RunCounts | None:
+        """The number of pipes in each state, without reading the tree; None where the engine cannot tell."""
+        ...
+
+    async def waits(self, patience: timedelta = PATIENCE) -> list[Wait]:
+        """What the run waits for and why; empty where everything is under way.
+
+        Args:
+            patience: how long a task may lie in a queue before it counts.
+        """
+        ...
+
+    async def cancel(self) -> None:
+        """Ask the run to end: nothing new is started, what is under way is told. See `ended`.
+
+        Raises:
+            PipelexError: it has ended already.
+        """
+        ...
+
+    async def terminate(self, reason: str) -> None:
+        """End the run at once, whatever is under way.
+
+        Raises:
+            PipelexError: it has ended already, or the orchestrator cannot.
+        """
+        ...
+
+    async def retry(self) -> None:
+        """Go on with a run that did not succeed from where it failed, under the same id.
+
+        Raises:
+            PipelexError: it goes on or has succeeded, it never began, or the orchestrator cannot.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StartedRun:
+    """What came of a start."""
+
+    run: OrchestratedRun
+    found: RunState | None = None
+    """The state in which a run with the same id and job was found; None where the run is new."""
+    note: str | None = None
+    """One sentence for people on the run that was found."""
+
+
+class Orchestrator(Protocol):
+    """Where methods run. Nothing is connected before it is needed; see `connect`."""
+
+    @property
+    def name(self) -> str:
+        """The name by which settings, flags and `pipelex.Pipelex` choose it."""
+        ...
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether runs outlive this process, and may be found again from another."""
+        ...
+
+    @property
+    def worker_command(self) -> str | None:
+        """The command that starts a worker which takes up runs; None where this process does it itself."""
+        ...
+
+    async def connect(self) -> None:
+        """Make sure that the engine answers.
+
+        Raises:
+            EngineUnavailable: it does not.
+        """
+        ...
+
+    async def start(self, request: RunRequest) -> StartedRun:
+        """Start a run, or attach to the one that has the same id and job.
+
+        Raises:
+            EngineUnavailable: the engine does not answer, or is not set up for runs.
+            PipelexError: `request.idempotency_conflict` when the id belongs to a run with another job; or the inputs
+                are refused.
+        """
+        ...
+
+    async def attach(self, run_id: str) -> OrchestratedRun:
+        """A run that was started before.
+
+        Raises:
+            PipelexError: there is no such run.
+        """
+        ...
+
+    async def list(self, wanted: RunFilter) -> "list[RunDescription]":
+        """The newest runs.
+
+        Raises:
+            PipelexError: the engine cannot list runs.
+        """
+        ...
+
+    async def check_workers(self, within: timedelta) -> None:
+        """Make sure that somebody will take up a run, and give a worker that time to show up.
+
+        Raises:
+            PipelexError: nobody does.
+        """
+        ...
+
+    async def check(self) -> "list[ReadinessCheck]":
+        """Everything that runs need of the engine, and whether it is there.
+
+        Raises:
+            EngineUnavailable: the engine does not answer.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Give up what this process holds. Durable runs go on; those in this process are cancelled."""
+        ...
+
+
+@dataclass(frozen=True)
+class OrchestratorSetup:
+    """What an orchestrator is made from."""
+
+    settings: Settings
+    inference: "Callable[[], Inference]"
+    """Gives who performs the effects; asked when there is one to perform in this process."""
+
+
+class OrchestratorFactory(Protocol):
+    """How an orchestrator is made: the object that an entry point of the group `pipelex.orchestrators` names.
+
+    Its module loads nothing heavy: factories are asked in every command that runs something.
+    """
+
+    @property
+    def is_durable(self) -> bool:
+        """See `Orchestrator.is_durable`."""
+        ...
+
+    def is_chosen(self, settings: Settings) -> bool:
+        """Whether the settings say that methods run here unless the caller says otherwise.
+
+        Raises:
+            ConfigurationError: the settings are wrong.
+        """
+        ...
+
+    def warnings(self, settings: Settings) -> Sequence[Fault]:
+        """What the settings say of the orchestrator, and does not act or will not act for long.
+
+        Raises:
+            ConfigurationError: the settings are wrong.
+        """
+        ...
+
+    def require(self) -> None:
+        """Say what to install where something is missing.
+
+        Raises:
+            PipelexError: it is missing.
+        """
+        ...
+
+    def open(self, setup: OrchestratorSetup) -> Orchestrator:
+        """The orchestrator with these settings; nothing is connected yet.
+
+        Raises:
+            ConfigurationError: the settings are wrong.
+            PipelexError: something is not installed.
+        """
+        ...

@@ -1,0 +1,106 @@
+"""What every orchestrator refuses in the same words."""
+
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.pipes.trace import RunState
+
+
+class EngineUnavailable(PipelexError):
+    """The engine cannot be reached, or is not set up: somebody may mend it while a caller waits and asks again."""
+
+
+def no_such_run(run_id: str, place: str) -> PipelexError:
+    """The error for an id that no run has.
+
+    Args:
+        run_id: what was asked for.
+        place: where runs were looked for, for example `namespace 'default'`.
+    """
+    return PipelexError(
+        "run.not_found",
+        f"there is no run '{run_id}' in {place}",
+        params={"pipeline_run_id": run_id},
+        category=ErrorCategory.CONTENT,
+    )
+
+
+def goes_on(run_id: str, *, detail: str | None = None, advice: str | None = None) -> PipelexError:
+    """The error for what needs a run that has ended.
+
+    Args:
+        run_id: the run.
+        detail: the sentence, where it is another than that the run goes on.
+        advice: what to do, where it is another thing than to wait for the run.
+    """
+    return PipelexError(
+        "run.not_finished",
+        detail or f"run '{run_id}' goes on",
+        category=ErrorCategory.TRANSIENT,
+        params={"pipeline_run_id": run_id},
+        advice=advice or f"Wait for it with: pipelex runs watch {run_id}",
+    )
+
+
+def has_ended(run_id: str, state: RunState, detail: str | None = None) -> PipelexError:
+    """The error for what needs a run that goes on.
+
+    Args:
+        run_id: the run.
+        state: what it ended as.
+        detail: the sentence, where it is another than that the run has ended.
+    """
+    return PipelexError(
+        "run.already_ended",
+        detail or f"run '{run_id}' has ended already: {state.words}",
+        category=ErrorCategory.CONTENT,
+        params={"pipeline_run_id": run_id, "run_status": state.value},
+    )
+
+
+def is_cancelled(run_id: str) -> PipelexError:
+    """The error of a run that was asked to end, and did."""
+    return PipelexError("run.cancelled", f"run '{run_id}' was cancelled")
+
+
+def id_is_taken(run_id: str) -> PipelexError:
+    """The error for a start whose id belongs to a run with another job."""
+    return PipelexError(
+        "request.idempotency_conflict",
+        f"the run id '{run_id}' belongs to a run of another method or with other inputs",
+        category=ErrorCategory.CONTENT,
+        advice="Give another run id, or none; or give the very method, pipe, inputs and options of that run, to attach "
+        "to it.",
+    )
+
+
+def note_on(run_id: str, found: RunState, *, retry: str) -> str:
+    """One sentence on a run that a start found under its id, with the same job.
+
+    Args:
+        run_id: the run.
+        found: the state it was in.
+        retry: how one that did not succeed goes on.
+    """
+    match found:
+        case RunState.RUNNING:
+            return f"Run '{run_id}' goes on already: attached to it."
+        case RunState.COMPLETED:
+            return f"Run '{run_id}' completed before: this is its result."
+        case _:
+            return f"Run '{run_id}' was there before and did not succeed ({found.words}). {retry}"
+
+
+def unsupported(capability: str, detail: str, advice: str | None = None) -> PipelexError:
+    """The error for what an orchestrator does not offer.
+
+    Args:
+        capability: what is asked for, in one or two words.
+        detail: one sentence that says what it cannot do.
+        advice: what to do instead.
+    """
+    return PipelexError(
+        "runtime.unsupported",
+        detail,
+        category=ErrorCategory.CONFIGURATION,
+        params={"capability": capability},
+        advice=advice,
+    )

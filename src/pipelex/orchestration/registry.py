@@ -1,0 +1,99 @@
+"""Which orchestrators are installed, and which one the settings choose."""
+
+from difflib import get_close_matches
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final, cast
+
+from pipelex.config import Settings
+from pipelex.config.distribution import install_command
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.orchestration.port import OrchestratorFactory
+
+GROUP: Final = "pipelex.orchestrators"
+"""The entry-point group; the name of an entry is that of the orchestrator, its value names an `OrchestratorFactory`."""
+
+IN_PROCESS: Final = "direct"
+"""The orchestrator that is always there: this process."""
+
+
+@cache
+def _entries() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+def names() -> tuple[str, ...]:
+    """The installed orchestrators, in-process first, the others by their names."""
+    return tuple(sorted(_entries(), key=lambda name: (name != IN_PROCESS, name)))
+
+
+def factory_of(name: str) -> OrchestratorFactory:
+    """The factory of an orchestrator.
+
+    Raises:
+        PipelexError: nothing of that name is installed, or it cannot be loaded.
+    """
+    entry = _entries().get(name)
+    if entry is None:
+        raise _unknown(name)
+    try:
+        return cast("OrchestratorFactory", entry.load())
+    except (ImportError, AttributeError) as failed:
+        raise _misconfigured(
+            f"the orchestrator '{name}' cannot be loaded: {failed}", f"Reinstall it: {_distribution(entry)}"
+        ) from failed
+
+
+def chosen_name(settings: Settings, *, durable: bool = False) -> str:
+    """The orchestrator that the settings choose: the first whose factory says so, else this process.
+
+    Args:
+        settings: the configuration.
+        durable: only among those whose runs outlive the process; the first of them where the settings choose none.
+
+    Raises:
+        ConfigurationError: the settings of an orchestrator are wrong.
+        PipelexError: a durable one is asked for, and none is installed.
+    """
+    others = [name for name in names() if name != IN_PROCESS]
+    factories = {name: factory_of(name) for name in others}
+    usable = [name for name, factory in factories.items() if factory.is_durable or not durable]
+    chosen = next((name for name in usable if factories[name].is_chosen(settings)), None)
+    if chosen is not None:
+        return chosen
+    if not durable:
+        return IN_PROCESS
+    if not usable:
+        raise _misconfigured("no durable orchestrator is installed", f"Install one: {install_command('temporal')}")
+    return usable[0]
+
+
+def _unknown(name: str) -> PipelexError:
+    known = names()
+    if not known:
+        # The metadata of an installation is as old as the installation; its code may be newer.
+        return _misconfigured(
+            "the installation of pipelex names no orchestrator", "Reinstall it, for example with: pip install -e ."
+        )
+    near = get_close_matches(name, known, n=2, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return _misconfigured(
+        f"no orchestrator '{name}' is installed",
+        f"Installed are: {', '.join(known)}.{hint} Others come with a package that has an entry point of the group "
+        f"{GROUP}.",
+    )
+
+
+def _distribution(entry: EntryPoint) -> str:
+    name = entry.dist.name if entry.dist is not None else "pipelex"
+    return f"pip install --force-reinstall {name}"
+
+
+def _misconfigured(detail: str, advice: str) -> PipelexError:
+    return PipelexError(
+        "runtime.misconfigured",
+        detail,
+        category=ErrorCategory.CONFIGURATION,
+        params={"component": "orchestrator"},
+        advice=advice,
+    )

@@ -1,0 +1,99 @@
+"""What an orchestrator tells of runs, in the same words whatever the engine."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from pipelex.errors import ErrorReport
+from pipelex.pipes.trace import RunState
+
+PATIENCE: Final = timedelta(seconds=3)
+"""How long a task may wait for a worker before it counts as waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunDescription:
+    """A run without what its pipes did."""
+
+    run_id: str
+    workflow_id: str
+    """The engine's id of the entry pipe's run; in-process, the run's id."""
+    pipe: str
+    """The entry pipe's reference, or its code alone where the engine knows no more; empty when it knows neither."""
+    pipe_type: str
+    """The entry pipe's type, for example `PipeSequence`."""
+    state: RunState
+    started: datetime
+    ended: datetime | None = None
+    """When the run ended; None while it goes on."""
+    place: str = ""
+    """Where the engine keeps the run, for people; for example `namespace default`."""
+    link: str | None = None
+    """The address of the run in the engine's own UI, where it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs a list has."""
+
+    state: RunState | None = None
+    """The state of the runs; None for any."""
+    limit: int = 20
+    """The number of runs at most, the newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunCounts:
+    """The number of a run's pipes in each state."""
+
+    running: int = 0
+    completed: int = 0
+    failed: int = 0
+    """Pipes that failed, were cancelled, were terminated or timed out."""
+
+
+class WaitKind(StrEnum):
+    """Why a run waits."""
+
+    NO_WORKER = "no_worker"
+    """Nobody polls the queue that a task lies in."""
+    NOT_TAKEN = "not_taken"
+    """Workers poll the queue, and none has taken the task yet."""
+    TASK_FAILS = "task_fails"
+    """A worker cannot go on with the run, for want of a key, a store or the right release; the task is repeated."""
+    CALL_FAILS = "call_fails"
+    """A call of an effect failed, and is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Something a run waits for that may need somebody to do something."""
+
+    kind: WaitKind
+    workflow_id: str
+    """The engine's id of the pipe run that waits."""
+    what: str
+    """The activity, or `workflow task`, that is not done."""
+    detail: str
+    """One sentence: what is waited for, and why."""
+    advice: str | None = None
+    """What ends the wait."""
+    queue: str | None = None
+    """The task queue, where it is one that is waited for."""
+    attempt: int | None = None
+    """The number of the attempt to come, from 1."""
+    until: datetime | None = None
+    """When the next attempt is made, where that is known."""
+    report: ErrorReport | None = None
+    """What failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadinessCheck:
+    """One thing that runs need, and whether it is there."""
+
+    subject: str
+    detail: str
+    is_issue: bool = False
+    advice: str | None = None

@@ -1,0 +1,128 @@
+"""A run as the public API offers it, whatever runs it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from pipelex.content.stuff import Stuff, WorkingMemory
+from pipelex.errors import PipelexError
+from pipelex.orchestration import PATIENCE, OrchestratedRun, Orchestrator, RunDescription, RunState, StartedRun, Wait
+from pipelex.pipes.trace import PipeTrace
+from pipelex.runner._result import RunResult, result_of
+
+
+@dataclass(frozen=True)
+class RunHandle:
+    """A run that can be waited for, watched and ended; a durable one from any process."""
+
+    orchestrator: Orchestrator
+    run: OrchestratedRun = field(repr=False)
+    pipe: str
+    """The entry pipe's reference, or its code alone where the orchestrator knows no more."""
+    inputs: Mapping[str, Stuff] = field(default_factory=dict[str, Stuff], repr=False)
+    """What the run was started with, where it was started here."""
+    started: StartedRun | None = field(default=None, repr=False)
+    """What came of the start, where it was started here."""
+
+    @property
+    def run_id(self) -> str:
+        """The pipeline run id."""
+        return self.run.run_id
+
+    @property
+    def workflow_id(self) -> str:
+        """The engine's id of the entry pipe's run; in-process, the run's id."""
+        return self.run.workflow_id
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether a run with the same id and job was there already when this one was to start."""
+        return self.started is not None and self.started.found is not None
+
+    @property
+    def note(self) -> str | None:
+        """One sentence on the run that was found instead of being started; None where a new one was started."""
+        return None if self.started is None else self.started.note
+
+    async def result(self, *, full_memory: bool = False) -> RunResult:
+        """Wait for the run's end.
+
+        Args:
+            full_memory: also ask a worker for everything the entry pipe's memory held.
+
+        Raises:
+            PipelexError: the run failed, was cancelled or terminated, or timed out.
+        """
+        try:
+            outcome = await self.run.result()
+        except PipelexError as failed:
+            told = self._told(failed)
+            if told is failed:
+                raise
+            raise told from failed.__cause__
+        memory = WorkingMemory(root=dict(self.inputs))
+        if full_memory or not self.orchestrator.is_durable:
+            memory = await self.run.working_memory() or memory
+        trace = None if self.orchestrator.is_durable else await self.run.trace()
+        return result_of(self.run_id, self.pipe, outcome, memory, trace)
+
+    def _told(self, failed: PipelexError) -> PipelexError:
+        """A failure that was there before this start says so, and how to go on."""
+        if self.started is None or self.started.found in (None, RunState.RUNNING) or self.note is None:
+            return failed
+        advice = "\n".join(filter(None, (self.note, failed.report.advice)))
+        return failed.with_report(advice=advice)
+
+    async def status(self) -> RunState:
+        """The state of the run."""
+        return (await self.run.describe()).state
+
+    async def describe(self) -> RunDescription:
+        """The run's state, entry pipe, times and place."""
+        return await self.run.describe()
+
+    async def trace(self) -> PipeTrace:
+        """The tree of pipes and effects so far."""
+        return await self.run.trace()
+
+    async def waits(self, patience: timedelta = PATIENCE) -> list[Wait]:
+        """What the run waits for that may need somebody to do something, and why.
+
+        Args:
+            patience: how long a task may lie in a queue before it counts.
+        """
+        return await self.run.waits(patience)
+
+    async def cancel(self, *, within: timedelta = timedelta(0)) -> RunState:
+        """Ask the run to end: nothing new is started, what is under way is told.
+
+        Args:
+            within: how long to wait for the end; by default not at all.
+
+        Returns:
+            What the run ended as; `RUNNING` when it has not ended yet.
+
+        Raises:
+            PipelexError: it has ended already.
+        """
+        await self.run.cancel()
+        return await self.run.ended(within)
+
+    async def terminate(self, reason: str = "terminated by its caller") -> None:
+        """End the run at once, whatever is under way.
+
+        Args:
+            reason: why, for those who look at the run.
+
+        Raises:
+            PipelexError: it has ended already.
+        """
+        await self.run.terminate(reason)
+
+    async def retry(self) -> None:
+        """Go on with a run that did not succeed from where it failed, under the same id.
+
+        Raises:
+            PipelexError: it goes on, or has succeeded.
+        """
+        await self.run.retry()

@@ -1,0 +1,20 @@
+"""The keywords of runs, for whoever hands them on."""
+
+from collections.abc import Callable
+from typing import TypedDict
+
+from pipelex.pipes.calls import OnItemFailure
+from pipelex.pipes.trace import PipeTrace
+
+
+class RunKeywords(TypedDict, total=False):
+    """The keywords of `Method.run`, which says what each means."""
+
+    pipe: str | None
+    run_id: str | None
+    dry_run: bool
+    mock: bool
+    full_memory: bool
+    output_concept: str | None
+    on_item_failure: OnItemFailure
+    on_change: Callable[[PipeTrace], None] | None

@@ -1,0 +1,86 @@
+"""A connection to the cluster that the settings name, with what they say of runs on it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+
+from pipelex.config import Settings
+from pipelex.temporal.client.connect import connect
+from pipelex.temporal.codec import data_converter
+from pipelex.temporal.config import TemporalConfig, connection
+
+ENVIRONMENT_PREFIXES: Final = {"unit_testing": "ut-", "ci": "ci-", "cc": "cc-", "cct": "cct-"}
+"""What goes before the pipeline run id of a run that is no ordinary one, by the name of the environment."""
+
+LONGEST_POLL: Final = timedelta(seconds=75)
+"""A poll is answered, or asked again, after a minute; the rest is for clocks that differ."""
+
+_QUERY: Final = timedelta(seconds=10)
+
+_TASK_KINDS: Final = {
+    "workflow": TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    "activity": TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+}
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A connected client, and the settings of runs on its cluster."""
+
+    client: Client
+    """Connected with Pipelex's data converter."""
+    config: TemporalConfig
+    id_prefix: str = ""
+    """What goes before the pipeline run id to make the workflow id."""
+
+    @classmethod
+    async def open(cls, settings: Settings, config: TemporalConfig) -> "Cluster":
+        """Connect to the selected server.
+
+        Raises:
+            EngineUnavailable: nothing answers, the credentials are refused, or there is no such namespace.
+        """
+        target = connection(config, settings)
+        client = await connect(target, data_converter(config, settings, target))
+        return cls(client, config, ENVIRONMENT_PREFIXES.get(settings.environment or "", ""))
+
+    @property
+    def queue(self) -> str:
+        """The task queue that runs are started in."""
+        return self.config.worker_config.default_task_queue
+
+    @property
+    def place(self) -> str:
+        """Where runs are, for people."""
+        return f"namespace '{self.client.namespace}'"
+
+    async def has_workers(self) -> bool:
+        """Whether a workflow worker polls the queue of runs, or did a moment ago; see `is_polled`."""
+        return await is_polled(self.client, self.queue)
+
+
+def worker_command(queue: str, *, scope: str | None = None) -> str:
+    """The command that starts a worker on a queue."""
+    return f"pipelex worker --task-queue {queue}" + ("" if scope is None else f" --scope {scope}")
+
+
+async def is_polled(client: Client, task_queue: str, kind: Literal["workflow", "activity"] = "workflow") -> bool:
+    """Whether a worker polls a queue for tasks of that kind.
+
+    The server forgets a poller five minutes after its last poll. A worker that is there asks again at least once a
+    minute, so one that did not was ended; for the minute before that, only a task that nobody takes tells.
+    """
+    answer = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace, task_queue=TaskQueue(name=task_queue), task_queue_type=_TASK_KINDS[kind]
+        ),
+        timeout=_QUERY,
+    )
+    now = datetime.now(UTC)
+    accesses = [poller.last_access_time.ToDatetime(UTC) for poller in answer.pollers]
+    return any(now - access < LONGEST_POLL for access in accesses)

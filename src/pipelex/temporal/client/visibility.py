@@ -1,0 +1,134 @@
+"""Finding and counting the workflows of runs by visibility queries, without reading their histories."""
+
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import quote
+
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+from temporalio.service import RPCError
+
+from pipelex.errors import ErrorCategory
+from pipelex.orchestration import EngineUnavailable, RunCounts, RunDescription, RunFilter, RunState
+from pipelex.temporal.client.cluster import Cluster
+from pipelex.temporal.config.catalog import WORKFLOWS
+from pipelex.temporal.workflow import observability
+
+_PATIENCE: Final = timedelta(seconds=5)
+_PAGE: Final = 200
+
+_STATES: Final = {
+    WorkflowExecutionStatus.RUNNING: RunState.RUNNING,
+    WorkflowExecutionStatus.CONTINUED_AS_NEW: RunState.RUNNING,
+    WorkflowExecutionStatus.COMPLETED: RunState.COMPLETED,
+    WorkflowExecutionStatus.FAILED: RunState.FAILED,
+    WorkflowExecutionStatus.CANCELED: RunState.CANCELLED,
+    WorkflowExecutionStatus.TERMINATED: RunState.TERMINATED,
+    WorkflowExecutionStatus.TIMED_OUT: RunState.TIMED_OUT,
+}
+
+_QUERIED: Final = {
+    RunState.RUNNING: "Running",
+    RunState.COMPLETED: "Completed",
+    RunState.FAILED: "Failed",
+    RunState.CANCELLED: "Canceled",
+    RunState.TERMINATED: "Terminated",
+    RunState.TIMED_OUT: "TimedOut",
+}
+
+
+def state_of(status: WorkflowExecutionStatus | None) -> RunState:
+    """The state of a run whose entry workflow has a status; one that this SDK does not know has not ended."""
+    return RunState.RUNNING if status is None else _STATES.get(status, RunState.RUNNING)
+
+
+def run_query(cluster: Cluster, run_id: str, workflow_id: str) -> str:
+    """The visibility query that finds all workflows of a run."""
+    attributes = cluster.config.search_attributes
+    if attributes.enabled and "PipelineRunId" in attributes.attributes:
+        return f"PipelineRunId = {quoted(run_id)}"
+    return f"WorkflowId = {quoted(workflow_id)} OR WorkflowId STARTS_WITH {quoted(workflow_id + '/')}"
+
+
+def quoted(text: str) -> str:
+    """A string of a visibility query."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+async def count_pipes(client: Client, query: str) -> RunCounts | None:
+    """The number of workflows in each state; None when the server cannot tell."""
+    try:
+        found = await client.count_workflows(f"({query}) GROUP BY ExecutionStatus", rpc_timeout=_PATIENCE)
+    except RPCError:
+        return None
+    numbers = {_first(group.group_values): group.count for group in found.groups}
+    running, completed = numbers.pop("Running", 0), numbers.pop("Completed", 0)
+    return RunCounts(running, completed, sum(numbers.values()))
+
+
+def _first(values: Any) -> str:
+    return str(values[0]) if values else ""
+
+
+async def list_runs(cluster: Cluster, wanted: RunFilter) -> list[RunDescription]:
+    """The newest runs of the namespace.
+
+    Raises:
+        EngineUnavailable: the server cannot list workflows.
+    """
+    types = ", ".join(f"'{name}'" for name in (*WORKFLOWS, "PipeSignature"))
+    query = f"WorkflowType IN ({types})"
+    if wanted.state is not None:
+        query += f" AND ExecutionStatus = '{_QUERIED[wanted.state]}'"
+    found: list[RunDescription] = []
+    try:
+        # A root workflow's id has no slash; asking the server for roots is the quicker way where it knows how.
+        async for run in cluster.client.list_workflows(
+            f"{query} AND ParentWorkflowId IS NULL", page_size=min(wanted.limit, _PAGE)
+        ):
+            if "/" not in run.id:
+                found.append(described(cluster, run))
+            if len(found) == wanted.limit:
+                break
+    except RPCError as failed:
+        raise EngineUnavailable(
+            "runtime.unavailable",
+            f"the Temporal server cannot list runs: {failed.message}",
+            category=ErrorCategory.TRANSIENT,
+            params={"dependency": "temporal"},
+        ) from None
+    return found
+
+
+def described(cluster: Cluster, run: WorkflowExecution, pipe: str | None = None) -> RunDescription:
+    """A run by its entry workflow.
+
+    Args:
+        cluster: where it is.
+        run: the entry workflow.
+        pipe: the entry pipe's reference, where something else than the search attributes tells it.
+    """
+    attributes = run.typed_search_attributes
+    names = (attributes.get(observability.DOMAIN_CODE), attributes.get(observability.PIPE_CODE))
+    return RunDescription(
+        run_id=run.id.removeprefix(cluster.id_prefix),
+        workflow_id=run.id,
+        pipe=".".join(filter(None, names)) or pipe or "",
+        pipe_type=run.workflow_type,
+        state=state_of(run.status),
+        started=run.start_time,
+        ended=run.close_time,
+        place=f"namespace {cluster.client.namespace}",
+        link=_link(cluster.client, run.id),
+    )
+
+
+def _link(client: Client, workflow_id: str) -> str | None:
+    """The address of a workflow in Temporal's UI, where it is known."""
+    path = f"namespaces/{quote(client.namespace, safe='')}/workflows/{quote(workflow_id, safe='')}"
+    host, _, port = client.service_client.config.target_host.rpartition(":")
+    if host in ("localhost", "127.0.0.1") and port == "7233":
+        return f"http://localhost:8233/{path}"
+    if host.endswith((".tmprl.cloud", ".api.temporal.io")):
+        return f"https://cloud.temporal.io/{path}"
+    return None

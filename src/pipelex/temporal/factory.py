@@ -1,0 +1,65 @@
+"""The entry point of the Temporal orchestrator; nothing here needs the Temporal SDK."""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from pipelex.config import Settings
+from pipelex.config.distribution import install_command
+from pipelex.errors import ErrorCategory, Fault, PipelexError
+from pipelex.orchestration import OrchestratorSetup
+from pipelex.temporal.config import TemporalConfig, parse_temporal_config
+
+if TYPE_CHECKING:
+    from pipelex.temporal.client.orchestrator import TemporalOrchestrator
+
+
+class TemporalFactory:
+    """How the Temporal orchestrator is made; see `OrchestratorFactory`."""
+
+    is_durable = True
+
+    def __init__(self) -> None:
+        self._parsed: tuple[Settings, TemporalConfig] | None = None
+
+    def config_of(self, settings: Settings) -> TemporalConfig:
+        """The `[temporal]` tables.
+
+        Raises:
+            TemporalConfigError: they are wrong.
+        """
+        if self._parsed is None or self._parsed[0] is not settings:
+            self._parsed = settings, parse_temporal_config(settings)
+        return self._parsed[1]
+
+    def is_chosen(self, settings: Settings) -> bool:
+        """Whether `[temporal] is_enabled` says so."""
+        return self.config_of(settings).is_enabled
+
+    def warnings(self, settings: Settings) -> Sequence[Fault]:
+        """See `OrchestratorFactory.warnings`."""
+        return self.config_of(settings).warnings
+
+    def require(self) -> None:
+        """Say what to install where the Temporal SDK is missing.
+
+        Raises:
+            PipelexError: it is missing.
+        """
+        if find_spec("temporalio") is None:
+            raise PipelexError(
+                "runtime.misconfigured",
+                "durable execution needs the Temporal SDK, which is not installed",
+                category=ErrorCategory.CONFIGURATION,
+                params={"component": "temporal"},
+                advice=f"Install it with: {install_command('temporal')}",
+            )
+
+    def open(self, setup: OrchestratorSetup) -> "TemporalOrchestrator":
+        """See `OrchestratorFactory.open`."""
+        from pipelex.temporal.client.orchestrator import TemporalOrchestrator
+
+        return TemporalOrchestrator(setup.settings, self.config_of(setup.settings))
+
+
+FACTORY = TemporalFactory()
