@@ -11,7 +11,8 @@ import pytest
 
 from pipelex.errors import PipelexError
 from pipelex.inference import Inference, ModelDeck, performers, providers
-from pipelex.inference.providers import FAMILY_WORDS
+from pipelex.inference.families import FAMILIES
+from pipelex.language.blueprints import ModelFamily
 from pipelex.pipes.effects.jobs import DocumentJob, ExtractJob, ImageJob, JudgeJob, LLMTextJob, SearchJob
 from pipelex.pipes.effects.requests import (
     DocumentRequest,
@@ -22,7 +23,7 @@ from pipelex.pipes.effects.requests import (
     LLMPrompt,
     SearchRequest,
 )
-from pipelex.pipes.models import Family, ModelChoice, ResolvedModel
+from pipelex.pipes.models import ModelChoice, ResolvedModel
 from tests.support.inference_files import write
 
 PROJECT = """
@@ -217,7 +218,7 @@ JOBS: dict[str, tuple[str, Any, str]] = {
 
 
 def test_every_family_can_be_added_to():
-    assert set(JOBS) == set(FAMILY_WORDS)
+    assert set(JOBS) == set(FAMILIES)
 
 
 @pytest.mark.parametrize("family", JOBS)
@@ -230,7 +231,7 @@ async def test_an_added_provider_performs(inference: Inference, family: str):
 
 @pytest.mark.usefixtures("acme")
 def test_the_deck_knows_an_added_provider_without_importing_it(inference: Inference):
-    names: dict[Family, str] = {"llm": "acme-chat", "search": "acme-search", "judgment": "acme-judge"}
+    names: dict[ModelFamily, str] = {"llm": "acme-chat", "search": "acme-search", "judgment": "acme-judge"}
     for family, name in names.items():
         choice = ModelChoice(family=family, choice=name)
         assert inference.deck.check(choice) == []

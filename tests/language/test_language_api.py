@@ -12,10 +12,10 @@ def test_public_names() -> None:
 
 
 def test_every_pipe_type_has_a_blueprint_that_says_so() -> None:
-    for name, model in blueprints.PIPE_BLUEPRINTS.items():
+    for name, model in blueprints.PIPE_TYPES.items():
         assert model.__name__ == f"{name}Blueprint"
         assert model.model_fields["type"].is_required()
-    assert len(blueprints.PIPE_BLUEPRINTS) == 13
+    assert len(blueprints.PIPE_TYPES) == 13
 
 
 def test_reading_a_sound_file_without_templates_needs_no_heavy_library() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from pipelex.errors import CORE_CODES, Fault
 from pipelex.language import parse_bundle
+from pipelex.language.blueprints import PipeSignatureBlueprint
 
 HEAD = 'domain = "x"\n'
 
@@ -339,7 +340,9 @@ def test_signatures_are_valid() -> None:
     bundle = parse_bundle(HEAD + "[pipe.p]\ndescription = 'd'\noutput = 'Text'\nsignature_for = 'PipeLLM'")
     assert bundle.faults == ()
     assert bundle.blueprint is not None
-    assert bundle.blueprint.pipes["p"].signature_for == "PipeLLM"
+    signature = bundle.blueprint.pipes["p"]
+    assert isinstance(signature, PipeSignatureBlueprint)
+    assert signature.signature_for == "PipeLLM"
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import pipelex.library
 def test_public_names() -> None:
     assert pipelex.library.__all__ == sorted(pipelex.library.__all__, key=lambda name: (not name.isupper(), name))
     assert set(pipelex.library.__all__) == {
-        "ANYTHING", "DYNAMIC", "CheckModel", "Concept", "Library", "LibraryCrate", "LinkedBundles", "LinkedLibraries",
-        "LoadedFiles", "LoadedLibrary",
-        "MethodFile", "MethodTree", "ModelUse", "PackageBundles", "PathFault", "Pipe", "Source",
-        "TreeRules", "Verdict", "focused", "link", "linked_libraries", "load_files", "load_library", "load_library_files",
+        "ANYTHING", "DYNAMIC", "CheckModel", "Concept", "Declaration", "Library", "LibraryCrate",
+        "LinkedBundles", "LinkedLibraries", "LoadedFiles", "LoadedLibrary",
+        "MethodFile", "MethodTree", "ModelUse", "PackageBundles", "PathFault", "Pipe",
+        "TreeRules", "Verdict", "dotted", "focused", "link", "linked_libraries", "load_files", "load_library", "load_library_files",
         "load_paths", "ready_pipes", "validate", "walk_path", "walk_tree",
     }  # fmt: skip
     assert all(hasattr(pipelex.library, name) for name in pipelex.library.__all__)

@@ -10,6 +10,7 @@ import pytest
 from pipelex.errors import PipelexError
 from pipelex.orchestration import RunState
 from pipelex.pipes import _execute
+from pipelex.pipes.semantics import SEMANTICS
 from pipelex.pipes.semantics._run import PipeRun
 from pipelex.runner import Pipelex
 from pipelex.temporal.dev_server import DevServer
@@ -184,7 +185,7 @@ async def test_an_unexpected_exception_ends_the_run(
     async def boom(run: PipeRun) -> NoReturn:
         raise KeyError(f"not foreseen in {run.pipe.code}")
 
-    monkeypatch.setattr(_execute, "_SEMANTICS", {**_execute._SEMANTICS, "PipeLLM": boom})
+    monkeypatch.setattr(_execute, "SEMANTICS", {**SEMANTICS, "PipeLLM": boom})
     reports: dict[str, object] = {}
     async with project.app("direct") as direct:
         for one in (app, direct):

@@ -15,7 +15,6 @@ from pipelex.durable.options import EngineOptions
 from pipelex.durable.stored import StoredList, StoredPayload
 from pipelex.errors import PipelexError
 from pipelex.library import Library, LibraryCrate
-from pipelex.pipes import CONTROLLERS
 from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, PipeOutcome, RunIdentity
 from pipelex.pipes.effects.kind import Effect
 from pipelex.pipes.effects.requests import ComputedRequest
@@ -105,7 +104,7 @@ class DurableRuntime(OrchestratedRuntime):
     async def run_child(self, call: PipeCall) -> PipeOutcome:
         workflow = self._workflow
         pipe = self.library.pipe(call.pipe)
-        if workflow.options.child_workflows == "controllers" and pipe.type not in CONTROLLERS:
+        if workflow.options.child_workflows == "controllers" and not pipe.blueprint.is_controller:
             return (await DurableRuntime(workflow, call).execute()).outcome
         crate = crate_of(self.library, call)
         job = PipeJob.sparse(call=call, run=workflow.told, options=workflow.options)

@@ -27,7 +27,8 @@ from typing import Any, Final
 
 from pipelex.config.distribution import install_command
 from pipelex.errors import ErrorCategory, PipelexError, near_names
-from pipelex.pipes.models import Family
+from pipelex.inference.families import FAMILIES
+from pipelex.language.blueprints import ModelFamily
 
 GROUP: Final = "pipelex.providers"
 """The group of entry points by which a distribution adds providers."""
@@ -37,7 +38,7 @@ GROUP: Final = "pipelex.providers"
 class ProviderEntry:
     """One provider: the family and the `sdk` it speaks, and where its factory is."""
 
-    family: Family
+    family: ModelFamily
     sdk: str
     factory: str
     """`module:name` of the factory; the module is imported when the first call is made."""
@@ -72,7 +73,7 @@ def _chat(sdk: str, place: str, extra: str | None = None, *modules: str, library
     return ProviderEntry("llm", sdk, f"pipelex.inference.chat.{place}", extra, modules, preload)
 
 
-def _of(family: Family, sdk: str, place: str, extra: str | None = None, *modules: str) -> ProviderEntry:
+def _of(family: ModelFamily, sdk: str, place: str, extra: str | None = None, *modules: str) -> ProviderEntry:
     return ProviderEntry(family, sdk, f"pipelex.inference.{place}", extra, modules)
 
 
@@ -120,17 +121,8 @@ BUILT_IN: Final[tuple[ProviderEntry, ...]] = (
 
 _BUILT_IN: Final[Mapping[tuple[str, str], ProviderEntry]] = {(each.family, each.sdk): each for each in BUILT_IN}
 
-FAMILY_WORDS: Final[Mapping[Family, str]] = {
-    "llm": "language models",
-    "extract": "text extraction",
-    "img_gen": "image generation",
-    "search": "search",
-    "judgment": "judgment",
-    "doc_gen": "documents",
-}
-"""What a family is called in messages."""
 
-_FAMILIES: Final[Mapping[str, Family]] = {family: family for family in FAMILY_WORDS}
+_FAMILIES: Final[Mapping[str, ModelFamily]] = {family: family for family in FAMILIES}
 
 
 @cache
@@ -151,29 +143,29 @@ def forget_added() -> None:
     _added.cache_clear()
 
 
-def find(family: Family, sdk: str) -> ProviderEntry | None:
+def find(family: ModelFamily, sdk: str) -> ProviderEntry | None:
     """The provider of an `sdk`; None when nobody speaks it here. Entry points are read only for an unknown one."""
     return _BUILT_IN.get((family, sdk)) or _added().get((family, sdk))
 
 
-def sdks(family: Family) -> list[str]:
+def sdks(family: ModelFamily) -> list[str]:
     """Every `sdk` somebody speaks for a family, those of this package first."""
     return list(dict.fromkeys(sdk for kind, sdk in (*_BUILT_IN, *_added()) if kind == family))
 
 
-def is_callable(family: Family, sdk: str) -> bool:
+def is_callable(family: ModelFamily, sdk: str) -> bool:
     """Whether models of an `sdk` can be called from this process."""
     found = find(family, sdk)
     return found is not None and found.is_installed
 
 
-def how_to_install(family: Family, sdk: str) -> str | None:
+def how_to_install(family: ModelFamily, sdk: str) -> str | None:
     """The command that makes an `sdk` callable, or None when nothing is missing or nothing would help."""
     found = find(family, sdk)
     return None if found is None else found.how_to_install
 
 
-def factory(family: Family, sdk: str, backend: str) -> Callable[..., Any]:
+def factory(family: ModelFamily, sdk: str, backend: str) -> Callable[..., Any]:
     """The factory of the provider that speaks an `sdk`.
 
     Args:
@@ -184,7 +176,7 @@ def factory(family: Family, sdk: str, backend: str) -> Callable[..., Any]:
     Raises:
         PipelexError: `runtime.unsupported`: nobody speaks this `sdk`, or what its provider needs is not installed.
     """
-    found, words = find(family, sdk), FAMILY_WORDS[family]
+    found, words = find(family, sdk), FAMILIES[family].words
     if found is None:
         near = near_names(sdk, sdks(family))
         raise _unsupported(

@@ -26,7 +26,7 @@ from pipelex.language._pipes import check_pipe
 from pipelex.language._positions import Positions
 from pipelex.language._template_checks import check_default_system_prompt
 from pipelex.language._toml import SyntaxFault, decode, read_document
-from pipelex.language.blueprints import BundleBlueprint, ConceptBlueprint, PipeBlueprintBase
+from pipelex.language.blueprints import BundleBlueprint, ConceptBlueprint, PipeBlueprint
 from pipelex.language.references import DOMAIN_PATTERN, PIPE_CODE_PATTERN
 
 _HEADER_KEYS = ("domain", "description", "system_prompt", "main_pipe")
@@ -237,8 +237,8 @@ def _check_concepts(findings: list[Finding], declared: Any) -> tuple[dict[str, C
     return sound, broken
 
 
-def _check_pipes(findings: list[Finding], declared: Any) -> tuple[dict[str, PipeBlueprintBase], list[str]]:
-    sound: dict[str, PipeBlueprintBase] = {}
+def _check_pipes(findings: list[Finding], declared: Any) -> tuple[dict[str, PipeBlueprint], list[str]]:
+    sound: dict[str, PipeBlueprint] = {}
     broken: list[str] = []
     for code, entry in _entries(findings, "pipe", declared).items():
         blueprint, more = check_pipe(code, entry)

@@ -4,7 +4,7 @@ Where the new form follows mechanically, the table is also rewritten in memory s
 and the finding carries the change. Source: section 13 of the language reference.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pipelex.errors import Json, SuggestedFix
@@ -67,10 +67,8 @@ def rewrite_old_forms(report: Report, pipe_type: str, table: Mapping[str, Any]) 
             if old in now:
                 _refuse(report, old, advice)
                 del now[old]
-    if pipe_type in ("PipeLLM", "PipeImgGen"):
-        _multiplicity(report, now)
-    if pipe_type == "PipeCompose":
-        _compose_style(report, now)
+    if pipe_type in _REWRITES:
+        _REWRITES[pipe_type](report, now)
     for key in ("model", "model_to_structure"):
         if isinstance(now.get(key), dict):
             now[key] = _settings(report, key, now[key])
@@ -163,3 +161,11 @@ def _settings(report: Report, key: str, settings: Mapping[str, Any]) -> dict[str
         _refuse(report, "prompting_target", "it has no meaning any more; remove it", fix, (), key)
         del now["prompting_target"]
     return now
+
+
+_REWRITES: Final[Mapping[str, Callable[[Report, dict[str, Any]], None]]] = {
+    "PipeLLM": _multiplicity,
+    "PipeImgGen": _multiplicity,
+    "PipeCompose": _compose_style,
+}
+"""What more than renaming the older tables of a type need."""

@@ -19,7 +19,7 @@ from pipelex.language._natives import NATIVE_CODES
 from pipelex.language._old_forms import RETIRED_TYPES, rewrite_old_forms
 from pipelex.language._sentences import check_table
 from pipelex.language._template_checks import check_templates
-from pipelex.language.blueprints import PIPE_BLUEPRINTS, PipeBlueprintBase, PipeSignatureBlueprint
+from pipelex.language.blueprints import PIPE_TYPES, PipeBlueprint, PipeSignatureBlueprint
 from pipelex.language.references import PIPE_CODE_PATTERN, PLAIN_NAME_PATTERN
 
 _SIGNATURE_KEYS = frozenset({"description", "inputs", "output", "signature_for"})
@@ -27,7 +27,7 @@ _OPEN_NATIVES = frozenset({"Anything", "Dynamic"})
 _HINT_SITES: dict[str, SiteKind] = {"Text": "text", "Markdown": "text", "Number": "number"}
 
 
-def check_pipe(code: str, declared: Any) -> tuple[PipeBlueprintBase | None, list[Finding]]:
+def check_pipe(code: str, declared: Any) -> tuple[PipeBlueprint | None, list[Finding]]:
     """One entry of `[pipe]`: its blueprint, or None, and what there is to say about it.
 
     A pipe whose templates alone are at fault keeps its blueprint: its contract is known.
@@ -88,19 +88,19 @@ def _snake_case(name: str) -> str:
     return text.strip("_")
 
 
-def _model_of(report: Report, code: str, table: Mapping[str, Any]) -> type[PipeBlueprintBase] | None:
+def _model_of(report: Report, code: str, table: Mapping[str, Any]) -> type[PipeBlueprint] | None:
     pipe_type = table.get("type")
     if "type" not in table:
         if table.keys() <= _SIGNATURE_KEYS or "signature_for" in table or not table.keys() & _implementation_keys():
             return PipeSignatureBlueprint
         near = _likely_types(table)
         extra = ", ".join(f"'{key}'" for key in sorted(table.keys() & _implementation_keys()))
-        hint = did_you_mean(near) or f" ({', '.join(PIPE_BLUEPRINTS)})"
+        hint = did_you_mean(near) or f" ({', '.join(PIPE_TYPES)})"
         detail = f"pipe '{shorten(code)}' has {extra} but no 'type'{hint}"
         _bad_type(report, "missing", detail, ("type",), None, "missing_pipe_type", near)
         return None
-    if isinstance(pipe_type, str) and pipe_type in PIPE_BLUEPRINTS:
-        return PIPE_BLUEPRINTS[pipe_type]
+    if isinstance(pipe_type, str) and pipe_type in PIPE_TYPES:
+        return PIPE_TYPES[pipe_type]
     shown = shorten(pipe_type) if isinstance(pipe_type, str) else kind_of(pipe_type)
     name = pipe_type if isinstance(pipe_type, str) else None
     if name in RETIRED_TYPES:
@@ -113,8 +113,8 @@ def _model_of(report: Report, code: str, table: Mapping[str, Any]) -> type[PipeB
         detail = f"pipe '{shorten(code)}': 'PipeSignature' is no type; a pipe to be written later has no 'type' at all"
         _bad_type(report, "unknown", detail, ("type",), name, "unknown_pipe_type", (), fix)
     else:
-        near = near_names(name, PIPE_BLUEPRINTS) if name is not None else ()
-        hint = did_you_mean(near) or f"; the types are {', '.join(PIPE_BLUEPRINTS)}"
+        near = near_names(name, PIPE_TYPES) if name is not None else ()
+        hint = did_you_mean(near) or f"; the types are {', '.join(PIPE_TYPES)}"
         detail = f"pipe '{shorten(code)}': unknown type '{shown}'{hint}"
         fix = None
         if near:
@@ -151,17 +151,17 @@ def _bad_type(
     )
 
 
-def _keys_of(model: type[PipeBlueprintBase]) -> frozenset[str]:
+def _keys_of(model: type[PipeBlueprint]) -> frozenset[str]:
     return frozenset(info.alias or name for name, info in model.model_fields.items())
 
 
 def _implementation_keys() -> frozenset[str]:
-    return frozenset(key for model in PIPE_BLUEPRINTS.values() for key in _keys_of(model)) - _SIGNATURE_KEYS
+    return frozenset(key for model in PIPE_TYPES.values() for key in _keys_of(model)) - _SIGNATURE_KEYS
 
 
 def _likely_types(table: Mapping[str, Any]) -> tuple[str, ...]:
     """The types that know every key of a table."""
-    fitting = [name for name, model in PIPE_BLUEPRINTS.items() if table.keys() <= _keys_of(model)]
+    fitting = [name for name, model in PIPE_TYPES.items() if table.keys() <= _keys_of(model)]
     return tuple(fitting[:3])
 
 

@@ -5,7 +5,7 @@ Source: MTHDS 8.0.0, sections 5.2, 8.1 and 9 of the language reference.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from pipelex.errors import SuggestedFix, near_names
 from pipelex.language._finding import (
@@ -19,18 +19,14 @@ from pipelex.language._finding import (
     set_key,
     shorten,
 )
+from pipelex.language.blueprints import PIPE_TYPES, input_paths, template_sites
 from pipelex.language.references import PLAIN_NAME_PATTERN, Slot
 from pipelex.language.templates import (
     TemplateFinding,
     TemplateRead,
     TemplateSite,
     analyse_template,
-    construct_paths,
-    template_sites,
 )
-
-_READS_ALL_INPUTS: Final = frozenset({"PipeLLM", "PipeImgGen", "PipeSearch", "PipeJudge", "PipeCompose"})
-"""Types whose every declared input must be read."""
 
 
 def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = True) -> list[Finding]:
@@ -49,7 +45,7 @@ def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = T
     reported = {("undeclared", name.partition(".")[0]) for name in slots if "." in name}
     is_known = is_complete
     sites = template_sites(pipe)
-    paths = construct_paths(pipe)
+    paths = input_paths(pipe)
     for site in sites:
         keys = (*base, *site.keys)
         names = (*slots, *site.extra_names)
@@ -63,7 +59,7 @@ def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = T
                 findings.append(_undeclared(code, keys, each.root, max(0, each.offset - site.prefix), slots))
             elif _is_unguarded(each, slots) and ("unguarded", each.root) not in reported:
                 reported.add(("unguarded", each.root))
-                findings.append(_unguarded(code, keys, site, each, pipe))
+                findings.append(_unguarded(code, keys, site, each))
     for keys, path in paths:
         root = path.partition(".")[0].partition("[")[0]
         read.add(root)
@@ -72,7 +68,8 @@ def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = T
             findings.append(_undeclared(code, (*base, *keys), root, 0, slots))
     # Without any template there is a plainer fault to tell first.
     is_known = is_known and bool(sites or paths or pipe.get("construct"))
-    if is_known and pipe.get("type") in _READS_ALL_INPUTS:
+    model = PIPE_TYPES.get(str(pipe.get("type")))
+    if is_known and model is not None and model.reads_every_input:
         inline = {str(found.params.get("_root")) for found in findings}
         inline |= {name for name in slots if PLAIN_NAME_PATTERN.fullmatch(name) is None}
         meant = {near for found in findings for near in found.suggestions if found.code == "method.input_undeclared"}
@@ -174,7 +171,7 @@ def _unused(code: str, name: str, templates: Sequence[str]) -> Finding:
     )
 
 
-def _unguarded(code: str, keys: Keys, site: TemplateSite, read: TemplateRead, pipe: Mapping[str, Any]) -> Finding:
+def _unguarded(code: str, keys: Keys, site: TemplateSite, read: TemplateRead) -> Finding:
     name = read.root
     guard = f"'@?{name}' alone on its line, or " if site.has_sigils else ""
     guarded = f"'{{% if {name} %}}…{{% endif %}}' or '{name} if {name} else …'"
@@ -187,7 +184,7 @@ def _unguarded(code: str, keys: Keys, site: TemplateSite, read: TemplateRead, pi
         "method.optional_unhandled",
         f"{place(keys)} reads '{name}', which may be absent: guard it with {guard}{guarded}",
         keys,
-        {"pipe": code, "input": name, "site": "condition" if pipe.get("type") == "PipeCondition" else "template"},
+        {"pipe": code, "input": name, "site": "template" if site.has_sigils else "condition"},
         category="optional_input_unguarded",
         fix=fix,
         offset=max(0, read.offset - site.prefix),

@@ -11,7 +11,7 @@ crate = loaded.library.closure(pipe.ref)
 from pipelex.library._crate import LibraryCrate, MethodFile
 from pipelex.library._focus import focused, ready_pipes
 from pipelex.library._library import ANYTHING, DYNAMIC, Concept, Library, LinkedLibraries, Pipe, linked_libraries
-from pipelex.library._link import LinkedBundles, Source, link
+from pipelex.library._link import Declaration, LinkedBundles, dotted, link
 from pipelex.library._load import LoadedFiles, load_files, load_paths
 from pipelex.library._method import LoadedLibrary, load_library, load_library_files
 from pipelex.library._names import PackageBundles
@@ -25,6 +25,7 @@ __all__ = [
     "DYNAMIC",
     "CheckModel",
     "Concept",
+    "Declaration",
     "Library",
     "LibraryCrate",
     "LinkedBundles",
@@ -37,9 +38,9 @@ __all__ = [
     "PackageBundles",
     "PathFault",
     "Pipe",
-    "Source",
     "TreeRules",
     "Verdict",
+    "dotted",
     "focused",
     "link",
     "linked_libraries",

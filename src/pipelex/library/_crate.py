@@ -3,13 +3,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 from pydantic import ValidationError
 
 from pipelex.errors import ErrorCategory, Json, PipelexError
 from pipelex.language.blueprints import (
-    PIPE_BLUEPRINTS,
+    PIPE_TYPES,
     ConceptBlueprint,
     PipeBlueprint,
     PipeSignatureBlueprint,
@@ -90,7 +90,7 @@ def read_pipe(table: Mapping[str, Json]) -> PipeBlueprint:
     """
     if "type" not in table:
         return PipeSignatureBlueprint.model_validate({"description": "", **table})
-    return cast("PipeBlueprint", PIPE_BLUEPRINTS[table["type"]].model_validate({"description": "", **table}))
+    return PIPE_TYPES[table["type"]].model_validate({"description": "", **table})
 
 
 def _dump(blueprint: ConceptBlueprint | PipeBlueprint) -> dict[str, Json]:

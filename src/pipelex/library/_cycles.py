@@ -1,19 +1,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from pipelex.language.blueprints import (
-    SPECIAL_OUTCOMES,
-    BindingStep,
-    ConceptBlueprint,
-    PipeBatchBlueprint,
-    PipeBlueprint,
-    PipeConditionBlueprint,
-    PipeParallelBlueprint,
-    PipeSequenceBlueprint,
-)
+from pipelex.language.blueprints import CalledPipe, ConceptBlueprint, Keys, PipeBlueprint
 
-Keys = tuple[str | int, ...]
-Edge = tuple[str, Keys]
+Edge = tuple[str, Keys] | CalledPipe
 """What is named, and where."""
 Cycle = tuple[list[str], Keys]
 """The members, the first one again at the end, and the key of the first that leads on."""
@@ -49,29 +39,7 @@ def structure_cycles(concepts: Mapping[str, ConceptBlueprint]) -> Iterator[Cycle
 
 def pipe_cycles(pipes: Mapping[str, PipeBlueprint]) -> Iterator[Cycle]:
     """Pipes that run themselves, through whatever controllers."""
-    return _cycles({ref: list(called_pipes(blueprint)) for ref, blueprint in pipes.items()})
-
-
-def called_pipes(blueprint: PipeBlueprint) -> Iterator[Edge]:
-    """The pipes a controller may run and where it names them; nothing for an operator."""
-    match blueprint:
-        case PipeSequenceBlueprint():
-            for index, step in enumerate(blueprint.steps):
-                if not isinstance(step, BindingStep):
-                    yield step.pipe, ("steps", index, "pipe")
-        case PipeParallelBlueprint():
-            for index, branch in enumerate(blueprint.branches):
-                yield branch.pipe, ("branches", index, "pipe")
-        case PipeConditionBlueprint():
-            for key, outcome in blueprint.outcomes.items():
-                if outcome not in SPECIAL_OUTCOMES:
-                    yield outcome, ("outcomes", key)
-            if blueprint.default_outcome not in SPECIAL_OUTCOMES:
-                yield blueprint.default_outcome, ("default_outcome",)
-        case PipeBatchBlueprint():
-            yield blueprint.branch_pipe_code, ("branch_pipe_code",)
-        case _:
-            return
+    return _cycles({ref: list(blueprint.called_pipes()) for ref, blueprint in pipes.items()})
 
 
 def _cycles(edges: Mapping[str, Sequence[Edge]]) -> Iterator[Cycle]:

@@ -56,7 +56,7 @@ def ready_pipes(loaded: LoadedLibrary) -> list[str]:
     return [
         ref
         for ref in ([loaded.focus] if loaded.focus is not None else declared)
-        if all(library.pipe(inner).type != "PipeSignature" for inner in library.closure(ref).pipes)
+        if all(not library.pipe(inner).blueprint.is_signature for inner in library.closure(ref).pipes)
     ]
 
 

@@ -8,18 +8,7 @@ from pipelex.content.inputs import UnresolvedConcept
 from pipelex.content.natives import NATIVE_CONCEPTS
 from pipelex.content.structure import Shape
 from pipelex.errors import ErrorCategory, PipelexError, near_names
-from pipelex.language.blueprints import (
-    SPECIAL_OUTCOMES,
-    BindingStep,
-    ConceptBlueprint,
-    PipeBatchBlueprint,
-    PipeBlueprint,
-    PipeConditionBlueprint,
-    PipeParallelBlueprint,
-    PipeSequenceBlueprint,
-    PipeSignatureBlueprint,
-    PipeStep,
-)
+from pipelex.language.blueprints import ConceptBlueprint, PipeBlueprint
 from pipelex.language.references import NATIVE_DOMAIN, Reference, Slot
 from pipelex.library._crate import LibraryCrate
 from pipelex.library._structures import parts_of, shape_of
@@ -64,10 +53,10 @@ class Pipe:
     def description(self) -> str:
         return self.blueprint.description
 
-    @property
+    @cached_property
     def type(self) -> str:
         """The pipe type's name; `PipeSignature` for a pipe that is only declared."""
-        return "PipeSignature" if isinstance(self.blueprint, PipeSignatureBlueprint) else self.blueprint.type
+        return self.blueprint.type_name()
 
     @cached_property
     def inputs(self) -> dict[str, Slot]:
@@ -220,7 +209,7 @@ class Library:
 
     def callees(self, ref: str) -> list[str]:
         """The pipes that a controller may run, in the order of its table, each once; empty for an operator."""
-        return list(dict.fromkeys(_callees(self.pipe(ref).blueprint)))
+        return list(dict.fromkeys(called.ref for called in self.pipe(ref).blueprint.called_pipes()))
 
     def closure(self, ref: str, concepts: Iterable[str] = ()) -> LibraryCrate:
         """The smallest crate that can run a pipe: the pipes it may reach, and the concepts those need.
@@ -279,7 +268,7 @@ class Library:
         path = [ref]
         while path:  # callees first, on a stack of its own: nesting may be deep
             current = path[-1]
-            waiting = [] if current in self._inner_names else [*_leaving(self.pipes.get(current))]
+            waiting = [] if current in self._inner_names else [*self._run_in_place(current)]
             missing = next((name for name in waiting if name not in self._inner_names and name not in path), None)
             if missing is not None:
                 path.append(missing)
@@ -290,43 +279,17 @@ class Library:
         return self._inner_names[ref]
 
     def _own_inner_names(self, ref: str, nested: list[str]) -> frozenset[str]:
-        blueprint = self.pipes[ref].blueprint if ref in self.pipes else None
-        match blueprint:
-            case PipeSequenceBlueprint():
-                own = frozenset(step.result for step in blueprint.steps if step.result is not None)
-                return own.union(*(self._inner_names.get(name, frozenset()) for name in nested))
-            case PipeParallelBlueprint(add_each_output=True):
-                return frozenset(branch.result for branch in blueprint.branches if branch.result is not None)
-            case _:
-                return frozenset()
+        own = self.pipes[ref].blueprint.own_names() if ref in self.pipes else frozenset[str]()
+        return own.union(*(self._inner_names.get(name, frozenset()) for name in nested))
 
-
-def _leaving(pipe: Pipe | None) -> Iterator[str]:
-    """The pipes a sequence runs in its own memory, whose inner names become its own."""
-    if pipe is not None and isinstance(pipe.blueprint, PipeSequenceBlueprint):
-        for step in pipe.blueprint.steps:
-            if isinstance(step, PipeStep) and step.batch_over is None:
-                yield step.pipe
+    def _run_in_place(self, ref: str) -> Iterator[str]:
+        """The pipes a pipe runs in its own memory, whose inner names become its own."""
+        if ref in self.pipes:
+            yield from self.pipes[ref].blueprint.run_in_place()
 
 
 def _native(code: str | None) -> str | None:
     return None if code is None else f"{NATIVE_DOMAIN}.{code}"
-
-
-def _callees(blueprint: PipeBlueprint) -> Iterator[str]:
-    match blueprint:
-        case PipeSequenceBlueprint():
-            yield from (step.pipe for step in blueprint.steps if not isinstance(step, BindingStep))
-        case PipeParallelBlueprint():
-            yield from (branch.pipe for branch in blueprint.branches)
-        case PipeConditionBlueprint():
-            for outcome in (*blueprint.outcomes.values(), blueprint.default_outcome):
-                if outcome not in SPECIAL_OUTCOMES:
-                    yield outcome
-        case PipeBatchBlueprint():
-            yield blueprint.branch_pipe_code
-        case _:
-            return
 
 
 def _without_hints(blueprint: PipeBlueprint) -> PipeBlueprint:

@@ -3,19 +3,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from pipelex.errors import Fault, Location
-from pipelex.language.blueprints import (
-    SPECIAL_OUTCOMES,
-    BindingStep,
-    ConceptBlueprint,
-    InputBlueprint,
-    PipeBatchBlueprint,
-    PipeBlueprint,
-    PipeConditionBlueprint,
-    PipeLLMBlueprint,
-    PipeParallelBlueprint,
-    PipeSequenceBlueprint,
-    PipeSignatureBlueprint,
-)
+from pipelex.language.blueprints import CalledPipe, ConceptBlueprint, InputBlueprint, Keys, PipeBlueprint
 from pipelex.language.references import Slot
 from pipelex.library._crate import LibraryCrate
 from pipelex.library._cycles import pipe_cycles, refinement_cycles, structure_cycles
@@ -26,12 +14,11 @@ from pipelex.library._structures import parts_of
 if TYPE_CHECKING:
     from pipelex.language import ParsedBundle
 
-Keys = tuple[str | int, ...]
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class Source:
+class Declaration:
     """Where a concept or a pipe is declared."""
 
     bundle: "ParsedBundle"
@@ -65,7 +52,7 @@ class LinkedBundles:
     library: Library
     faults: tuple[Fault, ...]
     """Those of the bundles themselves, then those of linking."""
-    sources: Mapping[str, Source]
+    sources: Mapping[str, Declaration]
     """Qualified reference → declaration, separately for concepts and pipes (codes never collide: their case differs)."""
     pending_signatures: tuple[str, ...]
     main_pipes: tuple[str, ...]
@@ -97,7 +84,7 @@ class _Linker:
     faults: list[Fault] = field(default_factory=list[Fault])
     concepts: dict[str, ConceptBlueprint] = field(default_factory=dict[str, ConceptBlueprint])
     pipes: dict[str, PipeBlueprint] = field(default_factory=dict[str, PipeBlueprint])
-    sources: dict[str, Source] = field(default_factory=dict[str, Source])
+    sources: dict[str, Declaration] = field(default_factory=dict[str, Declaration])
     broken: set[str] = field(default_factory=set[str])
     """Declared, but not usable."""
     hanging: set[str] = field(default_factory=set[str])
@@ -117,7 +104,7 @@ class _Linker:
         for cycle, keys in pipe_cycles(self.pipes):
             self._report_cycle("pipe", cycle, keys)
         crate = LibraryCrate(self.concepts, self.pipes)
-        signatures = [ref for ref, pipe in self.pipes.items() if isinstance(pipe, PipeSignatureBlueprint)]
+        signatures = [ref for ref, pipe in self.pipes.items() if pipe.is_signature]
         return LinkedBundles(
             crate=crate,
             library=Library(crate),
@@ -156,7 +143,7 @@ class _Linker:
         assert bundle.blueprint is not None
         ref = self.names.ref(package.address, bundle.blueprint.domain, code)
         label = code if self.names.is_sole(kind, code) else ref
-        source = Source(bundle, (kind, code), package.address, label)
+        source = Declaration(bundle, (kind, code), package.address, label)
         if self.names.owner(kind, ref) is bundle:
             into[ref] = blueprint
             self.sources[ref] = source
@@ -191,7 +178,7 @@ class _Linker:
         for ref in self.broken & self.concepts.keys():
             del self.concepts[ref]
 
-    def _linked_concept(self, source: Source, blueprint: ConceptBlueprint) -> ConceptBlueprint | None:
+    def _linked_concept(self, source: Declaration, blueprint: ConceptBlueprint) -> ConceptBlueprint | None:
         sound = True
         changes: dict[str, object] = {}
         if blueprint.refines is not None:
@@ -251,7 +238,7 @@ class _Linker:
         for ref, blueprint in list(self.pipes.items()):
             self.pipes[ref] = self._linked_body(ref, blueprint)
 
-    def _linked_contract(self, source: Source, blueprint: PipeBlueprint) -> PipeBlueprint | None:
+    def _linked_contract(self, source: Declaration, blueprint: PipeBlueprint) -> PipeBlueprint | None:
         sound = True
         inputs: dict[str, InputBlueprint] = {}
         for name, entry in blueprint.inputs.items():
@@ -261,59 +248,29 @@ class _Linker:
         output = self._slot(blueprint.output, source, "output")
         if not sound or output is None:
             return None
-        changes: dict[str, object] = {"inputs": inputs, "output": output}
-        if isinstance(blueprint, PipeLLMBlueprint) and blueprint.system_prompt is None:
-            assert source.bundle.blueprint is not None
-            changes["system_prompt"] = source.bundle.blueprint.system_prompt
-        return blueprint.model_copy(update=changes)
+        assert source.bundle.blueprint is not None
+        linked = blueprint.with_system_prompt(source.bundle.blueprint.system_prompt)
+        return linked.model_copy(update={"inputs": inputs, "output": output})
 
-    def _slot(self, text: str, source: Source, *keys: str | int) -> str | None:
+    def _slot(self, text: str, source: Declaration, *keys: str | int) -> str | None:
         slot = Slot.parse(text)
         concept = self._concept(slot.concept, source, *keys)
         return None if concept is None else str(replace(slot, concept=concept))
 
     def _linked_body(self, ref: str, blueprint: PipeBlueprint) -> PipeBlueprint:
-        def pipe(text: str, *keys: str | int) -> str:
-            found = self._pipe(text, source, *keys)
+        source = self.sources[ref]
+
+        def linked(called: CalledPipe) -> str:
+            found = self._pipe(called.ref, source, *called.keys)
             if found is None or found in self.broken:
                 self.hanging.add(ref)
-            return found or text
+            return found or called.ref
 
-        source = self.sources[ref]
-        match blueprint:
-            case PipeSequenceBlueprint():
-                steps = tuple(
-                    step
-                    if isinstance(step, BindingStep)
-                    else step.model_copy(update={"pipe": pipe(step.pipe, "steps", index, "pipe")})
-                    for index, step in enumerate(blueprint.steps)
-                )
-                return blueprint.model_copy(update={"steps": steps})
-            case PipeParallelBlueprint():
-                branches = tuple(
-                    branch.model_copy(update={"pipe": pipe(branch.pipe, "branches", index, "pipe")})
-                    for index, branch in enumerate(blueprint.branches)
-                )
-                return blueprint.model_copy(update={"branches": branches})
-            case PipeConditionBlueprint():
-                outcomes = {
-                    key: outcome if outcome in SPECIAL_OUTCOMES else pipe(outcome, "outcomes", key)
-                    for key, outcome in blueprint.outcomes.items()
-                }
-                default = blueprint.default_outcome
-                if default not in SPECIAL_OUTCOMES:
-                    default = pipe(default, "default_outcome")
-                return blueprint.model_copy(update={"outcomes": outcomes, "default_outcome": default})
-            case PipeBatchBlueprint():
-                return blueprint.model_copy(
-                    update={"branch_pipe_code": pipe(blueprint.branch_pipe_code, "branch_pipe_code")}
-                )
-            case _:
-                return blueprint
+        return blueprint.with_callees(linked)
 
     # --- references ---------------------------------------------------------------------------------------------------
 
-    def _concept(self, text: str, source: Source, *keys: str | int) -> str | None:
+    def _concept(self, text: str, source: Declaration, *keys: str | int) -> str | None:
         """The qualified reference; None, said once, when there is none or it is broken."""
         found = self.names.concept(text, source.package, _domain(source))
         if isinstance(found, str):
@@ -321,7 +278,7 @@ class _Linker:
         self._report_problem(found, source, *keys)
         return None
 
-    def _pipe(self, text: str, source: Source, *keys: str | int) -> str | None:
+    def _pipe(self, text: str, source: Declaration, *keys: str | int) -> str | None:
         found = self.names.pipe(text, source.package, _domain(source))
         if isinstance(found, str):
             if (hidden := self.names.hidden(found, source.package, _domain(source))) is not None:
@@ -330,7 +287,7 @@ class _Linker:
         self._report_problem(found, source, *keys)
         return None
 
-    def _report_problem(self, problem: Problem, source: Source, *keys: str | int) -> None:
+    def _report_problem(self, problem: Problem, source: Declaration, *keys: str | int) -> None:
         if problem.is_silent:
             return
         params = {"pipe": source.label, **problem.params} if "pipe" in problem.takes else problem.params
@@ -364,6 +321,6 @@ class _Linker:
         )
 
 
-def _domain(source: Source) -> str:
+def _domain(source: Declaration) -> str:
     assert source.bundle.blueprint is not None
     return source.bundle.blueprint.domain

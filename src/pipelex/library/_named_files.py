@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pipelex.errors import Fault, PipelexError
-from pipelex.language.blueprints import PipeBlueprint, PipeDocGenBlueprint, PipeFuncBlueprint
+from pipelex.language.blueprints import NamedFile
 from pipelex.library._crate import LibraryCrate, MethodFile
 from pipelex.library._library import Library
 from pipelex.library._link import LinkedBundles
@@ -26,7 +26,8 @@ def with_files(linked: LinkedBundles, trees: Mapping[str, MethodTree]) -> Linked
     for ref, blueprint in linked.crate.pipes.items():
         bundle = linked.sources[ref].bundle.path or ""
         tree = trees.get(bundle)
-        path = None if tree is None else _named(tree, bundle, blueprint)
+        named = blueprint.named_file()
+        path = None if tree is None or named is None else _path_of(tree, bundle, named)
         if tree is None or path is None:
             continue
         try:
@@ -63,11 +64,7 @@ def tree_path(tree: MethodTree, bundle: str, name: str) -> str | None:
     return "/".join(segments)
 
 
-def _named(tree: MethodTree, bundle: str, blueprint: PipeBlueprint) -> str | None:
-    match blueprint:
-        case PipeFuncBlueprint():
-            return next(iter(module_files(tree, blueprint.function_name)), None)
-        case PipeDocGenBlueprint(template_file=str(name)):
-            return tree_path(tree, bundle, name)
-        case _:
-            return None
+def _path_of(tree: MethodTree, bundle: str, named: NamedFile) -> str | None:
+    if named.kind == "function":
+        return next(iter(module_files(tree, named.name)), None)
+    return tree_path(tree, bundle, named.name)

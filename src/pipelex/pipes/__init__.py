@@ -1,5 +1,5 @@
 """What each pipe type means, written once against the runtime port (`pipelex.pipes.runtime`)."""
 
-from pipelex.pipes._execute import CONTROLLERS, NESTING_LIMIT, Execution, execute_pipe, unexpected_failure
+from pipelex.pipes._execute import NESTING_LIMIT, Execution, execute_pipe, unexpected_failure
 
-__all__ = ["CONTROLLERS", "NESTING_LIMIT", "Execution", "execute_pipe", "unexpected_failure"]
+__all__ = ["NESTING_LIMIT", "Execution", "execute_pipe", "unexpected_failure"]

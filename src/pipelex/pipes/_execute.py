@@ -1,6 +1,5 @@
 """Running one pipe against the runtime port: the single place where every orchestrator meets the semantics."""
 
-from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,41 +9,11 @@ from pipelex.library import Library
 from pipelex.pipes.calls import PipeCall, PipeOutcome
 from pipelex.pipes.effects.dry import DryRuntime
 from pipelex.pipes.runtime import Runtime
+from pipelex.pipes.semantics import SEMANTICS
 from pipelex.pipes.semantics._run import PipeRun
-from pipelex.pipes.semantics.batch import run_batch
-from pipelex.pipes.semantics.compose import run_compose
-from pipelex.pipes.semantics.condition import run_condition
-from pipelex.pipes.semantics.func import run_func
-from pipelex.pipes.semantics.judge import run_judge
-from pipelex.pipes.semantics.llm import run_llm, run_structure
-from pipelex.pipes.semantics.media import run_doc_gen, run_extract, run_img_gen, run_search
-from pipelex.pipes.semantics.parallel import run_parallel
-from pipelex.pipes.semantics.sequence import run_sequence
-from pipelex.pipes.semantics.signature import run_signature
 
 NESTING_LIMIT: Final = 20
 """Pipes inside pipes; deeper than this a method is taken to call itself for ever."""
-
-_SEMANTICS: Final[Mapping[str, Callable[[PipeRun], Awaitable[tuple[PipeOutcome, WorkingMemory]]]]] = {
-    "PipeLLM": run_llm,
-    "PipeStructure": run_structure,
-    "PipeExtract": run_extract,
-    "PipeImgGen": run_img_gen,
-    "PipeSearch": run_search,
-    "PipeJudge": run_judge,
-    "PipeCompose": run_compose,
-    "PipeFunc": run_func,
-    "PipeDocGen": run_doc_gen,
-    "PipeSequence": run_sequence,
-    "PipeParallel": run_parallel,
-    "PipeCondition": run_condition,
-    "PipeBatch": run_batch,
-    "PipeSignature": run_signature,
-}
-
-
-CONTROLLERS: Final = frozenset({"PipeSequence", "PipeParallel", "PipeCondition", "PipeBatch"})
-"""The pipe types that run other pipes. They hand values on, mostly without looking at them."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +54,9 @@ async def execute_pipe(library: Library, call: PipeCall, runtime: Runtime) -> Ex
     effective = DryRuntime(library, runtime) if runtime.options.mode == "dry" else runtime
     run = PipeRun(library, pipe, call, effective, memory)
     try:
-        if pipe.type not in CONTROLLERS:
+        if not pipe.blueprint.is_controller:
             run = await run.loaded()
-        outcome, memory = await _SEMANTICS[pipe.type](run)
+        outcome, memory = await SEMANTICS[pipe.type](run)
         _check_output(run, outcome.value)
     except PipelexError as failed:
         raise failed.with_location(pipe=pipe.ref, path=call.path) from failed.__cause__

@@ -1,21 +1,17 @@
 """Models: which one a pipe asks for, which one that is here, and what its calls used."""
 
-from typing import Literal
-
 from pydantic import Field
 
 from pipelex.content.stuff import Json
+from pipelex.language.blueprints import ModelFamily, ModelPurpose
 from pipelex.pipes.wire import Wire
-
-Family = Literal["llm", "extract", "img_gen", "search", "judgment", "doc_gen"]
-Purpose = Literal["text", "object"]
 
 
 class ModelChoice(Wire):
     """Which model a pipe asks for, before anything is looked up."""
 
-    family: Family
-    purpose: Purpose = "text"
+    family: ModelFamily
+    purpose: ModelPurpose = "text"
     """Which of the family's defaults applies when the pipe names no model."""
     document: str | None = None
     """`<format>.<source>` of a document, which picks the default of the family `doc_gen`."""

@@ -5,7 +5,8 @@ import pytest
 from pipelex.content.stuff import Json
 from pipelex.errors import PipelexError
 from pipelex.inference import ModelDeck, ModelReference
-from pipelex.pipes.models import Family, ModelChoice, Purpose
+from pipelex.language.blueprints import ModelFamily, ModelPurpose
+from pipelex.pipes.models import ModelChoice
 from tests.support.inference_files import write
 
 BACKENDS = """
@@ -81,7 +82,7 @@ def deck_of(tmp_path: Path, environ: dict[str, str] | None = None, *, allow_fall
     )
 
 
-def choose(choice: Json = None, family: Family = "llm", purpose: Purpose = "text") -> ModelChoice:
+def choose(choice: Json = None, family: ModelFamily = "llm", purpose: ModelPurpose = "text") -> ModelChoice:
     return ModelChoice(family=family, purpose=purpose, choice=choice)
 
 
@@ -271,7 +272,7 @@ def test_constraints_of_backend_and_model_add_up(tmp_path: Path):
 
 # --- the packaged files -----------------------------------------------------------------------------------------------
 
-PUBLIC: dict[Family, str] = {
+PUBLIC: dict[ModelFamily, str] = {
     "llm": """
         $writing-factual $writing-factual-cheap $writing-creative $writing-creative-cheap $retrieval $retrieval-cheap
         $retrieval-premium $engineering-structured $engineering-code $engineering-code-cheap $engineering-code-cheaper
@@ -300,7 +301,7 @@ NAMES = [(family, name) for family, names in PUBLIC.items() for name in names.sp
 
 
 @pytest.mark.parametrize(("family", "name"), NAMES)
-def test_every_public_name_resolves(family: Family, name: str):
+def test_every_public_name_resolves(family: ModelFamily, name: str):
     resolved = ModelDeck.load([], {}).resolve(choose(name, family))
     if family == "llm":
         assert resolved.backend == "local"

@@ -11,7 +11,7 @@ from pipelex.errors import PipelexError
 
 if TYPE_CHECKING:
     from pipelex.inference import ModelDeck
-    from pipelex.pipes.models import Family
+    from pipelex.language.blueprints import ModelFamily
 
 _EXAMPLES = """\b
 Examples:
@@ -41,7 +41,7 @@ def models(
     $name is a preset, @name an alias, ~name a waterfall; a plain name is a model itself.
     """
     deck = open_app(ctx, orchestrator="direct").deck
-    families: tuple[Family, ...] = _FAMILIES if type_ is None else (type_,)
+    families: tuple[ModelFamily, ...] = _FAMILIES if type_ is None else (type_,)
     rows = [row for family in families for row in _rows(deck, family, all_models=all_models)]
     if is_json:
         from pipelex.cli._shared.results import print_json
@@ -56,7 +56,7 @@ def models(
     out(table(rows, ["name", "type", "model", "backend", "status"], paint_out()))
 
 
-def _rows(deck: "ModelDeck", family: "Family", *, all_models: bool) -> list[list[str]]:
+def _rows(deck: "ModelDeck", family: "ModelFamily", *, all_models: bool) -> list[list[str]]:
     from pipelex.pipes.models import ModelChoice
 
     rows: list[list[str]] = []

@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipelex.content.stuff import Json
+from pipelex.language.blueprints import CONTROLLERS
 from pipelex.pipes.trace import PipeTrace
 
 if TYPE_CHECKING:
     from pipelex.library import Library
-
-_CONTROLLERS = frozenset({"PipeSequence", "PipeParallel", "PipeCondition", "PipeBatch"})
 
 
 def graph_json(trace: PipeTrace, run_id: str, library: "Library") -> dict[str, Json]:
@@ -46,7 +45,7 @@ def _node(trace: PipeTrace, run_id: str, library: "Library") -> dict[str, Json]:
     node: dict[str, Json] = {
         "id": trace.id,
         "path": trace.id.removeprefix(run_id).strip("/"),
-        "kind": "controller" if trace.type in _CONTROLLERS else "operator",
+        "kind": "controller" if trace.type in CONTROLLERS else "operator",
         "pipe_code": code,
         "pipe_type": trace.type,
         "domain_code": domain,

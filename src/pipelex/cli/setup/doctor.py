@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipelex.inference import ModelDeck
-    from pipelex.pipes.models import Purpose
+    from pipelex.language.blueprints import ModelPurpose
     from pipelex.runner import Pipelex
 
 _EXAMPLES = """\b
@@ -27,7 +27,7 @@ Examples:
 
 app = command_app()
 
-_PURPOSES: "tuple[Purpose, ...]" = ("text", "object")
+_PURPOSES: "tuple[ModelPurpose, ...]" = ("text", "object")
 
 
 @app.command(epilog=_EXAMPLES)

@@ -14,7 +14,7 @@ def _baseline_keys(options: Iterable[DispatchOption[Any]]) -> dict[str, Any]:
     keys: dict[str, Any] = {}
     for option in options:
         if option.baseline is not None:
-            default = {"default_factory" if callable(option.default) else "default": option.default}
+            default: dict[str, Any] = {"default_factory" if callable(option.default) else "default": option.default}
             keys[option.baseline] = (option.type, Field(description=option.doc, **default))
     return keys
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelex.errors import ErrorCategory, InputError, PipelexError
 from pipelex.inference.calls.facts import Facts, retry_after
-from pipelex.pipes.models import Family
+from pipelex.language.blueprints import ModelFamily
 
 _CONTENT_FILTER = re.compile(r"(?i)content_filter|content_policy|content management policy|safety system|flagged")
 _CONTEXT = re.compile(
@@ -29,7 +29,7 @@ def classify_provider_error(
     model: str,
     secrets: Iterable[str] = (),
     variables: Iterable[str] = (),
-    family: Family = "llm",
+    family: ModelFamily = "llm",
 ) -> PipelexError:
     """What a failed call of a provider means.
 

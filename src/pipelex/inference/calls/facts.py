@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.errors.hidden import MASK, without_secrets
-from pipelex.pipes.models import Family
+from pipelex.language.blueprints import ModelFamily
 
 _SECRET = re.compile(
     r"(?i)\b(sk|pk|rk|gsk|xai|key|ghp|hf|AIza)[-_][A-Za-z0-9*._-]{6,}|\bAIza[A-Za-z0-9_-]{10,}"
@@ -36,14 +36,14 @@ class Facts:
         exc: BaseException,
         provider: str,
         model: str,
-        family: Family,
+        family: ModelFamily,
         secrets: tuple[str, ...],
         variables: tuple[str, ...],
     ) -> None:
         self.exc = exc
         self.provider = provider
         self.model = model
-        self.family: Family = family
+        self.family: ModelFamily = family
         self.variables = variables
         self.secrets = secrets
         self.chain = list(_causes(exc))

@@ -6,7 +6,8 @@ from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.calls.classify import classify_provider_error, invalid_response
 from pipelex.inference.deck.catalog import Backend, ModelEntry
 from pipelex.inference.deck.model_deck import ModelDeck
-from pipelex.pipes.models import Family, ResolvedModel
+from pipelex.language.blueprints import ModelFamily
+from pipelex.pipes.models import ResolvedModel
 
 SECONDS = 600.0
 """The time of one call where nothing says otherwise, in seconds."""
@@ -18,7 +19,7 @@ class ModelCall:
 
     entry: ModelEntry
     backend: Backend
-    family: Family
+    family: ModelFamily
     seconds: float = SECONDS
     """The time limit of each request."""
 
@@ -55,7 +56,7 @@ class ModelCall:
         )
 
 
-def call_of(deck: ModelDeck, model: ResolvedModel, family: Family, seconds: float = SECONDS) -> ModelCall:
+def call_of(deck: ModelDeck, model: ResolvedModel, family: ModelFamily, seconds: float = SECONDS) -> ModelCall:
     """A call of a resolved model, whatever this process lacks for it.
 
     Args:
@@ -86,7 +87,7 @@ def check_credentials(deck: ModelDeck, call: ModelCall) -> None:
         )
 
 
-def open_call(deck: ModelDeck, model: ResolvedModel, family: Family, seconds: float = SECONDS) -> ModelCall:
+def open_call(deck: ModelDeck, model: ResolvedModel, family: ModelFamily, seconds: float = SECONDS) -> ModelCall:
     """A call of a resolved model that can be made from here; see `call_of` and `check_credentials`."""
     call = call_of(deck, model, family, seconds)
     check_credentials(deck, call)

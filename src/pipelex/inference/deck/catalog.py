@@ -14,15 +14,14 @@ from pipelex.errors import ConfigurationError, near_names
 from pipelex.errors.hidden import hide
 from pipelex.inference.deck.files import Table, TomlFile, parse
 from pipelex.inference.deck.schema import (
-    FAMILIES,
     BackendTable,
     ListedConstraint,
     ModelTable,
-    ModelType,
     RoutingFile,
     RoutingProfile,
     ValuedConstraints,
 )
+from pipelex.inference.families import FAMILY_OF, ModelType
 from pipelex.inference.providers import is_callable
 
 DEFAULTS = Path(__file__).parents[1] / "defaults"
@@ -47,7 +46,7 @@ class ModelEntry:
     @property
     def is_callable(self) -> bool:
         """Whether what speaks its `sdk` is installed."""
-        return is_callable(FAMILIES[self.table.model_type], self.table.sdk)
+        return is_callable(FAMILY_OF[self.table.model_type], self.table.sdk)
 
     @property
     def model_id(self) -> str:

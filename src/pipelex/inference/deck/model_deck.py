@@ -21,16 +21,16 @@ from pipelex.inference.deck.reference import (
     read_reference,
 )
 from pipelex.inference.deck.schema import (
-    FAMILIES,
-    MODEL_TYPES,
     PRESETS,
     ChatPreset,
     DeckSection,
     DeckTables,
     ModelPreset,
 )
-from pipelex.inference.providers import FAMILY_WORDS, find, how_to_install, is_callable, sdks
-from pipelex.pipes.models import Family, ModelChoice, ModelTarget, ResolvedModel
+from pipelex.inference.families import FAMILIES, FAMILY_OF
+from pipelex.inference.providers import find, how_to_install, is_callable, sdks
+from pipelex.language.blueprints import ModelFamily
+from pipelex.pipes.models import ModelChoice, ModelTarget, ResolvedModel
 
 logger = logging.getLogger("pipelex.inference")
 
@@ -96,13 +96,13 @@ class ModelDeck:
         """
         return self._resolve(choice, document)[0]
 
-    def entry(self, model: ResolvedModel, family: Family = "llm") -> ModelEntry:
+    def entry(self, model: ResolvedModel, family: ModelFamily = "llm") -> ModelEntry:
         """The catalog's entry of a resolved model.
 
         Raises:
             PipelexError: `model.unavailable`: this process has no such backend, or the backend not the model.
         """
-        found = self.catalog.entry(model.backend, model.handle, MODEL_TYPES[family])
+        found = self.catalog.entry(model.backend, model.handle, FAMILIES[family].model_type)
         if found is None:
             raise _unavailable(
                 model.handle,
@@ -134,11 +134,11 @@ class ModelDeck:
             return [unable]
         if self.catalog.is_ready(entry):
             return []
-        if find(FAMILIES[entry.table.model_type], entry.table.sdk) is None:
+        if find(FAMILY_OF[entry.table.model_type], entry.table.sdk) is None:
             return [_without_client(entry)]
         missing, command = (
             self.catalog.missing(entry),
-            how_to_install(FAMILIES[entry.table.model_type], entry.table.sdk),
+            how_to_install(FAMILY_OF[entry.table.model_type], entry.table.sdk),
         )
         needs = f"{_listed(missing)} in the environment" if missing else f"what its sdk needs: {command}"
         if not missing and command is None:
@@ -151,7 +151,7 @@ class ModelDeck:
         detail = f"the model {entry.handle!r} is served by {entry.backend!r}, which needs {needs}"
         return [Fault("model.unavailable", detail, severity="warning", params=params)]
 
-    def names(self, family: Family) -> list[str]:
+    def names(self, family: ModelFamily) -> list[str]:
         """Every reference the family knows, with its sigil, sorted."""
         return sorted(form for forms in self._forms(family).values() for form in forms)
 
@@ -163,7 +163,7 @@ class ModelDeck:
         if wanted is None:
             raise PipelexError(
                 "model.unspecified",
-                f"no model is named, and the deck has no default for {FAMILY_WORDS[family]}",
+                f"no model is named, and the deck has no default for {FAMILIES[family].words}",
                 category=ErrorCategory.CONFIGURATION,
                 params={"model_type": family},
                 advice="Set 'model' on the pipe, or a default in .pipelex/inference/deck.",
@@ -229,7 +229,7 @@ class ModelDeck:
         return found
 
     def _settings(
-        self, wanted: str | Mapping[str, Json] | ModelPreset, family: Family, section: DeckSection
+        self, wanted: str | Mapping[str, Json] | ModelPreset, family: ModelFamily, section: DeckSection
     ) -> ModelPreset:
         """The settings of a choice: a preset's, an inline table's, or plain ones around a reference."""
         if isinstance(wanted, ModelPreset):
@@ -258,12 +258,12 @@ class ModelDeck:
                 params={"field_path": f"model.{key}" if key else "model", "finding": finding["type"]},
             ) from None
 
-    def _plain(self, model: str, family: Family) -> ModelPreset:
+    def _plain(self, model: str, family: ModelFamily) -> ModelPreset:
         if family == "llm":
             return ChatPreset(model=model, temperature=self.tables.llm.choice_defaults.default_temperature)
         return PRESETS[family](model=model)
 
-    def _follow(self, text: str, family: Family, section: DeckSection) -> list[ModelEntry]:
+    def _follow(self, text: str, family: ModelFamily, section: DeckSection) -> list[ModelEntry]:
         """Aliases, then a waterfall, then a handle; a preset cannot stand here.
 
         The model to ask comes first, then those that are ready to stand in for it.
@@ -285,17 +285,17 @@ class ModelDeck:
             raise self._unknown(reference, family, detail)
         if reference.kind == "waterfall":
             return self._first_served(reference, family, section)
-        found = self.catalog.routes(reference.name, MODEL_TYPES[family])
+        found = self.catalog.routes(reference.name, FAMILIES[family].model_type)
         if not found:
             raise self._not_served(reference, family)
         return [found[0], *filter(self.catalog.is_ready, found[1:])]
 
-    def _first_served(self, reference: ModelReference, family: Family, section: DeckSection) -> list[ModelEntry]:
+    def _first_served(self, reference: ModelReference, family: ModelFamily, section: DeckSection) -> list[ModelEntry]:
         handles = section.waterfalls.get(reference.name)
         if handles is None:
             raise self._unknown(reference, family)
         tried = [read_reference(handle, family).name for handle in (handles if self.allow_fallback else handles[:1])]
-        served = [entry for name in tried for entry in self.catalog.routes(name, MODEL_TYPES[family])]
+        served = [entry for name in tried for entry in self.catalog.routes(name, FAMILIES[family].model_type)]
         if not served:
             raise _unavailable(
                 str(reference),
@@ -307,12 +307,12 @@ class ModelDeck:
         ready = list(filter(self.catalog.is_ready, served))
         return ready or served[:1]
 
-    def _not_served(self, reference: ModelReference, family: Family) -> PipelexError:
+    def _not_served(self, reference: ModelReference, family: ModelFamily) -> PipelexError:
         declared = [
             entry
             for backend in self.catalog.backends.values()
             for entry in backend.models
-            if entry.handle == reference.name and entry.table.model_type == MODEL_TYPES[family]
+            if entry.handle == reference.name and entry.table.model_type == FAMILIES[family].model_type
         ]
         if not declared:
             return self._unknown(reference, family)
@@ -332,9 +332,9 @@ class ModelDeck:
             reference.name, family, reason, f"the model {reference.name!r} is not available: {why}", advice
         )
 
-    def _unknown(self, reference: ModelReference, family: Family, detail: str | None = None) -> PipelexError:
+    def _unknown(self, reference: ModelReference, family: ModelFamily, detail: str | None = None) -> PipelexError:
         suggestions = self._suggestions(reference, family)
-        said = detail or f"{KIND_WORDS[reference.kind]} {str(reference)!r} is not known for {FAMILY_WORDS[family]}"
+        said = detail or f"{KIND_WORDS[reference.kind]} {str(reference)!r} is not known for {FAMILIES[family].words}"
         return PipelexError(
             "model.unknown",
             f"{said}; did you mean {suggestions[0]!r}?" if suggestions else said,
@@ -343,7 +343,7 @@ class ModelDeck:
             advice="Name a model of the deck, or add this one to .pipelex/inference.",
         )
 
-    def _suggestions(self, reference: ModelReference, family: Family) -> tuple[str, ...]:
+    def _suggestions(self, reference: ModelReference, family: ModelFamily) -> tuple[str, ...]:
         """Near names with their sigils: the very name under another sigil first, then the same kind, then others."""
         forms = self._forms(family)
         exact = forms.get(reference.name, [])
@@ -351,13 +351,13 @@ class ModelDeck:
         same_kind = [form for form in near if ModelReference.parse(form).kind == reference.kind]
         return tuple(dict.fromkeys([*exact, *same_kind, *near]))[:3]
 
-    def _forms(self, family: Family) -> dict[str, list[str]]:
+    def _forms(self, family: ModelFamily) -> dict[str, list[str]]:
         section = self.tables.section(family)
         kinds: list[tuple[ReferenceKind, Iterable[str]]] = [
             ("preset", section.preset_names()),
             ("alias", section.aliases),
             ("waterfall", section.waterfalls),
-            ("handle", sorted(self.catalog.handles(MODEL_TYPES[family]))),
+            ("handle", sorted(self.catalog.handles(FAMILIES[family].model_type))),
         ]
         forms: dict[str, list[str]] = {}
         for kind, names in kinds:
@@ -367,7 +367,7 @@ class ModelDeck:
 
     def _check_references(self, file: TomlFile) -> None:
         """Names that a deck file uses and nobody declares; a handle may be unknown until a backend declares it."""
-        for family in PRESETS:
+        for family in FAMILIES:
             section = self.tables.section(family)
             known = {"alias": set(section.aliases), "waterfall": set(section.waterfalls)}
             for keys, text in _references_of(cast("Table", file.data.get(family, {})), (family,)):
@@ -438,7 +438,7 @@ def _is_by_handle(choice: ModelChoice) -> bool:
 
 
 def _without_client(entry: ModelEntry) -> Fault:
-    sdk, family = entry.table.sdk, FAMILIES[entry.table.model_type]
+    sdk, family = entry.table.sdk, FAMILY_OF[entry.table.model_type]
     return Fault(
         "model.unavailable",
         f"the model {entry.handle!r} of {entry.backend!r} has sdk = {sdk!r}, which this release does not know",
@@ -447,7 +447,7 @@ def _without_client(entry: ModelEntry) -> Fault:
     )
 
 
-def _unavailable(model: str, family: Family, reason: str, detail: str, advice: str | None = None) -> PipelexError:
+def _unavailable(model: str, family: ModelFamily, reason: str, detail: str, advice: str | None = None) -> PipelexError:
     return PipelexError(
         "model.unavailable",
         detail,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, cast
 
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.pipes.models import Family
+from pipelex.language.blueprints import ModelFamily
 
 ReferenceKind = Literal["preset", "alias", "waterfall", "handle"]
 
@@ -49,7 +49,7 @@ class ModelReference:
         return cls(kind, name.strip())
 
 
-def read_reference(text: str, family: Family) -> ModelReference:
+def read_reference(text: str, family: ModelFamily) -> ModelReference:
     """Read a reference that a method or a deck holds.
 
     Raises:

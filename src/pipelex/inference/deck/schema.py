@@ -9,22 +9,8 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from pipelex.pipes.models import Family
-
-ModelType = Literal["llm", "text_extractor", "img_gen", "search", "doc_gen", "judgment"]
-
-MODEL_TYPES: dict[Family, ModelType] = {
-    "llm": "llm",
-    "extract": "text_extractor",
-    "img_gen": "img_gen",
-    "search": "search",
-    "judgment": "judgment",
-    "doc_gen": "doc_gen",
-}
-"""The type in backend files of each family's models."""
-
-FAMILIES: dict[ModelType, Family] = {model_type: family for family, model_type in MODEL_TYPES.items()}
-"""The family of each type of model in backend files."""
+from pipelex.inference.families import ModelType
+from pipelex.language.blueprints import ModelFamily
 
 NonEmpty = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -319,7 +305,7 @@ class PlainPreset(ModelPreset):
     """A model of a family without settings of its own: judgment, documents."""
 
 
-PRESETS: dict[Family, type[ModelPreset]] = {
+PRESETS: dict[ModelFamily, type[ModelPreset]] = {
     "llm": ChatPreset,
     "extract": ExtractPreset,
     "img_gen": ImagePreset,
@@ -436,6 +422,6 @@ class DeckTables(_Table):
     judgment: JudgmentSection = JudgmentSection()
     doc_gen: DocGenSection = DocGenSection()
 
-    def section(self, family: Family) -> DeckSection:
+    def section(self, family: ModelFamily) -> DeckSection:
         section: DeckSection = getattr(self, family)
         return section

@@ -7,13 +7,16 @@ reference domain-qualified.
 Source: MTHDS 8.0.0, sections 1, 2 and 5 to 7 of the language reference.
 """
 
+from pipelex.language.blueprints._answers import AskedModel, CalledPipe, ModelName, NamedFile, choice_of
 from pipelex.language.blueprints._base import (
     SPECIAL_OUTCOMES,
     Blueprint,
     DottedPath,
     FieldType,
+    Keys,
+    ModelFamily,
+    ModelPurpose,
     PipeReference,
-    PipeType,
     PlainName,
     SlotText,
     TagStyle,
@@ -21,7 +24,7 @@ from pipelex.language.blueprints._base import (
     TextFormat,
     refuse,
 )
-from pipelex.language.blueprints._bundle import PIPE_BLUEPRINTS, BundleBlueprint, PipeBlueprint
+from pipelex.language.blueprints._bundle import BundleBlueprint
 from pipelex.language.blueprints._compose import (
     ConstructFrom,
     ConstructTable,
@@ -63,7 +66,7 @@ from pipelex.language.blueprints._operators import (
     PipeSearchBlueprint,
     PipeStructureBlueprint,
 )
-from pipelex.language.blueprints._pipe import InputBlueprint, InputEntry, PipeBlueprintBase, PipeSignatureBlueprint
+from pipelex.language.blueprints._pipe import InputBlueprint, InputEntry, PipeBlueprint
 from pipelex.language.blueprints._settings import (
     ExtractSettings,
     ImageSettings,
@@ -72,15 +75,26 @@ from pipelex.language.blueprints._settings import (
     SearchSettings,
     TemplatingStyle,
 )
+from pipelex.language.blueprints._types import (
+    CONTROLLERS,
+    PIPE_TYPES,
+    PipeSignatureBlueprint,
+    PipeType,
+    input_paths,
+    template_sites,
+)
 
 __all__ = [
-    "PIPE_BLUEPRINTS",
+    "CONTROLLERS",
+    "PIPE_TYPES",
     "SPECIAL_OUTCOMES",
+    "AskedModel",
     "AspectRatio",
     "BindingStep",
     "Blueprint",
     "BranchEntry",
     "BundleBlueprint",
+    "CalledPipe",
     "ConceptBlueprint",
     "ConstructFrom",
     "ConstructTable",
@@ -100,10 +114,14 @@ __all__ = [
     "JudgeKind",
     "JudgeLevel",
     "JudgeQuestion",
+    "Keys",
     "LLMSettings",
+    "ModelFamily",
+    "ModelName",
+    "ModelPurpose",
+    "NamedFile",
     "PipeBatchBlueprint",
     "PipeBlueprint",
-    "PipeBlueprintBase",
     "PipeComposeBlueprint",
     "PipeConditionBlueprint",
     "PipeDocGenBlueprint",
@@ -131,7 +149,10 @@ __all__ = [
     "TemplatingStyle",
     "TextFormat",
     "check_judge_kind",
+    "choice_of",
+    "input_paths",
     "parse_construct",
     "parse_step",
     "refuse",
+    "template_sites",
 ]

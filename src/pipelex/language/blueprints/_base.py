@@ -1,6 +1,6 @@
 """What every table of a bundle shares: closed keys, strict types, the notation of slots."""
 
-from typing import Annotated, Literal, LiteralString, cast
+from typing import Annotated, Literal, LiteralString, TypeAlias, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -9,25 +9,16 @@ from pipelex.language.references import Slot
 
 FieldType = Literal["text", "integer", "number", "boolean", "date", "datetime", "time", "list", "dict", "concept"]
 
-PipeType = Literal[
-    "PipeLLM",
-    "PipeStructure",
-    "PipeExtract",
-    "PipeImgGen",
-    "PipeSearch",
-    "PipeJudge",
-    "PipeCompose",
-    "PipeFunc",
-    "PipeDocGen",
-    "PipeSequence",
-    "PipeParallel",
-    "PipeCondition",
-    "PipeBatch",
-]
+ModelFamily = Literal["llm", "extract", "img_gen", "search", "judgment", "doc_gen"]
+"""A kind of models: language, extraction, images, search, judgment, documents."""
+ModelPurpose = Literal["text", "object"]
 
 TextFormat = Literal["plain", "markdown", "html", "json"]
 TagStyle = Literal["no_tag", "ticks", "xml", "square_brackets"]
 TemplateCategory = Literal["basic", "expression", "html", "markdown", "mermaid", "llm_prompt", "img_gen_prompt"]
+
+Keys: TypeAlias = tuple[str | int, ...]
+"""A path of keys and indexes inside a table."""
 
 SPECIAL_OUTCOMES = frozenset({"fail", "continue"})
 

@@ -3,13 +3,15 @@
 Source: MTHDS 8.0.0, section 6.7 of the language reference.
 """
 
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal, Self, TypeAlias, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pipelex.language.blueprints._base import ALIASED, Blueprint, TagStyle, TemplateCategory, refuse
-from pipelex.language.blueprints._pipe import PipeBlueprintBase
+from pipelex.language.blueprints._base import ALIASED, Blueprint, Keys, TagStyle, TemplateCategory, refuse
+from pipelex.language.blueprints._pipe import PipeBlueprint
 from pipelex.language.blueprints._settings import TemplatingStyle
+from pipelex.language.templates import FILTERS_BY_CATEGORY, TemplateSite
 
 
 class TemplateBlueprint(Blueprint):
@@ -71,8 +73,11 @@ class ConstructTable(BaseModel):
     """Each a literal, a `ConstructFrom`, a `ConstructTemplate` or another `ConstructTable`."""
 
 
-class PipeComposeBlueprint(PipeBlueprintBase):
+class PipeComposeBlueprint(PipeBlueprint):
     """A text from a template, or an object built field by field; calls no model."""
+
+    reads_every_input = True
+    has_fixed_output = True
 
     type: Literal["PipeCompose"]
     template: str | TemplateBlueprint | None = None
@@ -92,6 +97,23 @@ class PipeComposeBlueprint(PipeBlueprintBase):
             raise refuse("compose_output", "a PipeCompose gives one value: no brackets on its output")
         return self
 
+    @classmethod
+    def sites_in(cls, table: Mapping[str, Any]) -> Iterator[TemplateSite]:
+        template = table.get("template")
+        if isinstance(template, str):
+            yield TemplateSite(("template",), template, "basic")
+        elif isinstance(template, Mapping):
+            yield from _table_sites(cast("Mapping[str, Any]", template))
+        for keys, entry in _construct_tables(table.get("construct")):
+            if isinstance(entry.get("template"), str) and not isinstance(entry.get("from"), str):
+                yield TemplateSite((*keys, "template"), entry["template"], "basic")
+
+    @classmethod
+    def paths_in(cls, table: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
+        for keys, entry in _construct_tables(table.get("construct")):
+            if isinstance(entry.get("from"), str):
+                yield (*keys, "from"), entry["from"]
+
     @property
     def construct_fields(self) -> dict[str, Any]:
         """The construct with its kinds told apart (see `ConstructTable.fields`); empty in template mode."""
@@ -104,3 +126,33 @@ class PipeComposeBlueprint(PipeBlueprintBase):
     @property
     def category(self) -> TemplateCategory:
         return self.template.category if isinstance(self.template, TemplateBlueprint) else "basic"
+
+
+def _table_sites(table: Mapping[str, Any]) -> Iterator[TemplateSite]:
+    if not isinstance(table.get("template"), str):
+        return
+    category = str(table.get("category"))
+    extra = table.get("extra_context")
+    yield TemplateSite(
+        ("template", "template"),
+        table["template"],
+        category if category in FILTERS_BY_CATEGORY else "basic",
+        extra_names=tuple(cast("Mapping[str, Any]", extra)) if isinstance(extra, Mapping) else (),
+    )
+
+
+def _construct_tables(construct: Any) -> Iterator[tuple[Keys, Mapping[str, Any]]]:
+    """The tables of a construct that stand for one value (`from` or `template`), nested ones included."""
+    if not isinstance(construct, Mapping):
+        return
+    pending: list[tuple[Keys, Mapping[str, Any]]] = [(("construct",), cast("Mapping[str, Any]", construct))]
+    while pending:
+        keys, table = pending.pop(0)
+        for name, entry in table.items():
+            if not isinstance(entry, Mapping):
+                continue
+            inner = cast("Mapping[str, Any]", entry)
+            if isinstance(inner.get("from"), str) or isinstance(inner.get("template"), str):
+                yield (*keys, name), inner
+            else:
+                pending.append(((*keys, name), inner))

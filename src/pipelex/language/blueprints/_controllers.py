@@ -3,12 +3,24 @@
 Source: MTHDS 8.0.0, section 7 of the language reference.
 """
 
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from pipelex.language.blueprints._base import ALIASED, Blueprint, DottedPath, PipeReference, PlainName, refuse
-from pipelex.language.blueprints._pipe import PipeBlueprintBase
+from pipelex.language.blueprints._answers import CalledPipe
+from pipelex.language.blueprints._base import (
+    ALIASED,
+    SPECIAL_OUTCOMES,
+    Blueprint,
+    DottedPath,
+    PipeReference,
+    PlainName,
+    refuse,
+)
+from pipelex.language.blueprints._pipe import PipeBlueprint
+from pipelex.language.references import Slot
+from pipelex.language.templates import TemplateSite
 
 
 class PipeStep(Blueprint):
@@ -30,6 +42,23 @@ class PipeStep(Blueprint):
         if self.batch_over is not None and self.batch_over == self.batch_as:
             raise refuse("batch_item", f"'batch_as' must differ from the list's own name '{self.batch_over}'")
         return self
+
+    @property
+    def number(self) -> tuple[bool, int | None] | None:
+        """The step's say on how many values its pipe gives: whether a list, and of how many.
+
+        `nb_output = 1` asks for a single value. None: as many as the pipe declares.
+        """
+        if self.nb_output is not None:
+            return (True, self.nb_output) if self.nb_output > 1 else (False, None)
+        return None if self.multiple_output is None else (self.multiple_output, None)
+
+    def overridden(self, output: Slot) -> Slot:
+        """The slot of what its pipe gives, after the step's say on how many values that is."""
+        if self.number is None:
+            return output
+        is_list, count = self.number
+        return Slot(output.concept, is_list, count, "plain" if is_list else output.presence)
 
 
 class BindingStep(Blueprint):
@@ -58,11 +87,35 @@ def parse_step(value: Any) -> Any:
 StepEntry = Annotated[PipeStep | BindingStep, BeforeValidator(parse_step)]
 
 
-class PipeSequenceBlueprint(PipeBlueprintBase):
+class PipeSequenceBlueprint(PipeBlueprint):
     """Pipes one after another."""
+
+    is_controller = True
+    has_fixed_output = True
 
     type: Literal["PipeSequence"]
     steps: tuple[StepEntry, ...] = Field(min_length=1, strict=False)
+
+    def called_pipes(self) -> Iterator[CalledPipe]:
+        for index, step in enumerate(self.steps):
+            if isinstance(step, PipeStep):
+                yield CalledPipe(step.pipe, ("steps", index, "pipe"))
+
+    def own_names(self) -> frozenset[str]:
+        return frozenset(step.result for step in self.steps if step.result is not None)
+
+    def run_in_place(self) -> Iterator[str]:
+        for step in self.steps:
+            if isinstance(step, PipeStep) and step.batch_over is None:
+                yield step.pipe
+
+    def given(self, output_of: Callable[[str], Slot | None]) -> Slot | None:
+        last = self.steps[-1]
+        output = output_of(last.pipe) if isinstance(last, PipeStep) else None
+        if output is None or not isinstance(last, PipeStep):
+            return None
+        slot = last.overridden(output)
+        return slot if last.batch_over is None else Slot(slot.concept, is_list=True)
 
 
 def _parse_branch(value: Any) -> Any:
@@ -74,8 +127,11 @@ def _parse_branch(value: Any) -> Any:
 BranchEntry = Annotated[PipeStep, BeforeValidator(_parse_branch)]
 
 
-class PipeParallelBlueprint(PipeBlueprintBase):
+class PipeParallelBlueprint(PipeBlueprint):
     """Pipes side by side, their results combined."""
+
+    is_controller = True
+    has_fixed_output = True
 
     type: Literal["PipeParallel"]
     branches: tuple[BranchEntry, ...] = Field(min_length=1, strict=False)
@@ -94,9 +150,22 @@ class PipeParallelBlueprint(PipeBlueprintBase):
             raise refuse("parallel_output", "a PipeParallel gives one combined value: no brackets on its output")
         return self
 
+    def called_pipes(self) -> Iterator[CalledPipe]:
+        for index, branch in enumerate(self.branches):
+            yield CalledPipe(branch.pipe, ("branches", index, "pipe"))
 
-class PipeConditionBlueprint(PipeBlueprintBase):
+    def own_names(self) -> frozenset[str]:
+        names = (branch.result for branch in self.branches)
+        return frozenset(name for name in names if name is not None) if self.add_each_output else frozenset()
+
+
+_OPENING = "{{ "
+
+
+class PipeConditionBlueprint(PipeBlueprint):
     """Chooses a pipe by an expression's value."""
+
+    is_controller = True
 
     type: Literal["PipeCondition"]
     expression: str | None = None
@@ -111,20 +180,44 @@ class PipeConditionBlueprint(PipeBlueprintBase):
             raise refuse("condition_expression", "write exactly one of 'expression' and 'expression_template'")
         return self
 
+    @classmethod
+    def sites_in(cls, table: Mapping[str, Any]) -> Iterator[TemplateSite]:
+        if isinstance(table.get("expression"), str):
+            text = _OPENING + table["expression"] + " }}"
+            yield TemplateSite(("expression",), text, "expression", has_sigils=False, prefix=len(_OPENING))
+        if isinstance(table.get("expression_template"), str):
+            text = table["expression_template"]
+            yield TemplateSite(("expression_template",), text, "expression", has_sigils=False)
+
+    def called_pipes(self) -> Iterator[CalledPipe]:
+        for key, outcome in self.outcomes.items():
+            if outcome not in SPECIAL_OUTCOMES:
+                yield CalledPipe(outcome, ("outcomes", key))
+        if self.default_outcome not in SPECIAL_OUTCOMES:
+            yield CalledPipe(self.default_outcome, ("default_outcome",))
+
+    def given(self, output_of: Callable[[str], Slot | None]) -> Slot | None:
+        outputs = {output for called in self.called_pipes() if (output := output_of(called.ref)) is not None}
+        return outputs.pop() if len(outputs) == 1 else None
+
     @property
     def template_text(self) -> str:
         """The condition as a template: `x` is `{{ x }}`."""
         if self.expression_template is not None:
             return self.expression_template
-        return "{{ " + (self.expression or "") + " }}"
+        return _OPENING + (self.expression or "") + " }}"
 
     @property
     def can_continue(self) -> bool:
         return "continue" in self.outcomes.values() or self.default_outcome == "continue"
 
 
-class PipeBatchBlueprint(PipeBlueprintBase):
+class PipeBatchBlueprint(PipeBlueprint):
     """Runs one pipe on every item of a list."""
+
+    is_controller = True
+    has_fixed_output = True
+    has_fixed_input = True
 
     type: Literal["PipeBatch"]
     branch_pipe_code: PipeReference
@@ -145,3 +238,10 @@ class PipeBatchBlueprint(PipeBlueprintBase):
         if not self.output_slot.is_list:
             raise refuse("batch_output", "a PipeBatch gives a list: write '…[]' on its output")
         return self
+
+    def called_pipes(self) -> Iterator[CalledPipe]:
+        yield CalledPipe(self.branch_pipe_code, ("branch_pipe_code",))
+
+    def given(self, output_of: Callable[[str], Slot | None]) -> Slot | None:
+        output = output_of(self.branch_pipe_code)
+        return None if output is None else Slot(output.concept, True, self.output_slot.count)

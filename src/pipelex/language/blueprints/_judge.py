@@ -3,13 +3,16 @@
 Source: MTHDS 8.0.0, section 6.6 of the language reference.
 """
 
-from typing import Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
+from pipelex.language.blueprints._answers import AskedModel
 from pipelex.language.blueprints._base import Blueprint, refuse
-from pipelex.language.blueprints._pipe import PipeBlueprintBase
+from pipelex.language.blueprints._pipe import PipeBlueprint
 from pipelex.language.blueprints._settings import PlainSettings
+from pipelex.language.templates import TemplateSite
 
 
 class JudgeLevel(Blueprint):
@@ -82,8 +85,12 @@ def check_judge_kind(
         raise refuse("judge_kind", "'criteria' and 'threshold' belong to yes/no questions")
 
 
-class PipeJudgeBlueprint(PipeBlueprintBase):
+class PipeJudgeBlueprint(PipeBlueprint):
     """Closed questions about evidence, asked of a judgment model."""
+
+    reads_every_input = True
+    has_fixed_output = True
+    prompts = (("prompt", "llm_prompt"), ("question", "llm_prompt"))
 
     type: Literal["PipeJudge"]
     prompt: str = Field(min_length=1)
@@ -111,6 +118,21 @@ class PipeJudgeBlueprint(PipeBlueprintBase):
         if output.is_list:
             raise refuse("judge_output", "the output of a PipeJudge takes no brackets")
         return self
+
+    @classmethod
+    def sites_in(cls, table: Mapping[str, Any]) -> Iterator[TemplateSite]:
+        yield from super().sites_in(table)
+        questions = table.get("questions")
+        if not isinstance(questions, Mapping):
+            return
+        for name, entry in cast("Mapping[str, Any]", questions).items():
+            question = cast("Mapping[str, Any]", entry).get("question") if isinstance(entry, Mapping) else None
+            if isinstance(question, str):
+                yield TemplateSite(("questions", name, "question"), question, "llm_prompt")
+
+    def asked_models(self, *, is_text: bool) -> Iterator[AskedModel]:
+        del is_text
+        yield AskedModel("judgment", "model", self.model, handed="templates")
 
     @property
     def all_questions(self) -> dict[str | None, JudgeQuestion]:

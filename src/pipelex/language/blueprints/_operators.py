@@ -5,12 +5,14 @@ Source: MTHDS 8.0.0, sections 6.1 to 6.5, 6.8 and 6.9 of the language reference.
 
 import datetime
 import re
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from pipelex.language.blueprints._answers import AskedModel, NamedFile
 from pipelex.language.blueprints._base import Blueprint, TagStyle, refuse
-from pipelex.language.blueprints._pipe import PipeBlueprintBase
+from pipelex.language.blueprints._pipe import PipeBlueprint
 from pipelex.language.blueprints._settings import (
     ExtractSettings,
     ImageSettings,
@@ -21,8 +23,11 @@ from pipelex.language.blueprints._settings import (
 )
 
 
-class PipeLLMBlueprint(PipeBlueprintBase):
+class PipeLLMBlueprint(PipeBlueprint):
     """One call of a language model."""
+
+    reads_every_input = True
+    prompts = (("system_prompt", "llm_prompt"), ("prompt", "llm_prompt"))
 
     type: Literal["PipeLLM"]
     prompt: str | None = None
@@ -38,9 +43,30 @@ class PipeLLMBlueprint(PipeBlueprintBase):
             raise refuse("prompt_missing", "a PipeLLM with inputs needs a 'prompt' that reads them")
         return self
 
+    @property
+    def structuring_model(self) -> str | LLMSettings | None:
+        """The model that is asked for objects."""
+        return self.model if self.model_to_structure is None else self.model_to_structure
 
-class PipeStructureBlueprint(PipeBlueprintBase):
+    def asked_models(self, *, is_text: bool) -> Iterator[AskedModel]:
+        if is_text:
+            yield AskedModel("llm", "model", self.model, handed="templates")
+            return
+        is_told_first = self.structuring_method == "preliminary_text"
+        if is_told_first or (self.model_to_structure and self.model):
+            yield AskedModel("llm", "model", self.model, handed="templates" if is_told_first else "text")
+        key = "model" if self.model_to_structure is None else "model_to_structure"
+        handed = "text" if is_told_first else "templates"
+        yield AskedModel("llm", key, self.structuring_model, "object", handed=handed)
+
+    def with_system_prompt(self, text: str | None) -> Self:
+        return self if self.system_prompt is not None else self.model_copy(update={"system_prompt": text})
+
+
+class PipeStructureBlueprint(PipeBlueprint):
     """Turns a text into an object."""
+
+    has_fixed_input = True
 
     type: Literal["PipeStructure"]
     model: str | LLMSettings | None = None
@@ -51,9 +77,16 @@ class PipeStructureBlueprint(PipeBlueprintBase):
             raise refuse("one_input", f"a PipeStructure has exactly one input, a Text; this one has {len(self.inputs)}")
         return self
 
+    def asked_models(self, *, is_text: bool) -> Iterator[AskedModel]:
+        del is_text
+        yield AskedModel("llm", "model", self.model, "object")
 
-class PipeExtractBlueprint(PipeBlueprintBase):
+
+class PipeExtractBlueprint(PipeBlueprint):
     """Pages out of a document or an image."""
+
+    has_fixed_input = True
+    has_fixed_output = True
 
     type: Literal["PipeExtract"]
     model: str | ExtractSettings | None = None
@@ -75,6 +108,10 @@ class PipeExtractBlueprint(PipeBlueprintBase):
         if output.concept not in ("Page", "native.Page") or not output.is_list or output.count is not None:
             raise refuse("extract_output", f"a PipeExtract gives 'Page[]', not '{self.output}'")
         return self
+
+    def asked_models(self, *, is_text: bool) -> Iterator[AskedModel]:
+        del is_text
+        yield AskedModel("extract", "model", self.model, handed="input")
 
 
 AspectRatio = Literal[
@@ -107,8 +144,11 @@ def _check_size(text: str) -> str:
     return text
 
 
-class PipeImgGenBlueprint(PipeBlueprintBase):
+class PipeImgGenBlueprint(PipeBlueprint):
     """Images out of a prompt."""
+
+    reads_every_input = True
+    prompts = (("prompt", "img_gen_prompt"), ("negative_prompt", "img_gen_prompt"))
 
     type: Literal["PipeImgGen"]
     prompt: str
@@ -120,6 +160,10 @@ class PipeImgGenBlueprint(PipeBlueprintBase):
     seed: int | Literal["auto"] | None = None
     background: Literal["transparent", "opaque", "auto"] | None = None
     output_format: Literal["png", "jpeg", "webp"] | None = None
+
+    def asked_models(self, *, is_text: bool) -> Iterator[AskedModel]:
+        del is_text
+        yield AskedModel("img_gen", "model", self.model, handed="templates")
 
 
 def _check_date(text: str) -> str:
@@ -135,8 +179,12 @@ def _check_date(text: str) -> str:
 IsoDate = Annotated[str, AfterValidator(_check_date)]
 
 
-class PipeSearchBlueprint(PipeBlueprintBase):
+class PipeSearchBlueprint(PipeBlueprint):
     """An answer with sources from a search service."""
+
+    reads_every_input = True
+    has_fixed_output = True
+    prompts = (("prompt", "basic"),)
 
     type: Literal["PipeSearch"]
     prompt: str
@@ -148,16 +196,26 @@ class PipeSearchBlueprint(PipeBlueprintBase):
     include_domains: tuple[str, ...] | None = Field(default=None, strict=False)
     exclude_domains: tuple[str, ...] | None = Field(default=None, strict=False)
 
+    def asked_models(self, *, is_text: bool) -> Iterator[AskedModel]:
+        del is_text
+        yield AskedModel("search", "model", self.model)
 
-class PipeFuncBlueprint(PipeBlueprintBase):
+
+class PipeFuncBlueprint(PipeBlueprint):
     """A call of a Python function of the method tree."""
 
     type: Literal["PipeFunc"]
     function_name: Annotated[str, StringConstraints(pattern=r"^[^.]+(\.[^.]+)+$")]
 
+    def named_file(self) -> NamedFile:
+        return NamedFile("function", self.function_name)
 
-class PipeDocGenBlueprint(PipeBlueprintBase):
+
+class PipeDocGenBlueprint(PipeBlueprint):
     """Prints a file from values; calls no model."""
+
+    has_fixed_output = True
+    prompts = (("template", "html"), ("filename", "basic"))
 
     type: Literal["PipeDocGen"]
     format: Literal["pdf", "xlsx", "docx", "pptx"]
@@ -182,3 +240,17 @@ class PipeDocGenBlueprint(PipeBlueprintBase):
         if self.output_slot.is_list:
             raise refuse("docgen_output", "a PipeDocGen gives one document: no brackets on its output")
         return self
+
+    @property
+    def source(self) -> Literal["layout", "html", "template_file"]:
+        """What the file is printed from."""
+        if self.template is not None:
+            return "html"
+        return "layout" if self.template_file is None else "template_file"
+
+    def asked_models(self, *, is_text: bool) -> Iterator[AskedModel]:
+        del is_text
+        yield AskedModel("doc_gen", "model", self.model, document=f"{self.format}.{self.source}")
+
+    def named_file(self) -> NamedFile | None:
+        return None if self.template_file is None else NamedFile("path", self.template_file)

@@ -1,14 +1,17 @@
-"""Keys every pipe has, and a pipe's contract without an implementation.
+"""What every pipe has, and what it answers about itself.
 
 Source: MTHDS 8.0.0, section 5 of the language reference.
 """
 
-from typing import Annotated, Any, Self
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Self, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pipelex.language.blueprints._base import Blueprint, PipeType, SlotText, refuse
+from pipelex.language.blueprints._answers import AskedModel, CalledPipe, NamedFile, changed
+from pipelex.language.blueprints._base import Blueprint, Keys, SlotText, TemplateCategory, refuse
 from pipelex.language.references import Slot
+from pipelex.language.templates import TemplateSite
 
 
 class InputBlueprint(Blueprint):
@@ -27,8 +30,24 @@ def _expand_input(value: Any) -> Any:
 InputEntry = Annotated[InputBlueprint, BeforeValidator(_expand_input)]
 
 
-class PipeBlueprintBase(Blueprint):
-    """Keys every pipe has."""
+class PipeBlueprint(Blueprint):
+    """Keys every pipe has, and what a pipe answers about itself.
+
+    A pipe type is a subclass with `type: Literal["…"]` and with those answers that are its own.
+    """
+
+    is_signature: ClassVar[bool] = False
+    """Whether the pipe is only declared, to be written later."""
+    is_controller: ClassVar[bool] = False
+    """Whether the type runs other pipes. Controllers hand values on, mostly without looking at them."""
+    has_fixed_output: ClassVar[bool] = False
+    """Whether the type itself says how many values it gives, so that a step cannot."""
+    has_fixed_input: ClassVar[bool] = False
+    """Whether the type itself says how many values its input holds."""
+    reads_every_input: ClassVar[bool] = False
+    """Whether a declared input that no template reads is a fault."""
+    prompts: ClassVar[tuple[tuple[str, TemplateCategory], ...]] = ()
+    """The keys whose texts are templates, each with its category."""
 
     description: str
     inputs: dict[str, InputEntry] = Field(default_factory=dict[str, InputEntry])
@@ -56,8 +75,81 @@ class PipeBlueprintBase(Blueprint):
     def output_slot(self) -> Slot:
         return Slot.parse(self.output)
 
+    # --- what it answers ----------------------------------------------------------------------------------------------
 
-class PipeSignatureBlueprint(PipeBlueprintBase):
-    """A pipe's contract without an implementation: no `type`."""
+    @classmethod
+    def type_name(cls) -> str:
+        """The pipe type's name; `PipeSignature` for a pipe that is only declared."""
+        declared = cls.model_fields.get("type")
+        return "PipeSignature" if declared is None else str(get_args(declared.annotation)[0])
 
-    signature_for: PipeType | None = None
+    @classmethod
+    def sites_in(cls, table: Mapping[str, Any]) -> Iterator[TemplateSite]:
+        """The templates in a table of the type as its file has it, sound or not."""
+        for key, category in cls.prompts:
+            if isinstance(table.get(key), str):
+                yield TemplateSite((key,), table[key], category)
+
+    @classmethod
+    def paths_in(cls, table: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
+        """The dotted paths to inputs in a table of the type as its file has it, sound or not, each with its place."""
+        del table
+        yield from ()
+
+    @property
+    def sites(self) -> tuple[TemplateSite, ...]:
+        """The templates of the pipe."""
+        return tuple(self.sites_in(self.model_dump(by_alias=True, exclude_none=True)))
+
+    def called_pipes(self) -> Iterator[CalledPipe]:
+        """The pipes it may run, in the order of its table; a pipe that is named twice is here twice."""
+        yield from ()
+
+    def with_callees(self, name: Callable[[CalledPipe], str]) -> Self:
+        """The same pipe, running the pipes that are named instead."""
+        changes: dict[str | int, Any] = {}
+        for called in self.called_pipes():
+            *outer, last = called.keys
+            inner = changes
+            for key in outer:
+                inner = inner.setdefault(key, {})
+            inner[last] = name(called)
+        return changed(self, changes) if changes else self
+
+    def own_names(self) -> frozenset[str]:
+        """The names of inner results that the pipe leaves in its caller's memory, without those of the pipes it runs.
+
+        Published methods read the results of a nested sequence's steps, and of a parallel's branches, by those names.
+        """
+        return frozenset()
+
+    def run_in_place(self) -> Iterator[str]:
+        """The pipes it runs in its own memory, so that what they leave there is left by it, too."""
+        yield from ()
+
+    def given(self, output_of: Callable[[str], Slot | None]) -> Slot | None:
+        """What the pipes it runs make a controller give, where that is the output of one of them.
+
+        Args:
+            output_of: the output of a pipe, by reference; None where it is not known.
+        """
+        del output_of
+        return None
+
+    def asked_models(self, *, is_text: bool) -> Iterator[AskedModel]:
+        """The models it asks for.
+
+        Args:
+            is_text: whether its output is one text, or a concept that refines one.
+        """
+        del is_text
+        yield from ()
+
+    def named_file(self) -> NamedFile | None:
+        """The file of the method tree that it names."""
+        return None
+
+    def with_system_prompt(self, text: str | None) -> Self:
+        """The same pipe with the bundle's system prompt, where the type has one and the pipe says none."""
+        del text
+        return self

@@ -13,7 +13,7 @@ from pipelex.language.templates._filters import (
     TESTS,
 )
 from pipelex.language.templates._sigils import expand_sigils
-from pipelex.language.templates._sites import TemplateSite, construct_paths, template_sites
+from pipelex.language.templates._sites import TemplateSite
 
 __all__ = [
     "FILTERS_BY_CATEGORY",
@@ -26,7 +26,5 @@ __all__ = [
     "TemplateRead",
     "TemplateSite",
     "analyse_template",
-    "construct_paths",
     "expand_sigils",
-    "template_sites",
 ]

@@ -8,21 +8,16 @@ from collections.abc import Callable, Mapping
 
 from pipelex.library._link import LinkedBundles
 from pipelex.library._tree import MethodTree
-from pipelex.library._validate._construct import check_constructs
 from pipelex.library._validate._context import Checks
-from pipelex.library._validate._files import check_files
-from pipelex.library._validate._flow import check_flows
 from pipelex.library._validate._hints import check_hints
 from pipelex.library._validate._models import CheckModel, ModelUse, check_models
-from pipelex.library._validate._operators import check_operators
+from pipelex.library._validate._rules import check_flows, check_pipes
 from pipelex.library._verdict import Verdict
 
 __all__ = ["CheckModel", "ModelUse", "validate"]
 
 _THEMES: tuple[Callable[[Checks], None], ...] = (
-    check_operators,
-    check_constructs,
-    check_files,
+    check_pipes,
     check_flows,
     check_hints,
 )

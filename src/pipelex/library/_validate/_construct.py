@@ -14,34 +14,38 @@ from pipelex.content.structure import (
     validate,
 )
 from pipelex.errors import near_names
-from pipelex.language.blueprints import ConstructFrom, ConstructTable, ConstructTemplate, PipeComposeBlueprint
+from pipelex.language.blueprints import ConstructFrom, ConstructTable, ConstructTemplate, Keys, PipeComposeBlueprint
 from pipelex.language.references import Slot
 from pipelex.library._library import Pipe
 from pipelex.library._paths import PathFault, walk_path
 from pipelex.library._validate._context import Checks, shown
 from pipelex.library._validate._fields import suits
+from pipelex.library._validate._operators import gives_one_of
 from pipelex.library._validate._outputs import report_output
 
-Keys = tuple[str | int, ...]
+
+def check_compose(checks: Checks, pipe: Pipe) -> None:
+    """A template gives a text, and a construct has the structure it builds (section 6.7 of the language reference)."""
+    blueprint = pipe.blueprint
+    assert isinstance(blueprint, PipeComposeBlueprint)
+    if blueprint.construct_table is None:
+        _gives_text(checks, pipe)
+        return
+    shape = checks.library.shape(pipe.output.concept)
+    base = checks.library.native_base(pipe.output.concept)
+    if isinstance(shape, ObjectShape):
+        _Construct(checks, pipe).table(shape, blueprint.construct_fields, ("construct",))
+    elif base != "Dynamic":
+        report_output(
+            checks,
+            pipe,
+            f"'construct' builds a concept field by field, and '{shown(pipe.output)}' declares no fields",
+            pipe.output.concept,
+            "output",
+        )
 
 
-def check_constructs(checks: Checks) -> None:
-    """Compare what a PipeCompose builds with the structure it builds (section 6.7 of the language reference)."""
-    for pipe, blueprint in checks.pipes(PipeComposeBlueprint):
-        if blueprint.construct_table is None:
-            continue
-        shape = checks.library.shape(pipe.output.concept)
-        base = checks.library.native_base(pipe.output.concept)
-        if isinstance(shape, ObjectShape):
-            _Construct(checks, pipe).table(shape, blueprint.construct_fields, ("construct",))
-        elif base != "Dynamic":
-            report_output(
-                checks,
-                pipe,
-                f"'construct' builds a concept field by field, and '{shown(pipe.output)}' declares no fields",
-                pipe.output.concept,
-                "output",
-            )
+_gives_text = gives_one_of("Text", "Markdown", "Html")
 
 
 class _Construct:

@@ -1,15 +1,15 @@
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeAlias
 
 from pipelex.errors import CORE_CODES, Fault, Json, SuggestedFix
-from pipelex.language.blueprints import PipeBlueprintBase
 from pipelex.language.references import Slot
 from pipelex.library._library import Library, Pipe
-from pipelex.library._link import LinkedBundles, Source
+from pipelex.library._link import Declaration, LinkedBundles
 from pipelex.library._tree import MethodTree
 
-_B = TypeVar("_B", bound=PipeBlueprintBase)
+Rule: TypeAlias = "Callable[[Checks, Pipe], None]"
+"""Looks at one pipe, and reports what is wrong with it."""
 
 
 @dataclass
@@ -24,13 +24,7 @@ class Checks:
     def library(self) -> Library:
         return self.linked.library
 
-    def pipes(self, kind: type[_B]) -> Iterator[tuple[Pipe, _B]]:
-        """The sound pipes of one type."""
-        for pipe in self.library.pipes.values():
-            if isinstance(pipe.blueprint, kind):
-                yield pipe, pipe.blueprint
-
-    def source(self, pipe: Pipe) -> Source:
+    def source(self, pipe: Pipe) -> Declaration:
         return self.linked.sources[pipe.ref]
 
     def label(self, pipe: Pipe) -> str:

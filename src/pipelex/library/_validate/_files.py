@@ -1,10 +1,12 @@
+"""The files of the method tree that pipes name: Python functions and document templates."""
+
 import ast
 
 from pipelex.content.structure import AnyShape, DictShape, ListShape, ObjectShape, Shape
 from pipelex.errors import near_names
 from pipelex.language.blueprints import PipeDocGenBlueprint, PipeFuncBlueprint
 from pipelex.language.references import Slot
-from pipelex.language.templates import TemplateRead, TemplateSite, analyse_template, template_sites
+from pipelex.language.templates import TemplateRead, TemplateSite, analyse_template
 from pipelex.library._library import Pipe
 from pipelex.library._named_files import module_files, tree_path
 from pipelex.library._tree import MethodTree
@@ -19,25 +21,31 @@ _RESOURCE_REASONS = {
 }
 
 
-def check_files(checks: Checks) -> None:
-    """The files that pipes name: Python functions and document templates (sections 6.8 and 6.9)."""
-    for pipe, blueprint in checks.pipes(PipeFuncBlueprint):
-        tree = _tree_of(checks, pipe)
-        if tree is not None and (wrong := _function_fault(tree, blueprint.function_name)) is not None:
-            checks.report(
-                pipe,
-                "method.function_invalid",
-                f"'{checks.label(pipe)}' cannot call '{blueprint.function_name}': {wrong}",
-                "function_name",
-                category="pipe_func_function_refused",
-                function=blueprint.function_name,
-                finding=wrong,
-            )
-    for pipe, blueprint in checks.pipes(PipeDocGenBlueprint):
-        for site in template_sites(blueprint.model_dump(by_alias=True, exclude_none=True)):
-            _check_paths(checks, pipe, site)
-        if blueprint.template_file is not None:
-            _check_template_file(checks, pipe, blueprint.template_file)
+def check_function(checks: Checks, pipe: Pipe) -> None:
+    """The function that a PipeFunc names is in the method's folder (section 6.8 of the language reference)."""
+    blueprint = pipe.blueprint
+    assert isinstance(blueprint, PipeFuncBlueprint)
+    tree = _tree_of(checks, pipe)
+    if tree is not None and (wrong := _function_fault(tree, blueprint.function_name)) is not None:
+        checks.report(
+            pipe,
+            "method.function_invalid",
+            f"'{checks.label(pipe)}' cannot call '{blueprint.function_name}': {wrong}",
+            "function_name",
+            category="pipe_func_function_refused",
+            function=blueprint.function_name,
+            finding=wrong,
+        )
+
+
+def check_document(checks: Checks, pipe: Pipe) -> None:
+    """What a document's templates read is there, and so is the file (section 6.9 of the language reference)."""
+    blueprint = pipe.blueprint
+    assert isinstance(blueprint, PipeDocGenBlueprint)
+    for site in blueprint.sites:
+        _check_paths(checks, pipe, site)
+    if blueprint.template_file is not None:
+        _check_template_file(checks, pipe, blueprint.template_file)
 
 
 def _tree_of(checks: Checks, pipe: Pipe) -> MethodTree | None:

@@ -2,7 +2,7 @@ from collections.abc import Mapping
 
 from pipelex.errors import Fault
 from pipelex.language.references import NATIVE_DOMAIN
-from pipelex.library._link import Source
+from pipelex.library._link import Declaration
 from pipelex.library._validate._context import Checks
 
 _INTENTS = {"prose": "text", "label": "text", "rating": "number", "quantity": "number"}
@@ -21,7 +21,7 @@ def check_hints(checks: Checks) -> None:
                 _check(checks, concept, entry.hints, checks.linked.sources[ref], "inputs", name)
 
 
-def _check(checks: Checks, concept: str, hints: Mapping[str, str] | None, source: Source, *keys: str) -> None:
+def _check(checks: Checks, concept: str, hints: Mapping[str, str] | None, source: Declaration, *keys: str) -> None:
     word = (hints or {}).get("intent", "")
     wanted = _INTENTS.get(word)
     if wanted is None or _KINDS.get(checks.library.native_base(concept) or "") == wanted:

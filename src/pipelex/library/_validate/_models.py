@@ -1,24 +1,13 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 from pipelex.errors import Fault, Json
-from pipelex.language.blueprints import (
-    Blueprint,
-    PipeDocGenBlueprint,
-    PipeExtractBlueprint,
-    PipeImgGenBlueprint,
-    PipeJudgeBlueprint,
-    PipeLLMBlueprint,
-    PipeSearchBlueprint,
-    PipeStructureBlueprint,
-)
-from pipelex.language.templates import analyse_template, template_sites
+from pipelex.language.blueprints import AskedModel, ModelFamily, ModelPurpose
+from pipelex.language.templates import analyse_template
 from pipelex.library._library import Library, Pipe
 from pipelex.library._paths import Reached, walk_path
 from pipelex.library._validate._context import Checks
-
-ModelFamily = Literal["llm", "extract", "img_gen", "search", "judgment", "doc_gen"]
 
 _CATEGORIES: Final = {
     "method.model_setting_invalid": "llm_setting_refused_by_model",
@@ -32,7 +21,7 @@ class ModelUse:
     """A model that a pipe asks for, by name or by leaving the choice to the runtime."""
 
     family: ModelFamily
-    purpose: Literal["text", "object"]
+    purpose: ModelPurpose
     """Which of the family's defaults applies when no model is named; only language models have two."""
     choice: str | Mapping[str, Json] | None
     """A reference (`$preset`, `@alias`, `~waterfall`, a handle), an inline settings table, or None for the default."""
@@ -76,44 +65,25 @@ def _inner_keys(use: ModelUse, fault: Fault) -> tuple[str, ...]:
 
 def model_uses(pipe: Pipe, library: Library) -> Iterator[tuple[ModelUse, str]]:
     """The models a pipe asks for, each with the key that names it."""
-    blueprint = pipe.blueprint
-    match blueprint:
-        case PipeLLMBlueprint():
-            is_text = library.is_text(blueprint.output_slot.concept) and not blueprint.output_slot.is_list
-            needs = _attached(pipe, library)
-            if is_text:
-                yield ModelUse("llm", "text", _choice(blueprint.model), needs=needs), "model"
-            else:
-                structuring = blueprint.model_to_structure
-                is_told_first = blueprint.structuring_method == "preliminary_text"
-                if is_told_first or (structuring and blueprint.model):
-                    first = needs if is_told_first else ()
-                    yield ModelUse("llm", "text", _choice(blueprint.model), needs=first), "model"
-                key = "model" if structuring is None else "model_to_structure"
-                needs = () if is_told_first else needs
-                yield ModelUse("llm", "object", _choice(structuring or blueprint.model), needs=needs), key
-        case PipeStructureBlueprint():
-            yield ModelUse("llm", "object", _choice(blueprint.model)), "model"
-        case PipeExtractBlueprint():
-            is_image = any(library.native_base(slot.concept) == "Image" for slot in pipe.inputs.values())
-            yield ModelUse("extract", "text", _choice(blueprint.model), needs=("images",) if is_image else ()), "model"
-        case PipeImgGenBlueprint():
-            needs = ("reference images",) if "images" in _attached(pipe, library) else ()
-            yield ModelUse("img_gen", "text", _choice(blueprint.model), needs=needs), "model"
-        case PipeSearchBlueprint():
-            yield ModelUse("search", "text", _choice(blueprint.model)), "model"
-        case PipeJudgeBlueprint():
-            yield ModelUse("judgment", "text", _choice(blueprint.model), needs=_attached(pipe, library)), "model"
-        case PipeDocGenBlueprint():
-            yield ModelUse("doc_gen", "text", _choice(blueprint.model), _document(blueprint)), "model"
-        case _:
-            return
+    is_text = library.is_text(pipe.output.concept) and not pipe.output.is_list
+    for asked in pipe.blueprint.asked_models(is_text=is_text):
+        needs = _needs(asked, pipe, library)
+        yield ModelUse(asked.family, asked.purpose, asked.choice, asked.document, needs), asked.key
+
+
+def _needs(asked: AskedModel, pipe: Pipe, library: Library) -> tuple[str, ...]:
+    if asked.handed == "input":
+        return ("images",) if any(library.native_base(slot.concept) == "Image" for slot in pipe.inputs.values()) else ()
+    shown = _attached(pipe, library) if asked.handed == "templates" else ()
+    if asked.family == "img_gen":
+        return ("reference images",) if "images" in shown else ()
+    return shown
 
 
 def _attached(pipe: Pipe, library: Library) -> tuple[str, ...]:
     """What the pipe's templates show the model as it is, where it is there in any case."""
     found: dict[str, None] = {}
-    for site in template_sites(pipe.blueprint.model_dump(by_alias=True, exclude_none=True)):
+    for site in pipe.blueprint.sites:
         analysis = analyse_template(
             site.template, category=site.category, sigils=site.has_sigils, declared=tuple(pipe.inputs)
         )
@@ -127,16 +97,3 @@ def _attached(pipe: Pipe, library: Library) -> tuple[str, ...]:
             base = library.native_base(reached.slot.concept)
             found |= {"images": None} if base == "Image" else {"documents": None} if base == "Document" else {}
     return tuple(found)
-
-
-def _document(blueprint: PipeDocGenBlueprint) -> str:
-    source = "layout"
-    if blueprint.template is not None:
-        source = "html"
-    elif blueprint.template_file is not None:
-        source = "template_file"
-    return f"{blueprint.format}.{source}"
-
-
-def _choice(model: str | Blueprint | None) -> str | dict[str, Any] | None:
-    return model.model_dump(mode="json", exclude_none=True) if isinstance(model, Blueprint) else model

@@ -1,19 +1,11 @@
+"""What each type of operator takes and gives (section 6 of the language reference)."""
+
 from pipelex.content.structure import ObjectShape, nested_objects
-from pipelex.language.blueprints import (
-    JudgeKind,
-    PipeComposeBlueprint,
-    PipeDocGenBlueprint,
-    PipeExtractBlueprint,
-    PipeImgGenBlueprint,
-    PipeJudgeBlueprint,
-    PipeLLMBlueprint,
-    PipeSearchBlueprint,
-    PipeStructureBlueprint,
-)
-from pipelex.language.templates import analyse_template, template_sites
+from pipelex.language.blueprints import JudgeKind, PipeJudgeBlueprint
+from pipelex.language.templates import analyse_template
 from pipelex.library._library import DYNAMIC, Pipe
 from pipelex.library._paths import Reached, walk_path
-from pipelex.library._validate._context import Checks, shown
+from pipelex.library._validate._context import Checks, Rule, shown
 from pipelex.library._validate._outputs import report_output
 
 _VERDICTS: dict[JudgeKind, str] = {"yes_no": "YesNo", "choice": "Choice", "rating": "Rating"}
@@ -24,35 +16,7 @@ _QUESTIONS: dict[JudgeKind, str] = {
 }
 
 
-def check_operators(checks: Checks) -> None:
-    """What each type of operator takes and gives (section 6 of the language reference)."""
-    for pipe in checks.library.pipes.values():
-        match pipe.blueprint:
-            case PipeLLMBlueprint():
-                _no_image(checks, pipe)
-            case PipeStructureBlueprint():
-                _takes_one_of(checks, pipe, ("Text", "Markdown"))
-                _no_text(checks, pipe)
-                _no_image(checks, pipe)
-            case PipeExtractBlueprint():
-                _takes_one_of(checks, pipe, ("Document", "Image"))
-                _gives_one_of(checks, pipe, ("Page",))
-            case PipeImgGenBlueprint():
-                _gives_one_of(checks, pipe, ("Image",))
-            case PipeSearchBlueprint():
-                _gives_one_of(checks, pipe, ("SearchResult",))
-                _gives_single(checks, pipe)
-            case PipeJudgeBlueprint() as blueprint:
-                _check_judge(checks, pipe, blueprint)
-            case PipeComposeBlueprint() as blueprint if blueprint.template_text is not None:
-                _gives_one_of(checks, pipe, ("Text", "Markdown", "Html"))
-            case PipeDocGenBlueprint():
-                _gives_one_of(checks, pipe, ("Document",))
-            case _:
-                pass
-
-
-def _no_image(checks: Checks, pipe: Pipe) -> None:
+def gives_no_image(checks: Checks, pipe: Pipe) -> None:
     shape = checks.library.shape(pipe.output.concept)
     image = next((found for found in nested_objects(shape) if found.native == "Image"), None)
     if image is None:
@@ -70,7 +34,7 @@ def _no_image(checks: Checks, pipe: Pipe) -> None:
     )
 
 
-def _no_text(checks: Checks, pipe: Pipe) -> None:
+def gives_no_text(checks: Checks, pipe: Pipe) -> None:
     if checks.library.is_text(pipe.output.concept):
         report_output(
             checks,
@@ -82,40 +46,54 @@ def _no_text(checks: Checks, pipe: Pipe) -> None:
         )
 
 
-def _takes_one_of(checks: Checks, pipe: Pipe, natives: tuple[str, ...]) -> None:
-    name, slot = next(iter(pipe.inputs.items()))
-    wanted = " or ".join(native for native in natives if native != "Markdown")
-    if slot.concept == DYNAMIC or (checks.library.native_base(slot.concept) in natives and not slot.is_list):
-        return
-    checks.report(
-        pipe,
-        "method.input_concept_mismatch",
-        f"a {pipe.type} takes one {wanted}, or a concept that refines it; input '{name}' of '{checks.label(pipe)}' is"
-        f" '{shown(slot)}'",
-        "inputs",
-        name,
-        category="input_stuff_spec_mismatch",
-        input=name,
-        declared=slot.concept,
-        expected=f"native.{natives[0]}",
-    )
+def takes_one_of(*natives: str) -> Rule:
+    """The rule that the one input is a single value of one of some native concepts."""
+    wanted = _listed(natives)
+
+    def check(checks: Checks, pipe: Pipe) -> None:
+        name, slot = next(iter(pipe.inputs.items()))
+        if slot.concept == DYNAMIC or (checks.library.native_base(slot.concept) in natives and not slot.is_list):
+            return
+        checks.report(
+            pipe,
+            "method.input_concept_mismatch",
+            f"a {pipe.type} takes one {wanted}, or a concept that refines it; input '{name}' of '{checks.label(pipe)}'"
+            f" is '{shown(slot)}'",
+            "inputs",
+            name,
+            category="input_stuff_spec_mismatch",
+            input=name,
+            declared=slot.concept,
+            expected=f"native.{natives[0]}",
+        )
+
+    return check
 
 
-def _gives_one_of(checks: Checks, pipe: Pipe, natives: tuple[str, ...]) -> None:
-    if checks.library.native_base(pipe.output.concept) in natives:
-        return
-    wanted = " or ".join(native for native in natives if native != "Markdown")
-    report_output(
-        checks,
-        pipe,
-        f"a {pipe.type} gives {wanted}, or a concept that refines it; the output of '{checks.label(pipe)}' is"
-        f" '{shown(pipe.output)}'",
-        f"native.{natives[0]}",
-        "output",
-    )
+def _listed(natives: tuple[str, ...]) -> str:
+    return " or ".join(native for native in natives if native != "Markdown")
 
 
-def _gives_single(checks: Checks, pipe: Pipe) -> None:
+def gives_one_of(*natives: str) -> Rule:
+    """The rule that the output is one of some native concepts."""
+    wanted = _listed(natives)
+
+    def check(checks: Checks, pipe: Pipe) -> None:
+        if checks.library.native_base(pipe.output.concept) in natives:
+            return
+        report_output(
+            checks,
+            pipe,
+            f"a {pipe.type} gives {wanted}, or a concept that refines it; the output of '{checks.label(pipe)}' is"
+            f" '{shown(pipe.output)}'",
+            f"native.{natives[0]}",
+            "output",
+        )
+
+    return check
+
+
+def gives_single(checks: Checks, pipe: Pipe) -> None:
     if pipe.output.is_list:
         checks.report(
             pipe,
@@ -128,7 +106,10 @@ def _gives_single(checks: Checks, pipe: Pipe) -> None:
         )
 
 
-def _check_judge(checks: Checks, pipe: Pipe, blueprint: PipeJudgeBlueprint) -> None:
+def check_judge(checks: Checks, pipe: Pipe) -> None:
+    """A verdict for each question: the native one of its kind, or a field of that."""
+    blueprint = pipe.blueprint
+    assert isinstance(blueprint, PipeJudgeBlueprint)
     _check_questions(checks, pipe, blueprint)
     if blueprint.questions is None:
         ((_, question),) = blueprint.all_questions.items()
@@ -180,7 +161,7 @@ def _check_judge(checks: Checks, pipe: Pipe, blueprint: PipeJudgeBlueprint) -> N
 
 def _check_questions(checks: Checks, pipe: Pipe, blueprint: PipeJudgeBlueprint) -> None:
     """A question is plain text: images and documents are evidence, and belong to the prompt."""
-    for site in template_sites(blueprint.model_dump(by_alias=True, exclude_none=True)):
+    for site in blueprint.sites:
         if site.keys[-1] != "question":
             continue
         analysis = analyse_template(

@@ -4,17 +4,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
+from pipelex.language.blueprints import ModelFamily, ModelPurpose
 from pipelex.language.references import Reference
 from pipelex.library import Library
 from pipelex.pipes.calls import RunOptions
 from pipelex.pipes.effects.jobs import ModelJob
-from pipelex.pipes.models import Family, Purpose, ResolvedModel
+from pipelex.pipes.models import ResolvedModel
 from pipelex.pipes.wire import Wire
 
 Q = TypeVar("Q", bound=Wire)
 R = TypeVar("R", bound=Wire)
 
-RoutingKey = Literal[Family, "function"]
+RoutingKey = Literal[ModelFamily, "function"]
 """What an effect is routed by: the handle of a model of that family, or the function's name."""
 
 
@@ -38,9 +39,9 @@ class EffectKind(Generic[Q, R]):
     """The function that gives the result from the library and the request alone, without any I/O. A pipe does by itself
     what is small; the effect is for what would take too long in the pipe's own code. None: a performer is needed."""
 
-    family: Family | None = None
+    family: ModelFamily | None = None
     """The family of the model that performs it; None: it needs no model."""
-    purpose: Purpose = "text"
+    purpose: ModelPurpose = "text"
     """Which of the family's defaults applies when the pipe names no model."""
     is_paid: bool = False
     """Whether a provider may charge for it, so that its result is worth keeping for a further attempt."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from pipelex.content.stuff import Absence, Stuff, WorkingMemory
 from pipelex.errors import ErrorCategory, Location, PipelexError
-from pipelex.language.blueprints import Blueprint
+from pipelex.language.blueprints import ModelName, choice_of
 from pipelex.language.references import Slot
 from pipelex.library import Library, Pipe
 from pipelex.pipes.calls import BatchCall, PipeCall, PipeOutcome, SlotOverride
@@ -55,7 +55,7 @@ class PipeRun:
         )
 
     async def ask(
-        self, kind: EffectKind[Q, R], request: Q, model: str | Blueprint | None = None, *, document: str | None = None
+        self, kind: EffectKind[Q, R], request: Q, model: ModelName = None, *, document: str | None = None
     ) -> R:
         """Have an effect done.
 
@@ -67,8 +67,7 @@ class PipeRun:
         """
         choice: ModelChoice | None = None
         if kind.family is not None:
-            wanted = model.model_dump(exclude_defaults=True) if isinstance(model, Blueprint) else model
-            choice = ModelChoice(family=kind.family, purpose=kind.purpose, choice=wanted, document=document)
+            choice = ModelChoice(family=kind.family, purpose=kind.purpose, choice=choice_of(model), document=document)
         return await self.runtime.ask(kind, request, choice)
 
     async def loaded(self) -> "PipeRun":

@@ -4,7 +4,7 @@ from typing import Final
 
 from pipelex.content.structure import json_schema
 from pipelex.content.stuff import Stuff, WorkingMemory
-from pipelex.language.blueprints import LLMSettings, PipeLLMBlueprint, PipeStructureBlueprint
+from pipelex.language.blueprints import ModelName, PipeLLMBlueprint, PipeStructureBlueprint
 from pipelex.pipes.calls import PipeOutcome
 from pipelex.pipes.effects.kinds import LLM_OBJECT, LLM_OBJECT_LIST, LLM_TEXT
 from pipelex.pipes.effects.requests import LLMObjectListRequest, LLMObjectRequest, LLMPrompt, LLMTextRequest, ObjectSpec
@@ -28,11 +28,10 @@ async def run_llm(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
     if run.library.is_text(slot.concept) and not slot.is_list:
         answer = await run.ask(LLM_TEXT, LLMTextRequest(prompt=prompt), blueprint.model)
         return _finish(run, Stuff(slot.concept, {"text": answer.text}))
-    structuring = blueprint.model_to_structure if blueprint.model_to_structure is not None else blueprint.model
     if blueprint.structuring_method == "preliminary_text":
         answer = await run.ask(LLM_TEXT, LLMTextRequest(prompt=prompt), blueprint.model)
         prompt = _structure_prompt(answer.text)
-    return _finish(run, await _generate(run, structuring, prompt))
+    return _finish(run, await _generate(run, blueprint.structuring_model, prompt))
 
 
 async def run_structure(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
@@ -46,7 +45,7 @@ def _finish(run: PipeRun, value: Stuff) -> tuple[PipeOutcome, WorkingMemory]:
     return PipeOutcome.of(value), run.memory.with_result(None, value)
 
 
-async def _generate(run: PipeRun, model: str | LLMSettings | None, prompt: LLMPrompt) -> Stuff:
+async def _generate(run: PipeRun, model: ModelName, prompt: LLMPrompt) -> Stuff:
     slot = run.output
     spec = ObjectSpec(concept=slot.concept, json_schema=json_schema(run.library.shape(slot.concept)))
     if not slot.is_list:

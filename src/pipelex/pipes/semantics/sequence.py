@@ -55,12 +55,11 @@ async def _run_step(
 
 
 def step_override(step: PipeStep) -> SlotOverride | None:
-    """A step's say on multiplicity: `nb_output = 1` asks for a single value."""
-    if step.nb_output is not None:
-        return SlotOverride(is_list=step.nb_output > 1, count=step.nb_output if step.nb_output > 1 else None)
-    if step.multiple_output is not None:
-        return SlotOverride(is_list=step.multiple_output)
-    return None
+    """A step's say on how many values its pipe gives."""
+    if step.number is None:
+        return None
+    is_list, count = step.number
+    return SlotOverride.sparse(is_list=is_list, count=count)
 
 
 async def _bind(run: PipeRun, memory: WorkingMemory, path: str) -> Stuff | Absence:

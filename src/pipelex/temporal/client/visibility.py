@@ -8,6 +8,7 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from pipelex.errors import ErrorCategory
+from pipelex.language.blueprints import PipeSignatureBlueprint
 from pipelex.orchestration import EngineUnavailable, RunCounts, RunDescription, RunFilter, RunState
 from pipelex.temporal.client.cluster import Cluster
 from pipelex.temporal.config.catalog import WORKFLOWS
@@ -76,7 +77,7 @@ async def list_runs(cluster: Cluster, wanted: RunFilter) -> list[RunDescription]
     Raises:
         EngineUnavailable: the server cannot list workflows.
     """
-    types = ", ".join(f"'{name}'" for name in (*WORKFLOWS, "PipeSignature"))
+    types = ", ".join(f"'{name}'" for name in (*WORKFLOWS, PipeSignatureBlueprint.type_name()))
     query = f"WorkflowType IN ({types})"
     if wanted.state is not None:
         query += f" AND ExecutionStatus = '{_QUERIED[wanted.state]}'"

@@ -2,26 +2,12 @@
 
 from typing import Any, Final
 
+from pipelex.language.blueprints import PIPE_TYPES
 from pipelex.pipes.effects.kind import EffectKind
 from pipelex.pipes.effects.kinds import EFFECTS
 
-WORKFLOWS: Final[tuple[str, ...]] = (
-    "PipeLLM",
-    "PipeStructure",
-    "PipeExtract",
-    "PipeImgGen",
-    "PipeSearch",
-    "PipeJudge",
-    "PipeCompose",
-    "PipeFunc",
-    "PipeDocGen",
-    "PipeSequence",
-    "PipeParallel",
-    "PipeCondition",
-    "PipeBatch",
-)
+WORKFLOWS: Final[tuple[str, ...]] = tuple(PIPE_TYPES)
 """One workflow type per pipe type."""
-
 
 ACTIVITIES: Final[dict[str, EffectKind[Any, Any]]] = {kind.activity: kind for kind in EFFECTS}
 """Every kind of effect by the name of its activity."""

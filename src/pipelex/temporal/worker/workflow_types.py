@@ -1,41 +1,26 @@
-"""Which workflow definition runs which pipe type."""
+"""Which workflow definition runs which pipe type.
 
+By convention: `PipeImgGen` is run by `PipeImgGenWorkflow` of the module `workflows.pipe_img_gen`.
+"""
+
+import re
+from importlib import import_module
 from typing import Final
 
-from pipelex.temporal.workflows.pipe_batch import PipeBatchWorkflow
-from pipelex.temporal.workflows.pipe_batch_slice import PipeBatchSliceWorkflow
-from pipelex.temporal.workflows.pipe_compose import PipeComposeWorkflow
-from pipelex.temporal.workflows.pipe_condition import PipeConditionWorkflow
-from pipelex.temporal.workflows.pipe_doc_gen import PipeDocGenWorkflow
-from pipelex.temporal.workflows.pipe_extract import PipeExtractWorkflow
-from pipelex.temporal.workflows.pipe_func import PipeFuncWorkflow
-from pipelex.temporal.workflows.pipe_img_gen import PipeImgGenWorkflow
-from pipelex.temporal.workflows.pipe_judge import PipeJudgeWorkflow
-from pipelex.temporal.workflows.pipe_llm import PipeLLMWorkflow
-from pipelex.temporal.workflows.pipe_parallel import PipeParallelWorkflow
-from pipelex.temporal.workflows.pipe_search import PipeSearchWorkflow
-from pipelex.temporal.workflows.pipe_sequence import PipeSequenceWorkflow
-from pipelex.temporal.workflows.pipe_signature import PipeSignatureWorkflow
-from pipelex.temporal.workflows.pipe_structure import PipeStructureWorkflow
+from pipelex.durable.jobs import SLICE_WORKFLOW
+from pipelex.language.blueprints import PIPE_TYPES, PipeSignatureBlueprint
 
-WORKFLOWS: Final[dict[str, type]] = {
-    "PipeLLM": PipeLLMWorkflow,
-    "PipeStructure": PipeStructureWorkflow,
-    "PipeExtract": PipeExtractWorkflow,
-    "PipeImgGen": PipeImgGenWorkflow,
-    "PipeSearch": PipeSearchWorkflow,
-    "PipeJudge": PipeJudgeWorkflow,
-    "PipeCompose": PipeComposeWorkflow,
-    "PipeFunc": PipeFuncWorkflow,
-    "PipeDocGen": PipeDocGenWorkflow,
-    "PipeSequence": PipeSequenceWorkflow,
-    "PipeParallel": PipeParallelWorkflow,
-    "PipeCondition": PipeConditionWorkflow,
-    "PipeBatch": PipeBatchWorkflow,
-}
+
+def _definition(name: str) -> type:
+    module = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    found: type = getattr(import_module(f"pipelex.temporal.workflows.{module}"), f"{name}Workflow")
+    return found
+
+
+WORKFLOWS: Final[dict[str, type]] = {name: _definition(name) for name in PIPE_TYPES}
 """Workflow type → class, for the pipe types."""
 
-ALWAYS: Final[tuple[type, ...]] = (PipeSignatureWorkflow, PipeBatchSliceWorkflow)
+ALWAYS: Final[tuple[type, ...]] = tuple(map(_definition, (PipeSignatureBlueprint.type_name(), SLICE_WORKFLOW)))
 """What every worker with workflows has beside the pipe types of its scope."""
 
 

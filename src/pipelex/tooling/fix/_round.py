@@ -3,10 +3,11 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 from pipelex.errors import Fault, Json, SuggestedFix
 from pipelex.language import NATIVE_CODES, ParsedBundle
+from pipelex.language.blueprints import PIPE_TYPES, PipeBlueprint
 from pipelex.language.references import NATIVE_DOMAIN, Reference, Slot
 from pipelex.library import Library, LinkedBundles, ModelUse, Pipe, Verdict
 from pipelex.tooling.fix._document import Document
@@ -16,7 +17,6 @@ Table: TypeAlias = dict[str, Any]
 DefaultModel: TypeAlias = Callable[[ModelUse], str | None]
 """The reference a deck uses where a pipe names no model; None when that is a table, or there is none."""
 
-CONTROLLERS: Final = frozenset({"PipeSequence", "PipeParallel", "PipeCondition", "PipeBatch"})
 Safety = Literal["safe", "unsafe"]
 
 
@@ -45,12 +45,17 @@ class Declared:
         return (self.kind, self.code)
 
     @property
-    def type(self) -> str:
-        return str(self.table.get("type"))
+    def model(self) -> type[PipeBlueprint] | None:
+        """The blueprint of the pipe's type; None when there is no such type."""
+        return PIPE_TYPES.get(self.type)
 
     @property
     def ref(self) -> str:
         return f"{self.domain}.{self.code}"
+
+    @property
+    def type(self) -> str:
+        return str(self.table.get("type"))
 
     def edit(self, code: str, description: str, *ops: Json, at: Keys = (), safety: Safety = "safe") -> Edit:
         """A rewrite of this table; `at` is the place inside it."""

@@ -7,25 +7,13 @@ never what runs. Source: sections 7 and 13 of the language reference.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from pipelex.errors import Fault, Json, near_names
-from pipelex.language.blueprints import (
-    SPECIAL_OUTCOMES,
-    BindingStep,
-    PipeBatchBlueprint,
-    PipeConditionBlueprint,
-    PipeParallelBlueprint,
-    PipeSequenceBlueprint,
-    PipeStep,
-)
-from pipelex.language.references import Slot
-from pipelex.library import Pipe
-from pipelex.tooling.fix._round import CONTROLLERS, Declared, Edit, Round, Table, inputs_of, parsed_slot, slot_of
+from pipelex.language.blueprints import CONTROLLERS
+from pipelex.library import Pipe, dotted
+from pipelex.tooling.fix._round import Declared, Edit, Round, Table, inputs_of, parsed_slot, slot_of
 from pipelex.tooling.fix._templates import value_at
-
-_SINGLE_INPUT: Final = frozenset({"PipeExtract", "PipeStructure", "PipeBatch"})
-"""Types whose input cannot become a list by declaring one."""
 
 
 def composite_outputs(now: Round) -> Iterator[Edit]:
@@ -61,7 +49,7 @@ def list_inputs(now: Round) -> Iterator[Edit]:
             yield from _as_list(caller, str(fault.params.get("variable_path")))
     for (ref, name), places in found.items():
         callee = now.table_of(ref)
-        if callee is None or callee.type in _SINGLE_INPUT:
+        if callee is None or (callee.model is not None and callee.model.has_fixed_input):
             continue
         if set(_sites(now, ref, name)) <= set(places):
             yield from _as_list(callee, name)
@@ -118,20 +106,7 @@ def _sites(now: Round, ref: str, name: str) -> Iterator[tuple[str, str]]:
 
 def _calls(pipe: Pipe) -> Iterator[tuple[str, str]]:
     """Field and qualified reference of every pipe a controller names."""
-    match pipe.blueprint:
-        case PipeSequenceBlueprint(steps=steps):
-            for index, step in enumerate(steps):
-                if isinstance(step, PipeStep):
-                    yield f"steps[{index}].pipe", step.pipe
-        case PipeParallelBlueprint(branches=branches):
-            yield from ((f"branches[{index}].pipe", branch.pipe) for index, branch in enumerate(branches))
-        case PipeConditionBlueprint() as condition:
-            yield from ((f"outcomes.{key}", ref) for key, ref in condition.outcomes.items())
-            yield "default_outcome", condition.default_outcome
-        case PipeBatchBlueprint(branch_pipe_code=ref):
-            yield "branch_pipe_code", ref
-        case _:
-            return
+    return ((dotted(called.keys), called.ref) for called in pipe.blueprint.called_pipes())
 
 
 def batch_lists(now: Round) -> Iterator[Edit]:
@@ -157,8 +132,8 @@ def given_outputs(now: Round) -> Iterator[Edit]:
         linked = None if pipe is None else now.linked_pipe(pipe)
         if pipe is None or linked is None or pipe.type not in CONTROLLERS or fault.code not in codes:
             continue
-        given = _given(now, linked)
-        if given is None or isinstance(linked.blueprint, PipeParallelBlueprint):
+        given = linked.blueprint.given(lambda ref: found.output if (found := now.library.pipes.get(ref)) else None)
+        if given is None:
             continue
         if linked.output.presence == "optional" and not given.is_list:
             given = replace(given, presence="optional")
@@ -166,35 +141,6 @@ def given_outputs(now: Round) -> Iterator[Edit]:
         if text != pipe.table.get("output"):
             what = f'write output = "{text}", which is what it gives'
             yield pipe.edit("given-output", what, pipe.set("output", text), at=("output",), safety="unsafe")
-
-
-def _given(now: Round, pipe: Pipe) -> Slot | None:
-    match pipe.blueprint:
-        case PipeSequenceBlueprint(steps=steps) if not isinstance(steps[-1], BindingStep):
-            return _given_by_step(now, steps[-1])
-        case PipeBatchBlueprint(branch_pipe_code=ref):
-            branch = now.library.pipes.get(ref)
-            return None if branch is None else Slot(branch.output.concept, True, pipe.output.count)
-        case PipeConditionBlueprint() as condition:
-            refs = [
-                ref for ref in (*condition.outcomes.values(), condition.default_outcome) if ref not in SPECIAL_OUTCOMES
-            ]
-            outputs = {found.output for ref in refs if (found := now.library.pipes.get(ref)) is not None}
-            return next(iter(outputs)) if len(outputs) == 1 else None
-        case _:
-            return None
-
-
-def _given_by_step(now: Round, step: PipeStep) -> Slot | None:
-    callee = now.library.pipes.get(step.pipe)
-    if callee is None:
-        return None
-    slot = callee.output
-    if step.nb_output is not None:
-        slot = Slot(slot.concept, step.nb_output > 1, step.nb_output if step.nb_output > 1 else None)
-    elif step.multiple_output is not None:
-        slot = Slot(slot.concept, step.multiple_output)
-    return Slot(slot.concept, is_list=True) if step.batch_over is not None else slot
 
 
 def optional_outputs(now: Round) -> Iterator[Edit]:

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 from pipelex.errors import Json
 from pipelex.language import RETIRED_TYPES
-from pipelex.language.blueprints import PIPE_BLUEPRINTS
+from pipelex.language.blueprints import CONTROLLERS, PIPE_TYPES
 from pipelex.language.templates import FILTERS_BY_CATEGORY
 from pipelex.tooling.fix._round import Declared, Edit, Round, Table, inputs_of, parsed_slot
 
@@ -23,7 +23,7 @@ _IMAGE_SETTINGS: Final = ("nb_steps", "guidance_scale", "is_moderated", "safety_
 def type_as_key(now: Round) -> Iterator[Edit]:
     """`PipeLLM = "what it does"` in place of `type` and `description`."""
     for pipe in now.pipes:
-        found = [key for key in pipe.table if key in PIPE_BLUEPRINTS and isinstance(pipe.table[key], str)]
+        found = [key for key in pipe.table if key in PIPE_TYPES and isinstance(pipe.table[key], str)]
         if "type" in pipe.table or len(found) != 1:
             continue
         (name,) = found
@@ -91,7 +91,7 @@ def output_brackets(now: Round) -> Iterator[Edit]:
     for pipe in now.pipes:
         written = [key for key in ("nb_output", "multiple_output") if key in pipe.table]
         slot = parsed_slot(pipe.table.get("output"))
-        if pipe.type in ("PipeSequence", "PipeParallel", "PipeCondition", "PipeBatch") or not written or slot is None:
+        if pipe.type in CONTROLLERS or not written or slot is None:
             continue
         number, several = pipe.table.get("nb_output"), pipe.table.get("multiple_output")
         is_number = isinstance(number, int) and not isinstance(number, bool) and number >= 1

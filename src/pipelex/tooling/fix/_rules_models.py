@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from pipelex.errors import Fault, Json
+from pipelex.language.blueprints import CONTROLLERS
 from pipelex.library import ModelUse
-from pipelex.tooling.fix._round import CONTROLLERS, Declared, Edit, Round
+from pipelex.tooling.fix._round import Declared, Edit, Round
 from pipelex.tooling.fix._templates import value_at
 
 _WORDS = ("preset", "alias", "waterfall", "handle")

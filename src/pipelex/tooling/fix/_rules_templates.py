@@ -7,7 +7,8 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any, Final, cast
 
-from pipelex.language.templates import FILTERS_BY_CATEGORY, TemplateFinding, analyse_template, template_sites
+from pipelex.language.blueprints import template_sites
+from pipelex.language.templates import FILTERS_BY_CATEGORY, TemplateFinding, analyse_template
 from pipelex.tooling.fix._round import Declared, Edit, Round, inputs_of, slot_of
 from pipelex.tooling.fix._templates import reading
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 
-from pipelex.language.templates import template_sites
+from pipelex.language.blueprints import template_sites
 from pipelex.tooling.fix._round import Declared, Table, inputs_of, parsed_slot
 
 Keys = tuple[str | int, ...]

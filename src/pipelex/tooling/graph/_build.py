@@ -1,6 +1,6 @@
 """From a linked pipe to its static graph."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
@@ -91,47 +91,25 @@ class _Drawing:
             return _Called((unknown,), first=(unknown,))
         inside = (*path, ref)
         memory = {name: memory[name] for name in pipe.inputs if name in memory}
-        match pipe.blueprint:
-            case PipeSequenceBlueprint(steps=steps):
-                return self._sequence(pipe, steps, memory, parent, inside)
-            case PipeParallelBlueprint() as parallel:
-                return self._parallel(pipe, parallel, memory, parent, inside)
-            case PipeConditionBlueprint() as condition:
-                return self._condition(pipe, condition, memory, parent, inside)
-            case PipeBatchBlueprint() as batch:
-                group = self.group(
-                    f"{pipe.code}: for each {batch.input_item_name} of {batch.input_list_name}",
-                    "PipeBatch",
-                    parent,
-                    pipe,
-                )
-                items = memory.get(batch.input_list_name, ())
-                called = self._per_item(batch.branch_pipe_code, batch.input_item_name, items, memory, group, inside)
-                return _Called(called.given, first=called.first)
-            case _:
-                return self._operator(pipe, memory, parent)
+        draw = DRAWINGS.get(pipe.type, _Drawing.operator)
+        return draw(self, pipe, memory, parent, inside)
 
-    def _operator(self, pipe: Pipe, memory: _Memory, parent: str | None) -> _Called:
-        kind: NodeKind = "signature" if pipe.type == "PipeSignature" else "operator"
+    def operator(self, pipe: Pipe, memory: _Memory, parent: str | None, path: tuple[str, ...]) -> _Called:
+        del path
+        kind: NodeKind = "signature" if pipe.blueprint.is_signature else "operator"
         detail = f"{pipe.type} → {_short(str(pipe.output))}"
         name = self.node(pipe.code, kind, detail=detail, parent=parent, pipe=pipe)
         for each in pipe.inputs:
             self.connect(memory.get(each, ()), name, each)
         return _Called((name,), first=(name,))
 
-    def _sequence(
-        self,
-        pipe: Pipe,
-        steps: tuple[PipeStep | BindingStep, ...],
-        memory: _Memory,
-        parent: str | None,
-        path: tuple[str, ...],
-    ) -> _Called:
-        group = self.group(pipe.code, "PipeSequence", parent, pipe)
+    def sequence(self, pipe: Pipe, memory: _Memory, parent: str | None, path: tuple[str, ...]) -> _Called:
+        assert isinstance(pipe.blueprint, PipeSequenceBlueprint)
+        group = self.group(pipe.code, pipe.type, parent, pipe)
         inner, left = dict(memory), _Memory()
         called = _Called(())
         first: tuple[str, ...] = ()
-        for step in steps:
+        for step in pipe.blueprint.steps:
             called = self._step(step, inner, group, path)
             first = first or called.first
             left |= called.left
@@ -164,15 +142,10 @@ class _Drawing:
                 self.edges[index] = replace(edge, kind="item")
         return called
 
-    def _parallel(
-        self,
-        pipe: Pipe,
-        blueprint: PipeParallelBlueprint,
-        memory: _Memory,
-        parent: str | None,
-        path: tuple[str, ...],
-    ) -> _Called:
-        group = self.group(pipe.code, "PipeParallel", parent, pipe)
+    def parallel(self, pipe: Pipe, memory: _Memory, parent: str | None, path: tuple[str, ...]) -> _Called:
+        blueprint = pipe.blueprint
+        assert isinstance(blueprint, PipeParallelBlueprint)
+        group = self.group(pipe.code, pipe.type, parent, pipe)
         left: _Memory = {}
         first: list[str] = []
         for branch in blueprint.branches:
@@ -184,15 +157,10 @@ class _Drawing:
             self.connect(given, combined, name)
         return _Called((combined,), left if blueprint.add_each_output else {}, tuple(first))
 
-    def _condition(
-        self,
-        pipe: Pipe,
-        blueprint: PipeConditionBlueprint,
-        memory: _Memory,
-        parent: str | None,
-        path: tuple[str, ...],
-    ) -> _Called:
-        group = self.group(pipe.code, "PipeCondition", parent, pipe)
+    def condition(self, pipe: Pipe, memory: _Memory, parent: str | None, path: tuple[str, ...]) -> _Called:
+        blueprint = pipe.blueprint
+        assert isinstance(blueprint, PipeConditionBlueprint)
+        group = self.group(pipe.code, pipe.type, parent, pipe)
         text = blueprint.expression or blueprint.expression_template or ""
         choice = self.node(text, "expression", parent=group, description=pipe.description)
         for name in _read_roots(pipe):
@@ -212,13 +180,31 @@ class _Drawing:
             given += called.given
         return _Called(tuple(given), first=(choice,))
 
+    def batch(self, pipe: Pipe, memory: _Memory, parent: str | None, path: tuple[str, ...]) -> _Called:
+        blueprint = pipe.blueprint
+        assert isinstance(blueprint, PipeBatchBlueprint)
+        title = f"{pipe.code}: for each {blueprint.input_item_name} of {blueprint.input_list_name}"
+        group = self.group(title, pipe.type, parent, pipe)
+        items = memory.get(blueprint.input_list_name, ())
+        called = self._per_item(blueprint.branch_pipe_code, blueprint.input_item_name, items, memory, group, path)
+        return _Called(called.given, first=called.first)
+
+
+DRAWINGS: Final[Mapping[str, Callable[[_Drawing, Pipe, _Memory, str | None, tuple[str, ...]], _Called]]] = {
+    "PipeSequence": _Drawing.sequence,
+    "PipeParallel": _Drawing.parallel,
+    "PipeCondition": _Drawing.condition,
+    "PipeBatch": _Drawing.batch,
+}
+"""How each type of controller is drawn; every other pipe is one node."""
+
 
 def _read_roots(pipe: Pipe) -> Iterator[str]:
     """The inputs that a condition's own expression reads."""
-    from pipelex.language.templates import analyse_template, template_sites
+    from pipelex.language.templates import analyse_template
 
     seen: dict[str, None] = {}
-    for site in template_sites(pipe.blueprint.model_dump(by_alias=True, exclude_none=True)):
+    for site in pipe.blueprint.sites:
         found = analyse_template(site.template, category=site.category, sigils=False, declared=tuple(pipe.inputs))
         seen.update(dict.fromkeys(read.root for read in found.reads))
     yield from seen

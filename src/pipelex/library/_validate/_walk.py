@@ -1,33 +1,19 @@
+"""The values a controller hands on, followed before any run."""
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipelex.errors import near_names
-from pipelex.language.blueprints import (
-    SPECIAL_OUTCOMES,
-    BindingStep,
-    PipeBatchBlueprint,
-    PipeConditionBlueprint,
-    PipeParallelBlueprint,
-    PipeSequenceBlueprint,
-    PipeStep,
-)
+from pipelex.language.blueprints import Keys, PipeStep
 from pipelex.language.references import Slot
-from pipelex.language.templates import analyse_template, template_sites
-from pipelex.library._cycles import called_pipes
 from pipelex.library._library import Pipe
 from pipelex.library._paths import PathFault, Reached, walk_path
 from pipelex.library._validate._context import Checks, shown
-from pipelex.library._validate._outputs import check_given_output, check_parallel_output
-from pipelex.library._validate._presence import warn_of_idle_markers
-
-_FIXED_OUTPUT = frozenset(
-    {"PipeCompose", "PipeDocGen", "PipeExtract", "PipeSearch", "PipeJudge", "PipeSequence", "PipeParallel", "PipeBatch"}
-)
-"""Types whose number of values a step cannot change."""
+from pipelex.library._validate._outputs import check_given_output
 
 
 @dataclass(frozen=True)
-class Value:
+class Known:
     """What is known of a name in a controller's memory before any run."""
 
     slot: Slot | None
@@ -40,7 +26,7 @@ class Flows:
     """What the checks of controllers learn, callees before callers."""
 
     checks: Checks
-    inner: dict[str, dict[str, Value]] = field(default_factory=dict[str, dict[str, Value]])
+    inner: dict[str, dict[str, Known]] = field(default_factory=dict[str, dict[str, Known]])
     """Names that a pipe leaves in its caller's memory (see `Library.inner_names`)."""
     murky: set[str] = field(default_factory=set[str])
     """Pipes of which it is not known which names they leave."""
@@ -48,52 +34,13 @@ class Flows:
     """Pipe and input → for every place that calls the pipe, whether the input may be absent there."""
 
 
-def check_flows(checks: Checks) -> None:
-    """Follow the values through every controller (sections 7 and 8.1 of the language reference)."""
-    flows = Flows(checks)
-    for ref in _callees_first(checks.library.pipes):
-        pipe = checks.library.pipes[ref]
-        if ref in checks.linked.hanging:
-            flows.murky.add(ref)
-            continue
-        match pipe.blueprint:
-            case PipeSequenceBlueprint():
-                _Walk(flows, pipe).sequence(pipe.blueprint)
-            case PipeParallelBlueprint():
-                _Walk(flows, pipe).parallel(pipe.blueprint)
-            case PipeConditionBlueprint():
-                _Walk(flows, pipe).condition(pipe.blueprint)
-            case PipeBatchBlueprint():
-                _Walk(flows, pipe).batch(pipe.blueprint)
-            case _:
-                pass
-    if not checks.linked.hanging:  # with parts missing, nobody can say how a pipe is always called
-        warn_of_idle_markers(checks, flows.feeds)
-
-
-def _callees_first(pipes: Mapping[str, Pipe]) -> list[str]:
-    order: dict[str, None] = {}
-    entered: set[str] = set()
-    for root in pipes:
-        path = [root]
-        while path:
-            current = path[-1]
-            if current not in entered:
-                entered.add(current)
-                callees = [ref for ref, _ in called_pipes(pipes[current].blueprint)]
-                path.extend(ref for ref in reversed(callees) if ref in pipes and ref not in entered)
-            else:
-                order.setdefault(path.pop())
-    return list(order)
-
-
 @dataclass
-class _Walk:
+class Walk:
     """The check of one controller."""
 
     flows: Flows
     pipe: Pipe
-    memory: dict[str, Value] = field(default_factory=dict[str, Value])
+    memory: dict[str, Known] = field(default_factory=dict[str, Known])
     used: set[str] = field(default_factory=set[str])
     """Inputs that something reads."""
     missed: set[str] = field(default_factory=set[str])
@@ -102,7 +49,7 @@ class _Walk:
     def __post_init__(self) -> None:
         for name, slot in self.pipe.inputs.items():
             presence = "optional" if slot.presence == "optional" else "plain"
-            self.memory[name] = Value(replace(slot, presence=presence), is_input=True)
+            self.memory[name] = Known(replace(slot, presence=presence), is_input=True)
 
     @property
     def checks(self) -> Checks:
@@ -112,91 +59,9 @@ class _Walk:
     def label(self) -> str:
         return self.checks.label(self.pipe)
 
-    # --- the four controllers -----------------------------------------------------------------------------------------
-
-    def sequence(self, blueprint: PipeSequenceBlueprint) -> None:
-        left: dict[str, Value] = {}
-        last = Value(None)
-        for index, step in enumerate(blueprint.steps):
-            keys = ("steps", index)
-            if isinstance(step, BindingStep):
-                last = Value(self.bind(step.from_path, (*keys, "from")))
-            else:
-                last, inner = self.step(step, keys)
-                left |= inner
-                self.leave(inner)
-            if step.result is not None:
-                self.memory[step.result] = left[step.result] = last
-        key = "from" if isinstance(blueprint.steps[-1], BindingStep) else "pipe"
-        self.output(last, ("steps", len(blueprint.steps) - 1, key), "sequence_step")
-        self.flows.inner[self.pipe.ref] = left
-        if self.is_murky:
-            self.flows.murky.add(self.pipe.ref)
-        self.unused("step")
-
-    def leave(self, inner: Mapping[str, Value]) -> None:
-        """Put names that a nested pipe leaves into memory; the standard hides them, so an input stays one that is read."""
-        for name, value in inner.items():
-            shadowed = self.memory.get(name)
-            self.memory[name] = replace(value, is_input=shadowed is not None and shadowed.is_input)
-
-    def parallel(self, blueprint: PipeParallelBlueprint) -> None:
-        results: dict[str, tuple[int, Slot | None]] = {}
-        for index, branch in enumerate(blueprint.branches):
-            value, _ = self.step(branch, ("branches", index))
-            results[branch.result or ""] = (index, value.slot)
-        check_parallel_output(self.checks, self.pipe, results)
-        if blueprint.add_each_output:
-            self.flows.inner[self.pipe.ref] = {name: Value(slot) for name, (_, slot) in results.items()}
-        self.unused("branch")
-
-    def condition(self, blueprint: PipeConditionBlueprint) -> None:
-        is_readable = True
-        for site in template_sites(blueprint.model_dump(by_alias=True, exclude_none=True)):
-            analysis = analyse_template(
-                site.template, category=site.category, sigils=site.has_sigils, declared=tuple(self.memory)
-            )
-            is_readable = is_readable and analysis.is_parsed
-            self.used.update(read.root for read in analysis.reads)
-        if blueprint.add_alias_from_expression_to is not None:
-            self.memory[blueprint.add_alias_from_expression_to] = Value(None)
-        outcomes = [(outcome, ("outcomes", key)) for key, outcome in blueprint.outcomes.items()]
-        for outcome, keys in (*outcomes, (blueprint.default_outcome, ("default_outcome",))):
-            if outcome not in SPECIAL_OUTCOMES:
-                self.output(self.call(outcome, keys), keys, "condition")
-        if blueprint.can_continue and self.pipe.output.presence != "optional":
-            remedy = (
-                f"declare the output as '{shown(self.pipe.output)}?'"
-                if not self.pipe.output.is_list
-                else "a list is never absent: run a pipe that gives an empty list instead"
-            )
-            self.checks.report(
-                self.pipe,
-                "method.optional_unhandled",
-                f"the condition '{self.label}' may continue without running anything, so its output may be absent: {remedy}",
-                "output",
-                category="optional_output_required",
-                input=None,
-                site="condition_output",
-            )
-        # An alias may stand for any input, and an expression that cannot be read for any read.
-        if is_readable and blueprint.add_alias_from_expression_to is None:
-            self.unused("outcome, nor the expression,")
-
-    def batch(self, blueprint: PipeBatchBlueprint) -> None:
-        slot = self.pipe.inputs[blueprint.input_list_name]
-        self.used.add(blueprint.input_list_name)
-        given = self.call(
-            blueprint.branch_pipe_code, ("branch_pipe_code",), {blueprint.input_item_name: Slot(slot.concept)}
-        )
-        if given.slot is not None:
-            listed = Slot(given.slot.concept, is_list=True, count=self.pipe.output.count)
-            check_given_output(self.checks, self.pipe, listed, ("branch_pipe_code",), "sequence_step")
-        self.unused("branch")
-
     # --- steps --------------------------------------------------------------------------------------------------------
 
-    def step(self, step: PipeStep, keys: tuple[str | int, ...]) -> tuple[Value, dict[str, Value]]:
+    def step(self, step: PipeStep, keys: Keys) -> tuple[Known, dict[str, Known]]:
         """What a pipe step gives, and the names that its pipe leaves in this memory."""
         items: Slot | None = None
         added: dict[str, Slot | None] = {}
@@ -209,20 +74,21 @@ class _Walk:
             slot = self.with_override(step, slot, keys)
         if step.batch_over is not None:
             count = items.count if items is not None and slot is not None and slot.presence != "optional" else None
-            return Value(None if slot is None else Slot(slot.concept, is_list=True, count=count)), {}
+            return Known(None if slot is None else Slot(slot.concept, is_list=True, count=count)), {}
         if step.pipe in self.flows.murky:
             self.is_murky = True
-        return Value(slot), self.flows.inner.get(step.pipe, {})
+        return Known(slot), self.flows.inner.get(step.pipe, {})
 
-    def with_override(self, step: PipeStep, slot: Slot, keys: tuple[str | int, ...]) -> Slot:
+    def with_override(self, step: PipeStep, slot: Slot, keys: Keys) -> Slot:
         """The slot after the step's say on how many values its pipe gives."""
-        if step.nb_output is None and step.multiple_output is None:
-            return slot
-        key = "nb_output" if step.nb_output is not None else "multiple_output"
-        is_list = step.nb_output > 1 if step.nb_output is not None else bool(step.multiple_output)
-        count = step.nb_output if is_list else None
+        overridden = step.overridden(slot)
         callee = self.checks.library.pipe(step.pipe)
-        if callee.type in _FIXED_OUTPUT and is_list != callee.output.is_list:
+        if (
+            step.number is not None
+            and callee.blueprint.has_fixed_output
+            and overridden.is_list != callee.output.is_list
+        ):
+            key = "nb_output" if step.nb_output is not None else "multiple_output"
             self.checks.report(
                 self.pipe,
                 "method.wiring_invalid",
@@ -234,10 +100,9 @@ class _Walk:
                 variable_path=step.pipe,
                 finding="output multiplicity is fixed",
             )
-        presence = slot.presence if not is_list else "plain"
-        return Slot(slot.concept, is_list, count, presence)
+        return overridden
 
-    def list_to_batch(self, path: str, keys: tuple[str | int, ...]) -> Slot | None:
+    def list_to_batch(self, path: str, keys: Keys) -> Slot | None:
         slot = self.bind(path, keys)
         if slot is None or slot.is_list:
             return slot
@@ -253,7 +118,7 @@ class _Walk:
         )
         return None
 
-    def bind(self, path: str, keys: tuple[str | int, ...]) -> Slot | None:
+    def bind(self, path: str, keys: Keys) -> Slot | None:
         """The slot at a dotted path of the memory; None, said once, when the path leads nowhere."""
         root, *fields = path.split(".")
         value = self.read(root)
@@ -271,7 +136,7 @@ class _Walk:
         self.unreached(path, found, keys, near_names(found.segment, found.available), offset)
         return None
 
-    def rootless(self, path: str, root: str, keys: tuple[str | int, ...]) -> None:
+    def rootless(self, path: str, root: str, keys: Keys) -> None:
         if root in self.missed:
             return
         self.missed.add(root)
@@ -288,9 +153,7 @@ class _Walk:
             variables=[root],
         )
 
-    def unreached(
-        self, path: str, fault: PathFault, keys: tuple[str | int, ...], near: tuple[str, ...], offset: int
-    ) -> None:
+    def unreached(self, path: str, fault: PathFault, keys: Keys, near: tuple[str, ...], offset: int) -> None:
         hint = f"; did you mean '{near[0]}'?" if near else ""
         self.checks.report(
             self.pipe,
@@ -307,14 +170,14 @@ class _Walk:
 
     # --- calls --------------------------------------------------------------------------------------------------------
 
-    def call(self, ref: str, keys: tuple[str | int, ...], added: Mapping[str, Slot | None] | None = None) -> Value:
+    def call(self, ref: str, keys: Keys, added: Mapping[str, Slot | None] | None = None) -> Known:
         """What a pipe gives when it runs on this memory; its inputs are checked."""
         callee = self.checks.library.pipes.get(ref)
         if callee is None:
-            return Value(None)
+            return Known(None)
         may_be_skipped = False
         for name, slot in callee.inputs.items():
-            value = Value(added[name]) if added is not None and name in added else self.read(name)
+            value = Known(added[name]) if added is not None and name in added else self.read(name)
             self.feed(callee, name, slot, value)
             if value is None:
                 if slot.presence != "optional":
@@ -326,20 +189,20 @@ class _Walk:
         output = callee.output
         if may_be_skipped and not output.is_list:
             output = replace(output, presence="optional")
-        return Value(output)
+        return Known(output)
 
-    def read(self, name: str) -> Value | None:
+    def read(self, name: str) -> Known | None:
         value = self.memory.get(name)
         if value is not None and value.is_input:
             self.used.add(name)
         return value
 
-    def feed(self, callee: Pipe, name: str, slot: Slot, value: Value | None) -> None:
+    def feed(self, callee: Pipe, name: str, slot: Slot, value: Known | None) -> None:
         if slot.presence != "plain":
             may_be_absent = value is None or value.slot is None or value.slot.presence == "optional"
             self.flows.feeds.setdefault((callee.ref, name), []).append(may_be_absent)
 
-    def miss(self, callee: Pipe, name: str, slot: Slot, keys: tuple[str | int, ...]) -> None:
+    def miss(self, callee: Pipe, name: str, slot: Slot, keys: Keys) -> None:
         if self.is_murky or name in self.missed:
             return
         self.missed.add(name)
@@ -367,7 +230,7 @@ class _Walk:
             and library.is_compatible(value.slot.concept, slot.concept)
         ]
 
-    def fit(self, callee: Pipe, name: str, given: Slot, wanted: Slot, keys: tuple[str | int, ...]) -> None:
+    def fit(self, callee: Pipe, name: str, given: Slot, wanted: Slot, keys: Keys) -> None:
         if not self.checks.library.is_compatible(given.concept, wanted.concept):
             self.checks.report(
                 self.pipe,
@@ -390,9 +253,7 @@ class _Walk:
         elif None not in (given.count, wanted.count) and given.count != wanted.count:
             self.wrong_number(callee, name, given, wanted, keys, "make the two numbers agree")
 
-    def wrong_number(
-        self, callee: Pipe, name: str, given: Slot, wanted: Slot, keys: tuple[str | int, ...], remedy: str
-    ) -> None:
+    def wrong_number(self, callee: Pipe, name: str, given: Slot, wanted: Slot, keys: Keys, remedy: str) -> None:
         self.checks.report(
             self.pipe,
             "method.wiring_invalid",
@@ -405,7 +266,7 @@ class _Walk:
 
     # --- the controller's own contract --------------------------------------------------------------------------------
 
-    def output(self, given: Value, keys: tuple[str | int, ...], site: str) -> None:
+    def output(self, given: Known, keys: Keys, site: str) -> None:
         if given.slot is not None:
             check_given_output(self.checks, self.pipe, given.slot, keys, site)
 
