@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from typing import Protocol, TypeVar
 
+from pipelex.content.measure import json_size
 from pipelex.content.stuff import Stuff
 from pipelex.durable.budgets import HistoryBudget, fits
 from pipelex.durable.host import Host
@@ -16,7 +17,7 @@ from pipelex.durable.jobs import SliceJob, crate_of
 from pipelex.durable.options import EngineOptions
 from pipelex.durable.stored import PART_BYTES, list_in_store
 from pipelex.library import Library, LibraryCrate
-from pipelex.pipes.batches import cut, gathered, joined, json_size, run_item
+from pipelex.pipes.batches import cut, gathered, joined, run_item
 from pipelex.pipes.calls import BatchCall, BatchOutcome, ItemFailure, PipeCall, PipeOutcome, RunIdentity
 from pipelex.pipes.references import ListReference, parts_of
 from pipelex.pipes.window import drain, together

@@ -10,10 +10,10 @@ from typing import TypeVar
 
 from pydantic_core import to_json
 
+from pipelex.content.measure import text_size
 from pipelex.content.stuff import Stuff
 from pipelex.pipes.calls import PipeCall
 from pipelex.pipes.effects.requests import ComputedRequest
-from pipelex.pipes.templates import characters
 from pipelex.pipes.wire import StuffWire, Wire
 
 Asked = TypeVar("Asked", PipeCall, ComputedRequest)
@@ -64,7 +64,7 @@ class LargeValues:
             return False
         # The value is kept beside what was found, so that its identity stays its own.
         if id(stuff) not in self._sizes:
-            self._sizes[id(stuff)] = (stuff, characters([stuff.content]) >= self._stored_above)
+            self._sizes[id(stuff)] = (stuff, text_size([stuff.content]) >= self._stored_above)
         return self._sizes[id(stuff)][1]
 
     def _bytes(self, stuff: Stuff) -> bytes:

@@ -4,13 +4,14 @@ An engine that meets one of its limits ends a run without a word of ours, or rep
 anything is sent, the limit fails the run at once, with the value's name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from pydantic_core import to_json
 
+from pipelex.content.measure import json_bound
 from pipelex.content.stuff import Stuff
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.pipes.references import parts_of
@@ -104,7 +105,7 @@ def check_payload(
     Raises:
         PipelexError: it is too large (`input.too_large`).
     """
-    estimate = _characters(payload) * 4  # no character takes more than four bytes
+    estimate = _bound(payload) * 4  # no character takes more than four bytes
     if estimate < ESTIMATED:
         return estimate
     if stored_above is not None and has_store and estimate > stored_above * _OVERESTIMATE:
@@ -157,30 +158,17 @@ def check_history(events: int, size: int, limits: EngineLimits, *, what: str) ->
 
 def task_timeout(configured: timedelta, job: Wire) -> timedelta:
     """How long a workflow task of a run may take: longer than configured when its inputs are very large."""
-    return max(configured, timedelta(seconds=_characters(job) // _PER_SECOND))
+    return max(configured, timedelta(seconds=_bound(job) // _PER_SECOND))
 
 
-def _characters(value: Any) -> int:
-    """An upper bound of the JSON's characters, quickly."""
-    total = 0
-    waiting: list[Any] = [value]
-    while waiting:
-        current = waiting.pop()
-        match current:
-            case str():
-                total += 2 * len(current) + 4  # escapes at most double ordinary text
-            case dict():
-                mapping = cast("dict[str, Any]", current)
-                total += sum(len(key) + 6 for key in mapping)
-                waiting.extend(mapping.values())
-            case list() | tuple():
-                waiting.extend(cast("list[Any]", current))
-            case Stuff():
-                waiting.append(current.concept)
-                waiting.append(current.content)
-                waiting.extend(part.key for part in parts_of(current))
-            case Wire():
-                waiting.extend((name, getattr(current, name)) for name in current.model_fields_set)
-            case _:
-                total += 24
-    return total
+def _bound(payload: Wire) -> int:
+    """An upper bound of the characters of a payload's JSON, quickly."""
+    return json_bound([payload], _members)
+
+
+def _members(value: object) -> Iterable[Any] | None:
+    if isinstance(value, Stuff):
+        return (value.concept, value.content, *(part.key for part in parts_of(value)))
+    if isinstance(value, Wire):
+        return [(name, getattr(value, name)) for name in value.model_fields_set]
+    return None

@@ -2,8 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from pydantic_core import to_json
-
+from pipelex.content.measure import json_size
 from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.library import Library
@@ -92,8 +91,3 @@ def cut(items: Sequence[Json], *, most_items: int, most_bytes: int) -> list[list
         pieces[-1].append(item)
         size += length
     return pieces
-
-
-def json_size(value: Json) -> int:
-    """Bytes of a value's JSON."""
-    return len(to_json(value))

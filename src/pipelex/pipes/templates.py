@@ -1,10 +1,9 @@
 """Rendering a request away from the pipe's own code: what an effect `act_jinja2_gen_text` does."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final, cast
 
-from pipelex.content.stuff import Json
+from pipelex.content.measure import text_size
 from pipelex.library import Library
 from pipelex.pipes.effects.jobs import TemplateResult
 from pipelex.pipes.effects.requests import TemplateRequest
@@ -50,25 +49,8 @@ def render_request(library: Library, request: TemplateRequest, limits: Limits | 
 def _limits(request: TemplateRequest) -> Limits:
     usual = Limits()
     return replace(
-        usual, chars=max(usual.chars, WRITTEN * characters(stuff.content for stuff in request.inputs.values()))
+        usual, chars=max(usual.chars, WRITTEN * text_size(stuff.content for stuff in request.inputs.values()))
     )
-
-
-def characters(values: Iterable[Json]) -> int:
-    """About how many characters some contents have."""
-    total = 0
-    waiting: list[Json] = list(values)
-    while waiting:
-        current = waiting.pop()
-        if isinstance(current, str):
-            total += len(current)
-        elif isinstance(current, dict):
-            waiting.extend(cast("dict[str, Json]", current).values())
-        elif isinstance(current, list):
-            waiting.extend(cast("list[Json]", current))
-        else:
-            total += 8
-    return total
 
 
 def style_from(tag_style: str | None, text_format: str | None) -> Style | None:

@@ -1,8 +1,9 @@
 """Templates inside a pipe: rendered on the spot, or as an effect when they are large or do much."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, cast
+from collections.abc import Mapping
+from typing import Final
 
+from pipelex.content.measure import text_size
 from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import PipelexError
 from pipelex.language.blueprints import TagStyle, TemplatingStyle
@@ -88,7 +89,9 @@ async def render_text(
 
 
 async def _render(run: PipeRun, request: TemplateRequest) -> TemplateResult:
-    if len(request.template) > LONG_TEMPLATE or _is_large(request.inputs.values(), run.runtime.in_place_chars):
+    most = run.runtime.in_place_chars
+    size = text_size((stuff.content for stuff in request.inputs.values()), most=most)
+    if len(request.template) > LONG_TEMPLATE or size > most:
         return await run.ask(TEMPLATE, request)
     try:
         return render_request(run.library, request, IN_PLACE)
@@ -106,19 +109,3 @@ def _values(run: PipeRun) -> dict[str, Stuff]:
         if stuff is not None:
             values.setdefault(alias, stuff)
     return values
-
-
-def _is_large(values: Iterable[Stuff], limit: int) -> bool:
-    left = limit
-    waiting: list[Any] = [stuff.content for stuff in values]
-    while waiting and left >= 0:
-        current = waiting.pop()
-        if isinstance(current, str):
-            left -= len(current)
-        elif isinstance(current, dict):
-            waiting.extend(cast("dict[str, Any]", current).values())
-        elif isinstance(current, list):
-            waiting.extend(cast("list[Any]", current))
-        else:
-            left -= 8
-    return left < 0
