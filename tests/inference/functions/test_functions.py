@@ -264,6 +264,64 @@ async def test_another_module_than_the_runs_is_refused(tmp_path: Path):
     assert caught.value.code == "security.integrity_mismatch"
 
 
+@pytest.mark.parametrize(
+    ("function", "finding"),
+    [
+        ("subprocess.Popen", "does not lead to 'funcs/totals.py'"),
+        ("os.system", "does not lead to 'funcs/totals.py'"),
+        ("builtins.exec", "does not lead to 'funcs/totals.py'"),
+        ("funcs.totals.os.system", "does not lead to 'funcs/totals.py'"),
+        ("funcs.helpers.add", "does not lead to 'funcs/totals.py'"),
+        ("total", "does not lead to 'funcs/totals.py'"),
+        ("funcs.totals.time", "defines no function 'time' at its top level"),
+        ("funcs.totals.add", "defines no function 'add' at its top level"),
+        ("funcs.totals.BaseModel", "defines no function 'BaseModel' at its top level"),
+        ("funcs.totals.Invoice", "defines no function 'Invoice' at its top level"),
+        ("funcs.totals.__init__", "defines no function '__init__' at its top level"),
+    ],
+)
+async def test_only_a_function_that_the_named_file_defines_is_called(tmp_path: Path, function: str, finding: str):
+    request, trees = request_of(tmp_path, "total")
+    inputs = {"args": Stuff("native.Text", {"text": "id"})}
+    with pytest.raises(PipelexError) as caught:
+        await call_function(
+            request.model_copy(update={"function": function, "inputs": inputs}), trees, FunctionOptions()
+        )
+    assert (caught.value.code, finding in caught.value.report.detail) == ("method.function_invalid", True)
+
+
+@pytest.mark.parametrize("module", ["json", "os", "asyncio", "typing", "site"])
+async def test_a_module_named_like_one_of_the_standard_library_is_the_methods_own(tmp_path: Path, module: str):
+    request, _ = request_of(tmp_path, "total")
+    (tmp_path / f"{module}.py").write_text("def total(inputs):\n    return {'number': 42}\n", encoding="utf-8")
+    method = (tmp_path / "method.mthds").read_text(encoding="utf-8").replace("funcs.totals.total", f"{module}.total")
+    (tmp_path / "method.mthds").write_text(method, encoding="utf-8")
+    named = load_library([tmp_path / "method.mthds"]).linked.crate.files["quay.total"]
+    assert named.path == f"{module}.py"
+    trees = MethodTrees()
+    trees.add_folder(tmp_path)
+    file = TreeFile(tree=named.tree, path=named.path, sha256=named.sha256)
+    asked = request.model_copy(update={"function": f"{module}.total", "file": file})
+    assert (await call_function(asked, trees, FunctionOptions())).content == {"number": 42}
+
+
+async def test_a_module_may_import_relatively_and_hold_dataclasses(tmp_path: Path):
+    request, trees = request_of(tmp_path, "total")
+    (tmp_path / "funcs" / "totals.py").write_text(
+        "from __future__ import annotations\nimport dataclasses\nfrom .helpers import add\n"
+        "@dataclasses.dataclass\nclass Sum:\n    number: float\n"
+        "def total(invoices, title):\n    return Sum(add([1, 2]))\n",
+        encoding="utf-8",
+    )
+    named = load_library([tmp_path / "method.mthds"]).linked.crate.files["quay.total"]
+    trees = MethodTrees()
+    trees.add_folder(tmp_path)
+    file = TreeFile(tree=named.tree, path=named.path, sha256=named.sha256)
+    assert (await call_function(request.model_copy(update={"file": file}), trees, FunctionOptions())).content == {
+        "number": 3
+    }
+
+
 def test_the_files_of_pipes_travel_with_their_closures_only(tmp_path: Path):
     request_of(tmp_path, "total")
     library = load_library([tmp_path / "method.mthds"]).library

@@ -5,17 +5,18 @@ input; the answer, JSON too, goes to what was the standard output, which from th
 function may print as it likes.
 """
 
+import ast
 import asyncio
 import dataclasses
 import datetime
 import decimal
 import enum
-import importlib
 import inspect
 import json
 import os
 import sys
 import traceback
+import types
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any, cast
@@ -36,7 +37,7 @@ def main() -> None:
 def answer(task: dict[str, Any]) -> dict[str, Any]:
     sys.path.insert(0, task["root"])
     try:
-        function = find(task["function"])
+        function = find(task["function"], task["file"], task["source"])
         arguments = bind(function, task["inputs"], task["absent"])
         given = function(**arguments)
         if inspect.isawaitable(given):
@@ -52,18 +53,48 @@ async def awaited(given: Any) -> Any:
     return await given
 
 
-def find(name: str) -> Callable[..., Any]:
+def find(name: str, file: str, source: str) -> Callable[..., Any]:
+    """The function, from the very source that was checked.
+
+    Args:
+        name: the function's import path.
+        file: where its module is, for tracebacks and relative imports; it is not read again.
+        source: the text of the module.
+    """
     module_name, _, function_name = name.rpartition(".")
+    if function_name not in defined_functions(source, file):
+        raise CannotBeCalled(f"'{module_name}' defines no function '{function_name}' at its top level")
+    function = getattr(loaded(module_name, file, source), function_name, None)
+    if not callable(function):
+        raise CannotBeCalled(f"'{module_name}' has no function '{function_name}'")
+    return cast("Callable[..., Any]", function)
+
+
+def defined_functions(source: str, file: str) -> set[str]:
+    """The names that a module's source binds by a `def` of its own, not inside anything."""
     try:
-        module = importlib.import_module(module_name)
+        tree = ast.parse(source, file)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as wrong:
+        raise CannotBeCalled(f"its module cannot be read: {type(wrong).__name__}: {wrong}") from None
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+def loaded(module_name: str, file: str, source: str) -> types.ModuleType:
+    """A module made from its checked source, under a private name: none that is already loaded can stand in for it."""
+    module = types.ModuleType(f"_pipelex_method.{module_name}")
+    module.__file__ = file
+    is_package = os.path.basename(file) == "__init__.py"
+    module.__package__ = module_name if is_package else module_name.rpartition(".")[0]
+    if is_package:
+        module.__path__ = [os.path.dirname(file)]
+    sys.modules[module.__name__] = module  # dataclasses and pydantic look their module up
+    try:
+        exec(compile(source, file, "exec"), module.__dict__)  # noqa: S102 the method's own file, as the run names it
     except Exception as wrong:
         raise CannotBeCalled(
             f"the module '{module_name}' cannot be imported: {type(wrong).__name__}: {wrong}"
         ) from wrong
-    function = getattr(module, function_name, None)
-    if not callable(function):
-        raise CannotBeCalled(f"'{module_name}' has no function '{function_name}'")
-    return cast("Callable[..., Any]", function)
+    return module
 
 
 def bind(function: Callable[..., Any], inputs: dict[str, Any], absent: list[str]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Calls of a method's functions, each in a process of its own that ends with the call."""
 
 import asyncio
+import importlib.util
 import json
 import os
 import shutil
@@ -77,7 +78,10 @@ async def call_function(
             category=ErrorCategory.CONFIGURATION,
             params={"capability": "functions"},
         )
-    tree, _ = trees.find(request.file, f"the function '{request.function}'")
+    tree, content = trees.find(request.file, f"the function '{request.function}'")
+    assert request.file is not None  # the trees find nothing without it
+    _require_module(request, request.file.path)
+    source = _source(request, content)
     with tempfile.TemporaryDirectory(prefix="pipelex-function-", ignore_cleanup_errors=True) as folder:
         root = await asyncio.to_thread(_on_disk, tree, Path(folder) / "tree")
         work = Path(folder) / "work"
@@ -85,11 +89,31 @@ async def call_function(
         task = {
             "root": str(root),
             "function": request.function,
+            "file": str(root / request.file.path),
+            "source": source,
             "inputs": {name: _plain(stuff.content, stuff.is_list) for name, stuff in request.inputs.items()},
             "absent": list(request.absent),
         }
         answer = await _answered(request, json.dumps(task).encode(), work, options, environ)
     return ContentResult(content=_content(request, answer))
+
+
+def _require_module(request: FunctionRequest, path: str) -> None:
+    """Refuse a function whose import path does not lead to the file that the run names by its digest.
+
+    A run may be started by hand, with any name and any file of the tree.
+    """
+    module = request.function.rpartition(".")[0].replace(".", "/")
+    if not module or path not in (f"{module}.py", f"{module}/__init__.py"):
+        raise _refused(request, f"its import path does not lead to '{path}', the file that the run names")
+
+
+def _source(request: FunctionRequest, content: bytes) -> str:
+    """The text of a module, decoded as the interpreter decodes it (PEP 263)."""
+    try:
+        return importlib.util.decode_source(content)
+    except (SyntaxError, UnicodeDecodeError) as wrong:
+        raise _refused(request, f"its module cannot be read: {wrong}") from None
 
 
 def _plain(content: Json, is_list: bool) -> Json:
@@ -199,18 +223,22 @@ async def _write(stream: asyncio.StreamWriter | None, task: bytes) -> None:
 
 def _content(request: FunctionRequest, answer: dict[str, Json]) -> Json:
     if "refused" in answer:
-        raise PipelexError(
-            "method.function_invalid",
-            f"the function '{request.function}' cannot be used: {answer['refused']}",
-            category=ErrorCategory.CONTENT,
-            params={"function": request.function, "finding": answer["refused"]},
-        )
+        raise _refused(request, answer["refused"])
     if "raised" in answer:
         place = f" ({answer['place']})" if answer["place"] else ""
         message = f": {answer['message'][:_SAID]}" if answer["message"] else ""
         raise _raised(request, f"raised {answer['raised']}{message}{place}")
     content: Json = answer["content"]
     return cast("Json", {"items": content} if request.is_list and isinstance(content, list) else content)
+
+
+def _refused(request: FunctionRequest, finding: str) -> PipelexError:
+    return PipelexError(
+        "method.function_invalid",
+        f"the function '{request.function}' cannot be used: {finding}",
+        category=ErrorCategory.CONTENT,
+        params={"function": request.function, "finding": finding},
+    )
 
 
 def _raised(request: FunctionRequest, what: str) -> PipelexError:
