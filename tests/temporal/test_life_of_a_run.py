@@ -42,6 +42,49 @@ async def test_an_id_of_an_ended_run_gives_its_result(app: Pipelex, project: Pro
     assert len(stub.completions) == 1
 
 
+async def test_an_id_of_another_job_is_refused(app: Pipelex, idle: Pipelex, project: Project, stub: OpenAIStub) -> None:
+    stub.on("Hello", text="first", delay=0.3)
+    run_id = f"other-{project.queue}"
+    method = app.load(project.method(GREET))
+    other = app.load(project.method(GREET.replace("Hello", "Good evening,"), "other.mthds"))
+    run = await method.start({"name": "Ada"}, run_id=run_id)
+    for _ in range(2):  # while it goes on, and after its end
+        same = await method.start({"name": "Ada"}, run_id=run_id)
+        assert (run.is_attached, same.is_attached) == (False, True)
+        for job in (
+            method.start({"name": "Bob"}, run_id=run_id),
+            method.start({"name": "Ada"}, run_id=run_id, dry_run=True),
+            method.start({"name": "Ada"}, run_id=run_id, on_item_failure="collect"),
+            other.start({"name": "Ada"}, run_id=run_id),
+        ):
+            with pytest.raises(PipelexError, match=run_id) as failed:
+                await job
+            assert failed.value.code == "request.idempotency_conflict"
+        assert (await same.result()).text == "first"
+    ended = await method.start({"name": "Ada"}, run_id=run_id)
+    assert ended.note == f"Run '{run_id}' completed before: this is its result."
+    async with project.app(overrides={"interpreter.pipeline_execution.max_concurrency": 3}) as tuned:
+        assert (await tuned.load(project.method(GREET)).run({"name": "Ada"}, run_id=run_id)).text == "first"
+    assert len(stub.completions) == 1
+
+
+async def test_an_id_of_a_failed_run_tells_its_failure_and_how_to_go_on(
+    app: Pipelex, project: Project, stub: OpenAIStub
+) -> None:
+    stub.on("Hello", Reply(status=401), Reply(text="second"))
+    method, run_id = app.load(project.method(GREET)), f"failed-{project.queue}"
+    with pytest.raises(PipelexError) as first:
+        await method.run({"name": "Ada"}, run_id=run_id)
+    run = await method.start({"name": "Ada"}, run_id=run_id)
+    with pytest.raises(PipelexError) as again:
+        await run.result()
+    assert again.value.code == first.value.code == "provider.credential_refused"
+    assert f"pipelex runs retry {run_id}" in (again.value.report.advice or "")
+    assert f"pipelex runs retry {run_id}" not in (first.value.report.advice or "")
+    await run.retry()
+    assert (await method.run({"name": "Ada"}, run_id=run_id)).text == "second"
+
+
 async def test_attaching_after_the_end(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
     stub.on("Hello", text="Good day")
     result = await app.load(project.method(GREET)).run({"name": "Ada"})

@@ -17,7 +17,7 @@ from pipelex.pipes.effects.kind import Effect
 from pipelex.pipes.models import ModelChoice, ResolvedModel
 from pipelex.pipes.orchestrated import OrchestratedRuntime
 from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState
-from pipelex.pipes.window import together
+from pipelex.pipes.window import is_cancelled, together
 from pipelex.pipes.wire import Wire
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ class DirectRuntime(OrchestratedRuntime):
         return await self._run.recorded(self._trace, super().run_itself())
 
     async def run_child(self, call: PipeCall) -> PipeOutcome:
+        _check_it_goes_on()
         return (await self._run.execute(call, self._trace)).outcome
 
     async def run_items(self, batch: BatchCall) -> BatchOutcome:
@@ -136,6 +137,7 @@ class DirectRuntime(OrchestratedRuntime):
         return self._run.inference.resolve(model)
 
     async def perform(self, effect: Effect[R]) -> R:
+        _check_it_goes_on()
         trace = EffectTrace(effect.activity, effect.summary, attempts=0)
         self._trace.effects.append(trace)
         call = f"{self._trace.id}#{len(self._trace.effects)}"
@@ -161,3 +163,13 @@ class DirectRuntime(OrchestratedRuntime):
                 params={"capability": effect.activity},
             )
         return cast("R", await perform(effect.job))
+
+
+def _check_it_goes_on() -> None:
+    """Start nothing more once the run was asked to end: a provider's client may swallow that.
+
+    Raises:
+        CancelledError: it was.
+    """
+    if is_cancelled():
+        raise asyncio.CancelledError

@@ -51,3 +51,9 @@ async def together(efforts: Sequence[Callable[[], Awaitable[T]]], *, limit: int)
     kept = (partial(keep, index, effort) for index, effort in enumerate(efforts))
     await drain(kept, limit=min(limit, len(efforts)))
     return cast("list[T]", results)
+
+
+def is_cancelled() -> bool:
+    """Whether the current task was asked to end, even where what it awaited then ended well and swallowed that."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

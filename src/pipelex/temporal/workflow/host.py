@@ -1,5 +1,6 @@
 """Temporal as the host of a run: `pipelex.durable.host.Host` over the workflow that runs at the moment."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any, Final, NoReturn, TypeVar, cast
@@ -16,6 +17,7 @@ from pipelex.durable.limits import EngineLimits
 from pipelex.durable.stored import LOAD_LIST, STORE_LIST, StoredList, StoredPayload
 from pipelex.errors import ErrorReport
 from pipelex.pipes.calls import RunIdentity
+from pipelex.pipes.window import is_cancelled
 from pipelex.pipes.wire import Wire
 from pipelex.temporal.workflow import observability
 from pipelex.temporal.workflow.failures import from_failure, to_application_error
@@ -29,6 +31,9 @@ FAIRNESS_KEY_BYTES: Final = 64
 
 _SERVERS_TASK_TIMEOUT: Final = timedelta(seconds=10)
 """The time-out of a workflow task where nobody sets one."""
+
+_STOPS: Final = "nothing-starts-after-a-cancel"
+"""The marker of histories in which nothing is started after a cancellation."""
 
 _STORE_TIMEOUT: Final = timedelta(minutes=2)
 _STORE_RETRIES: Final = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=10)
@@ -64,6 +69,7 @@ class TemporalHost:
         return f"{id_}[{ranks}]" if ranks else id_
 
     async def start_child(self, child: Child[R]) -> Awaitable[R]:
+        _check_it_goes_on()
         started = await workflow.start_child_workflow(
             child.workflow,
             args=self._arguments.of(child.envelope),
@@ -76,6 +82,7 @@ class TemporalHost:
         return _result(started, child)
 
     async def perform(self, activity: Activity[R]) -> R:
+        _check_it_goes_on()
         effect, dispatch = activity.effect, activity.dispatch
         args = [effect.job] if activity.arguments is None else self._arguments.of(activity.arguments)
         try:
@@ -96,6 +103,7 @@ class TemporalHost:
         return cast("R", result)
 
     async def store_list(self, items: list[Any]) -> StoredPayload:
+        _check_it_goes_on()
         return await workflow.execute_local_activity(
             STORE_LIST,
             args=[items],
@@ -105,6 +113,7 @@ class TemporalHost:
         )
 
     async def load_list(self, stored: StoredList) -> list[Any]:
+        _check_it_goes_on()
         return await workflow.execute_local_activity(
             LOAD_LIST,
             args=[stored],
@@ -117,6 +126,7 @@ class TemporalHost:
         await workflow.wait_condition(condition)
 
     def go_on(self, envelope: Envelope[SliceJob]) -> NoReturn:
+        _check_it_goes_on()
         workflow.continue_as_new(args=self._arguments.of(envelope))
 
     def failure(self, report: ErrorReport) -> BaseException:
@@ -130,6 +140,20 @@ class TemporalHost:
 
     def log(self, message: str) -> None:
         workflow.logger.info("%s", message)
+
+
+def _check_it_goes_on() -> None:
+    """Start nothing more once the workflow was asked to end.
+
+    The SDK swallows the cancellation of whoever awaits a child or an activity that ends well, so that only the task
+    itself tells. Histories recorded before this was looked at go on as they did; others have a marker of it, and only
+    where something was cancelled.
+
+    Raises:
+        CancelledError: it was.
+    """
+    if is_cancelled() and workflow.patched(_STOPS):
+        raise asyncio.CancelledError
 
 
 async def _result(started: "workflow.ChildWorkflowHandle[Any, Any]", child: Child[R]) -> R:
