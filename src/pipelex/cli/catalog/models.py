@@ -1,6 +1,6 @@
 """`pipelex models`."""
 
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -8,10 +8,10 @@ from pipelex.cli._shared.console import out, paint_out, say, table
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag, open_app
 from pipelex.errors import PipelexError
+from pipelex.language.blueprints import MODEL_FAMILIES, ModelFamily
 
 if TYPE_CHECKING:
     from pipelex.inference import ModelDeck
-    from pipelex.language.blueprints import ModelFamily
 
 _EXAMPLES = """\b
 Examples:
@@ -19,7 +19,8 @@ Examples:
   pipelex models --type llm --all
   pipelex models --json"""
 
-_FAMILIES: Final = ("llm", "extract", "img_gen", "search", "judgment")
+_LISTED: Final[tuple[ModelFamily, ...]] = tuple(family for family in MODEL_FAMILIES if family != "doc_gen")
+"""The families whose models a method's author chooses among; a document has one engine for each format."""
 
 app = command_app()
 
@@ -28,7 +29,7 @@ app = command_app()
 def models(
     ctx: typer.Context,
     type_: Annotated[
-        Literal["llm", "extract", "img_gen", "search", "judgment"] | None,
+        ModelFamily | None,
         typer.Option("--type", help="Only models of this kind."),
     ] = None,
     all_models: Annotated[
@@ -41,7 +42,7 @@ def models(
     $name is a preset, @name an alias, ~name a waterfall; a plain name is a model itself.
     """
     deck = open_app(ctx, orchestrator="direct").deck
-    families: tuple[ModelFamily, ...] = _FAMILIES if type_ is None else (type_,)
+    families: tuple[ModelFamily, ...] = _LISTED if type_ is None else (type_,)
     rows = [row for family in families for row in _rows(deck, family, all_models=all_models)]
     if is_json:
         from pipelex.cli._shared.results import print_json

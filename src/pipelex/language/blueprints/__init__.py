@@ -9,6 +9,7 @@ Source: MTHDS 8.0.0, sections 1, 2 and 5 to 7 of the language reference.
 
 from pipelex.language.blueprints._answers import AskedModel, CalledPipe, ModelName, NamedFile, choice_of
 from pipelex.language.blueprints._base import (
+    MODEL_FAMILIES,
     SPECIAL_OUTCOMES,
     Blueprint,
     DottedPath,
@@ -86,6 +87,7 @@ from pipelex.language.blueprints._types import (
 
 __all__ = [
     "CONTROLLERS",
+    "MODEL_FAMILIES",
     "PIPE_TYPES",
     "SPECIAL_OUTCOMES",
     "AskedModel",

@@ -1,6 +1,6 @@
 """What every table of a bundle shares: closed keys, strict types, the notation of slots."""
 
-from typing import Annotated, Literal, LiteralString, TypeAlias, cast
+from typing import Annotated, Literal, LiteralString, TypeAlias, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -12,6 +12,8 @@ FieldType = Literal["text", "integer", "number", "boolean", "date", "datetime", 
 ModelFamily = Literal["llm", "extract", "img_gen", "search", "judgment", "doc_gen"]
 """A kind of models: language, extraction, images, search, judgment, documents."""
 ModelPurpose = Literal["text", "object"]
+
+MODEL_FAMILIES: tuple[ModelFamily, ...] = get_args(ModelFamily)
 
 TextFormat = Literal["plain", "markdown", "html", "json"]
 TagStyle = Literal["no_tag", "ticks", "xml", "square_brackets"]
