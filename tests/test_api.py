@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 import pipelex
+from pipelex import orchestration
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -48,6 +49,33 @@ def test_the_public_names_are_these():
     )
     for name in pipelex.__all__:
         assert getattr(pipelex, name) is not None
+
+
+def test_the_names_of_the_port_for_runs_are_these():
+    assert orchestration.__all__ == [
+        "GROUP",
+        "IN_PROCESS",
+        "PATIENCE",
+        "EngineUnavailable",
+        "OrchestratedRun",
+        "Orchestrator",
+        "OrchestratorFactory",
+        "OrchestratorSetup",
+        "ReadinessCheck",
+        "RunCounts",
+        "RunDescription",
+        "RunFilter",
+        "RunRequest",
+        "RunState",
+        "StartedRun",
+        "Wait",
+        "WaitKind",
+        "chosen_name",
+        "factory_of",
+        "names",
+    ]
+    assert all(getattr(orchestration, name) is not None for name in orchestration.__all__)
+    assert orchestration.names() == ("direct", "temporal")
 
 
 def test_an_unknown_name_is_an_attribute_error():
