@@ -19,6 +19,7 @@ def test_the_renderer_offers_what_the_language_allows(category: str) -> None:
 def test_public_names() -> None:
     assert pipelex.templating.__all__ == [
         "Attachments",
+        "Budget",
         "Limits",
         "Rendered",
         "ShapeTable",

@@ -302,6 +302,8 @@ class PipelineExecutionSettings(Section):
 
     max_concurrency: Annotated[Positive | Literal["unbounded"], BeforeValidator(_concurrency)] = 8
     """The items of one batch that run at the same time, or `unbounded`."""
+    max_pipe_runs: Positive = 1_000_000
+    """The most pipes that one run may run, every item of a batch included."""
     is_generate_graph: bool = True
     """Whether a run leaves its graph beside its result; `--graph` and `--no-graph` win."""
     is_generate_usage: bool = True

@@ -36,7 +36,9 @@ LIGHT_FIELDS: dict[str, str] = {
 """Native concepts that a caller may give as a bare value, and the field that value stands for."""
 
 
-def example(shape: Shape, *, light: bool = False, seed_text: str = "", list_items: int = 2) -> Json:
+def example(
+    shape: Shape, *, light: bool = False, seed_text: str = "", list_items: int = 2, is_sparse: bool = False
+) -> Json:
     """A made-up value of a shape, always the same for the same arguments.
 
     Args:
@@ -45,16 +47,18 @@ def example(shape: Shape, *, light: bool = False, seed_text: str = "", list_item
             Without it, the content that `validate` accepts unchanged.
         seed_text: the name the value goes under; texts and URLs are made from it, so that they differ from one another.
         list_items: how many items each list has.
+        is_sparse: leave out the fields that need not be there.
 
     Raises:
         PipelexError: `method.mock_unsatisfiable` when the structure unfolds into too many values.
     """
-    return _Maker(light=light, list_items=list_items).make(shape, seed_text)
+    return _Maker(light=light, list_items=list_items, is_sparse=is_sparse).make(shape, seed_text)
 
 
 class _Maker:
-    def __init__(self, *, light: bool, list_items: int) -> None:
+    def __init__(self, *, light: bool, list_items: int, is_sparse: bool) -> None:
         self._light = light
+        self._is_sparse = is_sparse
         self._list_items = list_items
         self._left = _MOST_VALUES
 
@@ -87,12 +91,13 @@ class _Maker:
             field = shape.field(bare)
             if field is not None:
                 return self.make(field.shape, name or bare)
-        is_file = shape.native in ("Image", "Document")
+        # A made-up type or size would contradict the made-up file.
+        is_sparse = self._is_sparse or shape.native in ("Image", "Document")
         # The bare field of a native stands for the whole value, so it goes under the value's own name.
         return {
             field.name: self.make(field.shape, name if field.name == bare and name else field.name)
             for field in shape.fields
-            if field.required or not is_file  # a made-up type or size would contradict the made-up file
+            if field.required or not is_sparse
         }
 
 

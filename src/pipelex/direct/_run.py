@@ -5,6 +5,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pipelex.content.stuff import Stuff
+from pipelex.direct._known import KnownExecutions
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.calls.idempotency import logical_call
 from pipelex.inference.calls.retry import RetryPolicy, with_retries
@@ -16,9 +17,12 @@ from pipelex.pipes.effects.jobs import usage_of
 from pipelex.pipes.effects.kind import Effect
 from pipelex.pipes.models import ModelChoice, ResolvedModel
 from pipelex.pipes.orchestrated import OrchestratedRuntime
+from pipelex.pipes.rendering import is_used_up, share
+from pipelex.pipes.tally import RunTally
 from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState
 from pipelex.pipes.window import is_cancelled, together
 from pipelex.pipes.wire import Wire
+from pipelex.templating import Budget
 
 if TYPE_CHECKING:
     from pipelex.inference import Inference
@@ -37,6 +41,7 @@ class DirectRun:
         options: what shapes the run.
         retry: how a transient failure of an effect is repeated.
         on_change: called with the trace's root whenever something began or ended.
+        most_dry_runs: the most pipes that a dry run runs before it fails with `TOO_LONG`; None: it runs to its end.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class DirectRun:
         *,
         retry: RetryPolicy | None = None,
         on_change: Callable[[PipeTrace], None] | None = None,
+        most_dry_runs: int | None = None,
     ) -> None:
         self.library = library
         self._open_inference = inference
@@ -56,6 +62,8 @@ class DirectRun:
         self.retry = retry or RetryPolicy()
         self.root: PipeTrace | None = None
         self._on_change = on_change
+        self._share = share()
+        self._known = KnownExecutions(most_dry_runs)
 
     @cached_property
     def inference(self) -> "Inference":
@@ -69,6 +77,13 @@ class DirectRun:
 
         return performers(self.inference)
 
+    async def rendering(self) -> Budget:
+        """See `Runtime.rendering`; all pipes of the run share."""
+        if is_used_up(self._share):
+            await asyncio.sleep(0)
+            self._share = share()
+        return self._share
+
     def changed(self) -> None:
         """Tell whoever watches."""
         if self._on_change is not None and self.root is not None:
@@ -80,6 +95,11 @@ class DirectRun:
         Raises:
             PipelexError: the pipe failed.
         """
+        if self.options.mode != "dry":
+            return await self._traced(call, parent)
+        return await self._known.execution(call, lambda: self._traced(call, parent))
+
+    async def _traced(self, call: PipeCall, parent: PipeTrace | None) -> Execution:
         pipe = self.library.pipe(call.pipe)
         trace = PipeTrace("/".join((self.identity.run_id, *call.path)), pipe.ref, pipe.type)
         if parent is None:
@@ -124,8 +144,14 @@ class DirectRuntime(OrchestratedRuntime):
         return (await self._run.execute(call, self._trace)).outcome
 
     async def run_items(self, batch: BatchCall) -> BatchOutcome:
-        efforts = [partial(run_item, self.run_child, batch, index, self.options) for index in range(batch.items.count)]
+        tally = RunTally(self.options.max_pipe_runs)
+        efforts = [
+            partial(run_item, self.run_child, batch, index, self.options, tally) for index in range(batch.items.count)
+        ]
         return gathered(self._run.library, batch, await together(efforts, limit=self.options.max_concurrency))
+
+    async def rendering(self) -> Budget:
+        return await self._run.rendering()
 
     async def load(self, value: Stuff) -> Stuff:
         return value  # nothing is held by reference in one process

@@ -20,6 +20,7 @@ from pipelex.library import Library, LibraryCrate
 from pipelex.pipes.batches import cut, gathered, joined, run_item
 from pipelex.pipes.calls import BatchCall, BatchOutcome, ItemFailure, PipeCall, PipeOutcome, RunIdentity
 from pipelex.pipes.references import ListReference, parts_of
+from pipelex.pipes.tally import RunTally
 from pipelex.pipes.window import drain, together
 
 T = TypeVar("T")
@@ -56,6 +57,7 @@ class Batches:
         self._run = run
         self._options = options
         self._runner = runner
+        self._tally = RunTally(options.max_pipe_runs)
 
     async def run(self, batch: BatchCall) -> BatchOutcome:
         """Run a batch to its end, here where its items fit into this history, else in slices."""
@@ -85,7 +87,7 @@ class Batches:
         async def run(index: int) -> None:
             arguments = self._kept_size(shared + json_size(batch.items.items[index]))
             budget.begin(arguments)
-            ends[index] = end = await run_item(self._runner.run_child, batch, index, self._options)
+            ends[index] = end = await run_item(self._runner.run_child, batch, index, self._options, self._tally)
             held = _result_size(end)
             budget.end(arguments, self._kept_size(held), held)
 
@@ -142,7 +144,9 @@ class Batches:
 
     async def _run_slice(self, batch: BatchCall) -> BatchOutcome:
         job = SliceJob.sparse(batch=batch, run=self._run, options=self._options)
-        return await self._runner.run_slice(job, crate_of(self._library, batch.call, batch.items.concept))
+        outcome = await self._runner.run_slice(job, crate_of(self._library, batch.call, batch.items.concept))
+        self._tally.add(outcome.runs)
+        return outcome
 
     async def kept(self, outcome: BatchOutcome) -> BatchOutcome:
         """What one run of a slice gave, its values by reference where there is a store."""

@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from pipelex.durable.host import Host
+from pipelex.pipes.rendering import is_used_up, share
+from pipelex.templating import Budget
 
 
 class RequestBudget:
@@ -84,3 +86,27 @@ def fits(host: Host, count: int, size: int) -> bool:
     limits, history = host.limits, host.history()
     events = history.events + count * limits.child_events
     return events <= limits.run_events and history.size + count * (size + limits.child_bytes) <= limits.run_bytes
+
+
+class RenderingBudget:
+    """What templates may do in each task of a workflow, whichever of its pipes they belong to.
+
+    Args:
+        host: the workflow.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._task = -1
+        self._share = share()
+
+    async def share(self) -> Budget:
+        """What is left of the current task's share; the next task's, where it is used up."""
+        while True:
+            # The history has the same length all through a task, at every replay.
+            task = self._host.history().events
+            if task != self._task:
+                self._task, self._share = task, share()
+            if not is_used_up(self._share):
+                return self._share
+            await self._host.end_task()

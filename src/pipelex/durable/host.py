@@ -134,6 +134,10 @@ class Host(Protocol):
         """Wait until something has become so by what happens in the workflow."""
         ...
 
+    async def end_task(self) -> None:
+        """Let the current task of the workflow end; returns in a later one."""
+        ...
+
     def go_on(self, envelope: Envelope[SliceJob]) -> NoReturn:
         """End this run of a slice's workflow, and begin the next one with another job."""
         ...

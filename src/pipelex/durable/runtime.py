@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pipelex.content.stuff import Stuff
 from pipelex.durable.batches import Batches
-from pipelex.durable.budgets import RequestBudget
+from pipelex.durable.budgets import RenderingBudget, RequestBudget
 from pipelex.durable.dispatch import trace_line
 from pipelex.durable.host import Activity, Child, Host
 from pipelex.durable.jobs import SLICE_WORKFLOW, Envelope, PipeJob, SliceJob, crate_of
@@ -23,6 +23,7 @@ from pipelex.pipes.orchestrated import OrchestratedRuntime
 from pipelex.pipes.references import ListReference, parts_of
 from pipelex.pipes.window import together
 from pipelex.pipes.wire import Wire
+from pipelex.templating import Budget
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Wire)
@@ -46,6 +47,7 @@ class WorkflowRun:
         self.told = None if host.identity == self.identity else self.identity
         """The identity, as jobs of children are to tell it."""
         self.request = RequestBudget(host)
+        self.rendering = RenderingBudget(host)
         self.large = LargeValues(options.stored_above)
 
     def check(self, payload: Wire, *, what: str, named: Mapping[str, Stuff] | None = None) -> int:
@@ -156,6 +158,9 @@ class DurableRuntime(OrchestratedRuntime):
         stored_above, in_crate = self._workflow.options.stored_above, len(crate.json_bytes)
         size = self._workflow.check(job, what=what, named=named)
         return size + (in_crate if stored_above is None else min(in_crate, stored_above))
+
+    async def rendering(self) -> Budget:
+        return await self._workflow.rendering.share()
 
     async def load(self, value: Stuff) -> Stuff:
         if not isinstance(value, ListReference):

@@ -11,6 +11,7 @@ from pipelex.errors import ErrorCategory, PipelexError, near_names
 from pipelex.language.blueprints import ConceptBlueprint, PipeBlueprint
 from pipelex.language.references import NATIVE_DOMAIN, Reference, Slot
 from pipelex.library._crate import LibraryCrate
+from pipelex.library._runs import least_runs
 from pipelex.library._structures import parts_of, shape_of
 
 ANYTHING = "native.Anything"
@@ -204,6 +205,14 @@ class Library:
         if ref not in self._shapes:
             shape_of(ref, lambda name: self.concept(name).blueprint, self._shapes)
         return self._shapes[ref]
+
+    def least_runs(self, ref: str) -> int:
+        """How many pipes one run of the pipe runs at least, itself included."""
+        return self._least_runs.get(ref, 1)
+
+    @cached_property
+    def _least_runs(self) -> dict[str, int]:
+        return least_runs(self.crate.pipes, {ref: self.callees(ref) for ref in self.pipes})
 
     # --- closures -----------------------------------------------------------------------------------------------------
 

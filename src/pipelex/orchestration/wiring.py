@@ -128,7 +128,12 @@ def retry_of(settings: Settings) -> RetryPolicy:
 
 
 def options_of(
-    settings: Settings, *, is_dry: bool = False, full_memory: bool = False, on_item_failure: OnItemFailure = "fail"
+    settings: Settings,
+    *,
+    is_dry: bool = False,
+    is_sparse: bool = False,
+    full_memory: bool = False,
+    on_item_failure: OnItemFailure = "fail",
 ) -> RunOptions:
     """What shapes a run."""
     concurrency = settings.interpreter.pipeline_execution.max_concurrency
@@ -140,11 +145,12 @@ def options_of(
         full_memory=full_memory,
         tag_style=style.tag_style,
         text_format=style.text_format,
-        mocks=mocks_of(settings) if is_dry else None,
+        max_pipe_runs=settings.interpreter.pipeline_execution.max_pipe_runs,
+        mocks=mocks_of(settings, is_sparse=is_sparse) if is_dry else None,
     )
 
 
-def mocks_of(settings: Settings) -> Mocks:
+def mocks_of(settings: Settings, *, is_sparse: bool = False) -> Mocks:
     """What dry runs make up."""
     found = settings.inference.dry_run
     return Mocks.sparse(
@@ -152,4 +158,5 @@ def mocks_of(settings: Settings) -> Mocks:
         list_items=found.nb_list_items,
         pages=found.nb_extract_pages,
         image_urls=found.image_urls,
+        is_sparse=is_sparse,
     )

@@ -8,9 +8,11 @@ from pipelex.errors import ErrorCategory, Location, PipelexError
 from pipelex.library import Library
 from pipelex.pipes.calls import PipeCall, PipeOutcome
 from pipelex.pipes.effects.dry import DryRuntime
+from pipelex.pipes.rendering import TemplateUse
 from pipelex.pipes.runtime import Runtime
 from pipelex.pipes.semantics import SEMANTICS
 from pipelex.pipes.semantics._run import PipeRun
+from pipelex.pipes.tally import RunTally
 
 NESTING_LIMIT: Final = 20
 """Pipes inside pipes; deeper than this a method is taken to call itself for ever."""
@@ -52,15 +54,18 @@ async def execute_pipe(library: Library, call: PipeCall, runtime: Runtime) -> Ex
     }
     memory = WorkingMemory(root=dict(call.inputs), absences=absences)
     effective = DryRuntime(library, runtime) if runtime.options.mode == "dry" else runtime
-    run = PipeRun(library, pipe, call, effective, memory)
+    tally = RunTally(runtime.options.max_pipe_runs)
+    run = PipeRun(library, pipe, call, effective, memory, tally, TemplateUse())
     try:
+        tally.expect(library, pipe.ref)
+        tally.add(1)
         if not pipe.blueprint.is_controller:
             run = await run.loaded()
         outcome, memory = await SEMANTICS[pipe.type](run)
         _check_output(run, outcome.value)
     except PipelexError as failed:
         raise failed.with_location(pipe=pipe.ref, path=call.path) from failed.__cause__
-    return Execution(outcome, memory)
+    return Execution(outcome.model_copy(update={"runs": tally.total}) if tally.total > 1 else outcome, memory)
 
 
 def unexpected_failure(call: PipeCall, bug: Exception) -> PipelexError:

@@ -8,26 +8,45 @@ from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.library import Library
 from pipelex.pipes.calls import BatchCall, BatchOutcome, ItemFailure, ItemFailures, PipeCall, PipeOutcome, RunOptions
 from pipelex.pipes.references import ListReference, parts_of
+from pipelex.pipes.tally import TOO_MANY, RunTally
 from pipelex.pipes.usage import Meter
 
 
 async def run_item(
-    run_pipe: Callable[[PipeCall], Awaitable[PipeOutcome]], batch: BatchCall, index: int, options: RunOptions
+    run_pipe: Callable[[PipeCall], Awaitable[PipeOutcome]],
+    batch: BatchCall,
+    index: int,
+    options: RunOptions,
+    tally: RunTally,
 ) -> PipeOutcome | ItemFailure:
     """Run a batch's pipe on one of its items.
 
+    Args:
+        run_pipe: runs a pipe to its end.
+        batch: the batch.
+        index: the item's, in this batch.
+        options: what shapes the run.
+        tally: counts the pipe runs of the batch.
+
     Raises:
         PipelexError: it failed, and the run's options say that this fails the batch. What is wrong with the
-            configuration would fail every item alike, so it fails the batch whatever they say.
+            configuration, and a run that grows beyond its limit, would fail every item alike, so that fails the batch
+            whatever they say.
     """
     # The item's call is made here, when its turn comes, so that a long list is not held twice.
     call = batch.item_call(index)
     try:
-        return await run_pipe(call)
+        outcome = await run_pipe(call)
+        tally.add(outcome.runs)
     except PipelexError as failed:
-        if options.on_item_failure == "fail" or failed.report.category is ErrorCategory.CONFIGURATION:
+        if options.on_item_failure == "fail" or _fails_all(failed):
             raise
         return ItemFailure(index=batch.offset + index, path=call.path, error=failed.report.to_json())
+    return outcome
+
+
+def _fails_all(failed: PipelexError) -> bool:
+    return failed.report.category is ErrorCategory.CONFIGURATION or failed.code == TOO_MANY
 
 
 def gathered(library: Library, batch: BatchCall, ends: Iterable[PipeOutcome | ItemFailure]) -> BatchOutcome:
@@ -40,15 +59,17 @@ def gathered(library: Library, batch: BatchCall, ends: Iterable[PipeOutcome | It
     """
     values: list[Stuff] = []
     meter = Meter()
+    runs = 0
     for end in ends:
         if isinstance(end, ItemFailure):
             meter.add_failures(ItemFailures(count=1, first=(end,)))
             continue
         meter.absorb(end)
+        runs += end.runs
         if end.stuff is not None:
             values.append(end.stuff)
     concept = _common(library, batch, {value.concept for value in values})
-    return _outcome(Stuff.of_list(concept, [value.content for value in values]), meter)
+    return _outcome(Stuff.of_list(concept, [value.content for value in values]), meter, runs)
 
 
 def joined(library: Library, batch: BatchCall, outcomes: Sequence[BatchOutcome]) -> BatchOutcome:
@@ -62,12 +83,13 @@ def joined(library: Library, batch: BatchCall, outcomes: Sequence[BatchOutcome])
     meter = Meter()
     for outcome in outcomes:
         meter.absorb(outcome)
+    runs = sum(outcome.runs for outcome in outcomes)
     lists = [outcome.values for outcome in outcomes if outcome.values.count]
     concept = _common(library, batch, {values.concept for values in lists})
     parts = [part for values in lists for part in parts_of(values)]
     if parts:
-        return _outcome(ListReference.of(concept, parts), meter)
-    return _outcome(Stuff.of_list(concept, [item for values in lists for item in values.items]), meter)
+        return _outcome(ListReference.of(concept, parts), meter, runs)
+    return _outcome(Stuff.of_list(concept, [item for values in lists for item in values.items]), meter, runs)
 
 
 def _common(library: Library, batch: BatchCall, concepts: set[str]) -> str:
@@ -75,8 +97,8 @@ def _common(library: Library, batch: BatchCall, concepts: set[str]) -> str:
     return concepts.pop() if len(concepts) == 1 else library.pipe(batch.call.pipe).output.concept
 
 
-def _outcome(values: Stuff, meter: Meter) -> BatchOutcome:
-    return BatchOutcome.sparse(values=values, usage=meter.total, failures=meter.failures)
+def _outcome(values: Stuff, meter: Meter, runs: int) -> BatchOutcome:
+    return BatchOutcome.sparse(values=values, usage=meter.total, failures=meter.failures, runs=runs)
 
 
 def cut(items: Sequence[Json], *, most_items: int, most_bytes: int) -> list[list[Json]]:

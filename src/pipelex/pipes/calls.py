@@ -25,6 +25,8 @@ class Mocks(Wire):
     """The pages of an extracted document."""
     image_urls: tuple[str, ...] = ("https://mock.invalid/image_1.png", "https://mock.invalid/image_2.png")
     """The addresses of made-up images, taken in turn."""
+    is_sparse: bool = False
+    """Whether optional fields are left out."""
 
 
 class RunOptions(Wire):
@@ -38,6 +40,8 @@ class RunOptions(Wire):
     """What a failing item of a batch does: fail the run, or be left out of the list and reported."""
     full_memory: bool = False
     """Bring every name that a nested pipe leaves behind back to its caller, not only those that later steps read."""
+    max_pipe_runs: int = Field(default=1_000_000, ge=1)
+    """The most pipes that the run may run, the entry pipe and every item of a batch included; beyond them it fails."""
     tag_style: Literal["no_tag", "ticks", "xml", "square_brackets"] = "xml"
     """How `@name` marks off a value where the pipe does not say."""
     text_format: Literal["plain", "markdown", "html", "json"] = "plain"
@@ -106,6 +110,8 @@ class PipeOutcome(Wire):
     """What the pipe and everything below it used, one entry per model."""
     failures: ItemFailures | None = None
     """Items that batches in the pipe or below it left out."""
+    runs: int = 1
+    """The pipes that ran: this one and everything below it."""
 
     @property
     def value(self) -> Stuff | Absence:
@@ -157,3 +163,5 @@ class BatchOutcome(Wire):
     """In the order of the items, without those that are absent or failed; possibly held by reference."""
     usage: tuple[ModelUsage, ...] = ()
     failures: ItemFailures | None = None
+    runs: int = 0
+    """The pipes that ran, on all items."""

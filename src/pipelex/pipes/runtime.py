@@ -10,6 +10,7 @@ from pipelex.content.stuff import Stuff
 from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, PipeOutcome, RunOptions
 from pipelex.pipes.effects.kind import EffectKind, Q, R
 from pipelex.pipes.models import ModelChoice
+from pipelex.templating import Budget
 
 T = TypeVar("T")
 
@@ -45,6 +46,10 @@ class Runtime(Protocol):
 
     async def together(self, efforts: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
         """Await several efforts side by side; results in order; the first failure cancels the others and is raised."""
+        ...
+
+    async def rendering(self) -> Budget:
+        """What templates may still do in the code of pipes; where that is used up, this waits until others had a turn."""
         ...
 
     async def ask(self, kind: EffectKind[Q, R], request: Q, model: ModelChoice | None = None) -> R:

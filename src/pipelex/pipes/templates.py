@@ -1,13 +1,15 @@
 """Rendering a request away from the pipe's own code: what an effect `act_jinja2_gen_text` does."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, cast
 
 from pipelex.content.measure import text_size
+from pipelex.content.stuff import Stuff
 from pipelex.library import Library
 from pipelex.pipes.effects.jobs import TemplateResult
 from pipelex.pipes.effects.requests import TemplateRequest
-from pipelex.templating import Attachments, Limits, Style, TagStyle, TextFormat, render
+from pipelex.templating import Attachments, Budget, Limits, Style, TagStyle, TextFormat, render
 
 IN_PLACE_CHARS: Final = 100_000
 """Characters of values that a template may read in the pipe's own code, unless an orchestrator says otherwise."""
@@ -15,13 +17,16 @@ WRITTEN: Final = 4
 """How many times a template may write values that are larger than what it may write anyway."""
 
 
-def render_request(library: Library, request: TemplateRequest, limits: Limits | None = None) -> TemplateResult:
+def render_request(
+    library: Library, request: TemplateRequest, limits: Limits | None = None, budget: Budget | None = None
+) -> TemplateResult:
     """Render a request; the library gives the shapes of the values' concepts.
 
     Args:
         library: knows the concepts of the values.
         request: the template and its values.
         limits: what the render may do; the usual when None, and enough to write large values a few times.
+        budget: the turns and characters that it may take, where it shares them with other renders.
 
     Raises:
         PipelexError: see `pipelex.templating.render`.
@@ -31,6 +36,9 @@ def render_request(library: Library, request: TemplateRequest, limits: Limits | 
         attachments.token("Image", image)
     for document in request.documents:
         attachments.token("Document", document)
+    limits = limits or limits_over(request.inputs)
+    budget = budget or Budget.of(limits)
+    turns, chars = budget.turns, budget.chars
     rendered = render(
         request.template,
         request.inputs,
@@ -41,16 +49,22 @@ def render_request(library: Library, request: TemplateRequest, limits: Limits | 
         extra_context=request.extra_context,
         attachments=attachments,
         strict=request.is_strict,
-        limits=limits or _limits(request),
+        limits=limits,
+        budget=budget,
     )
-    return TemplateResult(text=rendered.text, images=rendered.images, documents=rendered.documents)
+    return TemplateResult(
+        text=rendered.text,
+        images=rendered.images,
+        documents=rendered.documents,
+        turns=turns - budget.turns,
+        chars=chars - budget.chars,
+    )
 
 
-def _limits(request: TemplateRequest) -> Limits:
+def limits_over(values: Mapping[str, Stuff]) -> Limits:
+    """What templates over some values may do: the usual, and enough to write large values a few times."""
     usual = Limits()
-    return replace(
-        usual, chars=max(usual.chars, WRITTEN * text_size(stuff.content for stuff in request.inputs.values()))
-    )
+    return replace(usual, chars=max(usual.chars, WRITTEN * text_size(stuff.content for stuff in values.values())))
 
 
 def style_from(tag_style: str | None, text_format: str | None) -> Style | None:

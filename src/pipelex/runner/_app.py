@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
 from pipelex.config import Settings, load_settings
 from pipelex.content.inputs import load_inputs_file, read_inputs
@@ -277,7 +277,7 @@ class Method:
         pipe: str | None = None,
         run_id: str | None = None,
         dry_run: bool = False,
-        mock: bool = False,
+        mock: bool | Literal["sparse"] = False,
         full_memory: bool = False,
         output_concept: str | None = None,
         on_item_failure: OnItemFailure = "fail",
@@ -293,7 +293,7 @@ class Method:
             run_id: the run's id. One that is in use attaches to that run where method, pipe, inputs and options are the
                 same, and is refused where they are not.
             dry_run: mock every effect.
-            mock: make the inputs up, too; only in a dry run.
+            mock: make the inputs up, too; only in a dry run. "sparse" leaves optional values out of whatever is made up.
             full_memory: bring back everything the entry pipe's memory held at the end.
             output_concept: stands for a `Dynamic` output.
             on_item_failure: what a failing item of a batch does: fail the run, or be left out of the list and told in
@@ -328,7 +328,7 @@ class Method:
         pipe: str | None = None,
         run_id: str | None = None,
         dry_run: bool = False,
-        mock: bool = False,
+        mock: bool | Literal["sparse"] = False,
         full_memory: bool = False,
         output_concept: str | None = None,
         on_item_failure: OnItemFailure = "fail",
@@ -345,7 +345,13 @@ class Method:
             self.library,
             call,
             self._identity(run_id),
-            options_of(settings, is_dry=dry_run, full_memory=full_memory, on_item_failure=on_item_failure),
+            options_of(
+                settings,
+                is_dry=dry_run,
+                is_sparse=mock == "sparse",
+                full_memory=full_memory,
+                on_item_failure=on_item_failure,
+            ),
             tuple(self.loaded.files.trees.values()),
             is_named=run_id is not None,
             on_change=on_change,
@@ -367,13 +373,18 @@ class Method:
         return run_in_new_loop(once())
 
     async def _call(
-        self, inputs: Mapping[str, Json] | PathLike | None, pipe: str | None, *, mock: bool, output_concept: str | None
+        self,
+        inputs: Mapping[str, Json] | PathLike | None,
+        pipe: str | None,
+        *,
+        mock: bool | Literal["sparse"],
+        output_concept: str | None,
     ) -> PipeCall:
         judged = self if pipe is None else self.for_pipe(pipe)
         judged.verdict.require_valid()
         target = judged.pipe(pipe)
         if mock and inputs is None:
-            values = mock_inputs(self.library, target)
+            values = mock_inputs(self.library, target, is_sparse=mock == "sparse")
         else:
             settings = self.app.settings
             values = self.read_inputs(inputs, pipe)

@@ -17,16 +17,23 @@ def input_slots(pipe: Pipe) -> dict[str, InputSlot]:
     }
 
 
-def mock_inputs(library: Library, pipe: Pipe) -> dict[str, Stuff]:
-    """A made-up value for every declared input, optional ones included."""
+def mock_inputs(library: Library, pipe: Pipe, *, is_sparse: bool = False) -> dict[str, Stuff]:
+    """A made-up value for every declared input.
+
+    Args:
+        library: knows the concepts.
+        pipe: the pipe.
+        is_sparse: leave out the optional inputs, and the optional fields of the others.
+    """
     values: dict[str, Stuff] = {}
     for name, slot in pipe.inputs.items():
+        if is_sparse and slot.presence == "optional":
+            continue
         shape = library.shape(slot.concept)
         if slot.is_list:
-            count = slot.count or MOCK_ITEMS
-            values[name] = Stuff.of_list(
-                slot.concept, [example(shape, seed_text=f"{name}_{number}") for number in range(1, count + 1)]
-            )
+            names = [f"{name}_{number}" for number in range(1, (slot.count or MOCK_ITEMS) + 1)]
+            items = [example(shape, seed_text=each, is_sparse=is_sparse) for each in names]
+            values[name] = Stuff.of_list(slot.concept, items)
         else:
-            values[name] = Stuff(slot.concept, example(shape, seed_text=name))
+            values[name] = Stuff(slot.concept, example(shape, seed_text=name, is_sparse=is_sparse))
     return values

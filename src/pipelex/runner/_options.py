@@ -1,7 +1,7 @@
 """The keywords of runs, for whoever hands them on."""
 
 from collections.abc import Callable
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from pipelex.pipes.calls import OnItemFailure
 from pipelex.pipes.trace import PipeTrace
@@ -13,7 +13,7 @@ class RunKeywords(TypedDict, total=False):
     pipe: str | None
     run_id: str | None
     dry_run: bool
-    mock: bool
+    mock: bool | Literal["sparse"]
     full_memory: bool
     output_concept: str | None
     on_item_failure: OnItemFailure

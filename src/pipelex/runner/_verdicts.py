@@ -6,18 +6,28 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from pipelex.direct._known import TOO_LONG
+from pipelex.direct._run import DirectRun
 from pipelex.errors import ErrorReport, Fault, Location, PipelexError
 from pipelex.library import LoadedLibrary, Verdict, ready_pipes
+from pipelex.orchestration.wiring import options_of
+from pipelex.pipes.calls import PipeCall, RunIdentity
+from pipelex.runner._inputs import mock_inputs
 
 if TYPE_CHECKING:
+    from pipelex.inference import Inference
     from pipelex.runner._app import Method
 
 SECONDS: Final = 10.0
 """The time for the dry runs of one method; the pipes left then are `Verdict.unchecked`."""
 
+PIPE_RUNS: Final = 2_000
+"""The most pipes that the dry run of one pipe runs; beyond them it is not taken to its end."""
+
 _TELLING: Final = frozenset(
     {
         "pipe.binding_failed",
+        "pipe.condition_unmatched",
         "pipe.input_unresolved",
         "pipe.output_invalid",
         "pipe.output_multiplicity",
@@ -35,28 +45,88 @@ async def checked_verdict(method: "Method") -> Verdict:
     Args:
         method: a method that runs in this process; of one for a single pipe, only that pipe runs.
     """
-    faults: dict[tuple[object, ...], Fault] = {}
-    waiting = ready_pipes(method.loaded)
     deadline = time.monotonic() + SECONDS
-    while waiting and (left := deadline - time.monotonic()) > 0:
+    faults: dict[tuple[object, ...], Fault] = {}
+    unchecked: dict[str, None] = {}
+    for pipe in _in_order(method):
+        left = deadline - time.monotonic()
+        # What runs a pipe that takes too long takes longer still.
+        is_hopeless = left <= 0 or any(below in unchecked for below in method.library.callees(pipe))
         try:
-            report = await asyncio.wait_for(_failure(method, waiting[0]), left)
+            found = _ABANDONED if is_hopeless else await asyncio.wait_for(_fault(method, pipe), left)
         except TimeoutError:
-            break
-        del waiting[0]
-        if report is not None and _is_telling(report.code):
-            fault = Fault(report.code, report.detail, _place(method.loaded, report.location), params=report.params)
-            faults.setdefault((fault.code, fault.detail, fault.location), fault)
-    return _with(method.verdict, tuple(faults.values()), waiting)
+            found = _ABANDONED
+        if isinstance(found, Fault):
+            faults.setdefault((found.code, found.detail, found.location), found)
+        elif found is _ABANDONED:
+            unchecked[pipe] = None
+    return _with(method.verdict, tuple(faults.values()), tuple(unchecked))
+
+
+def _in_order(method: "Method") -> list[str]:
+    """The pipes to run: those that cannot run at all, which is told at once, then the ones with little below them."""
+    limit = method.app.settings.interpreter.pipeline_execution.max_pipe_runs
+    library = method.loaded.library
+    ready = ready_pipes(method.loaded)
+    least = {pipe: 1 if library is None else library.least_runs(pipe) for pipe in ready}
+    return sorted(ready, key=lambda pipe: (least[pipe] <= limit, least[pipe]))
 
 
 def _with(verdict: Verdict, faults: tuple[Fault, ...], unchecked: Sequence[str]) -> Verdict:
-    return replace(verdict, errors=(*verdict.errors, *faults), unchecked=tuple(unchecked))
+    errors = (fault for fault in faults if fault.severity == "error")
+    warnings = (fault for fault in faults if fault.severity == "warning")
+    return replace(
+        verdict,
+        errors=(*verdict.errors, *errors),
+        warnings=(*verdict.warnings, *warnings),
+        unchecked=tuple(unchecked),
+    )
 
 
-async def _failure(method: "Method", pipe: str) -> ErrorReport | None:
+def _no_inference() -> "Inference":
+    raise AssertionError("a dry run asks no model")
+
+
+class _Abandoned:
+    """A dry run that was not taken to its end."""
+
+
+_ABANDONED: Final = _Abandoned()
+
+
+async def _fault(method: "Method", pipe: str) -> Fault | _Abandoned | None:
+    """What is wrong with a pipe on made-up values: an error with every optional value there, or a warning without them.
+
+    It is a warning, because whether an optional value is ever left out is for the method's author to know.
+    """
+    report = await _failure(method, pipe, is_sparse=False)
+    if report is not None:
+        return _judged(method, report)
+    report = await _failure(method, pipe, is_sparse=True)
+    if report is None or not _is_telling(report.code):
+        return None
+    told = _told(method, report)
+    return replace(told, severity="warning", detail=f"where optional values are left out, {told.detail}")
+
+
+def _judged(method: "Method", report: ErrorReport) -> Fault | _Abandoned | None:
+    if report.code == TOO_LONG:
+        return _ABANDONED
+    return _told(method, report) if _is_telling(report.code) else None
+
+
+def _told(method: "Method", report: ErrorReport) -> Fault:
+    return Fault(report.code, report.detail, _place(method.loaded, report.location), params=report.params)
+
+
+async def _failure(method: "Method", pipe: str, *, is_sparse: bool) -> ErrorReport | None:
+    call = PipeCall.sparse(
+        pipe=pipe, inputs=mock_inputs(method.library, method.library.pipe(pipe), is_sparse=is_sparse)
+    )
+    options = options_of(method.app.settings, is_dry=True, is_sparse=is_sparse)
+    identity = RunIdentity(run_id="validation")
     try:
-        await method.run(pipe=pipe, dry_run=True, mock=True)
+        await DirectRun(method.library, _no_inference, identity, options, most_dry_runs=PIPE_RUNS).execute(call)
     except PipelexError as failed:
         return failed.report
     return None

@@ -29,6 +29,21 @@ class Limits:
     """Bits of a whole number."""
 
 
+@dataclass(slots=True)
+class Budget:
+    """What is left of what several renders may do together; each takes from it."""
+
+    turns: int
+    """See `Limits.turns`."""
+    chars: int
+    """See `Limits.chars`."""
+
+    @classmethod
+    def of(cls, limits: Limits) -> "Budget":
+        """A budget nothing has been taken from."""
+        return cls(limits.turns, limits.chars)
+
+
 @dataclass(frozen=True, slots=True)
 class Style:
     """How values are tagged and formatted."""
@@ -67,13 +82,14 @@ class Attachments:
 class RenderState:
     """One render under way: what is left of its budget, and where its attachments go."""
 
-    def __init__(self, limits: Limits, category: str, style: Style, attachments: Attachments) -> None:
+    def __init__(
+        self, limits: Limits, category: str, style: Style, attachments: Attachments, budget: Budget | None = None
+    ) -> None:
         self.limits = limits
         self.category = category
         self.style = style
         self.attachments = attachments
-        self._turns = limits.turns
-        self._chars = limits.chars
+        self._budget = budget or Budget.of(limits)
         self._depth = 0
 
     @property
@@ -85,13 +101,13 @@ class RenderState:
         return self.category == "html"
 
     def spend(self, turns: int, operation: str) -> None:
-        self._turns -= turns
-        if self._turns < 0:
+        self._budget.turns -= turns
+        if self._budget.turns < 0:
             exceed(operation, self.limits.turns)
 
     def write(self, chars: int, operation: str) -> None:
-        self._chars -= chars
-        if self._chars < 0:
+        self._budget.chars -= chars
+        if self._budget.chars < 0:
             exceed(operation, self.limits.chars)
 
     @contextmanager

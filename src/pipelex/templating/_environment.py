@@ -10,7 +10,7 @@ from jinja2.visitor import NodeTransformer
 
 from pipelex.content.structure import AnyShape, OpenList
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.language.templates import expand_sigils
+from pipelex.language.templates import code_size, expand_sigils
 from pipelex.templating._budget import STATE, refuse
 from pipelex.templating._calls import MOMENT_PARTS, call_checked, is_readable, join_texts, operate
 from pipelex.templating._filters import CATEGORIES, filters_of
@@ -235,7 +235,7 @@ def compiled(template: str, *, category: str, sigils: bool, strict: bool) -> Tem
     if sigils:
         template = expand_sigils(template)
     template = template.replace("\r\n", "\n").replace("\r", "\n")
-    if len(template) > _LONGEST_TEMPLATE or _code_size(template) > _MOST_CODE:
+    if len(template) > _LONGEST_TEMPLATE or code_size(template) > _MOST_CODE:
         _invalid("the template is too long", "too_long")
     try:
         return _environment(category, strict).from_string(template)
@@ -247,21 +247,6 @@ def compiled(template: str, *, category: str, sigils: bool, strict: bool) -> Tem
         raise
     except Exception as error:  # Jinja and Python's own compiler give up in many ways on hostile text
         _invalid(f"the template is not valid: it is nested too deeply or malformed ({type(error).__name__})", "syntax")
-
-
-def _code_size(template: str) -> int:
-    """How much of a template is between braces."""
-    size, place = 0, 0
-    while True:
-        starts = [start for mark in ("{{", "{%") if (start := template.find(mark, place)) >= 0]
-        if not starts:
-            return size
-        start = min(starts)
-        ends = [end for mark in ("}}", "%}") if (end := template.find(mark, start + 2)) >= 0]
-        if not ends:
-            return size + len(template) - start
-        place = min(ends) + 2
-        size += place - start
 
 
 def _invalid(detail: str, finding: str) -> NoReturn:

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.templating._budget import STATE, Attachments, Limits, RenderState, Style, exceed
+from pipelex.templating._budget import STATE, Attachments, Budget, Limits, RenderState, Style, exceed
 from pipelex.templating._environment import compiled
 from pipelex.templating._failures import place_of, plain_words
 from pipelex.templating._values import ShapeView, wrap_stuff
@@ -32,6 +32,7 @@ def render(
     attachments: Attachments | None = None,
     strict: bool = False,
     limits: Limits | None = None,
+    budget: Budget | None = None,
 ) -> Rendered:
     """Render a template. Deterministic: the same arguments give the same text, or the same error, everywhere.
 
@@ -46,6 +47,7 @@ def render(
         attachments: collects files over several renders, so that they share one numbering.
         strict: make reading a name or field that does not exist an error.
         limits: what the render may do.
+        budget: what it may do together with other renders, in place of the turns and characters of its limits.
 
     Returns:
         The text, and the files attached so far when the category is a prompt's.
@@ -57,7 +59,7 @@ def render(
     ready = compiled(template, category=category, sigils=sigils, strict=strict)
     limits = limits or Limits()
     collected = attachments if attachments is not None else Attachments()
-    state = RenderState(limits, category, style or Style(), collected)
+    state = RenderState(limits, category, style or Style(), collected, budget)
     variables = dict(extra_context or {})
     token = STATE.set(state)
     try:

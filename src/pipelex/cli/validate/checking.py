@@ -97,6 +97,8 @@ def verdict_text(name: str, verdict: "Verdict", paint: Paint, pipes: int, *, all
         blocks.append(f"{mark} {name}: valid, but not runnable yet; only declared: {pending}")
     if verdict.unchecked:
         names = ", ".join(verdict.unchecked)
-        blocks.append(f"{paint('–', 'yellow')} not run on made-up values, since the time for it was over: {names}")
+        blocks.append(
+            f"{paint('–', 'yellow')} not run to the end on made-up values, which would take too long: {names}"
+        )
     blocks += [fault_text(fault, paint) for fault in verdict.warnings]
     return "\n\n".join(blocks)

@@ -12,7 +12,7 @@ from pipelex.language.templates._filters import (
     REFUSED_GLOBALS,
     TESTS,
 )
-from pipelex.language.templates._sigils import expand_sigils
+from pipelex.language.templates._sigils import code_size, expand_sigils
 from pipelex.language.templates._sites import TemplateSite
 
 __all__ = [
@@ -26,5 +26,6 @@ __all__ = [
     "TemplateRead",
     "TemplateSite",
     "analyse_template",
+    "code_size",
     "expand_sigils",
 ]

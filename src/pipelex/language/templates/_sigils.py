@@ -164,3 +164,18 @@ def describe_inline(sigil: InlineSigil) -> str:
     if sigil.problem == "odd_space":
         return f"'@{sigil.path}' has a non-ASCII space beside it: only spaces and tabs may stand on its line"
     return f"'@{sigil.path}' must stand alone on its line; inside a line write '${sigil.path}'"
+
+
+def code_size(template: str) -> int:
+    """How many characters of a template's Jinja2 text are between braces."""
+    size, place = 0, 0
+    while True:
+        starts = [start for mark in ("{{", "{%") if (start := template.find(mark, place)) >= 0]
+        if not starts:
+            return size
+        start = min(starts)
+        ends = [end for mark in ("}}", "%}") if (end := template.find(mark, start + 2)) >= 0]
+        if not ends:
+            return size + len(template) - start
+        place = min(ends) + 2
+        size += place - start

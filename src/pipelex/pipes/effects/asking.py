@@ -15,6 +15,7 @@ from pipelex.pipes.effects.kind import Effect, EffectKind, Q, R
 from pipelex.pipes.models import ModelChoice, ResolvedModel
 from pipelex.pipes.templates import IN_PLACE_CHARS
 from pipelex.pipes.usage import Meter
+from pipelex.templating import Budget
 
 T = TypeVar("T")
 
@@ -75,6 +76,9 @@ class EffectRuntime(ABC):
 
     @abstractmethod
     async def load(self, value: Stuff) -> Stuff: ...
+
+    @abstractmethod
+    async def rendering(self) -> Budget: ...
 
     @abstractmethod
     async def together(self, efforts: Sequence[Callable[[], Awaitable[T]]]) -> list[T]: ...

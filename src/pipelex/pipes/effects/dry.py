@@ -9,6 +9,7 @@ from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, PipeOutcome, 
 from pipelex.pipes.effects.kind import EffectKind, Q, R
 from pipelex.pipes.models import ModelChoice
 from pipelex.pipes.runtime import Runtime
+from pipelex.templating import Budget
 
 T = TypeVar("T")
 
@@ -39,6 +40,9 @@ class DryRuntime:
 
     async def together(self, efforts: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
         return await self._runtime.together(efforts)
+
+    async def rendering(self) -> Budget:
+        return await self._runtime.rendering()
 
     async def ask(self, kind: EffectKind[Q, R], request: Q, model: ModelChoice | None = None) -> R:
         if kind.mock is None:

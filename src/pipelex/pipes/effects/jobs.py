@@ -118,6 +118,9 @@ class TemplateResult(Wire):
     text: str
     images: tuple[dict[str, Json], ...] = ()
     documents: tuple[dict[str, Json], ...] = ()
+    turns: int = 0
+    """What rendering it took of a budget; see `pipelex.templating.Budget`."""
+    chars: int = 0
 
 
 def usage_of(result: Wire) -> ModelUsage | None:

@@ -47,25 +47,24 @@ def text(request: LLMTextRequest, library: Library, options: RunOptions) -> LLMT
 
 
 def object_(request: LLMObjectRequest, library: Library, options: RunOptions) -> LLMObjectResult:
-    del options
-    return LLMObjectResult(content=example(library.shape(request.spec.concept)), usage=_FREE)
+    return LLMObjectResult(content=_made_up(library, request.spec.concept, options), usage=_FREE)
 
 
 def object_list(request: LLMObjectListRequest, library: Library, options: RunOptions) -> LLMObjectListResult:
-    shape = library.shape(request.spec.concept)
     count = options.mocks.list_items if request.count is None else request.count
-    return LLMObjectListResult(items=tuple(example(shape) for _ in range(count)), usage=_FREE)
+    items = tuple(_made_up(library, request.spec.concept, options) for _ in range(count))
+    return LLMObjectListResult(items=items, usage=_FREE)
 
 
 def images(request: ImageRequest, library: Library, options: RunOptions) -> ContentListResult:
-    image = {**_native(library, "Image"), "source_prompt": request.prompt[: options.mocks.text_chars]}
+    image = {**_made_up(library, "native.Image", options), "source_prompt": request.prompt[: options.mocks.text_chars]}
     urls = islice(cycle(options.mocks.image_urls), request.count)
     return ContentListResult(contents=tuple({**image, "url": url} for url in urls))
 
 
 def pages(request: ExtractRequest, library: Library, options: RunOptions) -> ContentListResult:
     count = 1 if request.source_kind == "image" else options.mocks.pages
-    return ContentListResult(contents=(_native(library, "Page"),) * count)
+    return ContentListResult(contents=(_made_up(library, "native.Page", options),) * count)
 
 
 def views(request: ViewsRequest, library: Library, options: RunOptions) -> ContentListResult:
@@ -74,8 +73,8 @@ def views(request: ViewsRequest, library: Library, options: RunOptions) -> Conte
 
 
 def answer(request: SearchRequest, library: Library, options: RunOptions) -> ContentResult:
-    del request, options
-    return ContentResult(content=_native(library, "SearchResult"))
+    del request
+    return ContentResult(content=_made_up(library, "native.SearchResult", options))
 
 
 def verdicts(request: JudgeRequest, library: Library, options: RunOptions) -> ContentListResult:
@@ -93,7 +92,7 @@ def _verdict(question: JudgeQuestionRequest) -> dict[str, Json]:
 
 
 def returned(request: FunctionRequest, library: Library, options: RunOptions) -> ContentResult:
-    content = example(library.shape(request.output_concept))
+    content = _made_up(library, request.output_concept, options)
     count = options.mocks.list_items
     return ContentResult(content={"items": [content] * count} if request.is_list else content)
 
@@ -105,5 +104,5 @@ def document(request: DocumentRequest, library: Library, options: RunOptions) ->
     return ContentResult(content={"url": f"https://mock.invalid/{name}", "mime_type": mime_type, "filename": name})
 
 
-def _native(library: Library, name: str) -> dict[str, Json]:
-    return example(library.shape(f"native.{name}"))
+def _made_up(library: Library, concept: str, options: RunOptions) -> dict[str, Json]:
+    return example(library.shape(concept), is_sparse=options.mocks.is_sparse)

@@ -12,7 +12,9 @@ from pipelex.pipes.effects.kind import EffectKind, Q, R
 from pipelex.pipes.effects.requests import TreeFile
 from pipelex.pipes.models import ModelChoice
 from pipelex.pipes.references import ListReference
+from pipelex.pipes.rendering import TemplateUse
 from pipelex.pipes.runtime import Runtime
+from pipelex.pipes.tally import RunTally
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,10 @@ class PipeRun:
     runtime: Runtime
     memory: WorkingMemory
     """The declared inputs; those that are absent are recorded."""
+    tally: RunTally
+    """Counts the pipe runs of this one and of those below it."""
+    templates: TemplateUse
+    """What the pipe's templates did so far."""
 
     @property
     def output(self) -> Slot:
@@ -155,7 +161,10 @@ async def run_child(run: PipeRun, step: ChildStep, memory: WorkingMemory) -> Pip
     call = prepare_call(run, step, memory)
     if isinstance(call, Absence):
         return PipeOutcome.of(call)
-    return await run.runtime.run_pipe(call)
+    run.tally.expect(run.library, call.pipe)
+    outcome = await run.runtime.run_pipe(call)
+    run.tally.add(outcome.runs)
+    return outcome
 
 
 async def run_over(
@@ -174,5 +183,7 @@ async def run_over(
     call = prepare_call(run, step, memory, item_name=item_name)
     if isinstance(call, Absence):
         return call
+    run.tally.expect(run.library, call.pipe, items.count)
     outcome = await run.runtime.run_batch(BatchCall(call=call, item_name=item_name, items=items))
+    run.tally.add(outcome.runs)
     return outcome.values

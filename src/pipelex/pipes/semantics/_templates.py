@@ -1,9 +1,7 @@
 """Templates inside a pipe: rendered on the spot, or as an effect when they are large or do much."""
 
 from collections.abc import Mapping
-from typing import Final
 
-from pipelex.content.measure import text_size
 from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import PipelexError
 from pipelex.language.blueprints import TagStyle, TemplatingStyle
@@ -11,18 +9,12 @@ from pipelex.pipes.calls import RunOptions
 from pipelex.pipes.effects.jobs import TemplateResult
 from pipelex.pipes.effects.kinds import TEMPLATE
 from pipelex.pipes.effects.requests import TemplateRequest
+from pipelex.pipes.rendering import IN_PLACE, LONG_TEMPLATE, is_whole, pay_for_compiling
 from pipelex.pipes.semantics._run import PipeRun
 from pipelex.pipes.templates import render_request
-from pipelex.templating import Attachments, Limits, Style
+from pipelex.templating import Attachments, Style
 
 __all__ = ["Attachments", "render_text", "style_of"]
-
-IN_PLACE: Final = Limits(turns=20_000, chars=1_000_000)
-"""What a render may do in the pipe's own code, where two seconds without a pause stop a workflow for ever. One that
-wants more starts again as an effect; these are counts, so every replay decides alike."""
-
-LONG_TEMPLATE: Final = 20_000
-"""Characters; compiling a longer one takes too long for the pipe's own code."""
 
 
 def style_of(declared: TagStyle | TemplatingStyle | None, options: RunOptions) -> Style:
@@ -78,9 +70,9 @@ async def render_text(
     )
     try:
         result = await _render(run, request)
+        run.templates.count(result, request.inputs)
     except PipelexError as failed:
-        failed.report.params.setdefault("pipe", run.pipe.ref)
-        raise
+        raise failed.with_report(params={"pipe": run.pipe.ref, **failed.report.params}) from failed.__cause__
     for image in result.images:
         attachments.token("Image", image)
     for document in result.documents:
@@ -89,15 +81,20 @@ async def render_text(
 
 
 async def _render(run: PipeRun, request: TemplateRequest) -> TemplateResult:
-    most = run.runtime.in_place_chars
-    size = text_size((stuff.content for stuff in request.inputs.values()), most=most)
-    if len(request.template) > LONG_TEMPLATE or size > most:
+    values = request.inputs.values()
+    if len(request.template) > LONG_TEMPLATE or run.templates.are_values_large(values, run.runtime.in_place_chars):
         return await run.ask(TEMPLATE, request)
-    try:
-        return render_request(run.library, request, IN_PLACE)
-    except PipelexError as exceeded:
-        if exceeded.code != "pipe.template_budget_exceeded":
-            raise
+    has_whole_share = False
+    while not has_whole_share:
+        share = await run.runtime.rendering()
+        has_whole_share = is_whole(share)
+        pay_for_compiling(request.template, share)
+        try:
+            return render_request(run.library, request, IN_PLACE, share)
+        except PipelexError as exceeded:
+            if exceeded.code != "pipe.template_budget_exceeded":
+                raise
+            share.turns = 0
     return await run.ask(TEMPLATE, request)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from pipelex.content.stuff import Absence, WorkingMemory
-from pipelex.language.blueprints import PipeConditionBlueprint
+from pipelex.language.blueprints import SPECIAL_OUTCOMES, PipeConditionBlueprint
 from pipelex.language.references import Reference
 from pipelex.pipes.calls import PipeOutcome
 from pipelex.pipes.semantics._run import ChildStep, PipeRun, run_child
@@ -17,7 +17,7 @@ async def run_condition(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
     template = blueprint.template_text
     rendered = await render_text(await run.loaded(), template, category="expression", sigils=False, style=Style())
     answer = rendered.text.strip()
-    chosen = blueprint.outcomes.get(answer, blueprint.default_outcome)
+    chosen = _chosen(run, blueprint, answer)
     memory = run.memory
     alias = blueprint.add_alias_from_expression_to
     if alias is not None and answer in memory.root:
@@ -33,3 +33,16 @@ async def run_condition(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
         return PipeOutcome.of(absence), memory.with_result(None, absence)
     outcome = await run_child(run, ChildStep(chosen, Reference.parse(chosen).code, override=run.call.override), memory)
     return PipeOutcome.of(outcome.value), memory.with_result(None, outcome.value)
+
+
+def _chosen(run: PipeRun, blueprint: PipeConditionBlueprint, answer: str) -> str:
+    """The outcome for an answer. A dry run, whose answer comes from made-up values, does not fail for it."""
+    chosen = blueprint.outcomes.get(answer, blueprint.default_outcome)
+    if chosen != "fail" or run.runtime.options.mode != "dry":
+        return chosen
+    if not answer:
+        raise run.failure(
+            "pipe.condition_unmatched",
+            f"the condition '{run.pipe.code}' comes to nothing: it has no value to choose by",
+        )
+    return next((outcome for outcome in blueprint.outcomes.values() if outcome not in SPECIAL_OUTCOMES), chosen)

@@ -11,6 +11,8 @@ async def run_signature(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
     if run.runtime.options.mode != "dry":
         raise run.failure("method.not_runnable", f"pipe '{run.pipe.code}' is declared and not written yet")
     slot = run.output
-    content = example(run.library.shape(slot.concept), seed_text=run.pipe.code)
+    content = example(
+        run.library.shape(slot.concept), seed_text=run.pipe.code, is_sparse=run.runtime.options.mocks.is_sparse
+    )
     value = Stuff.of_list(slot.concept, [content] * (slot.count or 2)) if slot.is_list else Stuff(slot.concept, content)
     return PipeOutcome.of(value), run.memory.with_result(None, value)

@@ -38,6 +38,9 @@ _STOPS: Final = "nothing-starts-after-a-cancel"
 _STORE_TIMEOUT: Final = timedelta(minutes=2)
 _STORE_RETRIES: Final = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=10)
 
+_PAUSE: Final = timedelta(milliseconds=1)
+"""A timer is what ends a task without anything else to wait for."""
+
 _TIME_LIMITS: Final = tuple(option for option in OPTIONS if option.key.endswith("_timeout"))
 _RETRIES: Final = tuple(option for option in OPTIONS if option.is_retry and option is not NON_RETRYABLE_ERROR_TYPES)
 
@@ -124,6 +127,9 @@ class TemporalHost:
 
     async def wait_until(self, condition: Callable[[], bool]) -> None:
         await workflow.wait_condition(condition)
+
+    async def end_task(self) -> None:
+        await workflow.sleep(_PAUSE)
 
     def go_on(self, envelope: Envelope[SliceJob]) -> NoReturn:
         _check_it_goes_on()

@@ -1,0 +1,55 @@
+"""What the pipes of a dry run gave: made-up effects give equal calls equal results, so that each need run only once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.pipes import Execution
+from pipelex.pipes.calls import PipeCall
+
+SHARED_FROM: Final = 200
+"""Pipe runs after which results are shared. Before that every pipe runs, so that the trace of a run of common size shows
+all of them."""
+
+TOO_LONG: Final = "run.timed_out"
+"""The code of a dry run that is not taken to its end."""
+
+_MOST_KEPT: Final = 10_000
+_RUNS_AT_A_STRETCH: Final = 32
+"""Nothing in a dry run waits: without a pause, no time limit on it would ever end it."""
+
+
+class KnownExecutions:
+    """The executions of one dry run, by their calls.
+
+    Args:
+        most: how many pipes may run; None: as many as it takes.
+    """
+
+    def __init__(self, most: int | None) -> None:
+        self._left = most
+        self._by_call: dict[str, Execution] = {}
+        self._begun = 0
+
+    async def execution(self, call: PipeCall, execute: Callable[[], Awaitable[Execution]]) -> Execution:
+        """What an equal call gave, or what this one gives.
+
+        Raises:
+            PipelexError: `TOO_LONG`, when too many pipes ran already, or whatever the execution raises.
+        """
+        self._begun += 1
+        if self._begun % _RUNS_AT_A_STRETCH == 0:
+            await asyncio.sleep(0)
+        key = call.model_copy(update={"path": ()}).model_dump_json()
+        known = self._by_call.get(key) if self._begun > SHARED_FROM else None
+        if known is not None:
+            return known
+        if self._left is not None:
+            self._left -= 1
+            if self._left < 0:
+                raise PipelexError(TOO_LONG, "the dry run takes too long", category=ErrorCategory.CAPACITY)
+        execution = await execute()
+        if len(self._by_call) < _MOST_KEPT:
+            self._by_call[key] = execution
+        return execution

@@ -1,0 +1,88 @@
+"""How much templates may do in the code of pipes: there, nothing else runs as long as they do."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from pipelex.content.measure import text_size
+from pipelex.content.stuff import Stuff
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.language.templates import code_size
+from pipelex.pipes.effects.jobs import TemplateResult
+from pipelex.pipes.templates import limits_over
+from pipelex.templating import Budget, Limits
+
+IN_PLACE: Final = Limits(turns=20_000, chars=1_000_000)
+"""What templates may do between two pauses of the code they run in: about a tenth of a second. Two seconds stop a workflow
+for ever. One that wants more by itself is rendered as an effect; these are counts, so every replay decides alike."""
+
+LONG_TEMPLATE: Final = 20_000
+"""Characters; compiling a longer one takes too long for the pipe's own code."""
+
+_COMPILING: Final = 300
+_COMPILING_A_CHARACTER: Final = 4
+_SIGIL: Final = 20
+"""Turns that compiling a template takes, and each character of its code."""
+
+
+def share() -> Budget:
+    """What may be done until the next pause."""
+    return Budget.of(IN_PLACE)
+
+
+def is_whole(budget: Budget) -> bool:
+    """Whether nothing was taken from it yet."""
+    return budget == share()
+
+
+def is_used_up(budget: Budget) -> bool:
+    """Whether there is too little left for one more template."""
+    return budget.turns <= 0 or budget.chars <= 0
+
+
+def pay_for_compiling(template: str, budget: Budget) -> None:
+    """Take what compiling a template costs, whether or not this process has compiled it before."""
+    code = code_size(template) + _SIGIL * (template.count("$") + template.count("@"))
+    budget.turns -= _COMPILING + _COMPILING_A_CHARACTER * code
+
+
+class TemplateUse:
+    """What the templates of one pipe run did so far: together they may do what one template alone may."""
+
+    def __init__(self) -> None:
+        self._turns = 0
+        self._chars = 0
+        self._are_large: bool | None = None
+
+    def count(self, result: TemplateResult, values: Mapping[str, Stuff]) -> None:
+        """Count what a render did.
+
+        Args:
+            result: what it gave.
+            values: what it could read.
+
+        Raises:
+            PipelexError: `pipe.template_budget_exceeded`.
+        """
+        self._turns += result.turns
+        self._chars += result.chars
+        usual = Limits()
+        if self._turns > usual.turns:
+            raise _exceeded("loop turns", usual.turns)
+        if self._chars > usual.chars and self._chars > (most := limits_over(values).chars):
+            raise _exceeded("characters", most)
+
+    def are_values_large(self, values: Iterable[Stuff], limit: int) -> bool:
+        """Whether the values have more characters than the limit; they are the same for every template of a pipe."""
+        if self._are_large is None:
+            self._are_large = text_size((stuff.content for stuff in values), most=limit) > limit
+        return self._are_large
+
+
+def _exceeded(what: str, limit: int) -> PipelexError:
+    return PipelexError(
+        "pipe.template_budget_exceeded",
+        f"the templates of the pipe do too much together: their {what} go beyond {limit:,}",
+        category=ErrorCategory.CONTENT,
+        advice="Do less in the templates, or share the work out between several pipes.",
+        params={"operation": f"{what} of all templates", "limit": limit},
+    )
