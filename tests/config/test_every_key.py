@@ -50,6 +50,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         DRY, "text_gen_truncate_length", "nb_list_items", "nb_extract_pages", "image_urls"
     ),
     f"{EFFECTS}:test_items_of_a_batch_at_the_same_time": ("interpreter.pipeline_execution.max_concurrency",),
+    "parity.test_parity:test_all_ways_agree": ("interpreter.pipeline_execution.max_pipe_runs",),  # cases of limits.toml
     f"{EFFECTS}:test_what_a_run_leaves": below(
         "interpreter.pipeline_execution", "is_generate_graph", "is_generate_usage"
     ),
