@@ -16,6 +16,7 @@ from pipelex.temporal.codec import data_converter
 from pipelex.temporal.config import connection
 from pipelex.temporal.plugin import PipelexPlugin
 from tests.support.project import Project, worker_of
+from tests.support.temporal import client_of, config_of
 
 LIGHT = "$topic {number}: {{{{ topic|upper }}}}"
 HEAVY = "{number} $topic{{% for i in range(15000) %}}{{% endfor %}}"
@@ -73,7 +74,7 @@ async def history_of(client: Client, trace: PipeTrace) -> WorkflowHistory:
 
 
 async def replays(app: Pipelex, history: WorkflowHistory) -> bool:
-    config = app.temporal_config
+    config = config_of(app)
     converter = data_converter(config, app.settings, connection(config, app.settings))
     await Replayer(workflows=[], plugins=[PipelexPlugin(config, app.inference, converter)]).replay_workflow(history)
     return True
@@ -87,7 +88,7 @@ async def test_many_templates_of_a_pipe_take_turns_with_others(app: Pipelex, pro
     method = app.load(project.method(construct(LIGHT, 200)))
     result = await method.run({"topic": "tides"})
     assert result.main_stuff.content["field_199"] == "tides 199: TIDES"
-    client = (await app.durable()).client
+    client = await client_of(app)
     history = await history_of(client, await read_trace(client, result.run_id))
     assert 2 <= counted(history, EventType.EVENT_TYPE_TIMER_STARTED) <= 20
     assert counted(history, EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED) == 0
@@ -112,7 +113,7 @@ async def test_templates_of_pipes_in_one_workflow_take_turns_with_others(project
     words = [f"word{number}" for number in range(40)]
     async with project.app(overrides=policy) as app, worker_of(app):
         result = await app.load(project.method(BATCH)).run({"words": words})
-        client = (await app.durable()).client
+        client = await client_of(app)
         history = await history_of(client, await read_trace(client, result.run_id))
         assert await replays(app, history)
     assert result.main_stuff.content["items"][-1] == {"text": "about word39"}
