@@ -1,0 +1,74 @@
+import { useEffect, useRef, useState, type ReactNode } from "react";
+import type { Status } from "./model";
+
+const MARKS: Record<Status, string> = {
+  completed: "✓",
+  failed: "✗",
+  running: "●",
+  cancelled: "■",
+  skipped: "–",
+  not_run: "○",
+};
+
+export function StatusMark({ status }: { status: Status }) {
+  return (
+    <span className={`mark ${status}`} title={status.replace("_", " ")} aria-hidden="true">
+      {MARKS[status]}
+    </span>
+  );
+}
+
+/** A list of any length of rows of one height: only those in sight are there. */
+export function Rows({
+  count,
+  height,
+  row,
+  focus,
+  label,
+  onKeyDown,
+}: {
+  count: number;
+  height: number;
+  row: (index: number) => ReactNode;
+  focus?: number;
+  label: string;
+  onKeyDown?: (event: React.KeyboardEvent) => void;
+}) {
+  const area = useRef<HTMLDivElement>(null);
+  const [top, setTop] = useState(0);
+  const [room, setRoom] = useState(600);
+  useEffect(() => {
+    const element = area.current;
+    if (!element) return;
+    const watch = new ResizeObserver(() => setRoom(element.clientHeight));
+    watch.observe(element);
+    return () => watch.disconnect();
+  }, []);
+  useEffect(() => {
+    const element = area.current;
+    if (!element || focus === undefined || focus < 0) return;
+    if (focus * height < element.scrollTop) element.scrollTop = focus * height;
+    else if ((focus + 1) * height > element.scrollTop + element.clientHeight)
+      element.scrollTop = (focus + 1) * height - element.clientHeight;
+    setTop(element.scrollTop);
+  }, [focus, height]);
+  const first = Math.max(0, Math.floor(top / height) - 10);
+  const last = Math.min(count, Math.ceil((top + room) / height) + 10);
+  const shown: ReactNode[] = [];
+  for (let index = first; index < last; index += 1) shown.push(row(index));
+  return (
+    <div
+      className="rows"
+      ref={area}
+      tabIndex={0}
+      role="tree"
+      aria-label={label}
+      onScroll={(event) => setTop(event.currentTarget.scrollTop)}
+      onKeyDown={onKeyDown}
+    >
+      <div style={{ height: count * height, position: "relative" }}>
+        <div style={{ position: "absolute", top: first * height, left: 0, right: 0 }}>{shown}</div>
+      </div>
+    </div>
+  );
+}
