@@ -16,7 +16,7 @@ TESTS      := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 FAST       := -m "not server and not local_model and not slow"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast tests coverage check format lock test-all bench histories clean
+.PHONY: help install demo test test-fast tests coverage check format lock test-all bench web histories clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ test-all: ## Run the tests on every supported interpreter found here
 bench: $(DEV_STAMP) ## Compare events, bytes, time and CPU with a hand-written workflow
 	@$(BIN)/python -m bench.run
 	@$(BIN)/python -m bench.startup
+
+web: ## Build the viewer of runs into the package; needs Node.js
+	@cd web && npm ci --no-audit --no-fund && npm test && npm run build
 
 histories: $(DEV_STAMP) ## Record anew what this release's workflows do, for the replay tests of those to come
 	@$(BIN)/python -m tests.support.record_histories
