@@ -138,6 +138,9 @@ export class Run {
     nodes.forEach((node, index) => {
       if (node.parent !== undefined) this.children[node.parent]?.push(index);
     });
+    const rank = (index: number) => nodes[index]?.step ?? 0;
+    const item = (index: number) => nodes[index]?.item ?? 0;
+    for (const each of this.children) each.sort((one, other) => rank(one) - rank(other) || item(one) - item(other));
     this.own = nodes.map((node) => totalsOf(node.effects ?? []));
     this.totals = this.own.map((own) => ({ ...own, models: [...own.models] }));
     // A node stands after the one it ran in, so that one pass from the end adds everything up.

@@ -84,6 +84,11 @@ class DirectRun:
             self._share = share()
         return self._share
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody watches the run; its trace then keeps the values."""
+        return self._on_change is not None
+
     def changed(self) -> None:
         """Tell whoever watches."""
         if self._on_change is not None and self.root is not None:
@@ -102,6 +107,8 @@ class DirectRun:
     async def _traced(self, call: PipeCall, parent: PipeTrace | None) -> Execution:
         pipe = self.library.pipe(call.pipe)
         trace = PipeTrace("/".join((self.identity.run_id, *call.path)), pipe.ref, pipe.type)
+        if self.is_watched:
+            trace.inputs = call.inputs
         if parent is None:
             self.root = trace
         else:
@@ -119,8 +126,9 @@ class DirectRun:
         except asyncio.CancelledError:
             trace.status = RunState.CANCELLED
             raise
-        except BaseException:
+        except BaseException as failed:
             trace.status = RunState.FAILED
+            trace.error = failed.report if isinstance(failed, PipelexError) else None
             raise
         finally:
             trace.ended = datetime.now(UTC)
@@ -137,7 +145,10 @@ class DirectRuntime(OrchestratedRuntime):
 
     async def run_itself(self) -> Execution:
         """See base class; it is recorded in the trace."""
-        return await self._run.recorded(self._trace, super().run_itself())
+        execution = await self._run.recorded(self._trace, super().run_itself())
+        if self._run.is_watched:
+            self._trace.output = execution.outcome.value
+        return execution
 
     async def run_child(self, call: PipeCall) -> PipeOutcome:
         _check_it_goes_on()
@@ -165,6 +176,8 @@ class DirectRuntime(OrchestratedRuntime):
     async def perform(self, effect: Effect[R]) -> R:
         _check_it_goes_on()
         trace = EffectTrace(effect.activity, effect.summary, attempts=0)
+        if self._run.is_watched:
+            trace.job = effect.job
         self._trace.effects.append(trace)
         call = f"{self._trace.id}#{len(self._trace.effects)}"
 

@@ -1,11 +1,15 @@
 """What happened in a run, as a tree of pipes with their effects: the same picture from every orchestrator."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from pipelex.content.stuff import Absence, Stuff
+from pipelex.errors import ErrorReport
 from pipelex.pipes.models import ModelUsage
 from pipelex.pipes.usage import Meter
+from pipelex.pipes.wire import Wire
 
 
 class RunState(StrEnum):
@@ -44,6 +48,10 @@ class EffectTrace:
     """The task queue it ran on; None in-process."""
     usage: ModelUsage | None = None
     """What it used; None for what uses no model, and for what did not succeed."""
+    job: Wire | None = None
+    """What was asked, where somebody in this process watches the run."""
+    error: ErrorReport | None = None
+    """Why it failed, where that is known here."""
 
 
 @dataclass
@@ -59,6 +67,12 @@ class PipeTrace:
     status: RunState = RunState.RUNNING
     effects: list[EffectTrace] = field(default_factory=list[EffectTrace])
     children: list["PipeTrace"] = field(default_factory=list["PipeTrace"])
+    inputs: Mapping[str, Stuff] = field(default_factory=dict[str, Stuff])
+    """The values that the pipe was given, where somebody in this process watches the run."""
+    output: Stuff | Absence | None = None
+    """The value that the pipe gave, under the same condition."""
+    error: ErrorReport | None = None
+    """Why it failed, where that is known here."""
 
     @property
     def usage(self) -> tuple[ModelUsage, ...]:

@@ -18,6 +18,7 @@ from pipelex.errors import ErrorCategory, PipelexError
 
 if TYPE_CHECKING:
     from pipelex.library import Library, LoadedLibrary, MethodTree, Pipe
+    from pipelex.pipes.trace import PipeTrace
     from pipelex.runner import RunResult
 
 
@@ -124,10 +125,17 @@ def _write_graph(folder: Path, result: "RunResult", loaded: "LoadedLibrary") -> 
     if result.trace is not None:
         document = graph_json(result.trace, result.run_id, library)
         _write_json(folder / "graphspec.json", document)
+        (folder / "run.html").write_text(_run_page(result, result.trace, library), encoding="utf-8")
         (folder / "reactflow.html").write_text(to_html(run_graph(document)), encoding="utf-8")
     drawn = static_graph(library, result.pipe)
     (folder / "mermaidflow.mmd").write_text(to_mermaid(drawn), encoding="utf-8")
     (folder / "mermaidflow.html").write_text(to_html(drawn), encoding="utf-8")
+
+
+def _run_page(result: "RunResult", trace: "PipeTrace", library: "Library") -> str:
+    from pipelex.tooling.viewer import RunFacts, run_document, run_page
+
+    return run_page(run_document(trace, RunFacts(result.run_id, "direct", result=result.value), library))
 
 
 def _page(result: "RunResult", rendering: str) -> str:

@@ -1,0 +1,9 @@
+"""The page of a run: what ran, with inputs, outputs, prompts and costs, in one file that fetches nothing.
+
+`run_document` makes the data of a run's trace; `run_page` puts it into the viewer, which `web/` builds.
+"""
+
+from pipelex.tooling.viewer.document import RunFacts, run_document
+from pipelex.tooling.viewer.page import run_page
+
+__all__ = ["RunFacts", "run_document", "run_page"]
