@@ -323,7 +323,7 @@ async def first_scheduled_of(app: Pipelex, workflow_id: str) -> ActivityTaskSche
 async def test_a_file_of_an_earlier_release_runs_methods(project: Project, stub: OpenAIStub) -> None:
     stub.on("Hello", text="Hi")
     folder = project.root / ".pipelex"
-    existing = Path(__file__).parents[1] / "temporal_config" / "existing.toml"
+    existing = Path(__file__).parents[1] / "temporal" / "config" / "existing.toml"
     (folder / "pipelex.toml").rename(folder / "pipelex_override.toml")
     (folder / "pipelex.toml").write_text(existing.read_text(encoding="utf-8"), encoding="utf-8")
     override = (folder / "pipelex_override.toml").read_text(encoding="utf-8")

@@ -2,12 +2,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipelex.content.stuff import Stuff
 from pipelex.direct._known import KnownExecutions
-from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.inference.calls.idempotency import logical_call
+from pipelex.errors import PipelexError
+from pipelex.inference.attempts import EffectPerformer
 from pipelex.inference.calls.retry import RetryPolicy, with_retries
 from pipelex.library import Library
 from pipelex.pipes import Execution
@@ -64,15 +64,14 @@ class DirectRun:
         self._on_change = on_change
         self._share = share()
         self._known = KnownExecutions(most_dry_runs)
+        self.performer = EffectPerformer(self._performers)
 
     @cached_property
     def inference(self) -> "Inference":
         """Who performs the effects."""
         return self._open_inference()
 
-    @cached_property
-    def performers(self) -> Mapping[str, Callable[[Any], Awaitable[Any]]]:
-        """Activity name → who performs its jobs."""
+    def _performers(self) -> Mapping[str, Callable[[Any], Awaitable[Any]]]:
         from pipelex.inference import performers
 
         return performers(self.inference)
@@ -183,25 +182,11 @@ class DirectRuntime(OrchestratedRuntime):
 
         async def attempt() -> R:
             trace.attempts += 1
-            with logical_call(call):
-                return await self._once(effect)
+            return await self._run.performer.attempt(effect.kind, effect.job, call=call, library=lambda: self.library)
 
         result = await self._run.recorded(trace, with_retries(attempt, self._run.retry))
         trace.usage = usage_of(result)
         return result
-
-    async def _once(self, effect: Effect[R]) -> R:
-        if effect.kind.compute is not None:
-            return await asyncio.to_thread(effect.kind.compute, self._run.library, effect.job)
-        perform = self._run.performers.get(effect.activity)
-        if perform is None:
-            raise PipelexError(
-                "runtime.unsupported",
-                f"this release cannot perform '{effect.activity}' in-process",
-                category=ErrorCategory.CONFIGURATION,
-                params={"capability": effect.activity},
-            )
-        return cast("R", await perform(effect.job))
 
 
 def _check_it_goes_on() -> None:

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipelex.inference.attempts import EffectPerformer
     from pipelex.inference.calls.classify import classify_provider_error
     from pipelex.inference.calls.model_call import ModelCall
     from pipelex.inference.calls.retry import RetryPolicy, with_retries
@@ -29,6 +30,7 @@ __all__ = [
     "Catalog",
     "ChatOptions",
     "ChatProvider",
+    "EffectPerformer",
     "Inference",
     "InferenceOptions",
     "ModelCall",
@@ -47,6 +49,7 @@ _HOMES = {
     "Catalog": "deck.catalog",
     "ChatOptions": "chat.options",
     "ChatProvider": "chat.provider",
+    "EffectPerformer": "attempts",
     "Inference": "service",
     "InferenceOptions": "service",
     "ModelCall": "calls.model_call",

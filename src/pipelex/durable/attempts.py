@@ -1,0 +1,53 @@
+"""What an engine's activities do around an effect: heartbeats, a result that can travel, a report that tells the attempt."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from pipelex.durable.heartbeats import heartbeats
+from pipelex.durable.limits import EngineLimits, check_payload
+from pipelex.errors import PipelexError
+from pipelex.pipes.wire import Wire
+
+R = TypeVar("R", bound=Wire)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt of an activity, as an engine tells of it."""
+
+    activity: str
+    """The activity's name."""
+    call: str
+    """What is the same in all attempts of this call, and in no other call."""
+    number: int
+    """The first one is 1."""
+    beat: Callable[[], None]
+    """Sends a heartbeat."""
+    heartbeat_timeout: timedelta | None
+    """The silence after which the attempt counts as lost; None: it never does."""
+    limits: EngineLimits
+    stored_above: int | None
+    """Bytes from which a result is kept in the store; None: there is none."""
+
+
+async def attempted(work: Awaitable[R], attempt: Attempt) -> R:
+    """Await an effect under heartbeats.
+
+    Args:
+        work: the effect.
+        attempt: which attempt it is.
+
+    Raises:
+        PipelexError: it failed, or its result is too large to travel; the report says how often it was tried. An engine
+            that met such a result by itself would have the call repeated, and paid for, with the same result.
+    """
+    try:
+        async with heartbeats(attempt.beat, attempt.heartbeat_timeout):
+            result = await work
+        what = f"the result of {attempt.activity}"
+        check_payload(result, attempt.limits, what=what, stored_above=attempt.stored_above)
+        return result
+    except PipelexError as failed:
+        raise failed.with_report(attempts=attempt.number) from None

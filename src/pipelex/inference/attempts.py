@@ -1,0 +1,45 @@
+"""One attempt of an effect, the same for every orchestrator."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property
+from typing import Any, TypeVar
+
+from pipelex.inference.calls.idempotency import logical_call
+from pipelex.library import Library
+from pipelex.pipes.effects.kind import EffectKind
+from pipelex.pipes.wire import Wire
+
+R = TypeVar("R", bound=Wire)
+
+
+class EffectPerformer:
+    """Performs effects in this process, each time one attempt.
+
+    Args:
+        performers: gives the performers of this process, by the name of the activity; asked when one is needed.
+    """
+
+    def __init__(self, performers: Callable[[], Mapping[str, Callable[[Any], Awaitable[Any]]]]) -> None:
+        self._open_performers = performers
+
+    @cached_property
+    def _performers(self) -> Mapping[str, Callable[[Any], Awaitable[Any]]]:
+        return self._open_performers()
+
+    async def attempt(self, kind: EffectKind[Any, R], job: Any, *, call: str, library: Callable[[], Library]) -> R:
+        """Try once to perform an effect.
+
+        Args:
+            kind: of the effect.
+            job: what is to be done.
+            call: the id of the logical call: the same in all its attempts, and in no other call.
+            library: gives the library of the run, for an effect that is computed from it.
+
+        Raises:
+            PipelexError: it failed.
+        """
+        if kind.compute is not None:
+            return await asyncio.to_thread(kind.compute, library(), job)
+        with logical_call(call):
+            return await self._performers[kind.activity](job)
