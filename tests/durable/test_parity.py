@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from pipelex.runner._settings import options_of
 
 from pipelex.durable.dispatch import Dispatcher
 from pipelex.durable.limits import EngineLimits
-from pipelex.durable.options import EngineOptions
 from pipelex.inference import EffectPerformer, performers
-from pipelex.runner import Method, Pipelex, RunResult
-from pipelex.runner._result import result_of
+from pipelex.runner import Pipelex
+from pipelex.temporal.config import parse_temporal_config
 from tests.durable.memory_engine import LIMITS, MemoryEngine
+from tests.durable.memory_orchestrator import MemoryOrchestrator
 from tests.support.parity_cases import Case, Seen, check, check_agreement, load_cases, run_case, stub_of
 from tests.support.project import write_project
 
@@ -44,7 +43,8 @@ WAYS = (
 
 
 def engine_of(app: Pipelex, way: Way) -> MemoryEngine:
-    dispatcher = Dispatcher(app.temporal_config.routing, app.inference, "memory", has_store=way.has_store)
+    routing = parse_temporal_config(app.settings).routing
+    dispatcher = Dispatcher(routing, app.inference, "memory", has_store=way.has_store)
     return MemoryEngine(
         dispatcher,
         EffectPerformer(lambda: performers(app.inference)),
@@ -54,37 +54,20 @@ def engine_of(app: Pipelex, way: Way) -> MemoryEngine:
     )
 
 
-async def run_on(engine: MemoryEngine, way: Way, method: Method, inputs: Any, **chosen: Any) -> RunResult:
-    call = await method._call(inputs, chosen["pipe"], mock=chosen["mock"], output_concept=chosen["output_concept"])
-    options = options_of(
-        method.app.settings,
-        is_dry=chosen["dry_run"],
-        full_memory=chosen["full_memory"],
-        on_item_failure=chosen["on_item_failure"],
-    )
-    said = {name: getattr(options, name) for name in options.model_fields_set}
-    identity = method._identity(None)
-    outcome, memory = await engine.execute(method.library, call, identity, EngineOptions(**said, **way.options))
-    return result_of(identity.run_id, call.pipe, outcome, memory, None)
-
-
 @pytest.mark.parametrize("case", load_cases(), ids=lambda case: case.name)
 async def test_an_engine_in_memory_agrees(case: Case, tmp_path: Path) -> None:
     seen: dict[str, Seen] = {}
     with stub_of(case) as stub:
         project = write_project(tmp_path / "direct", stub=stub.url)
-        async with project.app("direct") as app:
+        async with project.app("direct", overrides=case.data.get("settings")) as app:
             seen["direct"] = await run_case(case, app, project, stub)
     for way in WAYS:
         with stub_of(case) as stub:
             project = write_project(tmp_path / way.name, stub=stub.url)
-            async with project.app("direct") as app:
+            async with project.app("direct", overrides=case.data.get("settings")) as app:
                 engine = engine_of(app, way)
-
-                async def run(method: Method, inputs: Any, **chosen: Any) -> RunResult:
-                    return await run_on(engine, way, method, inputs, **chosen)  # noqa: B023
-
-                seen[way.name] = await run_case(case, app, project, stub, run)
+                vars(app)["orchestrator"] = MemoryOrchestrator(engine, way.options)
+                seen[way.name] = await run_case(case, app, project, stub)
         check(case, seen[way.name])
         for each in engine.runs:
             await engine.replay(each)

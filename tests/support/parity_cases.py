@@ -1,23 +1,19 @@
 """Cases of `tests/parity/cases`: what is run, what the model answers, and what everybody must see of it."""
 
 import tomllib
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from pipelex.content.stuff import Absence
 from pipelex.errors import PipelexError
-from pipelex.runner import Method, Pipelex, RunResult
+from pipelex.runner import Pipelex, RunResult
 from tests.support.openai_server import OpenAIStub, Reply
 from tests.support.project import Project
 
 Json = Any
 CASES = Path(__file__).parents[1] / "parity" / "cases"
 _OF_A_REPLY = ("text", "object", "status", "headers", "body", "delay", "fault", "finish_reason", "refusal", "expand")
-
-RunMethod = Callable[..., Awaitable[RunResult]]
-"""Runs a method: called with it, its inputs, and the keywords of `Method.run`."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +54,12 @@ class Seen:
     prompts: list[str]
 
 
-async def run_method(method: Method, inputs: Json, **options: Any) -> RunResult:
-    """Run a method where its runtime says."""
-    return await method.run(inputs, **options)
-
-
-async def run_case(case: Case, app: Pipelex, project: Project, stub: OpenAIStub, run: RunMethod = run_method) -> Seen:
+async def run_case(case: Case, app: Pipelex, project: Project, stub: OpenAIStub) -> Seen:
     """Run a case, and say what a user sees of it."""
     data = case.data
     method = app.load(project.method(case.method))
     try:
-        result = await run(
-            method,
+        result = await method.run(
             data.get("inputs"),
             pipe=data.get("pipe"),
             full_memory=data.get("full_memory", True),
