@@ -8,6 +8,7 @@ from pipelex.content.stuff import Stuff
 from pipelex.direct._known import KnownExecutions
 from pipelex.errors import PipelexError
 from pipelex.inference.attempts import EffectPerformer
+from pipelex.inference.calls.asker import asked_by
 from pipelex.inference.calls.retry import RetryPolicy, with_retries
 from pipelex.library import Library
 from pipelex.pipes import Execution
@@ -182,7 +183,8 @@ class DirectRuntime(OrchestratedRuntime):
 
         async def attempt() -> R:
             trace.attempts += 1
-            return await self._run.performer.attempt(effect.kind, effect.job, call=call, library=lambda: self.library)
+            with asked_by(self.call.pipe):
+                return await self._run.performer.attempt(effect.kind, effect.job, call=call, library=lambda: self.library)
 
         result = await self._run.recorded(trace, with_retries(attempt, self._run.retry))
         trace.usage = usage_of(result)

@@ -1,0 +1,261 @@
+"""The providers behind a `ScriptedModel`, one for each family: found as any provider is, by the sdk `scripted`.
+
+They stand where a real provider's client would. Everything on this side of it is the code of an ordinary run: the deck,
+prompts and attachments, schemas and repeated questions, classified failures, retries, usage and spans.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, cast
+from weakref import WeakValueDictionary
+
+from pipelex.content.stuff import Json
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.inference.calls.asker import asker
+from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.chat.settings import CallSettings
+from pipelex.inference.chat.structured import Method, prompt_with_schema
+from pipelex.inference.deck.catalog import Backend
+from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Keeper, SourceFile
+from pipelex.inference.images.ask import ImageAsk
+from pipelex.inference.images.provider import DrawnImages, Fetch
+from pipelex.inference.search.provider import SearchAsk, SourcedAnswer
+from pipelex.pipes.effects.jobs import ContentListResult
+from pipelex.pipes.effects.requests import JudgeRequest
+from pipelex.pipes.models import Family, ModelUsage
+from pipelex.testing._picture import picture
+from pipelex.testing._script import Asked, Failure, Refusal, Reply, ScriptedModel, ScriptExhausted
+
+if TYPE_CHECKING:
+    from pydantic_ai.messages import ModelMessage, ModelResponse
+    from pydantic_ai.models import ModelRequestParameters
+    from pydantic_ai.settings import ModelSettings
+
+SDK: Final = "scripted"
+"""The sdk of every model that a script answers for."""
+_KEY: Final = "script"
+"""The key of a backend's table that names its script."""
+
+_scripts: WeakValueDictionary[str, ScriptedModel] = WeakValueDictionary()
+
+
+def keep(model: ScriptedModel) -> str:
+    """The name under which this process finds a script, as long as somebody holds it."""
+    name = f"script-{id(model):x}"
+    _scripts[name] = model
+    return name
+
+
+def script_of(backend: Backend) -> ScriptedModel:
+    """The script behind a backend.
+
+    Raises:
+        PipelexError: this process has none of that name: a worker of another process was asked.
+    """
+    found = _scripts.get(str(backend.extra.get(_KEY, "")))
+    if found is None:
+        raise PipelexError(
+            "runtime.misconfigured",
+            f"the backend {backend.id!r} answers by a script, which this process does not have",
+            category=ErrorCategory.CONFIGURATION,
+            params={"component": "testing"},
+            advice="Open the runtime with pipelex.testing.scripted or pipelex.testing.durable, in the test's own process.",
+        )
+    return found
+
+
+def _answer(call: ModelCall, family: Family, prompt: str, **more: Any) -> Reply:
+    """The script's answer to a request.
+
+    Raises:
+        PipelexError: it refuses, fails, or has no answer left.
+    """
+    asked = Asked(family, call.entry.handle, asker(), prompt, **more)
+    try:
+        given = script_of(call.backend).answer(asked)
+    except ScriptExhausted as exhausted:
+        raise PipelexError(
+            "runtime.misconfigured",
+            str(exhausted),
+            category=ErrorCategory.CONFIGURATION,
+            params={"component": "testing"},
+            model=call.entry.handle,
+        ) from None
+    if isinstance(given, Failure):
+        from pydantic_ai.exceptions import ModelHTTPError
+
+        raise call.failure(ModelHTTPError(given.status, call.entry.handle, {"error": {"message": given.message}}))
+    if isinstance(given, Refusal):
+        raise PipelexError(
+            "model.content_refused",
+            given.text,
+            category=ErrorCategory.CONTENT,
+            params={"model": call.entry.handle},
+            provider=call.backend.id,
+            model=call.entry.handle,
+        )
+    return given if isinstance(given, Reply) else Reply(given)
+
+
+class ScriptedChat:
+    """Language models: texts, and objects in the way the model's entry says."""
+
+    effort_map = ""
+    cuts_softly = False
+    secrets: tuple[str, ...] = ()
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def method(self, wanted: Method) -> Method:
+        return wanted
+
+    async def prepare(self, call: ModelCall) -> None:
+        """Nothing is connected."""
+
+    async def request(
+        self,
+        call: ModelCall,
+        messages: "list[ModelMessage]",
+        settings: "ModelSettings",
+        parameters: "ModelRequestParameters",
+    ) -> "ModelResponse":
+        schema = _schema(parameters)
+        prompt, said = _read(messages)
+        if schema is not None:  # what is added to describe the structure is told by the schema alone
+            prompt = prompt.removesuffix(f"\n\n{prompt_with_schema(schema)}")
+        reply = _answer(call, "llm", prompt, schema=schema, **said)
+        return _response(reply, prompt, schema, parameters)
+
+    def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
+        return {}
+
+    def identified(self, settings: "ModelSettings", *parts: str) -> "ModelSettings":
+        return settings
+
+    def schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return schema
+
+    def restored(self, value: Any, schema: dict[str, Any]) -> Any:
+        return value
+
+    async def aclose(self) -> None:
+        """Nothing is connected."""
+
+
+def _schema(parameters: "ModelRequestParameters") -> dict[str, Any] | None:
+    """The schema that is sent, whichever way an object is asked for; it is in the prompt where the model has none."""
+    if parameters.output_tools:
+        return parameters.output_tools[0].parameters_json_schema
+    return None if parameters.output_object is None else parameters.output_object.json_schema
+
+
+def _read(messages: "list[ModelMessage]") -> tuple[str, dict[str, Any]]:
+    """The text of a conversation's first message, and the other members of `Asked`."""
+    prompt, found = "", dict[str, Any]()
+    for part in messages[0].parts:
+        if part.part_kind == "system-prompt":
+            found["system"] = part.content
+        elif part.part_kind == "user-prompt":
+            content = [part.content] if isinstance(part.content, str) else part.content
+            prompt = "\n".join(item for item in content if isinstance(item, str))
+            kinds = [getattr(item, "media_type", "") for item in content if not isinstance(item, str)]
+            found["images"] = sum(kind.startswith("image/") for kind in kinds)
+            found["documents"] = len(kinds) - found["images"]
+    if len(messages) > 1:
+        found["again"] = str(getattr(messages[-1].parts[-1], "content", ""))
+    return prompt, found
+
+
+def _response(
+    reply: Reply, prompt: str, schema: dict[str, Any] | None, parameters: "ModelRequestParameters"
+) -> "ModelResponse":
+    from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
+    from pydantic_ai.usage import RequestUsage
+
+    content: Any = _plain(reply.content)
+    if isinstance(content, list) and schema is not None and "items" in schema.get("properties", {}):
+        content = {"items": cast("list[Any]", content)}
+    text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+    usage = RequestUsage(
+        input_tokens=_counted(reply.input_tokens, prompt), output_tokens=_counted(reply.output_tokens, text)
+    )
+    is_tool = bool(parameters.output_tools) and not isinstance(content, str)
+    part = ToolCallPart(parameters.output_tools[0].name, text) if is_tool else TextPart(text)
+    return ModelResponse([part], usage=usage, finish_reason="length" if reply.is_cut else "stop")
+
+
+def _plain(value: Any) -> Any:
+    """An answer as JSON: pydantic models become objects."""
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json", exclude_none=True)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in cast("Mapping[Any, Any]", value).items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_plain(item) for item in cast("Sequence[Any]", value)]
+    return value
+
+
+def _counted(told: int | None, text: str) -> int:
+    return len(text.split()) if told is None else told
+
+
+class ScriptedImages:
+    """Images: the bytes a script gives, or a picture of its own."""
+
+    def __init__(self, call: ModelCall) -> None:
+        self._call = call
+
+    async def draw(self, wanted: ImageAsk, fetch: Fetch) -> DrawnImages:
+        reply = _answer(self._call, "img_gen", wanted.full_prompt, images=len(wanted.references))
+        content: Any = reply.content
+        given = cast("list[Any]", content) if isinstance(content, list) else [content] * wanted.count
+        images = [(data, "image/png") if isinstance(data, bytes) else picture() for data in given]
+        return DrawnImages(images, _usage(self._call))
+
+
+class ScriptedSearch:
+    """Searches: an answer as a text, or with its sources."""
+
+    def __init__(self, call: ModelCall) -> None:
+        self._call = call
+
+    async def search(self, wanted: SearchAsk) -> SourcedAnswer:
+        content = _plain(_answer(self._call, "search", wanted.request.query).content)
+        if isinstance(content, Mapping):
+            table = cast("Mapping[str, Json]", content)
+            return SourcedAnswer(str(table.get("answer", "")), list(table.get("sources", [])))
+        return SourcedAnswer(str(content))
+
+
+class ScriptedExtractor:
+    """Extractions by a provider: the text of each page. Readers that are part of this package read for themselves."""
+
+    reads_by_address = False
+
+    def __init__(self, call: ModelCall) -> None:
+        self._call = call
+
+    async def extract(self, source: SourceFile, wanted: ExtractAsk, keeper: Keeper) -> list[ExtractedPage]:
+        content = _answer(self._call, "extract", source.name, documents=1).content
+        pages = [content] if isinstance(content, str) else cast("Sequence[Any]", content)
+        return [ExtractedPage(str(page)) for page in pages]
+
+
+class ScriptedJudge:
+    """Judgments: one verdict for each question, by its name or in order; None is a question that was refused."""
+
+    def __init__(self, call: ModelCall) -> None:
+        self._call = call
+
+    async def judge(self, request: JudgeRequest) -> ContentListResult:
+        content = _plain(_answer(self._call, "judgment", request.evidence.user).content)
+        if isinstance(content, Mapping):
+            verdicts = cast("Mapping[str, Json]", content)
+            is_named = any(question.name in verdicts for question in request.questions)
+            content = [verdicts.get(question.name or "") for question in request.questions] if is_named else [verdicts]
+        return ContentListResult(contents=tuple(cast("list[Json]", content)), usage=_usage(self._call))
+
+
+def _usage(call: ModelCall) -> ModelUsage:
+    return ModelUsage(handle=call.entry.handle, backend=call.backend.id, calls=1, cost_usd=0.0)

@@ -1,0 +1,180 @@
+"""A model whose answers a test writes, and what it was asked."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel
+
+from pipelex.pipes.models import Family
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it reached the model."""
+
+    family: Family
+    """The kind of model: `llm`, `img_gen`, `search`, `extract` or `judgment`."""
+    model: str
+    """The handle of the model that was asked."""
+    pipe: str | None
+    """The code of the pipe that asked; None where the orchestrator does not tell it."""
+    prompt: str
+    """The text of the request, without the description of the structure that `schema` says; of an extraction, the name of
+    its source."""
+    system: str = ""
+    """The system prompt of a language model."""
+    images: int = 0
+    """The number of images in the request."""
+    documents: int = 0
+    """The number of documents in the request."""
+    schema: Mapping[str, Any] | None = None
+    """The JSON Schema that an answer has to satisfy; None where a text is wanted."""
+    again: str | None = None
+    """What the model was told about its answer before, when the same object is asked for again."""
+
+    def __str__(self) -> str:
+        return f"{self.pipe or '?'} asked {self.model}: {self.prompt!r}"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer with what surrounds it; a plain value is enough where nothing of this matters."""
+
+    content: Any
+    """A text, an object or a list of objects; of an image, its bytes; of an extraction, the text of each page."""
+    input_tokens: int | None = None
+    """The number of tokens of the request; that of its words when None."""
+    output_tokens: int | None = None
+    """The number of tokens of the answer; that of its words when None."""
+    is_cut: bool = False
+    """Whether the answer ended at its limit of tokens."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The model refuses: the run meets `model.content_refused`."""
+
+    text: str = "I cannot help with that."
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The provider fails, and the failure is classified as that of a real one is: 429 and 503 are tried again."""
+
+    status: int = 503
+    """The HTTP status of the answer."""
+    message: str = "scripted failure"
+
+
+Answer: TypeAlias = str | bytes | Mapping[str, Any] | BaseModel | Sequence[Any] | Reply | Refusal | Failure | None
+"""What a model can be told to answer: a text; an object or several, as JSON or pydantic models; the bytes of an image,
+None for any image; pages of an extraction, each a text; a refusal; a failure."""
+Respond: TypeAlias = Callable[[Asked], Answer]
+"""A function from what was asked to the answer."""
+
+
+class ScriptExhausted(AssertionError):
+    """A model was asked something that its script has no answer for."""
+
+
+class _InOrder(list[Answer]):
+    """Answers that are given one after the other."""
+
+
+def in_order(*answers: Answer) -> Answer:
+    """Several answers for one pipe, each given once, in this order; one plain answer is given every time."""
+    return _InOrder(answers)
+
+
+@dataclass
+class ScriptedModel:
+    """A model of every family whose answers a test writes.
+
+    An answer is looked for in three places: `pipes`, by the code of the pipe that asks; then `respond`, a function of
+    what was asked; then `answers`, each of which is given once, in the order of the requests. Where requests run side
+    by side their order is chance: answer those by pipe or by function.
+
+    ```python
+    model = ScriptedModel("Sunny", pipes={"rate": {"level": 3}})
+    ```
+    """
+
+    answers: list[Answer]
+    """The answers that are left."""
+    pipes: dict[str, Answer]
+    """The answers of pipes; one that was made by `in_order` gets shorter with every use."""
+    respond: Respond | None
+    """The function that answers what no pipe's entry does."""
+    asked: list[Asked] = field(default_factory=list[Asked])
+    """Every request so far, repeated ones included."""
+
+    def __init__(
+        self, *answers: Answer, pipes: Mapping[str, Answer] | None = None, respond: Respond | None = None
+    ) -> None:
+        self.answers = list(answers)
+        self.pipes = {
+            pipe: _InOrder(given) if isinstance(given, _InOrder) else given for pipe, given in (pipes or {}).items()
+        }
+        self.respond = respond
+        self.asked = []
+
+    @property
+    def prompts(self) -> list[str]:
+        """The texts of all requests so far."""
+        return [asked.prompt for asked in self.asked]
+
+    def answer(self, asked: Asked) -> Answer:
+        """The answer to a request, which is noted.
+
+        Raises:
+            ScriptExhausted: the script has none.
+        """
+        self.asked.append(asked)
+        given = self._of_pipe(asked.pipe)
+        if given is not _NOTHING:
+            return given
+        if self.respond is not None:
+            return self.respond(asked)
+        if self.answers:
+            return self.answers.pop(0)
+        raise ScriptExhausted(f"the script has no answer left; {asked}")
+
+    def _of_pipe(self, pipe: str | None) -> Any:
+        if pipe is None or pipe not in self.pipes:
+            return _NOTHING
+        given = self.pipes[pipe]
+        if not isinstance(given, _InOrder):
+            return given
+        return given.pop(0) if given else _NOTHING
+
+    def assert_asked(self, times: int | None = None, *, pipe: str | None = None, containing: str = "") -> list[Asked]:
+        """The requests of a pipe whose text contains another, which must be so many; at least one when not told.
+
+        Raises:
+            AssertionError: there are more, or fewer; the message shows every request.
+        """
+        found = [
+            asked
+            for asked in self.asked
+            if pipe in (None, asked.pipe) and containing in f"{asked.system}\n{asked.prompt}"
+        ]
+        if (len(found) != times) if times is not None else not found:
+            wanted = "at least one request" if times is None else f"{times} request{'' if times == 1 else 's'}"
+            shown = "\n".join(f"  {asked}" for asked in self.asked) or "  nothing was asked"
+            of_pipe = f" of pipe {pipe!r}" if pipe else ""
+            raise AssertionError(f"expected {wanted}{of_pipe} with {containing!r}, found {len(found)}:\n{shown}")
+        return found
+
+    def assert_used_up(self) -> None:
+        """Check that every answer that was to be given once was given.
+
+        Raises:
+            AssertionError: some are left; the message shows them.
+        """
+        left = [*self.answers, *(one for given in self.pipes.values() if isinstance(given, _InOrder) for one in given)]
+        if left:
+            raise AssertionError(f"{len(left)} answers of the script were never asked for: {left!r}")
+
+
+_NOTHING: Any = object()

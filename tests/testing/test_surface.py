@@ -1,0 +1,34 @@
+import subprocess
+import sys
+
+import pytest
+
+import pipelex.testing
+
+
+def test_the_public_names_are_these() -> None:
+    assert sorted(pipelex.testing.__all__) == pipelex.testing.__all__ == [
+        "Answer", "Asked", "Failure", "NetworkRefused", "Refusal", "Reply", "ScriptedModel", "dry", "durable",
+        "in_order", "no_network", "scripted",
+    ]  # fmt: skip
+    for name in pipelex.testing.__all__:
+        assert getattr(pipelex.testing, name) is not None
+    assert dir(pipelex.testing) == pipelex.testing.__all__
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="nothing_like_it"):
+        _ = pipelex.testing.nothing_like_it  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+
+
+@pytest.mark.parametrize(
+    ("module", "forbidden"),
+    [
+        ("pipelex.testing", ("pydantic", "pytest", "httpx", "temporalio")),
+        ("pipelex.testing.pytest_plugin", ("pydantic_ai", "openai", "httpx", "temporalio")),
+    ],
+)
+def test_importing_loads_nothing_heavy(module: str, forbidden: tuple[str, ...]) -> None:
+    code = f"import sys, {module}; print([name for name in sys.modules if name.split('.')[0] in {forbidden!r}])"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
