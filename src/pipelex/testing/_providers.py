@@ -20,9 +20,10 @@ from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Keeper
 from pipelex.inference.images.ask import ImageAsk
 from pipelex.inference.images.provider import DrawnImages, Fetch
 from pipelex.inference.search.provider import SearchAsk, SourcedAnswer
+from pipelex.language.blueprints import ModelFamily
 from pipelex.pipes.effects.jobs import ContentListResult
 from pipelex.pipes.effects.requests import JudgeRequest
-from pipelex.pipes.models import Family, ModelUsage
+from pipelex.pipes.models import ModelUsage
 from pipelex.testing._picture import picture
 from pipelex.testing._script import Asked, Failure, Refusal, Reply, ScriptedModel, ScriptExhausted
 
@@ -64,7 +65,7 @@ def script_of(backend: Backend) -> ScriptedModel:
     return found
 
 
-def _answer(call: ModelCall, family: Family, prompt: str, **more: Any) -> Reply:
+def _answer(call: ModelCall, family: ModelFamily, prompt: str, **more: Any) -> Reply:
     """The script's answer to a request.
 
     Raises:

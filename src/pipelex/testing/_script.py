@@ -6,14 +6,14 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
-from pipelex.pipes.models import Family
+from pipelex.language.blueprints import ModelFamily
 
 
 @dataclass(frozen=True)
 class Asked:
     """One request as it reached the model."""
 
-    family: Family
+    family: ModelFamily
     """The kind of model: `llm`, `img_gen`, `search`, `extract` or `judgment`."""
     model: str
     """The handle of the model that was asked."""
