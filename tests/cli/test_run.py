@@ -214,7 +214,7 @@ def test_a_failed_run_is_a_block_of_facts(cli: Cli, stub: OpenAIStub) -> None:
     ended = cli("run", "greet.mthds", "-i", '{"name": "Ana"}')
 
     assert ended.code == 1
-    assert "Error: Rate limited" in ended.err
+    assert "Error: 'openai' limits the rate of requests for 'stub': slow down" in ended.err
     assert "Location: pipe 'harbour.greet'" in ended.err
     assert "Code: provider.rate_limited (domain runtime, retry yes)" in ended.err
     assert "model stub" in ended.err

@@ -2,6 +2,7 @@ from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Literal, Self, cast
 
+from pipelex.errors._advice import advice_for
 from pipelex.errors._registry import CORE_CODES, CodeFacts, NextStep, Retry
 from pipelex.errors.hidden import masked
 
@@ -112,6 +113,21 @@ class ErrorReport:
         return self.category is ErrorCategory.TRANSIENT
 
     @property
+    def retry(self) -> Retry:
+        """Whether the same request may be sent again: what the registry says, unless this failure is known to stay."""
+        return "no" if self.facts.retry == "yes" and self.category in _STEPS_OF_LASTING else self.facts.retry
+
+    @property
+    def next_step(self) -> NextStep:
+        """What kind of step ends the failure."""
+        return self.facts.next_step if self.retry == self.facts.retry else _STEPS_OF_LASTING[self.category]
+
+    @property
+    def what_to_do(self) -> str:
+        """The next step in words."""
+        return self.advice or advice_for(self.code, {**self.location.to_json(), **self.params})
+
+    @property
     def type_name(self) -> str:
         """The code as an error type name, `provider.rate_limited` → `ProviderRateLimited`: Temporal's failure type."""
         return error_type_name(self.code)
@@ -145,8 +161,6 @@ class ErrorReport:
     def to_problem(self, run_id: str | None = None) -> dict[str, Json]:
         """The report as an RFC 9457 problem document of the MTHDS Protocol 2.0.0."""
         facts = self.facts
-        retry: Retry = facts.retry
-        step: NextStep = facts.next_step
         problem: dict[str, Json] = {
             "type": f"https://mthds.ai/errors/{self.code}",
             "title": self.code.rpartition(".")[2].replace("_", " ").capitalize(),
@@ -154,8 +168,8 @@ class ErrorReport:
             "status": facts.status or 422,
             "code": self.code,
             "domain": facts.domain,
-            "retry": retry,
-            "next_step": {"kind": step, "detail": self.advice or _STEP_SENTENCES[step]},
+            "retry": self.retry,
+            "next_step": {"kind": self.next_step, "detail": self.what_to_do},
         }
         if self.retry_after is not None:
             problem["retry_after"] = self.retry_after
@@ -171,24 +185,13 @@ class ErrorReport:
         return problem
 
 
-_PROBLEM_LOCATION = frozenset({"pipe", "path", "input", "field", "item", "attempt", "file", "line", "column"})
-
-_STEP_SENTENCES: dict[NextStep, str] = {
-    "retry": "Try again.",
-    "wait": "Wait a moment, then try again.",
-    "read_run": "Read the run's state before doing anything else.",
-    "refresh": "Fetch the current state, then try again.",
-    "change_input": "Correct the inputs.",
-    "change_method": "Correct the method.",
-    "change_model": "Name another model.",
-    "check_credentials": "Check the API key.",
-    "request_access": "Ask for access.",
-    "check_account": "Check the account at the provider.",
-    "fix_configuration": "Correct the configuration.",
-    "upgrade": "Use a newer release.",
-    "contact_owner": "Ask the owner.",
-    "report": "Report this with the detail above.",
+_STEPS_OF_LASTING: dict[ErrorCategory, NextStep] = {
+    ErrorCategory.CONTENT: "change_input",
+    ErrorCategory.CONFIGURATION: "fix_configuration",
 }
+"""For failures that the registry calls passing ones, and that come from what was sent or set."""
+
+_PROBLEM_LOCATION = frozenset({"pipe", "path", "input", "field", "item", "attempt", "file", "line", "column"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,8 @@ def problem_text(report: ErrorReport, paint: Paint, *, run_id: str | None = None
     problem = report.to_problem(run_id)
     lines: list[str] = []
     if detail:
-        lines += [f"{paint('Error:', 'red', 'bold')} {paint(problem['title'], 'bold')}", *_indented(report.detail)]
+        headline, *rest = report.detail.splitlines() or [problem["title"]]
+        lines += [f"{paint('Error:', 'red', 'bold')} {paint(headline, 'bold')}", *(f"  {line}" for line in rest)]
         if report.faults and report.detail.count("\n") == 0:
             others = [fault for fault in report.faults if fault.detail not in report.detail]
             lines += [f"  - {located(fault)}" for fault in others]
@@ -115,10 +116,6 @@ def problem_text(report: ErrorReport, paint: Paint, *, run_id: str | None = None
         text = ", ".join(facts)
         lines.append(f"  {text[0].upper()}{text[1:]}")
     return "\n".join(lines)
-
-
-def _indented(text: str) -> list[str]:
-    return [f"  {line}" for line in text.splitlines()]
 
 
 def _place(location: Location) -> str | None:
