@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelex.errors import ErrorCategory, Fault, PipelexError
+from pipelex.errors import ErrorCategory, Fault, PipelexError, near_names
 from pipelex.library._names import PackageBundles
 from pipelex.library._tree import MethodTree, TreeRules, walk_tree
 from pipelex.library.packages import LOCK_NAME, MANIFEST_NAME, Manifest, read_lock, read_manifest
@@ -144,7 +144,7 @@ class _Loader:
                 package.tree = MethodTree(root, {**package.tree.files, name: path}, nested=package.tree.nested)
             self.add_bundles(package.tree, [name], is_target=True)
         else:
-            raise _no_target(f"there is no file or directory '{path}'", str(path))
+            raise _no_target(f"there is no file or directory '{path}'{_near(path)}", str(path))
         if self.current is not None and self.current.manifest is not None:
             self.add_bundles(self.current.tree, self._rules.bundles(self.current.tree))
 
@@ -294,6 +294,16 @@ def _why_empty(path: Path, tree: MethodTree) -> str:
         names = ", ".join(display_path(nested) for nested in tree.nested[:5])
         return f"'{path}' holds no bundle of its own; it holds packages, name one of them: {names}"
     return f"there is no bundle (*.mthds) in '{path}'"
+
+
+def _near(path: Path) -> str:
+    """What may have been meant instead of a path that is not there."""
+    try:
+        there = [entry.name for entry in path.parent.iterdir() if entry.is_dir() or entry.suffix == ".mthds"]
+    except OSError:
+        return ""
+    near = [str(path.parent / name) for name in near_names(path.name, there)]
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def _no_target(detail: str, target: str) -> PipelexError:

@@ -25,7 +25,12 @@ class Target:
 
 def looks_like_path(text: str) -> bool:
     """Whether a target is a bundle file or a folder rather than a pipe's code."""
-    return text.endswith(BUNDLE_SUFFIXES) or "/" in text or Path(text).is_dir()
+    return text.endswith(BUNDLE_SUFFIXES) or "/" in text or Path(text).exists() or _is_a_file_misspelt(text)
+
+
+def _is_a_file_misspelt(text: str) -> bool:
+    """Whether it resembles a bundle file's name, and is none: `report.mthd`."""
+    return any(near_names(Path(text).suffix, [suffix]) for suffix in BUNDLE_SUFFIXES)
 
 
 def detect(text: str, pipe: str | None, library_dirs: Sequence[Path]) -> Target:
