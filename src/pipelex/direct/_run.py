@@ -184,7 +184,9 @@ class DirectRuntime(OrchestratedRuntime):
         async def attempt() -> R:
             trace.attempts += 1
             with asked_by(self.call.pipe):
-                return await self._run.performer.attempt(effect.kind, effect.job, call=call, library=lambda: self.library)
+                return await self._run.performer.attempt(
+                    effect.kind, effect.job, call=call, library=lambda: self.library
+                )
 
         result = await self._run.recorded(trace, with_retries(attempt, self._run.retry))
         trace.usage = usage_of(result)
