@@ -12,7 +12,7 @@ from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.documents.archive import plain, settled
 from pipelex.inference.documents.html import cell_text
 from pipelex.inference.documents.provider import DocumentAsk, Pictures, ReadPictures
-from pipelex.pipes.layout import Block
+from pipelex.pipes.effects.layout import Block
 
 if TYPE_CHECKING:
     from docx.document import Document

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from pipelex.content.render import markdown_to_html, scalar_text
 from pipelex.content.stuff import Json
-from pipelex.pipes.layout import Block
+from pipelex.pipes.effects.layout import Block
 
 STYLE = """
 @page { size: a4 portrait; margin: 2cm; }

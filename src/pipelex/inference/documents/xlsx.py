@@ -9,7 +9,7 @@ from pipelex.content.render import describe_file
 from pipelex.content.stuff import Json
 from pipelex.inference.documents.archive import plain, settled
 from pipelex.inference.documents.docx import readable
-from pipelex.pipes.layout import Block
+from pipelex.pipes.effects.layout import Block
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet

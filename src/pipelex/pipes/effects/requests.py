@@ -148,7 +148,7 @@ class DocumentRequest(Wire):
     html: str | None = None
     """The rendered page, when the source is `html`."""
     blocks: tuple[dict[str, Json], ...] = ()
-    """What to lay out, when the source is `layout`: see `pipelex.pipes.layout`."""
+    """What to lay out, when the source is `layout`: see `pipelex.pipes.effects.layout`."""
     file: TreeFile | None = None
     """The template, when the source is `template_file`; None in a method that was loaded without its tree."""
     inputs: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])

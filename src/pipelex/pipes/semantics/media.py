@@ -11,8 +11,8 @@ from pipelex.language.blueprints import (
 )
 from pipelex.pipes.calls import PipeOutcome
 from pipelex.pipes.effects.kinds import DOCUMENT, IMAGES, PAGE_VIEWS, PAGES, SEARCH
+from pipelex.pipes.effects.layout import laid_out
 from pipelex.pipes.effects.requests import DocumentRequest, ExtractRequest, ImageRequest, SearchRequest, ViewsRequest
-from pipelex.pipes.layout import laid_out
 from pipelex.pipes.semantics._fields import checked_output
 from pipelex.pipes.semantics._run import PipeRun
 from pipelex.pipes.semantics._templates import Attachments, render_text
