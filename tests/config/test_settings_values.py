@@ -37,7 +37,7 @@ CHANGES: list[tuple[str, str, Any]] = [
     ("inference.model_deck.missing_presets_reaction", '"raise"', "raise"),
     ("inference.result_cache.is_enabled", "true", True),
     ("inference.llm.schema_reask_max_attempts", "5", 5),
-    ("inference.llm.is_structure_prompt_enabled", "false", False),
+    ("inference.llm.is_structure_prompt_enabled", "true", True),
     ("inference.llm.default_max_images", "7", 7),
     ("inference.img_gen.img_gen_param_defaults.nb_steps", "9", 9),
     ("inference.img_gen.img_gen_param_defaults.guidance_scale", "3", 3.0),

@@ -30,6 +30,7 @@ from pipelex.durable.options import EngineOptions
 from pipelex.durable.stored import PART_BYTES, StoredList, StoredPayload, list_in_store
 from pipelex.errors import ErrorReport, PipelexError
 from pipelex.inference import EffectPerformer
+from pipelex.inference.calls.ledger import CallLedger
 from pipelex.library import Library, linked_libraries
 from pipelex.pipes.batches import cut
 from pipelex.pipes.calls import PipeCall, PipeOutcome, RunIdentity
@@ -224,18 +225,18 @@ class MemoryEngine:
 
     async def perform(self, activity: Activity[Any], call: str) -> Json:
         """Perform an activity, and again as its dispatch says."""
-        attempts, number = activity.dispatch[MAXIMUM_ATTEMPTS], 0
+        attempts, number, ledger = activity.dispatch[MAXIMUM_ATTEMPTS], 0, CallLedger()
         while True:
             number += 1
             try:
-                return from_json(write(await self._attempt(activity, call, number)))
+                return from_json(write(await self._attempt(activity, call, number, ledger)))
             except PipelexError as failed:
                 told = outgoing(failed.report, may_retry=True)
                 if not told.is_retryable or number == attempts:
                     raise WorkflowFailed(told.detail) from None
             await asyncio.sleep(_interval(activity.dispatch, number).total_seconds())
 
-    async def _attempt(self, activity: Activity[Any], call: str, number: int) -> Wire:
+    async def _attempt(self, activity: Activity[Any], call: str, number: int, ledger: CallLedger) -> Wire:
         effect, arguments = activity.effect, activity.arguments
         written = None if arguments is None else Written.of(arguments)
         job: Any = type(effect.job).model_validate_json(write(effect.job) if written is None else written.job)
@@ -250,8 +251,9 @@ class MemoryEngine:
             limits=self.limits,
             stored_above=EngineOptions().stored_above if self.dispatcher.has_store else None,
         )
+        crate = written.crate if written else b""
         work = self.performer.attempt(
-            effect.kind, job, call=call, library=lambda: linked_libraries().get(written.crate if written else b"")
+            effect.kind, job, call=call, library=lambda: linked_libraries().get(crate), ledger=ledger
         )
         return await attempted(work, attempt)
 

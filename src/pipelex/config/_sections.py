@@ -177,7 +177,7 @@ class LLMTable(Section):
 
     schema_reask_max_attempts: NonNegative = 2
     """How often a model is asked again because its structured answer does not fit the schema."""
-    is_structure_prompt_enabled: bool = True
+    is_structure_prompt_enabled: bool = False
     """Whether the wanted structure is also described in the prompt."""
     default_max_images: Positive = 100
     """The most images in one prompt to a model whose `max_prompt_images` is not set; more are refused."""

@@ -22,11 +22,13 @@ _DEEPEST: Final = 200
 """Nesting of open JSON values; beyond it, neither writers nor readers of JSON can be relied on."""
 
 _DATE = r"\d{4}-\d{2}-\d{2}"
-_TIME = r"\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d{2}:\d{2})?"
+_TIME = r"\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d{2}(?::?\d{2})?)?"
 _DATE_PATTERN: Final = re.compile(_DATE, re.ASCII)
 _TIME_PATTERN: Final = re.compile(_TIME, re.ASCII)
 _DATETIME_PATTERN: Final = re.compile(rf"({_DATE})[Tt ]({_TIME})", re.ASCII)
 _MIDNIGHT: Final = re.compile(rf"({_DATE})[Tt ]00:00(?::00(?:\.0+)?)?[Zz]?", re.ASCII)
+
+_OFFSET: Final = re.compile(r"(?<=\d)([+-]\d{2})(?::?(\d{2}))?$", re.ASCII)
 
 _MISSING: Final = object()
 
@@ -275,7 +277,7 @@ def _read_datetime(value: Json) -> Json:
     match = _DATETIME_PATTERN.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return None
-    text = f"{match[1]}T{match[2].upper()}"
+    text = f"{match[1]}T{_with_colon(match[2].upper())}"
     return text if _parses(datetime.datetime.fromisoformat, text) else None
 
 
@@ -285,8 +287,13 @@ def _read_time(value: Json) -> Json:
         return value.isoformat()
     if not isinstance(value, str) or not _TIME_PATTERN.fullmatch(value):
         return None
-    text = value.upper()
+    text = _with_colon(value.upper())
     return text if _parses(datetime.time.fromisoformat, text) else None
+
+
+def _with_colon(time: str) -> str:
+    """A time whose offset, where it states one, is written with a colon: `+0100` and `+01` are `+01:00`."""
+    return _OFFSET.sub(lambda match: f"{match[1]}:{match[2] or '00'}", time)
 
 
 def _parses(parse: Callable[[str], object], text: str) -> bool:

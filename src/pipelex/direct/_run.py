@@ -9,18 +9,19 @@ from pipelex.direct._known import KnownExecutions
 from pipelex.errors import PipelexError
 from pipelex.inference.attempts import EffectPerformer
 from pipelex.inference.calls.asker import asked_by
+from pipelex.inference.calls.ledger import CallLedger
 from pipelex.inference.calls.retry import RetryPolicy, with_retries
 from pipelex.library import Library
 from pipelex.pipes import Execution
 from pipelex.pipes.batches import gathered, run_item
 from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, PipeOutcome, RunIdentity, RunOptions
-from pipelex.pipes.effects.jobs import usage_of
 from pipelex.pipes.effects.kind import Effect
 from pipelex.pipes.models import ModelChoice, ResolvedModel
 from pipelex.pipes.orchestrated import OrchestratedRuntime
 from pipelex.pipes.rendering import is_used_up, share
 from pipelex.pipes.tally import RunTally
 from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState
+from pipelex.pipes.usage import Meter
 from pipelex.pipes.window import is_cancelled, together
 from pipelex.pipes.wire import Wire
 from pipelex.templating import Budget
@@ -155,11 +156,11 @@ class DirectRuntime(OrchestratedRuntime):
         return (await self._run.execute(call, self._trace)).outcome
 
     async def run_items(self, batch: BatchCall) -> BatchOutcome:
-        tally = RunTally(self.options.max_pipe_runs)
-        efforts = [
-            partial(run_item, self.run_child, batch, index, self.options, tally) for index in range(batch.items.count)
-        ]
-        return gathered(self._run.library, batch, await together(efforts, limit=self.options.max_concurrency))
+        tally, spent, count = RunTally(self.options.max_pipe_runs), Meter(), batch.items.count
+        run = partial(run_item, self.run_child, batch, options=self.options, tally=tally, spent=spent)
+        with spent.telling():
+            ends = await together([partial(run, index) for index in range(count)], limit=self.options.max_concurrency)
+        return gathered(self._run.library, batch, ends)
 
     async def rendering(self) -> Budget:
         return await self._run.rendering()
@@ -175,7 +176,7 @@ class DirectRuntime(OrchestratedRuntime):
 
     async def perform(self, effect: Effect[R]) -> R:
         _check_it_goes_on()
-        trace = EffectTrace(effect.activity, effect.summary, attempts=0)
+        trace, ledger = EffectTrace(effect.activity, effect.summary, attempts=0), CallLedger()
         if self._run.is_watched:
             trace.job = effect.job
         self._trace.effects.append(trace)
@@ -185,12 +186,13 @@ class DirectRuntime(OrchestratedRuntime):
             trace.attempts += 1
             with asked_by(self.call.pipe):
                 return await self._run.performer.attempt(
-                    effect.kind, effect.job, call=call, library=lambda: self.library
+                    effect.kind, effect.job, call=call, library=lambda: self.library, ledger=ledger
                 )
 
-        result = await self._run.recorded(trace, with_retries(attempt, self._run.retry))
-        trace.usage = usage_of(result)
-        return result
+        try:
+            return await self._run.recorded(trace, with_retries(attempt, self._run.retry))
+        finally:
+            trace.usage = ledger.usage
 
 
 def _check_it_goes_on() -> None:

@@ -21,6 +21,7 @@ from pipelex.pipes.batches import cut, gathered, joined, run_item
 from pipelex.pipes.calls import BatchCall, BatchOutcome, ItemFailure, PipeCall, PipeOutcome, RunIdentity
 from pipelex.pipes.references import ListReference, parts_of
 from pipelex.pipes.tally import RunTally
+from pipelex.pipes.usage import Meter
 from pipelex.pipes.window import drain, together
 
 T = TypeVar("T")
@@ -67,7 +68,9 @@ class Batches:
         # A slice keeps a window of its own: as many slices at a time as full windows make the run's concurrency.
         most = self._host.limits.commands_at_once
         at_once = max(1, self._options.max_concurrency // most) if self.is_leaf(slices[0]) else 1
-        outcomes = await together([partial(self._run_slice, each) for each in slices], limit=at_once)
+        spent = Meter()
+        with spent.telling():
+            outcomes = await together([partial(self._run_slice, each, spent) for each in slices], limit=at_once)
         return joined(self._library, batch, outcomes)
 
     async def run_within(self, budget: HistoryBudget, batch: BatchCall, skip: int = 0) -> tuple[BatchOutcome, int]:
@@ -82,12 +85,15 @@ class Batches:
             What the items gave, and how many of the batch's items are done now.
         """
         ends: dict[int, PipeOutcome | ItemFailure] = {}
-        shared = self._shared_size(batch)
+        shared, spent = self._shared_size(batch), Meter()
 
         async def run(index: int) -> None:
             arguments = self._kept_size(shared + json_size(batch.items.items[index]))
             budget.begin(arguments)
-            ends[index] = end = await run_item(self._runner.run_child, batch, index, self._options, self._tally)
+            end = await run_item(
+                self._runner.run_child, batch, index, options=self._options, tally=self._tally, spent=spent
+            )
+            ends[index] = end
             held = _result_size(end)
             budget.end(arguments, self._kept_size(held), held)
 
@@ -98,7 +104,8 @@ class Batches:
                 yield partial(run, index)
 
         most = self._host.limits.commands_at_once
-        await drain(efforts(), limit=min(self._options.max_concurrency, most, batch.items.count - skip))
+        with spent.telling():
+            await drain(efforts(), limit=min(self._options.max_concurrency, most, batch.items.count - skip))
         outcome = gathered(self._library, batch, [ends[index] for index in sorted(ends)])
         return outcome, skip + len(ends)
 
@@ -142,9 +149,11 @@ class Batches:
         grouped = _grouped(pieces, most)
         return [Stuff.of_list(items.concept, [item for piece in group for item in piece]) for group in grouped]
 
-    async def _run_slice(self, batch: BatchCall) -> BatchOutcome:
+    async def _run_slice(self, batch: BatchCall, spent: Meter) -> BatchOutcome:
         job = SliceJob.sparse(batch=batch, run=self._run, options=self._options)
-        outcome = await self._runner.run_slice(job, crate_of(self._library, batch.call, batch.items.concept))
+        with spent.counting():
+            outcome = await self._runner.run_slice(job, crate_of(self._library, batch.call, batch.items.concept))
+        spent.absorb(outcome)
         self._tally.add(outcome.runs)
         return outcome
 

@@ -15,6 +15,7 @@ from pipelex.library import linked_libraries
 from pipelex.pipes import Execution, unexpected_failure
 from pipelex.pipes.batches import joined
 from pipelex.pipes.calls import BatchOutcome, PipeCall
+from pipelex.pipes.usage import Meter
 
 _BUG: Final = "runtime.unexpected"
 
@@ -63,7 +64,11 @@ async def run_slice(
         if not batches.is_leaf(batch):
             return await batches.run(batch)
         at_hand = batch if items is None else batch.of_items(Stuff.of_list(batch.items.concept, items), batch.offset)
-        outcome, done = await batches.run_within(HistoryBudget(host), at_hand, job.skip)
+        spent = Meter()
+        if job.done is not None:
+            spent.absorb(job.done)
+        with spent.telling(), spent.counting():
+            outcome, done = await batches.run_within(HistoryBudget(host), at_hand, job.skip)
         outcome = await batches.kept(outcome)
         if job.done is not None:
             outcome = joined(library, batch, [job.done, outcome])

@@ -101,6 +101,8 @@ class ErrorReport:
     """How many times the effect was tried before giving up."""
     faults: tuple["Fault", ...] = ()
     """The single findings, when the failure is an invalid method."""
+    usage: tuple[Json, ...] = ()
+    """What was paid for by what failed, all of its attempts and everything below it: one JSON `ModelUsage` per model."""
 
     @property
     def facts(self) -> CodeFacts:
@@ -150,6 +152,7 @@ class ErrorReport:
         kept["category"] = ErrorCategory(kept.get("category", ErrorCategory.UNKNOWN))
         kept["location"] = Location.from_json(kept.get("location", {}))
         kept["faults"] = tuple(Fault.from_json(item) for item in kept.get("faults", ()))
+        kept["usage"] = tuple(kept.get("usage", ()))
         return cls(**kept)
 
     def without_secrets(self) -> Self:

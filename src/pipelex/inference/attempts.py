@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from typing import Any, TypeVar
 
-from pipelex.inference.calls.idempotency import logical_call
+from pipelex.inference.calls.ledger import CallLedger
+from pipelex.inference.calls.logical import logical_call
 from pipelex.library import Library
 from pipelex.pipes.effects.kind import EffectKind
 from pipelex.pipes.wire import Wire
@@ -27,7 +28,15 @@ class EffectPerformer:
     def _performers(self) -> Mapping[str, Callable[[Any], Awaitable[Any]]]:
         return self._open_performers()
 
-    async def attempt(self, kind: EffectKind[Any, R], job: Any, *, call: str, library: Callable[[], Library]) -> R:
+    async def attempt(
+        self,
+        kind: EffectKind[Any, R],
+        job: Any,
+        *,
+        call: str,
+        library: Callable[[], Library],
+        ledger: CallLedger | None = None,
+    ) -> R:
         """Try once to perform an effect.
 
         Args:
@@ -35,11 +44,12 @@ class EffectPerformer:
             job: what is to be done.
             call: the id of the logical call: the same in all its attempts, and in no other call.
             library: gives the library of the run, for an effect that is computed from it.
+            ledger: what earlier attempts of the call took, changed by this one; a new one when None.
 
         Raises:
             PipelexError: it failed.
         """
         if kind.compute is not None:
             return await asyncio.to_thread(kind.compute, library(), job)
-        with logical_call(call):
+        with logical_call(call, ledger):
             return await self._performers[kind.activity](job)

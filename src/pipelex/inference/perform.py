@@ -3,7 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from pipelex.inference.calls.idempotency import asking
+from pipelex.errors import PipelexError
+from pipelex.inference.calls.ledger import CallLedger
+from pipelex.inference.calls.logical import asking
 from pipelex.inference.calls.spans import observed
 from pipelex.inference.deck.catalog import INTERNAL
 from pipelex.inference.service import Inference
@@ -20,6 +22,8 @@ from pipelex.pipes.effects.kinds import (
     PAGES,
     SEARCH,
 )
+from pipelex.pipes.models import ModelUsage
+from pipelex.pipes.usage import usages_to_json
 
 Perform = Callable[[Any], Awaitable[Any]]
 
@@ -55,8 +59,26 @@ def _bound(inference: Inference, kind: EffectKind[Any, Any], perform: Perform) -
 
     async def bound(job: Any) -> Any:
         with asking(kind.activity, job) as call:
-            if call is None or results is None or job.model.backend == INTERNAL:
-                return await perform(job)
-            return await results.once(call, kind.result, lambda: perform(job))
+            try:
+                if not call.id or results is None or job.model.backend == INTERNAL:
+                    result = await perform(job)
+                else:
+                    result = await results.once(call, kind.result, lambda: perform(job))
+            except PipelexError as failed:
+                raise failed.with_report(usage=tuple(usages_to_json(call.ledger.usage))) from failed.__cause__
+            return _accounted(result, call.ledger)
 
     return bound
+
+
+def _accounted(result: Any, ledger: CallLedger) -> Any:
+    """The result with everything in it that the logical call was charged for."""
+    usage: ModelUsage | None = result.usage
+    if not ledger.usage and usage is not None:  # a provider that gives a single answer
+        ledger.spend(usage)
+    if usage is None or ledger.usage == (usage,):
+        return result
+    own = [each for each in ledger.usage if (each.backend, each.handle) == (usage.backend, usage.handle)]
+    others = tuple(each for each in ledger.usage if each not in own)
+    told = {"usage": own[0] if own else usage, **({"others": others} if others else {})}
+    return result.model_copy(update=told)

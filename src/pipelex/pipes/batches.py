@@ -9,7 +9,7 @@ from pipelex.library import Library
 from pipelex.pipes.calls import BatchCall, BatchOutcome, ItemFailure, ItemFailures, PipeCall, PipeOutcome, RunOptions
 from pipelex.pipes.references import ListReference, parts_of
 from pipelex.pipes.tally import TOO_MANY, RunTally
-from pipelex.pipes.usage import Meter
+from pipelex.pipes.usage import Meter, usages_from_json
 
 
 async def run_item(
@@ -18,6 +18,7 @@ async def run_item(
     index: int,
     options: RunOptions,
     tally: RunTally,
+    spent: Meter,
 ) -> PipeOutcome | ItemFailure:
     """Run a batch's pipe on one of its items.
 
@@ -27,6 +28,7 @@ async def run_item(
         index: the item's, in this batch.
         options: what shapes the run.
         tally: counts the pipe runs of the batch.
+        spent: is told what the item used, so that it is known should the batch fail.
 
     Raises:
         PipelexError: it failed, and the run's options say that this fails the batch. What is wrong with the
@@ -37,8 +39,10 @@ async def run_item(
     call = batch.item_call(index)
     try:
         outcome = await run_pipe(call)
+        spent.absorb(outcome)
         tally.add(outcome.runs)
     except PipelexError as failed:
+        spent.add_failed(failed)
         if options.on_item_failure == "fail" or _fails_all(failed):
             raise
         return ItemFailure(index=batch.offset + index, path=call.path, error=failed.report.to_json())
@@ -63,6 +67,7 @@ def gathered(library: Library, batch: BatchCall, ends: Iterable[PipeOutcome | It
     for end in ends:
         if isinstance(end, ItemFailure):
             meter.add_failures(ItemFailures(count=1, first=(end,)))
+            meter.add(usages_from_json(end.error.get("usage")))
             continue
         meter.absorb(end)
         runs += end.runs

@@ -35,13 +35,14 @@ class OrchestratedRuntime(EffectRuntime):
         self._is_replayed = is_replayed
 
     async def execute(self) -> Execution:
-        """Run the pipe to its end; its outcome tells everything that was used to make it.
+        """Run the pipe to its end; its outcome, or its failure, tells everything that was used until then.
 
         Raises:
             PipelexError: the pipe failed, whatever the reason.
         """
         pipe = self.library.pipe(self.call.pipe)
-        with spans.of_pipe(pipe, self.call, self.identity, self.options, self.meter, is_replayed=self._is_replayed):
+        span = spans.of_pipe(pipe, self.call, self.identity, self.options, self.meter, is_replayed=self._is_replayed)
+        with self.meter.telling(), span:
             execution = await self.run_itself()
         return replace(execution, outcome=self.meter.close(execution.outcome))
 
@@ -58,13 +59,15 @@ class OrchestratedRuntime(EffectRuntime):
 
     async def run_pipe(self, call: PipeCall) -> PipeOutcome:
         """See `Runtime.run_pipe`."""
-        outcome = await self.run_child(call)
+        with self.meter.counting():
+            outcome = await self.run_child(call)
         self.meter.absorb(outcome)
         return outcome
 
     async def run_batch(self, batch: BatchCall) -> BatchOutcome:
         """See `Runtime.run_batch`."""
-        outcome = await self.run_items(batch)
+        with self.meter.counting():
+            outcome = await self.run_items(batch)
         self.meter.absorb(outcome)
         return outcome
 

@@ -46,8 +46,8 @@ class EffectTrace:
     attempts: int = 1
     queue: str | None = None
     """The task queue it ran on; None in-process."""
-    usage: ModelUsage | None = None
-    """What it used; None for what uses no model, and for what did not succeed."""
+    usage: tuple[ModelUsage, ...] = ()
+    """What its answers used, one entry per model; those of attempts that failed, too."""
     job: Wire | None = None
     """What was asked, where somebody in this process watches the run."""
     error: ErrorReport | None = None
@@ -81,7 +81,7 @@ class PipeTrace:
         waiting: list[PipeTrace] = [self]
         while waiting:
             trace = waiting.pop(0)
-            meter.add(effect.usage for effect in trace.effects if effect.usage is not None)
+            meter.add(usage for effect in trace.effects for usage in effect.usage)
             waiting.extend(trace.children)
         return meter.total
 

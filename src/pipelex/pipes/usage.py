@@ -1,7 +1,13 @@
 """Adding up what model calls used, and which items of batches failed."""
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from typing import Any, cast
 
+from pydantic import ValidationError
+
+from pipelex.content.stuff import Json
+from pipelex.errors import PipelexError
 from pipelex.pipes.calls import MOST_REPORTED, BatchOutcome, ItemFailure, ItemFailures, PipeOutcome
 from pipelex.pipes.models import ModelUsage
 
@@ -28,6 +34,10 @@ class Meter:
         count, first = (0, tuple[ItemFailure, ...]()) if known is None else (known.count, known.first)
         self._failures = ItemFailures(count=count + failures.count, first=(first + failures.first)[:MOST_REPORTED])
 
+    def add_failed(self, failed: PipelexError) -> None:
+        """Count what was used by something that failed; its report tells."""
+        self.add(usages_from_json(failed.report.usage))
+
     def absorb(self, outcome: PipeOutcome | BatchOutcome) -> None:
         """Count what a child used and left out."""
         self.add(outcome.usage)
@@ -42,6 +52,23 @@ class Meter:
     def failures(self) -> ItemFailures | None:
         """The items that were left out; None when there are none."""
         return self._failures
+
+    @contextmanager
+    def counting(self) -> Generator[None]:
+        """Count what the block used, should it fail."""
+        try:
+            yield
+        except PipelexError as failed:
+            self.add_failed(failed)
+            raise
+
+    @contextmanager
+    def telling(self) -> Generator[None]:
+        """Let a failure of the block tell everything that was counted until then, instead of what itself used."""
+        try:
+            yield
+        except PipelexError as failed:
+            raise failed.with_report(usage=tuple(usages_to_json(self.total))) from failed.__cause__
 
     def close(self, outcome: PipeOutcome) -> PipeOutcome:
         """The outcome with everything that was used to make it, and left out of it."""
@@ -67,3 +94,19 @@ def add_usage(first: ModelUsage, second: ModelUsage) -> ModelUsage:
         cached_tokens=first.cached_tokens + second.cached_tokens,
         cost_usd=cost,
     )
+
+
+def usages_to_json(usages: Iterable[ModelUsage]) -> list[Json]:
+    """Usages as plain JSON, as error reports hold them."""
+    return [usage.model_dump(mode="json", exclude_none=True) for usage in usages]
+
+
+def usages_from_json(data: object) -> tuple[ModelUsage, ...]:
+    """The usages that `usages_to_json` wrote; what is none is left out."""
+    found: list[ModelUsage] = []
+    for item in cast("list[Any]", data) if isinstance(data, list | tuple) else ():
+        try:
+            found.append(ModelUsage.model_validate(item))
+        except ValidationError:
+            continue
+    return tuple(found)

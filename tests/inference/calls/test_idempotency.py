@@ -9,7 +9,7 @@ import pytest
 
 from pipelex.errors import PipelexError
 from pipelex.inference import Inference, InferenceOptions, ModelDeck, performers
-from pipelex.inference.calls.idempotency import logical_call
+from pipelex.inference.calls.logical import logical_call
 from tests.support.inference_files import write, write_stub_inference
 from tests.support.jobs import LUCY, object_job, text_job
 from tests.support.openai_server import OpenAIStub, Recorded, Reply

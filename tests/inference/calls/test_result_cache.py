@@ -11,7 +11,7 @@ import pytest
 from pipelex.config import load_settings
 from pipelex.errors import PipelexError
 from pipelex.inference import Inference, InferenceOptions, ModelDeck, performers
-from pipelex.inference.calls.idempotency import logical_call
+from pipelex.inference.calls.logical import logical_call
 from pipelex.inference.calls.results import ResultCache
 from pipelex.storage import Storage
 from tests.support.jobs import LUCY, object_job, text_job

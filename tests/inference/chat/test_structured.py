@@ -2,8 +2,13 @@ from typing import Any
 
 import pytest
 
-from pipelex.inference.chat.structured import SchemaCheck, list_schema, pruned, read_json
-from pipelex.inference.chat.structured.bounds import MAX_ITEMS, MAX_STRING, bounded, restored
+from pipelex.content.structure import DictShape, FieldShape, ListShape, ObjectShape, ScalarShape, shape_to_json
+from pipelex.inference.chat.structured import WantedObject, read_candidates
+from pipelex.inference.chat.structured.bounds import MAX_ITEMS, MAX_STRING, bounded
+from pipelex.inference.chat.structured.check import SchemaCheck
+from pipelex.inference.chat.structured.pairs import closed, restored
+from pipelex.inference.chat.structured.schema import list_schema, mended
+from pipelex.pipes.effects.requests import ObjectSpec
 
 NODE: dict[str, Any] = {
     "type": "object",
@@ -72,12 +77,109 @@ def test_values_and_formats(schema: dict[str, Any], good: Any, bad: Any):
 
 def test_nulls_go_only_where_the_schema_admits_none():
     value = {"name": None, "size": None, "free": None, "maybe": None, "scores": None}
-    assert pruned(value, NODE) == {"name": None, "free": None, "maybe": None}
+    assert mended(value, NODE) == {"name": None, "free": None, "maybe": None}
 
 
-@pytest.mark.parametrize("text", ['{"a": 1}', '```json\n{"a": 1}\n```', 'Well:\n```\n{"a": 1}\n```\nThere.'])
-def test_json_bare_or_fenced(text: str):
-    assert read_json(text) == {"a": 1}
+FENCE = "```"
+OBJECT = '{"a": "x ```json y``` z"}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        OBJECT,
+        f"{FENCE}json\n{OBJECT}\n{FENCE}",
+        f"{FENCE}JSON\n{OBJECT}\n{FENCE}",
+        f"{FENCE}json {OBJECT} {FENCE}",
+        f"{FENCE}{OBJECT}{FENCE}",
+        f"Well:\n{FENCE}\n{OBJECT}\n{FENCE}\nThere.",
+        f"First {FENCE}python\nprint({{1: 2}})\n{FENCE} then {FENCE}json\n{OBJECT}\n{FENCE}",
+        f"Here you are: {OBJECT} Anything else?",
+        f"\ufeff{OBJECT}",
+        f"<think>Perhaps {{1}} or [2 {OBJECT}",
+        f'<think>{{"a": "thought"}}</think>{OBJECT}',
+    ],
+)
+def test_json_in_whatever_a_model_wraps_it(text: str):
+    assert next(read_candidates(text)) == {"a": "x ```json y``` z"}
+
+
+def test_json_as_a_json_string_and_with_line_breaks_in_strings():
+    assert next(read_candidates('"{\\"a\\": 1}"')) == {"a": 1}
+    assert next(read_candidates('{"a": "one\ntwo"}')) == {"a": "one\ntwo"}
+
+
+@pytest.mark.parametrize("text", ["", "none at all", "{'a': 1}", "[" * 50_000, '{"a": ' * 2_000, "17", "null"])
+def test_no_json_is_none(text: str):
+    assert list(read_candidates(text)) == []
+
+
+BERTH = ObjectShape(
+    "harbour.Berth",
+    "A berth.",
+    (
+        FieldShape("name", "Its name.", ScalarShape("text"), required=True),
+        FieldShape("from", "Since when.", ScalarShape("datetime")),
+        FieldShape("opens", "When it opens.", ScalarShape("time")),
+        FieldShape("depths", "Depth by month.", DictShape(ScalarShape("number"), "integer")),
+    ),
+)
+SPEC = ObjectSpec(concept="harbour.Berth", shape=shape_to_json(BERTH))
+
+
+@pytest.mark.parametrize(
+    ("member", "finding"),
+    [
+        ('"from": "soon"', "from: must be a date and time"),
+        ('"opens": "25:00"', "opens: must be a time"),
+        ('"depths": {"May": 3}', "depths.May: the key must be a whole number"),
+        ('"depths": {"5": NaN}', "depths.5: must be a number"),
+        ('"depths": {"5": Infinity}', "depths.5: must be a number"),
+        ('"depths": {"5": 1e999}', "depths.5: must be a number"),
+        ('"deep": 1', "deep: is not a field"),
+    ],
+)
+def test_everything_that_makes_a_value_unfit_makes_an_answer_unfit(member: str, finding: str):
+    answer = read_candidates(f'{{"name": "North", {member}}}')
+    value, findings = WantedObject.single(SPEC).taken(answer)
+    assert value is None
+    assert findings[0].startswith(finding)
+
+
+def test_a_schema_alone_admits_no_infinite_number_either():
+    spec = ObjectSpec(concept="harbour.Berth", json_schema=NODE)
+    value, findings = WantedObject.single(spec).taken(read_candidates('{"name": "a", "free": [1e999]}'))
+    assert value is None
+    assert "finite" in findings[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"items": [{"name": "a"}]}',
+        '[{"name": "a"}]',
+        '{"items": "[{\\"name\\": \\"a\\"}]"}',
+        'An example: {"name": "x"}. The answer: [{"name": "a"}]',
+    ],
+)
+def test_lists_as_models_write_them(text: str):
+    assert WantedObject.listed(SPEC, 1).taken(read_candidates(text)) == ({"items": [{"name": "a"}]}, [])
+
+
+def test_a_list_of_another_length_does_not_fit():
+    value, findings = WantedObject.listed(SPEC, 2).taken(read_candidates('[{"name": "a"}]'))
+    assert (value, findings) == (None, ["items: must have 2 items, not 1"])
+
+
+def test_a_closed_schema_has_required_and_nullable_properties_only():
+    shape = ObjectShape("a.B", "", (*BERTH.fields, FieldShape("lists", "", ListShape(BERTH), required=True)))
+    found = closed(WantedObject.single(ObjectSpec(concept="a.B", shape=shape_to_json(shape))).schema)
+    assert found is not None
+    assert found["required"] == list(found["properties"])
+    assert found["additionalProperties"] is False
+    assert {"type": "null"} in found["properties"]["depths"]["anyOf"]
+    assert found["properties"]["depths"]["anyOf"][0]["type"] == "array"
+    assert closed(NODE) is None  # it has a member that may be anything
 
 
 def test_findings_are_few_and_short():

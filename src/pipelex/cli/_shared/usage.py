@@ -24,9 +24,9 @@ def trace_usage_json(trace: PipeTrace) -> dict[str, Json]:
     """What each pipe of a tree used, itself and below, and each of its calls."""
     found: dict[str, Json] = {"id": trace.id, "pipe": trace.pipe, "type": trace.type, **usage_json(trace.usage)}
     calls = [
-        {"activity": effect.name, "summary": effect.summary, "attempts": effect.attempts, **model_json(effect.usage)}
+        {"activity": effect.name, "summary": effect.summary, "attempts": effect.attempts, **model_json(usage)}
         for effect in trace.effects
-        if effect.usage is not None
+        for usage in effect.usage
     ]
     if calls:
         found["calls_of_models"] = calls

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pipelex.cli._shared.console import Paint
 from pipelex.cli._shared.failures import problem_text
 from pipelex.cli._shared.results import cost_table
-from pipelex.cli._shared.usage import model_json, usage_json
+from pipelex.cli._shared.usage import usage_json
 from pipelex.errors import ErrorReport, Json, PipelexError
 from pipelex.orchestration import RunDescription, RunState, Wait
 from pipelex.pipes.trace import EffectTrace, PipeTrace
@@ -56,7 +56,7 @@ class RunView:
             found["activities"] = [
                 {"name": effect.name, "summary": effect.summary, "status": effect.status, "attempts": effect.attempts}
                 | ({"queue": effect.queue} if effect.queue is not None else {})
-                | ({"usage": model_json(effect.usage)} if effect.usage is not None else {})
+                | ({"usage": usage_json(effect.usage)} if effect.usage else {})
                 | _times(effect.started, effect.ended)
                 for effect in trace.effects
             ]

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.inference.calls.idempotency import request_headers
+from pipelex.inference.calls.logical import request_headers
 from pipelex.inference.calls.model_call import ModelCall
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from pipelex.errors import PipelexError
-from pipelex.inference.calls.idempotency import LogicalCall
+from pipelex.inference.calls.logical import LogicalCall
 from pipelex.pipes.wire import Wire
 from pipelex.storage import Storage
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from pipelex.inference.calls.idempotency import request_headers
+from pipelex.inference.calls.logical import request_headers
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.chat.provider import SentSchema
 from pipelex.inference.chat.settings import CallSettings
-from pipelex.inference.chat.structured import Method
+from pipelex.inference.chat.structured import Method, Schema
 from pipelex.inference.deck.catalog import Backend
 
 if TYPE_CHECKING:
@@ -93,11 +94,8 @@ class LibraryProvider(ABC, Generic[Client]):
             settings["extra_headers"] = {**settings.get("extra_headers", {}), **headers}
         return settings
 
-    def schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        return schema
-
-    def restored(self, value: Any, schema: dict[str, Any]) -> Any:
-        return value
+    def sent(self, schema: Schema, method: Method) -> SentSchema:
+        return SentSchema(schema)
 
     async def aclose(self) -> None:
         clients, self._clients = list(self._clients.values()), {}

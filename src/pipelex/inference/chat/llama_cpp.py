@@ -3,13 +3,15 @@
 import asyncio
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.chat.openai import OpenAICompatible
+from pipelex.inference.chat.provider import SentSchema
 from pipelex.inference.chat.settings import CallSettings
-from pipelex.inference.chat.structured.bounds import bounded, restored
+from pipelex.inference.chat.structured import Method, Schema
+from pipelex.inference.chat.structured.bounds import bounded
 from pipelex.inference.deck.catalog import Backend
 from pipelex.inference.local.server import Endpoint, LocalModel, LocalServer, shared_server
 from pipelex.inference.local.weights import default_cache, ensure_weights
@@ -70,11 +72,8 @@ class LocalProvider(OpenAICompatible):
             request["max_tokens"] = self.object_tokens if is_structured else self.text_tokens
         return request
 
-    def schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        return bounded(schema)
-
-    def restored(self, value: Any, schema: dict[str, Any]) -> Any:
-        return restored(value, schema)
+    def sent(self, schema: Schema, method: Method) -> SentSchema:
+        return SentSchema(bounded(schema))
 
     async def _ready(self, call: ModelCall) -> Endpoint:
         async with self._starting:

@@ -4,10 +4,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from pipelex.errors import ConfigurationError
-from pipelex.inference.calls.idempotency import OPENAI_HEADER
+from pipelex.inference.calls.logical import OPENAI_HEADER
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.chat.library import LibraryProvider
+from pipelex.inference.chat.provider import SentSchema
 from pipelex.inference.chat.settings import CallSettings
+from pipelex.inference.chat.structured import Method, Schema
+from pipelex.inference.chat.structured.pairs import closed
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -31,6 +34,11 @@ class OpenAICompatible(LibraryProvider["AsyncOpenAI"]):
         if settings.reasoning_effort is not None:
             request["openai_reasoning_effort"] = settings.reasoning_effort
         return request
+
+    def sent(self, schema: Schema, method: Method) -> SentSchema:
+        """Native schemas are strict, except those with a value that may be anything, which no strict schema describes."""
+        strict = closed(schema) if method == "native" else None
+        return SentSchema(schema) if strict is None else SentSchema(strict, is_strict=True)
 
     def library_model(self, call: ModelCall) -> "Model[Any]":
         return self._chat_model(call, self._client(call))
@@ -60,12 +68,12 @@ class OpenAICompatible(LibraryProvider["AsyncOpenAI"]):
         )
 
     def _chat_model(self, call: ModelCall, client: "AsyncOpenAI") -> "Model[Any]":
-        from pydantic_ai.models.openai import OpenAIChatModel
+        from pipelex.inference.chat.completions import CompatibleChatModel
 
         profile = self._profile()
         if not self._is_openai(client):
             profile["openai_chat_supports_max_completion_tokens"] = False
-        return OpenAIChatModel(call.entry.model_id, provider=self._provider(client), profile=profile)
+        return CompatibleChatModel(call.entry.model_id, provider=self._provider(client), profile=profile)
 
     def _provider(self, client: "AsyncOpenAI") -> "Provider[AsyncOpenAI]":
         from pydantic_ai.providers.openai import OpenAIProvider

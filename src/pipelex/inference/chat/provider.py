@@ -1,15 +1,25 @@
 """What a client of language models is."""
 
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.chat.settings import CallSettings
-from pipelex.inference.chat.structured import Method
+from pipelex.inference.chat.structured import Method, Schema
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelResponse
     from pydantic_ai.models import ModelRequestParameters
     from pydantic_ai.settings import ModelSettings
+
+
+@dataclass(frozen=True)
+class SentSchema:
+    """A schema as a provider is sent it."""
+
+    schema: Schema
+    is_strict: bool | None = None
+    """Whether the provider is to keep to it strictly; None leaves it to the client library."""
 
 
 class ChatProvider(Protocol):
@@ -56,12 +66,11 @@ class ChatProvider(Protocol):
         """The settings with the key of one request of the logical call, where the backend takes one."""
         ...
 
-    def schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """The schema as this backend is sent it."""
-        ...
+    def sent(self, schema: Schema, method: Method) -> SentSchema:
+        """The schema as this backend is sent it, for one way to ask. Objects with free keys may become lists of pairs.
 
-    def restored(self, value: Any, schema: dict[str, Any]) -> Any:
-        """An answer to the schema that was sent, as an answer to the original, which it is then checked against."""
+        See `pipelex.inference.chat.structured.pairs`.
+        """
         ...
 
     async def aclose(self) -> None: ...

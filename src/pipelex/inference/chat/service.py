@@ -7,13 +7,16 @@ from weakref import WeakKeyDictionary
 
 from pipelex.content.stuff import Json
 from pipelex.inference.calls.model_call import SECONDS, ModelCall, open_call
-from pipelex.inference.chat.asking.conversation import Conversation, ask_object, ask_text
+from pipelex.inference.chat.asking.conversation import Conversation
 from pipelex.inference.chat.asking.messages import PromptFiles
+from pipelex.inference.chat.asking.object import ask_object
 from pipelex.inference.chat.asking.stand_ins import check_capabilities, first_that_answers
+from pipelex.inference.chat.asking.text import ask_text
 from pipelex.inference.chat.options import ChatOptions
 from pipelex.inference.chat.provider import ChatProvider
 from pipelex.inference.chat.settings import EFFORT_BUDGETS, call_settings
-from pipelex.inference.chat.structured import list_schema
+from pipelex.inference.chat.structured import WantedObject
+from pipelex.inference.chat.structured.schema import ITEMS
 from pipelex.inference.deck.model_deck import ModelDeck
 from pipelex.inference.deck.schema import ReasoningEffort
 from pipelex.inference.providers import factory
@@ -25,7 +28,7 @@ from pipelex.pipes.effects.jobs import (
     LLMTextJob,
     LLMTextResult,
 )
-from pipelex.pipes.effects.requests import LLMPrompt, ObjectSpec
+from pipelex.pipes.effects.requests import LLMPrompt
 from pipelex.pipes.models import ModelUsage, ResolvedModel
 
 
@@ -63,21 +66,22 @@ class Chat:
         return await first_that_answers(job.model, ask)
 
     async def generate_object(self, job: LLMObjectJob) -> LLMObjectResult:
-        """One object that satisfies the schema of the job."""
+        """One object that fits what the job asks for."""
+        wanted = WantedObject.single(job.spec)
 
         async def ask(model: ResolvedModel) -> LLMObjectResult:
-            value, usage = await self._object(model, job.prompt, job.spec, job.spec.json_schema)
+            value, usage = await self._object(model, job.prompt, wanted)
             return LLMObjectResult(content=value, usage=usage)
 
         return await first_that_answers(job.model, ask)
 
     async def generate_object_list(self, job: LLMObjectListJob) -> LLMObjectListResult:
-        """Objects that satisfy the schema of the job: exactly `count`, or as many as the model gives."""
-        schema = list_schema(job.spec.json_schema, job.count)
+        """Objects that fit what the job asks for: exactly `count`, or as many as the model gives."""
+        wanted = WantedObject.listed(job.spec, job.count)
 
         async def ask(model: ResolvedModel) -> LLMObjectListResult:
-            value, usage = await self._object(model, job.prompt, job.spec, schema)
-            return LLMObjectListResult(items=tuple(value["items"]), usage=usage)
+            value, usage = await self._object(model, job.prompt, wanted)
+            return LLMObjectListResult(items=tuple(value[ITEMS]), usage=usage)
 
         return await first_that_answers(job.model, ask)
 
@@ -87,10 +91,10 @@ class Chat:
             await provider.aclose()
 
     async def _object(
-        self, model: ResolvedModel, prompt: LLMPrompt, spec: ObjectSpec, schema: dict[str, Json]
+        self, model: ResolvedModel, prompt: LLMPrompt, wanted: WantedObject
     ) -> tuple[dict[str, Json], ModelUsage]:
         conversation = await self._conversation(model, prompt, is_structured=True)
-        return await ask_object(conversation, prompt, spec, schema, self.options)
+        return await ask_object(conversation, prompt, wanted, self.options)
 
     async def _conversation(self, model: ResolvedModel, prompt: LLMPrompt, *, is_structured: bool) -> Conversation:
         entry = self.deck.entry(model)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelex.inference.calls.idempotency import OPENAI_HEADER, request_headers
+from pipelex.inference.calls.logical import OPENAI_HEADER, request_headers
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.chat.openai import OpenAICompatible
 from pipelex.inference.images.ask import ImageAsk, nearest

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pipelex.content.stuff import Stuff
 from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, PipeOutcome, RunOptions
-from pipelex.pipes.effects.jobs import usage_of
+from pipelex.pipes.effects.jobs import usages_of
 from pipelex.pipes.effects.kind import Effect, EffectKind, Q, R
 from pipelex.pipes.models import ModelChoice, ResolvedModel
 from pipelex.pipes.templates import IN_PLACE_CHARS
@@ -44,10 +44,9 @@ class EffectRuntime(ABC):
     async def ask(self, kind: EffectKind[Q, R], request: Q, model: ModelChoice | None = None) -> R:
         """See `Runtime.ask`."""
         resolved = None if model is None else self.resolve(model)
-        result = await self.perform(kind.effect(self._pipe, request, resolved))
-        usage = usage_of(result)
-        if usage is not None:
-            self.meter.add((usage,))
+        with self.meter.counting():
+            result = await self.perform(kind.effect(self._pipe, request, resolved))
+        self.meter.add(usages_of(result))
         return result
 
     # --- what an orchestrator answers ---------------------------------------------------------------------------------

@@ -77,35 +77,43 @@ class DocumentJob(ModelJob):
     request: DocumentRequest
 
 
-class LLMTextResult(Wire):
+class PaidResult(Wire):
+    """Base of the results that a provider may charge for."""
+
+    others: tuple[ModelUsage, ...] = ()
+    """What answers of other models cost that were of no use, one entry per model; `usage` tells of the model that gave
+    the result, its answers in attempts that failed included."""
+
+
+class LLMTextResult(PaidResult):
     """A completion and what it cost."""
 
     text: str
     usage: ModelUsage
 
 
-class LLMObjectResult(Wire):
+class LLMObjectResult(PaidResult):
     """A validated object and what it cost, repeated questions included."""
 
     content: dict[str, Json]
     usage: ModelUsage
 
 
-class LLMObjectListResult(Wire):
+class LLMObjectListResult(PaidResult):
     """Validated objects and what they cost, repeated questions included."""
 
     items: tuple[dict[str, Json], ...]
     usage: ModelUsage
 
 
-class ContentResult(Wire):
+class ContentResult(PaidResult):
     """One content and what it cost."""
 
     content: Json
     usage: ModelUsage | None = None
 
 
-class ContentListResult(Wire):
+class ContentListResult(PaidResult):
     """Contents in order, and what they cost; None stands for a question the model refused."""
 
     contents: tuple[Json, ...]
@@ -123,6 +131,8 @@ class TemplateResult(Wire):
     chars: int = 0
 
 
-def usage_of(result: Wire) -> ModelUsage | None:
-    """The usage that a result tells of; None where no model was asked."""
-    return getattr(result, "usage", None)
+def usages_of(result: Wire) -> tuple[ModelUsage, ...]:
+    """The usages that a result tells of, one entry per model; empty where no model was asked."""
+    usage: ModelUsage | None = getattr(result, "usage", None)
+    others: tuple[ModelUsage, ...] = getattr(result, "others", ())
+    return others if usage is None else (usage, *others)

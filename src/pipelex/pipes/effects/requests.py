@@ -23,9 +23,12 @@ class ObjectSpec(Wire):
     """The object a model is asked for."""
 
     concept: str
-    """Domain-qualified, for messages and summaries."""
-    json_schema: dict[str, Json]
-    """JSON Schema (2020-12) of one content object."""
+    """The concept's domain-qualified name, for messages and summaries."""
+    shape: dict[str, Json] | None = None
+    """The concept's shape, as `shape_to_json` writes it: what answers are checked against."""
+    json_schema: dict[str, Json] | None = None
+    """The JSON Schema (2020-12) of one object; made from the shape when None. Alone, it is what answers are checked
+    against, as in the jobs of earlier releases."""
 
 
 class LLMTextRequest(Wire):

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from pipelex.content.structure import json_schema
+from pipelex.content.structure import shape_to_json
 from pipelex.content.stuff import Stuff, WorkingMemory
 from pipelex.language.blueprints import ModelName, PipeLLMBlueprint, PipeStructureBlueprint
 from pipelex.pipes.calls import PipeOutcome
@@ -47,7 +47,7 @@ def _finish(run: PipeRun, value: Stuff) -> tuple[PipeOutcome, WorkingMemory]:
 
 async def _generate(run: PipeRun, model: ModelName, prompt: LLMPrompt) -> Stuff:
     slot = run.output
-    spec = ObjectSpec(concept=slot.concept, json_schema=json_schema(run.library.shape(slot.concept)))
+    spec = ObjectSpec(concept=slot.concept, shape=shape_to_json(run.library.shape(slot.concept)))
     if not slot.is_list:
         answer = await run.ask(LLM_OBJECT, LLMObjectRequest(prompt=prompt, spec=spec), model)
         return Stuff(slot.concept, checked_output(run, slot.concept, answer.content, code=_MISMATCH))

@@ -15,6 +15,7 @@ from temporalio.service import RPCError
 from pipelex.content.stuff import Json
 from pipelex.pipes.models import ModelUsage
 from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState
+from pipelex.pipes.usage import usages_from_json
 
 _AT_ONCE: Final = 8
 """Histories fetched at a time."""
@@ -93,7 +94,10 @@ async def _read_events(client: Client, id_: str, events: list[HistoryEvent]) -> 
                 _end(scheduled[done.scheduled_event_id], event, RunState.COMPLETED)
                 scheduled[done.scheduled_event_id].usage = await _usage(client, done.result.payloads)
             case EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
-                _end(scheduled[event.activity_task_failed_event_attributes.scheduled_event_id], event, RunState.FAILED)
+                lost = event.activity_task_failed_event_attributes
+                _end(scheduled[lost.scheduled_event_id], event, RunState.FAILED)
+                details = lost.failure.application_failure_info.details.payloads
+                scheduled[lost.scheduled_event_id].usage = await _usage(client, details)
             case EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
                 _end(
                     scheduled[event.activity_task_timed_out_event_attributes.scheduled_event_id],
@@ -127,11 +131,14 @@ async def _text(client: Client, event: HistoryEvent) -> str:
     return text
 
 
-async def _usage(client: Client, payloads: Sequence[Payload]) -> ModelUsage | None:
-    """What an activity used, as its result tells."""
-    result = next(iter(await client.data_converter.decode(payloads)), None)
-    usage = cast("dict[str, Json]", result).get("usage") if isinstance(result, dict) else None
-    return None if usage is None else ModelUsage.model_validate(usage)
+async def _usage(client: Client, payloads: Sequence[Payload]) -> tuple[ModelUsage, ...]:
+    """What an activity used, as its result tells, or the report of its failure."""
+    told = next(iter(await client.data_converter.decode(payloads)), None) if payloads else None
+    members = cast("dict[str, Json]", told) if isinstance(told, dict) else {}
+    usage: Json = members.get("usage") or []
+    others: list[Json] = members.get("others") or []
+    own = cast("list[Json]", usage) if isinstance(usage, list) else [usage]
+    return usages_from_json([*own, *others])
 
 
 def _time(stamp: Timestamp) -> datetime:

@@ -181,7 +181,7 @@ def _effect(effect: EffectTrace) -> dict[str, Json]:
             "attempts": effect.attempts,
             **_times(effect),
             "queue": effect.queue,
-            "usage": None if effect.usage is None else effect.usage.model_dump(mode="json"),
+            "usage": effect.usage[-1].model_dump(mode="json") if effect.usage else None,
             "prompt": _prompt(prompt) if isinstance(prompt, LLMPrompt) else None,
             "error": _problem(effect.error),
         }

@@ -1,33 +1,74 @@
-"""The check of answers, and what a model is told about one that does not fit."""
+"""The one check of answers, and what a model is told about one that does not fit.
 
-import json
+Where the job tells the shape of the concept, the check is that of the run's own values, so whatever would make the
+answer unfit later makes it unfit here, where the model can be asked again. JSON Schema alone, with which pydantic-ai
+would check, knows neither the kinds of a dict's keys nor dates without an offset nor infinite numbers.
+"""
+
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from pipelex.content.structure import ContentError, Shape, plain_json, validate
 from pipelex.content.stuff import Json
 from pipelex.inference.chat.structured.schema import Schema
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 
+_MOST_FINDINGS = 10
+
+
+class AnswerCheck(Protocol):
+    """A check of answers."""
+
+    def findings(self, value: Json) -> list[str]:
+        """What is wrong with a value, at most ten sentences; none when it fits."""
+        ...
+
+
+@dataclass(frozen=True)
+class ShapeCheck:
+    """The check of answers against the shape of a concept."""
+
+    shape: Shape
+
+    def findings(self, value: Json) -> list[str]:
+        """See `AnswerCheck.findings`."""
+        try:
+            validate(self.shape, value)
+        except ContentError as wrong:
+            found = [f"{path}: {message}" if path else message for path, message in wrong.findings]
+            return [_short(sentence) for sentence in found[:_MOST_FINDINGS]]
+        return []
+
 
 class SchemaCheck:
-    """The check of answers against one schema.
+    """The check of answers against a schema, for jobs that tell no shape.
 
     Args:
-        schema: JSON Schema, 2020-12; `date`, `date-time` and `time` formats are checked too.
+        schema: JSON Schema, 2020-12; `date`, `date-time` and `time` formats are checked too, and so are numbers that
+            are infinite or none.
     """
 
     def __init__(self, schema: Schema) -> None:
-        self._schema = schema
         self._validator: Draft202012Validator = _validator(schema)
 
     def findings(self, value: Json) -> list[str]:
-        """What is wrong with a value, at most ten sentences; none when it satisfies the schema."""
+        """See `AnswerCheck.findings`."""
         found: Iterable[ValidationError] = self._validator.iter_errors(value)  # pyright: ignore[reportUnknownMemberType]
         errors = sorted(found, key=lambda error: [str(part) for part in error.path])
-        return [f"{error.json_path}: {_short(error.message)}" for error in errors[:10]]
+        sentences = [f"{error.json_path}: {_short(error.message)}" for error in errors[:_MOST_FINDINGS]]
+        return sentences or _not_json(value)
+
+
+def _not_json(value: Json) -> list[str]:
+    try:
+        plain_json(value)
+    except ContentError as wrong:
+        return [f"$.{path}: {message}" for path, message in wrong.findings[:_MOST_FINDINGS]]
+    return []
 
 
 def _short(text: str) -> str:
@@ -71,12 +112,4 @@ def findings_message(findings: list[str]) -> str:
     listed = "\n".join(f"- {finding}" for finding in findings)
     return (
         f"The answer does not fit the required structure:\n{listed}\nAnswer again with the complete, corrected object."
-    )
-
-
-def prompt_with_schema(schema: Schema) -> str:
-    """What is added to the prompt where the provider takes no schema."""
-    return (
-        "Answer with one JSON object that satisfies this JSON Schema, and with nothing else:\n"
-        f"{json.dumps(schema, ensure_ascii=False)}"
     )

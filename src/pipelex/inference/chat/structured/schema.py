@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from pipelex.content.stuff import Json
+from pipelex.inference.chat.structured.reading import as_json
 
 Schema = dict[str, Json]
 
-_ITEMS = "items"
+ITEMS = "items"
+"""The list in the object that a list of objects is asked for by."""
 
 
 def list_schema(item: Schema, count: int | None) -> Schema:
@@ -25,8 +27,8 @@ def list_schema(item: Schema, count: int | None) -> Schema:
         array |= {"minItems": count, "maxItems": count}
     schema: Schema = {
         "type": "object",
-        "properties": {_ITEMS: array},
-        "required": [_ITEMS],
+        "properties": {ITEMS: array},
+        "required": [ITEMS],
         "additionalProperties": False,
     }
     return {**schema, "$defs": definitions} if definitions else schema
@@ -57,25 +59,42 @@ def _free_name(name: str, taken: Mapping[str, Json]) -> str:
     return plain
 
 
-def pruned(value: Json, schema: Schema) -> Json:
-    """The value without nulls of optional properties whose schema admits none: models like to write them."""
-    return _pruned(value, schema, schema)
+def mended(value: Json, schema: Schema) -> Json:
+    """The value without what models like to write differently, and mean the same by.
+
+    - a null for an optional property that admits none is left out;
+    - an object or a list written as JSON text is read;
+    - a bare list, where an object with one list is wanted, is that list.
+    """
+    if isinstance(value, list):
+        name = _only_list(schema)
+        return _mended({name: value} if name is not None else value, schema, schema)
+    return _mended(value, schema, schema)
 
 
-def _pruned(value: Json, schema: Schema, root: Schema) -> Json:
+def _only_list(schema: Schema) -> str | None:
+    properties: dict[str, Schema] = schema.get("properties", {})
+    lists = [name for name, inner in properties.items() if inner.get("type") == "array"]
+    return lists[0] if len(lists) == len(properties) == 1 else None
+
+
+def _mended(value: Json, schema: Schema, root: Schema) -> Json:
     schema = followed(schema, root)
+    if isinstance(value, str) and schema.get("type") in ("object", "array"):
+        read = as_json(value)
+        value = value if read is None else read
     if isinstance(value, dict):
         properties: dict[str, Schema] = schema.get("properties", {})
         required: list[str] = schema.get("required", [])
         kept: Schema = {}
         for key, inner in cast("Schema", value).items():
             known = properties.get(key)
-            if inner is None and known is not None and key not in required and not _admits_null(known, root):
+            if inner is None and known is not None and key not in required and not admits_null(known, root):
                 continue
-            kept[key] = inner if known is None else _pruned(inner, known, root)
+            kept[key] = inner if known is None else _mended(inner, known, root)
         return kept
     if isinstance(value, list) and isinstance(schema.get("items"), dict):
-        return [_pruned(inner, schema["items"], root) for inner in cast("list[Json]", value)]
+        return [_mended(inner, schema["items"], root) for inner in cast("list[Json]", value)]
     return cast("Json", value)
 
 
@@ -103,7 +122,8 @@ def _lookup(reference: str, root: Schema) -> Schema:
     return found
 
 
-def _admits_null(schema: Schema, root: Schema) -> bool:
+def admits_null(schema: Schema, root: Schema) -> bool:
+    """Whether a schema takes null."""
     if "$ref" in schema:
         schema = _lookup(schema["$ref"], root) if schema["$ref"] != "#" else {"type": "object"}
     kind = schema.get("type")
@@ -112,4 +132,4 @@ def _admits_null(schema: Schema, root: Schema) -> bool:
     branches = [*schema.get("anyOf", []), *schema.get("oneOf", [])]
     in_enum = None in schema.get("enum", []) or ("const" in schema and schema["const"] is None)
     in_type = kind == "null" or (isinstance(kind, list) and "null" in kind)
-    return in_enum or in_type or any(_admits_null(branch, root) for branch in branches)
+    return in_enum or in_type or any(admits_null(branch, root) for branch in branches)

@@ -14,8 +14,10 @@ import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from pipelex.inference.calls.ledger import CallLedger
 
 if TYPE_CHECKING:
     from pipelex.inference.deck.catalog import Backend
@@ -30,10 +32,12 @@ _NAMESPACE = uuid.UUID("5b0f3a8e-7d52-4d0c-9d0b-4a6a1f2f9f37")
 class LogicalCall:
     """One call that a run makes, however often it takes to get the answer."""
 
-    id: str
-    """Given by the orchestrator, the same in every attempt."""
+    id: str = ""
+    """Given by the orchestrator, the same in every attempt; empty where nobody says which call it is."""
     job: str = ""
-    """Digest of what is asked, so that an id that comes back with another job is another call."""
+    """The digest of what is asked, so that an id that comes back with another job is another call."""
+    ledger: CallLedger = field(default_factory=CallLedger, compare=False)
+    """What its attempts took so far."""
 
     def key(self, *parts: str) -> str:
         """The key of one of its requests, named by what makes it another than the rest: a UUID of version 5."""
@@ -44,9 +48,14 @@ _current: ContextVar[LogicalCall | None] = ContextVar("pipelex_logical_call", de
 
 
 @contextmanager
-def logical_call(id: str) -> Generator[None]:
-    """Say which logical call the block is an attempt of."""
-    token = _current.set(LogicalCall(id))
+def logical_call(id: str, ledger: CallLedger | None = None) -> Generator[None]:
+    """Say which logical call the block is an attempt of.
+
+    Args:
+        id: the same in every attempt of the call, and in no other call.
+        ledger: what earlier attempts of the call took; a new one when None.
+    """
+    token = _current.set(LogicalCall(id, ledger=ledger or CallLedger()))
     try:
         yield
     finally:
@@ -54,18 +63,20 @@ def logical_call(id: str) -> Generator[None]:
 
 
 @contextmanager
-def asking(activity: str, job: "Wire") -> Generator[LogicalCall | None]:
-    """Bind the logical call of the block to what it asks; None where nobody said which call it is."""
-    call = _current.get()
-    if call is None:
-        yield None
-        return
-    bound = replace(call, job=digest(activity, job))
+def asking(activity: str, job: "Wire") -> Generator[LogicalCall]:
+    """Bind the logical call of the block to what it asks."""
+    bound = replace(_current.get() or LogicalCall(), job=digest(activity, job))
     token = _current.set(bound)
     try:
         yield bound
     finally:
         _current.reset(token)
+
+
+def current_ledger() -> CallLedger:
+    """The ledger of the logical call that is under way; one that nobody reads, where none is."""
+    call = _current.get()
+    return CallLedger() if call is None else call.ledger
 
 
 def digest(activity: str, job: "Wire") -> str:
@@ -83,4 +94,4 @@ def request_headers(backend: "Backend", *parts: str, default: str | None = None)
         default: the header, where the backend's table does not say; an empty one there means none.
     """
     call, header = _current.get(), backend.extra.get("idempotency_header", default)
-    return {str(header): call.key(backend.id, *parts)} if call is not None and header else {}
+    return {str(header): call.key(backend.id, *parts)} if call is not None and call.id and header else {}

@@ -1,0 +1,78 @@
+"""The object, or the list of objects, that a model is asked for."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+from pipelex.content.structure import FieldShape, ListShape, ObjectShape, Shape, json_schema, shape_from_json
+from pipelex.content.stuff import Json
+from pipelex.inference.chat.structured.check import AnswerCheck, SchemaCheck, ShapeCheck
+from pipelex.inference.chat.structured.pairs import restored
+from pipelex.inference.chat.structured.schema import ITEMS, Schema, list_schema, mended
+from pipelex.pipes.effects.requests import ObjectSpec
+
+
+@dataclass(frozen=True)
+class WantedObject:
+    """An object that a model is asked for: its schema, and the check of what is answered."""
+
+    concept: str
+    """Domain-qualified, for messages."""
+    schema: Schema
+    check: AnswerCheck
+    count: int | None = None
+    """How many items its list has; None where any number will do, and where it is no list."""
+
+    @classmethod
+    def single(cls, spec: ObjectSpec) -> "WantedObject":
+        """One object."""
+        shape, schema = _told(spec)
+        return cls(spec.concept, schema, SchemaCheck(schema) if shape is None else ShapeCheck(shape))
+
+    @classmethod
+    def listed(cls, spec: ObjectSpec, count: int | None) -> "WantedObject":
+        """An object with the list `items`: of exactly `count` objects, or of as many as the model gives."""
+        shape, item = _told(spec)
+        schema = list_schema(item, count)
+        if shape is None:
+            return cls(spec.concept, schema, SchemaCheck(schema), count)
+        field = FieldShape(ITEMS, "", ListShape(shape), required=True)
+        whole = ObjectShape(f"{spec.concept}[]", "", (field,))
+        return cls(spec.concept, schema, ShapeCheck(whole), count)
+
+    def taken(self, candidates: Iterator[Json]) -> tuple[dict[str, Json] | None, list[str]]:
+        """The first candidate that fits; else None, and what is wrong with the most likely one."""
+        first: list[str] = []
+        for candidate in candidates:
+            value = mended(restored(candidate, self.schema), self.schema)
+            findings = self._findings(value)
+            if not findings:
+                return cast("dict[str, Json]", value), []
+            first = first or findings
+        return None, first or ["it holds no JSON object"]
+
+    def _findings(self, value: Json) -> list[str]:
+        if not isinstance(value, dict):
+            return [f"it is a JSON {'list' if isinstance(value, list) else 'value'}, not an object"]
+        members = cast("dict[str, Json]", value)
+        findings = self.check.findings(members)
+        if self.count is not None and not findings and len(members[ITEMS]) != self.count:
+            findings = [f"{ITEMS}: must have {self.count} items, not {len(members[ITEMS])}"]
+        return findings
+
+    @property
+    def prompt(self) -> str:
+        """What is added to the prompt where the provider takes no schema."""
+        return (
+            "Answer with one JSON object that satisfies this JSON Schema, and with nothing else:\n"
+            f"{json.dumps(self.schema, ensure_ascii=False)}"
+        )
+
+
+def _told(spec: ObjectSpec) -> tuple[Shape | None, Schema]:
+    """The shape, where the job tells it, and the schema."""
+    if spec.shape is None:
+        return None, spec.json_schema or {"type": "object"}
+    shape = shape_from_json(spec.shape)
+    return shape, spec.json_schema or json_schema(shape)
