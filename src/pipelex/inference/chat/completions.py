@@ -16,7 +16,7 @@ class CompatibleChatModel(OpenAIChatModel):
     """OpenAI's chat completions, as other servers write them, too."""
 
     def _validate_completion(self, response: chat.ChatCompletion) -> Any:
-        filled = _filled(cast("dict[str, Any]", response.model_dump(warnings=False)), str(self.model_name))
+        filled = _filled(response.model_dump(warnings=False), str(self.model_name))
         return super()._validate_completion(chat.ChatCompletion.model_construct(**filled))
 
 
@@ -39,7 +39,7 @@ def _filled(answer: dict[str, Any], model: str) -> dict[str, Any]:
 
 def _choice(choice: Any, rank: int) -> Any:
     if not isinstance(choice, dict):
-        return cast("Any", choice)
+        return choice
     table = cast("dict[str, Any]", choice)
     message: Any = table.get("message")
     if isinstance(message, dict):
@@ -51,7 +51,7 @@ def _choice(choice: Any, rank: int) -> Any:
 
 def _tool_call(call: Any, rank: int) -> Any:
     if not isinstance(call, dict):
-        return cast("Any", call)
+        return call
     table = cast("dict[str, Any]", call)
     return {**table, "id": table.get("id") or f"call_{rank}", "type": table.get("type") or "function"}
 
