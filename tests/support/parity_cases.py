@@ -153,9 +153,10 @@ def check_agreement(case: Case, seen: dict[str, Seen]) -> None:
             one.outcome.pop("memory")
             one.outcome.pop("names")
     if case.data.get("is_race", False):
-        # Which of the others had already asked their model when one failed is chance.
+        # Which of the others had already asked their model when one failed is chance, and so is what they used.
         for one in seen.values():
             one.prompts.clear()
+            one.outcome.get("error", {}).pop("usage", None)
     first, *others = seen.values()
     for other in others:
         assert other == first
