@@ -57,7 +57,7 @@ _SETTLING: Final = 200
 class Command:
     """Something that a workflow's code asked for."""
 
-    kind: Literal["child", "activity", "store", "load"]
+    kind: Literal["child", "activity", "store", "load", "pause"]
     name: str
     id: str = ""
 
@@ -458,6 +458,12 @@ class MemoryHost:
     async def wait_until(self, condition: Callable[[], bool]) -> None:
         if not condition():
             await self._execution.until(condition)
+
+    async def end_task(self) -> None:
+        async def nothing() -> Json:
+            return None
+
+        await self._execution.ended(self._execution.ask(Command("pause", ""), nothing), "the pause")
 
     def go_on(self, envelope: Envelope[SliceJob]) -> NoReturn:
         raise GoingOn(Written.of(envelope))
