@@ -57,7 +57,7 @@ _SETTLING: Final = 200
 class Command:
     """Something that a workflow's code asked for."""
 
-    kind: Literal["child", "activity", "store", "load", "pause"]
+    kind: Literal["child", "activity", "store", "load", "timer"]
     name: str
     id: str = ""
 
@@ -303,6 +303,8 @@ class Execution:
         self.engine = engine
         self.run = run
         self.is_replaying = past is not None
+        self.history = History(1, run.written.size)
+        """How long it was when the current task began."""
         self._past = past
         self._arrived: asyncio.Queue[Event] = asyncio.Queue()
         self._waiting: dict[tuple[int, str], asyncio.Future[Json]] = {}
@@ -347,6 +349,8 @@ class Execution:
 
     async def _told(self, event: Event, code: "asyncio.Future[Json]") -> None:
         self.run.events.append(event)
+        told = self.history.size + len(to_json(event.told))
+        self.history = History(1 + len(self.run.commands) + len(self.run.events), told)
         self._tell(event)
         await self._settle(code)
 
@@ -415,9 +419,7 @@ class MemoryHost:
         self._execution = execution
 
     def history(self) -> History:
-        run = self._execution.run
-        told = sum(len(to_json(event.told)) for event in run.events)
-        return History(2 + len(run.commands) + len(run.events), run.written.size + told)
+        return self._execution.history
 
     def child_id(self, path: tuple[str, ...], ranks: str = "") -> str:
         id_ = "/".join((self.root_id, *path))
@@ -460,10 +462,10 @@ class MemoryHost:
             await self._execution.until(condition)
 
     async def end_task(self) -> None:
-        async def nothing() -> Json:
+        async def fire() -> Json:
             return None
 
-        await self._execution.ended(self._execution.ask(Command("pause", ""), nothing), "the pause")
+        await self._execution.ended(self._execution.ask(Command("timer", ""), fire), "a timer")
 
     def go_on(self, envelope: Envelope[SliceJob]) -> NoReturn:
         raise GoingOn(Written.of(envelope))
