@@ -363,7 +363,7 @@ def test_inputs_files_that_cannot_be_read(
 
 
 def test_an_inputs_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(PipelexError, match="No such file"):
+    with pytest.raises(PipelexError, match="there is no inputs file"):
         load_inputs_file(tmp_path / "a.json")
 
 

@@ -290,7 +290,7 @@ def test_older_files_are_read_from_a_folder(tmp_path: Path, monkeypatch: pytest.
 def test_targets_that_hold_nothing_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PipelexError, match="no bundle"):
         read_target(tmp_path)
-    with pytest.raises(PipelexError, match="cannot be read"):
+    with pytest.raises(PipelexError, match="there is no file"):
         read_target(tmp_path / "none.mthds")
 
 

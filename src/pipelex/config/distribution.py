@@ -34,6 +34,15 @@ def install_command(*extras: str) -> str:
     return f'{_installer()} {"-e " if is_editable else ""}"{path}{wanted}"'
 
 
+def reinstall_command(name: str) -> str:
+    """The shell command that installs another distribution anew.
+
+    Args:
+        name: the distribution's name.
+    """
+    return f"{_installer()} --force-reinstall {shlex.quote(name)}"
+
+
 def _source() -> tuple[str | None, bool]:
     """The URL this copy was installed from, None for an index; and whether it is an editable install (PEP 610)."""
     try:

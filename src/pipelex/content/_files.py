@@ -6,7 +6,7 @@ from typing import Final, NoReturn, cast
 from urllib.parse import unquote, urlsplit
 
 from pipelex.content.stuff import Json
-from pipelex.errors import ErrorCategory, Fault, InputError, Location, PipelexError
+from pipelex.errors import ErrorCategory, Fault, InputError, Location, PipelexError, near_names
 
 MIME_TYPES: Final = {
     ".bmp": "image/bmp",
@@ -122,6 +122,8 @@ def load_inputs_file(path: Path) -> dict[str, Json]:
     file_type = "toml" if path.suffix.lower() == ".toml" else "json"
     try:
         text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise _missing(path) from None
     except OSError as error:
         _refuse(path, file_type, f"cannot be read: {error.strerror or error}")
     except UnicodeDecodeError as error:
@@ -157,6 +159,19 @@ def _load_json(text: str) -> Json:
         return members
 
     return json.loads(text, parse_constant=refuse_constant, object_pairs_hook=refuse_repeats)
+
+
+def _missing(path: Path) -> PipelexError:
+    there = [file.name for file in path.parent.iterdir() if file.is_file()] if path.parent.is_dir() else []
+    near = [str(path.parent / name) for name in near_names(path.name, there)]
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return PipelexError(
+        "input.reference_not_found",
+        f"there is no inputs file '{path}'{hint}",
+        category=ErrorCategory.CONTENT,
+        location=Location(file=str(path)),
+        advice=f"`pipelex build inputs TARGET -o {path}` writes it, with a made-up value for each input.",
+    )
 
 
 def _refuse(path: Path, file_type: str, what: str, line: int | None = None, column: int | None = None) -> NoReturn:

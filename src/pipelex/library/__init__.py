@@ -12,7 +12,7 @@ from pipelex.library._crate import LibraryCrate, MethodFile
 from pipelex.library._focus import focused, ready_pipes
 from pipelex.library._library import ANYTHING, DYNAMIC, Concept, Library, LinkedLibraries, Pipe, linked_libraries
 from pipelex.library._link import Declaration, LinkedBundles, dotted, link
-from pipelex.library._load import LoadedFiles, load_files, load_paths
+from pipelex.library._load import LoadedFiles, load_files, load_paths, missing_target
 from pipelex.library._method import LoadedLibrary, load_library, load_library_files
 from pipelex.library._names import PackageBundles
 from pipelex.library._paths import PathFault, walk_path
@@ -48,6 +48,7 @@ __all__ = [
     "load_library",
     "load_library_files",
     "load_paths",
+    "missing_target",
     "ready_pipes",
     "validate",
     "walk_path",

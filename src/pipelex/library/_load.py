@@ -13,6 +13,7 @@ from pipelex.library.packages import LOCK_NAME, MANIFEST_NAME, Manifest, read_lo
 if TYPE_CHECKING:
     from pipelex.language import ParsedBundle
 
+_BUNDLES = (".mthds", ".plx")
 _ADDRESS_CHARACTERS = string.ascii_letters + string.digits + "._/-"
 
 
@@ -144,7 +145,7 @@ class _Loader:
                 package.tree = MethodTree(root, {**package.tree.files, name: path}, nested=package.tree.nested)
             self.add_bundles(package.tree, [name], is_target=True)
         else:
-            raise _no_target(f"there is no file or directory '{path}'{_near(path)}", str(path))
+            raise missing_target(path)
         if self.current is not None and self.current.manifest is not None:
             self.add_bundles(self.current.tree, self._rules.bundles(self.current.tree))
 
@@ -296,14 +297,15 @@ def _why_empty(path: Path, tree: MethodTree) -> str:
     return f"there is no bundle (*.mthds) in '{path}'"
 
 
-def _near(path: Path) -> str:
-    """What may have been meant instead of a path that is not there."""
+def missing_target(path: Path) -> PipelexError:
+    """The error for a bundle or folder that is not there, with what may have been meant (`method.not_found`)."""
     try:
-        there = [entry.name for entry in path.parent.iterdir() if entry.is_dir() or entry.suffix == ".mthds"]
+        there = {entry.stem: entry for entry in path.parent.iterdir() if entry.is_dir() or entry.suffix in _BUNDLES}
     except OSError:
-        return ""
-    near = [str(path.parent / name) for name in near_names(path.name, there)]
-    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        there = {}
+    near = [str(there[stem]) for stem in near_names(path.stem, there)]
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return _no_target(f"there is no file or directory '{path}'{hint}", str(path))
 
 
 def _no_target(detail: str, target: str) -> PipelexError:

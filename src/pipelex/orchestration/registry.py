@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Final, cast
 
 from pipelex.config import Settings
-from pipelex.config.distribution import install_command
+from pipelex.config.distribution import install_command, reinstall_command
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.orchestration.port import OrchestratorFactory
 
@@ -73,7 +73,7 @@ def _unknown(name: str) -> PipelexError:
     if not known:
         # The metadata of an installation is as old as the installation; its code may be newer.
         return _misconfigured(
-            "the installation of pipelex names no orchestrator", "Reinstall it, for example with: pip install -e ."
+            "the installation of pipelex names no orchestrator", f"Install it again: {install_command()}"
         )
     near = get_close_matches(name, known, n=2, cutoff=0.5)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
@@ -85,8 +85,7 @@ def _unknown(name: str) -> PipelexError:
 
 
 def _distribution(entry: EntryPoint) -> str:
-    name = entry.dist.name if entry.dist is not None else "pipelex"
-    return f"pip install --force-reinstall {name}"
+    return install_command() if entry.dist is None else reinstall_command(entry.dist.name)
 
 
 def _misconfigured(detail: str, advice: str) -> PipelexError:

@@ -1,5 +1,6 @@
 """Failures as people and programs read them, and the exit codes they stand for."""
 
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any, Final
@@ -9,7 +10,7 @@ from typer.exceptions import TyperException
 from pipelex.cli._shared.console import Paint, json_text, paint_err, say
 from pipelex.cli._shared.excerpt import excerpt
 from pipelex.cli._shared.keys import DEBUG_KEY, JSON_KEY
-from pipelex.errors import ErrorReport, Fault, Location, MethodInvalidError, PipelexError
+from pipelex.errors import ErrorReport, Fault, Location, MethodInvalidError, PipelexError, near_names
 from pipelex.errors.hidden import without_secrets
 from pipelex.errors.terminal import clean
 
@@ -67,12 +68,22 @@ def report_misuse(wrong: TyperException, meta: Mapping[str, Any]) -> bool:
     Returns:
         Whether it was printed; otherwise it is safe to print as it is.
     """
-    wrong.message = clean(wrong.message)
+    wrong.message = clean(_with_near_names(wrong.message))
     if not meta.get(JSON_KEY):
         return False
     report = ErrorReport("request.invalid", wrong.format_message(), params={"field": "command line"})
     say(json_text(report.to_problem(), sys.stderr))
     return True
+
+
+def _with_near_names(message: str) -> str:
+    """What is said of a value that is none of a few names, with the nearest of them."""
+    found = re.fullmatch(r"Value error, '(.*)' is not one of ('.*')\.", message)
+    if found is None:
+        return message.removeprefix("Value error, ")
+    near = near_names(found[1], re.findall(r"'([^']*)'", found[2]))
+    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return f"'{found[1]}' is not one of {found[2]}.{hint}"
 
 
 def _report_unexpected(failed: Exception, meta: Mapping[str, Any]) -> None:

@@ -82,6 +82,13 @@ def open_app(
     return app
 
 
+def open_local_app(ctx: typer.Context) -> "Pipelex":
+    """The runtime of this process, for what needs no other: see `open_app`."""
+    from pipelex.orchestration import IN_PROCESS
+
+    return open_app(ctx, orchestrator=IN_PROCESS)
+
+
 def tell(ctx: typer.Context, warnings: Iterable[Fault]) -> None:
     """Print warnings, each once in a command; a program that asked for JSON gets none between its problems."""
     told: set[str] = ctx.meta.setdefault(TOLD_KEY, set())

@@ -3,8 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelex.errors import ErrorCategory, PipelexError, near_names
+
+if TYPE_CHECKING:
+    from pipelex.runner import Method, Pipelex
 
 BUNDLE_SUFFIXES = (".mthds", ".plx")
 MANIFEST = "METHODS.toml"
@@ -43,6 +47,42 @@ def detect(text: str, pipe: str | None, library_dirs: Sequence[Path]) -> Target:
 def pipe_target(code: str | None, library_dirs: Sequence[Path]) -> Target:
     """A pipe of the library directories, or of the working directory when there are none."""
     return Target(() if library_dirs else (Path(),), code)
+
+
+def open_target(app: "Pipelex", target: Target, library_dirs: Sequence[Path], *, is_valid: bool = True) -> "Method":
+    """The method of a target.
+
+    Args:
+        app: the runtime.
+        target: what a person named.
+        library_dirs: where else bundles are.
+        is_valid: whether it must have no faults, in what the target's pipe needs if there is one.
+
+    Raises:
+        MethodInvalidError: it has faults, and a valid one is needed.
+        PipelexError: it cannot be read, or there is no such pipe.
+    """
+    if not is_valid:
+        return app.open(*target.paths, library_dirs=library_dirs)
+    try:
+        return app.load(*target.paths, library_dirs=library_dirs, pipe=target.pipe)
+    except PipelexError as wrong:
+        near = _bundles_like(target) if wrong.code in ("request.pipe_not_found", "method.not_found") else ()
+        if not near:
+            raise
+        raise wrong.with_report(advice=f"A pipe was looked for. For the method: {' or '.join(near)}.") from None
+
+
+def _bundles_like(target: Target) -> tuple[str, ...]:
+    """Bundles and folders in the working directory whose name resembles what was taken for a pipe's code."""
+    if target.pipe is None or target.paths not in ((), (Path(),)):
+        return ()
+    there = {
+        entry.stem: entry.name
+        for entry in Path().iterdir()
+        if entry.suffix in BUNDLE_SUFFIXES or (entry.is_dir() and any(entry.glob(f"*{BUNDLE_SUFFIXES[0]}")))
+    }
+    return tuple(there[stem] for stem in near_names(target.pipe, there))
 
 
 def method_target(name: str, pipe: str | None, library_dirs: Sequence[Path], config_dirs: Sequence[Path]) -> Target:

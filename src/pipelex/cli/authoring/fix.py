@@ -74,10 +74,10 @@ def bundle(
 ) -> None:
     """Fix bundle files, or all bundles of a folder."""
     from pipelex.cli._shared.failures import FAILED, report_failure
-    from pipelex.cli._shared.session import open_app
+    from pipelex.cli._shared.session import open_local_app
     from pipelex.errors import PipelexError
 
-    app_ = open_app(ctx, orchestrator="direct")
+    app_ = open_local_app(ctx)
     worst = 0
     for path in paths:
         try:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelex.cli._shared.session import open_app
-from pipelex.cli._shared.targets import Target, detect, method_target, pipe_target
+from pipelex.cli._shared.session import open_local_app
+from pipelex.cli._shared.targets import Target, detect, method_target, open_target, pipe_target
 
 if TYPE_CHECKING:
     from pipelex.errors import Location
@@ -45,10 +45,8 @@ def open_method(ctx: typer.Context, target: Target, library_dirs: Sequence[Path]
         MethodInvalidError: it has faults, in what the target's pipe needs if there is one, and a valid one is needed.
         PipelexError: it cannot be read.
     """
-    app = open_app(ctx, orchestrator="direct")
-    if is_valid:
-        return app.load(*target.paths, library_dirs=library_dirs, pipe=target.pipe)
-    return app.open(*target.paths, library_dirs=library_dirs)
+    app = open_local_app(ctx)
+    return open_target(app, target, library_dirs, is_valid=is_valid)
 
 
 def place_of(method: "Method", ref: str) -> "Location":

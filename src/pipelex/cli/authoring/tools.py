@@ -31,7 +31,7 @@ def bundle_files(paths: "Sequence[Path]") -> "Iterator[Path]":
     Raises:
         PipelexError: a path does not exist (`method.not_found`), or a folder is too large (`method.package_invalid`).
     """
-    from pipelex.errors import ErrorCategory, PipelexError
+    from pipelex.library import missing_target
 
     for path in paths:
         if path.is_file():
@@ -39,13 +39,7 @@ def bundle_files(paths: "Sequence[Path]") -> "Iterator[Path]":
         elif path.is_dir():
             yield from _bundles_of(path)
         else:
-            raise PipelexError(
-                "method.not_found",
-                f"there is no file or directory '{path}'",
-                category=ErrorCategory.CONTENT,
-                params={"method_ref": str(path)},
-                advice="Name bundle files, or folders that hold some.",
-            )
+            raise missing_target(path)
 
 
 def _bundles_of(folder: "Path") -> "list[Path]":

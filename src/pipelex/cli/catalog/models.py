@@ -6,7 +6,7 @@ import typer
 
 from pipelex.cli._shared.console import out, paint_out, say, table
 from pipelex.cli._shared.group import command_app
-from pipelex.cli._shared.session import JsonFlag, open_app
+from pipelex.cli._shared.session import JsonFlag, open_local_app
 from pipelex.errors import PipelexError
 from pipelex.language.blueprints import MODEL_FAMILIES, ModelFamily
 
@@ -41,7 +41,7 @@ def models(
 
     $name is a preset, @name an alias, ~name a waterfall; a plain name is a model itself.
     """
-    deck = open_app(ctx, orchestrator="direct").deck
+    deck = open_local_app(ctx).deck
     families: tuple[ModelFamily, ...] = _LISTED if type_ is None else (type_,)
     rows = [row for family in families for row in _rows(deck, family, all_models=all_models)]
     if is_json:

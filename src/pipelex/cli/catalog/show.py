@@ -6,7 +6,7 @@ import typer
 
 from pipelex.cli._shared.console import out, paint_out, table
 from pipelex.cli._shared.group import command_app
-from pipelex.cli._shared.session import JsonFlag, open_app
+from pipelex.cli._shared.session import JsonFlag, open_local_app
 from pipelex.cli.authoring.show import show_concept, show_pipe
 
 _EXAMPLES = """\b
@@ -37,7 +37,7 @@ def backends(
     is_json: JsonFlag = False,
 ) -> None:
     """List the backends that serve models, and the environment variables they lack."""
-    catalog = open_app(ctx, orchestrator="direct").deck.catalog
+    catalog = open_local_app(ctx).deck.catalog
     found = [backend for backend in catalog.backends.values() if all_backends or backend.table.enabled]
     if is_json:
         from pipelex.cli._shared.results import print_json
@@ -98,7 +98,7 @@ def models(
     """List the models that a backend serves, whether or not its credentials are there."""
     from pipelex.errors import ConfigurationError, near_names
 
-    backends = open_app(ctx, orchestrator="direct").deck.catalog.backends
+    backends = open_local_app(ctx).deck.catalog.backends
     if backend not in backends:
         near = near_names(backend, backends)
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -16,7 +16,7 @@ from pipelex.cli._shared.loops import Interrupted, interruptible
 from pipelex.cli._shared.progress import Progress, progress
 from pipelex.cli._shared.results import bare_json, cost_table, failures_text, print_json, print_result, rendered
 from pipelex.cli._shared.session import open_app
-from pipelex.cli._shared.targets import Target
+from pipelex.cli._shared.targets import Target, open_target
 from pipelex.cli._shared.usage import usage_json
 from pipelex.cli.run.files import FilesToWrite, check_is_a_table, memory_json, write_files
 from pipelex.cli.run.flags import RunFlags
@@ -38,7 +38,7 @@ def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path],
     """
     app = open_app(ctx, server=flags.server, orchestrator=_orchestrator(flags), durable=flags.local is False)
     _check(flags, app)
-    method = app.load(*target.paths, library_dirs=library_dirs, pipe=target.pipe)
+    method = open_target(app, target, library_dirs)
     pipe = method.pipe(target.pipe)
     if flags.save_csv is not None:
         check_is_a_table(method.library, pipe)

@@ -102,11 +102,12 @@ def _object(text: str, where: str) -> Mapping[str, Json]:
     try:
         found = json.loads(text)
     except json.JSONDecodeError as error:
-        raise InputError(
+        wrong = InputError(
             "request.malformed",
             f"{where} is not JSON: {error.msg} (line {error.lineno}, column {error.colno})",
             reason="not_json",
-        ) from None
+        )
+        raise wrong.with_report(advice="Write it as JSON, or put it into a file: -i inputs.toml") from None
     if not isinstance(found, dict):
         raise InputError("request.invalid", f"{where} must be a JSON object: input name → value", field="inputs")
     return cast("dict[str, Json]", found)

@@ -9,6 +9,7 @@ import typer
 from pipelex.cli._shared.console import out, paint_out
 from pipelex.cli._shared.group import Misuse, command_app
 from pipelex.cli._shared.session import JsonFlag, ServerOption, settings_for
+from pipelex.errors import near_names
 
 if TYPE_CHECKING:
     from pipelex.config import Settings
@@ -39,11 +40,16 @@ def show(
 ) -> None:
     """Print every value in force; secrets are masked."""
     settings = settings_for(ctx, server=server)
+    values = {key: (value, str(where)) for key, value, where in [*settings.effective(), *_connection(settings)]}
     found = [
-        (key, value, str(where))
-        for key, value, where in [*settings.effective(), *_connection(settings)]
+        (key, value, where)
+        for key, (value, where) in values.items()
         if not prefix or key == prefix or key.startswith(prefix.rstrip(".") + ".")
     ]
+    if not found:
+        near = near_names(prefix, {key[:end] for key in values for end in _ends(key)})
+        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise Misuse(f"no setting is called '{prefix}', or begins with it{hint}")
     if is_json:
         from pipelex.cli._shared.results import print_json
 
@@ -83,6 +89,11 @@ def schema(
         file = output_dir / f"{name}.schema.json"
         file.write_text(text + "\n", encoding="utf-8")
         out(str(file))
+
+
+def _ends(key: str) -> list[int]:
+    """Where the names of the tables of a key end, and the key itself."""
+    return [index for index, character in enumerate(key) if character == "."] + [len(key)]
 
 
 def _toml(value: object) -> str:

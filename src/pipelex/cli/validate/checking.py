@@ -10,7 +10,7 @@ import typer
 from pipelex.cli._shared.console import Paint, out, paint_out
 from pipelex.cli._shared.failures import FAILED, fault_text, report_failure
 from pipelex.cli._shared.results import print_json
-from pipelex.cli._shared.session import open_app
+from pipelex.cli._shared.session import open_local_app
 from pipelex.cli._shared.targets import Target, pipe_target
 from pipelex.errors import Json
 
@@ -39,7 +39,7 @@ class Checked:
 
 def check(ctx: typer.Context, targets: Sequence[Checked], flags: "ValidateFlags") -> None:
     """Print a verdict for each target; the exit code is that of the worst one."""
-    app = open_app(ctx, orchestrator="direct")
+    app = open_local_app(ctx)
     worst = 0
     for number, target in enumerate(targets):
         if number and not flags.json:

@@ -70,9 +70,10 @@ def check_libraries(settings: "Settings", folders: Sequence[Path]) -> None:
     """
     if not folders:
         return
+    from pipelex.orchestration import IN_PROCESS
     from pipelex.runner import Pipelex
 
-    app = Pipelex(settings, orchestrator="direct")
+    app = Pipelex(settings, orchestrator=IN_PROCESS)
     for folder in folders:
         loaded = app.load(folder).loaded
         pipes = len(loaded.library.pipes) if loaded.library is not None else 0

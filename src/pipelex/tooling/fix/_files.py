@@ -3,7 +3,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.library import LoadedFiles, TreeRules, load_paths, walk_tree
+from pipelex.library import LoadedFiles, TreeRules, load_paths, missing_target, walk_tree
 from pipelex.library._load import display_path, manifest_folder
 from pipelex.tooling.fix._classes import structures_of_source
 from pipelex.tooling.fix._functions import functions_of_sources
@@ -79,6 +79,8 @@ def read_target(path: Path, *, library_dirs: Sequence[Path] = (), rules: TreeRul
         modules = [name for name in walk_tree(top, rules=rules).files if name.endswith(".py")]
         python = {name: (top / name).read_text("utf-8", "replace") for name in modules}
     except OSError as wrong:
+        if not path.exists():
+            raise missing_target(path) from None
         raise _not_found(f"'{wrong.filename}' cannot be read: {wrong.strerror}", path) from None
     if not texts:
         raise _not_found(f"there is no bundle (*{_NEW_SUFFIX}, *{_OLD_SUFFIX}) in '{path}'", path)

@@ -1,0 +1,147 @@
+"""Mistakes typed on purpose: each is told what is wrong, what was meant, and what to type."""
+
+import json
+import re
+from dataclasses import dataclass
+
+import pytest
+
+from tests.cli.conftest import Cli
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A command that cannot work, and what its message must hold."""
+
+    command: str
+    code: int
+    told: tuple[str, ...]
+
+    @property
+    def words(self) -> list[str]:
+        return [word.replace("␣", " ") for word in self.command.split()]
+
+
+MISTAKES = [
+    # the command itself
+    Mistake("rnu greet.mthds", 2, ("No such command 'rnu'. Did you mean 'run'",)),
+    Mistake("validat", 2, ("Did you mean 'validate'?",)),
+    Mistake("greet.mthds", 2, ("is a method, not a command. Run it with: pipelex run greet.mthds",)),
+    Mistake("methods", 2, ("Run it with: pipelex run methods",)),
+    Mistake("runs lst", 2, ("Did you mean 'list'?",)),
+    Mistake("run greet.mthds --inptus x", 2, ("No such option: --inptus", "--inputs")),
+    Mistake("run greet.mthds -i", 2, ("requires an argument",)),
+    Mistake("run greet.mthds greet.mthds", 2, ("unexpected extra argument",)),
+    Mistake("run greet.mthds --on-item-failure colect", 2, ("Did you mean 'collect'?",)),
+    Mistake("models --type lm", 2, ("Did you mean 'llm'?",)),
+    Mistake("run greet.mthds --with-memory", 2, ("Error: --with-memory needs --json",)),
+    Mistake("run greet.mthds --mock-inputs", 2, ("Error: --mock-inputs needs --dry-run",)),
+    Mistake("run greet.mthds --detach -i {}", 2, ("needs a durable run: add --durable",)),
+    Mistake("run greet.mthds --local --orchestrator temporal", 2, ("contradicts --local",)),
+    Mistake("run greet.mthds --orchestrator tempral", 2, ("Did you mean temporal?",)),
+    Mistake("validate", 2, ("Usage: pipelex validate",)),
+    Mistake("new", 2, ("name the method to write, or give --list",)),
+    Mistake("new methods", 2, ("'methods' is there already",)),
+    Mistake("new mine --from invoise", 2, ("did you mean 'invoice'?",)),
+    # what it names
+    Mistake("run gret.mthds", 2, ("did you mean 'greet.mthds'?",)),
+    Mistake("run greet.mthd", 2, ("did you mean 'greet.mthds'",)),
+    Mistake("run ./gret.mthds", 2, ("did you mean 'greet.mthds'?",)),
+    Mistake("run metods", 2, ("For the method: methods.",)),
+    Mistake("run greets", 2, ("no pipe 'greets'", "did you mean greet")),
+    Mistake("run empty", 2, ("there is no bundle (*.mthds) in 'empty'",)),
+    Mistake("run greet.mthds --pipe gret -i {}", 2, ("no pipe 'gret'", "did you mean greet?")),
+    Mistake("run two.mthds -i {}", 2, ("name the pipe to run", "two.one, two.other")),
+    Mistake("validate gret.mthds", 2, ("did you mean 'greet.mthds'?",)),
+    Mistake("validate gret", 2, ("did you mean greet?",)),
+    Mistake("validate method welcom", 2, ("did you mean 'welcome'?",)),
+    Mistake("run method welcom", 2, ("did you mean 'welcome'?",)),
+    Mistake("show pipe gret", 2, ("did you mean greet?",)),
+    Mistake("show models opnai", 2, ("did you mean 'openai'?",)),
+    Mistake("config show runtime.lgo", 2, ("did you mean 'runtime.log'",)),
+    Mistake("graph gret.mthds", 2, ("did you mean 'greet.mthds'?",)),
+    Mistake("build inputs gret.mthds", 2, ("did you mean 'greet.mthds'?",)),
+    Mistake("fix bundle gret.mthds", 2, ("did you mean 'greet.mthds'?",)),
+    Mistake("worker --profile bg", 2, ("no worker profile is called 'bg'",)),
+    # what it is given
+    Mistake("run greet.mthds", 1, ("the input 'name' (native.Text) is missing", "-i '{\"name\": …}'")),
+    Mistake("run greet.mthds -i inptus.json", 1, ("there is no inputs file", "did you mean 'inputs.json'?")),
+    Mistake('run greet.mthds -i {"nam":"Ana"}', 1, ("'nam' is not an input", "Did you mean name?")),
+    Mistake('run greet.mthds -i {"name":', 2, ("--inputs is not JSON", "put it into a file: -i inputs.toml")),
+    Mistake("run greet.mthds -i [1]", 1, ("there is no inputs file '[1]'",)),
+    Mistake('run greet.mthds -i {"name":["a","b"]}', 1, ("'name'",)),
+    Mistake("run greet.mthds -i broken.toml", 1, ("broken.toml", "line 1")),
+    Mistake('run greet.mthds -i {"name":"Ana"} --save-csv x.csv', 2, ("--save-csv", "not a list of objects")),
+    # the method
+    Mistake("run broken.mthds -i {}", 1, ("method.input_undeclared", "Change what is named above")),
+    Mistake("validate broken.mthds", 1, ("at broken.mthds:9:",)),
+    Mistake("validate draft.mthds", 1, ("only declared: harbour.plan",)),
+    # what is not there
+    Mistake('run greet.mthds -i {"name":"Ana"} --durable', 1, ("no Temporal at 127.0.0.1:1 answers", "pipelex dev")),
+    Mistake("runs list", 1, ("no Temporal at 127.0.0.1:1 answers",)),
+    Mistake("runs list --server prod", 2, ("prod",)),
+]
+
+BROKEN = """\
+domain = "harbour"
+main_pipe = "greet"
+
+[pipe.greet]
+type = "PipeLLM"
+description = "Greet somebody"
+inputs = { name = "Text" }
+output = "Text"
+prompt = "Hello $nam"
+"""
+TWO = """\
+domain = "two"
+[pipe.one]
+type = "PipeCompose"
+description = "One"
+output = "Text"
+template = "one"
+[pipe.other]
+type = "PipeCompose"
+description = "Other"
+output = "Text"
+template = "other"
+"""
+DRAFT = 'domain = "harbour"\n[pipe.plan]\ndescription = "Later"\ninputs = { name = "Text" }\noutput = "Text"\n'
+
+
+@pytest.fixture
+def place(cli: Cli) -> Cli:
+    for folder in ("methods", "empty", ".pipelex/methods/welcome"):
+        (cli.root / folder).mkdir(parents=True)
+    for file in ("methods/a.mthds", ".pipelex/methods/welcome/a.mthds"):
+        (cli.root / file).write_text(TWO.replace('"two"', '"deep"'), encoding="utf-8")
+    for name, text in (("broken", BROKEN.replace("harbour", "elsewhere")), ("two", TWO), ("draft", DRAFT)):
+        (cli.root / f"{name}.mthds").write_text(text, encoding="utf-8")
+    (cli.root / "inputs.json").write_text('{"name": "Ana"}', encoding="utf-8")
+    (cli.root / "broken.toml").write_text("name = \n", encoding="utf-8")
+    return cli
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.command)
+def test_a_mistake_is_told_what_was_meant(place: Cli, mistake: Mistake) -> None:
+    ended = place(*mistake.words)
+
+    said = ended.out + ended.err
+    assert ended.code == mistake.code, said
+    assert [text for text in mistake.told if text not in said] == [], said
+    assert "Traceback" not in said
+    assert "Unexpected error" not in said
+    assert not re.search(r"\bauto\b|Correct the (inputs|method|configuration)\.|retry yes\)\n.*refused again", said)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.command)
+def test_a_mistake_is_a_problem_for_programs(place: Cli, mistake: Mistake) -> None:
+    if mistake.code != 1 or mistake.words[0] not in ("run", "runs"):
+        pytest.skip("has no JSON")
+
+    ended = place(*mistake.words, "--json")
+
+    problem = json.loads(ended.err)
+    assert ended.code == mistake.code
+    assert problem["next_step"]["detail"]
+    assert problem["code"] in ended.err
