@@ -28,6 +28,9 @@ from tests.support.dialects import dialect_of, key_of, openai_error
 
 Json = Any
 
+GATHERING = 30.0
+"""Seconds that an answer waits at most until as many requests are in flight as its reply wants."""
+
 
 ErrorBody = Callable[[int, str], Json]
 
@@ -44,6 +47,8 @@ class Reply:
     body: Json = None
     """The whole response body, instead of a completion: JSON, or a string sent as it is."""
     delay: float = 0.0
+    gathered: int = 0
+    """Wait until so many requests have been in flight at once, however slow the machine; `GATHERING` seconds at most."""
     fault: Literal["truncated", "garbage", "closed", "empty"] | None = None
     """`truncated`: the body stops half-way; `garbage`: HTML; `closed`: no answer at all; `empty`: no body."""
     finish_reason: str | None = None
@@ -138,6 +143,7 @@ class OpenAIStub:
         self._rules = list(rules)
         self._served: dict[int, int] = {}
         self._lock = threading.Lock()
+        self._more_in_flight = threading.Condition(self._lock)
         self._in_flight = 0
         self._log = log
         self.api_key = api_key
@@ -205,6 +211,7 @@ class OpenAIStub:
         with self._lock:
             self._in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self._in_flight)
+            self._more_in_flight.notify_all()
             found = self._pick(prompt) if _is_completion(path) else None
             index, reply = found if found else (None, _no_rule(prompt))
             recorded = Recorded(time.time(), path, headers, body, index, self._in_flight)
@@ -213,6 +220,11 @@ class OpenAIStub:
                 with self._log.open("a", encoding="utf-8") as log:
                     log.write(json.dumps(recorded.to_json()) + "\n")
         return reply, prompt
+
+    def wait_for(self, many: int) -> None:
+        """Wait until so many requests have been in flight at once."""
+        with self._lock:
+            self._more_in_flight.wait_for(lambda: self.most_in_flight >= many, timeout=GATHERING)
 
     def left(self) -> None:
         with self._lock:
@@ -352,6 +364,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, reply: Reply, body: Json) -> None:
         if reply.delay:
             time.sleep(reply.delay)
+        self.server.stub.wait_for(reply.gathered)
         if reply.fault == "closed":
             with contextlib.suppress(OSError):
                 self.connection.shutdown(socket.SHUT_RDWR)

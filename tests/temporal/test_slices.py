@@ -54,10 +54,10 @@ async def result_bytes(app: Pipelex, run: RunHandle) -> bytes:
 
 
 async def test_results_come_in_order(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
-    echo(stub, delay=0.02)
+    echo(stub, gathered=WINDOW)
     run = await start(app, project)
     await check_result(run)
-    assert stub.most_in_flight == WINDOW
+    assert stub.most_in_flight == WINDOW, "the window was full, and never more than that"
 
 
 async def test_long_lists_are_held_by_reference_where_there_is_a_store(

@@ -3,14 +3,14 @@
 `pipelex worker` is a thin command on top; a worker of one's own takes the same plugin beside its own workflows:
 
 ```python
-plugin = PipelexPlugin(config, inference, data_converter(config, settings, target))
-client = await Client.connect(target.target_host, plugins=[plugin])
-worker = Worker(client, task_queue="temporal_task_queue")
+plugin = PipelexPlugin.from_settings()
+client = await Client.connect("localhost:7233", plugins=[plugin])
+worker = Worker(client, task_queue=plugin.task_queue)
 ```
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, cast
+from typing import Any, Final, Self, cast
 
 from temporalio.client import Client
 from temporalio.converter import DataConverter
@@ -18,11 +18,14 @@ from temporalio.plugin import SimplePlugin
 from temporalio.worker import ReplayerConfig, UnsandboxedWorkflowRunner, Worker, WorkerConfig, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from pipelex.config import Settings, load_settings
 from pipelex.durable.dispatch import Dispatcher
 from pipelex.durable.limits import EngineLimits
 from pipelex.errors import ConfigurationError, PipelexError
 from pipelex.inference import Inference
-from pipelex.temporal.config import PayloadCodecConfig, TemporalConfig
+from pipelex.orchestration.wiring import inference_of
+from pipelex.temporal.codec import data_converter
+from pipelex.temporal.config import PayloadCodecConfig, TemporalConfig, connection, parse_temporal_config
 from pipelex.temporal.tracing import interceptors
 from pipelex.temporal.worker.activities import activities_of
 from pipelex.temporal.worker.list_activities import LOCAL_ACTIVITIES
@@ -101,6 +104,30 @@ class PipelexPlugin(SimplePlugin):
             workflow_failure_exception_types=[PipelexError],
             interceptors=interceptors(),
         )
+
+    @classmethod
+    def from_settings(
+        cls, settings: Settings | None = None, *, scope: str | None = None, is_sandboxed: bool = True
+    ) -> Self:
+        """The plugin as the settings say.
+
+        Args:
+            settings: the configuration; that of the working directory's project when None.
+            scope: name of the scope that the worker serves; the configured default when None.
+            is_sandboxed: run workflows in Temporal's sandbox; False is for debugging.
+
+        Raises:
+            ConfigurationError: a settings file is wrong, or a key or a package of the payload codec is missing.
+        """
+        settings = settings or load_settings()
+        config = parse_temporal_config(settings)
+        converter = data_converter(config, settings, connection(config, settings))
+        return cls(config, inference_of(settings), converter, scope=scope, is_sandboxed=is_sandboxed)
+
+    @property
+    def task_queue(self) -> str:
+        """The task queue of workflows, as configured."""
+        return self._config.worker_config.default_task_queue
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         """See base class; the worker's workflows are handed how it sends activities."""
