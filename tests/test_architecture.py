@@ -25,21 +25,10 @@ LONG = 60
 """Lines above which a module says in a docstring what it is about."""
 
 # What is not yet so. Nothing is added here, and what has become right is taken out.
-KNOWN_IN_CIRCLES = frozenset(
-    {
-        "pipelex.runner._app",
-        "pipelex.runner._verdicts",
-    }
-)
-KNOWN_TWICE = frozenset(
-    {
-        "Value",
-    }
-)
+KNOWN_IN_CIRCLES = frozenset({"pipelex.runner._app", "pipelex.runner._verdicts"})
 KNOWN_CROWDED = frozenset(
     {
         "library",
-        "pipes",
     }
 )
 KNOWN_WITHOUT_DOCSTRING = frozenset(
@@ -186,7 +175,7 @@ def test_no_two_classes_of_one_name() -> None:
         for node in ast.walk(tree_of(file)):
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(f"{named(file)}:{node.lineno}")
-    new = {name: found for name, found in places.items() if len(found) > 1 and name not in KNOWN_TWICE}
+    new = {name: found for name, found in places.items() if len(found) > 1}
     assert not new, "classes of one name"
 
 
