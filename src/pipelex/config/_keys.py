@@ -1,3 +1,5 @@
+"""Dotted keys and nested tables: reading one as the other, looking up, merging."""
+
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast

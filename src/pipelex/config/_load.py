@@ -1,3 +1,5 @@
+"""Settings files are found, read and merged into one `Settings`, each value with its origin."""
+
 import os
 import re
 import tomllib

@@ -1,3 +1,5 @@
+"""The settings in force: typed sections, the raw values, and the layer each value comes from."""
+
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,3 +1,5 @@
+"""Tables in CSV: objects of a flat shape are read from one, and written to one."""
+
 import csv
 import io
 import re

@@ -1,3 +1,5 @@
+"""Made-up values of shapes, the same each time, for dry runs and for inputs to start from."""
+
 from pipelex.content._shapes import (
     ChoiceShape,
     DictShape,

@@ -1,3 +1,5 @@
+"""Local files that inputs name, and files of inputs."""
+
 import json
 import re
 import tomllib

@@ -1,3 +1,5 @@
+"""Bare values, as a person writes them, become the contents of native concepts."""
+
 import datetime
 import re
 from collections.abc import Mapping, Sequence

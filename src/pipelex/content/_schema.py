@@ -1,3 +1,5 @@
+"""JSON Schemas out of shapes, for models that answer in a structure."""
+
 from collections import Counter
 
 from pipelex.content._shapes import (

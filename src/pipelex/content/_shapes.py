@@ -1,3 +1,5 @@
+"""Shapes: the structure of contents as code uses it, for checks, schemas and made-up values."""
+
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias, cast, get_args

@@ -1,3 +1,5 @@
+"""Values are checked against shapes and put into their normal form; everything that is wrong is told at once."""
+
 import copy
 import datetime
 import math

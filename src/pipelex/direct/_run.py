@@ -1,3 +1,5 @@
+"""One run in this process: pipes are awaited, effects are performed here, and a trace is kept of both."""
+
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime

@@ -1,3 +1,5 @@
+"""The tree of exceptions: each carries an `ErrorReport`, which says what happened and what to do."""
+
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self

@@ -1,3 +1,5 @@
+"""Errors and faults as data, the same in this process, across Temporal and in JSON."""
+
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Literal, Self, cast

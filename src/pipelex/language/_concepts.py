@@ -1,3 +1,5 @@
+"""The `[concept]` tables of a bundle: their blueprints, and what is wrong with them."""
+
 from collections.abc import Mapping
 from typing import Any, cast
 

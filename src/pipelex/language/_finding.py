@@ -1,3 +1,5 @@
+"""Faults of a document as they are found, by the keys of tables; places in the text are looked up at the end."""
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time

@@ -1,3 +1,5 @@
+"""The `[pipe]` tables of a bundle: their blueprints, and what is wrong with them."""
+
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any

@@ -1,3 +1,5 @@
+"""Crates: libraries as canonical JSON with every reference qualified, which is what travels."""
+
 import hashlib
 import json
 from collections.abc import Mapping

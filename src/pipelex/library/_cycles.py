@@ -1,3 +1,5 @@
+"""Concepts and pipes that lead back to themselves, whatever the length of the way."""
+
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 

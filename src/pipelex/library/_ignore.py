@@ -1,3 +1,5 @@
+"""Patterns in gitignore's language, which keep files out of a method's tree."""
+
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,3 +1,5 @@
+"""The linked library: concepts with their shapes, pipes with their slots, closures of pipes."""
+
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator

@@ -1,3 +1,5 @@
+"""Bundles become a library: every reference is resolved, and every one that leads nowhere is a fault."""
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar

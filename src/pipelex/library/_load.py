@@ -1,3 +1,5 @@
+"""Bundle files are found, read and parsed, with the packages they belong to."""
+
 import os
 import string
 from collections.abc import Iterable, Mapping, Sequence

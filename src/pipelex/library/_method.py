@@ -1,3 +1,5 @@
+"""From files to a library with its verdict, in one call."""
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

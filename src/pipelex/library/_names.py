@@ -1,3 +1,5 @@
+"""The names of concepts and pipes in packages, and the rules that lead from a reference to one."""
+
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -1,3 +1,5 @@
+"""Dotted paths through declared structures: the slot at their end, or why there is none."""
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 

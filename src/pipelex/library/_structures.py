@@ -1,3 +1,5 @@
+"""Shapes out of the blueprints of concepts."""
+
 from collections.abc import Callable, Iterator
 
 from pipelex.content.natives import NATIVE_CONCEPTS

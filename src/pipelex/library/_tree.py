@@ -1,3 +1,5 @@
+"""The method tree: the files that travel with a method, and their digest."""
+
 import hashlib
 import os
 import stat

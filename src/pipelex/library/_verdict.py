@@ -1,3 +1,5 @@
+"""The verdict on a library: its faults, and whether it is valid and runnable."""
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -1,3 +1,5 @@
+"""Versions and constraints by SemVer 2.0.0, as packages write them."""
+
 import re
 from typing import Final
 

@@ -1,3 +1,5 @@
+"""The result of a run, for callers of the Python API."""
+
 from dataclasses import dataclass, field
 from typing import TypeVar, cast, get_origin
 

@@ -1,3 +1,5 @@
+"""Blobs and their keys: names by content, and the format of names that settings choose."""
+
 import re
 from dataclasses import dataclass
 from string import Formatter

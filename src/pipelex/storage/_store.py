@@ -1,3 +1,5 @@
+"""The store of files by their content, over a folder, memory or an object store."""
+
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping

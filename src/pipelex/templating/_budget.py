@@ -1,3 +1,5 @@
+"""The budget of renders, counted and never timed, and the state of one render."""
+
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar

@@ -1,3 +1,5 @@
+"""The calls, attributes and loops that a template may make, each checked and paid for."""
+
 import re
 from collections.abc import Callable, Mapping, Sequence
 from string import Formatter

@@ -1,3 +1,5 @@
+"""The sandboxed Jinja2 environment, one for each category of templates."""
+
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final, NoReturn, cast

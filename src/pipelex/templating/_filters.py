@@ -1,3 +1,5 @@
+"""The filters of templates: Jinja2's own, made safe, and those of the language."""
+
 import functools
 import json
 import re

@@ -1,3 +1,5 @@
+"""Rendering: a template and values give a text and its attachments, the same each time."""
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 

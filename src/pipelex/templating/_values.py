@@ -1,3 +1,5 @@
+"""Contents as templates see them: wrapped, readable by members, printed by their shape."""
+
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from types import GeneratorType

@@ -1,3 +1,5 @@
+"""The options that every form of `pipelex run` takes, declared once."""
+
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal

@@ -1,3 +1,5 @@
+"""The rules of PipeCompose: a template gives a text, a construct the structure it builds."""
+
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""The state that all rules share: the library, and the faults found so far."""
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias

@@ -1,3 +1,5 @@
+"""The models that pipes ask for, checked against whoever knows which there are."""
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias

@@ -1,3 +1,5 @@
+"""Outputs of controllers compared with what they declare."""
+
 from collections.abc import Mapping
 
 from pipelex.content.structure import ObjectShape

@@ -1,3 +1,5 @@
+"""The `[temporal]` tables are read in full; every fault is told with its place."""
+
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast

@@ -1,3 +1,5 @@
+"""The files that `pipelex fix` works on, and where fixed texts are written."""
+
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""The drawing of a method as data: groups, nodes and edges, without places."""
+
 from dataclasses import dataclass
 from typing import Literal
 
