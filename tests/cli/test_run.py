@@ -319,3 +319,43 @@ def test_a_run_that_ended_early_is_taken_up_again_under_its_id(cli: Cli, stub: O
     assert cli(*words).code == 1
     assert cli(*words).code == 0
     assert [request.prompt for request in stub.requests] == ["Describe a.", "Describe b.", "Describe b."]
+
+
+TWO_QUESTIONS = """
+domain = "quay"
+main_pipe = "two"
+[pipe.two]
+type = "PipeSequence"
+description = "Two questions"
+output = "Text"
+steps = [{ pipe = "one", result = "first" }, { pipe = "other", result = "second" }]
+[pipe.one]
+type = "PipeLLM"
+description = "One"
+output = "Text"
+prompt = "First"
+[pipe.other]
+type = "PipeLLM"
+description = "Other"
+output = "Text"
+prompt = "Second"
+"""
+
+
+def test_a_failed_run_says_what_it_cost(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("First", text="Good")
+    stub.on("Second", text="", finish_reason="content_filter")
+    cli.project.method(TWO_QUESTIONS, "two.mthds")
+    ended = cli("run", "two.mthds")
+    assert ended.code != 0
+    written = json.loads((cli.root / "results/two_output_01/usage.json").read_text(encoding="utf-8"))
+    assert written["models"][0]["calls"] == 2
+    assert any("stub" in row and "2" in row.split() for row in ended.err.splitlines()), ended.err
+    told = cli("run", "two.mthds", "--json", "--costs")
+    assert '"calls": 2' in told.err
+
+
+def test_a_run_that_failed_for_nothing_leaves_no_usage(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello", status=401)
+    assert cli("run", "greet.mthds", "-i", '{"name": "Ana"}').code != 0
+    assert not (cli.root / "results").exists()

@@ -18,13 +18,15 @@ from pipelex.cli._shared.results import bare_json, cost_table, failures_text, pr
 from pipelex.cli._shared.session import open_app
 from pipelex.cli._shared.targets import Target, open_target
 from pipelex.cli._shared.usage import usage_json
-from pipelex.cli.run.files import FilesToWrite, check_is_a_table, memory_json, write_files
+from pipelex.cli.run.files import FilesToWrite, check_is_a_table, memory_json, write_files, write_usage
 from pipelex.cli.run.flags import RunFlags
 from pipelex.cli.run.inputs import RawInputs, gather_inputs
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.orchestration import IN_PROCESS, RunState, factory_of
+from pipelex.pipes.usage import usages_from_json
 
 if TYPE_CHECKING:
+    from pipelex.pipes.models import ModelUsage
     from pipelex.pipes.trace import PipeTrace
     from pipelex.runner import Method, Pipelex, RunHandle, RunKeywords, RunResult
 
@@ -54,6 +56,9 @@ def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path],
     except Interrupted as interrupted:
         work.tell_how_to_go_on()
         raise typer.Exit(interrupted.exit_code) from None
+    except (PipelexError, RunFailed) as failed:
+        work.tell_what_it_cost(failed.error if isinstance(failed, RunFailed) else failed)
+        raise
     if result is not None:
         _finish(app, method, result, flags)
 
@@ -179,6 +184,16 @@ class _Run:
             say(f"  Get its result:  pipelex runs result {self._run_id}")
             say(f"  Cancel it:       pipelex runs cancel {self._run_id}")
 
+    def tell_what_it_cost(self, failed: PipelexError) -> None:
+        """After a failure: what was paid for until then, as after a success."""
+        usages, flags, app = usages_from_json(failed.report.usage), self._flags, self._app
+        if not usages:
+            return
+        if app.settings.interpreter.pipeline_execution.is_generate_usage and flags.save_main_stuff:
+            folder = write_usage(flags.output_dir, self._pipe, self._run_id, usages)
+            say(f"  Usage: {folder / 'usage.json'}")
+        _print_costs(app, usages, flags)
+
 
 def _noted(handle: "RunHandle", shown: Progress) -> "RunHandle":
     """The handle; what was found under the run's id is told."""
@@ -204,8 +219,7 @@ def _finish(app: "Pipelex", method: "Method", result: "RunResult", flags: RunFla
     failures = result.failures
     if flags.json:
         print_json(_envelope(method, result, folder) if flags.with_memory else bare_json(result.value))
-        if flags.costs:
-            say(json_text({"usage": usage_json(result.usage)}, sys.stderr))
+        _print_costs(app, result.usage, flags)
     else:
         _say_what_came(app, result, folder, flags)
     if failures is not None:
@@ -217,11 +231,19 @@ def _say_what_came(app: "Pipelex", result: "RunResult", folder: Path | None, fla
     say(f"{paint_err()('✓', 'green', 'bold')} {result.pipe} completed successfully")
     if folder is not None:
         say(f"  Output: {folder}/")
+    _print_costs(app, result.usage, flags)
+
+
+def _print_costs(app: "Pipelex", usages: "Sequence[ModelUsage]", flags: RunFlags) -> None:
     settings = app.settings.runtime
+    if flags.json:
+        if flags.costs:
+            say(json_text({"usage": usage_json(usages)}, sys.stderr))
+        return
     wants_costs = settings.reporting.is_log_costs_to_console if flags.costs is None else flags.costs
-    if wants_costs and result.usage:
+    if wants_costs and usages:
         to_stdout = settings.log.table_target == "stdout"
-        (out if to_stdout else say)(cost_table(result.usage, paint_out() if to_stdout else paint_err()))
+        (out if to_stdout else say)(cost_table(usages, paint_out() if to_stdout else paint_err()))
 
 
 def _envelope(method: "Method", result: "RunResult", folder: Path | None) -> object:

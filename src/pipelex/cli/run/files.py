@@ -6,6 +6,7 @@ Source: section A.1 of the command-line reference.
 import hashlib
 import html
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from pipelex.errors import ErrorCategory, PipelexError
 
 if TYPE_CHECKING:
     from pipelex.library import Library, LoadedLibrary, MethodTree, Pipe
+    from pipelex.pipes.models import ModelUsage
     from pipelex.pipes.trace import PipeTrace
     from pipelex.runner import RunResult
 
@@ -61,14 +63,33 @@ def write_files(result: "RunResult", loaded: "LoadedLibrary", wanted: FilesToWri
         if wanted.graph:
             _write_graph(folder, result, loaded)
     except OSError as error:
-        raise PipelexError(
-            "runtime.misconfigured",
-            f"'{error.filename}' cannot be written: {error.strerror}",
-            category=ErrorCategory.CONFIGURATION,
-            params={"component": "output"},
-            advice="Name a folder that can be written with --output-dir.",
-        ) from None
+        raise _unwritable(error) from None
     return folder
+
+
+def write_usage(output_dir: Path, pipe: str, run_id: str | None, usages: "Sequence[ModelUsage]") -> Path:
+    """Write what a failed run used, which gave nothing else; the run's own folder.
+
+    Raises:
+        PipelexError: it cannot be written.
+    """
+    try:
+        folder = _new_folder(output_dir, pipe.rpartition(".")[2])
+        known = {} if run_id is None else {"id": run_id}
+        _write_json(folder / "usage.json", {**known, "pipe": pipe, **usage_json(usages)})
+    except OSError as error:
+        raise _unwritable(error) from None
+    return folder
+
+
+def _unwritable(error: OSError) -> PipelexError:
+    return PipelexError(
+        "runtime.misconfigured",
+        f"'{error.filename}' cannot be written: {error.strerror}",
+        category=ErrorCategory.CONFIGURATION,
+        params={"component": "output"},
+        advice="Name a folder that can be written with --output-dir.",
+    )
 
 
 def _usage_of(result: "RunResult") -> Json:
