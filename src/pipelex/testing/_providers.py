@@ -13,8 +13,9 @@ from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.calls.asker import asker
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.chat.provider import SentSchema
 from pipelex.inference.chat.settings import CallSettings
-from pipelex.inference.chat.structured import Method, prompt_with_schema
+from pipelex.inference.chat.structured import Method, Schema, prompt_with_schema
 from pipelex.inference.deck.catalog import Backend
 from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Keeper, SourceFile
 from pipelex.inference.images.ask import ImageAsk
@@ -134,11 +135,8 @@ class ScriptedChat:
     def identified(self, settings: "ModelSettings", *parts: str) -> "ModelSettings":
         return settings
 
-    def schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        return schema
-
-    def restored(self, value: Any, schema: dict[str, Any]) -> Any:
-        return value
+    def sent(self, schema: Schema, method: Method) -> SentSchema:
+        return SentSchema(schema)
 
     async def aclose(self) -> None:
         """Nothing is connected."""

@@ -4,6 +4,14 @@ from pipelex.inference.chat.structured.check import findings_message
 from pipelex.inference.chat.structured.method import Method, structure_method
 from pipelex.inference.chat.structured.reading import read_candidates
 from pipelex.inference.chat.structured.schema import Schema
-from pipelex.inference.chat.structured.wanted import WantedObject
+from pipelex.inference.chat.structured.wanted import WantedObject, prompt_with_schema
 
-__all__ = ["Method", "Schema", "WantedObject", "findings_message", "read_candidates", "structure_method"]
+__all__ = [
+    "Method",
+    "Schema",
+    "WantedObject",
+    "findings_message",
+    "prompt_with_schema",
+    "read_candidates",
+    "structure_method",
+]

@@ -64,10 +64,15 @@ class WantedObject:
     @property
     def prompt(self) -> str:
         """What is added to the prompt where the provider takes no schema."""
-        return (
-            "Answer with one JSON object that satisfies this JSON Schema, and with nothing else:\n"
-            f"{json.dumps(self.schema, ensure_ascii=False)}"
-        )
+        return prompt_with_schema(self.schema)
+
+
+def prompt_with_schema(schema: Schema) -> str:
+    """The text that asks for an object and says its schema."""
+    return (
+        "Answer with one JSON object that satisfies this JSON Schema, and with nothing else:\n"
+        f"{json.dumps(schema, ensure_ascii=False)}"
+    )
 
 
 def _told(spec: ObjectSpec) -> tuple[Shape | None, Schema]:
