@@ -52,7 +52,7 @@ steps = [
 type = "PipeCondition"
 inputs = { seal = "Image" }
 output = "Summary"
-expression = "seal.caption"
+expression = "seal.caption | default('none')"
 [pipe.choose.pipe_map]
 none = "tell"
 
