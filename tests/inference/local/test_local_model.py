@@ -15,7 +15,7 @@ import pytest_asyncio
 from pipelex.content.stuff import Json
 from pipelex.errors import PipelexError
 from pipelex.inference import Inference
-from pipelex.inference.chat.structured import SchemaCheck
+from pipelex.inference.chat.structured.check import SchemaCheck
 from pipelex.inference.local.server import LocalModel, LocalServer
 from pipelex.inference.local.weights import default_cache, ensure_weights
 from pipelex.pipes.effects.jobs import LLMObjectJob, LLMObjectListJob, LLMTextJob
