@@ -191,7 +191,8 @@ class _Run:
             return
         if app.settings.interpreter.pipeline_execution.is_generate_usage and flags.save_main_stuff:
             folder = write_usage(flags.output_dir, self._pipe, self._run_id, usages)
-            say(f"  Usage: {folder / 'usage.json'}")
+            if not flags.json:
+                say(f"  Usage: {folder / 'usage.json'}")
         _print_costs(app, usages, flags)
 
 
