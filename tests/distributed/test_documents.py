@@ -1,5 +1,6 @@
 """Every command and every TOML block of `docs/distributed` and `deploy`, executed or parsed."""
 
+import ast
 import os
 import re
 import shlex
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import typer
+from temporalio.worker import Worker
 from typer.testing import CliRunner
 
 from pipelex.cli.main import app
@@ -48,10 +50,12 @@ def blocks(language: str) -> Iterator[Block]:
 
 
 def commands() -> list[Block]:
+    """The commands that consoles show; lines without a prompt are what was printed."""
     return [
         Block(block.page, block.line + number, line.removeprefix("$ "))
         for block in blocks("console")
         for number, line in enumerate(block.text.splitlines())
+        if line.startswith("$ ")
     ]
 
 
@@ -62,8 +66,22 @@ def named(block: Block) -> str:
 def test_there_is_no_other_kind_of_block() -> None:
     for page in PAGES:
         languages = re.findall(r"^```(.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-        assert set(languages) <= {"console", "toml"}, page
-    assert all(block.text for block in blocks("console"))
+        assert set(languages) <= {"console", "python", "toml"}, page
+    assert all("$ " in block.text for block in blocks("console"))
+
+
+@pytest.mark.parametrize("block", list(blocks("python")), ids=named)
+async def test_python(
+    block: Block, project: Project, temporal_server: DevServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.root)
+    monkeypatch.setenv("HOME", project.environ["HOME"])
+    program = block.text.replace("localhost:7233", temporal_server.target)
+    names: dict[str, Any] = {}
+    waited = eval(compile(program, block.page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)  # noqa: S307 our own page
+    if waited is not None:
+        await waited
+    assert isinstance(names["worker"], Worker)
 
 
 BACKENDS = "# .pipelex/inference/backends.toml\n"
@@ -100,7 +118,7 @@ def test_toml(block: Block, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("block", commands(), ids=named)
 def test_commands(block: Block, project: Project, temporal_server: DevServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = shlex.split(block.text)
+    words = shlex.split(block.text, comments=True)
     match words[0]:
         case "pipelex":
             check_pipelex(words[1:])
@@ -109,7 +127,7 @@ def test_commands(block: Block, project: Project, temporal_server: DevServer, mo
         case "temporal":
             check_temporal(words[1:])
         case "pip":
-            wanted = re.fullmatch(r"pipelex\[(.+)\]", words[2])
+            wanted = re.fullmatch(r"(?:pipelex|\.)\[(.+)\]", words[2])
             assert wanted is not None
             extras = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
             assert all(f"\n{extra} = [" in extras for extra in wanted.group(1).split(","))
