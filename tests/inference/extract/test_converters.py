@@ -12,6 +12,7 @@ import pptx
 import pytest
 from pptx.util import Inches
 
+from pipelex.config.distribution import install_command
 from pipelex.errors import PipelexError
 from tests.inference.extract.conftest import Bench, images_of, text_of
 from tests.support.documents import encoded, plain
@@ -224,4 +225,4 @@ async def test_an_extra_that_is_not_installed(
     with pytest.raises(PipelexError) as caught:
         await bench.pages(data, model)
     assert caught.value.code == "runtime.misconfigured"
-    assert f"pipelex[{extra}]" in (caught.value.report.advice or "")
+    assert install_command(extra) in (caught.value.report.advice or "")
