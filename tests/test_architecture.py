@@ -15,6 +15,7 @@ from typing import Any
 import grimp
 
 import pipelex
+from pipelex.library.python_source import parse_module
 
 SOURCE = Path(pipelex.__file__).parent
 MOST_MODULES = 15
@@ -74,7 +75,7 @@ def modules() -> Iterator[Path]:
 
 @cache
 def tree_of(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"))
+    return parse_module(file.read_bytes())
 
 
 def named(file: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import pipelex
+from pipelex.library.python_source import parse_module
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "language.md"
@@ -96,7 +97,7 @@ def test_docstrings_name_sections_that_exist() -> None:
     sections = set(re.findall(r"^#+ (\d+(?:\.\d+)?)\.? ", TEXT, re.MULTILINE))
     named: dict[str, str] = {}
     for file in sorted((ROOT / "src" / "pipelex").rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in ast.walk(parse_module(file.read_bytes())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 text = " ".join(node.value.split())
                 for said in re.findall(
