@@ -44,7 +44,7 @@ def run_document(trace: PipeTrace, facts: RunFacts, library: Library | None) -> 
         library: the method's library, for descriptions and for what did not run; None where it is not at hand.
     """
     writer = _Writer(library)
-    writer.add(trace, None)
+    writer.add(trace)
     run: dict[str, Json] = {
         "id": facts.run_id,
         "pipe": trace.pipe,
@@ -78,8 +78,8 @@ class _Writer:
         self.values = Values()
         self._library = library
 
-    def add(self, trace: PipeTrace, parent: int | None) -> None:
-        waiting: list[tuple[PipeTrace, int | None]] = [(trace, parent)]
+    def add(self, root: PipeTrace) -> None:
+        waiting: list[tuple[PipeTrace, int | None]] = [(root, None)]
         while waiting:
             each, above = waiting.pop()
             index = len(self.nodes)
@@ -143,10 +143,9 @@ class _Writer:
         """The steps that have not run, and the outcomes that were not taken."""
         ran = {child.pipe for child in trace.children}
         for called in pipe.blueprint.called_pipes():
-            if called.ref in ran or self._pipe(called.ref) is None or pipe.type == "PipeBatch":
-                continue
             idle = self._pipe(called.ref)
-            assert idle is not None
+            if called.ref in ran or idle is None or pipe.type == "PipeBatch":
+                continue
             place: dict[str, Json] = (
                 {"outcome": str(called.keys[-1])} if pipe.type == "PipeCondition" else {"step": _rank(called.keys)}
             )
