@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipelex.errors import ErrorCategory, Fault, PipelexError, near_names
 from pipelex.library._names import PackageBundles
-from pipelex.library._tree import MethodTree, TreeRules, walk_tree
+from pipelex.library._trees.tree import MethodTree, TreeRules, walk_tree
 from pipelex.library.packages import LOCK_NAME, MANIFEST_NAME, Manifest, read_lock, read_manifest
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.library._library import Library
 from pipelex.library._link import LinkedBundles, link
 from pipelex.library._load import LoadedFiles, load_files, load_paths
-from pipelex.library._named_files import with_files
-from pipelex.library._tree import MethodTree, TreeRules
+from pipelex.library._trees.named_files import with_files
+from pipelex.library._trees.tree import MethodTree, TreeRules
 from pipelex.library._validate import CheckModel, validate
 from pipelex.library._verdict import Verdict
 

@@ -7,7 +7,7 @@ matter; what needs linked concepts, other pipes or other files is checked here.
 from collections.abc import Callable, Mapping
 
 from pipelex.library._link import LinkedBundles
-from pipelex.library._tree import MethodTree
+from pipelex.library._trees.tree import MethodTree
 from pipelex.library._validate._context import Checks
 from pipelex.library._validate._hints import check_hints
 from pipelex.library._validate._models import CheckModel, ModelUse, check_models

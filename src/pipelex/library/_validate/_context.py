@@ -8,7 +8,7 @@ from pipelex.errors import CORE_CODES, Fault, Json, SuggestedFix
 from pipelex.language.references import Slot
 from pipelex.library._library import Library, Pipe
 from pipelex.library._link import Declaration, LinkedBundles
-from pipelex.library._tree import MethodTree
+from pipelex.library._trees.tree import MethodTree
 
 Rule: TypeAlias = "Callable[[Checks, Pipe], None]"
 """Looks at one pipe, and reports what is wrong with it."""

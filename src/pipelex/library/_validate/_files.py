@@ -8,8 +8,8 @@ from pipelex.language.blueprints import PipeDocGenBlueprint, PipeFuncBlueprint
 from pipelex.language.references import Slot
 from pipelex.language.templates import TemplateRead, TemplateSite, analyse_template
 from pipelex.library._library import Pipe
-from pipelex.library._named_files import module_files, tree_path
-from pipelex.library._tree import MethodTree
+from pipelex.library._trees.named_files import module_files, tree_path
+from pipelex.library._trees.tree import MethodTree
 from pipelex.library._validate._context import Checks
 from pipelex.library.python_source import parse_module
 

@@ -9,7 +9,7 @@ from pipelex.language.blueprints import NamedFile
 from pipelex.library._crate import LibraryCrate, MethodFile
 from pipelex.library._library import Library
 from pipelex.library._link import LinkedBundles
-from pipelex.library._tree import MethodTree
+from pipelex.library._trees.tree import MethodTree
 
 
 def with_files(linked: LinkedBundles, trees: Mapping[str, MethodTree]) -> LinkedBundles:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.library._ignore import IgnoreRule, ignore_rules, is_ignored
+from pipelex.library._trees.ignore import IgnoreRule, ignore_rules, is_ignored
 from pipelex.library.packages import MANIFEST_NAME
 
 _NEVER = frozenset({"__pycache__", "node_modules"})

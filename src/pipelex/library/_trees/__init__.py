@@ -1,0 +1,1 @@
+"""The files that travel with a method: the tree of a folder, what stays out of it, and the files that pipes name."""
