@@ -16,7 +16,7 @@ from pipelex.content.inputs import load_inputs_file, read_inputs
 from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import ErrorCategory, Fault, PipelexError
 from pipelex.library import Library, LoadedLibrary, ModelUse, Pipe, Verdict, focused, load_library
-from pipelex.orchestration import IN_PROCESS, Orchestrator, RunRequest, StartedRun, chosen_name, factory_of
+from pipelex.orchestration import Orchestrator, RunRequest, StartedRun, chosen_name, factory_of
 from pipelex.orchestration.wiring import deck_of, fetch_policy_of, inference_of, options_of, storage_of, tree_rules_of
 from pipelex.pipes.calls import OnItemFailure, PipeCall, RunIdentity
 from pipelex.pipes.models import ModelChoice
@@ -221,9 +221,9 @@ class Method:
         """
         if not dry_run:
             return self.verdict
-        from pipelex.runner._verdicts import checked_verdict
+        from pipelex.runner._verdicts import JudgedMethod, checked_verdict
 
-        return await checked_verdict(replace(self, app=Pipelex(self.app.settings, orchestrator=IN_PROCESS)))
+        return await checked_verdict(JudgedMethod(self.loaded, self.app.settings))
 
     @property
     def library(self) -> Library:

@@ -3,20 +3,20 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from pipelex.config import Settings
 from pipelex.direct._known import TOO_LONG
 from pipelex.direct._run import DirectRun
 from pipelex.errors import ErrorReport, Fault, Location, PipelexError
-from pipelex.library import LoadedLibrary, Verdict, ready_pipes
+from pipelex.library import Library, LoadedLibrary, Verdict, ready_pipes
 from pipelex.orchestration.wiring import options_of
 from pipelex.pipes.calls import PipeCall, RunIdentity
 from pipelex.runner._inputs import mock_inputs
 
 if TYPE_CHECKING:
     from pipelex.inference import Inference
-    from pipelex.runner._app import Method
 
 SECONDS: Final = 10.0
 """The time for the dry runs of one method; the pipes left then are `Verdict.unchecked`."""
@@ -39,7 +39,21 @@ _TELLING: Final = frozenset(
 or from this machine."""
 
 
-async def checked_verdict(method: "Method") -> Verdict:
+@dataclass(frozen=True)
+class JudgedMethod:
+    """The method whose pipes are run dry, and the settings that say how."""
+
+    loaded: LoadedLibrary
+    settings: Settings
+
+    @property
+    def library(self) -> Library:
+        """The linked library; where there is none, no pipe is ready to run and nobody asks for it."""
+        assert self.loaded.library is not None
+        return self.loaded.library
+
+
+async def checked_verdict(method: JudgedMethod) -> Verdict:
     """The verdict of a method, with the faults that dry runs of its pipes bring out.
 
     Args:
@@ -60,12 +74,12 @@ async def checked_verdict(method: "Method") -> Verdict:
             faults.setdefault((found.code, found.detail, found.location), found)
         elif found is _ABANDONED:
             unchecked[pipe] = None
-    return _with(method.verdict, tuple(faults.values()), tuple(unchecked))
+    return _with(method.loaded.verdict, tuple(faults.values()), tuple(unchecked))
 
 
-def _in_order(method: "Method") -> list[str]:
+def _in_order(method: JudgedMethod) -> list[str]:
     """The pipes to run: those that cannot run at all, which is told at once, then the ones with little below them."""
-    limit = method.app.settings.interpreter.pipeline_execution.max_pipe_runs
+    limit = method.settings.interpreter.pipeline_execution.max_pipe_runs
     library = method.loaded.library
     ready = ready_pipes(method.loaded)
     least = {pipe: 1 if library is None else library.least_runs(pipe) for pipe in ready}
@@ -94,7 +108,7 @@ class _Abandoned:
 _ABANDONED: Final = _Abandoned()
 
 
-async def _fault(method: "Method", pipe: str) -> Fault | _Abandoned | None:
+async def _fault(method: JudgedMethod, pipe: str) -> Fault | _Abandoned | None:
     """What is wrong with a pipe on made-up values: an error with every optional value there, or a warning without them.
 
     It is a warning, because whether an optional value is ever left out is for the method's author to know.
@@ -109,21 +123,21 @@ async def _fault(method: "Method", pipe: str) -> Fault | _Abandoned | None:
     return replace(told, severity="warning", detail=f"where optional values are left out, {told.detail}")
 
 
-def _judged(method: "Method", report: ErrorReport) -> Fault | _Abandoned | None:
+def _judged(method: JudgedMethod, report: ErrorReport) -> Fault | _Abandoned | None:
     if report.code == TOO_LONG:
         return _ABANDONED
     return _told(method, report) if _is_telling(report.code) else None
 
 
-def _told(method: "Method", report: ErrorReport) -> Fault:
+def _told(method: JudgedMethod, report: ErrorReport) -> Fault:
     return Fault(report.code, report.detail, _place(method.loaded, report.location), params=report.params)
 
 
-async def _failure(method: "Method", pipe: str, *, is_sparse: bool) -> ErrorReport | None:
+async def _failure(method: JudgedMethod, pipe: str, *, is_sparse: bool) -> ErrorReport | None:
     call = PipeCall.sparse(
         pipe=pipe, inputs=mock_inputs(method.library, method.library.pipe(pipe), is_sparse=is_sparse)
     )
-    options = options_of(method.app.settings, is_dry=True, is_sparse=is_sparse)
+    options = options_of(method.settings, is_dry=True, is_sparse=is_sparse)
     identity = RunIdentity(run_id="validation")
     try:
         await DirectRun(method.library, _no_inference, identity, options, most_dry_runs=PIPE_RUNS).execute(call)
