@@ -92,6 +92,11 @@ class Slot:
         marker: Presence = {"?": "optional", "!": "forced", None: "plain"}[match["marker"]]  # type: ignore[assignment]
         return cls(concept, presence=marker)
 
+    @property
+    def takes_any_number(self) -> bool:
+        """Whether an output of this slot may be one value or a list: `Anything` without brackets."""
+        return not self.is_list and self.concept in ("Anything", f"{NATIVE_DOMAIN}.Anything")
+
     def __str__(self) -> str:
         if self.is_list:
             return f"{self.concept}[{'' if self.count is None else self.count}]"

@@ -79,7 +79,7 @@ def _check_output(run: PipeRun, value: Stuff | Absence) -> None:
     slot = run.output
     if isinstance(value, Absence):
         return
-    if value.is_list != slot.is_list:
+    if value.is_list != slot.is_list and not slot.takes_any_number:
         declared, produced = ("list" if flag else "single" for flag in (slot.is_list, value.is_list))
         raise run.failure(
             "pipe.output_multiplicity",

@@ -235,7 +235,7 @@ class PipeBatchBlueprint(PipeBlueprint):
             raise refuse("batch_list", f"'input_list_name' must be one of the inputs; '{self.input_list_name}' is not")
         if not self.input_slots[self.input_list_name].is_list:
             raise refuse("batch_list", f"input '{self.input_list_name}' must be a list: write '…[]'")
-        if not self.output_slot.is_list:
+        if not (self.output_slot.is_list or self.output_slot.takes_any_number):
             raise refuse("batch_output", "a PipeBatch gives a list: write '…[]' on its output")
         return self
 

@@ -30,7 +30,7 @@ def check_given_output(checks: Checks, pipe: Pipe, given: Slot, keys: tuple[str 
             given.concept,
             *(("output",) if site == "sequence_step" else keys),
         )
-    elif given.is_list != declared.is_list or (declared.count is not None and given.count != declared.count):
+    elif not _is_as_many(given, declared):
         checks.report(
             pipe,
             "method.output_multiplicity_mismatch",
@@ -135,6 +135,12 @@ def _what(keys: tuple[str | int, ...]) -> str:
             return "the default outcome"
         case _:
             return "its branch"
+
+
+def _is_as_many(given: Slot, declared: Slot) -> bool:
+    if declared.takes_any_number:
+        return True
+    return given.is_list == declared.is_list and declared.count in (None, given.count)
 
 
 def _multiplicity(slot: Slot) -> str:

@@ -37,6 +37,8 @@ async def run_func(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
 def _checked(run: PipeRun, content: Json) -> Stuff:
     slot = run.output
     items = cast("dict[str, Json]", content).get("items") if isinstance(content, dict) else None
+    if slot.takes_any_number and isinstance(content, list):
+        return Stuff.of_list(slot.concept, cast("list[Json]", content))
     if not slot.is_list:
         return Stuff(slot.concept, checked_output(run, slot.concept, content))
     if not isinstance(items, list):
