@@ -22,7 +22,7 @@ from pipelex.language.blueprints import ConceptBlueprint
 from pipelex.language.references import CONCEPT_CODE_PATTERN, Reference
 
 _DATE_LITERALS = {"date": "2026-01-31", "datetime": "2026-01-31T09:30:00Z", "time": "09:30:00"}
-_SITES: dict[str, SiteKind] = {"text": "text", "integer": "number", "number": "number"}
+_SITES: dict[str, SiteKind] = {"text": "text", "integer": "number", "number": "number", "concept": "unknown"}
 
 
 def check_concept(code: str, declared: Any) -> tuple[ConceptBlueprint | None, list[Finding]]:

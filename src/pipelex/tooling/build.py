@@ -85,18 +85,25 @@ def slot_shape(library: Library, slot: Slot) -> Shape:
 
 
 def output_schema(library: Library, pipe: Pipe) -> dict[str, Json]:
-    """The JSON Schema of a pipe's result."""
-    slot = pipe.output
+    """The JSON Schema of a pipe's result, as a document of its own."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **result_schema(library, pipe.output)}
+
+
+def result_schema(library: Library, slot: Slot) -> dict[str, Json]:
+    """The JSON Schema of a slot's content as a result has it: a list is the object with `items`."""
     schema = json_schema(library.shape(slot.concept))
-    if slot.is_list:
-        definitions = schema.pop("$defs", None)
-        items: dict[str, Json] = {"type": "array", "items": schema}
-        if slot.count is not None:
-            items |= {"minItems": slot.count, "maxItems": slot.count}
-        schema = {"type": "object", "properties": {"items": items}, "required": ["items"]}
-        if definitions is not None:
-            schema["$defs"] = definitions
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    if not slot.is_list:
+        return schema
+    definitions = schema.pop("$defs", None)
+    items = list_schema(schema, slot.count)
+    whole: dict[str, Json] = {"type": "object", "properties": {"items": items}, "required": ["items"]}
+    return whole if definitions is None else {**whole, "$defs": definitions}
+
+
+def list_schema(item: dict[str, Json], count: int | None) -> dict[str, Json]:
+    """The JSON Schema of an array of items, of that many where the number is fixed."""
+    schema: dict[str, Json] = {"type": "array", "items": item}
+    return schema if count is None else {**schema, "minItems": count, "maxItems": count}
 
 
 def toml_text(values: dict[str, Json]) -> str:

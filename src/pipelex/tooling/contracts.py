@@ -1,9 +1,10 @@
-"""What a pipe takes and gives, for programs and for forms.
+"""What the pipes of a library take and give, for programs (contracts) and for forms.
 
-Source: section 12.4 of the language reference. Members that do not apply are absent, never null.
+Source: section 8 of the protocol's reference. The shapes are closed: a contract always has every member, `item_count`
+being null where no number is fixed; a node of a form has no member that does not apply to it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from pipelex.content.structure import (
@@ -17,77 +18,100 @@ from pipelex.content.structure import (
 )
 from pipelex.errors import Json
 from pipelex.language.blueprints import FieldBlueprint
-from pipelex.language.references import Slot
+from pipelex.language.references import Presence, Slot
 from pipelex.library import Library, Pipe
-from pipelex.tooling.build import wire_concept
+from pipelex.tooling.build import list_schema, result_schema, wire_concept
 
 _MOST_NODES: Final = 10_000
 """Structures may share parts, so a small declaration can unfold into a form nobody could show."""
 
-_NATIVE_KINDS: Final = {
-    "Text": "text",
-    "Markdown": "prose",
-    "Number": "number",
-    "YesNo": "boolean",
-    "Date": "date",
-    "Time": "text",
-    "Image": "image",
-    "Document": "document",
+_PRESENCES: Final[Mapping[Presence, str]] = {"plain": "plain", "optional": "optional", "forced": "force"}
+
+_NATIVE_KINDS: Final[Mapping[str, Mapping[str, Json]]] = {
+    "Text": {"kind": "prose"},
+    "Markdown": {"kind": "prose"},
+    "Number": {"kind": "number", "integer": False},
+    "YesNo": {"kind": "boolean"},
+    "Date": {"kind": "date", "datetime": False},
+    "Time": {"kind": "text", "format": "time"},
+    "Image": {"kind": "image"},
+    "Document": {"kind": "document"},
 }
-_SCALAR_KINDS: Final = {
-    "text": "text",
-    "url": "text",
-    "integer": "number",
-    "number": "number",
-    "boolean": "boolean",
-    "date": "date",
-    "datetime": "date",
-    "time": "text",
+_SCALAR_KINDS: Final[Mapping[str, Mapping[str, Json]]] = {
+    "text": {"kind": "text"},
+    "url": {"kind": "text", "format": "uri"},
+    "integer": {"kind": "number", "integer": True},
+    "number": {"kind": "number", "integer": False},
+    "boolean": {"kind": "boolean"},
+    "date": {"kind": "date", "datetime": False},
+    "datetime": {"kind": "date", "datetime": True},
+    "time": {"kind": "text", "format": "time"},
 }
 
 
-def pipe_io_contracts(library: Library, pipe: Pipe) -> dict[str, Json]:
+def contract_files(library: Library) -> dict[str, dict[str, Json]]:
+    """File name → document, as they lie beside a result; each has an entry for every pipe of the library."""
+
+    def of_every_pipe(make: Callable[[Library, Pipe], dict[str, Json]]) -> dict[str, Json]:
+        return {ref: make(library, pipe) for ref, pipe in library.pipes.items()}
+
+    return {
+        "pipe_io_contracts.json": of_every_pipe(pipe_io_contract),
+        "input_form.json": of_every_pipe(input_form),
+        "output_form.json": of_every_pipe(output_form),
+    }
+
+
+def pipe_io_contract(library: Library, pipe: Pipe) -> dict[str, Json]:
     """The contract of one pipe: concept, presence, number and JSON Schema of each input, and of the output."""
     return {
         "inputs": {
             name: {
-                **_contract(library, slot),
-                "presence": slot.presence,
-                "json_schema": json_schema(library.shape(slot.concept)),
+                "concept_ref": wire_concept(slot.concept),
+                "presence": _presence(slot),
+                **_number(slot),
+                "json_schema": _argument_schema(library, slot),
             }
             for name, slot in pipe.inputs.items()
         },
         "output": {
-            **_contract(library, pipe.output),
-            "optional": pipe.output.presence == "optional",
-            "json_schema": json_schema(library.shape(pipe.output.concept)),
+            "concept_ref": wire_concept(pipe.output.concept),
+            **_number(pipe.output),
+            "optional": _presence(pipe.output) == "optional",
+            "json_schema": result_schema(library, pipe.output),
         },
     }
 
 
-def _contract(library: Library, slot: Slot) -> dict[str, Json]:
-    found: dict[str, Json] = {
-        "concept_ref": wire_concept(slot.concept),
-        "multiplicity": "list" if slot.is_list else "single",
-    }
-    if slot.count is not None:
-        found["item_count"] = slot.count
-    return found
+def _presence(slot: Slot) -> str:
+    return "plain" if slot.is_list else _PRESENCES[slot.presence]
+
+
+def _number(slot: Slot) -> dict[str, Json]:
+    if not slot.is_list:
+        return {"multiplicity": "single", "item_count": None}
+    return {"multiplicity": "variable" if slot.count is None else "fixed", "item_count": slot.count}
+
+
+def _argument_schema(library: Library, slot: Slot) -> dict[str, Json]:
+    """What a caller sends: a content, or a bare array of contents."""
+    schema = json_schema(library.shape(slot.concept))
+    if not slot.is_list:
+        return schema
+    definitions = schema.pop("$defs", None)
+    array = list_schema(schema, slot.count)
+    return array if definitions is None else {**array, "$defs": definitions}
 
 
 def input_form(library: Library, pipe: Pipe) -> dict[str, Json]:
-    """The form a person fills in to run a pipe: `{"fields": [node, …]}`, one for each input."""
+    """The form a person fills in to run a pipe: `{"fields": [node, …]}`, one for each input, in declared order."""
     maker = _FormMaker(library)
-    fields = [
-        maker.slot(name, slot, hints=pipe.blueprint.inputs[name].hints or {}, is_input=True)
-        for name, slot in pipe.inputs.items()
-    ]
-    return {"fields": fields}
+    return {"fields": [maker.input(name, slot, pipe) for name, slot in pipe.inputs.items()]}
 
 
 def output_form(library: Library, pipe: Pipe) -> dict[str, Json]:
     """The form that shows a pipe's result: `{"field": node}`."""
-    return {"field": _FormMaker(library).slot("output", pipe.output, hints={}, is_input=False)}
+    return {"field": _FormMaker(library).slot("output", pipe.output, hints={})}
 
 
 class _FormMaker:
@@ -95,99 +119,106 @@ class _FormMaker:
         self._library = library
         self._left = _MOST_NODES
 
-    def slot(self, name: str, slot: Slot, *, hints: Mapping[str, str], is_input: bool) -> dict[str, Json]:
+    def input(self, name: str, slot: Slot, pipe: Pipe) -> dict[str, Json]:
+        node = self.slot(name, slot, hints=pipe.blueprint.inputs[name].hints or {})
+        is_open_list = slot.is_list and slot.count is None  # the empty list is a value to start with
+        return {**node, "presence": _presence(slot), "gating": node["required"] and not is_open_list}
+
+    def slot(self, name: str, slot: Slot, *, hints: Mapping[str, str]) -> dict[str, Json]:
         shape = self._library.shape(slot.concept)
-        concept = self._library.concept(slot.concept)
-        is_required = slot.presence != "optional"
-        if slot.is_list:
-            node: dict[str, Json] = {
-                "kind": "list",
-                "name": name,
-                "concept_ref": wire_concept(slot.concept),
-                "description": concept.description,
-                "required": is_required,
-                "item": self.node("item", shape, concept=slot.concept, is_required=True, hints=hints),
-            }
-            if slot.count is not None:
-                node["item_count"] = slot.count
-        else:
-            node = self.node(name, shape, concept=slot.concept, is_required=is_required, hints=hints)
-        if is_input:
-            node["presence"] = slot.presence
+        required = slot.is_list or slot.presence != "optional"
+        if not slot.is_list:
+            return self.node(shape, name=name, required=required, concept=slot.concept, hints=hints)
+        node = self._list(name, required, {}, shape, slot.concept, hints)
+        if slot.count is not None:
+            node["item_count"] = slot.count
         return node
 
     def node(
         self,
-        name: str,
         shape: Shape,
         *,
-        is_required: bool,
+        required: bool,
         hints: Mapping[str, str],
+        name: str | None = None,
         concept: str | None = None,
         description: str | None = None,
     ) -> dict[str, Json]:
+        """One node; the item of a list is the one without a name."""
         self._left -= 1
-        node: dict[str, Json] = {"kind": "unknown", "name": name, "required": is_required}
-        if description is not None:
-            node["description"] = description
-        if concept is not None:
-            hints = self._describe_concept(node, concept, hints)
-        if hints:
-            node["hints"] = dict(hints)
-        if self._left < 0:
-            return node
-        if isinstance(shape, ObjectShape):
-            self._object(node, shape)
-        elif isinstance(shape, ListShape):
-            node["kind"] = "list"
+        facts: dict[str, Json] = {} if description is None else {"description": description}
+        if isinstance(shape, ListShape) and self._left >= 0:
             inner = shape.items.concept if isinstance(shape.items, ObjectShape) else None
-            node["item"] = self.node("item", shape.items, is_required=True, hints={}, concept=inner)
-        elif isinstance(shape, ChoiceShape):
-            node["kind"] = "enum"
-            node["choices"] = list(shape.choices)
-        elif isinstance(shape, ScalarShape):
-            node["kind"] = _SCALAR_KINDS[shape.kind]
-        if node["kind"] == "text" and node.get("hints", {}).get("intent") == "prose":
-            node["kind"] = "prose"
-        return node
+            return self._list(name, required, facts, shape.items, inner, hints)
+        facts |= self._concept_facts(concept, hints, is_described=description is not None)
+        kind = self._kind(shape) if self._left >= 0 else {"kind": "unknown"}
+        return {**_head(kind, name), "required": required, **facts}
 
-    def _describe_concept(self, node: dict[str, Json], ref: str, hints: Mapping[str, str]) -> Mapping[str, str]:
-        concept = self._library.concept(ref)
-        node["title"] = concept.code
-        node["concept_ref"] = wire_concept(ref)
-        if concept.refines is not None:
-            node["refines"] = wire_concept(concept.refines)
-        node.setdefault("description", concept.description)
+    def _list(
+        self,
+        name: str | None,
+        required: bool,
+        facts: Mapping[str, Json],
+        item: Shape,
+        concept: str | None,
+        hints: Mapping[str, str],
+    ) -> dict[str, Json]:
+        """A list says the concept of its items, and the hints, as its item does."""
+        more = self._concept_facts(concept, hints, is_described="description" in facts)
+        node = self.node(item, required=True, concept=concept, hints=hints)
+        return {**_head({"kind": "list"}, name), "required": required, **facts, **more, "item": node}
+
+    def _kind(self, shape: Shape) -> dict[str, Json]:
+        match shape:
+            case ObjectShape():
+                known = _NATIVE_KINDS.get(shape.native or "")
+                if known is not None:
+                    return dict(known)
+                return {"kind": "object", "fields": [self._field(shape, field) for field in shape.fields]}
+            case ChoiceShape():
+                return {"kind": "enum", "choices": list(shape.choices)}
+            case ScalarShape():
+                bounds = {"minimum": shape.minimum, "maximum": shape.maximum}
+                return {
+                    **_SCALAR_KINDS[shape.kind],
+                    **{key: bound for key, bound in bounds.items() if bound is not None},
+                }
+            case _:
+                return {"kind": "unknown"}
+
+    def _concept_facts(self, ref: str | None, hints: Mapping[str, str], *, is_described: bool) -> dict[str, Json]:
+        if ref is None:
+            return {"hints": dict(hints)} if hints else {}
+        facts: dict[str, Json] = {"concept_ref": wire_concept(ref)}
+        chain = [wire_concept(ancestor) for ancestor in self._library.lineage(ref)][1:]
+        if chain:
+            facts["refines"] = chain
+        description = self._library.concept(ref).description
+        if description and not is_described:
+            facts["description"] = description
+        merged = {**self._concept_hints(ref), **hints}  # the nearer site wins, key by key
+        return {**facts, "hints": merged} if merged else facts
+
+    def _concept_hints(self, ref: str) -> dict[str, str]:
         merged: dict[str, str] = {}
         for ancestor in reversed(list(self._library.lineage(ref))):
             blueprint = self._library.concept(ancestor).blueprint
             if blueprint is not None:
                 merged |= blueprint.hints or {}
-        return {**merged, **hints}  # the nearer site wins, key by key
-
-    def _object(self, node: dict[str, Json], shape: ObjectShape) -> None:
-        kind = _NATIVE_KINDS.get(shape.native or "")
-        if kind is not None:
-            node["kind"] = kind
-            return
-        node["kind"] = "object"
-        node["fields"] = [self._field(shape, field) for field in shape.fields]
+        return merged
 
     def _field(self, owner: ObjectShape, field: FieldShape) -> dict[str, Json]:
-        concept = field.shape.concept if isinstance(field.shape, ObjectShape) else None
         node = self.node(
-            field.name,
             field.shape,
-            is_required=field.required,
-            hints=self._hints(owner.concept, field.name),
-            concept=concept,
-            description=field.description,
+            name=field.name,
+            required=field.required,
+            hints=self._field_hints(owner.concept, field.name),
+            concept=field.shape.concept if isinstance(field.shape, ObjectShape) else None,
+            description=field.description or None,
         )
-        if field.default is not None:
-            node["default_value"] = field.default
-        return node
+        return node if field.default is None else {**node, "default_value": field.default}
 
-    def _hints(self, ref: str, field: str) -> Mapping[str, str]:
+    def _field_hints(self, ref: str, field: str) -> Mapping[str, str]:
         for ancestor in self._library.lineage(ref):
             blueprint = self._library.concept(ancestor).blueprint
             structure = blueprint.structure if blueprint is not None else None
@@ -195,3 +226,8 @@ class _FormMaker:
             if isinstance(entry, FieldBlueprint):
                 return entry.hints or {}
         return {}
+
+
+def _head(kind: dict[str, Json], name: str | None) -> dict[str, Json]:
+    """The members that a reader looks for first, in front."""
+    return kind if name is None else {"kind": kind.pop("kind"), "name": name, **kind}

@@ -112,14 +112,14 @@ def _place(method: "Method", ref: str) -> str:
 
 
 def _pipe_json(method: "Method", pipe: "Pipe") -> "dict[str, Json]":
-    from pipelex.tooling.contracts import pipe_io_contracts
+    from pipelex.tooling.contracts import pipe_io_contract
 
     return {
         "ref": pipe.ref,
         "type": pipe.type,
         "description": pipe.description,
         "declared_in": _place(method, pipe.ref),
-        **pipe_io_contracts(method.library, pipe),
+        **pipe_io_contract(method.library, pipe),
         "runs": [ref for ref in method.library.callees(pipe.ref) if ref in method.library.pipes],
     }
 

@@ -59,7 +59,7 @@ def write_files(result: "RunResult", loaded: "LoadedLibrary", wanted: FilesToWri
         _write_json(folder / "method_tree.json", tree_json(loaded))
         if wanted.usage:
             _write_json(folder / "usage.json", _usage_of(result))
-        _write_contracts(folder, result.pipe, loaded)
+        _write_contracts(folder, loaded)
         if wanted.graph:
             _write_graph(folder, result, loaded)
     except OSError as error:
@@ -122,17 +122,13 @@ def _write_main(folder: Path, result: "RunResult", loaded: "LoadedLibrary") -> N
     (folder / "main_stuff_viewer.html").write_text(page, encoding="utf-8")
 
 
-def _write_contracts(folder: Path, ref: str, loaded: "LoadedLibrary") -> None:
-    """What the pipe takes and gives, for programs and for forms."""
-    from pipelex.tooling.contracts import input_form, output_form, pipe_io_contracts
+def _write_contracts(folder: Path, loaded: "LoadedLibrary") -> None:
+    """What the method's pipes take and give, for programs and for forms."""
+    from pipelex.tooling.contracts import contract_files
 
-    library = loaded.library
-    pipe = None if library is None else library.pipes.get(ref)
-    if library is None or pipe is None:
-        return
-    _write_json(folder / "pipe_io_contracts.json", {ref: pipe_io_contracts(library, pipe)})
-    _write_json(folder / "input_form.json", {ref: input_form(library, pipe)})
-    _write_json(folder / "output_form.json", {ref: output_form(library, pipe)})
+    if loaded.library is not None:
+        for name, document in contract_files(loaded.library).items():
+            _write_json(folder / name, document)
 
 
 def _write_graph(folder: Path, result: "RunResult", loaded: "LoadedLibrary") -> None:

@@ -1,6 +1,7 @@
 from collections.abc import Mapping
 
 from pipelex.errors import Fault
+from pipelex.language.blueprints import FieldBlueprint
 from pipelex.language.references import NATIVE_DOMAIN
 from pipelex.library._link import Declaration
 from pipelex.library._validate._context import Checks
@@ -12,8 +13,12 @@ _KINDS = {"Text": "text", "Markdown": "text", "Number": "number"}
 def check_hints(checks: Checks) -> None:
     """Warn of intents on sites whose kind only the linked concepts tell (section 2.5 of the language reference)."""
     for ref, blueprint in checks.linked.crate.concepts.items():
+        source = checks.linked.sources[ref]
         if blueprint.refines is not None:
-            _check(checks, ref, blueprint.hints, checks.linked.sources[ref])
+            _check(checks, ref, blueprint.hints, source)
+        for name, field in blueprint.structure.items() if isinstance(blueprint.structure, dict) else ():
+            if isinstance(field, FieldBlueprint) and field.concept_ref is not None:
+                _check(checks, field.concept_ref, field.hints, source, "structure", name)
     for ref, pipe in checks.library.pipes.items():
         for name, entry in pipe.blueprint.inputs.items():
             concept = pipe.inputs[name].concept
