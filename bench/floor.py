@@ -40,8 +40,8 @@ async def ask(prompt: str) -> str:
 
 async def beat() -> None:
     while True:
-        activity.heartbeat()
         await asyncio.sleep(10)
+        activity.heartbeat()
 
 
 @workflow.defn(name="FloorLeaf")

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
+from pipelex.durable.tries import failures_allowed
 from pipelex.runner import Pipelex, RunResult
 from tests.distributed.cluster import KEYS, Cluster, deployed, scheduled, who_ran
 from tests.support.dialects import key_of
@@ -149,5 +150,5 @@ async def _attempts(client: Client, run_id: str) -> dict[str, int]:
     found: dict[str, int] = {}
     async for execution in client.list_workflows(f"PipelineRunId = '{run_id}'"):
         for attributes in await scheduled(client, execution.id):
-            found[attributes.task_queue.name] = attributes.retry_policy.maximum_attempts
+            found[attributes.task_queue.name] = failures_allowed(attributes.retry_policy.maximum_attempts)
     return found

@@ -11,6 +11,7 @@ import pytest
 from temporalio.api.history.v1 import ActivityTaskScheduledEventAttributes
 from temporalio.worker import Replayer
 
+from pipelex.durable.tries import MOST_INTERRUPTIONS
 from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex
 from pipelex.temporal.dev_server import DevServer
@@ -59,7 +60,7 @@ async def test_the_baseline(project: Project) -> None:
     retry = found.retry_policy
     assert (found.start_to_close_timeout.seconds, found.heartbeat_timeout.seconds) == (420, 17)
     assert (retry.initial_interval.seconds, retry.backoff_coefficient) == (4, 1.5)
-    assert (retry.maximum_interval.seconds, retry.maximum_attempts) == (40, 6)
+    assert (retry.maximum_interval.seconds, retry.maximum_attempts) == (40, 6 + MOST_INTERRUPTIONS)
     assert list(retry.non_retryable_error_types) == ["Hopeless"]
     assert found.task_queue.name == project.queue
 
@@ -92,7 +93,7 @@ async def test_the_overlays(project: Project, layer: str) -> None:
     assert (found.start_to_close_timeout.seconds, found.heartbeat_timeout.seconds) == (360, 16)
     assert (found.schedule_to_close_timeout.seconds, found.schedule_to_start_timeout.seconds) == (3000, 300)
     assert (retry.initial_interval.seconds, retry.backoff_coefficient) == (5, 1.25)
-    assert (retry.maximum_interval.seconds, retry.maximum_attempts) == (60, 7)
+    assert (retry.maximum_interval.seconds, retry.maximum_attempts) == (60, 7 + MOST_INTERRUPTIONS)
     added = ["OfLayer"] if layer.endswith("pool_q") else ["Below", "OfLayer"]
     assert list(retry.non_retryable_error_types) == ["OfBaseline", *added]
 

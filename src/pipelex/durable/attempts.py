@@ -1,12 +1,15 @@
 """What an engine's activities do around an effect: heartbeats, a result that can travel, a report that tells the attempt."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
+from pipelex.durable.failures import out_of_time
 from pipelex.durable.heartbeats import heartbeats
 from pipelex.durable.limits import EngineLimits, check_payload
+from pipelex.durable.tries import time_of_work
 from pipelex.errors import PipelexError
 from pipelex.pipes.wire import Wire
 
@@ -27,6 +30,8 @@ class Attempt:
     """Sends a heartbeat."""
     heartbeat_timeout: timedelta | None
     """The silence after which the attempt counts as lost; None: it never does."""
+    time_limit: timedelta | None = None
+    """What the attempt may take; None: any time."""
     limits: EngineLimits
     stored_above: int | None
     """Bytes from which a result is kept in the store; None: there is none."""
@@ -40,14 +45,24 @@ async def attempted(work: Awaitable[R], attempt: Attempt) -> R:
         attempt: which attempt it is.
 
     Raises:
-        PipelexError: it failed, or its result is too large to travel; the report says how often it was tried. An engine
+        PipelexError: it failed, or took too long, or its result is too large to travel; the report says how often it was tried. An engine
             that met such a result by itself would have the call repeated, and paid for, with the same result.
     """
     try:
         async with heartbeats(attempt.beat, attempt.heartbeat_timeout):
-            result = await work
+            result = await _in_time(work, attempt)
         what = f"the result of {attempt.activity}"
         check_payload(result, attempt.limits, what=what, stored_above=attempt.stored_above)
         return result
     except PipelexError as failed:
         raise failed.with_report(attempts=attempt.number) from None
+
+
+async def _in_time(work: Awaitable[R], attempt: Attempt) -> R:
+    try:
+        async with asyncio.timeout(time_of_work(attempt.time_limit)) as limit:
+            return await work
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise out_of_time("start_to_close", f"activity '{attempt.activity}'") from None

@@ -74,7 +74,7 @@ def incoming(failure: IncomingFailure, limits: EngineLimits, *, what: str) -> Pi
     said = f": {failure.message}" if failure.message else ""
     match failure.kind:
         case "out_of_time":
-            return _out_of_time(failure.limit, what, said)
+            return out_of_time(failure.limit, what, said)
         case "too_large":
             return _error(
                 "input.too_large",
@@ -133,7 +133,14 @@ _OVERRUNS: Final[dict[OverrunLimit, tuple[str, str]]] = {
 """A time limit → what went beyond it, and what a person may do."""
 
 
-def _out_of_time(limit: OverrunLimit, what: str, said: str) -> PipelexError:
+def out_of_time(limit: OverrunLimit, what: str, said: str = "") -> PipelexError:
+    """The error of what went beyond a time limit.
+
+    Args:
+        limit: which one.
+        what: the thing that did: `activity 'act_llm_gen_text'`.
+        said: what else is told of it.
+    """
     happened, advice = _OVERRUNS[limit]
     return _error("run.timed_out", f"{what} {happened}{said}", ErrorCategory.TRANSIENT, advice=advice)
 

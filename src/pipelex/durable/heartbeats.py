@@ -12,7 +12,9 @@ HEARTBEATS_PER_TIMEOUT: Final = 3
 
 @asynccontextmanager
 async def heartbeats(beat: Callable[[], None], timeout: timedelta | None) -> AsyncGenerator[None]:
-    """Tell the engine, while the block runs, that it does.
+    """Tell the engine, while the block runs, that it does; the first time when a first interval has passed.
+
+    The start of an activity is a sign of life by itself, and a short call costs no heartbeat.
 
     Args:
         beat: sends one heartbeat.
@@ -25,8 +27,8 @@ async def heartbeats(beat: Callable[[], None], timeout: timedelta | None) -> Asy
 
     async def keep_beating() -> None:
         while True:
-            beat()
             await asyncio.sleep(interval)
+            beat()
 
     beating = asyncio.create_task(keep_beating())
     try:

@@ -181,7 +181,7 @@ MAXIMUM_INTERVAL: Final = DispatchOption[timedelta | None](
 
 MAXIMUM_ATTEMPTS: Final = DispatchOption[int](
     key="maximum_attempts",
-    doc="How often an activity is tried; 0: without end.",
+    doc="How often an activity may fail; 0: without end. What the end of its worker interrupts does not count.",
     type=Annotated[int, Field(ge=0)],
     default=3,
     is_retry=True,

@@ -6,18 +6,13 @@ from typing import Any, TypeVar
 from temporalio import activity
 from temporalio.common import RawValue
 
-from pipelex.durable.attempts import Attempt, attempted
 from pipelex.durable.large import LargeInputs, whole
-from pipelex.errors import PipelexError
 from pipelex.inference import EffectPerformer, Inference, performers
-from pipelex.inference.calls.ledger import CallLedger
 from pipelex.library import linked_libraries
 from pipelex.pipes.effects.kind import EffectKind
 from pipelex.pipes.effects.kinds import EFFECTS
 from pipelex.pipes.wire import Wire
-from pipelex.temporal.codec import stored_above
-from pipelex.temporal.workflow.failures import to_application_error
-from pipelex.temporal.workflow.limits import LIMITS
+from pipelex.temporal.worker.attempts import CurrentAttempt
 
 R = TypeVar("R", bound=Wire)
 
@@ -52,32 +47,13 @@ def _computed(kind: EffectKind[Any, Any], performer: EffectPerformer) -> Activit
 
 
 async def _attempted(kind: EffectKind[Any, R], performer: EffectPerformer, job: Any, *, crate: bytes | None) -> R:
-    # The next attempt is told what this one took by its heartbeats, of which the SDK sends the last with a failure.
-    ledger = CallLedger.from_json(next(iter(activity.info().heartbeat_details), None))
-
-    def beat() -> None:
-        activity.heartbeat(*(() if ledger.is_empty else (ledger.to_json(),)))
-
-    attempt = _current_attempt(beat)
-    work = performer.attempt(
-        kind, job, call=attempt.call, library=lambda: linked_libraries().get(crate or b""), ledger=ledger
-    )
-    try:
-        return await attempted(work, attempt)
-    except PipelexError as failed:
-        if failed.report.is_retryable and not ledger.is_empty:
-            beat()
-        raise to_application_error(failed.report, may_retry=True) from None
-
-
-def _current_attempt(beat: Callable[[], None]) -> Attempt:
-    info = activity.info()
-    return Attempt(
-        activity=info.activity_type,
-        call=f"{info.workflow_id}:{info.workflow_run_id}:{info.activity_id}",
-        number=info.attempt,
-        beat=beat,
-        heartbeat_timeout=info.heartbeat_timeout,
-        limits=LIMITS,
-        stored_above=stored_above(activity.client().data_converter),
+    attempt = CurrentAttempt()
+    return await attempt.made(
+        lambda: performer.attempt(
+            kind,
+            job,
+            call=attempt.told.call,
+            library=lambda: linked_libraries().get(crate or b""),
+            ledger=attempt.ledger,
+        )
     )

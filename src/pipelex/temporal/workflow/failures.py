@@ -1,6 +1,7 @@
 """Temporal's exceptions and our reports: the same error that a user sees in-process comes out of a durable run."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Final
 
 from temporalio.api.failure.v1 import Failure
@@ -33,12 +34,15 @@ _OVERRUNS: Final[dict[TimeoutType | None, OverrunLimit]] = {
 """The time limits that a failure names; anything else is an attempt's own."""
 
 
-def to_application_error(report: ErrorReport, *, may_retry: bool) -> ApplicationError:
+def to_application_error(
+    report: ErrorReport, *, may_retry: bool, retry_delay: timedelta | None = None
+) -> ApplicationError:
     """A report as Temporal's failure: the type is the code as a name, the report its only detail.
 
     Args:
         report: what failed.
         may_retry: whether the thrower is an activity, whose retry policy may repeat a transient failure.
+        retry_delay: the wait before that, where no provider asks for one; None: as the retry policy says.
     """
     told = outgoing(report, may_retry=may_retry)
     return ApplicationError(
@@ -46,7 +50,7 @@ def to_application_error(report: ErrorReport, *, may_retry: bool) -> Application
         told.detail,
         type=told.type,
         non_retryable=not told.is_retryable,
-        next_retry_delay=told.retry_after,
+        next_retry_delay=told.retry_after or (retry_delay if told.is_retryable else None),
         # An expected failure of a provider is no alarm of the worker.
         category=ApplicationErrorCategory.BENIGN if told.is_retryable else ApplicationErrorCategory.UNSPECIFIED,
     )

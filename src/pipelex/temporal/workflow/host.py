@@ -10,11 +10,12 @@ from temporalio.common import Priority, RetryPolicy, SearchAttributePair
 from temporalio.exceptions import ActivityError, ChildWorkflowError, is_cancelled_exception
 
 from pipelex.durable.dispatch import OPTIONS, Dispatch, Dispatcher, hopeless_error_types
-from pipelex.durable.dispatch.options import NON_RETRYABLE_ERROR_TYPES, PRIORITY_KEY
+from pipelex.durable.dispatch.options import MAXIMUM_ATTEMPTS, NON_RETRYABLE_ERROR_TYPES, PRIORITY_KEY
 from pipelex.durable.host import Activity, Child, History
 from pipelex.durable.jobs import Envelope, SliceJob
 from pipelex.durable.limits import EngineLimits
 from pipelex.durable.stored import LOAD_LIST, STORE_LIST, StoredList, StoredPayload
+from pipelex.durable.tries import attempts_with_interruptions
 from pipelex.errors import ErrorReport
 from pipelex.pipes.calls import RunIdentity
 from pipelex.pipes.window import is_cancelled
@@ -42,7 +43,9 @@ _PAUSE: Final = timedelta(milliseconds=1)
 """A timer is what ends a task without anything else to wait for."""
 
 _TIME_LIMITS: Final = tuple(option for option in OPTIONS if option.key.endswith("_timeout"))
-_RETRIES: Final = tuple(option for option in OPTIONS if option.is_retry and option is not NON_RETRYABLE_ERROR_TYPES)
+_RETRIES: Final = tuple(
+    option for option in OPTIONS if option.is_retry and option not in (NON_RETRYABLE_ERROR_TYPES, MAXIMUM_ATTEMPTS)
+)
 
 
 class TemporalHost:
@@ -195,5 +198,6 @@ def retry_policy(dispatch: Dispatch) -> RetryPolicy:
     types = dispatch[NON_RETRYABLE_ERROR_TYPES]
     return RetryPolicy(
         non_retryable_error_types=[name for name in types if name not in _SAID_BY_THE_ERROR],
+        maximum_attempts=attempts_with_interruptions(dispatch[MAXIMUM_ATTEMPTS]),
         **{option.key: dispatch[option] for option in _RETRIES},
     )

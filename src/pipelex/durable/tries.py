@@ -1,0 +1,114 @@
+"""How often a call may be tried: what a provider failed of counts apart from what a lost or stopped worker interrupted.
+
+An engine counts every attempt alike. So it is given room for interruptions beside the attempts that are configured, and
+each attempt tells the next one, with its heartbeats, how many failed by themselves.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from pipelex.errors import ErrorCategory, PipelexError
+
+MOST_INTERRUPTIONS: Final = 20
+"""How often one call may be interrupted by the end of its worker, beside its `maximum_attempts`: a call that brings its
+worker down is not repeated for ever."""
+
+LATEST_SHARE: Final = 0.2
+"""The share of an attempt's time limit that is left for telling the engine that the attempt took too long."""
+
+LATEST: Final = timedelta(seconds=2)
+"""The most of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tries:
+    """An attempt among those of its call."""
+
+    number: int
+    """The attempt's; the first one is 1."""
+    failures: int = 0
+    """The attempts before it that failed by themselves."""
+    maximum: int = 0
+    """The most failures of the call; 0: no limit."""
+
+    @property
+    def interruptions(self) -> int:
+        """The attempts before it whose worker was stopped, or lost."""
+        return max(0, self.number - 1 - self.failures)
+
+    @property
+    def is_last(self) -> bool:
+        """Whether a failure of this attempt is the call's."""
+        return self.maximum > 0 and self.failures + 1 >= self.maximum
+
+    def check(self, what: str) -> None:
+        """Refuse to begin a call that was interrupted too often.
+
+        Args:
+            what: the call: `activity 'act_llm_gen_text'`.
+
+        Raises:
+            PipelexError: `runtime.unavailable`.
+        """
+        if self.interruptions <= MOST_INTERRUPTIONS:
+            return
+        raise PipelexError(
+            "runtime.unavailable",
+            f"{what} was interrupted {self.interruptions} times: its workers were stopped or lost before it ended",
+            category=ErrorCategory.TRANSIENT,
+            params={"dependency": "worker"},
+            advice="Look why the workers of its task queue end, and give them a graceful_shutdown_timeout that is longer "
+            "than such a call takes; then go on with `pipelex runs retry`.",
+        )
+
+    def wait(self, initial: timedelta, coefficient: float, longest: timedelta | None) -> timedelta | None:
+        """The wait before the next attempt, where the engine's own count of attempts would make it too long.
+
+        Args:
+            initial: the wait after a first failure.
+            coefficient: how many times longer each further wait is.
+            longest: the longest wait; None: a hundred times the first one.
+
+        Returns:
+            None: the engine's own wait is right.
+        """
+        if not self.interruptions:
+            return None
+        return min(initial * coefficient ** min(self.failures, 60), longest or initial * 100)
+
+
+def attempts_with_interruptions(maximum: int) -> int:
+    """The most attempts that an engine is told, of a call that may fail `maximum` times; 0 stays: no limit."""
+    return maximum + MOST_INTERRUPTIONS if maximum else 0
+
+
+def failures_allowed(attempts: int) -> int:
+    """What `attempts_with_interruptions` was made of; 0 for the number of an engine that was told no such thing."""
+    return max(0, attempts - MOST_INTERRUPTIONS)
+
+
+def interrupted(what: str) -> PipelexError:
+    """The error of an attempt that ends with its worker.
+
+    Args:
+        what: the call: `activity 'act_llm_gen_text'`.
+    """
+    return PipelexError(
+        "runtime.unavailable",
+        f"the worker of {what} was stopped before it ended; another worker makes it again",
+        category=ErrorCategory.TRANSIENT,
+        params={"dependency": "worker"},
+        advice="A worker's graceful_shutdown_timeout that is longer than such a call takes lets it end.",
+    )
+
+
+def time_of_work(limit: timedelta | None) -> float | None:
+    """Seconds that the work of an attempt may take, so that its end is told before the engine's own limit.
+
+    Args:
+        limit: the engine's, for one attempt.
+    """
+    if limit is None:
+        return None
+    return (limit - min(LATEST, limit * LATEST_SHARE)).total_seconds()

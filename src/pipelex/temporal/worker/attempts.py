@@ -1,0 +1,141 @@
+"""One attempt of an activity on this worker: what the ones before it told, and what it tells the next one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from temporalio import activity
+from temporalio.converter import ActivitySerializationContext
+from temporalio.exceptions import ApplicationError
+
+from pipelex.durable.attempts import Attempt, attempted
+from pipelex.durable.tries import Tries, failures_allowed, interrupted
+from pipelex.errors import PipelexError
+from pipelex.inference.calls.ledger import CallLedger
+from pipelex.pipes.wire import Wire
+from pipelex.temporal.codec import store_of, store_value, stored_above
+from pipelex.temporal.workflow.failures import to_application_error
+from pipelex.temporal.workflow.limits import LIMITS
+
+R = TypeVar("R", bound=Wire)
+
+
+class CurrentAttempt:
+    """The attempt that the current activity makes.
+
+    The next attempt is told by the heartbeats what this one took and whether it failed by itself; the SDK sends the last
+    heartbeat with a failure, and the server keeps it when a worker is lost.
+    """
+
+    def __init__(self) -> None:
+        info = activity.info()
+        ledger, failures = _told(info.heartbeat_details)
+        policy = info.retry_policy
+        self._policy = policy
+        self.ledger = CallLedger.from_json(ledger)
+        """What the call used so far."""
+        self.tries = Tries(
+            number=info.attempt,
+            failures=failures,
+            maximum=0 if policy is None else failures_allowed(policy.maximum_attempts),
+        )
+        self.told = Attempt(
+            activity=info.activity_type,
+            call=f"{info.workflow_id}:{info.workflow_run_id}:{info.activity_id}",
+            number=info.attempt,
+            beat=self._beat,
+            heartbeat_timeout=info.heartbeat_timeout,
+            time_limit=info.start_to_close_timeout,
+            limits=LIMITS,
+            stored_above=stored_above(activity.client().data_converter),
+        )
+        self._what = f"activity '{info.activity_type}'"
+
+    async def made(self, begin: Callable[[], Awaitable[R]]) -> R:
+        """Make it.
+
+        Args:
+            begin: begins the effect.
+
+        Raises:
+            ApplicationError: it failed, or its worker is stopped meanwhile; whether it may be made again is in it.
+        """
+        self._check()
+        try:
+            result = await attempted(begin(), self.told)
+            await self._try_to_store(result)
+        except PipelexError as failed:
+            raise self._failure(failed) from None
+        except asyncio.CancelledError:
+            if not _is_of_the_worker():
+                raise
+            raise self._to_be_repeated(interrupted(self._what)) from None
+        except Exception as bug:
+            self._beat(failures=self.tries.failures + 1)
+            if self.tries.is_last:
+                raise ApplicationError(str(bug), type=type(bug).__name__, non_retryable=True) from bug
+            raise
+        return result
+
+    def _check(self) -> None:
+        try:
+            self.tries.check(self._what)
+        except PipelexError as hopeless:
+            report = hopeless.with_report(attempts=self.tries.number - 1).report
+            raise to_application_error(report, may_retry=False) from None
+
+    def _failure(self, failed: PipelexError) -> ApplicationError:
+        if not failed.report.is_retryable or self.tries.is_last:
+            return to_application_error(failed.report, may_retry=False)
+        self._beat(failures=self.tries.failures + 1)
+        return self._to_be_repeated(failed)
+
+    def _to_be_repeated(self, failed: PipelexError) -> ApplicationError:
+        policy = self._policy
+        delay = None
+        if policy is not None:
+            delay = self.tries.wait(policy.initial_interval, policy.backoff_coefficient, policy.maximum_interval)
+        return to_application_error(failed.report, may_retry=True, retry_delay=delay)
+
+    def _beat(self, *, failures: int | None = None) -> None:
+        told = self.tries.failures if failures is None else failures
+        ledger = None if self.ledger.is_empty else self.ledger.to_json()
+        if told:
+            activity.heartbeat(ledger, told)
+        elif ledger is not None:
+            activity.heartbeat(ledger)
+        else:
+            activity.heartbeat()
+
+    async def _try_to_store(self, result: Wire) -> None:
+        """Have a large result stored before the attempt counts as a success: the SDK would repeat it unseen otherwise."""
+        converter = activity.client().data_converter
+        least = self.told.stored_above
+        if least is None or store_of(converter) is None or len(result.model_dump_json(exclude_unset=True)) < least:
+            return
+        info = activity.info()
+        context = ActivitySerializationContext(
+            namespace=info.namespace,
+            activity_id=info.activity_id,
+            activity_type=info.activity_type,
+            activity_task_queue=info.task_queue,
+            workflow_id=info.workflow_id,
+            workflow_type=info.workflow_type,
+            is_local=info.is_local,
+        )
+        await store_value(converter.with_context(context), result)
+
+
+def _told(details: Any) -> tuple[Any, int]:
+    """What the attempts before told: their ledger, and how many failed by themselves."""
+    ledger = details[0] if details else None
+    failures = details[1] if len(details) > 1 else 0
+    return ledger, failures if isinstance(failures, int) else 0
+
+
+def _is_of_the_worker() -> bool:
+    """Whether the attempt is cancelled since its worker is stopped, not because anybody asked for the end of the call."""
+    details = activity.cancellation_details()
+    if details is not None and (details.cancel_requested or details.paused or details.reset or details.timed_out):
+        return False
+    return activity.is_worker_shutdown()
