@@ -69,7 +69,7 @@ class Project:
         return {"HOME": str(self.root / "home")}
 
     def settings(self, overrides: dict[str, Any] | None = None) -> Settings:
-        return load_settings(cwd=self.root, environ=self.environ, overrides=overrides)
+        return load_settings(cwd=self.root, environ=self.environ, overrides=overrides, trust_project=True)
 
     def app(self, orchestrator: str = "temporal", *, overrides: dict[str, Any] | None = None) -> Pipelex:
         return Pipelex(self.settings(overrides), orchestrator=orchestrator)

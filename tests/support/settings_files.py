@@ -19,6 +19,7 @@ class Loader:
         cwd: str = "work",
         environ: Mapping[str, str] | None = None,
         overrides: Mapping[str, Any] | None = None,
+        trust_project: bool = True,
     ) -> Settings:
         texts = dict(files or {})
         if project is not None:
@@ -30,4 +31,4 @@ class Loader:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
         known = {"HOME": str(self.root / "home"), **(environ or {})}
-        return load_settings(cwd=self.root / cwd, environ=known, overrides=overrides)
+        return load_settings(cwd=self.root / cwd, environ=known, overrides=overrides, trust_project=trust_project)

@@ -50,6 +50,22 @@ def interpolate(text: str, environ: Mapping[str, str]) -> Interpolated:
     return Interpolated(filled, tuple(used), tuple(unset))
 
 
+def named_variables(value: Json) -> tuple[str, ...]:
+    """The variables and secrets (`secret:ID`) that the texts of a value name, as they are written, each once."""
+    found: dict[str, None] = {}
+    waiting: list[Json] = [value]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, str):
+            matches = _VARIABLE.finditer(current) if "${" in current else ()
+            found.update({match[1]: None for match in matches if not match[0].startswith("$$")})
+        elif isinstance(current, Mapping):
+            waiting.extend(cast("Mapping[str, Json]", current).values())
+        elif isinstance(current, list):
+            waiting.extend(cast("list[Json]", current))
+    return tuple(found)
+
+
 def secret_variable(secret_id: str) -> str:
     """The environment variable that may hold a secret: `my-key` → `MY_KEY`."""
     return re.sub(r"\W", "_", secret_id).upper()

@@ -3,25 +3,29 @@
 import os
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from io import StringIO
 from pathlib import Path
+from typing import cast
 
 from pipelex.config._check import inert_keys, read_section
-from pipelex.config._interpolation import Variables, interpolate, interpolate_all
+from pipelex.config._demands import withheld_settings, withheld_variables
+from pipelex.config._interpolation import Variables, interpolate, interpolate_all, named_variables
 from pipelex.config._keys import dotted, leaves, merge, nested, split_dotted
 from pipelex.config._notes import why_without_effect
 from pipelex.config._sections import Sections
 from pipelex.config._settings import Layer, LayerKind, Settings, describe
+from pipelex.config.trust import TRUST_VARIABLE, Demand, Trust, not_in_force
 from pipelex.errors import ConfigurationError, Fault, Json, Location, near_names
 
 FOLDER = ".pipelex"
 FILE = "pipelex.toml"
 
 _UNTYPED = ("temporal",)
+_YES = ("1", "true", "yes", "on")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -30,6 +34,7 @@ def load_settings(
     cwd: Path | None = None,
     overrides: Mapping[str, Json] | None = None,
     environ: Mapping[str, str] | None = None,
+    trust_project: bool = False,
 ) -> Settings:
     """Read and merge the settings; nothing is kept between two calls.
 
@@ -38,10 +43,13 @@ def load_settings(
     one; `pipelex_<$PIPELEX_ENV>.toml` and `pipelex_override.toml` beside it; `overrides`. Variables are taken from
     `environ`, then from `.env` beside the project's `.pipelex`, then from `.env` in the user's folder.
 
+    What needs trust in a file of the project is withheld until the file is trusted, see `pipelex.config.trust`.
+
     Args:
         cwd: where to look for the project from; the working directory by default.
         overrides: values by dotted key, as from flags.
         environ: the environment; the process's by default.
+        trust_project: trust every file of the project, as `PIPELEX_TRUST_PROJECT` in the environment does.
 
     Raises:
         ConfigurationError: a file cannot be read or is not TOML, or a value does not fit its key; all findings are
@@ -51,12 +59,23 @@ def load_settings(
     process = dict(os.environ if environ is None else environ)
     project_dir = _find_project(here, process)
     base_dir = here if project_dir is None else project_dir.parent
-    known = {**_read_dotenv(base_dir / ".env", process), **process}
-    home_dir = _home_dir(known)
-    known = {**_read_dotenv(home_dir / ".env", known), **known}
+    home_dir = _home_dir(process)
+    trust = Trust(
+        home_dir,
+        None if base_dir == _home(process) else base_dir,
+        trust_project or process.get(TRUST_VARIABLE, "").strip().lower() in _YES,
+    )
+    layers = [_defaults(), *_read_layers([("user", home_dir / FILE)], here)]
+    dotenv = _read_dotenv(base_dir / ".env", process)
+    named = named_variables([dict(layer.data) for layer in layers])
+    given, withheld = _trusted_variables(dotenv, trust, here, named)
+    known = {**given, **process}
+    known = {**_read_dotenv(home_dir / ".env", known).values, **known}
     environment = known.get("PIPELEX_ENV") or None
-
-    layers = [_defaults(), *_read_layers(here, home_dir, project_dir, environment)]
+    for layer in _read_layers(_of_project(project_dir, environment), here):
+        trusted, demands = _trusted_layer(layer, trust)
+        layers.append(trusted)
+        withheld += demands
     if overrides:
         flags: dict[str, Json] = {}
         for key, value in overrides.items():
@@ -81,6 +100,8 @@ def load_settings(
         environ=known,
         layers=tuple(layers),
         variables=variables,
+        trust=trust,
+        withheld=withheld,
     )
     errors = [
         settings.fault(item.path, item.message, suggestions=item.suggestions, of_value=True)
@@ -104,6 +125,7 @@ def load_settings(
         if settings.is_set(path) and settings.get(path)
     ]
     warnings += _unset_variables(settings) + _environment_warnings(settings)
+    warnings += filter(None, [not_in_force(withheld)])
     return replace(settings, warnings=tuple(warnings))
 
 
@@ -114,23 +136,49 @@ def _defaults() -> Layer:
     return Layer("default", tomllib.loads(text), file, "default", text)
 
 
-def _read_layers(here: Path, home_dir: Path, project_dir: Path | None, environment: str | None) -> list[Layer]:
-    candidates: list[tuple[LayerKind, Path]] = [("user", home_dir / FILE)]
-    if project_dir is not None:
-        candidates.append(("project", project_dir / FILE))
-        if environment is not None:
-            if not _ENVIRONMENT_NAME.fullmatch(environment) or environment == "override":
-                raise ConfigurationError(
-                    f"PIPELEX_ENV={environment!r} cannot name a settings file",
-                    advice="Use letters, digits, '-', '_' and '.'; 'override' is taken.",
-                )
-            candidates.append(("environment", project_dir / f"pipelex_{environment}.toml"))
-        candidates.append(("override", project_dir / "pipelex_override.toml"))
-    return [layer for kind, file in candidates if (layer := _read_layer(kind, file, here)) is not None]
+def _of_project(project_dir: Path | None, environment: str | None) -> list[tuple[LayerKind, Path]]:
+    if project_dir is None:
+        return []
+    files: list[tuple[LayerKind, Path]] = [("project", project_dir / FILE)]
+    if environment is not None:
+        if not _ENVIRONMENT_NAME.fullmatch(environment) or environment == "override":
+            raise ConfigurationError(
+                f"PIPELEX_ENV={environment!r} cannot name a settings file",
+                advice="Use letters, digits, '-', '_' and '.'; 'override' is taken.",
+            )
+        files.append(("environment", project_dir / f"pipelex_{environment}.toml"))
+    return [*files, ("override", project_dir / "pipelex_override.toml")]
+
+
+def _read_layers(files: Iterable[tuple[LayerKind, Path]], here: Path) -> list[Layer]:
+    return [layer for kind, file in files if (layer := _read_layer(kind, file, here)) is not None]
+
+
+def _trusted_layer(layer: Layer, trust: Trust) -> tuple[Layer, tuple[Demand, ...]]:
+    """The layer without what its file may not say until it is trusted, and what that is."""
+    found = withheld_settings(layer, [*Sections.model_fields, *_UNTYPED])
+    if not found.demands or trust.of(cast("Path", layer.file), layer.text):
+        return layer, ()
+    return replace(layer, data=found.data), found.demands
+
+
+def _trusted_variables(
+    dotenv: "_Dotenv", trust: Trust, here: Path, named: Container[str]
+) -> tuple[dict[str, str], tuple[Demand, ...]]:
+    """The variables of the project's `.env` that hold, and what the others would say."""
+    shown = _shown(dotenv.file, here)
+    kept, demands = withheld_variables(dotenv.file, shown, dotenv.text, dotenv.written, named)
+    if len(kept) == len(dotenv.written) or trust.of(dotenv.file, dotenv.text):
+        return dict(dotenv.values), ()
+    return kept, demands
+
+
+def _shown(file: Path, here: Path) -> str:
+    return str(file.relative_to(here)) if file.is_relative_to(here) else str(file)
 
 
 def _read_layer(kind: LayerKind, file: Path, here: Path) -> Layer | None:
-    shown = str(file.relative_to(here)) if file.is_relative_to(here) else str(file)
+    shown = _shown(file, here)
     try:
         text = file.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
@@ -186,21 +234,33 @@ def _home_dir(environ: Mapping[str, str]) -> Path:
     return (_home(environ) / named[2:] if named.startswith("~/") else Path(named)).absolute()
 
 
-def _read_dotenv(file: Path, environ: Mapping[str, str]) -> dict[str, str]:
+@dataclass(frozen=True)
+class _Dotenv:
+    """A `.env` file."""
+
+    file: Path
+    text: str = ""
+    written: Mapping[str, str] = field(default_factory=dict[str, str])
+    values: Mapping[str, str] = field(default_factory=dict[str, str])
+    """As written, with other variables filled in."""
+
+
+def _read_dotenv(file: Path, environ: Mapping[str, str]) -> _Dotenv:
     try:
         text = file.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return {}
+        return _Dotenv(file)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{file}: cannot be read: {error}", location=Location(file=str(file))) from error
     from dotenv import dotenv_values
 
+    # Its own interpolation would look at the process's environment whatever `environ` is.
+    read = dotenv_values(stream=StringIO(text), interpolate=False)
+    written = {name: value for name, value in read.items() if value is not None}
     found: dict[str, str] = {}
-    for name, value in dotenv_values(stream=StringIO(text), interpolate=False).items():
-        if value is not None:
-            # Its own interpolation would look at the process's environment whatever `environ` is.
-            found[name] = interpolate(value, {**found, **environ}).text
-    return found
+    for name, value in written.items():
+        found[name] = interpolate(value, {**found, **environ}).text
+    return _Dotenv(file, text, written, found)
 
 
 def _unset_variables(settings: Settings) -> list[Fault]:

@@ -11,6 +11,7 @@ from pipelex.config._interpolation import Variables
 from pipelex.config._keys import Path, dotted, leaves, lookup, split_dotted
 from pipelex.config._positions import Span, TomlPositions
 from pipelex.config._sections import InferenceSettings, InterpreterSettings, RunSettings, RuntimeSettings, Sections
+from pipelex.config.trust import Demand, Trust
 from pipelex.errors import Fault, Json, Location
 
 LayerKind = Literal["default", "user", "project", "environment", "override", "flag"]
@@ -78,6 +79,10 @@ class Settings:
     layers: tuple[Layer, ...] = field(repr=False)
     """Lowest first."""
     variables: Variables = field(repr=False)
+    trust: Trust = field(repr=False)
+    """Which files of the project are trusted."""
+    withheld: tuple[Demand, ...] = field(default=(), repr=False)
+    """What files of the project would say with trust."""
     warnings: tuple[Fault, ...] = ()
 
     @property

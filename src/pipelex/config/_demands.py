@@ -1,0 +1,199 @@
+"""What needs trust in a project's `pipelex.toml` and `.env`."""
+
+import json
+import re
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path as FilePath
+from typing import Final, cast
+
+from pipelex.config._interpolation import named_variables
+from pipelex.config._keys import Path, dotted, leaves, merge, nested
+from pipelex.config._settings import Layer
+from pipelex.config.trust import Demand, Withheld, stays_here
+from pipelex.errors import Json
+
+FREE: Final = (
+    "run.*",
+    "runtime.storage.uri_format",
+    "runtime.log.*",
+    "runtime.reporting.*",
+    "runtime.telemetry.is_enabled",
+    "runtime.telemetry.service_name",
+    "inference.*",
+    "interpreter.pipeline_execution.*",
+    "interpreter.functions.is_enabled",
+    "interpreter.functions.timeout_seconds",
+    "interpreter.method_tree_limits.*",
+    "interpreter.scan.*",
+    "temporal.is_enabled",
+    "temporal.temporal_config.selected_server",
+    "temporal.temporal_config.temporal_server_configs.*.description",
+    "temporal.temporal_config.temporal_server_configs.*.namespace",
+    "temporal.temporal_config.temporal_log_config.*",
+    "temporal.worker_config.*",
+    "temporal.activity_queues.*",
+    "temporal.queue_options.*",
+    "temporal.worker_scopes.*",
+    "temporal.worker_runtime_profiles.*",
+    "temporal.search_attributes.*",
+    "temporal.payload_codec_config.is_enabled",
+    "temporal.payload_codec_config.size_threshold",
+    "temporal.payload_codec_config.max_payload_bytes",
+    "temporal.payload_codec_config.storage_prefix",
+    "temporal.payload_codec_config.compression",
+)
+"""Keys that a project may set as it likes, variables aside."""
+
+_SERVER: Final = "temporal.temporal_config.temporal_server_configs.*"
+_PAYLOADS: Final = "temporal.payload_codec_config.storage_provider_config"
+
+
+def _leaves_here(value: Json) -> bool:
+    return isinstance(value, str) and (not value or stays_here(value))
+
+
+def _is_inside(value: Json) -> bool:
+    """Whether a folder's path stays below the project's root."""
+    if not isinstance(value, str) or value.startswith("~"):
+        return False
+    path = FilePath(value)
+    return not path.is_absolute() and ".." not in path.parts
+
+
+HARMLESS: Final[Mapping[str, Callable[[Json], bool]]] = {
+    "runtime.storage.method": lambda value: value in ("local", "in_memory"),
+    "runtime.storage.local.path": _is_inside,
+    "runtime.network.is_fetch_ssrf_guard_enabled": lambda value: value is True,
+    "runtime.telemetry.endpoint": _leaves_here,
+    "runtime.telemetry.capture_content": lambda value: value is False,
+    f"{_SERVER}.target_host": _leaves_here,
+    f"{_SERVER}.api_key_method": lambda value: value == "none",
+    f"{_SERVER}.tls.enabled": lambda value: value is True,
+    f"{_PAYLOADS}.method": lambda value: value == "local",
+    f"{_PAYLOADS}.local.path": _is_inside,
+}
+"""Keys that a project may set to some values: which."""
+
+_ADDRESSES: Final = (
+    "runtime.storage.*.endpoint",
+    "runtime.telemetry.endpoint",
+    f"{_SERVER}.target_host",
+    f"{_PAYLOADS}.*.endpoint",
+)
+_NAMES: Final = (f"{_SERVER}.api_key_id", "temporal.payload_codec_config.encryption.key_env", "temporal.payload_codec_config.encryption.decrypt_keys.*")  # fmt: skip
+"""Keys that name a variable or a secret without `${…}`."""
+_FILES: Final = (f"{_SERVER}.tls.*",)
+
+_WITHOUT_EFFECT: Final = ("cogt", "pipelex")
+"""Tables of other releases, which nothing reads."""
+
+
+_OF_DOTENV: Final = re.compile(r"PIPELEX_ENV|HF_TOKEN|[A-Z0-9_]+_API_KEY")
+"""Variables that the `.env` of a project may give without trust: keys of its own, and the overlay of its own."""
+
+_MATTERS: Final = re.compile(
+    r"(PIPELEX|TEMPORAL|OTEL|AWS|AZURE|GOOGLE|GEMINI|GCP|OPENAI|ANTHROPIC|MISTRAL|XAI|GROQ|OPENROUTER|OLLAMA|HF|"
+    r"HUGGINGFACE|LINKUP|TAVILY|TYPESAFE|FAL)_.*|HTTPS?_PROXY|ALL_PROXY"
+)
+"""Variables that say where something goes, or how this package works; others of a `.env` are other programs'."""
+
+
+def withheld_variables(
+    file: FilePath, shown: str, text: str, written: Mapping[str, str], named: Container[str]
+) -> tuple[dict[str, str], tuple[Demand, ...]]:
+    """The variables that a `.env` which is not trusted may give, and what it would give with trust.
+
+    Args:
+        file: the file.
+        shown: the file as messages name it.
+        text: its text.
+        written: its variables, without others filled into their values.
+        named: variables that settings of the user name.
+    """
+    kept = {
+        name: value
+        for name, value in written.items()
+        if _OF_DOTENV.fullmatch(name) and name not in named and not named_variables(value)
+    }
+    demands = [
+        _variable(file, shown, text, name, value)
+        for name, value in written.items()
+        if name not in kept and (name in named or _MATTERS.fullmatch(name))
+    ]
+    return kept, tuple(demands)
+
+
+def _variable(file: FilePath, shown: str, text: str, name: str, value: str) -> Demand:
+    found = re.search(rf"^[ \t]*(?:export[ \t]+)?{re.escape(name)}[ \t]*=", text, re.MULTILINE)
+    line = None if found is None else text.count("\n", 0, found.start()) + 1
+    reads = tuple(f"${{{other}}}" for other in named_variables(value))
+    return Demand(file, shown, name, line, reads, value if "://" in value or name.endswith("_HOST") else None)
+
+
+def withheld_settings(layer: Layer, known_tables: Sequence[str]) -> Withheld:
+    """A layer of a project that is not trusted, without what needs trust.
+
+    Args:
+        layer: the layer.
+        known_tables: the root tables this package knows; what reads another one is not known, so that all of it needs
+            trust.
+    """
+    demands: list[Demand] = []
+    kept: dict[str, Json] = {}
+    for path, value in leaves(layer.data):
+        demand = _demand(layer, path, value, known_tables)
+        if demand is None:
+            kept = merge(kept, nested(path, value))
+        else:
+            demands.append(demand)
+    return Withheld(kept, tuple(demands))
+
+
+def _demand(layer: Layer, path: Path, value: Json, known_tables: Sequence[str]) -> Demand | None:
+    reads = tuple(f"${{{name}}}" for name in named_variables(value))
+    if not reads and _is_free(path, value, known_tables):
+        return None
+    key = ".".join(path)
+    goes_to: str | None = None
+    if _matches(key, _ADDRESSES) and isinstance(value, str):
+        goes_to = value
+    elif _matches(key, _NAMES):
+        reads = (*reads, *(f"${{{text}}}" for text in _texts(value) if text))
+    elif _matches(key, _FILES):
+        reads = (*reads, *_texts(value))
+    elif key == "interpreter.functions.environment":
+        reads = (*reads, *(f"${{{text}}}" for text in _texts(value)))
+    span = layer.positions.key(path)
+    line = span[0] if span else None
+    file = cast("FilePath", layer.file)
+    return Demand(file, layer.shown or "", dotted(path), line, reads, goes_to, f"is {_shown(value)}")
+
+
+def _shown(value: Json) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _is_free(path: Path, value: Json, known_tables: Sequence[str]) -> bool:
+    if path[0] in _WITHOUT_EFFECT or value in ("", [], {}):
+        return True
+    if path[0] not in known_tables:
+        return False
+    key = ".".join(path)
+    if _matches(key, FREE):
+        return True
+    allowed = next((rule for pattern, rule in HARMLESS.items() if fnmatchcase(key, pattern)), None)
+    return allowed is not None and allowed(value)
+
+
+def _matches(key: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(key, pattern) for pattern in patterns)
+
+
+def _texts(value: Json) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in cast("list[Json]", value):
+            yield from _texts(item)
