@@ -1,10 +1,13 @@
 """From the settings files to what a run needs. What is costly to load is loaded by the function that needs it."""
 
+import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelex.config import Settings
 from pipelex.config.secrets import WithSecrets, secret_provider
+from pipelex.errors import Fault
 from pipelex.inference.calls.retry import RetryPolicy
 from pipelex.library import TreeRules
 from pipelex.pipes.calls import Mocks, OnItemFailure, RunOptions
@@ -15,11 +18,15 @@ if TYPE_CHECKING:
     from pipelex.inference.images import ImageOptions
     from pipelex.storage import FetchPolicy, Storage
 
+logger = logging.getLogger("pipelex.inference")
+
 MOST_AT_ONCE = 10_000
 
 
 def deck_of(settings: Settings) -> "ModelDeck":
-    """The models as configured: the project's inference folder when it has one, else the user's, else the defaults.
+    """The models as configured, by the project's inference folder over the user's over the packaged one.
+
+    What the files say that is not understood is told in the log, once.
 
     Raises:
         ConfigurationError: an inference file is wrong.
@@ -35,9 +42,22 @@ def deck_of(settings: Settings) -> "ModelDeck":
         allow_fallback=settings.inference.model_deck.is_model_fallback_enabled,
         fallback_on_failure=settings.inference.model_deck.is_fallback_on_failure_enabled,
         assume_credentials=settings.inference.credentials_elsewhere,
+        trust=settings.trust,
     )
+    _tell(deck.warnings)
     react_to_missing_presets(deck, found, settings.inference.model_deck.missing_presets_reaction)
     return deck
+
+
+_told: set[str] = set()
+"""Warnings about inference files that the log of this process has already."""
+
+
+def _tell(warnings: Iterable[Fault]) -> None:
+    for line in (fault.detail for fault in warnings):
+        if line not in _told:
+            _told.add(line)
+            logger.warning("%s", line)
 
 
 def inference_of(settings: Settings, deck: "ModelDeck | None" = None, *, allow_files: bool = True) -> "Inference":

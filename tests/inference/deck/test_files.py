@@ -13,22 +13,16 @@ GOOD = {
     "deck__1": '[llm.aliases]\na = "m"\n',
 }
 
-CASES = [
+WRONG = [
     ("backends", "[one\n", 1, "not valid TOML", ""),
     ("backends", "one = 3\n", 1, "must be a table", ""),
     ("backends", "[one]\nenabled = 1\n", 2, "one.enabled", ""),
-    ("backends", '[one]\nlisted_constraints = ["temperature_unsuported"]\n', 2, "temperature_unsuported", "temperature_unsupported"),
-    ("backends", "[one]\nvalued_constraints = { fixed_temprature = 1 }\n", 2, "fixed_temprature", "fixed_temperature"),
-    ("backends__one", '[m]\nsdk = "openai"\nmodle_id = "x"\n', 3, "m.modle_id", "model_id"),
     ("backends__one", '[m]\nsdk = "openai"\nmax-tokens = 3\n', 1, "write 'max_tokens'", ""),
     ("backends__one", '[m]\nsdk = "openai"\nx-team = 3\n', 1, "x-team", ""),
     ("backends__one", '[m]\nsdk = "openai"\nx-team = "gr\\u00fcn"\n', 1, "printable ASCII", ""),
     ("backends__one", '[m]\nsdk = "openai"\n"x-te am" = "a"\n', 1, "header name", ""),
     ("backends__one", '[m]\nsdk = "openai"\nheaders = { a = "b" }\n', 1, "headers", ""),
     ("backends__one", "[m]\n", 1, "m.sdk", ""),
-    ("backends__one", '[defaults]\nsdk = "openai"\nmax_tokns = 3\n[m]\n', 3, "max_tokns", "max_tokens"),
-    ("backends__one", '[m]\nsdk = "openai"\ninputs = ["text", "image_s"]\n', 3, "image_s", "images"),
-    ("backends__one", '[m]\nsdk = "openai"\ncosts = { inputt = 1 }\n', 3, "m.costs.inputt", "input"),
     ("backends__one", '[m]\nsdk = "openai"\nmodel_type = "lm"\n', 3, "'lm'", "llm"),
     ("backends__one", '[m]\nsdk = "openai"\n[n]\nsdk = "openai"\nhandle = "m"\n', 3, "both have the handle", "variant"),
     ("backends__one", 'defaults = 3\n[m]\nsdk = "openai"\n', 1, "'defaults' must be a table", ""),
@@ -38,20 +32,29 @@ CASES = [
     ("routing_profiles", 'active = "p"\n[profiles.p]\ndescription = "d"\ndefault = "onne"\n', 4, "'onne'", "one"),
     ("routing_profiles", 'active = "p"\n[profiles.p]\ndescription = "d"\n[profiles.p.routes]\n"a*b" = "one"\n', 5, "pattern", "prefix"),
     ("routing_profiles", 'active = "p"\n[profiles.p]\ndescription = "d"\n[profiles.p.optional_routes]\nm = "onne"\n', 5, "'onne'", "one"),
-    ("routing_profiles", 'active = "p"\n[profiles.p]\ndescription = "d"\nfallback = ["one"]\n', 4, "fallback", "fallback_order"),
-    ("deck__1", '[llm.aliasses]\na = "m"\n', 1, "llm.aliasses", "aliases"),
     ("deck__1", '[llm.aliases]\na = "@default-premum"\n', 2, "@default-premum", "@default-premium"),
     ("deck__1", "[llm.presets]\na = { model = 'm' }\n", 2, "llm.presets.a.temperature", ""),
     ("deck__1", "[llm.presets]\na = { model = '~premum', temperature = 1 }\n", 2, "~premum", "~premium"),
     ("deck__1", "[llm.presets]\na = { model = 'm', temperature = 3 }\n", 2, "llm.presets.a.temperature", ""),
     ("deck__1", "[llm.presets]\na = { model = 'm', temperature = '0.5' }\n", 2, "llm.presets.a.temperature", ""),
     ("deck__1", "[llm.waterfalls]\na = []\n", 2, "llm.waterfalls.a", ""),
+]  # fmt: skip
+
+NOT_UNDERSTOOD = [
+    ("backends", '[one]\nlisted_constraints = ["temperature_unsuported"]\n', 2, "temperature_unsuported", "temperature_unsupported"),
+    ("backends", "[one]\nvalued_constraints = { fixed_temprature = 1 }\n", 2, "fixed_temprature", "fixed_temperature"),
+    ("backends__one", '[m]\nsdk = "openai"\nmodle_id = "x"\n', 3, "m.modle_id", "model_id"),
+    ("backends__one", '[defaults]\nsdk = "openai"\nmax_tokns = 3\n[m]\n', 3, "max_tokns", "max_tokens"),
+    ("backends__one", '[m]\nsdk = "openai"\ninputs = ["text", "image_s"]\n', 3, "image_s", "images"),
+    ("backends__one", '[m]\nsdk = "openai"\ncosts = { inputt = 1 }\n', 3, "m.costs.inputt", "input"),
+    ("routing_profiles", 'active = "p"\n[profiles.p]\ndescription = "d"\nfallback = ["one"]\n', 4, "fallback", "fallback_order"),
+    ("deck__1", '[llm.aliasses]\na = "m"\n', 1, "llm.aliasses", "aliases"),
     ("deck__1", "[lmm]\n", 1, "lmm", "llm"),
     ("deck__1", "[search]\nchoice_default = { model = 'm', max_result = 3 }\n", 2, "max_result", "max_results"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "text", "line", "words", "near"), CASES)
+@pytest.mark.parametrize(("name", "text", "line", "words", "near"), WRONG)
 def test_what_is_wrong_where_and_what_would_be_right(
     tmp_path: Path, name: str, text: str, line: int, words: str, near: str
 ):
@@ -65,9 +68,20 @@ def test_what_is_wrong_where_and_what_would_be_right(
     assert near in (error.report.advice or "")
 
 
+@pytest.mark.parametrize(("name", "text", "line", "words", "near"), NOT_UNDERSTOOD)
+def test_what_is_not_understood_is_a_warning(tmp_path: Path, name: str, text: str, line: int, words: str, near: str):
+    directory = write(tmp_path / "inference", **{**GOOD, name: text})
+    (warning,) = ModelDeck.load([directory], {}).warnings
+    assert (warning.severity, warning.location.line) == ("warning", line)
+    assert (warning.location.file or "").endswith(name.replace("__", "/") + ".toml")
+    assert words in warning.detail
+    assert f"did you mean {near!r}?" in warning.detail
+
+
 def test_the_good_files_are_good(tmp_path: Path):
     deck = ModelDeck.load([write(tmp_path / "inference", **GOOD)], {})
     assert deck.catalog.backends["one"].extra == {"api_version": "3"}
+    assert deck.warnings == ()
 
 
 def test_a_route_to_a_disabled_backend(tmp_path: Path):
@@ -82,6 +96,46 @@ def test_the_first_directory_that_has_a_file_wins(tmp_path: Path):
     home = write(tmp_path / "home", **GOOD)
     deck = ModelDeck.load([project, home], {})
     assert [entry.model_id for entry in deck.catalog.backends["one"].models] == ["projects"]
+
+
+def test_tables_of_backends_are_merged_key_by_key(tmp_path: Path):
+    home = write(
+        tmp_path / "home", backends='[openai]\nendpoint = "https://h.example"\napi_key = "k"\n[two]\nmodels = ["m"]\n'
+    )
+    project = write(tmp_path / "project", backends='[openai]\nendpoint = "https://p.example"\n[xai]\nenabled = false\n')
+    backends = ModelDeck.load([project, home], {}).catalog.backends
+    table = backends["openai"].table
+    assert (table.endpoint, table.api_key, table.display_name) == ("https://p.example", "k", "OpenAI")
+    assert not backends["xai"].table.enabled
+    assert {"two", "anthropic", "local", "internal"} <= set(backends)
+    assert [name for name, backend in backends.items() if backend.is_own] == ["two"]
+
+
+BROKEN = [
+    "[m]\n",
+    "not TOML",
+    '[m]\nsdk = "openai"\ncosts = 3\n',
+    "defaults = 3\n",
+    '[m]\nsdk = "openai"\nmax-tokens = 1\n',
+]
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_files_of_backends_that_are_not_enabled_stop_nobody(tmp_path: Path, text: str):
+    files = {**GOOD, "backends": GOOD["backends"] + "[off]\nenabled = false\n", "backends__off": text}
+    deck = ModelDeck.load([write(tmp_path / "inference", **files)], {})
+    (warning,) = deck.warnings
+    assert (warning.location.file or "").endswith("off.toml")
+    assert "not enabled" in warning.detail
+    assert deck.catalog.backends["off"].models == ()
+    with pytest.raises(ConfigurationError):
+        ModelDeck.load([write(tmp_path / "inference", backends=GOOD["backends"] + "[off]\n")], {})
+
+
+def test_a_table_of_a_backend_that_is_not_enabled_stops_nobody(tmp_path: Path):
+    files = {**GOOD, "backends": GOOD["backends"] + "[off]\nenabled = false\napi_key = 3\n"}
+    (warning,) = ModelDeck.load([write(tmp_path / "inference", **files)], {}).warnings
+    assert "off.api_key" in warning.detail
 
 
 def test_variables_in_strings(tmp_path: Path):

@@ -78,12 +78,13 @@ def check_credentials(deck: ModelDeck, call: ModelCall) -> None:
     Raises:
         PipelexError: `model.unavailable`.
     """
-    missing = deck.catalog.missing(call.entry)
-    if missing:
+    lacks, missing = deck.catalog.lacks(call.entry), deck.catalog.missing(call.entry)
+    if lacks:
+        instead = "name a model of another backend."
         raise call.unavailable(
             "credentials_missing",
-            f"the model {call.entry.handle!r} needs {', '.join(missing)} in the environment",
-            f"Set {missing[0]}, or name a model of another backend.",
+            f"the model {call.entry.handle!r} needs {' and '.join(lacks)}",
+            f"Set {missing[0]}, or {instead}" if missing else instead.capitalize(),
         )
 
 

@@ -1,23 +1,18 @@
 """The catalog: every backend with the models it serves, and the routing profile that says who serves which."""
 
-import base64
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
-from urllib.parse import unquote, urlsplit
+from typing import Any
 
-from pipelex.config._interpolation import interpolate
-from pipelex.errors import ConfigurationError, near_names
-from pipelex.errors.hidden import hide
-from pipelex.inference.deck.files import Table, TomlFile, parse
+from pipelex.config.trust import Demand
+from pipelex.errors import Fault
 from pipelex.inference.deck.schema import (
     BackendTable,
     ListedConstraint,
     ModelTable,
-    RoutingFile,
     RoutingProfile,
     ValuedConstraints,
 )
@@ -65,6 +60,14 @@ class Backend:
     """Environment variables its table names and that are not set: it fails when it is used."""
     variables: tuple[str, ...] = ()
     """Environment variables its API key is made of."""
+    is_own: bool = False
+    """Whether a file of the user's or of the project's declares it, or lists models for it."""
+    lacks_trust: bool = False
+    """Whether a file of the project declares it, which is not trusted: it is not called."""
+    is_refused: bool = False
+    """Whether it is never called, for what its address holds."""
+    endpoint_origin: str | None = None
+    """The environment variable that says where it is; None where a file does."""
 
     @property
     def extra(self) -> Mapping[str, Any]:
@@ -74,13 +77,23 @@ class Backend:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Texts that must never be shown: its key, and whatever else its tables and headers hold in secret."""
-        headers = [text for model in self.models for text in _of_table(model.table.headers)]
-        texts = [self.table.api_key or "", *_of_table(self.extra), *headers]
+        headers = [text for model in self.models for text in secret_texts(model.table.headers)]
+        texts = [self.table.api_key or "", *secret_texts(self.extra), *secret_texts(self.table.headers), *headers]
         return tuple(dict.fromkeys(text for text in texts if text))
 
     @property
+    def lacks(self) -> tuple[str, ...]:
+        """What keeps it from being called, for people; nothing when it can be."""
+        found = [f"{name} in the environment" for name in self.missing]
+        if self.lacks_trust:
+            found.append("its project to be trusted (pipelex trust)")
+        if self.is_refused:
+            found.append("an address without variables")
+        return tuple(found)
+
+    @property
     def is_ready(self) -> bool:
-        return self.table.enabled and not self.missing
+        return self.table.enabled and not self.lacks
 
     def find(self, handle: str, model_type: ModelType, *, is_elsewhere: bool = False) -> ModelEntry | None:
         """The first enabled model with this handle whose client is installed, else the first enabled one.
@@ -106,10 +119,14 @@ class Catalog:
     backends: Mapping[str, Backend]
     profile_name: str
     profile: RoutingProfile
-    extra_candidates: tuple[str, ...] = field(default=())
-    """Backends tried before the profile's fallback order: the user's own, under the packaged profile."""
+    is_packaged_routing: bool = False
+    """Whether the routing profile is the package's: the user's own backends come before its order then."""
     elsewhere: bool | frozenset[str] = False
     """Backends that another process calls, which has what they need: True for all of them."""
+    warnings: tuple[Fault, ...] = field(default=(), repr=False)
+    """What files say that is not understood, and has no effect."""
+    withheld: tuple[Demand, ...] = field(default=(), repr=False)
+    """What files of the project would say with trust."""
 
     @cached_property
     def _handles(self) -> Mapping[ModelType, frozenset[str]]:
@@ -161,9 +178,33 @@ class Catalog:
         """The environment variables an entry lacks."""
         return (*self.backends[entry.backend].missing, *entry.missing)
 
+    def lacks(self, entry: ModelEntry) -> tuple[str, ...]:
+        """What keeps an entry from being called, for people: `OPENAI_API_KEY in the environment`."""
+        return (*self.backends[entry.backend].lacks, *(f"{name} in the environment" for name in entry.missing))
+
+    def standard_entry(self, model_type: ModelType) -> tuple[ModelEntry | None, bool]:
+        """The model that stands for names whose own models cannot be called, and whether it does for all others, too.
+
+        It is the first model of the user's own backend that says `is_default`, else of their first one that is ready.
+        """
+        ready = [
+            (backend, entry)
+            for backend in self.backends.values()
+            if backend.is_own and backend.table.enabled
+            for entry in backend.models
+            if entry.table.model_type == model_type and entry.table.enabled and self.is_ready(entry)
+        ]
+        chosen = next((entry for backend, entry in ready if backend.table.is_default), None)
+        if chosen is not None:
+            return chosen, True
+        return next((entry for _, entry in ready), None), False
+
     def _candidates(self) -> list[str]:
         first = [self.profile.default] if self.profile.default is not None else []
-        return list(dict.fromkeys([*first, *self.extra_candidates, *self.profile.fallback_order]))
+        own = [name for name, backend in self.backends.items() if backend.is_own]
+        order = self.profile.fallback_order
+        rest = [*own, *order] if self.is_packaged_routing else [*order, *own]
+        return list(dict.fromkeys([*first, *rest]))
 
     def _explicit(self, handle: str) -> str | None:
         optional = {pattern: name for pattern, name in self.profile.optional_routes.items() if self._is_enabled(name)}
@@ -178,182 +219,11 @@ class Catalog:
         return found is not None and found.table.enabled
 
 
-def load_catalog(
-    dirs: Sequence[Path], environ: Mapping[str, str], elsewhere: bool | Collection[str] = False
-) -> Catalog:
-    """Read backends, their models and the routing profile.
-
-    Args:
-        dirs: `inference` directories, the one that wins first; the packaged files stand below them. A file is taken
-            whole from the first directory that has it.
-        environ: the environment variables for `${NAME}`.
-        elsewhere: backends that another process calls; True for all of them.
-
-    Raises:
-        ConfigurationError: a file is wrong, or `elsewhere` names a backend that there is not.
-    """
-    stack = [*dirs, DEFAULTS]
-    file = TomlFile.read(_first(stack, "backends.toml"))
-    tables: Table = {INTERNAL: {}, **file.data}
-    backends = {name: _backend(name, table, file, stack, environ) for name, table in tables.items()}
-    routing_path = _first(stack, "routing_profiles.toml")
-    own: tuple[str, ...] = ()
-    if routing_path.parent == DEFAULTS:
-        shipped = TomlFile.read(DEFAULTS / "backends.toml").data
-        own = tuple(name for name in backends if name not in shipped)
-    profile_name, profile = _active_profile(TomlFile.read(routing_path), backends)
-    if not isinstance(elsewhere, bool):
-        for name in elsewhere:
-            _check_elsewhere(name, backends)
-        elsewhere = frozenset(elsewhere)
-    return Catalog(backends, profile_name, profile, own, elsewhere)
-
-
-def _check_elsewhere(name: str, backends: Mapping[str, Backend]) -> None:
-    if name not in backends:
-        near = near_names(name, backends)
-        raise ConfigurationError(
-            f"'inference.credentials_elsewhere' names {name!r}, but no backend is called so",
-            advice=f"Did you mean {near[0]!r}?" if near else "Name a table of backends.toml.",
-        )
-
-
-def _first(stack: Iterable[Path], name: str) -> Path:
-    return next((path for directory in stack if (path := directory / name).is_file()), DEFAULTS / name)
-
-
-def _backend(name: str, table: Any, file: TomlFile, stack: Sequence[Path], environ: Mapping[str, str]) -> Backend:
-    if not isinstance(table, dict):
-        raise file.fault(f"{name!r} must be a table: one for each backend", (name,))
-    filled, missing = _filled(cast("Table", table), environ)
-    settings = parse(BackendTable, filled, [(file, (name,))])
-    written = cast("Table", table).get("api_key")
-    variables = interpolate(written, {}).used if isinstance(written, str) else ()
-    if _is_blank(settings.api_key):
-        missing = tuple(dict.fromkeys([*missing, *variables]))
-        settings = settings.model_copy(update={"api_key": None})
-    hide([settings.api_key, *_of_address(settings.endpoint), *_of_table(settings.model_extra or {})])
-    path = _first(stack, f"backends/{name}.toml")
-    models = _models(name, settings, TomlFile.read(path), environ) if path.is_file() else ()
-    return Backend(name, settings, models, missing, variables)
-
-
-def _of_address(endpoint: str | None) -> tuple[str, ...]:
-    """The password in an address, and the credentials as they are sent."""
-    try:
-        parts = urlsplit(endpoint or "")
-    except ValueError:
-        return ()
-    if not parts.password:
-        return ()
-    user, password = unquote(parts.username or ""), unquote(parts.password)
-    return parts.password, password, base64.b64encode(f"{user}:{password}".encode()).decode()
-
-
-def _of_table(table: Mapping[str, Any]) -> list[str]:
+def secret_texts(table: Mapping[str, Any]) -> list[str]:
+    """The values of a table, or of headers, that are secrets by their names."""
     return [value for name, value in table.items() if is_secret_name(name) and isinstance(value, str)]
 
 
 def is_secret_name(name: str) -> bool:
     """Whether a key of a backend's table, or a header, holds a secret by its name."""
     return any(word in name.lower() for word in ("key", "secret", "token", "password", "auth"))
-
-
-def _is_blank(text: str | None) -> bool:
-    return text is not None and (not text.strip() or "${" in text)
-
-
-def _filled(value: Table, environ: Mapping[str, str]) -> tuple[Table, tuple[str, ...]]:
-    """The table with `${NAME}` replaced in its strings, and the names that are not set."""
-    missing: dict[str, None] = {}
-
-    def fill(item: Any) -> Any:
-        if isinstance(item, str) and "${" in item:
-            found = interpolate(item, environ)
-            missing.update(dict.fromkeys(found.unset))
-            return found.text
-        if isinstance(item, dict):
-            return {key: fill(inner) for key, inner in cast("Table", item).items()}
-        if isinstance(item, list):
-            return [fill(inner) for inner in cast("list[Any]", item)]
-        return item
-
-    return fill(value), tuple(missing)
-
-
-def _models(backend: str, settings: BackendTable, file: TomlFile, environ: Mapping[str, str]) -> tuple[ModelEntry, ...]:
-    defaults = file.data.get("defaults", {})
-    if not isinstance(defaults, dict):
-        raise file.fault("'defaults' must be a table", ("defaults",))
-    found: list[ModelEntry] = []
-    seen: dict[tuple[str, str, str | None], str] = {}
-    for name, table in file.data.items():
-        if name == "defaults":
-            continue
-        if not isinstance(table, dict):
-            raise file.fault(f"{name!r} must be a table: one for each model", (name,))
-        filled, missing = _filled({**defaults, **cast("Table", table)}, environ)
-        model = parse(ModelTable, filled, [(file, (name,)), (file, ("defaults",))])
-        hide(_of_table(model.headers))
-        handle = model.handle or name
-        key = (handle, model.model_type, model.variant)
-        if key in seen:
-            other = seen[key]
-            advice = "give one of the two a 'variant'"
-            raise file.fault(f"{name!r} and {other!r} both have the handle {handle!r}", (name,), advice=advice)
-        seen[key] = name
-        found.append(
-            ModelEntry(
-                handle,
-                backend,
-                model,
-                frozenset([*settings.listed_constraints, *model.listed_constraints]),
-                settings.valued_constraints.model_copy(update=model.valued_constraints.model_dump(exclude_unset=True)),
-                missing,
-            )
-        )
-    return tuple(found)
-
-
-def _active_profile(file: TomlFile, backends: Mapping[str, Backend]) -> tuple[str, RoutingProfile]:
-    routing = parse(RoutingFile, file.data, [(file, ())])
-    profile = routing.profiles.get(routing.active)
-    if profile is None:
-        near = near_names(routing.active, routing.profiles)
-        advice = f"did you mean {near[0]!r}?" if near else f"declare [profiles.{routing.active}]"
-        raise file.fault(f"the active profile {routing.active!r} is not declared", ("active",), advice=advice)
-    base = ("profiles", routing.active)
-    for pattern, name in profile.routes.items():
-        _check_pattern(file, pattern, (*base, "routes", pattern))
-        _check_backend(file, name, backends, (*base, "routes", pattern))
-        if not backends[name].table.enabled:
-            raise file.fault(
-                f"the route {pattern!r} leads to the backend {name!r}, which is not enabled",
-                (*base, "routes", pattern),
-                advice=f"enable {name!r} in backends.toml, or move the route to 'optional_routes'",
-            )
-    shipped = {path.stem for path in (DEFAULTS / "backends").glob("*.toml")}
-    for pattern, name in profile.optional_routes.items():
-        _check_pattern(file, pattern, (*base, "optional_routes", pattern))
-        if name not in shipped:
-            _check_backend(file, name, backends, (*base, "optional_routes", pattern))
-    if profile.default is not None:
-        _check_backend(file, profile.default, backends, (*base, "default"))
-    for index, name in enumerate(profile.fallback_order):
-        if name not in shipped:  # a project may have dropped a shipped backend from its backends.toml
-            _check_backend(file, name, backends, (*base, "fallback_order", index))
-    return routing.active, profile
-
-
-def _check_backend(file: TomlFile, name: str, backends: Mapping[str, Backend], place: tuple[str | int, ...]) -> None:
-    if name not in backends:
-        near = near_names(name, backends)
-        advice = f"did you mean {near[0]!r}?" if near else f"declare [{name}] in backends.toml"
-        raise file.fault(f"no backend is called {name!r}", place, advice=advice)
-
-
-def _check_pattern(file: TomlFile, pattern: str, place: tuple[str | int, ...]) -> None:
-    inner = pattern.removeprefix("*").removesuffix("*")
-    if "*" in inner or "?" in pattern or "[" in pattern:
-        detail = f"{pattern!r} is not a pattern of model names"
-        raise file.fault(detail, place, advice="write an exact name, 'prefix-*' or '*-suffix'")

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
@@ -9,7 +10,7 @@ from typing import Any, TypeVar, cast, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from pipelex.errors import ConfigurationError, Location, near_names
+from pipelex.errors import ConfigurationError, Fault, Location, near_names
 from pipelex.inference.deck.schema import ModelTable
 
 Table = dict[str, Any]
@@ -42,6 +43,12 @@ class TomlFile:
             line = _line_of(error)
             location = Location(file=str(path), line=line)
             raise ConfigurationError(f"{path} is not valid TOML: {error}", location=location) from error
+
+    @property
+    def shown(self) -> str:
+        """The file as messages name it: relative to the working directory when it lies below."""
+        here = Path.cwd()
+        return str(self.path.relative_to(here)) if self.path.is_relative_to(here) else str(self.path)
 
     def fault(self, detail: str, *places: Keys, advice: str | None = None) -> ConfigurationError:
         """An error about a key of this file.
@@ -82,26 +89,65 @@ def dotted(keys: Iterable[str | int]) -> str:
     return text
 
 
-def parse(model: type[_M], data: Mapping[str, Any], sources: Sequence[tuple[TomlFile, Keys]]) -> _M:
+def parse(
+    model: type[_M],
+    data: Mapping[str, Any],
+    sources: Sequence[tuple[TomlFile, Keys]],
+    warnings: list[Fault] | None = None,
+) -> _M:
     """The table as a model.
 
     Args:
         model: a closed pydantic model.
         data: the table's content.
         sources: the files the table was made of, with its place in each; the first that has a wrong key is blamed.
+        warnings: what is not understood goes here and is left out: unknown keys, and unknown words of a list. When
+            None, it is an error, too.
 
     Raises:
         ConfigurationError: the first finding, with file, line, key and the nearest known name.
     """
-    try:
-        return model.model_validate(dict(data))
-    except ValidationError as error:
-        findings = error.errors(include_url=False)
-        finding = min(findings, key=gravity)
-        keys = _toml_keys(finding)
-        file, prefix = _blamed(sources, keys)
-        detail, advice = describe(finding, model, dotted((*prefix, *keys)))
-        raise file.fault(detail, (*prefix, *keys), (*prefix, *keys[:-1]), prefix, advice=advice) from None
+    left: Table = deepcopy(dict(data))
+    while True:
+        try:
+            return model.model_validate(left)
+        except ValidationError as error:
+            findings = error.errors(include_url=False)
+        unknown = [] if warnings is None else [finding for finding in findings if _is_unknown(finding)]
+        if not unknown:
+            raise _fault_of(min(findings, key=gravity), model, sources)
+        # From the end, so that the places in a list of those before stay what they are.
+        for keys, finding in reversed({_toml_keys(finding): finding for finding in unknown}.items()):
+            _drop(left, keys)
+            if warnings is not None:
+                warnings.append(_warning(_fault_of(finding, model, sources)))
+
+
+def _warning(told: ConfigurationError) -> Fault:
+    advice = f"; {told.report.advice}" if told.report.advice else ""
+    detail = f"{told.report.detail}; it has no effect{advice}"
+    return Fault(told.code, detail, location=told.report.location, severity="warning")
+
+
+def _is_unknown(finding: ErrorDetails) -> bool:
+    in_list = bool(finding["loc"]) and isinstance(finding["loc"][-1], int)
+    return finding["type"] == "extra_forbidden" or (finding["type"] == "literal_error" and in_list)
+
+
+def _drop(table: Table, keys: Keys) -> None:
+    here: Any = table
+    for key in keys[:-1]:
+        here = here[key]
+    del here[keys[-1]]
+
+
+def _fault_of(
+    finding: ErrorDetails, model: type[BaseModel], sources: Sequence[tuple[TomlFile, Keys]]
+) -> ConfigurationError:
+    keys = _toml_keys(finding)
+    file, prefix = _blamed(sources, keys)
+    detail, advice = describe(finding, model, dotted((*prefix, *keys)))
+    return file.fault(detail, (*prefix, *keys), (*prefix, *keys[:-1]), prefix, advice=advice)
 
 
 def gravity(finding: ErrorDetails) -> int:

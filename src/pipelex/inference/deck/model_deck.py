@@ -2,17 +2,20 @@
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 
 from pydantic import ValidationError
 
+from pipelex.config.trust import Trust
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, Fault, PipelexError, near_names
 from pipelex.inference.deck.capabilities import STRUCTURE, lacking
-from pipelex.inference.deck.catalog import DEFAULTS, Catalog, ModelEntry, load_catalog
+from pipelex.inference.deck.catalog import DEFAULTS, Catalog, ModelEntry
+from pipelex.inference.deck.deck_files import Name, deck_files, names_of, own_deck_files
 from pipelex.inference.deck.files import Keys, Table, TomlFile, describe, gravity, merged, parse
+from pipelex.inference.deck.loading import load_catalog
 from pipelex.inference.deck.reference import (
     KIND_WORDS,
     WRITTEN,
@@ -34,6 +37,9 @@ from pipelex.pipes.models import ModelChoice, ModelTarget, ResolvedModel
 
 logger = logging.getLogger("pipelex.inference")
 
+TINY: Final = "llama_cpp"
+"""The `sdk` of the small model of this machine, which only stands in for better ones."""
+
 NOT_SERVED: Final = ("backend_disabled", "model_disabled", "no_route", "not_served")
 """Why a known model cannot be asked here."""
 
@@ -48,6 +54,10 @@ class ModelDeck:
     """Whether a waterfall may pass over a model that is not served, or whose backend is not ready."""
     fallback_on_failure: bool = False
     """Whether a resolved model carries the others that may be asked when its provider fails."""
+    own_names: frozenset[Name] = frozenset()
+    """What the user's own deck files name: it leads where they say, whichever backend is the default."""
+    warnings: tuple[Fault, ...] = field(default=(), repr=False)
+    """What the files say that is not understood, and has no effect."""
 
     @classmethod
     def load(
@@ -58,6 +68,7 @@ class ModelDeck:
         allow_fallback: bool = True,
         fallback_on_failure: bool = False,
         assume_credentials: bool | Collection[str] = False,
+        trust: Trust | None = None,
     ) -> "ModelDeck":
         """Read the model configuration.
 
@@ -68,17 +79,22 @@ class ModelDeck:
             fallback_on_failure: whether a resolved model carries the others that may be asked when its provider fails.
             assume_credentials: backends that count as ready although their keys or clients are not here, because
                 another process calls them; True for all of them.
+            trust: which files may name what is the user's; all of them when None.
 
         Raises:
             ConfigurationError: a file is wrong; the message names file, line and key.
         """
-        catalog = load_catalog(dirs, environ, assume_credentials)
-        files = [*_deck_files(DEFAULTS), *own_deck_files(dirs)]
+        catalog = load_catalog(dirs, environ, assume_credentials, trust=trust)
+        own = own_deck_files(dirs)
+        files = [*deck_files(DEFAULTS), *own]
         data: Table = {}
         for file in files:
             data = merged(data, file.data)
         sources: list[tuple[TomlFile, Keys]] = [(file, ()) for file in reversed(files)]
-        deck = cls(catalog, parse(DeckTables, data, sources), allow_fallback, fallback_on_failure)
+        warnings = list(catalog.warnings)
+        tables = parse(DeckTables, data, sources, warnings)
+        names = frozenset(name for file in own for name in names_of(file))
+        deck = cls(catalog, tables, allow_fallback, fallback_on_failure, names, tuple(warnings))
         for file in files:
             deck._check_references(file)
         return deck
@@ -136,17 +152,15 @@ class ModelDeck:
             return []
         if find(FAMILY_OF[entry.table.model_type], entry.table.sdk) is None:
             return [_without_client(entry)]
-        missing, command = (
-            self.catalog.missing(entry),
-            how_to_install(FAMILY_OF[entry.table.model_type], entry.table.sdk),
-        )
-        needs = f"{_listed(missing)} in the environment" if missing else f"what its sdk needs: {command}"
-        if not missing and command is None:
+        lacks = self.catalog.lacks(entry)
+        command = how_to_install(FAMILY_OF[entry.table.model_type], entry.table.sdk)
+        needs = _listed(lacks) if lacks else f"what its sdk needs: {command}"
+        if not lacks and command is None:
             return []
         params = {
             "model": entry.handle,
             "model_type": choice.family,
-            "reason": "credentials_missing" if missing else "client_missing",
+            "reason": "credentials_missing" if lacks else "client_missing",
         }
         detail = f"the model {entry.handle!r} is served by {entry.backend!r}, which needs {needs}"
         return [Fault("model.unavailable", detail, severity="warning", params=params)]
@@ -170,7 +184,7 @@ class ModelDeck:
             )
         section = self.tables.section(family)
         settings = self._settings(wanted, family, section)
-        entry, *others = self._follow(settings.model, family, section)
+        entry, *others = self._served(settings.model, family, self._named_by(choice, wanted, document))
         values = settings.model_dump(exclude={"model", "description"}, exclude_none=True)
         if family == "img_gen" and "nb_steps" not in values and self.tables.img_gen.default_quality is not None:
             values.setdefault("quality", self.tables.img_gen.default_quality)
@@ -210,7 +224,7 @@ class ModelDeck:
     def _judge(self, settings: ModelPreset, section: DeckSection) -> ModelEntry | None:
         """The judgment model itself, where it is served and a provider of its `sdk` is installed."""
         try:
-            entry, *_ = self._follow(settings.model, "judgment", section)
+            entry, *_ = self._follow(settings.model, "judgment", section, [])
         except PipelexError:
             return None
         return entry if is_callable("judgment", entry.table.sdk) else None
@@ -263,13 +277,58 @@ class ModelDeck:
             return ChatPreset(model=model, temperature=self.tables.llm.choice_defaults.default_temperature)
         return PRESETS[family](model=model)
 
-    def _follow(self, text: str, family: ModelFamily, section: DeckSection) -> list[ModelEntry]:
+    def _named_by(self, choice: ModelChoice, wanted: object, document: str | None) -> list[Name]:
+        """The name that a choice begins with: a default's or a preset's; nothing where it names a model by itself."""
+        names: list[Name] = []
+        if choice.choice is None:
+            key = {"llm": f"for_{choice.purpose}", "doc_gen": document or ""}.get(choice.family, "choice_default")
+            names.append((choice.family, "default", key))
+        if isinstance(wanted, str) and (reference := read_reference(wanted, choice.family)).kind == "preset":
+            names.append((choice.family, "presets", reference.name))
+        return names
+
+    def _served(self, text: str, family: ModelFamily, names: list[Name]) -> list[ModelEntry]:
+        """Who is asked, and who stands in for it; the user's own default endpoint where the names are the package's.
+
+        Args:
+            text: the reference to follow.
+            family: its family.
+            names: what led to it; what it leads over is added.
+
+        Raises:
+            PipelexError: nobody serves it.
+        """
+        failure: PipelexError | None = None
+        served: list[ModelEntry] = []
+        try:
+            served = self._follow(text, family, self.tables.section(family), names)
+        except PipelexError as failed:
+            failure = failed
+        standard, for_all = self.catalog.standard_entry(FAMILIES[family].model_type)
+        is_standard = bool(names) and self.own_names.isdisjoint(names)
+        if (
+            standard is not None
+            and is_standard
+            and (failure is None or failure.report.params.get("reason") in NOT_SERVED)
+        ):
+            is_served = any(self.catalog.is_ready(entry) and entry.table.sdk != TINY for entry in served)
+            if for_all or (self.allow_fallback and not is_served):
+                return [
+                    standard,
+                    *(entry for entry in served if self.catalog.is_ready(entry) and entry.table.sdk != TINY),
+                ]
+        if failure is not None:
+            raise failure
+        return served
+
+    def _follow(self, text: str, family: ModelFamily, section: DeckSection, names: list[Name]) -> list[ModelEntry]:
         """Aliases, then a waterfall, then a handle; a preset cannot stand here.
 
-        The model to ask comes first, then those that are ready to stand in for it.
+        The model to ask comes first, then those that are ready to stand in for it. The names passed are added to `names`.
         """
         reference, passed = read_reference(text, family), list[str]()
         while reference.kind == "alias":
+            names.append((family, "aliases", reference.name))
             passed.append(str(reference))
             target = section.aliases.get(reference.name)
             if target is None:
@@ -284,6 +343,7 @@ class ModelDeck:
             )
             raise self._unknown(reference, family, detail)
         if reference.kind == "waterfall":
+            names.append((family, "waterfalls", reference.name))
             return self._first_served(reference, family, section)
         found = self.catalog.routes(reference.name, FAMILIES[family].model_type)
         if not found:
@@ -388,20 +448,8 @@ _stood_in: set[str] = set()
 """Judgment models that the log already says are stood in for."""
 
 
-def own_deck_files(dirs: Sequence[Path]) -> list[TomlFile]:
-    """The deck files of the first `inference` directory that has any, in the order of their names.
-
-    Raises:
-        ConfigurationError: one cannot be read, or is not TOML.
-    """
-    for directory in dirs:
-        if files := _deck_files(directory):
-            return files
-    return []
-
-
-def _deck_files(directory: Path) -> list[TomlFile]:
-    return [TomlFile.read(path) for path in sorted((directory / "deck").glob("*.toml"))]
+_stood_in: set[str] = set()
+"""Judgment models that the log already says are stood in for."""
 
 
 def _references_of(section: Table, at: Keys) -> Iterable[tuple[Keys, str]]:

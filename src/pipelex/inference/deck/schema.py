@@ -7,7 +7,7 @@ extra configuration.
 import re
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from pipelex.inference.families import ModelType
 from pipelex.language.blueprints import ModelFamily
@@ -53,25 +53,53 @@ class BackendTable(_Table):
     """The backend's name for people."""
     endpoint: str | None = None
     """The base address of its API; the client's own when absent."""
+    endpoint_variables: dict[NonEmpty, str] = {}
+    """Environment variables that name another address, the first one that is set winning: name → the path to add where
+    the address has none."""
     api_key: str | None = None
     """The key, usually `"${NAME}"`: an environment variable."""
+    models: list[NonEmpty] = []
+    """Names of language models it serves besides those of its file, as the provider calls them."""
+    sdk: NonEmpty | None = None
+    """The client that the models of `models` are called through; `openai` when absent, for whatever speaks its
+    protocol."""
+    is_default: bool = False
+    """Whether its first model stands for every standard name: presets, aliases, waterfalls and defaults."""
+    headers: dict[NonEmpty, str] = {}
+    """Headers of every request, besides those of a model."""
+    verify: bool = True
+    """Whether the server's certificate is checked."""
+    ca_bundle: NonEmpty | None = None
+    """A file with the certificates to check the server's against, instead of the usual ones; a relative path starts
+    at the folder of this file."""
+    token_parameter: Literal["max_tokens", "max_completion_tokens"] | None = None
+    """How a request says the most tokens of an answer; by default as OpenAI does at its own address, `max_tokens`
+    elsewhere."""
     listed_constraints: list[ListedConstraint] = []
     """Constraints of all its models."""
     valued_constraints: ValuedConstraints = ValuedConstraints()
     """Constraints of all its models that have a value."""
 
+    @field_validator("headers")
+    @classmethod
+    def _check_headers(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            _check_header(name, value, known=set())
+        return headers
+
 
 # --- backends/<backend>.toml ------------------------------------------------------------------------------------------
 
 ModelInput = Literal[
-    "text", "images", "pdf",
+    "text", "images", "pdf", "video", "audio",
     "image", "web_page", "docx", "pptx", "xlsx", "html", "md", "csv", "txt", "vtt", "eml",
     "layout", "template_file",
 ]  # fmt: skip
 
 ModelOutput = Literal[
-    "text", "structured", "image", "pages", "sourced-answers", "judgments", "pdf", "xlsx", "docx", "pptx"
-]
+    "text", "structured", "image", "video", "audio", "pages", "sourced-answers", "judgments", "pdf", "xlsx", "docx",
+    "pptx",
+]  # fmt: skip
 
 Price = Annotated[float, Field(ge=0)]
 
@@ -168,6 +196,8 @@ class ModelTable(_Table):
     """Constraints that have a value."""
     rules: ImageRules = ImageRules()
     """Which request arguments an image model takes."""
+    prompting_target: str | None = None
+    """A key of earlier releases, without effect."""
     endpoint_path: NonEmpty | None = None
     """The path below the backend's endpoint, where it is unusual."""
     headers: dict[str, str] = {}

@@ -1,0 +1,64 @@
+"""The files below `deck/`, and what they name."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from pipelex.inference.deck.files import Table, TomlFile
+from pipelex.inference.deck.schema import PRESETS
+from pipelex.language.blueprints import ModelFamily
+
+Name = tuple[ModelFamily, str, str]
+"""Something a deck names: family, kind (`aliases`, `waterfalls`, `presets`, `default`), name."""
+
+
+def own_deck_files(dirs: Sequence[Path]) -> list[TomlFile]:
+    """The deck files of the first `inference` directory that has any, in the order of their names.
+
+    Raises:
+        ConfigurationError: one cannot be read, or is not TOML.
+    """
+    for directory in dirs:
+        if files := deck_files(directory):
+            return [TomlFile(file.path, file.text, _with_waterfalls(file.data)) for file in files]
+    return []
+
+
+def deck_files(directory: Path) -> list[TomlFile]:
+    """The deck files of one `inference` directory, in the order of their names."""
+    return [TomlFile.read(path) for path in sorted((directory / "deck").glob("*.toml"))]
+
+
+def _with_waterfalls(data: Table) -> Table:
+    """The tables with every alias that is a list of models, as earlier releases wrote it, as a waterfall."""
+    return {family: _section_with_waterfalls(section) for family, section in data.items()}
+
+
+def _section_with_waterfalls(section: object) -> Any:
+    table = cast("Table", section) if isinstance(section, dict) else Table()
+    aliases = table.get("aliases")
+    if not isinstance(aliases, dict):
+        return cast("Any", section)
+    named = cast("Table", aliases)
+    lists: Table = {name: value for name, value in named.items() if isinstance(value, list)}
+    if not lists:
+        return cast("Any", section)
+    renamed = {name: f"~{name}" for name in lists}
+    return {**table, "aliases": {**named, **renamed}, "waterfalls": {**table.get("waterfalls", {}), **lists}}
+
+
+def names_of(file: TomlFile) -> Iterable[Name]:
+    """What a deck file names."""
+    for family in PRESETS:
+        section = file.data.get(family)
+        if not isinstance(section, dict):
+            continue
+        table = cast("Table", section)
+        for kind in ("aliases", "waterfalls", "presets"):
+            for name in table.get(kind, {}):
+                yield (family, kind, name)
+        for name in (*table.get("choice_defaults", {}), *(["choice_default"] if "choice_default" in table else [])):
+            yield (family, "default", name)
+        for name, value in table.get("choice_overrides", {}).items():
+            if value != "disabled":
+                yield (family, "default", name)

@@ -1,0 +1,35 @@
+"""Where a backend is: as its table says, or as a variable does that other clients of the provider heed, too."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from pipelex.inference.deck.schema import BackendTable
+
+
+def endpoint_of(table: BackendTable, environ: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """The address of a backend, and the variable that names it; None where the table does, or nobody."""
+    for name, path in table.endpoint_variables.items():
+        text = environ.get(name, "").strip()
+        if text:
+            return address_of(text, path, is_host=name.endswith("_HOST")), name
+    return table.endpoint, None
+
+
+def address_of(text: str, path: str = "", *, is_host: bool = False) -> str:
+    """An address as people write it, as a URL.
+
+    Args:
+        text: a URL, or a host with or without a port.
+        path: what is added where the address does not end with it.
+        is_host: a host alone is Ollama's: over HTTP, at its usual port, and `0.0.0.0` is this machine.
+    """
+    if "://" not in text:
+        text = f"http://{text}"
+    parts = urlsplit(text)
+    if is_host:
+        host = parts.hostname or "127.0.0.1"
+        host = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+        port = parts.port or (443 if parts.scheme == "https" else 11434)
+        text = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}{parts.path}"
+    text = text.rstrip("/")
+    return text if text.endswith(path) else text + path

@@ -1,0 +1,294 @@
+"""From the files below `.pipelex/inference/` to the catalog of backends and models."""
+
+import base64
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import unquote, urlsplit
+
+from pipelex.config._interpolation import interpolate
+from pipelex.config.trust import Demand, Trust
+from pipelex.errors import ConfigurationError, Fault, near_names
+from pipelex.errors.hidden import hide
+from pipelex.inference.deck.catalog import DEFAULTS, Backend, Catalog, ModelEntry, secret_texts
+from pipelex.inference.deck.endpoints import endpoint_of
+from pipelex.inference.deck.files import Keys, Table, TomlFile, parse
+from pipelex.inference.deck.layers import BackendLayers, MergedBackends, merge_backends, withheld_models
+from pipelex.inference.deck.schema import BackendTable, ModelTable, RoutingFile, RoutingProfile
+
+_LISTED_MODEL: Table = {
+    "sdk": "openai",
+    "structure_method": "instructor/json_schema",
+    "inputs": ["text", "images"],
+}
+"""What is believed of a model that a backend only lists by its name."""
+
+
+def load_catalog(
+    dirs: Sequence[Path],
+    environ: Mapping[str, str],
+    elsewhere: bool | Collection[str] = False,
+    *,
+    trust: Trust | None = None,
+) -> Catalog:
+    """Read backends, their models and the routing profile.
+
+    Args:
+        dirs: `inference` directories, the one that wins first; the packaged files stand below them. The tables of
+            `backends.toml` are merged key by key; any other file is taken whole from the first directory that has it.
+        environ: the environment variables for `${NAME}`.
+        elsewhere: backends that another process calls; True for all of them.
+        trust: which files may name what is the user's; all of them when None.
+
+    Raises:
+        ConfigurationError: a file is wrong, or `elsewhere` names a backend that there is not.
+    """
+    reading = _Reading([*dirs, DEFAULTS], environ, trust)
+    merged = reading.merged()
+    backends = {name: reading.backend(layers) for name, layers in merged.tables.items()}
+    routing_path = _first(reading.stack, "routing_profiles.toml")
+    profile_name, profile = _active_profile(TomlFile.read(routing_path), backends, reading.warnings)
+    if not isinstance(elsewhere, bool):
+        for name in elsewhere:
+            _check_elsewhere(name, backends)
+        elsewhere = frozenset(elsewhere)
+    return Catalog(
+        backends,
+        profile_name,
+        profile,
+        is_packaged_routing=routing_path.parent == DEFAULTS,
+        elsewhere=elsewhere,
+        warnings=tuple({fault.detail: fault for fault in reading.warnings}.values()),
+        withheld=(*merged.withheld, *reading.withheld),
+    )
+
+
+@dataclass
+class _Reading:
+    """One pass over the files."""
+
+    stack: list[Path]
+    environ: Mapping[str, str] = field(repr=False)
+    trust: Trust | None
+    warnings: list[Fault] = field(default_factory=list[Fault])
+    withheld: list[Demand] = field(default_factory=list[Demand])
+
+    def merged(self) -> MergedBackends:
+        *own, packaged = [TomlFile.read(path) for one in self.stack if (path := one / "backends.toml").is_file()]
+        return merge_backends([*reversed(own)], packaged, self.trust)
+
+    def backend(self, layers: BackendLayers) -> Backend:
+        filled, missing = _filled(layers.data, self.environ)
+        settings = self._table(layers, filled)
+        written = layers.data.get("api_key")
+        variables = interpolate(written, {}).used if isinstance(written, str) else ()
+        if _is_blank(settings.api_key):
+            missing = tuple(dict.fromkeys([*missing, *variables]))
+            settings = settings.model_copy(update={"api_key": None})
+        endpoint, origin = endpoint_of(settings, self.environ)
+        if origin is not None:
+            missing = tuple(
+                name for name in missing if name not in interpolate(str(layers.data.get("endpoint")), {}).used
+            )
+        settings = settings.model_copy(update={"endpoint": endpoint, "ca_bundle": _ca_bundle(layers, settings)})
+        hide(
+            [
+                settings.api_key,
+                *_of_address(endpoint),
+                *secret_texts(settings.model_extra or {}),
+                *secret_texts(settings.headers),
+            ]
+        )
+        if layers.refusal is not None:
+            self.warnings.append(layers.refusal)
+        return Backend(
+            layers.name,
+            settings,
+            self._models(layers, settings),
+            missing,
+            variables,
+            is_own=layers.is_own,
+            lacks_trust=layers.lacks_trust,
+            is_refused=layers.refusal is not None,
+            endpoint_origin=origin,
+        )
+
+    def _table(self, layers: BackendLayers, filled: Table) -> BackendTable:
+        try:
+            return parse(BackendTable, filled, layers.sources, self.warnings)
+        except ConfigurationError as wrong:
+            if filled.get("enabled") is not False:
+                raise
+            self._pass_over(wrong)
+            return BackendTable(enabled=False)
+
+    def _pass_over(self, wrong: ConfigurationError) -> None:
+        """Nobody calls what is not enabled, so whatever is in its file stops nobody."""
+        detail = f"{wrong.report.detail}; it has no effect, for the backend is not enabled"
+        self.warnings.append(Fault(wrong.code, detail, location=wrong.report.location, severity="warning"))
+
+    def _models(self, layers: BackendLayers, settings: BackendTable) -> tuple[ModelEntry, ...]:
+        path = _first(self.stack, f"backends/{layers.name}.toml")
+        try:
+            file = TomlFile.read(path) if path.is_file() else None
+            return self._read_models(layers, settings, file)
+        except ConfigurationError as wrong:
+            if settings.enabled:
+                raise
+            self._pass_over(wrong)
+            return ()
+
+    def _read_models(
+        self, layers: BackendLayers, settings: BackendTable, file: TomlFile | None
+    ) -> tuple[ModelEntry, ...]:
+        defaults: Table = {}
+        found: dict[tuple[str, str, str | None], tuple[str, ModelEntry]] = {}
+        if file is not None:
+            file, demands = withheld_models(file, self.trust)
+            self.withheld += demands
+            written = file.data.get("defaults", {})
+            if not isinstance(written, dict):
+                raise file.fault("'defaults' must be a table", ("defaults",))
+            defaults = cast("Table", written)
+            for name, table in file.data.items():
+                if name == "defaults":
+                    continue
+                if not isinstance(table, dict):
+                    raise file.fault(f"{name!r} must be a table: one for each model", (name,))
+                places: list[tuple[TomlFile, Keys]] = [(file, (name,)), (file, ("defaults",))]
+                entry = self._entry(layers.name, settings, name, {**defaults, **cast("Table", table)}, places)
+                key = (entry.handle, entry.table.model_type, entry.table.variant)
+                if key in found:
+                    other = found[key][0]
+                    advice = "give one of the two a 'variant'"
+                    detail = f"{name!r} and {other!r} both have the handle {entry.handle!r}"
+                    raise file.fault(detail, (name,), advice=advice)
+                found[key] = (name, entry)
+        own = {} if settings.sdk is None else {"sdk": settings.sdk}
+        for name in settings.models:
+            if not any(entry.handle == name and entry.table.model_type == "llm" for _, entry in found.values()):
+                table = {**_LISTED_MODEL, **defaults, **own, "model_type": "llm", "model_id": name}
+                table["inputs"] = defaults.get("inputs", _LISTED_MODEL["inputs"])
+                entry = self._entry(layers.name, settings, name, table, layers.sources)
+                found[(name, "llm", None)] = (name, entry)
+        return tuple(entry for _, entry in found.values())
+
+    def _entry(
+        self, backend: str, settings: BackendTable, name: str, table: Table, places: Sequence[tuple[TomlFile, Keys]]
+    ) -> ModelEntry:
+        filled, missing = _filled(table, self.environ)
+        model = parse(ModelTable, filled, places, self.warnings)
+        hide(secret_texts(model.headers))
+        if settings.headers:
+            model = model.model_copy(update={"headers": {**settings.headers, **model.headers}})
+        valued = model.valued_constraints.model_dump(exclude_unset=True)
+        return ModelEntry(
+            model.handle or name,
+            backend,
+            model,
+            frozenset([*settings.listed_constraints, *model.listed_constraints]),
+            settings.valued_constraints.model_copy(update=valued),
+            missing,
+        )
+
+
+def _ca_bundle(layers: BackendLayers, settings: BackendTable) -> str | None:
+    """The file of certificates; a relative path starts at the folder of the file that names it."""
+    if settings.ca_bundle is None:
+        return None
+    file = next(file for file, keys in layers.sources if "ca_bundle" in cast("Table", file.data[str(keys[0])]))
+    return str((file.path.parent / Path(settings.ca_bundle).expanduser()).absolute())
+
+
+def _check_elsewhere(name: str, backends: Mapping[str, Backend]) -> None:
+    if name not in backends:
+        near = near_names(name, backends)
+        raise ConfigurationError(
+            f"'inference.credentials_elsewhere' names {name!r}, but no backend is called so",
+            advice=f"Did you mean {near[0]!r}?" if near else "Name a table of backends.toml.",
+        )
+
+
+def _first(stack: Iterable[Path], name: str) -> Path:
+    return next((path for directory in stack if (path := directory / name).is_file()), DEFAULTS / name)
+
+
+def _of_address(endpoint: str | None) -> tuple[str, ...]:
+    """The password in an address, and the credentials as they are sent."""
+    try:
+        parts = urlsplit(endpoint or "")
+    except ValueError:
+        return ()
+    if not parts.password:
+        return ()
+    user, password = unquote(parts.username or ""), unquote(parts.password)
+    return parts.password, password, base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _is_blank(text: str | None) -> bool:
+    return text is not None and (not text.strip() or "${" in text)
+
+
+def _filled(value: Table, environ: Mapping[str, str]) -> tuple[Table, tuple[str, ...]]:
+    """The table with `${NAME}` replaced in its strings, and the names that are not set."""
+    missing: dict[str, None] = {}
+
+    def fill(item: Any) -> Any:
+        if isinstance(item, str) and "${" in item:
+            found = interpolate(item, environ)
+            missing.update(dict.fromkeys(found.unset))
+            return found.text
+        if isinstance(item, dict):
+            return {key: fill(inner) for key, inner in cast("Table", item).items()}
+        if isinstance(item, list):
+            return [fill(inner) for inner in cast("list[Any]", item)]
+        return item
+
+    return fill(value), tuple(missing)
+
+
+def _active_profile(
+    file: TomlFile, backends: Mapping[str, Backend], warnings: list[Fault]
+) -> tuple[str, RoutingProfile]:
+    routing = parse(RoutingFile, file.data, [(file, ())], warnings)
+    profile = routing.profiles.get(routing.active)
+    if profile is None:
+        near = near_names(routing.active, routing.profiles)
+        advice = f"did you mean {near[0]!r}?" if near else f"declare [profiles.{routing.active}]"
+        raise file.fault(f"the active profile {routing.active!r} is not declared", ("active",), advice=advice)
+    base = ("profiles", routing.active)
+    for pattern, name in profile.routes.items():
+        _check_pattern(file, pattern, (*base, "routes", pattern))
+        _check_backend(file, name, backends, (*base, "routes", pattern))
+        if not backends[name].table.enabled:
+            raise file.fault(
+                f"the route {pattern!r} leads to the backend {name!r}, which is not enabled",
+                (*base, "routes", pattern),
+                advice=f"enable {name!r} in backends.toml, or move the route to 'optional_routes'",
+            )
+    shipped = {path.stem for path in (DEFAULTS / "backends").glob("*.toml")}
+    for pattern, name in profile.optional_routes.items():
+        _check_pattern(file, pattern, (*base, "optional_routes", pattern))
+        if name not in shipped:
+            _check_backend(file, name, backends, (*base, "optional_routes", pattern))
+    if profile.default is not None:
+        _check_backend(file, profile.default, backends, (*base, "default"))
+    for index, name in enumerate(profile.fallback_order):
+        if name not in shipped:  # a project may have dropped a shipped backend from its backends.toml
+            _check_backend(file, name, backends, (*base, "fallback_order", index))
+    return routing.active, profile
+
+
+def _check_backend(file: TomlFile, name: str, backends: Mapping[str, Backend], place: tuple[str | int, ...]) -> None:
+    if name not in backends:
+        near = near_names(name, backends)
+        advice = f"did you mean {near[0]!r}?" if near else f"declare [{name}] in backends.toml"
+        raise file.fault(f"no backend is called {name!r}", place, advice=advice)
+
+
+def _check_pattern(file: TomlFile, pattern: str, place: tuple[str | int, ...]) -> None:
+    inner = pattern.removeprefix("*").removesuffix("*")
+    if "*" in inner or "?" in pattern or "[" in pattern:
+        detail = f"{pattern!r} is not a pattern of model names"
+        raise file.fault(detail, place, advice="write an exact name, 'prefix-*' or '*-suffix'")
