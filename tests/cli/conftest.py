@@ -84,7 +84,8 @@ def _cli(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
     for name in os.environ:
         if name.startswith(("PIPELEX_", "TEMPORAL_", "FORCE_COLOR")):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", project.environ["HOME"])
+    for name, value in project.environ.items():
+        monkeypatch.setenv(name, value)
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     yield Cli(project)

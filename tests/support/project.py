@@ -66,10 +66,10 @@ class Project:
 
     @property
     def environ(self) -> dict[str, str]:
-        return {"HOME": str(self.root / "home")}
+        return {"HOME": str(self.root / "home"), "PIPELEX_TRUST_PROJECT": "1"}
 
     def settings(self, overrides: dict[str, Any] | None = None) -> Settings:
-        return load_settings(cwd=self.root, environ=self.environ, overrides=overrides, trust_project=True)
+        return load_settings(cwd=self.root, environ=self.environ, overrides=overrides)
 
     def app(self, orchestrator: str = "temporal", *, overrides: dict[str, Any] | None = None) -> Pipelex:
         return Pipelex(self.settings(overrides), orchestrator=orchestrator)

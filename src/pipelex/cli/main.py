@@ -60,6 +60,7 @@ class PipelexGroup(LazyGroup):
         "doctor": Entry("pipelex.cli.setup.doctor", "Check configuration, credentials and models.", _SETUP),
         "models": Entry("pipelex.cli.catalog.models", "List the models that a method can name.", _SETUP),
         "config": Entry("pipelex.cli.setup.config", "Show the settings in force and where they come from.", _SETUP),
+        "trust": Entry("pipelex.cli.setup.trust", "Trust the configuration of this project.", _SETUP),
     }
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -111,6 +112,9 @@ def root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print versions and exit.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of every failure.")] = False,
+    trust_project: Annotated[
+        bool, typer.Option("--trust-project", help="Trust the project's configuration for this command.")
+    ] = False,
 ) -> None:
     """Pipelex runs methods of the MTHDS open standard, in-process or durably on Temporal.
 
@@ -119,6 +123,8 @@ def root(
     """
     del version
     ctx.meta[DEBUG_KEY] = debug
+    if trust_project:
+        os.environ["PIPELEX_TRUST_PROJECT"] = "1"  # also for the processes this one starts
 
 
 def run(args: Sequence[str] | None = None) -> int:

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, cast
 from urllib.parse import urlsplit
 
-from pipelex.errors import ConfigurationError, Fault, Json, Location
+from pipelex.errors import ConfigurationError, Fault, Json, Location, ProjectNotTrustedError
 
 TRUST_VARIABLE: Final = "PIPELEX_TRUST_PROJECT"
 """The variable of the process's own environment that has every file of the project trusted: for workers and CI."""
@@ -202,3 +202,19 @@ def not_in_force(demands: Iterable[Demand]) -> Fault | None:
     more = f" (and {len(others)} more)" if others else ""
     detail = f"{first}{more}; not in force until the project is trusted: pipelex trust"
     return Fault("runtime.misconfigured", detail, location=first.location, severity="warning")
+
+
+def require_trust(demands: Sequence[Demand]) -> None:
+    """Refuse to go on with less than what a project's files say.
+
+    Raises:
+        ProjectNotTrustedError: something is withheld.
+    """
+    if not demands:
+        return
+    lines = [f"- {demand}" for demand in demands]
+    raise ProjectNotTrustedError(
+        "\n".join(["files of this project name what is yours, or where it goes, and were not trusted yet:", *lines]),
+        faults=[Fault("runtime.misconfigured", str(demand), location=demand.location) for demand in demands],
+        advice=f"Look at them, then: pipelex trust. For a worker or CI: pipelex --trust-project …, or {TRUST_VARIABLE}=1.",
+    )

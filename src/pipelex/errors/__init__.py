@@ -4,6 +4,7 @@
 Exception
 └── PipelexError            carries an ErrorReport
     ├── ConfigurationError  a settings file or a missing setting
+    │   ├── ProjectNotTrustedError  files of a project that were not trusted yet
     │   └── TemporalConfigError  the `[temporal]` settings
     ├── MethodInvalidError  faults in a method's files
     └── InputError          a run-time input
@@ -15,6 +16,7 @@ from pipelex.errors._exceptions import (
     InputError,
     MethodInvalidError,
     PipelexError,
+    ProjectNotTrustedError,
     TemporalConfigError,
 )
 from pipelex.errors._names import near_names
@@ -41,6 +43,7 @@ __all__ = [
     "Location",
     "MethodInvalidError",
     "PipelexError",
+    "ProjectNotTrustedError",
     "SuggestedFix",
     "TemporalConfigError",
     "error_type_name",

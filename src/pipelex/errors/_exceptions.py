@@ -80,6 +80,10 @@ class ConfigurationError(PipelexError):
         return self.report.faults
 
 
+class ProjectNotTrustedError(ConfigurationError):
+    """Files of a project name what is the user's, or addresses of their choice, and were not trusted yet."""
+
+
 class TemporalConfigError(ConfigurationError):
     """The `[temporal]` settings are wrong: an unknown key, a value that does not fit, a name nothing defines."""
 

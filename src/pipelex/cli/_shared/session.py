@@ -40,23 +40,44 @@ ServerOption = Annotated[
 
 
 def settings_for(
-    ctx: typer.Context, *, server: str | None = None, environ: Mapping[str, str] | None = None
+    ctx: typer.Context,
+    *,
+    server: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    connects: bool = False,
 ) -> "Settings":
     """The settings of the working directory, their warnings told and logging set up.
 
+    Args:
+        ctx: the command's context.
+        server: the server profile instead of the selected one.
+        environ: the environment; the process's when None.
+        connects: the command sends something somewhere, so the project's files must be trusted; asked on a terminal.
+
     Raises:
         ConfigurationError: a settings file is wrong.
+        ProjectNotTrustedError: files of the project are not trusted.
     """
     from pipelex.config import load_settings
 
     overrides = {} if server is None else {SELECTED_SERVER: server}
     settings = load_settings(overrides=overrides, environ=environ)
+    if connects:
+        from pipelex.cli._shared.trusting import ask_for_trust, demands_of
+
+        if ask_for_trust(settings, demands_of(settings)):
+            settings = load_settings(overrides=overrides, environ=environ)
     tell(ctx, [*settings.warnings, *set_up_logging(settings)])
     return settings
 
 
 def open_app(
-    ctx: typer.Context, *, server: str | None = None, orchestrator: str | None = None, durable: bool = False
+    ctx: typer.Context,
+    *,
+    server: str | None = None,
+    orchestrator: str | None = None,
+    durable: bool = False,
+    connects: bool = False,
 ) -> "Pipelex":
     """The runtime with the settings of the working directory.
 
@@ -65,6 +86,7 @@ def open_app(
         server: the server profile instead of the selected one.
         orchestrator: the name of the orchestrator that runs methods; the one that the settings choose when None.
         durable: have a durable orchestrator, also where the settings choose none.
+        connects: see `settings_for`.
 
     Raises:
         ConfigurationError: a settings file is wrong.
@@ -73,7 +95,7 @@ def open_app(
     from pipelex.orchestration import IN_PROCESS, chosen_name
     from pipelex.runner import Pipelex
 
-    settings = settings_for(ctx, server=server)
+    settings = settings_for(ctx, server=server, connects=connects)
     if durable and orchestrator is None:
         orchestrator = chosen_name(settings, durable=True)
     app = Pipelex(settings, orchestrator=orchestrator)

@@ -38,7 +38,13 @@ def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path],
         PipelexError: the method is invalid, or nothing could be run.
         RunFailed: the run failed.
     """
-    app = open_app(ctx, server=flags.server, orchestrator=_orchestrator(flags), durable=flags.local is False)
+    app = open_app(
+        ctx,
+        server=flags.server,
+        orchestrator=_orchestrator(flags),
+        durable=flags.local is False,
+        connects=not flags.dry_run,
+    )
     _check(flags, app)
     method = open_target(app, target, library_dirs)
     pipe = method.pipe(target.pipe)

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 def _with_app(ctx: typer.Context, server: str | None, work: "Callable[[Pipelex], Awaitable[T]]") -> T:
     """Do something with durable runs; SIGINT ends it and leaves the runs alone."""
-    app = open_app(ctx, server=server, durable=True)
+    app = open_app(ctx, server=server, durable=True, connects=True)
 
     async def run() -> T:
         async with app:

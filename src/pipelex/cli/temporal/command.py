@@ -81,7 +81,7 @@ def codec_server(
     """Show the Temporal UI and the `temporal` command what encrypted, compressed or stored payloads say, until Ctrl-C."""
     from pipelex.cli.temporal.codec_server import run_codec_server
 
-    app_ = open_app(ctx, server=server, orchestrator="temporal")
+    app_ = open_app(ctx, server=server, orchestrator="temporal", connects=True)
     run_codec_server(app_, host, port, (*(allow_origin or ()), *UI_ORIGINS), allow_remote=allow_remote)
 
 

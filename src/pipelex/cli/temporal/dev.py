@@ -46,7 +46,7 @@ def dev(
     from pipelex.temporal.factory import FACTORY
 
     flags = WorkerFlags(ready_file=ready_file)
-    settings = settings_for(ctx)
+    settings = settings_for(ctx, connects=True)
     config = checked_config(ctx, settings, flags)
     FACTORY.require()
     from pipelex.temporal.sdk_core import keep_core_off_stdout

@@ -34,7 +34,7 @@ def setup_temporal_namespace(
     """
     from pipelex.temporal.factory import FACTORY
 
-    app_ = open_app(ctx, server=server, orchestrator="temporal")
+    app_ = open_app(ctx, server=server, orchestrator="temporal", connects=True)
     FACTORY.require()
     state = asyncio.run(_set_up(app_, dry_run=dry_run))
     if is_json:

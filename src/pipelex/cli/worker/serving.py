@@ -31,7 +31,7 @@ def run_worker(ctx: typer.Context, flags: "WorkerFlags") -> None:
         PipelexError: no server answers, or the namespace lacks search attributes and they cannot be registered.
     """
     environ = {**os.environ, "PIPELEX_ENV": "unit_testing"} if flags.unit_testing else None
-    settings = settings_for(ctx, server=flags.server, environ=environ)
+    settings = settings_for(ctx, server=flags.server, environ=environ, connects=True)
     config = checked_config(ctx, settings, flags)
     from pipelex.temporal.factory import FACTORY
 

@@ -11,6 +11,7 @@ from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.calls.logical import request_headers
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.calls.tls import tls_of
 
 if TYPE_CHECKING:
     import httpx
@@ -79,7 +80,10 @@ class HttpCall:
         failure: PipelexError
         try:
             # The client's own limit is for each read: an answer that drips would hold the call for ever.
-            async with asyncio.timeout(self.call.seconds), httpx.AsyncClient(timeout=self.call.seconds) as client:
+            async with (
+                asyncio.timeout(self.call.seconds),
+                httpx.AsyncClient(timeout=self.call.seconds, verify=tls_of(self.call.backend)) as client,
+            ):
                 headers = {
                     **self.call.entry.table.headers,
                     **self.auth,

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, cast
 
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.calls.tls import tls_of
 from pipelex.inference.chat.library import LibraryProvider
 from pipelex.inference.chat.settings import CallSettings
 
@@ -46,5 +47,5 @@ class Groq(LibraryProvider["AsyncGroq"]):
             api_key=self._api_key,
             max_retries=0,
             timeout=seconds,
-            http_client=DefaultAsyncHttpxClient(timeout=seconds),
+            http_client=DefaultAsyncHttpxClient(timeout=seconds, verify=tls_of(self._backend)),
         )

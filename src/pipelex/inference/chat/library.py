@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from pipelex.inference.calls.logical import request_headers
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.calls.tls import tls_of
 from pipelex.inference.chat.provider import SentSchema
 from pipelex.inference.chat.settings import CallSettings
 from pipelex.inference.chat.structured import Method, Schema
@@ -124,9 +125,11 @@ class LibraryProvider(ABC, Generic[Client]):
 
     def _pool(self, seconds: float, headers: Mapping[str, str] | None = None) -> "AsyncClient":
         """Connections for a client that does not make its own, closed with this provider."""
+        from httpx2 import AsyncClient
         from pydantic_ai.models import create_async_httpx2_client
 
-        pool = create_async_httpx2_client(timeout=seconds)
+        tls = tls_of(self._backend)
+        pool = create_async_httpx2_client(timeout=seconds) if tls is True else AsyncClient(timeout=seconds, verify=tls)
         pool.headers.update(headers or {})
         self._pools.append(pool)
         return pool

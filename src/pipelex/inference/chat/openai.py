@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from pipelex.errors import ConfigurationError
 from pipelex.inference.calls.logical import OPENAI_HEADER
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.calls.tls import tls_of
 from pipelex.inference.chat.library import LibraryProvider
 from pipelex.inference.chat.provider import SentSchema
 from pipelex.inference.chat.settings import CallSettings
@@ -64,15 +65,16 @@ class OpenAICompatible(LibraryProvider["AsyncOpenAI"]):
             project=self._extra("project"),
             max_retries=0,
             timeout=seconds,
-            http_client=DefaultAsyncHttpxClient(timeout=seconds),
+            http_client=DefaultAsyncHttpxClient(timeout=seconds, verify=tls_of(self._backend)),
         )
 
     def _chat_model(self, call: ModelCall, client: "AsyncOpenAI") -> "Model[Any]":
         from pipelex.inference.chat.completions import CompatibleChatModel
 
         profile = self._profile()
-        if not self._is_openai(client):
-            profile["openai_chat_supports_max_completion_tokens"] = False
+        wanted = self._backend.table.token_parameter
+        if wanted is not None or not self._is_openai(client):
+            profile["openai_chat_supports_max_completion_tokens"] = wanted == "max_completion_tokens"
         return CompatibleChatModel(call.entry.model_id, provider=self._provider(client), profile=profile)
 
     def _provider(self, client: "AsyncOpenAI") -> "Provider[AsyncOpenAI]":
@@ -155,7 +157,7 @@ class AzureOpenAI(OpenAICompatible):
             api_version=version,
             max_retries=0,
             timeout=seconds,
-            http_client=DefaultAsyncHttpxClient(timeout=seconds),
+            http_client=DefaultAsyncHttpxClient(timeout=seconds, verify=tls_of(self._backend)),
         )
 
     def _provider(self, client: "AsyncOpenAI") -> "Provider[AsyncOpenAI]":

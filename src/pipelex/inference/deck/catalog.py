@@ -191,7 +191,7 @@ class Catalog:
             (backend, entry)
             for backend in self.backends.values()
             if backend.is_own and backend.table.enabled
-            for entry in backend.models
+            for entry in sorted(backend.models, key=lambda entry: entry.handle not in backend.table.models[:1])
             if entry.table.model_type == model_type and entry.table.enabled and self.is_ready(entry)
         ]
         chosen = next((entry for backend, entry in ready if backend.table.is_default), None)

@@ -305,7 +305,11 @@ class ModelDeck:
         except PipelexError as failed:
             failure = failed
         standard, for_all = self.catalog.standard_entry(FAMILIES[family].model_type)
-        is_standard = bool(names) and self.own_names.isdisjoint(names)
+        # Names of 2025 without a sigil are models that the one of this machine goes by, too.
+        is_by_name = bool(names) or (
+            bool(served) and all(entry.table.sdk == TINY and entry.handle != entry.model_id for entry in served)
+        )
+        is_standard = is_by_name and self.own_names.isdisjoint(names)
         if (
             standard is not None
             and is_standard

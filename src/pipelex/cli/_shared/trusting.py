@@ -1,0 +1,57 @@
+"""Asking whether a project's files are trusted."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from pipelex.cli._shared.console import say
+from pipelex.cli._shared.streams import is_terminal
+
+if TYPE_CHECKING:
+    from pipelex.config import Settings
+    from pipelex.config.trust import Demand
+
+
+def demands_of(settings: "Settings") -> "Sequence[Demand]":
+    """What files of the project would say if they were trusted, those about models included.
+
+    Raises:
+        ConfigurationError: an inference file is wrong.
+    """
+    folder = settings.project_dir
+    if folder is None or not (folder / "inference").is_dir():
+        return settings.withheld
+    from pipelex.runner import Pipelex
+
+    return Pipelex(settings).withheld
+
+
+def ask_for_trust(settings: "Settings", demands: "Sequence[Demand]") -> bool:
+    """Ask, where there is somebody to ask, and note the answer.
+
+    Returns:
+        Whether files are trusted now that were not before.
+
+    Raises:
+        ProjectNotTrustedError: nobody can be asked, or the answer is no.
+    """
+    from pipelex.config.trust import record_trust, require_trust
+
+    if not demands:
+        return False
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+        require_trust(demands)
+    tell_demands(demands)
+    if not typer.confirm("Trust these files?", err=True):
+        require_trust(demands)
+    record_trust(settings.home_dir, dict.fromkeys(demand.file for demand in demands))
+    return True
+
+
+def tell_demands(demands: "Sequence[Demand]") -> None:
+    """Say what would be read, and where it would go."""
+    say("Files of this project name what is yours, or where it goes:")
+    for demand in demands:
+        say(f"  {demand}")

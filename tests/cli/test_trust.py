@@ -1,0 +1,61 @@
+"""`pipelex trust`, and commands in a project that nobody trusts."""
+
+import json
+
+import pytest
+
+from tests.cli.conftest import Cli
+from tests.support.openai_server import OpenAIStub
+
+GREETING = ("run", "greet.mthds", "-i", '{"name": "Ada"}', "--no-pretty-print")
+
+
+@pytest.fixture
+def untrusted(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """A project whose model server is asked with a key of the user's."""
+    monkeypatch.delenv("PIPELEX_TRUST_PROJECT")
+    monkeypatch.setenv("THE_KEY", "test-key-0123456789")
+    backends = cli.root / ".pipelex" / "inference" / "backends.toml"
+    text = backends.read_text(encoding="utf-8").replace('"test-key-0123456789"', '"${THE_KEY}"')
+    backends.write_text(text, encoding="utf-8")
+    return cli
+
+
+def test_a_run_says_what_would_be_read_and_where_it_would_go(untrusted: Cli, stub: OpenAIStub) -> None:
+    stub.on("Ada", text="Welcome")
+    ended = untrusted(*GREETING)
+    assert ended.code == 2
+    assert "sends ${THE_KEY} to http://127.0.0.1" in ended.err
+    assert "pipelex trust" in ended.err
+    assert stub.completions == []
+
+
+def test_trust_is_asked_for_once(untrusted: Cli, stub: OpenAIStub) -> None:
+    stub.on("Ada", text="Welcome")
+    assert untrusted("trust").code == 2  # nobody can be asked
+    assert "sends ${THE_KEY}" in untrusted("trust", "--list").err
+    ended = untrusted("trust", "--yes")
+    assert (ended.code, "backends.toml" in ended.err) == (0, True)
+    assert untrusted(*GREETING).code == 0
+    assert "Nothing in this project needs trust" in untrusted("trust").out
+    assert untrusted("trust", "--forget").code == 0
+    assert untrusted(*GREETING).code == 2
+
+
+def test_a_program_reads_what_is_asked_for(untrusted: Cli) -> None:
+    (demand, *_) = json.loads(untrusted("trust", "--list", "--json").out)["demands"]
+    assert demand["file"].endswith("backends.toml")
+    assert "${THE_KEY}" in demand["text"]
+
+
+def test_a_flag_says_it_for_one_command(untrusted: Cli, stub: OpenAIStub) -> None:
+    stub.on("Ada", text="Welcome")
+    assert untrusted.command("--trust-project", *GREETING).code == 0
+
+
+@pytest.mark.parametrize(
+    "command", [("validate", "greet.mthds"), ("config", "show"), ("models",), (*GREETING, "--dry-run")]
+)
+def test_what_sends_nothing_needs_no_trust(untrusted: Cli, command: tuple[str, ...]) -> None:
+    ended = untrusted(*command)
+    assert ended.code == 0, ended.err

