@@ -49,6 +49,7 @@ PartOf=pipelex.target
 [Service]
 User=pipelex
 WorkingDirectory=/srv/pipelex
+Environment=PIPELEX_TRUST_PROJECT=1
 EnvironmentFile=/etc/pipelex/temporal.env
 EnvironmentFile=-/etc/pipelex/{worker.name}.env
 RuntimeDirectory=%p-%i

@@ -152,7 +152,8 @@ class Cluster:
 def environment(folder: Path) -> dict[str, str]:
     """The test process's, without what would configure Pipelex or Temporal, and with the providers' keys."""
     known = {key: value for key, value in os.environ.items() if not key.startswith(("PIPELEX_", "TEMPORAL_"))}
-    return {**known, "HOME": str(folder.parent / "home"), "PYTHON": sys.executable, **KEYS}
+    own = {"HOME": str(folder.parent / "home"), "PYTHON": sys.executable, "PIPELEX_TRUST_PROJECT": "1"}
+    return {**known, **own, **KEYS}
 
 
 @contextmanager
