@@ -45,7 +45,12 @@ class LocalDeployment:
         foreign = set(self.deployment.secrets) - set(worker.secrets)
         known = {name: value for name, value in os.environ.items() if name not in foreign}
         trusting = {"PIPELEX_TRUST_PROJECT": "1"}  # this folder's settings are the deployment's own
-        return {**known, **trusting, "TEMPORAL_ADDRESS": self._server.target, "TEMPORAL_NAMESPACE": self._server.namespace}
+        return {
+            **known,
+            **trusting,
+            "TEMPORAL_ADDRESS": self._server.target,
+            "TEMPORAL_NAMESPACE": self._server.namespace,
+        }
 
     async def set_up(self) -> None:
         """Register the search attributes once, before workers race to."""

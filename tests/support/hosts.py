@@ -63,7 +63,12 @@ class Host:
 
     def _environment(self) -> dict[str, str]:
         known = {name: value for name, value in os.environ.items() if not name.startswith(("PIPELEX_", "TEMPORAL_"))}
-        own = {"HOME": str(self.home), "TMPDIR": str(self.home / "tmp"), "PYTHONPATH": str(REPOSITORY), "PIPELEX_TRUST_PROJECT": "1"}
+        own = {
+            "HOME": str(self.home),
+            "TMPDIR": str(self.home / "tmp"),
+            "PYTHONPATH": str(REPOSITORY),
+            "PIPELEX_TRUST_PROJECT": "1",
+        }
         return {**known, **own, **self.environ}
 
     def start(self, *command: str | Path) -> subprocess.Popen[bytes]:
