@@ -44,7 +44,7 @@ def load_catalog(
     Raises:
         ConfigurationError: a file is wrong, or `elsewhere` names a backend that there is not.
     """
-    reading = _Reading([*dirs, DEFAULTS], environ, trust)
+    reading = _FilesRead([*dirs, DEFAULTS], environ, trust)
     merged = reading.merged()
     backends = {name: reading.backend(layers) for name, layers in merged.tables.items()}
     routing_path = _first(reading.stack, "routing_profiles.toml")
@@ -65,7 +65,7 @@ def load_catalog(
 
 
 @dataclass
-class _Reading:
+class _FilesRead:
     """One pass over the files."""
 
     stack: list[Path]
