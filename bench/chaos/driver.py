@@ -324,7 +324,7 @@ async def set_up(plan: Plan, root: Path, say: Callable[[str], None]) -> AsyncGen
         await server.start()
         stack.callback(lambda: server.now.stop())
         proxy = await stack.enter_async_context(Proxy(server.now.port))
-        home = {"HOME": str(root / "home")}
+        home = {"HOME": str(root / "home"), "PIPELEX_TRUST_PROJECT": "1"}
         settings = load_settings(cwd=root, environ={**home, "TEMPORAL_ADDRESS": server.now.target})
         app = await stack.enter_async_context(Pipelex(settings, orchestrator="temporal"))
         client = await client_of(app)

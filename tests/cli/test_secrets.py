@@ -42,13 +42,16 @@ api_key  = "${{OPENAI_TEST_KEY}}"
 [linkup]
 endpoint = "http://127.0.0.1:{port}/linkup"
 api_key  = "${{LINKUP_TEST_KEY}}"
-[mistral]
-endpoint = "http://team:${{URL_TEST_PASSWORD}}@127.0.0.1:{port}/mistral"
-api_key  = "${{MISTRAL_TEST_KEY}}"
 [fal]
 endpoint = "http://127.0.0.1:{port}/fal"
 api_key  = "${{FAL_TEST_KEY}}"
 """
+OF_THE_USER = """
+[mistral]
+endpoint = "http://team:${{URL_TEST_PASSWORD}}@127.0.0.1:{port}/mistral"
+api_key  = "${{MISTRAL_TEST_KEY}}"
+"""
+"""What a project's file may not say, whoever trusts it: a secret inside an address."""
 MODELS = {
     "openai": '[stub]\nsdk = "openai"\nx-team-token = "${TEAM_TEST_TOKEN}"\noutputs = ["text", "structured"]\n',
     "linkup": '[find]\nmodel_type = "search"\nsdk = "linkup"\nx-team-token = "${TEAM_TEST_TOKEN}"\n',
@@ -227,6 +230,9 @@ async def provider() -> AsyncIterator[HttpStub]:
 def prepare(cli: Cli, provider: HttpStub, collector: Collector, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
     folder = cli.root / ".pipelex"
     (folder / "inference" / "backends.toml").write_text(BACKENDS.format(port=provider.port), encoding="utf-8")
+    users = Path(cli.environ["HOME"]) / ".pipelex" / "inference" / "backends.toml"
+    users.parent.mkdir(parents=True, exist_ok=True)
+    users.write_text(OF_THE_USER.format(port=provider.port), encoding="utf-8")
     for name, text in MODELS.items():
         (folder / "inference" / "backends" / f"{name}.toml").write_text(text, encoding="utf-8")
     routing = 'active = "p"\n[profiles.p]\ndescription = "d"\nfallback_order = ["openai", "linkup", "mistral", "fal"]\n'

@@ -33,12 +33,13 @@ def test_a_run_says_what_would_be_read_and_where_it_would_go(untrusted: Cli, stu
 def test_trust_is_asked_for_once(untrusted: Cli, stub: OpenAIStub) -> None:
     stub.on("Ada", text="Welcome")
     assert untrusted("trust").code == 2  # nobody can be asked
-    assert "sends ${THE_KEY}" in untrusted("trust", "--list").err
+    assert "needs trust: " in untrusted("trust", "--list").out
     ended = untrusted("trust", "--yes")
-    assert (ended.code, "backends.toml" in ended.err) == (0, True)
+    assert (ended.code, "backends.toml" in ended.out) == (0, True)
     assert untrusted(*GREETING).code == 0
-    assert "Nothing in this project needs trust" in untrusted("trust").out
-    assert untrusted("trust", "--forget").code == 0
+    assert "Nothing in this project needs trust" in untrusted("trust").err
+    assert "trusted: " in untrusted("trust", "--list").out
+    assert untrusted("trust", "--revoke").code == 0
     assert untrusted(*GREETING).code == 2
 
 

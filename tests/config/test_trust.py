@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from pipelex.config import Settings, known_keys, load_settings
-from pipelex.config._demands import FREE, HARMLESS, withheld_settings
 from pipelex.config._sections import Sections
 from pipelex.config._settings import Layer
 from pipelex.config.trust import forget_trust, read_record, record_trust, stays_here
+from pipelex.config.trust.settings import FREE, HARMLESS, withheld_settings
 from pipelex.errors import ConfigurationError
 from pipelex.temporal.config import TemporalConfig, parse_temporal_config
 from tests.support.settings_files import Loader
@@ -209,7 +209,7 @@ MINE = 'runtime.telemetry.endpoint = "https://mine.example"\n'
 
 
 def trust(settings: Settings) -> list[Path]:
-    return record_trust(settings.home_dir, [demand.file for demand in settings.withheld])
+    return record_trust(settings.home_dir, settings.demands)
 
 
 def test_a_file_is_trusted_by_its_place_and_its_content(load: Loader, tmp_path: Path) -> None:
@@ -292,17 +292,17 @@ def test_addresses_of_this_machine(address: str, is_here: bool) -> None:
 
 
 def test_a_layer_says_what_it_would_do_with_each_key(tmp_path: Path) -> None:
-    text = 'runtime.storage.s3 = { endpoint = "https://${A}.example", bucket = "${B}" }\n'
+    text = 'runtime.storage.s3 = { endpoint = "${A}", bucket = "${B}" }\n'
     layer = Layer(
         "project",
-        {"runtime": {"storage": {"s3": {"endpoint": "https://${A}.example", "bucket": "${B}"}}}},
+        {"runtime": {"storage": {"s3": {"endpoint": "${A}", "bucket": "${B}"}}}},
         tmp_path / "f",
         "f",
         text,
     )
-    found = withheld_settings(layer, ["runtime"])
+    found = withheld_settings(layer, {}, ["runtime"])
     assert [str(demand) for demand in found.demands] == [
-        "f:1: runtime.storage.s3.endpoint sends ${A} to https://${A}.example",
+        "f:1: runtime.storage.s3.endpoint sends ${A} to ${A}",
         "f:1: runtime.storage.s3.bucket reads ${B}",
     ]
     assert found.data == {}

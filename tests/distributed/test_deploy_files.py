@@ -21,6 +21,7 @@ from pipelex.temporal.worker.queues import check_worker_queue
 from pipelex.temporal.worker.scopes import resolve_scope
 from tests.distributed.cluster import DEPLOY
 
+TRUSTED = {"HOME": "/nonexistent", "PIPELEX_TRUST_PROJECT": "1"}
 NAMES = ("single-worker", "router-and-runners", "per-provider")
 BACKENDS = (None, "openai", "anthropic", "mistral", "google")
 
@@ -35,7 +36,7 @@ def manifests() -> Iterator[ModuleType]:
 
 
 def config_of(name: str, environment: str | None = None) -> TemporalConfig:
-    environ = {"HOME": "/nonexistent", "PIPELEX_S3_BUCKET": "b"} | ({"PIPELEX_ENV": environment} if environment else {})
+    environ = {**TRUSTED, "PIPELEX_S3_BUCKET": "b"} | ({"PIPELEX_ENV": environment} if environment else {})
     return parse_temporal_config(load_settings(cwd=DEPLOY / name, environ=environ))
 
 
@@ -66,7 +67,7 @@ def test_every_activity_goes_where_a_worker_has_it(manifests: ModuleType, name: 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("environment", ["cluster", "compose"])
 def test_the_overlays_fit(name: str, environment: str) -> None:
-    known = {"HOME": "/nonexistent", "PIPELEX_ENV": environment, "PIPELEX_S3_BUCKET": "b"}
+    known = {**TRUSTED, "PIPELEX_ENV": environment, "PIPELEX_S3_BUCKET": "b"}
     storage = load_settings(cwd=DEPLOY / name, environ=known).runtime.storage
 
     assert (

@@ -75,7 +75,8 @@ async def test_python(
     block: Block, project: Project, temporal_server: DevServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project.root)
-    monkeypatch.setenv("HOME", project.environ["HOME"])
+    for name, value in project.environ.items():
+        monkeypatch.setenv(name, value)
     program = block.text.replace("localhost:7233", temporal_server.target)
     names: dict[str, Any] = {}
     waited = eval(compile(program, block.page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)  # noqa: S307 our own page
@@ -103,7 +104,7 @@ def test_toml(block: Block, tmp_path: Path) -> None:
     for name in ("ca.pem", "client.pem", "client.key"):
         (tmp_path / "certificates").mkdir(exist_ok=True)
         (tmp_path / "certificates" / name).write_text("PEM", encoding="utf-8")
-    environ = {"HOME": str(tmp_path / "home"), "TEMPORAL_CLOUD_API_KEY": "k"}
+    environ = {"HOME": str(tmp_path / "home"), "PIPELEX_TRUST_PROJECT": "1", "TEMPORAL_CLOUD_API_KEY": "k"}
 
     settings = load_settings(cwd=tmp_path, environ=environ)
     config = parse_temporal_config(settings)
@@ -179,7 +180,8 @@ def execute(words: list[str], project: Project, monkeypatch: pytest.MonkeyPatch)
     for name in os.environ:
         if name.startswith(("PIPELEX_", "TEMPORAL_")):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", project.environ["HOME"])
+    for name, value in project.environ.items():
+        monkeypatch.setenv(name, value)
     done = CliRunner().invoke(app, words, prog_name="pipelex")
 
     # The doctor's verdict is about the project; what counts here is that it gives one.

@@ -209,7 +209,7 @@ async def test_the_temporal_command_reads_encrypted_runs_through_it(
     )
     log = project.root / "codec.log"
     command = ["-m", "pipelex.cli", "temporal", "codec-server", "--port", "0"]
-    with process(command, cwd=project.root, environ={"HOME": project.environ["HOME"]}, log=log) as server:
+    with process(command, cwd=project.root, environ=project.environ, log=log) as server:
         url = await asyncio.to_thread(_url, log)
         raw, shown = [
             await asyncio.to_thread(show, temporal_server, run.run_id, *more)
@@ -234,6 +234,6 @@ def _url(log: Path) -> str:
 async def test_it_listens_for_other_machines_only_where_that_is_said(idle: Pipelex, project: Project) -> None:
     log = project.root / "codec.log"
     command = ["-m", "pipelex.cli", "temporal", "codec-server", "--host", "0.0.0.0", "--port", "0"]
-    with process(command, cwd=project.root, environ={"HOME": project.environ["HOME"]}, log=log) as server:
+    with process(command, cwd=project.root, environ=project.environ, log=log) as server:
         assert await asyncio.to_thread(server.wait, 60) == 2
     assert "--allow-remote" in log.read_text()

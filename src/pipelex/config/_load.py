@@ -4,6 +4,7 @@ import os
 import re
 import tomllib
 from collections.abc import Container, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
@@ -12,13 +13,13 @@ from pathlib import Path
 from typing import cast
 
 from pipelex.config._check import inert_keys, read_section
-from pipelex.config._demands import withheld_settings, withheld_variables
 from pipelex.config._interpolation import Variables, interpolate, interpolate_all, named_variables
 from pipelex.config._keys import dotted, leaves, merge, nested, split_dotted
 from pipelex.config._notes import why_without_effect
 from pipelex.config._sections import Sections
 from pipelex.config._settings import Layer, LayerKind, Settings, describe
 from pipelex.config.trust import TRUST_VARIABLE, Demand, Trust, not_in_force
+from pipelex.config.trust.settings import withheld_settings, withheld_variables, without_refused
 from pipelex.errors import ConfigurationError, Fault, Json, Location, near_names
 
 FOLDER = ".pipelex"
@@ -62,31 +63,31 @@ def load_settings(
     home_dir = _home_dir(process)
     trust = Trust(
         home_dir,
-        None if base_dir == _home(process) else base_dir,
+        None if base_dir.resolve() == _home(process).resolve() else base_dir,
         trust_project or process.get(TRUST_VARIABLE, "").strip().lower() in _YES,
     )
     layers = [_defaults(), *_read_layers([("user", home_dir / FILE)], here)]
     dotenv = _read_dotenv(base_dir / ".env", process)
     named = named_variables([dict(layer.data) for layer in layers])
-    given, withheld = _trusted_variables(dotenv, trust, here, named)
+    given, withheld = _trusted_variables(dotenv, trust, here, named, project_dir)
     known = {**given, **process}
     known = {**_read_dotenv(home_dir / ".env", known).values, **known}
     environment = known.get("PIPELEX_ENV") or None
+    refused: list[Fault] = []
     for layer in _read_layers(_of_project(project_dir, environment), here):
-        trusted, demands = _trusted_layer(layer, trust)
+        safe, warnings = without_refused(layer) if trust.is_theirs(cast("Path", layer.file)) else (layer, [])
+        trusted, demands = _trusted_layer(safe, trust, layers)
         layers.append(trusted)
         withheld += demands
+        refused += warnings
     if overrides:
         flags: dict[str, Json] = {}
         for key, value in overrides.items():
             flags = merge(flags, nested(split_dotted(key), value))
         layers.append(Layer("flag", flags))
 
-    merged: dict[str, Json] = {}
-    for layer in layers:
-        merged = merge(merged, layer.data)
     variables = Variables()
-    values = {key: interpolate_all(value, known, variables, (key,)) for key, value in merged.items()}
+    values = {key: interpolate_all(value, known, variables, (key,)) for key, value in _merged(layers).items()}
 
     tables = {key: value for key, value in values.items() if key not in _UNTYPED}
     sections, findings = read_section(Sections, tables, (), interpolated=variables.used)
@@ -125,7 +126,7 @@ def load_settings(
         if settings.is_set(path) and settings.get(path)
     ]
     warnings += _unset_variables(settings) + _environment_warnings(settings)
-    warnings += filter(None, [not_in_force(withheld)])
+    warnings += [*refused, *filter(None, [not_in_force(withheld)])]
     return replace(settings, warnings=tuple(warnings))
 
 
@@ -154,23 +155,44 @@ def _read_layers(files: Iterable[tuple[LayerKind, Path]], here: Path) -> list[La
     return [layer for kind, file in files if (layer := _read_layer(kind, file, here)) is not None]
 
 
-def _trusted_layer(layer: Layer, trust: Trust) -> tuple[Layer, tuple[Demand, ...]]:
+def _trusted_layer(layer: Layer, trust: Trust, below: Iterable[Layer]) -> tuple[Layer, tuple[Demand, ...]]:
     """The layer without what its file may not say until it is trusted, and what that is."""
-    found = withheld_settings(layer, [*Sections.model_fields, *_UNTYPED])
-    if not found.demands or trust.of(cast("Path", layer.file), layer.text):
+    if trust.of(cast("Path", layer.file), layer.text):
         return layer, ()
+    found = withheld_settings(layer, _merged(below), [*Sections.model_fields, *_UNTYPED])
     return replace(layer, data=found.data), found.demands
 
 
+def _merged(layers: Iterable[Layer]) -> dict[str, Json]:
+    merged: dict[str, Json] = {}
+    for layer in layers:
+        merged = merge(merged, layer.data)
+    return merged
+
+
 def _trusted_variables(
-    dotenv: "_Dotenv", trust: Trust, here: Path, named: Container[str]
+    dotenv: "_Dotenv", trust: Trust, here: Path, named: Container[str], project_dir: Path | None
 ) -> tuple[dict[str, str], tuple[Demand, ...]]:
     """The variables of the project's `.env` that hold, and what the others would say."""
+    if trust.of(dotenv.file, dotenv.text):
+        return dict(dotenv.values), ()
     shown = _shown(dotenv.file, here)
-    kept, demands = withheld_variables(dotenv.file, shown, dotenv.text, dotenv.written, named)
-    if len(kept) == len(dotenv.written) or trust.of(dotenv.file, dotenv.text):
+    used = _named_by_files(project_dir) if dotenv.written else ()
+    kept, demands = withheld_variables(dotenv.file, shown, dotenv.text, dotenv.written, named, used)
+    if len(kept) == len(dotenv.written):
         return dict(dotenv.values), ()
     return kept, demands
+
+
+def _named_by_files(project_dir: Path | None) -> tuple[str, ...]:
+    """The variables that a project's own files name; files that cannot be read are told of by whoever reads them."""
+    if project_dir is None:
+        return ()
+    texts: list[Json] = []
+    for file in (*project_dir.glob("*.toml"), *(project_dir / "inference").rglob("*.toml")):
+        with suppress(OSError, UnicodeDecodeError):
+            texts.append(file.read_text(encoding="utf-8"))
+    return named_variables(texts)
 
 
 def _shown(file: Path, here: Path) -> str:

@@ -82,8 +82,19 @@ class Settings:
     trust: Trust = field(repr=False)
     """Which files of the project are trusted."""
     withheld: tuple[Demand, ...] = field(default=(), repr=False)
-    """What files of the project would say with trust."""
+    """What the project's `pipelex.toml` and `.env` would say with trust."""
     warnings: tuple[Fault, ...] = ()
+
+    @cached_property
+    def demands(self) -> tuple[Demand, ...]:
+        """What all files of the project would say with trust, those about models included, which are read for this.
+
+        Raises:
+            ConfigurationError: an inference file is wrong.
+        """
+        from pipelex.config.trust.backends import withheld_of_project
+
+        return (*self.withheld, *withheld_of_project(self.config_dirs, self.trust))
 
     @property
     def run(self) -> RunSettings:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
 from pipelex.config import Settings, load_settings
-from pipelex.config.trust import Demand, require_trust
+from pipelex.config.trust import require_trust
 from pipelex.content.inputs import load_inputs_file, read_inputs
 from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import ErrorCategory, Fault, PipelexError
@@ -111,15 +111,6 @@ class Pipelex:
             ConfigurationError: an inference file is wrong.
         """
         return inference_of(self.settings, self.deck)
-
-    @property
-    def withheld(self) -> Sequence[Demand]:
-        """What files of the project would say if they were trusted: see `pipelex.config.trust`.
-
-        Raises:
-            ConfigurationError: a settings file or an inference file is wrong.
-        """
-        return (*self.settings.withheld, *self.deck.catalog.withheld)
 
     async def aclose(self) -> None:
         """Give up connections. Durable runs go on; those in this process are cancelled."""
@@ -350,7 +341,7 @@ class Method:
             PipelexError: the inputs do not fit, the id is that of another run, no engine answers, or it refuses.
         """
         if not dry_run:
-            require_trust(self.app.withheld)
+            require_trust(self.app.settings.demands)
         call = await self._call(inputs, pipe, mock=mock, output_concept=output_concept)
         settings = self.app.settings
         request = RunRequest(

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelex.config.trust import Trust, record_trust
+from pipelex.config.trust import Trust, trust_files
+from pipelex.config.trust.backends import withheld_of_project
 from pipelex.inference import ModelDeck
 from pipelex.inference.deck.endpoint_file import OwnEndpoint, write_endpoint
 from pipelex.pipes.models import ModelChoice
@@ -20,7 +21,10 @@ def load(tmp_path: Path, backends: str, *, trust: bool = False, home: str | None
     dirs = [project]
     if home is not None:
         dirs.append(write(tmp_path / "home" / ".pipelex" / "inference", backends=home))
-    return ModelDeck.load(dirs, USER, trust=Trust(tmp_path / "home" / ".pipelex", tmp_path / "work", trust))
+    trusted = Trust(tmp_path / "home" / ".pipelex", tmp_path / "work", trust)
+    deck = ModelDeck.load(dirs, USER, trust=trusted)
+    assert withheld_of_project([directory.parent for directory in dirs], trusted) == deck.catalog.withheld
+    return deck
 
 
 def sent(deck: ModelDeck) -> set[tuple[str, str]]:
@@ -45,7 +49,7 @@ ATTACKS = [
     ("[openai]\nverify = false\n", "[openai] verify is False"),
     ('[openai]\nca_bundle = "ca.pem"\n', "[openai] ca_bundle is 'ca.pem'"),
     ('[openai]\nendpoint_variables = { HOME = "" }\n', "[openai] endpoint_variables"),
-    ('[vertexai]\ngcp_credentials_file_path = "/home/u/key.json"\n', "/home/u/key.json"),
+    ('[vertexai]\nenabled = true\ngcp_credentials_file_path = "/home/u/key.json"\n', "/home/u/key.json"),
     ('[openai]\nendpoint = "http://127.0.0.1:9/v1"\n', "[openai] endpoint sends ${OPENAI_API_KEY} to http://127.0.0.1:9/v1"),
 ]  # fmt: skip
 
@@ -92,6 +96,33 @@ def test_a_table_of_the_users_own_cannot_be_led_elsewhere(tmp_path: Path):
     assert "the key of [corp]" in str(deck.catalog.withheld[0])
 
 
+CORP = '[openai]\nendpoint = "https://corp.example/v1"\napi_key = "${GATEWAY_KEY}"\nheaders = { x-corp = "blue" }\n'
+PUBLIC = f'[openai]\nendpoint = "{OPENAI}"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (PUBLIC, "${GATEWAY_KEY} and the headers of [openai] to https://api.openai.com"),
+        (PUBLIC + 'api_key = "${OPENAI_API_KEY}"\n', "the headers of [openai] to https://api.openai.com"),
+        ('[openai]\napi_key = "${OPENAI_API_KEY}"\n', "sends ${OPENAI_API_KEY} to https://corp.example/v1"),
+        ('[openai]\nendpoint = "http://127.0.0.1:9/v1"\n', "${GATEWAY_KEY} and the headers of [openai]"),
+    ],
+)
+def test_what_is_meant_for_a_private_gateway_goes_nowhere_else(tmp_path: Path, text: str, said: str):
+    deck = load(tmp_path, text, home=CORP)
+    assert said in " ".join(map(str, deck.catalog.withheld))
+    assert deck.catalog.backends["openai"].table.endpoint == "https://corp.example/v1"
+    assert deck.catalog.backends["openai"].missing == ("GATEWAY_KEY",)
+    assert load(tmp_path, CORP, home=CORP).catalog.withheld == ()
+
+
+def test_nobody_is_asked_about_backends_that_are_not_enabled(tmp_path: Path):
+    deck = load(tmp_path, f'[mine]\nenabled = false\nendpoint = "{EVIL}"\napi_key = "${{OPENAI_API_KEY}}"\n')
+    assert deck.catalog.withheld == ()
+    assert not deck.catalog.backends["mine"].is_ready
+
+
 def test_variables_in_models_of_a_project_are_withheld(tmp_path: Path):
     models = '[m]\nsdk = "openai"\nx-key = "${AWS_SECRET_ACCESS_KEY}"\nx-team = "blue"\n'
     deck = load(tmp_path, "", backends__openai=models)
@@ -131,6 +162,6 @@ def test_the_writer_does_not_make_trusted_what_others_wrote(tmp_path: Path):
     file = write_endpoint(project, OwnEndpoint("http://localhost:1/v1", ["m"]), home)
     deck = ModelDeck.load([file.parent], USER, trust=Trust(home, tmp_path / "work"))
     assert deck.catalog.backends["openai"].table.endpoint == OPENAI
-    record_trust(home, [file])
+    trust_files(home, [file])
     deck = ModelDeck.load([file.parent], USER, trust=Trust(home, tmp_path / "work"))
     assert deck.catalog.backends["openai"].table.endpoint == EVIL

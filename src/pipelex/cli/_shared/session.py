@@ -63,9 +63,9 @@ def settings_for(
     overrides = {} if server is None else {SELECTED_SERVER: server}
     settings = load_settings(overrides=overrides, environ=environ)
     if connects:
-        from pipelex.cli._shared.trusting import ask_for_trust, demands_of
+        from pipelex.cli.setup.trusting import ask_for_trust
 
-        if ask_for_trust(settings, demands_of(settings)):
+        if ask_for_trust(settings):
             settings = load_settings(overrides=overrides, environ=environ)
     tell(ctx, [*settings.warnings, *set_up_logging(settings)])
     return settings

@@ -1,8 +1,7 @@
 """`pipelex trust`."""
 
 import sys
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,12 +9,15 @@ from pipelex.cli._shared.console import out, say
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag
 
+if TYPE_CHECKING:
+    from pipelex.config import Settings
+
 _EXAMPLES = """\b
 Examples:
   pipelex trust
   pipelex trust --yes
   pipelex trust --list
-  pipelex trust --forget"""
+  pipelex trust --revoke"""
 
 app = command_app()
 
@@ -23,8 +25,8 @@ app = command_app()
 @app.command(epilog=_EXAMPLES)
 def trust(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Trust without being asked.")] = False,
-    list_: Annotated[bool, typer.Option("--list", help="Only say what needs trust.")] = False,
-    forget: Annotated[bool, typer.Option("--forget", help="Trust the project's files no longer.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="Only say what needs trust, and what has it.")] = False,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Trust the project's files no longer.")] = False,
     is_json: JsonFlag = False,
 ) -> None:
     """Trust the configuration of this project: its files may then name your variables, secrets and addresses.
@@ -32,30 +34,59 @@ def trust(
     Says what would be read and where it would go. A file that changes is asked for again. For workers and CI there is
     `pipelex --trust-project`, or the variable PIPELEX_TRUST_PROJECT.
     """
-    from pipelex.cli._shared.results import print_json
-    from pipelex.cli._shared.streams import is_terminal
-    from pipelex.cli._shared.trusting import demands_of, tell_demands
     from pipelex.config import load_settings
-    from pipelex.config.trust import forget_trust, record_trust, require_trust
+    from pipelex.config.trust import forget_trust
 
     settings = load_settings()
-    if forget:
+    if revoke:
         gone = forget_trust(settings.home_dir, settings.base_dir)
-        out("\n".join(f"forgotten {path}" for path in gone) or "No file of this project was trusted.")
+        _tell(is_json, {"revoked": gone}, [f"no longer trusted {path}" for path in gone])
         return
-    demands = demands_of(settings)
-    if is_json:
-        print_json(
-            {"demands": [{"file": demand.shown, "line": demand.line, "text": str(demand)} for demand in demands]}
-        )
-    elif demands:
+    if list_:
+        _list(settings, is_json=is_json)
+        return
+    _trust(settings, is_asked=not yes, is_json=is_json)
+
+
+def _trust(settings: "Settings", *, is_asked: bool, is_json: bool) -> None:
+    from pipelex.cli._shared.streams import is_terminal
+    from pipelex.cli.setup.trusting import tell_demands
+    from pipelex.config.trust import record_trust, require_trust
+
+    demands = settings.demands
+    if demands and not is_json:
         tell_demands(demands)
-    else:
-        out("Nothing in this project needs trust, or all of it is trusted.")
-    if list_ or not demands:
-        return
-    if not yes and not (is_terminal(sys.stdin) and typer.confirm("Trust these files?", err=True)):
+    if demands and is_asked and not (is_terminal(sys.stdin) and typer.confirm("Trust these files?", err=True)):
         require_trust(demands)
-    files: list[Path] = record_trust(settings.home_dir, dict.fromkeys(demand.file for demand in demands))
-    for file in files:
-        say(f"trusted {file}")
+    added = [str(file) for file in record_trust(settings.home_dir, demands)]
+    _tell(is_json, {"trusted": added}, [f"trusted {path}" for path in added])
+
+
+def _list(settings: "Settings", *, is_json: bool) -> None:
+    from pipelex.config.trust import trusted_below
+
+    demands = settings.demands
+    trusted = trusted_below(settings.home_dir, settings.base_dir)
+    found = [
+        {
+            "file": demand.shown,
+            "line": demand.line,
+            "reads": list(demand.reads),
+            "goes_to": demand.goes_to,
+            "text": str(demand),
+        }
+        for demand in demands
+    ]
+    lines = [f"needs trust: {demand}" for demand in demands] + [f"trusted: {path}" for path in trusted]
+    _tell(is_json, {"demands": found, "trusted": trusted}, lines)
+
+
+def _tell(is_json: bool, data: dict[str, object], lines: list[str]) -> None:
+    from pipelex.cli._shared.results import print_json
+
+    if is_json:
+        print_json(data)
+    elif lines:
+        out("\n".join(lines))
+    else:
+        say("Nothing in this project needs trust.")

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from pipelex.config.trust import Demand
+from pipelex.config.trust.backends import PACKAGED
 from pipelex.errors import Fault
 from pipelex.inference.deck.schema import (
     BackendTable,
@@ -19,7 +19,7 @@ from pipelex.inference.deck.schema import (
 from pipelex.inference.families import FAMILY_OF, ModelType
 from pipelex.inference.providers import is_callable
 
-DEFAULTS = Path(__file__).parents[1] / "defaults"
+DEFAULTS = PACKAGED
 """The packaged files, which stand below every other directory."""
 
 INTERNAL = "internal"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from pipelex.inference.deck.files import Table, TomlFile
+from pipelex.config.toml_files import Table, TomlFile
 from pipelex.inference.deck.schema import PRESETS
 from pipelex.language.blueprints import ModelFamily
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipelex.config.trust import digest_of, read_record, record_trust
+from pipelex.config.trust import is_recorded, trust_files
 from pipelex.errors import ConfigurationError, Location
 
 
@@ -58,13 +58,13 @@ def write_endpoint(folder: Path, own: OwnEndpoint, home_dir: Path) -> Path:
         before = file.read_text(encoding="utf-8") if file.exists() else None
         document = tomlkit.parse(before or "")
         _fill(document, own)
-        was_trusted = before is None or read_record(home_dir).get(str(file.resolve())) == digest_of(before.encode())
+        was_trusted = before is None or is_recorded(home_dir, file, before)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(tomlkit.dumps(document), encoding="utf-8")
     except (OSError, ParseError) as error:
         raise ConfigurationError(f"{file} cannot be changed: {error}", location=Location(file=str(file))) from None
     if was_trusted:
-        record_trust(home_dir, [file])
+        trust_files(home_dir, [file])
     return file
 
 

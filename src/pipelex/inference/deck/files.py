@@ -1,92 +1,18 @@
-"""TOML files of model configuration, and errors that name their file, line and key."""
+"""From the tables of a TOML file to a model, and errors that name file, line and key."""
 
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from pipelex.errors import ConfigurationError, Fault, Location, near_names
+from pipelex.config import dotted
+from pipelex.config.toml_files import Keys, Table, TomlFile
+from pipelex.errors import ConfigurationError, Fault, near_names
 from pipelex.inference.deck.schema import ModelTable
 
-Table = dict[str, Any]
-Keys = tuple[str | int, ...]
 _M = TypeVar("_M", bound=BaseModel)
-
-
-@dataclass(frozen=True)
-class TomlFile:
-    """A TOML file that was read, and where its keys stand."""
-
-    path: Path
-    text: str
-    data: Table
-
-    @classmethod
-    def read(cls, path: Path) -> "TomlFile":
-        """Read and parse a file.
-
-        Raises:
-            ConfigurationError: the file cannot be read, or is not TOML.
-        """
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{path} cannot be read: {error}", location=Location(file=str(path))) from error
-        try:
-            return cls(path, text, tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
-            line = _line_of(error)
-            location = Location(file=str(path), line=line)
-            raise ConfigurationError(f"{path} is not valid TOML: {error}", location=location) from error
-
-    @property
-    def shown(self) -> str:
-        """The file as messages name it: relative to the working directory when it lies below."""
-        here = Path.cwd()
-        return str(self.path.relative_to(here)) if self.path.is_relative_to(here) else str(self.path)
-
-    def fault(self, detail: str, *places: Keys, advice: str | None = None) -> ConfigurationError:
-        """An error about a key of this file.
-
-        Args:
-            detail: what is wrong, without the file's name.
-            *places: paths of keys; the first one the file has gives the line.
-            advice: what to do.
-        """
-        location = self.location(*places)
-        where = f"{self.path}, line {location.line}" if location.line else str(self.path)
-        return ConfigurationError(f"{where}: {detail}", advice=advice, location=location)
-
-    def location(self, *places: Keys) -> Location:
-        """The place of the first of these paths of keys that the file has; it is named after the first one."""
-        from pipelex.config._positions import TomlPositions
-
-        positions = TomlPositions(self.text)
-        span = next((found for keys in places if (found := positions.key(keys)) is not None), None)
-        line, column = (span[0], span[1]) if span else (None, None)
-        return Location(file=str(self.path), line=line, column=column, field=dotted(places[0]) if places else None)
-
-
-def _line_of(error: tomllib.TOMLDecodeError) -> int | None:
-    words = str(error).split("at line ")
-    return int(words[1].split(",")[0]) if len(words) == 2 and words[1].split(",")[0].isdigit() else None
-
-
-def dotted(keys: Iterable[str | int]) -> str:
-    """`("llm", "aliases", "best.one", 2)` → `llm.aliases."best.one"[2]`."""
-    text = ""
-    for key in keys:
-        if isinstance(key, int):
-            text += f"[{key}]"
-        else:
-            plain = key.replace("-", "").replace("_", "").isalnum()
-            text += ("." if text else "") + (key if plain else f'"{key}"')
-    return text
 
 
 def parse(

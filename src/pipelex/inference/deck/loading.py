@@ -8,13 +8,21 @@ from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from pipelex.config._interpolation import interpolate
+from pipelex.config.toml_files import Keys, Table, TomlFile
 from pipelex.config.trust import Demand, Trust
+from pipelex.config.trust.backends import (
+    BACKENDS_FILE,
+    BackendLayers,
+    MergedBackends,
+    first_file,
+    merge_backends,
+    withheld_models,
+)
 from pipelex.errors import ConfigurationError, Fault, near_names
 from pipelex.errors.hidden import hide
 from pipelex.inference.deck.catalog import DEFAULTS, Backend, Catalog, ModelEntry, secret_texts
 from pipelex.inference.deck.endpoints import endpoint_of
-from pipelex.inference.deck.files import Keys, Table, TomlFile, parse
-from pipelex.inference.deck.layers import BackendLayers, MergedBackends, merge_backends, withheld_models
+from pipelex.inference.deck.files import parse
 from pipelex.inference.deck.schema import BackendTable, ModelTable, RoutingFile, RoutingProfile
 
 _LISTED_MODEL: Table = {
@@ -75,7 +83,7 @@ class _FilesRead:
     withheld: list[Demand] = field(default_factory=list[Demand])
 
     def merged(self) -> MergedBackends:
-        *own, packaged = [TomlFile.read(path) for one in self.stack if (path := one / "backends.toml").is_file()]
+        *own, packaged = [TomlFile.read(path) for one in self.stack if (path := one / BACKENDS_FILE).is_file()]
         return merge_backends([*reversed(own)], packaged, self.trust)
 
     def backend(self, layers: BackendLayers) -> Backend:
@@ -146,7 +154,7 @@ class _FilesRead:
         found: dict[tuple[str, str, str | None], tuple[str, ModelEntry]] = {}
         if file is not None:
             file, demands = withheld_models(file, self.trust)
-            self.withheld += demands
+            self.withheld += demands if settings.enabled else ()
             written = file.data.get("defaults", {})
             if not isinstance(written, dict):
                 raise file.fault("'defaults' must be a table", ("defaults",))
@@ -211,7 +219,7 @@ def _check_elsewhere(name: str, backends: Mapping[str, Backend]) -> None:
 
 
 def _first(stack: Iterable[Path], name: str) -> Path:
-    return next((path for directory in stack if (path := directory / name).is_file()), DEFAULTS / name)
+    return first_file(stack, name) or DEFAULTS / name
 
 
 def _of_address(endpoint: str | None) -> tuple[str, ...]:

@@ -8,13 +8,14 @@ from typing import Any, Final, cast
 
 from pydantic import ValidationError
 
+from pipelex.config.toml_files import Keys, Table, TomlFile
 from pipelex.config.trust import Trust
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, Fault, PipelexError, near_names
 from pipelex.inference.deck.capabilities import STRUCTURE, lacking
 from pipelex.inference.deck.catalog import DEFAULTS, Catalog, ModelEntry
 from pipelex.inference.deck.deck_files import Name, deck_files, names_of, own_deck_files
-from pipelex.inference.deck.files import Keys, Table, TomlFile, describe, gravity, merged, parse
+from pipelex.inference.deck.files import describe, gravity, merged, parse
 from pipelex.inference.deck.loading import load_catalog
 from pipelex.inference.deck.reference import (
     KIND_WORDS,

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Literal, cast
 
 from pipelex.config import describe
+from pipelex.config.toml_files import Table, TomlFile
 from pipelex.errors import ConfigurationError, Fault
 from pipelex.inference.deck.deck_files import own_deck_files
-from pipelex.inference.deck.files import Table, TomlFile
 from pipelex.inference.deck.model_deck import NOT_SERVED, ModelDeck
 from pipelex.inference.deck.schema import PRESETS
 from pipelex.pipes.models import ModelChoice

@@ -5,16 +5,21 @@ choice, what would be sent there, and whatever names a variable, a secret or a f
 the packaged one says needs no trust.
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 
 from pipelex.config._interpolation import named_variables
-from pipelex.config.trust import SECRET_NAME, Demand, Trust, stays_here
+from pipelex.config.toml_files import Keys, Table, TomlFile
+from pipelex.config.trust._demand import Demand, stays_here, why_refused
+from pipelex.config.trust._record import Trust, digest_of
 from pipelex.errors import Fault
-from pipelex.inference.deck.files import Keys, Table, TomlFile
+
+PACKAGED: Final = Path(__file__).parents[2] / "inference" / "defaults"
+"""The packaged model files, which stand below every other directory."""
+
+BACKENDS_FILE: Final = "backends.toml"
 
 FREE: Final = frozenset(
     {
@@ -33,9 +38,6 @@ FREE: Final = frozenset(
 )
 """Keys that a project may set as it likes, variables aside."""
 
-_WHOLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-[^{}]*)?\}")
-"""An address that is one variable as a whole."""
-
 
 @dataclass(frozen=True)
 class BackendLayers:
@@ -52,6 +54,10 @@ class BackendLayers:
     refusal: Fault | None = None
     """Why it is never called, whoever trusts it."""
 
+    @property
+    def is_enabled(self) -> bool:
+        return self.data.get("enabled") is not False
+
 
 @dataclass(frozen=True)
 class MergedBackends:
@@ -66,7 +72,7 @@ class _Merging:
     trust: Trust | None
     packaged: Table
     tables: dict[str, BackendLayers] = field(default_factory=dict[str, BackendLayers])
-    withheld: list[Demand] = field(default_factory=list[Demand])
+    withheld: dict[str, tuple[Demand, ...]] = field(default_factory=dict[str, tuple[Demand, ...]])
 
     def add(self, file: TomlFile, *, is_own: bool) -> None:
         for name, value in file.data.items():
@@ -76,13 +82,12 @@ class _Merging:
 
     def _add_table(self, file: TomlFile, name: str, written: Table, *, is_own: bool) -> None:
         below = self.tables.get(name)
-        refusal = _refusal(file, name, written) if self._is_theirs(file) else None
-        demands: list[Demand] = []
+        refusal = _refusal(file, name, written) if self.trust is not None and self.trust.is_theirs(file.path) else None
+        demands: dict[str, Demand] = {}
         if self.trust is not None and not self.trust.of(file.path, file.text):
-            found = dict(self._demands(file, name, written))
-            written = {key: value for key, value in written.items() if key not in found}
-            demands = list(found.values())
-            self.withheld += demands
+            demands = dict(self._demands(file, name, written))
+            self.withheld[name] = (*self.withheld.get(name, ()), *demands.values())
+            written = {key: value for key, value in written.items() if key not in demands}
         data = dict(below.data) if below is not None else {}
         if "endpoint" in written and written["endpoint"] != data.get("endpoint"):
             data.pop("endpoint_variables", None)  # they stand for the address that was written with them
@@ -96,51 +101,40 @@ class _Merging:
             refusal=refusal or (below.refusal if below is not None and "endpoint" not in written else None),
         )
 
-    def _is_theirs(self, file: TomlFile) -> bool:
-        """Whether a file is the project's, trusted or not."""
-        trust = self.trust
-        return (
-            trust is not None
-            and trust.project is not None
-            and file.path.is_relative_to(trust.project)
-            and not file.path.is_relative_to(trust.home_dir)
-        )
-
     def _demands(self, file: TomlFile, name: str, written: Table) -> Iterator[tuple[str, Demand]]:
         """The keys of a project's table that need trust."""
         below = self.tables[name].data if name in self.tables else dict[str, Any]()
-        shipped = cast("Table", self.packaged.get(name, {}))
-        address = written.get("endpoint", below.get("endpoint"))
-        is_elsewhere = "endpoint" in written and written["endpoint"] not in (
-            shipped.get("endpoint"),
-            below.get("endpoint"),
-        )
+        table: Table = {**below, **written}
+        if _what_matters(table) in (_what_matters(below), _what_matters(self.packaged.get(name, {}))):
+            return  # all of it is as the user, or the package, has it
+        inherited = {key: value for key, value in below.items() if key not in written and key not in FREE}
         for key, value in written.items():
-            if value == shipped.get(key) and not (key == "api_key" and is_elsewhere):
+            if value == below.get(key) or (key in FREE and not _named(value)):
                 continue
-            reads = _named(value)
-            goes_to: str | None = None
+            reads, goes_to = _named(value), None
             if key == "endpoint":
-                reads = (*reads, *_sent(name, {**below, **written}, "api_key" not in written))
-                if not reads and isinstance(value, str) and stays_here(value):
-                    continue
+                reads = (*reads, *_named({**table, "endpoint": ""}), *_of_the_users(name, inherited))
                 goes_to = str(value)
             elif key == "api_key":
-                goes_to = str(address) if address else f"the provider of [{name}]"
-                if not reads and stays_here(goes_to):
-                    continue
-                reads = reads or ("a key of its own",)
-            elif key in FREE and not reads:
+                goes_to = str(table.get("endpoint") or f"the provider of [{name}]")
+            if goes_to is not None and not reads and stays_here(goes_to):
                 continue
+            if key == "api_key":
+                reads = reads or ("a key of its own",)
             yield key, _demand(file, f"[{name}] {key}", (name, key), reads, goes_to, value)
 
 
-def _sent(name: str, table: Table, is_key_inherited: bool) -> tuple[str, ...]:
-    """What a backend's requests carry to its address."""
-    named = _named({key: value for key, value in table.items() if key not in ("endpoint", "endpoint_variables")})
-    if named or not (is_key_inherited and table.get("api_key")):
-        return named
-    return (f"the key of [{name}]",)
+def _what_matters(table: Table) -> Table:
+    """What of a table decides where requests go and what they carry."""
+    unset: Table = {key: value for key, value in table.items() if key in FREE and _named(value)}
+    return {**unset, **{key: value for key, value in table.items() if key not in FREE}}
+
+
+def _of_the_users(name: str, inherited: Table) -> Iterator[str]:
+    """What requests carry of what the user's own table holds as it is, without a variable."""
+    for key, what in (("api_key", "key"), ("headers", "headers")):
+        if inherited.get(key) and not _named(inherited[key]):
+            yield f"the {what} of [{name}]"
 
 
 def merge_backends(files: Sequence[TomlFile], packaged: TomlFile, trust: Trust | None) -> MergedBackends:
@@ -158,7 +152,8 @@ def merge_backends(files: Sequence[TomlFile], packaged: TomlFile, trust: Trust |
     merging.add(packaged, is_own=False)
     for file in files:
         merging.add(file, is_own=True)
-    return MergedBackends(merging.tables, tuple(merging.withheld))
+    asked = (demands for name, demands in merging.withheld.items() if merging.tables[name].is_enabled)
+    return MergedBackends(merging.tables, tuple(demand for demands in asked for demand in demands))
 
 
 def withheld_models(file: TomlFile, trust: Trust | None) -> tuple[TomlFile, tuple[Demand, ...]]:
@@ -181,9 +176,37 @@ def withheld_models(file: TomlFile, trust: Trust | None) -> tuple[TomlFile, tupl
     return TomlFile(file.path, file.text, kept), tuple(demands)
 
 
+def withheld_of_project(config_dirs: Iterable[Path], trust: Trust) -> tuple[Demand, ...]:
+    """What the model files of a project would say with trust: only they, the user's and the packaged table are read.
+
+    Args:
+        config_dirs: the configuration folders, the one that wins first.
+        trust: which files are trusted.
+
+    Raises:
+        ConfigurationError: a file cannot be read, is not TOML, or is not made of tables.
+    """
+    folders = [folder / "inference" for folder in config_dirs]
+    if not any(trust.is_theirs(folder) and folder.is_dir() for folder in folders) or trust.is_everything_trusted:
+        return ()
+    read = [TomlFile.read(path) for folder in reversed(folders) if (path := folder / BACKENDS_FILE).is_file()]
+    merged = merge_backends(read, TomlFile.read(PACKAGED / BACKENDS_FILE), trust)
+    found = [*merged.withheld]
+    for layers in merged.tables.values():
+        path = first_file(folders, f"backends/{layers.name}.toml")
+        if layers.is_enabled and path is not None and trust.is_theirs(path):
+            found += withheld_models(TomlFile.read(path), trust)[1]
+    return tuple(found)
+
+
+def first_file(folders: Iterable[Path], name: str) -> Path | None:
+    """The file of that name of the first folder that has it."""
+    return next((path for folder in folders if (path := folder / name).is_file()), None)
+
+
 def _demand(file: TomlFile, what: str, keys: Keys, reads: Sequence[str], goes_to: str | None, value: Any) -> Demand:
     place = file.location(keys)
-    return Demand(file.path, file.shown, what, place.line, tuple(reads), goes_to, f"is {value!r}")
+    return Demand(file.path, file.shown, digest_of(file.text), what, place.line, tuple(reads), goes_to, f"is {value!r}")
 
 
 def _named(value: Any) -> tuple[str, ...]:
@@ -191,21 +214,9 @@ def _named(value: Any) -> tuple[str, ...]:
 
 
 def _refusal(file: TomlFile, name: str, written: Table) -> Fault | None:
-    """An address of a project's file is one variable as a whole, which is no secret, or holds none."""
-    address = written.get("endpoint")
-    if not isinstance(address, str) or not named_variables(address):
-        return None
-    whole = _WHOLE.fullmatch(address)
-    if whole is not None and not SECRET_NAME.search(whole[1]):
+    why = why_refused(written.get("endpoint"))
+    if why is None:
         return None
     place = file.location((name, "endpoint"))
-    detail = (
-        f"{file.shown}:{place.line}: the address of [{name}] holds {' and '.join(_named(address))}; in a project's file an "
-        "address is one variable as a whole, which is no secret, or holds none: the backend is not called"
-    )
+    detail = f"{file.shown}:{place.line}: the address of [{name}] {why}: the backend is not called"
     return Fault("runtime.misconfigured", detail, location=place, severity="warning")
-
-
-def packaged_or(paths: Sequence[Path], name: str, packaged: Path) -> Path:
-    """The file of that name of the first directory that has it, else the packaged one."""
-    return next((path for directory in paths if (path := directory / name).is_file()), packaged / name)

@@ -1,17 +1,19 @@
-"""What needs trust in a project's `pipelex.toml` and `.env`."""
+"""What needs trust in a project's `pipelex.toml` and in its `.env`."""
 
 import json
 import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path as FilePath
 from typing import Final, cast
 
 from pipelex.config._interpolation import named_variables
-from pipelex.config._keys import Path, dotted, leaves, merge, nested
+from pipelex.config._keys import Path, dotted, leaves, lookup, merge, nested
 from pipelex.config._settings import Layer
-from pipelex.config.trust import Demand, Withheld, stays_here
-from pipelex.errors import Json
+from pipelex.config.trust._demand import Demand, Withheld, stays_here, why_refused
+from pipelex.config.trust._record import digest_of
+from pipelex.errors import Fault, Json, Location
 
 FREE: Final = (
     "run.*",
@@ -22,7 +24,6 @@ FREE: Final = (
     "runtime.telemetry.service_name",
     "inference.*",
     "interpreter.pipeline_execution.*",
-    "interpreter.functions.is_enabled",
     "interpreter.functions.timeout_seconds",
     "interpreter.method_tree_limits.*",
     "interpreter.scan.*",
@@ -65,6 +66,7 @@ HARMLESS: Final[Mapping[str, Callable[[Json], bool]]] = {
     "runtime.storage.method": lambda value: value in ("local", "in_memory"),
     "runtime.storage.local.path": _is_inside,
     "runtime.network.is_fetch_ssrf_guard_enabled": lambda value: value is True,
+    "interpreter.functions.is_enabled": lambda value: value is False,
     "runtime.telemetry.endpoint": _leaves_here,
     "runtime.telemetry.capture_content": lambda value: value is False,
     f"{_SERVER}.target_host": _leaves_here,
@@ -100,7 +102,12 @@ _MATTERS: Final = re.compile(
 
 
 def withheld_variables(
-    file: FilePath, shown: str, text: str, written: Mapping[str, str], named: Container[str]
+    file: FilePath,
+    shown: str,
+    text: str,
+    written: Mapping[str, str],
+    named: Container[str],
+    used: Container[str] = (),
 ) -> tuple[dict[str, str], tuple[Demand, ...]]:
     """The variables that a `.env` which is not trusted may give, and what it would give with trust.
 
@@ -110,6 +117,7 @@ def withheld_variables(
         text: its text.
         written: its variables, without others filled into their values.
         named: variables that settings of the user name.
+        used: variables that files of the project name, which need trust themselves to read them.
     """
     kept = {
         name: value
@@ -119,7 +127,7 @@ def withheld_variables(
     demands = [
         _variable(file, shown, text, name, value)
         for name, value in written.items()
-        if name not in kept and (name in named or _MATTERS.fullmatch(name))
+        if name not in kept and (name in named or name in used or _MATTERS.fullmatch(name))
     ]
     return kept, tuple(demands)
 
@@ -128,26 +136,60 @@ def _variable(file: FilePath, shown: str, text: str, name: str, value: str) -> D
     found = re.search(rf"^[ \t]*(?:export[ \t]+)?{re.escape(name)}[ \t]*=", text, re.MULTILINE)
     line = None if found is None else text.count("\n", 0, found.start()) + 1
     reads = tuple(f"${{{other}}}" for other in named_variables(value))
-    return Demand(file, shown, name, line, reads, value if "://" in value or name.endswith("_HOST") else None)
+    return Demand(
+        file, shown, digest_of(text), name, line, reads, value if "://" in value or name.endswith("_HOST") else None
+    )
 
 
-def withheld_settings(layer: Layer, known_tables: Sequence[str]) -> Withheld:
+def withheld_settings(layer: Layer, below: Mapping[str, Json], known_tables: Sequence[str]) -> Withheld:
     """A layer of a project that is not trusted, without what needs trust.
 
     Args:
         layer: the layer.
+        below: the layers below, merged: what says the same as they do needs no trust.
         known_tables: the root tables this package knows; what reads another one is not known, so that all of it needs
             trust.
     """
     demands: list[Demand] = []
     kept: dict[str, Json] = {}
     for path, value in leaves(layer.data):
-        demand = _demand(layer, path, value, known_tables)
+        is_free = lookup(below, path) == (True, value)
+        demand = None if is_free else _demand(layer, path, value, known_tables)
         if demand is None:
             kept = merge(kept, nested(path, value))
         else:
             demands.append(demand)
     return Withheld(kept, tuple(demands))
+
+
+def without_refused(layer: Layer) -> tuple[Layer, list[Fault]]:
+    """A layer of a project without the addresses that are never used, whoever trusts it, and a warning of each."""
+    refused = {
+        path: why
+        for path, value in leaves(layer.data)
+        if _matches(".".join(path), _ADDRESSES) and (why := why_refused(value))
+    }
+    if not refused:
+        return layer, []
+    data: dict[str, Json] = {}
+    for path, value in leaves(layer.data):
+        if path not in refused:
+            data = merge(data, nested(path, value))
+    faults = [
+        Fault(
+            "runtime.misconfigured",
+            f"{dotted(path)} {why}: it has no effect",
+            location=Location(file=layer.shown, line=_line(layer, path), field=dotted(path)),
+            severity="warning",
+        )
+        for path, why in refused.items()
+    ]
+    return replace(layer, data=data), faults
+
+
+def _line(layer: Layer, path: Path) -> int | None:
+    span = layer.positions.key(path)
+    return span[0] if span else None
 
 
 def _demand(layer: Layer, path: Path, value: Json, known_tables: Sequence[str]) -> Demand | None:
@@ -164,10 +206,11 @@ def _demand(layer: Layer, path: Path, value: Json, known_tables: Sequence[str]) 
         reads = (*reads, *_texts(value))
     elif key == "interpreter.functions.environment":
         reads = (*reads, *(f"${{{text}}}" for text in _texts(value)))
-    span = layer.positions.key(path)
-    line = span[0] if span else None
     file = cast("FilePath", layer.file)
-    return Demand(file, layer.shown or "", dotted(path), line, reads, goes_to, f"is {_shown(value)}")
+    does = f"is {_shown(value)}"
+    return Demand(
+        file, layer.shown or "", digest_of(layer.text), dotted(path), _line(layer, path), reads, goes_to, does
+    )
 
 
 def _shown(value: Json) -> str:

@@ -14,31 +14,19 @@ if TYPE_CHECKING:
     from pipelex.config.trust import Demand
 
 
-def demands_of(settings: "Settings") -> "Sequence[Demand]":
-    """What files of the project would say if they were trusted, those about models included.
-
-    Raises:
-        ConfigurationError: an inference file is wrong.
-    """
-    folder = settings.project_dir
-    if folder is None or not (folder / "inference").is_dir():
-        return settings.withheld
-    from pipelex.runner import Pipelex
-
-    return Pipelex(settings).withheld
-
-
-def ask_for_trust(settings: "Settings", demands: "Sequence[Demand]") -> bool:
+def ask_for_trust(settings: "Settings") -> bool:
     """Ask, where there is somebody to ask, and note the answer.
 
     Returns:
         Whether files are trusted now that were not before.
 
     Raises:
+        ConfigurationError: an inference file is wrong.
         ProjectNotTrustedError: nobody can be asked, or the answer is no.
     """
     from pipelex.config.trust import record_trust, require_trust
 
+    demands = settings.demands
     if not demands:
         return False
     if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
@@ -46,7 +34,7 @@ def ask_for_trust(settings: "Settings", demands: "Sequence[Demand]") -> bool:
     tell_demands(demands)
     if not typer.confirm("Trust these files?", err=True):
         require_trust(demands)
-    record_trust(settings.home_dir, dict.fromkeys(demand.file for demand in demands))
+    record_trust(settings.home_dir, demands)
     return True
 
 

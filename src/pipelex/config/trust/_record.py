@@ -1,0 +1,180 @@
+"""The record of trusted files, in the user's folder: each by its path and the digest of its text."""
+
+import hashlib
+import json
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final, cast
+
+from pipelex.config.trust._demand import Demand
+from pipelex.errors import ConfigurationError, Json, Location
+
+TRUST_FILE: Final = "trusted.toml"
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Which files are trusted.
+
+    Args:
+        home_dir: the user's folder, which holds the record.
+        project: the folder whose files need trust; None outside of a project.
+        is_everything_trusted: whether the user said so, once, for this process.
+    """
+
+    home_dir: Path
+    project: Path | None = None
+    is_everything_trusted: bool = False
+
+    def of(self, file: Path, text: str) -> bool:
+        """Whether a file may name what is the user's: it is not the project's, or was trusted with this text."""
+        if self.is_everything_trusted or not self.is_theirs(file):
+            return True
+        return self._recorded.get(_key(file)) == digest_of(text)
+
+    def is_theirs(self, file: Path) -> bool:
+        """Whether a file is the project's, trusted or not."""
+        is_below = self.project is not None and file.is_relative_to(self.project)
+        return is_below and not file.is_relative_to(self.home_dir)
+
+    @cached_property
+    def _recorded(self) -> Mapping[str, str]:
+        return read_record(self.home_dir)
+
+
+def digest_of(text: str) -> str:
+    """The digest a file is trusted by; the ends of its lines do not matter."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_record(home_dir: Path) -> dict[str, str]:
+    """The trusted files and the digest of each.
+
+    Raises:
+        ConfigurationError: the record cannot be read.
+    """
+    file = home_dir / TRUST_FILE
+    try:
+        table: Json = tomllib.loads(file.read_text(encoding="utf-8")).get("files", {})
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(
+            f"{file}: the record of trusted files cannot be read: {error}",
+            location=Location(file=str(file)),
+            advice="Remove the file, and trust your projects again with: pipelex trust",
+        ) from None
+    known = cast("dict[str, Json]", table) if isinstance(table, dict) else dict[str, Json]()
+    return {path: digest for path, digest in known.items() if isinstance(digest, str)}
+
+
+def is_recorded(home_dir: Path, file: Path, text: str) -> bool:
+    """Whether a file was trusted with this text.
+
+    Raises:
+        ConfigurationError: the record cannot be read.
+    """
+    return read_record(home_dir).get(_key(file)) == digest_of(text)
+
+
+def record_trust(home_dir: Path, demands: Iterable[Demand]) -> list[Path]:
+    """Have the files of these demands trusted, as they were when the demands were found.
+
+    Returns:
+        The files that were not trusted before.
+
+    Raises:
+        ConfigurationError: the record cannot be read or written.
+    """
+    return _record(home_dir, {demand.file: demand.digest for demand in demands})
+
+
+def trust_files(home_dir: Path, files: Iterable[Path]) -> list[Path]:
+    """Have files trusted as they are now, because this program wrote them for the user.
+
+    Returns:
+        The files that were not trusted before.
+
+    Raises:
+        ConfigurationError: a file cannot be read, or the record cannot be read or written.
+    """
+    found: dict[Path, str] = {}
+    for file in files:
+        try:
+            found[file] = digest_of(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{file}: cannot be read: {error}", location=Location(file=str(file))) from None
+    return _record(home_dir, found)
+
+
+def trusted_below(home_dir: Path, folder: Path) -> list[str]:
+    """The files below a folder that are trusted as they are now.
+
+    Raises:
+        ConfigurationError: the record cannot be read.
+    """
+    known = read_record(home_dir)
+    return [path for path in _below(known, folder) if _digest_now(Path(path)) == known[path]]
+
+
+def forget_trust(home_dir: Path, folder: Path) -> list[str]:
+    """Have the files below a folder trusted no longer.
+
+    Returns:
+        The files that were trusted.
+
+    Raises:
+        ConfigurationError: the record cannot be read or written.
+    """
+    known = read_record(home_dir)
+    gone = _below(known, folder)
+    if gone:
+        _write_record(home_dir, {path: digest for path, digest in known.items() if path not in gone})
+    return gone
+
+
+def _below(known: Mapping[str, str], folder: Path) -> list[str]:
+    root = Path(_key(folder))
+    return [path for path in known if Path(path).is_relative_to(root)]
+
+
+def _digest_now(file: Path) -> str | None:
+    try:
+        return digest_of(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _record(home_dir: Path, digests: Mapping[Path, str]) -> list[Path]:
+    known = read_record(home_dir)
+    added = [file for file, digest in digests.items() if known.get(_key(file)) != digest]
+    if added:
+        _write_record(home_dir, {**known, **{_key(file): digests[file] for file in added}})
+    return added
+
+
+def _write_record(home_dir: Path, known: Mapping[str, str]) -> None:
+    lines = ["# Files of projects that may name your variables, secrets and addresses: see `pipelex trust`.", "[files]"]
+    lines += [f'{json.dumps(path, ensure_ascii=False)} = "{digest}"' for path, digest in sorted(known.items())]
+    file = home_dir / TRUST_FILE
+    written = home_dir / f".{TRUST_FILE}.{os.getpid()}"
+    try:
+        home_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as record:
+            record.write("\n".join(lines) + "\n")
+        written.replace(file)
+    except (OSError, UnicodeEncodeError) as error:
+        with suppress(OSError):
+            written.unlink()
+        raise ConfigurationError(
+            f"{file}: the record of trusted files cannot be written: {error}", location=Location(file=str(file))
+        ) from None
+
+
+def _key(file: Path) -> str:
+    return str(Path(os.path.realpath(file)))
