@@ -24,7 +24,7 @@ def authored(cli: Cli) -> Cli:
 
 def test_fix_lists_and_writes_nothing_by_default(cli: Cli) -> None:
     (cli.root / "old.plx").write_text(OLD)
-    ended = cli("fix", "bundle", "old.plx")
+    ended = cli("fix", "bundle", "old.plx", "--unsafe")
     assert ended.code == 0
     assert "rename-key (safe): write 'description'" in ended.out
     assert "nothing is written without --write" in ended.out
@@ -34,13 +34,26 @@ def test_fix_lists_and_writes_nothing_by_default(cli: Cli) -> None:
 def test_fix_shows_a_diff_and_writes_beside_an_older_file(cli: Cli) -> None:
     (cli.root / "old.plx").write_text(OLD)
     assert '+description = "Contracts"' in cli("fix", "old.plx", "--diff").out
-    ended = cli("fix", "old.plx", "--write", "--json")
+    ended = cli("fix", "old.plx", "--write", "--unsafe", "--json")
     found = json.loads(ended.out)
     assert found["is_valid"] is True
     assert found["files"][0]["written"] == "old.mthds"
     assert cli("validate", "old.mthds").code == 0
     again = json.loads(cli("fix", "bundle", "old.mthds", "--json").out)
     assert again["files"][0]["rewrites"] == []
+
+
+def test_fix_only_shows_what_may_change_the_meaning(cli: Cli) -> None:
+    unread = 'domain = "x"\n[pipe.p]\ntype = "PipeLLM"\ndefinition = "d"\ninputs = { a = "Text" }\noutput = "Text"\nprompt = "x"\n'
+    (cli.root / "unread.mthds").write_text(unread)
+    ended = cli("fix", "unread.mthds", "--write")
+    assert ended.code == 1
+    assert "remove-input (needs --unsafe): remove the input 'a'" in ended.out
+    assert (cli.root / "unread.mthds").read_text() == unread.replace("definition", "description")
+    (file,) = json.loads(cli("fix", "unread.mthds", "--json").out)["files"]
+    assert [rewrite["fix_code"] for rewrite in file["needs_unsafe"]] == ["remove-input"]
+    assert cli("fix", "unread.mthds", "--write", "--unsafe").code == 0
+    assert "a = " not in (cli.root / "unread.mthds").read_text()
 
 
 def test_fix_ends_with_one_when_something_is_left_and_two_without_a_file(cli: Cli) -> None:

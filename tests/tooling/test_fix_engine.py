@@ -77,7 +77,7 @@ def test_a_whole_older_file_becomes_valid() -> None:
     assert not result.verdict_before.is_valid
     for comment in ("# the domain", "# what it is about", "# first"):
         assert comment in result.text
-    assert 'Sum $pages up, \\"quoted\\".' in result.text
+    assert """Sum {{ pages|tag('pages') }} up, \\"quoted\\".""" in result.text
     assert result.diff().startswith("--- a/legal.mthds\n+++ b/legal.mthds\n")
     assert all(rewrite.location.file == "legal.mthds" and rewrite.location.line for rewrite in result.rewrites)
 

@@ -314,7 +314,7 @@ CASES: dict[str, tuple[str, str, Sequence[str]]] = {
         ),
         pipe(
             "PipeLLM",
-            'inputs = { a = "Text", b = "Text" }\nprompt = """\nTake $a, then \\"$b.\\"\n@a\nwrite to me@b.org, @media\n"""\n',
+            'inputs = { a = "Text", b = "Text" }\nprompt = """\nTake {{ a|tag(\'a\') }}, then \\"{{ b|tag(\'b\') }}.\\"\n@a\nwrite to me@b.org, @media\n"""\n',
         ),
         ["inline-sigil"],
     ),
@@ -323,7 +323,8 @@ CASES: dict[str, tuple[str, str, Sequence[str]]] = {
         pipe(
             "PipeLLM",
             'inputs = { a = "Text", b = "Text?" }\n'
-            'prompt = "Cost ${{ a }}, name {{ a }} (short), maybe {% if b %}$b{% endif %}."\n',
+            "prompt = \"Cost ${{ a|tag('a') }}, name {{ a|tag('a') }} (short),"
+            " maybe {% if b %}{{ b|tag('b') }}{% endif %}.\"\n",
         ),
         ["inline-sigil"],
     ),
@@ -560,7 +561,7 @@ MODELS = {
     '"$best"': '"@best"',
     '"llm_to_engineer"': '"@default"',
     '"$synthesizing-data"': '"@default"',
-    '{ model = "claude-2", temperature = 0.1 }': '{ model = "@default", temperature = 0.1 }',
+    '{ model = "llm_for_facts", temperature = 0.1 }': '{ model = "@default", temperature = 0.1 }',
 }
 
 
@@ -575,8 +576,105 @@ def test_models_of_older_decks(old: str) -> None:
     assert (rewrite.fix_code == "known-model-name") == (rewrite.safety == "safe")
 
 
+@pytest.mark.parametrize("name", ["claude-2", "mistralai/mistral:7b", "handle:nobody", "aya", "preset:aya", "gpt-4o.x"])
+def test_the_name_of_a_model_is_never_replaced(name: str) -> None:
+    options = FixOptions(check_model=check_model, default_model=lambda use: "@default", provider_models={"aya"})
+    source = HEAD + pipe("PipeLLM", f'prompt = "x"\nmodel = "{name}"\n')
+    result = fix_bundle(source, options=options)
+    assert result.text == source
+    assert not result.verdict_after.is_valid
+
+
 def test_a_model_without_a_default_is_removed() -> None:
     options = FixOptions(check_model=check_model)
     result = fix_bundle(HEAD + pipe("PipeLLM", 'model = "old"\nprompt = "x"\n'), options=options)
     assert result.text == HEAD + pipe("PipeLLM", 'prompt = "x"\n')
     assert [rewrite.safety for rewrite in result.rewrites] == ["unsafe"]
+
+
+ONE = '[pipe.one]\ntype = "PipeLLM"\ndescription = "d"\ninputs = { x = "Text" }\noutput = "Text"\nprompt = "$x"\n'
+
+
+def sequence(inputs: str, output: str, *, head: str = "") -> str:
+    return (
+        f'domain = "d"\n{head}\n[pipe.p]\ntype = "PipeSequence"\ndescription = "d"\ninputs = {{ {inputs} }}\n'
+        f'output = "{output}"\nsteps = [{{ pipe = "one", result = "ys" }}]\n{ONE}'
+    )
+
+
+def test_a_step_that_should_run_over_a_list_does() -> None:
+    result = fix_bundle(sequence('xs = "Text[]"', "Text[]", head='main_pipe = "p"'))
+    assert 'steps = [{ pipe = "one", result = "ys", batch_over = "xs", batch_as = "x" }]' in result.text
+    assert [(rewrite.fix_code, rewrite.safety) for rewrite in result.rewrites] == [("batch-over", "unsafe")]
+    assert result.verdict_after.is_valid
+
+
+CONTRACTS = {
+    "an input under another name": ('xs = "Text"', "Text"),
+    "an input nobody reads": ('x = "Text", y = "Text"', "Text"),
+    "an input that is missing": ("", "Text"),
+    "another output": ('x = "Text"', "Number"),
+    "a list as output": ('x = "Text"', "Text[]"),
+}
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_the_contract_of_an_entry_pipe_is_left(name: str) -> None:
+    source = sequence(*CONTRACTS[name], head='main_pipe = "p"')
+    result = fix_bundle(source)
+    assert result.text == source
+    assert not result.verdict_after.is_valid
+
+
+def test_an_input_under_another_name_is_left_to_the_author() -> None:
+    source = sequence('xs = "Text"', "Text")
+    assert fix_bundle(source).text == source
+
+
+FIELD_KEYS = {
+    'type = "list", items = "text"': 'type = "list", item_type = "text"',
+    'type = "list", items = "str"': 'type = "list", item_type = "text"',
+    'type = "list", items = { type = "integer" }': 'type = "list", item_type = "integer"',
+    'type = "list", items = "B"': 'type = "list", item_concept_ref = "B", item_type = "concept"',
+    'enum = ["a"]': 'choices = ["a"]',
+    'type = "text", default = "a"': 'type = "text", default_value = "a"',
+}
+
+
+@pytest.mark.parametrize("old", FIELD_KEYS)
+def test_keys_of_fields_in_other_words(old: str) -> None:
+    source = (
+        HEAD
+        + '[concept]\nB = "b"\n[concept.A]\ndescription = "d"\n[concept.A.structure]\nn = { {}, description = "n" }\n'
+    )
+    result = fix_bundle(source.replace("{}", old))
+    (rewrite,) = result.rewrites
+    assert (rewrite.fix_code, rewrite.safety) == ("rename-key", "safe")
+    assert result.verdict_after.errors == ()
+    entry, wanted = (
+        "".join(sorted(text.replace(" ", ""))) for text in (result.text, source.replace("{}", FIELD_KEYS[old]))
+    )
+    assert entry == wanted
+
+
+WRAPPED = (
+    '[pipe.wrapped]\ntype = "PipeSequence"\ndescription = "d"\ninputs = { x = "Text" }\noutput = "Text"\n'
+    'steps = [{ pipe = "both" }]\n'
+)
+
+
+@pytest.mark.parametrize("inner", ["both", "wrapped"], ids=["at once", "at the end of a sequence"])
+def test_a_branch_behind_a_step_of_its_name_is_kept_for_the_steps_behind(inner: str) -> None:
+    source = (
+        HEAD + f'[pipe.main]\ntype = "PipeSequence"\ndescription = "d"\ninputs = {{ x = "Text" }}\noutput = "Text"\n'
+        f'steps = [{{ pipe = "{inner}", result = "r" }}, {{ pipe = "use", result = "u" }}]\n'
+        + (WRAPPED if inner == "wrapped" else "")
+        + '[pipe.both]\ntype = "PipeParallel"\ndescription = "d"\ninputs = { x = "Text" }\noutput = "Text"\n'
+        'branches = [{ pipe = "one", result = "r" }, { pipe = "one", result = "s" }]\n'
+        + ONE
+        + ONE.replace("one", "use").replace("x =", "r =").replace("$x", "$r")
+    )
+    result = fix_bundle(source, options=FixOptions(is_safe_only=inner == "both"))
+    assert result.verdict_after.errors == ()
+    assert f'steps = [{{ pipe = "{inner}" }}, {{ pipe = "use", result = "u" }}]' in result.text
+    assert "add_each_output = true" in result.text

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_or
 from pydantic import BaseModel, ValidationError
 
 from pipelex.errors import SuggestedFix, near_names
+from pipelex.language._field_words import FIELD_TYPES, meant_key
 from pipelex.language._finding import (
     BLUEPRINT,
     SCHEMA,
@@ -80,16 +81,6 @@ _KEYS_OF_RULES: Final[dict[str, tuple[str, ...]]] = {
     "step_multiplicity": ("multiple_output",),
 }
 """The key of the table a rule is about; the first one that is written is where the finding points."""
-
-_FIELD_TYPES: Final = {
-    "string": "text",
-    "str": "text",
-    "int": "integer",
-    "float": "number",
-    "bool": "boolean",
-    "array": "list",
-}
-"""What Python and JSON call the types of fields."""
 
 _NAME_KEYS: Final = frozenset({"result", "batch_as", "input_item_name", "input_list_name"})
 
@@ -226,8 +217,8 @@ def _finding(
         expected = _literals(model, path)
         near = near_names(value, expected) if isinstance(value, str) else ()
         fix = None
-        if isinstance(value, str) and path[:1] == ("structure",) and value in _FIELD_TYPES:
-            near = (_FIELD_TYPES[value],)
+        if isinstance(value, str) and path[:1] == ("structure",) and value in FIELD_TYPES:
+            near = (FIELD_TYPES[value],)
             fix = SuggestedFix("field-type", f"write '{near[0]}'", (set_key(keys[:-1], str(keys[-1]), near[0]),))
         listed = ", ".join(repr(word) for word in expected) or str(context.get("expected", ""))
         detail = f"{place(keys)} is {_shown(value)}; it must be one of {listed}{did_you_mean(near)}"
@@ -269,10 +260,11 @@ def _unknown_key(keys: Keys, path: Keys, table: Mapping[str, Any], base: Keys, m
     allowed = allowed_keys(model, path[:-1], owner if is_table(owner) else {})
     name = str(path[-1])
     written = owner.keys() if is_table(owner) else ()
-    near = near_names(name, [key for key in allowed if key not in written])
+    fix = meant_key(keys, owner) if path[0] == "structure" and len(path) == 3 and is_table(owner) else None
+    meant = () if fix is None else tuple(str(op["new_key"]) for op in fix.ops if op["op"] == "rename_table_key")
+    near = meant or near_names(name, [key for key in allowed if key not in written])
     hint = did_you_mean(near) or f"; known keys: {', '.join(allowed)}"
-    fix = None
-    if near:
+    if near and fix is None:
         operation = rename_key((*base, *path[:-1]), name, near[0])
         fix = SuggestedFix("rename-key", f"rename '{shorten(name)}' to '{near[0]}'", (operation,), "unsafe")
     return Finding(

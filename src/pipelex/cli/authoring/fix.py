@@ -11,18 +11,21 @@ from pipelex.cli._shared.group import TargetGroup, command_app
 from pipelex.cli._shared.session import JsonFlag
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from pipelex.errors import Json
     from pipelex.library import ModelUse
     from pipelex.runner import Pipelex
-    from pipelex.tooling.fix import FixOptions, FixResult, FixTarget
+    from pipelex.tooling.fix import FixOptions, FixResult, FixTarget, Rewrite
 
 _EXAMPLES = """\b
 Examples:
   pipelex fix bundle old.plx
   pipelex fix bundle methods/ --diff
   pipelex fix bundle report.mthds --write
+  pipelex fix bundle report.mthds --write --unsafe
   pipelex fix function-names methods/ --write
-  pipelex fix bundle report.mthds --ignore add-description --safe-only --json"""
+  pipelex fix bundle report.mthds --ignore add-description --json"""
 
 app = command_app(cls=TargetGroup, no_args_is_help=True)
 
@@ -41,9 +44,9 @@ class FixFlags:
     ignore: Annotated[
         list[str] | None, typer.Option("--ignore", metavar="CODE", help="Not these rewrites; repeatable.")
     ] = None
-    safe_only: Annotated[
-        bool, typer.Option("--safe-only", help="Only rewrites that cannot change what the method means.")
-    ] = False
+    unsafe: Annotated[bool, typer.Option("--unsafe", help="Also rewrites that may change what the method means.")] = (
+        False
+    )
     max_iterations: Annotated[int | None, typer.Option("--max-iterations", min=0, help="Rounds at most.")] = None
     allow_signatures: Annotated[
         bool, typer.Option("--allow-signatures", help="Accept pipes that are declared but not written yet.")
@@ -60,7 +63,8 @@ class FixFlags:
 def fix() -> None:
     """Rewrite older forms of bundles to the current standard, comments and layout kept.
 
-    Nothing is written without --write. Several paths are separate methods. Exit codes: 0 all valid afterwards, 1 not
+    Nothing is written without --write, and what may change the meaning of a method is only shown without --unsafe. What
+    the main pipe and exported pipes take and give is never changed to make a fault go away. Several paths are separate methods. Exit codes: 0 all valid afterwards, 1 not
     all, 2 a path that cannot be read.
     """
 
@@ -122,6 +126,7 @@ def _fix_one(app_: "Pipelex", path: Path, flags: FixFlags) -> bool:
     target = read_target(path, library_dirs=flags.library_dir or [], rules=rules)
     options = _options(app_, target, flags)
     results = fix_files(target.texts, surroundings=target.surroundings, options=options)
+    proposed = {} if flags.unsafe else _proposed(results, target, options)
     texts = {name: _finished(result, flags) for name, result in results.items()}
     written: dict[str, Path] = {}
     for name, result in results.items():
@@ -136,7 +141,8 @@ def _fix_one(app_: "Pipelex", path: Path, flags: FixFlags) -> bool:
                 "is_valid": verdict.is_valid,
                 "is_runnable": verdict.is_runnable,
                 "files": [
-                    _file_json(result, texts[name], written.get(name), flags) for name, result in results.items()
+                    _file_json(result, texts[name], written.get(name), proposed.get(name, ()), flags)
+                    for name, result in results.items()
                 ],
                 "errors": [fault.to_item() for fault in verdict.errors],
             }
@@ -150,6 +156,10 @@ def _fix_one(app_: "Pipelex", path: Path, flags: FixFlags) -> bool:
             mark = paint(rewrite.safety, "green" if rewrite.safety == "safe" else "yellow")
             where = f"{name}:{rewrite.location.line}"
             out(f"{where}: {paint(rewrite.fix_code, 'bold')} ({mark}): {rewrite.description}")
+        for rewrite in proposed.get(name, ()):
+            where = f"{name}:{rewrite.location.line}"
+            mark = paint("needs --unsafe", "yellow")
+            out(f"{where}: {paint(rewrite.fix_code, 'bold')} ({mark}): {rewrite.description}")
         if name in written:
             out(f"{paint('✓', 'green')} wrote {written[name]}")
     count = sum(len(result.rewrites) for result in results.values())
@@ -161,6 +171,21 @@ def _fix_one(app_: "Pipelex", path: Path, flags: FixFlags) -> bool:
     return verdict.is_accepted(allow_signatures=flags.allow_signatures)
 
 
+def _proposed(
+    results: "Mapping[str, FixResult]", target: "FixTarget", options: "FixOptions"
+) -> "dict[str, tuple[Rewrite, ...]]":
+    """What unsafe rewrites would do to the files after the safe ones."""
+    from dataclasses import replace
+
+    from pipelex.tooling.fix import fix_files
+
+    if all(result.verdict_after.is_valid for result in results.values()):
+        return {}
+    texts = {name: result.text for name, result in results.items()}
+    further = fix_files(texts, surroundings=target.surroundings, options=replace(options, is_safe_only=False))
+    return {name: result.rewrites for name, result in further.items()}
+
+
 def _finished(result: "FixResult", flags: FixFlags) -> str:
     if not flags.format_files or not result.is_changed:
         return result.text
@@ -169,11 +194,14 @@ def _finished(result: "FixResult", flags: FixFlags) -> str:
     return tools().format_mthds(result.text)["formatted"]
 
 
-def _file_json(result: "FixResult", text: str, written: Path | None, flags: FixFlags) -> "dict[str, Json]":
+def _file_json(
+    result: "FixResult", text: str, written: Path | None, proposed: "Iterable[Rewrite]", flags: FixFlags
+) -> "dict[str, Json]":
     found: dict[str, Json] = {
         "path": result.path,
         "changed": text != result.before,
         "rewrites": [rewrite.to_json() for rewrite in result.rewrites],
+        "needs_unsafe": [rewrite.to_json() for rewrite in proposed],
         "text": text,
     }
     if flags.diff:
@@ -189,12 +217,21 @@ def _options(app_: "Pipelex", target: "FixTarget", flags: FixFlags) -> "FixOptio
     return FixOptions(
         select=flags.select or (),
         ignore=flags.ignore or (),
-        is_safe_only=flags.safe_only,
+        is_safe_only=not flags.unsafe,
         max_iterations=MAX_ITERATIONS if flags.max_iterations is None else flags.max_iterations,
         check_model=app_._check_model,
         default_model=lambda use: _default_model(app_, use),
+        provider_models=_provider_models(app_),
         classes=target.classes,
         functions=target.functions,
+    )
+
+
+def _provider_models(app_: "Pipelex") -> frozenset[str]:
+    """Handles and names of the models of every backend there is a file of, enabled or not."""
+    backends = app_.inference.deck.catalog.backends.values()
+    return frozenset(
+        name for backend in backends for model in backend.models for name in (model.handle, model.model_id)
     )
 
 

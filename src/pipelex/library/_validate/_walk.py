@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from pipelex.errors import near_names
 from pipelex.language.blueprints import Keys, PipeStep
-from pipelex.language.references import Slot
+from pipelex.language.references import NATIVE_DOMAIN, Slot
 from pipelex.library._library import Pipe
 from pipelex.library._paths import PathFault, Reached, walk_path
 from pipelex.library._validate._context import Checks, shown
@@ -236,7 +236,7 @@ class Walk:
                 self.pipe,
                 "method.input_concept_mismatch",
                 f"'{callee.code}' takes '{name}' as '{shown(wanted)}', and here it is '{shown(given)}':"
-                f" give it another value, or let {_short(given)} refine {_short(wanted)}",
+                f" {_remedy(given, wanted)}",
                 *keys,
                 category="input_stuff_spec_mismatch",
                 input=name,
@@ -285,6 +285,14 @@ class Walk:
                     on_key=True,
                     variables=[name],
                 )
+
+
+def _remedy(given: Slot, wanted: Slot) -> str:
+    if given.concept == f"{NATIVE_DOMAIN}.Composite":
+        return "keep its parts by 'add_each_output = true', and the whole under a name that is no part's"
+    if given.concept.startswith(f"{NATIVE_DOMAIN}."):
+        return "give it another value"
+    return f"give it another value, or let {_short(given)} refine {_short(wanted)}"
 
 
 def _short(slot: Slot) -> str:

@@ -25,6 +25,11 @@ _FORMS: Final[tuple[Rule, ...]] = (
 )
 """Rules about the documents alone: they all run in one round, each on what the one before left."""
 
+_CONTRACT_CODES: Final = frozenset(
+    {"declare-input", "remove-input", "list-input", "given-output", "list-output", "optional-output"}
+)
+"""Rewrites of what a pipe takes or gives that answer to a fault: an entry pipe's contract is its callers', and stays."""
+
 _OWN_CODES: Final = frozenset(
     {"inline-sigil", "remove-input", "template-table", "output-brackets", "new-pipe-type", "single-refines"}
 )
@@ -97,6 +102,8 @@ class FixOptions:
     check_model: CheckModel | None = None
     """Says what is wrong with a model; without it model names stay as they are."""
     default_model: DefaultModel | None = None
+    provider_models: Collection[str] = ()
+    """Names of models that some provider has, whether it can be reached or not: they stay as they are."""
     classes: Mapping[str, Mapping[str, Table]] = field(default_factory=dict[str, Mapping[str, Table]])
     """Structures that older files keep in Python, by class name (see `structures_of_source`)."""
     functions: Mapping[str, Collection[str]] = field(default_factory=dict[str, Collection[str]])
@@ -179,7 +186,14 @@ class _Engine:
         verdict = validate(linked, trees=self.trees, check_model=self.options.check_model)
         options = self.options
         return Round(
-            self.documents, self.bundles, linked, verdict, options.default_model, options.classes, options.functions
+            self.documents,
+            self.bundles,
+            linked,
+            verdict,
+            options.default_model,
+            options.provider_models,
+            options.classes,
+            options.functions,
         )
 
     def run(self) -> None:
@@ -206,13 +220,19 @@ class _Engine:
         edits: list[Edit] = []
         for edit in rule(self.now):
             target = repr([(op["op"], op["table"], op.get("key")) for op in edit.fix.ops]) + edit.file
-            if edit.file in self.documents and self.options.allows(edit) and target not in taken:
+            if edit.file in self.documents and self.allows(edit) and target not in taken:
                 taken.add(target)
                 edits.append(edit)
         is_changed = False
         for file in dict.fromkeys(edit.file for edit in edits):
             is_changed = self.apply_to(file, [edit for edit in edits if edit.file == file]) or is_changed
         return is_changed
+
+    def allows(self, edit: Edit) -> bool:
+        is_contract = edit.fix.fix_code in _CONTRACT_CODES or (
+            edit.fix.fix_code == "composite-output" and edit.fix.safety == "unsafe"
+        )
+        return self.options.allows(edit) and not (is_contract and self.now.is_entry(edit))
 
     def apply_to(self, file: str, edits: Sequence[Edit]) -> bool:
         bundle = self.bundles[file]
@@ -256,7 +276,9 @@ _BY_FAULTS: Final[tuple[Rule, ...]] = (
     _rules_templates.attached_files,
     _rules_pipes.structured_searches,
     _rules_flow.composite_outputs,
+    _rules_flow.shadowed_branches,
     _rules_flow.batch_lists,
+    _rules_flow.forgotten_batches,
     _rules_flow.list_inputs,
     _rules_flow.given_outputs,
     _rules_flow.optional_outputs,

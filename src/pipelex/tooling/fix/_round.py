@@ -86,6 +86,8 @@ class Round:
     linked: LinkedBundles
     verdict: Verdict
     default_model: DefaultModel | None = None
+    provider_models: Collection[str] = ()
+    """Names of models that some provider has."""
     classes: Mapping[str, Mapping[str, Table]] = field(default_factory=dict[str, Mapping[str, Table]])
     """Class name → structure table, for structures that older files take from Python."""
     functions: Mapping[str, Collection[str]] = field(default_factory=dict[str, Collection[str]])
@@ -128,6 +130,25 @@ class Round:
         code = (fault.location.concept or "").rpartition(".")[2]
         found = (one for one in self.concepts if (one.file, one.code) == (fault.location.file, code))
         return next(found, None)
+
+    @cached_property
+    def _entries(self) -> frozenset[str]:
+        """References of the pipes that a bundle or the manifest names for callers."""
+        manifest = self.linked.packages[0].manifest
+        exports = {} if manifest is None else manifest.exports
+        named = {f"{domain}.{code}" for domain, codes in exports.items() for code in codes}
+        for bundle in (*self.bundles.values(), *self.linked.packages[0].bundles):
+            blueprint = bundle.blueprint
+            if blueprint is None:
+                continue
+            main = {blueprint.main_pipe} if manifest is None else {blueprint.main_pipe, manifest.main_pipe}
+            named |= {f"{blueprint.domain}.{code}" for code in main if code is not None}
+        return frozenset(named)
+
+    def is_entry(self, edit: Edit) -> bool:
+        """Whether a rewrite is about a pipe that callers of the method start."""
+        pipe = next((one for one in self.pipes if one.file == edit.file and one.base == edit.keys[:2]), None)
+        return pipe is not None and pipe.ref in self._entries
 
     def linked_pipe(self, declared: Declared) -> Pipe | None:
         """The pipe of the library behind a table, when it is sound."""

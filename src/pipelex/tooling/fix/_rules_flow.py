@@ -7,13 +7,15 @@ never what runs. Source: sections 7 and 13 of the language reference.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from pipelex.errors import Fault, Json, near_names
 from pipelex.language.blueprints import CONTROLLERS
 from pipelex.library import Pipe, dotted
-from pipelex.tooling.fix._round import Declared, Edit, Round, Table, inputs_of, parsed_slot, slot_of
-from pipelex.tooling.fix._templates import value_at
+from pipelex.tooling.fix._round import Declared, Edit, Round, Table, inputs_of, parsed_slot, slot_of, tables_in
+from pipelex.tooling.fix._templates import unused_inputs, value_at
+
+_STEP: Final = re.compile(r"steps\[(\d+)\]\.pipe")
 
 
 def composite_outputs(now: Round) -> Iterator[Edit]:
@@ -30,6 +32,44 @@ def composite_outputs(now: Round) -> Iterator[Edit]:
             what = 'write output = "Composite", which has the branches by name'
             safety = "unsafe" if is_unfit else "safe"
             yield pipe.edit("composite-output", what, pipe.set("output", "Composite"), at=("output",), safety=safety)
+
+
+def shadowed_branches(now: Round) -> Iterator[Edit]:
+    """A step that keeps a parallel's `Composite` under a branch's name hides the branch from the steps behind it."""
+    for fault in now.faults:
+        caller = now.pipe_at(fault)
+        is_composite = fault.params.get("declared") == "native.Composite"
+        if fault.code != "method.input_concept_mismatch" or caller is None or not is_composite:
+            continue
+        name = str(fault.params.get("input"))
+        for index, step in tables_in(caller.table.get("steps")):
+            parallel = _parallel_behind(now, _called_at(now, caller, f"steps[{index}].pipe"))
+            if parallel is None or step.get("result") != name or name not in _branch_names(parallel):
+                continue
+            what = f"keep the branch '{name}' of '{parallel.code}' under its name, and the whole under none"
+            at = ("steps", index)
+            ops = (caller.delete("result", *at),)
+            if parallel.table.get("add_each_output") is True:
+                yield caller.edit("composite-output", what, *ops, at=at)
+            elif parallel.file == caller.file:
+                ops = (*ops, parallel.set("add_each_output", True))
+                yield caller.edit("composite-output", what, *ops, at=at)
+
+
+def _parallel_behind(now: Round, ref: str | None) -> Declared | None:
+    """The pipe of a reference, or the last one of the sequence that it is."""
+    table = now.table_of(ref) if ref is not None else None
+    for _ in now.pipes:
+        if table is None or table.type != "PipeSequence":
+            break
+        index, _ = max(tables_in(table.table.get("steps")), key=lambda step: step[0], default=(0, {}))
+        ref = _called_at(now, table, f"steps[{index}].pipe")
+        table = now.table_of(ref) if ref is not None else None
+    return table
+
+
+def _branch_names(parallel: Declared) -> list[str]:
+    return [str(branch.get("result")) for _, branch in tables_in(parallel.table.get("branches"))]
 
 
 def list_inputs(now: Round) -> Iterator[Edit]:
@@ -124,6 +164,40 @@ def batch_lists(now: Round) -> Iterator[Edit]:
             yield from _as_list(pipe, str(pipe.table.get("input_list_name")))
 
 
+def forgotten_batches(now: Round) -> Iterator[Edit]:
+    """A step whose pipe takes one of what the sequence has a list of, read by nothing: the step runs over the list."""
+    for fault in now.faults:
+        pipe = now.pipe_at(fault)
+        step = _STEP.fullmatch(fault.location.field or "")
+        names: Any = fault.params.get("variables")
+        if fault.code != "method.input_undeclared" or pipe is None or step is None or not names:
+            continue
+        at = ("steps", int(step[1]))
+        table = value_at(pipe.table, at)
+        lists = [name for name in _idle_alike(now, pipe, fault, str(names[0])) if _is_list_input(pipe, name)]
+        if len(lists) == 1 and isinstance(table, dict) and not {"batch_over", "batch_as"} & cast("Table", table).keys():
+            ops = (pipe.set("batch_over", lists[0], *at), pipe.set("batch_as", str(names[0]), *at))
+            what = f"run the step over '{lists[0]}', with each item as '{names[0]}'"
+            yield pipe.edit("batch-over", what, *ops, at=at, safety="unsafe")
+
+
+def _is_list_input(pipe: Declared, name: str) -> bool:
+    slot = parsed_slot(inputs_of(pipe.table).get(name))
+    return slot is not None and slot.is_list
+
+
+def _idle_alike(now: Round, pipe: Declared, fault: Fault, name: str) -> list[str]:
+    """Inputs of a controller that nothing reads, of the concept that a pipe it runs takes under another name."""
+    ref = _called_at(now, pipe, fault.location.field or "")
+    callee = now.library.pipes.get(ref) if ref is not None else None
+    wanted = callee.inputs.get(name) if callee is not None else None
+    linked = now.linked_pipe(pipe)
+    if wanted is None or linked is None:
+        return []
+    idle = [one for one in unused_inputs(now, pipe) if one in linked.inputs]
+    return [one for one in idle if now.library.is_compatible(linked.inputs[one].concept, wanted.concept)]
+
+
 def given_outputs(now: Round) -> Iterator[Edit]:
     """A controller declares what its last or chosen pipe gives."""
     codes = ("method.output_concept_mismatch", "method.output_multiplicity_mismatch")
@@ -168,7 +242,7 @@ def declared_for_callees(now: Round) -> Iterator[Edit]:
             continue
         name = str(names[0])
         slot = _needed(now, pipe, fault, name)
-        if slot is None or near_names(name, _memory(pipe)):
+        if slot is None or near_names(name, _memory(pipe)) or _idle_alike(now, pipe, fault, name):
             continue
         op = pipe.set(name, slot, "inputs") if "inputs" in pipe.table else pipe.set("inputs", {name: slot})
         what = f'declare the input {name} = "{slot}", which a pipe it runs needs'

@@ -217,7 +217,7 @@ def descriptions(now: Round) -> Iterator[Edit]:
         if not has_one and not typed:
             text = words_of(owner.code)
             what = f'add description = "{text}", from the code'
-            yield owner.edit("add-description", what, owner.set("description", text), safety="unsafe")
+            yield owner.edit("add-description", what, owner.set("description", text))
         structure = owner.table.get("structure")
         for name, entry in cast("Table", structure).items() if isinstance(structure, dict) else ():
             if not isinstance(entry, dict) or "description" in entry:
@@ -229,7 +229,7 @@ def descriptions(now: Round) -> Iterator[Edit]:
             elif {"type", "choices"} & cast("Table", entry).keys():
                 text = words_of(name)
                 what = f'add description = "{text}", from the name'
-                yield owner.edit("add-description", what, owner.set("description", text, *at), at=at, safety="unsafe")
+                yield owner.edit("add-description", what, owner.set("description", text, *at), at=at)
 
 
 def typed_fields(now: Round) -> Iterator[Edit]:
@@ -240,7 +240,7 @@ def typed_fields(now: Round) -> Iterator[Edit]:
             if isinstance(entry, dict) and cast("Table", entry).keys() <= _UNTYPED_KEYS:
                 at = ("structure", name)
                 what = 'add type = "text", what a field without a type was'
-                yield concept.edit("field-type", what, concept.set("type", "text", *at), at=at, safety="unsafe")
+                yield concept.edit("field-type", what, concept.set("type", "text", *at), at=at)
 
 
 def default_and_required(now: Round) -> Iterator[Edit]:

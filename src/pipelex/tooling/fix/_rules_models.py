@@ -3,8 +3,9 @@
 Source: section 13 of the language reference.
 """
 
-from collections.abc import Iterator
-from typing import Any, cast
+import re
+from collections.abc import Collection, Iterator
+from typing import Any, Final, cast
 
 from pipelex.errors import Fault, Json
 from pipelex.language.blueprints import CONTROLLERS
@@ -13,10 +14,15 @@ from pipelex.tooling.fix._round import Declared, Edit, Round
 from pipelex.tooling.fix._templates import value_at
 
 _WORDS = ("preset", "alias", "waterfall", "handle")
+_HANDLE: Final = re.compile(r"[/:.\d-]")
+"""What handles have and the names of old presets, as `llm_to_engineer`, have not: `vendor/name:tag`, `claude-2`."""
 
 
 def known_models(now: Round) -> Iterator[Edit]:
-    """A name the deck knows under another sigil gets that sigil; any other becomes the family's default."""
+    """A name the deck knows under another sigil gets that sigil; an old preset or alias becomes the family's default.
+
+    A model's own name stays: which model is meant is plain, and another one gives other results.
+    """
     for fault in now.faults:
         pipe = now.pipe_at(fault)
         is_unserved = fault.code in ("model.unknown", "model.unavailable")
@@ -29,6 +35,8 @@ def known_models(now: Round) -> Iterator[Edit]:
         if same is not None:
             what = f"write '{same}' for '{written}'"
             yield pipe.edit("known-model-name", what, pipe.remap(key, {written: same}, *inner), at=(*inner, key))
+            continue
+        if _is_model_name(written, now.provider_models):
             continue
         why = "which no deck declares" if fault.code == "model.unknown" else "which no backend serves here"
         default = now.default_model(_use(now, pipe, fault, str((*inner, key)[0]))) if now.default_model else None
@@ -51,6 +59,14 @@ def _place(pipe: Declared, fault: Fault) -> tuple[tuple[str, ...], str] | None:
         if isinstance(value, dict) and isinstance(cast("dict[str, Any]", value).get("model"), str):
             return (key,), "model"
     return None
+
+
+def _is_model_name(written: str, known: Collection[str]) -> bool:
+    """Whether a reference names a model itself: one that a provider has, or a name with the marks of a handle."""
+    word, colon, rest = written.strip().partition(":")
+    if colon and word in _WORDS:
+        return word == "handle" or rest in known
+    return not written.strip().startswith(("$", "@", "~")) and (written in known or _HANDLE.search(written) is not None)
 
 
 def _bare(written: str) -> str:

@@ -10,15 +10,13 @@ from typing import Any, Final, cast
 from pipelex.language.blueprints import template_sites
 from pipelex.language.templates import FILTERS_BY_CATEGORY, TemplateFinding, analyse_template
 from pipelex.tooling.fix._round import Declared, Edit, Round, inputs_of, slot_of
-from pipelex.tooling.fix._templates import reading
+from pipelex.tooling.fix._templates import reading, unused_inputs
 
 _PATH: Final = re.compile(r"@(\??)([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)")
-_SNIPPET: Final = re.compile(r"[ \t]+[({\"']")
-"""What after a `$name` makes it text instead of a sigil."""
 
 
 def inline_sigils(now: Round) -> Iterator[Edit]:
-    """`@name` inside a line: `$name`, which prints the same value without a tag of its own."""
+    """`@name` inside a line: the tag that it stood for, which keeps the delimiters around the value."""
     for pipe in now.pipes:
         declared = tuple(inputs_of(pipe.table))
         for site in template_sites(pipe.table):
@@ -26,22 +24,23 @@ def inline_sigils(now: Round) -> Iterator[Edit]:
                 continue
             text, names = rewrite_sigils(site.template, site.category, (*declared, *site.extra_names))
             if names:
-                what = "inside a line write " + ", ".join(f"'${name}' for '@{name}'" for name in dict.fromkeys(names))
+                said = dict.fromkeys(names)
+                what = "inside a line write " + ", ".join(f"'{new}' for '@{name}'" for name, new in said)
                 op = pipe.set(str(site.keys[-1]), text, *site.keys[:-1])
-                yield pipe.edit("inline-sigil", what, op, at=site.keys, safety="unsafe")
+                yield pipe.edit("inline-sigil", what, op, at=site.keys)
 
 
-def rewrite_sigils(template: str, category: str, declared: Collection[str]) -> tuple[str, list[str]]:
-    """A template whose sigils stand where they may, and the names that were rewritten."""
+def rewrite_sigils(template: str, category: str, declared: Collection[str]) -> tuple[str, list[tuple[str, str]]]:
+    """A template whose sigils stand where they may; of those that were rewritten, the path and what stands for it."""
     findings = analyse_template(template, category=category, sigils=True, declared=declared).findings
-    text, names = template, list[str]()
+    text, names = template, list[tuple[str, str]]()
     for found in sorted((one for one in findings if one.kind == "inline_sigil"), key=lambda one: -one.offset):
         text, name = _rewritten(text, found, category)
         names[:0] = [name] if name else []
     return text, names
 
 
-def _rewritten(text: str, found: TemplateFinding, category: str) -> tuple[str, str | None]:
+def _rewritten(text: str, found: TemplateFinding, category: str) -> tuple[str, tuple[str, str] | None]:
     match = _PATH.match(text, found.offset)
     if match is None:
         return text, None
@@ -51,14 +50,12 @@ def _rewritten(text: str, found: TemplateFinding, category: str) -> tuple[str, s
     end = len(text) if end < 0 else end
     before, after = text[start : match.start()], text[match.end() : end]
     if not before.strip() and not after.strip():  # alone, but for blanks that are no spaces
-        return text[:start] + match[0] + text[end:], path
-    is_sigil = (
-        "format" in FILTERS_BY_CATEGORY.get(category, ()) and not before.endswith("$") and _SNIPPET.match(after) is None
-    )
-    written = f"${path}" if is_sigil else "{{ " + path + " }}"
+        return text[:start] + match[0] + text[end:], (path, match[0])
+    tag = f"|tag('{path}')" if "tag" in FILTERS_BY_CATEGORY.get(category, ()) else ""
+    written = "{{ " + path + tag + " }}"
     if optional:
         written = "{% if " + path + " %}" + written + "{% endif %}"
-    return text[: match.start()] + written + text[match.end() :], path
+    return text[: match.start()] + written + text[match.end() :], (path, written)
 
 
 def attached_files(now: Round) -> Iterator[Edit]:
@@ -101,15 +98,6 @@ def _is_read(pipe: Declared, name: str) -> bool:
 
 def _slot(pipe: Declared, name: str) -> str | None:
     return slot_of(inputs_of(pipe.table).get(name))
-
-
-def unused_inputs(now: Round, pipe: Declared) -> list[str]:
-    """The inputs of a pipe that validation says nothing reads."""
-    found: dict[str, None] = {}
-    for fault in now.faults:
-        if fault.code == "method.input_unused" and now.pipe_at(fault) == pipe:
-            found.update(dict.fromkeys(str(name) for name in fault.params.get("variables", ())))
-    return [name for name in inputs_of(pipe.table) if name in found]
 
 
 def read_undeclared(now: Round) -> Iterator[Edit]:
@@ -164,7 +152,12 @@ def guarded_sigils(now: Round) -> Iterator[Edit]:
 
 def remove_unused(now: Round) -> Iterator[Edit]:
     """What nothing reads is not an input; one that a text mentions in some way of its own is left to its author."""
+    lacking = {
+        (fault.location.file, fault.location.pipe) for fault in now.faults if fault.code == "method.input_undeclared"
+    }
     for pipe in now.pipes:
+        if (pipe.file, pipe.code) in lacking:  # the name may only be wrong
+            continue
         texts = [site.template for site in template_sites(pipe.table)]
         if pipe.type == "PipeLLM" and "system_prompt" not in pipe.table:
             texts.append(str(now.documents[pipe.file].plain.get("system_prompt", "")))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 
 from pipelex.language.blueprints import template_sites
-from pipelex.tooling.fix._round import Declared, Table, inputs_of, parsed_slot
+from pipelex.tooling.fix._round import Declared, Round, Table, inputs_of, parsed_slot
 
 Keys = tuple[str | int, ...]
 
@@ -56,3 +56,12 @@ def value_at(table: Table, keys: Keys) -> Any:
         else:
             return None
     return current
+
+
+def unused_inputs(now: Round, pipe: Declared) -> list[str]:
+    """The inputs of a pipe that validation says nothing reads."""
+    found: dict[str, None] = {}
+    for fault in now.faults:
+        if fault.code == "method.input_unused" and now.pipe_at(fault) == pipe:
+            found.update(dict.fromkeys(str(name) for name in fault.params.get("variables", ())))
+    return [name for name in inputs_of(pipe.table) if name in found]
