@@ -2,7 +2,9 @@
 
 import json
 import re
+import stat
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn, cast
 from urllib.parse import unquote, urlsplit
@@ -40,6 +42,13 @@ MIME_TYPES: Final = {
 _URL: Final = re.compile(r"data:|[A-Za-z][A-Za-z0-9+.-]+://")
 
 
+MAX_INPUTS_BYTES: Final = 256 * 1024 * 1024
+"""The maximum size of an inputs file, in bytes."""
+
+_KERNEL_FOLDERS: Final = tuple(map(Path, ("/proc", "/sys", "/dev")))
+"""What stands there are answers of the system, this process's environment among them, and never documents."""
+
+
 class FileRefused(Exception):
     """A local file an input names cannot be used."""
 
@@ -54,30 +63,46 @@ def is_local(text: str) -> bool:
     return text[:7].lower() == "file://" or _URL.match(text) is None
 
 
-def local_file(text: str, *, base_dir: Path | None, file_type: str) -> Path:
+@dataclass(frozen=True, slots=True)
+class LocalFiles:
+    """The files of this machine that a run's inputs may name."""
+
+    base_dir: Path
+    """The folder that relative paths start from."""
+    root: Path | None = None
+    """The only folder whose files may be named; None: any file that the user may read."""
+
+
+def local_file(text: str, files: LocalFiles | None, *, file_type: str) -> Path:
     """The readable file a path names, absolute.
 
     Args:
-        text: a path, absolute, relative to `base_dir` or starting with `~`; or a `file://` URL.
-        base_dir: None where local files are out of reach.
+        text: a path, absolute, relative to the base folder or starting with `~`; or a `file://` URL.
+        files: which files may be named; None where all are out of reach.
         file_type: what the file is to be, for messages.
 
     Raises:
-        FileRefused: there is no such file, or it cannot be read.
+        FileRefused: there is no such file, it may not be named, or it cannot be read.
     """
-    if base_dir is None:
+    if files is None:
         raise FileRefused(
             "security.input_path_refused",
             f"'{text}' is a local path, which only a local run can read: give a URL or a storage URI",
             rule="absolute" if text.startswith(("/", "~", "file:")) else "outside_root",
         )
     try:
-        path = _absolute(text, base_dir)
+        path = _absolute(text, files.base_dir)
+        _require_inside(text, path, files.root)
+        why = not_a_file(path)
+        if why is not None:
+            raise FileRefused(
+                "input.file_unreadable", f"'{text}' {why}", file_type=file_type, reason="not_a_file"
+            ) from None
         with path.open("rb") as opened:
             opened.read(1)
     except FileNotFoundError:
         raise FileRefused(
-            "input.reference_not_found", f"there is no file '{text}'{_looked_in(text, base_dir)}"
+            "input.reference_not_found", f"there is no file '{text}'{_looked_in(text, files.base_dir)}"
         ) from None
     except IsADirectoryError:
         raise FileRefused(
@@ -89,6 +114,32 @@ def local_file(text: str, *, base_dir: Path | None, file_type: str) -> Path:
             "input.file_unreadable", f"'{text}' cannot be read: {reason}", file_type=file_type, reason=reason
         ) from None
     return path
+
+
+def not_a_file(path: Path) -> str | None:
+    """Why what a path leads to is no document, or None: pipes and devices may never end, the kernel's files tell secrets.
+
+    Raises:
+        OSError: there is nothing there, or it cannot be looked at.
+    """
+    path = path.resolve()
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(str(path))
+    if not stat.S_ISREG(mode):
+        return "is a device, a pipe or a socket, not a file"
+    if any(path.is_relative_to(folder) for folder in _KERNEL_FOLDERS):
+        return "is a file of the operating system's kernel, not a document"
+    return None
+
+
+def _require_inside(text: str, path: Path, root: Path | None) -> None:
+    if root is not None and not path.is_relative_to(root.resolve()):
+        raise FileRefused(
+            "security.input_path_refused",
+            f"'{text}' is outside of '{root}', and inputs that come with a method may name files of its folder alone",
+            rule="outside_root",
+        )
 
 
 def _absolute(text: str, base_dir: Path) -> Path:
@@ -123,6 +174,11 @@ def load_inputs_file(path: Path) -> dict[str, Json]:
     """
     file_type = "toml" if path.suffix.lower() == ".toml" else "json"
     try:
+        why = not_a_file(path)
+        if why is not None:
+            _refuse(path, file_type, f"{why}; --inputs - reads standard input")
+        if path.stat().st_size > MAX_INPUTS_BYTES:
+            _refuse(path, file_type, f"is larger than {MAX_INPUTS_BYTES:,} bytes")
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise _missing(path) from None
@@ -153,11 +209,11 @@ def _load_json(text: str) -> Json:
         raise ValueError(f"{name} is not a JSON number")
 
     def refuse_repeats(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-        members = dict(pairs)
-        if len(members) < len(pairs):
-            names = [name for name, _ in pairs]
-            repeated = next(name for name in names if names.count(name) > 1)
-            raise ValueError(f"the member '{repeated}' is given twice")
+        members: dict[str, Json] = {}
+        for name, value in pairs:
+            if name in members:
+                raise ValueError(f"the member '{name}' is given twice")
+            members[name] = value
         return members
 
     return json.loads(text, parse_constant=refuse_constant, object_pairs_hook=refuse_repeats)

@@ -3,10 +3,9 @@
 import datetime
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final, cast
 
-from pipelex.content._files import FileRefused, file_content, is_local, local_file
+from pipelex.content._files import FileRefused, LocalFiles, file_content, is_local, local_file
 from pipelex.content.structure import LIGHT_FIELDS, DictShape, ListShape, ObjectShape, Shape
 from pipelex.content.stuff import Json
 
@@ -16,8 +15,8 @@ _DATE_WITH_TIME: Final = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}.*)", 
 class LightReader:
     """Puts bare values of native concepts into their content form, at every depth, and resolves local files."""
 
-    def __init__(self, base_dir: Path | None) -> None:
-        self._base_dir = base_dir
+    def __init__(self, files: LocalFiles | None) -> None:
+        self._files = files
         self.refused: list[tuple[str, FileRefused]] = []
 
     def expand(self, shape: Shape, value: Json, where: str) -> Json:
@@ -57,7 +56,7 @@ class LightReader:
         if not isinstance(url, str) or not is_local(url):
             return content
         try:
-            known = file_content(local_file(url, base_dir=self._base_dir, file_type=file_type))
+            known = file_content(local_file(url, self._files, file_type=file_type))
         except FileRefused as refused:
             self.refused.append((where, refused))
             return content

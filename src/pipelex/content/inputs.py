@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol, cast
 
 from pipelex.content._csv import read_csv, write_csv
-from pipelex.content._files import FileRefused, load_inputs_file, local_file, one_error
+from pipelex.content._files import FileRefused, LocalFiles, load_inputs_file, local_file, one_error
 from pipelex.content._light import LightReader
 from pipelex.content.structure import (
     LIGHT_FIELDS,
@@ -72,7 +72,12 @@ class ConceptView(Protocol):
 
 
 def read_inputs(
-    raw: Mapping[str, Json], slots: Mapping[str, InputSlot], *, base_dir: Path | None, concepts: ConceptView
+    raw: Mapping[str, Json],
+    slots: Mapping[str, InputSlot],
+    *,
+    base_dir: Path | None,
+    concepts: ConceptView,
+    root: Path | None = None,
 ) -> dict[str, Stuff]:
     """Read a run's inputs from the declared slots down.
 
@@ -81,6 +86,7 @@ def read_inputs(
         slots: the pipe's declared inputs.
         base_dir: folder that relative file paths start from; None where local files are out of reach.
         concepts: the library's view of concepts.
+        root: the only folder whose files may be named; None: any file that the user may read.
 
     Returns:
         A stuff for each given input, in declared order; a left-out optional input has none.
@@ -95,13 +101,14 @@ def read_inputs(
             near = near_names(name, slots)
             declared = f"the declared inputs are {', '.join(slots)}" if slots else "the pipe takes no inputs"
             faults.append(_fault("input.unexpected", f"'{name}' is not an input: {declared}", name, suggestions=near))
+    files = None if base_dir is None else LocalFiles(base_dir, root)
     found: dict[str, Stuff] = {}
     for name, slot in slots.items():
         if name not in raw:
             if slot.presence != "optional":
                 faults.append(_fault("input.missing", f"the input '{name}' ({_written(slot)}) is missing", name))
             continue
-        reader = _InputReader(name, slot, base_dir, concepts)
+        reader = _InputReader(name, slot, files, concepts)
         try:
             found[name] = reader.read(raw[name])
         except _InputRefused as refused:
@@ -132,10 +139,10 @@ def _written(slot: InputSlot) -> str:
 class _InputReader:
     """Reads the value of one input."""
 
-    def __init__(self, name: str, slot: InputSlot, base_dir: Path | None, concepts: ConceptView) -> None:
+    def __init__(self, name: str, slot: InputSlot, files: LocalFiles | None, concepts: ConceptView) -> None:
         self._name = name
         self._slot = slot
-        self._base_dir = base_dir
+        self._files = files
         self._concepts = concepts
 
     def read(self, value: Json) -> Stuff:
@@ -207,7 +214,7 @@ class _InputReader:
 
     def _table(self, text: str, shape: ObjectShape) -> list[Json]:
         try:
-            return read_csv(local_file(text, base_dir=self._base_dir, file_type="csv"), shape)
+            return read_csv(local_file(text, self._files, file_type="csv"), shape)
         except FileRefused as refused:
             raise self._refused(refused.code, f"the input '{self._name}': {refused}", **refused.params) from None
         except ContentError as error:
@@ -247,7 +254,7 @@ class _InputReader:
         shape = self._concepts.shape(concept)
         if isinstance(shape, AnyShape) and isinstance(content, list | tuple):
             raise self._refused("input.wrong_multiplicity", f"{where} takes one value, not a list", expected="single")
-        light = LightReader(self._base_dir)
+        light = LightReader(self._files)
         expanded = light.expand(shape, content, where)
         if light.refused:
             raise _InputRefused([self._file_fault(place, refused) for place, refused in light.refused])

@@ -48,7 +48,7 @@ class Inference:
         deck: which models there are.
         options: how effects are performed.
         storage: where files of runs are kept; in memory when None.
-        policy: what may be fetched; files of this machine, and nothing that is guarded, when None.
+        policy: what may be fetched; nothing of this machine and its network when None.
         trees: the methods' folders this process holds; none when None.
         environ: where the variables that functions may see are looked up; this process's when None.
         results: where results of paid calls are kept for further attempts; nowhere when None.
@@ -68,7 +68,7 @@ class Inference:
         self.deck = deck
         self.options = options or InferenceOptions()
         self.storage = storage or Storage.open(StorageSettings(method="in_memory"), Path())
-        self.policy = policy or FetchPolicy(allow_files=True)
+        self.policy = policy or FetchPolicy()
         self.results = results
         self.trees = trees or MethodTrees()
         """The methods' folders this process holds."""

@@ -60,13 +60,12 @@ def _tell(warnings: Iterable[Fault]) -> None:
             logger.warning("%s", line)
 
 
-def inference_of(settings: Settings, deck: "ModelDeck | None" = None, *, allow_files: bool = True) -> "Inference":
+def inference_of(settings: Settings, deck: "ModelDeck | None" = None) -> "Inference":
     """Who performs effects, as configured.
 
     Args:
         settings: the configuration.
         deck: the models, where they are known already.
-        allow_files: see `fetch_policy_of`.
 
     Raises:
         ConfigurationError: an inference file is wrong.
@@ -92,7 +91,7 @@ def inference_of(settings: Settings, deck: "ModelDeck | None" = None, *, allow_f
         deck or deck_of(settings),
         options,
         storage=storage,
-        policy=fetch_policy_of(settings, allow_files=allow_files),
+        policy=fetch_policy_of(settings),
         trees=MethodTrees(rules=tree_rules_of(settings)),
         environ=settings.environ,
         results=ResultCache(storage) if settings.inference.result_cache.is_enabled else None,
@@ -129,13 +128,13 @@ def storage_of(settings: Settings) -> "Storage":
     return Storage.open(settings.runtime.storage, settings.base_dir, settings.environ)
 
 
-def fetch_policy_of(settings: Settings, *, allow_files: bool = True) -> "FetchPolicy":
+def fetch_policy_of(settings: Settings, *, allow_files: bool = False) -> "FetchPolicy":
     """What may be fetched from outside.
 
     Args:
         settings: the configuration.
-        allow_files: whether this machine's files may be read, as inputs name them in a local run. A worker reads none:
-            what it is asked for comes from elsewhere, and a run's own files are in the store.
+        allow_files: whether this machine's files may be read: only while a person's own inputs are moved into the
+            storage. A run reads none, wherever it runs: its files are in the storage before it begins.
     """
     from pipelex.storage import FetchPolicy
 

@@ -247,7 +247,12 @@ class Method:
         return self.library.pipe(self.loaded.pipe_ref(name))
 
     def read_inputs(
-        self, inputs: Mapping[str, Json] | PathLike | None, pipe: str | None = None, *, base_dir: Path | None = None
+        self,
+        inputs: Mapping[str, Json] | PathLike | None,
+        pipe: str | None = None,
+        *,
+        base_dir: Path | None = None,
+        allow_files: bool | Path = True,
     ) -> dict[str, Stuff]:
         """A run's inputs, checked against what the pipe declares.
 
@@ -256,6 +261,8 @@ class Method:
                 paths start at the file's own folder.
             pipe: the pipe to run.
             base_dir: where relative paths in a mapping start; the working directory when None.
+            allow_files: whether inputs may name files of this machine, which are then read and sent on; a folder: those
+                of that folder alone. Say False for inputs that somebody else sent, as a server's callers do.
 
         Raises:
             InputError: something does not fit; every finding is in its report.
@@ -269,7 +276,9 @@ class Method:
             path = Path(inputs)
             raw, base_dir = load_inputs_file(path), path.resolve().parent
         target = self.pipe(pipe)
-        return read_inputs(raw, input_slots(target), base_dir=base_dir or Path.cwd(), concepts=self.library)
+        folder = None if allow_files is False else base_dir or Path.cwd()
+        root = allow_files if isinstance(allow_files, Path) else None
+        return read_inputs(raw, input_slots(target), base_dir=folder, concepts=self.library, root=root)
 
     async def run(
         self,
@@ -282,6 +291,7 @@ class Method:
         full_memory: bool = False,
         output_concept: str | None = None,
         on_item_failure: OnItemFailure = "fail",
+        allow_files: bool | Path = True,
         on_change: Callable[[PipeTrace], None] | None = None,
     ) -> RunResult:
         """Run a pipe to its end, where the configuration says.
@@ -299,6 +309,7 @@ class Method:
             output_concept: stands for a `Dynamic` output.
             on_item_failure: what a failing item of a batch does: fail the run, or be left out of the list and told in
                 `RunResult.failures`.
+            allow_files: see `read_inputs`.
             on_change: in-process, called with the run's trace whenever something begins or ends.
 
         Raises:
@@ -313,6 +324,7 @@ class Method:
             full_memory=full_memory,
             output_concept=output_concept,
             on_item_failure=on_item_failure,
+            allow_files=allow_files,
             on_change=on_change,
         )
         try:
@@ -333,6 +345,7 @@ class Method:
         full_memory: bool = False,
         output_concept: str | None = None,
         on_item_failure: OnItemFailure = "fail",
+        allow_files: bool | Path = True,
         on_change: Callable[[PipeTrace], None] | None = None,
     ) -> RunHandle:
         """Start a pipe without waiting, where the configuration says; the arguments are those of `run`.
@@ -342,7 +355,7 @@ class Method:
         """
         if not dry_run:
             require_trust(self.app.settings.demands)
-        call = await self._call(inputs, pipe, mock=mock, output_concept=output_concept)
+        call = await self._call(inputs, pipe, mock=mock, output_concept=output_concept, allow_files=allow_files)
         settings = self.app.settings
         request = RunRequest(
             self.library,
@@ -382,6 +395,7 @@ class Method:
         *,
         mock: bool | Literal["sparse"],
         output_concept: str | None,
+        allow_files: bool | Path,
     ) -> PipeCall:
         judged = self if pipe is None else self.for_pipe(pipe)
         judged.verdict.require_valid()
@@ -389,16 +403,22 @@ class Method:
         if mock and inputs is None:
             values = mock_inputs(self.library, target, is_sparse=mock == "sparse")
         else:
-            settings = self.app.settings
-            values = self.read_inputs(inputs, pipe)
-            if settings.interpreter.pipeline_execution.is_normalize_data_urls_to_storage:
-                from pipelex.runner._files import stored_inputs
-
-                values = await stored_inputs(
-                    values, self.library, lambda: storage_of(settings), fetch_policy_of(settings)
-                )
+            values = self.read_inputs(inputs, pipe, allow_files=allow_files)
+            values = await self._stored(values, allow_files=allow_files is not False)
         dynamic = None if output_concept is None else self.library.resolve(output_concept)
         return PipeCall.sparse(pipe=target.ref, inputs=values, dynamic_output=dynamic)
+
+    async def _stored(self, values: dict[str, Stuff], *, allow_files: bool) -> dict[str, Stuff]:
+        from pipelex.runner._files import stored_inputs
+
+        settings = self.app.settings
+        return await stored_inputs(
+            values,
+            self.library,
+            lambda: storage_of(settings),
+            fetch_policy_of(settings, allow_files=allow_files),
+            with_data_urls=settings.interpreter.pipeline_execution.is_normalize_data_urls_to_storage,
+        )
 
     def _identity(self, run_id: str | None) -> RunIdentity:
         return RunIdentity.sparse(run_id=run_id or new_run_id(), session_id=self.app.session_id, user_id=_user())

@@ -13,11 +13,24 @@ _FILES = ("Image", "Document")
 
 
 async def stored_inputs(
-    inputs: Mapping[str, Stuff], library: Library, open_storage: Callable[[], Storage], policy: FetchPolicy
+    inputs: Mapping[str, Stuff],
+    library: Library,
+    open_storage: Callable[[], Storage],
+    policy: FetchPolicy,
+    *,
+    with_data_urls: bool = True,
 ) -> dict[str, Stuff]:
     """The inputs with every local file and `data:` URL of an image or a document replaced by a stored one.
 
-    What a worker on another machine reads must be where it can reach it, and bytes do not ride in histories.
+    What a worker on another machine reads must be where it can reach it, and bytes do not ride in histories. The run
+    itself may read no file of this machine: whoever answers it could name any.
+
+    Args:
+        inputs: what a person gave.
+        library: knows the concepts.
+        open_storage: gives where files go; asked where there is an image or a document.
+        policy: what may be read for it.
+        with_data_urls: whether `data:` URLs are moved, too; local files always are.
 
     Raises:
         PipelexError: a file cannot be read, or the store does not take it.
@@ -28,7 +41,7 @@ async def stored_inputs(
         shape = library.shape(stuff.concept)
         if not any(found.native in _FILES for found in nested_objects(shape)):
             continue
-        moving = moving or _Moving(open_storage(), policy)
+        moving = moving or _Moving(open_storage(), policy, with_data_urls=with_data_urls)
         content = await moving.value(ListShape(shape) if stuff.is_list else shape, _bare(stuff))
         moved[name] = replace(stuff, content={"items": content} if stuff.is_list else content)
     return moved
@@ -39,9 +52,10 @@ def _bare(stuff: Stuff) -> Json:
 
 
 class _Moving:
-    def __init__(self, storage: Storage, policy: FetchPolicy) -> None:
+    def __init__(self, storage: Storage, policy: FetchPolicy, *, with_data_urls: bool) -> None:
         self._storage = storage
         self._policy = policy
+        self._with_data_urls = with_data_urls
 
     async def value(self, shape: Shape, value: Json) -> Json:
         match shape:
@@ -57,6 +71,8 @@ class _Moving:
 
     async def _object(self, shape: ObjectShape, value: dict[str, Json]) -> Json:
         if shape.native in _FILES:
+            if not self._with_data_urls and str(value.get("url", ""))[:5].lower() == "data:":
+                return value
             return await normalized(value, storage=self._storage, policy=self._policy)
         moved = dict(value)
         for field in shape.fields:

@@ -1,6 +1,7 @@
 """The keywords of runs, for whoever hands them on."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal, TypedDict
 
 from pipelex.pipes.calls import OnItemFailure
@@ -17,4 +18,5 @@ class RunKeywords(TypedDict, total=False):
     full_memory: bool
     output_concept: str | None
     on_item_failure: OnItemFailure
+    allow_files: bool | Path
     on_change: Callable[[PipeTrace], None] | None

@@ -6,6 +6,7 @@ hold; `normalized` moves it into the store.
 """
 
 from pipelex.storage._blobs import SCHEME, StoredBlob
+from pipelex.storage._decoding import BoundedDecoder, UndecodableError
 from pipelex.storage._fetch import Fetched, FetchPolicy, fetch
 from pipelex.storage._mime import extension_of, file_kind, sniff
 from pipelex.storage._source import Loaded, load, normalized
@@ -13,11 +14,13 @@ from pipelex.storage._store import Storage
 
 __all__ = [
     "SCHEME",
+    "BoundedDecoder",
     "FetchPolicy",
     "Fetched",
     "Loaded",
     "Storage",
     "StoredBlob",
+    "UndecodableError",
     "extension_of",
     "fetch",
     "file_kind",

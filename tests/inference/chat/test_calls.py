@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.inference import ChatOptions, Inference, InferenceOptions, ModelDeck
+from pipelex.inference import ChatOptions, Inference, InferenceOptions
 from pipelex.pipes.effects.jobs import LLMTextJob
 from pipelex.pipes.effects.requests import LLMPrompt
 from pipelex.pipes.models import ModelChoice
-from pipelex.storage import FetchPolicy
 from tests.support.inference_files import write, write_stub_inference
 from tests.support.jobs import LUCY, list_job, model, object_job, text_job
 from tests.support.openai_server import OpenAIStub, Reply
@@ -329,15 +328,15 @@ PNG = base64.b64decode(
 )
 
 
-async def test_images_and_documents_follow_the_text_in_order(stub: OpenAIStub, inference: Inference, tmp_path: Path):
+async def test_images_and_documents_follow_the_text_in_order(stub: OpenAIStub, inference: Inference):
     stub.on(text="ok")
-    (tmp_path / "boat.png").write_bytes(PNG)
+    boat = await inference.storage.put(PNG, mime_type="image/png")
     data_url = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
     prompt = LLMPrompt(
         user="Compare [Image 1] and [Image 2] with [Document 1]",
         images=(
             {"url": data_url},
-            {"url": (tmp_path / "boat.png").as_uri()},
+            {"url": boat.uri},
         ),
         documents=({"url": "data:application/pdf;base64,JVBERi0=", "mime_type": "application/pdf"},),
     )
@@ -354,13 +353,13 @@ async def test_images_and_documents_follow_the_text_in_order(stub: OpenAIStub, i
 @pytest.mark.parametrize(
     ("url", "code"),
     [
-        ("file:///nowhere/at/all.png", "input.reference_not_found"),
+        ("file:///nowhere/at/all.png", "security.input_url_refused"),
         ("http://127.0.0.1:1/a.png", "security.input_url_refused"),
         ("data:image/png;base64,%%%", "input.file_unreadable"),
-        ("boat.png", "input.reference_not_found"),
+        ("boat.png", "security.input_url_refused"),
         ("data:image/png;base64," + "A" * (28 * 1024 * 1024), "input.too_large"),
     ],
-    ids=["missing", "this machine", "not base64", "relative", "too large"],
+    ids=["local", "this machine", "not base64", "relative", "too large"],
 )
 async def test_an_attachment_that_cannot_be_sent(stub: OpenAIStub, inference: Inference, url: str, code: str):
     prompt = LLMPrompt(user="?", images=({"url": url},))
@@ -371,15 +370,6 @@ async def test_an_attachment_that_cannot_be_sent(stub: OpenAIStub, inference: In
     assert caught.value.code == code
     assert len(str(caught.value)) < 300
     assert stub.requests == []
-
-
-async def test_local_files_can_be_forbidden(inference_dir: Path, tmp_path: Path):
-    (tmp_path / "boat.png").write_bytes(PNG)
-    service = Inference(ModelDeck.load([inference_dir], {}), policy=FetchPolicy(allow_files=False))
-    prompt = LLMPrompt(user="?", images=({"url": (tmp_path / "boat.png").as_uri()},))
-
-    with pytest.raises(PipelexError, match="not read here"):
-        await service.chat.generate_text(text_job("", prompt=prompt))
 
 
 @pytest.mark.parametrize(

@@ -53,10 +53,11 @@ def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path],
     raw: RawInputs = None
     if not flags.mock_inputs or flags.inputs is not None:
         raw = gather_inputs(flags.inputs, target.folder, pipe)
+    allow_files = _allowed_files(flags, target, raw)
     # Checked before anything is connected or started, and again where the values are read.
     if not (flags.mock_inputs and raw is None):
-        method.read_inputs(raw, pipe.ref)
-    work = _Run(app, method, pipe.ref, raw, flags)
+        method.read_inputs(raw, pipe.ref, allow_files=allow_files)
+    work = _Run(app, method, pipe.ref, raw, flags, allow_files)
     try:
         result = asyncio.run(work.to_the_end())
     except Interrupted as interrupted:
@@ -67,6 +68,12 @@ def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path],
         raise
     if result is not None:
         _finish(app, method, result, flags)
+
+
+def _allowed_files(flags: RunFlags, target: Target, raw: RawInputs) -> bool | Path:
+    """The files that inputs may name: any, or those of the method's folder where the folder brought its own inputs."""
+    is_found = flags.inputs is None and isinstance(raw, Path) and target.folder is not None
+    return target.folder or True if is_found else True
 
 
 def _orchestrator(flags: RunFlags) -> str | None:
@@ -100,12 +107,15 @@ def _check(flags: RunFlags, app: "Pipelex") -> None:
 class _Run:
     """One run, and what is known of it when it is interrupted."""
 
-    def __init__(self, app: "Pipelex", method: "Method", pipe: str, raw: RawInputs, flags: RunFlags) -> None:
+    def __init__(
+        self, app: "Pipelex", method: "Method", pipe: str, raw: RawInputs, flags: RunFlags, allow_files: bool | Path
+    ) -> None:
         self._app = app
         self._method = method
         self._pipe = pipe
         self._raw = raw
         self._flags = flags
+        self._allow_files = allow_files
         self._run_id: str | None = None
         self._state: RunState | None = None
         """What the run was seen to end as after an interruption that was to cancel it."""
@@ -165,6 +175,7 @@ class _Run:
             "full_memory": self._wants_memory and not flags.detach,
             "output_concept": flags.dynamic_output_concept,
             "on_item_failure": flags.on_item_failure,
+            "allow_files": self._allow_files,
             "on_change": on_change,
         }
 

@@ -129,7 +129,7 @@ async def serve(
     from pipelex.temporal.worker.build import build_worker, plan_worker, run_until_stopped
 
     plan = plan_worker(config, task_queue=flags.task_queue, profile=flags.profile)
-    inference = inference_of(settings, allow_files=False)
+    inference = inference_of(settings)
     for folder in flags.library or ():
         inference.trees.add_folder(folder)
     plugin = PipelexPlugin(
