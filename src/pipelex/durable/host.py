@@ -40,6 +40,7 @@ class Child(Generic[R]):
     pipe: Pipe
     """The pipe it runs, or runs on the items of a slice."""
     id: str
+    """Where it is, whole; see `Host.child_id`."""
     result: type[R]
     """What it gives."""
     what: str
@@ -93,7 +94,7 @@ class Host(Protocol):
         ...
 
     def child_id(self, path: tuple[str, ...], ranks: str = "") -> str:
-        """The id of a child workflow.
+        """The id of a child workflow, whole: an engine whose ids have a bound shortens it as it starts the child.
 
         Args:
             path: the steps from the entry pipe down to the child's pipe.

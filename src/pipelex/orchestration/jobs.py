@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pydantic_core import to_json
 
 from pipelex.library import Library, MethodTree
+from pipelex.orchestration.refusals import check_run_id
 from pipelex.pipes.calls import PipeCall, RunIdentity, RunOptions
 from pipelex.pipes.trace import PipeTrace
 
@@ -26,6 +27,9 @@ class RunRequest:
     """Whether the caller chose the run's id, so that the same id may come again."""
     on_change: Callable[[PipeTrace], None] | None = None
     """Called with the run's trace whenever something begins or ends, by an orchestrator of this process."""
+
+    def __post_init__(self) -> None:
+        check_run_id(self.identity.run_id)
 
     @property
     def digest(self) -> str:

@@ -1,7 +1,12 @@
 """What every orchestrator refuses in the same words."""
 
+from typing import Final
+
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.pipes.trace import RunState
+
+RUN_ID_BYTES: Final = 128
+"""The most bytes of a run's id: ids and files of its pipes begin with it, and have bounds of their own."""
 
 
 class EngineUnavailable(PipelexError):
@@ -104,3 +109,29 @@ def unsupported(capability: str, detail: str, advice: str | None = None) -> Pipe
         params={"capability": capability},
         advice=advice,
     )
+
+
+def check_run_id(run_id: str) -> None:
+    """Refuse an id that no run can have.
+
+    Raises:
+        PipelexError: it is empty, longer than `RUN_ID_BYTES`, or has characters that no name has.
+    """
+    size = len(run_id.encode(errors="replace"))
+    if not run_id.strip() or size > RUN_ID_BYTES:
+        what = "is empty" if size <= RUN_ID_BYTES else f"has {size:,} bytes, and may have {RUN_ID_BYTES}"
+    elif not run_id.isprintable():
+        what = "has control characters"
+    else:
+        return
+    raise PipelexError(
+        "request.invalid",
+        f"the run id {_shown(run_id)} {what}",
+        category=ErrorCategory.CONTENT,
+        params={"field": "run_id"},
+        advice=f"Give a run id of at most {RUN_ID_BYTES} bytes, or none: Pipelex makes one.",
+    )
+
+
+def _shown(run_id: str) -> str:
+    return repr(run_id if len(run_id) <= 40 else f"{run_id[:40]}…")

@@ -72,6 +72,10 @@ class SecretFailureConverter(ReportingFailureConverter):
 
 
 def _reported(exception: BaseException) -> BaseException:
+    cause = exception.__cause__
+    if isinstance(exception, ApplicationError) and isinstance(cause, PipelexError) and not cause.report.is_retryable:
+        # What the SDK could not read or write, it would have repeated; the cause says that this is of no use.
+        exception = cause
     if not isinstance(exception, PipelexError):
         return exception
     reported = to_application_error(exception.report, may_retry=True)

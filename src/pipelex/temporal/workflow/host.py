@@ -20,7 +20,7 @@ from pipelex.errors import ErrorReport
 from pipelex.pipes.calls import RunIdentity
 from pipelex.pipes.window import is_cancelled
 from pipelex.pipes.wire import Wire
-from pipelex.temporal.workflow import observability
+from pipelex.temporal.workflow import ids, observability
 from pipelex.temporal.workflow.failures import from_failure, to_application_error
 from pipelex.temporal.workflow.handover import handed_over
 from pipelex.temporal.workflow.payloads import Arguments
@@ -35,6 +35,9 @@ _SERVERS_TASK_TIMEOUT: Final = timedelta(seconds=10)
 
 _STOPS: Final = "nothing-starts-after-a-cancel"
 """The marker of histories in which nothing is started after a cancellation."""
+
+_SHORT_IDS: Final = "short-workflow-ids"
+"""The marker of histories in which the ids of children have a bound; only long ones need it."""
 
 _STORE_TIMEOUT: Final = timedelta(minutes=2)
 _STORE_RETRIES: Final = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=10)
@@ -76,13 +79,15 @@ class TemporalHost:
 
     async def start_child(self, child: Child[R]) -> Awaitable[R]:
         _check_it_goes_on()
+        is_shortened = ids.is_long(child.id) and workflow.patched(_SHORT_IDS)
         started = await workflow.start_child_workflow(
             child.workflow,
             args=self._arguments.of(child.envelope),
-            id=child.id,
+            id=ids.shortened(child.id, self.root_id) if is_shortened else child.id,
             result_type=child.result,
             task_timeout=_task_timeout(),
             static_summary=observability.summary(child.pipe),
+            static_details=observability.whole_path(child.id) if is_shortened else None,
             search_attributes=observability.inherited(self._attributes, child.pipe),
         )
         return _result(started, child)

@@ -20,6 +20,8 @@ USER_ID: Final = SearchAttributeKey.for_keyword("UserId")
 ALL_ATTRIBUTES: Final = {key.name: key for key in (PIPE_CODE, DOMAIN_CODE, PIPELINE_RUN_ID, SESSION_ID, USER_ID)}
 
 SUMMARY_BYTES: Final = 200
+ATTRIBUTE_BYTES: Final = 255
+"""The most bytes of a keyword; SQL servers hold no more."""
 DETAILS_BYTES: Final = 20_000
 
 
@@ -49,6 +51,11 @@ def details(pipe: Pipe, call: PipeCall, run: RunIdentity, fingerprint: str) -> s
     return cut("\n".join(["| | |", "|---|---|", *lines]), DETAILS_BYTES)
 
 
+def whole_path(id_: str) -> str:
+    """A Markdown table of where a child is, whose workflow id is shortened."""
+    return cut(f"| | |\n|---|---|\n| Path | `{id_}` |", DETAILS_BYTES)
+
+
 def identity(attributes: Iterable[SearchAttributePair[str]]) -> RunIdentity | None:
     """Whose run it is, as a workflow's attributes tell it; None where they do not."""
     values = {pair.key.name: pair.value for pair in attributes}
@@ -71,13 +78,17 @@ def search_attributes(pipe: Pipe, run: RunIdentity, enabled: Sequence[str]) -> T
         USER_ID: run.user_id,
     }
     return TypedSearchAttributes(
-        [SearchAttributePair(key, value) for key, value in values.items() if value is not None and key.name in enabled]
+        [
+            SearchAttributePair(key, cut(value, ATTRIBUTE_BYTES))
+            for key, value in values.items()
+            if value is not None and key.name in enabled
+        ]
     )
 
 
 def inherited(attributes: Iterable[SearchAttributePair[str]], pipe: Pipe) -> TypedSearchAttributes:
     """A child's attributes from its parent's: the run's stay, the pipe's change. What the parent lacks stays away."""
-    own = {PIPE_CODE: pipe.code, DOMAIN_CODE: pipe.domain}
+    own = {PIPE_CODE: cut(pipe.code, ATTRIBUTE_BYTES), DOMAIN_CODE: cut(pipe.domain, ATTRIBUTE_BYTES)}
     return TypedSearchAttributes(
         [
             SearchAttributePair(pair.key, own.get(pair.key, pair.value))
