@@ -58,7 +58,9 @@ def flat(trace: PipeTrace) -> list[PipeTrace]:
     return [trace, *(below for child in trace.children for below in flat(child))]
 
 
-@pytest.mark.parametrize("run_id", ["deep", "r" * RUN_ID_BYTES, "é" * (RUN_ID_BYTES // 2)], ids=["short", "long", "accented"])
+@pytest.mark.parametrize(
+    "run_id", ["deep", "r" * RUN_ID_BYTES, "é" * (RUN_ID_BYTES // 2)], ids=["short", "long", "accented"]
+)
 async def test_a_deep_method(app: Pipelex, project: Project, stub: OpenAIStub, run_id: str) -> None:
     stub.on("Say", text="ok")
     method = app.load(project.method(DEEP))
