@@ -79,6 +79,85 @@ def test_a_declaration_in_two_bundles_of_a_domain_conflicts() -> None:
     assert "a.mthds" in found[0].detail
 
 
+SIGNED = """
+[concept.Berth]
+description = "A berth"
+structure = { code = "Code" }
+[pipe.main]
+description = "All of it"
+inputs = { note = "Text" }
+output = "Berth"
+[pipe.pick]
+description = "A part"
+inputs = { note = "Text" }
+output = "Text"
+"""
+MAIN = """
+[pipe.main]
+type = "PipeSequence"
+description = "All of it"
+inputs = { note = "Text" }
+output = "Berth"
+steps = [{ pipe = "pick", result = "found" }, { pipe = "read" }]
+[pipe.read]
+type = "PipeLLM"
+description = "Another part"
+inputs = { found = "Text" }
+output = "Berth"
+prompt = "$found"
+"""
+
+
+def defined(inputs: str = 'note = "Text"', output: str = "Text") -> str:
+    return (
+        f'[pipe.pick]\ntype = "PipeLLM"\ndescription = "A part"\ninputs = {{ {inputs} }}\noutput = "{output}"\n'
+        'prompt = "Pick $note"\n'
+    )
+
+
+def test_definitions_take_the_place_of_signatures_in_other_bundles() -> None:
+    root = bundle("d", SIGNED).replace("\n", '\nmain_pipe = "main"\n', 1)
+    alone = load_library_files({"root.mthds": root})
+    assert (alone.verdict.is_valid, alone.verdict.pending_signatures) == (True, ("d.main", "d.pick"))
+    partly = load_library_files({"root.mthds": root, "a.mthds": bundle("d", MAIN)})
+    assert (partly.verdict.is_valid, partly.verdict.pending_signatures) == (True, ("d.pick",))
+    for names in (("root", "a", "b"), ("b", "root", "a"), ("b", "a", "root")):  # whatever is read first
+        texts = {"root": root, "a": bundle("d", MAIN), "b": bundle("d", defined())}
+        whole = load_library_files({f"{number}.mthds": texts[name] for number, name in enumerate(names)})
+        assert (whole.verdict.errors, whole.verdict.is_runnable, whole.entry) == ((), True, "d.main")
+        assert whole.library is not None
+        assert [pipe.type for pipe in whole.library.pipes.values() if pipe.code == "pick"] == ["PipeLLM"]
+
+
+@pytest.mark.parametrize(
+    ("definition", "field", "says"),
+    [
+        (defined(output="Html"), "output", "gives 'Html', not 'Text'"),
+        (defined(output="Text[]"), "output", "gives 'Text[]', not 'Text'"),
+        (defined(output="Text?"), "output", "gives 'Text?', not 'Text'"),
+        (defined(output="Markdown"), "output", "gives 'Markdown', not 'Text'"),
+        (defined(inputs='note = "Number"'), "inputs.note", "takes 'note' as 'Number', not 'Text'"),
+        (defined(inputs='note = "Text", n = "Text"').replace("$note", "$note $n"), "inputs", "also takes 'n' ('Text')"),
+        (defined(inputs='n = "Text"').replace("$note", "$n"), "inputs.note", "takes no input 'note'"),
+    ],
+)
+def test_a_definition_keeps_what_its_signature_promises(definition: str, field: str, says: str) -> None:
+    files = {"root.mthds": bundle("d", SIGNED), "a.mthds": bundle("d", MAIN), "b.mthds": bundle("d", definition)}
+    faults = load_library_files(files).verdict.errors
+    assert {(fault.code, fault.category, fault.location.file) for fault in faults} == {
+        ("method.signature_mismatch", "signature_mismatch", "root.mthds")
+    }
+    assert [fault.location.field for fault in faults if says in fault.detail] == [field]
+
+
+def test_two_signatures_are_one_pipe_and_two_definitions_conflict() -> None:
+    both = {"a.mthds": bundle("d", SIGNED), "b.mthds": bundle("d", SIGNED[SIGNED.index("[pipe.main]") :])}
+    assert load_library_files(both).verdict.pending_signatures == ("d.main", "d.pick")
+    assert codes({**both, "c.mthds": bundle("d", defined()), "d.mthds": bundle("d", defined())}) == [
+        ("method.name_conflict", "d.mthds")
+    ]
+
+
 def test_the_same_code_in_two_domains_is_told_apart() -> None:
     loaded = load_library_files({"a.mthds": bundle("d", leaf("x", "Image")), "b.mthds": bundle("e", leaf("x"))})
     (fault,) = loaded.verdict.errors

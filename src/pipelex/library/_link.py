@@ -11,6 +11,7 @@ from pipelex.library._crate import LibraryCrate
 from pipelex.library._cycles import pipe_cycles, refinement_cycles, structure_cycles
 from pipelex.library._library import Library
 from pipelex.library._names import Names, PackageBundles, Problem
+from pipelex.library._signatures import differences
 from pipelex.library._structures import parts_of
 
 if TYPE_CHECKING:
@@ -90,6 +91,10 @@ class _Linker:
     broken: set[str] = field(default_factory=set[str])
     """Declared, but not usable."""
     hanging: set[str] = field(default_factory=set[str])
+    promises: list[tuple[str, PipeBlueprint, Declaration]] = field(
+        default_factory=list[tuple[str, PipeBlueprint, Declaration]]
+    )
+    """Signatures of pipes that another bundle defines or declares first, by the pipe's reference."""
 
     def link(self) -> LinkedBundles:
         self.names = Names(self.packages)
@@ -149,6 +154,9 @@ class _Linker:
         if self.names.owner(kind, ref) is bundle:
             into[ref] = blueprint
             self.sources[ref] = source
+            return
+        if isinstance(blueprint, PipeBlueprint) and blueprint.is_signature:
+            self.promises.append((ref, blueprint, source))
             return
         other = self.names.owner(kind, ref)
         self.faults.append(
@@ -237,8 +245,29 @@ class _Linker:
                 self._linked_body(ref, blueprint)
             else:
                 self.pipes[ref] = contract
+        for promise in self.promises:
+            self._check_promise(*promise)
         for ref, blueprint in list(self.pipes.items()):
             self.pipes[ref] = self._linked_body(ref, blueprint)
+
+    def _check_promise(self, ref: str, signature: PipeBlueprint, source: Declaration) -> None:
+        """Compare a signature with the pipe that another bundle defines; callers of a broken promise are not judged."""
+        linked = self._linked_contract(source, signature)
+        if linked is None or ref not in self.pipes:
+            return
+        for keys, finding in differences(linked, self.pipes[ref]):
+            there = self.sources[ref].bundle.path
+            self.broken.add(ref)
+            self.faults.append(
+                Fault(
+                    "method.signature_mismatch",
+                    f"the signature of '{source.label}' and what {there or 'another bundle'} declares differ: {finding};"
+                    " make the two the same",
+                    source.locate(*keys, on_key=keys[-1] == "inputs"),
+                    category="signature_mismatch",
+                    params={"pipe": source.label, "finding": finding},
+                )
+            )
 
     def _linked_contract(self, source: Declaration, blueprint: PipeBlueprint) -> PipeBlueprint | None:
         sound = True

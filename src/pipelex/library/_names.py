@@ -80,12 +80,23 @@ class Names:
             for code in (*sound, *sorted(broken)):
                 ref = self.ref(package.address, blueprint.domain, code)
                 if (kind, ref) in self._owners:
+                    if kind == "pipe" and self._is_signature(ref, code) and not _is_signature(bundle, code):
+                        self._define(ref, bundle, is_broken=code not in sound)
                     continue
                 self._owners[kind, ref] = bundle
                 self._by_code.setdefault((kind, code), []).append(ref)
                 self._local.setdefault((kind, package.address, blueprint.domain), []).append(code)
                 if code not in sound:
                     self.broken.add(ref)
+
+    def _is_signature(self, ref: str, code: str) -> bool:
+        return _is_signature(self._owners["pipe", ref], code)
+
+    def _define(self, ref: str, bundle: "ParsedBundle", *, is_broken: bool) -> None:
+        """Let a definition take the place of the signature that stands for the pipe so far."""
+        self._owners["pipe", ref] = bundle
+        if is_broken:
+            self.broken.add(ref)
 
     @staticmethod
     def ref(package: str | None, domain: str, code: str) -> str:
@@ -226,6 +237,11 @@ class Names:
         local = self._local.get((kind, package, domain), ())
         near = near_names(reference.code, (*local, *native))
         return tuple(dict.fromkeys((*elsewhere, *(prefix + code if code in local else code for code in near))))[:3]
+
+
+def _is_signature(bundle: "ParsedBundle", code: str) -> bool:
+    pipe = bundle.blueprint.pipes.get(code) if bundle.blueprint is not None else None
+    return pipe is not None and pipe.is_signature
 
 
 def _may_name(ref: str, reference: Reference) -> bool:
