@@ -375,13 +375,13 @@ CASES = [
     ),
     Case(
         "after a leaf",
-        sequence('  { from = "notice.text", result = "d" },  #!'),
+        sequence('  { from = "notice.text.words", result = "d" },  #!'),
         "method.field_path_unresolved",
         "binding_path_unresolved",
     ),
     Case(
         "after a text-valued concept",
-        sequence('  { pipe = "pick", result = "b" },\n  { from = "b.remark.text", result = "d" },  #!'),
+        sequence('  { pipe = "pick", result = "b" },\n  { from = "b.remark.words", result = "d" },  #!'),
         "method.field_path_unresolved",
         "binding_path_unresolved",
     ),

@@ -29,8 +29,6 @@ class NativeConcept:
     shape: Shape
     refines: str | None = None
     """Code of another native."""
-    is_leaf: bool = False
-    """Whether a dotted path may not go further than a value of it."""
 
     @property
     def ref(self) -> str:
@@ -51,15 +49,15 @@ def _probability(name: str, description: str) -> FieldShape:
 
 
 def _native(
-    code: str, description: str, *fields: FieldShape, is_leaf: bool = False, together: tuple[tuple[str, ...], ...] = ()
+    code: str, description: str, *fields: FieldShape, together: tuple[tuple[str, ...], ...] = ()
 ) -> NativeConcept:
     shape = ObjectShape(f"native.{code}", description, fields, native=code, together=together)
-    return NativeConcept(code, description, shape, is_leaf=is_leaf)
+    return NativeConcept(code, description, shape)
 
 
 _PROBABILITIES: Final = DictShape(ScalarShape("number", minimum=0, maximum=1))
 
-_TEXT: Final = _native("Text", "A text", _field("text", "text", "The text", required=True), is_leaf=True)
+_TEXT: Final = _native("Text", "A text", _field("text", "text", "The text", required=True))
 
 _IMAGE: Final = _native(
     "Image",
@@ -97,7 +95,7 @@ _TEXT_AND_IMAGES: Final = _native(
 
 _CONCEPTS: Final = (
     _TEXT,
-    _native("Number", "A number", _field("number", "number", "The number", required=True), is_leaf=True),
+    _native("Number", "A number", _field("number", "number", "The number", required=True)),
     _native(
         "YesNo",
         "An answer to a yes/no question",
@@ -130,7 +128,7 @@ _CONCEPTS: Final = (
         _field("date", "date", "The date, YYYY-MM-DD", required=True),
         _field("time", "time", "The time of day, only when the source states one"),
     ),
-    _native("Time", "A time of day", _field("time", "time", "The time of day", required=True), is_leaf=True),
+    _native("Time", "A time of day", _field("time", "time", "The time of day", required=True)),
     _IMAGE,
     _DOCUMENT,
     _native(
@@ -150,7 +148,6 @@ _CONCEPTS: Final = (
         "JSON",
         "A JSON object",
         FieldShape("json_obj", "The object", DictShape(AnyShape()), required=True),
-        is_leaf=True,
     ),
     _native(
         "SearchResult",
@@ -173,7 +170,6 @@ _CONCEPTS: Final = (
             native="Markdown",
         ),
         refines="Text",
-        is_leaf=True,
     ),
 )
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelex.content.natives import NATIVE_CONCEPTS
 from pipelex.content.structure import AnyShape, ChoiceShape, DictShape, ListShape, ObjectShape, ScalarShape, Shape
 from pipelex.language.references import NATIVE_DOMAIN, Slot
 from pipelex.library._library import Library
@@ -57,8 +56,6 @@ def walk_path(library: Library, root: Slot, fields: Sequence[str]) -> Reached | 
     concept = root.concept
     ended: str | None = None
     """Why the path may not go on, once it stands on a value without fields."""
-    if _is_leaf(library, concept):
-        ended = f"a {_short(concept)} holds a single value"
     for name in fields:
         if ended is not None:
             return PathFault(name, f"'{name}' leads on from where the path ends: {ended}")
@@ -75,18 +72,17 @@ def walk_path(library: Library, root: Slot, fields: Sequence[str]) -> Reached | 
         if isinstance(shape, ListShape):
             is_list = True
             shape = shape.items
-        concept, ended = _landing(library, shape, name)
+        concept, ended = _landing(shape, name)
         if concept is None:
             return PathFault(name, f"'{name}' is a list of items of no stated type: a path cannot end or go on there")
     return Reached(Slot(concept, is_list, presence="optional" if may_lack and not is_list else "plain"), is_list)
 
 
-def _landing(library: Library, shape: Shape, name: str) -> tuple[str | None, str | None]:
+def _landing(shape: Shape, name: str) -> tuple[str | None, str | None]:
     """The concept of what a segment holds, and why the path must end there if it must."""
     match shape:
         case ObjectShape():
-            why = f"a {_short(shape.concept)} holds a single value" if _is_leaf(library, shape.concept) else None
-            return shape.concept, why
+            return shape.concept, None
         case ScalarShape():
             return f"{NATIVE_DOMAIN}.{NATIVE_OF_SCALAR[shape.kind]}", f"'{name}' is a plain {shape.kind}"
         case ChoiceShape():
@@ -97,11 +93,6 @@ def _landing(library: Library, shape: Shape, name: str) -> tuple[str | None, str
             return f"{NATIVE_DOMAIN}.JSON", f"'{name}' holds lists of lists"
         case AnyShape():
             return None, None
-
-
-def _is_leaf(library: Library, concept: str) -> bool:
-    base = library.native_base(concept)
-    return base is not None and NATIVE_CONCEPTS[base].is_leaf
 
 
 def _short(concept: str) -> str:
