@@ -11,19 +11,7 @@ from typing import Any, Final, cast
 
 from pipelex.errors import ErrorCategory, Fault, Json, Location, PipelexError, near_names
 from pipelex.language.references import DOMAIN_PATTERN, NATIVE_DOMAIN, PIPE_CODE_PATTERN
-from pipelex.library._versions import is_constraint, is_version, satisfies
-
-__all__ = [
-    "LOCK_NAME",
-    "MANIFEST_NAME",
-    "MTHDS_VERSION",
-    "Dependency",
-    "LockedPackage",
-    "Manifest",
-    "read_lock",
-    "read_manifest",
-    "satisfies",
-]
+from pipelex.library.packages._versions import is_constraint, is_version, satisfies
 
 MANIFEST_NAME: Final = "METHODS.toml"
 LOCK_NAME: Final = "methods.lock"
