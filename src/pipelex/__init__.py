@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         PipelexError,
     )
     from pipelex.library import Verdict
-    from pipelex.runner import Method, Pipelex, RunHandle, RunResult
+    from pipelex.runner import Method, Pipelex, RowRun, RunHandle, RunResult
     from pipelex.runner._shortcuts import attach, load, run, run_sync, validate
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "MethodInvalidError",
     "Pipelex",
     "PipelexError",
+    "RowRun",
     "RunHandle",
     "RunResult",
     "Stuff",
@@ -69,6 +70,7 @@ _HOMES = {
     "Verdict": "pipelex.library",
     "Method": "pipelex.runner",
     "Pipelex": "pipelex.runner",
+    "RowRun": "pipelex.runner",
     "RunResult": "pipelex.runner",
     "RunHandle": "pipelex.runner",
     "attach": "pipelex.runner._shortcuts",

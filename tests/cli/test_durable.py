@@ -312,3 +312,19 @@ def test_the_unit_testing_settings_of_a_worker(cli: Cli) -> None:
     )
 
     assert "pipelex_unit_testing.toml:2" in cli("worker", "--unit-testing").err
+
+
+def test_rows_run_durably_and_failing_ones_are_told(durable_cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ana", text="A").on("Hello Cyn", text="C")
+    stub.on("Hello Bo", status=400, body={"error": {"message": "no"}}, cycle=True)
+    (durable_cli.root / "rows.csv").write_text("name\nAna\nBo\nCyn\n", encoding="utf-8")
+    options = ("--durable", "--on-item-failure", "collect", "--run-id", f"rows-{durable_cli.root.name}")
+
+    with worker(durable_cli):
+        ended = durable_cli.command("run", "greet.mthds", "--inputs-csv", "rows.csv", "--save-csv", "out.csv", *options)
+
+    assert ended.code == 1, ended.err
+    lines = (durable_cli.root / "out.csv").read_text(encoding="utf-8").splitlines()
+    assert (lines[0], lines[1], lines[3]) == ("name,result,error", "Ana,A,", "Cyn,C,")
+    assert lines[2].startswith("Bo,,")
+    assert "2 of 3 rows done" in ended.err

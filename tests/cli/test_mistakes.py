@@ -64,10 +64,26 @@ MISTAKES = [
     Mistake("fix bundle gret.mthds", 2, ("did you mean 'greet.mthds'?",)),
     Mistake("worker --profile bg", 2, ("no worker profile is called 'bg'",)),
     # what it is given
-    Mistake("run greet.mthds", 1, ("the input 'name' (native.Text) is missing", "-i '{\"name\": …}'")),
+    Mistake(
+        "run greet.mthds",
+        1,
+        ("the input 'name' (native.Text) is missing", "Type: pipelex run greet.mthds -i name=TEXT"),
+    ),
+    Mistake("run greet.mthds -i nam=Ana", 1, ("'nam' is not an input", "Type: pipelex run greet.mthds -i name=Ana")),
+    Mistake("run greet.mthds -i name=Ana -i name=Bo", 1, ("'name' is given twice",)),
+    Mistake("run greet.mthds -i name=@gone.txt", 1, ("no file 'gone.txt'", "written @@")),
+    Mistake("run greet.mthds -i nam.yaml", 1, ("In the inputs, write 'name' instead of 'nam'.",)),
+    Mistake("run greet.mthds -i rows.csv", 1, ("a CSV file is a list", "--inputs-csv rows.csv")),
+    Mistake("run greet.mthds --inputs-csv gone.csv", 1, ("there is no file 'gone.csv'",)),
+    Mistake("run greet.mthds --inputs-csv rows.csv", 1, ("rows.csv, line 2: the input 'name'", "is missing")),
+    Mistake("run greet.mthds --inputs-csv rows.csv --detach", 2, ("--detach is for a single run",)),
     Mistake("run greet.mthds -i inptus.json", 1, ("there is no inputs file", "did you mean 'inputs.json'?")),
-    Mistake('run greet.mthds -i {"nam":"Ana"}', 1, ("'nam' is not an input", "Did you mean name?")),
-    Mistake('run greet.mthds -i {"name":', 2, ("--inputs is not JSON", "put it into a file: -i inputs.toml")),
+    Mistake(
+        'run greet.mthds -i {"nam":"Ana"}',
+        1,
+        ("'nam' is not an input", 'Type: pipelex run greet.mthds -i \'{"name": "Ana"}\''),
+    ),
+    Mistake('run greet.mthds -i {"name":', 2, ("--inputs is not JSON", "-i name=value", "into a file: -i inputs.toml")),
     Mistake("run greet.mthds -i [1]", 1, ("there is no inputs file '[1]'",)),
     Mistake('run greet.mthds -i {"name":["a","b"]}', 1, ("'name'",)),
     Mistake("run greet.mthds -i broken.toml", 1, ("broken.toml", "line 1")),
@@ -119,6 +135,8 @@ def place(cli: Cli) -> Cli:
         (cli.root / f"{name}.mthds").write_text(text, encoding="utf-8")
     (cli.root / "inputs.json").write_text('{"name": "Ana"}', encoding="utf-8")
     (cli.root / "broken.toml").write_text("name = \n", encoding="utf-8")
+    (cli.root / "nam.yaml").write_text("nam: Ana\n", encoding="utf-8")
+    (cli.root / "rows.csv").write_text("nme\nAna\n", encoding="utf-8")
     return cli
 
 

@@ -217,12 +217,12 @@ def test_local_files_become_file_urls(tmp_path: Path) -> None:
 
 
 def test_a_file_inside_a_structure_is_resolved_too(tmp_path: Path) -> None:
-    (tmp_path / "p.jpg").write_bytes(b"x")
+    (tmp_path / "p.jpg").write_bytes(b"\xff\xd8\xff")
     assert read({"photo": "p.jpg"}, "docks.Report", tmp_path).content["photo"]["mime_type"] == "image/jpeg"
 
 
 def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "p.jpg").write_bytes(b"x")
+    (tmp_path / "p.jpg").write_bytes(b"\xff\xd8\xff")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert read("~/p.jpg", "native.Image", Path("/")).content["filename"] == "p.jpg"
 

@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import Abort, Exit, TyperException
 
 from pipelex.cli._shared.group import Entry, LazyGroup, Misuse, command_app
-from pipelex.cli._shared.keys import DEBUG_KEY
+from pipelex.cli._shared.keys import ARGS_KEY, DEBUG_KEY
 from pipelex.cli._shared.streams import prepare_streams
 
 INTERRUPTED = 130
@@ -62,6 +62,11 @@ class PipelexGroup(LazyGroup):
         "config": Entry("pipelex.cli.setup.config", "Show the settings in force and where they come from.", _SETUP),
         "trust": Entry("pipelex.cli.setup.trust", "Trust the configuration of this project.", _SETUP),
     }
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """See base class; the arguments are kept as they were typed."""
+        ctx.meta[ARGS_KEY] = list(args)
+        return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """See base class; a method in the place of a command is told how it is run."""

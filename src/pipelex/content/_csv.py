@@ -3,12 +3,14 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
 
 from pipelex.content._shapes import ChoiceShape, FieldShape, ObjectShape, ScalarShape
 from pipelex.content._validate import ContentError, parse_scalar, validate
+from pipelex.content.files.local import why_unfit
 from pipelex.content.stuff import Json
 from pipelex.errors import near_names
 
@@ -24,30 +26,62 @@ def read_csv(path: Path, shape: ObjectShape) -> list[Json]:
         ContentError: unknown or missing columns, or cells that do not read as their field; all findings at once.
         OSError: the file cannot be read.
     """
-    text = path.read_bytes()
+    table = read_table(path)
+    fields = _columns(table.columns, shape, path.name)
+    findings: list[tuple[str, str]] = []
+    items: list[Json] = []
+    for line, cells in table.rows:
+        where = f"{path.name}, line {line}"
+        try:
+            items.append(validate(shape, object_of(fields, cells)))
+        except ContentError as error:
+            findings += [(f"{where}, column '{column}'", message) for column, message in error.findings]
+    if findings:
+        raise ContentError(findings)
+    return items
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The cells of a CSV file."""
+
+    columns: tuple[str, ...]
+    """What the first row names."""
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+    """Each other row with its line; it may have fewer cells than there are columns, and has no more."""
+
+
+def read_table(path: Path) -> Table:
+    """The cells of a CSV file, with the texts that `write_csv` took for formulas as they were.
+
+    Raises:
+        ContentError: it is not UTF-8, not CSV, or has no first row; rows have more cells than it.
+        OSError: the file cannot be read.
+    """
+    if (why := why_unfit(path)) is not None:
+        raise ContentError([(path.name, why)])
     try:
-        stream = io.StringIO(text.decode("utf-8-sig"), newline="")
+        stream = io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")
     except UnicodeDecodeError as error:
         raise ContentError([(path.name, f"is not UTF-8 text (byte {error.start})")]) from None
     rows = _rows(stream, path.name)
     header = next(rows, None)
     if header is None:
         raise ContentError([(path.name, "is empty: the first row must name the fields")])
-    fields = _columns([name.strip() for name in header[1]], shape, path.name)
-    findings: list[tuple[str, str]] = []
-    items: list[Json] = []
-    for line, cells in rows:
-        where = f"{path.name}, line {line}"
-        if len(cells) > len(fields):
-            findings.append((where, f"has {len(cells)} cells, the header {len(fields)}"))
-            continue
-        try:
-            items.append(validate(shape, _object(fields, cells, where)))
-        except ContentError as error:
-            findings += [(f"{where}, column '{column}'", message) for column, message in error.findings]
+    columns = tuple(name.strip() for name in header[1])
+    found = tuple((line, tuple(map(_without_guard, cells))) for line, cells in rows)
+    findings = [
+        (f"{path.name}, line {line}", f"has {len(cells)} cells, the header {len(columns)}")
+        for line, cells in found
+        if len(cells) > len(columns)
+    ]
     if findings:
         raise ContentError(findings)
-    return items
+    return Table(columns, found)
+
+
+def _without_guard(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def _rows(stream: io.StringIO, name: str) -> Iterator[tuple[int, list[str]]]:
@@ -81,13 +115,12 @@ def _columns(names: Sequence[str], shape: ObjectShape, file_name: str) -> list[F
     return fields
 
 
-def _object(fields: Sequence[FieldShape], cells: Sequence[str], where: str) -> dict[str, Json]:
+def object_of(fields: Sequence[FieldShape], cells: Sequence[str]) -> dict[str, Json]:
+    """The object of a row, not checked yet; an empty cell is absent."""
     found: dict[str, Json] = {}
     for field, cell in zip(fields, cells, strict=False):
         if cell == "":
             continue
-        if cell.startswith("'") and _FORMULA.match(cell):
-            cell = cell[1:]
         if isinstance(field.shape, ScalarShape):
             value = parse_scalar(field.shape.kind, cell)
             # A cell that does not read stays a text: the check of the object then says what is expected.
@@ -108,9 +141,15 @@ def write_csv(items: Sequence[Json], shape: ObjectShape, stream: TextIO) -> None
     if not shape.is_flat:
         nested = [field.name for field in shape.fields if not isinstance(field.shape, ScalarShape | ChoiceShape)]
         raise ContentError([("", f"{shape.title} is no table row: {', '.join(nested)} cannot be a single cell")])
-    stream.write(_line([field.name for field in shape.fields]))
-    for item in items:
-        stream.write(_line([_cell(item.get(field.name)) for field in shape.fields]))
+    names = [field.name for field in shape.fields]
+    write_table(names, [[item.get(name) for name in names] for item in items], stream)
+
+
+def write_table(columns: Sequence[str], rows: Iterable[Sequence[Json]], stream: TextIO) -> None:
+    """Write rows of single values under their columns; see `write_csv`."""
+    stream.write(_line([_cell(name) for name in columns]))
+    for row in rows:
+        stream.write(_line([_cell(value) for value in row]))
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -5,7 +5,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
-from pipelex.content._files import FileRefused, LocalFiles, file_content, is_local, local_file
+from pipelex.content.files.local import (
+    FileRefused,
+    LocalFiles,
+    check_data_url,
+    check_file,
+    file_content,
+    is_local,
+    local_file,
+)
 from pipelex.content.structure import LIGHT_FIELDS, DictShape, ListShape, ObjectShape, Shape
 from pipelex.content.stuff import Json
 
@@ -53,10 +61,16 @@ class LightReader:
 
     def _file(self, content: dict[str, Json], file_type: str, where: str) -> Json:
         url = content.get("url")
-        if not isinstance(url, str) or not is_local(url):
+        if not isinstance(url, str):
             return content
         try:
-            known = file_content(local_file(url, self._files, file_type=file_type))
+            if not is_local(url):
+                if url[:5].lower() == "data:":
+                    check_data_url(url, file_type)
+                return content
+            path = local_file(url, self._files, file_type=file_type)
+            check_file(path, url, file_type)
+            known = file_content(path)
         except FileRefused as refused:
             self.refused.append((where, refused))
             return content

@@ -4,13 +4,14 @@ Source: MTHDS 8.0.0, section 10 of the language reference.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, Protocol, cast
 
 from pipelex.content._csv import read_csv, write_csv
-from pipelex.content._files import FileRefused, LocalFiles, load_inputs_file, local_file, one_error
 from pipelex.content._light import LightReader
+from pipelex.content.files.inputs_file import load_inputs_file
+from pipelex.content.files.local import FileRefused, LocalFiles, local_file
 from pipelex.content.structure import (
     LIGHT_FIELDS,
     AnyShape,
@@ -21,9 +22,18 @@ from pipelex.content.structure import (
     validate,
 )
 from pipelex.content.stuff import Json, Stuff
-from pipelex.errors import Fault, Location, near_names
+from pipelex.errors import Fault, InputError, Location, near_names
 
-__all__ = ["ConceptView", "InputSlot", "UnresolvedConcept", "load_inputs_file", "read_inputs", "write_csv"]
+__all__ = [
+    "ConceptView",
+    "InputSlot",
+    "PlacedInputs",
+    "UnresolvedConcept",
+    "load_inputs_file",
+    "one_error",
+    "read_inputs",
+    "write_csv",
+]
 
 _ENVELOPE_MEMBERS: Final = frozenset({"concept", "content", "is_list", "stuff_code", "stuff_name"})
 
@@ -71,6 +81,19 @@ class ConceptView(Protocol):
         ...
 
 
+class PlacedInputs(dict[str, Json]):
+    """Raw inputs that come from several places: the relative paths of each start from a folder of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folders: dict[str, Path] = {}
+
+    def put(self, name: str, value: Json, folder: Path) -> None:
+        """Add an input, or take another value for it."""
+        self[name] = value
+        self.folders[name] = folder
+
+
 def read_inputs(
     raw: Mapping[str, Json],
     slots: Mapping[str, InputSlot],
@@ -108,7 +131,7 @@ def read_inputs(
             if slot.presence != "optional":
                 faults.append(_fault("input.missing", f"the input '{name}' ({_written(slot)}) is missing", name))
             continue
-        reader = _InputReader(name, slot, files, concepts)
+        reader = _InputReader(name, slot, _files_for(name, raw, files), concepts)
         try:
             found[name] = reader.read(raw[name])
         except _InputRefused as refused:
@@ -116,6 +139,21 @@ def read_inputs(
     if faults:
         raise one_error(faults)
     return found
+
+
+def one_error(faults: list[Fault]) -> InputError:
+    """One exception for all that is wrong with a run's inputs: it speaks as the first fault; `faults` has them all."""
+    first = faults[0]
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    error = InputError(first.code, first.detail + more, input=first.location.input)
+    advice = f"Did you mean {' or '.join(first.suggestions)}?" if first.suggestions else None
+    return error.with_report(params=first.params, location=first.location, faults=tuple(faults), advice=advice)
+
+
+def _files_for(name: str, raw: Mapping[str, Json], files: LocalFiles | None) -> LocalFiles | None:
+    if files is None or not isinstance(raw, PlacedInputs) or name not in raw.folders:
+        return files
+    return replace(files, base_dir=raw.folders[name])
 
 
 class _InputRefused(Exception):

@@ -26,7 +26,7 @@ _ADVICE: Final[Mapping[str, tuple[str, ...]]] = {
     "auth.forbidden": ("Ask the owner for access: {requirement}.", "Ask the owner for access."),
     "account.rate_limited": ("Wait {window}, then try again.", "Wait a minute, then try again."),
     "account.quota_exhausted": ("Raise the quota of the account, or wait until it is renewed.",),
-    "input.missing": (f"Give a value for '{{input}}': -i '{{{{\"{{input}}\": …}}}}'. {_INPUTS}", _INPUTS),
+    "input.missing": (f"Give a value for '{{input}}': -i {{input}}=… . {_INPUTS}", _INPUTS),
     "input.unexpected": (
         "Leave '{input}' out, or give it the name of an input that the pipe declares.",
         "Leave it out.",

@@ -6,13 +6,16 @@ from pipelex.runner._handle import RunHandle
 from pipelex.runner._inputs import input_slots, mock_inputs
 from pipelex.runner._options import RunKeywords
 from pipelex.runner._result import RunResult
+from pipelex.runner._rows import ManyRows, RowRun
 from pipelex.runner._schemas import CONFIG_SCHEMAS
 from pipelex.runner._telemetry import start_telemetry
 
 __all__ = [
     "CONFIG_SCHEMAS",
+    "ManyRows",
     "Method",
     "Pipelex",
+    "RowRun",
     "RunHandle",
     "RunKeywords",
     "RunResult",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
 from pipelex.config import Settings, load_settings
 from pipelex.config.trust import require_trust
-from pipelex.content.inputs import load_inputs_file, read_inputs
+from pipelex.content.inputs import read_inputs
 from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import ErrorCategory, Fault, PipelexError
 from pipelex.library import Library, LoadedLibrary, ModelUse, Pipe, Verdict, focused, load_library
@@ -26,6 +26,7 @@ from pipelex.runner._handle import RunHandle
 from pipelex.runner._inputs import input_slots, mock_inputs
 from pipelex.runner._options import RunKeywords
 from pipelex.runner._result import RunResult
+from pipelex.runner._rows import ManyRows, RowRun, run_rows
 from pipelex.runner.orchestrator import open_orchestrator
 
 if TYPE_CHECKING:
@@ -257,8 +258,9 @@ class Method:
         """A run's inputs, checked against what the pipe declares.
 
         Args:
-            inputs: name → bare value or `{concept, content}`; or a JSON or TOML file of these, in which relative
-                paths start at the file's own folder.
+            inputs: name → bare value or `{concept, content}`; or a JSON, TOML or YAML file of these, in which relative
+                paths start at the file's own folder; or a CSV file, for a pipe that takes one list; or another file,
+                for a pipe that takes one text, image or document.
             pipe: the pipe to run.
             base_dir: where relative paths in a mapping start; the working directory when None.
             allow_files: whether inputs may name files of this machine, which are then read and sent on; a folder: those
@@ -268,17 +270,18 @@ class Method:
             InputError: something does not fit; every finding is in its report.
         """
         raw: Mapping[str, Json]
+        slots = input_slots(self.pipe(pipe))
         if inputs is None:
             raw = {}
         elif isinstance(inputs, Mapping):
             raw = inputs
         else:
-            path = Path(inputs)
-            raw, base_dir = load_inputs_file(path), path.resolve().parent
-        target = self.pipe(pipe)
+            from pipelex.content.typed import file_inputs
+
+            raw, base_dir = file_inputs(Path(inputs), slots, self.library)
         folder = None if allow_files is False else base_dir or Path.cwd()
         root = allow_files if isinstance(allow_files, Path) else None
-        return read_inputs(raw, input_slots(target), base_dir=folder, concepts=self.library, root=root)
+        return read_inputs(raw, slots, base_dir=folder, concepts=self.library, root=root)
 
     async def run(
         self,
@@ -375,6 +378,60 @@ class Method:
         started: StartedRun = await self.app.orchestrator.start(request)
         return RunHandle(self.app.orchestrator, started.run, call.pipe, call.inputs, started)
 
+    async def run_many(
+        self,
+        rows: Sequence[Mapping[str, Json]] | PathLike | ManyRows,
+        *,
+        pipe: str | None = None,
+        run_id: str | None = None,
+        dry_run: bool = False,
+        output_concept: str | None = None,
+        on_item_failure: OnItemFailure = "fail",
+        allow_files: bool | Path = True,
+        max_concurrency: int | None = None,
+        on_row: Callable[[RowRun], None] | None = None,
+    ) -> list[RowRun]:
+        """Run a pipe once for each row, several at a time, where the configuration says.
+
+        Every row is checked before any runs, and runs under an id of its own: `RUN_ID-1`, `RUN_ID-2` and so on. With the
+        run id and the rows of an earlier call, rows that have ended are not run again.
+
+        Args:
+            rows: the inputs of each run, as `read_inputs` takes them; or a CSV file whose columns are inputs, or the fields
+                of the one structure that the pipe takes.
+            pipe: code or reference; the entry pipe when None.
+            run_id: what the ids of the runs begin with.
+            dry_run: mock every effect.
+            output_concept: stands for a `Dynamic` output.
+            on_item_failure: what a failing row does: end it all, or be told as an error beside the others.
+            allow_files: see `read_inputs`.
+            max_concurrency: how many rows are under way at a time; `max_concurrency` of the settings when None.
+            on_row: called as each row ends.
+
+        Raises:
+            PipelexError: a row does not fit, or failed where that ends it all.
+        """
+        many = rows if isinstance(rows, ManyRows) else ManyRows.of(self, _rows_of(rows), pipe, allow_files=allow_files)
+        options = options_of(self.app.settings)
+        keywords: RunKeywords = {
+            "pipe": pipe,
+            "dry_run": dry_run,
+            "output_concept": output_concept,
+            "allow_files": allow_files,
+        }
+
+        def run(inputs: Mapping[str, Json], row_id: str) -> Coroutine[Any, Any, RunResult]:
+            return self.run(inputs, run_id=row_id, on_item_failure=on_item_failure, **keywords)
+
+        return await run_rows(
+            many,
+            run,
+            run_id=run_id or new_run_id(),
+            limit=max_concurrency or options.max_concurrency,
+            on_item_failure=on_item_failure,
+            on_row=on_row,
+        )
+
     def run_sync(
         self, inputs: Mapping[str, Json] | PathLike | None = None, **keywords: Unpack[RunKeywords]
     ) -> RunResult:
@@ -422,6 +479,10 @@ class Method:
 
     def _identity(self, run_id: str | None) -> RunIdentity:
         return RunIdentity.sparse(run_id=run_id or new_run_id(), session_id=self.app.session_id, user_id=_user())
+
+
+def _rows_of(rows: Sequence[Mapping[str, Json]] | PathLike) -> Sequence[Mapping[str, Json]] | Path:
+    return Path(rows) if isinstance(rows, str | os.PathLike) else rows
 
 
 async def _stopped(handle: RunHandle) -> None:

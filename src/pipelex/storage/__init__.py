@@ -5,10 +5,10 @@
 hold; `normalized` moves it into the store.
 """
 
+from pipelex.content.files.kinds import extension_of, file_kind, sniff
 from pipelex.storage._blobs import SCHEME, StoredBlob
 from pipelex.storage._decoding import BoundedDecoder, UndecodableError
 from pipelex.storage._fetch import Fetched, FetchPolicy, fetch
-from pipelex.storage._mime import extension_of, file_kind, sniff
 from pipelex.storage._source import Loaded, load, normalized
 from pipelex.storage._store import Storage
 

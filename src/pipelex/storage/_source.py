@@ -9,10 +9,10 @@ from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
+from pipelex.content.files.kinds import sniff
 from pipelex.errors import InputError, Json
 from pipelex.storage._blobs import SCHEME
 from pipelex.storage._fetch import FetchPolicy, fetch, refused, shown
-from pipelex.storage._mime import sniff
 from pipelex.storage._store import Storage
 
 

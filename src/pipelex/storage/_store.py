@@ -11,9 +11,9 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pipelex.content.files.kinds import extension_of, sniff, type_of_extension
 from pipelex.errors import ConfigurationError, ErrorCategory, InputError, Location, PipelexError
 from pipelex.storage._blobs import SCHEME, StoredBlob, check_format, check_name, key_of, make_key
-from pipelex.storage._mime import extension_of, sniff, type_of_extension
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, MemoryStore, ObjectStore, RetryConfig

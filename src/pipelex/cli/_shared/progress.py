@@ -40,16 +40,22 @@ class Progress(Protocol):
 
 
 @contextmanager
-def progress(title: str, *, is_silent: bool) -> Generator[Progress]:
-    """The display that suits standard error, for the length of a run."""
+def progress(title: str, *, is_silent: bool, noun: str = "pipe") -> Generator[Progress]:
+    """The display that suits standard error, for the length of a run.
+
+    Args:
+        title: what runs.
+        is_silent: show nothing.
+        noun: what is counted.
+    """
     if is_silent:
         yield _Silent()
     elif is_terminal(sys.stderr):
-        with _live(title) as live:
+        with _live(title, noun) as live:
             yield live
     else:
         say(f"Running {title}")
-        yield _Lines()
+        yield _Lines(noun)
 
 
 class _Silent:
@@ -66,7 +72,8 @@ class _Silent:
 class _Lines:
     """A status line now and then."""
 
-    def __init__(self) -> None:
+    def __init__(self, noun: str) -> None:
+        self._noun = noun
         self._began = self._last = time.monotonic()
 
     def trace(self, root: PipeTrace) -> None:
@@ -89,12 +96,12 @@ class _Lines:
         return True
 
     def _line(self, done: int, running: int, failed: int = 0) -> None:
-        say(f"  {summary(done, running, failed, time.monotonic() - self._began)}")
+        say(f"  {summary(done, running, failed, time.monotonic() - self._began, self._noun)}")
 
 
-def summary(done: int, running: int, failed: int, seconds: float) -> str:
+def summary(done: int, running: int, failed: int, seconds: float, noun: str = "pipe") -> str:
     """The state of a run in one line."""
-    parts = [f"{done} pipe{'' if done == 1 else 's'} done", f"{running} running"]
+    parts = [f"{done} {noun}{'' if done == 1 else 's'} done", f"{running} {'running' if noun == 'pipe' else 'to go'}"]
     if failed:
         parts.append(f"{failed} failed")
     return f"{', '.join(parts)} · {seconds:.0f} s"
@@ -115,8 +122,9 @@ def tally(root: PipeTrace) -> tuple[int, int]:
 class _Live:
     """A tree of pipes that is drawn anew several times a second, or one line for a run elsewhere."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, noun: str) -> None:
         self._title = title
+        self._noun = noun
         self._began = time.monotonic()
         self._root: PipeTrace | None = None
         self._counts: RunCounts | None = None
@@ -140,7 +148,8 @@ class _Live:
             done, running = tally(self._root)
             line = summary(done, running, 0, seconds)
         elif self._counts is not None:
-            line = summary(self._counts.completed, self._counts.running, self._counts.failed, seconds)
+            counts = self._counts
+            line = summary(counts.completed, counts.running, counts.failed, seconds, self._noun)
         else:
             line = f"{seconds:.0f} s"
         head = self._spinner if hasattr(self, "_spinner") else Spinner("dots")
@@ -188,12 +197,12 @@ def _escaped(text: str) -> str:
 
 
 @contextmanager
-def _live(title: str) -> Generator[Progress]:
+def _live(title: str, noun: str) -> Generator[Progress]:
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
 
-    shown = _Live(title)
+    shown = _Live(title, noun)
     console = Console(stderr=True)
     with Live(console=console, get_renderable=shown.render, refresh_per_second=8, transient=True):
         shown.print_above = lambda text="": console.print(Text.from_ansi(in_colour(text)), highlight=False)

@@ -11,9 +11,11 @@ from pipelex.cli.run.flags import RunFlags
 
 _EXAMPLES = """\b
 Examples:
-  pipelex run report.mthds -i inputs.json
+  pipelex run report.mthds -i inputs.toml
+  pipelex run letter.mthds -i recipient=Ana -i draft=@draft.txt
+  pipelex run tickets.mthds --inputs-csv rows.csv --save-csv sorted.csv
   pipelex run examples/lighthouse --json
-  pipelex run bundle report.mthds --pipe note_chapter -i '{"chapter": "…"}'
+  pipelex run bundle report.mthds --pipe note_chapter -i chapter=@chapter.json
   pipelex run bundle methods/report --dry-run --mock-inputs
   pipelex run pipe note_chapter -L methods/
   pipelex run pipe books.note_chapter -i inputs.toml

@@ -18,14 +18,16 @@ from pipelex.cli._shared.results import bare_json, cost_table, failures_text, pr
 from pipelex.cli._shared.session import open_app
 from pipelex.cli._shared.targets import Target, open_target
 from pipelex.cli._shared.usage import usage_json
+from pipelex.cli.run.corrected import corrected
 from pipelex.cli.run.files import FilesToWrite, check_is_a_table, memory_json, write_files, write_usage
 from pipelex.cli.run.flags import RunFlags
-from pipelex.cli.run.inputs import RawInputs, gather_inputs
+from pipelex.cli.run.inputs import RawInputs, constant_inputs, gather_inputs
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.orchestration import IN_PROCESS, RunState, factory_of
 from pipelex.pipes.usage import usages_from_json
 
 if TYPE_CHECKING:
+    from pipelex.library import Pipe
     from pipelex.pipes.models import ModelUsage
     from pipelex.pipes.trace import PipeTrace
     from pipelex.runner import Method, Pipelex, RunHandle, RunKeywords, RunResult
@@ -48,15 +50,19 @@ def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path],
     _check(flags, app)
     method = open_target(app, target, library_dirs)
     pipe = method.pipe(target.pipe)
+    if flags.inputs_csv is not None:
+        _run_rows(ctx, app, method, pipe, flags)
+        return
     if flags.save_csv is not None:
         check_is_a_table(method.library, pipe)
     raw: RawInputs = None
-    if not flags.mock_inputs or flags.inputs is not None:
-        raw = gather_inputs(flags.inputs, target.folder, pipe)
-    allow_files = _allowed_files(flags, target, raw)
-    # Checked before anything is connected or started, and again where the values are read.
-    if not (flags.mock_inputs and raw is None):
-        method.read_inputs(raw, pipe.ref, allow_files=allow_files)
+    with corrected(ctx, pipe, method.library):
+        if not flags.mock_inputs or flags.inputs:
+            raw = gather_inputs(flags.inputs or (), target.folder, pipe, method.library)
+        allow_files = _allowed_files(flags, target, raw)
+        # Checked before anything is connected or started, and again where the values are read.
+        if not (flags.mock_inputs and raw is None):
+            method.read_inputs(raw, pipe.ref, allow_files=allow_files)
     work = _Run(app, method, pipe.ref, raw, flags, allow_files)
     try:
         result = asyncio.run(work.to_the_end())
@@ -72,8 +78,21 @@ def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path],
 
 def _allowed_files(flags: RunFlags, target: Target, raw: RawInputs) -> bool | Path:
     """The files that inputs may name: any, or those of the method's folder where the folder brought its own inputs."""
-    is_found = flags.inputs is None and isinstance(raw, Path) and target.folder is not None
+    is_found = not flags.inputs and isinstance(raw, Path) and target.folder is not None
     return target.folder or True if is_found else True
+
+
+def _run_rows(ctx: typer.Context, app: "Pipelex", method: "Method", pipe: "Pipe", flags: RunFlags) -> None:
+    from pipelex.cli.run.rows import RowsRun, tell_unused
+    from pipelex.runner import ManyRows
+
+    assert flags.inputs_csv is not None
+    with corrected(ctx, pipe, method.library):
+        constant = constant_inputs(flags.inputs or (), pipe, method.library)
+        many = ManyRows.of(method, flags.inputs_csv, pipe.ref, constant=constant)
+    if many.table is not None and not flags.json:
+        tell_unused(many.table)
+    RowsRun(app, method, pipe, many, flags).to_the_end()
 
 
 def _orchestrator(flags: RunFlags) -> str | None:
@@ -87,6 +106,10 @@ def _orchestrator(flags: RunFlags) -> str | None:
 
 
 def _check(flags: RunFlags, app: "Pipelex") -> None:
+    if flags.inputs_csv is not None:
+        from pipelex.cli.run.rows import check_rows
+
+        check_rows(flags)
     if flags.mock_inputs and not flags.dry_run:
         raise Misuse("--mock-inputs needs --dry-run")
     if flags.with_memory and not flags.json:

@@ -6,7 +6,8 @@ Source: section A.1 of the command-line reference.
 import hashlib
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,27 +44,25 @@ def write_files(result: "RunResult", loaded: "LoadedLibrary", wanted: FilesToWri
     Raises:
         PipelexError: a file cannot be written, or the result is no table.
     """
-    try:
+    with writing():
         if wanted.csv is not None:
             _write_csv(result, loaded, wanted.csv)
         memory_path = wanted.working_memory_path
         if memory_path is not None:
-            _write_json(memory_path, memory_json(result.working_memory))
+            write_json(memory_path, memory_json(result.working_memory))
         if not wanted.main_stuff and (not wanted.working_memory or memory_path is not None):
             return None
-        folder = _new_folder(wanted.output_dir, result.pipe.rpartition(".")[2])
+        folder = new_folder(wanted.output_dir, f"{result.pipe.rpartition('.')[2]}_output")
         if wanted.main_stuff:
             _write_main(folder, result, loaded)
         if wanted.working_memory and memory_path is None:
-            _write_json(folder / "working_memory.json", memory_json(result.working_memory))
-        _write_json(folder / "method_tree.json", tree_json(loaded))
+            write_json(folder / "working_memory.json", memory_json(result.working_memory))
+        write_json(folder / "method_tree.json", tree_json(loaded))
         if wanted.usage:
-            _write_json(folder / "usage.json", _usage_of(result))
+            write_json(folder / "usage.json", _usage_of(result))
         _write_contracts(folder, loaded)
         if wanted.graph:
             _write_graph(folder, result, loaded)
-    except OSError as error:
-        raise _unwritable(error) from None
     return folder
 
 
@@ -73,23 +72,30 @@ def write_usage(output_dir: Path, pipe: str, run_id: str | None, usages: "Sequen
     Raises:
         PipelexError: it cannot be written.
     """
-    try:
-        folder = _new_folder(output_dir, pipe.rpartition(".")[2])
+    with writing():
+        folder = new_folder(output_dir, f"{pipe.rpartition('.')[2]}_output")
         known = {} if run_id is None else {"id": run_id}
-        _write_json(folder / "usage.json", {**known, "pipe": pipe, **usage_json(usages)})
-    except OSError as error:
-        raise _unwritable(error) from None
+        write_json(folder / "usage.json", {**known, "pipe": pipe, **usage_json(usages)})
     return folder
 
 
-def _unwritable(error: OSError) -> PipelexError:
-    return PipelexError(
-        "runtime.misconfigured",
-        f"'{error.filename}' cannot be written: {error.strerror}",
-        category=ErrorCategory.CONFIGURATION,
-        params={"component": "output"},
-        advice="Name a folder that can be written with --output-dir.",
-    )
+@contextmanager
+def writing() -> Generator[None]:
+    """Write files of a run.
+
+    Raises:
+        PipelexError: one of them cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise PipelexError(
+            "runtime.misconfigured",
+            f"'{error.filename}' cannot be written: {error.strerror}",
+            category=ErrorCategory.CONFIGURATION,
+            params={"component": "output"},
+            advice="Name a folder that can be written with --output-dir.",
+        ) from None
 
 
 def _usage_of(result: "RunResult") -> Json:
@@ -99,11 +105,12 @@ def _usage_of(result: "RunResult") -> Json:
     return {"id": result.run_id, "pipe": result.pipe, **usage_json(result.usage)}
 
 
-def _new_folder(output_dir: Path, code: str) -> Path:
+def new_folder(output_dir: Path, name: str) -> Path:
+    """A folder of its own for a run, with the first free number after its name."""
     output_dir.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
-        folder = output_dir / f"{code}_output_{number:02}"
+        folder = output_dir / f"{name}_{number:02}"
         try:
             folder.mkdir()  # fails when another run took the number at the same moment
         except FileExistsError:
@@ -114,7 +121,7 @@ def _new_folder(output_dir: Path, code: str) -> Path:
 
 
 def _write_main(folder: Path, result: "RunResult", loaded: "LoadedLibrary") -> None:
-    _write_json(folder / "main_stuff.json", bare_json(result.value))
+    write_json(folder / "main_stuff.json", bare_json(result.value))
     (folder / "main_stuff.md").write_text(rendered(result.value, loaded.library, "markdown") + "\n", encoding="utf-8")
     rendering = rendered(result.value, loaded.library, "html")
     (folder / "main_stuff.html").write_text(_page(result, rendering), encoding="utf-8")
@@ -128,7 +135,7 @@ def _write_contracts(folder: Path, loaded: "LoadedLibrary") -> None:
 
     if loaded.library is not None:
         for name, document in contract_files(loaded.library).items():
-            _write_json(folder / name, document)
+            write_json(folder / name, document)
 
 
 def _write_graph(folder: Path, result: "RunResult", loaded: "LoadedLibrary") -> None:
@@ -141,7 +148,7 @@ def _write_graph(folder: Path, result: "RunResult", loaded: "LoadedLibrary") -> 
         return
     if result.trace is not None:
         document = graph_json(result.trace, result.run_id, library)
-        _write_json(folder / "graphspec.json", document)
+        write_json(folder / "graphspec.json", document)
         (folder / "run.html").write_text(_run_page(result, result.trace, library), encoding="utf-8")
         (folder / "reactflow.html").write_text(to_html(run_graph(document)), encoding="utf-8")
     drawn = static_graph(library, result.pipe)
@@ -195,7 +202,8 @@ def _file(tree: "MethodTree", path: str) -> Json:
     return {"path": path, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
 
 
-def _write_json(path: Path, value: Json) -> None:
+def write_json(path: Path, value: Json) -> None:
+    """Write a value as JSON, the folders above it included."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n", encoding="utf-8")
 

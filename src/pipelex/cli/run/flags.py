@@ -14,12 +14,19 @@ class RunFlags:
     """The options of every form of `pipelex run`."""
 
     inputs: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            "--inputs", "-i", metavar="FILE|JSON",
-            help="JSON or TOML file, inline JSON, or - for JSON on standard input.",
+            "--inputs", "-i", metavar="NAME=VALUE|FILE",
+            help="An input: name=value, or name=@file. Or all of them: a JSON, TOML, YAML or CSV file, inline JSON, or - "
+            "for standard input. Repeatable.",
         ),
     ] = None  # fmt: skip
+    inputs_csv: Annotated[
+        Path | None,
+        typer.Option(
+            "--inputs-csv", metavar="FILE", help="Run once for each row of a CSV file, whose columns are inputs."
+        ),
+    ] = None
     json: JsonFlag = False
     with_memory: Annotated[
         bool, typer.Option("--with-memory", help="With --json: the working memory and renderings, too.")
@@ -32,7 +39,9 @@ class RunFlags:
     ] = None
     on_item_failure: Annotated[
         Literal["fail", "collect"],
-        typer.Option("--on-item-failure", help="A failing item of a batch fails the run, or is left out and reported."),
+        typer.Option(
+            "--on-item-failure", help="A failing item of a batch, or row, fails it all, or is left out and told."
+        ),
     ] = "fail"
     local: Annotated[
         bool | None, typer.Option("--local/--durable", help="In this process, or durably; default as configured.")
@@ -75,7 +84,12 @@ class RunFlags:
         bool | None, typer.Option("--graph/--no-graph", help="Write graphspec.json and the method's drawing.")
     ] = None
     save_csv: Annotated[
-        Path | None, typer.Option("--save-csv", metavar="FILE", help="Write a flat list result as CSV.")
+        Path | None,
+        typer.Option(
+            "--save-csv",
+            metavar="FILE",
+            help="Write a flat list result as CSV; with --inputs-csv, the rows and their results.",
+        ),
     ] = None
     no_pretty_print: Annotated[bool, typer.Option("--no-pretty-print", help="Do not print the result.")] = False
     costs: Annotated[

@@ -5,7 +5,7 @@ import os
 import select
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -14,9 +14,11 @@ from pipelex.cli._shared.streams import is_terminal
 from pipelex.errors import InputError, Json
 
 if TYPE_CHECKING:
-    from pipelex.library import Pipe
+    from pipelex.content.inputs import PlacedInputs
+    from pipelex.content.typed import TypedInputs
+    from pipelex.library import Library, Pipe
 
-FILES: Final = ("inputs.json", "inputs.toml")
+FILES: Final = ("inputs.json", "inputs.toml", "inputs.yaml", "inputs.yml")
 
 _GLANCE: Final = 0.1
 """Seconds in which a program before us in a pipeline has usually written something."""
@@ -26,28 +28,69 @@ _PATIENCE: Final = 2.0
 RawInputs = Mapping[str, Json] | Path | None
 
 
-def gather_inputs(given: str | None, folder: Path | None, pipe: "Pipe") -> RawInputs:
+def gather_inputs(given: Sequence[str], folder: Path | None, pipe: "Pipe", library: "Library") -> RawInputs:
     """The raw inputs of a run: a mapping, a file, or None.
 
     Args:
-        given: the value of `--inputs`: JSON when it begins with `{`, `-` for standard input, else a file.
+        given: the values of `--inputs`, each `name=value`, `name=@file`, JSON when it begins with `{`, `-` for standard
+            input, else a file. What comes later takes the place of what came before.
         folder: the method's folder, when it was named as a folder.
         pipe: the pipe to run.
+        library: knows the concepts.
 
     Raises:
-        InputError: what was given is not JSON, or not an object.
+        PipelexError: what was given cannot be read, or is not what the pipe takes.
     """
-    if given is not None:
-        if given == "-":
-            return _from_stdin(sys.stdin.read(), pipe)
-        return _object(given, "--inputs") if given.lstrip().startswith("{") else Path(given)
+    if given:
+        return _given(given, pipe, library)
     beside = next((folder / name for name in FILES if (folder / name).is_file()), None) if folder is not None else None
     needs_some = any(slot.presence != "optional" for slot in pipe.inputs.values())
     if pipe.inputs and _has_data(is_needed=needs_some and beside is None):
         text = sys.stdin.read()
         if text.strip():
-            return _from_stdin(text, pipe)
+            return _from_stdin(text, pipe, library)
     return beside
+
+
+def constant_inputs(given: Sequence[str], pipe: "Pipe", library: "Library") -> "PlacedInputs":
+    """The inputs that are the same for every row.
+
+    Raises:
+        PipelexError: see `gather_inputs`.
+    """
+    return _typed(given, pipe, library).found
+
+
+def _given(given: Sequence[str], pipe: "Pipe", library: "Library") -> RawInputs:
+    if len(given) == 1 and _is_a_file(given[0], pipe):
+        return Path(given[0])
+    return _typed(given, pipe, library).found
+
+
+def _is_a_file(text: str, pipe: "Pipe") -> bool:
+    from pipelex.content.typed import STDIN, named_value
+
+    if text == STDIN or text.lstrip().startswith("{"):
+        return False
+    named = named_value(text)
+    return named is None or (named[0] not in pipe.inputs and Path(text).is_file())
+
+
+def _typed(given: Sequence[str], pipe: "Pipe", library: "Library") -> "TypedInputs":
+    from pipelex.content.typed import STDIN, TypedInputs, named_value
+    from pipelex.runner import input_slots
+
+    typed = TypedInputs(input_slots(pipe), library, Path.cwd(), sys.stdin.read)
+    for text in given:
+        if _is_a_file(text, pipe):
+            typed.add_file(Path(text))
+        elif text == STDIN:
+            typed.add_mapping(_from_stdin(sys.stdin.read(), pipe, library))
+        elif (named := named_value(text)) is not None:
+            typed.add_value(*named)
+        else:
+            typed.add_mapping(_object(text, "--inputs"))
+    return typed
 
 
 def _has_data(*, is_needed: bool) -> bool:
@@ -73,8 +116,17 @@ def _has_data(*, is_needed: bool) -> bool:
     return False
 
 
-def _from_stdin(text: str, pipe: "Pipe") -> Mapping[str, Json]:
-    found = _object(text, "standard input")
+def _from_stdin(text: str, pipe: "Pipe", library: "Library") -> Mapping[str, Json]:
+    from pipelex.content.typed import text_inputs
+    from pipelex.runner import input_slots
+
+    try:
+        found = _object(text, "standard input")
+    except InputError:
+        plain = text_inputs(text, input_slots(pipe), library)
+        if plain is None:
+            raise
+        return plain
     memory = found.get("working_memory")
     if not isinstance(memory, Mapping) or "working_memory" in pipe.inputs:
         return found
@@ -107,7 +159,9 @@ def _object(text: str, where: str) -> Mapping[str, Json]:
             f"{where} is not JSON: {error.msg} (line {error.lineno}, column {error.colno})",
             reason="not_json",
         )
-        raise wrong.with_report(advice="Write it as JSON, or put it into a file: -i inputs.toml") from None
+        raise wrong.with_report(
+            advice="Name each input, as in -i name=value, or put them into a file: -i inputs.toml"
+        ) from None
     if not isinstance(found, dict):
         raise InputError("request.invalid", f"{where} must be a JSON object: input name → value", field="inputs")
     return cast("dict[str, Json]", found)

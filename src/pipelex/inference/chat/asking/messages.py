@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from pipelex.content.files.local import not_an_image
 from pipelex.content.stuff import Json
 from pipelex.errors import InputError
 from pipelex.pipes.effects.requests import LLMPrompt
@@ -75,6 +76,9 @@ async def _attachment(
             limit=MAX_ATTACHMENT_BYTES,
             size=len(found.data),
         )
+    if kind == "image" and (what := not_an_image(found.mime_type)) is not None:
+        told = f"{_shown(url)} {what}" if found.data else f"{_shown(url)} is empty"
+        raise InputError("input.file_type_unsupported", told, format=found.mime_type)
     metadata = {"detail": detail} if detail is not None else None
     return BinaryContent(found.data, media_type=found.mime_type, vendor_metadata=metadata)
 

@@ -1,16 +1,16 @@
-"""Local files that inputs name, and files of inputs."""
+"""Local files that inputs name: found, readable, and of the kind that is wanted."""
 
-import json
+import binascii
 import re
 import stat
-import tomllib
+from base64 import b64decode
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn, cast
-from urllib.parse import unquote, urlsplit
+from typing import Final
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
+from pipelex.content.files.kinds import file_kind, sniff
 from pipelex.content.stuff import Json
-from pipelex.errors import ErrorCategory, Fault, InputError, Location, PipelexError, near_names
 
 MIME_TYPES: Final = {
     ".bmp": "image/bmp",
@@ -43,7 +43,7 @@ _URL: Final = re.compile(r"data:|[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 MAX_INPUTS_BYTES: Final = 256 * 1024 * 1024
-"""The maximum size of an inputs file, in bytes."""
+"""The maximum size of a file that holds inputs, in bytes."""
 
 _KERNEL_FOLDERS: Final = tuple(map(Path, ("/proc", "/sys", "/dev")))
 """What stands there are answers of the system, this process's environment among them, and never documents."""
@@ -142,6 +142,18 @@ def _require_inside(text: str, path: Path, root: Path | None) -> None:
         )
 
 
+def why_unfit(path: Path) -> str | None:
+    """Why a file cannot hold inputs, or None: it is none, or too large.
+
+    Raises:
+        OSError: there is nothing there, or it cannot be looked at.
+    """
+    why = not_a_file(path)
+    if why is not None:
+        return f"{why}; - stands for standard input"
+    return f"is larger than {MAX_INPUTS_BYTES:,} bytes" if path.stat().st_size > MAX_INPUTS_BYTES else None
+
+
 def _absolute(text: str, base_dir: Path) -> Path:
     if text[:7].lower() == "file://":
         address = urlsplit(text)
@@ -163,90 +175,58 @@ def file_content(path: Path) -> dict[str, Json]:
     return found if mime_type is None else {**found, "mime_type": mime_type}
 
 
-def load_inputs_file(path: Path) -> dict[str, Json]:
-    """Read an inputs file: TOML when its name ends in `.toml`, otherwise JSON.
+_HEAD: Final = 4096
+"""Bytes that tell what kind of file it is."""
 
-    Returns:
-        Input name → value, as `read_inputs` takes it; TOML dates and times are still Python's.
+
+def check_file(path: Path, text: str, file_type: str) -> None:
+    """Make sure that a readable file has something in it, and is an image where one is wanted.
+
+    Args:
+        path: the file.
+        text: how it was named, for messages.
+        file_type: what it is to be: `image` or `document`.
 
     Raises:
-        PipelexError: `input.file_unreadable`, with line and column where the file's text is wrong.
+        FileRefused: it is empty, or of another kind.
     """
-    file_type = "toml" if path.suffix.lower() == ".toml" else "json"
+    with path.open("rb") as opened:
+        head, size = opened.read(_HEAD), path.stat().st_size
+    # A bitmap says its own length, which the head alone does not have.
+    is_bitmap = head[:2] == b"BM" and int.from_bytes(head[2:6], "little") == size
+    _check(head, f"'{text}'", file_type, "image/bmp" if is_bitmap else sniff(head, filename=path.name))
+
+
+def check_data_url(url: str, file_type: str) -> None:
+    """As `check_file`, for a `data:` URL; one that cannot be decoded is left to whoever reads it.
+
+    Raises:
+        FileRefused: it is empty, or of another kind.
+    """
+    head, comma, payload = url[len("data:") :].partition(",")
+    mime_type, *options = (part.strip() for part in head.split(";"))
+    if not comma:
+        return
     try:
-        why = not_a_file(path)
-        if why is not None:
-            _refuse(path, file_type, f"{why}; --inputs - reads standard input")
-        if path.stat().st_size > MAX_INPUTS_BYTES:
-            _refuse(path, file_type, f"is larger than {MAX_INPUTS_BYTES:,} bytes")
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise _missing(path) from None
-    except OSError as error:
-        _refuse(path, file_type, f"cannot be read: {error.strerror or error}")
-    except UnicodeDecodeError as error:
-        _refuse(path, file_type, f"is not UTF-8 text (byte {error.start})")
-    try:
-        loaded: Json = tomllib.loads(text) if file_type == "toml" else _load_json(text)
-    except json.JSONDecodeError as error:
-        _refuse(path, file_type, f"is not valid JSON: {error.msg}", error.lineno, error.colno)
-    except tomllib.TOMLDecodeError as error:
-        message = str(error)
-        found = re.search(r" \(at line (\d+), column (\d+)\)$", message)
-        place = (int(found[1]), int(found[2])) if found else (None, None)
-        _refuse(path, file_type, f"is not valid TOML: {message[: found.start()] if found else message}", *place)
-    except RecursionError:
-        _refuse(path, file_type, "is nested too deeply")
-    except ValueError as error:
-        _refuse(path, file_type, f"is not valid {file_type.upper()}: {error}")
-    if not isinstance(loaded, dict):
-        _refuse(path, file_type, "must hold an object with one member per input")
-    return cast("dict[str, Json]", loaded)
+        is_base64 = "base64" in (option.lower() for option in options)
+        data = b64decode(payload[: _HEAD - _HEAD % 4]) if is_base64 else unquote_to_bytes(payload[:_HEAD])
+    except (binascii.Error, ValueError):
+        return
+    _check(data, "the data: URL", file_type, sniff(data, declared=mime_type))
 
 
-def _load_json(text: str) -> Json:
-    def refuse_constant(name: str) -> NoReturn:
-        raise ValueError(f"{name} is not a JSON number")
-
-    def refuse_repeats(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-        members: dict[str, Json] = {}
-        for name, value in pairs:
-            if name in members:
-                raise ValueError(f"the member '{name}' is given twice")
-            members[name] = value
-        return members
-
-    return json.loads(text, parse_constant=refuse_constant, object_pairs_hook=refuse_repeats)
+def _check(head: bytes, named: str, file_type: str, mime_type: str) -> None:
+    if not head:
+        raise FileRefused("input.file_type_unsupported", f"{named} is empty", format="empty")
+    if file_type == "image" and (what := not_an_image(mime_type)) is not None:
+        raise FileRefused("input.file_type_unsupported", f"{named} {what}", format=mime_type)
 
 
-def _missing(path: Path) -> PipelexError:
-    there = [file.name for file in path.parent.iterdir() if file.is_file()] if path.parent.is_dir() else []
-    near = [str(path.parent / name) for name in near_names(path.name, there)]
-    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-    return PipelexError(
-        "input.reference_not_found",
-        f"there is no inputs file '{path}'{hint}",
-        category=ErrorCategory.CONTENT,
-        location=Location(file=str(path)),
-        advice=f"`pipelex build inputs TARGET -o {path}` writes it, with a made-up value for each input.",
-    )
-
-
-def _refuse(path: Path, file_type: str, what: str, line: int | None = None, column: int | None = None) -> NoReturn:
-    place = f", line {line}, column {column}" if line is not None else ""
-    raise PipelexError(
-        "input.file_unreadable",
-        f"the inputs file '{path}'{place} {what}",
-        category=ErrorCategory.CONTENT,
-        params={"file_type": file_type, "reason": what},
-        location=Location(file=str(path), line=line, column=column),
-    )
-
-
-def one_error(faults: list[Fault]) -> InputError:
-    """One exception for all that is wrong with a run's inputs: it speaks as the first fault; `faults` has them all."""
-    first = faults[0]
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    error = InputError(first.code, first.detail + more, input=first.location.input)
-    advice = f"Did you mean {' or '.join(first.suggestions)}?" if first.suggestions else None
-    return error.with_report(params=first.params, location=first.location, faults=tuple(faults), advice=advice)
+def not_an_image(mime_type: str) -> str | None:
+    """What is said of a file that was to be an image and is of another type; None for an image."""
+    kind = file_kind(mime_type)
+    if kind in ("image", "svg"):
+        return None
+    if kind == "pdf":
+        return "is a PDF, not an image: give a page of it as PNG or JPEG, or let the method take a Document"
+    return f"is no image, but of type {mime_type}: give a PNG, a JPEG, or another image"

@@ -1,8 +1,6 @@
 """What kind of file some bytes are, by their first bytes: a small table of the formats methods meet."""
 
 import re
-import zipfile
-from io import BytesIO
 from typing import Final
 
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument."
@@ -160,6 +158,9 @@ def _by_magic(data: bytes) -> str | None:
 
 
 def _in_zip(data: bytes) -> str | None:
+    import zipfile
+    from io import BytesIO
+
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             names = set(archive.namelist())

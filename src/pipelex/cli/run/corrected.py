@@ -1,0 +1,119 @@
+"""The command that was meant, where inputs are missing or misspelt: the one that was typed, with what it lacks."""
+
+import json
+import shlex
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, cast
+
+import typer
+
+from pipelex.cli._shared.keys import ARGS_KEY
+from pipelex.errors import Json, PipelexError
+
+if TYPE_CHECKING:
+    from pipelex.language.references import Slot
+    from pipelex.library import Library, Pipe
+
+_PLACEHOLDERS: Final = {
+    "Text": "TEXT", "Markdown": "TEXT", "Html": "HTML", "Number": "NUMBER", "YesNo": "yes", "Date": "YYYY-MM-DD",
+    "Time": "HH:MM", "Image": "FILE", "Document": "FILE", "Anything": "VALUE", "Dynamic": "VALUE",
+}  # fmt: skip
+_OPTIONS: Final = ("-i", "--inputs")
+
+
+@contextmanager
+def corrected(ctx: typer.Context, pipe: "Pipe", library: "Library") -> Generator[None]:
+    """Have what is wrong with the inputs say which command to type instead.
+
+    Raises:
+        PipelexError: the block's, with that advice where there is one.
+    """
+    try:
+        yield
+    except PipelexError as wrong:
+        advice = _advice(ctx.meta.get(ARGS_KEY, ()), wrong, pipe, library)
+        if advice is None:
+            raise
+        raise wrong.with_report(advice=advice) from None
+
+
+def _advice(args: Sequence[str], wrong: PipelexError, pipe: "Pipe", library: "Library") -> str | None:
+    faults = wrong.report.faults
+    renamed = {
+        fault.params["input"]: fault.suggestions[0]
+        for fault in faults
+        if fault.code == "input.unexpected" and fault.suggestions
+    }
+    missing = [fault.params["input"] for fault in faults if fault.code == "input.missing"]
+    lacking = [name for name in missing if name not in renamed.values()]
+    unknown = [fault for fault in faults if fault.code == "input.unexpected" and not fault.suggestions]
+    if (not renamed and not lacking) or unknown or not args:
+        return None
+    given, left = _respelt(args, renamed)
+    lines = [f"In the inputs, write '{meant}' instead of '{name}'." for name, meant in left.items()]
+    if given != [*args] or lacking:
+        added = [
+            part for name in lacking for part in ("-i", f"{name}={_placeholder(pipe.inputs[name], name, library)}")
+        ]
+        lines.append(f"Type: {shlex.join(['pipelex', *given, *added])}")
+    if any(_is_large(pipe.inputs[name], library) for name in lacking):
+        lines.append("`pipelex build inputs TARGET` writes a file with a made-up value for each input.")
+    return "\n".join(lines)
+
+
+def _respelt(args: Sequence[str], renamed: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """The arguments with inputs under their right names; and the names that no argument has."""
+    left = dict(renamed)
+    found: list[str] = []
+    for before, text in zip(["", *args], args, strict=False):
+        prefix, value = _option_value(before, text)
+        new = value if value is None else _with_names(value, renamed)
+        if value is not None and new != value:
+            left = {name: meant for name, meant in left.items() if meant not in (new or "")}
+        found.append(text if new is None else f"{prefix}{new}")
+    return found, left
+
+
+def _option_value(before: str, text: str) -> tuple[str, str | None]:
+    """What stands before the value of `--inputs` in an argument, and the value; None where there is none."""
+    if before in _OPTIONS:
+        return "", text
+    if text.startswith("--inputs="):
+        return "--inputs=", text.removeprefix("--inputs=")
+    if text.startswith("-i") and len(text) > 2:
+        return "-i", text[2:]
+    return "", None
+
+
+def _with_names(value: str, renamed: Mapping[str, str]) -> str:
+    from pipelex.content.typed import named_value
+
+    named = named_value(value)
+    if named is not None:
+        return f"{renamed.get(named[0], named[0])}={named[1]}"
+    if not value.lstrip().startswith("{"):
+        return value
+    members = cast("dict[str, Json]", json.loads(value))
+    if not members.keys() & renamed.keys():
+        return value
+    return json.dumps({renamed.get(name, name): member for name, member in members.items()}, ensure_ascii=False)
+
+
+def _placeholder(slot: "Slot", name: str, library: "Library") -> str:
+    native = library.native_base(slot.concept)
+    if native in _PLACEHOLDERS:
+        return _PLACEHOLDERS[native]
+    return f"@{name}.{'csv' if slot.is_list and _is_flat(slot, library) else 'json'}"
+
+
+def _is_large(slot: "Slot", library: "Library") -> bool:
+    """Whether a value of it is better written into a file."""
+    return library.native_base(slot.concept) not in _PLACEHOLDERS
+
+
+def _is_flat(slot: "Slot", library: "Library") -> bool:
+    from pipelex.content.structure import ObjectShape
+
+    shape = library.shape(slot.concept)
+    return isinstance(shape, ObjectShape) and shape.is_flat

@@ -1,0 +1,203 @@
+"""`pipelex run --inputs-csv`: a method over the rows of a table, and the rows written back with what came of them."""
+
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import typer
+
+from pipelex.cli._shared.console import json_text, paint_err, say
+from pipelex.cli._shared.group import Misuse
+from pipelex.cli._shared.loops import Interrupted, interruptible
+from pipelex.cli._shared.progress import Progress, progress
+from pipelex.cli._shared.results import bare_json, cost_table, print_json
+from pipelex.cli._shared.usage import usage_json
+from pipelex.cli.run.files import new_folder, write_json, writing
+from pipelex.cli.run.flags import RunFlags
+from pipelex.content.rows import InputTable, result_cells, result_columns, write_rows
+from pipelex.content.stuff import Json
+from pipelex.errors import PipelexError
+from pipelex.orchestration import RunCounts
+from pipelex.pipes.usage import Meter
+
+if TYPE_CHECKING:
+    from pipelex.library import Pipe
+    from pipelex.runner import ManyRows, Method, Pipelex, RowRun
+
+
+def check_rows(flags: RunFlags) -> None:
+    """Refuse what makes no sense for many runs.
+
+    Raises:
+        Misuse: an option is for one run alone.
+    """
+    alone = {
+        "--detach": flags.detach,
+        "--with-memory": flags.with_memory,
+        "--mock-inputs": flags.mock_inputs,
+        "--cancel-on-interrupt": flags.cancel_on_interrupt,
+        "--working-memory-path": flags.working_memory_path is not None,
+    }
+    for option, is_given in alone.items():
+        if is_given:
+            raise Misuse(f"{option} is for a single run, not for --inputs-csv")
+
+
+class RowsRun:
+    """The runs of a table's rows, and what is known of them when they are interrupted."""
+
+    def __init__(self, app: "Pipelex", method: "Method", pipe: "Pipe", many: "ManyRows", flags: RunFlags) -> None:
+        from pipelex.runner import new_run_id
+
+        self._app = app
+        self._method = method
+        self._pipe = pipe
+        self._many = many
+        self._flags = flags
+        self._run_id = flags.run_id or new_run_id()
+        self._ended: dict[int, RowRun] = {}
+
+    def to_the_end(self) -> None:
+        """Run the rows, show and write what came of them.
+
+        Raises:
+            PipelexError: a row failed, and that ends it all; the rows that had ended are written.
+            typer.Exit: rows failed, or somebody interrupted.
+        """
+        failed: PipelexError | None = None
+        try:
+            asyncio.run(self._run())
+        except Interrupted as interrupted:
+            self._finish()
+            say(f"Interrupted after {len(self._ended)} of {len(self._many.inputs)} rows.")
+            say(f"  Go on with the others: the same command with --run-id {self._run_id}")
+            raise typer.Exit(interrupted.exit_code) from None
+        except PipelexError as wrong:
+            failed = wrong
+        self._finish(failed)
+        if failed is not None:
+            raise failed
+        if any(row.error is not None for row in self._ended.values()):
+            raise typer.Exit(1)
+
+    async def _run(self) -> None:
+        async with self._app:
+            if self._app.orchestrator.is_durable:
+                from pipelex.cli.runs.attached import Patience, check_for_workers
+
+                orchestrator = self._app.orchestrator
+                patience = Patience(orchestrator, waits=self._flags.wait is True, is_silent=self._flags.json)
+                await interruptible(patience.until_it_can(orchestrator.connect))
+                if self._flags.wait is False:
+                    await check_for_workers(orchestrator)
+            title = f"{self._pipe.ref} ({self._run_id})"
+            with progress(title, is_silent=self._flags.json, noun="row") as shown:
+                await interruptible(self._rows(shown))
+
+    async def _rows(self, shown: Progress) -> None:
+        flags = self._flags
+
+        def on_row(row: "RowRun") -> None:
+            self._ended[row.index] = row
+            failed = sum(each.error is not None for each in self._ended.values())
+            left = len(self._many.inputs) - len(self._ended)
+            shown.counts(RunCounts(left, len(self._ended) - failed, failed))
+
+        await self._method.run_many(
+            self._many,
+            pipe=self._pipe.ref,
+            run_id=self._run_id,
+            dry_run=flags.dry_run,
+            output_concept=flags.dynamic_output_concept,
+            on_item_failure=flags.on_item_failure,
+            on_row=on_row,
+        )
+
+    # --- what came of it ----------------------------------------------------------------------------------------------
+
+    def _finish(self, failed: PipelexError | None = None) -> None:
+        flags, meter = self._flags, Meter()
+        for row in self._ended.values():
+            if row.result is not None:
+                meter.add(row.result.usage)
+            if row.error is not None:
+                meter.add_failed(row.error)
+        if failed is not None:
+            meter.add_failed(failed)
+        folder = self._write(usage_json(meter.total))
+        if flags.json:
+            print_json([self._row_json(index) for index in range(len(self._many.inputs))])
+            if flags.costs:
+                say(json_text({"usage": usage_json(meter.total)}, sys.stderr))
+            return
+        if flags.save_csv is None and not flags.no_pretty_print:
+            self._write_table(sys.stdout)
+            sys.stdout.flush()
+        self._say(folder)
+        if meter.total and flags.costs is not False:
+            say(cost_table(meter.total, paint_err()))
+
+    def _say(self, folder: Path | None) -> None:
+        wrong = [row for _, row in sorted(self._ended.items()) if row.error is not None]
+        done, count, paint = len(self._ended) - len(wrong), len(self._many.inputs), paint_err()
+        mark = paint("✓", "green", "bold") if done == count else paint("✗", "red", "bold")
+        say(f"{mark} {self._pipe.ref}: {done:,} of {count:,} rows done")
+        for row in wrong[:20]:
+            assert row.error is not None
+            say(f"  {self._many.labels[row.index]}: {row.error.report.detail} ({row.error.code})")
+        if len(wrong) > 20:
+            say(f"  … and {len(wrong) - 20:,} more")
+        for name, place in (("Rows", self._flags.save_csv), ("Output", folder)):
+            if place is not None:
+                say(f"  {name}: {place}{'/' if place is folder else ''}")
+
+    def _row_json(self, index: int) -> Json:
+        row = self._ended.get(index)
+        found: dict[str, Json] = {"row": index + 1}
+        if row is not None:
+            found["pipeline_run_id"] = row.run_id
+        if row is not None and row.result is not None:
+            found["result"] = bare_json(row.result.value)
+        if row is not None and row.error is not None:
+            found["error"] = row.error.report.to_problem(row.run_id)
+        return found
+
+    # --- files --------------------------------------------------------------------------------------------------------
+
+    def _write(self, usage: dict[str, Json]) -> Path | None:
+        with writing():
+            if self._flags.save_csv is not None:
+                self._flags.save_csv.parent.mkdir(parents=True, exist_ok=True)
+                self._write_file(self._flags.save_csv)
+            if not self._flags.save_main_stuff:
+                return None
+            folder = new_folder(self._flags.output_dir, f"{self._pipe.code}_rows")
+            self._write_file(folder / "rows.csv")
+            write_json(folder / "rows.json", [self._row_json(index) for index in range(len(self._many.inputs))])
+            write_json(folder / "usage.json", {"id": self._run_id, "pipe": self._pipe.ref, **usage})
+        return folder
+
+    def _write_file(self, path: Path) -> None:
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            self._write_table(stream)
+
+    def _write_table(self, stream: TextIO) -> None:
+        table = self._many.table
+        assert table is not None
+        slot, library = self._pipe.output, self._method.library
+        shape = library.shape(slot.concept)
+        written: list[tuple[Mapping[str, str], Sequence[Json] | None, str | None]] = []
+        for index, row in enumerate(table.rows):
+            ended = self._ended.get(index)
+            result, error = (None, None) if ended is None else (ended.result, ended.error)
+            cells = None if result is None else result_cells(result.value, shape, is_list=slot.is_list)
+            written.append((row.cells, cells, None if error is None else error.report.detail))
+        write_rows(table.columns, result_columns(shape, is_list=slot.is_list), written, stream)
+
+
+def tell_unused(table: InputTable) -> None:
+    """Say which columns are no inputs: one of them may be a name misspelt."""
+    if table.unused:
+        say(f"Not inputs, and kept as they are: {', '.join(table.unused)}")

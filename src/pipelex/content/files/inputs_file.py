@@ -1,0 +1,134 @@
+"""Files that hold inputs: JSON, TOML and YAML, by the file's extension."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Final, NoReturn, cast
+
+from pipelex.content.files.local import why_unfit
+from pipelex.content.stuff import Json
+from pipelex.errors import ErrorCategory, Location, PipelexError, near_names
+
+TYPES: Final = {".json": "json", ".toml": "toml", ".yaml": "yaml", ".yml": "yaml"}
+"""Extension → what the file is written in."""
+
+
+class NotReadable(ValueError):
+    """A text is not what its file's extension says."""
+
+    def __init__(self, message: str, line: int | None = None, column: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column
+
+
+def parse(text: str, file_type: str) -> Json:
+    """The value that a text stands for.
+
+    Args:
+        text: the whole text.
+        file_type: `json`, `toml` or `yaml`.
+
+    Raises:
+        NotReadable: it is not valid; with line and column where they are known.
+    """
+    try:
+        match file_type:
+            case "toml":
+                return tomllib.loads(text)
+            case "yaml":
+                from pipelex.content.files.yaml import load_yaml
+
+                return load_yaml(text)
+            case _:
+                return _load_json(text)
+    except json.JSONDecodeError as error:
+        raise NotReadable(f"is not valid JSON: {error.msg}", error.lineno, error.colno) from None
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        found = re.search(r" \(at line (\d+), column (\d+)\)$", message)
+        place = (int(found[1]), int(found[2])) if found else (None, None)
+        raise NotReadable(f"is not valid TOML: {message[: found.start()] if found else message}", *place) from None
+    except RecursionError:
+        raise NotReadable("is nested too deeply") from None
+    except NotReadable:
+        raise
+    except ValueError as error:
+        raise NotReadable(f"is not valid {file_type.upper()}: {error}") from None
+
+
+def load_value_file(path: Path) -> Json:
+    """The value that a file holds: TOML and YAML by the extension, otherwise JSON.
+
+    Raises:
+        PipelexError: `input.file_unreadable`, with line and column where the file's text is wrong.
+    """
+    file_type = TYPES.get(path.suffix.lower(), "json")
+    try:
+        if (why := why_unfit(path)) is not None:
+            _refuse(path, file_type, why)
+        text = path.read_bytes().decode("utf-8-sig")
+        return parse(text, file_type)
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except OSError as error:
+        _refuse(path, file_type, f"cannot be read: {error.strerror or error}")
+    except UnicodeDecodeError as error:
+        _refuse(path, file_type, f"is not UTF-8 text (byte {error.start})")
+    except NotReadable as error:
+        _refuse(path, file_type, str(error), error.line, error.column)
+
+
+def load_inputs_file(path: Path) -> dict[str, Json]:
+    """Read an inputs file: TOML and YAML by the extension, otherwise JSON.
+
+    Returns:
+        Input name → value, as `read_inputs` takes it; TOML dates and times are still Python's.
+
+    Raises:
+        PipelexError: `input.file_unreadable`, with line and column where the file's text is wrong.
+    """
+    loaded: Json = load_value_file(path)
+    if not isinstance(loaded, dict):
+        _refuse(path, TYPES.get(path.suffix.lower(), "json"), "must hold an object with one member per input")
+    return cast("dict[str, Json]", loaded)
+
+
+def _load_json(text: str) -> Json:
+    def refuse_constant(name: str) -> NoReturn:
+        raise ValueError(f"{name} is not a JSON number")
+
+    def refuse_repeats(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        members: dict[str, Json] = {}
+        for name, value in pairs:
+            if name in members:
+                raise ValueError(f"the member '{name}' is given twice")
+            members[name] = value
+        return members
+
+    return json.loads(text, parse_constant=refuse_constant, object_pairs_hook=refuse_repeats)
+
+
+def _missing(path: Path) -> PipelexError:
+    there = [file.name for file in path.parent.iterdir() if file.is_file()] if path.parent.is_dir() else []
+    near = [str(path.parent / name) for name in near_names(path.name, there)]
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return PipelexError(
+        "input.reference_not_found",
+        f"there is no inputs file '{path}'{hint}",
+        category=ErrorCategory.CONTENT,
+        location=Location(file=str(path)),
+        advice=f"`pipelex build inputs TARGET -o {path}` writes it, with a made-up value for each input.",
+    )
+
+
+def _refuse(path: Path, file_type: str, what: str, line: int | None = None, column: int | None = None) -> NoReturn:
+    place = f", line {line}, column {column}" if line is not None else ""
+    raise PipelexError(
+        "input.file_unreadable",
+        f"the inputs file '{path}'{place} {what}",
+        category=ErrorCategory.CONTENT,
+        params={"file_type": file_type, "reason": what},
+        location=Location(file=str(path), line=line, column=column),
+    )

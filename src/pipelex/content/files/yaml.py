@@ -1,0 +1,63 @@
+"""YAML as inputs are written in: JSON's values, so that `no` and `012` are texts, and a date stays as it is written."""
+
+import re
+from collections.abc import Hashable
+from typing import Any, Final
+
+import yaml
+
+from pipelex.content.files.inputs_file import NotReadable
+from pipelex.content.stuff import Json
+
+_SCALARS: Final = (
+    ("null", r"(?:~|null|Null|NULL)$", "~nN"),
+    ("bool", r"(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    ("int", r"[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
+    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
+)
+"""The plain scalars that are no texts, as the core schema of YAML 1.2 has them: name, form, first characters."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads the core schema, without aliases, and refuses a key that is there twice."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 declared so by the base class
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise NotReadable("is not taken with aliases (*name): write the value out", mark.line + 1, mark.column + 1)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
+        members: dict[Hashable, Any] = {}
+        for key, value in node.value:
+            mark = key.start_mark
+            if not isinstance(key, yaml.ScalarNode):
+                raise NotReadable("has a key that is no name", mark.line + 1, mark.column + 1)
+            name = str(self.construct_scalar(key))
+            if name in members:
+                raise NotReadable(f"gives the member '{name}' twice", mark.line + 1, mark.column + 1)
+            members[name] = self.construct_object(value, deep=True)
+        return members
+
+
+for _name, _form, _first in _SCALARS:
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(_form), [*_first])
+_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("$"), [""])
+
+
+def load_yaml(text: str) -> Json:
+    """The value of a YAML document.
+
+    Raises:
+        NotReadable: it is not valid, or has what JSON has not.
+    """
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = (None, None) if mark is None else (mark.line + 1, mark.column + 1)
+        raise NotReadable(f"is not valid YAML: {error.problem or error.context}", *place) from None
+    except yaml.YAMLError as error:
+        raise NotReadable(f"is not valid YAML: {' '.join(str(error).split())}") from None

@@ -1,0 +1,233 @@
+"""Inputs as people type them: `name=value`, `name=@file`, a file, or plain text, read by what the pipe declares.
+
+A text stays a text, whatever it looks like; a number is read as one; an image or a document is a path or an address; a
+structure is JSON, or a file of JSON, TOML or YAML; a list is JSON, a CSV file, or the same name given several times.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, cast
+
+from pipelex.content._csv import read_table
+from pipelex.content.files.inputs_file import TYPES, NotReadable, load_inputs_file, load_value_file, parse
+from pipelex.content.files.local import FileRefused, LocalFiles, local_file, why_unfit
+from pipelex.content.inputs import ConceptView, InputSlot, PlacedInputs
+from pipelex.content.structure import AnyShape, ContentError, ObjectShape, parse_scalar
+from pipelex.content.stuff import Json
+from pipelex.errors import Fault, InputError, Location, PipelexError
+
+STDIN: Final = "-"
+_NAMED: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+_TEXTS: Final = ("Text", "Markdown", "Html")
+_FILES: Final = ("Image", "Document")
+
+
+def named_value(given: str) -> tuple[str, str] | None:
+    """The name and the text of `name=value`; None for anything else."""
+    found = _NAMED.fullmatch(given)
+    return None if found is None or given.lstrip().startswith("{") else (found[1], found[2])
+
+
+def only_input(slots: Mapping[str, InputSlot], *, kinds: tuple[str, ...], concepts: ConceptView) -> str | None:
+    """The input that a lone text or file is for: the only one, or the only one that must be there, of some kinds."""
+    needed = [name for name, slot in slots.items() if slot.presence != "optional"]
+    names = needed if len(needed) == 1 else list(slots)
+    if len(names) != 1:
+        return None
+    slot = slots[names[0]]
+    return names[0] if not slot.is_list and concepts.native_base(slot.concept) in kinds else None
+
+
+def text_inputs(text: str, slots: Mapping[str, InputSlot], concepts: ConceptView) -> dict[str, Json] | None:
+    """Plain text as the input of a pipe that takes one text; None where it takes anything else."""
+    name = only_input(slots, kinds=_TEXTS, concepts=concepts)
+    # What a shell writes at the end of a line is not the text's.
+    return None if name is None else {name: text.removesuffix("\n").removesuffix("\r")}
+
+
+def file_inputs(path: Path, slots: Mapping[str, InputSlot], concepts: ConceptView) -> tuple[Mapping[str, Json], Path]:
+    """What a file gives, and the folder that its relative paths start from.
+
+    JSON, TOML and YAML hold inputs by their names. A CSV file is the one list that the pipe takes; any other file is the
+    one text, image or document that it takes.
+
+    Raises:
+        PipelexError: the file cannot be read, or there is no input that it could be.
+    """
+    suffix, here = path.suffix.lower(), path.resolve()
+    name: str | None = None
+    if path.is_file() and suffix == ".csv":
+        name = _only_list(path, slots)
+    elif path.is_file() and suffix not in TYPES:
+        name = only_input(slots, kinds=(*_TEXTS, *_FILES), concepts=concepts)
+    if name is None:
+        return load_inputs_file(path), here.parent
+    typed = TypedInputs(slots, concepts, here.parent)
+    typed.add_value(name, f"@{here}")
+    return typed.found, here.parent
+
+
+def _only_list(path: Path, slots: Mapping[str, InputSlot]) -> str:
+    lists = [name for name, slot in slots.items() if slot.is_list]
+    if len(lists) == 1:
+        return lists[0]
+    why = "none of its inputs is a list" if not lists else f"it takes several lists, {', '.join(lists)}"
+    raise PipelexError(
+        "input.file_unreadable",
+        f"a CSV file is a list, and the pipe takes no single one: {why}",
+        params={"file_type": "csv", "reason": "no_list"},
+        location=Location(file=str(path)),
+        advice=f"To run the pipe once for each row: --inputs-csv {path}"
+        if not lists
+        else f"Name the input: -i {lists[0]}=@{path}",
+    )
+
+
+@dataclass
+class TypedInputs:
+    """Inputs put together from what was typed; what comes later takes the place of what came before."""
+
+    slots: Mapping[str, InputSlot]
+    concepts: ConceptView
+    folder: Path
+    """Where relative paths start."""
+    read_stdin: Callable[[], str] | None = None
+    """Gives the text of standard input, for `name=@-`."""
+    found: PlacedInputs = field(default_factory=PlacedInputs)
+    _typed: set[str] = field(default_factory=set[str])
+
+    def add_file(self, path: Path) -> None:
+        """All that a file gives, see `file_inputs`.
+
+        Raises:
+            PipelexError: it cannot be read.
+        """
+        values, folder = file_inputs(path, self.slots, self.concepts)
+        self.add_mapping(values, folder)
+
+    def add_mapping(self, values: Mapping[str, Json], folder: Path | None = None) -> None:
+        """Inputs by their names."""
+        for name, value in values.items():
+            self.found.put(name, value, folder or self.folder)
+
+    def add_value(self, name: str, text: str) -> None:
+        """One input; a list grows with each value of the same name.
+
+        Raises:
+            InputError: the text is not what the pipe takes under the name.
+        """
+        slot = self.slots.get(name)
+        value, folder = (text, self.folder) if slot is None else self._value(name, slot, text)
+        if name in self._typed:
+            before = self.found[name]
+            if slot is None or not slot.is_list or not isinstance(before, list) or not isinstance(value, list):
+                raise _refused("input.invalid", f"the input '{name}' is given twice", name)
+            value = [*cast("list[Json]", before), *cast("list[Json]", value)]
+        self._typed.add(name)
+        self.found.put(name, value, folder)
+
+    def _value(self, name: str, slot: InputSlot, text: str) -> tuple[Json, Path]:
+        if text.startswith("@@"):
+            return self._typed_value(name, slot, text[1:]), self.folder
+        if not text.startswith("@"):
+            return self._typed_value(name, slot, text), self.folder
+        if text[1:] == STDIN and self.read_stdin is not None:
+            return self._typed_value(name, slot, self.read_stdin(), is_file=True), self.folder
+        return self._file(name, slot, text[1:])
+
+    def _file(self, name: str, slot: InputSlot, named: str) -> tuple[Json, Path]:
+        native = self.concepts.native_base(slot.concept)
+        try:
+            path = local_file(named, LocalFiles(self.folder), file_type="text")
+        except FileRefused as refused:
+            hint = "; a text that begins with @ is written @@" if native in _TEXTS else ""
+            raise _refused(refused.code, f"the input '{name}': {refused}{hint}", name, **refused.params) from None
+        suffix = path.suffix.lower()
+        if native in _FILES and suffix not in TYPES:
+            return ([str(path)] if slot.is_list else str(path)), path.parent
+        if slot.is_list and suffix == ".csv":
+            return self._table(name, slot, path), path.parent
+        if suffix in TYPES and (slot.is_list or native not in _TEXTS):
+            return load_value_file(path), path.parent
+        if (why := why_unfit(path)) is not None:
+            detail = f"the input '{name}': '{named}' {why}"
+            raise _refused("input.file_unreadable", detail, name, file_type="text", reason=why)
+        try:
+            text = path.read_bytes().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            detail = f"the input '{name}': '{named}' is not UTF-8 text (byte {error.start})"
+            raise _refused("input.file_unreadable", detail, name, file_type="text", reason="not_utf8") from None
+        return self._typed_value(name, slot, text, is_file=True), path.parent
+
+    def _table(self, name: str, slot: InputSlot, path: Path) -> Json:
+        """A CSV file as a list: of a flat concept as the reader of inputs takes it, else the values of its one column."""
+        if self._is_row(slot):
+            return str(path)
+        try:
+            table = read_table(path)
+        except ContentError as error:
+            detail = "; ".join(f"{place} {message}" for place, message in error.findings)
+            raise _refused("input.invalid", f"the input '{name}': {detail}", name, field="") from None
+        if len(table.columns) != 1:
+            detail = f"the input '{name}' takes a list of {slot.concept}, which a table of several columns is not"
+            raise _refused("input.invalid", detail, name, field="")
+        return [self._single(name, slot, cells[0]) for _, cells in table.rows if cells]
+
+    def _is_row(self, slot: InputSlot) -> bool:
+        """Whether a value is a row of a table."""
+        shape = self.concepts.shape(slot.concept)
+        return isinstance(shape, ObjectShape) and shape.native is None and shape.is_flat
+
+    def _typed_value(self, name: str, slot: InputSlot, text: str, *, is_file: bool = False) -> Json:
+        if not slot.is_list:
+            return self._single(name, slot, text)
+        if not is_file and self._is_row(slot) and text.lower().endswith(".csv"):
+            return text
+        if text.lstrip().startswith("["):
+            return self._json(name, slot, text)
+        return [self._single(name, slot, text)]
+
+    def _single(self, name: str, slot: InputSlot, text: str) -> Json:
+        native, shape = self.concepts.native_base(slot.concept), self.concepts.shape(slot.concept)
+        looks_like_json = text.lstrip().startswith(("{", "["))
+        if native in ("Text", "Markdown"):
+            return text
+        if native == "Html":
+            return self._json(name, slot, text) if looks_like_json else {"inner_html": text}
+        if isinstance(shape, AnyShape):
+            try:
+                return parse(text, "json") if looks_like_json else text
+            except NotReadable:
+                return text
+        if looks_like_json:
+            return self._json(name, slot, text)
+        if native in ("Number", "YesNo"):
+            value = parse_scalar("number" if native == "Number" else "boolean", text)
+            return text.strip() if value is None else value
+        if native in (*_FILES, "Date", "Time"):
+            return text.strip()
+        raise _refused(
+            "input.invalid",
+            f"the input '{name}' takes a {slot.concept}, which has several fields: give it as JSON, or as a file",
+            name,
+            advice=f"For example: -i {name}=@{name}.json, or -i {name}='{{\"…\": …}}'",
+            field="",
+        )
+
+    def _json(self, name: str, slot: InputSlot, text: str) -> Json:
+        try:
+            return parse(text, "json")
+        except NotReadable as error:
+            at = "" if error.line is None else f" (line {error.line}, column {error.column})"
+            kind = f"a list of {slot.concept}" if slot.is_list else slot.concept
+            raise _refused("input.invalid", f"the input '{name}' ({kind}) {error}{at}", name, field="") from None
+
+
+def _refused(code: str, detail: str, name: str, *, advice: str | None = None, **params: Json) -> InputError:
+    location = Location(input=name)
+    error = InputError(code, detail, input=name, **params)
+    return error.with_report(
+        location=location, faults=(Fault(code, detail, location, params={"input": name, **params}),), advice=advice
+    )
