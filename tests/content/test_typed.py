@@ -107,7 +107,7 @@ def test_paths_of_a_file_start_at_its_folder_and_typed_ones_here(tmp_path: Path)
     found.add_file(tmp_path / "deep" / "inputs.toml")
     found.add_value("y", "a.png")
 
-    read = read_inputs(found.found, slots, base_dir=None, concepts=Concepts())
+    read = read_inputs(found.found, slots, base_dir=tmp_path, concepts=Concepts())
 
     assert read["x"].content["url"] == (tmp_path / "deep/a.png").as_uri()
     assert read["y"].content["url"] == (tmp_path / "a.png").as_uri()
