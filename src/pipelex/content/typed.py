@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final, cast
 
 from pipelex.content._csv import read_table
-from pipelex.content.files.inputs_file import TYPES, NotReadable, load_inputs_file, load_value_file, parse
+from pipelex.content.files.inputs_file import TYPES, load_inputs_file, load_value_file, parse
 from pipelex.content.files.local import FileRefused, LocalFiles, local_file, why_unfit
+from pipelex.content.files.not_readable import NotReadable
 from pipelex.content.inputs import ConceptView, InputSlot, PlacedInputs
 from pipelex.content.structure import AnyShape, ContentError, ObjectShape, parse_scalar
 from pipelex.content.stuff import Json

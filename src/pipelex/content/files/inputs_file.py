@@ -7,20 +7,12 @@ from pathlib import Path
 from typing import Final, NoReturn, cast
 
 from pipelex.content.files.local import why_unfit
+from pipelex.content.files.not_readable import NotReadable
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, Location, PipelexError, near_names
 
 TYPES: Final = {".json": "json", ".toml": "toml", ".yaml": "yaml", ".yml": "yaml"}
 """Extension → what the file is written in."""
-
-
-class NotReadable(ValueError):
-    """A text is not what its file's extension says."""
-
-    def __init__(self, message: str, line: int | None = None, column: int | None = None) -> None:
-        super().__init__(message)
-        self.line = line
-        self.column = column
 
 
 def parse(text: str, file_type: str) -> Json:

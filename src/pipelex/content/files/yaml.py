@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-from pipelex.content.files.inputs_file import NotReadable
+from pipelex.content.files.not_readable import NotReadable
 from pipelex.content.stuff import Json
 
 _SCALARS: Final = (
