@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final, TextIO, cast
 
 from pipelex.content._csv import object_of, read_table, write_table
 from pipelex.content.inputs import ConceptView, InputSlot, PlacedInputs
@@ -147,11 +147,14 @@ def result_cells(value: Stuff | Absence, shape: Shape, *, is_list: bool) -> list
     if is_list or not isinstance(shape, ObjectShape):
         return [_single(value.items if value.is_list else value.content)]
     content = value.content
-    if shape.native is None and isinstance(content, Mapping):
-        return [_single(content.get(field.name)) for field in shape.fields]
+    if not isinstance(content, Mapping):
+        return [_single(content)] * count
+    members = cast("Mapping[str, Json]", content)
+    if shape.native is None:
+        return [_single(members.get(field.name)) for field in shape.fields]
     required = [field for field in shape.fields if field.required]
-    if len(required) == 1 and isinstance(required[0].shape, ScalarShape) and isinstance(content, Mapping):
-        return [_single(content.get(required[0].name))]
+    if len(required) == 1 and isinstance(required[0].shape, ScalarShape):
+        return [_single(members.get(required[0].name))]
     return [_single(content)]
 
 

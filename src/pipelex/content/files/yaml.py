@@ -18,14 +18,14 @@ _SCALARS: Final = (
 """The plain scalars that are no texts, as the core schema of YAML 1.2 has them: name, form, first characters."""
 
 
-class _Loader(yaml.SafeLoader):
+class CoreLoader(yaml.SafeLoader):
     """Reads the core schema, without aliases, and refuses a key that is there twice."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 declared so by the base class
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark
+            mark = _untyped(self).peek_event().start_mark
             raise NotReadable("is not taken with aliases (*name): write the value out", mark.line + 1, mark.column + 1)
         return super().compose_node(parent, index)
 
@@ -38,13 +38,18 @@ class _Loader(yaml.SafeLoader):
             name = str(self.construct_scalar(key))
             if name in members:
                 raise NotReadable(f"gives the member '{name}' twice", mark.line + 1, mark.column + 1)
-            members[name] = self.construct_object(value, deep=True)
+            members[name] = _untyped(self).construct_object(value, deep=True)
         return members
 
 
+def _untyped(loader: object) -> Any:
+    """A loader whose methods have no types: the stubs leave them out."""
+    return loader
+
+
 for _name, _form, _first in _SCALARS:
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(_form), [*_first])
-_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("$"), [""])
+    _untyped(CoreLoader).add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(_form), [*_first])
+_untyped(CoreLoader).add_implicit_resolver("tag:yaml.org,2002:null", re.compile("$"), [""])
 
 
 def load_yaml(text: str) -> Json:
@@ -54,7 +59,7 @@ def load_yaml(text: str) -> Json:
         NotReadable: it is not valid, or has what JSON has not.
     """
     try:
-        return yaml.load(text, _Loader)
+        return yaml.load(text, CoreLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = (None, None) if mark is None else (mark.line + 1, mark.column + 1)
