@@ -276,6 +276,8 @@ class InferenceSettings(Section):
 
     transport_max_retries: NonNegative = 2
     """How often a failed call of a provider is repeated, in-process only: on Temporal, retries are Temporal's."""
+    max_answer_bytes: Positive = 64 * 1024 * 1024
+    """The maximum size of a provider's answer after its HTTP encoding is undone, in bytes. A larger one fails the call."""
     credentials_elsewhere: Annotated[bool | tuple[str, ...], BeforeValidator(_everything_or_names)] = False
     """The backends whose keys and clients are with another process, which makes their calls; `true` for all of them."""
     model_deck: ModelDeckTable = ModelDeckTable()

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from pipelex.inference.calls.guard import AnswerRefused, guarded
+
 if TYPE_CHECKING:
     import httpx
 
@@ -17,6 +19,7 @@ USUAL_PORTS: Final[tuple[tuple[str, int], ...]] = (
 """Servers and the ports they listen on where nobody says otherwise."""
 
 _SECONDS: Final = 1.5
+_MAX_BYTES: Final = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ async def find_local_servers(ports: Sequence[tuple[str, int]] = USUAL_PORTS) -> 
     """Ask ports of this machine which models are served there; what does not answer so is left out."""
     import httpx
 
-    async with httpx.AsyncClient(timeout=_SECONDS, trust_env=False) as client:
+    async with guarded(httpx.AsyncClient(timeout=_SECONDS, trust_env=False), _MAX_BYTES) as client:
         found = await asyncio.gather(*(_ask(client, name, port) for name, port in ports))
     return [server for server in found if server is not None]
 
@@ -54,7 +57,7 @@ async def _listed(client: "httpx.AsyncClient", url: str, key: str, member: str) 
 
     try:
         answer: Any = (await client.get(url)).raise_for_status().json()
-    except (httpx.HTTPError, ValueError):
+    except (httpx.HTTPError, AnswerRefused, ValueError):
         return None
     items = cast("dict[str, Any]", answer).get(key) if isinstance(answer, dict) else None
     if not isinstance(items, list):

@@ -43,6 +43,7 @@ def deck_of(settings: Settings) -> "ModelDeck":
         fallback_on_failure=settings.inference.model_deck.is_fallback_on_failure_enabled,
         assume_credentials=settings.inference.credentials_elsewhere,
         trust=settings.trust,
+        max_answer_bytes=settings.inference.max_answer_bytes,
     )
     _tell(deck.warnings)
     react_to_missing_presets(deck, found, settings.inference.model_deck.missing_presets_reaction)

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from pipelex.content.stuff import Json
 from pipelex.inference import Backend
+from pipelex.inference.calls.guard import AnswerRefused, guarded
 
 if TYPE_CHECKING:
     import httpx
 
 SECONDS: Final = 4.0
 """For an answer."""
+
+_MAX_BYTES: Final = 16 * 1024 * 1024
 
 _BEARER: Final = ("openai", "openai_responses", "mistral", "groq", "xai", "openrouter", "ollama", "google")
 """Clients whose service lists its models at `/models` of the endpoint, as OpenAI does."""
@@ -37,7 +40,7 @@ async def ask(backends: Sequence[Backend]) -> dict[str, Answered]:
     import httpx
 
     asked = {backend.id: headers for backend in backends if (headers := _headers(backend)) is not None}
-    async with httpx.AsyncClient(timeout=SECONDS) as client:
+    async with guarded(httpx.AsyncClient(timeout=SECONDS), _MAX_BYTES) as client:
         found = await asyncio.gather(
             *(_ask(client, backend, asked[backend.id]) for backend in backends if backend.id in asked)
         )
@@ -63,7 +66,7 @@ async def _ask(client: "httpx.AsyncClient", backend: Backend, headers: Mapping[s
     # The type of a failure says enough: its text may quote an address with a password.
     try:
         response = await client.get(f"{(backend.table.endpoint or '').rstrip('/')}/models", headers=headers)
-    except (httpx.HTTPError, httpx.InvalidURL) as failed:
+    except (httpx.HTTPError, httpx.InvalidURL, AnswerRefused) as failed:
         return Answered(f"does not answer ({type(failed).__name__})", is_there=False)
     if response.status_code in (401, 403):
         return Answered(f"refuses the key (status {response.status_code})", is_there=True, is_refused=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from pipelex.errors import ErrorCategory, InputError, PipelexError
 from pipelex.inference.calls.facts import Facts, retry_after
+from pipelex.inference.calls.guard import AnswerRefused, RedirectRefused
 from pipelex.language.blueprints import ModelFamily
 
 _CONTENT_FILTER = re.compile(r"(?i)content_filter|content_policy|content management policy|safety system|flagged")
@@ -44,6 +45,9 @@ def classify_provider_error(
     if isinstance(exc, PipelexError):
         return exc
     facts = Facts(exc, provider, model, family, tuple(secrets), tuple(variables))
+    guard = next((cause for cause in facts.chain if isinstance(cause, AnswerRefused)), None)
+    if guard is not None:
+        return _guarded(facts, guard)
     return _by_status(facts) if facts.status is not None or facts.has(*_KINDS) else _without_status(facts)
 
 
@@ -52,6 +56,22 @@ _KINDS = (
     "ModelUnavailableError", "ModelServerError",
 )  # fmt: skip
 """What a client makes of a failure told inside an answer with a status of success."""
+
+
+def _guarded(facts: Facts, guard: AnswerRefused) -> PipelexError:
+    """An answer that was not read: the same request would be answered in the same way."""
+    provider, model = facts.provider, facts.model
+    if isinstance(guard, RedirectRefused):
+        code, params = "security.provider_url_refused", {"provider": provider}
+        detail = f"{provider!r} answered the request for {model!r} with {guard}, and redirects are not followed"
+        advice = f"Set 'endpoint' of [{provider}] in backends.toml to the address that answers itself."
+        category = ErrorCategory.CONFIGURATION
+    else:
+        code, params = "provider.response_invalid", {"provider": provider, "defect": "too_large"}
+        detail = f"the answer of {provider!r} for {model!r} is not read: {guard}"
+        advice = "Ask for less at a time, or raise 'max_answer_bytes' of [inference]."
+        category = ErrorCategory.CONTENT
+    return PipelexError(code, detail, category=category, params=params, provider=provider, model=model, advice=advice)
 
 
 def _is_quota(facts: Facts) -> bool:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.inference.calls.guard import AnswerRefused, guarded
 from pipelex.inference.calls.logical import request_headers
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.calls.tls import tls_of
@@ -80,10 +81,8 @@ class HttpCall:
         failure: PipelexError
         try:
             # The client's own limit is for each read: an answer that drips would hold the call for ever.
-            async with (
-                asyncio.timeout(self.call.seconds),
-                httpx.AsyncClient(timeout=self.call.seconds, verify=tls_of(self.call.backend)) as client,
-            ):
+            pool = httpx.AsyncClient(timeout=self.call.seconds, verify=tls_of(self.call.backend))
+            async with asyncio.timeout(self.call.seconds), guarded(pool, self.call.max_bytes) as client:
                 headers = {
                     **self.call.entry.table.headers,
                     **self.auth,
@@ -93,7 +92,7 @@ class HttpCall:
             if response.is_success:
                 return response
             raise _HttpRefusal(response)
-        except (_HttpRefusal, httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except (_HttpRefusal, AnswerRefused, httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             failure = self.call.failure(error)
         raise failure
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.calls.classify import classify_provider_error, invalid_response
 from pipelex.inference.deck.catalog import Backend, ModelEntry
-from pipelex.inference.deck.model_deck import ModelDeck
+from pipelex.inference.deck.model_deck import MAX_ANSWER_BYTES, ModelDeck
 from pipelex.language.blueprints import ModelFamily
 from pipelex.pipes.models import ResolvedModel
 
@@ -22,6 +22,8 @@ class ModelCall:
     family: ModelFamily
     seconds: float = SECONDS
     """The time limit of each request."""
+    max_bytes: int = MAX_ANSWER_BYTES
+    """The maximum size of a decoded answer, in bytes."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -69,7 +71,7 @@ def call_of(deck: ModelDeck, model: ResolvedModel, family: ModelFamily, seconds:
         PipelexError: `model.unavailable`: this process does not serve the model.
     """
     entry = deck.entry(model, family)
-    return ModelCall(entry, deck.catalog.backends[entry.backend], family, seconds)
+    return ModelCall(entry, deck.catalog.backends[entry.backend], family, seconds, deck.max_answer_bytes)
 
 
 def check_credentials(deck: ModelDeck, call: ModelCall) -> None:

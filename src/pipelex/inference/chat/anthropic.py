@@ -74,17 +74,17 @@ class Anthropic(LibraryProvider["AsyncAnthropic"]):
 
     def _client(self, call: ModelCall) -> "AsyncAnthropic":
         root = self._root(call, "https://api.anthropic.com", without=("/v1",))
-        return self._shared((root, call.seconds), lambda: self._connected(root, call.seconds))
+        return self._shared((root, call.seconds), lambda: self._connected(root, call))
 
-    def _connected(self, root: str, seconds: float) -> "AsyncAnthropic":
+    def _connected(self, root: str, call: ModelCall) -> "AsyncAnthropic":
         from anthropic import AsyncAnthropic
 
         client = AsyncAnthropic(
             base_url=root,
             api_key=self._api_key,
             max_retries=0,
-            timeout=seconds,
-            http_client=self._pool(seconds),
+            timeout=call.seconds,
+            http_client=self._pool(call),
         )
         client.auth_token = None  # else one from the environment would be sent beside the key
         return client
@@ -109,7 +109,7 @@ class AnthropicOnBedrock(Anthropic):
                 base_url=endpoint,
                 max_retries=0,
                 timeout=call.seconds,
-                http_client=self._pool(call.seconds),
+                http_client=self._pool(call),
             )
 
         return self._shared((endpoint, call.seconds), connected)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from pipelex.inference.calls.guard import check_status, read_bounded
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.chat.library import LibraryProvider
 from pipelex.inference.chat.settings import CallSettings
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 10.0
 _POOL = 100
+_PIECE = 65_536
 
 
 class Bedrock(LibraryProvider["BaseClient"]):
@@ -35,7 +37,7 @@ class Bedrock(LibraryProvider["BaseClient"]):
         from pydantic_ai.profiles import ModelProfile
         from pydantic_ai.providers.bedrock import BedrockProvider
 
-        provider = BedrockProvider(bedrock_client=self._shared(call.seconds, lambda: self._connected(call.seconds)))
+        provider = BedrockProvider(bedrock_client=self._shared(call.seconds, lambda: self._connected(call)))
         profile = ModelProfile(
             supports_tools=True,
             supports_json_schema_output=True,
@@ -46,7 +48,7 @@ class Bedrock(LibraryProvider["BaseClient"]):
     async def _close(self, client: "BaseClient") -> None:
         client.close()
 
-    def _connected(self, seconds: float) -> "BaseClient":
+    def _connected(self, call: ModelCall) -> "BaseClient":
         import boto3
         from botocore import UNSIGNED
         from botocore.config import Config
@@ -56,8 +58,8 @@ class Bedrock(LibraryProvider["BaseClient"]):
             logger.setLevel(logging.INFO)  # below that it writes requests with their keys
         key = self._backend.table.api_key
         common: dict[str, Any] = {
-            "read_timeout": seconds,
-            "connect_timeout": min(seconds, _CONNECT_SECONDS),
+            "read_timeout": call.seconds,
+            "connect_timeout": min(call.seconds, _CONNECT_SECONDS),
             "retries": {"total_max_attempts": 1, "mode": "standard"},
             "max_pool_connections": _POOL,
         }
@@ -70,9 +72,32 @@ class Bedrock(LibraryProvider["BaseClient"]):
             profile_name=self._extra("aws_profile"),
         )
         client: Any = session.client("bedrock-runtime", config=config, endpoint_url=self._backend.table.endpoint)
+        client.meta.events.register("before-send.bedrock-runtime", _bounding(client, call.max_bytes))
         if key:
             client.meta.events.register("before-call.bedrock-runtime", _bearing(key))
         return client
+
+
+def _bounding(client: Any, limit: int) -> Callable[..., Any]:
+    """A handler that sends a request and reads no more of the answer than the limit; the AWS client reads all of it.
+
+    It undoes no coding, so that bytes are what they are on the wire.
+    """
+
+    def send(request: Any, **_: Any) -> Any:
+        is_streamed, request.stream_output = request.stream_output, True
+        response: Any = client._endpoint.http_session.send(request)
+        if is_streamed:
+            return response
+        try:
+            check_status(response.status_code, response.headers.get("location", ""))
+            response._content = read_bounded(response.raw.stream(_PIECE, decode_content=False), limit)
+        except BaseException:
+            response.raw.close()
+            raise
+        return response
+
+    return send
 
 
 def _bearing(key: str) -> Callable[..., None]:

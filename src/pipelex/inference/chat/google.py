@@ -47,16 +47,16 @@ class Google(LibraryProvider["BaseGoogleProvider"]):
     def library_provider(self, call: ModelCall) -> "BaseGoogleProvider":
         """The library's connection to the backend, for clients of other families, too."""
         root = self._root(call, "", without=_PATHS) or None
-        return self._shared((root, call.seconds), lambda: self._connected(root, call.seconds))
+        return self._shared((root, call.seconds), lambda: self._connected(root, call))
 
     async def _close(self, client: "BaseGoogleProvider") -> None:
         client.client.close()  # the synchronous half, which is never used
 
-    def _connected(self, root: str | None, seconds: float) -> "BaseGoogleProvider":
+    def _connected(self, root: str | None, call: ModelCall) -> "BaseGoogleProvider":
         from pydantic_ai.providers.google import GoogleProvider
         from pydantic_ai.providers.google_cloud import GoogleCloudProvider
 
-        http_client = self._pool(seconds)
+        http_client = self._pool(call)
         project = self._extra("gcp_project_id")
         if project is None:
             return GoogleProvider(api_key=self._api_key, base_url=root, http_client=http_client)

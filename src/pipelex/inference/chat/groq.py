@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, cast
 
+from pipelex.inference.calls.guard import guarded
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.calls.tls import tls_of
 from pipelex.inference.chat.library import LibraryProvider
@@ -37,15 +38,16 @@ class Groq(LibraryProvider["AsyncGroq"]):
 
     def _client(self, call: ModelCall) -> "AsyncGroq":
         root = self._root(call, "https://api.groq.com", without=("/v1", "/openai"))
-        return self._shared((root, call.seconds), lambda: self._connected(root, call.seconds))
+        return self._shared((root, call.seconds), lambda: self._connected(root, call))
 
-    def _connected(self, root: str, seconds: float) -> "AsyncGroq":
+    def _connected(self, root: str, call: ModelCall) -> "AsyncGroq":
         from groq import AsyncGroq, DefaultAsyncHttpxClient
 
+        pool = DefaultAsyncHttpxClient(timeout=call.seconds, verify=tls_of(self._backend))
         return AsyncGroq(
             base_url=root,
             api_key=self._api_key,
             max_retries=0,
-            timeout=seconds,
-            http_client=DefaultAsyncHttpxClient(timeout=seconds, verify=tls_of(self._backend)),
+            timeout=call.seconds,
+            http_client=guarded(pool, call.max_bytes),
         )

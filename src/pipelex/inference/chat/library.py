@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from pipelex.inference.calls.guard import guarded
 from pipelex.inference.calls.logical import request_headers
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.calls.tls import tls_of
@@ -123,13 +124,15 @@ class LibraryProvider(ABC, Generic[Client]):
             self._clients[key] = connect()
         return self._clients[key]
 
-    def _pool(self, seconds: float, headers: Mapping[str, str] | None = None) -> "AsyncClient":
+    def _pool(self, call: ModelCall, headers: Mapping[str, str] | None = None) -> "AsyncClient":
         """Connections for a client that does not make its own, closed with this provider."""
         from httpx2 import AsyncClient
         from pydantic_ai.models import create_async_httpx2_client
 
         tls = tls_of(self._backend)
+        seconds = call.seconds
         pool = create_async_httpx2_client(timeout=seconds) if tls is True else AsyncClient(timeout=seconds, verify=tls)
+        guarded(pool, call.max_bytes)
         pool.headers.update(headers or {})
         self._pools.append(pool)
         return pool

@@ -62,7 +62,7 @@ class LocalProvider(OpenAICompatible):
     ) -> "ModelResponse":
         async with self._slots:
             endpoint = await self._ready(call)
-            client = self._client_of(endpoint, call.seconds)
+            client = self._client_of(endpoint, call)
             return await self._chat_model(call, client).request(messages, settings, parameters)
 
     def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
@@ -88,10 +88,10 @@ class LocalProvider(OpenAICompatible):
         threads = max(1, min((os.cpu_count() or 1) - 1, _MOST_THREADS))
         return LocalModel(path, call.entry.model_id, _whole(self._backend, "context", 8192), self._parallel, threads)
 
-    def _client_of(self, endpoint: Endpoint, seconds: float) -> "AsyncOpenAI":
+    def _client_of(self, endpoint: Endpoint, call: ModelCall) -> "AsyncOpenAI":
         known = self._clients.get(endpoint.url) if endpoint == self._known else None
         if known is None:
-            known = self._connected(endpoint.url, endpoint.api_key, seconds)
+            known = self._connected(endpoint.url, endpoint.api_key, call)
             self._clients[endpoint.url] = known
             self._known = endpoint
         return known

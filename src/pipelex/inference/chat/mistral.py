@@ -44,14 +44,14 @@ class Mistral(LibraryProvider["MistralClient"]):
     def _client(self, call: ModelCall) -> "MistralClient":
         root = self._root(call, "https://api.mistral.ai", without=("/v1",))
         headers = tuple(sorted(call.entry.table.headers.items()))
-        return self._shared((root, headers, call.seconds), lambda: self._connected(root, dict(headers), call.seconds))
+        return self._shared((root, headers, call.seconds), lambda: self._connected(root, dict(headers), call))
 
-    def _connected(self, root: str, headers: dict[str, str], seconds: float) -> "MistralClient":
+    def _connected(self, root: str, headers: dict[str, str], call: ModelCall) -> "MistralClient":
         from mistralai.client import Mistral as MistralClient
 
         return MistralClient(
             api_key=self._api_key,
             server_url=root,
-            async_client=self._pool(seconds, headers),
-            timeout_ms=int(seconds * 1000),
+            async_client=self._pool(call, headers),
+            timeout_ms=int(call.seconds * 1000),
         )

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from pipelex.errors import ConfigurationError
+from pipelex.inference.calls.guard import guarded
 from pipelex.inference.calls.logical import OPENAI_HEADER
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.calls.tls import tls_of
@@ -53,19 +54,20 @@ class OpenAICompatible(LibraryProvider["AsyncOpenAI"]):
 
     def _client(self, call: ModelCall) -> "AsyncOpenAI":
         root = self._root(call, self.default_endpoint, without=())
-        return self._shared((root, call.seconds), lambda: self._connected(root, self._api_key, call.seconds))
+        return self._shared((root, call.seconds), lambda: self._connected(root, self._api_key, call))
 
-    def _connected(self, endpoint: str, api_key: str, seconds: float) -> "AsyncOpenAI":
+    def _connected(self, endpoint: str, api_key: str, call: ModelCall) -> "AsyncOpenAI":
         from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
+        pool = DefaultAsyncHttpxClient(timeout=call.seconds, verify=tls_of(self._backend))
         return AsyncOpenAI(
             base_url=endpoint,
             api_key=api_key,
             organization=self._extra("organization"),
             project=self._extra("project"),
             max_retries=0,
-            timeout=seconds,
-            http_client=DefaultAsyncHttpxClient(timeout=seconds, verify=tls_of(self._backend)),
+            timeout=call.seconds,
+            http_client=guarded(pool, call.max_bytes),
         )
 
     def _chat_model(self, call: ModelCall, client: "AsyncOpenAI") -> "Model[Any]":
@@ -140,24 +142,25 @@ class AzureOpenAI(OpenAICompatible):
             )
         return super()._client(call)
 
-    def _connected(self, endpoint: str, api_key: str, seconds: float) -> "AsyncOpenAI":
+    def _connected(self, endpoint: str, api_key: str, call: ModelCall) -> "AsyncOpenAI":
         from openai import AsyncAzureOpenAI, DefaultAsyncHttpxClient
 
         if endpoint.endswith("/v1"):
-            return super()._connected(endpoint, api_key, seconds)
+            return super()._connected(endpoint, api_key, call)
         version = self._extra("api_version")
         if version is None:
             raise ConfigurationError(
                 f"the backend {self._backend.id!r} has no API version",
                 advice=f"Set 'api_version' of [{self._backend.id}] in backends.toml, or end its endpoint with /openai/v1.",
             )
+        pool = DefaultAsyncHttpxClient(timeout=call.seconds, verify=tls_of(self._backend))
         return AsyncAzureOpenAI(
             azure_endpoint=endpoint,
             api_key=api_key,
             api_version=version,
             max_retries=0,
-            timeout=seconds,
-            http_client=DefaultAsyncHttpxClient(timeout=seconds, verify=tls_of(self._backend)),
+            timeout=call.seconds,
+            http_client=guarded(pool, call.max_bytes),
         )
 
     def _provider(self, client: "AsyncOpenAI") -> "Provider[AsyncOpenAI]":

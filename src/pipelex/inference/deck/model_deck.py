@@ -41,6 +41,9 @@ logger = logging.getLogger("pipelex.inference")
 TINY: Final = "llama_cpp"
 """The `sdk` of the small model of this machine, which only stands in for better ones."""
 
+MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
+"""The maximum size of a provider's decoded answer where nothing says otherwise, in bytes."""
+
 NOT_SERVED: Final = ("backend_disabled", "model_disabled", "no_route", "not_served")
 """Why a known model cannot be asked here."""
 
@@ -59,6 +62,8 @@ class ModelDeck:
     """What the user's own deck files name: it leads where they say, whichever backend is the default."""
     warnings: tuple[Fault, ...] = field(default=(), repr=False)
     """What the files say that is not understood, and has no effect."""
+    max_answer_bytes: int = MAX_ANSWER_BYTES
+    """The maximum size of a provider's decoded answer, in bytes."""
 
     @classmethod
     def load(
@@ -70,6 +75,7 @@ class ModelDeck:
         fallback_on_failure: bool = False,
         assume_credentials: bool | Collection[str] = False,
         trust: Trust | None = None,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> "ModelDeck":
         """Read the model configuration.
 
@@ -81,6 +87,7 @@ class ModelDeck:
             assume_credentials: backends that count as ready although their keys or clients are not here, because
                 another process calls them; True for all of them.
             trust: which files may name what is the user's; all of them when None.
+            max_answer_bytes: the maximum size of a provider's decoded answer.
 
         Raises:
             ConfigurationError: a file is wrong; the message names file, line and key.
@@ -95,7 +102,7 @@ class ModelDeck:
         warnings = list(catalog.warnings)
         tables = parse(DeckTables, data, sources, warnings)
         names = frozenset(name for file in own for name in names_of(file))
-        deck = cls(catalog, tables, allow_fallback, fallback_on_failure, names, tuple(warnings))
+        deck = cls(catalog, tables, allow_fallback, fallback_on_failure, names, tuple(warnings), max_answer_bytes)
         for file in files:
             deck._check_references(file)
         return deck

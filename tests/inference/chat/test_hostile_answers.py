@@ -1,0 +1,181 @@
+"""Answers that would fill the memory or take the prompt elsewhere, from every client of language models."""
+
+import gzip
+import json
+import resource
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.inference import Inference, InferenceOptions, ModelDeck
+from tests.inference.chat.test_providers import SPOKEN, Spoken, at, every_way, write_provider
+from tests.inference.http_stub import Answer, HTTPStub
+from tests.support.jobs import text_job
+from tests.support.methods import GREET
+from tests.support.openai_server import OpenAIStub
+from tests.support.project import Project
+
+LIMIT = 1_000_000
+SECRET = "the harbour master's diary"
+
+_PIPE = """
+domain = "quay"
+main_pipe = "main"
+[pipe.main]
+type = "{kind}"
+description = "Ask"
+inputs = {{ topic = "Text" }}
+output = "{output}"
+prompt = "About $topic"
+model = "{model}"
+"""
+SEARCH = _PIPE.format(kind="PipeSearch", output="SearchResult", model="linkup-standard")
+DRAW = _PIPE.format(kind="PipeImgGen", output="Image", model="painter")
+
+
+def _bomb(size: int, *, times: int = 1) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    data = packer.compress(b'{"choices":"')
+    data += b"".join(packer.compress(b" " * 1_000_000) for _ in range(size // 1_000_000))
+    data += packer.flush()
+    for _ in range(times - 1):
+        data = gzip.compress(data)
+    return data
+
+
+def _endless() -> Iterator[bytes]:
+    return repeat(b" " * 50_000)
+
+
+def _endless_zeros() -> Iterator[bytes]:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    return (packer.compress(bytes(5_000_000)) or b"\0" for _ in repeat(None))
+
+
+ATTACKS: dict[str, Callable[[], Answer]] = {
+    "gzip": lambda: Answer(_bomb(50_000_000), headers={"content-encoding": "gzip"}),
+    "twice": lambda: Answer(_bomb(50_000_000, times=2), headers={"content-encoding": "gzip, gzip"}),
+    "many times": lambda: Answer(_bomb(1_000_000, times=5), headers={"content-encoding": "gzip," * 4 + "gzip"}),
+    "deflate": lambda: Answer(zlib.compress(bytes(50_000_000)), headers={"content-encoding": "deflate"}),
+    "brotli": lambda: Answer(b"\x0b\x02\x80{}\x03", headers={"content-encoding": "br"}),
+    "zstandard": lambda: Answer(b"\x28\xb5\x2f\xfd", headers={"content-encoding": "zstd"}),
+    "plain": lambda: Answer(b'{"choices": "' + b" " * 5_000_000 + b'"}'),
+    "without end": lambda: Answer(chunks=_endless),
+    "zeros without end": lambda: Answer(chunks=_endless_zeros, headers={"content-encoding": "gzip"}),
+    "an error": lambda: Answer(_bomb(50_000_000), 500, headers={"content-encoding": "gzip"}),
+}
+
+
+def served_by(spoken: Spoken, url: str, folder: Path, limit: int = LIMIT) -> Inference:
+    directory = write_provider(folder / "inference", spoken, url)
+    deck = replace(ModelDeck.load([directory], {}), max_answer_bytes=limit)
+    return Inference(deck, InferenceOptions(call_timeout=20.0))
+
+
+async def failure(inference: Inference, job: Any) -> PipelexError:
+    with pytest.raises(PipelexError) as caught:
+        await inference.chat.generate_text(at(job))
+    await inference.aclose()
+    return caught.value
+
+
+@every_way
+@pytest.mark.parametrize("attack", ["gzip", "twice", "without end", "plain"])
+async def test_no_client_reads_more_than_the_limit(spoken: Spoken, attack: str, tmp_path: Path, service: HTTPStub):
+    if spoken.sdk == "bedrock" and attack in ("gzip", "twice"):
+        pytest.skip("the AWS client undoes no coding")
+    service.on("*", ATTACKS[attack]())
+    error = await failure(served_by(spoken, service.url, tmp_path), text_job("?"))
+    assert (error.code, error.report.category) == ("provider.response_invalid", ErrorCategory.CONTENT), error.report
+    assert "max_answer_bytes" in (error.report.advice or "")
+    assert len(service.asked) == 1
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("spoken", [one for one in SPOKEN if one.sdk in ("openai", "anthropic", "groq")], ids=str)
+async def test_every_coding_is_bounded(spoken: Spoken, attack: str, tmp_path: Path, service: HTTPStub):
+    service.on("*", ATTACKS[attack]())
+    error = await failure(served_by(spoken, service.url, tmp_path), text_job("?"))
+    assert error.code == "provider.response_invalid", error.report
+    assert not error.report.is_retryable
+    assert len(service.asked) == 1
+
+
+async def test_a_gigabyte_in_a_megabyte_is_never_held(tmp_path: Path, service: HTTPStub):
+    service.on("*", Answer(_bomb(1_000_000_000), headers={"content-encoding": "gzip"}))
+    inference = served_by(SPOKEN[0], service.url, tmp_path, ModelDeck.max_answer_bytes)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    await failure(inference, text_job("?"))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400_000  # kilobytes
+
+
+async def test_encoded_answers_of_common_size_are_read(tmp_path: Path, service: HTTPStub):
+    message = {"role": "assistant", "content": "Sunny"}
+    body = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "usage": None}
+    body["choices"] = [{"index": 0, "message": message, "finish_reason": "stop"}]  # type: ignore[assignment]
+    data = json.dumps(body).encode()
+    encoded = [
+        Answer(gzip.compress(data), headers={"content-encoding": "gzip"}),
+        Answer(gzip.compress(gzip.compress(data)), headers={"content-encoding": "gzip, gzip"}),
+        Answer(zlib.compress(data), headers={"content-encoding": "deflate"}),
+        Answer(chunks=lambda: iter([data[:9], data[9:]])),
+    ]
+    service.on("*", *encoded)
+    inference = served_by(SPOKEN[0], service.url, tmp_path)
+    for _ in encoded:
+        result = await inference.chat.generate_text(at(text_job("?")))
+        assert result.text == "Sunny"
+    assert {asked.headers["accept-encoding"] for asked in service.asked} == {"gzip, deflate"}
+    await inference.aclose()
+
+
+@every_way
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_no_redirect_is_followed(spoken: Spoken, status: int, tmp_path: Path, service: HTTPStub):
+    if spoken.sdk == "bedrock" and status == 303:
+        pytest.skip("the HTTP library below the AWS client stumbles over it before anybody sees it")
+    with HTTPStub() as elsewhere:
+        elsewhere.on("*", Answer({"stolen": True}))
+        service.on("*", Answer({}, status, {"location": f"{elsewhere.url}/steal"}))
+        error = await failure(served_by(spoken, service.url, tmp_path), text_job(SECRET))
+        assert elsewhere.asked == []
+    report = error.report
+    assert len(service.asked) == 1
+    assert (error.code, report.category) == ("security.provider_url_refused", ErrorCategory.CONFIGURATION), report
+    assert f"status {status}" in report.detail
+    assert "endpoint" in (report.advice or "")
+
+
+@pytest.mark.parametrize("limit", [2_000, 200_000])
+async def test_the_limit_is_a_setting(limit: int, stub: OpenAIStub, project: Project):
+    stub.on("Hello", text="x" * 20_000)
+    async with project.app("direct", overrides={"inference.max_answer_bytes": limit}) as app:
+        run = app.load(project.method(GREET)).run({"name": "Ada"})
+        if limit > 20_000:
+            assert len((await run).content["text"]) == 20_000
+            return
+        with pytest.raises(PipelexError, match=r"at most 2,000 are read|larger than 2000 bytes"):
+            await run
+
+
+@pytest.mark.parametrize("family", ["search", "images"])
+@pytest.mark.parametrize("attack", ["redirect", "bomb"])
+async def test_other_families_are_held_by_the_same(family: str, attack: str, served: Project, service: HTTPStub):
+    with HTTPStub() as elsewhere:
+        elsewhere.on("*", Answer({}))
+        answer = Answer({}, 307, {"location": elsewhere.url}) if attack == "redirect" else ATTACKS["gzip"]()
+        service.on("*", answer)
+        pipe = SEARCH if family == "search" else DRAW
+        async with served.app("direct", overrides={"inference.max_answer_bytes": LIMIT}) as app:
+            method = app.load(served.method(pipe))
+            with pytest.raises(PipelexError) as caught:
+                await method.run({"topic": SECRET})
+        assert elsewhere.asked == []
+    code = "security.provider_url_refused" if attack == "redirect" else "provider.response_invalid"
+    assert caught.value.code == code, caught.value.report
