@@ -53,6 +53,10 @@ class Activity(Generic[R]):
 
     effect: Effect[R]
     """What is to be performed, with the name of the activity."""
+    pipe: str
+    """The code of the pipe that asks."""
+    run_id: str
+    """The run's id."""
     arguments: Envelope[Any] | None
     """What it is given, where it needs more than the effect's job."""
     dispatch: Dispatch

@@ -182,6 +182,8 @@ class DurableRuntime(OrchestratedRuntime):
         size = workflow.check(effect.job, what=what)
         activity = Activity(
             effect=effect,
+            pipe=self.library.pipe(self.call.pipe).code,
+            run_id=self.identity.run_id,
             arguments=self._arguments(effect),
             dispatch=options,
             fairness_key=self.identity.user_id if dispatcher.is_fair_by_user else None,

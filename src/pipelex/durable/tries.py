@@ -62,19 +62,14 @@ class Tries:
             "than such a call takes; then go on with `pipelex runs retry`.",
         )
 
-    def wait(self, initial: timedelta, coefficient: float, longest: timedelta | None) -> timedelta | None:
-        """The wait before the next attempt, where the engine's own count of attempts would make it too long.
+    def wait(self, initial: timedelta, coefficient: float, longest: timedelta | None) -> timedelta:
+        """The wait before the next attempt: as many intervals as there were failures, whatever interrupted others.
 
         Args:
             initial: the wait after a first failure.
             coefficient: how many times longer each further wait is.
             longest: the longest wait; None: a hundred times the first one.
-
-        Returns:
-            None: the engine's own wait is right.
         """
-        if not self.interruptions:
-            return None
         return min(initial * coefficient ** min(self.failures, 60), longest or initial * 100)
 
 

@@ -58,6 +58,8 @@ class WaitKind(StrEnum):
 
     NO_WORKER = "no_worker"
     """Nobody polls the queue that a task lies in."""
+    NO_VERSION = "no_version"
+    """Only workers of a versioned deployment poll the queue, and none of its versions is current."""
     NOT_TAKEN = "not_taken"
     """Workers poll the queue, and none has taken the task yet."""
     TASK_FAILS = "task_fails"
@@ -85,6 +87,12 @@ class Wait:
     """The number of the attempt to come, from 1."""
     until: datetime | None = None
     """When the next attempt is made, where that is known."""
+    failures: int | None = None
+    """How often a call failed so far, where that is told."""
+    most_failures: int | None = None
+    """How often it may fail before the run does; None: as often as it likes, or nobody tells."""
+    deadline: datetime | None = None
+    """When the wait ends at the latest, and the run with it, where that is known."""
     report: ErrorReport | None = None
     """What failed."""
 

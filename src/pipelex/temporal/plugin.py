@@ -29,7 +29,9 @@ from pipelex.temporal.config import PayloadCodecConfig, TemporalConfig, connecti
 from pipelex.temporal.tracing import interceptors
 from pipelex.temporal.worker.activities import activities_of
 from pipelex.temporal.worker.list_activities import LOCAL_ACTIVITIES
+from pipelex.temporal.worker.quiet import quieten_expected_failures
 from pipelex.temporal.worker.scopes import ScopeContent, resolve_scope
+from pipelex.temporal.worker.subjects import ReadingSubjects
 from pipelex.temporal.worker.workflow_types import workflow_classes
 from pipelex.temporal.workflow.handover import HandingOver, Handover
 from pipelex.temporal.workflow.limits import LIMITS
@@ -135,7 +137,7 @@ class PipelexPlugin(SimplePlugin):
         client: Client = configured["client"]
         has_store = client.data_converter.external_storage is not None
         handing = HandingOver(self._handover(configured["task_queue"], has_store=has_store))
-        configured["interceptors"] = [*configured.get("interceptors", ()), handing]
+        configured["interceptors"] = [*configured.get("interceptors", ()), handing, ReadingSubjects()]
         return cast("WorkerConfig", configured)
 
     def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:
@@ -164,6 +166,7 @@ class PipelexPlugin(SimplePlugin):
         """
         _require_converter(self._config.payload_codec_config, worker.client.data_converter)
         _grant_time(worker)
+        quieten_expected_failures()
         await next(worker)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from pipelex.cli._shared.console import say
+from pipelex.cli._shared.console import json_text, say
 from pipelex.cli._shared.console import shown as in_colour
 from pipelex.cli._shared.streams import is_terminal
 from pipelex.errors.terminal import clean
@@ -58,7 +58,14 @@ def progress(title: str, *, is_silent: bool, noun: str = "pipe") -> Generator[Pr
         yield _Lines(noun)
 
 
+def notice(text: str, *, is_json: bool) -> None:
+    """Something that whoever waits should know, on standard error; for a program a line `{"notice": "…"}`."""
+    say(json_text({"notice": text}, sys.stderr) if is_json else text)
+
+
 class _Silent:
+    """Shows nothing but notices, and these to a program."""
+
     def trace(self, root: PipeTrace) -> None:
         pass
 
@@ -66,7 +73,7 @@ class _Silent:
         pass
 
     def note(self, text: str) -> None:
-        pass
+        notice(text, is_json=True)
 
 
 class _Lines:

@@ -1,26 +1,22 @@
 """What most commands begin with: settings, their warnings, logging."""
 
 import logging
-import sys
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelex.cli._shared.console import json_text, paint_err, say
+from pipelex.cli._shared.console import paint_err, say
 from pipelex.cli._shared.failures import located
 from pipelex.cli._shared.keys import JSON_KEY, TOLD_KEY
+from pipelex.cli._shared.logs import set_up_logging, writes_json
 from pipelex.errors import Fault
-from pipelex.errors.hidden import without_secrets
-from pipelex.errors.terminal import clean
 
 if TYPE_CHECKING:
     from pipelex.config import Settings
     from pipelex.runner import Pipelex
 
 SELECTED_SERVER = "temporal.temporal_config.selected_server"
-
-_LEVELS = {"VERBOSE": "DEBUG", "DEV": "DEBUG"}
 
 
 def _remember_json(ctx: typer.Context, value: bool) -> bool:
@@ -115,73 +111,10 @@ def tell(ctx: typer.Context, warnings: Iterable[Fault]) -> None:
     """Print warnings, each once in a command; a program that asked for JSON gets none between its problems."""
     told: set[str] = ctx.meta.setdefault(TOLD_KEY, set())
     for line in map(located, warnings):
-        if line not in told and not ctx.meta.get(JSON_KEY):
-            told.add(line)
-            say(f"{paint_err()('warning:', 'yellow')} {line}")
-
-
-def set_up_logging(settings: "Settings") -> list[Fault]:
-    """Log lines of ours at the configured level, of libraries from WARNING on, to the configured stream.
-
-    Returns:
-        Warnings about what the settings ask for and this release does not do.
-    """
-    warnings: list[Fault] = []
-    log = settings.runtime.log
-    root = logging.getLogger()
-    for handler in list(root.handlers):
-        if isinstance(handler, _CliHandler):
-            root.removeHandler(handler)
-    if log.level == "OFF":
-        root.addHandler(_CliHandler(logging.CRITICAL + 1))
-    for sink in log.sinks if log.level != "OFF" else ():
-        if sink == "otlp":
-            detail = "logs are not sent over OTLP by this release"
-            warnings.append(settings.fault("runtime.log.sinks", detail, severity="warning"))
+        if line in told or ctx.meta.get(JSON_KEY):
             continue
-        handler = _CliHandler(to_stdout=log.console_target == "stdout")
-        handler.setFormatter(
-            _JsonFormatter() if sink == "json" else logging.Formatter("%(levelname)s %(name)s: %(message)s")
-        )
-        root.addHandler(handler)
-    root.setLevel(logging.WARNING)
-    logging.getLogger("pipelex").setLevel(_level(log.level))
-    for name, level in log.package_levels.items():
-        logging.getLogger(name).setLevel(_level(level))
-    return warnings
-
-
-def _level(name: str) -> int:
-    if name == "OFF":
-        return logging.CRITICAL + 1
-    return logging.getLevelNamesMapping()[_LEVELS.get(name, name)]
-
-
-class _CliHandler(logging.Handler):
-    """Writes to the stream as it is at that moment, since a progress display may stand in for it."""
-
-    def __init__(self, level: int = logging.NOTSET, *, to_stdout: bool = False) -> None:
-        super().__init__(level)
-        self._to_stdout = to_stdout
-
-    def emit(self, record: logging.LogRecord) -> None:
-        stream = sys.stdout if self._to_stdout else sys.stderr
-        try:
-            stream.write(clean(without_secrets(self.format(record))) + "\n")
-            stream.flush()
-        except (OSError, ValueError):
-            self.handleError(record)
-
-
-class _JsonFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        """One JSON object a line."""
-        entry: dict[str, Any] = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
-        return json_text(entry, sys.stderr)
+        told.add(line)
+        if writes_json():
+            logging.getLogger("pipelex.settings").warning("%s", line)
+        else:
+            say(f"{paint_err()('warning:', 'yellow')} {line}")

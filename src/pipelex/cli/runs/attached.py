@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from pipelex.cli._shared.console import say
-from pipelex.cli._shared.progress import Progress
+from pipelex.cli._shared.progress import Progress, notice
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.orchestration import PATIENCE, EngineUnavailable, Orchestrator, Wait, WaitKind
 
@@ -18,7 +18,8 @@ T = TypeVar("T")
 _COUNTS_EVERY: Final = 1.0
 _WAITS_EVERY: Final = 4.0
 _CONNECTS_EVERY: Final = 1.0
-_WITHOUT_WORKER: Final = (WaitKind.NO_WORKER, WaitKind.NOT_TAKEN)
+_TOLD_AGAIN_AFTER: Final = 60.0
+_WITHOUT_WORKER: Final = (WaitKind.NO_WORKER, WaitKind.NO_VERSION, WaitKind.NOT_TAKEN)
 
 
 class Patience:
@@ -48,8 +49,8 @@ class Patience:
                 await asyncio.sleep(_CONNECTS_EVERY)
 
     def _tell(self, text: str) -> None:
-        if not self._is_told and not self._is_silent:
-            say(f"{text}\nWaiting; Ctrl-C ends.")
+        if not self._is_told:
+            notice(f"{text}\nWaiting; Ctrl-C ends.", is_json=self._is_silent)
         self._is_told = True
 
 
@@ -120,12 +121,12 @@ async def _count(handle: "RunHandle", shown: Progress) -> None:
 
 
 async def _look_for_obstacles(handle: "RunHandle", shown: Progress, *, waits: bool) -> None:
-    """Tell once of everything the run waits for that does not come by itself.
+    """Tell of everything the run waits for that does not come by itself: once, and each minute while it lasts.
 
     Raises:
         PipelexError: no worker has taken the run up at first, and it is not to be waited for.
     """
-    told: set[str] = set()
+    told: dict[str, float] = {}
     await asyncio.sleep(PATIENCE.total_seconds())
     is_first = True
     while True:
@@ -136,18 +137,46 @@ async def _look_for_obstacles(handle: "RunHandle", shown: Progress, *, waits: bo
             if is_first and not waits and wait.kind in _WITHOUT_WORKER and wait.workflow_id == handle.workflow_id:
                 raise _nobody(wait, handle.run_id)
             key = wait.report.detail if wait.report is not None else wait.detail
-            if key not in told:
-                told.add(key)
+            now = asyncio.get_running_loop().time()
+            if key not in told or now - told[key] > _TOLD_AGAIN_AFTER:
+                told[key] = now
                 shown.note(_words(wait))
         is_first = False
         await asyncio.sleep(_WAITS_EVERY)
 
 
 def _words(wait: Wait) -> str:
-    lines = [wait.detail, *([wait.advice] if wait.advice else [])]
+    lines = [
+        wait.detail,
+        *([wait.advice] if wait.advice else []),
+        *([prospects] if (prospects := outlook(wait)) else []),
+    ]
     if wait.kind in _WITHOUT_WORKER:
-        return f"{' '.join(lines)}\nWaiting; Ctrl-C leaves the run where it is."
-    return "\n".join(lines)
+        until = "" if wait.deadline is None else f" until {_clock(wait.deadline)} at the latest"
+        return f"{' '.join(lines)}\nWaiting{until}; Ctrl-C leaves the run where it is."
+    return "\n".join(filter(None, (*lines, outlook(wait))))
+
+
+def outlook(wait: Wait) -> str:
+    """What comes of a call that fails: when it is tried again, and when the run gives up."""
+    parts: list[str] = []
+    if wait.until is not None:
+        parts.append(f"It is tried again at {_clock(wait.until)}")
+    if wait.failures is not None and wait.most_failures is not None:
+        parts.append(f"it failed {wait.failures} of {wait.most_failures} times")
+    elif wait.most_failures is not None:
+        parts.append(f"it may fail {wait.most_failures} times")
+    elif wait.kind is WaitKind.CALL_FAILS:
+        parts.append("it may fail as often as it likes")
+    if wait.deadline is not None:
+        parts.append(f"the run waits until {_clock(wait.deadline)} at the latest")
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def _clock(moment: datetime) -> str:
+    here = moment.astimezone()
+    return f"{here:%H:%M:%S}" if here.date() == datetime.now().astimezone().date() else f"{here:%Y-%m-%d %H:%M:%S}"
 
 
 def _nobody(wait: Wait, run_id: str) -> PipelexError:

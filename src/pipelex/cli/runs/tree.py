@@ -9,6 +9,7 @@ from pipelex.cli._shared.console import Paint
 from pipelex.cli._shared.failures import problem_text
 from pipelex.cli._shared.results import cost_table
 from pipelex.cli._shared.usage import usage_json
+from pipelex.cli.runs.attached import outlook
 from pipelex.errors import ErrorReport, Json, PipelexError
 from pipelex.orchestration import RunDescription, RunState, Wait
 from pipelex.pipes.trace import EffectTrace, PipeTrace
@@ -81,6 +82,9 @@ def _wait_json(wait: Wait) -> dict[str, Json]:
         "queue": wait.queue,
         "attempt": wait.attempt,
         "until": None if wait.until is None else wait.until.isoformat(),
+        "failures": wait.failures,
+        "most_failures": wait.most_failures,
+        "deadline": None if wait.deadline is None else wait.deadline.isoformat(),
         "last_failure": None if wait.report is None else wait.report.detail,
     }
     return {name: value for name, value in members.items() if value is not None}
@@ -155,7 +159,8 @@ def _wait(wait: Wait) -> str:
     """A wait in one line; what to do about it goes after what is waited for."""
     if wait.report is None:
         return " ".join(filter(None, (wait.detail, wait.advice)))
-    return f"{wait.what} attempt {wait.attempt}, last failure: {' '.join(wait.report.detail.split())[:400]}"
+    said = f"{wait.what} attempt {wait.attempt}, last failure: {' '.join(wait.report.detail.split())[:400]}"
+    return " · ".join(filter(None, (said, outlook(wait))))
 
 
 def _effect(effect: EffectTrace) -> str:

@@ -93,7 +93,7 @@ async def _run(
         target = replace(target, target_host=server.target)
         start_telemetry(settings)
         client = await connect(target, converter)
-        await prepare_namespace(ctx, client, config)
+        await prepare_namespace(ctx, client, settings, config)
         say(f"Temporal server  {server.target}{'' if server.database is None else f'  ({server.database})'}")
         say(f"Temporal UI      {paint_err()(server.ui_url or '', 'bold')}")
         if config.server.target_host not in (server.target, f"localhost:{server.port}"):

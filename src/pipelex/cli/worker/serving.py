@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipelex.cli._shared.console import paint_err, say
+from pipelex.cli._shared.console import paint_err
+from pipelex.cli._shared.keys import JSON_KEY
+from pipelex.cli._shared.logs import announce, describe_tasks, is_json_only
 from pipelex.cli._shared.session import settings_for, tell
 from pipelex.cli.worker.readiness import Readiness
 from pipelex.errors import Fault
@@ -32,6 +34,7 @@ def run_worker(ctx: typer.Context, flags: "WorkerFlags") -> None:
     """
     environ = {**os.environ, "PIPELEX_ENV": "unit_testing"} if flags.unit_testing else None
     settings = settings_for(ctx, server=flags.server, environ=environ, connects=True)
+    ctx.meta[JSON_KEY] = is_json_only(settings)  # what ends the command is a line for programs, too
     config = checked_config(ctx, settings, flags)
     from pipelex.temporal.factory import FACTORY
 
@@ -77,7 +80,13 @@ def check_libraries(settings: "Settings", folders: Sequence[Path]) -> None:
     for folder in folders:
         loaded = app.load(folder).loaded
         pipes = len(loaded.library.pipes) if loaded.library is not None else 0
-        say(f"library {folder}: {pipes} pipes, {loaded.tree.digest[:19]}")
+        announce(
+            settings,
+            f"library {folder}: {pipes} pipes, {loaded.tree.digest[:19]}",
+            library=str(folder),
+            pipes=pipes,
+            digest=loaded.tree.digest,
+        )
 
 
 async def _run(ctx: typer.Context, settings: "Settings", config: "TemporalConfig", flags: "WorkerFlags") -> None:
@@ -92,13 +101,15 @@ async def _run(ctx: typer.Context, settings: "Settings", config: "TemporalConfig
         target = connection(config, settings)
         start_telemetry(settings)  # before the connection, which carries the spans' context
         client = await connect(target, data_converter(config, settings, target))
-        await prepare_namespace(ctx, client, config)
+        await prepare_namespace(ctx, client, settings, config)
         await serve(client, settings, config, target, flags, readiness)
     finally:
         await readiness.close()
 
 
-async def prepare_namespace(ctx: typer.Context, client: "Client", config: "TemporalConfig") -> None:
+async def prepare_namespace(
+    ctx: typer.Context, client: "Client", settings: "Settings", config: "TemporalConfig"
+) -> None:
     """Make sure the namespace knows the configured search attributes.
 
     Raises:
@@ -112,7 +123,8 @@ async def prepare_namespace(ctx: typer.Context, client: "Client", config: "Tempo
         tell(ctx, [Fault("runtime.unavailable", detail, severity="warning")])
     if state.missing:
         await namespace.register(client, state)
-        say(f"Registered search attributes in namespace '{state.namespace}': {', '.join(state.missing)}")
+        names = ", ".join(state.missing)
+        announce(settings, f"Registered search attributes in namespace '{state.namespace}': {names}")
 
 
 async def serve(
@@ -127,6 +139,7 @@ async def serve(
     from pipelex.runner import inference_of
     from pipelex.temporal.plugin import PipelexPlugin
     from pipelex.temporal.worker.build import build_worker, plan_worker, run_until_stopped
+    from pipelex.temporal.worker.logs import OfTheTask
 
     plan = plan_worker(config, task_queue=flags.task_queue, profile=flags.profile)
     inference = inference_of(settings)
@@ -136,18 +149,22 @@ async def serve(
         config, inference, client.data_converter, scope=flags.scope, is_sandboxed=not flags.no_sandbox
     )
     worker = build_worker(client, plan, plugin)
+    describe_tasks(OfTheTask(config.log))
 
     def on_ready() -> None:
-        say(banner(plan, plugin, target))
+        announce(settings, banner(plan, plugin, target), **facts(plan, plugin, target))
         readiness.set_ready()
 
     def on_stopping() -> None:
         readiness.set_stopping()
         grace = plan.tuning.graceful_shutdown_timeout.total_seconds()
-        say(f"Stopping: what runs has {grace:.0f} s to finish. A second signal ends it at once.")
+        announce(settings, f"Stopping: what runs has {grace:.0f} s to finish. A second signal ends it at once.")
 
     def on_giving_up() -> None:
-        say("Ended with work unreported: the Temporal server does not answer. It will be done again elsewhere.")
+        announce(
+            settings,
+            "Ended with work unreported: the Temporal server does not answer. It will be done again elsewhere.",
+        )
 
     try:
         await run_until_stopped(
@@ -159,22 +176,30 @@ async def serve(
         )
     finally:
         await inference.aclose()
-    say("Stopped.")
+    announce(settings, "Stopped.")
 
 
 def banner(plan: "WorkerPlan", plugin: "PipelexPlugin", target: "ConnectionSettings") -> str:
     """What a worker polls and how, in a few lines."""
     paint = paint_err()
-    workflows, activities = len(plugin.scope.workflows), len(plugin.scope.activities)
-    versioning = plan.tuning.versioning
-    build = "none" if versioning is None else f"{versioning.deployment_name} {versioning.build_id}"
-    rows = {
-        "task queue": plan.task_queue,
-        "scope": f"{plugin.scope.name} ({workflows} workflows, {activities} activities)",
-        "profile": plan.tuning.profile,
-        "server": f"{target.server} ({target.target_host})",
-        "namespace": target.namespace,
-        "build": build,
-    }
     lines = [paint("Pipelex worker is polling", "green", "bold")]
-    return "\n".join([*lines, *(f"  {name:<11} {value}" for name, value in rows.items())])
+    rows = facts(plan, plugin, target)
+    rows["scope"] = f"{rows['scope']} ({rows.pop('workflows')} workflows, {rows.pop('activities')} activities)"
+    rows["server"] = f"{rows['server']} ({rows.pop('target')})"
+    return "\n".join([*lines, *(f"  {name.replace('_', ' '):<11} {value}" for name, value in rows.items())])
+
+
+def facts(plan: "WorkerPlan", plugin: "PipelexPlugin", target: "ConnectionSettings") -> dict[str, str | int]:
+    """The same as fields."""
+    versioning = plan.tuning.versioning
+    return {
+        "task_queue": plan.task_queue,
+        "scope": plugin.scope.name,
+        "workflows": len(plugin.scope.workflows),
+        "activities": len(plugin.scope.activities),
+        "profile": plan.tuning.profile,
+        "server": target.server,
+        "target": target.target_host,
+        "namespace": target.namespace,
+        "build": "none" if versioning is None else f"{versioning.deployment_name} {versioning.build_id}",
+    }

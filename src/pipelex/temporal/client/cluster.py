@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.api.enums.v1 import TaskQueueType, WorkerVersioningMode
+from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, DescribeTaskQueueResponse
 from temporalio.client import Client
 
 from pipelex.config import Settings
@@ -75,12 +75,40 @@ async def is_polled(client: Client, task_queue: str, kind: Literal["workflow", "
     The server forgets a poller five minutes after its last poll. A worker that is there asks again at least once a
     minute, so one that did not was ended; for the minute before that, only a task that nobody takes tells.
     """
-    answer = await client.workflow_service.describe_task_queue(
+    return bool(_present(await _described(client, task_queue, kind)))
+
+
+class Version(NamedTuple):
+    """A version of a worker deployment."""
+
+    deployment_name: str
+    build_id: str
+
+
+async def lacking_version(client: Client, task_queue: str) -> Version | None:
+    """A version that polls a queue in vain: all its workers are of versions, and none of these is current."""
+    answer = await _described(client, task_queue, "workflow")
+    pollers = _present(answer)
+    versions = [
+        Version(poller.deployment_options.deployment_name, poller.deployment_options.build_id)
+        for poller in pollers
+        if poller.deployment_options.worker_versioning_mode == WorkerVersioningMode.WORKER_VERSIONING_MODE_VERSIONED
+    ]
+    is_routed = bool(answer.versioning_info.current_deployment_version.build_id)
+    return None if is_routed or not versions or len(versions) < len(pollers) else versions[0]
+
+
+def _present(answer: DescribeTaskQueueResponse) -> list[PollerInfo]:
+    now = datetime.now(UTC)
+    return [each for each in answer.pollers if now - each.last_access_time.ToDatetime(UTC) < LONGEST_POLL]
+
+
+async def _described(
+    client: Client, task_queue: str, kind: Literal["workflow", "activity"]
+) -> DescribeTaskQueueResponse:
+    return await client.workflow_service.describe_task_queue(
         DescribeTaskQueueRequest(
             namespace=client.namespace, task_queue=TaskQueue(name=task_queue), task_queue_type=_TASK_KINDS[kind]
         ),
         timeout=_QUERY,
     )
-    now = datetime.now(UTC)
-    accesses = [poller.last_access_time.ToDatetime(UTC) for poller in answer.pollers]
-    return any(now - access < LONGEST_POLL for access in accesses)

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -18,9 +19,10 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from pipelex.durable.tries import failures_allowed
 from pipelex.errors import ErrorReport
 from pipelex.orchestration import Wait, WaitKind
-from pipelex.temporal.client.cluster import is_polled, worker_command
+from pipelex.temporal.client.cluster import Version, is_polled, lacking_version, worker_command
 from pipelex.temporal.workflow.failures import from_failure
 
 WORKFLOWS_LOOKED_AT: Final = 20
@@ -94,7 +96,10 @@ class _Look:
             if (wait.queue, kind) not in polled:
                 polled[wait.queue, kind] = await is_polled(self.client, wait.queue, kind)
             is_call = kind == "activity"
-            if not polled[wait.queue, kind]:
+            version = None if is_call else await lacking_version(self.client, wait.queue)
+            if version is not None:
+                found.append(_versionless(wait, wait.queue, version))
+            elif not polled[wait.queue, kind]:
                 found.append(_unserved(wait, wait.queue, self.client.namespace, is_call=is_call))
             elif not is_call:  # calls wait for their turn where many are made
                 found.append(wait)
@@ -114,6 +119,7 @@ class _Look:
             f"The workers of the task queue '{queue}' are busy or have just ended.",
             f"Start another: {worker_command(queue)}",
             queue=queue,
+            deadline=_deadline(described),
         )
 
     async def _failing_task(self, described: DescribeWorkflowExecutionResponse) -> Wait | None:
@@ -135,6 +141,7 @@ class _Look:
             f"A worker cannot go on with {execution.workflow_id}: {report.detail}.",
             "\n".join(filter(None, (report.advice, repeated))),
             attempt=task.attempt,
+            deadline=_deadline(described),
             report=report,
         )
 
@@ -143,11 +150,21 @@ class _Look:
         name, queue = activity.activity_type.name, activity.activity_options.task_queue.name
         is_queued = activity.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
         if is_queued and queue and _time(activity.scheduled_time) < self.before:
-            return Wait(WaitKind.NOT_TAKEN, workflow_id, name, "", queue=queue, attempt=activity.attempt)
+            return Wait(
+                WaitKind.NOT_TAKEN,
+                workflow_id,
+                name,
+                "",
+                queue=queue,
+                attempt=activity.attempt,
+                deadline=_deadline(described, activity),
+            )
         if not activity.HasField("last_failure"):
             return None
         report = await _report(self.client, activity.last_failure, f"activity '{name}'")
         until = _time(activity.next_attempt_schedule_time) if activity.HasField("next_attempt_schedule_time") else None
+        failures = await _failures(self.client, activity)
+        most = failures_allowed(activity.maximum_attempts) or None
         return Wait(
             WaitKind.CALL_FAILS,
             workflow_id,
@@ -156,8 +173,31 @@ class _Look:
             report.advice,
             attempt=activity.attempt,
             until=until,
+            failures=failures,
+            most_failures=most,
+            deadline=_deadline(described, activity),
             report=report,
         )
+
+
+async def _failures(client: Client, activity: PendingActivityInfo) -> int | None:
+    """How often a call failed by itself, as its last attempt told with its heartbeats."""
+    with suppress(Exception):  # this client has not the key
+        details = await client.data_converter.decode_wrapper(activity.heartbeat_details)
+        if len(details) > 1 and isinstance(details[1], int):
+            return details[1]
+    return None
+
+
+def _deadline(
+    described: DescribeWorkflowExecutionResponse, activity: PendingActivityInfo | None = None
+) -> datetime | None:
+    """When a workflow, or a call of it, is out of time."""
+    info = described.workflow_extended_info
+    stamps = [info.execution_expiration_time, info.run_expiration_time]
+    if activity is not None:
+        stamps.append(activity.expiration_time)
+    return min((_time(stamp) for stamp in stamps if stamp.seconds > 0), default=None)
 
 
 def _unserved(wait: Wait, queue: str, namespace: str, *, is_call: bool) -> Wait:
@@ -167,7 +207,18 @@ def _unserved(wait: Wait, queue: str, namespace: str, *, is_call: bool) -> Wait:
     else:
         detail = f"No worker polls the task queue '{queue}' of namespace '{namespace}' yet."
         advice = f"Start one with: {worker_command(queue)}"
-    return Wait(WaitKind.NO_WORKER, wait.workflow_id, wait.what, detail, advice, queue=queue, attempt=wait.attempt)
+    return replace(wait, kind=WaitKind.NO_WORKER, detail=detail, advice=advice)
+
+
+def _versionless(wait: Wait, queue: str, version: Version) -> Wait:
+    return replace(
+        wait,
+        kind=WaitKind.NO_VERSION,
+        detail=f"The workers of the task queue '{queue}' are of the deployment '{version.deployment_name}', build "
+        f"'{version.build_id}', and none of its versions is current: Temporal gives them no run.",
+        advice="Make it current: temporal worker deployment set-current-version --deployment-name "
+        f"{version.deployment_name} --build-id {version.build_id} --yes",
+    )
 
 
 async def _last_task_failure(client: Client, execution: WorkflowExecution) -> Failure | None:

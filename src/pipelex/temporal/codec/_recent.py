@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 ROOM: Final = 64 * 1024 * 1024
@@ -40,9 +41,14 @@ class RecentBlobs:
         if coming not in self._coming:
             task = asyncio.ensure_future(self._fetched(key, fetch))
             self._coming[coming] = task
-            task.add_done_callback(lambda _: self._coming.pop(coming))
+            task.add_done_callback(partial(self._came, coming))
         # One who gives up leaves the fetch to the others.
         return await asyncio.shield(self._coming[coming])
+
+    def _came(self, coming: tuple[asyncio.AbstractEventLoop, str], task: "asyncio.Task[bytes]") -> None:
+        self._coming.pop(coming)
+        if not task.cancelled():
+            task.exception()  # whoever still waits is told; where nobody does, nothing is to be said
 
     async def _fetched(self, key: str, fetch: Callable[[], Awaitable[bytes]]) -> bytes:
         blob = await fetch()

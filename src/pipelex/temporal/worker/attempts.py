@@ -1,8 +1,10 @@
 """One attempt of an activity on this worker: what the ones before it told, and what it tells the next one."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import Any, Final, TypeVar
 
 from temporalio import activity
 from temporalio.converter import ActivitySerializationContext
@@ -10,14 +12,19 @@ from temporalio.exceptions import ApplicationError
 
 from pipelex.durable.attempts import Attempt, attempted
 from pipelex.durable.tries import Tries, failures_allowed, interrupted
-from pipelex.errors import PipelexError
+from pipelex.durable.words import failed_attempt, fields_of, interrupted_attempt
+from pipelex.errors import ErrorReport, PipelexError
 from pipelex.inference.calls.ledger import CallLedger
 from pipelex.pipes.wire import Wire
 from pipelex.temporal.codec import store_of, store_value, stored_above
+from pipelex.temporal.worker.subjects import current_subject
 from pipelex.temporal.workflow.failures import to_application_error
 from pipelex.temporal.workflow.limits import LIMITS
+from pipelex.temporal.workflow.subjects import Subject
 
 R = TypeVar("R", bound=Wire)
+
+LOGGER: Final = logging.getLogger("pipelex.worker")
 
 
 class CurrentAttempt:
@@ -69,7 +76,7 @@ class CurrentAttempt:
         except asyncio.CancelledError:
             if not _is_of_the_worker():
                 raise
-            raise self._to_be_repeated(interrupted(self._what)) from None
+            raise self._interruption() from None
         except Exception as bug:
             self._beat(failures=self.tries.failures + 1)
             if self.tries.is_last:
@@ -85,17 +92,39 @@ class CurrentAttempt:
             raise to_application_error(report, may_retry=False) from None
 
     def _failure(self, failed: PipelexError) -> ApplicationError:
-        if not failed.report.is_retryable or self.tries.is_last:
-            return to_application_error(failed.report, may_retry=False)
+        report = failed.report
+        if not report.is_retryable or self.tries.is_last:
+            self._log(failed_attempt(self._subject, self.told.activity, report, self.tries, None), report)
+            return to_application_error(report, may_retry=False)
         self._beat(failures=self.tries.failures + 1)
-        return self._to_be_repeated(failed)
+        error = to_application_error(report, may_retry=True)
+        delay = self._delay(error)
+        self._log(failed_attempt(self._subject, self.told.activity, report, self.tries, delay), report)
+        return self._delayed(report, error, delay)
 
-    def _to_be_repeated(self, failed: PipelexError) -> ApplicationError:
+    def _interruption(self) -> ApplicationError:
+        report = interrupted(self._what).report
+        error = to_application_error(report, may_retry=True)
+        delay = self._delay(error)
+        LOGGER.warning("%s", interrupted_attempt(self._subject, self.told.activity, self.tries, delay))
+        return self._delayed(report, error, delay)
+
+    def _delayed(self, report: ErrorReport, error: ApplicationError, delay: timedelta | None) -> ApplicationError:
+        """The error; with a delay where the server, which counts interruptions too, would make it wait too long."""
+        return to_application_error(report, may_retry=True, retry_delay=delay) if self.tries.interruptions else error
+
+    def _delay(self, error: ApplicationError) -> timedelta | None:
+        if error.next_retry_delay is not None or self._policy is None:
+            return error.next_retry_delay
         policy = self._policy
-        delay = None
-        if policy is not None:
-            delay = self.tries.wait(policy.initial_interval, policy.backoff_coefficient, policy.maximum_interval)
-        return to_application_error(failed.report, may_retry=True, retry_delay=delay)
+        return self.tries.wait(policy.initial_interval, policy.backoff_coefficient, policy.maximum_interval)
+
+    def _log(self, line: str, report: ErrorReport) -> None:
+        LOGGER.warning("%s", line, extra=fields_of(report))
+
+    @property
+    def _subject(self) -> Subject:
+        return current_subject() or Subject.of_workflow(activity.info().workflow_id or "")
 
     def _beat(self, *, failures: int | None = None) -> None:
         told = self.tries.failures if failures is None else failures

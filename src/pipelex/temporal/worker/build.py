@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -106,6 +107,7 @@ def build_worker(client: Client, plan: WorkerPlan, plugin: PipelexPlugin) -> Wor
     return Worker(
         client,
         task_queue=plan.task_queue,
+        identity=identity(plan.task_queue, plugin.scope.name),
         plugins=[plugin],
         no_remote_activities=not plugin.scope.activities,
         max_cached_workflows=tuning.max_cached_workflows,
@@ -120,6 +122,11 @@ def build_worker(client: Client, plan: WorkerPlan, plugin: PipelexPlugin) -> Wor
         disable_eager_activity_execution=not plan.is_eager,
         **options,
     )
+
+
+def identity(task_queue: str, scope: str) -> str:
+    """What a worker is called in histories, in the UI and by `temporal worker list`: its process and its pool."""
+    return f"{os.getpid()}@{socket.gethostname()} {task_queue} {scope}"
 
 
 def _pollers(maximum: int | None) -> PollerBehavior:

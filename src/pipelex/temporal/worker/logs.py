@@ -10,6 +10,9 @@ from temporalio import activity, workflow
 from pipelex.errors.hidden import without_secrets
 from pipelex.errors.terminal import clean
 from pipelex.temporal.config import TemporalLogConfig
+from pipelex.temporal.worker.subjects import current_subject
+from pipelex.temporal.workflow import observability
+from pipelex.temporal.workflow.subjects import Subject
 
 
 def apply_log_settings(log: TemporalLogConfig) -> None:
@@ -35,6 +38,43 @@ def apply_log_settings(log: TemporalLogConfig) -> None:
         if not log.is_formatter_enabled:
             logger.addHandler(_BareHandler())
             logger.propagate = False
+
+
+class OfTheTask(logging.Filter):
+    """Puts the run, the pipe, and what the workflow or activity is that logs a line, beside each line of a handler.
+
+    Args:
+        log: says how much of it.
+    """
+
+    def __init__(self, log: TemporalLogConfig) -> None:
+        super().__init__()
+        self._log = log
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """See base class."""
+        if activity.in_activity():
+            info = activity.info()
+            _add(record, current_subject() or Subject.of_workflow(info.workflow_id or info.activity_id))
+            if self._log.is_activity_info_on_extra:
+                record.__dict__.setdefault("temporal_activity", info._logger_details())  # pyright: ignore[reportPrivateUsage]
+            if self._log.is_full_activity_info_on_extra:
+                record.__dict__.setdefault("activity_info", info)
+        elif workflow.in_workflow():
+            info = workflow.info()
+            attributes = observability.subject(info.typed_search_attributes.search_attributes)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+            _add(record, attributes or Subject.of_workflow(info.workflow_id))
+            if self._log.is_workflow_info_on_extra:
+                record.__dict__.setdefault("temporal_workflow", info._logger_details())  # pyright: ignore[reportPrivateUsage]
+            if self._log.is_full_workflow_info_on_extra:
+                record.__dict__.setdefault("workflow_info", info)
+        return True
+
+
+def _add(record: logging.LogRecord, subject: Subject) -> None:
+    record.__dict__.setdefault("run_id", subject.run_id)
+    if subject.pipe is not None:
+        record.__dict__.setdefault("pipe", subject.pipe)
 
 
 def _reset(logger: logging.Logger) -> None:

@@ -15,6 +15,7 @@ from pipelex.durable.dispatch import Dispatcher
 from pipelex.durable.limits import EngineLimits
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.temporal.workflow.failures import to_application_error
+from pipelex.temporal.workflow.subjects import TellingSubjects
 
 _FUNCTION: Final = "__pipelex_handover"
 """The name of the function among those of a worker."""
@@ -29,7 +30,7 @@ class Handover:
 
 
 class HandingOver(Interceptor):
-    """Hands something over to the workflows of one worker.
+    """Hands something over to the workflows of one worker, and has their activities told what they are about.
 
     Args:
         handover: gives it, for each run of a workflow.
@@ -44,7 +45,7 @@ class HandingOver(Interceptor):
         """See base class."""
         functions = cast("MutableMapping[str, Callable[..., Any]]", input.unsafe_extern_functions)  # pyright: ignore[reportUnknownMemberType]
         functions[_FUNCTION] = self._handover
-        return None
+        return TellingSubjects
 
 
 def handed_over(task_queue: str) -> Handover:

@@ -1,13 +1,14 @@
 """Temporal as the host of a run: `pipelex.durable.host.Host` over the workflow that runs at the moment."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any, Final, NoReturn, TypeVar, cast
 
 from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy, SearchAttributePair
-from temporalio.exceptions import ActivityError, ChildWorkflowError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ChildWorkflowError, FailureError, is_cancelled_exception
 
 from pipelex.durable.dispatch import OPTIONS, Dispatch, Dispatcher, hopeless_error_types
 from pipelex.durable.dispatch.options import MAXIMUM_ATTEMPTS, NON_RETRYABLE_ERROR_TYPES, PRIORITY_KEY
@@ -16,7 +17,8 @@ from pipelex.durable.jobs import Envelope, SliceJob
 from pipelex.durable.limits import EngineLimits
 from pipelex.durable.stored import LOAD_LIST, STORE_LIST, StoredList, StoredPayload
 from pipelex.durable.tries import attempts_with_interruptions
-from pipelex.errors import ErrorReport
+from pipelex.durable.words import failed_run, fields_of
+from pipelex.errors import ErrorReport, PipelexError
 from pipelex.pipes.calls import RunIdentity
 from pipelex.pipes.window import is_cancelled
 from pipelex.pipes.wire import Wire
@@ -24,8 +26,11 @@ from pipelex.temporal.workflow import ids, observability
 from pipelex.temporal.workflow.failures import from_failure, to_application_error
 from pipelex.temporal.workflow.handover import handed_over
 from pipelex.temporal.workflow.payloads import Arguments
+from pipelex.temporal.workflow.subjects import ASKING, Subject
 
 R = TypeVar("R", bound=Wire)
+
+LOGGER: Final = logging.getLogger("pipelex.worker")
 
 FAIRNESS_KEY_BYTES: Final = 64
 """The most bytes of a fairness key; the server's limit."""
@@ -64,6 +69,7 @@ class TemporalHost:
         self._attributes = tuple(attributes)
         self.identity: RunIdentity | None = observability.identity(self._attributes)
         self._arguments = Arguments()
+        asyncio.get_running_loop().set_exception_handler(_forget_what_was_dealt_with)
 
     @property
     def is_replaying(self) -> bool:
@@ -96,6 +102,7 @@ class TemporalHost:
         _check_it_goes_on()
         effect, dispatch = activity.effect, activity.dispatch
         args = [effect.job] if activity.arguments is None else self._arguments.of(activity.arguments)
+        asking = ASKING.set(Subject(activity.run_id, activity.pipe).beyond(workflow.info().workflow_id))
         try:
             result = await workflow.execute_activity(
                 effect.activity,
@@ -111,6 +118,8 @@ class TemporalHost:
             if is_cancelled_exception(failed):
                 raise
             raise from_failure(failed, what=f"activity '{effect.activity}'") from None
+        finally:
+            ASKING.reset(asking)
         return cast("R", result)
 
     async def store_list(self, items: list[Any]) -> StoredPayload:
@@ -144,7 +153,16 @@ class TemporalHost:
         workflow.continue_as_new(args=self._arguments.of(envelope))
 
     def failure(self, report: ErrorReport) -> BaseException:
+        if workflow.info().workflow_id == self.root_id:
+            self._log_the_failed_run(report)
         return to_application_error(report, may_retry=False)
+
+    def _log_the_failed_run(self, report: ErrorReport) -> None:
+        if self.is_replaying:
+            return
+        run_id = self.identity.run_id if self.identity is not None else self.root_id
+        with workflow.unsafe.sandbox_unrestricted():
+            LOGGER.warning("%s", failed_run(run_id, report), extra=fields_of(report))
 
     def is_cancellation(self, error: BaseException) -> bool:
         return is_cancelled_exception(error)
@@ -154,6 +172,13 @@ class TemporalHost:
 
     def log(self, message: str) -> None:
         workflow.logger.info("%s", message)
+
+
+def _forget_what_was_dealt_with(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log nothing of children and activities that failed after the pipe they were of had failed, or was cancelled."""
+    error = context.get("exception")
+    if not isinstance(error, FailureError | PipelexError | asyncio.CancelledError):
+        loop.default_exception_handler(context)
 
 
 def _check_it_goes_on() -> None:

@@ -10,6 +10,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 
 from pipelex.library import Pipe
 from pipelex.pipes.calls import PipeCall, RunIdentity
+from pipelex.temporal.workflow.subjects import Subject
 
 PIPE_CODE: Final = SearchAttributeKey.for_keyword("PipeCode")
 DOMAIN_CODE: Final = SearchAttributeKey.for_keyword("DomainCode")
@@ -66,6 +67,14 @@ def identity(attributes: Iterable[SearchAttributePair[str]]) -> RunIdentity | No
         session_id=values.get(SESSION_ID.name),
         user_id=values.get(USER_ID.name),
     )
+
+
+def subject(attributes: Iterable[SearchAttributePair[str]]) -> Subject | None:
+    """The run and pipe of a workflow, as its attributes tell them; None where they do not."""
+    values = {pair.key.name: pair.value for pair in attributes}
+    if PIPELINE_RUN_ID.name not in values:
+        return None
+    return Subject(values[PIPELINE_RUN_ID.name], values.get(PIPE_CODE.name))
 
 
 def search_attributes(pipe: Pipe, run: RunIdentity, enabled: Sequence[str]) -> TypedSearchAttributes:

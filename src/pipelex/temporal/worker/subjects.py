@@ -1,0 +1,31 @@
+"""What the current activity is about, for whoever logs or counts in it."""
+
+from contextvars import ContextVar
+from typing import Any, Final
+
+from temporalio import activity
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from pipelex.temporal.workflow.subjects import Subject
+
+_CURRENT: Final[ContextVar[Subject | None]] = ContextVar("pipelex_subject", default=None)
+
+
+def current_subject() -> Subject | None:
+    """What the activity is about in which this runs; None outside of one."""
+    return _CURRENT.get()
+
+
+class ReadingSubjects(Interceptor):
+    """Reads what activities are about, before they begin."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        """See base class."""
+        return _Reading(next)
+
+
+class _Reading(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        info = activity.info()
+        _CURRENT.set(Subject.of_activity(info.workflow_id or info.activity_id, input.headers))
+        return await super().execute_activity(input)
