@@ -84,7 +84,7 @@ def test_a_provider_that_fails_for_a_while(project: Project, stub: OpenAIStub) -
         (first, 1, "provider.unavailable"),
         (second, 1, "provider.unavailable"),
         (second, 2, "provider.unavailable"),
-        (second, None, "provider.unavailable"),
+        (second, 1, "provider.unavailable"),
     ]
     assert {line["pipe"] for line in told} == {"greet"}
     assert {(line["model"], line["task_queue"]) for line in told} == {("stub", project.queue)}
