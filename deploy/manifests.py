@@ -102,7 +102,7 @@ x-worker: &worker
     - ./.pipelex:/srv/pipelex/.pipelex:ro
     - storage:/srv/pipelex/storage
   healthcheck:
-    test: [CMD, python, -c, "import urllib.request as r; r.urlopen('http://127.0.0.1:{HEALTH_PORT}/healthz', timeout=2)"]
+    test: [CMD, python, -c, "import urllib.request as r; r.urlopen('http://127.0.0.1:{HEALTH_PORT}/readyz', timeout=2)"]
     interval: 10s
     start_period: 30s
 
@@ -172,12 +172,16 @@ spec:
             - {{ name: PIPELEX_ENV, value: cluster }}
           envFrom:
             - secretRef: {{ name: pipelex-temporal }}{secret}
-          readinessProbe:
-            httpGet: {{ path: /healthz, port: {HEALTH_PORT} }}
           startupProbe:
-            httpGet: {{ path: /healthz, port: {HEALTH_PORT} }}
+            httpGet: {{ path: /readyz, port: {HEALTH_PORT} }}
             failureThreshold: 30
             periodSeconds: 2
+          readinessProbe:
+            httpGet: {{ path: /readyz, port: {HEALTH_PORT} }}
+          livenessProbe:
+            httpGet: {{ path: /healthz, port: {HEALTH_PORT} }}
+            timeoutSeconds: 5
+            failureThreshold: 6
           resources:
             requests: {{ cpu: 250m, memory: 256Mi }}
           volumeMounts:

@@ -118,6 +118,9 @@ def test_the_yaml_files_start_these_workers(manifests: ModuleType, name: str) ->
         (container,) = item["spec"]["template"]["spec"]["containers"]
         assert service["command"][: len(worker.arguments)] == worker.arguments
         assert container["args"] == service["command"]
+        probes = {name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "readiness", "liveness")}
+        assert probes == {"startup": "/readyz", "readiness": "/readyz", "liveness": "/healthz"}
+        assert "/readyz" in compose["x-worker"]["healthcheck"]["test"][-1]
         assert set(worker.secrets) == {key for key in service["environment"] if key in deployment.secrets}
 
 

@@ -32,9 +32,13 @@ class WorkerFlags:
         typer.Option("--library", metavar="DIR", help="Method folder to check before polling; repeatable."),
     ] = None
     ready_file: Annotated[
-        Path | None, typer.Option("--ready-file", metavar="FILE", help="Exists while the worker polls.")
+        Path | None,
+        typer.Option("--ready-file", metavar="FILE", help="Exists while the worker polls and the server answers."),
     ] = None
     health_port: Annotated[
         int | None,
-        typer.Option("--health-port", metavar="PORT", help="Answers GET /healthz with 200 while the worker polls."),
+        typer.Option("--health-port", metavar="PORT", help="Answers GET /healthz (alive) and /readyz (polls)."),
     ] = None
+    health_address: Annotated[
+        str, typer.Option("--health-address", metavar="HOST", help="Where the health port listens.")
+    ] = "0.0.0.0"

@@ -1,26 +1,61 @@
-"""How others learn that a worker polls: a file, and an HTTP port."""
+"""How others learn that a worker is alive, and that it polls: an HTTP port, and a file."""
 
 import asyncio
 import os
+import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from pipelex.errors import ErrorCategory, PipelexError
 
+PATIENCE: Final = 20.0
+"""Seconds without an answer of the server after which a worker is not ready."""
+
+_LOOKS: Final = 4
+"""How often the server is asked in that time."""
+
 
 class Readiness:
-    """Says that a worker polls, and stops saying it.
+    """Says that a worker is alive, and whether it is ready: it polls, and the server answered a moment ago.
 
     Args:
-        ready_file: made when ready, removed at the end.
-        health_port: of `GET /healthz`, on all addresses: 200 when ready, 503 otherwise.
+        ready_file: there while the worker is ready.
+        health_port: of `GET /healthz`, 200 while the process works at all, and `GET /readyz`, 200 while it is ready and
+            503 otherwise.
+        health_address: where the port listens.
+        patience: seconds without an answer of the server after which the worker is not ready.
     """
 
-    def __init__(self, ready_file: Path | None, health_port: int | None) -> None:
+    def __init__(
+        self,
+        ready_file: Path | None,
+        health_port: int | None,
+        health_address: str = "0.0.0.0",
+        patience: float = PATIENCE,
+    ) -> None:
         self._file = ready_file
         self._port = health_port
-        self._is_ready = False
+        self._address = health_address
+        self._patience = patience
+        self._polls = False
+        self._answered = 0.0
         self._server: asyncio.Server | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int | None:
+        """The port that is listened on; None before, and where none is wanted."""
+        return self._server.sockets[0].getsockname()[1] if self._server is not None else None
+
+    @property
+    def reason(self) -> str | None:
+        """Why the worker is not ready; None: it is."""
+        if not self._polls:
+            return "not polling"
+        silent = time.monotonic() - self._answered
+        return f"the Temporal server has not answered for {silent:.0f} s" if silent > self._patience else None
 
     async def open(self) -> None:
         """Listen on the port; not ready yet.
@@ -36,31 +71,60 @@ class Readiness:
                 raise _refused(f"the ready file '{self._file}' cannot be written: {error.strerror}") from None
         if self._port is not None:
             try:
-                self._server = await asyncio.start_server(self._answer, host="0.0.0.0", port=self._port)
+                self._server = await asyncio.start_server(self._answer, host=self._address, port=self._port)
             except OSError as error:
-                raise _refused(f"port {self._port} for health checks cannot be used: {error.strerror}") from None
+                where = f"{self._address}:{self._port}"
+                raise _refused(f"{where} for health checks cannot be listened on: {error.strerror}") from None
 
-    def set_ready(self) -> None:
-        """From now on the worker polls."""
-        self._is_ready = True
-        if self._file is not None:
-            written = self._file.with_name(f".{self._file.name}.{os.getpid()}")
-            written.write_text(f"{os.getpid()}\n", encoding="utf-8")
-            written.replace(self._file)  # never seen half-written
+    def set_ready(self, ask: Callable[[], Awaitable[object]] | None = None) -> None:
+        """From now on the worker polls.
+
+        Args:
+            ask: asks the server something, and raises where it does not answer; asked again and again. None: whoever
+                polls is ready.
+        """
+        self._polls = True
+        self._answered = time.monotonic() if ask is not None else float("inf")
+        self._follow()
+        if ask is not None:
+            self._watching = asyncio.create_task(self._watch(ask))
 
     def set_stopping(self) -> None:
         """From now on nothing new should be expected of the worker."""
-        self._is_ready = False
-        if self._file is not None:
-            with suppress(OSError):
-                self._file.unlink(missing_ok=True)
+        self._polls = False
+        self._follow()
 
     async def close(self) -> None:
         """Stop listening."""
         self.set_stopping()
+        if self._watching is not None:
+            self._watching.cancel()
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
+
+    async def _watch(self, ask: Callable[[], Awaitable[object]]) -> None:
+        interval = self._patience / _LOOKS
+        while True:
+            began = time.monotonic()
+            with suppress(Exception):
+                async with asyncio.timeout(interval):
+                    await ask()
+                self._answered = time.monotonic()
+            self._follow()
+            await asyncio.sleep(max(0.0, began + interval - time.monotonic()))
+
+    def _follow(self) -> None:
+        """Have the file there, or not, as the worker is ready or not."""
+        if self._file is None:
+            return
+        if self.reason is not None:
+            with suppress(OSError):
+                self._file.unlink(missing_ok=True)
+        elif not self._file.exists():
+            written = self._file.with_name(f".{self._file.name}.{os.getpid()}")
+            written.write_text(f"{os.getpid()}\n", encoding="utf-8")
+            written.replace(self._file)  # never seen half-written
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
@@ -76,11 +140,15 @@ class Readiness:
 
     def _status(self, request: bytes) -> tuple[str, str]:
         method, _, rest = request.partition(b" ")
-        if rest.split(b" ", 1)[0].split(b"?", 1)[0] != b"/healthz":
+        path = rest.split(b" ", 1)[0].split(b"?", 1)[0]
+        if path not in (b"/healthz", b"/readyz"):
             return "404 Not Found", "not found\n"
         if method not in (b"GET", b"HEAD"):
             return "405 Method Not Allowed", "GET only\n"
-        return ("200 OK", "ready\n") if self._is_ready else ("503 Service Unavailable", "not polling\n")
+        if path == b"/healthz":
+            return "200 OK", "alive\n"
+        reason = self.reason
+        return ("200 OK", "ready\n") if reason is None else ("503 Service Unavailable", f"{reason}\n")
 
 
 def _refused(detail: str) -> PipelexError:

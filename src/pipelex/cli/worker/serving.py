@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,7 +91,7 @@ def check_libraries(settings: "Settings", folders: Sequence[Path]) -> None:
 
 
 async def _run(ctx: typer.Context, settings: "Settings", config: "TemporalConfig", flags: "WorkerFlags") -> None:
-    readiness = Readiness(flags.ready_file, flags.health_port)
+    readiness = Readiness(flags.ready_file, flags.health_port, flags.health_address)
     await readiness.open()
     try:
         from pipelex.runner import start_telemetry
@@ -137,6 +138,7 @@ async def serve(
 ) -> None:
     """Poll until a signal comes, then drain."""
     from pipelex.runner import inference_of
+    from pipelex.temporal.client.connect import check_namespace
     from pipelex.temporal.plugin import PipelexPlugin
     from pipelex.temporal.worker.build import build_worker, plan_worker, run_until_stopped
     from pipelex.temporal.worker.logs import OfTheTask
@@ -153,7 +155,7 @@ async def serve(
 
     def on_ready() -> None:
         announce(settings, banner(plan, plugin, target), **facts(plan, plugin, target))
-        readiness.set_ready()
+        readiness.set_ready(partial(check_namespace, client))
 
     def on_stopping() -> None:
         readiness.set_stopping()

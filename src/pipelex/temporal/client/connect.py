@@ -39,7 +39,7 @@ async def connect(settings: ConnectionSettings, converter: DataConverter = DataC
                 data_converter=converter,
                 interceptors=interceptors(),
             )
-            await _check_namespace(client, settings)
+            await check_namespace(client)
     except (RuntimeError, TimeoutError, RPCError, OSError) as failed:
         raise unreachable(settings, failed) from None
     return client
@@ -57,7 +57,12 @@ def _tls(settings: ConnectionSettings) -> TLSConfig | bool | None:
     )
 
 
-async def _check_namespace(client: Client, settings: ConnectionSettings) -> None:
+async def check_namespace(client: Client) -> None:
+    """Make sure that the server answers, and knows the client's namespace.
+
+    Raises:
+        RPCError: it does not.
+    """
     await client.workflow_service.describe_namespace(
-        DescribeNamespaceRequest(namespace=settings.namespace), timeout=timedelta(seconds=CONNECT_SECONDS)
+        DescribeNamespaceRequest(namespace=client.namespace), timeout=timedelta(seconds=CONNECT_SECONDS)
     )
