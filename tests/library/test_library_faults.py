@@ -347,8 +347,31 @@ CASES = [
             '  { pipe = "pick", batch_over = "one.remark", batch_as = "notice", result = "texts" },  #!',
             output="Berth[]",
         ),
-        "method.wiring_invalid",
-        "input_stuff_spec_mismatch",
+        "method.binding_step_invalid",
+        "binding_step_invalid",
+        params={"pipe": "main", "field_path": "steps[1].batch_over"},
+        says="crosses no list",
+    ),
+    Case(
+        "dotted batch over an unknown field",
+        sequence(
+            '  { pipe = "pick", result = "one" },\n'
+            '  { pipe = "pick", batch_over = "one.tgas", batch_as = "notice", result = "texts" },  #!',
+            output="Berth[]",
+        ),
+        "method.binding_step_invalid",
+        "binding_step_invalid",
+        says="did you mean 'tags'",
+    ),
+    Case(
+        "dotted batch beyond a leaf",
+        sequence(
+            '  { pipe = "pick", result = "one" },\n'
+            '  { pipe = "pick", batch_over = "one.tags.words", batch_as = "notice", result = "texts" },  #!',
+            output="Berth[]",
+        ),
+        "method.binding_step_invalid",
+        "binding_step_invalid",
     ),
     Case(
         "batch item of another concept",

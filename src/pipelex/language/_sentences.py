@@ -292,6 +292,8 @@ def _bad_pattern(keys: Keys, path: Keys, value: Any) -> Finding:
         params = {"identifier_kind": "input_name", "name": str(value)}
         return Finding("method.identifier_invalid", detail, keys, params, category="invalid_input_name")
     detail = f"{place(keys)} is '{shown}'; write a plain name or a dotted path such as 'invoice.lines'"
+    if key == "batch_over" and not shown.replace("_", "").isalnum():
+        return _binding(keys, detail)
     return Finding(SCHEMA, detail, keys, _params(keys, "path"))
 
 
@@ -318,7 +320,7 @@ def _rule(kind: str, message: str, keys: Keys, path: Keys, value: Any) -> Findin
     if kind == "batch_item":
         params = {"name": str(value), "conflict": "batch_item"}
         return Finding("method.name_conflict", detail, keys, params, category="batch_item_name_collision")
-    if kind == "binding_step":
+    if kind in ("binding_step", "branch_batch"):
         return _binding(keys, detail)
     if kind == "output_forced":
         fixed = set_key(owner, "output", str(value).strip().rstrip("!"))

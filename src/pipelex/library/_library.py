@@ -202,6 +202,10 @@ class Library:
         """Whether values of the concept are stored like a Text."""
         return self.native_base(ref) in ("Text", "Markdown")
 
+    def is_written(self, ref: str) -> bool:
+        """Whether a language model writes a value of the concept as one text: no structure has to be asked for."""
+        return self.native_base(ref) in ("Text", "Markdown", "TextAndImages")
+
     def shape(self, ref: str) -> Shape:
         """The shape of one content of the concept."""
         if ref not in self._shapes:

@@ -67,7 +67,7 @@ def _inner_keys(use: ModelUse, fault: Fault) -> tuple[str, ...]:
 
 def model_uses(pipe: Pipe, library: Library) -> Iterator[tuple[ModelUse, str]]:
     """The models a pipe asks for, each with the key that names it."""
-    is_text = library.is_text(pipe.output.concept) and not pipe.output.is_list
+    is_text = library.is_written(pipe.output.concept) and not pipe.output.is_list
     for asked in pipe.blueprint.asked_models(is_text=is_text):
         needs = _needs(asked, pipe, library)
         yield ModelUse(asked.family, asked.purpose, asked.choice, asked.document, needs), asked.key

@@ -7,6 +7,7 @@ from pipelex.errors import near_names
 from pipelex.language.blueprints import Keys, PipeStep
 from pipelex.language.references import NATIVE_DOMAIN, Slot
 from pipelex.library._library import Pipe
+from pipelex.library._link import dotted
 from pipelex.library._paths import PathFault, Reached, walk_path
 from pipelex.library._validate._context import Checks, shown
 from pipelex.library._validate._outputs import check_given_output
@@ -106,7 +107,13 @@ class Walk:
         slot = self.bind(path, keys)
         if slot is None or slot.is_list:
             return slot
-        finding = "the path crosses no list" if "." in path else "it is not a list"
+        if "." in path:
+            detail = (
+                f"'batch_over' needs a list, and '{path}' is a single value ('{shown(slot)}'): the path crosses no list"
+            )
+            self.unbatched(detail, keys)
+            return None
+        finding = "it is not a list"
         self.checks.report(
             self.pipe,
             "method.wiring_invalid",
@@ -155,6 +162,9 @@ class Walk:
 
     def unreached(self, path: str, fault: PathFault, keys: Keys, near: tuple[str, ...], offset: int) -> None:
         hint = f"; did you mean '{near[0]}'?" if near else ""
+        if keys[-1] == "batch_over":
+            self.unbatched(f"'{path}' leads nowhere: {fault.detail}{hint}", keys, near, offset)
+            return
         self.checks.report(
             self.pipe,
             "method.field_path_unresolved",
@@ -166,6 +176,19 @@ class Walk:
             path=path,
             segment=fault.segment,
             available_fields=list(fault.available),
+        )
+
+    def unbatched(self, detail: str, keys: Keys, near: tuple[str, ...] = (), offset: int | None = None) -> None:
+        """Report a path that cannot be batched over."""
+        self.checks.report(
+            self.pipe,
+            "method.binding_step_invalid",
+            detail,
+            *keys,
+            category="binding_step_invalid",
+            suggestions=near,
+            offset=offset,
+            field_path=dotted(keys),
         )
 
     # --- calls --------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from typing import Final
 
 from pipelex.content.structure import shape_to_json
-from pipelex.content.stuff import Stuff, WorkingMemory
+from pipelex.content.stuff import Json, Stuff, WorkingMemory
 from pipelex.language.blueprints import ModelName, PipeLLMBlueprint, PipeStructureBlueprint
 from pipelex.pipes.calls import PipeOutcome
 from pipelex.pipes.effects.kinds import LLM_OBJECT, LLM_OBJECT_LIST, LLM_TEXT
@@ -12,6 +12,7 @@ from pipelex.pipes.semantics._fields import checked_output
 from pipelex.pipes.semantics._run import PipeRun
 from pipelex.pipes.semantics._templates import Attachments, render_text, style_of
 
+_TEXT: Final = "native.Text"
 _MISMATCH: Final = "model.output_schema_mismatch"
 
 _STRUCTURE_SYSTEM: Final = (
@@ -25,9 +26,9 @@ async def run_llm(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
     assert isinstance(blueprint, PipeLLMBlueprint)
     prompt = await _prompt(run, blueprint)
     slot = run.output
-    if run.library.is_text(slot.concept) and not slot.is_list:
+    if run.library.is_written(slot.concept) and not slot.is_list:
         answer = await run.ask(LLM_TEXT, LLMTextRequest(prompt=prompt), blueprint.model)
-        return _finish(run, Stuff(slot.concept, {"text": answer.text}))
+        return _finish(run, Stuff(slot.concept, _written(run, {"text": answer.text})))
     if blueprint.structuring_method == "preliminary_text":
         answer = await run.ask(LLM_TEXT, LLMTextRequest(prompt=prompt), blueprint.model)
         prompt = _structure_prompt(answer.text)
@@ -41,16 +42,26 @@ async def run_structure(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
     return _finish(run, await _generate(run, blueprint.model, _structure_prompt(text)))
 
 
+def _written(run: PipeRun, text: Json) -> Json:
+    """The content of the output for a text that a model wrote; a `TextAndImages` holds it as its text."""
+    return {"text": text} if _has_images(run) else text
+
+
+def _has_images(run: PipeRun) -> bool:
+    return run.library.native_base(run.output.concept) == "TextAndImages"
+
+
 def _finish(run: PipeRun, value: Stuff) -> tuple[PipeOutcome, WorkingMemory]:
     return PipeOutcome.of(value), run.memory.with_result(None, value)
 
 
 async def _generate(run: PipeRun, model: ModelName, prompt: LLMPrompt) -> Stuff:
     slot = run.output
-    spec = ObjectSpec(concept=slot.concept, shape=shape_to_json(run.library.shape(slot.concept)))
+    concept = _TEXT if _has_images(run) else slot.concept
+    spec = ObjectSpec(concept=concept, shape=shape_to_json(run.library.shape(concept)))
     if not slot.is_list:
         answer = await run.ask(LLM_OBJECT, LLMObjectRequest(prompt=prompt, spec=spec), model)
-        return Stuff(slot.concept, checked_output(run, slot.concept, answer.content, code=_MISMATCH))
+        return Stuff(slot.concept, checked_output(run, concept, answer.content, code=_MISMATCH))
     request = LLMObjectListRequest.sparse(prompt=prompt, spec=spec, count=slot.count)
     items = (await run.ask(LLM_OBJECT_LIST, request, model)).items
     if slot.count is not None and len(items) != slot.count:
@@ -59,7 +70,8 @@ async def _generate(run: PipeRun, model: ModelName, prompt: LLMPrompt) -> Stuff:
             f"pipe '{run.pipe.code}' asks for {slot.count} values; the model gave {len(items)}",
             concept=slot.concept,
         )
-    return Stuff.of_list(slot.concept, [checked_output(run, slot.concept, item, code=_MISMATCH) for item in items])
+    contents = [_written(run, checked_output(run, concept, item, code=_MISMATCH)) for item in items]
+    return Stuff.of_list(slot.concept, contents)
 
 
 async def _prompt(run: PipeRun, blueprint: PipeLLMBlueprint) -> LLMPrompt:
