@@ -22,7 +22,7 @@ def paths(template: str) -> list[str]:
         ("{{ a[key].b }}", ["key", "a"]),
         ("{{ a.upper() }} {{ a.b.strip('x', c) }}", ["a", "a.b", "c"]),
         ("{% for n in notes %}{{ n.text }}{{ loop.index }}{% else %}{{ x }}{% endfor %}", ["notes", "notes.text", "x"]),
-        ("{% for n in notes|sort(attribute='k') %}{{ n.text }}{% endfor %}", ["notes", "notes.text"]),
+        ("{% for n in notes|sort(attribute='k') %}{{ n.text }}{% endfor %}", ["notes", "notes.k", "notes.text"]),
         ("{% for k, v in a.items() %}{{ k }}{{ v.x }}{% endfor %}", ["a"]),
         ("{% for n in notes if n.ok %}{{ n }}{% endfor %}", ["notes", "notes.ok", "notes"]),
         ("{% set b = a.c %}{{ b.d }}", ["a.c", "a.c.d"]),

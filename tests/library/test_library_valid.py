@@ -247,7 +247,7 @@ description = "x"
 inputs = { berth = "DeepBerth", cranes = "Gantry[]", size = "Number", note = "Text?" }
 output = "Card"
 [pipe.main.construct]
-title = { template = "Berth $berth.code{% if note %} $note {% endif %}" }
+title = { template = "Berth $berth.code{% if note %} {{ note }}{% endif %}" }
 built = { from = "berth.built" }
 berth = { from = "berth" }
 by_name = { from = "cranes", list_to_dict_keyed_by = "name" }

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from pipelex.errors import SuggestedFix, near_names
+from pipelex.errors import Json, SuggestedFix, near_names
+from pipelex.language._field_words import FIELD_TYPES, field_type_meant, is_field_type
 from pipelex.language._finding import (
     Finding,
     Keys,
@@ -16,7 +17,7 @@ from pipelex.language._finding import (
     shorten,
 )
 from pipelex.language._hints import SiteKind, check_hints
-from pipelex.language._natives import NATIVE_CODES, RESERVED_FIELD_NAMES
+from pipelex.language._natives import NATIVE_CODES, RESERVED_FIELD_NAMES, native_meant
 from pipelex.language._sentences import check_table
 from pipelex.language.blueprints import ConceptBlueprint
 from pipelex.language.references import CONCEPT_CODE_PATTERN, Reference
@@ -102,7 +103,7 @@ def _check_structure(report: Report, structure: Any) -> None:
     for name, entry in structure.items():
         keys = (*report.base, "structure", name)
         if name.startswith("_") or name in RESERVED_FIELD_NAMES:
-            _invalid(report, "field_name", f"field name '{shorten(name)}' of concept '{code}' is reserved", keys)
+            _reserved_name(report, name, structure, keys)
         elif not name.isidentifier():
             detail = f"field name '{shorten(name)}' of concept '{code}' is not an identifier (letters, digits, '_')"
             _invalid(report, "field_name", detail, keys)
@@ -112,6 +113,64 @@ def _check_structure(report: Report, structure: Any) -> None:
             check_hints(report, entry, ("structure", name), _site_of_field(entry))
             _check_date_default(report, entry, name)
             _suggest_item_concept(report, entry, name)
+            _check_named_types(report, entry, name)
+
+
+def _reserved_name(report: Report, name: str, structure: Mapping[str, Any], keys: Keys) -> None:
+    """A field name that the object model takes, with names that are free."""
+    plain = name.strip("_") or "value"
+    tries = (plain, f"{plain}_value", f"{plain}_text", f"its_{plain}", f"{plain}_field")
+    free = [each for each in tries if each.isidentifier() and each not in RESERVED_FIELD_NAMES]
+    near = tuple(each for each in free if each not in structure)[:1]
+    why = (
+        "names that start with '_' are the runtime's" if name.startswith("_") else "objects have a method of that name"
+    )
+    detail = f"field name '{shorten(name)}' of concept '{report.base[1]}' is reserved ({why})"
+    advice = f": write '{near[0]}', here and wherever it is read" if near else ": choose another name"
+    operation = () if not near else (rename_key(keys[:-1], name, near[0]),)
+    fix = (
+        SuggestedFix("rename-field", f"rename '{shorten(name)}' to '{near[0]}'", operation, "unsafe") if near else None
+    )
+    params: dict[str, Json] = {"concept": str(report.base[1]), "finding": "field_name"}
+    report.findings.append(
+        Finding("method.concept_invalid", detail + advice, keys, params, suggestions=near, fix=fix, on_key=True)
+    )
+
+
+def _check_named_types(report: Report, field: Mapping[str, Any], name: str) -> None:
+    """Warn of a type of items, keys or values that names nothing: they are then of any kind."""
+    for key, of_type in (("item_type", "list"), ("key_type", "dict"), ("value_type", "dict")):
+        written = field.get(key)
+        known = FIELD_TYPES if key == "item_type" else FIELD_TYPES[:-1]
+        if not isinstance(written, str) or field.get("type") != of_type or written in (*known, "Any"):
+            continue
+        keys = (*report.base, "structure", name, key)
+        meant = field_type_meant(written)
+        is_reference = Reference.parse(written).is_concept and not is_field_type(written)
+        operations = () if meant is None else (set_key(keys[:-1], key, meant),)
+        if is_reference and key == "item_type":
+            advice = f'for items of a concept write item_type = "concept", item_concept_ref = "{written}"'
+            operations = (set_key(keys[:-1], key, "concept"), set_key(keys[:-1], "item_concept_ref", written))
+        elif meant is not None:
+            advice = f"did you mean '{meant}'?"
+        else:
+            advice = f"write one of {', '.join(FIELD_TYPES[:-1])}"
+        what = key.removesuffix("_type") + "s"
+        report.findings.append(
+            Finding(
+                "method.concept_invalid",
+                f"'{key}' of '{shorten(name)}' of concept '{report.base[1]}' is '{shorten(written)}', which names no type, so"
+                f" that its {what} may be of any kind: {advice}",
+                keys,
+                {"concept": str(report.base[1]), "finding": key},
+                category="field_type_unknown",
+                suggestions=() if meant is None else (meant,),
+                fix=SuggestedFix("field-type", f"write {key} = '{operations[0]['value']}'", operations, "unsafe")
+                if operations
+                else None,
+                severity="warning",
+            )
+        )
 
 
 def _check_date_default(report: Report, field: Mapping[str, Any], name: str) -> None:
@@ -150,7 +209,8 @@ def _check_reference(report: Report, table: Mapping[str, Any], keys: tuple[str, 
     if bare != written and Reference.parse(bare).is_concept:
         near, reason = (bare,), "no brackets and no '?' or '!' here"
     else:
-        near = near_names(written, NATIVE_CODES)
+        meant = native_meant(written)
+        near = near_names(written, NATIVE_CODES) if meant is None else (meant,)
         reason = "a concept code is PascalCase, its domain snake_case"
     report.schema(
         "concept_reference",

@@ -3,19 +3,22 @@
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from pipelex.errors import Json, SuggestedFix
+from pipelex.errors import Json, SuggestedFix, near_names
 from pipelex.language._finding import Keys, rename_key, set_key, shorten
 from pipelex.language.references import CONCEPT_CODE_PATTERN
 
-FIELD_TYPES: Final = {
-    "string": "text",
-    "str": "text",
-    "int": "integer",
-    "float": "number",
-    "bool": "boolean",
-    "array": "list",
+FIELD_TYPES: Final = ("text", "integer", "number", "boolean", "date", "datetime", "time", "list", "dict", "concept")
+
+_BY_HABIT: Final = {
+    **dict.fromkeys(("string", "str", "varchar", "char"), "text"),
+    **dict.fromkeys(("int", "long"), "integer"),
+    **dict.fromkeys(("float", "decimal", "double"), "number"),
+    **dict.fromkeys(("bool",), "boolean"),
+    **dict.fromkeys(("timestamp",), "datetime"),
+    **dict.fromkeys(("array", "tuple", "set"), "list"),
+    **dict.fromkeys(("object", "map", "mapping", "json"), "dict"),
 }
-"""The names of types elsewhere, and those of MTHDS."""
+"""The names of types elsewhere → those of MTHDS."""
 
 _FIELD_KEYS: Final = {
     "items": "item_type",
@@ -25,6 +28,20 @@ _FIELD_KEYS: Final = {
     "enum": "choices",
     "options": "choices",
 }
+
+
+def is_field_type(written: str) -> bool:
+    """Whether a text is a field type in another case, or another language's name of one."""
+    return written.casefold() in (*FIELD_TYPES, *_BY_HABIT)
+
+
+def field_type_meant(written: str) -> str | None:
+    """The field type that somebody means who writes another language's name of it, or misspells one."""
+    folded = written.casefold()
+    if is_field_type(written):
+        return _BY_HABIT.get(folded, folded)
+    near = near_names(folded, (*FIELD_TYPES, *_BY_HABIT), most=1)
+    return _BY_HABIT.get(near[0], near[0]) if near else None
 
 
 def meant_key(keys: Keys, entry: Mapping[str, Any]) -> SuggestedFix | None:
@@ -48,7 +65,7 @@ def meant_key(keys: Keys, entry: Mapping[str, Any]) -> SuggestedFix | None:
         what = f'write item_type = "concept" and item_concept_ref = "{shorten(value)}"'
         operations = (rename_key(table, name, "item_concept_ref"), set_key(table, "item_type", "concept"))
         return SuggestedFix("rename-key", what, operations)
-    word = FIELD_TYPES.get(value, value)
+    word = _BY_HABIT.get(value, value)
     return _renamed(table, name, new, *(() if word == entry[name] else (set_key(table, new, word),)))
 
 

@@ -30,6 +30,28 @@ NATIVE_CODES: Final = (
 RETIRED_NATIVES: Final = {"PDF": "Document", "ImgGenPrompt": "Text", "LlmPrompt": "Text", "OcrInput": "Document"}
 """Natives of older releases, and what to write now."""
 
+NATIVES_BY_HABIT: Final = {
+    **dict.fromkeys(("str", "string", "varchar", "char"), "Text"),
+    **dict.fromkeys(("int", "integer", "float", "decimal", "double", "num"), "Number"),
+    **dict.fromkeys(("bool", "boolean"), "YesNo"),
+    **dict.fromkeys(("datetime", "timestamp"), "Date"),
+    **dict.fromkeys(("dict", "object", "map", "mapping"), "JSON"),
+    **dict.fromkeys(("any",), "Anything"),
+    **dict.fromkeys(("img", "picture"), "Image"),
+    **dict.fromkeys(("doc", "file"), "Document"),
+    **dict.fromkeys(("md",), "Markdown"),
+}
+"""What other languages call such values, in lower case → the native concept."""
+
+
+def native_meant(code: str) -> str | None:
+    """The native concept that somebody means who writes a name of another language, or another case of its own."""
+    folded = code.casefold()
+    if folded in NATIVES_BY_HABIT:
+        return NATIVES_BY_HABIT[folded]
+    return next((native for native in NATIVE_CODES if native.casefold() == folded and native != code), None)
+
+
 RESERVED_DOMAINS: Final = ("native", "mthds", "pipelex")
 """First segments no bundle may declare."""
 

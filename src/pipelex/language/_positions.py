@@ -95,7 +95,7 @@ class Positions:
         header = next((child for child in children if child.type in _KEY_TYPES), None)
         if header is None:
             return
-        parts = list(_key_parts(header))
+        parts = list(key_parts(header))
         owner = self._descend(self._top, parts[:-1])
         name, part = parts[-1]
         entry = owner.table.setdefault(name, _Entry())
@@ -113,7 +113,7 @@ class Positions:
         children = [child for child in pair.named_children if child.type != "comment"]
         if len(children) < 2 or children[0].type not in _KEY_TYPES:
             return
-        parts = list(_key_parts(children[0]))
+        parts = list(key_parts(children[0]))
         owner = self._descend(owner, parts[:-1])
         name, part = parts[-1]
         entry = owner.table.setdefault(name, _Entry())
@@ -162,7 +162,7 @@ class _Columns:
 _KEY_TYPES: Final = frozenset({"bare_key", "quoted_key", "dotted_key"})
 
 
-def _key_parts(node: "Node") -> "Iterator[tuple[str, Node]]":
+def key_parts(node: "Node") -> "Iterator[tuple[str, Node]]":
     """The parts of a key in order. The grammar nests dotted keys to the left, as deep as they are long."""
     pending = [node]
     while pending:

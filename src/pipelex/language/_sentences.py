@@ -1,5 +1,6 @@
 """Errors of the blueprint models in the words of a method's author."""
 
+import re
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -8,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_or
 from pydantic import BaseModel, ValidationError
 
 from pipelex.errors import SuggestedFix, near_names
-from pipelex.language._field_words import FIELD_TYPES, meant_key
+from pipelex.language._field_words import field_type_meant, meant_key
 from pipelex.language._finding import (
     BLUEPRINT,
     SCHEMA,
@@ -23,6 +24,7 @@ from pipelex.language._finding import (
     set_key,
     shorten,
 )
+from pipelex.language._natives import native_meant
 
 _SCALAR_TYPES: Final = {
     "string_type": "a string",
@@ -82,6 +84,7 @@ _KEYS_OF_RULES: Final[dict[str, tuple[str, ...]]] = {
 }
 """The key of the table a rule is about; the first one that is written is where the finding points."""
 
+_SLOT_PARTS: Final = re.compile(r"(?:native\.)?([A-Za-z]+)((?:\[[0-9]*\]|[?!])?)")
 _NAME_KEYS: Final = frozenset({"result", "batch_as", "input_item_name", "input_list_name"})
 
 
@@ -217,8 +220,9 @@ def _finding(
         expected = _literals(model, path)
         near = near_names(value, expected) if isinstance(value, str) else ()
         fix = None
-        if isinstance(value, str) and path[:1] == ("structure",) and value in FIELD_TYPES:
-            near = (FIELD_TYPES[value],)
+        meant = field_type_meant(value) if isinstance(value, str) and path[:1] == ("structure",) else None
+        if meant in expected:
+            near = (meant,)
             fix = SuggestedFix("field-type", f"write '{near[0]}'", (set_key(keys[:-1], str(keys[-1]), near[0]),))
         listed = ", ".join(repr(word) for word in expected) or str(context.get("expected", ""))
         detail = f"{place(keys)} is {_shown(value)}; it must be one of {listed}{did_you_mean(near)}"
@@ -298,6 +302,14 @@ def _bad_pattern(keys: Keys, path: Keys, value: Any) -> Finding:
 
 
 def _bad_slot(keys: Keys, message: str, text: str) -> Finding:
+    match = _SLOT_PARTS.fullmatch(text.strip())
+    native = None if match is None else native_meant(match[1])
+    if match is not None and native is not None:
+        meant = native + match[2]
+        detail = f"{place(keys)}: '{shorten(match[1])}' is not a concept reference: a concept code is PascalCase"
+        detail += did_you_mean((meant,))
+        fix = SuggestedFix("native-concept", f"write '{meant}'", (set_key(keys[:-1], str(keys[-1]), meant),), "unsafe")
+        return Finding(SCHEMA, detail, keys, _params(keys, "slot"), suggestions=(meant,), fix=fix)
     if "?" not in text and "!" not in text:
         return Finding(SCHEMA, f"{place(keys)}: {message}", keys, _params(keys, "slot"))
     return _marker(keys, f"{place(keys)}: {message}")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from pipelex.errors import SuggestedFix, near_names
+from pipelex.errors import Json, SuggestedFix, near_names
 from pipelex.language._finding import (
     SCHEMA,
     Finding,
@@ -120,6 +120,8 @@ def _template_finding(code: str, keys: Keys, site: TemplateSite, found: Template
         }
         return Finding(SCHEMA, detail, keys, params, suggestions=(f"${found.name}",), fix=fix, offset=offset)
     pipe = {"pipe": code} if code else {}
+    if found.kind == "glued_sigil":
+        return _glued_sigil(pipe, keys, site, found, detail)
     if found.kind == "private_name":
         params = {**pipe, "variables": [found.name]}
         return Finding(
@@ -137,6 +139,23 @@ def _template_finding(code: str, keys: Keys, site: TemplateSite, found: Template
         category="template_invalid",
         suggestions=found.suggestions,
         offset=offset,
+    )
+
+
+def _glued_sigil(pipe: dict[str, Json], keys: Keys, site: TemplateSite, found: TemplateFinding, detail: str) -> Finding:
+    written = f"{{{{ {found.name} }}}}"
+    text = site.template[: found.offset] + written + site.template[found.offset + 1 + len(found.name) :]
+    fix = SuggestedFix("write-braces", f"write '{written}'", (set_key(keys[:-1], str(keys[-1]), text),), "unsafe")
+    return Finding(
+        "method.template_invalid",
+        detail,
+        keys,
+        {**pipe, "template": render_path(keys[2:]), "finding": "sigil_is_text"},
+        category="template_invalid",
+        suggestions=(written,),
+        fix=fix,
+        severity="warning",
+        offset=max(0, found.offset - site.prefix),
     )
 
 
@@ -158,17 +177,32 @@ def _unused(code: str, name: str, templates: Sequence[str]) -> Finding:
     keys = ("pipe", code, "inputs", name)
     operation = delete_key(("pipe", code, "inputs"), name)
     advice = "read it in a template, or remove it"
-    if any(re.search(rf"(?<!\w)\${re.escape(name)}[ \t]+[({{\"']", text) for text in templates):
-        advice = f"'${name}' before a bracket or a quote is text, as in shell snippets; write '{{{{ {name} }}}}' there"
+    fix: SuggestedFix | None = SuggestedFix("remove-input", f"remove input '{shorten(name)}'", (operation,), "unsafe")
+    told = _text_that_names(name, templates)
+    if told is not None:
+        fix, advice = None, told
     return Finding(
         "method.input_unused",
         f"input '{shorten(name)}' of pipe '{shorten(code)}' is never read: {advice}",
         keys,
         {"pipe": code, "variables": [name]},
         category="extraneous_input_variable",
-        fix=SuggestedFix("remove-input", f"remove input '{shorten(name)}'", (operation,), "unsafe"),
+        fix=fix,
         on_key=True,
     )
+
+
+def _text_that_names(name: str, templates: Sequence[str]) -> str | None:
+    """Advice where a template has the name of an unread input behind a sigil, in a place where that is text."""
+    instead = f"write '{{{{ {name} }}}}' there"
+    for pattern, advice in (
+        (r"(?<!\w)\${}[ \t]+[({{\"']", "'${}' before a bracket or a quote is text, as in shell snippets; {}"),
+        (r"(?<=\w)\${}(?!\w)", "'${}' behind a letter or a digit is text; {}"),
+        (r"(?<=\w)@{}(?!\w)", "'@{}' behind a letter or a digit is text, as in addresses; {}"),
+    ):
+        if any(re.search(pattern.replace("{}", re.escape(name)), text) for text in templates):
+            return advice.replace("{}", name, 1).replace("{}", instead)
+    return None
 
 
 def _unguarded(code: str, keys: Keys, site: TemplateSite, read: TemplateRead) -> Finding:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pipelex.language._finding import is_table
+from pipelex.language._toml_hints import hint_for
 
 MAX_BYTES: Final = 4_000_000
 MAX_DEPTH: Final = 40
@@ -31,7 +32,7 @@ _SENTENCES: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"Invalid initial character for a key part", "a key is expected here"),
         (r"Cannot overwrite a value", "this key already has a value"),
         (r"Unclosed array", "the array is not closed with ']'"),
-        (r"Unclosed inline table", "the inline table is not closed with '}'; it must stand on one line"),
+        (r"Unclosed inline table", "the inline table is not closed with '}'"),
         (r"Unterminated string", "the string is not closed"),
         (
             r"Unescaped '\\' in a string",
@@ -101,6 +102,13 @@ def line_and_column(text: str, offset: int) -> tuple[int, int]:
     return text.count("\n", 0, offset) + 1, offset - (text.rfind("\n", 0, offset) + 1) + 1
 
 
+def _offset(text: str, line: int, column: int) -> int:
+    start = 0
+    for _ in range(line - 1):
+        start = text.index("\n", start) + 1
+    return start + column - 1
+
+
 def _endless_key(text: str) -> int | None:
     """Where a key of far too many parts starts; a line of a text that only looks like one does not count."""
     if _ENDLESS_KEY.search(text) is None:
@@ -124,6 +132,9 @@ def _translate(message: str, text: str) -> SyntaxFault:
         return SyntaxFault(message, 1, 1)
     said = match[1]
     line, column = (int(match[2]), int(match[3])) if match[2] else line_and_column(text, len(text))
+    hint = hint_for(said, text, _offset(text, line, column))
+    if hint is not None:
+        return SyntaxFault(hint.message, *line_and_column(text, hint.offset))
     for pattern, sentence in _SENTENCES:
         if pattern.fullmatch(said):
             return SyntaxFault(sentence, line, column)

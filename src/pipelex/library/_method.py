@@ -1,14 +1,15 @@
 """From files to a library with its verdict, in one call."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.library._library import Library
 from pipelex.library._link import LinkedBundles, link
-from pipelex.library._load import LoadedFiles, load_files, load_paths
+from pipelex.library._load import LoadedFiles, display_path, load_files, load_paths
 from pipelex.library._trees.named_files import with_files
+from pipelex.library._trees.siblings import with_siblings
 from pipelex.library._trees.tree import MethodTree, TreeRules
 from pipelex.library._validate import CheckModel, validate
 from pipelex.library._verdict import Verdict
@@ -75,7 +76,11 @@ def load_library(
         PipelexError: a target cannot be read or holds no bundle (`method.not_found`), or is too large
             (`method.package_invalid`): there is no verdict. Whatever an author wrote wrong is in the verdict instead.
     """
-    return _loaded(load_paths(paths, library_dirs=library_dirs, rules=rules), check_model)
+    loaded = _loaded(load_paths(paths, library_dirs=library_dirs, rules=rules), check_model)
+    tree = loaded.tree
+    domains = {bundle.path: bundle.blueprint.domain for bundle in loaded.files.targets if bundle.blueprint is not None}
+    folder = "" if tree.root is None else display_path(tree.root)
+    return replace(loaded, verdict=with_siblings(loaded.verdict, tree, domains, folder))
 
 
 def load_library_files(
@@ -109,6 +114,8 @@ def _entries(files: LoadedFiles, linked: LinkedBundles) -> list[str]:
         if named and (len(files.targets) > 1 or not found):
             preferred = [ref for ref in named if ref in found] or named
             return [ref for ref in preferred if ref in linked.crate.pipes]
+    if not found and len(codes) == 1:  # the only pipe there is needs no naming
+        found = codes
     return [ref for ref in found if ref in linked.crate.pipes]
 
 

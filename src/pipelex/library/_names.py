@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipelex.content.natives import NATIVE_CONCEPTS, RETIRED_NATIVES
 from pipelex.errors import CORE_CODES, Fault, Json, near_names
+from pipelex.language import native_meant
 from pipelex.language.references import NATIVE_DOMAIN, Reference
 
 if TYPE_CHECKING:
@@ -206,8 +207,12 @@ class Names:
         category = "unresolved_concept" if kind == "concept" else "unresolved_pipe_dependency"
         if package in self._unreadable:
             return Problem(code, "", category, is_silent=True)
+        is_native_place = kind == "concept" and reference.domain in (None, NATIVE_DOMAIN)
         retired = RETIRED_NATIVES.get(reference.code) if kind == "concept" and reference.domain is None else None
         suggestions = (retired,) if retired is not None else self._near(kind, reference, package, domain)
+        meant = native_meant(reference.code) if is_native_place else None
+        if meant is not None and (not suggestions or suggestions[0] in NATIVE_CONCEPTS):
+            suggestions = tuple(dict.fromkeys((meant, *suggestions)))
         where = f"in domain '{domain}'" + ("" if package is None else f" of package '{package}'")
         if kind == "concept":
             detail = f"no concept '{reference}': it is neither native nor declared {where}"

@@ -7,7 +7,7 @@ from typing import Any, Final, NoReturn
 
 from jinja2 import ChainableUndefined, StrictUndefined, Undefined
 
-from pipelex.content.structure import AnyShape, ListShape, ObjectShape, Shape
+from pipelex.content.structure import AnyShape, ListShape, ObjectShape, Shape, describe
 from pipelex.errors import near_names
 from pipelex.templating._budget import fail
 
@@ -111,6 +111,10 @@ def reason(missing: Undefined) -> str:
     shape = owner.template_shape if isinstance(owner, Shaped | Null) else None
     if isinstance(shape, ObjectShape):
         return f"'{shape.title}' has no field '{name}'{_known(name, shape)}"
+    if isinstance(shape, ListShape):
+        return f"a list has no field '{name}': take its items one by one"
+    if isinstance(owner, str | bool | int | float | list | dict) and missing._undefined_obj is not None:
+        return f"{describe(owner)} has no field '{name}'"
     return f"'{name}' is not there"
 
 

@@ -4,7 +4,7 @@ Source: MTHDS 8.0.0, sections 9.1 to 9.4 of the language reference.
 """
 
 from pipelex.language.templates._analysis import analyse_template
-from pipelex.language.templates._facts import TemplateAnalysis, TemplateFinding, TemplateRead
+from pipelex.language.templates._facts import ITEM, TemplateAnalysis, TemplateFinding, TemplateRead
 from pipelex.language.templates._filters import (
     FILTERS_BY_CATEGORY,
     GLOBALS,
@@ -14,10 +14,12 @@ from pipelex.language.templates._filters import (
 )
 from pipelex.language.templates._sigils import code_size, expand_sigils
 from pipelex.language.templates._sites import TemplateSite
+from pipelex.language.templates._texts import Texts, possible_texts
 
 __all__ = [
     "FILTERS_BY_CATEGORY",
     "GLOBALS",
+    "ITEM",
     "REFUSED_FILTERS",
     "REFUSED_GLOBALS",
     "TESTS",
@@ -25,7 +27,9 @@ __all__ = [
     "TemplateFinding",
     "TemplateRead",
     "TemplateSite",
+    "Texts",
     "analyse_template",
     "code_size",
     "expand_sigils",
+    "possible_texts",
 ]

@@ -10,6 +10,7 @@ from pipelex.language.templates._sigils import Expansion, describe_inline, expan
 
 if TYPE_CHECKING:
     import jinja2
+    import jinja2.nodes
 
 MAX_CHARACTERS: Final = 256_000
 MAX_TAGS: Final = 20_000
@@ -44,7 +45,10 @@ def _analyse(template: str, category: str, sigils: bool, declared: frozenset[str
         return TemplateAnalysis(findings=(TemplateFinding("too_large", message, 0),), is_parsed=False)
     expansion = expand(source, declared) if sigils else Expansion(source, (), ())
     findings = [
-        TemplateFinding("inline_sigil", describe_inline(sigil), sigil.offset, sigil.path) for sigil in expansion.inline
+        TemplateFinding(
+            "inline_sigil" if sigil.is_refused else "glued_sigil", describe_inline(sigil), sigil.offset, sigil.path
+        )
+        for sigil in expansion.inline
     ]
     if not any(mark in expansion.text for mark in ("{{", "{%", "{#")):
         return TemplateAnalysis((), tuple(findings))
@@ -53,6 +57,18 @@ def _analyse(template: str, category: str, sigils: bool, declared: frozenset[str
     except _AnalysisRefused as refused:
         return TemplateAnalysis((), (*findings, refused.finding), is_parsed=False)
     return TemplateAnalysis(reads, tuple(sorted((*findings, *more), key=lambda finding: finding.offset)))
+
+
+def parsed(template: str) -> "jinja2.nodes.Template | None":
+    """The syntax tree of a template without sigils that was analysed before; None where it has none."""
+    import jinja2
+
+    if not analyse_template(template, category="expression", sigils=False, declared=()).is_parsed:
+        return None
+    try:
+        return _environment().parse(normalise_line_ends(template))
+    except (jinja2.TemplateSyntaxError, RecursionError):
+        return None
 
 
 @functools.cache

@@ -1,34 +1,48 @@
+"""What the analysis of a template tells: its reads, and what is wrong with it."""
+
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 FindingKind = Literal[
     "syntax",
     "unknown_filter",
     "unknown_test",
     "inline_sigil",
+    "glued_sigil",
     "private_name",
     "refused",
     "too_large",
 ]
 
 
+ITEM: Final = "[]"
+"""The step of a trail from a list to one of its items."""
+
+
 @dataclass(frozen=True, slots=True)
 class TemplateRead:
     """One read of a value from outside the template."""
 
-    path: tuple[str, ...]
-    """The dotted path as far as it is static. Items of a list add no segment: in `{% for n in notes %}{{ n.text }}`
-    the read is `notes.text`."""
+    trail: tuple[str, ...]
+    """The way to the value as far as it is static: the root, then fields, with `ITEM` where an item is taken out of a list.
+    In `{% for n in notes %}{{ n.text }}` the read is `("notes", ITEM, "text")`."""
     offset: int
-    """Where the root stands in the original template."""
+    """Where the name that the read starts with stands in the original template."""
     is_guarded: bool = False
     """Whether the read only happens when its root is there."""
     is_with_images: bool = False
     """Whether the `with_images` filter is applied to it."""
+    truth: Literal["unread", "read"] | None = None
+    """For a value whose truth decides something: whether what hangs on it reads the value, or only asks for it."""
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The dotted path. Items of a list add no segment: `notes.text`."""
+        return tuple(step for step in self.trail if step != ITEM)
 
     @property
     def root(self) -> str:
-        return self.path[0]
+        return self.trail[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ _ESCAPE: Final = re.compile(r"@@|\$\$")
 # A name, blanks, then a bracket or a quote is a shell snippet, not a sigil.
 _DOLLAR: Final = re.compile(rf"(?P<brace>(?<!\{{)\{{)?+(?<!\w)\$(?P<path>{_PATH})(?![ \t]++[({{\"'])")
 _ALONE: Final = re.compile(rf"^[ \t]*+(?P<sigil>@\??(?P<path>{_PATH}))[ \t]*+$", re.MULTILINE)
+# Text by the rule, and hardly ever meant as text where the name is an input's.
+_GLUED: Final = re.compile(rf"(?<=\w)\$(?P<path>{_PATH})")
+_BEFORE_BRACKET: Final = re.compile(rf"(?<!\w)\$(?P<path>{_PATH})(?=[ \t]++[({{\"'])")
 _INLINE: Final = re.compile(rf"(?<!\w)@\??(?P<path>{_PATH})")
 _LINE_BREAK: Final = re.compile(r"\r\n?")
 
@@ -24,16 +27,21 @@ _HIDDEN: Final = "\0"
 _EXPANDED: Final = "}"
 _WINDOW: Final = 200
 
-SigilProblem = Literal["inline", "odd_space"]
+SigilProblem = Literal["inline", "odd_space", "glued", "before_bracket"]
 
 
 @dataclass(frozen=True, slots=True)
 class InlineSigil:
-    """An `@name` that means an input but does not stand alone on its line."""
+    """An `@name` or a `$name` that names an input and is text, because of what stands beside it."""
 
     path: str
     offset: int
     problem: SigilProblem
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it is a fault; otherwise it is text that its author hardly meant as text."""
+        return self.problem in ("inline", "odd_space")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,8 @@ def expand(template: str, declared: Collection[str]) -> Expansion:
     masked = _mask(masked, _ALONE, _EXPANDED, edits, _expand_at, "sigil")
     edits.sort(key=lambda edit: edit.start)
     inline = tuple(_inline_sigils(masked, declared)) if "@" in masked else ()
+    if "$" in masked:
+        inline += tuple(_text_sigils(masked, declared))
     return Expansion(_apply(template, edits), inline, tuple(edits))
 
 
@@ -140,6 +150,19 @@ def _inline_sigils(masked: str, declared: Collection[str]) -> list[InlineSigil]:
     return found
 
 
+def _text_sigils(masked: str, declared: Collection[str]) -> list[InlineSigil]:
+    patterns: tuple[tuple[re.Pattern[str], SigilProblem], ...] = (
+        (_GLUED, "glued"),
+        (_BEFORE_BRACKET, "before_bracket"),
+    )
+    return [
+        InlineSigil(match["path"], match.start(), problem)
+        for pattern, problem in patterns
+        for match in pattern.finditer(masked)
+        if match["path"].partition(".")[0] in declared
+    ]
+
+
 def expand_sigils(template: str, *, declared: Collection[str] | None = None) -> str:
     """The Jinja2 text of a template with sigils.
 
@@ -152,8 +175,9 @@ def expand_sigils(template: str, *, declared: Collection[str] | None = None) -> 
         PipelexError: `method.template_invalid`, for such an `@name`.
     """
     expansion = expand(normalise_line_ends(template), declared or ())
-    if declared is not None and expansion.inline:
-        first = expansion.inline[0]
+    wrong = [sigil for sigil in expansion.inline if sigil.is_refused]
+    if declared is not None and wrong:
+        first = wrong[0]
         finding = describe_inline(first)
         raise PipelexError("method.template_invalid", finding, params={"template": first.path, "finding": finding})
     return expansion.text
@@ -163,6 +187,11 @@ def describe_inline(sigil: InlineSigil) -> str:
     """What is wrong with an inline sigil, and what to write."""
     if sigil.problem == "odd_space":
         return f"'@{sigil.path}' has a non-ASCII space beside it: only spaces and tabs may stand on its line"
+    written = f"write '{{{{ {sigil.path} }}}}'"
+    if sigil.problem == "glued":
+        return f"'${sigil.path}' is text here, since a letter or a digit stands before it: {written}"
+    if sigil.problem == "before_bracket":
+        return f"'${sigil.path}' is text here, as in shell snippets, since a bracket or a quote follows it: {written}"
     return f"'@{sigil.path}' must stand alone on its line; inside a line write '${sigil.path}'"
 
 

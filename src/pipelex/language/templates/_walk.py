@@ -1,13 +1,14 @@
 """A scope-aware walk over a template's syntax tree."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from jinja2 import nodes
 
 from pipelex.errors import near_names
 from pipelex.language._natives import METADATA_NAMES, RUNTIME_NAMES
-from pipelex.language.templates._facts import FindingKind, TemplateFinding, TemplateRead
+from pipelex.language.templates._facts import ITEM, FindingKind, TemplateFinding, TemplateRead
 from pipelex.language.templates._filters import GLOBALS, REFUSED_FILTERS, REFUSED_GLOBALS, TESTS
 
 _MAX_DEPTH: Final = 100
@@ -15,17 +16,19 @@ _MAX_BRANCHES: Final = 200
 """A chain of `elif` nests in the Python text a template becomes."""
 
 _Path: TypeAlias = tuple[str, ...] | None
-"""What a name stands for: a path from outside, or None for anything else."""
+"""What a name stands for: the trail of a value from outside, or None for anything else."""
 _Guards: TypeAlias = frozenset[str]
 
 _NO_GUARDS: Final[_Guards] = frozenset()
-_SAME_ITEMS: Final = frozenset(
-    {"sort", "reverse", "list", "unique", "select", "reject", "selectattr", "rejectattr", "first", "last"}
-)
-"""Filters whose result has the items of what they are given, or is one of them."""
-_TAKES_ATTRIBUTE: Final = frozenset(
-    {"attr", "map", "sort", "groupby", "unique", "min", "max", "sum", "join", "selectattr", "rejectattr"}
-)
+_SAME_ITEMS: Final = frozenset({"sort", "reverse", "list", "unique", "select", "reject", "selectattr", "rejectattr"})
+"""Filters whose result has the items of what they are given."""
+_ONE_ITEM: Final = frozenset({"first", "last", "min", "max"})
+"""Filters whose result is one of the items of what they are given."""
+_TAKES_ATTRIBUTE: Final[dict[str, int | None]] = {
+    "attr": 0, "map": None, "sort": 2, "groupby": 0, "unique": 1, "min": 1, "max": 1, "sum": 0, "join": 1,
+    "selectattr": 0, "rejectattr": 0,
+}  # fmt: skip
+"""Filters that are told an attribute's name → which of their arguments it is; None where it has to be named."""
 _REFUSED_STATEMENTS: Final[dict[type[nodes.Node], str]] = {
     nodes.Include: "include",
     nodes.Import: "import",
@@ -74,6 +77,7 @@ class Walker:
 
     def _bind(self, target: nodes.Node, path: _Path) -> None:
         if isinstance(target, nodes.Name):
+            self._offset(target, target.name)  # so that the next one of that name is found behind it
             self._scopes[-1][target.name] = path
         elif isinstance(target, nodes.Tuple):
             for item in target.items:
@@ -172,19 +176,49 @@ class Walker:
     def _if(self, node: nodes.If, guards: _Guards) -> None:
         if len(node.elif_) > _MAX_BRANCHES:
             raise _TooDeep
+        start = len(self.reads)
+        before = dict(self._scopes[-1])
+        endings: list[dict[str, _Path]] = []
         for branch in (node, *node.elif_):
-            self._expression(branch.test, guards, is_tested=True)
+            self._truth_of(branch.test, guards)
             when_true, when_false = self._truth(branch.test)
-            self._statements(branch.body, guards | when_true)
+            endings.append(self._branch(branch.body, guards | when_true, before))
             guards = guards | when_false
-        self._statements(node.else_, guards)
+        endings.append(self._branch(node.else_, guards, before))
+        self._scopes[-1] = _joined(endings)
+        self._settle_truths(start)
+
+    def _branch(self, body: Iterable[nodes.Node], guards: _Guards, before: dict[str, _Path]) -> dict[str, _Path]:
+        """Walk one branch; what names stand for at its end."""
+        self._scopes[-1] = dict(before)
+        self._statements(body, guards)
+        return self._scopes[-1]
+
+    def _truth_of(self, node: nodes.Node, guards: _Guards) -> None:
+        """An expression of which only the truth counts."""
+        start = len(self.reads)
+        path = self._expression(node, guards, is_tested=True)
+        if (
+            path is not None
+            and isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem)
+            and len(self.reads) > start
+        ):
+            self.reads[-1] = replace(self.reads[-1], truth="unread")
+
+    def _settle_truths(self, start: int) -> None:
+        """Say of each value whose truth was asked since then whether it was read as well."""
+        read = [each.trail for each in self.reads[start:] if each.truth is None]
+        for index in range(start, len(self.reads)):
+            asked = self.reads[index]
+            if asked.truth == "unread" and any(trail[: len(asked.trail)] == asked.trail for trail in read):
+                self.reads[index] = replace(asked, truth="read")
 
     def _for(self, node: nodes.For, guards: _Guards) -> None:
         path = self._expression(node.iter, guards)
         self._scopes.append({"loop": None})
-        self._bind(node.target, path)
+        self._bind(node.target, None if path is None else (*path, ITEM))
         if node.test is not None:
-            self._expression(node.test, guards, is_tested=True)
+            self._truth_of(node.test, guards)
             guards = guards | self._truth(node.test)[0]
         self._statements(node.body, guards)
         self._scopes.pop()
@@ -194,6 +228,8 @@ class Walker:
         for default in node.defaults:
             self._expression(default, guards)
         arguments = [argument.name for argument in node.args]
+        for argument in node.args:
+            self._offset(argument, argument.name)
         self._inner(node.body, guards, (*arguments, *_MACRO_NAMES))
 
     def _with(self, node: nodes.With, guards: _Guards) -> None:
@@ -226,12 +262,20 @@ class Walker:
             case nodes.CondExpr():
                 self._condition(node, guards)
             case nodes.And() | nodes.Or():
-                self._expression(node.left, guards, is_tested=True)
+                start = len(self.reads)
+                if is_tested or isinstance(node, nodes.And):
+                    self._truth_of(node.left, guards)
+                else:  # `note or 'none'` is the note itself, where there is one
+                    self._expression(node.left, guards, is_tested=True)
                 when_true, when_false = self._truth(node.left)
                 more = when_true if isinstance(node, nodes.And) else when_false
-                self._expression(node.right, guards | more, is_tested=is_tested)
+                if is_tested:
+                    self._truth_of(node.right, guards | more)
+                else:
+                    self._expression(node.right, guards | more)
+                self._settle_truths(start)
             case nodes.Not():
-                self._expression(node.node, guards, is_tested=True)
+                self._truth_of(node.node, guards)
             case nodes.Compare() if (compared := _compared_with_none(node)) is not None:
                 self._expression(compared, guards, is_tested=True)
             case _:
@@ -244,12 +288,10 @@ class Walker:
         self, node: nodes.Expr, guards: _Guards, *, is_tested: bool, is_with_images: bool, dropped: int = 0
     ) -> _Path:
         base, steps, is_static = self._unwind(node, guards)
-        if not isinstance(base, nodes.Name):
-            if not isinstance(base, nodes.Const | nodes.TemplateData):
-                self._expression(base, guards)
-            return None
         if dropped:
             steps = steps[:-dropped] if is_static else steps
+        if not isinstance(base, nodes.Name):
+            return self._read_on(base, steps, guards, is_static=is_static)
         root: _Path = (base.name,)
         offset = self._offset(base, base.name)
         if self._is_bound(base.name):
@@ -262,6 +304,19 @@ class Walker:
         is_guarded = is_tested or path[0] in guards
         self.reads.append(TemplateRead(path, offset, is_guarded, is_with_images))
         return path if is_static else None
+
+    def _read_on(self, base: nodes.Node, steps: tuple[str, ...], guards: _Guards, *, is_static: bool) -> _Path:
+        """A read that goes on from what an expression gives: `(notes|first).text`."""
+        if isinstance(base, nodes.Const | nodes.TemplateData):
+            return None
+        start = len(self.reads)
+        path = self._expression(base, guards)
+        if path is None or len(self.reads) == start:
+            return None
+        trail = (*path, *steps)
+        if steps:
+            self.reads.append(replace(self.reads[start], trail=trail, truth=None))
+        return trail if is_static else None
 
     def _is_from_outside(self, name: str, offset: int) -> bool:
         if name in self._declared:
@@ -290,7 +345,7 @@ class Walker:
                 self._private(link.attr, self._last_offset)
                 name: str | None = link.attr
             elif isinstance(link.arg, nodes.Const):
-                name = link.arg.value if isinstance(link.arg.value, str) else None
+                name = link.arg.value if isinstance(link.arg.value, str) else ITEM
             elif isinstance(link.arg, nodes.Slice):
                 self._expression(link.arg, guards)
                 name = None
@@ -303,11 +358,13 @@ class Walker:
         return node, tuple(steps), is_static
 
     def _condition(self, node: nodes.CondExpr, guards: _Guards) -> None:
-        self._expression(node.test, guards, is_tested=True)
+        start = len(self.reads)
+        self._truth_of(node.test, guards)
         when_true, when_false = self._truth(node.test)
         self._expression(node.expr1, guards | when_true)
         if node.expr2 is not None:
             self._expression(node.expr2, guards | when_false)
+        self._settle_truths(start)
 
     def _call(self, node: nodes.Call, guards: _Guards) -> None:
         function = node.node
@@ -325,9 +382,11 @@ class Walker:
         if node.name not in self._filters:
             self._unknown_filter(node.name)
         if node.name in _TAKES_ATTRIBUTE:
-            self._check_attribute_names(node)
+            self._attributes(node, path, guards)
         self._arguments(node, guards)
-        return path if node.name in _SAME_ITEMS else None
+        if path is None or node.name in _SAME_ITEMS:
+            return path
+        return (*path, ITEM) if node.name in _ONE_ITEM else None
 
     def _unknown_filter(self, name: str) -> None:
         if name in REFUSED_FILTERS:
@@ -340,11 +399,25 @@ class Walker:
         message = f"unknown filter '{name}' in a template of category '{self._category}'{hint}"
         self._report("unknown_filter", message, self._last_offset, name, near)
 
-    def _check_attribute_names(self, node: nodes.Filter) -> None:
-        for value in (*node.args[:1], *(keyword.value for keyword in node.kwargs if keyword.key == "attribute")):
-            if isinstance(value, nodes.Const) and isinstance(value.value, str):
-                for part in value.value.split("."):
-                    self._private(part, self._last_offset)
+    def _attributes(self, node: nodes.Filter, path: _Path, guards: _Guards) -> None:
+        """The names of attributes that a filter is told are read of the value, or of its items."""
+        position = _TAKES_ATTRIBUTE[node.name]
+        named = [keyword.value for keyword in node.kwargs if keyword.key == "attribute"]
+        if position is not None:
+            named += node.args[position : position + 1]
+        for value in [*named, *(argument for argument in node.args[:1] if argument not in named)]:
+            self._check_attribute_name(value)
+        for value in named:
+            if path is not None and isinstance(value, nodes.Const) and isinstance(value.value, str):
+                start = path if node.name == "attr" else (*path, ITEM)
+                for name in value.value.split(","):
+                    parts = tuple(ITEM if part.isdigit() else part for part in name.strip().split("."))
+                    self.reads.append(TemplateRead((*start, *parts), self._last_offset, start[0] in guards))
+
+    def _check_attribute_name(self, value: nodes.Node) -> None:
+        if isinstance(value, nodes.Const) and isinstance(value.value, str):
+            for part in value.value.split("."):
+                self._private(part, self._last_offset)
 
     def _test(self, node: nodes.Test, guards: _Guards) -> None:
         self._expression(node.node, guards, is_tested=node.name in _OF_PRESENCE)
@@ -400,6 +473,16 @@ class Walker:
             return frozenset({node.name})
         path = self._bound_path(node.name)
         return _NO_GUARDS if path is None else frozenset({path[0]})
+
+
+def _joined(endings: list[dict[str, _Path]]) -> dict[str, _Path]:
+    """What names stand for where branches meet: nothing certain where they do not agree."""
+    names = dict.fromkeys(name for ending in endings for name in ending)
+    found: dict[str, _Path] = {}
+    for name in names:
+        paths = {ending.get(name) for ending in endings}
+        found[name] = paths.pop() if len(paths) == 1 else None
+    return found
 
 
 def _compared_with_none(node: nodes.Compare) -> nodes.Expr | None:

@@ -2,15 +2,14 @@
 
 import ast
 
-from pipelex.content.structure import AnyShape, DictShape, ListShape, ObjectShape, Shape
 from pipelex.errors import near_names
 from pipelex.language.blueprints import PipeDocGenBlueprint, PipeFuncBlueprint
-from pipelex.language.references import Slot
-from pipelex.language.templates import TemplateRead, TemplateSite, analyse_template
+from pipelex.language.templates import TemplateSite, analyse_template
 from pipelex.library._library import Pipe
 from pipelex.library._trees.named_files import module_files, tree_path
 from pipelex.library._trees.tree import MethodTree
 from pipelex.library._validate._context import Checks
+from pipelex.library._validate._reads import Astray, follow, written
 from pipelex.library.python_source import parse_module
 
 _RESOURCE_REASONS = {
@@ -156,41 +155,19 @@ def _check_paths(checks: Checks, pipe: Pipe, site: TemplateSite) -> None:
         slot = pipe.inputs.get(read.root)
         if slot is None:
             continue
-        missing = _missing_field(checks.library.shape(slot.concept), slot, read)
-        if missing is None:
+        found = follow(checks.library.shape(slot.concept), read.trail, is_list=slot.is_list)
+        if not isinstance(found, Astray):
             continue
-        segment, available = missing
-        near = near_names(segment, available)
-        hint = f"did you mean '{near[0]}'?" if near else f"there is {', '.join(available)}"
         checks.report(
             pipe,
             "method.field_path_unresolved",
-            f"'{'.'.join(read.path)}' in the template of '{checks.label(pipe)}' leads nowhere: no field '{segment}'; {hint}",
+            f"'{'.'.join(read.path)}' in the template of '{checks.label(pipe)}' leads nowhere:"
+            f" {found.said(written(read.trail[: found.index]))}",
             *site.keys,
             category="binding_path_unresolved",
-            suggestions=near,
+            suggestions=() if found.instead is None else (found.instead,),
             offset=read.offset if site.keys != ("template_file",) else None,
             path=".".join(read.path),
-            segment=segment,
-            available_fields=list(available),
+            segment=read.trail[found.index],
+            available_fields=list(found.available),
         )
-
-
-def _missing_field(shape: Shape, slot: Slot, read: TemplateRead) -> tuple[str, tuple[str, ...]] | None:
-    is_list = slot.is_list
-    for name in read.path[1:]:
-        if name.startswith("_") or (is_list and name == "items"):
-            is_list = False
-            continue
-        while isinstance(shape, ListShape):
-            shape = shape.items
-        if isinstance(shape, DictShape | AnyShape):
-            return None
-        if not isinstance(shape, ObjectShape):  # a method of a plain value, such as `upper`
-            return None
-        field = shape.field(name)
-        if field is None:
-            return name, tuple(each.name for each in shape.fields)
-        shape = field.shape
-        is_list = isinstance(shape, ListShape)
-    return None

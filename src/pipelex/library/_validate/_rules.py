@@ -17,7 +17,9 @@ from pipelex.library._validate._operators import (
     gives_single,
     takes_one_of,
 )
+from pipelex.library._validate._outcomes import check_outcomes
 from pipelex.library._validate._presence import warn_of_idle_markers
+from pipelex.library._validate._reads import check_reads
 from pipelex.library._validate._walk import Flows, Walk
 
 
@@ -42,7 +44,7 @@ RULES: Final[Mapping[str, Rules]] = {
     "PipeDocGen": Rules((gives_one_of("Document"), check_document)),
     "PipeSequence": Rules(flow=check_sequence),
     "PipeParallel": Rules(flow=check_parallel),
-    "PipeCondition": Rules(flow=check_condition),
+    "PipeCondition": Rules((check_outcomes,), flow=check_condition),
     "PipeBatch": Rules(flow=check_batch),
     "PipeSignature": Rules(),
 }
@@ -54,6 +56,8 @@ def check_pipes(checks: Checks) -> None:
     for pipe in checks.library.pipes.values():
         for rule in RULES[pipe.type].own:
             rule(checks, pipe)
+        if pipe.type != "PipeDocGen":  # where a path that leads nowhere is an error
+            check_reads(checks, pipe)
 
 
 def check_flows(checks: Checks) -> None:
