@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_or
 from pydantic import BaseModel, ValidationError
 
 from pipelex.errors import SuggestedFix, near_names
-from pipelex.language._field_words import field_type_meant, meant_key
+from pipelex.language._field_words import field_type_meant, is_field_type, meant_key
 from pipelex.language._finding import (
     BLUEPRINT,
     SCHEMA,
@@ -223,7 +223,9 @@ def _finding(
         meant = field_type_meant(value) if isinstance(value, str) and path[:1] == ("structure",) else None
         if meant in expected:
             near = (meant,)
-            fix = SuggestedFix("field-type", f"write '{near[0]}'", (set_key(keys[:-1], str(keys[-1]), near[0]),))
+            operation = set_key(keys[:-1], str(keys[-1]), near[0])
+            safety = "safe" if is_field_type(str(value)) else "unsafe"
+            fix = SuggestedFix("field-type", f"write '{near[0]}'", (operation,), safety)
         listed = ", ".join(repr(word) for word in expected) or str(context.get("expected", ""))
         detail = f"{place(keys)} is {_shown(value)}; it must be one of {listed}{did_you_mean(near)}"
         found = Finding(SCHEMA, detail, keys, _params(keys, "wrong_value"), suggestions=near, fix=fix)
