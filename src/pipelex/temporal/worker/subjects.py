@@ -21,10 +21,10 @@ class ReadingSubjects(Interceptor):
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """See base class."""
-        return _Reading(next)
+        return _SubjectReader(next)
 
 
-class _Reading(ActivityInboundInterceptor):
+class _SubjectReader(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         info = activity.info()
         _CURRENT.set(Subject.of_activity(info.workflow_id or info.activity_id, input.headers))
