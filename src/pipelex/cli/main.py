@@ -19,6 +19,10 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141
 """What a shell reports for a program whose reader went away."""
 
+_PROTOCOL = "2.0.0"
+_STANDARD = "8.0.0"
+"""The versions of MTHDS's protocol and standard that this release speaks."""
+
 
 _METHODS = "Run methods"
 _AUTHORS = "Write methods"
@@ -104,9 +108,8 @@ app = command_app(cls=PipelexGroup, no_args_is_help=True)
 def _print_version(value: bool) -> None:
     if value:
         from pipelex import __version__
-        from pipelex.cli._shared.versions import PROTOCOL, STANDARD
 
-        typer.echo(f"pipelex {__version__}\nmthds-protocol {PROTOCOL}\nmthds-standard {STANDARD}")
+        typer.echo(f"pipelex {__version__}\nmthds-protocol {_PROTOCOL}\nmthds-standard {_STANDARD}")
         raise Exit
 
 
