@@ -328,3 +328,25 @@ def test_rows_run_durably_and_failing_ones_are_told(durable_cli: Cli, stub: Open
     assert (lines[0], lines[1], lines[3]) == ("name,result,error", "Ana,A,", "Cyn,C,")
     assert lines[2].startswith("Bo,,")
     assert "2 of 3 rows done" in ended.err
+
+
+def test_a_durable_run_ends_with_the_next_command(durable_cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ana", text="morning")
+    stub.on("Hello Bo", status=401, body={"error": {"message": "no"}}, cycle=True)
+    good, bad = f"good-{durable_cli.root.name}", f"bad-{durable_cli.root.name}"
+
+    with worker(durable_cli):
+        done = durable_cli.command("run", "greet.mthds", "-i", "name=Ana", "--durable", "--run-id", good)
+        failed = durable_cli.command("run", "greet.mthds", "-i", "name=Bo", "--durable", "--run-id", bad)
+
+    assert f"\n  Run: {good}, cost " in done.err
+    assert "Page: http" in done.err or "Page: " not in done.err  # the UI's address is known where it is configured
+    assert failed.code == 1
+    assert f"pipelex runs show {bad}\n" in failed.err
+    assert f"pipelex runs retry {bad}\n" in failed.err
+    folder = durable_cli.root / "results/greet_output_02"
+    problem = json.loads((folder / "problem.json").read_text(encoding="utf-8"))
+    assert (problem["code"], problem["pipeline_run_id"]) == ("provider.credential_refused", bad)
+    (node,) = json.loads((folder / "graphspec.json").read_text(encoding="utf-8"))["nodes"]
+    assert node["status"] == "failed"
+    assert (folder / "run.html").exists()

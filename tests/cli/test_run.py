@@ -1,9 +1,12 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -219,7 +222,10 @@ def test_a_failed_run_is_a_block_of_facts(cli: Cli, stub: OpenAIStub) -> None:
     assert "Code: provider.rate_limited (domain runtime, retry yes)" in ended.err
     assert "model stub" in ended.err
     assert "Traceback" not in ended.err
-    assert not (cli.root / "results").exists()
+    folder = "results/greet_output_01"
+    assert f"Output: {folder}/" in ended.err
+    assert f"Run it again on the same inputs:  pipelex run greet.mthds -i {folder}/inputs.json" in ended.err
+    assert read_json(cli, f"{folder}/inputs.json") == {"name": {"concept": "native.Text", "content": {"text": "Ana"}}}
 
 
 def test_a_failed_run_is_a_problem_document_with_json(cli: Cli, stub: OpenAIStub) -> None:
@@ -351,11 +357,77 @@ def test_a_failed_run_says_what_it_cost(cli: Cli, stub: OpenAIStub) -> None:
     written = json.loads((cli.root / "results/two_output_01/usage.json").read_text(encoding="utf-8"))
     assert written["models"][0]["calls"] == 2
     assert any("stub" in row and "2" in row.split() for row in ended.err.splitlines()), ended.err
+    assert (
+        ended.err.index("Error:") < ended.err.index("  Run: run-") < ended.err.index("Output: results/two_output_01/")
+    )
     told = cli("run", "two.mthds", "--json", "--costs")
     assert '"calls": 2' in told.err
 
 
-def test_a_run_that_failed_for_nothing_leaves_no_usage(cli: Cli, stub: OpenAIStub) -> None:
+def read_json(cli: Cli, name: str) -> Any:
+    return json.loads((cli.root / name).read_text(encoding="utf-8"))
+
+
+def test_a_failed_run_leaves_what_it_did(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("First", text="Good")
+    stub.on("Second", status=400, body={"error": {"message": "<no>"}}, cycle=True)
+    cli.project.method(TWO_QUESTIONS, "two.mthds")
+
+    ended = cli("run", "two.mthds", "--json")
+
+    folder = "results/two_output_01"
+    problem = json.loads(ended.err)
+    assert problem == read_json(cli, f"{folder}/problem.json")
+    assert problem["pipeline_run_id"].startswith("run-")
+    (paid,) = read_json(cli, f"{folder}/paid_for.json")
+    assert (paid["pipe"], paid["value"]["content"]) == ("quay.one", {"text": "Good"})
+    nodes = {node["pipe_code"]: node for node in read_json(cli, f"{folder}/graphspec.json")["nodes"]}
+    assert [nodes[code]["status"] for code in ("two", "one", "other")] == ["failed", "completed", "failed"]
+    assert nodes["other"]["error"]["code"] == problem["code"]
+    assert problem["code"] in (cli.root / folder / "reactflow.html").read_text(encoding="utf-8")
+    page = (cli.root / folder / "run.html").read_text(encoding="utf-8")
+    assert "\\u003cno>" in page
+    assert '"status":"failed"' in page
+    assert "Good" in page
+
+
+def test_a_failed_run_leaves_nothing_where_nothing_is_wanted(cli: Cli, stub: OpenAIStub) -> None:
     stub.on("Hello", status=401)
-    assert cli("run", "greet.mthds", "-i", '{"name": "Ana"}').code != 0
+    ended = cli("run", "greet.mthds", "-i", "name=Ana", "--no-save-main-stuff", "--no-save-working-memory")
+    assert ended.code == 1
     assert not (cli.root / "results").exists()
+
+
+def test_the_inputs_of_a_failed_run_run_again(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ana", Reply(status=401), Reply(text="Hi"))
+    cli("run", "greet.mthds", "-i", "name=Ana")
+    again = cli("run", "greet.mthds", "-i", "results/greet_output_01/inputs.json", "--json")
+    assert json.loads(again.out) == {"text": "Hi"}
+
+
+def test_a_run_ends_with_what_is_worth_knowing(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ana", text="Hi", input_tokens=1000, output_tokens=500)
+
+    ended = cli("run", "greet.mthds", "-i", "name=Ana", "--run-id", "mine")
+
+    assert re.search(r"✓ harbour.greet completed successfully in \d+\.\d s\n", ended.err), ended.err
+    assert "\n  Run: mine, cost $0.0060\n  Output: results/greet_output_01/\n" in ended.err
+    assert "  Page: results/greet_output_01/run.html\n" in ended.err
+
+
+def test_the_tiny_local_model_says_that_it_stands_in(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (cli.root / ".pipelex").rename(cli.root / "elsewhere")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *_: None)
+    monkeypatch.setenv("PIPELEX_CACHE_DIR", str(tmp_path / "cache"))
+    for name in [name for name in os.environ if name.endswith("_API_KEY")]:
+        monkeypatch.delenv(name)
+
+    without_engine = cli("run", "greet.mthds", "-i", "name=Ana")
+    dry = cli("run", "greet.mthds", "-i", "name=Ana", "--dry-run")
+
+    assert "a tiny local one (SmolLM2-135M) answers: good for a try" in without_engine.err
+    assert without_engine.code == 2
+    assert "is not installed" in without_engine.err
+    assert "Fetching" not in without_engine.err
+    assert not (tmp_path / "cache").exists()
+    assert "SmolLM2" not in dry.err

@@ -17,7 +17,7 @@ from pipelex.library._method import LoadedLibrary, load_library, load_library_fi
 from pipelex.library._names import PackageBundles
 from pipelex.library._paths import PathFault, walk_path
 from pipelex.library._trees.tree import MethodTree, TreeRules, walk_tree
-from pipelex.library._validate import CheckModel, ModelUse, validate
+from pipelex.library._validate import CheckModel, ModelUse, model_uses, validate
 from pipelex.library._verdict import Verdict
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "load_library_files",
     "load_paths",
     "missing_target",
+    "model_uses",
     "ready_pipes",
     "validate",
     "walk_path",

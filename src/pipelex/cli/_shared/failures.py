@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from typer.exceptions import TyperException
@@ -21,12 +21,19 @@ NO_VERDICT: Final = 2
 
 
 class RunFailed(Exception):
-    """The failure of a run that has an id."""
+    """The failure of a run that has an id.
 
-    def __init__(self, error: PipelexError, run_id: str) -> None:
+    Args:
+        error: why it failed.
+        run_id: the run.
+        tell: prints what follows the failure: files, costs, the next command.
+    """
+
+    def __init__(self, error: PipelexError, run_id: str, tell: Callable[[], None] = lambda: None) -> None:
         super().__init__(str(error))
         self.error = error
         self.run_id = run_id
+        self.tell = tell
 
 
 def exit_code(report: ErrorReport) -> int:
@@ -46,9 +53,14 @@ def report_failure(failed: Exception, meta: Mapping[str, Any]) -> int:
         import traceback
 
         say(without_secrets("".join(traceback.format_exception(failed)).rstrip()))
-    run_id = None
     if isinstance(failed, RunFailed):
-        failed, run_id = failed.error, failed.run_id
+        code = _report(failed.error, meta, failed.run_id)
+        failed.tell()
+        return code
+    return _report(failed, meta)
+
+
+def _report(failed: Exception, meta: Mapping[str, Any], run_id: str | None = None) -> int:
     if not isinstance(failed, PipelexError):
         _report_unexpected(failed, meta)
         return NO_VERDICT

@@ -15,6 +15,13 @@ def usage_json(usages: Iterable[ModelUsage]) -> dict[str, Json]:
     return {"cost_usd": total, "models": [model_json(usage) for usage in known]}
 
 
+def cost_text(usages: Iterable[ModelUsage]) -> str:
+    """What a run cost, for people; a question mark stands for what has no known price."""
+    costs = [usage.cost_usd for usage in usages]
+    known = sum(cost for cost in costs if cost is not None)
+    return f"${known:.4f}" if None not in costs else f"${known:.4f} + ?" if any(costs) else "unknown"
+
+
 def model_json(usage: ModelUsage) -> dict[str, Json]:
     """What calls of one model used."""
     return usage.model_dump(exclude_none=True)

@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 import typer
@@ -36,6 +37,15 @@ def corrected(ctx: typer.Context, pipe: "Pipe", library: "Library") -> Generator
         if advice is None:
             raise
         raise wrong.with_report(advice=advice) from None
+
+
+def with_inputs_of(args: Sequence[str], file: Path) -> list[str]:
+    """The arguments of a command, with a file for all of its inputs."""
+    found: list[str] = []
+    for before, text in zip(["", *args], args, strict=False):
+        if text not in _OPTIONS and _option_value(before, text)[1] is None:
+            found.append(text)
+    return [*found, "-i", str(file)]
 
 
 def _advice(args: Sequence[str], wrong: PipelexError, pipe: "Pipe", library: "Library") -> str | None:

@@ -1,36 +1,33 @@
 """What `pipelex run` does, from the target to the files."""
 
 import asyncio
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from pipelex.cli._shared.console import json_text, out, paint_err, paint_out, say
+from pipelex.cli._shared.console import out, say
 from pipelex.cli._shared.endings import AFTER_INTERRUPT, ending_text
-from pipelex.cli._shared.failures import RunFailed
 from pipelex.cli._shared.group import Misuse
+from pipelex.cli._shared.keys import ARGS_KEY
 from pipelex.cli._shared.loops import Interrupted, interruptible
 from pipelex.cli._shared.progress import Progress, progress
-from pipelex.cli._shared.results import bare_json, cost_table, failures_text, print_json, print_result, rendered
+from pipelex.cli._shared.results import print_json
 from pipelex.cli._shared.session import open_app
 from pipelex.cli._shared.targets import Target, open_target
-from pipelex.cli._shared.usage import usage_json
 from pipelex.cli.run.corrected import corrected
-from pipelex.cli.run.files import FilesToWrite, check_is_a_table, memory_json, write_files, write_usage
+from pipelex.cli.run.ending import Ended, finish
+from pipelex.cli.run.files import check_is_a_table
 from pipelex.cli.run.flags import RunFlags
 from pipelex.cli.run.inputs import RawInputs, constant_inputs, gather_inputs
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.orchestration import IN_PROCESS, RunState, factory_of
-from pipelex.pipes.usage import usages_from_json
 
 if TYPE_CHECKING:
     from pipelex.library import Pipe
-    from pipelex.pipes.models import ModelUsage
     from pipelex.pipes.trace import PipeTrace
-    from pipelex.runner import Method, Pipelex, RunHandle, RunKeywords, RunResult
+    from pipelex.runner import Method, Pipelex, RunHandle, RunKeywords
 
 
 def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path], flags: RunFlags) -> None:
@@ -38,7 +35,7 @@ def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path],
 
     Raises:
         PipelexError: the method is invalid, or nothing could be run.
-        RunFailed: the run failed.
+        RunFailed: the run failed; what it leaves is written.
     """
     app = open_app(
         ctx,
@@ -63,17 +60,15 @@ def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path],
         # Checked before anything is connected or started, and again where the values are read.
         if not (flags.mock_inputs and raw is None):
             method.read_inputs(raw, pipe.ref, allow_files=allow_files)
+    _prepare_models(app, method, pipe, flags)
     work = _Run(app, method, pipe.ref, raw, flags, allow_files)
     try:
-        result = asyncio.run(work.to_the_end())
+        ended = asyncio.run(work.to_the_end())
     except Interrupted as interrupted:
         work.tell_how_to_go_on()
         raise typer.Exit(interrupted.exit_code) from None
-    except (PipelexError, RunFailed) as failed:
-        work.tell_what_it_cost(failed.error if isinstance(failed, RunFailed) else failed)
-        raise
-    if result is not None:
-        _finish(app, method, result, flags)
+    if ended is not None:
+        finish(app, method, ended, flags, ctx.meta.get(ARGS_KEY, ()))
 
 
 def _allowed_files(flags: RunFlags, target: Target, raw: RawInputs) -> bool | Path:
@@ -92,7 +87,16 @@ def _run_rows(ctx: typer.Context, app: "Pipelex", method: "Method", pipe: "Pipe"
         many = ManyRows.of(method, flags.inputs_csv, pipe.ref, constant=constant)
     if many.table is not None and not flags.json:
         tell_unused(many.table)
+    _prepare_models(app, method, pipe, flags)
     RowsRun(app, method, pipe, many, flags).to_the_end()
+
+
+def _prepare_models(app: "Pipelex", method: "Method", pipe: "Pipe", flags: RunFlags) -> None:
+    if flags.dry_run or flags.json or app.orchestrator.is_durable:
+        return
+    from pipelex.cli.run.stand_in import prepare_stand_in
+
+    prepare_stand_in(app, method, pipe)
 
 
 def _orchestrator(flags: RunFlags) -> str | None:
@@ -143,24 +147,27 @@ class _Run:
         self._state: RunState | None = None
         """What the run was seen to end as after an interruption that was to cancel it."""
 
-    async def to_the_end(self) -> "RunResult | None":
-        """The result; None when the run goes on without us."""
+    async def to_the_end(self) -> Ended | None:
+        """The run, ended; None when it goes on without us."""
         async with self._app:  # which ends what still runs in this process
             if self._app.orchestrator.is_durable:
                 return await self._elsewhere()
             with progress(self._pipe, is_silent=self._flags.json) as shown:
                 return await interruptible(self._in_process(shown))
 
-    async def _in_process(self, shown: Progress) -> "RunResult":
-        handle = await self._method.start(self._raw, **self._keywords(on_change=shown.trace))
-        return await _noted(handle, shown).result()
+    async def _in_process(self, shown: Progress) -> Ended:
+        handle = _noted(await self._method.start(self._raw, **self._keywords(on_change=shown.trace)), shown)
+        try:
+            return await Ended.of(handle, result=await handle.result())
+        except PipelexError as failed:
+            return await Ended.of(handle, failed=failed)
 
     @property
     def _wants_memory(self) -> bool:
         flags = self._flags
         return flags.save_working_memory or flags.with_memory or flags.working_memory_path is not None
 
-    async def _elsewhere(self) -> "RunResult | None":
+    async def _elsewhere(self) -> Ended | None:
         from pipelex.cli.runs.attached import Patience, check_for_workers, follow
 
         flags, orchestrator = self._flags, self._app.orchestrator
@@ -174,12 +181,13 @@ class _Run:
             self._print_id(handle)
             return None
         with progress(f"{self._pipe} ({handle.run_id})", is_silent=flags.json) as shown:
+            following = follow(
+                _noted(handle, shown), shown, full_memory=self._wants_memory, waits=flags.wait is not False
+            )
             try:
-                return await interruptible(
-                    follow(_noted(handle, shown), shown, full_memory=self._wants_memory, waits=flags.wait is not False)
-                )
+                return await Ended.of(handle, result=await interruptible(following))
             except PipelexError as failed:
-                raise RunFailed(failed, handle.run_id) from failed
+                return await Ended.of(handle, failed=failed)
             except Interrupted:
                 if flags.cancel_on_interrupt:
                     self._state = await interruptible(handle.cancel(within=AFTER_INTERRUPT))
@@ -224,84 +232,9 @@ class _Run:
             say(f"  Get its result:  pipelex runs result {self._run_id}")
             say(f"  Cancel it:       pipelex runs cancel {self._run_id}")
 
-    def tell_what_it_cost(self, failed: PipelexError) -> None:
-        """After a failure: what was paid for until then, as after a success."""
-        usages, flags, app = usages_from_json(failed.report.usage), self._flags, self._app
-        if not usages:
-            return
-        if app.settings.interpreter.pipeline_execution.is_generate_usage and flags.save_main_stuff:
-            folder = write_usage(flags.output_dir, self._pipe, self._run_id, usages)
-            if not flags.json:
-                say(f"  Usage: {folder / 'usage.json'}")
-        _print_costs(app, usages, flags)
-
 
 def _noted(handle: "RunHandle", shown: Progress) -> "RunHandle":
     """The handle; what was found under the run's id is told."""
     if handle.note is not None:
         shown.note(handle.note)
     return handle
-
-
-def _finish(app: "Pipelex", method: "Method", result: "RunResult", flags: RunFlags) -> None:
-    if not flags.json and not flags.no_pretty_print:
-        print_result(result, method.library)
-    execution = app.settings.interpreter.pipeline_execution
-    wanted = FilesToWrite(
-        flags.output_dir,
-        flags.save_main_stuff,
-        flags.save_working_memory,
-        flags.working_memory_path,
-        flags.save_csv,
-        execution.is_generate_usage,
-        execution.is_generate_graph if flags.graph is None else flags.graph,
-    )
-    folder = write_files(result, method.loaded, wanted)
-    failures = result.failures
-    if flags.json:
-        print_json(_envelope(method, result, folder) if flags.with_memory else bare_json(result.value))
-        _print_costs(app, result.usage, flags)
-    else:
-        _say_what_came(app, result, folder, flags)
-    if failures is not None:
-        say(failures_text(failures, paint_err()))
-        raise typer.Exit(1)
-
-
-def _say_what_came(app: "Pipelex", result: "RunResult", folder: Path | None, flags: RunFlags) -> None:
-    say(f"{paint_err()('✓', 'green', 'bold')} {result.pipe} completed successfully")
-    if folder is not None:
-        say(f"  Output: {folder}/")
-    _print_costs(app, result.usage, flags)
-
-
-def _print_costs(app: "Pipelex", usages: "Sequence[ModelUsage]", flags: RunFlags) -> None:
-    settings = app.settings.runtime
-    if flags.json:
-        if flags.costs:
-            say(json_text({"usage": usage_json(usages)}, sys.stderr))
-        return
-    wants_costs = settings.reporting.is_log_costs_to_console if flags.costs is None else flags.costs
-    if wants_costs and usages:
-        to_stdout = settings.log.table_target == "stdout"
-        (out if to_stdout else say)(cost_table(usages, paint_out() if to_stdout else paint_err()))
-
-
-def _envelope(method: "Method", result: "RunResult", folder: Path | None) -> object:
-    library = method.library
-    found: dict[str, object] = {
-        "pipeline_run_id": result.run_id,
-        "main_stuff": {
-            "json": bare_json(result.value),
-            "markdown": rendered(result.value, library, "markdown"),
-            "html": rendered(result.value, library, "html"),
-        },
-        "working_memory": memory_json(result.working_memory),
-        "method_tree_digest": method.loaded.tree.digest,
-        "usage": usage_json(result.usage),
-    }
-    if result.failures is not None:
-        found["failures"] = result.failures.model_dump()
-    if folder is not None:
-        found["output_file"] = str(folder / "main_stuff.json")
-    return found

@@ -6,7 +6,7 @@ Source: section A.1 of the command-line reference.
 import hashlib
 import html
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +20,9 @@ from pipelex.errors import ErrorCategory, PipelexError
 
 if TYPE_CHECKING:
     from pipelex.library import Library, LoadedLibrary, MethodTree, Pipe
-    from pipelex.pipes.models import ModelUsage
     from pipelex.pipes.trace import PipeTrace
     from pipelex.runner import RunResult
+    from pipelex.tooling.viewer import RunFacts
 
 
 @dataclass(frozen=True)
@@ -63,19 +63,6 @@ def write_files(result: "RunResult", loaded: "LoadedLibrary", wanted: FilesToWri
         _write_contracts(folder, loaded)
         if wanted.graph:
             _write_graph(folder, result, loaded)
-    return folder
-
-
-def write_usage(output_dir: Path, pipe: str, run_id: str | None, usages: "Sequence[ModelUsage]") -> Path:
-    """Write what a failed run used, which gave nothing else; the run's own folder.
-
-    Raises:
-        PipelexError: it cannot be written.
-    """
-    with writing():
-        folder = new_folder(output_dir, f"{pipe.rpartition('.')[2]}_output")
-        known = {} if run_id is None else {"id": run_id}
-        write_json(folder / "usage.json", {**known, "pipe": pipe, **usage_json(usages)})
     return folder
 
 
@@ -140,26 +127,30 @@ def _write_contracts(folder: Path, loaded: "LoadedLibrary") -> None:
 
 def _write_graph(folder: Path, result: "RunResult", loaded: "LoadedLibrary") -> None:
     """What ran, with its drawing, and the drawing of what a run may do; a durable run keeps what ran on its server."""
-    from pipelex.cli.run.graph import graph_json
-    from pipelex.tooling.graph import run_graph, static_graph, to_html, to_mermaid
+    from pipelex.tooling.graph import static_graph, to_html, to_mermaid
+    from pipelex.tooling.viewer import RunFacts
 
     library = loaded.library
     if library is None or result.pipe not in library.pipes:
         return
     if result.trace is not None:
-        document = graph_json(result.trace, result.run_id, library)
-        write_json(folder / "graphspec.json", document)
-        (folder / "run.html").write_text(_run_page(result, result.trace, library), encoding="utf-8")
-        (folder / "reactflow.html").write_text(to_html(run_graph(document)), encoding="utf-8")
+        facts = RunFacts(result.run_id, "direct", result=result.value)
+        write_run_drawings(folder, result.trace, facts, library)
     drawn = static_graph(library, result.pipe)
     (folder / "mermaidflow.mmd").write_text(to_mermaid(drawn), encoding="utf-8")
     (folder / "mermaidflow.html").write_text(to_html(drawn), encoding="utf-8")
 
 
-def _run_page(result: "RunResult", trace: "PipeTrace", library: "Library") -> str:
-    from pipelex.tooling.viewer import RunFacts, run_document, run_page
+def write_run_drawings(folder: Path, trace: "PipeTrace", facts: "RunFacts", library: "Library") -> None:
+    """Write what ran as a graph document, its drawing, and the page of the run."""
+    from pipelex.cli.run.graph import graph_json
+    from pipelex.tooling.graph import run_graph, to_html
+    from pipelex.tooling.viewer import run_document, run_page
 
-    return run_page(run_document(trace, RunFacts(result.run_id, "direct", result=result.value), library))
+    document = graph_json(trace, facts.run_id, library)
+    write_json(folder / "graphspec.json", document)
+    (folder / "run.html").write_text(run_page(run_document(trace, facts, library)), encoding="utf-8")
+    (folder / "reactflow.html").write_text(to_html(run_graph(document)), encoding="utf-8")
 
 
 def _page(result: "RunResult", rendering: str) -> str:

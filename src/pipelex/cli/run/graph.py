@@ -59,4 +59,6 @@ def _node(trace: PipeTrace, run_id: str, library: "Library") -> dict[str, Json]:
             "ended_at": trace.ended.isoformat(),
             "duration": (trace.ended - trace.started).total_seconds(),
         }
+    if trace.error is not None:
+        node["error"] = {"code": trace.error.code, "detail": trace.error.detail}
     return node

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from pipelex.cli._shared.console import out, paint_err, paint_out, say, table
+from pipelex.cli._shared.console import duration, moment, out, paint_err, paint_out, say, since, table
 from pipelex.cli._shared.endings import ending_text
 from pipelex.cli._shared.failures import RunFailed
 from pipelex.cli._shared.loops import Interrupted, interruptible
@@ -50,8 +50,6 @@ def _with_run(ctx: typer.Context, server: str | None, run_id: str, work: "Callab
 
 def list_runs(ctx: typer.Context, state: RunState | None, limit: int, *, server: str | None, is_json: bool) -> None:
     """Print runs, newest first."""
-    from pipelex.cli.runs.tree import duration, moment, since
-
     found = _with_app(ctx, server, lambda app: app.orchestrator.list(RunFilter(state, limit)))
     if is_json:
         print_json({"runs": [_to_json(run) for run in found]})

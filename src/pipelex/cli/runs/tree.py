@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from pipelex.cli._shared.console import Paint
+from pipelex.cli._shared.console import Paint, duration, moment, since
 from pipelex.cli._shared.failures import problem_text
 from pipelex.cli._shared.results import cost_table
 from pipelex.cli._shared.usage import usage_json
@@ -182,23 +182,3 @@ def _taken(trace: PipeTrace | EffectTrace) -> str:
     if trace.started is None or (trace.ended is None and trace.status is not RunState.RUNNING):
         return ""
     return duration(since(trace.started, trace.ended))
-
-
-def since(started: datetime, ended: datetime | None) -> timedelta:
-    """How long something took, or has taken so far."""
-    return (ended or datetime.now(UTC)) - started
-
-
-def moment(time: datetime) -> str:
-    """A point in time for people, in their own zone."""
-    return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
-
-
-def duration(time: timedelta) -> str:
-    """A length of time for people."""
-    seconds = time.total_seconds()
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,8 @@ from pipelex.inference.chat.settings import CallSettings
 from pipelex.inference.chat.structured import Method, Schema
 from pipelex.inference.chat.structured.bounds import bounded
 from pipelex.inference.deck.catalog import Backend
-from pipelex.inference.local.server import Endpoint, LocalModel, LocalServer, shared_server
-from pipelex.inference.local.weights import default_cache, ensure_weights
+from pipelex.inference.local.server import Endpoint, LocalModel, LocalServer, require_engine, shared_server
+from pipelex.inference.local.weights import default_cache, ensure_weights, has_weights
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -82,9 +83,8 @@ class LocalProvider(OpenAICompatible):
             return await asyncio.to_thread(self._server.ensure)
 
     def _model(self, call: ModelCall) -> LocalModel:
-        chosen = str(self._backend.extra.get("model_path") or "")
-        cache = str(self._backend.extra.get("cache_dir") or "")
-        path = Path(chosen) if chosen else ensure_weights(Path(cache) if cache else default_cache())
+        require_engine(call.entry.handle)
+        path = _given_path(self._backend) or ensure_weights(_cache(self._backend))
         threads = max(1, min((os.cpu_count() or 1) - 1, _MOST_THREADS))
         return LocalModel(path, call.entry.model_id, _whole(self._backend, "context", 8192), self._parallel, threads)
 
@@ -95,6 +95,34 @@ class LocalProvider(OpenAICompatible):
             self._clients[endpoint.url] = known
             self._known = endpoint
         return known
+
+
+def fetch_weights(backend: Backend, announce: Callable[[], None]) -> None:
+    """Have the model's file here before it is needed, where it can be used at all.
+
+    Args:
+        backend: the local one.
+        announce: called before a file is fetched.
+
+    Raises:
+        PipelexError: the engine is not installed, or the file cannot be fetched.
+    """
+    if _given_path(backend) is not None:
+        return
+    require_engine("smollm2-135m")
+    if not has_weights(_cache(backend)):
+        announce()
+        ensure_weights(_cache(backend))
+
+
+def _given_path(backend: Backend) -> Path | None:
+    chosen = str(backend.extra.get("model_path") or "")
+    return Path(chosen) if chosen else None
+
+
+def _cache(backend: Backend) -> Path:
+    chosen = str(backend.extra.get("cache_dir") or "")
+    return Path(chosen) if chosen else default_cache()
 
 
 def _whole(backend: Backend, key: str, default: int) -> int:

@@ -229,6 +229,15 @@ class ModelDeck:
             logger.warning("No judgment provider can be called for %s: %r judges.", reference, entry.handle)
         return resolved, entry
 
+    def stand_in(self, choice: ModelChoice, *, document: str | None = None) -> str | None:
+        """The backend of the tiny model of this machine, where it answers for a choice that does not name it."""
+        try:
+            entry = self._resolve(choice, document)[1]
+        except PipelexError:
+            return None
+        is_named = _is_by_handle(choice) and entry.handle == entry.model_id
+        return entry.backend if entry.table.sdk == TINY and not is_named else None
+
     def _judge(self, settings: ModelPreset, section: DeckSection) -> ModelEntry | None:
         """The judgment model itself, where it is served and a provider of its `sdk` is installed."""
         try:

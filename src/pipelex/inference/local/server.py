@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import importlib.util
 import json
 import os
 import secrets
@@ -105,16 +106,7 @@ class LocalServer:
             log.seek(0)
             said = " ".join(log.read()[-2000:].decode(errors="replace").split())[-300:]
         why = answer.get("error") or said or "it gave no reason"
-        raise PipelexError(
-            "model.unavailable",
-            f"the local model does not start: {why}",
-            category=ErrorCategory.CONFIGURATION,
-            params={"model": model.alias, "model_type": "llm", "reason": "start_failed"},
-            model=model.alias,
-            advice=(
-                f"Install its engine with: {install_command('local')}; or set a provider's key such as OPENAI_API_KEY."
-            ),
-        )
+        raise _does_not_start(model.alias, why)
 
     def _stop(self) -> None:
         child, self._child, self._endpoint = self._child, None, None
@@ -128,6 +120,32 @@ class LocalServer:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+
+
+def has_engine() -> bool:
+    """Whether the engine of the local model is installed."""
+    return importlib.util.find_spec("xllamacpp") is not None
+
+
+def require_engine(alias: str) -> None:
+    """Make sure that the engine of the local model is installed, before its file is fetched.
+
+    Raises:
+        PipelexError: it is not.
+    """
+    if not has_engine():
+        raise _does_not_start(alias, "its engine, the package 'xllamacpp', is not installed")
+
+
+def _does_not_start(alias: str, why: str) -> PipelexError:
+    return PipelexError(
+        "model.unavailable",
+        f"the local model does not start: {why}",
+        category=ErrorCategory.CONFIGURATION,
+        params={"model": alias, "model_type": "llm", "reason": "start_failed"},
+        model=alias,
+        advice=f"Install its engine with: {install_command('local')}; or set a provider's key such as OPENAI_API_KEY.",
+    )
 
 
 def _answer(pipe: IO[bytes]) -> dict[str, Any]:

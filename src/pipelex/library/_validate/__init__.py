@@ -10,11 +10,11 @@ from pipelex.library._link import LinkedBundles
 from pipelex.library._trees.tree import MethodTree
 from pipelex.library._validate._context import Checks
 from pipelex.library._validate._hints import check_hints
-from pipelex.library._validate._models import CheckModel, ModelUse, check_models
+from pipelex.library._validate._models import CheckModel, ModelUse, check_models, model_uses
 from pipelex.library._validate._rules import check_flows, check_pipes
 from pipelex.library._verdict import Verdict
 
-__all__ = ["CheckModel", "ModelUse", "validate"]
+__all__ = ["CheckModel", "ModelUse", "model_uses", "validate"]
 
 _THEMES: tuple[Callable[[Checks], None], ...] = (
     check_pipes,

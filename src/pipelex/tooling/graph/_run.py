@@ -74,8 +74,9 @@ def _title(node: _Table) -> str:
 
 
 def _state(node: _Table) -> str:
-    timing = node.get("timing")
-    return str(node["status"]) + (f" · {timing['duration']:.2f} s" if timing else "")
+    timing, error = node.get("timing"), node.get("error")
+    took = f" · {timing['duration']:.2f} s" if timing else ""
+    return f"{node['status']}{took}{' · ' + error['code'] if error else ''}"
 
 
 def _steps(nodes: Sequence[_Table], parents: Mapping[str, str]) -> list[Edge]:

@@ -1,0 +1,181 @@
+"""What a run ends with, on the terminal and on disk, whether it gave a result or failed."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from pipelex.cli._shared.console import duration, json_text, out, paint_err, paint_out, say, since
+from pipelex.cli._shared.failures import RunFailed
+from pipelex.cli._shared.results import bare_json, cost_table, failures_text, print_json, print_result, rendered
+from pipelex.cli._shared.usage import cost_text, usage_json
+from pipelex.cli.run.corrected import with_inputs_of
+from pipelex.cli.run.failed_files import FailedRun, write_failed_files
+from pipelex.cli.run.files import FilesToWrite, memory_json, write_files
+from pipelex.cli.run.flags import RunFlags
+from pipelex.errors import PipelexError
+from pipelex.pipes.usage import usages_from_json
+
+if TYPE_CHECKING:
+    from pipelex.orchestration import RunDescription
+    from pipelex.pipes.models import ModelUsage
+    from pipelex.pipes.trace import PipeTrace
+    from pipelex.runner import Method, Pipelex, RunHandle, RunResult
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run that has ended, with what its orchestrator could still tell of it."""
+
+    handle: "RunHandle"
+    result: "RunResult | None" = None
+    failed: PipelexError | None = None
+    run: "RunDescription | None" = None
+    trace: "PipeTrace | None" = None
+    """What the run did, where it failed."""
+
+    @classmethod
+    async def of(
+        cls, handle: "RunHandle", *, result: "RunResult | None" = None, failed: PipelexError | None = None
+    ) -> "Ended":
+        """Ask for what is told at the end; what cannot be had is left out."""
+        run: RunDescription | None = None
+        trace: PipeTrace | None = None
+        try:
+            run = await handle.describe()
+            trace = None if failed is None else await handle.trace()
+        except PipelexError:  # the engine went away: the result, or the failure, is what matters
+            pass
+        return cls(handle, result, failed, run, trace)
+
+
+def finish(app: "Pipelex", method: "Method", ended: Ended, flags: RunFlags, args: Sequence[str]) -> None:
+    """Show and write what a run gave, or how it failed.
+
+    Args:
+        app: the runtime.
+        method: what ran.
+        ended: the run.
+        flags: the options of the command.
+        args: the command as it was typed.
+
+    Raises:
+        RunFailed: the run failed; the lines that follow the failure are in it.
+        typer.Exit: items were left out.
+    """
+    if ended.failed is not None:
+        if ended.run is None or not ended.run.state.has_ended:  # nobody takes it up, or the engine went away
+            raise RunFailed(ended.failed, ended.handle.run_id)
+        raise _failure(app, method, ended, ended.failed, flags, args)
+    assert ended.result is not None
+    result = ended.result
+    if not flags.json and not flags.no_pretty_print:
+        print_result(result, method.library)
+    folder = write_files(result, method.loaded, files_wanted(app, flags))
+    if flags.json:
+        print_json(_envelope(method, result, folder) if flags.with_memory else bare_json(result.value))
+    else:
+        took = "" if ended.run is None else f" in {duration(since(ended.run.started, ended.run.ended))}"
+        say(f"{paint_err()('✓', 'green', 'bold')} {result.pipe} completed successfully{took}")
+        for line in _facts(ended, result.usage, folder):
+            say(line)
+    _print_costs(app, result.usage, flags)
+    if result.failures is not None:
+        say(failures_text(result.failures, paint_err()))
+        raise typer.Exit(1)
+
+
+def files_wanted(app: "Pipelex", flags: RunFlags) -> FilesToWrite:
+    """Which files a run leaves, as the options and the settings say."""
+    execution = app.settings.interpreter.pipeline_execution
+    return FilesToWrite(
+        flags.output_dir,
+        flags.save_main_stuff,
+        flags.save_working_memory,
+        flags.working_memory_path,
+        flags.save_csv,
+        execution.is_generate_usage,
+        execution.is_generate_graph if flags.graph is None else flags.graph,
+    )
+
+
+def _facts(ended: Ended, usage: "Sequence[ModelUsage]", folder: Path | None) -> list[str]:
+    """The run's id and cost, where its files are, and its page."""
+    cost = f", cost {cost_text(usage)}" if usage else ""
+    lines = [f"  Run: {ended.handle.run_id}{cost}"]
+    if folder is not None:
+        lines.append(f"  Output: {folder}/")
+    if ended.run is not None and ended.run.link is not None:
+        lines.append(f"  Page: {ended.run.link}")
+    elif folder is not None and (folder / "run.html").exists():
+        lines.append(f"  Page: {folder / 'run.html'}")
+    return lines
+
+
+def _print_costs(app: "Pipelex", usages: "Sequence[ModelUsage]", flags: RunFlags) -> None:
+    settings = app.settings.runtime
+    if flags.json:
+        if flags.costs:
+            say(json_text({"usage": usage_json(usages)}, sys.stderr))
+        return
+    wants_costs = settings.reporting.is_log_costs_to_console if flags.costs is None else flags.costs
+    if wants_costs and usages:
+        to_stdout = settings.log.table_target == "stdout"
+        (out if to_stdout else say)(cost_table(usages, paint_out() if to_stdout else paint_err()))
+
+
+def _envelope(method: "Method", result: "RunResult", folder: Path | None) -> object:
+    library = method.library
+    found: dict[str, object] = {
+        "pipeline_run_id": result.run_id,
+        "main_stuff": {
+            "json": bare_json(result.value),
+            "markdown": rendered(result.value, library, "markdown"),
+            "html": rendered(result.value, library, "html"),
+        },
+        "working_memory": memory_json(result.working_memory),
+        "method_tree_digest": method.loaded.tree.digest,
+        "usage": usage_json(result.usage),
+    }
+    if result.failures is not None:
+        found["failures"] = result.failures.model_dump()
+    if folder is not None:
+        found["output_file"] = str(folder / "main_stuff.json")
+    return found
+
+
+# --- a failure --------------------------------------------------------------------------------------------------------
+
+
+def _failure(
+    app: "Pipelex", method: "Method", ended: Ended, failed: PipelexError, flags: RunFlags, args: Sequence[str]
+) -> RunFailed:
+    """The failure of a run, its files written; a file that cannot be written is told beside it."""
+    handle, usage = ended.handle, usages_from_json(failed.report.usage)
+    folder, lines = None, list[str]()
+    run = FailedRun(handle.run_id, handle.pipe, handle.inputs, failed.report, ended.trace, app.orchestrator_name)
+    if ended.run is not None and ended.run.link is not None:
+        run = run.with_link("In the UI", ended.run.link)
+    try:
+        folder = write_failed_files(run, method.loaded, files_wanted(app, flags))
+    except PipelexError as unwritable:
+        lines.append(f"  {unwritable}")
+    lines = [*_facts(ended, usage, folder)[0 if usage else 1 :], *lines]
+    if handle.orchestrator.is_durable:
+        lines.append(f"  See where it failed:      pipelex runs show {handle.run_id}")
+        lines.append(f"  Go on once it is mended:  pipelex runs retry {handle.run_id}")
+    elif folder is not None:
+        again = with_inputs_of(args, folder / "inputs.json")
+        lines.append(f"  Run it again on the same inputs:  {shlex.join(['pipelex', *again])}")
+
+    def tell() -> None:
+        if not flags.json:
+            for line in lines:
+                say(line)
+        _print_costs(app, usage, flags)
+
+    return RunFailed(failed, handle.run_id, tell)

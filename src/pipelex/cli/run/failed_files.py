@@ -1,0 +1,96 @@
+"""The files that a run leaves when it fails: what it was given, what it did and paid for, and where it failed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelex.cli._shared.usage import trace_usage_json, usage_json
+from pipelex.cli.run.files import FilesToWrite, new_folder, tree_json, write_json, write_run_drawings, writing
+from pipelex.content.stuff import Json, Stuff
+from pipelex.errors import ErrorReport
+from pipelex.pipes.usage import usages_from_json
+
+if TYPE_CHECKING:
+    from pipelex.library import LoadedLibrary
+    from pipelex.pipes.trace import PipeTrace
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """A run that failed."""
+
+    run_id: str
+    pipe: str
+    inputs: Mapping[str, Stuff]
+    report: ErrorReport
+    trace: "PipeTrace | None"
+    """What it did, as far as that is known."""
+    orchestrator: str
+    links: Sequence[tuple[str, str]] = ()
+
+    def with_link(self, label: str, href: str) -> "FailedRun":
+        """The run with an address of a page about it."""
+        return replace(self, links=(*self.links, (label, href)))
+
+
+def write_failed_files(run: FailedRun, loaded: "LoadedLibrary", wanted: FilesToWrite) -> Path | None:
+    """Write what a failed run leaves behind.
+
+    Args:
+        run: the run.
+        loaded: the method.
+        wanted: which files a run is to leave.
+
+    Returns:
+        The run's own folder; None when no files are wanted.
+
+    Raises:
+        PipelexError: a file cannot be written.
+    """
+    if not wanted.main_stuff and not wanted.working_memory:
+        return None
+    with writing():
+        folder = new_folder(wanted.output_dir, f"{run.pipe.rpartition('.')[2]}_output")
+        write_json(folder / "inputs.json", {name: _given(stuff) for name, stuff in run.inputs.items()})
+        write_json(folder / "problem.json", run.report.to_problem(run.run_id))
+        write_json(folder / "method_tree.json", tree_json(loaded))
+        if wanted.usage:
+            write_json(folder / "usage.json", _usage_of(run))
+        if run.trace is not None:
+            if paid := _paid_for(run.trace):
+                write_json(folder / "paid_for.json", paid)
+            if wanted.graph:
+                _draw(folder, run, run.trace, loaded)
+    return folder
+
+
+def _given(stuff: Stuff) -> Json:
+    """An input as an inputs file has it."""
+    return {"concept": stuff.concept, "content": stuff.items if stuff.is_list else stuff.content}
+
+
+def _usage_of(run: FailedRun) -> Json:
+    """The tree where it is known; its sum is the report's, which knows of attempts that no effect tells of."""
+    sums = {"id": run.run_id, "pipe": run.pipe, **usage_json(usages_from_json(run.report.usage))}
+    return sums if run.trace is None else {**trace_usage_json(run.trace), **sums}
+
+
+def _draw(folder: Path, run: FailedRun, trace: "PipeTrace", loaded: "LoadedLibrary") -> None:
+    from pipelex.tooling.viewer import RunFacts
+
+    if loaded.library is not None and trace.pipe in loaded.library.pipes:
+        facts = RunFacts(run.run_id, run.orchestrator, error=run.report, links=run.links)
+        write_run_drawings(folder, trace, facts, loaded.library)
+
+
+def _paid_for(trace: "PipeTrace") -> list[Json]:
+    """What pipes gave that called a model, in the order they began; where values are kept in this process."""
+    found: list[Json] = []
+    waiting = [trace]
+    while waiting:
+        each = waiting.pop()
+        waiting.extend(reversed(each.children))
+        if each.output is not None and any(effect.usage for effect in each.effects):
+            found.append({"id": each.id, "pipe": each.pipe, "value": each.output.to_json()})
+    return found

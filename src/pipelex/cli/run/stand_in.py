@@ -1,0 +1,31 @@
+"""One line where the tiny local model stands in for a model that cannot be called, and its file before it is needed."""
+
+from typing import TYPE_CHECKING
+
+from pipelex.cli._shared.console import paint_err, say
+
+if TYPE_CHECKING:
+    from pipelex.library import Pipe
+    from pipelex.runner import Method, Pipelex
+
+
+def prepare_stand_in(app: "Pipelex", method: "Method", pipe: "Pipe") -> None:
+    """Tell that the tiny local model stands in, and fetch its file, with a bar, before the run is shown.
+
+    Raises:
+        PipelexError: the file cannot be fetched.
+    """
+    backend = method.stand_in(pipe.ref)
+    if backend is None:
+        return
+    from pipelex.inference.local.server import has_engine
+    from pipelex.inference.local.weights import ANNOUNCED
+
+    say(
+        f"{paint_err()('note:', 'cyan')} no other model can be called, so a tiny local one (SmolLM2-135M) answers: good for "
+        "a try, not for work. Set a provider's key, or type: pipelex init"
+    )
+    if has_engine():  # where it is missing, the call that needs it says how it is installed
+        from pipelex.inference.chat.llama_cpp import fetch_weights
+
+        fetch_weights(app.deck.catalog.backends[backend], lambda: say(f"{ANNOUNCED}…"))
