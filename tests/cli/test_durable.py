@@ -348,5 +348,5 @@ def test_a_durable_run_ends_with_the_next_command(durable_cli: Cli, stub: OpenAI
     problem = json.loads((folder / "problem.json").read_text(encoding="utf-8"))
     assert (problem["code"], problem["pipeline_run_id"]) == ("provider.credential_refused", bad)
     (node,) = json.loads((folder / "graphspec.json").read_text(encoding="utf-8"))["nodes"]
-    assert node["status"] == "failed"
+    assert (node["status"], node["domain_code"], node["error"]["code"]) == ("failed", "harbour", problem["code"])
     assert (folder / "run.html").exists()

@@ -1,6 +1,6 @@
 """The files that a run leaves when it fails: what it was given, what it did and paid for, and where it failed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from pipelex.errors import ErrorReport
 from pipelex.pipes.usage import usages_from_json
 
 if TYPE_CHECKING:
-    from pipelex.library import LoadedLibrary
+    from pipelex.library import Library, LoadedLibrary
     from pipelex.pipes.trace import PipeTrace
 
 
@@ -79,18 +79,37 @@ def _usage_of(run: FailedRun) -> Json:
 def _draw(folder: Path, run: FailedRun, trace: "PipeTrace", loaded: "LoadedLibrary") -> None:
     from pipelex.tooling.viewer import RunFacts
 
-    if loaded.library is not None and trace.pipe in loaded.library.pipes:
+    library = loaded.library
+    if library is not None and run.pipe in library.pipes:
+        trace.pipe = run.pipe
+        _complete(trace, "/".join((trace.id, *run.report.location.path)), run.report, library)
         facts = RunFacts(run.run_id, run.orchestrator, error=run.report, links=run.links)
-        write_run_drawings(folder, trace, facts, loaded.library)
+        write_run_drawings(folder, trace, facts, library)
+
+
+def _complete(trace: "PipeTrace", failed: str, report: ErrorReport, library: "Library") -> None:
+    """Fill in what an engine's history leaves out: the domains of pipes, and why the failed one failed."""
+    by_code = {pipe.code: ref for ref, pipe in library.pipes.items()}
+    for each in _all(trace):
+        if each.pipe not in library.pipes:
+            each.pipe = by_code.get(each.pipe, each.pipe)
+        if each.id == failed and each.error is None:
+            each.error = report
+
+
+def _all(trace: "PipeTrace") -> Iterator["PipeTrace"]:
+    """The pipes of a run, in the order they began."""
+    waiting = [trace]
+    while waiting:
+        each = waiting.pop()
+        yield each
+        waiting.extend(reversed(each.children))
 
 
 def _paid_for(trace: "PipeTrace") -> list[Json]:
     """What pipes gave that called a model, in the order they began; where values are kept in this process."""
-    found: list[Json] = []
-    waiting = [trace]
-    while waiting:
-        each = waiting.pop()
-        waiting.extend(reversed(each.children))
-        if each.output is not None and any(effect.usage for effect in each.effects):
-            found.append({"id": each.id, "pipe": each.pipe, "value": each.output.to_json()})
-    return found
+    return [
+        {"id": each.id, "pipe": each.pipe, "value": each.output.to_json()}
+        for each in _all(trace)
+        if each.output is not None and any(effect.usage for effect in each.effects)
+    ]
