@@ -1,9 +1,15 @@
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipelex.config import load_settings
+from pipelex.inference import ModelDeck
+from pipelex.inference.health import ask
 from tests.cli.conftest import Cli
+from tests.support.http_stub import Answer, Received, http_stub
+from tests.support.inference_files import write
 from tests.support.openai_server import OpenAIStub
 
 ROUTES = """
@@ -61,8 +67,22 @@ def test_models_are_those_that_can_be_called(cli: Cli) -> None:
     ready = json.loads(cli("models", "--type", "llm", "--json").out)["models"]
     table = cli("models", "--type", "llm").out
 
-    assert {"name": "stub", "type": "llm", "model": "stub", "backend": "openai", "status": "ready"} in ready
-    assert {"name": "@stub", "type": "llm", "model": "stub", "backend": "openai", "status": "ready"} in ready
+    assert {
+        "name": "stub",
+        "type": "llm",
+        "model": "stub",
+        "backend": "openai",
+        "status": "ready",
+        "stands_in": False,
+    } in ready
+    assert {
+        "name": "@stub",
+        "type": "llm",
+        "model": "stub",
+        "backend": "openai",
+        "status": "ready",
+        "stands_in": False,
+    } in ready
     assert all(model["status"] == "ready" for model in ready)
     assert "stub-native" in table
 
@@ -112,12 +132,12 @@ def test_doctor_asks_backends_whether_they_answer(cli: Cli, stub: OpenAIStub) ->
     stub.api_key = "another"
     refused = cli("doctor")
     assert refused.code == 1
-    assert "✗ backend openai: refuses the key (status 401)" in refused.out
+    assert "! backend openai: refuses the key (status 401)" in refused.out
 
     stub.close()
     silent = cli("doctor")
     assert silent.code == 1
-    assert "✗ backend openai: does not answer (ConnectError)" in silent.out
+    assert "! backend openai: does not answer (ConnectError)" in silent.out
 
 
 def test_doctor_finds_a_broken_deck(cli: Cli) -> None:
@@ -128,7 +148,7 @@ def test_doctor_finds_a_broken_deck(cli: Cli) -> None:
     ended = cli("doctor")
 
     assert ended.code == 1
-    assert "✗ models: " in ended.out
+    assert "! models: " in ended.out
 
 
 def test_init_writes_settings_that_change_nothing(cli: Cli) -> None:
@@ -162,3 +182,96 @@ def test_init_makes_the_home_configuration(cli: Cli) -> None:
     home = cli.root / "home" / ".pipelex"
     assert (home / "pipelex.toml").is_file()
     assert (home / "inference" / "deck" / "1_llm.toml").is_file()
+
+
+# --- backends that are not what they seem -----------------------------------------------------------------------------
+
+
+def backend_check(cli: Cli, name: str) -> dict[str, Any]:
+    checks = json.loads(cli("doctor", "--json").out)["checks"]
+    return next(check for check in checks if check["subject"] == f"backend {name}")
+
+
+def add_backend(cli: Cli, text: str) -> None:
+    file = cli.root / ".pipelex" / "inference" / "backends.toml"
+    file.write_text(file.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("table", "state", "detail"),
+    [
+        ('endpoint = "{root}/v1"\napi_key = "${{NOT_SET_HERE}}"\nmodels = ["m"]', "off", "NOT_SET_HERE not set"),
+        ('endpoint = "{root}/v1"\napi_key = "k"\nmodels = ["stub"]', "ok", "answers, serves 1 of 1"),
+        ('endpoint = "{root}/v1"\napi_key = "k"\nmodels = ["m"]', "issue", "serves 0 of 1 language models; not m"),
+        ('endpoint = "http://127.0.0.1:1/v1"\nmodels = ["m"]', "issue", "does not answer"),
+        ('sdk = "azure_openai"\nendpoint = "{root}"\napi_key = "k"\nmodels = ["m"]', "issue", "needs 'api_version'"),
+        ('sdk = "azure_openai"\napi_key = "k"\nmodels = ["m"]', "issue", "needs 'endpoint' in backends.toml"),
+        ('sdk = "azure_openai"\nendpoint = "{root}"\napi_version = "1"\napi_key = "k"\nmodels = ["m"]', "ok", "ready, not asked"),
+        ('sdk = "azure_openai"\nendpoint = "{root}/openai/v1"\napi_key = "k"\nmodels = ["m"]', "ok", "ready, not asked"),
+    ],
+)  # fmt: skip
+def test_doctor_tells_what_a_backend_is_worth(cli: Cli, stub: OpenAIStub, table: str, state: str, detail: str) -> None:
+    add_backend(cli, f"[mine]\n{table.format(root=stub.root)}\n")
+    check = backend_check(cli, "mine")
+    assert (check["state"], detail in check["detail"]) == (state, True), check
+    assert "backends.toml:" in check["detail"]
+
+
+def test_an_address_where_no_models_are_served_is_no_health(cli: Cli, stub: OpenAIStub) -> None:
+    stub.lists_models = False
+    check = backend_check(cli, "openai")
+    assert (check["state"], "status 404: no language models are served there" in check["detail"]) == ("issue", True)
+
+
+async def test_a_service_that_lists_no_models_answers_all_the_same(tmp_path: Path) -> None:
+    def answer(request: Received) -> Answer:
+        return Answer(status=404) if request.method == "GET" else Answer.of_json({"error": {}}, 400)
+
+    async with http_stub(answer) as stub:
+        directory = write(tmp_path, backends=f'[mine]\nendpoint = "{stub.url}/v1"\nmodels = ["m"]\n')
+        found = await ask([ModelDeck.load([directory], {}).catalog.backends["mine"]])
+    assert (found["mine"].is_well, found["mine"].detail) == (True, "answers, without a list of models")
+
+
+def test_doctor_names_every_file_in_force(cli: Cli) -> None:
+    users = cli.root / "home" / ".pipelex"
+    (users / "inference" / "deck").mkdir(parents=True)
+    (users / "pipelex.toml").write_text("[run]\n", encoding="utf-8")
+    (users / "inference" / "backends.toml").write_text("[xai]\nenabled = false\n", encoding="utf-8")
+    (cli.root / ".env").write_text("A=b\n", encoding="utf-8")
+    details = [check["detail"] for check in json.loads(cli("doctor", "--json").out)["checks"]]
+    for file, whose in [
+        (users / "pipelex.toml", "yours"),
+        (cli.root / ".pipelex" / "pipelex.toml", "the project's"),
+        (cli.root / ".env", "the project's"),
+        (users / "inference" / "backends.toml", "yours"),
+        (cli.root / ".pipelex" / "inference" / "backends" / "openai.toml", "the project's"),
+    ]:
+        assert f"{file} ({whose})" in details
+    assert not any("xai" in detail and "not set" in detail for detail in details)
+
+
+def test_an_address_of_a_variable_is_told(cli: Cli, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROQ_BASE_URL", stub.url)
+    monkeypatch.setenv("GROQ_API_KEY", "k")
+    assert "address from GROQ_BASE_URL" in backend_check(cli, "groq")["detail"]
+
+
+def test_names_that_a_model_only_stands_in_for_are_one_line(cli: Cli, stub: OpenAIStub) -> None:
+    add_backend(cli, f'[mine]\nendpoint = "{stub.url}"\nmodels = ["my-model"]\nis_default = true\n')
+    shown = cli("models", "--type", "llm").out
+    assert "\nmy-model of mine stands in for " in shown
+    assert "~premium  " not in shown
+    lines = cli("models", "--type", "llm", "--all").out.splitlines()
+    assert any(line.startswith("~premium ") and line.endswith("stands in") for line in lines)
+    statuses = [line.split()[-1] for line in lines[1:]]
+    assert statuses.index("ready") < statuses.index("in")
+    assert "ready" not in statuses[statuses.index("in") :]
+
+
+def test_models_of_a_server_that_is_not_there_are_left_out(cli: Cli) -> None:
+    add_backend(cli, '[mine]\nendpoint = "http://127.0.0.1:1/v1"\nmodels = ["my-model"]\n')
+    ended = cli("models", "--type", "llm")
+    assert "my-model" not in ended.out
+    assert "mine does not answer" in ended.err
+    assert "does not answer" in cli("models", "--type", "llm", "--all").out

@@ -83,7 +83,7 @@ def _issue(
 ) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    names = [x509.DNSName(SERVER_NAME), x509.IPAddress(ipaddress.ip_address("127.0.0.2"))]
+    names = [x509.DNSName(SERVER_NAME), *(x509.IPAddress(ipaddress.ip_address(f"127.0.0.{n}")) for n in (1, 2))]
     signed = (
         _builder(subject, ca.subject, key)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)

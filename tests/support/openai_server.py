@@ -14,6 +14,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -129,6 +130,7 @@ class OpenAIStub:
         log: a file that gets one JSON line a request.
         error: makes the bodies of failures of chat completions; as OpenAI does when None.
         address: where to listen.
+        tls: serves over TLS, with the certificate of this context.
     """
 
     def __init__(
@@ -139,6 +141,7 @@ class OpenAIStub:
         log: Path | None = None,
         error: ErrorBody | None = None,
         address: tuple[str, int] = ("127.0.0.1", 0),
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._rules = list(rules)
         self._served: dict[int, int] = {}
@@ -148,6 +151,7 @@ class OpenAIStub:
         self._log = log
         self.api_key = api_key
         self.error = error
+        self.lists_models = True
         self.requests: list[Recorded] = []
         self.refused = 0
         """Requests with another key."""
@@ -156,6 +160,9 @@ class OpenAIStub:
         """Requests that were answered, as far as this side can tell."""
         self._server = _Server(address, _Handler)
         self._server.stub = self
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def on(
@@ -177,12 +184,12 @@ class OpenAIStub:
     @property
     def url(self) -> str:
         """The endpoint to configure, with `/v1`."""
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"{self.root}/v1"
 
     @property
     def root(self) -> str:
         """The address without a path."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     @property
     def completions(self) -> list[Recorded]:
@@ -303,7 +310,7 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is part of the game; anything else is shown."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
+        if not isinstance(sys.exc_info()[1], ConnectionError | ssl.SSLError):
             super().handle_error(request, client_address)
 
 
@@ -319,7 +326,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.server.stub.api_key not in (None, key_of(dict(self.headers.items()))):
             self._send(401, self._error(401, "Incorrect API key provided."))
-        elif self.path.rstrip("/").endswith("/models"):
+        elif self.server.stub.lists_models and self.path.rstrip("/").endswith("/models"):
             self._send(200, {"object": "list", "data": [{"id": "stub", "object": "model", "owned_by": "tests"}]})
         else:
             self._send(404, {"error": {"message": f"no such path {self.path}"}})

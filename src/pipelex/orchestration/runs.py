@@ -105,3 +105,5 @@ class ReadinessCheck:
     detail: str
     is_issue: bool = False
     advice: str | None = None
+    is_off: bool = False
+    """Whether nothing uses it, so that what it lacks matters to nobody."""

@@ -1,5 +1,9 @@
 """`pipelex models`."""
 
+import logging
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -11,6 +15,8 @@ from pipelex.errors import PipelexError
 from pipelex.language.blueprints import MODEL_FAMILIES, ModelFamily
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
     from pipelex.inference import ModelDeck
 
 _EXAMPLES = """\b
@@ -21,6 +27,11 @@ Examples:
 
 _LISTED: Final[tuple[ModelFamily, ...]] = tuple(family for family in MODEL_FAMILIES if family != "doc_gen")
 """The families whose models a method's author chooses among; a document has one engine for each format."""
+
+_READY: Final = "ready"
+_SILENT: Final = "does not answer"
+_SHOWN: Final = 6
+"""How many names of a folded line are written out."""
 
 app = command_app()
 
@@ -39,39 +50,103 @@ def models(
 ) -> None:
     """List what a method can name as its model, and what it leads to.
 
-    $name is a preset, @name an alias, ~name a waterfall; a plain name is a model itself.
+    $name is a preset, @name an alias, ~name a waterfall; a plain name is a model itself. What can be called comes first;
+    names that a model only stands in for are one line, unless --all is given.
     """
+    from pipelex.inference.health import silent_here
+
     deck = open_local_app(ctx).deck
     families: tuple[ModelFamily, ...] = _LISTED if type_ is None else (type_,)
-    rows = [row for family in families for row in _rows(deck, family, all_models=all_models)]
+    silent = silent_here(deck.catalog)
+    with _quiet():
+        found = sorted((name for family in families for name in _names(deck, family, silent)), key=_rank)
+    rows = [name for name in found if all_models or name.status == _READY]
     if is_json:
         from pipelex.cli._shared.results import print_json
 
-        print_json(
-            {"models": [dict(zip(("name", "type", "model", "backend", "status"), row, strict=True)) for row in rows]}
-        )
+        print_json({"models": [asdict(name) for name in rows]})
         return
     if not rows:
         say("No model can be called; see them all with: pipelex models --all")
         return
-    out(table(rows, ["name", "type", "model", "backend", "status"], paint_out()))
+    _print(rows, folded=not all_models)
+    if not all_models:
+        _tell_silent(found)
 
 
-def _rows(deck: "ModelDeck", family: "ModelFamily", *, all_models: bool) -> list[list[str]]:
+def _tell_silent(found: "Sequence[_NameRow]") -> None:
+    hidden = Counter(row.backend for row in found if row.status == _SILENT)
+    for backend, count in hidden.items():
+        say(f"{backend} does not answer; {count} names that end there are left out")
+
+
+@contextmanager
+def _quiet() -> "Iterator[None]":
+    """Without log lines about who stands in for whom: that is what the list says."""
+    logger = logging.getLogger("pipelex.inference")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+@dataclass(frozen=True)
+class _NameRow:
+    """Something a method can write as its model."""
+
+    name: str
+    type: ModelFamily
+    model: str
+    backend: str
+    status: str
+    stands_in: bool = False
+    """Whether the model only stands in for what the name means."""
+
+
+def _rank(row: _NameRow) -> tuple[bool, bool, int, bool]:
+    """What can be called first, the models themselves before the names that lead to them."""
+    return (
+        row.status != _READY,
+        row.stands_in,
+        _LISTED.index(row.type) if row.type in _LISTED else 99,
+        row.name[0] in "$@~",
+    )
+
+
+def _print(rows: list[_NameRow], *, folded: bool) -> None:
+    """The rows; names that end at the same stand-in are one line when they are folded."""
+    shown = [row for row in rows if not (folded and row.stands_in)]
+    if shown:
+        cells = [
+            [row.name, row.type, row.model, row.backend, "stands in" if row.stands_in else row.status] for row in shown
+        ]
+        out(table(cells, ["name", "type", "model", "backend", "status"], paint_out()))
+    others: dict[tuple[str, str], list[_NameRow]] = {}
+    for row in rows:
+        if folded and row.stands_in:
+            others.setdefault((row.type, row.backend), []).append(row)
+    for (family, backend), found in others.items():
+        (model, _), *_ = Counter(row.model for row in found).most_common(1)
+        few = ", ".join(row.name for row in found[:_SHOWN]) + (", …" if len(found) > _SHOWN else "")
+        out(f"\n{model} of {backend} stands in for {len(found)} names of {family}: {few}")
+    if others:
+        out("See each of them with: pipelex models --all")
+
+
+def _names(deck: "ModelDeck", family: ModelFamily, silent: "Collection[str]") -> "Iterator[_NameRow]":
     from pipelex.pipes.models import ModelChoice
 
-    rows: list[list[str]] = []
     for name in deck.names(family):
         choice = ModelChoice(family=family, choice=name)
         try:
             model = deck.resolve(choice)
         except PipelexError as wrong:
-            if all_models:
-                rows.append([name, family, "", "", str(wrong.report.params.get("reason", wrong.code))])
+            yield _NameRow(name, family, "", "", str(wrong.report.params.get("reason", wrong.code)))
             continue
-        is_ready = not deck.check(choice)
-        if is_ready or all_models:
-            missing = deck.catalog.backends[model.backend].missing
-            status = "ready" if is_ready else f"needs {', '.join(missing)}" if missing else "not ready"
-            rows.append([name, family, model.handle, model.backend, status])
-    return rows
+        lacks = deck.catalog.backends[model.backend].lacks
+        status = _READY if not deck.check(choice) else f"needs {' and '.join(lacks)}" if lacks else "not ready"
+        if model.backend in silent:
+            status = _SILENT
+        yield _NameRow(name, family, model.handle, model.backend, status, deck.is_stood_in(choice))

@@ -37,6 +37,8 @@ def backends(
     is_json: JsonFlag = False,
 ) -> None:
     """List the backends that serve models, and the environment variables they lack."""
+    from pipelex.cli.setup.model_checks import origin_of
+
     catalog = open_local_app(ctx).deck.catalog
     found = [backend for backend in catalog.backends.values() if all_backends or backend.table.enabled]
     if is_json:
@@ -52,6 +54,7 @@ def backends(
                         "enabled": backend.table.enabled,
                         "ready": backend.is_ready,
                         "missing": list(backend.missing),
+                        "origin": origin_of(backend),
                         "models": len(backend.models),
                     }
                     for backend in found
@@ -68,11 +71,12 @@ def backends(
             if backend.is_ready
             else "off"
             if not backend.table.enabled
-            else f"needs {', '.join(backend.missing)}",
+            else f"needs {' and '.join(backend.lacks)}",
+            origin_of(backend),
         ]
         for backend in found
     ]
-    out(table(rows, ["backend", "name", "models", "status"], paint_out(), right=(2,)))
+    out(table(rows, ["backend", "name", "models", "status", "origin"], paint_out(), right=(2,)))
     out(f"\nRouting profile: {catalog.profile_name}")
 
 

@@ -71,7 +71,9 @@ class Bedrock(LibraryProvider["BaseClient"]):
             region_name=self._extra("aws_region"),
             profile_name=self._extra("aws_profile"),
         )
-        client: Any = session.client("bedrock-runtime", config=config, endpoint_url=self._backend.table.endpoint)
+        table = self._backend.table
+        checked = table.ca_bundle if table.verify else False
+        client: Any = session.client("bedrock-runtime", config=config, endpoint_url=table.endpoint, verify=checked)
         client.meta.events.register("before-send.bedrock-runtime", _bounding(client, call.max_bytes))
         if key:
             client.meta.events.register("before-call.bedrock-runtime", _bearing(key))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipelex.inference.calls.guard import guarded
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.calls.tls import tls_of
 from pipelex.inference.chat.library import LibraryProvider
 from pipelex.inference.chat.settings import CallSettings
 from pipelex.inference.chat.structured import Method
@@ -53,6 +54,7 @@ class HuggingFace(LibraryProvider["AsyncInferenceClient"]):
         return self._shared((root, headers, call.seconds), lambda: self._connected(root, dict(headers), call))
 
     def _connected(self, root: str | None, headers: dict[str, str], call: ModelCall) -> "AsyncInferenceClient":
+        from httpx import AsyncClient
         from huggingface_hub import AsyncInferenceClient, get_async_session
 
         chosen: Any = self._extra("provider") if root is None else None
@@ -60,7 +62,9 @@ class HuggingFace(LibraryProvider["AsyncInferenceClient"]):
             base_url=root, provider=chosen, api_key=self._api_key, timeout=call.seconds, headers=headers
         )
         # It takes no connections, and would make its own with its first request.
-        pool = guarded(get_async_session(), call.max_bytes)
+        tls = tls_of(self._backend)
+        session = get_async_session() if tls is True else AsyncClient(verify=tls, timeout=None)
+        pool = guarded(session, call.max_bytes)
         setattr(client, "_async_client", pool)  # noqa: B010 the attribute is the library's own
         self._own.append(pool)
         return client

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from pipelex.config.toml_files import Keys, TomlFile
 from pipelex.config.trust import Demand
 from pipelex.config.trust.backends import PACKAGED
-from pipelex.errors import Fault
+from pipelex.errors import Fault, Location
+from pipelex.inference.deck.needs import missing_keys
 from pipelex.inference.deck.schema import (
     BackendTable,
     ListedConstraint,
@@ -68,6 +71,15 @@ class Backend:
     """Whether it is never called, for what its address holds."""
     endpoint_origin: str | None = None
     """The environment variable that says where it is; None where a file does."""
+    sources: tuple[tuple[TomlFile, Keys], ...] = field(default=(), repr=False)
+    """The user's and the project's files that write its table, the one that wins first; nothing for a packaged one."""
+    models_file: Path | None = None
+    """The user's or the project's file of its models; None where it is the packaged one, or there is none."""
+
+    @property
+    def origins(self) -> tuple[Location, ...]:
+        """Where its table is written, see `sources`."""
+        return tuple(file.location(keys) for file, keys in self.sources)
 
     @property
     def extra(self) -> Mapping[str, Any]:
@@ -89,7 +101,9 @@ class Backend:
             found.append("its project to be trusted (pipelex trust)")
         if self.is_refused:
             found.append("an address without variables")
-        return tuple(found)
+        sdks = {model.table.sdk for model in self.models if model.table.enabled}
+        found += (f"{key!r} in backends.toml" for key in missing_keys(sdks, self.table))
+        return tuple(dict.fromkeys(found))
 
     @property
     def is_ready(self) -> bool:
@@ -127,6 +141,8 @@ class Catalog:
     """What files say that is not understood, and has no effect."""
     withheld: tuple[Demand, ...] = field(default=(), repr=False)
     """What files of the project would say with trust."""
+    files: tuple[Path, ...] = ()
+    """The files in force, without the packaged ones."""
 
     @cached_property
     def _handles(self) -> Mapping[ModelType, frozenset[str]]:

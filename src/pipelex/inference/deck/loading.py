@@ -23,6 +23,7 @@ from pipelex.errors.hidden import hide
 from pipelex.inference.deck.catalog import DEFAULTS, Backend, Catalog, ModelEntry, secret_texts
 from pipelex.inference.deck.endpoints import endpoint_of
 from pipelex.inference.deck.files import parse
+from pipelex.inference.deck.needs import is_unversioned
 from pipelex.inference.deck.schema import BackendTable, ModelTable, RoutingFile, RoutingProfile
 
 _LISTED_MODEL: Table = {
@@ -69,6 +70,7 @@ def load_catalog(
         elsewhere=elsewhere,
         warnings=tuple({fault.detail: fault for fault in reading.warnings}.values()),
         withheld=(*merged.withheld, *reading.withheld),
+        files=(*reading.files, *(one.models_file for one in backends.values() if one.models_file is not None)),
     )
 
 
@@ -99,6 +101,10 @@ class _FilesRead:
             missing = tuple(
                 name for name in missing if name not in interpolate(str(layers.data.get("endpoint")), {}).used
             )
+        if is_unversioned(endpoint):
+            missing = tuple(
+                name for name in missing if name not in interpolate(str(layers.data.get("api_version")), {}).used
+            )
         settings = settings.model_copy(update={"endpoint": endpoint, "ca_bundle": _ca_bundle(layers, settings)})
         hide(
             [
@@ -120,7 +126,20 @@ class _FilesRead:
             lacks_trust=layers.lacks_trust,
             is_refused=layers.refusal is not None,
             endpoint_origin=origin,
+            sources=tuple(each for each in layers.sources if each[0].path.parent != DEFAULTS),
+            models_file=self._own_file(f"backends/{layers.name}.toml"),
         )
+
+    def _own_file(self, name: str) -> Path | None:
+        """The user's or the project's file of that name."""
+        return first_file(self.stack[:-1], name)
+
+    @property
+    def files(self) -> list[Path]:
+        """The files in force, without the packaged ones, the one that wins first."""
+        tables = [path for folder in self.stack[:-1] if (path := folder / BACKENDS_FILE).is_file()]
+        routing = self._own_file("routing_profiles.toml")
+        return [*tables, *([] if routing is None else [routing])]
 
     def _table(self, layers: BackendLayers, filled: Table) -> BackendTable:
         try:

@@ -60,6 +60,8 @@ class ModelDeck:
     """Whether a resolved model carries the others that may be asked when its provider fails."""
     own_names: frozenset[Name] = frozenset()
     """What the user's own deck files name: it leads where they say, whichever backend is the default."""
+    files: tuple[Path, ...] = ()
+    """The files in force, without the packaged ones."""
     warnings: tuple[Fault, ...] = field(default=(), repr=False)
     """What the files say that is not understood, and has no effect."""
     max_answer_bytes: int = MAX_ANSWER_BYTES
@@ -102,7 +104,10 @@ class ModelDeck:
         warnings = list(catalog.warnings)
         tables = parse(DeckTables, data, sources, warnings)
         names = frozenset(name for file in own for name in names_of(file))
-        deck = cls(catalog, tables, allow_fallback, fallback_on_failure, names, tuple(warnings), max_answer_bytes)
+        in_force = (*catalog.files, *(file.path for file in own))
+        deck = cls(
+            catalog, tables, allow_fallback, fallback_on_failure, names, in_force, tuple(warnings), max_answer_bytes
+        )
         for file in files:
             deck._check_references(file)
         return deck
@@ -172,6 +177,30 @@ class ModelDeck:
         }
         detail = f"the model {entry.handle!r} is served by {entry.backend!r}, which needs {needs}"
         return [Fault("model.unavailable", detail, severity="warning", params=params)]
+
+    def is_stood_in(self, choice: ModelChoice) -> bool:
+        """Whether what a name leads to only stands in for it.
+
+        What stands in is the user's own endpoint, the model of this machine, or a language model for a judge.
+
+        Raises:
+            PipelexError: see `resolve`.
+        """
+        _, entry = self._resolve(choice, None)
+        family = choice.family
+        if family == "judgment":
+            return entry.table.model_type != "judgment"
+        wanted = choice.choice if choice.choice is not None else self._default(choice, choice.document)
+        if wanted is None or str(wanted) == entry.handle == entry.model_id:
+            return False
+        if entry.table.sdk == TINY:
+            return True
+        section = self.tables.section(family)
+        try:
+            followed = self._follow(self._settings(wanted, family, section).model, family, section, [])
+        except PipelexError:
+            return True
+        return all((other.backend, other.handle) != (entry.backend, entry.handle) for other in followed)
 
     def names(self, family: ModelFamily) -> list[str]:
         """Every reference the family knows, with its sigil, sorted."""
@@ -463,10 +492,6 @@ class ModelDeck:
                     ]
                     advice = f"did you mean {near[0]!r}?" if near else None
                     raise file.fault(f"{KIND_WORDS[reference.kind]} {text!r} is not declared", keys, advice=advice)
-
-
-_stood_in: set[str] = set()
-"""Judgment models that the log already says are stood in for."""
 
 
 _stood_in: set[str] = set()

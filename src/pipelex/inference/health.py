@@ -1,0 +1,153 @@
+"""Whether backends answer: each is asked for its list of models, with the key, the headers and the checks of its calls."""
+
+import asyncio
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import urlsplit
+
+from pipelex.config.trust import stays_here
+from pipelex.content.stuff import Json
+from pipelex.errors import ConfigurationError
+from pipelex.inference.calls.guard import AnswerRefused, guarded
+from pipelex.inference.calls.tls import tls_of
+from pipelex.inference.deck.catalog import Backend, Catalog
+
+if TYPE_CHECKING:
+    import httpx
+
+SECONDS: Final = 4.0
+"""For an answer."""
+
+_MAX_BYTES: Final = 16 * 1024 * 1024
+"""The most of an answer that is read."""
+
+_BEARER: Final = ("openai", "openai_responses", "mistral", "groq", "xai", "openrouter", "ollama", "google")
+"""Clients whose service lists its models at `/models` of the endpoint, as OpenAI does."""
+
+_SECONDS_HERE: Final = 0.5
+"""For a connection within this machine."""
+
+_NO_LIST: Final = (404, 405, 501)
+_UNDERSTOOD: Final = (400, 415, 422)
+"""How a service refuses a request without a model and a message."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What came of asking one backend."""
+
+    detail: str
+    is_there: bool
+    """Whether something answers at its address."""
+    is_well: bool = False
+    """Whether what answers is such a service, and takes the key."""
+    is_refused: bool = False
+    """It answers, and does not take the key."""
+
+
+def silent_here(catalog: Catalog) -> frozenset[str]:
+    """The ready backends on this machine, without a key, whose port nobody listens at: their models cannot be called."""
+    found = [
+        backend
+        for backend in catalog.backends.values()
+        if backend.is_ready and not catalog.is_elsewhere(backend.id) and not backend.table.api_key
+    ]
+    return frozenset(backend.id for backend in found if not _is_listening(backend.table.endpoint))
+
+
+def _is_listening(endpoint: str | None) -> bool:
+    if not endpoint or not stays_here(endpoint):
+        return True
+    parts = urlsplit(endpoint)
+    address = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+    try:
+        socket.create_connection(address, timeout=_SECONDS_HERE).close()
+    except OSError:
+        return False
+    return True
+
+
+async def ask(backends: Sequence[Backend]) -> dict[str, Answered]:
+    """Ask those of the backends that list their models, all at the same time.
+
+    Returns:
+        What came of it, by the backend's id; a backend that lists none is left out.
+    """
+    asked = {backend.id: (backend, auth) for backend in backends if (auth := _auth(backend)) is not None}
+    found = await asyncio.gather(*(_ask(backend, auth) for backend, auth in asked.values()))
+    return dict(zip(asked, found, strict=True))
+
+
+def _auth(backend: Backend) -> dict[str, str] | None:
+    """The headers that carry the key; None where there is no list to ask for."""
+    sdks = {model.table.sdk for model in backend.models if model.table.model_type == "llm"}
+    key = backend.table.api_key or ""
+    if not backend.table.endpoint:
+        return None
+    if "anthropic" in sdks:
+        return {"x-api-key": key, "anthropic-version": "2023-06-01"}
+    if sdks.isdisjoint(_BEARER):
+        return None
+    return {"authorization": f"Bearer {key}"} if key else {}
+
+
+async def _ask(backend: Backend, auth: Mapping[str, str]) -> Answered:
+    import httpx
+
+    # The type of a failure says enough: its text may quote an address with a password.
+    try:
+        async with guarded(httpx.AsyncClient(timeout=SECONDS, verify=tls_of(backend)), _MAX_BYTES) as client:
+            client.headers.update({**backend.table.headers, **auth})
+            return await _listed(client, backend)
+    except ConfigurationError as wrong:
+        return Answered(wrong.report.detail, is_there=False)
+    except httpx.ConnectError as failed:
+        is_unchecked = "CERTIFICATE_VERIFY_FAILED" in str(failed)
+        return Answered("is not the server its certificate is for, or one that nobody known vouches for" if is_unchecked else f"does not answer ({type(failed).__name__})", is_there=is_unchecked)  # fmt: skip
+    except (httpx.HTTPError, httpx.InvalidURL, AnswerRefused, ValueError) as failed:
+        return Answered(f"does not answer ({type(failed).__name__})", is_there=False)
+
+
+async def _listed(client: "httpx.AsyncClient", backend: Backend) -> Answered:
+    address = (backend.table.endpoint or "").rstrip("/")
+    response = await client.get(f"{address}/models")
+    served = _served(response) if response.is_success else None
+    if served is None and (response.is_success or response.status_code in _NO_LIST):
+        return await _without_list(client, address, response.status_code)
+    if served is None:
+        return _failed(response.status_code)
+    wanted = {model.model_id for model in backend.models if model.table.model_type == "llm" and model.table.enabled}
+    missing = sorted(wanted - served)
+    few = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
+    detail = f"answers, serves {len(wanted) - len(missing)} of {len(wanted)} language models"
+    return Answered(f"{detail}; not {few}" if missing else detail, is_there=True, is_well=bool(wanted & served))
+
+
+async def _without_list(client: "httpx.AsyncClient", address: str, status: int) -> Answered:
+    """What a service that lists no models says to a request that asks for nothing."""
+    response = await client.post(f"{address}/chat/completions", json={})
+    if response.status_code in _UNDERSTOOD:
+        return Answered("answers, without a list of models", is_there=True, is_well=True)
+    return _failed(response.status_code if response.status_code in (401, 403) else status)
+
+
+def _failed(status: int) -> Answered:
+    if status in (401, 403):
+        return Answered(f"refuses the key (status {status})", is_there=True, is_refused=True)
+    if status in _NO_LIST or status < 300:
+        return Answered(f"answers with status {status}: no language models are served there", is_there=True)
+    return Answered(f"answers with status {status}", is_there=True)
+
+
+def _served(response: "httpx.Response") -> set[str] | None:
+    try:
+        found: Json = response.json()
+    except ValueError:
+        return None
+    items = cast("dict[str, Any]", found).get("data") if isinstance(found, dict) else None
+    if not isinstance(items, list):
+        return None
+    tables = [cast("dict[str, Any]", item) for item in cast("list[Any]", items) if isinstance(item, dict)]
+    return {str(table.get("id", "")).removeprefix("models/") for table in tables}
