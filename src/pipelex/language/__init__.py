@@ -10,11 +10,19 @@ Nothing here needs another file: references are resolved, and pipes wired, by `p
 """
 
 from pipelex.language._bundle import ParsedBundle, parse_bundle
-from pipelex.language._natives import METADATA_NAMES, NATIVE_CODES, RETIRED_NATIVES, RUNTIME_NAMES, native_meant
+from pipelex.language._natives import (
+    COUNT_NAME,
+    METADATA_NAMES,
+    NATIVE_CODES,
+    RETIRED_NATIVES,
+    RUNTIME_NAMES,
+    native_meant,
+)
 from pipelex.language._old_forms import RETIRED_TYPES
 from pipelex.language.references import NATIVE_DOMAIN, Reference, Slot
 
 __all__ = [
+    "COUNT_NAME",
     "METADATA_NAMES",
     "NATIVE_CODES",
     "NATIVE_DOMAIN",

@@ -94,3 +94,6 @@ METADATA_NAMES: Final = frozenset({"_stuff_name", "_content_class", "_concept_co
 
 RUNTIME_NAMES: Final = frozenset({"preliminary_text", "place_holder"})
 """Template names the runtime fills in; they are never inputs."""
+
+COUNT_NAME: Final = "_nb_output"
+"""The template name of how many values the output asks for, which an author may read."""

@@ -12,6 +12,7 @@ from jinja2.visitor import NodeTransformer
 
 from pipelex.content.structure import AnyShape, OpenList
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.language import COUNT_NAME
 from pipelex.language.templates import code_size, expand_sigils
 from pipelex.templating._budget import STATE, refuse
 from pipelex.templating._calls import MOMENT_PARTS, call_checked, is_readable, join_texts, operate
@@ -42,7 +43,7 @@ class _TemplateGuard(NodeTransformer):
         return super().visit(node, *args, **kwargs)
 
     def visit_Name(self, node: nodes.Name) -> nodes.Node:
-        if node.name.startswith("_"):
+        if node.name.startswith("_") and (node.name, node.ctx) != (COUNT_NAME, "load"):
             refuse(node.name, "names that start with '_' are private")
         return node
 

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 from jinja2 import nodes
 
 from pipelex.errors import near_names
-from pipelex.language._natives import METADATA_NAMES, RUNTIME_NAMES
+from pipelex.language._natives import COUNT_NAME, METADATA_NAMES, RUNTIME_NAMES
 from pipelex.language.templates._facts import ITEM, FindingKind, TemplateFinding, TemplateRead
 from pipelex.language.templates._filters import GLOBALS, REFUSED_FILTERS, REFUSED_GLOBALS, TESTS
 
@@ -323,6 +323,8 @@ class Walker:
             return True
         if name in REFUSED_GLOBALS:
             self._report("refused", f"'{name}' is not available in templates: its text is random", offset, name)
+            return False
+        if name == COUNT_NAME:
             return False
         if name.startswith("_"):
             message = f"'{name}': a template cannot read variables that start with '_'"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import PipelexError
+from pipelex.language import COUNT_NAME
 from pipelex.language.blueprints import TagStyle, TemplatingStyle
 from pipelex.pipes.calls import RunOptions
 from pipelex.pipes.effects.jobs import TemplateResult
@@ -64,7 +65,7 @@ async def render_text(
         inputs=_values(run),
         tag_style=style.tag_style if style.tag_style != usual.tag_style else None,
         text_format=style.text_format if style.text_format != usual.text_format else None,
-        extra_context=dict(extra_context or {}),
+        extra_context={**(extra_context or {}), **_count(run, template)},
         images=attachments.images,
         documents=attachments.documents,
     )
@@ -96,6 +97,13 @@ async def _render(run: PipeRun, request: TemplateRequest) -> TemplateResult:
                 raise
             share.turns = 0
     return await run.ask(TEMPLATE, request)
+
+
+def _count(run: PipeRun, template: str) -> dict[str, Json]:
+    """How many values the output asks for, where the template says its name; null for a list of any length."""
+    if COUNT_NAME not in template:
+        return {}
+    return {COUNT_NAME: run.output.count if run.output.is_list else 1}
 
 
 def _values(run: PipeRun) -> dict[str, Stuff]:
