@@ -48,16 +48,20 @@ async def beat() -> None:
 class FloorLeaf:
     @workflow.run
     async def run(self, prompt: str) -> str:
-        # Whoever starts it with search attributes wants a summary, too.
-        shows = len(workflow.info().typed_search_attributes) > 0
-        return await workflow.execute_activity(
-            ask,
-            prompt,
-            start_to_close_timeout=timedelta(minutes=10),
-            heartbeat_timeout=timedelta(seconds=30),
-            retry_policy=RetryPolicy(initial_interval=timedelta(seconds=3), maximum_attempts=3),
-            summary="LLM text · pipe=say · model=stub" if shows else None,
-        )
+        return await asked(prompt)
+
+
+async def asked(prompt: str) -> str:
+    # Whoever starts it with search attributes wants a summary, too.
+    shows = len(workflow.info().typed_search_attributes) > 0
+    return await workflow.execute_activity(
+        ask,
+        prompt,
+        start_to_close_timeout=timedelta(minutes=10),
+        heartbeat_timeout=timedelta(seconds=30),
+        retry_policy=RetryPolicy(initial_interval=timedelta(seconds=3), maximum_attempts=3),
+        summary="LLM text · pipe=say · model=stub" if shows else None,
+    )
 
 
 @workflow.defn(name="FloorSequence")
@@ -77,6 +81,23 @@ class FloorWindow:
         async def work() -> None:
             for index, prompt in waiting:
                 results[index] = await child(prompt, index)
+
+        await asyncio.gather(*(work() for _ in range(min(window, len(prompts)))))
+        return results
+
+
+@workflow.defn(name="FloorActivities")
+class FloorActivities:
+    """A window of activities without children."""
+
+    @workflow.run
+    async def run(self, prompts: list[str], window: int) -> list[str]:
+        results = [""] * len(prompts)
+        waiting = iter(enumerate(prompts))
+
+        async def work() -> None:
+            for index, prompt in waiting:
+                results[index] = await asked(prompt)
 
         await asyncio.gather(*(work() for _ in range(min(window, len(prompts)))))
         return results
@@ -113,4 +134,4 @@ def shown(run_id: str) -> dict[str, Any]:
     }
 
 
-WORKFLOWS = (FloorLeaf, FloorSequence, FloorWindow)
+WORKFLOWS = (FloorLeaf, FloorSequence, FloorWindow, FloorActivities)

@@ -27,6 +27,8 @@ class Measure:
     """What one side costs; times are milliseconds."""
 
     events: int
+    actions: int
+    """What Temporal Cloud bills."""
     size: int
     wall: float
     cpu: float
@@ -45,31 +47,32 @@ class Row:
     """Milliseconds of wall time without Temporal."""
 
     HEADING: ClassVar[str] = (
-        f"{'':16}{'events':^22} | {'bytes of history':^30} | {'shown floor':^18} | {'wall, ms':^26} | {'worker CPU, ms':^26} | "
+        f"{'':24}{'events':^22} | {'actions':^18} | {'bytes of history':^30} | {'shown floor':^18} | {'wall, ms':^26} | {'worker CPU, ms':^26} | "
         f"{'in-process':^10}\n"
-        f"{'':16}{'ours  floor':^22} | {'ours      floor':^30} | {'bytes':^18} | {'ours     floor':^26} | {'ours     floor':^26} | "
+        f"{'':24}{'ours  floor':^22} | {'ours floor':^18} | {'ours      floor':^30} | {'bytes':^18} | {'ours     floor':^26} | {'ours     floor':^26} | "
         f"{'wall, ms':^10}"
     )
 
     @property
     def pairs(self) -> list[tuple[float, float]]:
-        """Ours and the floor: events, bytes, wall, CPU."""
+        """Ours and the floor: events, actions, bytes, wall, CPU."""
         ours, floor = self.ours, self.floor
         return [
             (ours.events, floor.events),
+            (ours.actions, floor.actions),
             (ours.size, floor.size),
             (ours.wall, floor.wall),
             (ours.cpu, floor.cpu),
         ]
 
     def __str__(self) -> str:
-        widths = (7, 11, 9, 9)
+        widths = (7, 5, 11, 9, 9)
         columns = [
             f"{ours:{width},.0f} {floor:{width},.0f} {_ratio(ours, floor):>6}"
             for width, (ours, floor) in zip(widths, self.pairs, strict=True)
         ]
-        columns.insert(2, f"{self.shown:11,.0f} {_ratio(self.ours.size, self.shown):>6}")
-        return f"{self.name:<16}" + " | ".join([*columns, f"{self.in_process:10,.0f}"])
+        columns.insert(3, f"{self.shown:11,.0f} {_ratio(self.ours.size, self.shown):>6}")
+        return f"{self.name:<24}" + " | ".join([*columns, f"{self.in_process:10,.0f}"])
 
 
 def _ratio(ours: float, floor: float) -> str:
@@ -84,12 +87,12 @@ def page(rows: Sequence[Row], started: Sequence[StartUp], *, command: str) -> st
         started: start-up times.
         command: what made it.
     """
-    measures = ("events", "bytes of history", "bytes, shown floor", "wall, ms", "worker CPU, ms")
+    measures = ("events", "actions", "bytes of history", "bytes, shown floor", "wall, ms", "worker CPU, ms")
     lines = [
         "# Benchmarks",
         "",
         f"Made on {datetime.now(UTC):%Y-%m-%d} by `{command}`; [bench/README.md](../bench/README.md) says what is "
-        "measured and how. Events and bytes are exact; wall times are medians, CPU times means, and belong to this machine.",
+        "measured and how. Events, actions and bytes are exact; wall times are medians, CPU times means, and belong to this machine.",
         "",
         *(f"- {name}: {value}" for name, value in surroundings().items()),
         "",
@@ -103,7 +106,7 @@ def page(rows: Sequence[Row], started: Sequence[StartUp], *, command: str) -> st
     ]
     for row in rows:
         cells = [f"{ours:,.0f} / {floor:,.0f} / {_ratio(ours, floor)}" for ours, floor in row.pairs]
-        cells.insert(2, f"{row.shown:,.0f} / {_ratio(row.ours.size, row.shown)}")
+        cells.insert(3, f"{row.shown:,.0f} / {_ratio(row.ours.size, row.shown)}")
         lines.append(f"| {row.name} | " + " | ".join(cells) + f" | {row.in_process:,.0f} |")
     lines += [
         "",

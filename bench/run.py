@@ -1,6 +1,6 @@
 """What Pipelex costs on Temporal beside a hand-written workflow that does the same: `python -m bench.run`.
 
-Prints events and bytes of history over all workflows of a run, the wall time, and the CPU time of the worker; and the
+Prints events, billed actions and bytes of history over all workflows of a run, the wall time, and the CPU time of the worker; and the
 wall time of the same method in-process. Both sides run in one go, turn about, each with a worker process of its own, on
 the same server against the same model server that answers at once; wall times are medians, CPU times means. `--write` makes
 `docs/benchmarks.md` of it.
@@ -23,10 +23,12 @@ from typing import Any, Final
 import psutil
 from temporalio.client import Client
 
+from bench.actions import actions_of
 from bench.floor import shown
 from bench.histories import all_histories
 from bench.page import Measure, Row, page
 from bench.startup import start_ups
+from pipelex.durable.options import ChildPolicy
 from pipelex.runner import Method, Pipelex
 from pipelex.temporal.client import namespace
 from pipelex.temporal.dev_server import DevServer
@@ -51,15 +53,17 @@ class Scenario:
     workflow: str
     arguments: list[Any]
     rounds: int
+    policy: ChildPolicy = "every_pipe"
     is_warmed: bool = True
     """Whether a first round does not count."""
 
 
-def batch_of(count: int, *, rounds: int, is_warmed: bool = True) -> Scenario:
+def batch_of(count: int, *, rounds: int, is_warmed: bool = True, policy: ChildPolicy = "every_pipe") -> Scenario:
     words = [f"word{number}" for number in range(count)]
     prompts = [f"Describe {word}." for word in words]
-    name = f"batch of {count:,}"
-    return Scenario(name, DESCRIBE_ALL, {"words": words}, "FloorWindow", [prompts, WINDOW], rounds, is_warmed)
+    name = f"batch of {count:,}" if policy == "every_pipe" else f"the same, {policy}"
+    floor = "FloorWindow" if policy == "every_pipe" else "FloorActivities"
+    return Scenario(name, DESCRIBE_ALL, {"words": words}, floor, [prompts, WINDOW], rounds, policy, is_warmed)
 
 
 SCENARIOS: Final = (
@@ -67,6 +71,7 @@ SCENARIOS: Final = (
     Scenario("sequence of 10", sequence_of(10), {"text": "a"}, "FloorSequence", [["Say a"] * 10], 7),
     Scenario("parallel of 3", PARALLEL_OF_3, {"text": "a"}, "FloorWindow", [["Say a"] * 3, 3], 15),
     batch_of(100, rounds=3),
+    batch_of(100, rounds=3, policy="controllers"),
     batch_of(1000, rounds=1, is_warmed=False),
 )
 
@@ -76,6 +81,7 @@ class Cost:
     """What the runs of one side cost."""
 
     events: int = 0
+    actions: int = 0
     size: int = 0
     wall: list[float] = field(default_factory=list[float])
     cpu: list[float] = field(default_factory=list[float])
@@ -83,7 +89,9 @@ class Cost:
     @property
     def measure(self) -> Measure:
         # The system counts CPU time in ticks of 10 ms: only the sum over the rounds is exact enough.
-        return Measure(self.events, self.size, statistics.median(self.wall) * 1000, statistics.mean(self.cpu) * 1000)
+        return Measure(
+            self.events, self.actions, self.size, statistics.median(self.wall) * 1000, statistics.mean(self.cpu) * 1000
+        )
 
 
 async def measured(cost: Cost, worker: psutil.Process, work: Callable[[], Awaitable[str]]) -> str:
@@ -101,11 +109,10 @@ def cpu_of(worker: psutil.Process) -> float:
 
 
 async def compare(
-    scenario: Scenario, method: Method, client: Client, ours: psutil.Process, floor: psutil.Process
+    scenario: Scenario, method: Method, server: DevServer, client: Client, ours: psutil.Process, floor: psutil.Process
 ) -> tuple[Measure, Measure, int]:
-    """Run both sides; gives what each costs, and the bytes of the floor that shows what it does."""
+    """Run both sides, once more to count actions; gives what each costs, and the bytes of the floor that shows what it does."""
     costs = Cost(), Cost()
-    last = ["", ""]
 
     async def run_ours() -> str:
         return (await method.run(scenario.inputs)).run_id
@@ -118,8 +125,10 @@ async def compare(
 
     for turn in range(-1 if scenario.is_warmed else 0, scenario.rounds):
         for side, (worker, work) in enumerate(((ours, run_ours), (floor, run_floor))):
-            last[side] = await measured(costs[side] if turn >= 0 else Cost(), worker, work)
-    for cost, id_ in zip(costs, last, strict=True):
+            await measured(costs[side] if turn >= 0 else Cost(), worker, work)
+    for cost, work in zip(costs, (run_ours, run_floor), strict=True):
+        id_, actions = await actions_of(server, work)
+        cost.actions = actions.total()
         cost.events, cost.size = await events_and_bytes(client, id_)
     _, size = await events_and_bytes(client, await run_floor(shows=True))
     return costs[0].measure, costs[1].measure, size
@@ -147,18 +156,19 @@ async def rows(scenarios: Sequence[Scenario]) -> AsyncGenerator[Row]:
     with tempfile.TemporaryDirectory() as folder, OpenAIStub() as stub:
         root = Path(folder)
         stub.on("Hello", text="Good day").on("Say", text="ok").on("Describe", text="about a word")
-        async with DevServer() as server:
+        async with DevServer(metrics_port=0) as server:
             project = write_project(root, stub=stub.url, target=server.target, queue="ours")
             await register(project)
             with worker(project, "ours", stub.url) as ours, worker(project, "floor", stub.url) as floor:
                 for name, side in (("ours", ours), ("floor", floor)):
                     wait_for_file(root / f"{name}.ready", side, root / "worker.log")
-                async with project.app() as app, project.app("direct") as direct:
-                    client = await client_of(app)
-                    for scenario in scenarios:
+                for scenario in scenarios:
+                    overrides = {"temporal.worker_config.child_workflow_policy": scenario.policy}
+                    async with project.app(overrides=overrides) as app, project.app("direct") as direct:
+                        client = await client_of(app)
                         file = project.method(scenario.method)
                         sides = psutil.Process(ours.pid), psutil.Process(floor.pid)
-                        costs = await compare(scenario, app.load(file), client, *sides)
+                        costs = await compare(scenario, app.load(file), server, client, *sides)
                         yield Row(scenario.name, *costs, await in_process(scenario, direct.load(file)))
 
 

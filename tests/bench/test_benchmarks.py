@@ -14,15 +14,16 @@ async def test_one_round_beside_the_floor() -> None:
     one = replace(SCENARIOS[0], rounds=1, is_warmed=False)
     (row,) = [row async for row in rows([one])]
     assert row.ours.events <= row.floor.events == 11
+    assert row.ours.actions == row.floor.actions == 2
     assert 0 < row.floor.size <= row.ours.size < 1.5 * row.shown
     assert min(row.ours.wall, row.floor.wall, row.in_process) > 0
 
 
 def test_the_page() -> None:
-    row = Row("one LLM pipe", Measure(11, 3_000, 50.0, 30.0), Measure(11, 1_500, 40.0, 20.0), 2_000, 5.0)
+    row = Row("one LLM pipe", Measure(11, 2, 3_000, 50.0, 30.0), Measure(11, 2, 1_500, 40.0, 20.0), 2_000, 5.0)
     text = page([row], [StartUp("pipelex --help", [0.2, 0.4, 0.3], 60.0)], command="python -m bench.run --write")
     assert (
-        "| one LLM pipe | 11 / 11 / 1.00× | 3,000 / 1,500 / 2.00× | 2,000 / 1.50× | 50 / 40 / 1.25× | 30 / 20 / 1.50× | 5 |"
+        "| one LLM pipe | 11 / 11 / 1.00× | 2 / 2 / 1.00× | 3,000 / 1,500 / 2.00× | 2,000 / 1.50× | 50 / 40 / 1.25× | 30 / 20 / 1.50× | 5 |"
         in text
     )
     assert "| pipelex --help | 200 | 300 | 60 |" in text

@@ -5,16 +5,19 @@ one model call that runs as a child costs 9 in its parent, one after the other, 
 """
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from temporalio.client import Client
 
+from bench.actions import actions_of
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner import Pipelex
 from pipelex.temporal.client.history import read_trace
+from pipelex.temporal.dev_server import DevServer
 from tests.support.methods import DESCRIBE_ALL, GREET, PARALLEL_OF_3, sequence_of
 from tests.support.openai_server import OpenAIStub
-from tests.support.project import Project, worker_of
+from tests.support.project import Project, worker_of, write_project
 from tests.support.temporal import client_of
 
 OWN_OF_ONE_LLM = 11
@@ -68,6 +71,24 @@ async def test_pipes_that_run_no_other_need_no_workflow_of_their_own(project: Pr
     async with project.app(overrides=policy) as app, worker_of(app):
         ((events, _),) = await run_and_measure(app, project, sequence_of(10), {"text": "a"})
     assert events == ROOT + 10 * (OWN_OF_ONE_LLM - ROOT)
+
+
+@pytest.mark.parametrize(("policy", "actions"), [("every_pipe", 2 * 10 + 1), ("controllers", 10 + 1)])
+async def test_what_is_billed(tmp_path: Path, stub: OpenAIStub, policy: str, actions: int) -> None:
+    """As many actions as a workflow written by hand takes: one per start and one per call, and no heartbeat."""
+    stub.on("Describe", text="ok")
+    words = {"words": [f"word{number}" for number in range(10)]}
+    async with DevServer(metrics_port=0) as server:
+        project = write_project(tmp_path, stub=stub.url, target=server.target, queue="billed")
+        overrides = {
+            "temporal.worker_config.child_workflow_policy": policy,
+            "temporal.search_attributes.enabled": False,
+        }
+        async with project.app(overrides=overrides) as app, worker_of(app):
+            method = app.load(project.method(DESCRIBE_ALL))
+            _, found = await actions_of(server, lambda: method.run(words))
+    assert found.total() == actions
+    assert not any("Heartbeat" in kind for kind in found)
 
 
 @pytest.mark.slow

@@ -44,6 +44,7 @@ class DevServer:
         ui_port: of the web UI; None runs without it, 0 picks a free one.
         ui_codec_endpoint: what the UI asks for the meaning of payloads.
         namespace: created if need be.
+        metrics_port: of the server's own metrics for Prometheus; None: they are not to be had, 0 picks a free one.
         dynamic_config: settings beside `TUNED`, as `key=value`.
         log: file for the server's own output.
     """
@@ -54,6 +55,7 @@ class DevServer:
     ui_port: int | None = None
     ui_codec_endpoint: str | None = None
     namespace: str = "default"
+    metrics_port: int | None = None
     dynamic_config: Sequence[str] = ()
     log: Path | None = None
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
@@ -77,6 +79,8 @@ class DevServer:
         self.port = _port(self.host, self.port, "server")
         if self.ui_port is not None:
             self.ui_port = _port(self.host, self.ui_port, "UI")
+        if self.metrics_port is not None:
+            self.metrics_port = _port(self.host, self.metrics_port, "server's metrics")
         if self.database is not None:
             self.database.parent.mkdir(parents=True, exist_ok=True)
         output = self.log.open("ab") if self.log is not None else subprocess.DEVNULL
@@ -107,6 +111,8 @@ class DevServer:
         command += ["--headless"] if self.ui_port is None else ["--ui-ip", self.host, "--ui-port", str(self.ui_port)]
         if self.ui_codec_endpoint is not None:
             command += ["--ui-codec-endpoint", self.ui_codec_endpoint]
+        if self.metrics_port is not None:
+            command += ["--metrics-port", str(self.metrics_port)]
         if self.database is not None:
             command += ["--db-filename", str(self.database)]
             # The default journal makes a file database several times slower; both modes survive a kill.

@@ -101,7 +101,7 @@ class WorkerConfig(DispatchBaseline):
     rpc_timeout: TimeLimit = timedelta(seconds=30)
     child_workflow_policy: Literal["every_pipe", "controllers"] = "every_pipe"
     """Which child pipes are workflows of their own. `controllers`: a pipe that runs no other is a part of its parent's
-    workflow, for half the events. Fixed by whoever starts a run."""
+    workflow, for far fewer events. Fixed by whoever starts a run."""
     fairness_by_user: bool = False
     """Share a backlogged queue out among users: a run's user is the fairness key of its activities."""
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from temporalio.api.common.v1 import Payload
-from temporalio.converter import DataConverter
 from temporalio.worker import StartActivityInput, WorkflowInboundInterceptor, WorkflowOutboundInterceptor
 from temporalio.workflow import ActivityHandle
 
-HEADER: Final = "pipelex-subject"
+HEADER: Final = "pipelex"
 """The header of an activity that says what its workflow's id does not."""
 
 _SEGMENT: Final = re.compile(r"(?:\d+-)?(?P<code>[^\[\]]+)(?:\[[^\]]*\])*")
@@ -36,25 +35,30 @@ class Subject:
     def of_activity(cls, workflow_id: str, headers: Mapping[str, Payload]) -> "Subject":
         """As the id of its workflow has it, and the header that goes with it."""
         derived = cls.of_workflow(workflow_id)
-        told = _told(headers)
-        return cls(str(told.get("run", derived.run_id)), str(told["pipe"]) if "pipe" in told else derived.pipe)
+        told = headers.get(HEADER)
+        if told is None:
+            return derived
+        pipe, _, run_id = told.data.decode(errors="replace").partition("\n")
+        return cls(run_id or derived.run_id, pipe or derived.pipe)
 
-    def beyond(self, workflow_id: str) -> dict[str, str]:
-        """What it says that the id of a workflow does not."""
+    def beyond(self, workflow_id: str) -> Payload | None:
+        """What it says that the id of a workflow does not, as a header; None: nothing.
+
+        The text is the whole payload, for it is in the history of every activity that needs it.
+        """
         derived = self.of_workflow(workflow_id)
-        found: dict[str, str] = {}
-        if self.run_id != derived.run_id:
-            found["run"] = self.run_id
-        if self.pipe is not None and self.pipe != derived.pipe:
-            found["pipe"] = self.pipe
-        return found
+        pipe = "" if self.pipe is None or self.pipe == derived.pipe else self.pipe
+        run_id = "" if self.run_id == derived.run_id else self.run_id
+        if not pipe and not run_id:
+            return None
+        return Payload(data=(f"{pipe}\n{run_id}" if run_id else pipe).encode())
 
     def __str__(self) -> str:
         return f"run {self.run_id}" + ("" if self.pipe is None else f", pipe {self.pipe}")
 
 
-ASKING: ContextVar[Mapping[str, str] | None] = ContextVar("pipelex_asking", default=None)
-"""What the header of the activity says that is being scheduled."""
+ASKING: ContextVar[Payload | None] = ContextVar("pipelex_asking", default=None)
+"""The header of the activity that is being scheduled."""
 
 
 class TellingSubjects(WorkflowInboundInterceptor):
@@ -68,21 +72,6 @@ class TellingSubjects(WorkflowInboundInterceptor):
 class _WithHeader(WorkflowOutboundInterceptor):
     def start_activity(self, input: StartActivityInput) -> ActivityHandle[Any]:
         told = ASKING.get()
-        if told:
-            input.headers = {**input.headers, HEADER: _payload(told)}
+        if told is not None:
+            input.headers = {**input.headers, HEADER: told}
         return super().start_activity(input)
-
-
-def _payload(told: Mapping[str, str]) -> Payload:
-    (payload,) = DataConverter.default.payload_converter.to_payloads([dict(told)])
-    return payload
-
-
-def _told(headers: Mapping[str, Payload]) -> Mapping[str, Any]:
-    if HEADER not in headers:
-        return {}
-    try:
-        (told,) = DataConverter.default.payload_converter.from_payloads([headers[HEADER]])
-    except Exception:  # somebody else's header
-        return {}
-    return told if isinstance(told, dict) else {}  # pyright: ignore[reportUnknownVariableType]
