@@ -2,11 +2,14 @@
 
 import json
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from pipelex.config.distribution import install_command
+from pipelex.language import parse_bundle
 from tests.cli.conftest import Cli
 from tests.tooling.methods import EVERYTHING
 from tests.tooling.test_fix_engine import OLD as OLD_FILE
@@ -98,6 +101,86 @@ def test_lint_reports_what_the_schema_refuses(cli: Cli) -> None:
     (cli.root / "a.mthds").write_text('domain = "x"\n')
     assert cli("lint", "a.mthds").code == 0
     assert cli("lint", "none.mthds").code == 2
+
+
+def test_lint_points_at_each_unknown_key(cli: Cli) -> None:
+    (cli.root / "a.mthds").write_text(BUNDLE_WITH_UNKNOWN_KEYS)
+    found = json.loads(cli("lint", "a.mthds", "--json").out)
+    lines = BUNDLE_WITH_UNKNOWN_KEYS.splitlines()
+    pointed = {
+        lines[each["range"]["start_line"] - 1][each["range"]["start_col"] - 1 : each["range"]["end_col"] - 1]
+        for each in found
+        if "unknown key" in each["message"]
+    }
+    assert pointed == {"colour", "unit", "minimum", "hint", "promt", "temperatur", "resul", "as"}
+    for each in found:
+        place = each["range"]
+        text = BUNDLE_WITH_UNKNOWN_KEYS.encode()[place["start_offset"] : place["end_offset"]].decode()
+        if "unknown key" in each["message"]:
+            assert f"'{text}'" in each["message"]
+    assert "promt" in cli("lint", "a.mthds").out
+    assert "a.mthds:11:1" in cli("lint", "a.mthds").out
+
+
+BUNDLE_WITH_UNKNOWN_KEYS = """domain = "d"
+colour = "é"
+[concept.A]
+description = "x"
+structure = { f = { type = "text", description = "é", unit = "kg", minimum = 3 } }
+[pipe.p]
+type = "PipeLLM"
+description = "x"
+inputs = { t = { concept = "Text", hint = "u" } }
+output = "Text"
+promt = "Look"
+temperatur = 3
+[pipe.s]
+type = "PipeSequence"
+description = "x"
+output = "Text"
+steps = [{ pipe = "p", resul = "x" }, { from = "t", result = "y", as = "z" }]
+"""
+
+
+def test_the_schema_takes_every_bundle_that_is_valid_and_refuses_wrong_tables(cli: Cli) -> None:
+    schema = json.loads(cli("schema").out)
+    Draft202012Validator.check_schema(schema)
+    validator = Draft202012Validator(schema)
+    root = Path(__file__).parent.parent.parent
+    seen = refused = 0
+    for file in sorted([*root.glob("examples/*/*.mthds"), *root.glob("tests/corpus/**/*.mthds")]):
+        bundle = parse_bundle(file.read_bytes(), path=file.name)
+        if any(fault.code == "method.syntax" for fault in bundle.faults):
+            continue
+        takes = validator.is_valid(tomllib.loads(file.read_text(encoding="utf-8")))  # type: ignore[reportUnknownMemberType]
+        wrong = {fault.params.get("finding") for fault in bundle.faults if fault.severity == "error"}
+        seen += 1
+        if not wrong:
+            assert takes, file
+        if wrong & {"unknown_key", "wrong_type", "missing_key", "wrong_value"}:
+            refused += 1
+            assert not takes, file
+    assert seen > 400
+    assert refused > 40
+
+
+def test_the_schema_says_what_each_key_is_for(cli: Cli) -> None:
+    assert cli("schema", "-o", "s/mthds.schema.json").code == 0
+    schema = json.loads((cli.root / "s/mthds.schema.json").read_text(encoding="utf-8"))
+    assert "null" not in json.dumps(schema)
+    for name, definition in {"bundle": schema, **schema["$defs"]}.items():
+        assert definition["additionalProperties"] is False, name
+        silent = [key for key, value in definition["properties"].items() if "description" not in value]
+        assert silent in ([], ["type"]), name
+
+
+def test_a_new_method_names_its_schema(cli: Cli) -> None:
+    assert cli("new", "mine").code == 0
+    first = (cli.root / "mine/mine.mthds").read_text(encoding="utf-8").splitlines()[0]
+    assert first == "#:schema ./.mthds.schema.json"
+    schema = json.loads((cli.root / "mine/.mthds.schema.json").read_text(encoding="utf-8"))
+    assert schema == json.loads(cli("schema").out)
+    assert cli("validate", "mine").code == 0
 
 
 def test_the_formatter_says_how_it_is_installed(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,7 @@ def _describe(schema: Schema, model: type[BaseModel]) -> None:
     if model.__doc__ is not None and "description" in schema:
         schema["description"] = " ".join(schema["description"].split())
     for name, field in model.model_fields.items():
-        described: Schema | None = schema.get("properties", {}).get(name)
+        described: Schema | None = schema.get("properties", {}).get(field.alias or name)
         if described is None:
             continue
         tables = list(_models_in(field.annotation))

@@ -17,6 +17,9 @@ PLAIN_NAME_PATTERN: Final = PIPE_CODE_PATTERN
 
 _SLOT_PATTERN: Final = re.compile(r"(?P<concept>[^\[\]?!]+)(?:\[(?P<count>[0-9]*)\]|(?P<marker>[?!]))?")
 
+SLOT_SHAPE: Final = r"^\s*(?:.+->)?(?:[a-z][a-z0-9_]*\.)*[A-Z][a-zA-Z0-9]*\s*(?:\[(?:0*[1-9][0-9]*)?\]|[?!])?\s*$"
+"""What a slot looks like, as a regular expression for JSON Schema."""
+
 Presence = Literal["plain", "optional", "forced"]
 """`X`, `X?`, `X!`."""
 

@@ -1,5 +1,6 @@
 """The example methods that come with the package, and copies of them to start from."""
 
+import json
 import shutil
 import tomllib
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from pipelex.errors import ErrorCategory, PipelexError, near_names
+from pipelex.language.schema import SCHEMA_NAME, bundle_schema
 
 _PACKAGE: Final = Path(__file__).parent.parent
 _FOLDERS: Final = (_PACKAGE / "_examples", _PACKAGE.parent.parent / "examples")
@@ -45,7 +47,7 @@ class Example:
                 yield inside
 
     def copy_to(self, folder: Path) -> list[Path]:
-        """Copy the method; its bundle gets the folder's name.
+        """Copy the method; its bundle gets the folder's name, and a schema for editors beside it.
 
         Returns:
             The files that were written.
@@ -61,9 +63,15 @@ class Example:
             is_bundle = self.folder / inside == self.bundle
             target = folder / (f"{folder.resolve().name}{_SUFFIX}" if is_bundle else inside)
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self.folder / inside, target)
+            if is_bundle:
+                text = (self.folder / inside).read_text(encoding="utf-8")
+                target.write_text(f"#:schema ./{SCHEMA_NAME}\n{text}", encoding="utf-8")
+            else:
+                shutil.copyfile(self.folder / inside, target)
             written.append(target)
-        return written
+        schema = folder / SCHEMA_NAME
+        schema.write_text(json.dumps(bundle_schema(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        return [*written, schema]
 
 
 def examples() -> list[Example]:

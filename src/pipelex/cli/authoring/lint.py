@@ -29,12 +29,14 @@ def lint(
     """
     from pipelex.cli._shared.results import print_json
     from pipelex.cli.authoring.tools import bundle_files, tools
+    from pipelex.tooling.lint import placed
 
     lint_mthds = tools().lint_mthds
     paint = paint_out()
     report: list[dict[str, object]] = []
     for path in bundle_files(paths):
-        for found in lint_mthds(path.read_bytes().decode("utf-8", "replace"))["diagnostics"]:
+        text = path.read_bytes().decode("utf-8", "replace")
+        for found in placed(text, lint_mthds(text)["diagnostics"]):
             report.append({"path": str(path), **found})
             if not is_json:
                 place = found["range"] or {"start_line": 1, "start_col": 1}

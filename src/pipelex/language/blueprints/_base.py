@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal, LiteralString, TypeAlias, cast, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from pipelex.language.references import Slot
+from pipelex.language.references import SLOT_SHAPE, Slot
 
 FieldType = Literal["text", "integer", "number", "boolean", "date", "datetime", "time", "list", "dict", "concept"]
 
@@ -46,7 +46,7 @@ def _check_slot(text: str) -> str:
     return text
 
 
-SlotText = Annotated[str, AfterValidator(_check_slot)]
+SlotText = Annotated[str, AfterValidator(_check_slot), WithJsonSchema({"type": "string", "pattern": SLOT_SHAPE})]
 
 
 class Blueprint(BaseModel):

@@ -18,9 +18,13 @@ class TemplateBlueprint(Blueprint):
     """A template in its table form."""
 
     template: str
+    """The text: Jinja2 with `$name`, `@name` and `@?name`."""
     category: TemplateCategory
+    """What the text becomes, which decides its filters and whether markup is escaped."""
     templating_style: TagStyle | TemplatingStyle | None = None
+    """How values are tagged and formatted."""
     extra_context: dict[str, Any] | None = None
+    """More variables by name."""
 
 
 class ConstructFrom(Blueprint):
@@ -81,7 +85,10 @@ class PipeComposeBlueprint(PipeBlueprint):
 
     type: Literal["PipeCompose"]
     template: str | TemplateBlueprint | None = None
+    """The text of the result: Jinja2 with `$name`, `@name` and `@?name`. Instead of `construct`."""
     construct_table: dict[str, Any] | None = Field(default=None, alias="construct")
+    """The result field by field: a literal, `{ from = "path" }`, `{ template = "…" }` or a nested table. Instead of
+    `template`."""
 
     model_config: ClassVar[ConfigDict] = ALIASED
 

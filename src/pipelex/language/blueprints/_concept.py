@@ -15,16 +15,27 @@ class FieldBlueprint(Blueprint):
     """One field of a concept's structure."""
 
     description: str
+    """What the field holds; models that fill it in are told."""
     type: FieldType | None = None
+    """The type of the value; left out beside `choices`."""
     required: bool = False
+    """Whether the field must be present. False by default."""
     default_value: Any = None
+    """The value when none is given, of the type of the field; not for a required field, nor for a concept."""
     choices: tuple[str, ...] | None = Field(default=None, strict=False)
+    """The words of which the field holds one."""
     key_type: str | None = None
+    """The type of the keys of a `dict`."""
     value_type: str | None = None
+    """The type of the values of a `dict`; `Any` leaves it open."""
     item_type: str | None = None
+    """The type of the items of a `list`; `concept` goes with `item_concept_ref`. Left out, they are of any kind."""
     concept_ref: str | None = None
+    """The concept of a field of type `concept`."""
     item_concept_ref: str | None = None
+    """The concept of the items of a list of concepts."""
     hints: dict[str, str] | None = None
+    """Presentation hints, such as `intent = "rating"`; they change nothing about a run."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -96,16 +107,20 @@ def _expand_field(value: Any) -> Any:
     return value
 
 
-FieldEntry = Annotated[FieldBlueprint, BeforeValidator(_expand_field)]
+FieldEntry = Annotated[FieldBlueprint, BeforeValidator(_expand_field, json_schema_input_type=str | FieldBlueprint)]
 
 
 class ConceptBlueprint(Blueprint):
     """A concept declaration. A string structure names a class of the host program (an older form)."""
 
     description: str
+    """What a value of the concept is; models are told."""
     structure: dict[str, FieldEntry] | str | None = None
+    """The fields by name: a description alone for a required text, or a table."""
     refines: str | None = None
+    """The concept that this one specialises; it has that one's fields and none of its own."""
     hints: dict[str, str] | None = None
+    """Presentation hints, such as `intent = "label"`; they change nothing about a run."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

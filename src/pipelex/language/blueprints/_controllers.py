@@ -27,11 +27,17 @@ class PipeStep(Blueprint):
     """A step or a branch that runs a pipe."""
 
     pipe: PipeReference
+    """The pipe to run: its code, or its reference with a domain."""
     result: PlainName | None = None
+    """The name under which the output is kept."""
     nb_output: int | None = Field(default=None, ge=1)
+    """How many outputs the pipe is asked for. Instead of `multiple_output`."""
     multiple_output: bool | None = None
+    """Whether the pipe is asked for a list of any length. Instead of `nb_output`."""
     batch_over: DottedPath | None = None
+    """The list, or the path to one, on each item of which the pipe runs. Goes with `batch_as`."""
     batch_as: PlainName | None = None
+    """The name of the item for the pipe. Goes with `batch_over`."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -65,7 +71,9 @@ class BindingStep(Blueprint):
     """A step that copies a value reached by a dotted path under a new name."""
 
     from_path: DottedPath = Field(alias="from")
+    """The dotted path to the value: `invoice.lines`."""
     result: PlainName
+    """The name under which the value is kept."""
 
     model_config: ClassVar[ConfigDict] = ALIASED
 
@@ -95,6 +103,7 @@ class PipeSequenceBlueprint(PipeBlueprint):
 
     type: Literal["PipeSequence"]
     steps: tuple[StepEntry, ...] = Field(min_length=1, strict=False)
+    """The steps in order: `{ pipe = "…", result = "…" }`, or `{ from = "…", result = "…" }`."""
 
     def called_pipes(self) -> Iterator[CalledPipe]:
         for index, step in enumerate(self.steps):
@@ -135,7 +144,9 @@ class PipeParallelBlueprint(PipeBlueprint):
 
     type: Literal["PipeParallel"]
     branches: tuple[BranchEntry, ...] = Field(min_length=1, strict=False)
+    """The branches: `{ pipe = "…", result = "…" }`."""
     add_each_output: bool = False
+    """Whether each branch's result is kept under its own name as well. False by default."""
 
     @model_validator(mode="after")
     def _check_branches(self) -> Self:
@@ -169,10 +180,15 @@ class PipeConditionBlueprint(PipeBlueprint):
 
     type: Literal["PipeCondition"]
     expression: str | None = None
+    """A Jinja2 expression, the text of which chooses the outcome. Instead of `expression_template`."""
     expression_template: str | None = None
+    """A Jinja2 template, the text of which chooses the outcome. Instead of `expression`."""
     outcomes: dict[str, PipeReference] = Field(min_length=1)
+    """Text → the pipe to run, or `fail` or `continue`."""
     default_outcome: PipeReference
+    """The pipe for every other text, or `fail` or `continue`."""
     add_alias_from_expression_to: str | None = None
+    """The name by which the value that the text names is known as well."""
 
     @model_validator(mode="after")
     def _check_expression(self) -> Self:
@@ -221,8 +237,11 @@ class PipeBatchBlueprint(PipeBlueprint):
 
     type: Literal["PipeBatch"]
     branch_pipe_code: PipeReference
+    """The pipe that runs on each item."""
     input_list_name: PlainName
+    """The input that holds the list."""
     input_item_name: PlainName
+    """The name of the item for the pipe."""
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:

@@ -19,7 +19,9 @@ class JudgeLevel(Blueprint):
     """One step of a rating scale."""
 
     label: str | None = None
+    """The short name of the level."""
     description: str | None = None
+    """What the level means."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -32,7 +34,9 @@ class JudgeCriteria(Blueprint):
     """What makes the answer yes, and what makes it no."""
 
     yes: str = Field(min_length=1)
+    """What makes the answer yes."""
     no: str = Field(min_length=1)
+    """What makes the answer no."""
 
 
 JudgeKind = Literal["yes_no", "choice", "rating"]
@@ -42,10 +46,15 @@ class JudgeQuestion(Blueprint):
     """One closed question: yes or no, a choice among options, or a rating on levels."""
 
     question: str = Field(min_length=1)
+    """The question, as a template of plain text."""
     options: dict[str, str] | None = None
+    """The options of a choice: key → description; two at least."""
     levels: tuple[str | JudgeLevel, ...] | None = Field(default=None, strict=False)
+    """The levels of a rating, the lowest first; two at least."""
     criteria: JudgeCriteria | None = None
+    """What makes the answer yes, and what makes it no."""
     threshold: float | None = Field(default=None, gt=0, lt=1)
+    """The probability of yes from which on the answer is yes, between 0 and 1. 0.5 by default."""
 
     @property
     def kind(self) -> JudgeKind:
@@ -94,13 +103,21 @@ class PipeJudgeBlueprint(PipeBlueprint):
 
     type: Literal["PipeJudge"]
     prompt: str = Field(min_length=1)
+    """The evidence, as a template; it may show images and documents."""
     question: str | None = Field(default=None, min_length=1)
+    """The one question, as a template of plain text. Instead of `questions`."""
     questions: dict[str, JudgeQuestion] | None = None
+    """Several questions by the names of the output's fields. Instead of `question`."""
     options: dict[str, str] | None = None
+    """The options of a choice: key → description; two at least. The output is a Choice."""
     levels: tuple[str | JudgeLevel, ...] | None = Field(default=None, strict=False)
+    """The levels of a rating, the lowest first; two at least. The output is a Rating."""
     criteria: JudgeCriteria | None = None
+    """What makes the answer yes, and what makes it no."""
     threshold: float | None = Field(default=None, gt=0, lt=1)
+    """The probability of yes from which on the answer is yes, between 0 and 1. 0.5 by default."""
     model: str | PlainSettings | None = None
+    """The judgment model: a preset, an alias, a handle, or a table."""
 
     @model_validator(mode="after")
     def _check_questions(self) -> Self:

@@ -31,11 +31,17 @@ class PipeLLMBlueprint(PipeBlueprint):
 
     type: Literal["PipeLLM"]
     prompt: str | None = None
+    """What the model is asked, as a template: `$name` in a line, `@name` alone on its line."""
     system_prompt: str | None = None
+    """The system prompt, as a template; the bundle's by default."""
     model: str | LLMSettings | None = None
+    """The language model: a preset (`$…`), an alias (`@…`), a waterfall (`~…`), a handle, or a table."""
     model_to_structure: str | LLMSettings | None = None
+    """The language model for objects; `model` by default."""
     structuring_method: Literal["direct", "preliminary_text"] | None = None
+    """How an object is asked for: at once, or first as a text."""
     templating_style: TagStyle | TemplatingStyle | None = None
+    """How values are tagged and formatted in the prompts."""
 
     @model_validator(mode="after")
     def _check_prompt(self) -> Self:
@@ -70,6 +76,7 @@ class PipeStructureBlueprint(PipeBlueprint):
 
     type: Literal["PipeStructure"]
     model: str | LLMSettings | None = None
+    """The language model: a preset, an alias, a waterfall, a handle, or a table."""
 
     @model_validator(mode="after")
     def _check_inputs(self) -> Self:
@@ -90,12 +97,19 @@ class PipeExtractBlueprint(PipeBlueprint):
 
     type: Literal["PipeExtract"]
     model: str | ExtractSettings | None = None
+    """The extraction model: a preset, an alias, a handle, or a table."""
     max_page_images: int | None = Field(default=None, ge=0)
+    """The maximum number of images taken out of a page; 0 for none."""
     page_image_captions: bool | None = None
+    """Whether images that are taken out get captions."""
     page_views: bool | None = None
+    """Whether each page is rendered to an image as well, in `page_view`."""
     page_views_dpi: int | None = Field(default=None, gt=0)
+    """The resolution of those images, in dots per inch."""
     render_js: bool | None = None
+    """Whether the scripts of a web page run before it is read. False by default."""
     include_raw_html: bool | None = None
+    """Whether the HTML of a web page is kept as well. False by default."""
 
     @model_validator(mode="after")
     def _check_slots(self) -> Self:
@@ -135,7 +149,9 @@ class ImageSize(Blueprint):
     """An image's size in pixels."""
 
     width: int = Field(gt=0)
+    """The width, in pixels."""
     height: int = Field(gt=0)
+    """The height, in pixels."""
 
 
 def _check_size(text: str) -> str:
@@ -152,14 +168,23 @@ class PipeImgGenBlueprint(PipeBlueprint):
 
     type: Literal["PipeImgGen"]
     prompt: str
+    """What the image shows, as a template; images that it reads are references."""
     negative_prompt: str | None = None
+    """What the image does not show, as a template."""
     model: str | ImageSettings | None = None
+    """The image model: a preset, an alias, a handle, or a table."""
     aspect_ratio: AspectRatio | None = None
+    """The aspect ratio of the image."""
     size: Annotated[str, AfterValidator(_check_size)] | ImageSize | None = None
+    """The size: a tier (`1k`), `WIDTHxHEIGHT`, or a table with `width` and `height`."""
     is_raw: bool | None = None
+    """Whether the provider leaves the image unprocessed."""
     seed: int | Literal["auto"] | None = None
+    """The seed of chance; `auto` for another one each time."""
     background: Literal["transparent", "opaque", "auto"] | None = None
+    """The background of the image."""
     output_format: Literal["png", "jpeg", "webp"] | None = None
+    """The format of the image file."""
 
     def asked_models(self, *, is_text: bool) -> Iterator[AskedModel]:
         del is_text
@@ -188,13 +213,21 @@ class PipeSearchBlueprint(PipeBlueprint):
 
     type: Literal["PipeSearch"]
     prompt: str
+    """The query, as a template."""
     model: str | SearchSettings | None = None
+    """The search model: a preset, an alias, a handle, or a table."""
     include_images: bool | None = None
+    """Whether images are searched for, too; as the setting says by default."""
     max_results: int | None = Field(default=None, ge=1)
+    """The maximum number of results; as the setting says by default."""
     from_date: IsoDate | None = None
+    """The earliest date of a source, YYYY-MM-DD."""
     to_date: IsoDate | None = None
+    """The latest date of a source, YYYY-MM-DD."""
     include_domains: tuple[str, ...] | None = Field(default=None, strict=False)
+    """The only domains that are searched."""
     exclude_domains: tuple[str, ...] | None = Field(default=None, strict=False)
+    """Domains that are not searched."""
 
     def asked_models(self, *, is_text: bool) -> Iterator[AskedModel]:
         del is_text
@@ -206,6 +239,7 @@ class PipeFuncBlueprint(PipeBlueprint):
 
     type: Literal["PipeFunc"]
     function_name: Annotated[str, StringConstraints(pattern=r"^[^.]+(\.[^.]+)+$")]
+    """The import path of the function from the root of the method: `module.function`."""
 
     def named_file(self) -> NamedFile:
         return NamedFile("function", self.function_name)
@@ -219,10 +253,15 @@ class PipeDocGenBlueprint(PipeBlueprint):
 
     type: Literal["PipeDocGen"]
     format: Literal["pdf", "xlsx", "docx", "pptx"]
+    """The format of the file."""
     template: str | None = None
+    """The document as HTML with Jinja2; for `pdf` only. Instead of `template_file`."""
     template_file: str | None = None
+    """The path of a template file, from the folder of the bundle. Instead of `template`."""
     filename: str | None = None
+    """The name of the file without its suffix, as a template; the pipe's code by default."""
     model: str | PlainSettings | None = None
+    """The document engine: a handle, or a table."""
 
     @model_validator(mode="after")
     def _check_templates(self) -> Self:

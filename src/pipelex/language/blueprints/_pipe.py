@@ -18,7 +18,9 @@ class InputBlueprint(Blueprint):
     """An input slot in its table form."""
 
     concept: SlotText
+    """The concept of the value: `Berth`, `Berth[]`, `Berth[3]`, `Berth?` or `Berth!`."""
     hints: dict[str, str] | None = None
+    """Presentation hints, such as `intent = "prose"`; they change nothing about a run."""
 
 
 def _expand_input(value: Any) -> Any:
@@ -27,7 +29,7 @@ def _expand_input(value: Any) -> Any:
     return value
 
 
-InputEntry = Annotated[InputBlueprint, BeforeValidator(_expand_input)]
+InputEntry = Annotated[InputBlueprint, BeforeValidator(_expand_input, json_schema_input_type=SlotText | InputBlueprint)]
 
 
 class PipeBlueprint(Blueprint):
@@ -50,8 +52,11 @@ class PipeBlueprint(Blueprint):
     """The keys whose texts are templates, each with its category."""
 
     description: str
+    """What the pipe does, in a sentence."""
     inputs: dict[str, InputEntry] = Field(default_factory=dict[str, InputEntry])
+    """What the pipe takes: name → concept, or `{ concept = "…", hints = { … } }`."""
     output: SlotText
+    """What the pipe gives: `Berth`, `Berth[]`, `Berth[3]` or `Berth?`."""
 
     @model_validator(mode="before")
     @classmethod

@@ -14,12 +14,19 @@ class LLMSettings(Blueprint):
     """An inline setting of a language model, or a preset's."""
 
     model: str
+    """The model: an alias, a waterfall or a handle."""
     temperature: float = Field(ge=0, le=1)
+    """How freely the model chooses, from 0 to 1."""
     max_tokens: int | Literal["auto"] | None = None
+    """The maximum length of the answer, in tokens; `auto` leaves it to the model."""
     image_detail: Literal["high", "low", "auto"] | None = None
+    """How closely the model looks at images."""
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
+    """How much the model reasons. Instead of `reasoning_budget`."""
     reasoning_budget: int | None = Field(default=None, gt=0)
+    """The maximum number of tokens for reasoning. Instead of `reasoning_effort`."""
     description: str | None = None
+    """What the setting is for."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -32,21 +39,32 @@ class ExtractSettings(Blueprint):
     """An inline setting of an extraction model."""
 
     model: str
+    """The model: an alias, a waterfall or a handle."""
     max_nb_images: int | None = Field(default=None, ge=0)
+    """The maximum number of images that are taken out."""
     image_min_size: int | None = Field(default=None, ge=0)
+    """The size below which images are left out, in pixels."""
     description: str | None = None
+    """What the setting is for."""
 
 
 class ImageSettings(Blueprint):
     """An inline setting of an image model."""
 
     model: str
+    """The model: an alias, a waterfall or a handle."""
     quality: Literal["low", "medium", "high"] | None = None
+    """The quality of the image. Instead of `nb_steps`."""
     nb_steps: int | None = Field(default=None, gt=0)
+    """The number of inference steps. Instead of `quality`."""
     guidance_scale: float | None = Field(default=None, gt=0)
+    """How closely the model keeps to the prompt."""
     is_moderated: bool | None = None
+    """Whether the provider moderates prompt and image."""
     safety_tolerance: int | None = Field(default=None, ge=1, le=6)
+    """How much the provider lets through, from 1 to 6."""
     description: str | None = None
+    """What the setting is for."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -59,21 +77,30 @@ class SearchSettings(Blueprint):
     """An inline setting of a search model."""
 
     model: str
+    """The model: an alias, a waterfall or a handle."""
     include_images: bool | None = None
+    """Whether images are searched for, too. False by default."""
     include_inline_citations: bool | None = None
+    """Whether the answer cites its sources where it uses them. True by default."""
     max_results: int | None = Field(default=None, ge=1)
+    """The maximum number of results."""
     description: str | None = None
+    """What the setting is for."""
 
 
 class PlainSettings(Blueprint):
     """An inline setting of a judgment model or a document engine."""
 
     model: str
+    """The model: an alias, a waterfall or a handle."""
     description: str | None = None
+    """What the setting is for."""
 
 
 class TemplatingStyle(Blueprint):
     """How values are tagged and formatted inside a template."""
 
     tag_style: TagStyle
+    """How `@name` wraps a value."""
     text_format: TextFormat = "plain"
+    """How `$name` and `format` write a value."""

@@ -62,6 +62,7 @@ class PipeSignatureBlueprint(PipeBlueprint):
     is_signature = True
 
     signature_for: PipeType | None = None
+    """The type that the pipe is to have once it is written."""
 
 
 def template_sites(table: Mapping[str, Any]) -> tuple[TemplateSite, ...]:
