@@ -52,6 +52,7 @@ class PipelexGroup(LazyGroup):
         "lint": Entry("pipelex.cli.authoring.lint", "Check bundles against the standard's schema.", _AUTHORS),
         "schema": Entry("pipelex.cli.authoring.schema", "Print the JSON Schema of bundles, for editors.", _AUTHORS),
         "show": Entry("pipelex.cli.catalog.show", "Show pipes, concepts, backends and models.", _AUTHORS),
+        "explain": Entry("pipelex.cli.authoring.explain", "Explain an error code: cause, fix, example.", _AUTHORS),
         "which": Entry("pipelex.cli.authoring.which", "Say which file declares a pipe or a concept.", _AUTHORS),
         "dev": Entry("pipelex.cli.temporal.dev", "Run a Temporal development server and a worker.", _TEMPORAL),
         "worker": Entry("pipelex.cli.worker.command", "Run a worker that takes up runs from Temporal.", _TEMPORAL),
