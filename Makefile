@@ -16,7 +16,7 @@ TESTS      := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 FAST       := -m "not server and not local_model and not slow"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast tests coverage check format lock test-all bench web histories clean
+.PHONY: help install demo test test-fast tests coverage check format lock test-all bench docs web histories clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,11 +63,15 @@ coverage: $(DEV_STAMP) ## Run the fast tests; the pure layers have 95 % of their
 	@$(BIN)/coverage json --quiet -o $(VENV)/coverage.json
 	@$(BIN)/python .ci/branches.py $(VENV)/coverage.json
 
-check: $(DEV_STAMP) ## Format, lint, strict types, import contracts
+docs: $(DEV_STAMP) ## Build the documentation's site into build/site
+	@$(BIN)/python -m docsite
+
+check: $(DEV_STAMP) ## Format, lint, strict types, import contracts, the documentation's site
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m docsite
 
 format: $(DEV_STAMP) ## Put the code in its format and apply safe fixes
 	@$(BIN)/ruff check --fix .

@@ -29,14 +29,14 @@ class PlainCommand(TyperCommand):
 
 
 def _write_examples(epilog: str | None, path: str, others: Sequence[str], formatter: Any) -> None:
-    own = [line for line in (epilog or "").splitlines() if _is_example(line, path, others)]
+    own = [line for line in (epilog or "").splitlines() if is_example(line, path, others)]
     if own:
         formatter.write_paragraph()
         with formatter.indentation():
             formatter.write_text("\n".join(["\b", "Examples:", *own]))
 
 
-def _is_example(line: str, path: str, siblings: Sequence[str]) -> bool:
+def is_example(line: str, path: str, siblings: Sequence[str]) -> bool:
     """Whether a line is the command of a path, and not that of a command below it that has a name."""
     _, found, rest = f" {line.strip()} ".partition(f" {path} ")
     return bool(found) and rest.partition(" ")[0] not in siblings

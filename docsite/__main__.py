@@ -1,0 +1,58 @@
+"""Build the site: `python -m docsite [--version NAME] [--output DIR]`.
+
+With a version, the site is built into a folder of that name, and `versions.json` beside it lists the versions there are,
+newest first, for the selector of the theme; `index.html` there leads to the newest.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from docsite.pages import ROOT, BrokenLink, write_pages
+
+BUILD: Final = ROOT / "build"
+_LEADS: Final = (
+    '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={0}/"><a href="{0}/">{0}</a>\n'
+)
+
+
+def main() -> int:
+    """Build the site; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m docsite", description="Build the documentation's site.")
+    parser.add_argument("--output", type=Path, default=BUILD / "site", help="the folder to write (build/site)")
+    parser.add_argument("--version", help="build into a folder of this name, beside other versions")
+    wanted = parser.parse_args()
+    try:
+        write_pages(BUILD / "pages")
+    except BrokenLink as broken:
+        sys.stderr.write(f"{broken}\n")
+        return 1
+    folder: Path = wanted.output if wanted.version is None else wanted.output / wanted.version
+    code = _build(folder.absolute())
+    if code == 0 and wanted.version is not None:
+        _list_versions(wanted.output)
+    return code
+
+
+def _build(folder: Path) -> int:
+    config = BUILD / "zensical.toml"
+    text = (ROOT / "zensical.toml").read_text(encoding="utf-8")
+    config.write_text(text.replace('site_dir = "site"', f"site_dir = {json.dumps(str(folder))}"), encoding="utf-8")
+    command = [sys.executable, "-m", "zensical", "build", "--clean", "--strict", "--config-file", str(config)]
+    return subprocess.run(command, check=False, cwd=BUILD).returncode
+
+
+def _list_versions(folder: Path) -> None:
+    names = [each.name for each in folder.iterdir() if (each / "index.html").exists()]
+    names.sort(key=lambda name: [int(part) for part in re.findall(r"\d+", name)], reverse=True)
+    found = [{"version": name, "title": name, "aliases": ["latest"] if name == names[0] else []} for name in names]
+    (folder / "versions.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    (folder / "index.html").write_text(_LEADS.format(names[0]), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

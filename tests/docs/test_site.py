@@ -1,0 +1,78 @@
+"""The site: links lead somewhere, and the pages that are made from the code say what the code does."""
+
+from pathlib import Path
+
+import pytest
+
+from docsite.backends import backends_page
+from docsite.commands import commands_page
+from docsite.errors import errors_page
+from docsite.pages import DOCS, MADE, ROOT, TAKEN, BrokenLink, with_site_links, write_pages
+from docsite.settings import settings_page
+from pipelex.cli.main import PipelexGroup
+from pipelex.errors import CORE_CODES
+
+
+def linked(text: str, page: str = "how-to/index.md") -> str:
+    return with_site_links(text, DOCS / page, page)
+
+
+def test_every_page_is_written(tmp_path: Path) -> None:
+    write_pages(tmp_path / "pages")
+    written = {file.relative_to(tmp_path / "pages").as_posix() for file in (tmp_path / "pages").rglob("*.md")}
+    assert written == {file.relative_to(DOCS).as_posix() for file in DOCS.rglob("*.md")} | {*MADE, *TAKEN.values()}
+
+
+def test_every_page_is_in_the_table_of_contents() -> None:
+    contents = (ROOT / "zensical.toml").read_text(encoding="utf-8")
+    pages = {file.relative_to(DOCS).as_posix() for file in DOCS.rglob("*.md")} | {*MADE, *TAKEN.values()}
+    assert {page for page in pages if f'"{page}"' not in contents} == set()
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("[errors](../reference/errors.md#input.missing)", "[errors](../reference/errors.md#input.missing)"),
+        ("[changes](../../CHANGELOG.md)", "[changes](../project/changelog.md)"),
+        ("[the port](../../src/pipelex/pipes/runtime.py)", "the port"),
+        ("[Temporal](https://temporal.io)", "[Temporal](https://temporal.io)"),
+        ("[below](#below)", "[below](#below)"),
+        ("```text\n[a](nowhere.md)\n```", "```text\n[a](nowhere.md)\n```"),
+    ],
+)
+def test_links(said: str, shown: str) -> None:
+    assert linked(said) == shown
+
+
+@pytest.mark.parametrize("target", ["nowhere.md", "../../src/nowhere.py", "../reference/nowhere.md"])
+def test_broken_links(target: str) -> None:
+    with pytest.raises(BrokenLink, match="leads nowhere"):
+        linked(f"[a]({target})")
+
+
+def test_commands() -> None:
+    page = commands_page()
+    assert {name for name in PipelexGroup.table if f"### `pipelex {name}`" not in page} == set()
+    assert "### `pipelex runs show`" in page
+    assert "`--failure" not in page
+    assert "pipelex run auto" not in page
+    assert "$ pipelex validate" in page
+
+
+def test_settings_are_all_described() -> None:
+    page = settings_page()
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert len(rows) > 150
+    assert "| `default_task_queue` | string | `temporal_task_queue` |" in page
+    assert {row for row in rows if row.rstrip(" |").endswith("`") and row.count("|") < 6} == set()
+
+
+def test_errors() -> None:
+    page = errors_page()
+    assert {code for code in CORE_CODES if f"### {code} {{ #{code} }}" not in page} == set()
+
+
+def test_backends() -> None:
+    page = backends_page()
+    assert "| [Anthropic (`anthropic`)](#anthropic) | `ANTHROPIC_API_KEY` |" in page
+    assert "`anthropic`, extra `anthropic`" in page
