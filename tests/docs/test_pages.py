@@ -39,7 +39,7 @@ ANSWERS = Path(__file__).parent / "answers.json"
 SECONDS = 100.0
 """How long a command may take."""
 
-TRIED_ELSEWHERE = {"language.md": "test_language", "testing.md": "test_testing"}
+TRIED_ELSEWHERE = {"inputs.md": "test_inputs", "language.md": "test_language", "testing.md": "test_testing"}
 """Pages whose blocks have tests of their own."""
 
 
