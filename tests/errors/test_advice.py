@@ -19,7 +19,7 @@ def test_advice_is_concrete_with_and_without_what_the_error_knows(code: str) -> 
 
 
 def test_advice_names_what_the_error_knows() -> None:
-    assert "'{\"photo\": …}'" in advice_for("input.missing", {"input": "photo"})
+    assert "-i photo=…" in advice_for("input.missing", {"input": "photo"})
     assert advice_for("request.pipe_unspecified", {"candidates": ["a", "b"]}) == "Name one of these with --pipe: a, b."
     assert ErrorReport("input.missing", "…", advice="Do this.").what_to_do == "Do this."
 
