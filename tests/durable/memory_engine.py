@@ -467,7 +467,7 @@ class MemoryHost:
 
         await self._execution.ended(self._execution.ask(Command("timer", ""), fire), "a timer")
 
-    def go_on(self, envelope: Envelope[SliceJob]) -> NoReturn:
+    async def go_on(self, envelope: Envelope[SliceJob]) -> NoReturn:
         raise GoingOn(Written.of(envelope))
 
     def failure(self, report: ErrorReport) -> BaseException:

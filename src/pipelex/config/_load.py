@@ -25,7 +25,7 @@ from pipelex.errors import ConfigurationError, Fault, Json, Location, near_names
 FOLDER = ".pipelex"
 FILE = "pipelex.toml"
 
-_UNTYPED = ("temporal",)
+_UNTYPED = ("temporal", "mistral_workflows")
 _YES = ("1", "true", "yes", "on")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -54,7 +54,8 @@ def load_settings(
 
     Raises:
         ConfigurationError: a file cannot be read or is not TOML, or a value does not fit its key; all findings are
-            in `faults`. `[temporal]` is checked by the orchestrator that reads it.
+            in `faults`. `[temporal]` and
+            `[mistral_workflows]` are checked by the orchestrators that read them.
     """
     here = (cwd or Path.cwd()).absolute()
     process = dict(os.environ if environ is None else environ)

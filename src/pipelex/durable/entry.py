@@ -76,7 +76,7 @@ async def run_slice(
     if done == batch.items.count:
         return outcome
     rest = job.model_copy(update={"batch": batch, "skip": done, "done": outcome})
-    host.go_on(slice_envelope(rest, library.crate, workflow.large))
+    await host.go_on(slice_envelope(rest, library.crate, workflow.large))
 
 
 @contextmanager

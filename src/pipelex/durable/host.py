@@ -143,7 +143,7 @@ class Host(Protocol):
         """Let the current task of the workflow end; returns in a later one."""
         ...
 
-    def go_on(self, envelope: Envelope[SliceJob]) -> NoReturn:
+    async def go_on(self, envelope: Envelope[SliceJob]) -> NoReturn:
         """End this run of a slice's workflow, and begin the next one with another job."""
         ...
 

@@ -13,6 +13,9 @@ from pipelex.orchestration.port import OrchestratorFactory
 GROUP: Final = "pipelex.orchestrators"
 """The entry-point group; the name of an entry is that of the orchestrator, its value names an `OrchestratorFactory`."""
 
+_DURABLE: Final = "temporal"
+"""The durable orchestrator where one is asked for and the settings choose none."""
+
 IN_PROCESS: Final = "direct"
 """The orchestrator that is always there: this process."""
 
@@ -45,7 +48,7 @@ def factory_of(name: str) -> OrchestratorFactory:
 
 
 def chosen_name(settings: Settings, *, durable: bool = False) -> str:
-    """The orchestrator that the settings choose: the first whose factory says so, else this process.
+    """The orchestrator that the settings choose: the one whose factory says so, else this process.
 
     Args:
         settings: the configuration.
@@ -53,19 +56,24 @@ def chosen_name(settings: Settings, *, durable: bool = False) -> str:
 
     Raises:
         ConfigurationError: the settings of an orchestrator are wrong.
-        PipelexError: a durable one is asked for, and none is installed.
+        PipelexError: they choose several; or a durable one is asked for, and none is installed.
     """
     others = [name for name in names() if name != IN_PROCESS]
     factories = {name: factory_of(name) for name in others}
     usable = [name for name, factory in factories.items() if factory.is_durable or not durable]
-    chosen = next((name for name in usable if factories[name].is_chosen(settings)), None)
-    if chosen is not None:
-        return chosen
+    chosen = [name for name in usable if factories[name].is_chosen(settings)]
+    if len(chosen) > 1:
+        raise _misconfigured(
+            f"the settings choose several orchestrators: {' and '.join(chosen)}",
+            "Leave `is_enabled = true` in the table of one of them; `--orchestrator NAME` chooses another for one command.",
+        )
+    if chosen:
+        return chosen[0]
     if not durable:
         return IN_PROCESS
     if not usable:
         raise _misconfigured("no durable orchestrator is installed", f"Install one: {install_command('temporal')}")
-    return usable[0]
+    return _DURABLE if _DURABLE in usable else usable[0]
 
 
 def _unknown(name: str) -> PipelexError:

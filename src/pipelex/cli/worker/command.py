@@ -10,6 +10,7 @@ _EXAMPLES = """\b
 Examples:
   pipelex worker
   pipelex worker --task-queue openai_q --scope runner-llm
+  pipelex worker --orchestrator mistral-workflows
   pipelex worker --scope router --profile big --server cloud --ready-file /tmp/ready --health-port 8080"""
 app = command_app()
 

@@ -13,6 +13,12 @@ from pipelex.cli._shared.session import ServerOption
 class WorkerFlags:
     """The options of `pipelex worker`."""
 
+    orchestrator: Annotated[
+        str | None,
+        typer.Option(
+            "--orchestrator", metavar="NAME", help="Whose runs it takes up: temporal, mistral-workflows, or another."
+        ),
+    ] = None
     task_queue: Annotated[
         str | None, typer.Option("--task-queue", metavar="Q", help="Task queue to poll; default as configured.")
     ] = None

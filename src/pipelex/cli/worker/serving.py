@@ -2,9 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,6 +11,8 @@ from pipelex.cli._shared.console import paint_err
 from pipelex.cli._shared.keys import JSON_KEY
 from pipelex.cli._shared.logs import announce, describe_tasks, is_json_only
 from pipelex.cli._shared.session import settings_for, tell
+from pipelex.cli.worker.engines import run_engine_worker
+from pipelex.cli.worker.libraries import check_libraries
 from pipelex.cli.worker.readiness import Readiness
 from pipelex.errors import Fault
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pipelex.temporal.plugin import PipelexPlugin
     from pipelex.temporal.worker.build import WorkerPlan
 
+_TEMPORAL = "temporal"
+
 
 def run_worker(ctx: typer.Context, flags: "WorkerFlags") -> None:
     """Run a worker to its end.
@@ -36,6 +38,10 @@ def run_worker(ctx: typer.Context, flags: "WorkerFlags") -> None:
     environ = {**os.environ, "PIPELEX_ENV": "unit_testing"} if flags.unit_testing else None
     settings = settings_for(ctx, server=flags.server, environ=environ, connects=True)
     ctx.meta[JSON_KEY] = is_json_only(settings)  # what ends the command is a line for programs, too
+    orchestrator = flags.orchestrator or _chosen(settings)
+    if orchestrator != _TEMPORAL:
+        run_engine_worker(settings, orchestrator, flags)
+        return
     config = checked_config(ctx, settings, flags)
     from pipelex.temporal.factory import FACTORY
 
@@ -45,6 +51,14 @@ def run_worker(ctx: typer.Context, flags: "WorkerFlags") -> None:
     keep_core_off_stdout(is_forwarded=True)
     check_libraries(settings, flags.library or ())
     asyncio.run(_run(ctx, settings, config, flags))
+
+
+def _chosen(settings: "Settings") -> str:
+    """The orchestrator that the settings choose for durable runs; Temporal where they choose none."""
+    from pipelex.orchestration import IN_PROCESS, chosen_name
+
+    chosen = chosen_name(settings)
+    return _TEMPORAL if chosen == IN_PROCESS else chosen
 
 
 def checked_config(ctx: typer.Context, settings: "Settings", flags: "WorkerFlags") -> "TemporalConfig":
@@ -64,30 +78,6 @@ def checked_config(ctx: typer.Context, settings: "Settings", flags: "WorkerFlags
     resolve_scope(config, flags.scope)
     worker_tuning(config, flags.profile)
     return config
-
-
-def check_libraries(settings: "Settings", folders: Sequence[Path]) -> None:
-    """Load and check method folders, and say what was found.
-
-    Raises:
-        PipelexError: a folder holds no bundle, or a method is invalid.
-    """
-    if not folders:
-        return
-    from pipelex.orchestration import IN_PROCESS
-    from pipelex.runner import Pipelex
-
-    app = Pipelex(settings, orchestrator=IN_PROCESS)
-    for folder in folders:
-        loaded = app.load(folder).loaded
-        pipes = len(loaded.library.pipes) if loaded.library is not None else 0
-        announce(
-            settings,
-            f"library {folder}: {pipes} pipes, {loaded.tree.digest[:19]}",
-            library=str(folder),
-            pipes=pipes,
-            digest=loaded.tree.digest,
-        )
 
 
 async def _run(ctx: typer.Context, settings: "Settings", config: "TemporalConfig", flags: "WorkerFlags") -> None:

@@ -1,7 +1,7 @@
 """Where an activity goes and what limits it has: one pure function of the settings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pipelex.durable.dispatch.options import OPTIONS, DispatchOption
@@ -26,6 +26,8 @@ class Routing:
     """Queue → what it changes."""
     groups: Mapping[str, str | None]
     """Every activity there is → its group."""
+    options: Mapping[str, DispatchOverlay] = field(default_factory=dict[str, DispatchOverlay])
+    """The name of an activity, or of a group of them → what it changes whatever its queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def resolve_dispatch(
 
     Queue, first match wins: `by_handle`, `by_backend`, `default` of the activity's own table, then of its group's
     table, then the default queue; when there is no route for any activity, the workflow's own queue. Each option: the
-    baseline, then the queue's table, then the handle's; error types add up.
+    baseline, then the queue's table, then the activity group's, the activity's own, and the handle's; error types add up.
 
     Args:
         routing: the settings of the worker that schedules.
@@ -81,7 +83,7 @@ def resolve_dispatch(
         raise ConfigurationError(f"no activity is called {activity!r}{hint}")
     tables = _tables(routing, activity)
     queue, origin = _queue(routing, tables, handle, backend)
-    layers = _layers(routing, tables, queue or workflow_queue or routing.default_queue, handle)
+    layers = _layers(routing, activity, tables, queue or workflow_queue or routing.default_queue, handle)
     values = {option.name: option.baseline_value(routing.baseline) for option in OPTIONS}
     origins = dict.fromkeys(values, _BASELINE)
     for table, overlay in layers:
@@ -120,12 +122,15 @@ def _queue(
 
 
 def _layers(
-    routing: Routing, tables: list[tuple[str, ActivityRoutes]], queue: str, handle: str | None
+    routing: Routing, activity: str, tables: list[tuple[str, ActivityRoutes]], queue: str, handle: str | None
 ) -> list[tuple[str, DispatchOverlay]]:
-    """The overlays of a queue and of a handle, with the tables they are in, lowest first."""
+    """The overlays of a queue, of an activity and of a handle, with the tables they are in, lowest first."""
     layers: list[tuple[str, DispatchOverlay]] = []
     if queue in routing.queues:
         layers.append((f"queue_options.{queue}", routing.queues[queue]))
+    for name in (routing.groups[activity], activity):
+        if name is not None and name in routing.options:
+            layers.append((f"activities.{name}", routing.options[name]))
     if handle is not None:
         owner = next(((name, table) for name, table in tables if handle in table.handle_options), None)
         if owner is not None:

@@ -4,13 +4,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from temporalio import activity
 from temporalio.converter import ActivitySerializationContext
 from temporalio.exceptions import ApplicationError
 
 from pipelex.durable.attempts import Attempt, attempted
+from pipelex.durable.limits import EngineLimits
 from pipelex.durable.tries import Tries, failures_allowed, interrupted
 from pipelex.durable.words import failed_attempt, fields_of, interrupted_attempt
 from pipelex.errors import ErrorReport, PipelexError
@@ -27,15 +28,66 @@ R = TypeVar("R", bound=Wire)
 LOGGER: Final = logging.getLogger("pipelex.worker")
 
 
+class Keeping(Protocol):
+    """Whoever keeps large results before an attempt counts as a success."""
+
+    @property
+    def stored_above(self) -> int | None:
+        """Bytes from which a result is kept; None: there is no store."""
+        ...
+
+    async def keep(self, result: Wire) -> None:
+        """Keep a result, where it is large.
+
+        Raises:
+            PipelexError: the store does not take it.
+        """
+        ...
+
+
+class SdkStore:
+    """The store of the client's data converter: the SDK would repeat an attempt unseen whose result it cannot store."""
+
+    def __init__(self) -> None:
+        self._converter = activity.client().data_converter
+        self.stored_above = stored_above(self._converter)
+
+    async def keep(self, result: Wire) -> None:
+        """See `Keeping.keep`."""
+        least = self.stored_above
+        if (
+            least is None
+            or store_of(self._converter) is None
+            or len(result.model_dump_json(exclude_unset=True)) < least
+        ):
+            return
+        info = activity.info()
+        context = ActivitySerializationContext(
+            namespace=info.namespace,
+            activity_id=info.activity_id,
+            activity_type=info.activity_type,
+            activity_task_queue=info.task_queue,
+            workflow_id=info.workflow_id,
+            workflow_type=info.workflow_type,
+            is_local=info.is_local,
+        )
+        await store_value(self._converter.with_context(context), result)
+
+
 class CurrentAttempt:
     """The attempt that the current activity makes.
 
     The next attempt is told by the heartbeats what this one took and whether it failed by itself; the SDK sends the last
     heartbeat with a failure, and the server keeps it when a worker is lost.
+
+    Args:
+        keeping: keeps large results; by default the store of the client.
+        limits: what the engine bears.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keeping: Keeping | None = None, limits: EngineLimits = LIMITS) -> None:
         info = activity.info()
+        self._keeping = keeping or SdkStore()
         ledger, failures = _told(info.heartbeat_details)
         policy = info.retry_policy
         self._policy = policy
@@ -53,8 +105,8 @@ class CurrentAttempt:
             beat=self._beat,
             heartbeat_timeout=info.heartbeat_timeout,
             time_limit=info.start_to_close_timeout,
-            limits=LIMITS,
-            stored_above=stored_above(activity.client().data_converter),
+            limits=limits,
+            stored_above=self._keeping.stored_above,
         )
         self._what = f"activity '{info.activity_type}'"
 
@@ -70,7 +122,7 @@ class CurrentAttempt:
         self._check()
         try:
             result = await attempted(begin(), self.told)
-            await self._try_to_store(result)
+            await self._keeping.keep(result)
         except PipelexError as failed:
             raise self._failure(failed) from None
         except asyncio.CancelledError:
@@ -135,24 +187,6 @@ class CurrentAttempt:
             activity.heartbeat(ledger)
         else:
             activity.heartbeat()
-
-    async def _try_to_store(self, result: Wire) -> None:
-        """Have a large result stored before the attempt counts as a success: the SDK would repeat it unseen otherwise."""
-        converter = activity.client().data_converter
-        least = self.told.stored_above
-        if least is None or store_of(converter) is None or len(result.model_dump_json(exclude_unset=True)) < least:
-            return
-        info = activity.info()
-        context = ActivitySerializationContext(
-            namespace=info.namespace,
-            activity_id=info.activity_id,
-            activity_type=info.activity_type,
-            activity_task_queue=info.task_queue,
-            workflow_id=info.workflow_id,
-            workflow_type=info.workflow_type,
-            is_local=info.is_local,
-        )
-        await store_value(converter.with_context(context), result)
 
 
 def _told(details: Any) -> tuple[Any, int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final, cast
 
 from temporalio.api.failure.v1 import Failure
 from temporalio.converter import DefaultFailureConverter, PayloadConverter
@@ -20,6 +20,7 @@ from temporalio.exceptions import TimeoutError as TemporalTimeout
 
 from pipelex.durable import failures
 from pipelex.durable.failures import IncomingFailure, OverrunLimit, incoming, outgoing
+from pipelex.durable.limits import EngineLimits
 from pipelex.errors import ErrorReport, PipelexError
 from pipelex.temporal.workflow.limits import LIMITS
 
@@ -83,17 +84,18 @@ def _reported(exception: BaseException) -> BaseException:
     return reported.with_traceback(exception.__traceback__)
 
 
-def from_failure(error: BaseException, *, what: str) -> PipelexError:
-    """The error behind a failure that Temporal reports.
+def from_failure(error: BaseException, *, what: str, limits: EngineLimits = LIMITS) -> PipelexError:
+    """The error behind a failure that Temporal reports, or an engine that is built on it.
 
     Args:
         error: what a child workflow, an activity or a result raised.
         what: the thing that failed, for failures that carry no report of ours: `activity 'act_llm_gen_text'`.
+        limits: the engine's.
     """
     current: BaseException | None = error
     while isinstance(current, ActivityError | ChildWorkflowError) and current.cause is not None:
         current = current.cause
-    return incoming(_met(current), LIMITS, what=what)
+    return incoming(_met(current), limits, what=what)
 
 
 def _met(error: BaseException | None) -> IncomingFailure:
@@ -122,6 +124,12 @@ def _thrown(error: ApplicationError) -> IncomingFailure:
         if is_about_missing_store(each):
             return IncomingFailure(kind="without_store")
     return IncomingFailure(error.message)
+
+
+def report_of(error: ApplicationError) -> ErrorReport | None:
+    """The report that a failure of ours carries."""
+    detail = next(iter(error.details), None)
+    return ErrorReport.from_json(cast("Any", detail)) if _is_report(detail) else None
 
 
 def _is_report(detail: object) -> bool:

@@ -148,7 +148,7 @@ class TemporalHost:
     async def end_task(self) -> None:
         await workflow.sleep(_PAUSE)
 
-    def go_on(self, envelope: Envelope[SliceJob]) -> NoReturn:
+    async def go_on(self, envelope: Envelope[SliceJob]) -> NoReturn:
         _check_it_goes_on()
         workflow.continue_as_new(args=self._arguments.of(envelope))
 

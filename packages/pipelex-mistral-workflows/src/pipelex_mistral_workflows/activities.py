@@ -1,0 +1,207 @@
+"""The activities: each performs one job under heartbeats, tells of it in a task, and fails with a report.
+
+For each kind of effect there is one, and one more for each backend with a rate, which has a queue of its own.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final, TypeVar
+
+import mistralai.workflows as sdk
+from mistralai.workflows.core.rate_limiting.rate_limit import get_rate_limit
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from pipelex.durable.large import LargeInputs, whole
+from pipelex.errors import ErrorReport, PipelexError
+from pipelex.library import linked_libraries
+from pipelex.mistral_workflows import names
+from pipelex.mistral_workflows.carried import Carried, CarriedValue, plain, reference_to, stored_in, write, written
+from pipelex.mistral_workflows.config import CallRate
+from pipelex.mistral_workflows.progress import CALL_TASK
+from pipelex.pipes.effects.kind import EffectKind
+from pipelex.pipes.effects.kinds import EFFECTS
+from pipelex.pipes.trace import RunState
+from pipelex.pipes.usage import usages_from_json, usages_to_json
+from pipelex.pipes.wire import Wire
+from pipelex.temporal.worker.attempts import CurrentAttempt
+from pipelex.temporal.workflow.failures import report_of, to_application_error
+from pipelex_mistral_workflows.deployment import Deployment, served
+from pipelex_mistral_workflows.hands import HANDS
+from pipelex_mistral_workflows.preparing import prepared
+
+R = TypeVar("R", bound=Wire)
+Arguments = dict[str, Any]
+
+PUT_VALUE: Final = "pipelex_put_value"
+"""The local activity that keeps a value which workflow code laid out."""
+GET_VALUE: Final = "pipelex_get_value"
+"""The local activity that brings a value to where workflow code reads it."""
+PREPARE: Final = "pipelex_prepare"
+"""The local activity that makes a job of what somebody started an exposed pipe with."""
+
+
+@dataclass
+class Lanes:
+    """The queues of backends with a rate."""
+
+    queues: dict[str, str] = field(default_factory=dict[str, str])
+    """Backend → its queue."""
+
+    def names(self, effect: str, backend: str) -> str:
+        """The name of the activity that performs an effect for a backend with a rate."""
+        return f"{effect}__{names.encoded(backend)}"
+
+
+LANES: Final = Lanes()
+"""Those of this process."""
+
+
+@cache
+def define_activities() -> None:
+    """Tell the SDK of the activities; once, for it keeps one list for the process."""
+    for kind in EFFECTS:
+        _define(kind, kind.activity, None)
+    sdk.activity(name=PUT_VALUE)(_put_value)
+    sdk.activity(name=GET_VALUE)(_get_value)
+    sdk.activity(name=PREPARE)(_prepare)
+
+
+@cache
+def define_lane(backend: str, max_calls: int, seconds: int) -> None:
+    """Tell the SDK of the activities of a backend with a rate.
+
+    Args:
+        backend: the backend.
+        max_calls: how often it may be called in the time, over all workers.
+        seconds: the time.
+    """
+    rate = sdk.RateLimit(time_window_in_sec=seconds, max_execution=max_calls, key=f"pipelex-{backend}")
+    for kind in EFFECTS:
+        if kind.family is not None:
+            defined = _define(kind, LANES.names(kind.activity, backend), rate)
+            limited = get_rate_limit(defined)
+            assert limited is not None  # it was given with a rate
+            LANES.queues[backend] = limited.task_queue
+
+
+def define_lanes(rates: Mapping[str, CallRate]) -> None:
+    """See `define_lane`, for all that settings name."""
+    for backend, rate in rates.items():
+        define_lane(backend, rate.max_calls, int(rate.per.total_seconds()))
+
+
+def _define(kind: EffectKind[Any, Any], name: str, rate: sdk.RateLimit | None) -> Callable[..., Any]:
+    async def perform(arguments: Arguments) -> Arguments:
+        return await _told(kind, served(), Carried.from_json(arguments))
+
+    # The options of each call are those of its dispatch; what is said here only holds for calls of others.
+    return sdk.activity(name=name, rate_limit=rate)(perform)
+
+
+# --- a call -----------------------------------------------------------------------------------------------------------
+
+
+async def _told(kind: EffectKind[Any, Any], deployment: Deployment, carried: Carried) -> CarriedValue:
+    """Perform a job, and tell of it in a task."""
+    info = activity.info()
+    state: dict[str, Any] = {
+        **(carried.about or {}),
+        "activity": kind.activity,
+        "call": f"{info.workflow_run_id}:{info.activity_id}",
+        "attempt": info.attempt,
+        "state": RunState.RUNNING.value,
+    }
+    async with sdk.task(CALL_TASK, state=state) as task:
+        try:
+            result = await _attempted(kind, deployment, carried)
+        except PipelexError as failed:
+            await task.update_state(_failed(failed.report))
+            raise to_application_error(failed.report, may_retry=True) from None
+        except ApplicationError as failed:
+            if (report := report_of(failed)) is not None:
+                await task.update_state(_failed(report))
+            raise
+        state["state"], state["usage"] = RunState.COMPLETED.value, _usage_of(result)
+        return await deployment.values.carried(write(result))
+
+
+async def _attempted[R: Wire](kind: EffectKind[Any, R], deployment: Deployment, carried: Carried) -> R:
+    values = deployment.values
+    job: Any = kind.job.model_validate(await values.value(carried.job))
+    if carried.large is not None:
+        found = {name: await values.value(each) for name, each in carried.large.items()}
+        job = whole(job, LargeInputs.model_validate({"values": found}))
+    crate = b"" if carried.crate is None else await values.data(carried.crate)
+    attempt = CurrentAttempt(_KeptAfterwards(values.stored_above), deployment.limits)
+    return await attempt.made(
+        lambda: deployment.performer.attempt(
+            kind,
+            job,
+            call=attempt.told.call,
+            library=lambda: linked_libraries().get(crate),
+            ledger=attempt.ledger,
+        )
+    )
+
+
+@dataclass(frozen=True)
+class _KeptAfterwards:
+    """Large results are kept by what makes them travel, inside the same attempt."""
+
+    stored_above: int | None
+
+    async def keep(self, result: Wire) -> None:
+        """See `pipelex.temporal.worker.attempts.Keeping`."""
+        del result
+
+
+def _failed(report: ErrorReport) -> Arguments:
+    return {"state": RunState.FAILED.value, "error": report.to_json(), "usage": list(report.usage)}
+
+
+def _usage_of(result: Wire) -> list[Any]:
+    told = plain(write(result))
+    usage, others = told.get("usage") or [], told.get("others") or []
+    own = usage if isinstance(usage, list) else [usage]
+    return usages_to_json(usages_from_json([*own, *others]))
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+async def _reported(work: Awaitable[Any]) -> Any:
+    try:
+        return await work
+    except PipelexError as failed:
+        raise to_application_error(failed.report, may_retry=True) from None
+
+
+async def _put_value(digest: str) -> Arguments:
+    return await _reported(_put(digest))
+
+
+async def _put(digest: str) -> Arguments:
+    data = HANDS.held_out(digest)
+    stored = await served().values.put(data)
+    HANDS.keep(stored, data)
+    return reference_to(stored)
+
+
+async def _get_value(reference: Arguments) -> bool:
+    stored = stored_in(reference)
+    if stored is None:
+        return False
+    await _reported(HANDS.bring(stored))
+    return True
+
+
+async def _prepare(pipe: str, run_id: str, inputs: Arguments) -> Arguments:
+    return await _reported(_carried(pipe, run_id, inputs))
+
+
+async def _carried(pipe: str, run_id: str, inputs: Arguments) -> Arguments:
+    deployment = served()
+    found: Carried = await prepared(deployment, pipe, run_id, inputs)
+    return await deployment.values.carried(written(found.to_json()))

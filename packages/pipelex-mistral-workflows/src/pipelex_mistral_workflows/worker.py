@@ -1,0 +1,124 @@
+"""`pipelex worker --orchestrator mistral-workflows`: Mistral's SDK polls, what runs is ours."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from pipelex.config import Settings
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.mistral_workflows.config import MistralWorkflowsConfig, parse_mistral_config
+from pipelex.orchestration.workers import WorkerHooks
+from pipelex_mistral_workflows.environment import prepare
+
+_LOOK_SECONDS: Final = 0.1
+_KILLED: Final = 130
+
+
+class MistralWorker:
+    """The worker of a deployment; see `pipelex.orchestration.workers.EngineWorker`."""
+
+    async def serve(self, settings: Settings, libraries: tuple[Path, ...], hooks: WorkerHooks) -> None:
+        """See `EngineWorker.serve`."""
+        config = parse_mistral_config(settings)
+        port = prepare(settings, config)
+        # Only from here on may the SDK be imported: it reads its settings when it is.
+        classes, deployment = await asyncio.to_thread(_made, settings, config, libraries)
+        from pipelex_mistral_workflows.deployment import serve
+
+        serve(deployment)
+        import mistralai.workflows as sdk
+
+        def on_ready() -> None:
+            exposed = [each.name for each in deployment.exposed.values()]
+            hooks.on_ready(
+                {
+                    "deployment": config.deployment_name,
+                    "api": config.server_url,
+                    "exposed": ", ".join(exposed) or "no pipe; any pipe runs by `pipelex run`",
+                    "limited": ", ".join(config.lanes) or "no backend",
+                }
+            )
+
+        try:
+            await _until_stopped(sdk.run_worker(classes), port, on_ready, hooks.on_stopping)
+        finally:
+            await deployment.inference.aclose()
+
+
+def _made(settings: Settings, config: MistralWorkflowsConfig, libraries: tuple[Path, ...]) -> tuple[list[Any], Any]:
+    """The workflows, and what they work with. What a first call would load on the event loop is loaded here."""
+    from pipelex_mistral_workflows.activities import define_activities, define_lanes
+    from pipelex_mistral_workflows.deployment import Deployment
+    from pipelex_mistral_workflows.exposing import exposed_pipes
+    from pipelex_mistral_workflows.workflows import workflow_classes
+
+    import_module("pydantic_ai.models.openai")
+    exposed = exposed_pipes(settings, config)
+    deployment = Deployment.of(settings, exposed=exposed)
+    for folder in (*libraries, *(settings.base_dir / each for each in config.exposed.libraries)):
+        deployment.inference.trees.add_folder(folder)
+    define_activities()
+    define_lanes(config.rate_limits)
+    return workflow_classes(exposed.values(), config.execution_timeout), deployment
+
+
+async def _until_stopped(
+    work: Coroutine[Any, Any, Any], port: int, on_ready: Callable[[], None], on_stopping: Callable[[], None]
+) -> None:
+    """Run a worker until a signal comes; a second one ends the process at once."""
+    polling = asyncio.ensure_future(work)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def ask_to_stop() -> None:
+        if stop.is_set():
+            os._exit(_KILLED)
+        on_stopping()
+        stop.set()
+        polling.cancel()
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, ask_to_stop)
+    telling = asyncio.ensure_future(_tell_when_ready(port, on_ready))
+    try:
+        await polling
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
+    except SystemExit as ended:  # the SDK says why in its log
+        raise _refused(str(ended.code)) from None
+    except Exception as failed:
+        raise _refused(f"{type(failed).__name__}: {failed}") from failed
+    finally:
+        telling.cancel()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(name)
+
+
+async def _tell_when_ready(port: int, on_ready: Callable[[], None]) -> None:
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(_LOOK_SECONDS)
+        else:
+            writer.close()
+            on_ready()
+            return
+
+
+def _refused(why: str) -> PipelexError:
+    return PipelexError(
+        "runtime.unavailable",
+        f"the worker of Mistral Workflows could not go on: {why}",
+        category=ErrorCategory.TRANSIENT,
+        params={"dependency": "mistral_workflows"},
+        advice="Check `[mistral_workflows] server_url` and the key; LOG_LEVEL=INFO shows what the SDK does.",
+    )
+
+
+WORKER = MistralWorker()

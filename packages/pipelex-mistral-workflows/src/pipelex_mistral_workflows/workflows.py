@@ -1,0 +1,222 @@
+"""The workflows: one for any pipe, one for slices of batches, and one for each exposed pipe.
+
+They are made when a worker begins, run outside of the SDK's sandbox, and do nothing but through the host: a test replays
+recorded histories of all of them.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Any, Final, cast
+
+import mistralai.workflows as sdk
+from pydantic import BaseModel, RootModel
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError, is_cancelled_exception
+
+from pipelex.content.structure import json_schema
+from pipelex.content.stuff import Json
+from pipelex.durable import entry
+from pipelex.durable.jobs import PipeJob, SliceJob
+from pipelex.errors import PipelexError
+from pipelex.mistral_workflows import names
+from pipelex.mistral_workflows.carried import JOB, Carried, malformed, plain, write
+from pipelex.mistral_workflows.progress import PIPE_TASK
+from pipelex.pipes import unexpected_failure
+from pipelex.pipes.calls import PipeCall
+from pipelex.pipes.trace import RunState
+from pipelex.pipes.usage import usages_to_json
+from pipelex.temporal.workflow.failures import to_application_error
+from pipelex_mistral_workflows.activities import PREPARE
+from pipelex_mistral_workflows.deployment import ExposedPipe, served
+from pipelex_mistral_workflows.host import MistralHost, locally
+
+Members = dict[str, Any]
+Body = Callable[[Any], Awaitable[Members]]
+"""From what an execution was started with to what it gives."""
+
+
+class AnyInput(RootModel[Any]):
+    """What an execution of Pipelex is started with: a job, as `pipelex run` writes it."""
+
+
+class Given(RootModel[dict[str, Any]]):
+    """What a pipe gave: `outcome`, with the value and what it used, or a reference into the storage."""
+
+
+def workflow_classes(exposed: Iterable[ExposedPipe], timeout: timedelta) -> list[type[Any]]:
+    """The workflows of a worker.
+
+    Args:
+        exposed: the pipes with a workflow of their own.
+        timeout: the longest time of an execution.
+    """
+    classes = [
+        _defined(names.RUN_PIPE, _run_any_pipe, AnyInput, timeout, title="Run a Pipelex pipe"),
+        _defined(names.RUN_SLICE, _run_slice, AnyInput, timeout, title="Run a slice of a batch", is_technical=True),
+    ]
+    return classes + [_of_pipe(each, timeout) for each in exposed]
+
+
+def _of_pipe(exposed: ExposedPipe, timeout: timedelta) -> type[Any]:
+    async def body(given: Any) -> Members:
+        return await _run_exposed(exposed.pipe.ref, given)
+
+    blueprint = exposed.pipe.blueprint
+    return _defined(
+        exposed.name, body, _input_model(exposed), timeout, title=exposed.pipe.ref, description=blueprint.description
+    )
+
+
+def _defined(
+    name: str,
+    body: Body,
+    model: type[BaseModel],
+    timeout: timedelta,
+    *,
+    title: str,
+    description: str | None = None,
+    is_technical: bool = False,
+) -> type[Any]:
+    async def run(self: Any, given: Any) -> Given:
+        return Given(await _ending(body, given.root))
+
+    run.__annotations__ = {"given": model, "return": Given}
+    made = type(f"Workflow_{name.replace('-', '_')}", (), {"run": sdk.workflow.entrypoint(run), "__module__": __name__})
+    define = sdk.workflow.define(
+        name=name,
+        workflow_display_name=title,
+        workflow_description=description,
+        is_technical=is_technical,
+        enforce_determinism=False,
+        execution_timeout=timeout,
+    )
+    return cast("type[Any]", define(made))
+
+
+def _input_model(exposed: ExposedPipe) -> type[BaseModel]:
+    """The model of what an exposed pipe is started with: its schema tells the pipe's inputs."""
+    schema = input_schema(exposed)
+
+    class PipeInputs(RootModel[Any]):
+        @classmethod
+        def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any, /) -> Members:
+            return schema
+
+    PipeInputs.__doc__ = exposed.pipe.blueprint.description
+    return PipeInputs
+
+
+def input_schema(exposed: ExposedPipe) -> Members:
+    """The JSON Schema of the inputs of an exposed pipe, as a person gives them."""
+    properties: Members = {}
+    required: list[str] = []
+    for name, slot in exposed.pipe.inputs.items():
+        one = json_schema(exposed.library.shape(slot.concept))
+        properties[name] = {"type": "array", "items": one} if slot.is_list else one
+        if slot.presence != "optional":
+            required.append(name)
+    return {
+        "type": "object",
+        "title": exposed.pipe.code,
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+# --- bodies -----------------------------------------------------------------------------------------------------------
+
+
+async def _run_any_pipe(given: Any) -> Members:
+    return await _run_pipe(_job_in(given))
+
+
+async def _run_exposed(pipe: str, given: Any) -> Members:
+    if isinstance(given, Mapping) and JOB in given:
+        return await _run_pipe(_job_in(given))
+    inputs: Any = {} if given is None else given
+    if not isinstance(inputs, Mapping):
+        raise malformed(f"pipe '{pipe}' is started with an object of its inputs")
+    deployment = served()
+    run_id = names.run_id_of(workflow.info().workflow_id)
+    told = await locally(PREPARE, [pipe, run_id, dict(inputs)], result_type=dict, limits=deployment.limits)
+    return await _run_pipe(Carried.from_json(await MistralHost(deployment).value(told)))
+
+
+async def _run_pipe(carried: Carried) -> Members:
+    """Run the pipe of a job, and tell of it in a task."""
+    about = carried.about or {}
+    host = MistralHost(served(), carried.lanes, about.get("run"))
+    job = PipeJob.model_validate_json(await host.data(carried.job))
+    state: Members = {**about, "path": list(job.call.path), "state": RunState.RUNNING.value}
+    task = sdk.task(PIPE_TASK, state=state)
+    await task.__aenter__()
+    try:
+        crate, large = await host.data(carried.crate), await host.large_inputs(carried)
+        execution = await entry.run_pipe(host, job, crate, large)
+    except (Exception, asyncio.CancelledError) as failed:
+        ending = _ending_of(failed, job.call)
+        if isinstance(ending, ApplicationError):
+            report = next(iter(ending.details), None)
+            await task.update_state({"state": RunState.FAILED.value, "error": report})
+            await task.__aexit__(type(ending), ending, None)
+        elif isinstance(ending, asyncio.CancelledError):
+            state["state"] = RunState.CANCELLED.value
+            await task.__aexit__(None, None, None)
+        raise ending from _cause(ending, failed)
+    state["state"], state["usage"] = RunState.COMPLETED.value, usages_to_json(execution.outcome.usage)
+    await task.__aexit__(None, None, None)
+    told: Members = {"outcome": plain(write(execution.outcome))}
+    if job.options.full_memory and not job.call.path:
+        told["memory"] = execution.memory.to_json()
+    return await host.given(told)
+
+
+async def _run_slice(given: Any) -> Members:
+    carried = _job_in(given)
+    host = MistralHost(served(), carried.lanes, (carried.about or {}).get("run"))
+    job = SliceJob.model_validate_json(await host.data(carried.job))
+    items, large = await host.items_of(carried, job), await host.large_inputs(carried)
+    outcome = await entry.run_slice(host, job, await host.data(carried.crate), items, large)
+    return await host.given({"outcome": plain(write(outcome))})
+
+
+def _job_in(given: Any) -> Carried:
+    if not isinstance(given, Mapping) or not isinstance(given.get(JOB), Mapping):
+        raise malformed(
+            f"this workflow is started with a job of Pipelex, as the member '{JOB}'; `pipelex run` writes one"
+        )
+    return Carried.from_json(cast("Mapping[str, Json]", given[JOB]))
+
+
+# --- ends -------------------------------------------------------------------------------------------------------------
+
+_NOBODY: Final = PipeCall(pipe="")
+
+
+async def _ending(body: Body, given: Any) -> Members:
+    """What a body gives; whatever it raises ends the workflow, for the SDK repeats a task for ever after anything else."""
+    try:
+        return await body(given)
+    except (Exception, asyncio.CancelledError) as failed:
+        ending = _ending_of(failed, _NOBODY)
+        raise ending from _cause(ending, failed)
+
+
+def _ending_of(failed: Exception | asyncio.CancelledError, call: PipeCall) -> BaseException:
+    """What ends the workflow after an exception."""
+    if isinstance(failed, ApplicationError | asyncio.CancelledError):
+        return failed
+    if is_cancelled_exception(failed):
+        return asyncio.CancelledError()
+    if isinstance(failed, PipelexError):
+        return to_application_error(failed.report, may_retry=False)
+    workflow.logger.exception("an execution failed unexpectedly")
+    return to_application_error(unexpected_failure(call, failed).report, may_retry=False)
+
+
+def _cause(ending: BaseException, failed: BaseException) -> BaseException | None:
+    """What is told beside an ending; the stack of a bug is worth its bytes in the history."""
+    is_foreseen = ending is failed or isinstance(failed, PipelexError)
+    return ending.__cause__ if is_foreseen else failed

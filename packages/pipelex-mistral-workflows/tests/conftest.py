@@ -1,0 +1,65 @@
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from mistral_project import DEPLOYMENT
+from mistral_stand_in.api import KEY, StandIn
+from mistral_stand_in.server import TemporalServer
+from tests.support.openai_server import OpenAIStub
+
+
+@pytest.fixture
+def stub() -> Iterator[OpenAIStub]:
+    with OpenAIStub() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="session")
+async def stand_in() -> AsyncIterator[StandIn]:
+    """Mistral's API and the Temporal server under it, for the session."""
+    server = TemporalServer()
+    try:
+        api = await StandIn(await server.start(), server.target).start()
+        yield api
+        await api.stop()
+    finally:
+        server.stop()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def polling(stand_in: StandIn, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[None]:
+    """The unmodified SDK's worker in this process, polling for what any test starts; see `mistral_project.serving`."""
+    from mistral_project import write_mistral_project
+
+    root: Path = tmp_path_factory.mktemp("worker")
+    project = write_mistral_project(root, stub="http://127.0.0.1:1/v1", api=stand_in.url)
+    settings = project.settings()
+    os.environ["MISTRAL_API_KEY"] = KEY
+    from pipelex.mistral_workflows.config import parse_mistral_config
+    from pipelex_mistral_workflows.environment import prepare
+
+    config = parse_mistral_config(settings)
+    port = prepare(settings, config)
+    from pipelex_mistral_workflows.worker import _made
+
+    classes, _ = await asyncio.to_thread(_made, settings, config, ())
+    import mistralai.workflows as sdk
+
+    work: asyncio.Task[Any] = asyncio.create_task(sdk.run_worker(classes))
+    for _ in range(600):
+        assert not work.done(), work.exception()
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            break
+        except OSError:
+            await asyncio.sleep(0.1)
+    assert DEPLOYMENT in stand_in.heard
+    yield
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)

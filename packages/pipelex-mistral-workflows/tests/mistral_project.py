@@ -1,0 +1,102 @@
+"""A project whose runs go to the stand-in, and what serves them in this process."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelex.config import Settings, load_settings
+from pipelex.runner import Pipelex
+
+from mistral_stand_in.api import KEY
+from tests.support.inference_files import write_stub_inference
+
+DEPLOYMENT = "pipelex-tests"
+ATTEMPTS = 2
+"""How often an effect is tried, whatever runs it."""
+
+_OTHER_MODELS = """
+[gpt-image-1]
+model_type = "img_gen"
+sdk        = "openai_img_gen"
+outputs    = ["image"]
+
+[linkup-standard]
+model_type = "search"
+sdk        = "linkup"
+outputs    = ["sourced-answers"]
+
+[stub-judge]
+model_type = "judgment"
+sdk        = "typesafe"
+outputs    = ["judgments"]
+"""
+_SETTINGS = """
+[inference]
+transport_max_retries = {retries}
+
+[mistral_workflows]
+server_url = "{api}"
+deployment_name = "{deployment}"
+poll_interval = "0:00:00.1"
+
+[mistral_workflows.worker_config]
+default_activity_heartbeat_timeout = "10s"
+retry_policy_config.initial_interval = "0:00:00.05"
+retry_policy_config.maximum_attempts = {attempts}
+"""
+
+
+@dataclass(frozen=True)
+class MistralProject:
+    """A folder with a configuration, and nothing of the user's; as `tests.support.project.Project`."""
+
+    root: Path
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {"HOME": str(self.root / "home"), "MISTRAL_API_KEY": KEY}
+
+    def settings(self, overrides: dict[str, Any] | None = None) -> Settings:
+        return load_settings(cwd=self.root, environ=self.environ, overrides=overrides)
+
+    def app(self, orchestrator: str = "mistral-workflows", *, overrides: dict[str, Any] | None = None) -> Pipelex:
+        return Pipelex(self.settings(overrides), orchestrator=orchestrator)
+
+    def method(self, text: str, name: str = "method.mthds") -> Path:
+        file = self.root / name
+        file.write_text(text, encoding="utf-8")
+        return file
+
+
+def write_mistral_project(
+    root: Path, *, stub: str, api: str, deployment: str = DEPLOYMENT, more: str = ""
+) -> MistralProject:
+    """Make a project.
+
+    Args:
+        root: its folder.
+        stub: endpoint of the model server, with `/v1`.
+        api: the address of the stand-in of Mistral's API.
+        deployment: the deployment of its runs.
+        more: further settings.
+    """
+    write_stub_inference(root / ".pipelex" / "inference", stub)
+    with (root / ".pipelex" / "inference" / "backends" / "openai.toml").open("a", encoding="utf-8") as models:
+        models.write(_OTHER_MODELS)
+    text = _SETTINGS.format(api=api, deployment=deployment, retries=ATTEMPTS - 1, attempts=ATTEMPTS)
+    (root / ".pipelex" / "pipelex.toml").write_text(text + more, encoding="utf-8")
+    return MistralProject(root)
+
+
+@contextmanager
+def serving(app: Pipelex, **exposed: Any) -> Generator[None]:
+    """Have the worker of this process work with the app's settings while the block runs."""
+    from pipelex_mistral_workflows.deployment import Deployment, serve
+
+    end = serve(Deployment.of(app.settings, inference=app.inference, exposed=exposed))
+    try:
+        yield
+    finally:
+        end()

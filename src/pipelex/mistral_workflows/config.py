@@ -1,0 +1,209 @@
+"""`[mistral_workflows]` of the settings, read strictly. Nothing here imports a client or an SDK."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from typing import Annotated, Final, Literal, cast
+
+from pydantic import Field
+
+from pipelex.config import KeyFinding, Names, Section, Settings, describe, read_section
+from pipelex.config.durations import RequiredLimit
+from pipelex.config.secrets import secret_provider
+from pipelex.durable.dispatch import ActivityRoutes, DispatchBaseline, DispatchOverlay, Routing
+from pipelex.errors import ConfigurationError, Fault, Json, near_names
+from pipelex.errors.hidden import hide
+from pipelex.mistral_workflows import names
+from pipelex.mistral_workflows.limits import GUARDED_BYTES
+from pipelex.pipes.effects.kinds import EFFECTS
+
+ROOT: Final = ("mistral_workflows",)
+_GROUPS: Final = {kind.activity: kind.group for kind in EFFECTS}
+
+
+class ExposedPipes(Section):
+    """The pipes that are workflows of their own: by name, with description and input schema, in Mistral's console."""
+
+    libraries: Names = ()
+    """The folders and files whose pipes the worker may expose; a relative path starts at the project's root."""
+    pipes: Names = ()
+    """The references of the pipes, or patterns of them: `billing.*`."""
+    workflow_names: dict[str, str] = Field(default_factory=dict[str, str])
+    """The reference of an exposed pipe → the name of its workflow; by default `pipe-` and the reference, encoded."""
+
+    def takes(self, pipe: str) -> bool:
+        """Whether a pipe is exposed.
+
+        Args:
+            pipe: its reference.
+        """
+        return any(fnmatchcase(pipe, pattern) for pattern in self.pipes)
+
+    def name_of(self, pipe: str) -> str:
+        """The name of an exposed pipe's workflow."""
+        return self.workflow_names.get(pipe) or names.workflow_name(pipe)
+
+
+class DeploymentWorker(DispatchBaseline):
+    """How the deployment's workers perform activities where no table says otherwise."""
+
+    max_concurrent_activities: Annotated[int, Field(ge=1)] = 100
+    """The most activities of one worker at a time."""
+
+
+class ActivityOptions(DispatchOverlay):
+    """What an activity, or each of a group of them, changes."""
+
+    handle_options: dict[str, DispatchOverlay] = Field(default_factory=dict[str, DispatchOverlay])
+    """The handle of a model, or the name of a function → what it changes."""
+
+
+class CallRate(Section):
+    """How often a backend may be called, over all workers of the deployment."""
+
+    max_calls: Annotated[int, Field(ge=1, le=100_000)]
+    """The most calls in the time."""
+    per: RequiredLimit = timedelta(minutes=1)
+    """The time, in whole seconds, at most an hour."""
+
+
+class MistralWorkflowsConfig(Section):
+    """`[mistral_workflows]`. Made by `parse_mistral_config`; `MistralWorkflowsConfig()` has the packaged defaults."""
+
+    is_enabled: bool = False
+    """Whether methods run there unless the caller says otherwise."""
+    server_url: str = "https://api.mistral.ai"
+    """The address of Mistral's API."""
+    api_key_method: Literal["env", "secret_provider"] = "env"
+    """Where the API's key is: in an environment variable, or among the secrets."""
+    api_key_id: str = "MISTRAL_API_KEY"
+    """The name of the variable, or of the secret."""
+    deployment_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] = "pipelex"
+    """The deployment that runs are started in, and that workers serve."""
+    build_id: str = ""
+    """The release of a worker's deployment: runs stay with the release that began them. Empty: there are no releases."""
+    execution_timeout: RequiredLimit = timedelta(hours=24)
+    """The longest time of a run, and of each pipe of it."""
+    child_workflow_policy: Literal["every_pipe", "controllers"] = "every_pipe"
+    """Which child pipes are executions of their own. `controllers`: a pipe that runs no other is a part of its parent's
+    execution. Fixed by whoever starts a run."""
+    size_threshold: Annotated[int, Field(ge=1, le=GUARDED_BYTES)] = 131_072
+    """Bytes; larger values go to the storage (`[runtime.storage]`), and travel by reference."""
+    max_payload_bytes: Annotated[int, Field(ge=1_000, le=GUARDED_BYTES)] = GUARDED_BYTES
+    """The most bytes of a value that travels whole; a larger one fails its pipe at once."""
+    poll_interval: RequiredLimit = timedelta(seconds=1)
+    """How often whoever waits for a run asks for its state."""
+    exposed: ExposedPipes = Field(default_factory=ExposedPipes)
+    worker_config: DeploymentWorker = Field(default_factory=DeploymentWorker)
+    activities: dict[str, ActivityOptions] = Field(default_factory=dict[str, ActivityOptions])
+    """By the name of an activity or of a group of them."""
+    rate_limits: dict[str, CallRate] = Field(default_factory=dict[str, CallRate])
+    """Backend → how often it may be called."""
+
+    @property
+    def routing(self) -> Routing:
+        """How activities go out. There is one queue: that of the deployment."""
+        return Routing(
+            baseline=self.worker_config,
+            default_queue=self.deployment_name,
+            routes={
+                name: ActivityRoutes(handle_options=table.handle_options) for name, table in self.activities.items()
+            },
+            queues={},
+            groups=_GROUPS,
+            options=self.activities,
+        )
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        """The backends with a rate, in order."""
+        return tuple(sorted(self.rate_limits))
+
+
+def parse_mistral_config(settings: Settings) -> MistralWorkflowsConfig:
+    """Read `[mistral_workflows]` in full.
+
+    Raises:
+        ConfigurationError: with one fault per unknown key, value that does not fit, name that nothing defines, and
+            variable that is not set.
+    """
+    table = settings.get(ROOT, {})
+    if not isinstance(table, Mapping):
+        raise _error([settings.fault(ROOT, f"must be a table, not {table!r}")])
+    faults = [
+        settings.fault(path, f"environment variable {unset[0]} is not set", of_value=True)
+        for path, unset in settings.variables.unset.items()
+        if path[:1] == ROOT
+    ]
+    config, findings = read_section(
+        MistralWorkflowsConfig, cast("Mapping[str, Json]", table), ROOT, interpolated=settings.variables.used
+    )
+    findings = [*findings, *(() if config is None else _misnamed(config))]
+    faults += [
+        settings.fault(each.path, each.message, suggestions=each.suggestions, of_value=not each.is_unknown)
+        for each in findings
+    ]
+    if faults or config is None:
+        raise _error(faults)
+    return config
+
+
+def api_key(config: MistralWorkflowsConfig, settings: Settings) -> str:
+    """The API's key.
+
+    Raises:
+        ConfigurationError: the variable is not set, or there is no such secret.
+    """
+    name = config.api_key_id
+    if config.api_key_method == "env":
+        found, place = settings.environ.get(name) or None, f"the environment variable {name}"
+    else:
+        provider = secret_provider(settings)
+        found, place = provider.get(name), provider.describe(name)
+    if found is None:
+        raise ConfigurationError(
+            f"Mistral Workflows needs an API key, and it is not in {place}",
+            advice=f"Set it there, or name another with `[mistral_workflows] api_key_id = …`. Keys are made at {_CONSOLE}.",
+        )
+    hide([found])
+    return found
+
+
+_CONSOLE: Final = "https://console.mistral.ai"
+
+
+def _error(faults: list[Fault]) -> ConfigurationError:
+    return ConfigurationError(
+        describe(faults),
+        faults=faults,
+        advice="Correct the [mistral_workflows] settings named above; `pipelex config show` lists all.",
+    )
+
+
+def _misnamed(config: MistralWorkflowsConfig) -> Iterator[KeyFinding]:
+    """Names that nothing defines, or that the platform refuses."""
+    known = [*_GROUPS, *dict.fromkeys(group for group in _GROUPS.values() if group is not None)]
+    for name in config.activities:
+        if name not in known:
+            near = near_names(name, known, most=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            yield KeyFinding((*ROOT, "activities", name), f"no activity is called {name!r}{hint}", tuple(near))
+    seen: dict[str, str] = {}
+    for pipe, name in config.exposed.workflow_names.items():
+        at = (*ROOT, "exposed", "workflow_names", pipe)
+        why = names.why_not_a_name(name)
+        if why is not None:
+            yield KeyFinding(at, f"the workflow name {name!r} {why}")
+        if name in (names.RUN_PIPE, names.RUN_SLICE):
+            yield KeyFinding(at, f"the workflow name {name!r} is Pipelex's own")
+        if name in seen:
+            yield KeyFinding(at, f"the workflow name {name!r} is that of pipe '{seen[name]}' already")
+        if not config.exposed.takes(pipe):
+            yield KeyFinding(at, f"pipe '{pipe}' is not among the exposed ones: add it to 'pipes'")
+        seen[name] = pipe
+    for backend, rate in config.rate_limits.items():
+        seconds = rate.per.total_seconds()
+        if seconds != int(seconds) or not 1 <= seconds <= 3600:
+            yield KeyFinding(
+                (*ROOT, "rate_limits", backend, "per"), "must be a whole number of seconds, an hour at most"
+            )

@@ -1,0 +1,90 @@
+"""What must be installed, and what cannot be installed together: told in words, before an import fails."""
+
+import re
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from importlib.util import find_spec
+from typing import Final
+
+from pipelex.config.distribution import install_command
+from pipelex.errors import ErrorCategory, Fault, PipelexError
+
+WORKER_DISTRIBUTION: Final = "pipelex-mistral-workflows"
+"""The distribution with the workers."""
+CLIENT_EXTRA: Final = "mistral-workflows"
+"""The extra of Pipelex with the client."""
+OLDEST_PYTHON: Final = (3, 12)
+"""The oldest Python that Mistral's SDK for workers runs on."""
+
+_SDK: Final = "mistralai-workflows"
+_SHARED: Final = ("temporalio", "mistralai")
+"""What Mistral's SDK for workers and Pipelex both need."""
+_UPPER: Final = re.compile(r"<\s*(\d+(?:\.\d+)*)")
+
+
+def require_client() -> None:
+    """Say what to install where the client is missing.
+
+    Raises:
+        PipelexError: it is missing.
+    """
+    if find_spec("mistralai") is None or find_spec("mistralai.client") is None:
+        raise _missing(
+            "runs on Mistral Workflows need the client `mistralai`, which is not installed",
+            f"Install it with: {install_command(CLIENT_EXTRA)}",
+        )
+
+
+def no_worker() -> PipelexError:
+    """The error where the distribution with the workers is not installed."""
+    oldest, here = (".".join(map(str, version[:2])) for version in (OLDEST_PYTHON, sys.version_info))
+    install = f"python -m pip install {WORKER_DISTRIBUTION}"
+    is_old = sys.version_info < OLDEST_PYTHON
+    return _missing(
+        f"a worker of Mistral Workflows needs the package {WORKER_DISTRIBUTION}, which is not installed, and Python {oldest} "
+        f"or newer; this is Python {here}",
+        f"Make an environment with Python {oldest} or newer, and in it: {install}"
+        if is_old
+        else f"Install it: {install}",
+    )
+
+
+def conflicts() -> Iterator[Fault]:
+    """What is installed here and does not go together."""
+    for wanted in _requirements():
+        name = re.split(r"[^A-Za-z0-9._-]", wanted, maxsplit=1)[0]
+        upper = _UPPER.search(wanted)
+        installed = _installed(name) if name in _SHARED else None
+        if installed is not None and upper is not None and _numbers(installed) >= _numbers(upper[1]):
+            detail = f"{name} {installed} is installed, and {_SDK} needs {wanted}: its workers cannot run here"
+            advice = f"make an environment of their own for them, or install the older one: {name}<{upper[1]}"
+            yield Fault("runtime.misconfigured", f"{detail}; {advice}", severity="warning")
+
+
+def _requirements() -> list[str]:
+    try:
+        return [each for each in metadata.requires(_SDK) or [] if ";" not in each]
+    except metadata.PackageNotFoundError:
+        return []
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version.split("+", 1)[0])[:3])
+
+
+def _missing(detail: str, advice: str) -> PipelexError:
+    return PipelexError(
+        "runtime.misconfigured",
+        detail,
+        category=ErrorCategory.CONFIGURATION,
+        params={"component": "mistral_workflows"},
+        advice=advice,
+    )

@@ -1,0 +1,58 @@
+"""The entry point of the orchestrator of Mistral Workflows; nothing here needs a client or an SDK."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pipelex.config import Settings
+from pipelex.errors import Fault
+from pipelex.mistral_workflows.config import MistralWorkflowsConfig, parse_mistral_config
+from pipelex.mistral_workflows.environment import conflicts, require_client
+from pipelex.orchestration import OrchestratorSetup
+
+if TYPE_CHECKING:
+    from pipelex.mistral_workflows.orchestrator import MistralOrchestrator
+
+
+class MistralFactory:
+    """How the orchestrator of Mistral Workflows is made; see `OrchestratorFactory`."""
+
+    is_durable = True
+
+    def __init__(self) -> None:
+        self._parsed: tuple[Settings, MistralWorkflowsConfig] | None = None
+
+    def config_of(self, settings: Settings) -> MistralWorkflowsConfig:
+        """The `[mistral_workflows]` tables.
+
+        Raises:
+            ConfigurationError: they are wrong.
+        """
+        if self._parsed is None or self._parsed[0] is not settings:
+            self._parsed = settings, parse_mistral_config(settings)
+        return self._parsed[1]
+
+    def is_chosen(self, settings: Settings) -> bool:
+        """Whether `[mistral_workflows] is_enabled` says so."""
+        return bool(settings.get("mistral_workflows.is_enabled", False)) and self.config_of(settings).is_enabled
+
+    def warnings(self, settings: Settings) -> Sequence[Fault]:
+        """See `OrchestratorFactory.warnings`: among them, what is installed and does not go together."""
+        self.config_of(settings)
+        return tuple(conflicts())
+
+    def require(self) -> None:
+        """Say what to install where the client is missing.
+
+        Raises:
+            PipelexError: it is missing.
+        """
+        require_client()
+
+    def open(self, setup: OrchestratorSetup) -> "MistralOrchestrator":
+        """See `OrchestratorFactory.open`."""
+        from pipelex.mistral_workflows.orchestrator import MistralOrchestrator
+
+        return MistralOrchestrator(setup.settings, self.config_of(setup.settings))
+
+
+FACTORY = MistralFactory()

@@ -1,0 +1,28 @@
+"""What the platform bears. Source: measured on Mistral's SDK 3.16 over a Temporal server; see `docs/mistral-workflows.md`."""
+
+from typing import Final
+
+from pipelex.durable.limits import EngineLimits
+
+GUARDED_BYTES: Final = 1_500_000
+"""The most bytes of a value that travels whole. A workflow's result of two megabytes would leave its run running for ever,
+and events, which carry inputs and results once more, end at two megabytes."""
+CHILD_STARTS: Final = 3_000_000
+"""The most bytes of starts of children that the platform has not accepted yet."""
+
+
+def limits_of(payload_bytes: int = GUARDED_BYTES) -> EngineLimits:
+    """The limits of the platform.
+
+    Args:
+        payload_bytes: the most bytes of a value that travels whole, as the settings say.
+    """
+    return EngineLimits(
+        engine="Mistral Workflows",
+        store_advice="Set a smaller `[mistral_workflows] size_threshold`, so that such values go to the storage; or pass large "
+        "documents by URL or file.",
+        same_store_advice="Give the same `[runtime.storage]` to every worker of the deployment and wherever runs are "
+        "started: large values are kept there.",
+        payload_bytes=payload_bytes,
+        request_bytes=CHILD_STARTS,
+    )

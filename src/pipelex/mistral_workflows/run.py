@@ -1,0 +1,271 @@
+"""A run on Mistral Workflows behind the port of orchestrators."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, cast
+
+from pipelex.content.stuff import Json, WorkingMemory
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.mistral_workflows import names
+from pipelex.mistral_workflows.platform import Platform
+from pipelex.mistral_workflows.progress import STATES, Progress, Told
+from pipelex.mistral_workflows.restart import retry_run
+from pipelex.orchestration import PATIENCE, RunCounts, RunDescription, RunState, Wait, WaitKind
+from pipelex.orchestration.refusals import has_ended, is_cancelled, no_such_run
+from pipelex.pipes.calls import PipeOutcome
+from pipelex.pipes.references import read_value
+from pipelex.pipes.trace import PipeTrace
+
+Members = Mapping[str, Json]
+
+_LATE_SECONDS: Final = 10.0
+"""How long an event may be on its way after the state of its execution is known."""
+_LOOK_SECONDS: Final = 0.25
+_COUNTED: Final = 10_000
+"""The most executions that are counted."""
+
+
+@dataclass(frozen=True)
+class MistralRun:
+    """A run on Mistral Workflows, started here or elsewhere; see `OrchestratedRun`."""
+
+    platform: Platform
+    run_id: str
+
+    @property
+    def workflow_id(self) -> str:
+        """The id of the entry pipe's execution."""
+        return names.execution_id(self.run_id)
+
+    # --- what it is ---------------------------------------------------------------------------------------------------
+
+    async def execution(self) -> Members:
+        """What the platform knows of the entry pipe's execution.
+
+        Raises:
+            PipelexError: there is no such run, or the platform does not answer.
+        """
+        found = await self.platform.api.execution(self.workflow_id)
+        if found is None:
+            raise no_such_run(self.run_id, self.platform.place)
+        return found
+
+    async def describe(self) -> RunDescription:
+        """See `OrchestratedRun.describe`."""
+        execution = await self.execution()
+        told = await self._told()
+        return described(self.platform, execution, told)
+
+    async def trace(self) -> PipeTrace:
+        """See `OrchestratedRun.trace`. What the platform ended by itself has no event of its own: its state is asked for."""
+        execution = await self.execution()
+        progress = Progress()
+        async for event in self.platform.api.events(root=self.workflow_id):
+            progress.read(event)
+        trace = progress.trace(self.workflow_id)
+        state = state_of(execution)
+        if state.has_ended and not trace.status.has_ended:
+            trace.status, trace.ended = state, _time(execution.get("end_time"))
+        return trace
+
+    async def counts(self) -> RunCounts | None:
+        """See `OrchestratedRun.counts`."""
+        found = await self.platform.api.executions(root=self.workflow_id, limit=_COUNTED)
+        states = [state_of(each) for each in found]
+        running, completed = states.count(RunState.RUNNING), states.count(RunState.COMPLETED)
+        return RunCounts(running, completed, len(states) - running - completed)
+
+    async def waits(self, patience: timedelta = PATIENCE) -> list[Wait]:
+        """See `OrchestratedRun.waits`: as far as the platform tells, which knows of no queues."""
+        execution = await self.execution()
+        if state_of(execution).has_ended:
+            return []
+        if execution.get("status") == "RETRYING_AFTER_ERROR":
+            detail = "a worker cannot go on with the run, and tries again; its log says why"
+            return [Wait(WaitKind.TASK_FAILS, self.workflow_id, "workflow task", detail)]
+        progress = Progress()
+        async for event in self.platform.api.events(root=self.workflow_id):
+            progress.read(event)
+        if not progress.executions:
+            return await self._waits_for_a_worker(execution, patience)
+        return [wait for told in progress.executions.values() for wait in _failing_calls(told)]
+
+    async def _waits_for_a_worker(self, execution: Members, patience: timedelta) -> list[Wait]:
+        started = _time(execution.get("start_time"))
+        if started is None or datetime.now(UTC) - started < patience:
+            return []
+        platform = self.platform
+        has_workers = await platform.has_workers()
+        detail = (
+            f"workers serve the deployment '{platform.deployment}', and none has taken the run yet"
+            if has_workers
+            else f"no worker serves the deployment '{platform.deployment}'"
+        )
+        kind = WaitKind.NOT_TAKEN if has_workers else WaitKind.NO_WORKER
+        advice = None if has_workers else f"Start one with: {platform.worker_command}"
+        return [Wait(kind, self.workflow_id, "workflow task", detail, advice, queue=platform.deployment)]
+
+    # --- its end ------------------------------------------------------------------------------------------------------
+
+    async def result(self) -> PipeOutcome:
+        """See `OrchestratedRun.result`."""
+        while not state_of(execution := await self.execution()).has_ended:
+            await asyncio.sleep(self.platform.config.poll_interval.total_seconds())
+        state = state_of(execution)
+        if state is not RunState.COMPLETED:
+            raise await self._failure(state)
+        outcome = PipeOutcome.model_validate((await self._given(execution))["outcome"])
+        if outcome.stuff is None:
+            return outcome
+        stuff = await self.platform.values.loaded(outcome.stuff)
+        return outcome if stuff is outcome.stuff else outcome.model_copy(update={"stuff": stuff})
+
+    async def ended(self, within: timedelta) -> RunState:
+        """See `OrchestratedRun.ended`."""
+        deadline = asyncio.get_running_loop().time() + within.total_seconds()
+        step = min(self.platform.config.poll_interval.total_seconds(), 1.0)
+        while not (state := state_of(await self.execution())).has_ended:
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0:
+                break
+            await asyncio.sleep(min(step, left))
+        return state
+
+    async def working_memory(self) -> WorkingMemory | None:
+        """See `OrchestratedRun.working_memory`; None for a run that was not asked to bring its memory back."""
+        execution = await self.execution()
+        if state_of(execution) is not RunState.COMPLETED:
+            return None
+        wire = (await self._given(execution)).get("memory")
+        if wire is None:
+            return None
+        return await self.platform.values.loaded_memory(WorkingMemory.from_json(wire, read_value))
+
+    async def _given(self, execution: Members) -> Members:
+        """What the entry pipe's execution gave.
+
+        Raises:
+            PipelexError: it is none of ours, or cannot be read from here.
+        """
+        found = await self.platform.values.value(execution.get("result"))
+        if not isinstance(found, Mapping) or "outcome" not in found:
+            raise _error("runtime.unexpected", f"what run '{self.run_id}' gave is no result of a pipe")
+        return cast("Members", found)
+
+    async def _failure(self, state: RunState) -> PipelexError:
+        """Why the run did not succeed. Its events may arrive after its state."""
+        match state:
+            case RunState.CANCELLED:
+                return is_cancelled(self.run_id)
+            case RunState.TERMINATED:
+                return _error("run.terminated", f"run '{self.run_id}' was terminated", params={"ended_by": "operator"})
+            case RunState.TIMED_OUT:
+                timeout = self.platform.config.execution_timeout
+                return _error(
+                    "run.timed_out",
+                    f"run '{self.run_id}' took longer than it may",
+                    params={"timeout": str(timeout)},
+                    advice="Raise `[mistral_workflows] execution_timeout` where runs are started.",
+                )
+            case _:
+                return await self._reported()
+
+    async def _reported(self) -> PipelexError:
+        deadline = asyncio.get_running_loop().time() + _LATE_SECONDS
+        told = await self._told()
+        while told.error is None and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(_LOOK_SECONDS)
+            told = await self._told()
+        if told.error is not None:
+            return PipelexError.from_report(told.error)
+        said = f": {told.message}" if told.message else ""
+        return _error("runtime.unexpected", f"run '{self.run_id}' failed{said}")
+
+    async def _told(self) -> Told:
+        """What the events of the entry pipe's execution tell."""
+        progress = Progress()
+        async for event in self.platform.api.events(execution=self.workflow_id):
+            progress.read(event)
+        return progress.executions.get(self.workflow_id, Told(self.workflow_id))
+
+    # --- what may be done with it -------------------------------------------------------------------------------------
+
+    async def cancel(self) -> None:
+        """See `OrchestratedRun.cancel`."""
+        await self._check_it_goes_on()
+        await self.platform.api.cancel(self.workflow_id)
+
+    async def terminate(self, reason: str) -> None:
+        """See `OrchestratedRun.terminate`. The platform takes no reason."""
+        del reason
+        await self._check_it_goes_on()
+        await self.platform.api.terminate(self.workflow_id)
+
+    async def retry(self) -> None:
+        """See `OrchestratedRun.retry`."""
+        state = state_of(await self.execution())
+        await retry_run(self.platform.api, self.run_id, self.workflow_id, state)
+
+    async def _check_it_goes_on(self) -> None:
+        state = state_of(await self.execution())
+        if state.has_ended:
+            raise has_ended(self.run_id, state)
+
+
+def state_of(execution: Members) -> RunState:
+    """The state of an execution; one that this release does not know has not ended."""
+    return STATES.get(str(execution.get("status")), RunState.RUNNING)
+
+
+def described(platform: Platform, execution: Members, told: Told | None = None) -> RunDescription:
+    """A run by its entry pipe's execution.
+
+    Args:
+        platform: where it is.
+        execution: what the platform knows of it.
+        told: what its events tell, where they were read.
+    """
+    id_, workflow = str(execution["execution_id"]), str(execution["workflow_name"])
+    state = {} if told is None else told.pipe
+    return RunDescription(
+        run_id=names.run_id_of(id_),
+        workflow_id=id_,
+        pipe=str(state.get("pipe") or names.pipe_of(workflow) or ""),
+        pipe_type=str(state.get("type") or workflow),
+        state=state_of(execution),
+        started=_time(execution.get("start_time")) or datetime.fromtimestamp(0, UTC),
+        ended=_time(execution.get("end_time")),
+        place=platform.place,
+    )
+
+
+def _failing_calls(told: Told) -> list[Wait]:
+    """The calls of an execution whose last attempt failed, and that are tried again."""
+    if told.state.has_ended:
+        return []
+    return [
+        Wait(
+            WaitKind.CALL_FAILS,
+            told.id,
+            call.name,
+            f"{call.summary} failed and is tried again: {call.error.detail}",
+            call.error.advice,
+            attempt=call.attempts + 1,
+            report=call.error,
+        )
+        for call in told.calls()
+        if call.status is RunState.FAILED and call.error is not None and call.error.is_retryable
+    ]
+
+
+def _time(value: Json) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    found = datetime.fromisoformat(value)
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def _error(code: str, detail: str, **members: object) -> PipelexError:
+    return PipelexError(code, detail, category=ErrorCategory.UNKNOWN, **members)
