@@ -16,7 +16,7 @@ from pipelex.orchestration import chosen_name
 def settings_of(folder: Path, text: str, **environ: str) -> Settings:
     (folder / ".pipelex").mkdir()
     (folder / ".pipelex" / "pipelex.toml").write_text(text, encoding="utf-8")
-    return load_settings(cwd=folder, environ={"HOME": str(folder / "home"), **environ})
+    return load_settings(cwd=folder, environ={"HOME": str(folder / "home"), "PIPELEX_TRUST_PROJECT": "1", **environ})
 
 
 def faults_of(folder: Path, text: str) -> list[str]:

@@ -56,7 +56,7 @@ class MistralProject:
 
     @property
     def environ(self) -> dict[str, str]:
-        return {"HOME": str(self.root / "home"), "MISTRAL_API_KEY": KEY}
+        return {"HOME": str(self.root / "home"), "PIPELEX_TRUST_PROJECT": "1", "MISTRAL_API_KEY": KEY}
 
     def settings(self, overrides: dict[str, Any] | None = None) -> Settings:
         return load_settings(cwd=self.root, environ=self.environ, overrides=overrides)

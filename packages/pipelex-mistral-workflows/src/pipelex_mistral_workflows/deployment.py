@@ -57,7 +57,7 @@ class Deployment:
             ConfigurationError: the settings are wrong.
         """
         config = parse_mistral_config(settings)
-        known = inference or inference_of(settings, allow_files=False)
+        known = inference or inference_of(settings)
         storage = storage_of(settings)
         return cls(
             settings,

@@ -43,6 +43,18 @@ FREE: Final = (
     "temporal.payload_codec_config.max_payload_bytes",
     "temporal.payload_codec_config.storage_prefix",
     "temporal.payload_codec_config.compression",
+    "mistral_workflows.is_enabled",
+    "mistral_workflows.deployment_name",
+    "mistral_workflows.build_id",
+    "mistral_workflows.execution_timeout",
+    "mistral_workflows.child_workflow_policy",
+    "mistral_workflows.size_threshold",
+    "mistral_workflows.max_payload_bytes",
+    "mistral_workflows.poll_interval",
+    "mistral_workflows.exposed.*",
+    "mistral_workflows.worker_config.*",
+    "mistral_workflows.activities.*",
+    "mistral_workflows.rate_limits.*",
 )
 """Keys that a project may set as it likes, variables aside."""
 
@@ -82,8 +94,9 @@ _ADDRESSES: Final = (
     "runtime.telemetry.endpoint",
     f"{_SERVER}.target_host",
     f"{_PAYLOADS}.*.endpoint",
+    "mistral_workflows.server_url",
 )
-_NAMES: Final = (f"{_SERVER}.api_key_id", "temporal.payload_codec_config.encryption.key_env", "temporal.payload_codec_config.encryption.decrypt_keys.*")  # fmt: skip
+_NAMES: Final = (f"{_SERVER}.api_key_id", "temporal.payload_codec_config.encryption.key_env", "temporal.payload_codec_config.encryption.decrypt_keys.*", "mistral_workflows.api_key_id")  # fmt: skip
 """Keys that name a variable or a secret without `${…}`."""
 _FILES: Final = (f"{_SERVER}.tls.*",)
 
