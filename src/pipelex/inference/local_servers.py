@@ -1,11 +1,9 @@
-"""Servers of models on this machine, looked for at their usual ports; nobody is asked without the user's consent."""
+"""What an endpoint serves, and servers of models on this machine, looked for at their usual ports with consent."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
-
-from pipelex.inference.calls.guard import AnswerRefused, guarded
 
 if TYPE_CHECKING:
     import httpx
@@ -19,7 +17,11 @@ USUAL_PORTS: Final[tuple[tuple[str, int], ...]] = (
 """Servers and the ports they listen on where nobody says otherwise."""
 
 _SECONDS: Final = 1.5
+"""For a server of this machine to answer."""
+_SECONDS_AWAY: Final = 5.0
+"""For an endpoint elsewhere to answer."""
 _MAX_BYTES: Final = 4 * 1024 * 1024
+"""The most of an answer that is read."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,50 @@ class LocalModelServer:
     """What it says it serves."""
 
 
-async def find_local_servers(ports: Sequence[tuple[str, int]] = USUAL_PORTS) -> list[LocalModelServer]:
-    """Ask ports of this machine which models are served there; what does not answer so is left out."""
+@dataclass(frozen=True)
+class EndpointListing:
+    """What an endpoint says when it is asked for its models."""
+
+    models: tuple[str, ...] = ()
+    """What it says it serves; nothing where it lists nothing."""
+    is_there: bool = False
+    """Whether something answers."""
+    needs_key: bool = False
+    """Whether it refused to answer without a key, or with the one it was given."""
+
+
+async def find_local_servers(ports: Sequence[tuple[str, int]] | None = None) -> list[LocalModelServer]:
+    """Ask ports of this machine, the usual ones by default, which models are served there; the rest is left out."""
+    from pipelex.inference.calls.guard import guarded
+
+    async with guarded(_client(_SECONDS, is_here=True), _MAX_BYTES) as client:
+        found = await asyncio.gather(
+            *(_ask(client, name, port) for name, port in (USUAL_PORTS if ports is None else ports))
+        )
+    return [server for server in found if server is not None]
+
+
+async def list_endpoint(endpoint: str, api_key: str | None = None) -> EndpointListing:
+    """Ask an endpoint of OpenAI's protocol which models it serves."""
     import httpx
 
-    async with guarded(httpx.AsyncClient(timeout=_SECONDS, trust_env=False), _MAX_BYTES) as client:
-        found = await asyncio.gather(*(_ask(client, name, port) for name, port in ports))
-    return [server for server in found if server is not None]
+    from pipelex.inference.calls.guard import AnswerRefused, guarded
+
+    headers = {} if api_key is None else {"authorization": f"Bearer {api_key}"}
+    try:
+        async with guarded(_client(_SECONDS_AWAY), _MAX_BYTES) as client:
+            response = await client.get(f"{endpoint.rstrip('/')}/models", headers=headers)
+    except (httpx.HTTPError, httpx.InvalidURL, AnswerRefused):
+        return EndpointListing()
+    if response.status_code in (401, 403):
+        return EndpointListing(is_there=True, needs_key=True)
+    return EndpointListing(_names_in(response, "data", "id") or (), is_there=True)
+
+
+def _client(seconds: float, *, is_here: bool = False) -> "httpx.AsyncClient":
+    import httpx
+
+    return httpx.AsyncClient(timeout=seconds, trust_env=not is_here)
 
 
 async def _ask(client: "httpx.AsyncClient", name: str, port: int) -> LocalModelServer | None:
@@ -55,9 +94,19 @@ async def _ask(client: "httpx.AsyncClient", name: str, port: int) -> LocalModelS
 async def _listed(client: "httpx.AsyncClient", url: str, key: str, member: str) -> tuple[str, ...] | None:
     import httpx
 
+    from pipelex.inference.calls.guard import AnswerRefused
+
     try:
-        answer: Any = (await client.get(url)).raise_for_status().json()
-    except (httpx.HTTPError, AnswerRefused, ValueError):
+        return _names_in(await client.get(url), key, member)
+    except (httpx.HTTPError, AnswerRefused):
+        return None
+
+
+def _names_in(response: "httpx.Response", key: str, member: str) -> tuple[str, ...] | None:
+    """The names in a list of models; None where the answer is none."""
+    try:
+        answer: Any = response.json() if response.is_success else None
+    except ValueError:
         return None
     items = cast("dict[str, Any]", answer).get(key) if isinstance(answer, dict) else None
     if not isinstance(items, list):

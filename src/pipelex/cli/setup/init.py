@@ -3,17 +3,23 @@
 import re
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-from pipelex.cli._shared.console import out, paint_out
-from pipelex.cli._shared.group import command_app
+from pipelex.cli._shared.console import out, paint_out, say
+from pipelex.cli._shared.group import Misuse, command_app
+
+if TYPE_CHECKING:
+    from pipelex.config import Settings
+    from pipelex.inference.deck.endpoint_file import OwnEndpoint
 
 _EXAMPLES = """\b
 Examples:
   pipelex init
   pipelex init --local
+  pipelex init --endpoint http://localhost:11434/v1 --model llama3.2
+  pipelex init --endpoint https://models.example.com/v1 --model my-model --key-variable MY_KEY
   pipelex init config --local"""
 
 _HEADER: Final = """\
@@ -25,26 +31,94 @@ _HEADER: Final = """\
 
 _TABLE: Final = re.compile(r"\[[^\[\]=]+\]\s*(#.*)?")
 
+_BACKENDS: Final = """\
+# Endpoints of your own, laid over those that come with Pipelex, which `pipelex show backends` lists. One table is enough:
+#
+#   [mine]
+#   endpoint = "https://models.example.com/v1" # whatever speaks OpenAI's protocol
+#   api_key  = "${MINE_API_KEY}"
+#   models   = ["my-model"]
+#
+# `pipelex init --endpoint URL --model NAME` writes one.
+"""
+
 app = command_app()
 
 
 @app.command(epilog=_EXAMPLES)
 def init(
     what: Annotated[
-        Literal["all", "config", "inference"],
-        typer.Argument(metavar="[all|config|inference]", help="Settings, model files, or both."),
-    ] = "all",
+        Literal["all", "config", "inference"] | None,
+        typer.Argument(metavar="[all|config|inference]", help="Commented files to write instead of being asked."),
+    ] = None,
     local: Annotated[
         bool, typer.Option("--local", "-l", help="In ./.pipelex of this project, not in the home directory.")
     ] = False,
+    endpoint: Annotated[
+        str | None, typer.Option("--endpoint", metavar="URL", help="An endpoint that speaks OpenAI's protocol.")
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", metavar="NAME", help="A model it serves; the first is the default.")
+    ] = None,
+    key_variable: Annotated[
+        str | None, typer.Option("--key-variable", metavar="NAME", help="The variable that holds its key.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="ID", help="What to call it.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there; each one is named.")] = False,
 ) -> None:
-    """Write a commented configuration to start from. Files that are there are kept, and named."""
+    """Make an endpoint the default: asks at most three questions, or takes it from flags.
+
+    Servers of models on this machine are looked for with your consent. Files that are there are kept, and named; a file
+    that is written here needs no trust.
+    """
     from pipelex.config import load_settings
 
-    folder = Path(".pipelex") if local else load_settings().home_dir
-    for path, text in _files(what):
-        _write(folder / path, text, force=force)
+    settings = load_settings()
+    folder = Path(".pipelex") if local else settings.home_dir
+    if what is not None:
+        for path, text in _files(what):
+            _write(folder / path, text, force=force)
+        return
+    if endpoint is None and (model or key_variable or name):
+        raise Misuse("--model, --key-variable and --name belong to --endpoint URL")
+    own = _asked(settings) if endpoint is None else _from_flags(settings, endpoint, model or (), key_variable, name)
+    if own is not None:
+        _write_endpoint(settings, folder.absolute(), own)
+    _tell_next()
+
+
+def _asked(settings: "Settings") -> "OwnEndpoint | None":
+    from pipelex.cli.setup.endpoint_asked import ask_endpoint, can_ask
+
+    if can_ask():
+        return ask_endpoint(settings.environ)
+    for path, text in _files("all"):
+        _write(settings.home_dir / path, text, force=False)
+    say("Nobody can be asked here; name an endpoint with: pipelex init --endpoint URL --model NAME")
+    return None
+
+
+def _from_flags(
+    settings: "Settings", endpoint: str, models: "list[str] | tuple[()]", variable: str | None, name: str | None
+) -> "OwnEndpoint":
+    from pipelex.cli.setup.endpoint_asked import checked_endpoint
+
+    return checked_endpoint(endpoint, models, variable=variable, name=name, environ=settings.environ)
+
+
+def _write_endpoint(settings: "Settings", folder: Path, own: "OwnEndpoint") -> None:
+    from pipelex.inference.deck.endpoint_file import write_endpoint
+
+    file = write_endpoint(folder, own, settings.home_dir)
+    out(f"{paint_out()('wrote', 'green')} [{own.backend}] in {file}")
+    say(f"{own.models[0]} stands for every standard name now.")
+    variable = own.key_variable
+    if variable is not None and not settings.environ.get(variable):
+        say(f"Its key is read from {variable}, which is not set yet: export {variable}=…")
+
+
+def _tell_next() -> None:
+    say("\nNext:\n\n  pipelex new my_method\n  pipelex run my_method")
 
 
 def _files(what: str) -> list[tuple[str, str]]:
@@ -53,10 +127,7 @@ def _files(what: str) -> list[tuple[str, str]]:
         packaged = resources.files("pipelex.config") / "defaults" / "pipelex.toml"
         found.append(("pipelex.toml", commented(packaged.read_text(encoding="utf-8"))))
     if what in ("all", "inference"):
-        from pipelex.inference import DEFAULTS
-
-        for path in sorted(DEFAULTS.rglob("*.toml")):
-            found.append((f"inference/{path.relative_to(DEFAULTS).as_posix()}", path.read_text(encoding="utf-8")))
+        found.append(("inference/backends.toml", _BACKENDS))
     return found
 
 

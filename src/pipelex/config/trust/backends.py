@@ -64,6 +64,7 @@ class MergedBackends:
     """All tables, and what was left out of them."""
 
     tables: Mapping[str, BackendLayers]
+    """By the backend's id: those of the file that wins first, the packaged ones last."""
     withheld: tuple[Demand, ...] = ()
 
 
@@ -75,6 +76,9 @@ class _Merging:
     withheld: dict[str, tuple[Demand, ...]] = field(default_factory=dict[str, tuple[Demand, ...]])
 
     def add(self, file: TomlFile, *, is_own: bool) -> None:
+        if any(isinstance(value, dict) and cast("Table", value).get("is_default") for value in file.data.values()):
+            for layers in self.tables.values():
+                layers.data.pop("is_default", None)  # whoever writes last says which one is
         for name, value in file.data.items():
             if not isinstance(value, dict):
                 raise file.fault(f"{name!r} must be a table: one for each backend", (name,))
@@ -152,8 +156,10 @@ def merge_backends(files: Sequence[TomlFile], packaged: TomlFile, trust: Trust |
     merging.add(packaged, is_own=False)
     for file in files:
         merging.add(file, is_own=True)
+    names = dict.fromkeys(name for file in reversed(files) for name in file.data)
+    tables = {name: merging.tables[name] for name in [*names, *merging.tables]}
     asked = (demands for name, demands in merging.withheld.items() if merging.tables[name].is_enabled)
-    return MergedBackends(merging.tables, tuple(demand for demands in asked for demand in demands))
+    return MergedBackends(tables, tuple(demand for demands in asked for demand in demands))
 
 
 def withheld_models(file: TomlFile, trust: Trust | None) -> tuple[TomlFile, tuple[Demand, ...]]:

@@ -1,12 +1,15 @@
 """Writing an endpoint of the user's own into `backends.toml`, comments and other tables kept."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipelex.config.trust import is_recorded, trust_files
+from pipelex.config._interpolation import named_variables
+from pipelex.config.toml_files import TomlFile
+from pipelex.config.trust import is_recorded, stays_here, trust_files
+from pipelex.config.trust.backends import BACKENDS_FILE, PACKAGED
 from pipelex.errors import ConfigurationError, Location
 
 
@@ -27,11 +30,40 @@ class OwnEndpoint:
 
     @property
     def backend(self) -> str:
-        """The id of its table."""
+        """The id of its table: that of the packaged backend at this address, else one made of the host."""
         host = urlsplit(self.endpoint).hostname or "mine"
-        local = host in ("localhost", "127.0.0.1", "::1")
-        made = "local_server" if local else "".join(char if char.isalnum() else "_" for char in host)
-        return self.name or made
+        made = "".join(char if char.isalnum() else "_" for char in host)
+        return self.name or _packaged_at(self.endpoint) or ("local_server" if stays_here(self.endpoint) else made)
+
+    @property
+    def key_variable(self) -> str | None:
+        """The variable its key is expected in, where the key is one; None where it has none."""
+        found = named_variables(self.api_key or "")
+        return found[0] if found else None
+
+
+def usual_variable(endpoint: str) -> str:
+    """The variable to keep the key of an endpoint in: the packaged backend's, else one made of the host's name."""
+    packaged = _packaged_at(endpoint)
+    written = _packaged()[packaged].get("api_key") if packaged is not None else None
+    named = named_variables(written or "")
+    made = "".join(char if char.isalnum() else "_" for char in urlsplit(endpoint).hostname or "mine").upper()
+    return named[0] if named else f"{made if not made[:1].isdigit() else f'MY_{made}'}_API_KEY"
+
+
+def _packaged_at(endpoint: str) -> str | None:
+    """The packaged backend at the address of an endpoint."""
+    place = _place(endpoint)
+    return next((name for name, table in _packaged().items() if _place(table.get("endpoint", "")) == place), None)
+
+
+def _packaged() -> Mapping[str, Any]:
+    return TomlFile.read(PACKAGED / BACKENDS_FILE).data
+
+
+def _place(endpoint: str) -> tuple[str, str]:
+    parts = urlsplit(endpoint)
+    return parts.netloc.replace("localhost", "127.0.0.1").lower(), parts.path.rstrip("/")
 
 
 def write_endpoint(folder: Path, own: OwnEndpoint, home_dir: Path) -> Path:
@@ -53,7 +85,7 @@ def write_endpoint(folder: Path, own: OwnEndpoint, home_dir: Path) -> Path:
     import tomlkit
     from tomlkit.exceptions import ParseError
 
-    file = folder / "inference" / "backends.toml"
+    file = folder / "inference" / BACKENDS_FILE
     try:
         before = file.read_text(encoding="utf-8") if file.exists() else None
         document = tomlkit.parse(before or "")
@@ -63,7 +95,7 @@ def write_endpoint(folder: Path, own: OwnEndpoint, home_dir: Path) -> Path:
         file.write_text(tomlkit.dumps(document), encoding="utf-8")
     except (OSError, ParseError) as error:
         raise ConfigurationError(f"{file} cannot be changed: {error}", location=Location(file=str(file))) from None
-    if was_trusted:
+    if was_trusted and not file.absolute().is_relative_to(home_dir):
         trust_files(home_dir, [file])
     return file
 

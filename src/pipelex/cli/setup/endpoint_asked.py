@@ -1,0 +1,132 @@
+"""The questions of `pipelex init`, at most three, and what its flags leave open."""
+
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import typer
+
+from pipelex.cli._shared.console import say
+from pipelex.cli._shared.group import Misuse
+from pipelex.cli._shared.streams import is_terminal
+
+if TYPE_CHECKING:
+    from pipelex.inference.deck.endpoint_file import OwnEndpoint
+    from pipelex.inference.local_servers import EndpointListing, LocalModelServer
+
+_MOST_OFFERED: Final = 20
+"""Models that are offered to choose among."""
+
+
+def can_ask() -> bool:
+    """Whether somebody is there to answer."""
+    return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+
+def ask_endpoint(environ: Mapping[str, str]) -> "OwnEndpoint | None":
+    """Ask for an endpoint: whether to look for servers here, which model, else the address; None for no endpoint."""
+    from pipelex.inference.local_servers import USUAL_PORTS, find_local_servers
+
+    ports = ", ".join(f"{port} {name}" for name, port in USUAL_PORTS)
+    offered: list[tuple[LocalModelServer, str]] = []
+    if typer.confirm(f"Look for servers of models on this machine (ports {ports})?", default=True, err=True):
+        found = asyncio.run(find_local_servers())
+        offered = [(server, model) for server in found for model in server.models][:_MOST_OFFERED]
+        if not offered:
+            say("None answers.")
+        elif (chosen := _choose(offered)) is not None:
+            return chosen
+    question = "Address of an endpoint that speaks OpenAI's protocol, and a model of it (empty for none)"
+    said: list[str] = typer.prompt(question, default="", show_default=False, err=True).split()
+    if not said:
+        return None
+    return checked_endpoint(said[0], said[1:], environ=environ, may_ask=not offered)
+
+
+def _choose(offered: "Sequence[tuple[LocalModelServer, str]]") -> "OwnEndpoint | None":
+    from pipelex.inference.deck.endpoint_file import OwnEndpoint
+
+    for number, (server, model) in enumerate(offered, 1):
+        say(f"  {number}  {model} ({server.name} at {server.endpoint})")
+    say("  0  another endpoint")
+    answer = typer.prompt("Which one", default="1", err=True).strip()
+    while not (answer.isdecimal() and int(answer) <= len(offered)):
+        answer = typer.prompt(f"A number up to {len(offered)}", default="1", err=True).strip()
+    if int(answer) == 0:
+        return None
+    server, first = offered[int(answer) - 1]
+    return OwnEndpoint(server.endpoint, [first, *(model for model in server.models if model != first)])
+
+
+def checked_endpoint(
+    endpoint: str,
+    models: Sequence[str],
+    *,
+    variable: str | None = None,
+    name: str | None = None,
+    environ: Mapping[str, str],
+    may_ask: bool = True,
+) -> "OwnEndpoint":
+    """An endpoint that was asked what it serves, and whether it wants a key; the model is asked for where it is open.
+
+    Args:
+        endpoint: its address, as typed.
+        models: what it serves, the default first; what it lists itself when empty.
+        variable: the variable that holds its key; found out when None.
+        name: the id of its table.
+        environ: the environment.
+        may_ask: whether to ask for the model, where somebody is there; the first one that is served, otherwise.
+
+    Raises:
+        Misuse: the address is none, or no model is named and none can be told.
+    """
+    from pipelex.inference.deck.endpoint_file import OwnEndpoint, usual_variable
+    from pipelex.inference.local_servers import list_endpoint
+
+    address = _address(endpoint)
+    listing = asyncio.run(list_endpoint(address, environ.get(variable) if variable else None))
+    if variable is None and listing.needs_key:
+        variable = usual_variable(address)
+        if environ.get(variable):
+            listing = asyncio.run(list_endpoint(address, environ[variable]))
+    _tell(address, listing, models, variable if variable and environ.get(variable) else None)
+    api_key = f"${{{variable}}}" if variable else None
+    return OwnEndpoint(address, list(models) or [_model(address, listing, may_ask=may_ask)], api_key, name)
+
+
+def _tell(address: str, listing: "EndpointListing", models: Sequence[str], variable: str | None) -> None:
+    if not listing.is_there:
+        say(f"Note: {address} does not answer now.")
+    elif listing.needs_key and variable:
+        say(f"Note: {address} refuses the key of {variable}.")
+    missing = [model for model in models if listing.models and model not in listing.models]
+    if missing:
+        say(f"Note: {address} does not list {', '.join(missing)}, but {', '.join(listing.models[:5])}.")
+
+
+def _model(address: str, listing: "EndpointListing", *, may_ask: bool) -> str:
+    served = listing.models
+    if len(served) == 1 or (served and not may_ask):
+        return served[0]
+    shown = ", ".join(served[:_MOST_OFFERED])
+    if not (may_ask and can_ask()):
+        raise Misuse(f"name a model of {address} with --model NAME{f'; it serves {shown}' if served else ''}")
+    if served:
+        say(f"It serves {shown}.")
+    found: str = typer.prompt("Name of the model", default=served[0] if served else None, err=True)
+    return found
+
+
+def _address(endpoint: str) -> str:
+    """The address as a URL; without `/v1`, where only a host was typed."""
+    text = endpoint if "://" in endpoint else f"http://{endpoint}"
+    try:
+        parts = urlsplit(text)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise Misuse(f"{endpoint!r} is not the address of an endpoint; write it as in http://localhost:11434/v1")
+    return f"{text.rstrip('/')}/v1" if urlsplit(text).path in ("", "/") else text.rstrip("/")

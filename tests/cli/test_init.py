@@ -1,0 +1,228 @@
+"""From nothing to a first result: `pipelex init` by flags and by questions, `pipelex new`, and README's own example."""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from pipelex.cli.main import app
+from pipelex.cli.setup import endpoint_asked
+from pipelex.inference import local_servers
+from pipelex.inference.deck.endpoint_file import OwnEndpoint, usual_variable
+from tests.cli.conftest import Ended
+from tests.support.openai_server import OpenAIStub
+from tests.support.processes import REPOSITORY
+
+_OF_OTHERS = re.compile(r"PIPELEX_.*|TEMPORAL_.*|.*_(API_KEY|BASE_URL|API_BASE|TOKEN|HOST)")
+_FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+METHOD = """
+domain = "d"
+[pipe.greet]
+type = "PipeLLM"
+description = "Greet"
+inputs = { name = "Text" }
+output = "Text"
+prompt = "Hello $name"
+"""
+
+
+class Fresh:
+    """A machine on which nothing was done yet: an empty folder, an empty home."""
+
+    def __init__(self, root: Path) -> None:
+        self.home, self.work = root / "home", root / "work"
+        self.backends = self.work / ".pipelex" / "inference" / "backends.toml"
+
+    def __call__(self, *args: str, typed: str | None = None) -> Ended:
+        found = CliRunner().invoke(app, list(args), input=typed, prog_name="pipelex")
+        return Ended(found.exit_code, found.stdout, found.stderr)
+
+    def greets(self) -> bool:
+        (self.work / "greet.mthds").write_text(METHOD, encoding="utf-8")
+        ended = self("run", "greet.mthds", "-i", '{"name": "Ada"}', "--no-pretty-print")
+        return ended.code == 0
+
+
+def tables(file: Path) -> Mapping[str, Any]:
+    return tomllib.loads(file.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fresh:
+    for name in filter(_OF_OTHERS.fullmatch, list(os.environ)):
+        monkeypatch.delenv(name)
+    found = Fresh(tmp_path)
+    found.work.mkdir()
+    found.home.mkdir()
+    monkeypatch.setenv("HOME", str(found.home))
+    monkeypatch.chdir(found.work)
+    return found
+
+
+@pytest.fixture
+def stub(stub: OpenAIStub) -> OpenAIStub:
+    return stub.on("Ada", text="Welcome")
+
+
+@pytest.fixture
+def person(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint_asked, "is_terminal", lambda _: True)
+
+
+@pytest.mark.parametrize("where", [[], ["--local"]])
+def test_one_command_makes_an_endpoint_the_default(fresh: Fresh, stub: OpenAIStub, where: list[str]) -> None:
+    ended = fresh("init", *where, "--endpoint", stub.url, "--model", "vendor/tiny:1b")
+    assert ended.code == 0, ended.err
+    assert "pipelex new my_method" in ended.err
+    assert fresh.backends.exists() is bool(where)
+    assert fresh.greets()
+    assert [request.body["model"] for request in stub.completions] == ["vendor/tiny:1b"]
+
+
+def test_what_init_wrote_is_trusted_until_it_changes(
+    fresh: Fresh, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINE_KEY", "key-0123456789")
+    stub.api_key = "key-0123456789"
+    fresh("init", "--local", "--endpoint", stub.url, "--model", "m", "--key-variable", "MINE_KEY")
+    assert fresh.greets()
+    assert str(fresh.backends) in fresh("trust", "--list").out
+    fresh.backends.write_text(fresh.backends.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
+    assert not fresh.greets()
+    assert "sends ${MINE_KEY} to" in fresh("trust", "--list").out
+
+
+def test_it_finds_out_whether_a_key_is_wanted(fresh: Fresh, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch) -> None:
+    stub.api_key = "key-0123456789"
+    ended = fresh("init", "--endpoint", stub.url, "--model", "m")
+    assert "export MY_127_0_0_1_API_KEY=" in ended.err
+    monkeypatch.setenv("MY_127_0_0_1_API_KEY", "key-0123456789")
+    assert fresh.greets()
+
+
+def test_a_model_that_is_not_named(fresh: Fresh, stub: OpenAIStub) -> None:
+    assert fresh("init", "--endpoint", stub.root).code == 0  # it serves one, below /v1
+    assert fresh.greets()
+    silent = fresh("init", "--endpoint", "http://127.0.0.1:1/v1")
+    assert (silent.code, "--model NAME" in silent.err) == (2, True)
+
+
+@pytest.mark.parametrize("address", ["ftp://x", "http://", "https://[", "http://x:99999"])
+def test_what_is_no_address(fresh: Fresh, address: str) -> None:
+    ended = fresh("init", "--endpoint", address, "--model", "m")
+    assert (ended.code, "is not the address of an endpoint" in ended.err) == (2, True)
+
+
+def test_flags_without_an_endpoint(fresh: Fresh) -> None:
+    assert fresh("init", "--model", "m").code == 2
+
+
+def test_where_nobody_can_be_asked_it_writes_little(fresh: Fresh) -> None:
+    ended = fresh("init")
+    written = sorted(path.relative_to(fresh.home / ".pipelex").as_posix() for path in fresh.home.rglob("*.toml"))
+    assert (ended.code, written) == (0, ["inference/backends.toml", "pipelex.toml"])
+    assert tables(fresh.home / ".pipelex" / "inference" / "backends.toml") == {}
+    assert "pipelex init --endpoint URL --model NAME" in ended.err
+
+
+# --- questions --------------------------------------------------------------------------------------------------------
+
+
+def questions(ended: Ended) -> int:
+    return len(re.findall(r"\?|Which one|Address of|Name of the model", ended.err))
+
+
+def test_a_server_of_this_machine_is_offered(
+    fresh: Fresh, stub: OpenAIStub, person: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_servers, "USUAL_PORTS", (("Ollama", stub.port), ("nobody", 1)))
+    ended = fresh("init", "--local", typed="y\n1\n")
+    assert (ended.code, questions(ended)) == (0, 2), ended.err
+    assert "stub (Ollama at http://127.0.0.1:" in ended.err
+    assert fresh.greets()
+
+
+def test_nobody_is_looked_for_without_consent(
+    fresh: Fresh, stub: OpenAIStub, person: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_servers, "USUAL_PORTS", (("Ollama", stub.port),))
+    ended = fresh("init", typed="n\n\n")
+    assert (ended.code, questions(ended), stub.requests) == (0, 2, [])
+    assert not (fresh.home / ".pipelex").exists()
+
+
+@pytest.mark.parametrize("typed", ["y\n{url} m\n", "n\n{url}\n", "y\n{silent}\nm\n"])
+def test_an_endpoint_is_asked_for(
+    fresh: Fresh, stub: OpenAIStub, person: None, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    monkeypatch.setattr(local_servers, "USUAL_PORTS", (("nobody", 1),))
+    ended = fresh("init", "--local", typed=typed.format(url=stub.url, silent="http://127.0.0.1:1/v1"))
+    assert ended.code == 0, ended.err
+    assert questions(ended) <= 3
+    (table,) = tables(fresh.backends).values()
+    assert table["models"] == (["stub"] if typed.startswith("n") else ["m"])
+
+
+def test_another_endpoint_than_those_that_were_found(
+    fresh: Fresh, stub: OpenAIStub, person: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_servers, "USUAL_PORTS", (("Ollama", stub.port),))
+    ended = fresh("init", "--local", typed=f"y\n0\n{stub.url} other\n")
+    assert (ended.code, questions(ended)) == (0, 3), ended.err
+    (table,) = tables(fresh.backends).values()
+    assert table["models"] == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("address", "backend", "variable"),
+    [
+        ("https://api.groq.com/openai/v1", "groq", "GROQ_API_KEY"),
+        ("https://api.openai.com/v1/", "openai", "OPENAI_API_KEY"),
+        ("http://localhost:11434/v1", "ollama", "LOCALHOST_API_KEY"),
+        ("http://127.0.0.1:8000/v1", "local_server", "MY_127_0_0_1_API_KEY"),
+        ("https://models.example.com/v1", "models_example_com", "MODELS_EXAMPLE_COM_API_KEY"),
+    ],
+)
+def test_an_endpoint_is_called_as_it_is_known(address: str, backend: str, variable: str) -> None:
+    assert (OwnEndpoint(address, ["m"]).backend, usual_variable(address)) == (backend, variable)
+
+
+# --- README -----------------------------------------------------------------------------------------------------------
+
+
+def test_readme_from_its_own_method_and_its_own_table(fresh: Fresh, stub: OpenAIStub) -> None:
+    found = [(kind, text) for kind, text in _FENCE.findall((REPOSITORY / "README.md").read_text(encoding="utf-8"))]
+    method = next(text for kind, text in found if kind == "toml" and text.startswith("domain"))
+    table = next(text for kind, text in found if text.startswith("# .pipelex/inference/backends.toml"))
+    assert "http://localhost:11434/v1" in table
+    fresh.backends.parent.mkdir(parents=True)
+    fresh.backends.write_text(table.replace("http://localhost:11434", stub.root), encoding="utf-8")
+    (fresh.work / "kitchen.mthds").write_text(method, encoding="utf-8")
+    recipe = {"name": "Soup", "ingredients": ["water", "salt"]}
+    stub.on("Suggest one dish", object=recipe)
+
+    assert fresh("validate", "kitchen.mthds").code == 0
+    ended = fresh("run", "kitchen.mthds", "-i", '{"occasion": "a cold evening"}')
+    assert ended.code == 0, ended.err
+    assert "Soup" in ended.out
+    (request,) = stub.completions
+    assert request.body["model"] == "llama3.2"
+    assert fresh.greets()
+
+
+def test_readme_from_its_commands(fresh: Fresh, stub: OpenAIStub) -> None:
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    for command in ("pipelex new my_method", "pipelex validate my_method", "pipelex run my_method --dry-run"):
+        assert command in text
+    assert "pipelex init --endpoint URL --model NAME" in text
+    stub.on(matches=".", text="A short summary.")
+    fresh("init", "--endpoint", stub.url, "--model", "m")
+    for command in ("new my_method", "validate my_method", "run my_method"):
+        ended = fresh(*command.split())
+        assert ended.code == 0, ended.err
+    assert fresh("trust", "--list").out == ""
