@@ -6,7 +6,7 @@ from typing import Final
 from pipelex.config import Settings
 from pipelex.mistral_workflows.api import MistralAPI
 from pipelex.mistral_workflows.config import MistralWorkflowsConfig, api_key
-from pipelex.mistral_workflows.values import Values
+from pipelex.mistral_workflows.values import CarriedValues
 from pipelex.orchestration.wiring import storage_of
 
 NAME: Final = "mistral-workflows"
@@ -20,7 +20,7 @@ class Platform:
     api: MistralAPI
     config: MistralWorkflowsConfig
     settings: Settings
-    values: Values
+    values: CarriedValues
 
     @classmethod
     def of(cls, settings: Settings, config: MistralWorkflowsConfig) -> "Platform":
@@ -30,7 +30,7 @@ class Platform:
             ConfigurationError: there is no key.
         """
         api = MistralAPI(config.server_url, api_key(config, settings))
-        return cls(api, config, settings, Values(lambda: storage_of(settings), config.size_threshold))
+        return cls(api, config, settings, CarriedValues(lambda: storage_of(settings), config.size_threshold))
 
     @property
     def deployment(self) -> str:

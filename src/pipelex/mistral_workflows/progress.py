@@ -92,7 +92,7 @@ class Told:
         return list(found.values())
 
 
-class Progress:
+class ExecutionProgress:
     """The executions of a run, by their ids, in the order they began."""
 
     def __init__(self, events: Iterable[Members] = ()) -> None:

@@ -10,7 +10,7 @@ from pipelex.content.stuff import Json, WorkingMemory
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.mistral_workflows import names
 from pipelex.mistral_workflows.platform import Platform
-from pipelex.mistral_workflows.progress import STATES, Progress, Told
+from pipelex.mistral_workflows.progress import STATES, ExecutionProgress, Told
 from pipelex.mistral_workflows.restart import retry_run
 from pipelex.orchestration import PATIENCE, RunCounts, RunDescription, RunState, Wait, WaitKind
 from pipelex.orchestration.refusals import has_ended, is_cancelled, no_such_run
@@ -61,7 +61,7 @@ class MistralRun:
     async def trace(self) -> PipeTrace:
         """See `OrchestratedRun.trace`. What the platform ended by itself has no event of its own: its state is asked for."""
         execution = await self.execution()
-        progress = Progress()
+        progress = ExecutionProgress()
         async for event in self.platform.api.events(root=self.workflow_id):
             progress.read(event)
         trace = progress.trace(self.workflow_id)
@@ -85,7 +85,7 @@ class MistralRun:
         if execution.get("status") == "RETRYING_AFTER_ERROR":
             detail = "a worker cannot go on with the run, and tries again; its log says why"
             return [Wait(WaitKind.TASK_FAILS, self.workflow_id, "workflow task", detail)]
-        progress = Progress()
+        progress = ExecutionProgress()
         async for event in self.platform.api.events(root=self.workflow_id):
             progress.read(event)
         if not progress.executions:
@@ -185,7 +185,7 @@ class MistralRun:
 
     async def _told(self) -> Told:
         """What the events of the entry pipe's execution tell."""
-        progress = Progress()
+        progress = ExecutionProgress()
         async for event in self.platform.api.events(execution=self.workflow_id):
             progress.read(event)
         return progress.executions.get(self.workflow_id, Told(self.workflow_id))

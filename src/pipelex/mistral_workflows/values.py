@@ -20,7 +20,7 @@ _JSON: Final = "application/json"
 _AT_ONCE: Final = 8
 
 
-class Values:
+class CarriedValues:
     """Values of runs, outside of workflow code.
 
     Args:
