@@ -214,6 +214,113 @@ def test_an_alias_stands_for_an_address() -> None:
     assert "github.com/acme/quays->docks.Crate" in loaded.library.concepts
 
 
+def quays(version: str, *, needs: str = "") -> dict[str, str]:
+    manifest = QUAYS["METHODS.toml"].replace('"1.0.0"', f'"{version}"') + needs
+    return {**QUAYS, "METHODS.toml": manifest, "docks.mthds": QUAYS["docks.mthds"] + leaf(f"v{version[0]}")}
+
+
+def method_that_needs(constraint: str, **shipped: dict[str, str]) -> dict[str, str]:
+    needs = f'[dependencies]\nquay_lib = {{ address = "github.com/acme/quays", version = "{constraint}" }}\n'
+    files = {
+        "METHODS.toml": MANIFEST.format(address="github.com/acme/main") + needs,
+        "main.mthds": bundle("d", caller("main", "quay_lib->docks.load", "quay_lib->docks.Crate")),
+    }
+    for folder, package in shipped.items():
+        files |= {f"deps/{folder}/{name}": text for name, text in package.items()}
+    return files
+
+
+@pytest.mark.parametrize("reference", ["quay_lib", "github.com/acme/quays"])
+def test_a_version_that_does_not_fit_is_missing(reference: str) -> None:
+    files = method_that_needs("^1.0.0", quays=quays("0.2.0"))
+    files["main.mthds"] = files["main.mthds"].replace("quay_lib", reference)
+    found = load_library_files(files).verdict.errors
+    assert {(fault.code, fault.category) for fault in found} == {
+        ("method.dependency_missing", "unresolved_package_dependency")
+    }
+    assert found[0].params == {
+        "kind": "package",
+        "name": "github.com/acme/quays",
+        "reason": "no_matching_version",
+    }
+    assert "'^1.0.0', and 0.2.0 is within reach" in found[0].detail
+
+
+@pytest.mark.parametrize(
+    ("constraint", "taken"),
+    [
+        ("^1.0.0", "1.2.0"),
+        (">=1.0.0", "1.2.0"),
+        ("^2", "2.0.0"),
+        (">=1.3", "1.10.0"),
+        ("*", "0.2.0"),
+        ("1.10.*", "1.10.0"),
+    ],
+)
+def test_the_lowest_version_that_fits_is_taken(constraint: str, taken: str) -> None:
+    shipped = {f"q{number}": quays(version) for number, version in enumerate(("2.0.0", "1.10.0", "0.2.0", "1.2.0"))}
+    loaded = load_library_files(method_that_needs(constraint, **shipped))
+    assert loaded.verdict.errors == ()
+    (dependency,) = loaded.files.packages[1:]
+    assert dependency.manifest is not None
+    assert dependency.manifest.version == taken
+
+
+def test_what_a_dependency_asks_for_counts_as_well() -> None:
+    yard = {
+        "METHODS.toml": MANIFEST.format(address="github.com/acme/yard")
+        + '[exports.yard]\npipes = ["store"]\n[dependencies]\nq = { address = "github.com/acme/quays", version = ">=1.5" }\n',
+        "yard.mthds": bundle("yard", caller("store", "q->docks.load", "q->docks.Crate")),
+    }
+    files = method_that_needs("^1", yard=yard, q1=quays("1.0.0"), q2=quays("1.6.0"), q3=quays("1.7.0"))
+    files["main.mthds"] += caller("other", "github.com/acme/yard->yard.store", "quay_lib->docks.Crate")
+    loaded = load_library_files(files)
+    assert loaded.verdict.errors == ()
+    versions = {package.address: package.manifest.version for package in loaded.files.packages[1:] if package.manifest}
+    assert versions == {"github.com/acme/quays": "1.6.0", "github.com/acme/yard": "1.0.0"}
+
+
+REPOSITORY = {
+    "documents/METHODS.toml": MANIFEST.format(address="github.com/acme/methods").replace(
+        "[package]", '[package]\nname = "documents"'
+    )
+    + '[exports.docs]\npipes = ["read"]\n',
+    "documents/docs.mthds": bundle("docs", leaf("read")),
+    "letters/METHODS.toml": MANIFEST.format(address="github.com/acme/methods").replace(
+        "[package]", '[package]\nname = "letters"'
+    ),
+    "letters/letters.mthds": bundle("letters", caller("main", "github.com/acme/methods/documents->docs.read")),
+}
+
+
+@pytest.mark.parametrize("target", ["letters", "letters/letters.mthds"])
+@pytest.mark.parametrize("has_repository", [True, False], ids=["a repository", "a folder of packages"])
+def test_packages_of_a_repository_find_one_another(tmp_path: Path, target: str, has_repository: bool) -> None:
+    write(tmp_path, {**REPOSITORY, **({".git/HEAD": ""} if has_repository else {})})
+    assert load_library([tmp_path / target]).verdict.errors == ()
+
+
+def test_packages_anywhere_in_a_repository_are_found_by_alias(tmp_path: Path) -> None:
+    files = {f"deep/{name}" if name.startswith("documents") else name: text for name, text in REPOSITORY.items()}
+    files["letters/METHODS.toml"] += (
+        '[dependencies]\ndocs_lib = { address = "github.com/acme/methods/documents", version = "^1" }\n'
+    )
+    files["letters/letters.mthds"] = bundle("letters", caller("main", "docs_lib->docs.read"))
+    write(tmp_path, {**files, ".git/HEAD": ""})
+    assert load_library([tmp_path / "letters"]).verdict.errors == ()
+    files["letters/METHODS.toml"] = files["letters/METHODS.toml"].replace("^1", "^2")
+    write(tmp_path, files)
+    (fault,) = load_library([tmp_path / "letters"]).verdict.errors
+    assert fault.params["reason"] == "no_matching_version"
+
+
+def test_packages_outside_of_the_repository_are_not_found(tmp_path: Path) -> None:
+    files = {f"repo/{name}" if name.startswith("letters") else name: text for name, text in REPOSITORY.items()}
+    write(tmp_path, {**files, "repo/.git/HEAD": ""})
+    (fault,) = load_library([tmp_path / "repo" / "letters"]).verdict.errors
+    assert fault.params["reason"] == "not_found"
+
+
 def test_within_a_package_other_domains_see_exported_pipes_only() -> None:
     files = {
         "METHODS.toml": MANIFEST.format(address="github.com/acme/main") + '[exports.e]\npipes = ["open"]\n',
@@ -371,6 +478,9 @@ def test_a_manifest_is_read_whole() -> None:
         ("2.0.0", "1.*", False),
         ("9.9.9", "*", True),
         ("1.0.0-rc.1", ">=1.0.0", False),
+        ("2.0.0-rc.1", "<2.0.0", False),
+        ("2.0.0-rc.1", ">=1, <2", False),
+        ("2.0.0-rc.1", "<2.0.0-rc.2", True),
         ("1.0.0-rc.2", ">1.0.0-rc.1", True),
         ("1.0.0-rc.10", ">1.0.0-rc.9", True),
         ("2.0.0-alpha", "^1.0", False),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipelex.errors import ErrorCategory, Fault, PipelexError, near_names
 from pipelex.library._names import PackageBundles
+from pipelex.library._reach import FoundPackage, Reach, constraints_of
 from pipelex.library._trees.tree import MethodTree, TreeRules, walk_tree
 from pipelex.library.packages import LOCK_NAME, MANIFEST_NAME, Manifest, read_lock, read_manifest
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pipelex.language import ParsedBundle
 
 _BUNDLES = (".mthds", ".plx")
+_MOST_ROUNDS = 10
+"""How often versions are chosen anew, each time with what the packages chosen before ask of others."""
 _ADDRESS_CHARACTERS = string.ascii_letters + string.digits + "._/-"
 
 
@@ -35,15 +38,6 @@ class LoadedFiles:
     @property
     def manifest(self) -> Manifest | None:
         return self.packages[0].manifest
-
-
-@dataclass
-class _Package:
-    """A package on disk or in memory, before anything but its manifest is read."""
-
-    tree: MethodTree
-    manifest: Manifest | None
-    faults: tuple[Fault, ...]
 
 
 def load_paths(
@@ -100,7 +94,7 @@ def load_files(files: Mapping[str, str | bytes], *, rules: TreeRules | None = No
     for root in roots:
         if root:
             inside = {path.removeprefix(root): content for path, content in contents.items() if path.startswith(root)}
-            loader.add_package(_package(MethodTree(None, inside, prefix=root)))
+            loader.reach.add(_package(MethodTree(None, inside, prefix=root)))
             contents = {path: content for path, content in contents.items() if not path.startswith(root)}
     main = _package(MethodTree(None, contents))
     loader.set_current(main)
@@ -117,9 +111,11 @@ class _Loader:
         """Resolved path → bundle of the current package."""
         self.targets: list[ParsedBundle] = []
         self.trees: dict[str, MethodTree] = {}
-        self.current: _Package | None = None
-        self.by_address: dict[str, _Package] = {}
+        self.current: FoundPackage | None = None
+        self.reach = Reach(self._package_at)
         self.own_roots: set[Path] = set()
+        self._read: dict[int, tuple[ParsedBundle, ...]] = {}
+        """Bundles of dependencies, by the identity of their package."""
 
     # --- gathering ----------------------------------------------------------------------------------------------------
 
@@ -137,7 +133,7 @@ class _Loader:
             root = manifest_folder(path.parent)
             if root is None:
                 tree = MethodTree(path.parent, {path.name: path}, is_lone=True)
-                self.set_current(_Package(tree, None, ()))
+                self.set_current(FoundPackage(tree, None, ()))
                 self.add_bundles(tree, [path.name], is_target=True)
                 return
             package = self._package_at(root)
@@ -160,27 +156,24 @@ class _Loader:
         if package.manifest is None:
             self.add_bundles(package.tree, self._rules.bundles(package.tree))
         elif path.resolve() not in self.own_roots:
-            self.add_package(package)
+            self.reach.add(package)
 
     def _add_packages_at(self, root: Path) -> None:
         waiting = [root]
         while waiting:
             package = self._package_at(waiting.pop())
             waiting.extend(package.tree.nested)
-            self.add_package(package)
+            self.reach.add(package)
 
-    def set_current(self, package: _Package) -> None:
+    def set_current(self, package: FoundPackage) -> None:
         """Make a package the current one, unless there is one; what lies inside it is within reach by address."""
         if self.current is None or (self.current.manifest is None and package.manifest is not None):
             self.current = package
+        self.reach.origin = self.current.tree.root
         if package.tree.root is not None:
             self.own_roots.add(package.tree.root.resolve())
         for nested in package.tree.nested:
             self._add_packages_at(nested)
-
-    def add_package(self, package: _Package) -> None:
-        for identity in package.manifest.identities if package.manifest is not None else ():
-            self.by_address.setdefault(identity, package)
 
     def add_bundles(self, tree: MethodTree, names: Iterable[str], *, is_target: bool = False) -> None:
         for name in names:
@@ -202,13 +195,13 @@ class _Loader:
         self.trees[shown] = tree
         return bundle
 
-    def _package_at(self, root: Path) -> _Package:
+    def _package_at(self, root: Path) -> FoundPackage:
         file = root / MANIFEST_NAME
         try:
             content = file.read_bytes() if file.is_file() else None
             manifest, faults = (None, ()) if content is None else read_manifest(content, path=display_path(file))
             tree = walk_tree(root, manifest.exclude if manifest is not None else (), self._rules)
-            return _Package(tree, manifest, (*faults, *_lock_faults(tree, display_path(root / LOCK_NAME))))
+            return FoundPackage(tree, manifest, (*faults, *_lock_faults(tree, display_path(root / LOCK_NAME))))
         except OSError as wrong:
             raise _no_target(f"'{wrong.filename}' cannot be read: {wrong.strerror}", str(root)) from None
 
@@ -216,31 +209,49 @@ class _Loader:
 
     def loaded(self) -> LoadedFiles:
         assert self.current is not None
-        current = self.current
-        main = PackageBundles(
-            None, tuple(self.bundles.values()), current.manifest, self._aliases(current), current.faults
-        )
-        found = [main]
-        waiting = self._named(main)
+        found: list[PackageBundles] = []
+        constraints = constraints_of([self.current.manifest])
+        for _ in range(_MOST_ROUNDS):
+            found = self._gathered(self.current, constraints)
+            wanted = constraints_of(package.manifest for package in found)
+            if wanted == constraints:
+                break
+            constraints = wanted
+        return LoadedFiles(tuple(found), tuple(self.targets), self.current.tree, self.trees)
+
+    def _gathered(self, current: FoundPackage, constraints: Mapping[str, frozenset[str]]) -> list[PackageBundles]:
+        """The current package, and whatever its bundles and those of its dependencies call."""
+        bundles = tuple(self.bundles.values())
+        found = [PackageBundles(None, bundles, current.manifest, self._aliases(current), current.faults)]
+        waiting = self._named(found[0])
         while waiting:
             address = waiting.pop(0)
-            package = self.by_address.get(address)
-            if package is None or any(known_package.address == address for known_package in found):
+            if any(known_package.address == address for known_package in found):
                 continue
-            bundles = tuple(self._parsed(package.tree, name) for name in self._rules.bundles(package.tree))
-            dependency = PackageBundles(address, bundles, package.manifest, self._aliases(package), package.faults)
+            package = self.reach.find(address, constraints.get(address, ()))
+            if package is None:
+                continue
+            read = self._bundles_of(package)
+            dependency = PackageBundles(address, read, package.manifest, self._aliases(package), package.faults)
             found.append(dependency)
             waiting += self._named(dependency)
-        return LoadedFiles(tuple(found), tuple(self.targets), current.tree, self.trees)
+        return found
 
-    def _aliases(self, package: _Package) -> dict[str, str]:
+    def _bundles_of(self, package: FoundPackage) -> tuple["ParsedBundle", ...]:
+        key = id(package)
+        if key not in self._read:
+            names = self._rules.bundles(package.tree)
+            self._read[key] = tuple(self._parsed(package.tree, name) for name in names)
+        return self._read[key]
+
+    def _aliases(self, package: FoundPackage) -> dict[str, str]:
         if package.manifest is None:
             return {}
         for dependency in package.manifest.dependencies.values():
             if dependency.path is not None and package.tree.root is not None:
                 folder = package.tree.root / dependency.path
                 if (folder / MANIFEST_NAME).is_file():
-                    self.by_address.setdefault(dependency.address, self._package_at(folder))
+                    self.reach.stand_in(dependency.address, folder)
         return {alias: dependency.address for alias, dependency in package.manifest.dependencies.items()}
 
     def _named(self, package: PackageBundles) -> list[str]:
@@ -271,10 +282,10 @@ def display_path(path: Path) -> str:
     return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(resolved)
 
 
-def _package(tree: MethodTree) -> _Package:
+def _package(tree: MethodTree) -> FoundPackage:
     content = tree.read(MANIFEST_NAME)
     manifest, faults = (None, ()) if content is None else read_manifest(content, path=tree.prefix + MANIFEST_NAME)
-    return _Package(tree, manifest, (*faults, *_lock_faults(tree, tree.prefix + LOCK_NAME)))
+    return FoundPackage(tree, manifest, (*faults, *_lock_faults(tree, tree.prefix + LOCK_NAME)))
 
 
 def _lock_faults(tree: MethodTree, shown: str) -> tuple[Fault, ...]:

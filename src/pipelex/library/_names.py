@@ -9,10 +9,10 @@ from pipelex.content.natives import NATIVE_CONCEPTS, RETIRED_NATIVES
 from pipelex.errors import CORE_CODES, Fault, Json, near_names
 from pipelex.language import native_meant
 from pipelex.language.references import NATIVE_DOMAIN, Reference
+from pipelex.library.packages import Manifest, satisfies
 
 if TYPE_CHECKING:
     from pipelex.language import ParsedBundle
-    from pipelex.library.packages import Manifest
 
 _MOST_SUGGESTING = 40
 """Near names are searched for the first faults only: among ten thousand names each search takes a while."""
@@ -25,7 +25,7 @@ class PackageBundles:
     address: str | None
     """None for the current package."""
     bundles: tuple["ParsedBundle", ...]
-    manifest: "Manifest | None" = None
+    manifest: Manifest | None = None
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     """Names the package gives its dependencies → their addresses."""
     faults: tuple[Fault, ...] = ()
@@ -184,6 +184,8 @@ class Names:
             address = self._packages[package].aliases.get(reference.package, reference.package)
             if address not in self._packages:
                 return self._no_package(reference, kind)
+            if (unfit := self._unfit(reference, package, address)) is not None:
+                return unfit
             package = address
         place = reference.domain or domain
         ref = self.ref(package, place, reference.code)
@@ -201,6 +203,22 @@ class Names:
             {"kind": "package", "name": str(reference.package), "reason": "not_found"},
             near_names(str(reference.package), known),
         )
+
+    def _unfit(self, reference: Reference, package: str | None, address: str) -> Problem | None:
+        """Why the version of a dependency that is within reach is not one that a package asks for."""
+        asking, given = self._packages[package].manifest, self._packages[address].manifest
+        for dependency in asking.dependencies.values() if asking is not None else ():
+            wanted = dependency.version
+            if dependency.address != address or wanted is None or given is None or satisfies(given.version, wanted):
+                continue
+            return Problem(
+                "method.dependency_missing",
+                f"'{reference}' needs '{address}' in a version '{wanted}', and {given.version} is within reach: put a"
+                " version that fits beside the method or in a library directory, or change the constraint in METHODS.toml",
+                "unresolved_package_dependency",
+                {"kind": "package", "name": address, "reason": "no_matching_version"},
+            )
+        return None
 
     def _unresolved(self, kind: str, reference: Reference, package: str | None, domain: str) -> Problem:
         code = "method.concept_unresolved" if kind == "concept" else "method.pipe_unresolved"

@@ -13,7 +13,8 @@ from pipelex.library.packages._manifest import (
     read_lock,
     read_manifest,
 )
-from pipelex.library.packages._versions import satisfies
+from pipelex.library.packages._repository import packages_beside
+from pipelex.library.packages._versions import satisfies, version_key
 
 __all__ = [
     "LOCK_NAME",
@@ -22,7 +23,9 @@ __all__ = [
     "Dependency",
     "LockedPackage",
     "Manifest",
+    "packages_beside",
     "read_lock",
     "read_manifest",
     "satisfies",
+    "version_key",
 ]

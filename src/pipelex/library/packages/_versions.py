@@ -10,7 +10,7 @@ _VERSION: Final = re.compile(
 )
 _PART: Final = re.compile(r"(?P<op>\^|~|>=|<=|==|!=|=|>|<)?\s*(?P<version>[0-9][0-9A-Za-z.*+-]*|\*)")
 
-_Key = tuple[int, int, int, tuple[tuple[int, int, str], ...]]
+VersionKey = tuple[int, int, int, tuple[tuple[int, int, str], ...]]
 
 
 def is_version(text: str) -> bool:
@@ -36,7 +36,12 @@ def satisfies(version: str, constraint: str) -> bool:
     return True
 
 
-def _key(text: str) -> _Key | None:
+def version_key(text: str) -> VersionKey:
+    """What orders versions by precedence; a text that is no version comes first."""
+    return _key(text) or (-1, 0, 0, ())
+
+
+def _key(text: str) -> VersionKey | None:
     match = _VERSION.fullmatch(text)
     if match is None:
         return None
@@ -45,7 +50,7 @@ def _key(text: str) -> _Key | None:
 
 _RELEASE: Final = ((9, 0, ""),)
 """Sorts after every pre-release."""
-_LAST: Final[_Key] = (1 << 60, 0, 0, ())
+_LAST: Final[VersionKey] = (1 << 60, 0, 0, ())
 
 
 def _prerelease(text: str | None) -> tuple[tuple[int, int, str], ...]:
@@ -54,7 +59,7 @@ def _prerelease(text: str | None) -> tuple[tuple[int, int, str], ...]:
     return tuple((1, int(part), "") if part.isdigit() else (2, 0, part) for part in text.split("."))
 
 
-def _bounds(text: str) -> tuple[_Key, _Key, bool] | None:
+def _bounds(text: str) -> tuple[VersionKey, VersionKey, bool] | None:
     """From a part of a constraint to (from, below, whether inside)."""
     match = _PART.fullmatch(text.strip())
     if match is None:
@@ -70,7 +75,7 @@ def _bounds(text: str) -> tuple[_Key, _Key, bool] | None:
         low = _key(written)
         if low is None:
             return None
-        after: _Key = (*low[:3], (*low[3], (0, 0, "")))
+        after: VersionKey = (*low[:3], (*low[3], (0, 0, "")))
     else:
         low = _start(given)
         after = _next(given, len(given) - 1)
@@ -79,8 +84,8 @@ def _bounds(text: str) -> tuple[_Key, _Key, bool] | None:
         return low, _next(given, changing), True
     if op == "~":
         return low, _next(given, min(1, len(given) - 1)), True
-    first: _Key = (0, 0, 0, ())
-    ranges: dict[str, tuple[_Key, _Key, bool]] = {
+    first: VersionKey = (0, 0, 0, ())
+    ranges: dict[str, tuple[VersionKey, VersionKey, bool]] = {
         "": (low, after, True),
         "=": (low, after, True),
         "==": (low, after, True),
@@ -88,17 +93,17 @@ def _bounds(text: str) -> tuple[_Key, _Key, bool] | None:
         ">=": (low, _LAST, True),
         ">": (after, _LAST, True),
         "<=": (first, after, True),
-        "<": (first, low, True),
+        "<": (first, low if low[3] != _RELEASE else (*low[:3], ()), True),  # pre-releases of the bound lie beyond it
     }
     return ranges[op]
 
 
-def _start(given: list[int]) -> _Key:
+def _start(given: list[int]) -> VersionKey:
     padded = [*given, 0, 0, 0]
     return (padded[0], padded[1], padded[2], _RELEASE if given else ())
 
 
-def _next(given: list[int], changing: int) -> _Key:
+def _next(given: list[int], changing: int) -> VersionKey:
     """The first version after every one that shares the numbers up to `changing`."""
     if not given:
         return _LAST

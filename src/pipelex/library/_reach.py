@@ -1,0 +1,83 @@
+"""The packages that references may call by address, and which version of one is taken."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipelex.errors import Fault, PipelexError
+from pipelex.library._trees.tree import MethodTree
+from pipelex.library.packages import Manifest, packages_beside, satisfies, version_key
+
+
+@dataclass
+class FoundPackage:
+    """A package on disk or in memory, before anything but its manifest is read."""
+
+    tree: MethodTree
+    manifest: Manifest | None
+    faults: tuple[Fault, ...]
+
+
+@dataclass
+class Reach:
+    """Packages by address: those that were shipped or named first, then those of the same repository."""
+
+    read: Callable[[Path], FoundPackage]
+    """Reads the package of a folder."""
+    origin: Path | None = None
+    """The folder of the current package, whose repository is searched for what is nowhere else."""
+    _by_address: dict[str, list[FoundPackage]] = field(default_factory=dict[str, list[FoundPackage]])
+    _roots: set[Path] = field(default_factory=set[Path])
+    _is_searched: bool = False
+
+    def add(self, package: FoundPackage) -> None:
+        """Let a package be called by the addresses of its manifest."""
+        root = package.tree.root
+        if root is not None and root.resolve() in self._roots:
+            return
+        if root is not None:
+            self._roots.add(root.resolve())
+        for identity in package.manifest.identities if package.manifest is not None else ():
+            self._by_address.setdefault(identity, []).append(package)
+
+    def stand_in(self, address: str, folder: Path) -> None:
+        """Let the package of a folder be the one of an address that nothing else has, whatever it calls itself."""
+        if address not in self._by_address:
+            self._by_address[address] = [self.read(folder)]
+
+    def find(self, address: str, constraints: Iterable[str]) -> FoundPackage | None:
+        """The package of an address: the lowest version that satisfies every constraint.
+
+        Where none does, the first package is given all the same, so that it can be said which version is there.
+        """
+        candidates = self._candidates(address)
+        fitting = [
+            package
+            for package in candidates
+            if package.manifest is not None and all(satisfies(package.manifest.version, one) for one in constraints)
+        ]
+        return min(fitting, key=_version, default=next(iter(candidates), None))
+
+    def _candidates(self, address: str) -> list[FoundPackage]:
+        if address not in self._by_address and not self._is_searched and self.origin is not None:
+            self._is_searched = True
+            for folder in packages_beside(self.origin):
+                try:
+                    self.add(self.read(folder))
+                except PipelexError:  # a neighbour that is too large is none
+                    continue
+        return self._by_address.get(address, [])
+
+
+def constraints_of(manifests: Iterable[Manifest | None]) -> Mapping[str, frozenset[str]]:
+    """What some packages ask of the versions of others, by address."""
+    found: dict[str, set[str]] = {}
+    for manifest in manifests:
+        for dependency in manifest.dependencies.values() if manifest is not None else ():
+            if dependency.version is not None:
+                found.setdefault(dependency.address, set()).add(dependency.version)
+    return {address: frozenset(versions) for address, versions in found.items()}
+
+
+def _version(package: FoundPackage) -> tuple[object, ...]:
+    return version_key(package.manifest.version if package.manifest is not None else "")
