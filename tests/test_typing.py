@@ -9,7 +9,8 @@ import pytest
 
 PROGRAM = """
 import pipelex
-from pipelex import Method, RunHandle, RunResult
+from pipelex import Json, Method, RunHandle, RunResult
+from pipelex.errors.json import as_object, exactly
 
 
 async def right(method: Method) -> None:
@@ -17,7 +18,9 @@ async def right(method: Method) -> None:
     handle: RunHandle = await method.start(run_id="monday", output_concept="Text")
     print(result.text, (await handle.status()).has_ended, handle.is_attached)
     print(method.run_sync(dry_run=True), pipelex.run_sync("a.mthds", full_memory=True))
-    print(await pipelex.run("a.mthds", pipe="greet"))
+    inputs: dict[str, Json] = {"words": ["a", {"number": 1.5, "is_new": None}]}
+    again = await pipelex.run("a.mthds", inputs, pipe="greet")
+    print(exactly(as_object(again.content)["text"], str).upper())
 
 
 async def wrong(method: Method) -> None:
@@ -27,6 +30,8 @@ async def wrong(method: Method) -> None:
     method.run_sync(on_item_failure="skip")  # WRONG
     await pipelex.run("a.mthds", pype="greet")  # WRONG
     pipelex.run_sync("a.mthds", run_id=7)  # WRONG
+    value: Json = {"words": {"a", "b"}}  # WRONG
+    print(method.run_sync(value).content["words"])  # WRONG
 """
 
 

@@ -31,6 +31,7 @@ from bench.chaos.runs import METHOD, PlannedRun, planned_runs, run_of, shares
 from bench.chaos.submitter import RELEASED, release_to
 from pipelex.config import load_settings
 from pipelex.errors import PipelexError
+from pipelex.errors.json import as_object
 from pipelex.runner import Pipelex, RunResult
 from pipelex.temporal.client import namespace
 from tests.support.temporal import client_of, config_of
@@ -285,7 +286,7 @@ class Chaos:
         content = result.content
         if self.runs[result.run_id].kind != "paper":
             return content
-        data = await self.app.inference.storage.get(content["url"])
+        data = await self.app.inference.storage.get(str(as_object(content)["url"]))
         text = zipfile.ZipFile(BytesIO(data)).read("word/document.xml").decode()
         right = self.runs[result.run_id].content
         return right if right in text else text

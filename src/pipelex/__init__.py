@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         MethodInvalidError,
         PipelexError,
     )
+    from pipelex.errors.json import Json
     from pipelex.library import Verdict
     from pipelex.runner import Method, Pipelex, RowRun, RunHandle, RunResult
     from pipelex.runner._shortcuts import attach, load, run, run_sync, validate
@@ -36,6 +37,7 @@ __all__ = [
     "ErrorReport",
     "Fault",
     "InputError",
+    "Json",
     "Method",
     "MethodInvalidError",
     "Pipelex",
@@ -67,6 +69,7 @@ _HOMES = {
     "InputError": "pipelex.errors",
     "MethodInvalidError": "pipelex.errors",
     "PipelexError": "pipelex.errors",
+    "Json": "pipelex.errors.json",
     "Verdict": "pipelex.library",
     "Method": "pipelex.runner",
     "Pipelex": "pipelex.runner",

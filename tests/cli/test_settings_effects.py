@@ -17,6 +17,7 @@ from tests.cli.conftest import Cli
 from tests.support.methods import DESCRIBE_ALL
 from tests.support.openai_server import OpenAIStub, Reply
 from tests.support.otlp_collector import Collector
+from tests.support.untyped import untyped
 
 LOG = "runtime.log"
 GREETING = ("run", "greet.mthds", "-i", '{"name": "Ada"}', "--no-pretty-print")
@@ -281,7 +282,7 @@ async def test_what_a_dry_run_makes_up(cli: Cli) -> None:
 
     async def made_up(**values: Any) -> tuple[Any, ...]:
         result = await run(cli, MADE_UP, inputs, is_dry=True, **values)
-        found = {name: stuff.content for name, stuff in result.working_memory.root.items()}
+        found = {name: untyped(stuff.content) for name, stuff in result.working_memory.root.items()}
         images = [image["url"] for image in found["images"]["items"]]
         return found["text"]["text"], len(found["texts"]["items"]), images, len(found["pages"]["items"])
 
@@ -313,7 +314,7 @@ async def test_files_given_as_data(cli: Cli, stub: OpenAIStub) -> None:
         result = await run(cli, SHOW, {"first": photo("red"), "second": photo("blue")}, **{key: is_moved})
         first = result.working_memory.root["first"]
         assert isinstance(first, Stuff)
-        return first.content["url"].partition(":")[0]
+        return untyped(first.content)["url"].partition(":")[0]
 
     assert (await address(True), await address(False)) == ("pipelex-storage", "data")
 

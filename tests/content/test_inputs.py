@@ -25,6 +25,7 @@ from pipelex.content import (
 )
 from pipelex.content._csv import read_csv
 from pipelex.errors import InputError, PipelexError, near_names
+from tests.support.untyped import untyped
 
 BOAT = ObjectShape(
     "docks.Boat",
@@ -213,18 +214,18 @@ def test_local_files_become_file_urls(tmp_path: Path) -> None:
     for text in ("a plan.pdf", str(tmp_path / "a plan.pdf"), url):
         assert read(text, "native.Document", tmp_path).content == content
     named = read({"url": "a plan.pdf", "filename": "plan"}, "native.Document", tmp_path)
-    assert named.content["filename"] == "plan"
+    assert untyped(named.content)["filename"] == "plan"
 
 
 def test_a_file_inside_a_structure_is_resolved_too(tmp_path: Path) -> None:
     (tmp_path / "p.jpg").write_bytes(b"\xff\xd8\xff")
-    assert read({"photo": "p.jpg"}, "docks.Report", tmp_path).content["photo"]["mime_type"] == "image/jpeg"
+    assert untyped(read({"photo": "p.jpg"}, "docks.Report", tmp_path).content)["photo"]["mime_type"] == "image/jpeg"
 
 
 def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "p.jpg").write_bytes(b"\xff\xd8\xff")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert read("~/p.jpg", "native.Image", Path("/")).content["filename"] == "p.jpg"
+    assert untyped(read("~/p.jpg", "native.Image", Path("/")).content)["filename"] == "p.jpg"
 
 
 @pytest.mark.parametrize(
@@ -384,8 +385,8 @@ LIGHT_CONCEPTS = [
 @pytest.mark.parametrize("concept", LIGHT_CONCEPTS)
 def test_light_examples_are_inputs(concept: str) -> None:
     shape = Concepts().shape(concept)
-    light = read(example(shape, light=True), concept).content
-    assert light.items() <= read(example(shape), concept).content.items()
+    light = untyped(read(example(shape, light=True), concept).content)
+    assert light.items() <= untyped(read(example(shape), concept).content).items()
 
 
 JSON_VALUES: st.SearchStrategy[Any] = st.recursive(

@@ -29,6 +29,7 @@ from pipelex.content import (
 )
 from pipelex.content.structure import ScalarKind
 from pipelex.errors import PipelexError
+from tests.support.untyped import untyped
 
 CRANE = ObjectShape(
     "docks.Crane",
@@ -67,8 +68,8 @@ def findings(shape: Shape, value: Any) -> dict[str, str]:
 
 
 def test_fields_come_in_declared_order_with_defaults() -> None:
-    assert list(validate(BERTH, {"length_m": 200, "code": "B4"})) == ["code", "length_m", "is_free"]
-    assert validate(BERTH, LEAST)["is_free"] is True
+    assert list(untyped(validate(BERTH, {"length_m": 200, "code": "B4"}))) == ["code", "length_m", "is_free"]
+    assert untyped(validate(BERTH, LEAST))["is_free"] is True
 
 
 def test_null_of_an_optional_field_is_dropped() -> None:
@@ -97,7 +98,7 @@ def test_null_of_an_optional_field_is_dropped() -> None:
     ],
 )
 def test_accepted_and_normalised(field: str, given: Any, kept: Any) -> None:
-    assert validate(BERTH, {**LEAST, field: given})[field] == kept
+    assert untyped(validate(BERTH, {**LEAST, field: given}))[field] == kept
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ def test_every_finding_is_reported() -> None:
 
 def test_a_default_is_not_shared() -> None:
     shape = ObjectShape("d.X", "", (declared_field("tags", "", type="list", default_value=["a"]),))
-    validate(shape, {})["tags"].append("b")
+    untyped(validate(shape, {}))["tags"].append("b")
     assert validate(shape, {}) == {"tags": ["a"]}
 
 
@@ -156,7 +157,7 @@ def test_deep_open_values_are_refused_not_followed() -> None:
 
 
 def test_schema_says_what_validation_says() -> None:
-    schema = json_schema(BERTH)
+    schema = untyped(json_schema(BERTH))
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["required"] == ["code", "length_m"]
     assert schema["additionalProperties"] is False
@@ -170,7 +171,7 @@ def test_schema_says_what_validation_says() -> None:
 def test_two_domains_may_share_a_code() -> None:
     twin = refined(CRANE, "yard.Crane", "Another")
     fields = [FieldShape(f"f{rank}", "", shape) for rank, shape in enumerate([CRANE, twin, CRANE, twin])]
-    schema = json_schema(ObjectShape("d.Both", "", tuple(fields)))
+    schema = untyped(json_schema(ObjectShape("d.Both", "", tuple(fields))))
     assert sorted(schema["$defs"]) == ["docks_Crane", "yard_Crane"]
 
 
@@ -197,10 +198,10 @@ def test_examples_differ_by_name() -> None:
     assert example(NATIVE_CONCEPTS["Text"].shape, seed_text="note") == {"text": "note_value"}
     assert example(NATIVE_CONCEPTS["Text"].shape, light=True, seed_text="note") == "note_value"
     assert example(NATIVE_CONCEPTS["Image"].shape, light=True) == "https://mock.invalid/url"
-    assert example(BERTH)["spare"][0]["name"] == "name_value"
-    assert example(BERTH)["photo"] == {"url": "https://mock.invalid/photo"}
-    assert example(BERTH)["kind"] == "container"
-    assert example(BERTH)["opened"] == "2024-01-15"
+    assert untyped(example(BERTH))["spare"][0]["name"] == "name_value"
+    assert untyped(example(BERTH))["photo"] == {"url": "https://mock.invalid/photo"}
+    assert untyped(example(BERTH))["kind"] == "container"
+    assert untyped(example(BERTH))["opened"] == "2024-01-15"
 
 
 @pytest.mark.parametrize("native", NATIVE_CONCEPTS.values(), ids=lambda native: native.code)

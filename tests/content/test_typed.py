@@ -15,6 +15,7 @@ from pipelex.content.stuff import Absence, Stuff
 from pipelex.content.typed import TypedInputs, file_inputs, named_value, text_inputs
 from pipelex.errors import InputError, PipelexError
 from tests.content.test_inputs import BOAT, Concepts
+from tests.support.untyped import untyped
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
 
@@ -26,7 +27,7 @@ def typed(folder: Path, concept: str, *texts: str, **slot: Any) -> Any:
     for text in texts:
         found.add_value("x", text)
     content = read_inputs(found.found, slots, base_dir=folder, concepts=Concepts())["x"].content
-    return content["items"] if slot.get("is_list") else content
+    return untyped(content)["items"] if slot.get("is_list") else content
 
 
 @pytest.mark.parametrize(
@@ -109,8 +110,8 @@ def test_paths_of_a_file_start_at_its_folder_and_typed_ones_here(tmp_path: Path)
 
     read = read_inputs(found.found, slots, base_dir=tmp_path, concepts=Concepts())
 
-    assert read["x"].content["url"] == (tmp_path / "deep/a.png").as_uri()
-    assert read["y"].content["url"] == (tmp_path / "a.png").as_uri()
+    assert untyped(read["x"].content)["url"] == (tmp_path / "deep/a.png").as_uri()
+    assert untyped(read["y"].content)["url"] == (tmp_path / "a.png").as_uri()
 
 
 def test_a_lone_text_or_file_is_the_only_input_there_can_be(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pipelex.errors import PipelexError
 from pipelex.temporal.dev_server import DevServer
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project, worker_of, write_project
+from tests.support.untyped import untyped
 
 SECRET = "the harbour master's diary"
 
@@ -208,7 +209,7 @@ async def test_a_page_to_print_reads_none(project: Project, stub: OpenAIStub, se
                 await method.run({"hint": "x"}, pipe="write")
             return
         result = await method.run({"hint": "x"}, pipe="write")
-        data = await app.inference.storage.get(result.content["url"])
+        data = await app.inference.storage.get(untyped(result.content)["url"])
     assert b"/Width 421" not in data
     assert b" 77 Tf" not in data
 
@@ -224,7 +225,7 @@ async def test_a_persons_own_inputs_name_files(
     key = "interpreter.pipeline_execution.is_normalize_data_urls_to_storage"
     async with project.app("direct", overrides={key: moves_data_urls}) as app:
         result = await app.load(project.method(METHOD), pipe="show").run({"paper": str(secret)}, pipe="show")
-        content = result.working_memory.root["paper"].to_json()["content"]
+        content = untyped(result.working_memory.root["paper"].to_json())["content"]
         assert content["url"].startswith("pipelex-storage://")
         assert content["filename"] == "diary.txt"
         assert await app.inference.storage.get(content["url"]) == SECRET.encode()
@@ -252,10 +253,13 @@ async def test_inputs_of_a_folder_name_its_own_files_alone(project: Project, sec
         with pytest.raises(PipelexError) as caught:
             method.read_inputs(inputs, "show", allow_files=project.root)
         assert caught.value.code == "security.input_path_refused"
-        assert method.read_inputs(inputs, "show")["paper"].content["filename"] == "diary.txt" or way == "link"
+        assert untyped(method.read_inputs(inputs, "show")["paper"].content)["filename"] == "diary.txt" or way == "link"
         (project.root / "own.txt").write_text("x", encoding="utf-8")
         inputs.write_text("paper = 'own.txt'\n", encoding="utf-8")
-        assert method.read_inputs(inputs, "show", allow_files=project.root)["paper"].content["filename"] == "own.txt"
+        assert (
+            untyped(method.read_inputs(inputs, "show", allow_files=project.root)["paper"].content)["filename"]
+            == "own.txt"
+        )
 
 
 @pytest.mark.parametrize("name", ["/dev/zero", "/proc/self/environ", "/dev/stdin", "pipe", "/proc/self/fd/0"])
@@ -282,6 +286,8 @@ async def test_many_files_go_through_a_batch(project: Project, stub: OpenAIStub)
     async with project.app("direct") as app:
         method = app.load(project.method(text), pipe="all")
         result = await method.run({"papers": [str(project.root / f"p{n}.txt") for n in range(30)]}, pipe="all")
-        addresses = {item["url"] for item in result.working_memory.root["papers"].to_json()["content"]["items"]}
-    assert len(result.content["items"]) == 30
+        addresses = {
+            item["url"] for item in untyped(result.working_memory.root["papers"].to_json())["content"]["items"]
+        }
+    assert len(untyped(result.content)["items"]) == 30
     assert len(addresses) == 20  # equal files are kept once

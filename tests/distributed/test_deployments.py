@@ -10,6 +10,7 @@ import pytest_asyncio
 from temporalio.client import Client
 
 from pipelex.durable.tries import failures_allowed
+from pipelex.errors.json import Json
 from pipelex.runner import Pipelex, RunResult
 from tests.distributed.cluster import KEYS, Cluster, deployed, scheduled, who_ran
 from tests.support.dialects import key_of
@@ -48,14 +49,14 @@ async def pictures() -> AsyncIterator[str]:
         yield server.url
 
 
-async def run(app: Pipelex, cluster: Cluster, inputs: dict[str, object], pipe: str | None = None) -> RunResult:
+async def run(app: Pipelex, cluster: Cluster, inputs: dict[str, Json], pipe: str | None = None) -> RunResult:
     file = cluster.folder / "tour.mthds"
     file.write_text(POOLS_TOUR, encoding="utf-8")
     return await asyncio.wait_for(app.load(file).run(inputs, pipe=pipe), 60)
 
 
 async def test_a_single_worker_does_everything(
-    tmp_path: Path, stub: OpenAIStub, pictures: str, inputs: dict[str, object]
+    tmp_path: Path, stub: OpenAIStub, pictures: str, inputs: dict[str, Json]
 ) -> None:
     with (
         stub,
@@ -71,7 +72,7 @@ async def test_a_single_worker_does_everything(
     assert f"worker     polls temporal_task_queue  scope full            pid {pid}" in cluster.said
 
 
-async def test_routers_and_pools(tmp_path: Path, stub: OpenAIStub, pictures: str, inputs: dict[str, object]) -> None:
+async def test_routers_and_pools(tmp_path: Path, stub: OpenAIStub, pictures: str, inputs: dict[str, Json]) -> None:
     with stub, deployed("router-and-runners", tmp_path, url=stub.url, pictures=pictures) as cluster:
         pids = cluster.workers
         async with cluster.client() as app:
@@ -111,7 +112,7 @@ async def test_routers_and_pools(tmp_path: Path, stub: OpenAIStub, pictures: str
 
 
 async def test_each_provider_by_itself(
-    tmp_path: Path, stub: OpenAIStub, pictures: str, inputs: dict[str, object]
+    tmp_path: Path, stub: OpenAIStub, pictures: str, inputs: dict[str, Json]
 ) -> None:
     per_second = 4
     edits = [

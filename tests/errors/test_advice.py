@@ -4,6 +4,7 @@ import pytest
 
 from pipelex.errors import CORE_CODES, ErrorCategory, ErrorReport
 from pipelex.errors._advice import advice_for
+from tests.support.untyped import untyped
 
 GENERIC = ("Correct the inputs.", "Correct the method.", "Correct the configuration.")
 
@@ -34,6 +35,6 @@ def test_advice_names_what_the_error_knows() -> None:
     ],
 )
 def test_a_failure_that_lasts_is_not_to_be_repeated(category: ErrorCategory, retry: str, step: str) -> None:
-    problem = ErrorReport("provider.failed", "refused with status 400", category=category).to_problem()
+    problem = untyped(ErrorReport("provider.failed", "refused with status 400", category=category).to_problem())
 
     assert (problem["retry"], problem["next_step"]["kind"]) == (retry, step)

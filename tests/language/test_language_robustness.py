@@ -197,7 +197,7 @@ def test_what_is_no_toml_is_one_fault_with_its_line(source: bytes | str, line: i
     (fault,) = bundle.faults
     assert fault.code == "method.syntax"
     assert said in fault.detail
-    assert fault.params["finding"] in fault.detail
+    assert str(fault.params["finding"]) in fault.detail
     assert (fault.location.file, fault.location.line) == ("x.mthds", line)
     assert bundle.blueprint is None
     assert bundle.locate(("pipe", "x")).line == 1

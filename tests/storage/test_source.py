@@ -104,7 +104,7 @@ async def test_contents_move_into_the_store(storage: Storage, tmp_path: Path):
 
     assert from_data == {"url": from_file["url"], "caption": "A view", "mime_type": "image/png"}
     assert from_file == {"url": from_data["url"], "filename": "kept.png", "mime_type": "image/png"}
-    assert await storage.get(from_data["url"]) == PNG
+    assert await storage.get(str(from_data["url"])) == PNG
 
 
 async def test_contents_that_are_elsewhere_stay_as_they_are(storage: Storage):

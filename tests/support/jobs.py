@@ -11,7 +11,9 @@ def model(handle: str = "stub", backend: str = "openai", **settings: Json) -> Re
 
 
 def text_job(user: str, handle: str = "stub", *, prompt: LLMPrompt | None = None, **settings: Json) -> LLMTextJob:
-    return LLMTextJob(model=model(handle, **settings), prompt=prompt or LLMPrompt(user=user))
+    return LLMTextJob(
+        model=ResolvedModel(handle=handle, backend="openai", settings=settings), prompt=prompt or LLMPrompt(user=user)
+    )
 
 
 BOAT: dict[str, Json] = {

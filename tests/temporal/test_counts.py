@@ -11,6 +11,7 @@ import pytest
 from temporalio.client import Client
 
 from bench.actions import actions_of
+from pipelex.errors.json import Json
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner import Pipelex
 from pipelex.temporal.client.history import read_trace
@@ -34,7 +35,7 @@ async def sizes(client: Client, trace: PipeTrace) -> list[tuple[int, int]]:
 
 
 async def run_and_measure(
-    app: Pipelex, project: Project, method: str, inputs: dict[str, object]
+    app: Pipelex, project: Project, method: str, inputs: dict[str, Json]
 ) -> list[tuple[int, int]]:
     result = await app.load(project.method(method)).run(inputs)
     client = await client_of(app)

@@ -9,6 +9,7 @@ from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer
 
 from pipelex.errors import PipelexError
+from pipelex.errors.json import Json
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner import Pipelex
 from pipelex.temporal.client.history import read_trace
@@ -17,6 +18,7 @@ from pipelex.temporal.config import connection
 from pipelex.temporal.plugin import PipelexPlugin
 from tests.support.project import Project, worker_of
 from tests.support.temporal import client_of, config_of
+from tests.support.untyped import untyped
 
 LIGHT = "$topic {number}: {{{{ topic|upper }}}}"
 HEAVY = "{number} $topic{{% for i in range(15000) %}}{{% endfor %}}"
@@ -87,7 +89,7 @@ def counted(history: WorkflowHistory, kind: "EventType.ValueType") -> int:
 async def test_many_templates_of_a_pipe_take_turns_with_others(app: Pipelex, project: Project) -> None:
     method = app.load(project.method(construct(LIGHT, 200)))
     result = await method.run({"topic": "tides"})
-    assert result.main_stuff.content["field_199"] == "tides 199: TIDES"
+    assert untyped(result.main_stuff.content)["field_199"] == "tides 199: TIDES"
     client = await client_of(app)
     history = await history_of(client, await read_trace(client, result.run_id))
     assert 2 <= counted(history, EventType.EVENT_TYPE_TIMER_STARTED) <= 20
@@ -97,7 +99,7 @@ async def test_many_templates_of_a_pipe_take_turns_with_others(app: Pipelex, pro
 
 async def test_templates_of_a_pipe_have_one_budget(app: Pipelex, project: Project, tmp_path: Path) -> None:
     text = construct(HEAVY, 60)
-    reports: list[dict[str, object]] = []
+    reports: list[dict[str, Json]] = []
     async with project.app("direct") as local:
         for runtime in (app, local):
             with pytest.raises(PipelexError) as failed:
@@ -116,6 +118,6 @@ async def test_templates_of_pipes_in_one_workflow_take_turns_with_others(project
         client = await client_of(app)
         history = await history_of(client, await read_trace(client, result.run_id))
         assert await replays(app, history)
-    assert result.main_stuff.content["items"][-1] == {"text": "about word39"}
+    assert untyped(result.main_stuff.content)["items"][-1] == {"text": "about word39"}
     assert counted(history, EventType.EVENT_TYPE_TIMER_STARTED) >= 3
     assert counted(history, EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED) == 0

@@ -20,6 +20,7 @@ from tests.support.http_stub import http_stub
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project, worker_of
 from tests.support.temporal import client_of, config_of
+from tests.support.untyped import untyped
 from tests.temporal.conftest import WITHOUT_STORE
 from tests.temporal.test_codec_server import encrypted
 from tests.temporal.test_payload_codec import TABLE
@@ -66,7 +67,7 @@ async def test_a_worker_with_a_wrong_store_is_told_of_and_the_right_one_ends_the
     started = await idle.load(project.method(LIMITS)).start({"text": "x" * 200_000}, pipe="deep")
     async with project.app(overrides=dict(wrong(project))) as other, worker_of(other):
         task, report = await failing_task_of(started)
-        shown = (await read_view(started)).to_json()
+        shown = untyped((await read_view(started)).to_json())
     assert (shown["trace"]["waits"][0]["name"], shown["status"]) == ("workflow task", "RUNNING")
     assert said in shown["trace"]["waits"][0]["last_failure"]
     assert said in report.detail

@@ -15,6 +15,7 @@ from pipelex.temporal.dev_server import DevServer
 from pipelex.testing import Answer, Asked, Failure, Refusal, Reply, ScriptedModel, dry, durable, in_order, scripted
 from tests.support.documents import PdfPage, pdf
 from tests.support.methods import DESCRIBE_ALL, GREET
+from tests.support.untyped import untyped
 
 WAYS = (
     "direct",
@@ -65,7 +66,7 @@ async def test_pipes_are_known_by_name(way: Way, tmp_path: Path) -> None:
     method = written(tmp_path, DESCRIBE_ALL)
     async with way.running(model, {"interpreter.pipeline_execution.max_concurrency": 1}) as app:
         result = await app.load(method).run({"words": ["sea", "sand", "grass"]})
-    assert [item["text"] for item in result.main_stuff.content["items"]] == ["wet", "dry", "green"]
+    assert [item["text"] for item in untyped(result.main_stuff.content)["items"]] == ["wet", "dry", "green"]
     assert [one.pipe for one in model.asked] == ["describe"] * 3
     model.assert_used_up()
 
@@ -152,8 +153,8 @@ async def test_images_searches_judgments(way: Way, tmp_path: Path) -> None:
         images = await app.load(written(tmp_path, drawn)).run({"topic": "the sea"})
         verdict = await app.load(written(tmp_path, judged)).run({"topic": "the sea"})
     assert answer.main_stuff.content == {"answer": "At six.", "sources": [source]}
-    assert [image["mime_type"] for image in images.main_stuff.content["items"]] == ["image/png"] * 2
-    assert images.main_stuff.content["items"][0]["width"] == 8
+    assert [image["mime_type"] for image in untyped(images.main_stuff.content)["items"]] == ["image/png"] * 2
+    assert untyped(images.main_stuff.content)["items"][0]["width"] == 8
     assert verdict.main_stuff.content == {"yes_no": True}
     model.assert_asked(1, containing="When is high tide?")
     model.assert_asked(1, containing="A picture of the sea")
@@ -171,7 +172,7 @@ async def test_documents_are_read_for_real_or_by_a_script(tmp_path: Path) -> Non
         real = await app.load(written(tmp_path, READ)).run({"notice": str(file)})
         told = await app.load(written(tmp_path, READ_BY_A_PROVIDER)).run({"notice": str(file)})
     assert "Closed on Monday" in str(real.main_stuff.content)
-    assert [page["text_and_images"]["text"]["text"] for page in told.main_stuff.content["items"]] == [
+    assert [page["text_and_images"]["text"]["text"] for page in untyped(told.main_stuff.content)["items"]] == [
         "first page",
         "second page",
     ]

@@ -17,6 +17,7 @@ from pipelex.tooling.build import (
     python_modules,
     toml_text,
 )
+from tests.support.untyped import untyped
 from tests.tooling.methods import EVERYTHING, load
 
 NATIVES = ("Text", "Number", "YesNo", "Date", "Time", "Image", "Document", "Html", "Page", "TextAndImages", "JSON")
@@ -61,11 +62,11 @@ def test_example_inputs_of_every_native_are_inputs(is_explicit: bool) -> None:
 
 def test_light_inputs_are_bare_values() -> None:
     library = library_of()
-    values = example_inputs(library, library.pipe("harbour.plan"))
+    values = untyped(example_inputs(library, library.pipe("harbour.plan")))
     assert values["notices"] == ["notices_1_value", "notices_2_value"]
     assert values["scan"] == "https://mock.invalid/scan"
     assert values["berth"]["code"] == "code_value"
-    explicit = example_inputs(library, library.pipe("harbour.plan"), is_explicit=True)
+    explicit = untyped(example_inputs(library, library.pipe("harbour.plan"), is_explicit=True))
     assert explicit["notices"]["concept"] == "harbour.Notice"
 
 
@@ -92,7 +93,7 @@ def test_python_classes_hold_the_same_values(tmp_path: Path) -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     pipe = library.pipe("harbour.plan")
-    content = example_inputs(library, pipe, is_explicit=True)["berth"]["content"]
+    content = untyped(example_inputs(library, pipe, is_explicit=True))["berth"]["content"]
     berth = module.Berth.model_validate(content)
     assert berth.class_ == 1
     assert berth.photo.url == content["photo"]["url"]

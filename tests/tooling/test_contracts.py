@@ -18,6 +18,7 @@ from pipelex.errors import Json
 from pipelex.language.references import Slot
 from pipelex.library import Library, Pipe, load_library
 from pipelex.tooling.contracts import contract_files, input_form, output_form, pipe_io_contract
+from tests.support.untyped import untyped
 from tests.tooling.methods import EVERYTHING, load
 
 ROOT = Path(__file__).parent.parent.parent
@@ -69,7 +70,7 @@ def test_the_client_reads_the_contracts_and_forms_of_every_method(libraries: dic
 def test_the_schemas_of_a_contract_take_what_a_run_takes(libraries: dict[str, Library]) -> None:
     for method, library in libraries.items():
         for pipe in library.pipes.values():
-            contract = pipe_io_contract(library, pipe)
+            contract = untyped(pipe_io_contract(library, pipe))
             schemas = {name: entry["json_schema"] for name, entry in contract["inputs"].items()}
             for schema in (*schemas.values(), contract["output"]["json_schema"]):
                 Draft202012Validator.check_schema(schema)
@@ -89,7 +90,7 @@ def made_up(library: Library, slot: Slot) -> Json:
 
 
 def test_contracts_say_concept_presence_and_number() -> None:
-    found = pipe_io_contract(*plan())
+    found = untyped(pipe_io_contract(*plan()))
     notices, berth, scan = (found["inputs"][name] for name in ("notices", "berth", "scan"))
     assert (notices["concept_ref"], notices["multiplicity"], notices["presence"]) == (
         "harbour.Notice",
@@ -107,15 +108,15 @@ def test_contracts_say_concept_presence_and_number() -> None:
 
 def test_a_fixed_number_is_told() -> None:
     library, pipe = plan(EVERYTHING.replace('"Notice[]", berth', '"Notice[3]", berth'))
-    notices = pipe_io_contract(library, pipe)["inputs"]["notices"]
+    notices = untyped(pipe_io_contract(library, pipe))["inputs"]["notices"]
     assert (notices["multiplicity"], notices["item_count"]) == ("fixed", 3)
     assert (notices["json_schema"]["minItems"], notices["json_schema"]["maxItems"]) == (3, 3)
-    assert input_form(library, pipe)["fields"][0]["item_count"] == 3
-    assert input_form(library, pipe)["fields"][0]["gating"] is True
+    assert untyped(input_form(library, pipe))["fields"][0]["item_count"] == 3
+    assert untyped(input_form(library, pipe))["fields"][0]["gating"] is True
 
 
 def test_the_input_form_has_a_node_for_every_field() -> None:
-    fields = input_form(*plan())["fields"]
+    fields = untyped(input_form(*plan()))["fields"]
     assert [(node["name"], node["kind"], node["required"], node["presence"]) for node in fields] == [
         ("notices", "list", True, "plain"),
         ("berth", "object", True, "plain"),
@@ -143,7 +144,7 @@ def test_the_input_form_has_a_node_for_every_field() -> None:
 
 def test_hints_of_nearer_sites_win() -> None:
     source = EVERYTHING.replace('berth = "Berth", scan', 'berth = { concept = "Berth", hints = { note = "n" } }, scan')
-    (_, berth, _) = input_form(*plan(source))["fields"]
+    (_, berth, _) = untyped(input_form(*plan(source)))["fields"]
     assert berth["hints"] == {"intent": "label", "note": "n"}
 
 
@@ -158,7 +159,7 @@ def test_the_output_form_is_one_node() -> None:
         }
     }
     library, _ = plan()
-    several = output_form(library, library.pipe("harbour.again"))["field"]
+    several = untyped(output_form(library, library.pipe("harbour.again")))["field"]
     assert (several["kind"], several["required"], several["item"]["kind"]) == ("list", True, "prose")
     assert "name" not in several["item"]
 
@@ -198,7 +199,7 @@ def test_every_kind_of_slot_and_field_has_its_node() -> None:
     tame = load(KINDS.replace('concept_ref = "Note"', 'concept_ref = "YesNo"')).verdict.warnings
     assert [fault.params["reason"] for fault in tame] == ["inapplicable_intent"]
     pipe = library.pipe("zoo.visit")
-    form = {node["name"]: node for node in input_form(library, pipe)["fields"]}
+    form = {node["name"]: node for node in untyped(input_form(library, pipe))["fields"]}
     facts = ("kind", "required", "presence", "gating")
     assert {name: tuple(node[fact] for fact in facts) for name, node in form.items()} == {
         "visit": ("object", True, "plain", True),
@@ -227,7 +228,7 @@ def test_every_kind_of_slot_and_field_has_its_node() -> None:
     assert (inner["note"]["description"], inner["note"]["hints"]) == ("Said", {"intent": "prose"})
     assert inner["remarks"]["concept_ref"] == inner["remarks"]["item"]["concept_ref"] == "zoo.Remark"
     assert not any(key in node for node in inner.values() for key in ("presence", "gating"))
-    contract = pipe_io_contract(library, pipe)
+    contract = untyped(pipe_io_contract(library, pipe))
     assert {name: (entry["presence"], entry["multiplicity"]) for name, entry in contract["inputs"].items()} == {
         "visit": ("plain", "single"), "note": ("force", "single"), "day": ("optional", "single"),
         "many": ("plain", "variable"), "three": ("plain", "fixed"), "one": ("plain", "single"),

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelex.errors import PipelexError
+from pipelex.errors.json import Json
 from pipelex.tooling.fix import FixOptions, apply_ops, fix_bundle, fix_files, read_target, structures_of_source
 
 OLD = '''domain = "legal"  # the domain
@@ -250,7 +251,7 @@ OPS = 'a = 1  # one\n\n[t]  # tee\nx = "X"\n[[t.items]]\nn = 1\n[[t.items]]\nn =
         ({"op": "remap_value", "table": ["t"], "key": "x", "mapping": {"X": "Y"}}, OPS.replace('"X"', '"Y"')),
     ],
 )
-def test_operations_keep_the_layout(op: dict[str, object], changed: str) -> None:
+def test_operations_keep_the_layout(op: dict[str, Json], changed: str) -> None:
     assert apply_ops(OPS, [op]) == changed
 
 
@@ -265,7 +266,7 @@ def test_operations_keep_the_layout(op: dict[str, object], changed: str) -> None
         {"op": "explode", "table": [], "key": "a"},
     ],
 )
-def test_operations_that_do_not_fit_are_refused(op: dict[str, object]) -> None:
+def test_operations_that_do_not_fit_are_refused(op: dict[str, Json]) -> None:
     with pytest.raises(ValueError, match="do not fit"):
         apply_ops(OPS, [op])
 

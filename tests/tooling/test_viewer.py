@@ -15,6 +15,7 @@ from pipelex.tooling.viewer import RunFacts, run_document, run_page
 from pipelex.tooling.viewer.values import LONGEST_TEXT, MOST_IN_ALL, MOST_ITEMS, Values
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project, write_project
+from tests.support.untyped import untyped
 
 METHOD = """
 domain = "harbour"
@@ -151,11 +152,11 @@ def test_large_values_are_cut_and_counted_and_equal_ones_are_there_once():
     long = Stuff("native.Text", {"text": "x" * (LONGEST_TEXT + 7)})
     key = values.add(long)
     assert key is not None
-    assert (len(values.table[key]["content"]["text"]), values.table[key]["left_out"]) == (LONGEST_TEXT, 7)
+    assert (len(untyped(values.table[key]["content"])["text"]), values.table[key]["left_out"]) == (LONGEST_TEXT, 7)
     assert values.add(Stuff("native.Text", {"text": "x" * (LONGEST_TEXT + 7)})) == key
     many = values.add(Stuff.of_list("native.Number", [{"number": number} for number in range(MOST_ITEMS + 5)]))
     assert many is not None
-    assert len(values.table[many]["content"]["items"]) == MOST_ITEMS
+    assert len(untyped(values.table[many]["content"])["items"]) == MOST_ITEMS
     for number in range(MOST_IN_ALL // LONGEST_TEXT + 10):
         values.add(Stuff("native.Text", {"text": f"{number:05}" + "y" * (LONGEST_TEXT - 5)}))
     assert values.add(Stuff("native.Text", {"text": "z" * LONGEST_TEXT})) is None

@@ -160,7 +160,7 @@ def _expected(context: Mapping[str, Any] | None, value: Any) -> tuple[str, ...]:
 
 def _remove(table: dict[str, Json], local: Sequence[str | int]) -> None:
     for segment in local[:-1]:
-        table = table[cast("str", segment)]
+        table = cast("dict[str, Json]", table[cast("str", segment)])
     del table[cast("str", local[-1])]
 
 
@@ -169,7 +169,7 @@ _SCALARS = {"int_type": int, "float_type": float}
 
 def _retype(table: dict[str, Json], local: Sequence[str | int], kind: str) -> bool:
     for segment in local[:-1]:
-        table = table[cast("str", segment)]
+        table = cast("dict[str, Json]", table[cast("str", segment)])
     key = cast("str", local[-1])
     text = table[key]
     if not isinstance(text, str):

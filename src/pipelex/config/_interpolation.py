@@ -62,7 +62,7 @@ def named_variables(value: Json) -> tuple[str, ...]:
         elif isinstance(current, Mapping):
             waiting.extend(cast("Mapping[str, Json]", current).values())
         elif isinstance(current, list):
-            waiting.extend(cast("list[Json]", current))
+            waiting.extend(current)
     return tuple(found)
 
 
@@ -94,5 +94,5 @@ def interpolate_all(value: Json, environ: Mapping[str, str], found: Variables, a
         table = cast("Mapping[str, Json]", value)
         return {key: interpolate_all(item, environ, found, (*at, key)) for key, item in table.items()}
     if isinstance(value, list):
-        return [interpolate_all(item, environ, found, at) for item in cast("list[Json]", value)]
+        return [interpolate_all(item, environ, found, at) for item in value]
     return value

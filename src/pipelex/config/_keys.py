@@ -80,6 +80,5 @@ def merge(below: Mapping[str, Json], above: Mapping[str, Json]) -> dict[str, Jso
 
 def nested(path: Sequence[str], value: Json) -> dict[str, Json]:
     """The tables that hold `value` at `path`."""
-    for segment in reversed(path):
-        value = {segment: value}
-    return value
+    first, *rest = path
+    return {first: nested(rest, value) if rest else value}

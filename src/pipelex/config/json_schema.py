@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from itertools import pairwise
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, TypeAlias, cast, get_args
 
 from pydantic import BaseModel
 
@@ -21,7 +21,8 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _VARIABLE: Final = {"type": "string", "pattern": r"\$\{", "description": "An environment variable: ${NAME}."}
 _CONSTRAINTS: Final = ("enum", "const", "pattern", "format", "minLength", "maxLength")
 
-Schema = dict[str, Json]
+Schema: TypeAlias = dict[str, Any]
+"""A JSON Schema as pydantic makes it, to be changed in place."""
 
 
 def table_schema(model: type[BaseModel], *, takes_variables: bool = False) -> Schema:

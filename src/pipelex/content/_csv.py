@@ -11,8 +11,8 @@ from typing import Final, TextIO
 from pipelex.content._shapes import ChoiceShape, FieldShape, ObjectShape, ScalarShape
 from pipelex.content._validate import ContentError, parse_scalar, validate
 from pipelex.content.files.local import why_unfit
-from pipelex.content.stuff import Json
 from pipelex.errors import near_names
+from pipelex.errors.json import Json, as_object
 
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
 """What a spreadsheet program takes for the beginning of a formula, and would run when the file is opened. An apostrophe
@@ -142,7 +142,7 @@ def write_csv(items: Sequence[Json], shape: ObjectShape, stream: TextIO) -> None
         nested = [field.name for field in shape.fields if not isinstance(field.shape, ScalarShape | ChoiceShape)]
         raise ContentError([("", f"{shape.title} is no table row: {', '.join(nested)} cannot be a single cell")])
     names = [field.name for field in shape.fields]
-    write_table(names, [[item.get(name) for name in names] for item in items], stream)
+    write_table(names, [[as_object(item).get(name) for name in names] for item in items], stream)
 
 
 def write_table(columns: Sequence[str], rows: Iterable[Sequence[Json]], stream: TextIO) -> None:

@@ -15,9 +15,10 @@ from pipelex.errors import ErrorCategory, PipelexError
 _MOST_VALUES = 100_000
 """Structures may share parts, so a small declaration can unfold into a value that no machine holds."""
 
+_NUMBERS: dict[ScalarKind, float] = {"integer": 1, "number": 1.5}
+
 _SCALARS: dict[ScalarKind, Json] = {
-    "integer": 1,
-    "number": 1.5,
+    **_NUMBERS,
     "boolean": True,
     "date": "2024-01-15",
     "datetime": "2024-01-15T10:30:00",
@@ -108,9 +109,9 @@ def _scalar(shape: ScalarShape, name: str) -> Json:
         return f"{name or 'text'}_value"
     if shape.kind == "url":
         return f"https://mock.invalid/{name or 'url'}"
-    value = _SCALARS[shape.kind]
     if shape.kind not in ("integer", "number"):
-        return value
+        return _SCALARS[shape.kind]
+    value = _NUMBERS[shape.kind]
     if shape.minimum is not None and shape.maximum is not None:
         middle = (shape.minimum + shape.maximum) / 2
         return middle if shape.kind == "number" else int(middle)

@@ -88,6 +88,6 @@ def _is_bare(shape: Shape) -> bool:
 def _date(value: Json) -> dict[str, Json]:
     """A bare Date: the time of day is kept only where the value states one."""
     if isinstance(value, datetime.datetime):
-        return {"date": value.date(), "time": value.timetz()}
+        return {"date": value.date().isoformat(), "time": value.timetz().isoformat()}
     match = _DATE_WITH_TIME.fullmatch(value) if isinstance(value, str) else None
     return {"date": match[1], "time": match[2]} if match is not None else {"date": value}

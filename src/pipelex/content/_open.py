@@ -26,8 +26,8 @@ def _opened(value: Json) -> Json:
         members = cast("Mapping[str, Json]", value)
         items = members.get("items")
         if len(members) == 1 and isinstance(items, list):
-            return OpenList(_opened(item) for item in cast("list[Json]", items))
+            return OpenList(_opened(item) for item in items)
         return {name: _opened(member) for name, member in members.items()}
     if isinstance(value, list) and not isinstance(value, OpenList):
-        return [_opened(item) for item in cast("list[Json]", value)]
+        return [_opened(item) for item in value]
     return value

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias, cast, get_args
 
-from pipelex.content.stuff import Json
+from pipelex.errors.json import Json, as_array, as_object, as_objects, as_texts, exactly, maybe
 
 ScalarKind = Literal["text", "url", "integer", "number", "boolean", "date", "datetime", "time"]
 """The simple values. `url` is a text that only native concepts have."""
@@ -162,7 +162,7 @@ def to_plain_json(value: object) -> Json:
     if isinstance(value, list | tuple):
         return [to_plain_json(item) for item in cast("Sequence[object]", value)]
     isoformat = getattr(value, "isoformat", None)
-    return isoformat() if isoformat is not None else value
+    return isoformat() if isoformat is not None else cast("Json", value)
 
 
 def reach(shape: Shape, path: Sequence[str]) -> Shape | None:
@@ -204,7 +204,7 @@ def nested_objects(shape: Shape) -> Iterator[ObjectShape]:
 # --- wire form --------------------------------------------------------------------------------------------------------
 
 
-def shape_to_json(shape: Shape) -> Json:
+def shape_to_json(shape: Shape) -> dict[str, Json]:
     """A shape as plain JSON; each object is written once, in `objects`, and named elsewhere."""
     objects = {found.concept: _object_to_json(found) for found in nested_objects(shape)}
     return {"shape": _to_json(shape), "objects": objects}
@@ -227,14 +227,15 @@ def _to_json(shape: Shape) -> Json:
 
 
 def _object_to_json(shape: ObjectShape) -> Json:
-    written: dict[str, Json] = {"description": shape.description, "fields": []}
+    entries: list[Json] = []
     for field in shape.fields:
         entry: dict[str, Json] = {"name": field.name, "description": field.description, "shape": _to_json(field.shape)}
         if field.required:
             entry["required"] = True
         if field.default is not None:
             entry["default"] = field.default
-        written["fields"].append(entry)
+        entries.append(entry)
+    written: dict[str, Json] = {"description": shape.description, "fields": entries}
     if shape.native is not None:
         written["native"] = shape.native
     if shape.together:
@@ -242,44 +243,55 @@ def _object_to_json(shape: ObjectShape) -> Json:
     return written
 
 
-def shape_from_json(data: Json) -> Shape:
+def shape_from_json(data: Mapping[str, Json]) -> Shape:
     """The shape `shape_to_json` wrote.
 
     Raises:
         ValueError: the data names an object that is not there, or itself inside itself.
     """
-    objects: dict[str, ObjectShape] = {}
-    return _from_json(data["shape"], data["objects"], objects, ())
+    return _ShapeReader(as_object(data["objects"])).read(data["shape"], ())
 
 
-def _from_json(data: Json, written: Json, objects: dict[str, ObjectShape], above: tuple[str, ...]) -> Shape:
-    kind = data["kind"]
-    if kind == "choice":
-        return ChoiceShape(tuple(data["choices"]))
-    if kind == "list":
-        return ListShape(_from_json(data["items"], written, objects, above))
-    if kind == "dict":
-        values = _from_json(data["values"], written, objects, above)
-        return DictShape(values, data["keys"], data.get("contents", False))
-    if kind == "any":
-        return AnyShape()
-    if kind != "object":
-        return ScalarShape(kind, data.get("minimum"), data.get("maximum"))
-    concept = data["concept"]
-    if concept not in objects:
-        if concept in above or concept not in written:
-            raise ValueError(f"the shape of '{concept}' is missing or contains itself")
-        entry = written[concept]
-        fields = tuple(
-            FieldShape(
-                field["name"],
-                field["description"],
-                _from_json(field["shape"], written, objects, (*above, concept)),
-                field.get("required", False),
-                field.get("default"),
-            )
-            for field in entry["fields"]
+class _ShapeReader:
+    """Reads shapes that name each other, each object once."""
+
+    def __init__(self, written: Mapping[str, Json]) -> None:
+        self._written = written
+        self._objects: dict[str, ObjectShape] = {}
+
+    def read(self, data: Json, above: tuple[str, ...]) -> Shape:
+        table = as_object(data)
+        kind = table["kind"]
+        if kind == "choice":
+            return ChoiceShape(as_texts(table["choices"]))
+        if kind == "list":
+            return ListShape(self.read(table["items"], above))
+        if kind == "dict":
+            values, keys = self.read(table["values"], above), cast("ScalarKind", table["keys"])
+            return DictShape(values, keys, exactly(table.get("contents", False), bool))
+        if kind == "any":
+            return AnyShape()
+        if kind == "object":
+            return self._object(exactly(table["concept"], str), above)
+        bounds = [maybe(table.get(name), float) for name in ("minimum", "maximum")]
+        return ScalarShape(cast("ScalarKind", kind), *bounds)
+
+    def _object(self, concept: str, above: tuple[str, ...]) -> ObjectShape:
+        if concept not in self._objects:
+            if concept in above or concept not in self._written:
+                raise ValueError(f"the shape of '{concept}' is missing or contains itself")
+            entry = as_object(self._written[concept])
+            fields = tuple(self._field(field, (*above, concept)) for field in as_objects(entry["fields"]))
+            together = tuple(as_texts(group) for group in as_array(entry.get("together", ())))
+            description, native = exactly(entry["description"], str), maybe(entry.get("native"), str)
+            self._objects[concept] = ObjectShape(concept, description, fields, native, together)
+        return self._objects[concept]
+
+    def _field(self, field: Mapping[str, Json], above: tuple[str, ...]) -> FieldShape:
+        return FieldShape(
+            exactly(field["name"], str),
+            exactly(field["description"], str),
+            self.read(field["shape"], above),
+            exactly(field.get("required", False), bool),
+            field.get("default"),
         )
-        together = tuple(tuple(group) for group in entry.get("together", ()))
-        objects[concept] = ObjectShape(concept, entry["description"], fields, entry.get("native"), together)
-    return objects[concept]

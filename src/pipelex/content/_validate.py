@@ -32,7 +32,7 @@ _MIDNIGHT: Final = re.compile(rf"({_DATE})[Tt ]00:00(?::00(?:\.0+)?)?[Zz]?", re.
 
 _OFFSET: Final = re.compile(r"(?<=\d)([+-]\d{2})(?::?(\d{2}))?$", re.ASCII)
 
-_MISSING: Final = object()
+_MISSING: Final = cast("Json", object())
 
 
 class ContentError(ValueError):
@@ -165,10 +165,11 @@ class _ContentChecker:
         read = _READERS[shape.kind](value)
         if read is None:
             return self.refuse(where, f"must be {_WORDS[shape.kind]}, not {describe(value)}")
-        if shape.minimum is not None and read < shape.minimum:
-            return self.refuse(where, f"must be {shape.minimum:g} or more, not {describe(value)}")
-        if shape.maximum is not None and read > shape.maximum:
-            return self.refuse(where, f"must be {shape.maximum:g} or less, not {describe(value)}")
+        if isinstance(read, int | float):
+            if shape.minimum is not None and read < shape.minimum:
+                return self.refuse(where, f"must be {shape.minimum:g} or more, not {describe(value)}")
+            if shape.maximum is not None and read > shape.maximum:
+                return self.refuse(where, f"must be {shape.maximum:g} or less, not {describe(value)}")
         return read
 
     def open_value(self, value: object, where: str, depth: int) -> Json:

@@ -6,7 +6,7 @@ Source: MTHDS 8.0.0, section 10 of the language reference.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal, Protocol, cast
+from typing import Final, Literal, Protocol
 
 from pipelex.content._csv import read_csv, write_csv
 from pipelex.content._light import LightReader
@@ -21,8 +21,9 @@ from pipelex.content.structure import (
     describe,
     validate,
 )
-from pipelex.content.stuff import Json, Stuff
+from pipelex.content.stuff import Stuff
 from pipelex.errors import Fault, InputError, Location, near_names
+from pipelex.errors.json import Json, exactly, maybe
 
 __all__ = [
     "ConceptView",
@@ -35,6 +36,7 @@ __all__ = [
     "write_csv",
 ]
 
+_NO_PARAMS: Final[Mapping[str, Json]] = {}
 _ENVELOPE_MEMBERS: Final = frozenset({"concept", "content", "is_list", "stuff_code", "stuff_name"})
 
 
@@ -162,9 +164,10 @@ class _InputRefused(Exception):
         self.faults = faults
 
 
-def _fault(code: str, detail: str, name: str, *, suggestions: tuple[str, ...] = (), **params: Json) -> Fault:
-    field = params.get("field")
-    location = Location(input=name, field=field or None, item=params.pop("item", None))
+def _fault(
+    code: str, detail: str, name: str, params: Mapping[str, Json] = _NO_PARAMS, suggestions: tuple[str, ...] = ()
+) -> Fault:
+    location = Location(input=name, field=maybe(params.get("field"), str) or None)
     return Fault(code, detail, location, params={"input": name, **params}, suggestions=suggestions)
 
 
@@ -209,8 +212,9 @@ class _InputReader:
 
     def _single(self, value: Json) -> Stuff:
         items = self._bare_items(value, self._slot.concept)
-        if items is None and self._is_envelope(value, self._slot.concept):
-            items = self._bare_items(value["content"], self._slot.concept)
+        envelope = self._envelope(value, self._slot.concept)
+        if items is None and envelope is not None:
+            items = self._bare_items(envelope["content"], self._slot.concept)
         if items is not None:
             raise self._wrong_count(len(items))
         return self._one(value, self._slot.concept, self._name)
@@ -218,11 +222,12 @@ class _InputReader:
     def _items(self, value: Json) -> tuple[str, list[Json]]:
         """The items of a list and the concept they are to be read as."""
         concept = self._slot.concept
-        if self._is_envelope(value, concept):
-            items = self._bare_items(value["content"], concept)
+        envelope = self._envelope(value, concept)
+        if envelope is not None:
+            items = self._bare_items(envelope["content"], concept)
             if items is None:
                 return concept, [value]
-            return self._envelope_concept(value, concept), items
+            return self._envelope_concept(envelope, concept), items
         items = self._bare_items(value, concept)
         if items is not None:
             return concept, items
@@ -234,14 +239,13 @@ class _InputReader:
 
     def _bare_items(self, value: Json, concept: str) -> list[Json] | None:
         if isinstance(value, list | tuple):
-            return list(cast("Sequence[Json]", value))
+            return list(value)
         if not isinstance(value, Mapping):
             return None
-        given = cast("Mapping[str, Json]", value)
-        items = given.get("items")
-        if len(given) != 1 or not isinstance(items, list) or self._may_hold_items(concept):
+        items = value.get("items")
+        if len(value) != 1 or not isinstance(items, list) or self._may_hold_items(concept):
             return None
-        return list(cast("list[Json]", items))
+        return list(items)
 
     def _may_hold_items(self, concept: str) -> bool:
         """Whether `{"items": [...]}` can be a single value of the concept, and not the wire form of a list."""
@@ -258,7 +262,9 @@ class _InputReader:
         except ContentError as error:
             raise _InputRefused(
                 [
-                    _fault("input.invalid", f"the input '{self._name}': {place} {message}", self._name, field=place)
+                    _fault(
+                        "input.invalid", f"the input '{self._name}': {place} {message}", self._name, {"field": place}
+                    )
                     for place, message in error.findings
                 ]
             ) from None
@@ -280,10 +286,10 @@ class _InputReader:
     # --- one value ----------------------------------------------------------------------------------------------------
 
     def _one(self, value: Json, concept: str, where: str) -> Stuff:
-        content = value
-        if self._is_envelope(value, concept):
-            concept = self._envelope_concept(value, concept)
-            content = value["content"]
+        content, envelope = value, self._envelope(value, concept)
+        if envelope is not None:
+            concept = self._envelope_concept(envelope, concept)
+            content = envelope["content"]
         if content is None:
             raise self._refused("input.invalid", f"{where} is null", field=_inner(where, self._name))
         native = self._concepts.native_base(concept)
@@ -308,7 +314,7 @@ class _InputReader:
         except ContentError as error:
             raise _InputRefused(
                 [
-                    _fault("input.invalid", f"{place} {message}", self._name, field=_inner(place, self._name))
+                    _fault("input.invalid", f"{place} {message}", self._name, {"field": _inner(place, self._name)})
                     for place, message in error.findings
                 ]
             ) from None
@@ -324,27 +330,29 @@ class _InputReader:
         )
 
     def _file_fault(self, place: str, refused: FileRefused) -> Fault:
-        return _fault(refused.code, f"{place}: {refused}", self._name, **refused.params)
+        return _fault(refused.code, f"{place}: {refused}", self._name, refused.params)
 
     # --- envelopes ----------------------------------------------------------------------------------------------------
 
-    def _is_envelope(self, value: Json, concept: str) -> bool:
-        if not isinstance(value, Mapping):
-            return False
-        given = cast("Mapping[str, Json]", value)
-        if not isinstance(given.get("concept"), str) or "content" not in given or not given.keys() <= _ENVELOPE_MEMBERS:
-            return False
+    def _envelope(self, value: Json, concept: str) -> Mapping[str, Json] | None:
+        """The value, where it is an envelope `{concept, content}`; None where it is a content."""
+        if not isinstance(value, Mapping) or "content" not in value or not value.keys() <= _ENVELOPE_MEMBERS:
+            return None
+        named = value.get("concept")
+        if not isinstance(named, str):
+            return None
         shape = self._concepts.shape(concept)
         if not isinstance(shape, ObjectShape) or shape.field("concept") is None:
-            return True
+            return value
         # The declared structure has a field called `concept` itself.
         try:
-            return self._concepts.is_compatible(self._concepts.resolve(given["concept"]), concept)
+            is_compatible = self._concepts.is_compatible(self._concepts.resolve(named), concept)
         except UnresolvedConcept:
-            return False
+            return None
+        return value if is_compatible else None
 
     def _envelope_concept(self, value: Mapping[str, Json], expected: str) -> str:
-        text = cast("str", value["concept"])
+        text = exactly(value["concept"], str)
         try:
             given = self._concepts.resolve(text)
         except UnresolvedConcept as error:
@@ -354,9 +362,8 @@ class _InputReader:
                         "input.wrong_concept",
                         f"the input '{self._name}': {error}",
                         self._name,
-                        suggestions=error.suggestions,
-                        expected=expected,
-                        provided=text,
+                        {"expected": expected, "provided": text},
+                        error.suggestions,
                     )
                 ]
             ) from None
@@ -371,7 +378,7 @@ class _InputReader:
         return given
 
     def _refused(self, code: str, detail: str, **params: Json) -> _InputRefused:
-        return _InputRefused([_fault(code, detail, self._name, **params)])
+        return _InputRefused([_fault(code, detail, self._name, params)])
 
 
 def _inner(place: str, name: str) -> str:

@@ -84,7 +84,7 @@ def bare_text(native: str | None, content: Mapping[str, Json]) -> str | None:
 def describe_file(native: str, content: Mapping[str, Json]) -> str:
     """An image or document in words: what it shows or is called, and where it is unless that is the data itself."""
     named = content.get("caption") or content.get("title") or content.get("filename")
-    url = content.get("public_url") or content.get("url") or ""
+    url = _url(content)
     place = "" if url.startswith("data:") else url
     words = " ".join(scalar_text(part) for part in (named, f"({place})" if named and place else place) if part)
     return f"{native}: {words}" if words else native
@@ -99,9 +99,13 @@ def _inferred(value: Json) -> Json:
     return only if name in ("text", "number") else members
 
 
+def _url(content: Mapping[str, Json]) -> str:
+    return scalar_text(content.get("public_url") or content.get("url"))
+
+
 def _address(content: Mapping[str, Json]) -> str:
     """A file's URL; none of a kind that a browser would run."""
-    url = content.get("public_url") or content.get("url") or ""
+    url = _url(content)
     return "" if url.strip().lower().startswith(("javascript:", "vbscript:")) else url
 
 
@@ -202,7 +206,7 @@ class _TextWriter(_ContentWriter):
         return scalar_text(content.get("inner_html"))
 
     def file(self, native: str, content: Mapping[str, Json]) -> str:
-        url = content.get("public_url") or content.get("url") or ""
+        url = _url(content)
         if self._is_markdown and url and not url.startswith("data:"):
             named = content.get("caption") or content.get("title") or content.get("filename") or native
             return f"{'!' if native == 'Image' else ''}[{named}]({url})"
@@ -237,7 +241,7 @@ class _HtmlWriter(_ContentWriter):
 
     def markup(self, content: Mapping[str, Json]) -> str:
         inner = scalar_text(content.get("inner_html"))
-        css_class = content.get("css_class")
+        css_class = scalar_text(content.get("css_class"))
         return f'<div class="{html.escape(css_class)}">{inner}</div>' if css_class else inner
 
     def file(self, native: str, content: Mapping[str, Json]) -> str:

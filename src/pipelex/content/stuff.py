@@ -5,10 +5,9 @@ Source: MTHDS 8.0.0, sections 8 and 10.3 of the language reference.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal, Self, TypeAlias, cast
+from typing import Final, Literal, Self, cast
 
-Json: TypeAlias = Any
-"""A JSON value. Treat it as immutable: nothing in this package changes a value that it did not build itself."""
+from pipelex.errors.json import Json, as_object, exactly, maybe
 
 MAIN_STUFF: Final = "main_stuff"
 """The name kept for the current main result."""
@@ -33,7 +32,7 @@ class Stuff:
         """The contents of a list."""
         if not self.is_list:
             raise TypeError(f"a single {self.concept} has no items")
-        return cast("list[Json]", self.content["items"])
+        return cast("list[Json]", as_object(self.content)["items"])
 
     @property
     def count(self) -> int:
@@ -50,9 +49,10 @@ class Stuff:
     @classmethod
     def from_json(cls, wire: Mapping[str, Json]) -> Self:
         content = wire["content"]
+        concept = exactly(wire["concept"], str)
         if isinstance(content, list):  # a bare array is accepted on input
-            return cls(wire["concept"], {"items": content}, is_list=True)
-        return cls(wire["concept"], content, wire.get("is_list", _looks_like_list(content)))
+            return cls(concept, {"items": content}, is_list=True)
+        return cls(concept, content, exactly(wire.get("is_list", _looks_like_list(content)), bool))
 
 
 def _looks_like_list(content: Json) -> bool:
@@ -82,7 +82,7 @@ class Absence:
 
     @classmethod
     def from_json(cls, wire: Mapping[str, Json]) -> Self:
-        return cls(wire["kind"], wire.get("pipe"), wire.get("cause"))
+        return cls(cast("AbsenceKind", wire["kind"]), maybe(wire.get("pipe"), str), maybe(wire.get("cause"), str))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +140,9 @@ class WorkingMemory:
             wire: the wire form.
             read: reads one value of it.
         """
+        aliases, absences = as_object(wire.get("aliases", {})), as_object(wire.get("absences", {}))
         return cls(
-            {name: read(stuff) for name, stuff in wire["root"].items()},
-            dict(wire.get("aliases", {})),
-            {name: Absence.from_json(absence) for name, absence in wire.get("absences", {}).items()},
+            {name: read(as_object(stuff)) for name, stuff in as_object(wire["root"]).items()},
+            {name: exactly(target, str) for name, target in aliases.items()},
+            {name: Absence.from_json(as_object(absence)) for name, absence in absences.items()},
         )

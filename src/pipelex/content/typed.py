@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from pipelex.content._csv import read_table
 from pipelex.content.files.inputs_file import TYPES, load_inputs_file, load_value_file, parse
@@ -23,6 +23,7 @@ STDIN: Final = "-"
 _NAMED: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _TEXTS: Final = ("Text", "Markdown", "Html")
 _FILES: Final = ("Image", "Document")
+_NO_PARAMS: Final[Mapping[str, Json]] = {}
 
 
 def named_value(given: str) -> tuple[str, str] | None:
@@ -125,7 +126,7 @@ class TypedInputs:
             before = self.found[name]
             if slot is None or not slot.is_list or not isinstance(before, list) or not isinstance(value, list):
                 raise _refused("input.invalid", f"the input '{name}' is given twice", name)
-            value = [*cast("list[Json]", before), *cast("list[Json]", value)]
+            value = [*before, *value]
         self._typed.add(name)
         self.found.put(name, value, folder)
 
@@ -144,7 +145,7 @@ class TypedInputs:
             path = local_file(named, LocalFiles(self.folder), file_type="text")
         except FileRefused as refused:
             hint = "; a text that begins with @ is written @@" if native in _TEXTS else ""
-            raise _refused(refused.code, f"the input '{name}': {refused}{hint}", name, **refused.params) from None
+            raise _refused(refused.code, f"the input '{name}': {refused}{hint}", name, refused.params) from None
         suffix = path.suffix.lower()
         if native in _FILES and suffix not in TYPES:
             return ([str(path)] if slot.is_list else str(path)), path.parent
@@ -154,12 +155,12 @@ class TypedInputs:
             return load_value_file(path), path.parent
         if (why := why_unfit(path)) is not None:
             detail = f"the input '{name}': '{named}' {why}"
-            raise _refused("input.file_unreadable", detail, name, file_type="text", reason=why)
+            raise _refused("input.file_unreadable", detail, name, {"file_type": "text", "reason": why})
         try:
             text = path.read_bytes().decode("utf-8-sig")
         except UnicodeDecodeError as error:
             detail = f"the input '{name}': '{named}' is not UTF-8 text (byte {error.start})"
-            raise _refused("input.file_unreadable", detail, name, file_type="text", reason="not_utf8") from None
+            raise _refused("input.file_unreadable", detail, name, {"file_type": "text", "reason": "not_utf8"}) from None
         return self._typed_value(name, slot, text, is_file=True), path.parent
 
     def _table(self, name: str, slot: InputSlot, path: Path) -> Json:
@@ -170,10 +171,10 @@ class TypedInputs:
             table = read_table(path)
         except ContentError as error:
             detail = "; ".join(f"{place} {message}" for place, message in error.findings)
-            raise _refused("input.invalid", f"the input '{name}': {detail}", name, field="") from None
+            raise _refused("input.invalid", f"the input '{name}': {detail}", name, {"field": ""}) from None
         if len(table.columns) != 1:
             detail = f"the input '{name}' takes a list of {slot.concept}, which a table of several columns is not"
-            raise _refused("input.invalid", detail, name, field="")
+            raise _refused("input.invalid", detail, name, {"field": ""})
         return [self._single(name, slot, cells[0]) for _, cells in table.rows if cells]
 
     def _is_row(self, slot: InputSlot) -> bool:
@@ -213,8 +214,8 @@ class TypedInputs:
             "input.invalid",
             f"the input '{name}' takes a {slot.concept}, which has several fields: give it as JSON, or as a file",
             name,
+            {"field": ""},
             advice=f"For example: -i {name}=@{name}.json, or -i {name}='{{\"…\": …}}'",
-            field="",
         )
 
     def _json(self, name: str, slot: InputSlot, text: str) -> Json:
@@ -223,10 +224,12 @@ class TypedInputs:
         except NotReadable as error:
             at = "" if error.line is None else f" (line {error.line}, column {error.column})"
             kind = f"a list of {slot.concept}" if slot.is_list else slot.concept
-            raise _refused("input.invalid", f"the input '{name}' ({kind}) {error}{at}", name, field="") from None
+            raise _refused("input.invalid", f"the input '{name}' ({kind}) {error}{at}", name, {"field": ""}) from None
 
 
-def _refused(code: str, detail: str, name: str, *, advice: str | None = None, **params: Json) -> InputError:
+def _refused(
+    code: str, detail: str, name: str, params: Mapping[str, Json] = _NO_PARAMS, advice: str | None = None
+) -> InputError:
     location = Location(input=name)
     error = InputError(code, detail, input=name, **params)
     return error.with_report(

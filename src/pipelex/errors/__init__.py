@@ -25,11 +25,11 @@ from pipelex.errors._report import (
     ErrorCategory,
     ErrorReport,
     Fault,
-    Json,
     Location,
     SuggestedFix,
     error_type_name,
 )
+from pipelex.errors.json import Json
 
 __all__ = [
     "CORE_CODES",

@@ -1,5 +1,6 @@
 """Errors and faults as data, the same in this process, across Temporal and in JSON."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Literal, Self, cast
@@ -7,9 +8,7 @@ from typing import Any, Literal, Self, cast
 from pipelex.errors._advice import advice_for
 from pipelex.errors._registry import CORE_CODES, CodeFacts, NextStep, Retry
 from pipelex.errors.hidden import masked
-
-Json = Any
-"""A JSON value: object, array, string, number, boolean or null."""
+from pipelex.errors.json import Json, as_objects
 
 
 class ErrorCategory(StrEnum):
@@ -67,7 +66,7 @@ class Location:
         return _without_none(self)
 
     @classmethod
-    def from_json(cls, data: dict[str, Json]) -> Self:
+    def from_json(cls, data: Mapping[str, Json]) -> Self:
         known = {member.name for member in fields(cls)}
         kept: dict[str, Any] = {key: value for key, value in data.items() if key in known}
         kept["path"] = tuple(kept.get("path", ()))
@@ -88,7 +87,7 @@ class ErrorReport:
     category: ErrorCategory = ErrorCategory.UNKNOWN
     advice: str | None = None
     """What to do about it."""
-    params: dict[str, Json] = field(default_factory=dict[str, Json])
+    params: Mapping[str, Json] = field(default_factory=dict[str, Json])
     location: Location = field(default_factory=Location)
     provider: str | None = None
     """The backend's id, for a failure of a provider."""
@@ -148,9 +147,9 @@ class ErrorReport:
         return found
 
     @classmethod
-    def from_json(cls, data: dict[str, Json]) -> Self:
+    def from_json(cls, data: Mapping[str, Json]) -> Self:
         known = {member.name for member in fields(cls)}
-        kept = {key: value for key, value in data.items() if key in known}
+        kept: dict[str, Any] = {key: value for key, value in data.items() if key in known}
         kept["category"] = ErrorCategory(kept.get("category", ErrorCategory.UNKNOWN))
         kept["location"] = Location.from_json(kept.get("location", {}))
         kept["faults"] = tuple(Fault.from_json(item) for item in kept.get("faults", ()))
@@ -206,7 +205,7 @@ class SuggestedFix:
     fix_code: str
     """Kebab-case name of the kind of change."""
     description: str
-    ops: tuple[dict[str, Json], ...] = ()
+    ops: tuple[Mapping[str, Json], ...] = ()
     """Each one of `set_key`, `ensure_table`, `delete_key`, `delete_table`, `rename_table_key`, `move_key`, `remap_value`."""
     safety: Literal["safe", "unsafe"] = "safe"
     file: str | None = None
@@ -215,8 +214,8 @@ class SuggestedFix:
         return _without_none(self)
 
     @classmethod
-    def from_json(cls, data: dict[str, Json]) -> Self:
-        kept: dict[str, Any] = {**data, "ops": tuple(data.get("ops", ()))}
+    def from_json(cls, data: Mapping[str, Json]) -> Self:
+        kept: dict[str, Any] = {**data, "ops": tuple(as_objects(data.get("ops", ())))}
         return cls(**kept)
 
 
@@ -232,7 +231,7 @@ class Fault:
     severity: Literal["error", "warning"] = "error"
     category: str | None = None
     """The reference's older name of the finding, for example `missing_input_variable`."""
-    params: dict[str, Json] = field(default_factory=dict[str, Json])
+    params: Mapping[str, Json] = field(default_factory=dict[str, Json])
     suggestions: tuple[str, ...] = ()
     """Near names, best first."""
     suggested_fix: SuggestedFix | None = None
@@ -254,8 +253,8 @@ class Fault:
         return item
 
     @classmethod
-    def from_json(cls, data: dict[str, Json]) -> Self:
-        kept = dict(data)
+    def from_json(cls, data: Mapping[str, Json]) -> Self:
+        kept: dict[str, Any] = dict(data)
         kept["location"] = Location.from_json(kept.get("location", {}))
         kept["suggestions"] = tuple(kept.get("suggestions", ()))
         if kept.get("suggested_fix") is not None:

@@ -21,7 +21,7 @@ class Finding:
     code: str
     detail: str
     keys: Keys
-    params: dict[str, Json]
+    params: Mapping[str, Json]
     category: str | None = BLUEPRINT
     suggestions: tuple[str, ...] = ()
     fix: SuggestedFix | None = None

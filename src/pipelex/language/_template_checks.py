@@ -41,6 +41,7 @@ def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = T
     slots = _slots(pipe)
     findings: list[Finding] = []
     read: set[str] = set()
+    inline: set[str] = set()
     # A dotted input name is a fault of its own; reading its root is then what the new form wants.
     reported = {("undeclared", name.partition(".")[0]) for name in slots if "." in name}
     is_known = is_complete
@@ -52,6 +53,7 @@ def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = T
         analysis = analyse_template(site.template, category=site.category, sigils=site.has_sigils, declared=names)
         is_known = is_known and analysis.is_parsed
         findings.extend(_template_finding(code, keys, site, found) for found in analysis.findings)
+        inline |= {found.name.partition(".")[0] for found in analysis.findings if found.kind == "inline_sigil"}
         for each in analysis.reads:
             read.add(each.root)
             if each.root not in names and ("undeclared", each.root) not in reported:
@@ -70,20 +72,18 @@ def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = T
     is_known = is_known and bool(sites or paths or pipe.get("construct"))
     model = PIPE_TYPES.get(str(pipe.get("type")))
     if is_known and model is not None and model.reads_every_input:
-        inline = {str(found.params.get("_root")) for found in findings}
         inline |= {name for name in slots if PLAIN_NAME_PATTERN.fullmatch(name) is None}
         meant = {near for found in findings for near in found.suggestions if found.code == "method.input_undeclared"}
         texts = [site.template for site in sites if site.has_sigils]
         findings.extend(_unused(code, name, texts) for name in slots if name not in read | inline | meant)
-    return [_without_private_params(found) for found in findings]
+    return findings
 
 
 def check_default_system_prompt(text: str) -> list[Finding]:
     """Findings about the bundle's own `system_prompt`, which reads whatever the pipe that uses it declares."""
     analysis = analyse_template(text, category="llm_prompt", sigils=True, declared=())
     site = TemplateSite(("system_prompt",), text, "llm_prompt")
-    found = [_template_finding("", ("system_prompt",), site, each) for each in analysis.findings]
-    return [_without_private_params(each) for each in found]
+    return [_template_finding("", ("system_prompt",), site, each) for each in analysis.findings]
 
 
 def _slots(pipe: Mapping[str, Any]) -> dict[str, Slot | None]:
@@ -113,11 +113,7 @@ def _template_finding(code: str, keys: Keys, site: TemplateSite, found: Template
         fix = SuggestedFix(
             "inline-sigil", f"write '${found.name}'", (set_key(keys[:-1], str(keys[-1]), text),), "unsafe"
         )
-        params = {
-            "field_path": render_path(keys),
-            "finding": "inline_sigil",
-            "_root": found.name.partition(".")[0],
-        }
+        params = {"field_path": render_path(keys), "finding": "inline_sigil"}
         return Finding(SCHEMA, detail, keys, params, suggestions=(f"${found.name}",), fix=fix, offset=offset)
     pipe = {"pipe": code} if code else {}
     if found.kind == "glued_sigil":
@@ -142,7 +138,9 @@ def _template_finding(code: str, keys: Keys, site: TemplateSite, found: Template
     )
 
 
-def _glued_sigil(pipe: dict[str, Json], keys: Keys, site: TemplateSite, found: TemplateFinding, detail: str) -> Finding:
+def _glued_sigil(
+    pipe: Mapping[str, Json], keys: Keys, site: TemplateSite, found: TemplateFinding, detail: str
+) -> Finding:
     written = f"{{{{ {found.name} }}}}"
     text = site.template[: found.offset] + written + site.template[found.offset + 1 + len(found.name) :]
     fix = SuggestedFix("write-braces", f"write '{written}'", (set_key(keys[:-1], str(keys[-1]), text),), "unsafe")
@@ -223,8 +221,3 @@ def _unguarded(code: str, keys: Keys, site: TemplateSite, read: TemplateRead) ->
         fix=fix,
         offset=max(0, read.offset - site.prefix),
     )
-
-
-def _without_private_params(found: Finding) -> Finding:
-    found.params.pop("_root", None)
-    return found

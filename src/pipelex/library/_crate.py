@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipelex.errors import ErrorCategory, Json, PipelexError
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors.json import Json, exactly
 from pipelex.language.blueprints import (
     PIPE_TYPES,
     ConceptBlueprint,
@@ -92,7 +93,7 @@ def read_pipe(table: Mapping[str, Json]) -> PipeBlueprint:
     """
     if "type" not in table:
         return PipeSignatureBlueprint.model_validate({"description": "", **table})
-    return PIPE_TYPES[table["type"]].model_validate({"description": "", **table})
+    return PIPE_TYPES[exactly(table["type"], str)].model_validate({"description": "", **table})
 
 
 def _dump(blueprint: ConceptBlueprint | PipeBlueprint) -> dict[str, Json]:

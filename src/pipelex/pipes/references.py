@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from pipelex.content.stuff import Json, Stuff
+from pipelex.content.stuff import Stuff
+from pipelex.errors.json import Json, as_objects, exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ def read_value(wire: Mapping[str, Json]) -> Stuff:
     """The inverse of a value's `to_json`, whether it is held by reference or not."""
     if "parts" not in wire:
         return Stuff.from_json(wire)
-    return ListReference.of(wire["concept"], (ListPart(part["key"], part["count"]) for part in wire["parts"]))
+    parts = (ListPart(exactly(part["key"], str), exactly(part["count"], int)) for part in as_objects(wire["parts"]))
+    return ListReference.of(exactly(wire["concept"], str), parts)
 
 
 def parts_of(value: Stuff) -> tuple[ListPart, ...]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import cast
 
 from pipelex.content.structure import DictShape, ListShape, ObjectShape, Shape, nested_objects
 from pipelex.content.stuff import Json, Stuff
@@ -60,12 +59,11 @@ class _Moving:
     async def value(self, shape: Shape, value: Json) -> Json:
         match shape:
             case ListShape() if isinstance(value, list):
-                return [await self.value(shape.items, item) for item in cast("list[Json]", value)]
+                return [await self.value(shape.items, item) for item in value]
             case DictShape() if isinstance(value, dict):
-                entries = cast("dict[str, Json]", value)
-                return {key: await self.value(shape.values, item) for key, item in entries.items()}
+                return {key: await self.value(shape.values, item) for key, item in value.items()}
             case ObjectShape() if isinstance(value, dict):
-                return await self._object(shape, cast("dict[str, Json]", value))
+                return await self._object(shape, value)
             case _:
                 return value
 

@@ -1,10 +1,10 @@
 """The JSON Schemas of every file of a configuration folder, by the names `pipelex config schema` gives them."""
 
 from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
-from pipelex.errors import Json
-
-Schema = dict[str, Json]
+Schema: TypeAlias = dict[str, Any]
+"""A JSON Schema."""
 
 
 def settings_schema() -> Schema:

@@ -10,7 +10,8 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
 from pipelex.content.files.kinds import sniff
-from pipelex.errors import InputError, Json
+from pipelex.errors import InputError
+from pipelex.errors.json import Json, maybe
 from pipelex.storage._blobs import SCHEME
 from pipelex.storage._fetch import FetchPolicy, fetch, refused, shown
 from pipelex.storage._store import Storage
@@ -78,7 +79,11 @@ async def normalized(content: Mapping[str, Json], *, storage: Storage, policy: F
     if colon and len(scheme) > 1 and scheme.lower() not in ("data", "file"):
         return dict(content)
     found = await load(
-        url, storage=storage, policy=policy, mime_type=content.get("mime_type"), filename=content.get("filename")
+        url,
+        storage=storage,
+        policy=policy,
+        mime_type=maybe(content.get("mime_type"), str),
+        filename=maybe(content.get("filename"), str),
     )
     blob = await storage.put(found.data, mime_type=found.mime_type, filename=found.filename)
     return {**content, **blob.content()}

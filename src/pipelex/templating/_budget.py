@@ -4,7 +4,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Final, Literal, NoReturn, cast
+from typing import Any, Final, Literal, NoReturn, cast
 
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
@@ -169,7 +169,7 @@ class MadeTuple(tuple[Json, ...]):
     weight: int = 0
 
 
-class MadeDict(dict[Json, Json]):
+class MadeDict(dict[str, Json]):
     """A mapping made by the template; see `MadeList`."""
 
     weight: int = 0
@@ -183,7 +183,8 @@ class Weighable:
 
     __slots__ = ()
 
-    template_content: Json
+    template_content: Any
+    """JSON; what it may be is known from the shape beside it."""
 
 
 def weigh(value: object, state: RenderState) -> int:
@@ -213,7 +214,7 @@ def weigh(value: object, state: RenderState) -> int:
     return weight
 
 
-def made(value: Json, state: RenderState, *parts: Json) -> Json:
+def made(value: Any, state: RenderState, *parts: Any) -> Any:
     """A container the template just made, in the form that knows its weight.
 
     Args:

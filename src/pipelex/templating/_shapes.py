@@ -4,6 +4,7 @@ from typing import Self
 
 from pipelex.content.structure import Shape, shape_from_json, shape_to_json
 from pipelex.content.stuff import Json
+from pipelex.errors.json import as_object
 from pipelex.templating._values import ShapeView
 
 
@@ -27,4 +28,4 @@ class ShapeTable:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Self:
-        return cls({ref: shape_from_json(shape) for ref, shape in data.items()})
+        return cls({ref: shape_from_json(as_object(shape)) for ref, shape in data.items()})

@@ -242,7 +242,7 @@ def wrap(shape: Shape, content: Json, name: str, concept: str | None = None) -> 
     if isinstance(shape, ObjectShape) and isinstance(content, Mapping):
         return ObjectValue(shape, content, name, concept or shape.concept)
     if isinstance(shape, ListShape) and isinstance(content, list):
-        items = cast("list[Json]", content)
+        items = content
         if isinstance(shape.items, ObjectShape | ListShape):
             inner = shape.items.concept if isinstance(shape.items, ObjectShape) else "native.Anything"
             return ListValue(shape, items, name, concept or inner)

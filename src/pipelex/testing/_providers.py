@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 from weakref import WeakValueDictionary
 
-from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors.json import Json, as_objects
 from pipelex.inference.calls.asker import asker
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.chat.provider import SentSchema
@@ -223,7 +223,9 @@ class ScriptedSearch:
         content = _plain(_answer(self._call, "search", wanted.request.query).content)
         if isinstance(content, Mapping):
             table = cast("Mapping[str, Json]", content)
-            return SourcedAnswer(str(table.get("answer", "")), list(table.get("sources", [])))
+            return SourcedAnswer(
+                str(table.get("answer", "")), [dict(source) for source in as_objects(table.get("sources", []))]
+            )
         return SourcedAnswer(str(content))
 
 

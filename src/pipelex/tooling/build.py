@@ -115,10 +115,9 @@ def toml_text(values: dict[str, Json]) -> str:
 
 def _without_nulls(value: Json) -> Json:
     if isinstance(value, dict):
-        table = cast("dict[str, Json]", value)
-        return {key: _without_nulls(inner) for key, inner in table.items() if inner is not None}
+        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list):
-        return [_without_nulls(inner) for inner in cast("list[Json]", value) if inner is not None]
+        return [_without_nulls(inner) for inner in value if inner is not None]
     return value
 
 

@@ -151,7 +151,7 @@ class _FormMaker:
             inner = shape.items.concept if isinstance(shape.items, ObjectShape) else None
             return self._list(name, required, facts, shape.items, inner, hints)
         facts |= self._concept_facts(concept, hints, is_described=description is not None)
-        kind = self._kind(shape) if self._left >= 0 else {"kind": "unknown"}
+        kind: dict[str, Json] = self._kind(shape) if self._left >= 0 else {"kind": "unknown"}
         return {**_head(kind, name), "required": required, **facts}
 
     def _list(

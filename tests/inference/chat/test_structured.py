@@ -9,6 +9,7 @@ from pipelex.inference.chat.structured.check import SchemaCheck
 from pipelex.inference.chat.structured.pairs import closed, restored
 from pipelex.inference.chat.structured.schema import list_schema, mended
 from pipelex.pipes.effects.requests import ObjectSpec
+from tests.support.untyped import untyped
 
 NODE: dict[str, Any] = {
     "type": "object",
@@ -48,7 +49,7 @@ def test_an_answer_to_the_bounded_schema_satisfies_the_original():
         "maybe": None,
     }
     assert SchemaCheck(bounded(NODE)).findings(answer) == []
-    value = restored(answer, NODE)
+    value = untyped(restored(answer, NODE))
     assert value["scores"] == {"x": {"why": "b"}, "y": {"why": "c"}}
     assert SchemaCheck(NODE).findings(value) == []
 

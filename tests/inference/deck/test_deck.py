@@ -82,7 +82,9 @@ def deck_of(tmp_path: Path, environ: dict[str, str] | None = None, *, allow_fall
     )
 
 
-def choose(choice: Json = None, family: ModelFamily = "llm", purpose: ModelPurpose = "text") -> ModelChoice:
+def choose(
+    choice: str | dict[str, Json] | None = None, family: ModelFamily = "llm", purpose: ModelPurpose = "text"
+) -> ModelChoice:
     return ModelChoice(family=family, purpose=purpose, choice=choice)
 
 
@@ -137,7 +139,9 @@ def test_a_reference_without_a_name(text: str, tmp_path: Path):
         ),
     ],
 )
-def test_resolution(tmp_path: Path, choice: Json, handle: str, backend: str, settings: dict[str, Json]):
+def test_resolution(
+    tmp_path: Path, choice: str | dict[str, Json], handle: str, backend: str, settings: dict[str, Json]
+):
     resolved = deck_of(tmp_path).resolve(choose(choice))
     assert (resolved.handle, resolved.backend, resolved.settings) == (handle, backend, settings)
 
@@ -213,7 +217,7 @@ def test_the_default_backend_comes_before_the_fallback_order(tmp_path: Path):
         ),
     ],
 )
-def test_failures(tmp_path: Path, choice: Json, code: str, words: str):
+def test_failures(tmp_path: Path, choice: str | dict[str, Json], code: str, words: str):
     deck = deck_of(tmp_path)
     with pytest.raises(PipelexError) as caught:
         deck.resolve(choose(choice))

@@ -13,6 +13,7 @@ from pptx import Presentation
 from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex
 from tests.support.project import Project
+from tests.support.untyped import untyped
 
 CONCEPTS = """
 domain = "quay"
@@ -43,7 +44,8 @@ async def printed(project: Project, keys: str, **inputs: Any) -> tuple[bytes, di
     app = project.app("direct")
     method = app.load(project.method(CONCEPTS + keys))
     result = await method.run({"invoice": INVOICE, **inputs}, pipe="print")
-    return await stored(app, result.content["url"]), result.content
+    content = untyped(result.content)
+    return await stored(app, content["url"]), content
 
 
 async def stored(app: Pipelex, url: str) -> bytes:

@@ -16,6 +16,7 @@ from pipelex.temporal.dev_server import DevServer
 from tests.distributed.inprocess import polling
 from tests.support.documents import PdfPage, pdf, plain
 from tests.support.project import Project, worker_of, write_project
+from tests.support.untyped import untyped
 
 METHOD = """
 domain = "reports"
@@ -61,7 +62,7 @@ async def test_a_report_is_read(project: Project, orchestrator: str, written: Ca
     result = await run_on(project, orchestrator, {"report": {"url": written(project.root)}})
 
     assert isinstance(result.value, Stuff)
-    pages = result.value.items
+    pages = untyped(result.value.items)
     assert result.value.concept == "native.Page"
     assert [page["text_and_images"]["text"]["text"] for page in pages] == ["Quarterly report", "Second page"]
     stored = {path.name for path in (project.root / ".pipelex" / "storage").iterdir()}
@@ -84,7 +85,7 @@ async def test_views_are_made_where_they_are_routed_to(project: Project):
         run = await method.start({"report": str(project.root / "report.pdf")})
         result = await run.result()
     assert isinstance(result.value, Stuff)
-    assert ["page_view" in page for page in result.value.items] == [True, True]
+    assert ["page_view" in page for page in untyped(result.value.items)] == [True, True]
 
     effects = (await run.trace()).effects
     assert [(effect.summary, effect.queue) for effect in effects] == [
@@ -127,4 +128,4 @@ async def test_the_default_resolution_of_views_is_a_setting(project: Project):
         {"report": str(project.root / "report.pdf")}
     )
     assert isinstance(result.value, Stuff)
-    assert result.value.items[0]["page_view"]["width"] == 150
+    assert untyped(result.value.items)[0]["page_view"]["width"] == 150

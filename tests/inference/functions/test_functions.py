@@ -15,6 +15,7 @@ from pipelex.library import load_library
 from pipelex.pipes.effects.requests import FunctionRequest, TreeFile
 from pipelex.runner import Method
 from tests.support.project import Project
+from tests.support.untyped import untyped
 
 METHOD = """
 domain = "quay"
@@ -116,7 +117,7 @@ def write_functions(root: Path) -> None:
 
 async def number(method: Method, **inputs: Any) -> float:
     result = await method.run({**INVOICES, **inputs})
-    return result.content["number"]
+    return untyped(result.content)["number"]
 
 
 async def failure(method: Method) -> PipelexError:

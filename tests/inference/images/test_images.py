@@ -9,6 +9,7 @@ from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex, RunResult
 from tests.inference.http_stub import Answer, HTTPStub
 from tests.support.project import Project
+from tests.support.untyped import untyped
 
 METHOD = """
 domain = "quay"
@@ -45,7 +46,7 @@ async def test_an_image_of_openai_is_stored_and_referenced(served: Project, serv
     service.on("/images/generations", openai(picture()))
     keys = 'model = "free-painter"\nnegative_prompt = "no ships"\naspect_ratio = "landscape_16_9"\nsize = "2k"\n'
     result, app = await draw(served, keys + 'background = "transparent"\n')
-    content = result.content
+    content = untyped(result.content)
     assert content["url"].startswith("pipelex-storage://")
     assert (content["width"], content["height"], content["mime_type"]) == (64, 32, "image/png")
     assert (content["source_prompt"], content["source_negative_prompt"]) == ("Draw a quay", "no ships")
@@ -84,7 +85,7 @@ async def test_an_older_model_draws_the_nearest_of_its_shapes(served: Project, s
 async def test_several_images_come_in_one_request(served: Project, service: HTTPStub):
     service.on("/images/generations", openai(picture(), picture(color="blue")))
     result, _ = await draw(served, 'model = "painter"\n', "Image[2]")
-    assert len({image["url"] for image in result.main_stuff.items}) == 2
+    assert len({image["url"] for image in untyped(result.main_stuff.items)}) == 2
     assert service.asked[0].body["n"] == 2
 
 
@@ -110,7 +111,7 @@ async def test_fal_gets_its_arguments(served: Project, service: HTTPStub):
     result, _ = await draw(
         served, keys + 'seed = 7\naspect_ratio = "portrait_9_16"\noutput_format = "png"\n', "Image[2]"
     )
-    assert [one["mime_type"] for one in result.main_stuff.items] == ["image/jpeg", "image/jpeg"]
+    assert [one["mime_type"] for one in untyped(result.main_stuff.items)] == ["image/jpeg", "image/jpeg"]
     (asked,) = service.asked
     assert asked.headers["authorization"].startswith("Key sk-")
     body = asked.body
@@ -216,7 +217,7 @@ async def test_xai_gets_a_ratio(served: Project, service: HTTPStub):
     result, _ = await draw(served, 'model = "grok-imagine-image"\naspect_ratio = "landscape_21_9"\nsize = "2k"\n')
     body = service.asked[0].body
     assert (body["aspect_ratio"], body["resolution"], body["n"]) == ("2:1", "2k", 1)
-    assert result.content["mime_type"] == "image/jpeg"
+    assert untyped(result.content)["mime_type"] == "image/jpeg"
 
 
 async def test_google_draws_one_at_a_time(served: Project, service: HTTPStub):

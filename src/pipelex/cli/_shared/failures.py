@@ -113,12 +113,12 @@ def problem_text(report: ErrorReport, paint: Paint, *, run_id: str | None = None
     problem = report.to_problem(run_id)
     lines: list[str] = []
     if detail:
-        headline, *rest = report.detail.splitlines() or [problem["title"]]
+        headline, *rest = report.detail.splitlines() or [str(problem["title"])]
         lines += [f"{paint('Error:', 'red', 'bold')} {paint(headline, 'bold')}", *(f"  {line}" for line in rest)]
         if report.faults and report.detail.count("\n") == 0:
             others = [fault for fault in report.faults if fault.detail not in report.detail]
             lines += [f"  - {located(fault)}" for fault in others]
-    step = problem["next_step"]["detail"].splitlines()
+    step = report.what_to_do.splitlines()
     lines += [f"  {paint('→', 'cyan')} {step[0]}", *(f"    {line}" for line in step[1:])]
     if (place := _place(report.location)) is not None:
         lines.append(f"  Location: {place}")

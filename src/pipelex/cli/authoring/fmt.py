@@ -11,6 +11,7 @@ from pipelex.cli._shared.failures import FAILED
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag
 from pipelex.cli._shared.streams import is_terminal
+from pipelex.errors.json import Json
 
 _EXAMPLES = """\b
 Examples:
@@ -46,7 +47,7 @@ def fmt(
         raise typer.Exit(FAILED if found["diagnostics"] else 0)
     paint = paint_out()
     is_failed = False
-    report: list[dict[str, object]] = []
+    report: list[dict[str, Json]] = []
     for path in bundle_files(paths):
         before = path.read_bytes().decode("utf-8", "replace")
         found = format_mthds(before)

@@ -9,6 +9,7 @@ from pipelex.cli._shared.console import out, paint_out
 from pipelex.cli._shared.failures import FAILED
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag
+from pipelex.errors.json import Json
 
 _EXAMPLES = """\b
 Examples:
@@ -33,7 +34,7 @@ def lint(
 
     lint_mthds = tools().lint_mthds
     paint = paint_out()
-    report: list[dict[str, object]] = []
+    report: list[dict[str, Json]] = []
     for path in bundle_files(paths):
         text = path.read_bytes().decode("utf-8", "replace")
         for found in placed(text, lint_mthds(text)["diagnostics"]):

@@ -51,11 +51,11 @@ def with_inputs_of(args: Sequence[str], file: Path) -> list[str]:
 def _advice(args: Sequence[str], wrong: PipelexError, pipe: "Pipe", library: "Library") -> str | None:
     faults = wrong.report.faults
     renamed = {
-        fault.params["input"]: fault.suggestions[0]
+        str(fault.params["input"]): fault.suggestions[0]
         for fault in faults
         if fault.code == "input.unexpected" and fault.suggestions
     }
-    missing = [fault.params["input"] for fault in faults if fault.code == "input.missing"]
+    missing = [str(fault.params["input"]) for fault in faults if fault.code == "input.missing"]
     lacking = [name for name in missing if name not in renamed.values()]
     unknown = [fault for fault in faults if fault.code == "input.unexpected" and not fault.suggestions]
     if (not renamed and not lacking) or unknown or not args:

@@ -18,6 +18,7 @@ from pipelex.cli.run.failed_files import FailedRun, write_failed_files
 from pipelex.cli.run.files import FilesToWrite, memory_json, write_files
 from pipelex.cli.run.flags import RunFlags
 from pipelex.errors import PipelexError
+from pipelex.errors.json import Json
 from pipelex.pipes.usage import usages_from_json
 
 if TYPE_CHECKING:
@@ -128,9 +129,9 @@ def _print_costs(app: "Pipelex", usages: "Sequence[ModelUsage]", flags: RunFlags
         (out if to_stdout else say)(cost_table(usages, paint_out() if to_stdout else paint_err()))
 
 
-def _envelope(method: "Method", result: "RunResult", folder: Path | None) -> object:
+def _envelope(method: "Method", result: "RunResult", folder: Path | None) -> Json:
     library = method.library
-    found: dict[str, object] = {
+    found: dict[str, Json] = {
         "pipeline_run_id": result.run_id,
         "main_stuff": {
             "json": bare_json(result.value),

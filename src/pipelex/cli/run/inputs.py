@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from pipelex.cli._shared.console import say
 from pipelex.cli._shared.streams import is_terminal
-from pipelex.errors import InputError, Json
+from pipelex.errors import InputError
+from pipelex.errors.json import Json, as_object
 
 if TYPE_CHECKING:
     from pipelex.content.inputs import PlacedInputs
@@ -135,11 +136,10 @@ def _from_stdin(text: str, pipe: "Pipe", library: "Library") -> Mapping[str, Jso
 
 def _from_envelope(memory: Mapping[str, Json], pipe: "Pipe") -> dict[str, Json]:
     """What an upstream run left, by name; its main result, for a pipe with a single input."""
-    root: Mapping[str, Json] = memory.get("root") or {}
-    aliases: Mapping[str, str] = memory.get("aliases") or {}
+    root, aliases = as_object(memory.get("root") or {}), as_object(memory.get("aliases") or {})
     found = {name: _envelope(root[name]) for name in pipe.inputs if name in root}
     if not found and len(pipe.inputs) == 1:
-        main = root.get("main_stuff", root.get(aliases.get("main_stuff", "")))
+        main = root.get("main_stuff", root.get(str(aliases.get("main_stuff", ""))))
         if main is not None:
             found = {next(iter(pipe.inputs)): _envelope(main)}
     return found

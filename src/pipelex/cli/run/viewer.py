@@ -3,7 +3,7 @@
 import html
 import json
 from collections.abc import Iterator
-from typing import Final, cast
+from typing import Final
 
 from pipelex.errors import Json
 
@@ -60,10 +60,10 @@ def _tree(name: str, value: Json, level: int) -> Iterator[str]:
         yield f'<div class="leaf">{key}: {html.escape(text)}</div>'
         return
     if isinstance(value, dict):
-        members = list(cast("dict[str, Json]", value).items())
+        members = list(value.items())
         kind = f"{len(members)} fields"
     else:
-        members = [(str(rank), item) for rank, item in enumerate(cast("list[Json]", value))]
+        members = [(str(rank), item) for rank, item in enumerate(value)]
         kind = f"{len(members)} items"
     yield f'<details{" open" if level < _OPEN_BELOW else ""}><summary>{key} <span class="kind">{kind}</span></summary>'
     for member, inner in members:

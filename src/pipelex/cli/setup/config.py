@@ -10,6 +10,7 @@ from pipelex.cli._shared.console import out, paint_out
 from pipelex.cli._shared.group import Misuse, command_app
 from pipelex.cli._shared.session import JsonFlag, ServerOption, settings_for
 from pipelex.errors import near_names
+from pipelex.errors.json import Json
 
 if TYPE_CHECKING:
     from pipelex.config import Settings
@@ -100,7 +101,7 @@ def _toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _connection(settings: "Settings") -> list[tuple[str, object, str]]:
+def _connection(settings: "Settings") -> list[tuple[str, Json, str]]:
     """What a client would connect with, once `TEMPORAL_*` variables and a `temporal.toml` had their say."""
     from pipelex.errors import ConfigurationError
     from pipelex.temporal.config import connection, parse_temporal_config
@@ -109,7 +110,7 @@ def _connection(settings: "Settings") -> list[tuple[str, object, str]]:
         found = connection(parse_temporal_config(settings), settings)
     except ConfigurationError as wrong:
         return [("(temporal connection)", wrong.report.detail, "not usable")]
-    values: dict[str, object] = {
+    values: dict[str, Json] = {
         "target_host": found.target_host,
         "namespace": found.namespace,
         "api_key": "********" if found.api_key is not None else "",

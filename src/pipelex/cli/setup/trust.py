@@ -1,6 +1,7 @@
 """`pipelex trust`."""
 
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,6 +9,7 @@ import typer
 from pipelex.cli._shared.console import out, say
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag
+from pipelex.errors.json import Json
 
 if TYPE_CHECKING:
     from pipelex.config import Settings
@@ -81,7 +83,7 @@ def _list(settings: "Settings", *, is_json: bool) -> None:
     _tell(is_json, {"demands": found, "trusted": trusted}, lines)
 
 
-def _tell(is_json: bool, data: dict[str, object], lines: list[str]) -> None:
+def _tell(is_json: bool, data: Mapping[str, Json], lines: list[str]) -> None:
     from pipelex.cli._shared.results import print_json
 
     if is_json:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from pipelex.config.trust._demand import Demand
 from pipelex.errors import ConfigurationError, Json, Location
@@ -69,7 +69,7 @@ def read_record(home_dir: Path) -> dict[str, str]:
             location=Location(file=str(file)),
             advice="Remove the file, and trust your projects again with: pipelex trust",
         ) from None
-    known = cast("dict[str, Json]", table) if isinstance(table, dict) else dict[str, Json]()
+    known = table if isinstance(table, dict) else dict[str, Json]()
     return {path: digest for path, digest in known.items() if isinstance(digest, str)}
 
 

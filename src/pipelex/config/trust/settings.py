@@ -251,5 +251,5 @@ def _texts(value: Json) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
-        for item in cast("list[Json]", value):
+        for item in value:
             yield from _texts(item)

@@ -4,7 +4,7 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Final, NoReturn, cast
+from typing import Final, NoReturn
 
 from pipelex.content.files.local import why_unfit
 from pipelex.content.files.not_readable import NotReadable
@@ -84,7 +84,7 @@ def load_inputs_file(path: Path) -> dict[str, Json]:
     loaded: Json = load_value_file(path)
     if not isinstance(loaded, dict):
         _refuse(path, TYPES.get(path.suffix.lower(), "json"), "must hold an object with one member per input")
-    return cast("dict[str, Json]", loaded)
+    return loaded
 
 
 def _load_json(text: str) -> Json:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
-from pipelex.content.stuff import Json
+from pipelex.errors.json import Json, as_objects
 from pipelex.inference.calls.model_call import SECONDS, ModelCall, open_call
 from pipelex.inference.chat.asking.conversation import Conversation
 from pipelex.inference.chat.asking.messages import PromptFiles
@@ -81,7 +81,7 @@ class Chat:
 
         async def ask(model: ResolvedModel) -> LLMObjectListResult:
             value, usage = await self._object(model, job.prompt, wanted)
-            return LLMObjectListResult(items=tuple(value[ITEMS]), usage=usage)
+            return LLMObjectListResult(items=tuple(dict(item) for item in as_objects(value[ITEMS])), usage=usage)
 
         return await first_that_answers(job.model, ask)
 

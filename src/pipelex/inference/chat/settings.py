@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from pipelex.content.stuff import Json
+from pipelex.errors.json import Json, maybe
 from pipelex.inference.deck.catalog import ModelEntry
 from pipelex.inference.deck.schema import ReasoningEffort
 
@@ -58,7 +58,7 @@ def call_settings(
         max_tokens=_max_tokens(entry, settings.get("max_tokens")),
         reasoning_effort=effort,
         reasoning_budget=tokens,
-        image_detail=settings.get("image_detail"),
+        image_detail=maybe(settings.get("image_detail"), str),
     )
 
 
@@ -88,7 +88,7 @@ def _reasoning(
 ) -> tuple[ReasoningEffort | None, int | None]:
     """The effort and the tokens it stands for, each found from the other where only one is set."""
     effort = cast("ReasoningEffort | None", settings.get("reasoning_effort"))
-    budget: int | None = settings.get("reasoning_budget")
+    budget = maybe(settings.get("reasoning_budget"), int)
     if effort is None and budget is None:
         return None, None
     if entry.table.thinking_mode == "none":

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from pipelex.config.toml_files import Keys, Table, TomlFile
 from pipelex.config.trust import Trust
-from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, Fault, PipelexError, near_names
+from pipelex.errors.json import Json, as_texts
 from pipelex.inference.deck.capabilities import STRUCTURE, lacking
 from pipelex.inference.deck.catalog import DEFAULTS, Catalog, ModelEntry
 from pipelex.inference.deck.deck_files import Name, deck_files, names_of, own_deck_files
@@ -154,7 +154,7 @@ class ModelDeck:
             _, entry = self._resolve(choice, document)
         except PipelexError as error:
             report = error.report
-            suggestions = tuple(report.params.get("suggestions", ()))
+            suggestions = as_texts(report.params.get("suggestions", ()))
             # A model that is known but not served is a matter of this machine, not of the method.
             severity = "warning" if report.params.get("reason") in NOT_SERVED else "error"
             return [Fault(report.code, report.detail, severity=severity, params=report.params, suggestions=suggestions)]

@@ -1,18 +1,18 @@
 """Blocks as a Word file with python-docx."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 from pipelex.content.render import scalar_text
-from pipelex.content.stuff import Json
+from pipelex.errors.json import Json, as_array, as_object, exactly
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.documents.archive import plain, settled
 from pipelex.inference.documents.html import cell_text
 from pipelex.inference.documents.provider import DocumentAsk, Pictures, ReadPictures
-from pipelex.pipes.effects.layout import Block
+from pipelex.pipes.effects.layout import Block, rows_of
 
 if TYPE_CHECKING:
     from docx.document import Document
@@ -29,7 +29,9 @@ class WordEngine:
     async def print(self, ask: DocumentAsk, pictures: ReadPictures) -> bytes:
         """See `DocumentEngine.print`."""
         blocks = ask.request.blocks
-        found = await pictures([str(block["content"].get("url", "")) for block in blocks if block["kind"] == "image"])
+        found = await pictures(
+            [str(as_object(block["content"]).get("url", "")) for block in blocks if block["kind"] == "image"]
+        )
         return await asyncio.to_thread(printed, blocks, found)
 
 
@@ -53,20 +55,20 @@ def printed(blocks: Sequence[Block], pictures: Pictures) -> bytes:
 def _add(document: "Document", block: Block, pictures: Pictures) -> None:
     match block["kind"]:
         case "heading":
-            document.add_heading(plain(block["text"]), level=min(int(block["level"]), 9))
+            document.add_heading(plain(block["text"]), level=min(exactly(block["level"], int), 9))
         case "bullets":
-            for item in block["items"]:
+            for item in as_array(block["items"]):
                 document.add_paragraph(plain(item), style="List Bullet")
         case "table":
-            _add_table(document, [block["columns"], *block["rows"]], is_headed=True)
+            _add_table(document, [as_array(block["columns"]), *rows_of(block)], is_headed=True)
         case "pairs":
-            _add_table(document, block["rows"], is_headed=False)
+            _add_table(document, rows_of(block), is_headed=False)
         case "image":
-            _add_image(document, block["content"], pictures)
+            _add_image(document, as_object(block["content"]), pictures)
         case "code":
             document.add_paragraph(plain(block["text"]), style="No Spacing")
         case "markdown" | "html":
-            for text, style in readable(block["kind"], block["text"]):
+            for text, style in readable(exactly(block["kind"], str), exactly(block["text"], str)):
                 document.add_paragraph(plain(text), style=style)
         case _:
             document.add_paragraph(plain(block["text"]))
@@ -85,7 +87,7 @@ def _add_table(document: "Document", rows: Sequence[Sequence[Json]], *, is_heade
             run.bold = (is_headed and index == 0) or (not is_headed and column == 0)
 
 
-def _add_image(document: "Document", content: dict[str, Json], pictures: Pictures) -> None:
+def _add_image(document: "Document", content: Mapping[str, Json], pictures: Pictures) -> None:
     from docx.shared import Cm
     from PIL import Image
 

@@ -1,11 +1,11 @@
 """Blocks as a page of HTML."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pipelex.content.render import markdown_to_html, scalar_text
-from pipelex.content.stuff import Json
-from pipelex.pipes.effects.layout import Block
+from pipelex.errors.json import Json, as_array, as_object, exactly, maybe
+from pipelex.pipes.effects.layout import Block, rows_of
 
 STYLE = """
 @page { size: a4 portrait; margin: 2cm; }
@@ -29,31 +29,31 @@ def page(blocks: Sequence[Block]) -> str:
 def _block(block: Block) -> str:
     match block["kind"]:
         case "heading":
-            level = min(int(block["level"]), 6)
+            level = min(exactly(block["level"], int), 6)
             return f"<h{level}>{_escaped(block['text'])}</h{level}>"
         case "markdown":
-            return markdown_to_html(block["text"])
+            return markdown_to_html(exactly(block["text"], str))
         case "html":
             return str(block["text"])
         case "code":
             return f"<pre>{_escaped(block['text'])}</pre>"
         case "bullets":
-            return "<ul>" + "".join(f"<li>{_escaped(item)}</li>" for item in block["items"]) + "</ul>"
+            return "<ul>" + "".join(f"<li>{_escaped(item)}</li>" for item in as_array(block["items"])) + "</ul>"
         case "table":
-            head = "".join(f"<th>{_escaped(column)}</th>" for column in block["columns"])
-            rows = "".join(f"<tr>{_cells(row)}</tr>" for row in block["rows"])
+            head = "".join(f"<th>{_escaped(column)}</th>" for column in as_array(block["columns"]))
+            rows = "".join(f"<tr>{_cells(row)}</tr>" for row in rows_of(block))
             return f"<table><tr>{head}</tr>{rows}</table>"
         case "pairs":
-            rows = "".join(f"<tr><th>{_escaped(label)}</th>{_cells([value])}</tr>" for label, value in block["rows"])
+            rows = "".join(f"<tr><th>{_escaped(label)}</th>{_cells([value])}</tr>" for label, value in rows_of(block))
             return f"<table>{rows}</table>"
         case "image":
-            return _image(block["content"])
+            return _image(as_object(block["content"]))
         case _:
             return f"<p>{_escaped(block['text'])}</p>"
 
 
-def _image(content: dict[str, Json]) -> str:
-    width = min(int(content.get("width") or _WIDTH), _WIDTH)
+def _image(content: Mapping[str, Json]) -> str:
+    width = min(maybe(content.get("width"), int) or _WIDTH, _WIDTH)
     caption = content.get("caption")
     below = f"<p><i>{_escaped(caption)}</i></p>" if caption else ""
     return f'<p><img src="{html.escape(str(content["url"]))}" width="{width}pt"/></p>{below}'

@@ -6,10 +6,10 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, cast
 
 from pipelex.content.render import describe_file
-from pipelex.content.stuff import Json
+from pipelex.errors.json import Json, as_array, as_object, exactly
 from pipelex.inference.documents.archive import plain, settled
 from pipelex.inference.documents.docx import readable
-from pipelex.pipes.effects.layout import Block
+from pipelex.pipes.effects.layout import Block, rows_of
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
@@ -48,19 +48,19 @@ def _add(sheet: "Worksheet", block: Block) -> None:
         case "heading":
             write_row(sheet, [block["text"]], is_bold=True)
         case "bullets":
-            for item in block["items"]:
+            for item in as_array(block["items"]):
                 write_row(sheet, [item])
         case "table":
-            write_row(sheet, block["columns"], is_bold=True)
-            for row in block["rows"]:
+            write_row(sheet, as_array(block["columns"]), is_bold=True)
+            for row in rows_of(block):
                 write_row(sheet, row)
         case "pairs":
-            for row in block["rows"]:
+            for row in rows_of(block):
                 write_row(sheet, row)
         case "image":
-            write_row(sheet, [describe_file("Image", block["content"])])
+            write_row(sheet, [describe_file("Image", as_object(block["content"]))])
         case "markdown" | "html":
-            for text, _ in readable(block["kind"], block["text"]):
+            for text, _ in readable(exactly(block["kind"], str), exactly(block["text"], str)):
                 write_row(sheet, [text])
         case _:
             write_row(sheet, [block["text"]])

@@ -4,8 +4,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pipelex.content.stuff import Json
 from pipelex.errors import InputError
+from pipelex.errors.json import Json, maybe
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.extract.markup import Converted, convert_text
 from pipelex.inference.extract.ocr import LocalReader, Reader
@@ -117,7 +117,7 @@ async def _linked(found: Converted, wanted: ExtractAsk, keeper: Keeper) -> list[
             images.append(content)
             continue
         try:
-            inner = await load(content["url"], storage=keeper.storage, policy=FetchPolicy())
+            inner = await load(str(content["url"]), storage=keeper.storage, policy=FetchPolicy())
         except InputError as error:
             logger.warning("An image inside of a page is left out: %s", error)
             continue
@@ -128,7 +128,7 @@ async def _linked(found: Converted, wanted: ExtractAsk, keeper: Keeper) -> list[
                 picture.mime_type,
                 picture.width,
                 picture.height,
-                content.get("caption"),
+                maybe(content.get("caption"), str),
                 f"image-{number}",
             )
             images.append(await keeper.image(named, f"image-{number}"))

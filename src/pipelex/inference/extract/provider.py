@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipelex.config.distribution import install_command
-from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, InputError, PipelexError
+from pipelex.errors.json import Json, maybe
 from pipelex.pipes.effects.requests import ExtractRequest
 from pipelex.storage import Storage, extension_of
 
@@ -51,8 +51,8 @@ class ExtractAsk:
         """From a request and the model's settings."""
         return cls(
             max_page_images=request.max_page_images,
-            max_nb_images=settings.get("max_nb_images"),
-            image_min_size=settings.get("image_min_size") or 0,
+            max_nb_images=maybe(settings.get("max_nb_images"), int),
+            image_min_size=maybe(settings.get("image_min_size"), int) or 0,
             captions=bool(request.page_image_captions),
             views_dpi=(request.page_views_dpi or default_dpi) if request.page_views else None,
             render_js=bool(request.render_js),

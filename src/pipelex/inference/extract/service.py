@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import cast
 
-from pipelex.content.stuff import Json
 from pipelex.errors import InputError
+from pipelex.errors.json import Json, maybe
 from pipelex.inference.calls.model_call import SECONDS, ModelCall, call_of, check_credentials
 from pipelex.inference.deck.catalog import ModelEntry
 from pipelex.inference.deck.model_deck import ModelDeck
@@ -123,8 +123,8 @@ class Extraction:
             url,
             storage=self.storage,
             policy=self.policy,
-            mime_type=content.get("mime_type"),
-            filename=content.get("filename"),
+            mime_type=maybe(content.get("mime_type"), str),
+            filename=maybe(content.get("filename"), str),
         )
         name = repr(found.filename) if found.filename else f"the document {shown(url)!r}"
         return SourceFile(found.data, found.mime_type, file_kind(found.mime_type), name, found.base_url, url)

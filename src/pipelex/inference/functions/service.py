@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors.json import Json, as_object
 from pipelex.inference.method_trees import MethodTrees
 from pipelex.library import MethodTree
 from pipelex.pipes.effects.jobs import ContentResult
@@ -117,7 +117,7 @@ def _source(request: FunctionRequest, content: bytes) -> str:
 
 
 def _plain(content: Json, is_list: bool) -> Json:
-    return content["items"] if is_list else content
+    return as_object(content)["items"] if is_list else content
 
 
 def _on_disk(tree: MethodTree, folder: Path) -> Path:
@@ -223,13 +223,13 @@ async def _write(stream: asyncio.StreamWriter | None, task: bytes) -> None:
 
 def _content(request: FunctionRequest, answer: dict[str, Json]) -> Json:
     if "refused" in answer:
-        raise _refused(request, answer["refused"])
+        raise _refused(request, str(answer["refused"]))
     if "raised" in answer:
         place = f" ({answer['place']})" if answer["place"] else ""
-        message = f": {answer['message'][:_SAID]}" if answer["message"] else ""
+        message = f": {str(answer['message'])[:_SAID]}" if answer["message"] else ""
         raise _raised(request, f"raised {answer['raised']}{message}{place}")
     content: Json = answer["content"]
-    return cast("Json", {"items": content} if request.is_list and isinstance(content, list) else content)
+    return {"items": content} if request.is_list and isinstance(content, list) else content
 
 
 def _refused(request: FunctionRequest, finding: str) -> PipelexError:

@@ -4,10 +4,10 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any
+from typing import Any, cast
 
-from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors.json import Json, exactly, maybe
 from pipelex.inference.deck.catalog import ModelEntry
 from pipelex.inference.images.options import ImageFormat, ImageOptions
 from pipelex.pipes.effects.requests import ImageRequest
@@ -96,15 +96,15 @@ def image_ask(
         tier=tier,
         is_tier_given=size is None and options.get("size") is not None,
         is_shape_given=size is not None or "aspect_ratio" in options,
-        quality=settings.get("quality", None if "nb_steps" in settings else defaults.quality),
-        nb_steps=settings.get("nb_steps"),
-        guidance_scale=settings.get("guidance_scale", defaults.guidance_scale),
-        is_moderated=settings.get("is_moderated", defaults.is_moderated),
-        safety_tolerance=settings.get("safety_tolerance", defaults.safety_tolerance),
-        is_raw=options.get("is_raw", defaults.is_raw),
+        quality=maybe(settings.get("quality", None if "nb_steps" in settings else defaults.quality), str),
+        nb_steps=maybe(settings.get("nb_steps"), int),
+        guidance_scale=exactly(settings.get("guidance_scale", defaults.guidance_scale), float),
+        is_moderated=exactly(settings.get("is_moderated", defaults.is_moderated), bool),
+        safety_tolerance=exactly(settings.get("safety_tolerance", defaults.safety_tolerance), int),
+        is_raw=exactly(options.get("is_raw", defaults.is_raw), bool),
         seed=None if seed == "auto" else seed,
-        background=options.get("background", defaults.background),
-        output_format=options.get("output_format", defaults.output_format),
+        background=exactly(options.get("background", defaults.background), str),
+        output_format=cast("ImageFormat", options.get("output_format", defaults.output_format)),
         is_format_given="output_format" in options,
         defaults=defaults,
     )
@@ -121,7 +121,7 @@ def ratio_of(name: str) -> tuple[int, int]:
 def _size(entry: ModelEntry, size: Json) -> tuple[tuple[int, int] | None, float]:
     if size is None:
         return None, 1.0
-    if size in _TIERS:
+    if isinstance(size, str) and size in _TIERS:
         return None, _TIERS[size]
     width, _, height = str(size).partition("x")
     if not (width.isdigit() and height.isdigit()):

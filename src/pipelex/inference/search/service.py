@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors.json import maybe
 from pipelex.inference.calls.model_call import SECONDS, open_call
 from pipelex.inference.deck.catalog import ModelEntry
 from pipelex.inference.deck.model_deck import ModelDeck
@@ -50,7 +51,7 @@ def _ask(job: SearchJob) -> SearchAsk:
         request,
         _given(request.include_images, settings.get("include_images"), False),
         _given(settings.get("include_inline_citations"), True),
-        request.max_results if request.max_results is not None else settings.get("max_results"),
+        request.max_results if request.max_results is not None else maybe(settings.get("max_results"), int),
     )
 
 

@@ -1,5 +1,6 @@
 """Tavily. Source: https://docs.tavily.com/documentation/api-reference/endpoint/search (`POST /search`)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -44,6 +45,6 @@ class Tavily:
         ]
         images = answer.get("images") if wanted.include_images else None
         for image in cast("list[Json]", images) if isinstance(images, list) else []:
-            found = cast("dict[str, Json]", image if isinstance(image, dict) else {"url": image})
+            found: Mapping[str, Json] = image if isinstance(image, Mapping) else {"url": image}
             told.append(source(found.get("url"), found.get("description"), None))
         return SourcedAnswer(text or "", [one for one in told if one is not None])

@@ -12,14 +12,16 @@ order. A block is plain JSON with a `kind`:
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from pipelex.content.render import bare_text, describe_file, json_text, scalar_text
 from pipelex.content.structure import AnyShape, DictShape, ListShape, ObjectShape, Shape, open_parts
-from pipelex.content.stuff import Json, Stuff
+from pipelex.content.stuff import Stuff
+from pipelex.errors.json import Json, as_array, as_object, as_objects
 from pipelex.library import Library
 
-Block = dict[str, Json]
+Block: TypeAlias = dict[str, Json]
+"""One part of a layout: its `kind`, and what such a part holds."""
 
 _DEEPEST = 40
 _BARE = frozenset({"Text", "Number", "YesNo", "Choice", "Rating", "Date", "Time"})
@@ -41,6 +43,11 @@ def laid_out(library: Library, name: str, value: Stuff) -> list[Block]:
     return [heading, *_blocks(shape, value.content, 2)]
 
 
+def rows_of(block: Block) -> list[Sequence[Json]]:
+    """The rows of a table's block, or of one of pairs."""
+    return [as_array(row) for row in as_array(block["rows"])]
+
+
 def humanised(name: str) -> str:
     """`berth_notes` → `Berth notes`."""
     words = name.replace("_", " ").strip()
@@ -56,7 +63,7 @@ def _blocks(shape: Shape, value: Json, level: int) -> Iterator[Block]:
         yield from _object(shape, cast("Mapping[str, Json]", value), level)
     elif isinstance(value, list):
         items = shape.items if isinstance(shape, ListShape) else AnyShape()
-        yield from _list(items, cast("list[Json]", value), level)
+        yield from _list(items, value, level)
     elif isinstance(value, Mapping):
         yield from _free(shape, cast("Mapping[str, Json]", value), level)
     else:
@@ -80,8 +87,9 @@ def _object(shape: ObjectShape, content: Mapping[str, Json], level: int) -> Iter
                 if field.name not in ("raw_html", "page_view"):
                     yield from _blocks(field.shape, content.get(field.name), level)
         case "SearchResult":
-            yield from _paragraphs(content.get("answer") or "")
-            yield {"kind": "bullets", "items": [describe_file("Document", one) for one in content.get("sources", [])]}
+            yield from _paragraphs(scalar_text(content.get("answer")))
+            sources = as_objects(content.get("sources", []))
+            yield {"kind": "bullets", "items": [describe_file("Document", one) for one in sources]}
         case native if native in _BARE:
             yield from _paragraphs(bare_text(native, content) or "")
         case _:
@@ -90,7 +98,7 @@ def _object(shape: ObjectShape, content: Mapping[str, Json], level: int) -> Iter
 
 def _free(shape: Shape, content: Mapping[str, Json], level: int) -> Iterator[Block]:
     values = shape.values if isinstance(shape, DictShape) else AnyShape()
-    content = open_parts(shape, content)
+    content = as_object(open_parts(shape, content))
     yield from _fields([(str(name), values) for name in content], content, level)
 
 
@@ -135,8 +143,9 @@ def _rows(shape: Shape, items: Sequence[Json]) -> Block | None:
     """A table, when every item is an object of simple values."""
     if not isinstance(shape, ObjectShape) or shape.native is not None:
         return None
-    fields = [field for field in shape.fields if any(item.get(field.name) is not None for item in items)]
-    rows = [[_cell(field.shape, item.get(field.name)) for field in fields] for item in items]
+    objects = [as_object(item) for item in items]
+    fields = [field for field in shape.fields if any(item.get(field.name) is not None for item in objects)]
+    rows = [[_cell(field.shape, item.get(field.name)) for field in fields] for item in objects]
     if any(cell is _NOT_SIMPLE for row in rows for cell in row):
         return None
     return {"kind": "table", "columns": [humanised(field.name) for field in fields], "rows": rows}

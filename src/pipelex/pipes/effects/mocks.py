@@ -1,7 +1,7 @@
 """What effects give in a dry run: made up from the declared types, whatever the orchestrator."""
 
 from itertools import cycle, islice
-from typing import Final
+from typing import Final, cast
 
 from pipelex.content.structure import example
 from pipelex.content.stuff import Json
@@ -105,4 +105,4 @@ def document(request: DocumentRequest, library: Library, options: RunOptions) ->
 
 
 def _made_up(library: Library, concept: str, options: RunOptions) -> dict[str, Json]:
-    return example(library.shape(concept), is_sparse=options.mocks.is_sparse)
+    return cast("dict[str, Json]", example(library.shape(concept), is_sparse=options.mocks.is_sparse))

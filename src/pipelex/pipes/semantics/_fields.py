@@ -1,7 +1,6 @@
 """Filling the fields of an object from values with concepts."""
 
 from collections.abc import Mapping
-from typing import cast
 
 from pipelex.content.structure import (
     AnyShape,
@@ -15,7 +14,8 @@ from pipelex.content.structure import (
     example,
     validate,
 )
-from pipelex.content.stuff import Json, Stuff
+from pipelex.content.stuff import Stuff
+from pipelex.errors.json import Json, as_object
 from pipelex.pipes.semantics._paths import VALUE_FIELDS
 from pipelex.pipes.semantics._run import PipeRun
 
@@ -32,7 +32,7 @@ def fill_object(run: PipeRun, concept: str, values: Mapping[str, Stuff | Json]) 
     Raises:
         PipelexError: the object does not fit the concept (`pipe.output_invalid`).
     """
-    return checked_output(run, concept, fill_fields(run, run.library.shape(concept), values))
+    return dict(as_object(checked_output(run, concept, fill_fields(run, run.library.shape(concept), values))))
 
 
 def fill_fields(run: PipeRun, shape: Shape, values: Mapping[str, Stuff | Json]) -> dict[str, Json]:
@@ -70,15 +70,14 @@ def believable(run: PipeRun, shape: Shape, value: Json) -> Json:
 def _bare(run: PipeRun, shape: Shape, concept: str, content: Json) -> Json:
     if isinstance(shape, ObjectShape | AnyShape) or not isinstance(content, dict):
         return content
-    members = cast("dict[str, Json]", content)
     native = run.library.native_base(concept)
     if native == "Date":
-        time = members.get("time")
+        time = content.get("time")
         whole = isinstance(shape, ScalarShape) and shape.kind == "datetime" and time
-        return f"{members['date']}T{time}" if whole else members["date"]
+        return f"{content['date']}T{time}" if whole else content["date"]
     if isinstance(shape, DictShape) and native != "JSON":
-        return members
-    return members[VALUE_FIELDS[native]] if native in VALUE_FIELDS else members
+        return content
+    return content[VALUE_FIELDS[native]] if native in VALUE_FIELDS else content
 
 
 def checked_output(run: PipeRun, concept: str, content: Json, *, code: str = "pipe.output_invalid") -> Json:

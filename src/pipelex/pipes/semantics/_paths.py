@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from pipelex.content.structure import AnyShape, ChoiceShape, DictShape, ListShape, ObjectShape, ScalarShape, Shape
-from pipelex.content.stuff import Json, Stuff
+from pipelex.content.stuff import Stuff
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors.json import Json, as_array, as_object
 from pipelex.library import Library
 
 _NATIVE_OF_SCALAR = {
@@ -56,11 +57,11 @@ def reach(library: Library, value: Stuff, fields: Sequence[str]) -> Stuff | None
                 params={"path": ".".join(fields), "segment": name, "available_fields": available},
             )
         shape = field.shape
-        contents = [inner for outer in contents if (inner := outer.get(name)) is not None]
+        contents = [inner for outer in contents if (inner := as_object(outer).get(name)) is not None]
         while isinstance(shape, ListShape):
             many = True
             shape = shape.items
-            contents = [inner for outer in contents for inner in outer if inner is not None]
+            contents = [inner for outer in contents for inner in as_array(outer) if inner is not None]
     concept = _concept_of(shape)
     wrapped = [_wrap(shape, content) for content in contents]
     if many:

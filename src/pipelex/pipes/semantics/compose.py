@@ -1,7 +1,7 @@
 """PipeCompose: a text from a template, or an object built field by field (section 6.7 of the language reference)."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from pipelex.content.structure import AnyShape, ObjectShape, Shape
 from pipelex.content.stuff import Absence, Json, Stuff, WorkingMemory
@@ -76,7 +76,7 @@ def _keyed(run: PipeRun, value: Stuff, path: str, attribute: str) -> dict[str, J
         raise run.failure("pipe.binding_failed", f"'{path}' is not a list", binding=path, segment=path)
     keyed: dict[str, Json] = {}
     for item in value.items:
-        key = cast("dict[str, Json]", item).get(attribute) if isinstance(item, dict) else None
+        key = item.get(attribute) if isinstance(item, dict) else None
         if key is None:
             raise run.failure(
                 "pipe.binding_failed", f"an item of '{path}' has no '{attribute}'", binding=path, segment=attribute

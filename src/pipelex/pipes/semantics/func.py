@@ -1,7 +1,5 @@
 """PipeFunc: a Python function of the method tree (section 6.8 of the language reference)."""
 
-from typing import cast
-
 from pipelex.content.stuff import Json, Stuff, WorkingMemory
 from pipelex.errors import PipelexError
 from pipelex.language.blueprints import PipeFuncBlueprint
@@ -28,17 +26,16 @@ async def run_func(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
     try:
         result = await run.ask(FUNCTION, request)
     except PipelexError as failed:
-        failed.report.params.setdefault("pipe", run.pipe.ref)
-        raise
+        raise failed.with_report(params={"pipe": run.pipe.ref, **failed.report.params}) from failed.__cause__
     value = _checked(run, result.content)
     return PipeOutcome.of(value), run.memory.with_result(None, value)
 
 
 def _checked(run: PipeRun, content: Json) -> Stuff:
     slot = run.output
-    items = cast("dict[str, Json]", content).get("items") if isinstance(content, dict) else None
+    items = content.get("items") if isinstance(content, dict) else None
     if slot.takes_any_number and isinstance(content, list):
-        return Stuff.of_list(slot.concept, cast("list[Json]", content))
+        return Stuff.of_list(slot.concept, content)
     if not slot.is_list:
         return Stuff(slot.concept, checked_output(run, slot.concept, content))
     if not isinstance(items, list):
@@ -49,7 +46,7 @@ def _checked(run: PipeRun, content: Json) -> Stuff:
             declared="list",
             produced="single",
         )
-    contents = [checked_output(run, slot.concept, item) for item in cast("list[Json]", items)]
+    contents = [checked_output(run, slot.concept, item) for item in items]
     if slot.count is not None and len(contents) != slot.count:
         raise run.failure(
             "pipe.output_multiplicity",

@@ -1,5 +1,7 @@
 """PipeJudge: closed questions about evidence (section 6.6 of the language reference)."""
 
+from collections.abc import Mapping
+
 from pipelex.content.structure import ObjectShape
 from pipelex.content.stuff import Json, Stuff, WorkingMemory
 from pipelex.language.blueprints import JudgeLevel, JudgeQuestion, PipeJudgeBlueprint, PlainSettings
@@ -49,7 +51,7 @@ def _level(level: JudgeLevel) -> dict[str, str]:
     return level.model_dump(exclude_none=True)
 
 
-def _content(run: PipeRun, verdicts: dict[str | None, dict[str, Json] | None]) -> Json:
+def _content(run: PipeRun, verdicts: Mapping[str | None, Json]) -> Json:
     concept = run.output.concept
     if None in verdicts:
         verdict = verdicts[None]
@@ -65,4 +67,6 @@ def _content(run: PipeRun, verdicts: dict[str | None, dict[str, Json] | None]) -
             raise run.failure(
                 "model.content_refused", f"the model refused the question '{name}' of pipe '{run.pipe.code}'", model=""
             )
-    return checked_output(run, concept, {name: verdict for name, verdict in verdicts.items() if verdict is not None})
+    return checked_output(
+        run, concept, {str(name): verdict for name, verdict in verdicts.items() if verdict is not None}
+    )

@@ -3,7 +3,8 @@
 from typing import Final
 
 from pipelex.content.structure import shape_to_json
-from pipelex.content.stuff import Json, Stuff, WorkingMemory
+from pipelex.content.stuff import Stuff, WorkingMemory
+from pipelex.errors.json import Json, as_object, exactly
 from pipelex.language.blueprints import ModelName, PipeLLMBlueprint, PipeStructureBlueprint
 from pipelex.pipes.calls import PipeOutcome
 from pipelex.pipes.effects.kinds import LLM_OBJECT, LLM_OBJECT_LIST, LLM_TEXT
@@ -38,7 +39,7 @@ async def run_llm(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
 async def run_structure(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
     blueprint = run.pipe.blueprint
     assert isinstance(blueprint, PipeStructureBlueprint)
-    text = run.single_input().content["text"]
+    text = exactly(as_object(run.single_input().content)["text"], str)
     return _finish(run, await _generate(run, blueprint.model, _structure_prompt(text)))
 
 

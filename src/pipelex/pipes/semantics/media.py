@@ -1,7 +1,8 @@
 """PipeExtract, PipeImgGen, PipeSearch and PipeDocGen: documents, images and searches (sections 6.3 to 6.5 and 6.9)."""
 
 from pipelex.content.structure import shape_to_json
-from pipelex.content.stuff import Json, Stuff, WorkingMemory
+from pipelex.content.stuff import Stuff, WorkingMemory
+from pipelex.errors.json import Json, as_object
 from pipelex.language.blueprints import (
     ImageSize,
     PipeDocGenBlueprint,
@@ -33,7 +34,7 @@ async def run_extract(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
         exclude_none=True,
     )
     request = ExtractRequest(
-        source=source.content,
+        source=dict(as_object(source.content)),
         source_kind="image" if run.library.native_base(source.concept) == "Image" else "document",
         **options,
     )
@@ -41,10 +42,10 @@ async def run_extract(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
     # document that cannot be shown is refused before anybody is paid for reading it.
     views: tuple[Json, ...] = ()
     if blueprint.page_views:
-        asked = ViewsRequest.sparse(source=source.content, dpi=blueprint.page_views_dpi)
+        asked = ViewsRequest.sparse(source=as_object(source.content), dpi=blueprint.page_views_dpi)
         views = (await run.ask(PAGE_VIEWS, asked)).contents
     pages = (await run.ask(PAGES, request, blueprint.model)).contents
-    shown: list[Json] = [{**page, "page_view": view} for page, view in zip(pages, views, strict=False)]
+    shown: list[Json] = [{**as_object(page), "page_view": view} for page, view in zip(pages, views, strict=False)]
     concept = run.output.concept
     value = Stuff.of_list(concept, [checked_output(run, concept, page) for page in (*shown, *pages[len(shown) :])])
     return PipeOutcome.of(value), run.memory.with_result(None, value)

@@ -12,7 +12,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from pipelex.content.stuff import Json
+from pipelex.errors.json import Json, as_array
 from pipelex.pipes.models import ModelUsage
 from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState
 from pipelex.pipes.usage import usages_from_json
@@ -136,8 +136,8 @@ async def _usage(client: Client, payloads: Sequence[Payload]) -> tuple[ModelUsag
     told = next(iter(await client.data_converter.decode(payloads)), None) if payloads else None
     members = cast("dict[str, Json]", told) if isinstance(told, dict) else {}
     usage: Json = members.get("usage") or []
-    others: list[Json] = members.get("others") or []
-    own = cast("list[Json]", usage) if isinstance(usage, list) else [usage]
+    others = as_array(members.get("others") or [])
+    own = usage if isinstance(usage, list) else [usage]
     return usages_from_json([*own, *others])
 
 

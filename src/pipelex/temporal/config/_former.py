@@ -83,7 +83,7 @@ class FormerKeys:
             return
         target = self._table
         for segment in new[1:-1]:
-            target = target.setdefault(segment, {})
+            target = cast("Table", target.setdefault(segment, {}))
         target[new[-1]] = value
         self.moved[new] = old
         message = f"is deprecated; the key is {dotted(new)} now"
@@ -99,7 +99,7 @@ def _say_nothing(path: Path, message: str) -> None:
 
 def _table_at(owner: Table, key: str) -> Table:
     found = owner.get(key)
-    return cast("Table", found) if isinstance(found, dict) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def _whole(value: Json) -> int | None:

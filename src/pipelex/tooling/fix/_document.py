@@ -257,19 +257,19 @@ def _item(value: Json, like: Item | None = None) -> Item:
         return string_item(value, like if isinstance(like, String) else None)
     if isinstance(value, dict):
         pairs: list[tuple[Key, Item]] = []
-        for key, inner in cast("dict[str, Json]", value).items():
+        for key, inner in value.items():
             is_same = isinstance(like, String) and str(like) == inner
             pairs.append((SingleKey(key), like if is_same and like is not None else _item(inner)))
         table = tomlkit.inline_table()
         _write_inline(table, pairs)
         return table
     if isinstance(value, list):
-        values = cast("list[Json]", value)
+        values = value
         written = [_item(inner).as_string() for inner in values]
         if any(isinstance(inner, dict) for inner in values):
             return _parsed("[\n" + "".join(f"  {each},\n" for each in written) + "]")
         return _parsed("[" + ", ".join(written) + "]")
-    return cast("Item", tomlkit.item(value))
+    return tomlkit.item(value)
 
 
 def _pairs(table: InlineTable) -> list[tuple[Key, Item]]:

@@ -9,7 +9,7 @@ from pipelex.errors import Fault, Json, Location
 from pipelex.language import ParsedBundle, parse_bundle
 from pipelex.library import CheckModel, LoadedFiles, MethodTree, PackageBundles, Verdict, link, validate
 from pipelex.tooling.fix import _rules_flow, _rules_forms, _rules_inputs, _rules_models, _rules_pipes, _rules_templates
-from pipelex.tooling.fix._document import Document
+from pipelex.tooling.fix._document import Document, Op
 from pipelex.tooling.fix._round import DefaultModel, Edit, Round, Rule, Safety, Table
 
 MAX_ITERATIONS: Final = 60
@@ -45,7 +45,7 @@ class Rewrite:
     location: Location
     """Where, in the text as it stood then."""
     safety: Safety
-    ops: tuple[dict[str, Json], ...] = ()
+    ops: tuple[Op, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
         return {

@@ -10,7 +10,7 @@ from pipelex.language import NATIVE_CODES, ParsedBundle
 from pipelex.language.blueprints import PIPE_TYPES, PipeBlueprint
 from pipelex.language.references import NATIVE_DOMAIN, Reference, Slot
 from pipelex.library import Library, LinkedBundles, ModelUse, Pipe, Verdict
-from pipelex.tooling.fix._document import Document
+from pipelex.tooling.fix._document import Document, Op
 
 Keys: TypeAlias = tuple[str | int, ...]
 Table: TypeAlias = dict[str, Any]
@@ -57,7 +57,7 @@ class Declared:
     def type(self) -> str:
         return str(self.table.get("type"))
 
-    def edit(self, code: str, description: str, *ops: Json, at: Keys = (), safety: Safety = "safe") -> Edit:
+    def edit(self, code: str, description: str, *ops: Op, at: Keys = (), safety: Safety = "safe") -> Edit:
         """A rewrite of this table; `at` is the place inside it."""
         return Edit(self.file, (*self.base, *at), SuggestedFix(code, description, ops, safety, self.file))
 

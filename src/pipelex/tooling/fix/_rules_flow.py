@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 from pipelex.errors import Fault, Json, near_names
 from pipelex.language.blueprints import CONTROLLERS
 from pipelex.library import Pipe, dotted
+from pipelex.tooling.fix._document import Op
 from pipelex.tooling.fix._round import Declared, Edit, Round, Table, inputs_of, parsed_slot, slot_of, tables_in
 from pipelex.tooling.fix._templates import unused_inputs, value_at
 
@@ -120,7 +121,7 @@ def _twin(now: Round, pipe: Declared, name: str, places: Sequence[tuple[str, str
     text = f"{slot.concept}[]"
     listed: Json = {**cast("Table", entry), "concept": text} if isinstance(entry, dict) else text
     table: dict[str, Any] = {**pipe.table, "inputs": {**inputs_of(pipe.table), name: listed}}
-    ops: list[Json] = [{"op": "ensure_table", "table": ["pipe", code]}]
+    ops: list[Op] = [{"op": "ensure_table", "table": ["pipe", code]}]
     ops += [{"op": "set_key", "table": ["pipe", code], "key": key, "value": value} for key, value in table.items()]
     for caller, (_, field) in zip(callers, places, strict=True):
         assert caller is not None

@@ -10,6 +10,7 @@ from pipelex.errors import Json
 from pipelex.language import RETIRED_TYPES
 from pipelex.language.blueprints import CONTROLLERS, PIPE_TYPES
 from pipelex.language.templates import FILTERS_BY_CATEGORY
+from pipelex.tooling.fix._document import Op
 from pipelex.tooling.fix._round import Declared, Edit, Round, Table, inputs_of, parsed_slot
 
 _TAG_STYLES: Final = frozenset({"no_tag", "ticks", "xml", "square_brackets"})
@@ -99,7 +100,7 @@ def output_brackets(now: Round) -> Iterator[Edit]:
             "multiple_output" in written and not isinstance(several, bool)
         ):
             continue
-        ops: list[Json] = [pipe.delete(key) for key in written]
+        ops: list[Op] = [pipe.delete(key) for key in written]
         brackets = f"[{number}]" if is_number and number != 1 else "[]" if several else ""
         output = pipe.table["output"]
         if brackets and not slot.is_list:
@@ -115,7 +116,7 @@ def compose_style(now: Round) -> Iterator[Edit]:
         template = pipe.table.get("template")
         if pipe.type != "PipeCompose" or not written or ("jinja2" in pipe.table and template is None):
             continue
-        ops: list[Json] = [pipe.delete(key) for key in written]
+        ops: list[Op] = [pipe.delete(key) for key in written]
         is_lossless = True
         if isinstance(template, str):
             new, is_lossless = _template_table(pipe.table, template)
@@ -159,7 +160,7 @@ def image_settings(now: Round) -> Iterator[Edit]:
             continue
         key = next((name for name in _IMAGE_MODELS if name in pipe.table), "model")
         model = pipe.table.get(key)
-        ops: list[Json] = [pipe.delete(name) for name in written]
+        ops: list[Op] = [pipe.delete(name) for name in written]
         names = ", ".join(f"'{name}'" for name in written)
         if isinstance(model, dict):
             ops += [pipe.set(name, value, key) for name, value in written.items() if name not in model]

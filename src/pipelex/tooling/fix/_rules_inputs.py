@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, cast
 
-from pipelex.errors import Json
 from pipelex.language import RETIRED_NATIVES
 from pipelex.language.references import NATIVE_DOMAIN, PLAIN_NAME_PATTERN, Reference
+from pipelex.tooling.fix._document import Op
 from pipelex.tooling.fix._round import (
     Declared,
     Edit,
@@ -83,7 +83,7 @@ def dotted_inputs(now: Round) -> Iterator[Edit]:
         if pipe.type in ("PipeExtract", "PipeOcr", "PipeStructure"):
             continue  # they take the field itself: see `field_readers`
         inputs = inputs_of(pipe.table)
-        ops: list[Json] = []
+        ops: list[Op] = []
         unread: list[str] = []
         told: list[str] = []
         roots: dict[str, str] = {}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pipelex.errors import Json
 from pipelex.language import NATIVE_CODES, NATIVE_DOMAIN
 from pipelex.language.references import CONCEPT_CODE_PATTERN
+from pipelex.tooling.fix._document import Op
 from pipelex.tooling.fix._round import Declared, Edit, Round, Table, inputs_of, parsed_slot, words_of
 from pipelex.tooling.fix._rules_inputs import concept_of_root, dotted_names
 
@@ -30,7 +31,7 @@ def structured_searches(now: Round) -> Iterator[Edit]:
         )
 
 
-def _split(now: Round, pipe: Declared, search: str, answer: str) -> list[Json]:
+def _split(now: Round, pipe: Declared, search: str, answer: str) -> list[Op]:
     output = pipe.table["output"]
     is_text = now.native_of(output, pipe.domain) in ("Text", "Markdown") and "[" not in output
     description = pipe.table.get("description", "")
@@ -51,7 +52,7 @@ def _split(now: Round, pipe: Declared, search: str, answer: str) -> list[Json]:
     sequence: dict[str, Json] = {"type": "PipeSequence", "description": description, "output": output, "steps": steps}
     if inputs_of(pipe.table):
         sequence = {**sequence, "inputs": inputs_of(pipe.table)}
-    ops: list[Json] = [
+    ops: list[Op] = [
         {"op": "rename_table_key", "table": ["pipe"], "key": pipe.code, "new_key": search},
         {"op": "set_key", "table": ["pipe", search], "key": "output", "value": "SearchResult"},
     ]
@@ -82,7 +83,7 @@ def field_readers(now: Round) -> Iterator[Edit]:
             "output": f"{output}[]" if is_page else output,
             "steps": [{"from": path, "result": leaf}, {"pipe": inner, "result": f"{inner}_output"}],
         }
-        ops: list[Json] = [
+        ops: list[Op] = [
             {"op": "rename_table_key", "table": ["pipe"], "key": pipe.code, "new_key": inner},
             {"op": "delete_key", "table": ["pipe", inner, "inputs"], "key": written},
             {"op": "set_key", "table": ["pipe", inner, "inputs"], "key": leaf, "value": slot},
@@ -112,7 +113,7 @@ def python_structures(now: Round) -> Iterator[Edit]:
         fields = _named(now, concept, name, made) if isinstance(name, str) else None
         if not isinstance(name, str) or not fields:
             continue
-        ops: list[Json] = [concept.delete("structure"), *_structure(concept.code, fields)]
+        ops: list[Op] = [concept.delete("structure"), *_structure(concept.code, fields)]
         for code, inner in made.items():
             ops.append({"op": "ensure_table", "table": ["concept", code]})
             ops.append({"op": "set_key", "table": ["concept", code], "key": "description", "value": words_of(code)})
@@ -123,7 +124,7 @@ def python_structures(now: Round) -> Iterator[Edit]:
         yield concept.edit("structure-table", what, *ops, at=("structure",), safety="unsafe")
 
 
-def _structure(code: str, fields: dict[str, Table]) -> list[Json]:
+def _structure(code: str, fields: dict[str, Table]) -> list[Op]:
     base = ["concept", code, "structure"]
     written = [{"op": "set_key", "table": base, "key": key, "value": value} for key, value in fields.items()]
     return [{"op": "ensure_table", "table": base}, *written]

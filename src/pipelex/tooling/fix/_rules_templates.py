@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any, Final, cast
 
+from pipelex.errors.json import as_texts
 from pipelex.language.blueprints import template_sites
 from pipelex.language.templates import FILTERS_BY_CATEGORY, TemplateFinding, analyse_template
 from pipelex.tooling.fix._round import Declared, Edit, Round, inputs_of, slot_of
@@ -104,11 +105,11 @@ def read_undeclared(now: Round) -> Iterator[Edit]:
     """A value that a template reads without declaring it, when every caller has one of a single concept by that name."""
     for fault in now.faults:
         pipe = now.pipe_at(fault)
-        names = fault.params.get("variables") if fault.code == "method.input_undeclared" else None
+        names = as_texts(fault.params.get("variables", ())) if fault.code == "method.input_undeclared" else ()
         is_old = pipe is not None and not isinstance(pipe.table.get("inputs", {}), str)
         if pipe is None or not names or fault.suggestions or not is_old or "steps" in pipe.table:
             continue
-        name = str(names[0])
+        name = names[0]
         slots = _slots_at_callers(now, pipe, name)
         if len(slots) == 1:
             (slot,) = slots

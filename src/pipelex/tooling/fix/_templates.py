@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 
+from pipelex.errors.json import as_texts
 from pipelex.language.blueprints import template_sites
 from pipelex.tooling.fix._round import Declared, Round, Table, inputs_of, parsed_slot
 
@@ -63,5 +64,5 @@ def unused_inputs(now: Round, pipe: Declared) -> list[str]:
     found: dict[str, None] = {}
     for fault in now.faults:
         if fault.code == "method.input_unused" and now.pipe_at(fault) == pipe:
-            found.update(dict.fromkeys(str(name) for name in fault.params.get("variables", ())))
+            found.update(dict.fromkeys(str(name) for name in as_texts(fault.params.get("variables", ()))))
     return [name for name in inputs_of(pipe.table) if name in found]

@@ -5,9 +5,10 @@ Source of the document: section A.1 of the command-line reference.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, cast
+from typing import Final
 
-from pipelex.errors import ErrorCategory, Json, PipelexError
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors.json import Json, as_object, as_objects, exactly
 from pipelex.tooling.graph._model import Edge, Group, Node, StaticGraph
 
 _STEP: Final = re.compile(r"^(\d+)-")
@@ -16,7 +17,7 @@ _STEP: Final = re.compile(r"^(\d+)-")
 _Table = Mapping[str, Json]
 
 
-def run_graph(document: Json) -> StaticGraph:
+def run_graph(document: Mapping[str, Json]) -> StaticGraph:
     """The drawing of a run's graph document.
 
     Controllers are groups, operators are nodes with their state and time; an edge leads from each step of a sequence to the
@@ -26,8 +27,9 @@ def run_graph(document: Json) -> StaticGraph:
         PipelexError: it is no such document (`input.invalid`).
     """
     try:
-        pipeline, nodes, edges = document["pipeline_ref"], _tables(document["nodes"]), _tables(document["edges"])
-        parents = {edge["target"]: edge["source"] for edge in edges if edge.get("kind", "contains") == "contains"}
+        pipeline, nodes = as_object(document["pipeline_ref"]), as_objects(document["nodes"])
+        contained = [edge for edge in as_objects(document["edges"]) if edge.get("kind", "contains") == "contains"]
+        parents = {exactly(edge["target"], str): exactly(edge["source"], str) for edge in contained}
         groups = [_group(node, parents) for node in nodes if node["kind"] == "controller"]
         leaves = [_leaf(node, parents) for node in nodes if node["kind"] != "controller"]
         return StaticGraph(str(pipeline["entrypoint"]), tuple(groups), tuple(leaves), tuple(_steps(nodes, parents)))
@@ -41,16 +43,12 @@ def run_graph(document: Json) -> StaticGraph:
         ) from None
 
 
-def _tables(value: Json) -> Sequence[_Table]:
-    return cast("Sequence[_Table]", list(value))
-
-
 def _group(node: _Table, parents: Mapping[str, str]) -> Group:
     return Group(
-        id=node["id"],
+        id=_id(node),
         title=f"{_title(node)} ({_state(node)})",
         kind=str(node["pipe_type"]),
-        parent=parents.get(node["id"]),
+        parent=parents.get(_id(node)),
         description=str(node.get("description", "")),
         pipe=f"{node['domain_code']}.{node['pipe_code']}",
     )
@@ -58,14 +56,18 @@ def _group(node: _Table, parents: Mapping[str, str]) -> Group:
 
 def _leaf(node: _Table, parents: Mapping[str, str]) -> Node:
     return Node(
-        id=node["id"],
+        id=_id(node),
         title=_title(node),
         kind="operator",
         detail=f"{node['pipe_type']} · {_state(node)}",
-        parent=parents.get(node["id"]),
+        parent=parents.get(_id(node)),
         description=str(node.get("description", "")),
         pipe=f"{node['domain_code']}.{node['pipe_code']}",
     )
+
+
+def _id(node: _Table) -> str:
+    return exactly(node["id"], str)
 
 
 def _title(node: _Table) -> str:
@@ -74,17 +76,17 @@ def _title(node: _Table) -> str:
 
 
 def _state(node: _Table) -> str:
-    timing, error = node.get("timing"), node.get("error")
-    took = f" · {timing['duration']:.2f} s" if timing else ""
-    return f"{node['status']}{took}{' · ' + error['code'] if error else ''}"
+    timing, error = as_object(node.get("timing") or {}), as_object(node.get("error") or {})
+    took = f" · {exactly(timing['duration'], float):.2f} s" if timing else ""
+    return f"{node['status']}{took}{' · ' + str(error['code']) if error else ''}"
 
 
 def _steps(nodes: Sequence[_Table], parents: Mapping[str, str]) -> list[Edge]:
     by_parent: dict[str, dict[int, list[str]]] = {}
     for node in nodes:
-        step, parent = _STEP.match(_title(node)), parents.get(node["id"])
+        step, parent = _STEP.match(_title(node)), parents.get(_id(node))
         if step is not None and parent is not None and node["kind"] != "controller":
-            by_parent.setdefault(parent, {}).setdefault(int(step[1]), []).append(node["id"])
+            by_parent.setdefault(parent, {}).setdefault(int(step[1]), []).append(_id(node))
     return [
         Edge(source, target)
         for steps in by_parent.values()

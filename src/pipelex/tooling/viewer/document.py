@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from pipelex.content.stuff import Absence, Stuff
-from pipelex.errors import ErrorReport, Json
+from pipelex.errors import ErrorReport
+from pipelex.errors.json import Json, exactly
 from pipelex.library import Library, Pipe
 from pipelex.pipes.effects.requests import LLMPrompt
 from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState
@@ -116,7 +117,7 @@ class _Writer:
         found = _SEGMENT.match(trace.id.rpartition("/")[2])
         step, item = (None, None) if found is None else (found["step"], found["item"])
         place: dict[str, Json] = {"item": None if item is None else int(item)}
-        around = self._pipe(parent["pipe"])
+        around = self._pipe(exactly(parent["pipe"], str))
         if around is None or around.type != "PipeCondition":
             return {**place, "step": None if step is None else int(step)}
         chosen = [str(called.keys[-1]) for called in around.blueprint.called_pipes() if called.ref == trace.pipe]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pipelex.content.files.local import not_an_image
-from pipelex.content.stuff import Json
 from pipelex.errors import InputError
+from pipelex.errors.json import Json, maybe
 from pipelex.pipes.effects.requests import LLMPrompt
 from pipelex.storage import FetchPolicy, Storage, load
 
@@ -66,8 +66,8 @@ async def _attachment(
         url,
         storage=files.storage,
         policy=files.policy,
-        mime_type=content.get("mime_type"),
-        filename=content.get("filename"),
+        mime_type=maybe(content.get("mime_type"), str),
+        filename=maybe(content.get("filename"), str),
     )
     if len(found.data) > MAX_ATTACHMENT_BYTES:
         raise InputError(

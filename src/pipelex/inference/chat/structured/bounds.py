@@ -25,7 +25,7 @@ def bounded(schema: Schema) -> Schema:
 def _bounded(schema: Json) -> Json:
     if not isinstance(schema, Mapping):
         return schema
-    result = dict(cast("Mapping[str, Json]", schema))
+    result: Schema = dict(schema)
     if is_unspecified(result):
         return {**result, "type": "string", "maxLength": MAX_STRING}
     if is_open(result):

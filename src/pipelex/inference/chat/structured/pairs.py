@@ -30,7 +30,7 @@ def is_open(schema: Mapping[str, Json]) -> bool:
 def value_schema(schema: Mapping[str, Json]) -> Schema:
     """The schema of the values of an object whose keys are free."""
     values = schema.get("additionalProperties", True)
-    return cast("Schema", values) if isinstance(values, dict) else {}
+    return values if isinstance(values, dict) else {}
 
 
 def pairs_of(values: Schema, key: Schema) -> Schema:
@@ -64,7 +64,7 @@ class _AnyValue(Exception):
 def _closed(schema: Json, root: Schema) -> Json:
     if not isinstance(schema, Mapping):
         return schema
-    result = dict(cast("Mapping[str, Json]", schema))
+    result: Schema = dict(schema)
     if is_unspecified(result):
         raise _AnyValue
     if is_open(result):
@@ -103,18 +103,17 @@ def restored(value: Json, schema: Schema) -> Json:
 def _restored(value: Json, schema: Schema, root: Schema) -> Json:
     schema = followed(schema, root)
     if is_open(schema) and isinstance(value, list):
-        return _object_of(cast("list[Json]", value), value_schema(schema), root)
+        return _object_of(value, value_schema(schema), root)
     if isinstance(value, dict):
         properties: dict[str, Schema] = schema.get("properties", {})
-        members = cast("dict[str, Json]", value)
-        return {key: _restored(inner, properties.get(key, {}), root) for key, inner in members.items()}
+        return {key: _restored(inner, properties.get(key, {}), root) for key, inner in value.items()}
     if isinstance(value, list) and isinstance(schema.get("items"), dict):
-        return [_restored(inner, schema["items"], root) for inner in cast("list[Json]", value)]
-    return cast("Json", value)
+        return [_restored(inner, schema["items"], root) for inner in value]
+    return value
 
 
 def _object_of(items: list[Json], values: Schema, root: Schema) -> Json:
-    pairs = [cast("dict[str, Json]", item) for item in items if isinstance(item, dict) and {"key", "value"} <= {*item}]
+    pairs = [item for item in items if isinstance(item, dict) and {"key", "value"} <= {*item}]
     if len(pairs) < len(items):
-        return cast("Json", items)
+        return items
     return {str(pair["key"]): _restored(pair["value"], values, root) for pair in pairs}

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, TypeAlias
 
 from pipelex.content.stuff import Json
 from pipelex.inference.chat.structured.reading import as_json
 
-Schema = dict[str, Json]
+Schema: TypeAlias = dict[str, Any]
+"""A JSON Schema: what its keys hold is looked at, never assumed, for an author's own `additionalProperties` may be anything."""
 
 ITEMS = "items"
 """The list in the object that a list of objects is asked for by."""
@@ -36,19 +37,17 @@ def list_schema(item: Schema, count: int | None) -> Schema:
 
 def _refers_to_root(value: Json) -> bool:
     if isinstance(value, dict):
-        table = cast("Schema", value)
-        return table.get("$ref") == "#" or any(_refers_to_root(inner) for inner in table.values())
-    return isinstance(value, list) and any(_refers_to_root(inner) for inner in cast("list[Json]", value))
+        return value.get("$ref") == "#" or any(_refers_to_root(inner) for inner in value.values())
+    return isinstance(value, list) and any(_refers_to_root(inner) for inner in value)
 
 
 def _with_root(value: Json, name: str) -> Json:
     if isinstance(value, dict):
-        table = cast("Schema", value)
-        if table.get("$ref") == "#":
-            return {**table, "$ref": f"#/$defs/{name}"}
-        return {key: _with_root(inner, name) for key, inner in table.items()}
+        if value.get("$ref") == "#":
+            return {**value, "$ref": f"#/$defs/{name}"}
+        return {key: _with_root(inner, name) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_with_root(inner, name) for inner in cast("list[Json]", value)]
+        return [_with_root(inner, name) for inner in value]
     return value
 
 
@@ -87,15 +86,15 @@ def _mended(value: Json, schema: Schema, root: Schema) -> Json:
         properties: dict[str, Schema] = schema.get("properties", {})
         required: list[str] = schema.get("required", [])
         kept: Schema = {}
-        for key, inner in cast("Schema", value).items():
+        for key, inner in value.items():
             known = properties.get(key)
             if inner is None and known is not None and key not in required and not admits_null(known, root):
                 continue
             kept[key] = inner if known is None else _mended(inner, known, root)
         return kept
     if isinstance(value, list) and isinstance(schema.get("items"), dict):
-        return [_mended(inner, schema["items"], root) for inner in cast("list[Json]", value)]
-    return cast("Json", value)
+        return [_mended(inner, schema["items"], root) for inner in value]
+    return value
 
 
 def followed(schema: Schema, root: Schema) -> Schema:

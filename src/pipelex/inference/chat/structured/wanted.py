@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from pipelex.content.structure import FieldShape, ListShape, ObjectShape, Shape, json_schema, shape_from_json
-from pipelex.content.stuff import Json
+from pipelex.errors.json import Json, as_array
 from pipelex.inference.chat.structured.check import AnswerCheck, SchemaCheck, ShapeCheck
 from pipelex.inference.chat.structured.pairs import restored
 from pipelex.inference.chat.structured.schema import ITEMS, Schema, list_schema, mended
@@ -55,10 +55,10 @@ class WantedObject:
     def _findings(self, value: Json) -> list[str]:
         if not isinstance(value, dict):
             return [f"it is a JSON {'list' if isinstance(value, list) else 'value'}, not an object"]
-        members = cast("dict[str, Json]", value)
-        findings = self.check.findings(members)
-        if self.count is not None and not findings and len(members[ITEMS]) != self.count:
-            findings = [f"{ITEMS}: must have {self.count} items, not {len(members[ITEMS])}"]
+        findings = self.check.findings(value)
+        if self.count is not None and not findings:
+            given = len(as_array(value[ITEMS]))
+            findings = [f"{ITEMS}: must have {self.count} items, not {given}"] if given != self.count else []
         return findings
 
     @property
