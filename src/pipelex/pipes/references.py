@@ -56,7 +56,7 @@ def read_value(wire: Mapping[str, Json]) -> Stuff:
     """The inverse of a value's `to_json`, whether it is held by reference or not."""
     if "parts" not in wire:
         return Stuff.from_json(wire)
-    parts = (ListPart(exactly(part["key"], str), exactly(part["count"], int)) for part in as_objects(wire["parts"]))
+    parts = (ListPart(part["key"], exactly(part["count"], int)) for part in as_objects(wire["parts"]))
     return ListReference.of(exactly(wire["concept"], str), parts)
 
 
