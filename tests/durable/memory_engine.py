@@ -414,6 +414,7 @@ class MemoryHost:
         self.limits = engine.limits
         self.dispatcher = engine.dispatcher
         self.root_id = run.id.partition("/")[0]
+        self.told_root: str | None = None
         self.identity = run.identity
         self.is_replaying = execution.is_replaying
         self._execution = execution

@@ -150,7 +150,7 @@ class Batches:
         return [Stuff.of_list(items.concept, [item for piece in group for item in piece]) for group in grouped]
 
     async def _run_slice(self, batch: BatchCall, spent: Meter) -> BatchOutcome:
-        job = SliceJob.sparse(batch=batch, run=self._run, options=self._options)
+        job = SliceJob.sparse(batch=batch, run=self._run, options=self._options, root=self._host.told_root)
         with spent.counting():
             outcome = await self._runner.run_slice(job, crate_of(self._library, batch.call, batch.items.concept))
         spent.absorb(outcome)

@@ -84,6 +84,11 @@ class Host(Protocol):
         ...
 
     @property
+    def told_root(self) -> str | None:
+        """The root's id as jobs of children are to tell it; None: the engine itself tells it."""
+        ...
+
+    @property
     def identity(self) -> RunIdentity | None:
         """Whose run it is, where the engine itself tells it of a workflow."""
         ...

@@ -23,6 +23,8 @@ class PipeJob(Wire):
     run: RunIdentity | None = None
     """None: the engine tells it of the workflow, and it need not travel twice."""
     options: EngineOptions = EngineOptions()
+    root: str | None = None
+    """The id of the workflow of the run's entry pipe, where the engine does not tell it; see `Host.told_root`."""
 
 
 class SliceJob(Wire):
@@ -35,6 +37,8 @@ class SliceJob(Wire):
     run: RunIdentity | None = None
     """See `PipeJob.run`."""
     options: EngineOptions = EngineOptions()
+    root: str | None = None
+    """See `PipeJob.root`."""
     skip: int = 0
     """The number of items that earlier runs of the workflow did."""
     done: BatchOutcome | None = None

@@ -109,7 +109,7 @@ class DurableRuntime(OrchestratedRuntime):
         if workflow.options.child_workflows == "controllers" and not pipe.blueprint.is_controller:
             return (await DurableRuntime(workflow, call).execute()).outcome
         crate = crate_of(self.library, call)
-        job = PipeJob.sparse(call=call, run=workflow.told, options=workflow.options)
+        job = PipeJob.sparse(call=call, run=workflow.told, options=workflow.options, root=self._host.told_root)
         size = self._start_size(job, crate, what=f"the inputs of pipe '{pipe.code}'", named=call.inputs)
         kept, large = workflow.large.split(call)
         child = Child(

@@ -367,9 +367,43 @@ class Method:
         """
         if not dry_run:
             require_trust(self.app.settings.demands)
+        request = await self.request(
+            inputs,
+            pipe=pipe,
+            run_id=run_id,
+            dry_run=dry_run,
+            mock=mock,
+            full_memory=full_memory,
+            output_concept=output_concept,
+            on_item_failure=on_item_failure,
+            allow_files=allow_files,
+            on_change=on_change,
+        )
+        started: StartedRun = await self.app.orchestrator.start(request)
+        return RunHandle(self.app.orchestrator, started.run, request.call.pipe, request.call.inputs, started)
+
+    async def request(
+        self,
+        inputs: Mapping[str, Json] | PathLike | None = None,
+        *,
+        pipe: str | None = None,
+        run_id: str | None = None,
+        dry_run: bool = False,
+        mock: bool | Literal["sparse"] = False,
+        full_memory: bool = False,
+        output_concept: str | None = None,
+        on_item_failure: OnItemFailure = "fail",
+        allow_files: bool | Path = True,
+        on_change: Callable[[PipeTrace], None] | None = None,
+    ) -> RunRequest:
+        """What `start` asks an orchestrator for, without asking; the arguments are those of `run`.
+
+        Raises:
+            PipelexError: the inputs do not fit.
+        """
         call = await self._call(inputs, pipe, mock=mock, output_concept=output_concept, allow_files=allow_files)
         settings = self.app.settings
-        request = RunRequest(
+        return RunRequest(
             self.library,
             call,
             self._identity(run_id),
@@ -384,8 +418,6 @@ class Method:
             is_named=run_id is not None,
             on_change=on_change,
         )
-        started: StartedRun = await self.app.orchestrator.start(request)
-        return RunHandle(self.app.orchestrator, started.run, call.pipe, call.inputs, started)
 
     async def run_many(
         self,

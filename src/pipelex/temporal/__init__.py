@@ -1,25 +1,27 @@
 """The Temporal orchestrator: one workflow per pipe run, one activity per effect.
 
-`PipelexPlugin` puts Pipelex into a worker of one's own. It is imported when it is asked for, so that the configuration can
-be read without the Temporal SDK.
+`PipelexPlugin` puts Pipelex into a worker of one's own, and `MethodJob` is a method's run for whatever starts workflows. Both
+are imported when they are asked for, so that the configuration can be read without the Temporal SDK.
 """
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from pipelex.temporal.client.starting import MethodJob
     from pipelex.temporal.plugin import PipelexPlugin
 
-__all__ = ["PipelexPlugin"]
+__all__ = ["MethodJob", "PipelexPlugin"]
+
+_PLACES: Final = {"MethodJob": "client.starting", "PipelexPlugin": "plugin"}
 
 
-def __getattr__(name: str) -> type["PipelexPlugin"]:
-    """The plugin, imported on first use.
+def __getattr__(name: str) -> Any:
+    """A public name, imported on first use.
 
     Raises:
         AttributeError: the package has no such name.
     """
-    if name != "PipelexPlugin":
+    if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from pipelex.temporal.plugin import PipelexPlugin
-
-    return PipelexPlugin
+    return getattr(import_module(f"pipelex.temporal.{_PLACES[name]}"), name)

@@ -1,6 +1,7 @@
 """`pipelex build`."""
 
 import json
+import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,7 @@ from pipelex.cli.authoring.loading import LibraryDirs, PipeOption
 
 if TYPE_CHECKING:
     from pipelex.errors import Json
+    from pipelex.temporal import MethodJob
 
 _EXAMPLES = """\b
 Examples:
@@ -27,7 +29,11 @@ Examples:
   pipelex build output bundle report.mthds --format python
   pipelex build output method report -o example.json
   pipelex build output pipe sum_up -L methods/ --output -
-  pipelex build structures report.mthds -o structures/"""
+  pipelex build structures report.mthds -o structures/
+  pipelex build job report.mthds -i inputs.json
+  pipelex build job bundle report.mthds -i inputs.json --run-id monday --format command
+  pipelex build job method report -i inputs.json -o job.json
+  pipelex build job pipe sum_up -L methods/"""
 
 app = command_app(no_args_is_help=True)
 
@@ -45,6 +51,13 @@ class OutputFormat(StrEnum):
     JSON = "json"
     PYTHON = "python"
     SCHEMA = "schema"
+
+
+class JobFormat(StrEnum):
+    """What a job is written as."""
+
+    JSON = "json"
+    COMMAND = "command"
 
 
 OutputOption = Annotated[
@@ -73,6 +86,26 @@ class OutputFlags:
     pipe: PipeOption = None
     output: OutputOption = None
     format: Annotated[OutputFormat, typer.Option("--format", "-f", help="Kind of file.")] = OutputFormat.JSON
+    library_dir: LibraryDirs = None
+    json: JsonFlag = False
+
+
+@dataclass(frozen=True)
+class JobFlags:
+    """The options of `pipelex build job`."""
+
+    pipe: PipeOption = None
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--inputs", "-i", metavar="INPUTS", help="The inputs, as `pipelex run` takes them; repeatable."),
+    ] = None
+    run_id: Annotated[str | None, typer.Option("--run-id", metavar="ID", help="The run's id, where it is known.")] = (
+        None
+    )
+    format: Annotated[
+        JobFormat, typer.Option("--format", "-f", help="JSON, or the command of `temporal` that starts it.")
+    ] = JobFormat.JSON
+    output: OutputOption = None
     library_dir: LibraryDirs = None
     json: JsonFlag = False
 
@@ -112,6 +145,44 @@ def _build_output(ctx: typer.Context, kind: str, target: str, flags: OutputFlags
         text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
         name = "output.schema.json" if is_schema else "output.json"
     _write(text, flags.output or default_folder(found) / name, value, is_json=flags.json)
+
+
+def _build_job(ctx: typer.Context, kind: str, target: str, flags: JobFlags) -> None:
+    """Give a run as workflow type and JSON arguments, for whatever starts workflows."""
+    import asyncio
+    from dataclasses import asdict
+
+    from pipelex.cli.authoring.loading import open_method, target_of
+    from pipelex.cli.run.inputs import gather_inputs
+    from pipelex.temporal.factory import FACTORY
+
+    FACTORY.require()
+    from pipelex.temporal import MethodJob
+
+    found = target_of(ctx, kind, target, flags.pipe, flags.library_dir or [])
+    method = open_method(ctx, found, flags.library_dir or [])
+    pipe = method.pipe(found.pipe)
+    inputs = gather_inputs(flags.inputs or (), found.folder, pipe, method.library)
+    request = asyncio.run(method.request(inputs, pipe=pipe.ref, run_id=flags.run_id))
+    job = MethodJob.of(method.app.settings, request)
+    value = {name: member for name, member in asdict(job).items() if member is not None}
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    if flags.format is JobFormat.COMMAND:
+        text = _start_command(job)
+    _write(text + "\n", flags.output or Path("-"), value, is_json=flags.json)
+
+
+def _start_command(job: "MethodJob") -> str:
+    """The job as a command of `temporal`, for a shell."""
+    words = ["temporal", "workflow", "start", "--type", job.workflow_type, "--task-queue", job.task_queue]
+    if job.workflow_id is not None:
+        words += ["--workflow-id", job.workflow_id]
+    for argument in job.arguments:
+        words += ["--input", json.dumps(argument)]
+    for flag, values in (("--search-attribute", job.search_attributes), ("--memo", job.memo)):
+        for name, value in values.items():
+            words += [flag, f"{name}={json.dumps(value)}"]
+    return shlex.join(words)
 
 
 def _write(text: str, path: Path, value: "Json", *, is_json: bool) -> None:
@@ -159,6 +230,7 @@ def _command(kind: str, metavar: str, work: Any) -> Any:
 
 _group("inputs", "Make up the inputs.", InputsFlags, _build_inputs)
 _group("output", "Make up the output.", OutputFlags, _build_output)
+_group("job", "Write a run as workflow type and JSON arguments for any SDK of Temporal's.", JobFlags, _build_job)
 
 
 @app.command(epilog=_EXAMPLES)

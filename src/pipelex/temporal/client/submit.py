@@ -1,30 +1,21 @@
 """Starting runs on Temporal, or finding the one that already has the id."""
 
-from typing import Final
-
 from temporalio.client import WorkflowExecutionDescription
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
-from pipelex.durable.jobs import Envelope, PipeJob, crate_of
-from pipelex.durable.large import LargeValues
-from pipelex.durable.limits import check_payload, task_timeout
 from pipelex.durable.options import EngineOptions
 from pipelex.errors import ErrorCategory, Location, PipelexError
 from pipelex.orchestration import EngineUnavailable, RunRequest, StartedRun
 from pipelex.orchestration.refusals import id_is_taken, note_on
-from pipelex.pipes.calls import PipeCall, PipeOutcome, RunOptions
+from pipelex.pipes.calls import PipeCall, PipeOutcome
 from pipelex.temporal.client.cluster import Cluster
 from pipelex.temporal.client.run import TemporalRun
+from pipelex.temporal.client.starting import JOB_DIGEST, Start, options_of
 from pipelex.temporal.client.visibility import state_of
 from pipelex.temporal.codec import in_run, stored_above, stored_as_parts
 from pipelex.temporal.workflow import observability
-from pipelex.temporal.workflow.limits import LIMITS
-from pipelex.temporal.workflow.payloads import Arguments
-
-JOB_DIGEST: Final = "pipelex_job"
-"""The memo of an entry workflow that holds the digest of what was asked for."""
 
 
 async def submit(cluster: Cluster, request: RunRequest, *, task_queue: str | None = None) -> StartedRun:
@@ -40,38 +31,27 @@ async def submit(cluster: Cluster, request: RunRequest, *, task_queue: str | Non
         PipelexError: the id is that of a run with another job, the inputs are too large for a server without a store, or
             the store does not take them.
     """
-    library, run, config = request.library, request.identity, cluster.config
-    options = _fixed(cluster, request.options)
-    started = TemporalRun(cluster, run.run_id)
+    config = cluster.config
+    options = options_of(config, request.options, stored_above=stored_above(cluster.client.data_converter))
+    started = TemporalRun(cluster, request.identity.run_id)
     call = await _by_reference(started, request.call, options)
-    pipe = library.pipe(call.pipe)
-    crate = crate_of(library, call)
-    worker = config.worker_config
-    enabled = config.search_attributes.attributes if config.search_attributes.enabled else ()
-    attributes = observability.search_attributes(pipe, run, enabled)
-    told = observability.identity(attributes)
-    job = PipeJob.sparse(call=call, run=None if told == run else run, options=options)
-    what = f"the inputs of pipe '{pipe.code}'"
-    check_payload(job, LIMITS, what=what, named=call.inputs, stored_above=options.stored_above)
-    kept, large = LargeValues(options.stored_above).split(call)
+    start = Start(config, request, call, options)
     try:
         await cluster.client.start_workflow(
-            pipe.type,
-            args=Arguments().of(Envelope(job=job.model_copy(update={"call": kept}), crate=crate, large=large)),
+            start.pipe.type,
+            args=start.arguments(),
             id=started.workflow_id,
-            task_queue=task_queue or worker.default_task_queue,
+            task_queue=task_queue or config.worker_config.default_task_queue,
             result_type=PipeOutcome,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            execution_timeout=worker.workflow_execution_timeout,
-            run_timeout=worker.run_timeout,
-            task_timeout=task_timeout(worker.task_timeout, job),
-            start_delay=worker.start_delay or None,
-            rpc_timeout=worker.rpc_timeout,
-            static_summary=observability.summary(pipe),
-            static_details=observability.details(pipe, call, run, crate.fingerprint),
-            search_attributes=attributes,
+            start_delay=config.worker_config.start_delay or None,
+            rpc_timeout=config.worker_config.rpc_timeout,
+            static_summary=observability.summary(start.pipe),
+            static_details=start.details,
+            search_attributes=start.attributes,
             memo={JOB_DIGEST: request.digest},
+            **start.limits,
         )
     except WorkflowAlreadyStartedError:
         return await _found(started, request.digest)
@@ -101,15 +81,6 @@ async def _digest_of(execution: WorkflowExecutionDescription) -> str | None:
     except Exception:
         return None
     return found
-
-
-def _fixed(cluster: Cluster, options: RunOptions) -> EngineOptions:
-    """The options with what the configuration says of the sequence of a run's commands."""
-    return EngineOptions.of(
-        options,
-        child_workflows=cluster.config.worker_config.child_workflow_policy,
-        stored_above=stored_above(cluster.client.data_converter),
-    )
 
 
 async def _by_reference(run: TemporalRun, call: PipeCall, options: EngineOptions) -> PipeCall:

@@ -45,9 +45,11 @@ def state_of(status: WorkflowExecutionStatus | None) -> RunState:
 def run_query(cluster: Cluster, run_id: str, workflow_id: str) -> str:
     """The visibility query that finds all workflows of a run."""
     attributes = cluster.config.search_attributes
+    by_id = f"WorkflowId = {quoted(workflow_id)} OR WorkflowId STARTS_WITH {quoted(workflow_id + '/')}"
     if attributes.enabled and "PipelineRunId" in attributes.attributes:
-        return f"PipelineRunId = {quoted(run_id)}"
-    return f"WorkflowId = {quoted(workflow_id)} OR WorkflowId STARTS_WITH {quoted(workflow_id + '/')}"
+        # A run that another SDK started may have no attributes.
+        return f"(PipelineRunId = {quoted(run_id)} OR {by_id})"
+    return f"({by_id})"
 
 
 def quoted(text: str) -> str:

@@ -335,5 +335,10 @@ class TemporalConfig(Section):
         )
 
     @property
+    def attached_attributes(self) -> Names:
+        """The built-in search attributes that workflows carry."""
+        return self.search_attributes.attributes if self.search_attributes.enabled else ()
+
+    @property
     def log(self) -> TemporalLogConfig:
         return self.temporal_config.temporal_log_config

@@ -1,5 +1,7 @@
 """What the workflow definitions have in common: they run a job of ours on Temporal."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from temporalio import workflow
@@ -9,7 +11,10 @@ from pipelex.content.stuff import WorkingMemory
 from pipelex.durable import entry
 from pipelex.durable.jobs import PipeJob, SliceJob
 from pipelex.durable.large import LargeInputs
+from pipelex.errors import PipelexError
 from pipelex.pipes.calls import BatchOutcome, PipeOutcome
+from pipelex.temporal.workflow.arguments import crate_bytes, read, read_optional
+from pipelex.temporal.workflow.failures import to_application_error
 from pipelex.temporal.workflow.host import TemporalHost
 
 
@@ -19,18 +24,23 @@ class PipeWorkflow:
     def __init__(self) -> None:
         self._memory = WorkingMemory()
 
-    async def run_pipe(self, job: PipeJob, crate: RawValue, large: LargeInputs | None) -> PipeOutcome:
+    async def run_pipe(self, job: RawValue, crate: RawValue, large: RawValue) -> PipeOutcome:
         """Run the job's pipe.
 
         Args:
-            job: the call, and what shapes it.
-            crate: of the pipe.
-            large: inputs of the call that the job leaves out.
+            job: a `PipeJob`.
+            crate: what the job needs of a library.
+            large: inputs of the call that the job leaves out; null where there are none.
 
         Raises:
-            ApplicationError: it failed; the type is the error's code, the details hold its report.
+            ApplicationError: it failed, or an argument is none; the type is the error's code, the details hold its report.
         """
-        execution = await entry.run_pipe(TemporalHost(), job, crate.payload.data, large)
+        with _readable():
+            told = read(job, PipeJob, what="the first argument (the job)")
+            linked = crate_bytes(crate)
+            inputs = read_optional(large, LargeInputs, what="the third argument (large inputs)")
+        host = TemporalHost(told.root, is_entry=not told.call.path)
+        execution = await entry.run_pipe(host, told, linked, inputs)
         self._memory = execution.memory
         return execution.outcome
 
@@ -40,11 +50,25 @@ class PipeWorkflow:
         return self._memory.to_json()
 
 
-async def run_slice(job: SliceJob, crate: RawValue, items: list[Any] | None, large: LargeInputs | None) -> BatchOutcome:
+async def run_slice(job: RawValue, crate: RawValue, items: RawValue, large: RawValue) -> BatchOutcome:
     """Run one slice of a batch; see `pipelex.durable.entry.run_slice`.
 
     Raises:
-        ApplicationError: an item failed; see `PipeWorkflow.run_pipe`.
+        ApplicationError: an item failed, or an argument is none; see `PipeWorkflow.run_pipe`.
         ContinueAsNewError: this run's history is long; the next run goes on with the items that are left.
     """
-    return await entry.run_slice(TemporalHost(), job, crate.payload.data, items, large)
+    with _readable():
+        told = read(job, SliceJob, what="the first argument (the job)")
+        linked = crate_bytes(crate)
+        values: list[Any] | None = read_optional(items, list, what="the third argument (the items)")
+        inputs = read_optional(large, LargeInputs, what="the fourth argument (large inputs)")
+    return await entry.run_slice(TemporalHost(told.root), told, linked, values, inputs)
+
+
+@contextmanager
+def _readable() -> Generator[None]:
+    """Have an argument that nobody can read end the workflow with a report."""
+    try:
+        yield
+    except PipelexError as refused:
+        raise to_application_error(refused.report, may_retry=False) from None

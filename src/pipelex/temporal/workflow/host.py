@@ -57,14 +57,22 @@ _RETRIES: Final = tuple(
 
 
 class TemporalHost:
-    """The current workflow as a host; see `pipelex.durable.host.Host` for what its members say."""
+    """The current workflow as a host; see `pipelex.durable.host.Host` for what its members say.
 
-    def __init__(self) -> None:
+    Args:
+        root: the id of the entry pipe's workflow, where the job tells it.
+        is_entry: whether the workflow is that one.
+    """
+
+    def __init__(self, root: str | None = None, *, is_entry: bool = False) -> None:
         info = workflow.info()
+        known = info.root.workflow_id if info.root is not None else info.workflow_id
         handed = handed_over(info.task_queue)
         self.dispatcher: Dispatcher = handed.dispatcher
         self.limits: EngineLimits = handed.limits
-        self.root_id = info.root.workflow_id if info.root is not None else info.workflow_id
+        # A run that a workflow of somebody else's started is below its own entry, beside other runs of that workflow.
+        self.root_id = root or (info.workflow_id if is_entry else known)
+        self.told_root = None if self.root_id == known else self.root_id
         attributes: Sequence[SearchAttributePair[Any]] = info.typed_search_attributes.search_attributes  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         self._attributes = tuple(attributes)
         self.identity: RunIdentity | None = observability.identity(self._attributes)

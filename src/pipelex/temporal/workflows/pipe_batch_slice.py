@@ -1,15 +1,13 @@
 """The workflow of a slice of a long batch."""
 
-from typing import Any
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from temporalio.common import RawValue
 
-    from pipelex.durable.jobs import SLICE_WORKFLOW, SliceJob
-    from pipelex.durable.large import LargeInputs
+    from pipelex.durable.jobs import SLICE_WORKFLOW
     from pipelex.pipes.calls import BatchOutcome
+    from pipelex.temporal.workflow.arguments import NOTHING
     from pipelex.temporal.workflow.definitions import run_slice
 
 
@@ -19,7 +17,7 @@ class PipeBatchSliceWorkflow:
 
     @workflow.run
     async def run(
-        self, job: SliceJob, crate: RawValue, items: list[Any] | None, large: LargeInputs | None
+        self, job: RawValue = NOTHING, crate: RawValue = NOTHING, items: RawValue = NOTHING, large: RawValue = NOTHING
     ) -> BatchOutcome:
         """See `run_slice`."""
         return await run_slice(job, crate, items, large)

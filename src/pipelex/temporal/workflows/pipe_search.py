@@ -5,9 +5,8 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from temporalio.common import RawValue
 
-    from pipelex.durable.jobs import PipeJob
-    from pipelex.durable.large import LargeInputs
     from pipelex.pipes.calls import PipeOutcome
+    from pipelex.temporal.workflow.arguments import NOTHING
     from pipelex.temporal.workflow.definitions import PipeWorkflow
 
 
@@ -16,6 +15,6 @@ class PipeSearchWorkflow(PipeWorkflow):
     """Runs a PipeSearch."""
 
     @workflow.run
-    async def run(self, job: PipeJob, crate: RawValue, large: LargeInputs | None) -> PipeOutcome:
+    async def run(self, job: RawValue = NOTHING, crate: RawValue = NOTHING, large: RawValue = NOTHING) -> PipeOutcome:
         """See `PipeWorkflow.run_pipe`."""
         return await self.run_pipe(job, crate, large)

@@ -1,0 +1,79 @@
+"""The arguments of a workflow, read so that one which nobody can read ends the run instead of repeating a task for ever.
+
+The SDK is asked for raw values. It reads them by itself, as plain JSON, only where there are fewer than a workflow takes, as
+when somebody starts one by hand and leaves the last out.
+"""
+
+from typing import Any, Final, TypeVar, cast
+
+from pydantic import TypeAdapter
+from pydantic_core import ValidationError, to_json
+from temporalio import workflow
+from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue
+
+from pipelex.errors import PipelexError
+from pipelex.temporal.workflow.refusals import malformed
+
+T = TypeVar("T")
+
+NOTHING: Final = RawValue(Payload())
+"""An argument that was left out."""
+
+
+def read(argument: object, kind: type[T], *, what: str) -> T:
+    """An argument of a workflow.
+
+    Args:
+        argument: a raw value, or what the SDK made of one.
+        kind: its type.
+        what: the argument, for the message: `the first argument (the job)`.
+
+    Raises:
+        PipelexError: it is missing, or cannot be read (`request.malformed`).
+    """
+    if argument is NOTHING:
+        raise malformed(f"{what} is missing", "missing_argument")
+    try:
+        if isinstance(argument, RawValue):
+            return cast("T", workflow.payload_converter().from_payload(argument.payload, kind))
+        return _adapter(kind).validate_python(argument)
+    except PipelexError:
+        raise
+    except ValidationError as invalid:
+        raise malformed(f"{what} cannot be read: {_first(invalid)}", "invalid_argument") from None
+    except Exception as unreadable:
+        raise malformed(f"{what} cannot be read: {unreadable}", "invalid_argument") from None
+
+
+def read_optional(argument: object, kind: type[T], *, what: str) -> T | None:
+    """The same for an argument that may be null, or left out."""
+    if argument is NOTHING or argument is None:
+        return None
+    return read(argument, cast("type[T]", kind | None), what=what)
+
+
+def crate_bytes(argument: object) -> bytes:
+    """The JSON of the crate that a workflow was given; it is read where the crate is linked.
+
+    Raises:
+        PipelexError: it is missing, or nothing that can be a crate.
+    """
+    what = "the second argument (the crate)"
+    if argument is NOTHING:
+        raise malformed(f"{what} is missing", "missing_argument")
+    if isinstance(argument, RawValue):
+        return argument.payload.data
+    if not isinstance(argument, dict):
+        raise malformed(f"{what} is not an object", "invalid_argument")
+    return to_json(argument)
+
+
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(kind)
+
+
+def _first(invalid: ValidationError) -> str:
+    found: Any = invalid.errors(include_url=False, include_input=False)[0]
+    place = ".".join(map(str, found["loc"]))
+    return f"{place}: {found['msg']}" if place else str(found["msg"])
