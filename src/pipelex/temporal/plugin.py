@@ -93,6 +93,9 @@ class PipelexPlugin(SimplePlugin):
         self.scope: ScopeContent = resolve_scope(config, scope)
         self._config = config
         self._inference = inference
+        self._owns_inference = False
+        """Whether the connections to providers end with the last worker."""
+        self._workers = 0
         activities = activities_of(inference)
         super().__init__(  # pyright: ignore[reportUnknownMemberType] the SDK leaves its callables open
             "pipelex.Pipelex",
@@ -124,7 +127,9 @@ class PipelexPlugin(SimplePlugin):
         settings = settings or load_settings()
         config = parse_temporal_config(settings)
         converter = data_converter(config, settings, connection(config, settings))
-        return cls(config, inference_of(settings), converter, scope=scope, is_sandboxed=is_sandboxed)
+        plugin = cls(config, inference_of(settings), converter, scope=scope, is_sandboxed=is_sandboxed)
+        plugin._owns_inference = True
+        return plugin
 
     @property
     def task_queue(self) -> str:
@@ -167,7 +172,13 @@ class PipelexPlugin(SimplePlugin):
         _require_converter(self._config.payload_codec_config, worker.client.data_converter)
         _grant_time(worker)
         quieten_expected_failures()
-        await next(worker)
+        self._workers += 1
+        try:
+            await next(worker)
+        finally:
+            self._workers -= 1
+            if self._owns_inference and not self._workers:
+                await self._inference.aclose()
 
 
 def _require_converter(config: PayloadCodecConfig, converter: DataConverter) -> None:
