@@ -27,6 +27,8 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     f"{EFFECTS}:test_spans_can_be_switched_off": ("runtime.telemetry.is_enabled",),
     f"{EFFECTS}:test_the_service_of_spans": below("runtime.telemetry", "endpoint", "service_name"),
     f"{TELEMETRY}:test_content_is_captured_on_demand": ("runtime.telemetry.capture_content",),
+    "distributed.test_metrics:test_prometheus_as_the_settings_say": ("runtime.metrics.prometheus_address",),
+    "distributed.test_metrics:test_a_collector": ("runtime.metrics.otlp_endpoint",),
     f"{EFFECTS}:test_failed_calls_are_repeated": ("inference.transport_max_retries",),
     f"{WIRING}:test_credentials_elsewhere": ("inference.credentials_elsewhere",),
     f"{WIRING}:test_waterfalls_may_be_held_to_their_first_model": ("inference.model_deck.is_model_fallback_enabled",),

@@ -130,6 +130,15 @@ class TelemetrySettings(Section):
     """Whether prompts and answers are in the spans of calls."""
 
 
+class MetricsSettings(Section):
+    """Metrics of workers: those of Temporal's SDK, and Pipelex's own; in one of two ways."""
+
+    prometheus_address: str = ""
+    """`HOST:PORT` on which a worker serves `/metrics`; `pipelex worker --metrics-address` wins. Empty: none is served."""
+    otlp_endpoint: str = ""
+    """The base address of an OTLP collector over HTTP; `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT` wins. Empty: none is told."""
+
+
 class RuntimeSettings(Section):
     """What surrounds a run."""
 
@@ -137,6 +146,7 @@ class RuntimeSettings(Section):
     network: NetworkSettings = NetworkSettings()
     log: LogSettings = LogSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    metrics: MetricsSettings = MetricsSettings()
     reporting: ReportingSettings = ReportingSettings()
 
 

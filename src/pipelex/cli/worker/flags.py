@@ -48,3 +48,7 @@ class WorkerFlags:
     health_address: Annotated[
         str, typer.Option("--health-address", metavar="HOST", help="Where the health port listens.")
     ] = "0.0.0.0"
+    metrics_address: Annotated[
+        str | None,
+        typer.Option("--metrics-address", metavar="HOST:PORT", help="Serves GET /metrics for Prometheus."),
+    ] = None

@@ -14,7 +14,7 @@ from pipelex.cli._shared.session import settings_for, tell
 from pipelex.cli.worker.engines import run_engine_worker
 from pipelex.cli.worker.libraries import check_libraries
 from pipelex.cli.worker.readiness import Readiness
-from pipelex.errors import Fault
+from pipelex.errors import ConfigurationError, Fault
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipelex.config import Settings
     from pipelex.temporal.config import ConnectionSettings, TemporalConfig
     from pipelex.temporal.plugin import PipelexPlugin
+    from pipelex.temporal.sdk_core import MetricsTarget
     from pipelex.temporal.worker.build import WorkerPlan
 
 _TEMPORAL = "temporal"
@@ -48,7 +49,7 @@ def run_worker(ctx: typer.Context, flags: "WorkerFlags") -> None:
     FACTORY.require()
     from pipelex.temporal.sdk_core import keep_core_off_stdout
 
-    keep_core_off_stdout(is_forwarded=True)
+    keep_core_off_stdout(is_forwarded=True, metrics=metrics_target(settings, flags))
     check_libraries(settings, flags.library or ())
     asyncio.run(_run(ctx, settings, config, flags))
 
@@ -59,6 +60,31 @@ def _chosen(settings: "Settings") -> str:
 
     chosen = chosen_name(settings)
     return _TEMPORAL if chosen == IN_PROCESS else chosen
+
+
+def metrics_target(settings: "Settings", flags: "WorkerFlags") -> "MetricsTarget | None":
+    """Where the worker tells its metrics; None: nowhere.
+
+    Raises:
+        ConfigurationError: in two ways at once.
+    """
+    from pipelex.temporal.sdk_core import MetricsTarget
+
+    wanted, environ = settings.runtime.metrics, settings.environ
+    service = environ.get("OTEL_SERVICE_NAME") or settings.runtime.telemetry.service_name
+    if flags.metrics_address is not None:
+        return MetricsTarget(prometheus=flags.metrics_address, service=service)
+    exported = environ.get("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "").removesuffix("/v1/metrics")
+    otlp = exported or wanted.otlp_endpoint
+    if wanted.prometheus_address and otlp:
+        raise ConfigurationError(
+            "[runtime.metrics] has both 'prometheus_address' and a collector, and a worker tells its metrics in one way",
+            location=settings.location("runtime.metrics.prometheus_address"),
+            advice="Keep one of the two.",
+        )
+    if wanted.prometheus_address:
+        return MetricsTarget(prometheus=wanted.prometheus_address, service=service)
+    return MetricsTarget(otlp=otlp, service=service) if otlp else None
 
 
 def checked_config(ctx: typer.Context, settings: "Settings", flags: "WorkerFlags") -> "TemporalConfig":

@@ -80,6 +80,8 @@ HARMLESS: Final[Mapping[str, Callable[[Json], bool]]] = {
     "runtime.network.is_fetch_ssrf_guard_enabled": lambda value: value is True,
     "interpreter.functions.is_enabled": lambda value: value is False,
     "runtime.telemetry.endpoint": _leaves_here,
+    "runtime.metrics.prometheus_address": _leaves_here,
+    "runtime.metrics.otlp_endpoint": _leaves_here,
     "runtime.telemetry.capture_content": lambda value: value is False,
     f"{_SERVER}.target_host": _leaves_here,
     f"{_SERVER}.api_key_method": lambda value: value == "none",
@@ -92,6 +94,7 @@ HARMLESS: Final[Mapping[str, Callable[[Json], bool]]] = {
 _ADDRESSES: Final = (
     "runtime.storage.*.endpoint",
     "runtime.telemetry.endpoint",
+    "runtime.metrics.*",
     f"{_SERVER}.target_host",
     f"{_PAYLOADS}.*.endpoint",
     "mistral_workflows.server_url",

@@ -13,6 +13,7 @@ from pipelex.pipes.effects.kind import EffectKind
 from pipelex.pipes.effects.kinds import EFFECTS
 from pipelex.pipes.wire import Wire
 from pipelex.temporal.worker.attempts import CurrentAttempt
+from pipelex.temporal.worker.metrics import measured
 
 R = TypeVar("R", bound=Wire)
 
@@ -48,12 +49,13 @@ def _computed(kind: EffectKind[Any, Any], performer: EffectPerformer) -> Activit
 
 async def _attempted(kind: EffectKind[Any, R], performer: EffectPerformer, job: Any, *, crate: bytes | None) -> R:
     attempt = CurrentAttempt()
-    return await attempt.made(
-        lambda: performer.attempt(
-            kind,
-            job,
-            call=attempt.told.call,
-            library=lambda: linked_libraries().get(crate or b""),
-            ledger=attempt.ledger,
+    with measured(job, attempt.ledger):
+        return await attempt.made(
+            lambda: performer.attempt(
+                kind,
+                job,
+                call=attempt.told.call,
+                library=lambda: linked_libraries().get(crate or b""),
+                ledger=attempt.ledger,
+            )
         )
-    )

@@ -6,6 +6,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue
+from temporalio.exceptions import is_cancelled_exception
 
 from pipelex.content.stuff import WorkingMemory
 from pipelex.durable import entry
@@ -40,7 +41,8 @@ class PipeWorkflow:
             linked = crate_bytes(crate)
             inputs = read_optional(large, LargeInputs, what="the third argument (large inputs)")
         host = TemporalHost(told.root, is_entry=not told.call.path)
-        execution = await entry.run_pipe(host, told, linked, inputs)
+        with counted_runs(told.call.pipe, is_entry=not told.call.path):
+            execution = await entry.run_pipe(host, told, linked, inputs)
         self._memory = execution.memory
         return execution.outcome
 
@@ -63,6 +65,21 @@ async def run_slice(job: RawValue, crate: RawValue, items: RawValue, large: RawV
         values: list[Any] | None = read_optional(items, list, what="the third argument (the items)")
         inputs = read_optional(large, LargeInputs, what="the fourth argument (large inputs)")
     return await entry.run_slice(TemporalHost(told.root), told, linked, values, inputs)
+
+
+@contextmanager
+def counted_runs(pipe: str, *, is_entry: bool) -> Generator[None]:
+    """Count a run as it ends, by its entry pipe; what is replayed is not counted again."""
+    outcome = "completed"
+    try:
+        yield
+    except BaseException as ended:
+        outcome = "cancelled" if is_cancelled_exception(ended) else "failed"
+        raise
+    finally:
+        if is_entry:
+            runs = workflow.metric_meter().create_counter("pipelex_runs", "Runs that ended, by entry pipe and outcome")
+            runs.add(1, {"pipe": pipe, "outcome": outcome})
 
 
 @contextmanager
