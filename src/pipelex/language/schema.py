@@ -3,9 +3,9 @@
 It says what one table alone can tell: keys, types, words. References, wiring and templates are the validator's matter.
 """
 
-from typing import Final
+from typing import Any, Final
 
-from pipelex.config.json_schema import file_schema, table_schema
+from pipelex.config.json_schema import Schema, file_schema, table_schema
 from pipelex.errors import Json
 from pipelex.language.blueprints import PIPE_TYPES, BundleBlueprint, ConceptBlueprint, PipeSignatureBlueprint
 from pipelex.language.references import CONCEPT_CODE_PATTERN, DOMAIN_PATTERN, PIPE_CODE_PATTERN
@@ -20,7 +20,7 @@ def bundle_schema() -> dict[str, Json]:
     """The schema of a `.mthds` file, in the dialect 2020-12."""
     root = table_schema(BundleBlueprint)
     root.pop("$defs", None)
-    properties: dict[str, Json] = root["properties"]
+    properties: dict[str, Any] = root["properties"]
     definitions: dict[str, Json] = {}
     properties["domain"]["pattern"] = f"^{DOMAIN_PATTERN.pattern}$"
     concept = _defined("Concept", table_schema(ConceptBlueprint), definitions)
@@ -43,7 +43,7 @@ def bundle_schema() -> dict[str, Json]:
     return file_schema("MTHDS bundle", _DESCRIPTION, {**root, "$defs": definitions})
 
 
-def _defined(name: str, schema: dict[str, Json], definitions: dict[str, Json]) -> dict[str, Json]:
+def _defined(name: str, schema: Schema, definitions: dict[str, Json]) -> dict[str, Json]:
     """Put a table's schema, and those it uses, among the definitions."""
     definitions.update(schema.pop("$defs", {}))
     definitions[name] = schema

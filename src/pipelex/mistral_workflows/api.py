@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors.json import as_objects, maybe
 from pipelex.orchestration import EngineUnavailable
 
 _TIMEOUT_MS: Final = 30_000
@@ -114,9 +115,9 @@ class MistralAPI:
             at = {} if cursor is None else {"cursor": cursor}
             work = self._workflows.events.get_workflow_events_async
             page = _members(await _answer(work, limit=EVENTS_PER_PAGE, **given, **at))
-            for event in page.get("events") or ():
+            for event in as_objects(page.get("events") or ()):
                 yield event
-            cursor = page.get("next_cursor")
+            cursor = maybe(page.get("next_cursor"), str)
             if not cursor:
                 return
 

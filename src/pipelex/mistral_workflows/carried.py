@@ -5,7 +5,7 @@ What starts an execution is one JSON object with the members of `Carried`; so is
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
@@ -36,11 +36,10 @@ def stored_in(value: Json) -> StoredPayload | None:
     """
     if not isinstance(value, Mapping):
         return None
-    members = cast("Mapping[str, Json]", value)
-    if members.keys() != {STORED}:
+    if [*value] != [STORED]:
         return None
     try:
-        return StoredPayload.model_validate(members[STORED])
+        return StoredPayload.model_validate(value[STORED])
     except ValueError:
         raise malformed("a reference into the storage is damaged") from None
 
@@ -91,7 +90,7 @@ class Carried:
         return {name: value for name, value in members.items() if value}
 
     @classmethod
-    def from_json(cls, wire: Mapping[str, Json]) -> "Carried":
+    def from_json(cls, wire: Mapping[str, Any]) -> "Carried":
         """The inverse of `to_json`.
 
         Raises:

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorReport
+from pipelex.errors.json import maybe
 from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState
 from pipelex.pipes.usage import usages_from_json
 
@@ -104,7 +105,7 @@ class ExecutionProgress:
         """Take an event in; the order of what one execution tells counts."""
         id_, kind = str(event.get("workflow_exec_id")), str(event.get("event_type"))
         told = self.executions.setdefault(id_, Told(id_))
-        told.parent = event.get("parent_workflow_exec_id") or told.parent
+        told.parent = maybe(event.get("parent_workflow_exec_id"), str) or told.parent
         told.name = str(event.get("workflow_name") or told.name)
         at = _time(event.get("event_timestamp"))
         attributes = cast("Members", event.get("attributes") or {})
@@ -156,9 +157,9 @@ def _apply(state: dict[str, Json], patch: Members) -> None:
         return
     owner: Any = state
     for step in steps[:-1]:
-        owner = owner.setdefault(step, {}) if isinstance(owner, dict) else {}
+        owner = cast("dict[str, Any]", owner).setdefault(step, {}) if isinstance(owner, dict) else {}
     if isinstance(owner, dict):
-        members = cast("dict[str, Json]", owner)
+        members = cast("dict[str, Any]", owner)
         name = steps[-1].replace("~1", "/").replace("~0", "~")
         if patch.get("op") == "remove":
             members.pop(name, None)
@@ -187,7 +188,7 @@ def _effect(state: Members, times: tuple[datetime, datetime | None]) -> EffectTr
     effect = EffectTrace(str(state.get("activity") or ""), str(state.get("summary") or ""))
     effect.started, effect.ended = times
     effect.status = _state(state.get("state"))
-    effect.attempts = int(state.get("attempt") or 1)
+    effect.attempts = int(str(state.get("attempt") or 1))
     effect.usage = usages_from_json(state.get("usage") or [])
     effect.error = ErrorReport.from_json(cast("Any", report)) if isinstance(report, Mapping) else None
     return effect
@@ -209,4 +210,4 @@ _NEVER: Final = datetime.fromtimestamp(0, UTC)
 
 
 def _time(nanoseconds: Json) -> datetime | None:
-    return None if nanoseconds is None else datetime.fromtimestamp(int(nanoseconds) / 1e9, UTC)
+    return None if nanoseconds is None else datetime.fromtimestamp(int(str(nanoseconds)) / 1e9, UTC)

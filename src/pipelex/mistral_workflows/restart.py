@@ -75,7 +75,7 @@ def reset_point(events: list[Members]) -> int | None:
         if kind == "WORKFLOW_TASK_COMPLETED":
             last = _id(event)
         elif kind in ("START_CHILD_WORKFLOW_EXECUTION_INITIATED", "ACTIVITY_TASK_SCHEDULED") and decided is not None:
-            begun[str(_id(event))] = int(decided)
+            begun[str(_id(event))] = int(str(decided))
         elif kind == "CHILD_WORKFLOW_EXECUTION_COMPLETED":
             begun.pop(str(attributes.get("initiatedEventId")), None)
         elif kind == "ACTIVITY_TASK_COMPLETED":
@@ -84,7 +84,7 @@ def reset_point(events: list[Members]) -> int | None:
 
 
 def _id(event: Members) -> int:
-    return int(event.get("eventId") or event.get("event_id") or 0)
+    return int(str(event.get("eventId") or event.get("event_id") or 0))
 
 
 def _kind(event: Members) -> str:

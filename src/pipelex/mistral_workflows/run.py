@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from pipelex.content.stuff import Json, WorkingMemory
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors.json import as_object
 from pipelex.mistral_workflows import names
 from pipelex.mistral_workflows.platform import Platform
 from pipelex.mistral_workflows.progress import STATES, ExecutionProgress, Told
@@ -141,7 +142,7 @@ class MistralRun:
         wire = (await self._given(execution)).get("memory")
         if wire is None:
             return None
-        return await self.platform.values.loaded_memory(WorkingMemory.from_json(wire, read_value))
+        return await self.platform.values.loaded_memory(WorkingMemory.from_json(as_object(wire), read_value))
 
     async def _given(self, execution: Members) -> Members:
         """What the entry pipe's execution gave.
@@ -228,7 +229,7 @@ def described(platform: Platform, execution: Members, told: Told | None = None) 
         told: what its events tell, where they were read.
     """
     id_, workflow = str(execution["execution_id"]), str(execution["workflow_name"])
-    state = {} if told is None else told.pipe
+    state: Members = {} if told is None else told.pipe
     return RunDescription(
         run_id=names.run_id_of(id_),
         workflow_id=id_,

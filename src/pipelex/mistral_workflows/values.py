@@ -5,11 +5,12 @@ A value is kept under the SHA-256 of its JSON, so that everybody who reads a ref
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 from pipelex.content.stuff import Json, Stuff, WorkingMemory
 from pipelex.durable.large import WrittenInputs
 from pipelex.durable.stored import PART_BYTES, StoredList, StoredPayload, list_in_store
+from pipelex.errors.json import as_array
 from pipelex.mistral_workflows.carried import CarriedValue, plain, reference_to, stored_in, written
 from pipelex.pipes.batches import cut
 from pipelex.pipes.references import ListReference
@@ -51,7 +52,9 @@ class CarriedValues:
 
     async def carried(self, data: bytes) -> CarriedValue:
         """A value as it travels, by its JSON: in the storage where it is large."""
-        return plain(data) if len(data) <= self.stored_above else reference_to(await self.put(data))
+        return (
+            cast("CarriedValue", plain(data)) if len(data) <= self.stored_above else reference_to(await self.put(data))
+        )
 
     async def carried_text(self, data: bytes) -> CarriedValue | str:
         """As `carried`, for what travels as a text."""
@@ -89,7 +92,7 @@ class CarriedValues:
             return value
         parts = StoredList.of(value).parts
         found = await together([partial(self.get, part) for part in parts], limit=_AT_ONCE)
-        return Stuff.of_list(value.concept, [item for data in found for item in plain(data)])
+        return Stuff.of_list(value.concept, [item for data in found for item in as_array(plain(data))])
 
     async def loaded_memory(self, memory: WorkingMemory) -> WorkingMemory:
         """A memory in which every value has its content."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from pipelex.errors import Fault, Json, Location
+from pipelex.errors.json import as_object, exactly
 from pipelex.language import ParsedBundle, parse_bundle, render_path
 
 _UNKNOWN_KEYS: Final = re.compile(r"Additional properties are not allowed \((.*) (?:was|were) unexpected\)", re.DOTALL)
@@ -33,7 +34,8 @@ def placed(text: str, diagnostics: list[Diagnostic]) -> list[Diagnostic]:
 
 
 def _start(diagnostic: Diagnostic) -> Mapping[str, int]:
-    return diagnostic["range"] or {"start_line": 1, "start_col": 1}
+    place = as_object(diagnostic["range"] or {"start_line": 1, "start_col": 1})
+    return {name: exactly(number, int) for name, number in place.items()}
 
 
 def _better(bundle: ParsedBundle, unknown: list[Fault], diagnostic: Diagnostic) -> Iterator[Diagnostic]:

@@ -4,10 +4,11 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipelex.errors import ConfigurationError, Json, PipelexError
+from pipelex.errors import ConfigurationError, PipelexError
 from pipelex.inference import Inference, InferenceOptions
 from pipelex.inference.health import ask
 from tests.distributed.tls_gate import Certificates, make_certificates
@@ -42,7 +43,7 @@ def reached(folder: Path, gateway: OpenAIStub, spoken: Spoken = OPENAI, extra: s
     return Inference.load([directory], {}, InferenceOptions(call_timeout=20.0))
 
 
-async def told(inference: Inference, **settings: Json) -> str:
+async def told(inference: Inference, **settings: Any) -> str:
     try:
         return (await inference.chat.generate_text(at(text_job("How is the weather?", **settings)))).text
     finally:

@@ -9,6 +9,7 @@ from pipelex.cli._shared.console import out, table
 from pipelex.cli._shared.group import Misuse, command_app
 from pipelex.cli._shared.session import JsonFlag
 from pipelex.cli._shared.streams import is_terminal
+from pipelex.errors.json import Json
 
 if TYPE_CHECKING:
     from pipelex.cli._shared.console import Paint
@@ -64,9 +65,9 @@ def _found(said: str) -> "Explanation":
     raise Misuse(f"'{said}' is no code.{hint} `pipelex explain` lists them all.")
 
 
-def _json_of(found: "Explanation") -> dict[str, object]:
+def _json_of(found: "Explanation") -> dict[str, Json]:
     facts = found.facts
-    known = {
+    known: dict[str, Json] = {
         "code": found.code,
         "cause": found.cause,
         "fix": found.fix,

@@ -9,7 +9,7 @@ from pipelex.cli._shared.console import out, paint_out
 from pipelex.cli._shared.failures import FAILED
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag
-from pipelex.errors.json import Json
+from pipelex.errors.json import Json, as_object
 
 _EXAMPLES = """\b
 Examples:
@@ -40,10 +40,10 @@ def lint(
         for found in placed(text, lint_mthds(text)["diagnostics"]):
             report.append({"path": str(path), **found})
             if not is_json:
-                place = found["range"] or {"start_line": 1, "start_col": 1}
+                place = as_object(found["range"] or {"start_line": 1, "start_col": 1})
                 where = f"{path}:{place['start_line']}:{place['start_col']}"
                 about = f" ({found['location']})" if found["location"] else ""
-                out(f"{where}: {paint(found['kind'], 'red')}: {found['message']}{about}")
+                out(f"{where}: {paint(str(found['kind']), 'red')}: {found['message']}{about}")
     if is_json:
         print_json(report)
     raise typer.Exit(FAILED if report else 0)

@@ -23,7 +23,7 @@ Examples:
   pipelex doctor
   pipelex doctor --json"""
 
-_WHOSE: "Final[dict[LayerKind, str]]" = {
+_WHOSE: Final["dict[LayerKind, str]"] = {
     "user": "yours",
     "project": "the project's",
     "environment": "the project's, for this PIPELEX_ENV",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipelex.inference.health import Answered
     from pipelex.language.blueprints import ModelPurpose
 
-_PURPOSES: "Final[tuple[ModelPurpose, ...]]" = ("text", "object")
+_PURPOSES: Final["tuple[ModelPurpose, ...]"] = ("text", "object")
 
 
 def model_checks(settings: Settings, deck: "ModelDeck") -> Iterator[ReadinessCheck]:
