@@ -45,6 +45,9 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     ),
     f"{IMAGES}:test_steps_of_qualities_are_settings": ("inference.img_gen.quality_to_steps_maps",),
     "inference.chat.test_hostile_answers:test_the_limit_is_a_setting": ("inference.max_answer_bytes",),
+    "inference.extract.test_bombs:test_limits_are_settings": below(
+        "inference.extract", "timeout_seconds", "max_memory_bytes", "max_pages", "max_text_characters"
+    ),
     f"{EXTRACT}:test_the_default_resolution_of_views_is_a_setting": ("inference.extract.default_page_views_dpi",),
     f"{EFFECTS}:test_how_prompts_write_values": below(
         "inference.templating.default_templating_style", "tag_style", "text_format"

@@ -241,6 +241,14 @@ class ExtractTable(Section):
 
     default_page_views_dpi: Annotated[int, Field(ge=1, le=1200)] = 150
     """The resolution of pictures of pages, in dots per inch, where a pipe does not say."""
+    timeout_seconds: Annotated[float, Field(gt=0)] = 120.0
+    """The longest that the next page of a document may take to be read here, in seconds; a Word file is one page."""
+    max_memory_bytes: Positive = 512 * 1024 * 1024
+    """The maximum memory that reading one document here may take, in a process of its own."""
+    max_pages: Positive = 5_000
+    """The maximum number of pages, slides or sheets of a document that is read here."""
+    max_text_characters: Positive = 20_000_000
+    """The maximum length of the text of a document that is read here."""
 
 
 class TemplatingStyleTable(Section):

@@ -14,6 +14,7 @@ from pipelex.pipes.calls import Mocks, OnItemFailure, RunOptions
 
 if TYPE_CHECKING:
     from pipelex.inference import Inference, ModelDeck
+    from pipelex.inference.extract import ExtractionOptions
     from pipelex.inference.functions import FunctionOptions
     from pipelex.inference.images import ImageOptions
     from pipelex.storage import FetchPolicy, Storage
@@ -73,7 +74,6 @@ def inference_of(settings: Settings, deck: "ModelDeck | None" = None) -> "Infere
     """
     from pipelex.inference import ChatOptions, Inference, InferenceOptions
     from pipelex.inference.calls.results import ResultCache
-    from pipelex.inference.extract import ExtractionOptions
     from pipelex.inference.method_trees import MethodTrees
 
     llm, storage = settings.inference.llm, storage_of(settings)
@@ -84,7 +84,7 @@ def inference_of(settings: Settings, deck: "ModelDeck | None" = None) -> "Infere
             effort_budgets=llm.effort_to_budget_maps,
             default_max_images=llm.default_max_images,
         ),
-        extract=ExtractionOptions(default_page_views_dpi=settings.inference.extract.default_page_views_dpi),
+        extract=extraction_of(settings),
         images=images_of(settings),
         functions=functions_of(settings),
     )
@@ -112,6 +112,16 @@ def functions_of(settings: Settings) -> "FunctionOptions":
 
     functions = settings.interpreter.functions
     return FunctionOptions(functions.is_enabled, functions.timeout_seconds, environment=functions.environment)
+
+
+def extraction_of(settings: Settings) -> "ExtractionOptions":
+    """How documents are read, and how much one may take."""
+    from pipelex.inference.extract import ExtractionOptions
+    from pipelex.reading.source import ReadingLimits
+
+    found = settings.inference.extract
+    limits = ReadingLimits(found.max_memory_bytes, found.timeout_seconds, found.max_pages, found.max_text_characters)
+    return ExtractionOptions(found.default_page_views_dpi, limits)
 
 
 def images_of(settings: Settings) -> "ImageOptions":

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pipelex.errors import PipelexError
-from pipelex.inference.extract.ocr import TextBox, in_lines
+from pipelex.reading.ocr import TextBox, in_lines
 from tests.inference.extract.conftest import Bench, images_of, text_of
 from tests.support.documents import PdfPage, encoded, pdf, plain, written
 
@@ -87,13 +87,13 @@ def test_no_network_is_used():
     """In a process whose sockets raise, the models still load and read."""
     program = textwrap.dedent(
         """
-        import asyncio, socket, sys
+        import socket, sys
         def refuse(*_, **__): raise RuntimeError("the network was used")
         socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
         sys.path.insert(0, ".")
         from tests.support.documents import written
-        from pipelex.inference.extract.ocr import LocalReader
-        print(asyncio.run(LocalReader().read(written(("Offline 42", 40, 30), size=(400, 120)))))
+        from pipelex.reading.ocr import text_in
+        print(text_in(written(("Offline 42", 40, 30), size=(400, 120))))
         """
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from pipelex.errors import PipelexError
-from pipelex.inference.extract.pdf import tidy
+from pipelex.reading.pdf import tidy
 from tests.inference.extract.conftest import Bench, images_of, text_of
 from tests.support.documents import PdfPage, encoded, pdf, plain
 

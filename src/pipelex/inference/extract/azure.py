@@ -13,9 +13,9 @@ from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.calls.http import HttpCall, table, tables
 from pipelex.inference.calls.model_call import ModelCall
-from pipelex.inference.extract.pictures import measured
 from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Keeper, Picture, SourceFile
 from pipelex.inference.extract.views import page_views
+from pipelex.reading.pictures import measured
 
 if TYPE_CHECKING:
     import httpx

@@ -10,9 +10,9 @@ from pipelex.content.stuff import Json
 from pipelex.errors import InputError
 from pipelex.inference.calls.http import HttpCall, table, tables
 from pipelex.inference.calls.model_call import ModelCall
-from pipelex.inference.extract.pictures import measured
 from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Keeper, Picture, SourceFile
 from pipelex.inference.extract.views import page_views
+from pipelex.reading.pictures import measured
 from pipelex.storage import FetchPolicy, load
 
 _ENDPOINT = "https://api.mistral.ai/v1"

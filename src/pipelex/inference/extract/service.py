@@ -1,6 +1,6 @@
 """Extraction: the pages of a document or an image, by the provider its model names or by software in this process."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from pipelex.errors import InputError
@@ -15,6 +15,7 @@ from pipelex.inference.extract.provider import (
     Extractor,
     Keeper,
     SourceFile,
+    asked,
     incapable,
     logger,
 )
@@ -23,6 +24,7 @@ from pipelex.inference.providers import factory
 from pipelex.pipes.effects.jobs import ContentListResult, ExtractJob
 from pipelex.pipes.effects.requests import ViewsRequest
 from pipelex.pipes.models import ModelUsage
+from pipelex.reading.source import ReadingLimits
 from pipelex.storage import FetchPolicy, Storage, file_kind, load
 from pipelex.storage._fetch import shown
 
@@ -32,6 +34,7 @@ class ExtractionOptions:
     """How documents are read."""
 
     default_page_views_dpi: int = 150
+    limits: ReadingLimits = field(default_factory=ReadingLimits)
 
 
 class Extraction:
@@ -66,8 +69,8 @@ class Extraction:
             PipelexError: the source cannot be read, the model cannot do it, or its provider failed.
         """
         call = call_of(self.deck, job.model, "extract", self.seconds)
-        entry, keeper = call.entry, Keeper(self.storage)
-        wanted = ExtractAsk.of(job.request, job.model.settings, self.options.default_page_views_dpi)
+        entry, keeper = call.entry, self._keeper
+        wanted = asked(job.request, job.model.settings, self.options.default_page_views_dpi)
         extractor: Extractor = factory("extract", entry.table.sdk, entry.backend)(call)
         if extractor.reads_by_address:
             check_credentials(self.deck, call)
@@ -88,7 +91,11 @@ class Extraction:
         """
         wanted = ExtractAsk(views_dpi=request.dpi or self.options.default_page_views_dpi)
         source = await self._loaded(request.source)
-        return ContentListResult(contents=tuple(await page_views(source, wanted, Keeper(self.storage))))
+        return ContentListResult(contents=tuple(await page_views(source, wanted, self._keeper)))
+
+    @property
+    def _keeper(self) -> Keeper:
+        return Keeper(self.storage, self.options.limits)
 
     def _is_taken(self, entry: ModelEntry, source: SourceFile) -> bool:
         """Whether the model takes the source; a file that is text already needs no model, so it is read here.

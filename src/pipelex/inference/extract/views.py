@@ -1,11 +1,10 @@
 """Views of pages for extractors that give none themselves."""
 
-import asyncio
+from contextlib import aclosing
 
 from pipelex.content.stuff import Json
-from pipelex.inference.extract.pdf import views_of
-from pipelex.inference.extract.pictures import opened, picture_of
-from pipelex.inference.extract.provider import ExtractAsk, Keeper, Picture, SourceFile, incapable
+from pipelex.inference.extract.processes import read_pages
+from pipelex.inference.extract.provider import ExtractAsk, Keeper, SourceFile, incapable
 
 
 async def page_views(
@@ -18,17 +17,17 @@ async def page_views(
     """
     if wanted.views_dpi is None:
         return []
-    if source.kind == "pdf":
-        return await views_of(source, wanted.views_dpi, keeper)
-    if source.kind == "image":
-        return [await keeper.image(await asyncio.to_thread(_picture, source), "page-1")]
-    raise incapable(
-        model,
-        "page_views",
-        f"views can be made of PDFs and images, not of {source.kind} files",
-        "Give the document as a PDF, or leave out 'page_views'.",
-    )
-
-
-def _picture(source: SourceFile) -> Picture:
-    return picture_of(opened(source))
+    if source.kind not in ("pdf", "image"):
+        raise incapable(
+            model,
+            "page_views",
+            f"views can be made of PDFs and images, not of {source.kind} files",
+            "Give the document as a PDF, or leave out 'page_views'.",
+        )
+    views: list[dict[str, Json]] = []
+    only = ExtractAsk(max_page_images=0, views_dpi=wanted.views_dpi)
+    async with aclosing(read_pages(source, only, keeper.limits)) as pages:
+        async for page in pages:
+            if page.view is not None:
+                views.append(await keeper.image(page.view, f"page-{len(views) + 1}"))
+    return views

@@ -5,7 +5,6 @@ import importlib.util
 import json
 import os
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -16,14 +15,13 @@ from typing import cast
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.errors.json import Json, as_object
+from pipelex.inference.children import harmless, kill_session
 from pipelex.inference.method_trees import MethodTrees
 from pipelex.library import MethodTree
 from pipelex.pipes.effects.jobs import ContentResult
 from pipelex.pipes.effects.requests import FunctionRequest
 
 _CHILD = Path(__file__).with_name("child.py")
-_HARMLESS = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""Environment variables that any program may need and that hold no secret."""
 _CHUNK = 1 << 16
 _SAID = 2_000
 
@@ -137,7 +135,6 @@ def _on_disk(tree: MethodTree, folder: Path) -> Path:
 async def _answered(
     request: FunctionRequest, task: bytes, work: Path, options: FunctionOptions, environ: Mapping[str, str]
 ) -> dict[str, Json]:
-    seen = {name: environ[name] for name in (*_HARMLESS, *options.environment) if name in environ}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",
@@ -147,7 +144,7 @@ async def _answered(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=work,
-        env={**seen, "HOME": str(work), "TMPDIR": str(work)},
+        env={**harmless(environ, options.environment), "HOME": str(work), "TMPDIR": str(work)},
         start_new_session=True,
     )
     try:
@@ -168,7 +165,7 @@ async def _answered(
         ) from None
     finally:
         # The whole session: what the function itself started must not outlive it.
-        _kill(process)
+        kill_session(process.pid)
         await asyncio.shield(process.wait())
         _close(process)
     if told is None:
@@ -179,11 +176,6 @@ async def _answered(
         last = said.decode("utf-8", "replace").strip().rpartition("\n")[2]
         why = f"ended without an answer (exit {process.returncode})"
         raise _raised(request, f"{why}: {last}" if last else why) from None
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _close(process: asyncio.subprocess.Process) -> None:
@@ -199,7 +191,7 @@ async def _all_of(process: asyncio.subprocess.Process, limit: int) -> bytes | No
     while chunk := await stream.read(_CHUNK):
         data += chunk
         if len(data) > limit:
-            _kill(process)
+            kill_session(process.pid)
             return None
     return bytes(data)
 

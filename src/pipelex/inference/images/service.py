@@ -9,12 +9,12 @@ from pipelex.inference.calls.model_call import SECONDS, open_call
 from pipelex.inference.deck.capabilities import REFERENCES, lacking
 from pipelex.inference.deck.catalog import ModelEntry
 from pipelex.inference.deck.model_deck import ModelDeck
-from pipelex.inference.extract.pictures import measured
 from pipelex.inference.images.ask import ImageAsk, image_ask
 from pipelex.inference.images.options import ImageOptions
 from pipelex.inference.images.provider import ImageProvider
 from pipelex.inference.providers import factory
 from pipelex.pipes.effects.jobs import ContentListResult, ImageJob
+from pipelex.reading.pictures import measured
 from pipelex.storage import FetchPolicy, Loaded, Storage, extension_of, load
 
 

@@ -1,23 +1,14 @@
 """PDF files by PDFium: text layer, embedded images, views of pages. Source: https://pypdfium2.readthedocs.io."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
 from io import BytesIO
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
-from pipelex.inference.extract.ocr import Reader
-from pipelex.inference.extract.pictures import MAX_PIXELS, picture_of
-from pipelex.inference.extract.provider import (
-    ExtractAsk,
-    ExtractedPage,
-    Keeper,
-    Picture,
-    SourceFile,
-    logger,
-    unreadable,
-)
-from pipelex.inference.extract.threads import OneThread
+from pipelex.reading.ocr import text_in
+from pipelex.reading.pictures import MAX_PIXELS, picture_of
+from pipelex.reading.source import ExtractAsk, Picture, ReadPage, SourceFile, logger, too_large, unreadable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -33,62 +24,37 @@ _SCANNED_BELOW = 32
 """A page whose text layer has fewer characters is looked at as an image, when an OCR reader is there."""
 _PASSWORD_ERROR = 4
 """FPDF_ERR_PASSWORD."""
+_MAX_RENDERED = 40_000_000
+"""The maximum number of pixels of a view of a page: it is held several times while it is encoded."""
 _MAX_DEPTH = 6
 """How deep in forms inside of forms images are looked for."""
 
-_thread = OneThread("pdfium")
 
-
-@dataclass(frozen=True)
-class _RawPage:
-    text: str
-    pictures: tuple[Picture, ...]
-    view: Picture | None
-    scan: "Image | None"
-
-
-async def read_pdf(
-    source: SourceFile, wanted: ExtractAsk, keeper: Keeper, reader: Reader | None = None
-) -> list[ExtractedPage]:
+def pdf_pages(source: SourceFile, wanted: ExtractAsk, *, is_optical: bool, max_pages: int) -> Iterator[ReadPage]:
     """The pages of a PDF, one after the other, so that a long document never is in memory as images.
 
     Args:
         source: the PDF.
         wanted: what is asked for.
-        keeper: where images go.
-        reader: reads pages without a text layer; such pages are empty when None.
+        is_optical: whether pages without a text layer are read as images; they are empty otherwise.
+        max_pages: the maximum number of pages.
 
     Raises:
-        InputError: the PDF is broken or locked.
+        InputError: the PDF is broken, locked or too long.
     """
-    document = await _thread.run(_open, source)
-    pages: list[ExtractedPage] = []
+    document = _open(source)
     taken = 0
     try:
-        for index in range(await _thread.run(len, document)):
-            raw = await _thread.run(_read_page, document, index, source, wanted, wanted.room(taken), reader is not None)
-            text = raw.text
-            if reader is not None and raw.scan is not None:
-                seen = await reader.read(raw.scan)
-                text = seen if len(seen) > len(text) else text
-            stem = f"page-{index + 1}"
-            images = [await keeper.image(picture, f"{stem}-image-{n}") for n, picture in enumerate(raw.pictures, 1)]
-            view = None if raw.view is None else await keeper.image(raw.view, stem)
-            pages.append(ExtractedPage(text, images, view))
-            taken += len(images)
+        if len(document) > max_pages:
+            raise too_large(
+                source, f"has {len(document)} pages; at most {max_pages} are read", max_pages, len(document)
+            )
+        for index in range(len(document)):
+            page = _read_page(document, index, source, wanted, wanted.room(taken), is_optical)
+            taken += len(page.images)
+            yield page
     finally:
-        await _thread.run(document.close)
-    return pages
-
-
-async def views_of(source: SourceFile, dpi: int, keeper: Keeper) -> list[dict[str, Any]]:
-    """An Image content of each page of a PDF.
-
-    Raises:
-        InputError: the PDF is broken or locked.
-    """
-    pages = await read_pdf(source, ExtractAsk(max_page_images=0, views_dpi=dpi), keeper)
-    return [page.view for page in pages if page.view is not None]
+        document.close()
 
 
 def _open(source: SourceFile) -> PdfDocument:
@@ -105,8 +71,8 @@ def _open(source: SourceFile) -> PdfDocument:
 
 
 def _read_page(
-    document: PdfDocument, index: int, source: SourceFile, wanted: ExtractAsk, room: int | None, is_ocr: bool
-) -> _RawPage:
+    document: PdfDocument, index: int, source: SourceFile, wanted: ExtractAsk, room: int | None, is_optical: bool
+) -> ReadPage:
     from pypdfium2 import PdfiumError
 
     try:
@@ -115,8 +81,9 @@ def _read_page(
             text = _text(page)
             pictures = tuple(_pictures(page, wanted, room)) if room != 0 else ()
             view = None if wanted.views_dpi is None else picture_of(_rendered(page, wanted.views_dpi))
-            scan = _rendered(page, _OCR_DPI) if is_ocr and len(text) < _SCANNED_BELOW else None
-            return _RawPage(text, pictures, view, scan)
+            if is_optical and len(text) < _SCANNED_BELOW:
+                text = max(text_in(_rendered(page, _OCR_DPI)), text, key=len)
+            return ReadPage(text, pictures, view)
         finally:
             page.close()
     except PdfiumError as error:
@@ -143,11 +110,11 @@ def _rendered(page: PdfPage, dpi: int) -> "Image":
     width, height = page.get_size()
     scale = dpi / _POINTS_PER_INCH
     pixels = width * height * scale * scale
-    if pixels > MAX_PIXELS:
+    if pixels > _MAX_RENDERED:
         logger.warning(
             "A page of %.0f by %.0f points is too large for %s DPI; its view is smaller.", width, height, dpi
         )
-        scale *= sqrt(MAX_PIXELS / pixels)
+        scale *= sqrt(_MAX_RENDERED / pixels)
     return page.render(scale=scale).to_pil()
 
 

@@ -2,24 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from pipelex.inference.extract.provider import missing_extra
-from pipelex.inference.extract.threads import OneThread
+from pipelex.reading.source import MissingExtra
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_thread = OneThread("ocr")
 _engines: list[Any] = []
-
-
-class Reader(Protocol):
-    """Reads the text of an image."""
-
-    async def read(self, image: "Image") -> str:
-        """The lines of text, from top to bottom; empty when there are none."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -33,19 +23,21 @@ class TextBox:
     bottom: float
 
 
-class LocalReader:
-    """RapidOCR on the CPU, loaded at its first use, one image at a time."""
+def prepare() -> None:
+    """Load the models, which takes a moment and some memory.
 
-    async def read(self, image: "Image") -> str:
-        """See `Reader.read`.
-
-        Raises:
-            PipelexError: the extra `ocr` is not installed.
-        """
-        return await _thread.run(_read, image)
+    Raises:
+        MissingExtra: the extra `ocr` is not installed.
+    """
+    _engine()
 
 
-def _read(image: "Image") -> str:
+def text_in(image: "Image") -> str:
+    """The lines of text in an image, from top to bottom; empty when there are none.
+
+    Raises:
+        MissingExtra: the extra `ocr` is not installed.
+    """
     engine = _engine()
     import numpy
 
@@ -65,7 +57,7 @@ def _engine() -> Any:
         try:
             from rapidocr import RapidOCR
         except ImportError:
-            raise missing_extra("ocr", "reading text in images") from None
+            raise MissingExtra("ocr", "reading text in images") from None
         _engines.append(RapidOCR(params={"Global.log_level": "critical"}))
     return _engines[0]
 

@@ -8,11 +8,10 @@ from io import BytesIO
 from typing import Any, cast
 
 from pipelex.errors import InputError
-from pipelex.inference.extract.markup import html_to_markdown, markdown_table, spaced
-from pipelex.inference.extract.pictures import measured
-from pipelex.inference.extract.provider import Picture, SourceFile, missing_extra, unreadable
+from pipelex.reading.markup import html_to_markdown, markdown_table, spaced
+from pipelex.reading.pictures import measured
+from pipelex.reading.source import MissingExtra, Picture, SourceFile, too_large, unreadable
 
-OFFICE_KINDS = frozenset({"docx", "pptx", "xlsx"})
 MAX_UNPACKED = 1024 * 1024 * 1024
 """Largest sum of the sizes of a file's parts: what a ZIP made to fill the memory claims."""
 
@@ -30,15 +29,15 @@ def convert_office(source: SourceFile) -> list[OfficePage]:
 
     Raises:
         InputError: it is broken or too large.
-        PipelexError: the extra `office` is not installed.
+        MissingExtra: the extra `office` is not installed.
     """
     _check_archive(source)
     convert = {"docx": _docx, "pptx": _pptx, "xlsx": _xlsx}[source.kind]
     try:
         return convert(source)
     except ImportError:
-        raise missing_extra("office", f"reading {source.kind} files") from None
-    except InputError:
+        raise MissingExtra("office", f"reading {source.kind} files") from None
+    except (InputError, MemoryError):
         raise
     except Exception as error:  # these libraries raise whatever their XML parsers and their own look-ups do
         raise unreadable(source, "damaged", f"{type(error).__name__}: {error}") from None
@@ -51,8 +50,7 @@ def _check_archive(source: SourceFile) -> None:
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise unreadable(source, "damaged", str(error)) from None
     if size > MAX_UNPACKED:
-        detail = f"{source.name} unpacks to {size} bytes; at most {MAX_UNPACKED} are read"
-        raise InputError("input.too_large", detail, limit=MAX_UNPACKED, size=size)
+        raise too_large(source, f"unpacks to {size} bytes; at most {MAX_UNPACKED} are read", MAX_UNPACKED, size)
 
 
 def _docx(source: SourceFile) -> list[OfficePage]:

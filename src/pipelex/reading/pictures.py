@@ -1,11 +1,13 @@
 """Images as Pillow sees them, and as bytes."""
 
+import base64
 import warnings
+from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, unquote_to_bytes
 
-from pipelex.errors import InputError
-from pipelex.inference.extract.provider import Picture, SourceFile, unreadable
+from pipelex.reading.source import Picture, SourceFile, too_large, unreadable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,14 +32,11 @@ def opened(source: SourceFile) -> "Image":
             image = Image.open(BytesIO(source.data))
         pixels = image.width * image.height
         if pixels > MAX_PIXELS:
-            raise InputError(
-                "input.too_large",
-                f"{source.name} has {image.width} by {image.height} pixels; at most {MAX_PIXELS} are read",
-                limit=MAX_PIXELS,
-                size=pixels,
-            )
+            what = f"has {image.width} by {image.height} pixels; at most {MAX_PIXELS} are read"
+            raise too_large(source, what, MAX_PIXELS, pixels)
         image.load()
-        return ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
+        return image
     except UnidentifiedImageError:
         raise unreadable(source, "format", f"images of type {source.mime_type} are not read here") from None
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
@@ -53,7 +52,8 @@ def picture_of(image: "Image") -> Picture:
     mime_type = "image/png"
     if buffer.tell() > _LOSSLESS_BYTES and not image.has_transparency_data:
         buffer = BytesIO()
-        image.convert("RGB").save(buffer, "JPEG", quality=90)
+        opaque = image if image.mode == "RGB" else image.convert("RGB")
+        opaque.save(buffer, "JPEG", quality=90)
         mime_type = "image/jpeg"
     return Picture(buffer.getvalue(), mime_type, image.width, image.height)
 
@@ -69,3 +69,22 @@ def measured(data: bytes, mime_type: str) -> Picture | None:
                 return Picture(data, mime_type, image.width, image.height)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
+
+
+def from_data_url(url: str) -> Picture | None:
+    """The image that a `data:` URL holds; None where there is none that Pillow reads."""
+    from PIL import Image
+
+    head, _, payload = url.partition(",")
+    try:
+        if "base64" in head.lower().split(";"):
+            data = base64.b64decode("".join(unquote(payload).split()), validate=True)
+        else:
+            data = unquote_to_bytes(payload)
+    except ValueError:
+        return None
+    found = measured(data, "")
+    if found is None:
+        return None
+    with Image.open(BytesIO(data)) as image:
+        return replace(found, mime_type=image.get_format_mimetype() or "image/png")

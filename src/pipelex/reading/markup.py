@@ -8,8 +8,7 @@ from io import StringIO
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from pipelex.content.stuff import Json
-from pipelex.inference.extract.provider import SourceFile, unreadable
+from pipelex.reading.source import Json, SourceFile, unreadable
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup

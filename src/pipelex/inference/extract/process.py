@@ -1,0 +1,90 @@
+"""One process that reads documents, and the messages to and from it."""
+
+import json
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO, Final, cast
+
+import pipelex.reading
+from pipelex.inference.children import harmless, kill_session
+from pipelex.reading.wire import BrokenWire, receive, send
+
+_CHILD: Final = Path(pipelex.reading.__file__).with_name("child.py")
+_MAX_BLOBS: Final = 1024**3
+
+
+class ReadingProcess:
+    """A process without the runtime's keys; whatever it is asked blocks, and ends once it is killed."""
+
+    def __init__(self) -> None:
+        self.is_worn = False
+        """Whether another one is to take its place."""
+        self.is_asked = False
+        """Whether somebody waits for it."""
+        self._max_head = 1
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-B", str(_CHILD)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=_CHILD.parent,
+            env={**harmless(), "MALLOC_ARENA_MAX": "2"},
+            start_new_session=True,
+        )
+        paths = json.dumps([path for path in sys.path if path]).encode()
+        self._stdin.write(paths + b"\n")
+        self._stdin.flush()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can be asked."""
+        return self._process.poll() is None
+
+    @property
+    def _stdin(self) -> BinaryIO:
+        return cast("BinaryIO", self._process.stdin)
+
+    def limit_messages(self, characters: int) -> None:
+        """Take no message with more text than that: a character is at most six bytes of JSON, an astral one twelve."""
+        self._max_head = 12 * characters + 1_000_000
+
+    def send(self, head: dict[str, Any], blobs: list[bytes]) -> None:
+        """Hand over a task.
+
+        Raises:
+            OSError: it has ended.
+        """
+        self.is_asked = True
+        send(self._stdin, head, blobs)
+        self.is_asked = False
+
+    def receive(self) -> tuple[dict[str, Any], list[bytes]]:
+        """Its next message.
+
+        Raises:
+            BrokenWire: it has ended, or its message is none.
+        """
+        self.is_asked = True
+        found = receive(cast("BinaryIO", self._process.stdout), max_head=self._max_head, max_blobs=_MAX_BLOBS)
+        self.is_asked = False
+        if found is None:
+            raise BrokenWire("it has ended")
+        return found
+
+    def kill(self) -> None:
+        """End it."""
+        kill_session(self._process.pid)
+
+    def wait(self) -> int:
+        """The code it ended with."""
+        return self._process.wait()
+
+    def close(self) -> None:
+        """Let go of its pipes, once it is killed."""
+        self.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(OSError):  # it was not read to its end
+                    pipe.close()

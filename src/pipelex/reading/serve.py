@@ -1,0 +1,79 @@
+"""What a reading process does: one file after the other, each under a limit of memory, page by page."""
+
+import gc
+import logging
+from dataclasses import fields
+from typing import Any, BinaryIO, Final
+
+from pipelex.errors import InputError
+from pipelex.reading.limits import MemoryWatch, deny_files, resident
+from pipelex.reading.read import pages_of
+from pipelex.reading.source import ExtractAsk, MissingExtra, SourceFile, logger, too_large, unreadable
+from pipelex.reading.wire import page_message, receive, send
+
+_MOST_FILES: Final = 50
+"""How many files a process reads before another takes its place."""
+_WORN: Final = 128 * 1024 * 1024
+"""The memory, in bytes, that a process may have kept of what it has read."""
+_MAX_HEAD: Final = 1024 * 1024
+_MAX_SOURCE: Final = 4 * 1024**3
+
+
+class _Telling(logging.Handler):
+    """Hands warnings on to whoever started the process."""
+
+    def __init__(self, answers: BinaryIO) -> None:
+        super().__init__(logging.WARNING)
+        self._answers = answers
+
+    def emit(self, record: logging.LogRecord) -> None:
+        send(self._answers, {"warning": record.getMessage()})
+
+
+def serve(tasks: BinaryIO, answers: BinaryIO) -> None:
+    """Read files until nobody asks any more."""
+    logger.addHandler(_Telling(answers))
+    logger.propagate = False
+    deny_files()
+    watch, at_rest, count = MemoryWatch(), resident(), 0
+    while (task := receive(tasks, max_head=_MAX_HEAD, max_blobs=_MAX_SOURCE)) is not None:
+        head, blobs = task
+        count += 1
+        try:
+            is_spent = _answer(head, blobs, answers, watch)
+        finally:
+            watch.rest()
+        del task, blobs
+        gc.collect()
+        is_worn = is_spent or count >= _MOST_FILES or resident() > at_rest + _WORN
+        send(answers, {"end": True, "is_worn": is_worn})
+
+
+def _answer(head: dict[str, Any], blobs: list[bytes], answers: BinaryIO, watch: MemoryWatch) -> bool:
+    """Read one file; whether memory ran short on the way."""
+    source = SourceFile(blobs[0], **head["source"])
+    wanted = ExtractAsk(**{field.name: head["wanted"][field.name] for field in fields(ExtractAsk)})
+    try:
+        if head["is_optical"]:
+            from pipelex.reading.ocr import prepare
+
+            prepare()  # what the reader itself takes does not count
+        watch.allow(head["max_memory"])
+        for page in pages_of(source, wanted, is_optical=head["is_optical"], max_pages=head["max_pages"]):
+            send(answers, *page_message(page))
+    except MissingExtra as missing:
+        send(answers, {"missing": {"extra": missing.extra, "what": missing.what}})
+    except InputError as refused:
+        send(answers, {"failed": refused.report.to_json()})
+    except MemoryError:
+        watch.rest()
+        limit = head["max_memory"]
+        what = f"takes more than {limit:,} bytes of memory to be read"
+        send(answers, {"failed": too_large(source, what, limit).report.to_json()})
+        return True
+    except RecursionError:
+        send(answers, {"failed": unreadable(source, "nesting", "it is nested too deeply").report.to_json()})
+    except Exception as error:  # whatever a file that nobody has checked makes a library raise
+        why = f"{type(error).__name__}: {error}"[:300]
+        send(answers, {"failed": unreadable(source, "damaged", why).report.to_json()})
+    return False

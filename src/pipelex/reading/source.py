@@ -1,0 +1,114 @@
+"""What is read, what is wanted of it, and what comes out."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pipelex.errors import InputError
+
+Json = Any
+
+logger: Final = logging.getLogger("pipelex.extract")
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A document or an image, as bytes."""
+
+    data: bytes
+    mime_type: str
+    kind: str
+    """As backend files list inputs: `pdf`, `image`, `docx`, `html`, …"""
+    name: str
+    """For messages."""
+    base_url: str | None = None
+    """For what came over the network: where its relative links start."""
+    url: str = ""
+    """The address it was asked for by; all there is for an extractor that reads by address."""
+
+
+@dataclass(frozen=True)
+class ExtractAsk:
+    """What is asked for besides the text."""
+
+    max_page_images: int | None = None
+    """Images of one page; None for all, 0 for none."""
+    max_nb_images: int | None = None
+    """Images of the whole document."""
+    image_min_size: int = 0
+    """Pixels an image must have in both directions."""
+    captions: bool = False
+    views_dpi: int | None = None
+    """Resolution of page views; None for no views."""
+    render_js: bool = False
+    raw_html: bool = False
+
+    def room(self, taken: int) -> int | None:
+        """How many images the next page may have, when `taken` were taken before; None for any number."""
+        left = None if self.max_nb_images is None else max(self.max_nb_images - taken, 0)
+        limits = [limit for limit in (left, self.max_page_images) if limit is not None]
+        return min(limits) if limits else None
+
+    def is_big_enough(self, width: int, height: int) -> bool:
+        """Whether an image of that size is wanted."""
+        return min(width, height) >= self.image_min_size
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image as bytes."""
+
+    data: bytes
+    mime_type: str
+    width: int
+    height: int
+    caption: str | None = None
+    stem: str | None = None
+    """Name the text refers to it by, without extension."""
+
+
+@dataclass(frozen=True)
+class ReadPage:
+    """One page as it was read: nothing of it is stored yet."""
+
+    text: str
+    images: Sequence[Picture | Mapping[str, Json]] = ()
+    """Pictures, and contents of images on the network, which keep their address."""
+    view: Picture | None = None
+    raw_html: str | None = None
+
+
+@dataclass(frozen=True)
+class ReadingLimits:
+    """How much one document may take."""
+
+    max_memory: int = 512 * 1024 * 1024
+    """The memory that reading one may take beyond what the process has at rest, in bytes."""
+    seconds: float = 120.0
+    """The time until its next page, in seconds; a Word file, a text and an image are one page."""
+    max_pages: int = 5_000
+    """The maximum number of its pages, slides or sheets."""
+    max_text: int = 20_000_000
+    """The maximum length of its text, in characters."""
+
+
+class MissingExtra(Exception):
+    """A library of an optional extra is not installed."""
+
+    def __init__(self, extra: str, what: str) -> None:
+        super().__init__(extra)
+        self.extra = extra
+        self.what = what
+
+
+def unreadable(source: SourceFile, reason: str, why: str) -> InputError:
+    """The source is broken, locked, or not what it claims to be."""
+    detail = f"{source.name} cannot be read: {why}"
+    return InputError("input.file_unreadable", detail, file_type=source.kind, reason=reason)
+
+
+def too_large(source: SourceFile, what: str, limit: int, size: int | None = None) -> InputError:
+    """The source, or what is read out of it, is beyond a limit."""
+    params = {"limit": limit} if size is None else {"limit": limit, "size": size}
+    return InputError("input.too_large", f"{source.name} {what}", **params)

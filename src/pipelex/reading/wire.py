@@ -1,0 +1,95 @@
+"""Messages between the runtime and a reading process: a JSON object and some bytes, and never anything to execute."""
+
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, BinaryIO, Final
+
+from pipelex.reading.source import Picture, ReadPage
+
+Json = Any
+
+_LENGTH: Final = struct.Struct(">Q")
+
+
+class BrokenWire(Exception):
+    """The other side has gone, or says something that is no message."""
+
+
+def send(stream: BinaryIO, head: dict[str, Json], blobs: Sequence[bytes] = ()) -> None:
+    """Send a message.
+
+    Raises:
+        OSError: nobody listens.
+    """
+    text = json.dumps({**head, "blobs": [len(blob) for blob in blobs]}).encode("utf-8", "surrogatepass")
+    stream.write(_LENGTH.pack(len(text)) + text)
+    for blob in blobs:
+        stream.write(blob)
+    stream.flush()
+
+
+def receive(stream: BinaryIO, *, max_head: int, max_blobs: int) -> tuple[dict[str, Json], list[bytes]] | None:
+    """The next message; None where the other side has ended.
+
+    Args:
+        stream: where it comes from.
+        max_head: the maximum size of its JSON, in bytes.
+        max_blobs: the maximum size of its other bytes together.
+
+    Raises:
+        BrokenWire: there is half of one, or it is too large.
+    """
+    length = stream.read(_LENGTH.size)
+    if not length:
+        return None
+    size = _LENGTH.unpack(_whole(length, _LENGTH.size))[0]
+    if size > max_head:
+        raise BrokenWire(f"a message of {size} bytes")
+    head: dict[str, Json] = json.loads(_whole(stream.read(size), size))
+    sizes = [int(size) for size in head.pop("blobs")]
+    if sum(sizes) > max_blobs or min(sizes, default=0) < 0:
+        raise BrokenWire("too many bytes")
+    return head, [_whole(stream.read(size), size) for size in sizes]
+
+
+def _whole(data: bytes, size: int) -> bytes:
+    if len(data) != size:
+        raise BrokenWire("half of a message")
+    return data
+
+
+def page_message(page: ReadPage) -> tuple[dict[str, Json], list[bytes]]:
+    """A page as a message."""
+    blobs: list[bytes] = []
+
+    def told(image: Any) -> Json:
+        if not isinstance(image, Picture):
+            return {"content": dict(image)}
+        blobs.append(image.data)
+        return {"picture": {**asdict(image), "data": len(blobs) - 1}}
+
+    images = [told(image) for image in page.images]
+    view = None if page.view is None else told(page.view)
+    return {"page": {"text": page.text, "images": images, "view": view, "raw_html": page.raw_html}}, blobs
+
+
+def page_of(message: dict[str, Json], blobs: Sequence[bytes]) -> ReadPage:
+    """The page in a message.
+
+    Raises:
+        BrokenWire: it has none.
+    """
+
+    def read(told: Json) -> Any:
+        if "picture" not in told:
+            return told["content"]
+        return Picture(**{**told["picture"], "data": blobs[told["picture"]["data"]]})
+
+    try:
+        view = message["view"]
+        images = tuple(read(image) for image in message["images"])
+        return ReadPage(message["text"], images, None if view is None else read(view), message["raw_html"])
+    except (KeyError, IndexError, TypeError) as wrong:
+        raise BrokenWire(str(wrong)) from None
