@@ -83,6 +83,10 @@ class Page:
         except Refused:  # the page went on, and the frame is gone
             return ""
 
+    def evaluate(self, expression: str) -> Any:
+        """The value of an expression in the page itself."""
+        return self._ask("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+
     def wait_for(self, *texts: str, seconds: float = _SECONDS) -> str:
         """The text of the page once it shows all of these.
 

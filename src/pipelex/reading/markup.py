@@ -8,7 +8,8 @@ from io import StringIO
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from pipelex.reading.source import Json, SourceFile, unreadable
+from pipelex.errors.json import Json
+from pipelex.reading.source import SourceFile, unreadable
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup

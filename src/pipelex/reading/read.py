@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from pipelex.reading.source import ExtractAsk, Json, Picture, ReadPage, SourceFile, logger
+from pipelex.errors.json import Json, maybe
+from pipelex.reading.source import ExtractAsk, Picture, ReadPage, SourceFile, logger
 
 OFFICE_KINDS = frozenset({"docx", "pptx", "xlsx"})
 
@@ -65,7 +66,7 @@ def _text(source: SourceFile, wanted: ExtractAsk) -> ReadPage:
         if str(content["url"])[:5].lower() != "data:":
             images.append(content)  # it keeps its address, unfetched
             continue
-        picture = _inner(str(content["url"]), content.get("caption"), number)
+        picture = _inner(str(content["url"]), maybe(content.get("caption"), str), number)
         if picture is not None and wanted.is_big_enough(picture.width, picture.height):
             images.append(picture)
     return ReadPage(found.text, images, raw_html=found.raw_html if wanted.raw_html else None)

@@ -38,6 +38,9 @@ def serve(tasks: BinaryIO, answers: BinaryIO) -> None:
     watch, at_rest, count = MemoryWatch(), resident(), 0
     while (task := receive(tasks, max_head=_MAX_HEAD, max_blobs=_MAX_SOURCE)) is not None:
         head, blobs = task
+        if "hello" in head:
+            send(answers, {"hello": True})
+            continue
         count += 1
         try:
             is_spent = _answer(head, blobs, answers, watch)

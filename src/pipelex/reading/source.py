@@ -3,11 +3,10 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from pipelex.errors import InputError
-
-Json = Any
+from pipelex.errors.json import Json
 
 logger: Final = logging.getLogger("pipelex.extract")
 
@@ -110,5 +109,7 @@ def unreadable(source: SourceFile, reason: str, why: str) -> InputError:
 
 def too_large(source: SourceFile, what: str, limit: int, size: int | None = None) -> InputError:
     """The source, or what is read out of it, is beyond a limit."""
-    params = {"limit": limit} if size is None else {"limit": limit, "size": size}
-    return InputError("input.too_large", f"{source.name} {what}", **params)
+    detail = f"{source.name} {what}"
+    if size is None:
+        return InputError("input.too_large", detail, limit=limit)
+    return InputError("input.too_large", detail, limit=limit, size=size)

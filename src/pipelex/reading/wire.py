@@ -4,11 +4,9 @@ import json
 import struct
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 from pipelex.reading.source import Picture, ReadPage
-
-Json = Any
 
 _LENGTH: Final = struct.Struct(">Q")
 
@@ -17,7 +15,7 @@ class BrokenWire(Exception):
     """The other side has gone, or says something that is no message."""
 
 
-def send(stream: BinaryIO, head: dict[str, Json], blobs: Sequence[bytes] = ()) -> None:
+def send(stream: BinaryIO, head: dict[str, Any], blobs: Sequence[bytes] = ()) -> None:
     """Send a message.
 
     Raises:
@@ -30,7 +28,7 @@ def send(stream: BinaryIO, head: dict[str, Json], blobs: Sequence[bytes] = ()) -
     stream.flush()
 
 
-def receive(stream: BinaryIO, *, max_head: int, max_blobs: int) -> tuple[dict[str, Json], list[bytes]] | None:
+def receive(stream: BinaryIO, *, max_head: int, max_blobs: int) -> tuple[dict[str, Any], list[bytes]] | None:
     """The next message; None where the other side has ended.
 
     Args:
@@ -47,7 +45,7 @@ def receive(stream: BinaryIO, *, max_head: int, max_blobs: int) -> tuple[dict[st
     size = _LENGTH.unpack(_whole(length, _LENGTH.size))[0]
     if size > max_head:
         raise BrokenWire(f"a message of {size} bytes")
-    head: dict[str, Json] = json.loads(_whole(stream.read(size), size))
+    head: dict[str, Any] = json.loads(_whole(stream.read(size), size))
     sizes = [int(size) for size in head.pop("blobs")]
     if sum(sizes) > max_blobs or min(sizes, default=0) < 0:
         raise BrokenWire("too many bytes")
@@ -60,11 +58,11 @@ def _whole(data: bytes, size: int) -> bytes:
     return data
 
 
-def page_message(page: ReadPage) -> tuple[dict[str, Json], list[bytes]]:
+def page_message(page: ReadPage) -> tuple[dict[str, Any], list[bytes]]:
     """A page as a message."""
     blobs: list[bytes] = []
 
-    def told(image: Any) -> Json:
+    def told(image: Any) -> dict[str, Any]:
         if not isinstance(image, Picture):
             return {"content": dict(image)}
         blobs.append(image.data)
@@ -75,17 +73,18 @@ def page_message(page: ReadPage) -> tuple[dict[str, Json], list[bytes]]:
     return {"page": {"text": page.text, "images": images, "view": view, "raw_html": page.raw_html}}, blobs
 
 
-def page_of(message: dict[str, Json], blobs: Sequence[bytes]) -> ReadPage:
+def page_of(message: dict[str, Any], blobs: Sequence[bytes]) -> ReadPage:
     """The page in a message.
 
     Raises:
         BrokenWire: it has none.
     """
 
-    def read(told: Json) -> Any:
+    def read(told: Any) -> Any:
         if "picture" not in told:
             return told["content"]
-        return Picture(**{**told["picture"], "data": blobs[told["picture"]["data"]]})
+        members = cast("dict[str, Any]", told["picture"])
+        return Picture(**{**members, "data": blobs[members["data"]]})
 
     try:
         view = message["view"]

@@ -4,7 +4,6 @@ Source: section A.1 of the command-line reference.
 """
 
 import hashlib
-import html
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from pipelex.cli._shared.usage import trace_usage_json, usage_json
 from pipelex.cli.run.viewer import viewer_page
 from pipelex.content.stuff import Json, Stuff, WorkingMemory
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.tooling.pages import cleaned, written_page
 
 if TYPE_CHECKING:
     from pipelex.library import Library, LoadedLibrary, MethodTree, Pipe
@@ -111,7 +111,7 @@ def _write_main(folder: Path, result: "RunResult", loaded: "LoadedLibrary") -> N
     write_json(folder / "main_stuff.json", bare_json(result.value))
     (folder / "main_stuff.md").write_text(rendered(result.value, loaded.library, "markdown") + "\n", encoding="utf-8")
     rendering = rendered(result.value, loaded.library, "html")
-    (folder / "main_stuff.html").write_text(_page(result, rendering), encoding="utf-8")
+    (folder / "main_stuff.html").write_text(written_page(result.pipe, cleaned(rendering)), encoding="utf-8")
     page = viewer_page(result.pipe, rendering, bare_json(result.value))
     (folder / "main_stuff_viewer.html").write_text(page, encoding="utf-8")
 
@@ -151,14 +151,6 @@ def write_run_drawings(folder: Path, trace: "PipeTrace", facts: "RunFacts", libr
     write_json(folder / "graphspec.json", document)
     (folder / "run.html").write_text(run_page(run_document(trace, facts, library)), encoding="utf-8")
     (folder / "reactflow.html").write_text(to_html(run_graph(document)), encoding="utf-8")
-
-
-def _page(result: "RunResult", rendering: str) -> str:
-    title = html.escape(result.pipe)
-    return (
-        f'<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n</head>\n<body>\n'
-        f"{rendering}\n</body>\n</html>\n"
-    )
 
 
 def memory_json(memory: WorkingMemory) -> Json:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from pipelex.errors import Json
+from pipelex.tooling.pages import cleaned, written_page
 
-_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _OPEN_BELOW: Final = 3
 """Levels of the tree that are unfolded at first."""
 _DEEPEST: Final = 50
@@ -32,25 +32,11 @@ def viewer_page(title: str, rendering: str, content: Json) -> str:
         content: the result as JSON.
     """
     tree = "\n".join(_tree("result", content, 0))
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<title>{html.escape(title)}</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<h1>{html.escape(title)}</h1>
-<section><h2>Result</h2>
-{rendering}
-</section>
-<section><h2>Data</h2>
-{tree}
-</section>
-</body>
-</html>
-"""
+    body = (
+        f"<h1>{html.escape(title)}</h1>\n<section><h2>Result</h2>\n{cleaned(rendering)}\n</section>\n"
+        f"<section><h2>Data</h2>\n{tree}\n</section>"
+    )
+    return written_page(title, body, style=_STYLE)
 
 
 def _tree(name: str, value: Json, level: int) -> Iterator[str]:

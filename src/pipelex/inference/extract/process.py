@@ -23,7 +23,7 @@ class ReadingProcess:
         """Whether another one is to take its place."""
         self.is_asked = False
         """Whether somebody waits for it."""
-        self._max_head = 1
+        self._max_head = 1000
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-B", str(_CHILD)],
             stdin=subprocess.PIPE,
@@ -39,8 +39,15 @@ class ReadingProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can be asked."""
-        return self._process.poll() is None
+        """Whether it answers: one that was killed a moment ago does not look so yet."""
+        if self._process.poll() is not None:
+            return False
+        try:
+            self.send({"hello": True}, [])
+            return "hello" in self.receive()[0]
+        except (BrokenWire, OSError, ValueError):
+            self.is_asked = False
+            return False
 
     @property
     def _stdin(self) -> BinaryIO:

@@ -105,7 +105,7 @@ def _failure(head: dict[str, Any]) -> PipelexError:
     if "missing" in head:
         return missing_extra(head["missing"]["extra"], head["missing"]["what"])
     report = ErrorReport.from_json(head["failed"])
-    return InputError(report.code, report.detail, **report.params)
+    return InputError(report.code, report.detail).with_report(params=report.params)
 
 
 async def _asked(process: ReadingProcess, source: SourceFile, limits: ReadingLimits, talk: Callable[[], T]) -> T:
@@ -148,11 +148,12 @@ def _at_rest() -> ReadingProcess:
             return ReadingProcess()
         if found.is_alive:
             return found
+        found.kill()
         found.close()
 
 
 def _give_back(process: ReadingProcess, *, is_usable: bool) -> None:
-    if is_usable and not process.is_worn and process.is_alive:
+    if is_usable and not process.is_worn:
         with _lock:
             if len(_rest) < _MOST_AT_ONCE:
                 _rest.append(process)

@@ -6,6 +6,7 @@ from typing import Final
 
 from pipelex.tooling.graph._layout import Box, Layout, lay_out, shortened
 from pipelex.tooling.graph._model import Direction, Edge, Group, Node, StaticGraph
+from pipelex.tooling.pages import policy
 
 _STYLE: Final = """
 body { margin: 0; font: 12px system-ui, sans-serif; color: #1d2733; background: #f6f7f9; }
@@ -65,8 +66,6 @@ svg.addEventListener("click", event => {
 document.body.setAttribute("data-ready", "yes");
 """
 
-_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-
 
 def to_html(graph: StaticGraph, direction: Direction = "top_down") -> str:
     """The graph as a page: zoom with the wheel, drag to move, click something to read about it."""
@@ -79,7 +78,7 @@ def to_html(graph: StaticGraph, direction: Direction = "top_down") -> str:
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{policy(_SCRIPT)}">
 <title>{title}</title>
 <style>{_STYLE}</style>
 </head>
