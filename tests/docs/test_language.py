@@ -13,6 +13,9 @@ import pipelex
 from pipelex.library.python_source import parse_module
 
 ROOT = Path(__file__).parents[2]
+FUNCTION = r'function_name = "(\w+)\.\w+"'
+"""The module of a function, which a block of Python behind the bundle holds."""
+
 PAGE = ROOT / "docs" / "language.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 REFUSED = "# refused: "
@@ -45,7 +48,7 @@ def bundles() -> list[Block]:
 
 def runs() -> Iterator[Run]:
     """The bundles that two blocks of data follow."""
-    found = blocks()
+    found = [block for block in blocks() if block.language != "python"]
     for method, inputs, result in zip(found, found[1:], found[2:], strict=False):
         if (method.language, inputs.language) == ("toml", "json") and result.language in ("json", "text"):
             content = json.loads(result.text) if result.language == "json" else None
@@ -53,6 +56,9 @@ def runs() -> Iterator[Run]:
 
 
 def written(folder: Path, text: str) -> Path:
+    for method, module in zip(blocks(), blocks()[1:], strict=False):
+        if (method.text, module.language) == (text, "python"):
+            (folder / f"{re.findall(FUNCTION, text)[0]}.py").write_text(module.text, encoding="utf-8")
     file = folder / "method.mthds"
     file.write_text(text, encoding="utf-8")
     return file
@@ -80,7 +86,7 @@ async def test_runs(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_examples_run() -> None:
     assert len(list(runs())) >= 5
-    assert {block.language for block in blocks()} == {"toml", "json", "text"}
+    assert {block.language for block in blocks()} == {"toml", "python", "json", "text"}
 
 
 def anchor(heading: str) -> str:

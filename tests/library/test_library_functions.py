@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelex.library import MethodTree, load_library
+from pipelex.library import MethodTree, load_library, load_library_files
 
 BUNDLE = """
 domain = "shop"
@@ -61,3 +61,38 @@ def test_a_module_is_read_though_a_finalizer_parses_meanwhile(tmp_path: Path, mo
     monkeypatch.setattr(MethodTree, "read", read_with_garbage_left)
     for _ in range(5):
         assert load_library([tmp_path / "method.mthds"]).verdict.errors == ()
+
+
+SOURCES = {
+    "def total(amounts): ...": None,
+    "async def total(amounts, *, digits=2): ...": None,
+    "def total(inputs): ...": None,
+    "def total(**inputs): ...": None,
+    "def total(amounts, digits=2, **rest): ...": None,
+    "def total(): ...": None,
+    "import functools\n@functools.wraps(print)\ndef total(whatever): ...": None,
+    "def total(amount): ...": "its parameter 'amount' is no input of the pipe; did you mean 'amounts'?",
+    "def total(amounts, rate): ...": "its parameter 'rate' is no input of the pipe; the inputs are: amounts",
+    "def total(amounts, *, rate): ...": "its parameter 'rate' is no input of the pipe",
+    "def total(amounts, /): ...": "its parameter 'amounts' cannot be given by name",
+    "def total(*amounts): ...": "its parameter 'amounts' cannot be given by name",
+    "def total(inputs, rate): ...": "its parameter 'inputs' is no input of the pipe",
+    "def total(working_memory): ...": "write 'def total(amounts)': inputs come by their names",
+    "from pipelex.tools.registry import pipe_func\n@pipe_func()\nasync def total(working_memory): ...": (
+        "write 'async def total(amounts)' without '@pipe_func' and its import"
+    ),
+    "from pipelex import pipe_func\n@pipe_func\ndef total(amounts): ...": "its module imports 'pipe_func'",
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_what_a_function_takes_is_read_in_its_source(source: str) -> None:
+    says = SOURCES[source]
+    faults = load_library_files({"method.mthds": BUNDLE, "sums.py": source}).verdict.errors
+    if says is None:
+        assert faults == ()
+        return
+    (fault,) = faults
+    assert (fault.code, fault.category) == ("method.function_invalid", "pipe_func_function_refused")
+    assert says in fault.detail
+    assert fault.location.field == "function_name"

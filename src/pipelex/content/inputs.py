@@ -143,6 +143,11 @@ def read_inputs(
     return found
 
 
+def expanded(shape: Shape, value: Json) -> Json:
+    """A value with the bare values of native concepts, at any depth, in their content form."""
+    return LightReader(None).expand(shape, value, "")
+
+
 def one_error(faults: list[Fault]) -> InputError:
     """One exception for all that is wrong with a run's inputs: it speaks as the first fault; `faults` has them all."""
     first = faults[0]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelex.content.stuff import Stuff
+from pipelex.content.stuff import Absence, Stuff
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.functions import FunctionOptions, call_function
 from pipelex.inference.method_trees import MethodTrees
@@ -62,6 +62,7 @@ async def later(invoices, **rest):
 def raises(invoices):
     raise ValueError("no invoice has a berth")
 
+@(lambda function: function)
 def unknown(invoices, nonsense):
     return {"number": 1}
 
@@ -129,6 +130,258 @@ async def failure(method: Method) -> PipelexError:
 @pytest.mark.parametrize(("function", "expected"), [("total", 3.5), ("by_mapping", 2), ("later", 1)])
 async def test_a_function_is_called_with_plain_contents(project: Project, function: str, expected: float):
     assert await number(method_of(project, function)) == expected
+
+
+TYPED_METHOD = """
+domain = "quay"
+
+[concept.Owner]
+description = "An owner"
+structure = { name = "Name" }
+
+[concept.Ship]
+description = "A ship"
+[concept.Ship.structure]
+name   = { type = "text", description = "Name", required = true }
+length = { type = "number", description = "Length", required = true }
+built  = { type = "date", description = "Built" }
+owner  = { type = "concept", concept_ref = "Owner", description = "Owner" }
+note   = { type = "concept", concept_ref = "Text", description = "Note" }
+tags   = { type = "list", item_type = "text", description = "Tags" }
+kind   = { choices = ["ferry", "sloop"], description = "Kind" }
+
+[pipe.call]
+type = "PipeFunc"
+description = "Call"
+inputs = { INPUTS }
+output = "OUTPUT"
+function_name = "typed.call"
+"""
+
+TYPED_HEAD = """
+from __future__ import annotations
+import dataclasses, datetime, decimal, enum, typing
+from collections.abc import Mapping, Sequence
+from pydantic import BaseModel
+
+class Kind(enum.Enum):
+    FERRY = "ferry"
+    SLOOP = "sloop"
+
+@dataclasses.dataclass
+class Owner:
+    name: str
+
+@dataclasses.dataclass
+class Ship:
+    name: str
+    length: float
+    built: datetime.date | None
+    owner: Owner | None = None
+    note: str | None = None
+    tags: list[str] = dataclasses.field(default_factory=list)
+    kind: Kind = Kind.FERRY
+
+class ShipModel(BaseModel):
+    name: str
+    length: int
+    built: datetime.date | None = None
+    owner: Owner | None = None
+    note: str = "none"
+    kind: typing.Literal["ferry", "sloop"] = "ferry"
+
+class ShipDict(typing.TypedDict, total=False):
+    name: str
+    note: str
+
+"""
+
+SHIP = {
+    "name": "Ada",
+    "length": 12,
+    "built": "1999-05-01",
+    "owner": {"name": "Bea"},
+    "note": {"text": "slow"},
+    "tags": ["old"],
+    "kind": "sloop",
+}
+
+TYPED: dict[str, tuple[str, dict[str, Any], str, str, Any]] = {
+    "texts": (
+        'a = "Text", b = "Text[]"',
+        {"a": "x", "b": ["y", "z"]},
+        "def call(a: str, b: list[str]) -> str: return a + ''.join(b)",
+        "Text",
+        {"text": "xyz"},
+    ),
+    "numbers": (
+        'a = "Number", b = "Number[]"',
+        {"a": 3, "b": [1, 2.5]},
+        "def call(a: int, b: Sequence[float]): return a + sum(b)",
+        "Number",
+        {"number": 6.5},
+    ),
+    "truths": ('a = "YesNo"', {"a": True}, "def call(a: bool): return not a", "YesNo", {"yes_no": False}),
+    "dates": (
+        'a = "Date"',
+        {"a": "2026-01-31"},
+        "def call(a: datetime.date): return a + datetime.timedelta(days=1)",
+        "Date",
+        {"date": "2026-02-01"},
+    ),
+    "moments": (
+        'a = "Date"',
+        {"a": "2026-01-31T10:30:00"},
+        "def call(a: datetime.datetime): return a + datetime.timedelta(hours=1)",
+        "Date",
+        {"date": "2026-01-31", "time": "11:30:00"},
+    ),
+    "times": (
+        'a = "Time"',
+        {"a": "10:30"},
+        "def call(a: datetime.time): return a.replace(hour=11)",
+        "Time",
+        {"time": "11:30:00"},
+    ),
+    "lists of each": (
+        'a = "Text"',
+        {"a": "x y"},
+        "def call(a: str) -> list[str]: return a.split()",
+        "Text[]",
+        {"items": [{"text": "x"}, {"text": "y"}]},
+    ),
+    "decimals": ('a = "Number"', {"a": 0.1}, "def call(a: decimal.Decimal): return a * 3", "Number", {"number": 0.3}),
+    "an address": (
+        'a = "Document"',
+        {"a": "https://acme.example/a.pdf"},
+        "def call(a: str): return a",
+        "Text",
+        {"text": "https://acme.example/a.pdf"},
+    ),
+    "JSON": ('a = "Text"', {"a": "x"}, "def call(a: str): return {'seen': a}", "JSON", {"json_obj": {"seen": "x"}}),
+    "HTML": ('a = "Text"', {"a": "x"}, "def call(a: str): return f'<b>{a}</b>'", "Html", {"inner_html": "<b>x</b>"}),
+    "an absent text": (
+        'a = "Text?"',
+        {},
+        "def call(a: str | None): return 'none' if a is None else a",
+        "Text",
+        {"text": "none"},
+    ),
+    "a default": ('a = "Text?"', {}, "def call(a: str = 'usual'): return a", "Text", {"text": "usual"}),
+    "a dataclass": (
+        'a = "Ship"',
+        {"a": SHIP},
+        "def call(a: Ship): return f'{a.name} {a.length} {a.built.year} {a.owner.name} {a.note} {a.tags} {a.kind.name}'",
+        "Text",
+        {"text": "Ada 12.0 1999 Bea slow ['old'] SLOOP"},
+    ),
+    "a dataclass without what is optional": (
+        'a = "Ship"',
+        {"a": {"name": "Ada", "length": 12}},
+        "def call(a: Ship): return f'{a.built} {a.owner} {a.note} {a.tags} {a.kind.name}'",
+        "Text",
+        {"text": "None None None [] FERRY"},
+    ),
+    "models in a list": (
+        'a = "Ship[]"',
+        {"a": [SHIP, {"name": "Bo", "length": 3}]},
+        "def call(a: list[ShipModel]): return [f'{s.name} {s.length} {s.note} {s.kind} {s.owner}' for s in a]",
+        "Text[]",
+        {"items": [{"text": "Ada 12 slow sloop Owner(name='Bea')"}, {"text": "Bo 3 none ferry None"}]},
+    ),
+    "a typed dict": (
+        'a = "Ship"',
+        {"a": SHIP},
+        "def call(a: ShipDict): return a['name'] + a['note']",
+        "Text",
+        {"text": "Adaslow"},
+    ),
+    "a mapping": (
+        'a = "Ship"',
+        {"a": SHIP},
+        "def call(a: Mapping[str, typing.Any]): return a['note']['text']",
+        "Text",
+        {"text": "slow"},
+    ),
+    "objects given by field": (
+        'a = "Text"',
+        {"a": "Ada"},
+        "def call(a: str): return Ship(a, 3, datetime.date(2026, 1, 2), Owner('Bea'), 'slow', ['x'], Kind.SLOOP)",
+        "Ship",
+        {
+            "name": "Ada",
+            "length": 3,
+            "built": "2026-01-02",
+            "owner": {"name": "Bea"},
+            "note": {"text": "slow"},
+            "tags": ["x"],
+            "kind": "sloop",
+        },
+    ),
+    "models given": (
+        'a = "Text"',
+        {"a": "Ada"},
+        "def call(a: str): return [ShipModel(name=a, length=1, note='fast')]",
+        "Ship[]",
+        {"items": [{"name": "Ada", "length": 1, "note": {"text": "fast"}, "kind": "ferry"}]},
+    ),
+    "a list where anything goes": (
+        'a = "Text"',
+        {"a": "x"},
+        "def call(a: str): return [{'n': 1}, {'n': 2}]",
+        "Anything",
+        {"items": [{"n": 1}, {"n": 2}]},
+    ),
+    "types that say nothing": (
+        'a = "Text"',
+        {"a": "x"},
+        "def call(a: 'Unknown'): return a['text']",
+        "Text",
+        {"text": "x"},
+    ),
+}
+
+
+def typed_method(project: Project, inputs: str, source: str, output: str) -> Method:
+    (project.root / "typed.py").write_text(TYPED_HEAD + source, encoding="utf-8")
+    return project.app("direct").load(project.method(TYPED_METHOD.replace("INPUTS", inputs).replace("OUTPUT", output)))
+
+
+@pytest.mark.parametrize("name", TYPED)
+async def test_inputs_come_and_results_go_as_python_writes_them(project: Project, name: str):
+    inputs, given, source, output, expected = TYPED[name]
+    result = await typed_method(project, inputs, source, output).run(given, pipe="call")
+    assert result.content == expected
+
+
+async def test_nothing_given_for_an_optional_output_is_an_absence(project: Project):
+    method = typed_method(project, 'a = "Text"', "def call(a: str): return None", "Text?")
+    result = await method.run({"a": "x"}, pipe="call")
+    assert isinstance(result.value, Absence)
+
+
+UNFIT = {
+    "def call(a: str): return a": ('a = "Number"', 3, "its parameter 'a' cannot take the input: 3 is no text"),
+    "def call(a: int): return a": ('a = "Number"', 2.5, "2.5 is no whole number"),
+    "def call(a: datetime.datetime): return 'x'": ('a = "Text"', "soon", '"soon" is no date with a time'),
+    "def call(a: list[float]): return 'x'": ('a = "Text[]"', ["x"], '"x" is no number'),
+    "def call(a: Owner): return 'x'": ('a = "Ship"', {"name": "Ada", "length": 1}, None),
+    "def call(a: ShipModel): return 'x'": ('a = "Owner"', {"name": "Ada"}, "it makes no ShipModel"),
+    "def call(a: Kind): return 'x'": ('a = "Text"', "barge", '"barge" is no Kind'),
+}
+
+
+@pytest.mark.parametrize("source", UNFIT)
+async def test_an_input_that_a_parameter_cannot_take_is_named(project: Project, source: str):
+    inputs, given, says = UNFIT[source]
+    running = typed_method(project, inputs, source, "Text").run({"a": given}, pipe="call")
+    if says is None:  # a class may take fewer fields
+        assert (await running).content == {"text": "x"}
+        return
+    with pytest.raises(PipelexError) as caught:
+        await running
+    assert caught.value.code == "method.function_invalid"
+    assert says in str(caught.value)
 
 
 async def test_an_optional_input_that_is_given_arrives(project: Project):

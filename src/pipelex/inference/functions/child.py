@@ -17,6 +17,8 @@ import os
 import sys
 import traceback
 import types
+import typing
+from collections import abc
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any, cast
@@ -103,17 +105,232 @@ def bind(function: Callable[..., Any], inputs: dict[str, Any], absent: list[str]
     if list(parameters) == ["inputs"] and "inputs" not in known:
         return {"inputs": known}
     arguments: dict[str, Any] = {}
+    hints = hints_of(function)
     for name, parameter in parameters.items():
         if parameter.kind is parameter.VAR_KEYWORD:
             arguments = {**known, **arguments}
         elif parameter.kind in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY):
             raise CannotBeCalled(f"its parameter '{name}' cannot be given by name")
         elif name in inputs or (name in known and parameter.default is parameter.empty):
-            arguments[name] = known[name]
+            arguments[name] = taken(name, known[name], hints.get(name, Any))
         elif name not in known and parameter.default is parameter.empty:
             names = ", ".join(known) or "none"
             raise CannotBeCalled(f"its parameter '{name}' is no input of the pipe; the inputs are: {names}")
     return arguments
+
+
+# --- inputs by the types of parameters ------------------------------------------------------------------------------
+
+
+class DoesNotFit(Exception):
+    """The value is none of the type."""
+
+
+NATIVES: dict[str, set[str]] = {
+    "text": set(),
+    "number": set(),
+    "yes_no": {"probability"},
+    "date": {"time"},
+    "time": set(),
+    "choice": {"confidence", "probabilities"},
+    "level": {"label", "confidence", "probabilities", "position"},
+    "inner_html": {"css_class"},
+    "url": {
+        "public_url",
+        "source_prompt",
+        "source_negative_prompt",
+        "mime_type",
+        "filename",
+        "title",
+        "snippet",
+        "caption",
+        "width",
+        "height",
+    },
+}
+"""The member that holds the value of a native concept, and the members that may stand beside it."""
+
+
+def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """The types of a function's parameters; none of them where one cannot be read."""
+    try:
+        return typing.get_type_hints(inspect.unwrap(function))
+    except Exception:  # a name that only a type checker sees
+        return {}
+
+
+def taken(name: str, value: Any, hint: Any) -> Any:
+    """An input as its parameter's type wants it: a bare value for `str` or `float`, an object for a class."""
+    try:
+        return None if value is None else fitted(value, hint)
+    except DoesNotFit as wrong:
+        raise CannotBeCalled(f"its parameter '{name}' cannot take the input: {wrong}") from None
+
+
+def fitted(value: Any, hint: Any) -> Any:
+    """A plain content as a value of a type; types that say nothing of it leave it as it is."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return first_fitting(value, arguments)
+    if origin is typing.Literal:
+        return one_of(value, arguments)
+    if hint in SCALARS:
+        return SCALARS[hint](bare(value))
+    if origin in (list, tuple, set, frozenset, abc.Sequence, abc.Iterable, abc.Collection) and isinstance(value, list):
+        items = [fitted(item, arguments[0] if arguments else Any) for item in cast("list[Any]", value)]
+        return origin(items) if origin in (tuple, set, frozenset) else items
+    if origin in (dict, abc.Mapping) and isinstance(value, dict) and len(arguments) == 2:
+        return {key: fitted(member, arguments[1]) for key, member in cast("dict[str, Any]", value).items()}
+    if isinstance(hint, type):
+        return of_class(value, hint)
+    return value
+
+
+def first_fitting(value: Any, hints: tuple[Any, ...]) -> Any:
+    if value is None and type(None) in hints:
+        return None
+    wrong: DoesNotFit | None = None
+    for hint in hints:
+        try:
+            return fitted(value, hint)
+        except DoesNotFit as refused:
+            wrong = wrong or refused
+    raise wrong or DoesNotFit(said(value))
+
+
+def one_of(value: Any, words: tuple[Any, ...]) -> Any:
+    found = bare(value)
+    if found not in words:
+        raise DoesNotFit(f"{said(found)} is none of {', '.join(map(repr, words))}")
+    return found
+
+
+def of_class(value: Any, hint: type) -> Any:
+    if issubclass(hint, enum.Enum):
+        try:
+            return hint(bare(value))
+        except ValueError:
+            raise DoesNotFit(f"{said(bare(value))} is no {hint.__name__}") from None
+    if not isinstance(value, dict):
+        return value
+    members = cast("dict[str, Any]", value)
+    if dataclasses.is_dataclass(hint):
+        names = [field.name for field in dataclasses.fields(hint) if field.init]
+        return made(hint, by_field(members, hint, names), hint)
+    if typing.is_typeddict(hint):
+        return {**members, **by_field(members, hint, [*hint.__annotations__])}
+    validate: Any = getattr(hint, "model_validate", None)
+    fields: Any = getattr(hint, "model_fields", None)
+    if validate is not None and isinstance(fields, dict):
+        return made(validate, {**members, **by_field(members, hint, [*cast("dict[str, Any]", fields)])}, hint)
+    return value
+
+
+def by_field(members: dict[str, Any], hint: type, names: list[str]) -> dict[str, Any]:
+    """The members of a content that are fields of a class, each as the field's type wants it."""
+    try:
+        hints = typing.get_type_hints(hint)
+    except Exception:  # a name that only a type checker sees
+        hints = {}
+    found: dict[str, Any] = {}
+    for name in names:
+        member = members.get(name)
+        try:
+            if member is not None:
+                found[name] = fitted(member, hints.get(name, Any))
+            elif type(None) in typing.get_args(hints.get(name)) and not has_default(hint, name):
+                found[name] = None
+        except DoesNotFit as wrong:
+            raise DoesNotFit(f"'{name}': {wrong}") from None
+    return found
+
+
+def has_default(hint: type, name: str) -> bool:
+    """Whether a class fills a field by itself when nothing is given."""
+    if not dataclasses.is_dataclass(hint):
+        return True  # what a model of pydantic lacks is its own to say
+    field = next(one for one in dataclasses.fields(hint) if one.name == name)
+    return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+
+
+def made(maker: Callable[..., Any], members: dict[str, Any], hint: type) -> Any:
+    try:
+        return maker(**members) if maker is hint else maker(members)
+    except (TypeError, ValueError) as wrong:
+        raise DoesNotFit(f"it makes no {hint.__name__}: {wrong}") from None
+
+
+def bare(value: Any) -> Any:
+    """The one value that a native concept's content holds; other values as they are."""
+    if not isinstance(value, dict):
+        return value
+    members = cast("dict[str, Any]", value)
+    for name, beside in NATIVES.items():
+        if name in members and members.keys() <= beside | {name}:
+            at = members.get("time") if name == "date" else None
+            return members[name] if at is None else f"{members[name]}T{at}"
+    return members
+
+
+def as_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise DoesNotFit(f"{said(value)} is no text")
+    return value
+
+
+def as_float(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise DoesNotFit(f"{said(value)} is no number")
+    return float(value)
+
+
+def as_int(value: Any) -> int:
+    number = as_float(value)
+    if not number.is_integer():
+        raise DoesNotFit(f"{said(value)} is no whole number")
+    return int(value)
+
+
+def as_decimal(value: Any) -> decimal.Decimal:
+    as_float(value)
+    return decimal.Decimal(str(value))
+
+
+def as_bool(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise DoesNotFit(f"{said(value)} is neither true nor false")
+    return value
+
+
+def moment(read: Callable[[str], Any], what: str) -> Callable[[Any], Any]:
+    def as_moment(value: Any) -> Any:
+        try:
+            return read(as_text(value))
+        except ValueError:
+            raise DoesNotFit(f"{said(value)} is no {what}") from None
+
+    return as_moment
+
+
+def said(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else f"{text[:80]}…"
+
+
+SCALARS: dict[Any, Callable[[Any], Any]] = {
+    str: as_text,
+    float: as_float,
+    int: as_int,
+    bool: as_bool,
+    decimal.Decimal: as_decimal,
+    datetime.date: moment(lambda text: datetime.date.fromisoformat(text.partition("T")[0]), "date"),
+    datetime.datetime: moment(datetime.datetime.fromisoformat, "date with a time"),
+    datetime.time: moment(datetime.time.fromisoformat, "time"),
+}
+"""Types that take a bare value, and how each takes it."""
+
+
+# --- what it gives --------------------------------------------------------------------------------------------------
 
 
 def plain(value: Any) -> Any:

@@ -29,6 +29,10 @@ class Checks:
     def source(self, pipe: Pipe) -> Declaration:
         return self.linked.sources[pipe.ref]
 
+    def tree(self, pipe: Pipe) -> MethodTree | None:
+        """The method tree that the pipe's bundle lies in."""
+        return self.trees.get(self.source(pipe).bundle.path or "")
+
     def label(self, pipe: Pipe) -> str:
         """What messages call the pipe."""
         return self.source(pipe).label

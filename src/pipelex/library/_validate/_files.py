@@ -1,16 +1,12 @@
-"""The files of the method tree that pipes name: Python functions and document templates."""
-
-import ast
+"""The templates of documents, as text and as files of the method tree."""
 
 from pipelex.errors import near_names
-from pipelex.language.blueprints import PipeDocGenBlueprint, PipeFuncBlueprint
+from pipelex.language.blueprints import PipeDocGenBlueprint
 from pipelex.language.templates import TemplateSite, analyse_template
 from pipelex.library._library import Pipe
-from pipelex.library._trees.named_files import module_files, tree_path
-from pipelex.library._trees.tree import MethodTree
+from pipelex.library._trees.named_files import tree_path
 from pipelex.library._validate._context import Checks
 from pipelex.library._validate._reads import Astray, follow, written
-from pipelex.library.python_source import parse_module
 
 _RESOURCE_REASONS = {
     "absolute": "it is absolute",
@@ -18,23 +14,6 @@ _RESOURCE_REASONS = {
     "scheme": "it has a scheme",
     "leaves_tree": "it leaves the method's folder",
 }
-
-
-def check_function(checks: Checks, pipe: Pipe) -> None:
-    """The function that a PipeFunc names is in the method's folder (section 6.8 of the language reference)."""
-    blueprint = pipe.blueprint
-    assert isinstance(blueprint, PipeFuncBlueprint)
-    tree = _tree_of(checks, pipe)
-    if tree is not None and (wrong := _function_fault(tree, blueprint.function_name)) is not None:
-        checks.report(
-            pipe,
-            "method.function_invalid",
-            f"'{checks.label(pipe)}' cannot call '{blueprint.function_name}': {wrong}",
-            "function_name",
-            category="pipe_func_function_refused",
-            function=blueprint.function_name,
-            finding=wrong,
-        )
 
 
 def check_document(checks: Checks, pipe: Pipe) -> None:
@@ -47,36 +26,6 @@ def check_document(checks: Checks, pipe: Pipe) -> None:
         _check_template_file(checks, pipe, blueprint.template_file)
 
 
-def _tree_of(checks: Checks, pipe: Pipe) -> MethodTree | None:
-    return checks.trees.get(checks.source(pipe).bundle.path or "")
-
-
-# --- functions --------------------------------------------------------------------------------------------------------
-
-
-def _function_fault(tree: MethodTree, name: str) -> str | None:
-    """Why a function cannot be called, found by reading its source, never by importing it."""
-    *modules, function = name.split(".")
-    path = "/".join(modules)
-    candidates = module_files(tree, name)
-    if not candidates:
-        return f"there is no file '{path}.py' in the method's folder"
-    if len(candidates) > 1:
-        return f"both {' and '.join(candidates)} are there; keep one"
-    try:
-        module = parse_module(tree.read(candidates[0]) or b"")
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as wrong:
-        line = getattr(wrong, "lineno", None)
-        return f"'{candidates[0]}' is not Python" + (f" (line {line})" if line else "")
-    found = [node.name for node in module.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    if function in found:
-        return None
-    near = near_names(function, found)
-    return f"'{candidates[0]}' has no function '{function}' at its top" + (
-        f"; did you mean '{near[0]}'?" if near else ""
-    )
-
-
 # --- document templates -----------------------------------------------------------------------------------------------
 
 
@@ -85,7 +34,7 @@ def _check_template_file(checks: Checks, pipe: Pipe, name: str) -> None:
     if reason is not None:
         _refuse_file(checks, pipe, name, reason, _RESOURCE_REASONS[reason])
         return
-    tree = _tree_of(checks, pipe)
+    tree = checks.tree(pipe)
     if tree is None:
         return
     path = tree_path(tree, checks.source(pipe).bundle.path or "", name)

@@ -8,7 +8,8 @@ from pipelex.library._library import Pipe
 from pipelex.library._validate._construct import check_compose
 from pipelex.library._validate._context import Checks, Rule
 from pipelex.library._validate._controllers import check_batch, check_condition, check_parallel, check_sequence
-from pipelex.library._validate._files import check_document, check_function
+from pipelex.library._validate._files import check_document
+from pipelex.library._validate._functions import check_function
 from pipelex.library._validate._operators import (
     check_judge,
     gives_no_image,

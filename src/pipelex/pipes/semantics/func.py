@@ -1,6 +1,9 @@
 """PipeFunc: a Python function of the method tree (section 6.8 of the language reference)."""
 
-from pipelex.content.stuff import Json, Stuff, WorkingMemory
+from typing import Final
+
+from pipelex.content.inputs import expanded
+from pipelex.content.stuff import Absence, Json, Stuff, WorkingMemory
 from pipelex.errors import PipelexError
 from pipelex.language.blueprints import PipeFuncBlueprint
 from pipelex.pipes.calls import PipeOutcome
@@ -8,6 +11,9 @@ from pipelex.pipes.effects.kinds import FUNCTION
 from pipelex.pipes.effects.requests import FunctionRequest
 from pipelex.pipes.semantics._fields import checked_output
 from pipelex.pipes.semantics._run import PipeRun
+
+_MEMBERS: Final = {"Html": "inner_html", "Choice": "choice", "Rating": "level"}
+"""Native concepts that a function may give as a bare value, besides those that inputs may."""
 
 
 async def run_func(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
@@ -31,13 +37,24 @@ async def run_func(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
     return PipeOutcome.of(value), run.memory.with_result(None, value)
 
 
-def _checked(run: PipeRun, content: Json) -> Stuff:
+def _content(run: PipeRun, given: Json) -> Json:
+    """What a function gave, where it may give `str` for a Text or a number for a Number, as the concept's content."""
+    concept = run.output.concept
+    member = _MEMBERS.get(run.library.native_base(concept) or "")
+    if member is not None and not isinstance(given, dict | list):
+        given = {member: given}
+    return checked_output(run, concept, expanded(run.library.shape(concept), given))
+
+
+def _checked(run: PipeRun, content: Json) -> Stuff | Absence:
     slot = run.output
+    if content is None and slot.presence == "optional":
+        return Absence("declared_absent", pipe=run.pipe.ref)
     items = content.get("items") if isinstance(content, dict) else None
     if slot.takes_any_number and isinstance(content, list):
         return Stuff.of_list(slot.concept, content)
     if not slot.is_list:
-        return Stuff(slot.concept, checked_output(run, slot.concept, content))
+        return Stuff(slot.concept, _content(run, content))
     if not isinstance(items, list):
         raise run.failure(
             "pipe.output_multiplicity",
@@ -46,7 +63,7 @@ def _checked(run: PipeRun, content: Json) -> Stuff:
             declared="list",
             produced="single",
         )
-    contents = [checked_output(run, slot.concept, item) for item in items]
+    contents = [_content(run, item) for item in items]
     if slot.count is not None and len(contents) != slot.count:
         raise run.failure(
             "pipe.output_multiplicity",
