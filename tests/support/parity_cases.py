@@ -57,7 +57,11 @@ class Seen:
 async def run_case(case: Case, app: Pipelex, project: Project, stub: OpenAIStub) -> Seen:
     """Run a case, and say what a user sees of it."""
     data = case.data
+    for name, text in cast("dict[str, str]", data.get("files", {})).items():
+        (project.root / name).write_text(text, encoding="utf-8")
     method = app.load(project.method(case.method))
+    if "files" in data:
+        app.inference.trees.add_folder(project.root)  # as `pipelex worker --library` does
     try:
         result = await method.run(
             data.get("inputs"),
