@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from mistral_project import DEPLOYMENT
+from mistral_project import DEPLOYMENT, EXPOSED, EXPOSED_METHOD, EXPOSED_SETTINGS
 from mistral_stand_in.api import KEY, StandIn
 from mistral_stand_in.server import TemporalServer
 from tests.support.openai_server import OpenAIStub
@@ -37,7 +37,9 @@ async def polling(stand_in: StandIn, tmp_path_factory: pytest.TempPathFactory) -
     from mistral_project import write_mistral_project
 
     root: Path = tmp_path_factory.mktemp("worker")
-    project = write_mistral_project(root, stub="http://127.0.0.1:1/v1", api=stand_in.url)
+    project = write_mistral_project(root, stub="http://127.0.0.1:1/v1", api=stand_in.url, more=EXPOSED_SETTINGS)
+    (root / "exposed").mkdir()
+    (root / "exposed" / "quay.mthds").write_text(EXPOSED_METHOD, encoding="utf-8")
     settings = project.settings()
     os.environ["MISTRAL_API_KEY"] = KEY
     from pipelex.mistral_workflows.config import parse_mistral_config
@@ -47,10 +49,13 @@ async def polling(stand_in: StandIn, tmp_path_factory: pytest.TempPathFactory) -
     port = prepare(settings, config)
     from pipelex_mistral_workflows.worker import _made
 
-    classes, _ = await asyncio.to_thread(_made, settings, config, ())
+    classes, deployment = await asyncio.to_thread(_made, settings, config, ())
+    EXPOSED.update(deployment.exposed)
     import mistralai.workflows as sdk
 
-    work: asyncio.Task[Any] = asyncio.create_task(sdk.run_worker(classes))
+    from own_workflow import OwnWorkflow
+
+    work: asyncio.Task[Any] = asyncio.create_task(sdk.run_worker([*classes, OwnWorkflow]))
     for _ in range(600):
         assert not work.done(), work.exception()
         try:

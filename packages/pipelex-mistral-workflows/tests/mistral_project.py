@@ -13,6 +13,8 @@ from mistral_stand_in.api import KEY
 from tests.support.inference_files import write_stub_inference
 
 DEPLOYMENT = "pipelex-tests"
+EXPOSED: dict[str, Any] = {}
+"""The exposed pipes of the session's worker, by reference."""
 ATTEMPTS = 2
 """How often an effect is tried, whatever runs it."""
 
@@ -31,6 +33,46 @@ outputs    = ["sourced-answers"]
 model_type = "judgment"
 sdk        = "typesafe"
 outputs    = ["judgments"]
+"""
+EXPOSED_SETTINGS = """
+[mistral_workflows.exposed]
+libraries = ["exposed"]
+pipes = ["quay.*"]
+workflow_names."quay.greet" = "greet-a-ship"
+
+[mistral_workflows.rate_limits]
+openai = { max_calls = 600, per = "1m" }
+"""
+EXPOSED_METHOD = """
+domain = "quay"
+
+[concept.Ship]
+description = "A ship"
+
+[concept.Ship.structure]
+name = { type = "text", description = "Its name", required = true }
+length = { type = "number", description = "Metres" }
+
+[pipe.greet]
+type = "PipeLLM"
+description = "Greet a ship"
+inputs = { ship = "Ship", words = "Text[]" }
+output = "Text"
+prompt = "Greet $ship.name with $words"
+
+[pipe.moor]
+type = "PipeSequence"
+description = "Moor a ship"
+inputs = { ship = "Ship" }
+output = "Text"
+steps = [{ pipe = "tell", result = "told" }]
+
+[pipe.tell]
+type = "PipeCompose"
+description = "Tell of a ship"
+inputs = { ship = "Ship" }
+output = "Text"
+template = "$ship.name is moored"
 """
 _SETTINGS = """
 [inference]
@@ -91,11 +133,11 @@ def write_mistral_project(
 
 
 @contextmanager
-def serving(app: Pipelex, **exposed: Any) -> Generator[None]:
+def serving(app: Pipelex) -> Generator[None]:
     """Have the worker of this process work with the app's settings while the block runs."""
     from pipelex_mistral_workflows.deployment import Deployment, serve
 
-    end = serve(Deployment.of(app.settings, inference=app.inference, exposed=exposed))
+    end = serve(Deployment.of(app.settings, inference=app.inference, exposed=EXPOSED))
     try:
         yield
     finally:

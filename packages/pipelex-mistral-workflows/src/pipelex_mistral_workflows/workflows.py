@@ -26,6 +26,7 @@ from pipelex.pipes import unexpected_failure
 from pipelex.pipes.calls import PipeCall
 from pipelex.pipes.trace import RunState
 from pipelex.pipes.usage import usages_to_json
+from pipelex.pipes.wire import Wire
 from pipelex.temporal.workflow.failures import to_application_error
 from pipelex_mistral_workflows.activities import PREPARE
 from pipelex_mistral_workflows.deployment import ExposedPipe, served
@@ -148,7 +149,7 @@ async def _run_pipe(carried: Carried) -> Members:
     """Run the pipe of a job, and tell of it in a task."""
     about = carried.about or {}
     host = MistralHost(served(), carried.lanes, about.get("run"))
-    job = PipeJob.model_validate_json(await host.data(carried.job))
+    job = _read(PipeJob, await host.data(carried.job))
     state: Members = {**about, "path": list(job.call.path), "state": RunState.RUNNING.value}
     task = sdk.task(PIPE_TASK, state=state)
     await task.__aenter__()
@@ -176,10 +177,17 @@ async def _run_pipe(carried: Carried) -> Members:
 async def _run_slice(given: Any) -> Members:
     carried = _job_in(given)
     host = MistralHost(served(), carried.lanes, (carried.about or {}).get("run"))
-    job = SliceJob.model_validate_json(await host.data(carried.job))
+    job = _read(SliceJob, await host.data(carried.job))
     items, large = await host.items_of(carried, job), await host.large_inputs(carried)
     outcome = await entry.run_slice(host, job, await host.data(carried.crate), items, large)
     return await host.given({"outcome": plain(write(outcome))})
+
+
+def _read[J: Wire](model: type[J], data: bytes) -> J:
+    try:
+        return model.model_validate_json(data)
+    except ValueError:
+        raise malformed("the job of an execution is none of this release of Pipelex") from None
 
 
 def _job_in(given: Any) -> Carried:

@@ -10,6 +10,7 @@ import typer
 from pipelex.cli._shared.console import duration, moment, out, paint_err, paint_out, say, since, table
 from pipelex.cli._shared.endings import ending_text
 from pipelex.cli._shared.failures import RunFailed
+from pipelex.cli._shared.keys import ORCHESTRATOR_KEY
 from pipelex.cli._shared.loops import Interrupted, interruptible
 from pipelex.cli._shared.results import bare_json, failures_text, print_json, print_result
 from pipelex.cli._shared.session import open_app
@@ -25,7 +26,8 @@ T = TypeVar("T")
 
 def _with_app(ctx: typer.Context, server: str | None, work: "Callable[[Pipelex], Awaitable[T]]") -> T:
     """Do something with durable runs; SIGINT ends it and leaves the runs alone."""
-    app = open_app(ctx, server=server, durable=True, connects=True)
+    chosen = ctx.meta.get(ORCHESTRATOR_KEY)
+    app = open_app(ctx, server=server, orchestrator=chosen, durable=True, connects=True)
 
     async def run() -> T:
         async with app:

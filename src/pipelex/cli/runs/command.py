@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from pipelex.cli._shared.group import command_app
+from pipelex.cli._shared.keys import ORCHESTRATOR_KEY
 from pipelex.cli._shared.session import JsonFlag, ServerOption
 
 _EXAMPLES = """\b
@@ -24,8 +25,15 @@ Status = Literal["running", "completed", "failed", "cancelled", "terminated", "t
 
 
 @app.callback(epilog=_EXAMPLES)
-def runs() -> None:
+def runs(
+    ctx: typer.Context,
+    orchestrator: Annotated[
+        str | None,
+        typer.Option("--orchestrator", metavar="NAME", help="Whose runs, where the settings choose another one's."),
+    ] = None,
+) -> None:
     """List, show, watch, cancel or retry durable runs, from any machine that reaches their server."""
+    ctx.meta[ORCHESTRATOR_KEY] = orchestrator
 
 
 @app.command(name="list", epilog=_EXAMPLES)

@@ -1,0 +1,116 @@
+"""`pipelex worker` and `pipelex run` as processes: a killed worker loses nothing, and the client may be any release."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from mistral_project import MistralProject, write_mistral_project
+from mistral_stand_in.api import StandIn
+from tests.support.methods import DESCRIBE_ALL
+from tests.support.processes import kill, process, wait_for_file
+from tests.temporal.test_crash import models
+
+WORDS = [f"word{number:02}" for number in range(12)]
+IN_FLIGHT = 4
+IMPATIENT = f"""
+[interpreter.pipeline_execution]
+max_concurrency = {IN_FLIGHT}
+"""
+_COMMAND = ["-m", "pipelex.cli", "worker", "--orchestrator", "mistral-workflows", "--ready-file"]
+
+
+@contextmanager
+def worker(project: MistralProject, name: str) -> Generator[subprocess.Popen[bytes]]:
+    ready, log = project.root / f"{name}.ready", project.root / f"{name}.log"
+    with process([*_COMMAND, str(ready)], cwd=project.root, environ=project.environ, log=log) as child:
+        wait_for_file(ready, child, log)
+        yield child
+
+
+async def test_a_killed_worker_loses_nothing(tmp_path: Path, stand_in: StandIn) -> None:
+    with models(tmp_path / "models", delay=1.0) as slow:
+        project = write_mistral_project(
+            tmp_path / "project", stub=slow.url, api=stand_in.url, deployment="killed", more=IMPATIENT
+        )
+        settings = project.root / ".pipelex" / "pipelex.toml"
+        text = settings.read_text(encoding="utf-8").replace('heartbeat_timeout = "10s"', 'heartbeat_timeout = "2s"')
+        settings.write_text(text, encoding="utf-8")
+        async with project.app() as app:
+            method = app.load(project.method(DESCRIBE_ALL))
+            with await asyncio.to_thread(_entered, worker(project, "first")) as first:
+                run = await method.start({"words": WORDS})
+                await slow.until_asked(IN_FLIGHT + 2)
+                kill(first)
+            before = slow.asked().total()
+            with await asyncio.to_thread(_entered, worker(project, "second")):
+                result = await asyncio.wait_for(run.result(), 120)
+    assert result.content == {"items": [{"text": f"about {word}"} for word in WORDS]}
+    asked = slow.asked()
+    assert asked.keys() == set(WORDS)
+    assert before < len(WORDS) <= asked.total() <= len(WORDS) + IN_FLIGHT
+
+
+@contextmanager
+def _held(child: subprocess.Popen[bytes], opened: contextmanager) -> Generator[subprocess.Popen[bytes]]:  # type: ignore[valid-type]
+    try:
+        yield child
+    finally:
+        opened.__exit__(None, None, None)
+
+
+def _entered(opened):  # type: ignore[no-untyped-def]
+    """A context that is entered in a thread, since it waits; it ends where it is used."""
+    return _held(opened.__enter__(), opened)
+
+
+def clients() -> list[str]:
+    """Interpreters with another release of the client, and Pipelex's core: of any Python that Pipelex runs on."""
+    return [found for found in os.environ.get("PIPELEX_CLIENT_PYTHONS", sys.executable).split(os.pathsep) if found]
+
+
+@pytest.mark.parametrize("python", clients())
+async def test_the_command_line_starts_and_follows_runs(tmp_path: Path, stand_in: StandIn, python: str) -> None:
+    with models(tmp_path / "models", delay=0.0) as fast:
+        project = write_mistral_project(
+            tmp_path / "project", stub=fast.url, api=stand_in.url, deployment=f"line-{os.urandom(3).hex()}"
+        )
+        project.method(DESCRIBE_ALL)
+        (project.root / "inputs.json").write_text(json.dumps({"words": ["one", "two"]}), encoding="utf-8")
+        with await asyncio.to_thread(_entered, worker(project, "worker")):
+            run = ["run", "method.mthds", "--inputs", "inputs.json", "--run-id", "line-1", "--json"]
+            told = json.loads(await called(project, python, *run, "--orchestrator", "mistral-workflows"))
+            listed = json.loads(
+                await called(project, python, "runs", "--orchestrator", "mistral-workflows", "list", "--json")
+            )
+            shown = await called(project, python, "runs", "--orchestrator", "mistral-workflows", "show", "line-1")
+            result = await called(
+                project, python, "runs", "--orchestrator", "mistral-workflows", "result", "line-1", "--json"
+            )
+    assert "about one" in json.dumps(told)
+    assert [each["pipeline_run_id"] for each in listed["runs"]] == ["line-1"]
+    assert "describe_all" in shown
+    assert "about two" in result
+
+
+async def called(project: MistralProject, python: str, *arguments: str) -> str:
+    child = await asyncio.create_subprocess_exec(
+        python,
+        "-m",
+        "pipelex.cli",
+        *arguments,
+        cwd=project.root,
+        env={**os.environ, **project.environ, "PYTHONWARNINGS": "ignore"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, err = await child.communicate()
+    assert child.returncode == 0, (out.decode(), err.decode())
+    return out.decode()
