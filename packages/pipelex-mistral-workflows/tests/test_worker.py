@@ -13,6 +13,7 @@ import pytest
 
 from mistral_project import MistralProject, write_mistral_project
 from mistral_stand_in.api import StandIn
+from mistral_stand_in.server import free_port
 from tests.support.methods import DESCRIBE_ALL
 from tests.support.processes import kill, process, wait_for_file
 from tests.temporal.test_crash import models
@@ -29,7 +30,9 @@ _COMMAND = ["-m", "pipelex.cli", "worker", "--orchestrator", "mistral-workflows"
 @contextmanager
 def worker(project: MistralProject, name: str) -> Generator[subprocess.Popen[bytes]]:
     ready, log = project.root / f"{name}.ready", project.root / f"{name}.log"
-    with process([*_COMMAND, str(ready)], cwd=project.root, environ=project.environ, log=log) as child:
+    # What the SDK of this process was told is not for another one.
+    environ = {**project.environ, "HEALTH_SERVER_PORT": str(free_port())}
+    with process([*_COMMAND, str(ready)], cwd=project.root, environ=environ, log=log) as child:
         wait_for_file(ready, child, log)
         yield child
 

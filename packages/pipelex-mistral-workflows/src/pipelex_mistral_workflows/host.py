@@ -21,6 +21,7 @@ from pipelex.durable.host import Activity, Child, History
 from pipelex.durable.jobs import SLICE_WORKFLOW, Envelope, SliceJob
 from pipelex.durable.large import LargeInputs, WrittenInputs
 from pipelex.durable.limits import EngineLimits
+from pipelex.durable.options import EngineOptions
 from pipelex.durable.stored import StoredList, StoredPayload
 from pipelex.errors import ErrorReport
 from pipelex.mistral_workflows import names
@@ -80,6 +81,15 @@ class MistralHost:
         self._brought: set[str] = set()
         self._last: tuple[WrittenInputs, Mapping[str, CarriedValue]] | None = None
         """The large inputs that were written last: the children of a batch are all given the same."""
+
+    def follow(self, options: EngineOptions) -> None:
+        """Keep to what was fixed when the run began; what the worker's settings say may have changed since.
+
+        Args:
+            options: of the job that the workflow runs.
+        """
+        if options.stored_above is not None:
+            self._stored_above = options.stored_above
 
     @property
     def is_replaying(self) -> bool:

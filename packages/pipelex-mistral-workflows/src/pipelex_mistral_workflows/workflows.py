@@ -150,6 +150,7 @@ async def _run_pipe(carried: Carried) -> Members:
     about = carried.about or {}
     host = MistralHost(served(), carried.lanes, about.get("run"))
     job = _read(PipeJob, await host.data(carried.job))
+    host.follow(job.options)
     state: Members = {**about, "path": list(job.call.path), "state": RunState.RUNNING.value}
     task = sdk.task(PIPE_TASK, state=state)
     await task.__aenter__()
@@ -178,6 +179,7 @@ async def _run_slice(given: Any) -> Members:
     carried = _job_in(given)
     host = MistralHost(served(), carried.lanes, (carried.about or {}).get("run"))
     job = _read(SliceJob, await host.data(carried.job))
+    host.follow(job.options)
     items, large = await host.items_of(carried, job), await host.large_inputs(carried)
     outcome = await entry.run_slice(host, job, await host.data(carried.crate), items, large)
     return await host.given({"outcome": plain(write(outcome))})

@@ -130,7 +130,7 @@ class StandIn:
         self.heard[body.get("deployment_name", "")] = datetime.now(UTC)
         refs: list[dict[str, str]] = []
         for definition in body["definitions"]:
-            self.specs[definition["name"]] = definition
+            self.specs.setdefault(definition["name"], definition)
             ids = {
                 name: str(uuid.uuid4()) for name in ("workflow_id", "workflow_registration_id", "workflow_version_id")
             }
@@ -208,7 +208,7 @@ class StandIn:
                 name,
                 body.get("input"),
                 id=id_,
-                task_queue=spec["task_queue"],
+                task_queue=body.get("deployment_name") or spec["task_queue"],
                 execution_timeout=_duration(spec.get("execution_timeout")),
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.FAIL,

@@ -26,7 +26,7 @@ class TemporalServer:
     """One server in memory, or over a database that outlives it."""
 
     def __init__(self, database: Path | None = None) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self._database = database
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -56,7 +56,7 @@ class TemporalServer:
             self._process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return found.getsockname()[1]
