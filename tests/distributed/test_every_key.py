@@ -89,6 +89,9 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     ),
     f"{WORKERS}:test_the_grace_of_a_worker_that_is_stopped": (f"{PROFILE}.graceful_shutdown_timeout",),
     f"{WORKERS}:test_worker_versioning": below(PROFILE, "deployment_name", "build_id", "versioning_behavior"),
+    "distributed.test_own_attributes:test_runs_are_found_by_what_they_were_given": below(
+        "search_attributes.custom.*", "type", "value", "input"
+    ),
     f"{WORKERS}:test_search_attributes_of_a_run": below("search_attributes", "enabled", "attributes"),
     f"{WORKERS}:test_log_lines_of_workflows": below(
         LOG,

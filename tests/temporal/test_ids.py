@@ -54,6 +54,10 @@ DEEP = nested(15, 'batch_over = "words", batch_as = "word",')
 INPUT: Mapping[str, Any] = {"words": ["a", "b", "c"]}
 
 
+def never_long(full: str) -> bool:
+    return not full
+
+
 def flat(trace: PipeTrace) -> list[PipeTrace]:
     return [trace, *(below for child in trace.children for below in flat(child))]
 
@@ -98,7 +102,7 @@ async def test_histories_with_long_ids_replay(
 ) -> None:
     stub.on("Say", text="ok")
     with monkeypatch.context() as before:
-        before.setattr(ids, "is_long", lambda _: False)
+        before.setattr(ids, "is_long", never_long)
         async with worker_of(idle):
             handle = await idle.load(project.method(nested(5, 'batch_over = "words", batch_as = "word",'))).start(INPUT)
             await handle.result()

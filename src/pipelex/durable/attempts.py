@@ -59,8 +59,9 @@ async def attempted(work: Awaitable[R], attempt: Attempt) -> R:
 
 
 async def _in_time(work: Awaitable[R], attempt: Attempt) -> R:
+    limit = asyncio.timeout(time_of_work(attempt.time_limit))
     try:
-        async with asyncio.timeout(time_of_work(attempt.time_limit)) as limit:
+        async with limit:
             return await work
     except TimeoutError:
         if not limit.expired():

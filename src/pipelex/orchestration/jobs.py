@@ -1,8 +1,8 @@
 """What a run is started with, and the digest by which two starts are known to ask for the same."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pydantic_core import to_json
 
@@ -10,6 +10,9 @@ from pipelex.library import Library, MethodTree
 from pipelex.orchestration.refusals import check_run_id
 from pipelex.pipes.calls import PipeCall, RunIdentity, RunOptions
 from pipelex.pipes.trace import PipeTrace
+
+Attributes = Mapping[str, str | Sequence[str]]
+"""Search attributes of the user's own: name → value, or values."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class RunRequest:
     """The method trees on this machine, which an orchestrator of this process takes functions and templates from."""
     is_named: bool = False
     """Whether the caller chose the run's id, so that the same id may come again."""
+    attributes: Attributes = field(default_factory=dict[str, str])
+    """By which an orchestrator that keeps runs finds it again; others ignore them."""
     on_change: Callable[[PipeTrace], None] | None = None
     """Called with the run's trace whenever something begins or ends, by an orchestrator of this process."""
 

@@ -1,6 +1,7 @@
 """What an orchestrator tells of runs, in the same words whatever the engine."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -41,6 +42,8 @@ class RunFilter:
     """The state of the runs; None for any."""
     limit: int = 20
     """The number of runs at most, the newest first."""
+    attributes: Mapping[str, str | Sequence[str]] = field(default_factory=dict[str, str])
+    """Search attributes that the runs carry: name → value, or values that all are among it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import ErrorCategory, Fault, PipelexError
 from pipelex.library import Library, LoadedLibrary, ModelUse, Pipe, Verdict, focused, load_library, model_uses
 from pipelex.orchestration import Orchestrator, RunRequest, StartedRun, chosen_name, factory_of
+from pipelex.orchestration.jobs import Attributes
 from pipelex.orchestration.wiring import deck_of, fetch_policy_of, inference_of, options_of, storage_of, tree_rules_of
 from pipelex.pipes.calls import OnItemFailure, PipeCall, RunIdentity
 from pipelex.pipes.models import ModelChoice
@@ -304,6 +305,7 @@ class Method:
         output_concept: str | None = None,
         on_item_failure: OnItemFailure = "fail",
         allow_files: bool | Path = True,
+        attributes: Attributes | None = None,
         on_change: Callable[[PipeTrace], None] | None = None,
     ) -> RunResult:
         """Run a pipe to its end, where the configuration says.
@@ -322,6 +324,7 @@ class Method:
             on_item_failure: what a failing item of a batch does: fail the run, or be left out of the list and told in
                 `RunResult.failures`.
             allow_files: see `read_inputs`.
+            attributes: search attributes of one's own, which the settings declare.
             on_change: in-process, called with the run's trace whenever something begins or ends.
 
         Raises:
@@ -337,6 +340,7 @@ class Method:
             output_concept=output_concept,
             on_item_failure=on_item_failure,
             allow_files=allow_files,
+            attributes=attributes,
             on_change=on_change,
         )
         try:
@@ -358,6 +362,7 @@ class Method:
         output_concept: str | None = None,
         on_item_failure: OnItemFailure = "fail",
         allow_files: bool | Path = True,
+        attributes: Attributes | None = None,
         on_change: Callable[[PipeTrace], None] | None = None,
     ) -> RunHandle:
         """Start a pipe without waiting, where the configuration says; the arguments are those of `run`.
@@ -377,6 +382,7 @@ class Method:
             output_concept=output_concept,
             on_item_failure=on_item_failure,
             allow_files=allow_files,
+            attributes=attributes,
             on_change=on_change,
         )
         started: StartedRun = await self.app.orchestrator.start(request)
@@ -394,6 +400,7 @@ class Method:
         output_concept: str | None = None,
         on_item_failure: OnItemFailure = "fail",
         allow_files: bool | Path = True,
+        attributes: Attributes | None = None,
         on_change: Callable[[PipeTrace], None] | None = None,
     ) -> RunRequest:
         """What `start` asks an orchestrator for, without asking; the arguments are those of `run`.
@@ -416,6 +423,7 @@ class Method:
             ),
             tuple(self.loaded.files.trees.values()),
             is_named=run_id is not None,
+            attributes=attributes or {},
             on_change=on_change,
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypedDict
 
+from pipelex.orchestration.jobs import Attributes
 from pipelex.pipes.calls import OnItemFailure
 from pipelex.pipes.trace import PipeTrace
 
@@ -19,4 +20,5 @@ class RunKeywords(TypedDict, total=False):
     output_concept: str | None
     on_item_failure: OnItemFailure
     allow_files: bool | Path
+    attributes: Attributes
     on_change: Callable[[PipeTrace], None] | None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from pipelex.cli._shared.attributes import attributes_of
 from pipelex.cli._shared.console import out, say
 from pipelex.cli._shared.endings import AFTER_INTERRUPT, ending_text
 from pipelex.cli._shared.group import Misuse
@@ -127,6 +128,8 @@ def _check(flags: RunFlags, app: "Pipelex") -> None:
             location=app.settings.location("run.execution"),
             advice="Give --local or --durable, or set it to 'local'.",
         )
+    if attributes_of(flags.attribute or (), flags.tag or ()) and not app.orchestrator.is_durable:
+        raise Misuse("--attribute and --tag need a durable run: add --durable, or set `[temporal] is_enabled = true`")
     if flags.detach and not app.orchestrator.is_durable:
         raise Misuse("--detach needs a durable run: add --durable, or set `[temporal] is_enabled = true`")
 
@@ -207,6 +210,7 @@ class _Run:
             "output_concept": flags.dynamic_output_concept,
             "on_item_failure": flags.on_item_failure,
             "allow_files": self._allow_files,
+            "attributes": attributes_of(flags.attribute or (), flags.tag or ()),
             "on_change": on_change,
         }
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from pipelex.cli._shared.attributes import AttributeOption, TagOption
 from pipelex.cli._shared.session import JsonFlag, ServerOption
 
 
@@ -55,6 +56,8 @@ class RunFlags:
         str | None,
         typer.Option("--run-id", metavar="ID", help="The run's id. One in use attaches to that run."),
     ] = None
+    attribute: AttributeOption = None
+    tag: TagOption = None
     detach: Annotated[bool, typer.Option("--detach", help="On Temporal: start, print the run's id, leave.")] = False
     cancel_on_interrupt: Annotated[
         bool, typer.Option("--cancel-on-interrupt", help="On Temporal: Ctrl-C cancels the run instead of detaching.")

@@ -50,9 +50,9 @@ def _with_run(ctx: typer.Context, server: str | None, run_id: str, work: "Callab
     return _with_app(ctx, server, attached)
 
 
-def list_runs(ctx: typer.Context, state: RunState | None, limit: int, *, server: str | None, is_json: bool) -> None:
+def list_runs(ctx: typer.Context, wanted: RunFilter, *, server: str | None, is_json: bool) -> None:
     """Print runs, newest first."""
-    found = _with_app(ctx, server, lambda app: app.orchestrator.list(RunFilter(state, limit)))
+    found = _with_app(ctx, server, lambda app: app.orchestrator.list(wanted))
     if is_json:
         print_json({"runs": [_to_json(run) for run in found]})
         return

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from pipelex.cli._shared.attributes import AttributeOption, TagOption, attributes_of
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.keys import ORCHESTRATOR_KEY
 from pipelex.cli._shared.session import JsonFlag, ServerOption
@@ -11,6 +12,7 @@ from pipelex.cli._shared.session import JsonFlag, ServerOption
 _EXAMPLES = """\b
 Examples:
   pipelex runs list --status failed
+  pipelex runs list --attribute Customer=acme --tag nightly
   pipelex runs show run-20260131-094501-9f3c2a7b
   pipelex runs watch run-20260131-094501-9f3c2a7b
   pipelex runs cancel run-20260131-094501-9f3c2a7b
@@ -41,14 +43,18 @@ def list_runs(
     ctx: typer.Context,
     status: Annotated[Status | None, typer.Option("--status", help="Only runs in this state.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, newest first.")] = 20,
+    attribute: AttributeOption = None,
+    tag: TagOption = None,
     server: ServerOption = None,
     is_json: JsonFlag = False,
 ) -> None:
     """List runs, newest first."""
     from pipelex.cli.runs.actions import list_runs as work
-    from pipelex.orchestration import RunState
+    from pipelex.orchestration import RunFilter, RunState
 
-    work(ctx, None if status is None else RunState(status.upper()), limit, server=server, is_json=is_json)
+    state = None if status is None else RunState(status.upper())
+    wanted = RunFilter(state, limit, attributes_of(attribute or (), tag or ()))
+    work(ctx, wanted, server=server, is_json=is_json)
 
 
 @app.command(epilog=_EXAMPLES)

@@ -58,6 +58,7 @@ def setup_temporal_namespace(
 async def _set_up(app: "Pipelex", *, dry_run: bool) -> "NamespaceState":
     from pipelex.errors import ErrorCategory, PipelexError
     from pipelex.temporal.client import namespace
+    from pipelex.temporal.client.attributes import wanted_types
     from pipelex.temporal.client.connect import connect
     from pipelex.temporal.config import connection
     from pipelex.temporal.factory import FACTORY
@@ -74,7 +75,7 @@ async def _set_up(app: "Pipelex", *, dry_run: bool) -> "NamespaceState":
             advice="\n".join(
                 [
                     "Have an administrator run one of:",
-                    *state.setup_commands(config.search_attributes.attributes),
+                    *state.setup_commands(list(wanted_types(config))),
                 ]
             ),
         )

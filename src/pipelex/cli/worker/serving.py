@@ -138,8 +138,8 @@ async def prepare_namespace(
     if not state.is_known:
         detail = f"the search attributes of namespace '{state.namespace}' cannot be checked: {state.problem}"
         tell(ctx, [Fault("runtime.unavailable", detail, severity="warning")])
+    await namespace.register(client, state)
     if state.missing:
-        await namespace.register(client, state)
         names = ", ".join(state.missing)
         announce(settings, f"Registered search attributes in namespace '{state.namespace}': {names}")
 

@@ -3,17 +3,17 @@
 Source: section 8 of the distributed-execution reference.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.temporal.client.attributes import INDEXED, KEYWORD, wanted_types
 from pipelex.temporal.config import TemporalConfig
 
 _RPC = timedelta(seconds=10)
@@ -27,6 +27,10 @@ class NamespaceState:
 
     namespace: str
     missing: tuple[str, ...] = ()
+    types: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Each attribute that is wanted → its type."""
+    differing: Mapping[str, str] = field(default_factory=dict[str, str])
+    """An attribute that is registered with another type → that type."""
     problem: str | None = None
     """Why the operator service cannot be asked, where it cannot."""
     server: str = "local"
@@ -37,11 +41,14 @@ class NamespaceState:
     def is_known(self) -> bool:
         return self.problem is None
 
+    def _type(self, name: str) -> str:
+        return self.types.get(name, KEYWORD)
+
     def setup_commands(self, names: Sequence[str] = ()) -> list[str]:
         """What an administrator may run instead of us to register what is missing (or these names)."""
         wanted = names or self.missing
-        operator = " ".join(f"--name {name} --type Keyword" for name in wanted)
-        cloud = " ".join(f'--sa "{name}=Keyword"' for name in wanted)
+        operator = " ".join(f"--name {name} --type {self._type(name)}" for name in wanted)
+        cloud = " ".join(f'--sa "{name}={self._type(name)}"' for name in wanted)
         profile = "" if self.server == "local" else f" --server {self.server}"
         address = "" if self.target == DEFAULT_TARGET else f" --address {self.target}"
         return [
@@ -62,8 +69,33 @@ class SearchAttributeRegistrationError(PipelexError):
             f"registered: {reason}",
             category=ErrorCategory.CONFIGURATION,
             params={"component": "search_attributes"},
-            advice="\n".join(["Have an administrator run one of:", *state.setup_commands()]),
+            advice="\n".join([*_on_limits(reason), "Have an administrator run one of:", *state.setup_commands()]),
         )
+
+
+_LIMITS: Final = "cannot have more than"
+"""Words of a server that has no room for another attribute of a kind."""
+
+
+def _on_limits(reason: str) -> list[str]:
+    if _LIMITS not in reason:
+        return []
+    return [
+        "A server on an SQL store has room for few attributes: ten of type Keyword, three of each other type. Declare fewer, "
+        "take a KeywordList for several, or leave out some of the five built-in ones (`attributes`)."
+    ]
+
+
+def differing_types(state: NamespaceState) -> PipelexError:
+    """The error for attributes that the namespace knows with other types."""
+    told = ", ".join(f"{name} is {known} there, not {state.types[name]}" for name, known in state.differing.items())
+    return PipelexError(
+        "runtime.misconfigured",
+        f"namespace '{state.namespace}' knows search attributes with other types: {told}",
+        category=ErrorCategory.CONFIGURATION,
+        params={"component": "search_attributes"},
+        advice="Declare the type that the namespace knows, or take another name: a server keeps the type of a name.",
+    )
 
 
 async def inspect(client: Client, config: TemporalConfig) -> NamespaceState:
@@ -77,9 +109,15 @@ async def inspect(client: Client, config: TemporalConfig) -> NamespaceState:
         )
     except RPCError as failed:
         return NamespaceState(client.namespace, problem=failed.message, server=server, target=target)
-    names = set(known.custom_attributes)
-    missing = tuple(name for name in config.search_attributes.attributes if name not in names)
-    return NamespaceState(client.namespace, missing, server=server, target=target)
+    types = wanted_types(config)
+    missing = tuple(name for name in types if name not in known.custom_attributes)
+    names = {number: name for name, number in INDEXED.items()}
+    differing = {
+        name: names.get(known.custom_attributes[name], "another")
+        for name, kind in types.items()
+        if name in known.custom_attributes and known.custom_attributes[name] != INDEXED[kind]
+    }
+    return NamespaceState(client.namespace, missing, types, differing, server=server, target=target)
 
 
 async def register(client: Client, state: NamespaceState) -> None:
@@ -87,12 +125,15 @@ async def register(client: Client, state: NamespaceState) -> None:
 
     Raises:
         SearchAttributeRegistrationError: it may not, or the server refuses.
+        PipelexError: the namespace knows one with another type.
     """
+    if state.differing:
+        raise differing_types(state)
     if not state.missing:
         return
     request = AddSearchAttributesRequest(
         namespace=client.namespace,
-        search_attributes=dict.fromkeys(state.missing, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD),
+        search_attributes={name: INDEXED[state.types[name]] for name in state.missing},
     )
     try:
         await client.operator_service.add_search_attributes(request, timeout=_RPC)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from pipelex.errors import Json
 from pipelex.library import LibraryCrate, Pipe
 from pipelex.orchestration import RunRequest
 from pipelex.pipes.calls import PipeCall, RunOptions
+from pipelex.temporal.client.attributes import own_pairs
 from pipelex.temporal.client.cluster import ENVIRONMENT_PREFIXES
 from pipelex.temporal.config import TemporalConfig, connection, parse_temporal_config
 from pipelex.temporal.workflow import observability
@@ -48,8 +50,13 @@ class Start:
 
     @cached_property
     def attributes(self) -> TypedSearchAttributes:
-        """The search attributes of the workflow."""
-        return observability.search_attributes(self.pipe, self.request.identity, self.config.attached_attributes)
+        """The search attributes of the workflow, the user's own among them.
+
+        Raises:
+            PipelexError: one of these is not declared, or a value is none of its type.
+        """
+        own = own_pairs(self.config, self.request.call, self.request.attributes)
+        return observability.search_attributes(self.pipe, self.request.identity, self.config.attached_attributes, own)
 
     @cached_property
     def job(self) -> PipeJob:
@@ -126,8 +133,8 @@ class MethodJob:
     workflow_type: str
     task_queue: str
     arguments: list[Any]
-    search_attributes: dict[str, str]
-    """Name → keyword; the run's id is among them where it is known."""
+    search_attributes: dict[str, Any]
+    """Name → value; the run's id is among them where it is known."""
     memo: dict[str, str]
     """By which a second start with the same id is known to ask for the same."""
     workflow_id: str | None = None
@@ -142,7 +149,7 @@ class MethodJob:
         """
         config = parse_temporal_config(settings)
         start = plain_start(config, settings, request)
-        attributes = {pair.key.name: str(pair.value) for pair in start.attributes}
+        attributes: dict[str, Any] = {pair.key.name: _plain(pair.value) for pair in start.attributes}
         if not request.is_named:
             attributes.pop(observability.PIPELINE_RUN_ID.name, None)
         prefix = ENVIRONMENT_PREFIXES.get(settings.environment or "", "")
@@ -154,3 +161,7 @@ class MethodJob:
             {JOB_DIGEST: request.digest},
             prefix + request.identity.run_id if request.is_named else None,
         )
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -10,6 +10,7 @@ from temporalio.service import RPCError
 from pipelex.errors import ErrorCategory
 from pipelex.language.blueprints import PipeSignatureBlueprint
 from pipelex.orchestration import EngineUnavailable, RunCounts, RunDescription, RunFilter, RunState
+from pipelex.temporal.client.attributes import condition
 from pipelex.temporal.client.cluster import Cluster
 from pipelex.temporal.config.catalog import WORKFLOWS
 from pipelex.temporal.workflow import observability
@@ -78,11 +79,14 @@ async def list_runs(cluster: Cluster, wanted: RunFilter) -> list[RunDescription]
 
     Raises:
         EngineUnavailable: the server cannot list workflows.
+        PipelexError: an attribute is not declared, or a value is none of its type.
     """
     types = ", ".join(f"'{name}'" for name in (*WORKFLOWS, PipeSignatureBlueprint.type_name()))
     query = f"WorkflowType IN ({types})"
     if wanted.state is not None:
         query += f" AND ExecutionStatus = '{_QUERIED[wanted.state]}'"
+    for name, value in wanted.attributes.items():
+        query += f" AND {condition(cluster.config, name, value)}"
     found: list[RunDescription] = []
     try:
         # A root workflow's id has no slash; asking the server for roots is the quicker way where it knows how.

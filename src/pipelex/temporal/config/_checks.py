@@ -30,6 +30,16 @@ from pipelex.temporal.config.catalog import (
 BUILT_IN_SCOPES = ("full", "router", "runner", *RUNNERS)
 
 
+_OF_THE_SERVER = frozenset(
+    (
+        "WorkflowId", "RunId", "WorkflowType", "ExecutionStatus", "TaskQueue", "StartTime", "CloseTime",
+        "ExecutionTime", "ExecutionDuration", "StateTransitionCount", "HistoryLength", "HistorySizeBytes",
+        "BuildIds", "ParentWorkflowId", "ParentRunId", "RootWorkflowId", "RootRunId", "BatcherUser",
+    )
+)  # fmt: skip
+"""Names that Temporal has taken."""
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """A finding and how bad it is."""
@@ -48,7 +58,14 @@ def check_names(config: TemporalConfig) -> Iterator[Notice]:
     for name in config.search_attributes.attributes:
         if name not in SEARCH_ATTRIBUTES:
             path = ("temporal", "search_attributes", "attributes")
-            yield _unknown_name(path, "search attribute", name, SEARCH_ATTRIBUTES)
+            more = f"; one of your own goes into [temporal.search_attributes.custom.{name}]"
+            yield _unknown_name(path, "search attribute", name, SEARCH_ATTRIBUTES, more)
+    for name in config.search_attributes.custom:
+        path = ("temporal", "search_attributes", "custom", name)
+        if name in SEARCH_ATTRIBUTES or name.startswith("Temporal") or name in _OF_THE_SERVER:
+            yield Notice(KeyFinding(path, f"{name!r} is an attribute that Pipelex or Temporal itself sets"))
+        elif not name.isidentifier():
+            yield Notice(KeyFinding(path, f"{name!r} is no name of an attribute: letters, digits and _ make one"))
     yield from _check_payloads(config)
 
 

@@ -220,11 +220,34 @@ class WorkerRuntimeProfiles(Section):
 # --- search_attributes, payload_codec_config --------------------------------------------------------------------------
 
 
+AttributeType = Literal["Keyword", "KeywordList", "Text", "Int", "Double", "Bool", "Datetime"]
+
+
+class CustomAttribute(Section):
+    """A search attribute of the user's own, attached to every workflow of a run."""
+
+    type: AttributeType = "Keyword"
+    """The server's type of its values."""
+    value: str | int | float | bool | tuple[str, ...] | None = None
+    """The value of every run that sets no other."""
+    input: str | None = None
+    """A dotted path into the run's inputs, for example `invoice.customer`; where that is absent, the run lacks it."""
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> "CustomAttribute":
+        if self.value is not None and self.input is not None:
+            msg = "value and input are two sources of one attribute; keep one"
+            raise ValueError(msg)
+        return self
+
+
 class SearchAttributesConfig(Section):
     enabled: bool = True
     """Whether workflows carry search attributes at all."""
     attributes: Names = SEARCH_ATTRIBUTES
     """Those of the five that they carry."""
+    custom: dict[str, CustomAttribute] = Field(default_factory=dict[str, CustomAttribute])
+    """Those of the user's own, by name."""
 
 
 class EncryptionConfig(Section):

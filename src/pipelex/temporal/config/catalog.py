@@ -41,3 +41,6 @@ TASKS_PACKS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 
 SEARCH_ATTRIBUTES: Final[tuple[str, ...]] = ("PipeCode", "DomainCode", "PipelineRunId", "SessionId", "UserId")
 """All of type Keyword."""
+
+TAGS: Final = "Tags"
+"""The attribute of `pipelex run --tag`, a KeywordList that the user declares."""

@@ -4,7 +4,7 @@ Source: sections 8 and 11 of the distributed-execution reference.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
@@ -77,8 +77,17 @@ def subject(attributes: Iterable[SearchAttributePair[str]]) -> Subject | None:
     return Subject(values[PIPELINE_RUN_ID.name], values.get(PIPE_CODE.name))
 
 
-def search_attributes(pipe: Pipe, run: RunIdentity, enabled: Sequence[str]) -> TypedSearchAttributes:
-    """The values of the enabled attributes for one pipe of a run."""
+def search_attributes(
+    pipe: Pipe, run: RunIdentity, enabled: Sequence[str], own: Sequence[SearchAttributePair[Any]] = ()
+) -> TypedSearchAttributes:
+    """The values of the enabled attributes for one pipe of a run.
+
+    Args:
+        pipe: the pipe.
+        run: whom it belongs to.
+        enabled: those of the built-in ones that are wanted.
+        own: the user's.
+    """
     values = {
         PIPE_CODE: pipe.code,
         DOMAIN_CODE: pipe.domain,
@@ -92,16 +101,21 @@ def search_attributes(pipe: Pipe, run: RunIdentity, enabled: Sequence[str]) -> T
             for key, value in values.items()
             if value is not None and key.name in enabled
         ]
+        + list(own)
     )
 
 
-def inherited(attributes: Iterable[SearchAttributePair[str]], pipe: Pipe) -> TypedSearchAttributes:
+_OF_THE_SERVER: Final = ("Temporal", "BuildIds")
+"""How the names of attributes begin that the server sets by itself."""
+
+
+def inherited(attributes: Iterable[SearchAttributePair[Any]], pipe: Pipe) -> TypedSearchAttributes:
     """A child's attributes from its parent's: the run's stay, the pipe's change. What the parent lacks stays away."""
     own = {PIPE_CODE: cut(pipe.code, ATTRIBUTE_BYTES), DOMAIN_CODE: cut(pipe.domain, ATTRIBUTE_BYTES)}
     return TypedSearchAttributes(
         [
             SearchAttributePair(pair.key, own.get(pair.key, pair.value))
             for pair in attributes
-            if pair.key.name in ALL_ATTRIBUTES
+            if not pair.key.name.startswith(_OF_THE_SERVER)
         ]
     )

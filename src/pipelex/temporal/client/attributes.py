@@ -1,0 +1,185 @@
+"""Search attributes of the user's own: their values for a run, and how visibility is asked for them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, cast
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.common import SearchAttributeKey, SearchAttributePair
+
+from pipelex.errors import ErrorCategory, Json, PipelexError, near_names
+from pipelex.orchestration.jobs import Attributes
+from pipelex.pipes.calls import PipeCall
+from pipelex.temporal.config import CustomAttribute, TemporalConfig
+from pipelex.temporal.config.catalog import SEARCH_ATTRIBUTES, TAGS
+from pipelex.temporal.workflow.observability import ATTRIBUTE_BYTES, cut
+
+KEYWORD: Final = "Keyword"
+
+_KEYS: Final[Mapping[str, Callable[[str], SearchAttributeKey[Any]]]] = {
+    "Keyword": SearchAttributeKey.for_keyword,
+    "KeywordList": SearchAttributeKey.for_keyword_list,
+    "Text": SearchAttributeKey.for_text,
+    "Int": SearchAttributeKey.for_int,
+    "Double": SearchAttributeKey.for_float,
+    "Bool": SearchAttributeKey.for_bool,
+    "Datetime": SearchAttributeKey.for_datetime,
+}
+
+INDEXED: Final[Mapping[str, IndexedValueType.ValueType]] = {
+    "Keyword": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    "KeywordList": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+    "Text": IndexedValueType.INDEXED_VALUE_TYPE_TEXT,
+    "Int": IndexedValueType.INDEXED_VALUE_TYPE_INT,
+    "Double": IndexedValueType.INDEXED_VALUE_TYPE_DOUBLE,
+    "Bool": IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
+    "Datetime": IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
+}
+"""A type's name → the server's."""
+
+
+def wanted_types(config: TemporalConfig) -> dict[str, str]:
+    """Every attribute that workflows may carry → its type."""
+    if not config.search_attributes.enabled:
+        return {}
+    own = {name: each.type for name, each in config.search_attributes.custom.items()}
+    return dict.fromkeys(config.search_attributes.attributes, KEYWORD) | own
+
+
+def own_pairs(config: TemporalConfig, call: PipeCall, given: Attributes) -> list[SearchAttributePair[Any]]:
+    """The user's own attributes of a run.
+
+    Args:
+        config: declares them.
+        call: the entry pipe's, whose inputs some are taken from.
+        given: those that whoever starts the run sets; they win.
+
+    Raises:
+        PipelexError: one is not declared, or a value is none of its type (`request.invalid`).
+    """
+    declared = config.search_attributes.custom
+    for name in given:
+        _require_declared(name, config)
+    if not config.search_attributes.enabled:
+        return []
+    pairs: list[SearchAttributePair[Any]] = []
+    for name, attribute in declared.items():
+        value = given.get(name, attribute.value)
+        if value is None and attribute.input is not None:
+            value = _at(call, attribute.input)
+        if value is not None:
+            pairs.append(SearchAttributePair(_KEYS[attribute.type](name), _converted(name, attribute, value)))
+    return pairs
+
+
+def condition(config: TemporalConfig, name: str, value: str | Sequence[str]) -> str:
+    """A condition of visibility for the workflows that carry a value.
+
+    Raises:
+        PipelexError: the attribute is not declared, or the value is none of its type.
+    """
+    if name in SEARCH_ATTRIBUTES:
+        return f"{name} = {_literal(str(value))}"
+    attribute = _require_declared(name, config)
+    converted = _converted(name, attribute, value)
+    values = cast("list[Any]", converted) if isinstance(converted, list) else [converted]
+    # A name such as Share is a word of the query language, too.
+    return " AND ".join(f"`{name}` = {_literal(each)}" for each in values)
+
+
+def _require_declared(name: str, config: TemporalConfig) -> CustomAttribute:
+    declared = config.search_attributes.custom
+    if name in declared:
+        return declared[name]
+    near = near_names(name, [*declared, TAGS], most=1)
+    built_in = " is set by Pipelex itself" if name in SEARCH_ATTRIBUTES else " is not declared"
+    hint = f"; did you mean {near[0]!r}?" if near and near[0] in declared else ""
+    kind = "KeywordList" if name == TAGS else KEYWORD
+    raise PipelexError(
+        "request.invalid",
+        f"the search attribute {name!r}{built_in}{hint}",
+        category=ErrorCategory.CONTENT,
+        params={"field": name},
+        advice=f'Declare it: [temporal.search_attributes.custom.{name}] with type = "{kind}"; then register it with '
+        "`pipelex setup-temporal-namespace`.",
+    )
+
+
+def _at(call: PipeCall, path: str) -> Json:
+    """The value at a dotted path into the inputs: the input's name, then members, then positions; None: there is none."""
+    name, *rest = path.split(".")
+    if name not in call.inputs:
+        return None
+    value: Json = call.inputs[name].content
+    for step in rest:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return _bare(value)
+
+
+def _bare(value: Json) -> Json:
+    """The value of a native content, as `{"text": "…"}` is one; others stay as they are."""
+    if isinstance(value, dict) and len(value) == 1 and next(iter(value)) in ("text", "number", "boolean", "date"):
+        return next(iter(value.values()))
+    return value
+
+
+_CONVERSIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "Keyword": lambda value: cut(_text(value), ATTRIBUTE_BYTES),
+    "Text": lambda value: _text(value),
+    "KeywordList": lambda value: [cut(_text(each), ATTRIBUTE_BYTES) for each in _list(value)],
+    "Int": lambda value: int(value) if not isinstance(value, float) or value.is_integer() else _refuse(value),
+    "Double": float,
+    "Bool": lambda value: value if isinstance(value, bool) else _bool(str(value)),
+    "Datetime": lambda value: value if isinstance(value, datetime) else _moment(str(value)),
+}
+
+
+def _converted(name: str, attribute: CustomAttribute, value: Any) -> Any:
+    try:
+        return _CONVERSIONS[attribute.type](value)
+    except (ValueError, TypeError):
+        shown = str(value)
+        raise PipelexError(
+            "request.invalid",
+            f"the search attribute '{name}' is of type {attribute.type}, and {shown[:80]!r} is none",
+            category=ErrorCategory.CONTENT,
+            params={"field": name},
+        ) from None
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else _refuse(value) if isinstance(value, dict | list) else str(value)
+
+
+def _list(value: Any) -> list[Any]:
+    return cast("list[Any]", list(value)) if isinstance(value, list | tuple) else [value]
+
+
+def _bool(text: str) -> bool:
+    known = {"true": True, "false": False, "yes": True, "no": False}
+    return known[text.lower()] if text.lower() in known else _refuse(text)
+
+
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo is not None else found.astimezone()
+
+
+def _refuse(value: object) -> Any:
+    raise ValueError(value)
+
+
+def _literal(value: Any) -> str:
+    """A value as a query of visibility writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    text = value.isoformat() if isinstance(value, datetime) else str(value)
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
