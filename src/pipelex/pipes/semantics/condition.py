@@ -45,4 +45,5 @@ def _chosen(run: PipeRun, blueprint: PipeConditionBlueprint, answer: str) -> str
             "pipe.condition_unmatched",
             f"the condition '{run.pipe.code}' comes to nothing: it has no value to choose by",
         )
-    return next((outcome for outcome in blueprint.outcomes.values() if outcome not in SPECIAL_OUTCOMES), chosen)
+    outcomes = (*blueprint.outcomes.values(), blueprint.default_outcome)
+    return next((outcome for outcome in outcomes if outcome not in SPECIAL_OUTCOMES), chosen)
