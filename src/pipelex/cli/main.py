@@ -50,6 +50,7 @@ class PipelexGroup(LazyGroup):
         "fix": Entry("pipelex.cli.authoring.fix", "Rewrite older forms of bundles to the current standard.", _AUTHORS),
         "fmt": Entry("pipelex.cli.authoring.fmt", "Format bundles.", _AUTHORS),
         "lint": Entry("pipelex.cli.authoring.lint", "Check bundles against the standard's schema.", _AUTHORS),
+        "lsp": Entry("pipelex.cli.authoring.lsp", "Serve an editor: the language server of bundles.", _AUTHORS),
         "schema": Entry("pipelex.cli.authoring.schema", "Print the JSON Schema of bundles, for editors.", _AUTHORS),
         "show": Entry("pipelex.cli.catalog.show", "Show pipes, concepts, backends and models.", _AUTHORS),
         "explain": Entry("pipelex.cli.authoring.explain", "Explain an error code: cause, fix, example.", _AUTHORS),

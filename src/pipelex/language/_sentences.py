@@ -217,7 +217,7 @@ def _finding(
         detail = f"{place(keys[:-1])} needs '{path[-1]}'"
         found = Finding(SCHEMA, detail, keys, _params(keys, "missing_key"))
     elif kind == "literal_error":
-        expected = _literals(model, path)
+        expected = allowed_words(model, path)
         near = near_names(value, expected) if isinstance(value, str) else ()
         fix = None
         meant = field_type_meant(value) if isinstance(value, str) and path[:1] == ("structure",) else None
@@ -375,7 +375,7 @@ def _as_binding_fault(found: Finding, path: Keys, table: Mapping[str, Any], base
 def allowed_keys(model: type[BaseModel], path: Keys, owner: Mapping[str, Any]) -> tuple[str, ...]:
     """The keys of the table at `path`, as an author writes them."""
     candidates: list[tuple[str, ...]] = []
-    for annotation in _annotations_at(model, path):
+    for annotation in annotations_at(model, path):
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             candidates.append(tuple(info.alias or name for name, info in annotation.model_fields.items()))
     if not candidates:
@@ -384,15 +384,17 @@ def allowed_keys(model: type[BaseModel], path: Keys, owner: Mapping[str, Any]) -
     return max(candidates, key=lambda names: len(owner.keys() & set(names)))
 
 
-def _literals(model: type[BaseModel], path: Keys) -> tuple[str, ...]:
+def allowed_words(model: type[BaseModel], path: Keys) -> tuple[str, ...]:
+    """The words of which the string at `path` is one; none where it may be any."""
     found: list[str] = []
-    for annotation in _annotations_at(model, path):
+    for annotation in annotations_at(model, path):
         if get_origin(annotation) is Literal:
             found.extend(str(word) for word in get_args(annotation))
     return tuple(found)
 
 
-def _annotations_at(model: type[BaseModel], path: Keys) -> list[Any]:
+def annotations_at(model: type[BaseModel], path: Keys) -> list[Any]:
+    """What the model takes at `path`, each branch of a union for itself."""
     current: list[Any] = [model]
     for key in path:
         following: list[Any] = []

@@ -41,7 +41,11 @@ class LoadedFiles:
 
 
 def load_paths(
-    paths: Sequence[Path], *, library_dirs: Sequence[Path] = (), rules: TreeRules | None = None
+    paths: Sequence[Path],
+    *,
+    library_dirs: Sequence[Path] = (),
+    rules: TreeRules | None = None,
+    texts: Mapping[Path, str] | None = None,
 ) -> LoadedFiles:
     """Find, read and parse bundle files.
 
@@ -53,12 +57,13 @@ def load_paths(
         paths: bundle files and directories.
         library_dirs: where else to look.
         rules: how large folders may be, and where in them no bundles are looked for; the usual rules when None.
+        texts: resolved path of a bundle → the text that counts instead of the file's.
 
     Raises:
         PipelexError: a target cannot be read or holds no bundle (`method.not_found`), or is too large
             (`method.package_invalid`); there is no verdict then.
     """
-    loader = _Loader(rules)
+    loader = _Loader(rules, texts)
     targets = [*paths] or [*library_dirs]
     if not targets:
         raise _no_target("no bundle file and no directory was named", ".")
@@ -105,8 +110,9 @@ def load_files(files: Mapping[str, str | bytes], *, rules: TreeRules | None = No
 
 
 class _Loader:
-    def __init__(self, rules: TreeRules | None) -> None:
+    def __init__(self, rules: TreeRules | None, texts: Mapping[Path, str] | None = None) -> None:
         self._rules = rules or TreeRules()
+        self._texts = texts or {}
         self.bundles: dict[str, ParsedBundle] = {}
         """Resolved path → bundle of the current package."""
         self.targets: list[ParsedBundle] = []
@@ -129,7 +135,7 @@ class _Loader:
             if not inside:
                 raise _no_target(_why_empty(path, package.tree), str(path))
             self.add_bundles(package.tree, inside, is_target=True)
-        elif path.is_file():
+        elif path.is_file() or path.resolve() in self._texts:
             root = manifest_folder(path.parent)
             if root is None:
                 tree = MethodTree(path.parent, {path.name: path}, is_lone=True)
@@ -188,12 +194,17 @@ class _Loader:
 
         shown = tree.prefix + name if tree.root is None else display_path(tree.root / name)
         try:
-            content = tree.read(name) or b""
+            text = self._text_of(tree, name)
+            content = text if text is not None else tree.read(name) or b""
         except OSError as wrong:
             raise _no_target(f"'{shown}' cannot be read: {wrong.strerror}", shown) from None
         bundle = parse_bundle(content, path=shown)
         self.trees[shown] = tree
         return bundle
+
+    def _text_of(self, tree: MethodTree, name: str) -> str | None:
+        """The text of a bundle that counts instead of its file's."""
+        return None if tree.root is None or not self._texts else self._texts.get((tree.root / name).resolve())
 
     def _package_at(self, root: Path) -> FoundPackage:
         file = root / MANIFEST_NAME

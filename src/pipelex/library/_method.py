@@ -63,6 +63,7 @@ def load_library(
     library_dirs: Sequence[Path] = (),
     check_model: CheckModel | None = None,
     rules: TreeRules | None = None,
+    texts: Mapping[Path, str] | None = None,
 ) -> LoadedLibrary:
     """Read, link and validate bundle files.
 
@@ -71,12 +72,13 @@ def load_library(
         library_dirs: where else referred concepts, pipes and packages are.
         check_model: says what is wrong with a model that a pipe names; without it models are not checked.
         rules: how large folders may be, and where in them no bundles are looked for; the usual rules when None.
+        texts: resolved path of a bundle → the text that counts instead of the file's, as an editor has it.
 
     Raises:
         PipelexError: a target cannot be read or holds no bundle (`method.not_found`), or is too large
             (`method.package_invalid`): there is no verdict. Whatever an author wrote wrong is in the verdict instead.
     """
-    loaded = _loaded(load_paths(paths, library_dirs=library_dirs, rules=rules), check_model)
+    loaded = _loaded(load_paths(paths, library_dirs=library_dirs, rules=rules, texts=texts), check_model)
     tree = loaded.tree
     domains = {bundle.path: bundle.blueprint.domain for bundle in loaded.files.targets if bundle.blueprint is not None}
     folder = "" if tree.root is None else display_path(tree.root)

@@ -145,8 +145,20 @@ class Pipelex:
         method.verdict.require_valid()
         return method
 
-    def open(self, *paths: PathLike, library_dirs: Sequence[PathLike] = (), pipe: str | None = None) -> "Method":
+    def open(
+        self,
+        *paths: PathLike,
+        library_dirs: Sequence[PathLike] = (),
+        pipe: str | None = None,
+        texts: Mapping[Path, str] | None = None,
+    ) -> "Method":
         """As `load`, whatever the verdict: `Method.verdict` has it.
+
+        Args:
+            *paths: as for `load`.
+            library_dirs: as for `load`.
+            pipe: as for `load`.
+            texts: resolved path of a bundle → the text that counts instead of the file's, as an editor has it.
 
         Raises:
             PipelexError: a path cannot be read, or there is no such pipe.
@@ -156,6 +168,7 @@ class Pipelex:
             library_dirs=[Path(folder) for folder in library_dirs],
             check_model=self._check_model,
             rules=tree_rules_of(self.settings),
+            texts=texts,
         )
         method = Method(self, loaded)
         return method if pipe is None else method.for_pipe(pipe)

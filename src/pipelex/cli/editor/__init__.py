@@ -1,0 +1,1 @@
+"""The language server: what `pipelex.tooling.editor` knows, in an editor's protocol."""

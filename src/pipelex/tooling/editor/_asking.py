@@ -1,0 +1,131 @@
+"""What stands at a place: what it is, where it is declared, where else it stands, and what its new name changes."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pipelex.language.references import CONCEPT_CODE_PATTERN, PIPE_CODE_PATTERN
+from pipelex.tooling.editor._complete import key_text
+from pipelex.tooling.editor._describe import described
+from pipelex.tooling.editor._group import File, Group
+from pipelex.tooling.editor._occurrences import Occurrence, SameNames, Symbol, occurrences
+from pipelex.tooling.editor._sketch import sketch
+
+_PATTERNS: Final[dict[str, tuple[re.Pattern[str], str]]] = {
+    "concept": (CONCEPT_CODE_PATTERN, "PascalCase: a capital, then letters and digits"),
+    "pipe": (PIPE_CODE_PATTERN, "snake_case: lower-case letters, digits and '_'"),
+    "name": (PIPE_CODE_PATTERN, "snake_case: lower-case letters, digits and '_'"),
+    "field": (re.compile(r"[A-Za-z]\w*"), "an identifier that does not start with '_'"),
+}
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A text that takes the place of another."""
+
+    file: str
+    start: int
+    end: int
+    text: str
+
+
+class Asked:
+    """Questions about one place of a file."""
+
+    def __init__(self, group: Group, file: File, offset: int) -> None:
+        self._group = group
+        self._file = file
+        self._offset = offset
+        self._all = occurrences(group)
+        self._same = SameNames(group)
+        # Of a field and a name at one place, the name is what stands there.
+        here = [each for each in self._all if each.file == file.path and each.start <= offset <= each.end]
+        self.here = min(here, key=lambda each: (each.end - each.start, each.symbol.kind == "field"), default=None)
+
+    def hover(self) -> tuple[str, int, int] | None:
+        """What is at the place, in Markdown, and the text it is about."""
+        if self.here is not None:
+            text = described(self._group, self.here.symbol)
+            if text is not None:
+                return text, self.here.start, self.here.end
+        name = self._file.sketch.name_at(self._offset)
+        text = "" if name is None else key_text(self._file, name.path)
+        return None if name is None or not text else (f"**{name.path[-1]}**: {text}", name.start, name.end)
+
+    def definitions(self) -> list[Occurrence]:
+        """Where the symbol at the place is declared; a name that others hand on is declared where each takes it."""
+        if self.here is None:
+            return []
+        own = [each for each in self._all if each.is_declaration and each.symbol == self.here.symbol]
+        first = {each.file: each for each in reversed(own)}
+        return list(first.values())
+
+    def references(self, *, with_declarations: bool = True) -> list[Occurrence]:
+        """Every place of the symbol at the place."""
+        if self.here is None:
+            return []
+        one = self._same.one(self.here.symbol)
+        found = [each for each in self._all if self._same.one(each.symbol) == one]
+        found = [each for each in found if with_declarations or not each.is_declaration]
+        return sorted(
+            {(each.file, each.start): each for each in found}.values(), key=lambda each: (each.file, each.start)
+        )
+
+    @property
+    def is_renamable(self) -> bool:
+        """Whether the symbol at the place is the author's own."""
+        return self.here is not None and not self.here.symbol.is_native and self._is_declared(self.here.symbol)
+
+    def _is_declared(self, symbol: Symbol) -> bool:
+        one = self._same.one(symbol)
+        return any(each.is_declaration and self._same.one(each.symbol) == one for each in self._all)
+
+    def rename(self, name: str, manifests: dict[Path, str] | None = None) -> list[Edit]:
+        """The edits that give the symbol at the place another name, in every file.
+
+        Args:
+            name: the new name.
+            manifests: path → text of the manifests that may name a pipe of the method.
+
+        Raises:
+            ValueError: it is not the author's own, or the name has a wrong form or is taken; the message says why.
+        """
+        if self.here is None or not self.is_renamable:
+            raise ValueError("nothing that is declared in this method stands here")
+        symbol = self.here.symbol
+        pattern, form = _PATTERNS[symbol.kind]
+        if pattern.fullmatch(name) is None:
+            raise ValueError(f"'{name}' is not the name of a {symbol.kind}: it is {form}")
+        places = self.references()
+        taken = {each.symbol for each in self._all if each.is_declaration}
+        for owner in {(each.symbol.kind, each.symbol.owner) for each in places}:
+            if Symbol(*owner, name) in taken:
+                raise ValueError(f"'{name}' is taken already in '{owner[1]}'")
+        edits = [Edit(each.file, each.start, each.end, name) for each in places]
+        if symbol.kind == "pipe":
+            for path, text in (manifests or {}).items():
+                edits += _manifest_edits(str(path), text, symbol, name)
+        return edits
+
+
+def ask(group: Group, file: File, offset: int) -> Asked:
+    """The place of a file, to be asked about."""
+    return Asked(group, file, offset)
+
+
+def _manifest_edits(path: str, text: str, symbol: Symbol, name: str) -> list[Edit]:
+    """The edits where a manifest names a pipe: its main one, and those it exports."""
+    found = sketch(text)
+    edits: list[Edit] = []
+    for value in found.values:
+        match value.path:
+            case ("package", "main_pipe"):
+                is_meant = True
+            case ("exports", *domain, "pipes", int()):
+                is_meant = ".".join(map(str, domain)) == symbol.owner
+            case _:
+                continue
+        if is_meant and value.kind == "string" and found.inner(value) == symbol.name:
+            edits.append(Edit(path, value.inner_start, value.inner_end, name))
+    return edits
