@@ -5,10 +5,15 @@ It says what one table alone can tell: keys, types, words. References, wiring an
 
 from typing import Any, Final
 
+from pydantic import BaseModel
+
 from pipelex.config.json_schema import Schema, file_schema, table_schema
 from pipelex.errors import Json
-from pipelex.language.blueprints import PIPE_TYPES, BundleBlueprint, ConceptBlueprint, PipeSignatureBlueprint
+from pipelex.language._sentences import allowed_keys, allowed_words, annotations_at
+from pipelex.language.blueprints import PIPE_TYPES, BundleBlueprint, ConceptBlueprint, Keys, PipeSignatureBlueprint
 from pipelex.language.references import CONCEPT_CODE_PATTERN, DOMAIN_PATTERN, PIPE_CODE_PATTERN
+
+__all__ = ["SCHEMA_NAME", "allowed_keys", "allowed_words", "bundle_schema", "models_at"]
 
 SCHEMA_NAME: Final = ".mthds.schema.json"
 """The file beside a method that holds the schema; hidden, so that it is no part of the method's tree."""
@@ -48,3 +53,9 @@ def _defined(name: str, schema: Schema, definitions: dict[str, Json]) -> dict[st
     definitions.update(schema.pop("$defs", {}))
     definitions[name] = schema
     return {"$ref": f"#/$defs/{name}"}
+
+
+def models_at(model: type[BaseModel], path: Keys) -> list[type[BaseModel]]:
+    """The models that a table at a path inside of a model may be."""
+    found = annotations_at(model, path)
+    return [each for each in found if isinstance(each, type) and issubclass(each, BaseModel)]

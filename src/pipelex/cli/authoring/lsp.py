@@ -1,6 +1,8 @@
 """`pipelex lsp`."""
 
+import contextlib
 import logging
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -45,7 +47,10 @@ def lsp(
         stream=sys.stderr, level=logging.INFO if verbose else logging.ERROR, format="%(levelname)s %(name)s %(message)s"
     )
     judge = _Judge()
-    make_server(judge.load, judge.refresh).start_io()
+    # The server closes its end when it is over, and whatever else prints must not be between its messages.
+    messages = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    with contextlib.redirect_stdout(sys.stderr):
+        make_server(judge.load, judge.refresh).start_io(sys.stdin.buffer, messages)
 
 
 class _Judge:

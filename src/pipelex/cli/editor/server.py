@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from lsprotocol import types
 from pygls import uris
@@ -18,7 +18,18 @@ from pygls.lsp.server import LanguageServer
 from pipelex import __version__
 from pipelex.cli.editor.places import Places
 from pipelex.errors import Fault
-from pipelex.tooling.editor import Asked, Checked, Edit, File, Load, Occurrence, Suggestion, Workspace, ask, suggestions
+from pipelex.tooling.editor import (
+    AskedPlace,
+    CheckedFiles,
+    Load,
+    Occurrence,
+    OpenFile,
+    Suggestion,
+    TextChange,
+    Workspace,
+    ask,
+    suggestions,
+)
 from pipelex.tooling.fix import apply_ops
 
 _PAUSE: Final = 0.2
@@ -33,6 +44,11 @@ _KINDS: Final[Mapping[str, types.CompletionItemKind]] = {
     "word": types.CompletionItemKind.EnumMember,
 }
 
+PlaceParams: TypeAlias = (
+    types.HoverParams | types.DefinitionParams | types.ReferenceParams | types.PrepareRenameParams | types.RenameParams
+)
+"""What a request about a place is asked with."""
+
 log = logging.getLogger("pipelex.lsp")
 
 
@@ -45,7 +61,7 @@ class BundleServer(LanguageServer):
     """
 
     def __init__(self, load: Load, refresh: Callable[[], None]) -> None:
-        super().__init__("pipelex", __version__)
+        super().__init__("pipelex", __version__)  # type: ignore[reportUnknownMemberType]
         self.bundles = Workspace([], load)
         self.refresh = refresh
         self.waiting: dict[Path, asyncio.Task[None]] = {}
@@ -64,7 +80,7 @@ class BundleServer(LanguageServer):
         path = path_of(uri)
         self.bundles.texts.pop(path, None)
         if not self.bundles.texts:
-            self.publish(Checked((path,), {}))
+            self.publish(CheckedFiles((path,), {}))
         for other in list(self.bundles.texts):
             self.check_soon(other)
 
@@ -82,7 +98,7 @@ class BundleServer(LanguageServer):
         if self.bundles.texts.get(path) == text:
             self.publish(checked)
 
-    def publish(self, checked: Checked) -> None:
+    def publish(self, checked: CheckedFiles) -> None:
         """Tell the faults of the files of a method, and take back those that are over."""
         for path in checked.files:
             faults = tuple(fault for fault in checked.faults.get(path, ()) if not _is_of_machine(fault))
@@ -100,12 +116,12 @@ class BundleServer(LanguageServer):
     def places(self, text: str) -> Places:
         return Places(text, self.workspace.position_codec)
 
-    def at(self, document: types.TextDocumentIdentifier, position: types.Position) -> tuple[File, int] | None:
+    def at(self, document: types.TextDocumentIdentifier, position: types.Position) -> tuple[OpenFile, int] | None:
         """The file of a document and the offset of a place in it."""
         file = self.bundles.file(path_of(document.uri))
         return None if file is None else (file, self.places(file.text).offset(position))
 
-    def asked(self, params: types.TextDocumentPositionParams) -> Asked | None:
+    def asked(self, params: PlaceParams) -> AskedPlace | None:
         """The place of a request, to be asked about."""
         found = self.at(params.text_document, params.position)
         return None if found is None else ask(self.bundles.group(Path(found[0].path)), *found)
@@ -186,7 +202,9 @@ def _add_answers(server: BundleServer) -> None:
             return types.CompletionList(False, [])
         file, offset = found
         places = ls.places(file.text)
-        items = [_item(each, places, offset) for each in suggestions(ls.bundles.group(Path(file.path)), file, offset)]
+        path = Path(file.path)
+        found_here = suggestions(ls.bundles.group(path), file, offset, ls.bundles.around(path))
+        items = [_item(each, places, offset) for each in found_here]
         return types.CompletionList(False, items)
 
     @server.feature(types.TEXT_DOCUMENT_HOVER)
@@ -269,7 +287,7 @@ def _item(found: Suggestion, places: Places, offset: int) -> types.CompletionIte
     )
 
 
-def _symbols(file: File, places: Places) -> list[types.DocumentSymbol]:
+def _symbols(file: OpenFile, places: Places) -> list[types.DocumentSymbol]:
     found: dict[tuple[str | int, ...], types.DocumentSymbol] = {}
     for name in file.sketch.names:
         if len(name.path) == 2 and name.path[0] in ("pipe", "concept") and name.path not in found:
@@ -280,7 +298,7 @@ def _symbols(file: File, places: Places) -> list[types.DocumentSymbol]:
     return list(found.values())
 
 
-def _workspace_edit(ls: BundleServer, edits: Sequence[Edit]) -> types.WorkspaceEdit:
+def _workspace_edit(ls: BundleServer, edits: Sequence[TextChange]) -> types.WorkspaceEdit:
     changes: dict[str, list[types.TextEdit]] = {}
     for edit in edits:
         text_edit = types.TextEdit(ls.range(edit.file, edit.start, edit.end), edit.text)
@@ -295,7 +313,7 @@ def _overlap(first: types.Range, second: types.Range) -> bool:
     return key(first.start) <= key(second.end) and key(second.start) <= key(first.end)
 
 
-def _action(fault: Fault, file: File, places: Places, path: Path) -> types.CodeAction | None:
+def _action(fault: Fault, file: OpenFile, places: Places, path: Path) -> types.CodeAction | None:
     """The fix of a fault as a change of the text, as small as it is."""
     if fault.suggested_fix is None:
         return None

@@ -3,22 +3,22 @@
 Everything here works on half-typed text; nothing here knows of an editor's protocol.
 """
 
-from pipelex.tooling.editor._asking import Asked, Edit, ask
+from pipelex.tooling.editor._asking import AskedPlace, TextChange, ask
 from pipelex.tooling.editor._complete import Suggestion, suggestions
-from pipelex.tooling.editor._group import File, Group
+from pipelex.tooling.editor._group import OpenFile, OpenMethod
 from pipelex.tooling.editor._occurrences import Occurrence, Symbol
-from pipelex.tooling.editor._workspace import Checked, Load, Workspace
+from pipelex.tooling.editor._workspace import CheckedFiles, Load, Workspace
 
 __all__ = [
-    "Asked",
-    "Checked",
-    "Edit",
-    "File",
-    "Group",
+    "AskedPlace",
+    "CheckedFiles",
     "Load",
     "Occurrence",
+    "OpenFile",
+    "OpenMethod",
     "Suggestion",
     "Symbol",
+    "TextChange",
     "Workspace",
     "ask",
     "suggestions",

@@ -1,14 +1,14 @@
 """What stands at a place: what it is, where it is declared, where else it stands, and what its new name changes."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from pipelex.language.references import CONCEPT_CODE_PATTERN, PIPE_CODE_PATTERN
 from pipelex.tooling.editor._complete import key_text
 from pipelex.tooling.editor._describe import described
-from pipelex.tooling.editor._group import File, Group
+from pipelex.tooling.editor._group import OpenFile, OpenMethod
 from pipelex.tooling.editor._occurrences import Occurrence, SameNames, Symbol, occurrences
 from pipelex.tooling.editor._sketch import sketch
 
@@ -21,7 +21,7 @@ _PATTERNS: Final[dict[str, tuple[re.Pattern[str], str]]] = {
 
 
 @dataclass(frozen=True)
-class Edit:
+class TextChange:
     """A text that takes the place of another."""
 
     file: str
@@ -30,10 +30,10 @@ class Edit:
     text: str
 
 
-class Asked:
+class AskedPlace:
     """Questions about one place of a file."""
 
-    def __init__(self, group: Group, file: File, offset: int) -> None:
+    def __init__(self, group: OpenMethod, file: OpenFile, offset: int) -> None:
         self._group = group
         self._file = file
         self._offset = offset
@@ -81,7 +81,7 @@ class Asked:
         one = self._same.one(symbol)
         return any(each.is_declaration and self._same.one(each.symbol) == one for each in self._all)
 
-    def rename(self, name: str, manifests: dict[Path, str] | None = None) -> list[Edit]:
+    def rename(self, name: str, manifests: dict[Path, str] | None = None) -> list[TextChange]:
         """The edits that give the symbol at the place another name, in every file.
 
         Args:
@@ -99,25 +99,25 @@ class Asked:
             raise ValueError(f"'{name}' is not the name of a {symbol.kind}: it is {form}")
         places = self.references()
         taken = {each.symbol for each in self._all if each.is_declaration}
-        for owner in {(each.symbol.kind, each.symbol.owner) for each in places}:
-            if Symbol(*owner, name) in taken:
-                raise ValueError(f"'{name}' is taken already in '{owner[1]}'")
-        edits = [Edit(each.file, each.start, each.end, name) for each in places]
+        for other in {replace(each.symbol, name=name) for each in places}:
+            if other in taken:
+                raise ValueError(f"'{name}' is taken already in '{other.owner}'")
+        edits = [TextChange(each.file, each.start, each.end, name) for each in places]
         if symbol.kind == "pipe":
             for path, text in (manifests or {}).items():
                 edits += _manifest_edits(str(path), text, symbol, name)
         return edits
 
 
-def ask(group: Group, file: File, offset: int) -> Asked:
+def ask(group: OpenMethod, file: OpenFile, offset: int) -> AskedPlace:
     """The place of a file, to be asked about."""
-    return Asked(group, file, offset)
+    return AskedPlace(group, file, offset)
 
 
-def _manifest_edits(path: str, text: str, symbol: Symbol, name: str) -> list[Edit]:
+def _manifest_edits(path: str, text: str, symbol: Symbol, name: str) -> list[TextChange]:
     """The edits where a manifest names a pipe: its main one, and those it exports."""
     found = sketch(text)
-    edits: list[Edit] = []
+    edits: list[TextChange] = []
     for value in found.values:
         match value.path:
             case ("package", "main_pipe"):
@@ -127,5 +127,5 @@ def _manifest_edits(path: str, text: str, symbol: Symbol, name: str) -> list[Edi
             case _:
                 continue
         if is_meant and value.kind == "string" and found.inner(value) == symbol.name:
-            edits.append(Edit(path, value.inner_start, value.inner_end, name))
+            edits.append(TextChange(path, value.inner_start, value.inner_end, name))
     return edits

@@ -9,13 +9,13 @@ from pipelex.config.json_schema import field_texts
 from pipelex.content.natives import NATIVE_CONCEPTS
 from pipelex.content.structure import ObjectShape
 from pipelex.language.blueprints import BundleBlueprint
-from pipelex.language.keys import allowed_keys, allowed_words, models_at
+from pipelex.language.schema import allowed_keys, allowed_words, models_at
 from pipelex.tooling.editor._chains import TemplateText, bound_at
 from pipelex.tooling.editor._describe import field_line, kind_of_shape
-from pipelex.tooling.editor._group import File, Group, PipeView, Reached, inner
+from pipelex.tooling.editor._group import OpenFile, OpenMethod, PathEnd, PipeView, inner
 from pipelex.tooling.editor._occurrences import template_of
 from pipelex.tooling.editor._sites import model_of, site_at
-from pipelex.tooling.editor._sketch import Path, Value
+from pipelex.tooling.editor._sketch import Path, WrittenValue
 
 _TOP_KEYS: Final = {"concepts": "concept", "pipes": "pipe"}
 _WORD: Final = re.compile(r"[A-Za-z0-9_.>/-]*\Z")
@@ -37,11 +37,18 @@ class Suggestion:
     """What is written, where that is more than the label."""
 
 
-def suggestions(group: Group, file: File, offset: int) -> list[Suggestion]:
-    """What can stand at a place of a file, whatever else is wrong with it."""
+def suggestions(group: OpenMethod, file: OpenFile, offset: int, around: OpenMethod | None = None) -> list[Suggestion]:
+    """What can stand at a place of a file, whatever else is wrong with it.
+
+    Args:
+        group: the method of the file.
+        file: as it is now.
+        offset: the place.
+        around: the files that may yet become part of the method; those of the method when None.
+    """
     value = file.sketch.value_at(offset)
     if value is not None and value.kind == "string":
-        return list(_in_string(group, file, value, offset))
+        return list(_in_string(group, around or group, file, value, offset))
     if value is not None and value.kind == "none":
         return []
     return list(_keys(file, offset))
@@ -50,7 +57,7 @@ def suggestions(group: Group, file: File, offset: int) -> list[Suggestion]:
 # --- keys -------------------------------------------------------------------------------------------------------------
 
 
-def _keys(file: File, offset: int) -> Iterator[Suggestion]:
+def _keys(file: OpenFile, offset: int) -> Iterator[Suggestion]:
     line_start = file.text.rfind("\n", 0, offset) + 1
     match = _KEY.search(file.text, line_start, offset)
     start = offset if match is None else match.start()
@@ -63,11 +70,11 @@ def _keys(file: File, offset: int) -> Iterator[Suggestion]:
             yield Suggestion(key, "key", start, documentation=text, insert=f"{key} = ")
 
 
-def _known_keys(file: File, table: Path) -> dict[str, str]:
+def _known_keys(file: OpenFile, table: Path) -> dict[str, str]:
     """The keys of a table, each with what it is for."""
     if not table:
-        texts = field_texts(BundleBlueprint)
-        return {_TOP_KEYS.get(name, name): texts.get(name, "") for name in BundleBlueprint.model_fields}
+        top = field_texts(BundleBlueprint)
+        return {_TOP_KEYS.get(name, name): top.get(name, "") for name in BundleBlueprint.model_fields}
     found = model_of(file.sketch, table)
     if found is None:
         return {}
@@ -81,7 +88,7 @@ def _known_keys(file: File, table: Path) -> dict[str, str]:
     return {key: texts.get(key, "") for key in keys}
 
 
-def key_text(file: File, path: Path) -> str:
+def key_text(file: OpenFile, path: Path) -> str:
     """What a key of a bundle is for."""
     return _known_keys(file, path[:-1]).get(str(path[-1]), "") if path else ""
 
@@ -89,16 +96,18 @@ def key_text(file: File, path: Path) -> str:
 # --- strings ----------------------------------------------------------------------------------------------------------
 
 
-def _in_string(group: Group, file: File, value: Value, offset: int) -> Iterator[Suggestion]:
+def _in_string(
+    group: OpenMethod, around: OpenMethod, file: OpenFile, value: WrittenValue, offset: int
+) -> Iterator[Suggestion]:
     before = file.text[value.inner_start : offset]
     word = _WORD.search(before)
     start = offset - (len(word[0]) if word is not None else 0)
     view = group.pipes.get(f"{file.domain}.{value.path[1]}") if value.path[:1] == ("pipe",) else None
     match site_at(value.path):
         case "concept" | "slot":
-            yield from _concepts(group, file, start)
+            yield from _concepts(around, file, start)
         case "pipe" | "outcome" as kind:
-            yield from _pipes(group, file, start, is_own=value.path == ("main_pipe",))
+            yield from _pipes(around, file, start, is_own=value.path == ("main_pipe",))
             if kind == "outcome":
                 yield Suggestion("fail", "word", start, "stop the run with an error")
                 yield Suggestion("continue", "word", start, "run nothing; the output is absent")
@@ -116,7 +125,7 @@ def _in_string(group: Group, file: File, value: Value, offset: int) -> Iterator[
             pass
 
 
-def _words(file: File, value: Value, start: int) -> Iterator[Suggestion]:
+def _words(file: OpenFile, value: WrittenValue, start: int) -> Iterator[Suggestion]:
     found = model_of(file.sketch, value.path)
     if found is None:
         return
@@ -133,7 +142,7 @@ def _words(file: File, value: Value, start: int) -> Iterator[Suggestion]:
     yield from (Suggestion(word, "word", start) for word in words)
 
 
-def _concepts(group: Group, file: File, start: int) -> Iterator[Suggestion]:
+def _concepts(group: OpenMethod, file: OpenFile, start: int) -> Iterator[Suggestion]:
     for ref, (home, said) in group.concepts.items():
         code = ref.rpartition(".")[2]
         label = code if home.domain == file.domain else ref
@@ -142,7 +151,7 @@ def _concepts(group: Group, file: File, start: int) -> Iterator[Suggestion]:
         yield Suggestion(code, "concept", start, "native concept", native.description)
 
 
-def _pipes(group: Group, file: File, start: int, *, is_own: bool) -> Iterator[Suggestion]:
+def _pipes(group: OpenMethod, file: OpenFile, start: int, *, is_own: bool) -> Iterator[Suggestion]:
     for view in group.pipes.values():
         if is_own and view.file is not file:
             continue
@@ -154,7 +163,7 @@ def _pipes(group: Group, file: File, start: int, *, is_own: bool) -> Iterator[Su
 
 
 def _in_template(
-    group: Group, view: PipeView, template: TemplateText, before: str, offset: int
+    group: OpenMethod, view: PipeView, template: TemplateText, before: str, offset: int
 ) -> Iterator[Suggestion]:
     match = _DOTTED.search(before)
     is_code = template.is_expression or _is_in_tag(before)
@@ -175,8 +184,8 @@ def _is_in_tag(before: str) -> bool:
 
 
 def _path(
-    group: Group,
-    known: Mapping[str, Reached | None],
+    group: OpenMethod,
+    known: Mapping[str, PathEnd | None],
     written: str,
     offset: int,
     bound: Mapping[str, tuple[str, ...] | None],
@@ -199,6 +208,6 @@ def _path(
             yield Suggestion(field.name, "field", start, field_line(field), field.description)
 
 
-def _reach(group: Group, known: Mapping[str, Reached | None], path: tuple[str, ...]) -> Reached | None:
+def _reach(group: OpenMethod, known: Mapping[str, PathEnd | None], path: tuple[str, ...]) -> PathEnd | None:
     root = known.get(path[0])
     return None if root is None else group.walk(root, path[1:])

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from pipelex.content.natives import NATIVE_CONCEPTS
 from pipelex.content.structure import ChoiceShape, DictShape, FieldShape, ListShape, ObjectShape, ScalarShape, Shape
-from pipelex.tooling.editor._group import Group, PipeView
+from pipelex.tooling.editor._group import OpenMethod, PipeView
 from pipelex.tooling.editor._occurrences import Symbol
 
 
-def described(group: Group, symbol: Symbol) -> str | None:
+def described(group: OpenMethod, symbol: Symbol) -> str | None:
     """What a symbol is; None where that is not known."""
     match symbol.kind:
         case "concept":
@@ -22,7 +22,7 @@ def described(group: Group, symbol: Symbol) -> str | None:
             return _field(group, symbol)
 
 
-def _concept(group: Group, symbol: Symbol) -> str | None:
+def _concept(group: OpenMethod, symbol: Symbol) -> str | None:
     declared = group.concepts.get(symbol.ref)
     native = NATIVE_CONCEPTS.get(symbol.name) if symbol.is_native else None
     if declared is None and native is None:
@@ -40,7 +40,7 @@ def _concept(group: Group, symbol: Symbol) -> str | None:
     return "\n".join(lines)
 
 
-def _lineage(group: Group, symbol: Symbol) -> Iterator[str]:
+def _lineage(group: OpenMethod, symbol: Symbol) -> Iterator[str]:
     if group.library is not None and symbol.ref in group.library.concepts:
         parents = list(group.library.lineage(symbol.ref))[1:]
         if parents:
@@ -57,7 +57,7 @@ def _pipe(view: PipeView) -> Iterator[str]:
     yield f"- gives `{view.output or '?'}`"
 
 
-def _name(group: Group, symbol: Symbol) -> str | None:
+def _name(group: OpenMethod, symbol: Symbol) -> str | None:
     view = group.pipes.get(symbol.owner)
     if view is None:
         return None
@@ -73,7 +73,7 @@ def _name(group: Group, symbol: Symbol) -> str | None:
     return head if about is None else f"{head}\n\n---\n\n{about}"
 
 
-def _field(group: Group, symbol: Symbol) -> str | None:
+def _field(group: OpenMethod, symbol: Symbol) -> str | None:
     shape = NATIVE_CONCEPTS[symbol.owner.rpartition(".")[2]].shape if symbol.is_native else group.shape(symbol.owner)
     field = shape.field(symbol.name) if isinstance(shape, ObjectShape) else None
     if field is None:

@@ -8,11 +8,11 @@ from pipelex.content.structure import DictShape, ListShape, ObjectShape, Shape
 from pipelex.errors import PipelexError
 from pipelex.language import NATIVE_CODES, Reference
 from pipelex.library import Library
-from pipelex.tooling.editor._sketch import Path, Sketch, Value, sketch
+from pipelex.tooling.editor._sketch import Path, Sketch, WrittenValue, sketch
 
 
 @dataclass(frozen=True)
-class File:
+class OpenFile:
     """One bundle."""
 
     path: str
@@ -31,7 +31,7 @@ class File:
 class PipeView:
     """A pipe as its table is written."""
 
-    file: File
+    file: OpenFile
     code: str
     type: str
     description: str
@@ -51,7 +51,7 @@ class PipeView:
 
 
 @dataclass(frozen=True)
-class Reached:
+class PathEnd:
     """What a path leads to."""
 
     shape: Shape
@@ -61,7 +61,7 @@ class Reached:
     description: str = ""
 
 
-class Group:
+class OpenMethod:
     """The bundles of one method, with the library that their last sound texts made.
 
     Args:
@@ -69,7 +69,7 @@ class Group:
         library: what concepts and their shapes are taken from; None where there is none yet.
     """
 
-    def __init__(self, files: Mapping[str, File], library: Library | None = None) -> None:
+    def __init__(self, files: Mapping[str, OpenFile], library: Library | None = None) -> None:
         self.files = dict(files)
         self.library = library
 
@@ -79,9 +79,9 @@ class Group:
         return {view.ref: view for file in self.files.values() for view in _pipes_of(file)}
 
     @cached_property
-    def concepts(self) -> dict[str, tuple[File, str]]:
+    def concepts(self) -> dict[str, tuple[OpenFile, str]]:
         """Reference → the file that declares it, and its description."""
-        found: dict[str, tuple[File, str]] = {}
+        found: dict[str, tuple[OpenFile, str]] = {}
         for file in self.files.values():
             for name in file.sketch.names:
                 match name.path:
@@ -115,34 +115,34 @@ class Group:
         except PipelexError:
             return None
 
-    def slot(self, text: str, domain: str) -> Reached | None:
+    def slot(self, text: str, domain: str) -> PathEnd | None:
         """What a slot holds."""
         shape = self.shape(self.concept_ref(text, domain))
         if shape is None:
             return None
         is_list = "[" in text and "[1]" not in text
-        return Reached(ListShape(shape) if is_list else shape, is_list)
+        return PathEnd(ListShape(shape) if is_list else shape, is_list)
 
-    def walk(self, start: Reached, names: tuple[str, ...]) -> Reached | None:
+    def walk(self, start: PathEnd, names: tuple[str, ...]) -> PathEnd | None:
         """What a path leads to from a value; lists are stepped into."""
-        current: Reached | None = start
+        current: PathEnd | None = start
         for name in names:
             if current is None:
                 return None
             current = self._step(current, name)
         return current
 
-    def _step(self, value: Reached, name: str) -> Reached | None:
+    def _step(self, value: PathEnd, name: str) -> PathEnd | None:
         shape = inner(value.shape)
         if isinstance(shape, DictShape):
-            return Reached(shape.values)
+            return PathEnd(shape.values)
         if not isinstance(shape, ObjectShape):
             return None
         found = shape.field(name)
         if found is None:
             return value if name == "items" and isinstance(value.shape, ListShape) else None
         is_list = value.is_list or isinstance(found.shape, ListShape)
-        return Reached(found.shape, is_list, self.declarer(shape.concept, name), found.description)
+        return PathEnd(found.shape, is_list, self.declarer(shape.concept, name), found.description)
 
     def declarer(self, concept: str, field_name: str) -> str:
         """The concept in whose structure a field is declared: the concept itself, or one that it refines."""
@@ -155,7 +155,7 @@ class Group:
                 return ancestor
         return concept
 
-    def names(self, view: PipeView) -> dict[str, Reached | None]:
+    def names(self, view: PipeView) -> dict[str, PathEnd | None]:
         """The names that a pipe may read: its inputs, and what its steps keep."""
         domain = view.file.domain
         found = {name: self.slot(slot, domain) for name, slot in view.inputs.items()}
@@ -166,8 +166,8 @@ class Group:
         return found
 
     def _result(
-        self, view: PipeView, step: Path, table: Mapping[str, Value], known: Mapping[str, Reached | None]
-    ) -> Reached | None:
+        self, view: PipeView, step: Path, table: Mapping[str, WrittenValue], known: Mapping[str, PathEnd | None]
+    ) -> PathEnd | None:
         del step
         inner_text = view.file.sketch.inner
         if "from" in table:
@@ -178,7 +178,7 @@ class Group:
         given = None if callee is None else self.slot(callee.output, callee.file.domain)
         if given is None or "batch_over" not in table or given.is_list:
             return given
-        return Reached(ListShape(given.shape), is_list=True)
+        return PathEnd(ListShape(given.shape), is_list=True)
 
 
 def inner(shape: Shape) -> Shape:
@@ -188,9 +188,9 @@ def inner(shape: Shape) -> Shape:
     return shape
 
 
-def rows(found: Sketch, pipe: Path) -> Iterator[tuple[Path, dict[str, Value]]]:
+def rows(found: Sketch, pipe: Path) -> Iterator[tuple[Path, dict[str, WrittenValue]]]:
     """The steps and branches of a pipe in order: key → value."""
-    tables: dict[Path, dict[str, Value]] = {}
+    tables: dict[Path, dict[str, WrittenValue]] = {}
     for value in found.values:
         if len(value.path) == len(pipe) + 3 and value.path[: len(pipe)] == pipe and value.kind == "string":
             kind, row, key = value.path[len(pipe) :]
@@ -199,7 +199,7 @@ def rows(found: Sketch, pipe: Path) -> Iterator[tuple[Path, dict[str, Value]]]:
     yield from tables.items()
 
 
-def _pipes_of(file: File) -> Iterator[PipeView]:
+def _pipes_of(file: OpenFile) -> Iterator[PipeView]:
     found = file.sketch
     views: dict[str, PipeView] = {}
     for name in found.names:

@@ -11,9 +11,9 @@ from typing import Final, Literal
 from pipelex.content.structure import ObjectShape
 from pipelex.language.references import NATIVE_DOMAIN, Reference
 from pipelex.tooling.editor._chains import Chain, TemplateText, chains
-from pipelex.tooling.editor._group import File, Group, PipeView, Reached, inner, rows
+from pipelex.tooling.editor._group import OpenFile, OpenMethod, PathEnd, PipeView, inner, rows
 from pipelex.tooling.editor._sites import site_at
-from pipelex.tooling.editor._sketch import Name, Path, Value
+from pipelex.tooling.editor._sketch import Path, WrittenName, WrittenValue
 
 SPECIAL_OUTCOMES: Final = frozenset({"fail", "continue"})
 
@@ -48,12 +48,12 @@ class Occurrence:
     is_declaration: bool = False
 
 
-def occurrences(group: Group) -> list[Occurrence]:
+def occurrences(group: OpenMethod) -> list[Occurrence]:
     """Every place of every symbol."""
     return [found for file in group.files.values() for found in _Finder(group, file).all()]
 
 
-def template_of(file: File, value: Value) -> TemplateText | None:
+def template_of(file: OpenFile, value: WrittenValue) -> TemplateText | None:
     """The template that a string holds."""
     site = site_at(value.path)
     if site not in ("template", "expression"):
@@ -64,10 +64,10 @@ def template_of(file: File, value: Value) -> TemplateText | None:
 
 
 class _Finder:
-    def __init__(self, group: Group, file: File) -> None:
+    def __init__(self, group: OpenMethod, file: OpenFile) -> None:
         self._group = group
         self._file = file
-        self._names: dict[str, dict[str, Reached | None]] = {}
+        self._names: dict[str, dict[str, PathEnd | None]] = {}
 
     def all(self) -> Iterator[Occurrence]:
         for name in self._file.sketch.names:
@@ -81,7 +81,7 @@ class _Finder:
 
     # --- keys
 
-    def _of_name(self, name: Name) -> Iterator[Occurrence]:
+    def _of_name(self, name: WrittenName) -> Iterator[Occurrence]:
         domain = self._file.domain
         quoted = self._file.text[name.start] in "\"'"
         start, end = name.start + quoted, name.end - quoted
@@ -109,7 +109,7 @@ class _Finder:
 
     # --- values
 
-    def _of_value(self, value: Value) -> Iterator[Occurrence]:
+    def _of_value(self, value: WrittenValue) -> Iterator[Occurrence]:
         text = self._file.sketch.inner(value)
         match site_at(value.path):
             case "concept" | "slot":
@@ -131,7 +131,7 @@ class _Finder:
             case _:
                 pass
 
-    def _reference(self, value: Value, text: str, kind: Literal["concept", "pipe"]) -> Iterator[Occurrence]:
+    def _reference(self, value: WrittenValue, text: str, kind: Literal["concept", "pipe"]) -> Iterator[Occurrence]:
         bare = text.split("[")[0].rstrip("?! ")
         reference = Reference.parse(bare)
         if not reference.code or reference.package is not None:
@@ -145,13 +145,13 @@ class _Finder:
     def _pipe(self, path: Path) -> PipeView | None:
         return self._group.pipes.get(f"{self._file.domain}.{path[1]}") if path[:1] == ("pipe",) else None
 
-    def _name_in(self, value: Value, text: str, *, is_declaration: bool = False) -> Iterator[Occurrence]:
+    def _name_in(self, value: WrittenValue, text: str, *, is_declaration: bool = False) -> Iterator[Occurrence]:
         view = self._pipe(value.path)
         if view is not None and text:
             symbol = Symbol("name", view.ref, text)
             yield self._at(value.inner_start, value.inner_end, symbol, is_declaration=is_declaration)
 
-    def _chain(self, value: Value, chain: Chain) -> Iterator[Occurrence]:
+    def _chain(self, value: WrittenValue, chain: Chain) -> Iterator[Occurrence]:
         view = self._pipe(value.path)
         if view is None:
             return
@@ -167,13 +167,13 @@ class _Finder:
             if reached is not None and reached.owner is not None:
                 yield self._at(*place, Symbol("field", reached.owner, path[-1]))
 
-    def _known(self, view: PipeView) -> dict[str, Reached | None]:
+    def _known(self, view: PipeView) -> dict[str, PathEnd | None]:
         if view.ref not in self._names:
             self._names[view.ref] = self._group.names(view)
         return self._names[view.ref]
 
 
-def is_structured(reached: Reached | None) -> bool:
+def is_structured(reached: PathEnd | None) -> bool:
     """Whether a value has fields to go on with."""
     return reached is not None and isinstance(inner(reached.shape), ObjectShape)
 
@@ -184,7 +184,7 @@ def is_structured(reached: Reached | None) -> bool:
 class SameNames:
     """Which names of which pipes are one, because a pipe hands a value to another under that name."""
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: OpenMethod) -> None:
         self._parents: dict[Symbol, Symbol] = {}
         for view in group.pipes.values():
             for callee in _called(group, view):
@@ -203,7 +203,7 @@ class SameNames:
             self._parents[second] = first
 
 
-def _called(group: Group, view: PipeView) -> Iterator[PipeView]:
+def _called(group: OpenMethod, view: PipeView) -> Iterator[PipeView]:
     """The pipes that a pipe runs."""
     found, domain, table = view.file.sketch, view.file.domain, ("pipe", view.code)
 

@@ -22,7 +22,7 @@ _BARE_END: Final = re.compile(r"[,\]}#\n]")
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class WrittenName:
     """One part of a key or of a table's header."""
 
     path: Path
@@ -32,7 +32,7 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class WrittenValue:
     """A value of a key or of an array."""
 
     path: Path
@@ -53,8 +53,8 @@ class Sketch:
     """What was read of a text, in the order of the text."""
 
     text: str
-    names: list[Name] = field(default_factory=list[Name])
-    values: list[Value] = field(default_factory=list[Value])
+    names: list[WrittenName] = field(default_factory=list[WrittenName])
+    values: list[WrittenValue] = field(default_factory=list[WrittenValue])
     headers: list[tuple[int, Path]] = field(default_factory=list[tuple[int, Path]])
     """Where each table's header ends, and the table."""
 
@@ -63,19 +63,19 @@ class Sketch:
         found = next((value for value in self.values if value.path == path and value.kind == "string"), None)
         return None if found is None else self.inner(found)
 
-    def inner(self, value: Value) -> str:
+    def inner(self, value: WrittenValue) -> str:
         return self.text[value.inner_start : value.inner_end]
 
-    def keys_below(self, path: Path) -> Iterator[Name]:
+    def keys_below(self, path: Path) -> Iterator[WrittenName]:
         """The names right below a table, each time one is written."""
         return (name for name in self.names if len(name.path) == len(path) + 1 and name.path[:-1] == path)
 
-    def value_at(self, offset: int) -> Value | None:
+    def value_at(self, offset: int) -> WrittenValue | None:
         """The string or the unquoted value at a place."""
         holding = (value for value in self.values if value.kind not in ("table", "array") and value.holds(offset))
         return next(holding, None)
 
-    def name_at(self, offset: int) -> Name | None:
+    def name_at(self, offset: int) -> WrittenName | None:
         return next((name for name in self.names if name.start <= offset <= name.end), None)
 
     def table_at(self, offset: int) -> Path:
@@ -88,13 +88,13 @@ class Sketch:
 
 def sketch(text: str) -> Sketch:
     """Read a text as far as it goes. Never raises."""
-    reader = _Reader(text)
+    reader = _SketchReader(text)
     reader.read()
     reader.found.values.sort(key=lambda value: (value.start, -value.end))
     return reader.found
 
 
-class _Reader:
+class _SketchReader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.found = Sketch(text)
@@ -142,7 +142,7 @@ class _Reader:
             if match is None:
                 return start, path
             path = (*path, match[0].strip("\"'"))
-            self.found.names.append(Name(path, match.start(), match.end()))
+            self.found.names.append(WrittenName(path, match.start(), match.end()))
             if is_header and path in self._rows and self.text[match.end() : match.end() + 1] == ".":
                 path = (*path, self._rows[path] - 1)
             place = self._after(_BLANK, match.end())
@@ -178,7 +178,7 @@ class _Reader:
         return max(end, place + 1)
 
     def _add(self, path: Path, kind: Literal["string", "table", "array", "bare", "none"], *places: int) -> None:
-        self.found.values.append(Value(path, kind, *places))
+        self.found.values.append(WrittenValue(path, kind, *places))
 
     def _string(self, place: int, path: Path, quote: str) -> int:
         is_long = self.text.startswith(quote * 3, place)

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from pipelex.errors import Fault, PipelexError
 from pipelex.library import Library, LoadedLibrary
-from pipelex.tooling.editor._group import File, Group
+from pipelex.tooling.editor._group import OpenFile, OpenMethod
 from pipelex.tooling.editor._occurrences import SPECIAL_OUTCOMES
 from pipelex.tooling.editor._sites import site_at
 
@@ -23,7 +23,7 @@ MANIFEST: Final = "METHODS.toml"
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedFiles:
     """What the validator says of the files of one method."""
 
     files: tuple[Path, ...]
@@ -44,16 +44,18 @@ class Workspace:
     load: Load
     texts: dict[Path, str] = field(default_factory=dict[Path, str])
     """Resolved path → text, of the files that are open."""
-    _kept: dict[Path, tuple[tuple[int, int], File]] = field(default_factory=dict[Path, tuple[tuple[int, int], File]])
+    _kept: dict[Path, tuple[tuple[int, int], OpenFile]] = field(
+        default_factory=dict[Path, tuple[tuple[int, int], OpenFile]]
+    )
     _libraries: dict[Path, Library] = field(default_factory=dict[Path, Library])
 
-    def file(self, path: Path) -> File | None:
+    def file(self, path: Path) -> OpenFile | None:
         """A bundle as it is now."""
         text = self.texts.get(path)
         known = self._kept.get(path)
         if text is not None:
             if known is None or known[1].text != text:
-                self._kept[path] = ((0, 0), File(str(path), text))
+                self._kept[path] = ((0, 0), OpenFile(str(path), text))
             return self._kept[path][1]
         try:
             facts = path.stat()
@@ -61,15 +63,20 @@ class Workspace:
             if known is None or known[0] != stamp:
                 if facts.st_size > _MOST_BYTES:
                     return None
-                self._kept[path] = (stamp, File(str(path), path.read_text(encoding="utf-8", errors="replace")))
+                self._kept[path] = (stamp, OpenFile(str(path), path.read_text(encoding="utf-8", errors="replace")))
         except OSError:
             return None
         return self._kept[path][1]
 
-    def group(self, path: Path) -> Group:
+    def group(self, path: Path) -> OpenMethod:
         """The method that a file belongs to, with what is known of its concepts."""
         files = {str(each): file for each in self.members(path) if (file := self.file(each)) is not None}
-        return Group(files, self._libraries.get(path))
+        return OpenMethod(files, self._libraries.get(path))
+
+    def around(self, path: Path) -> OpenMethod:
+        """The files that may become part of the method of a file."""
+        paths = self.members(path) if _package_of(path.parent) is not None else self._around(path)
+        return OpenMethod({str(each): file for each in paths if (file := self.file(each)) is not None})
 
     def members(self, path: Path) -> list[Path]:
         """The files of the method that a file belongs to, itself first.
@@ -101,7 +108,7 @@ class Workspace:
 
     # --- checking -----------------------------------------------------------------------------------------------------
 
-    def check(self, path: Path) -> Checked:
+    def check(self, path: Path) -> CheckedFiles:
         """Have the validator judge the method of a file; takes as long as that takes."""
         members, texts = self.members(path), dict(self.texts)
         loaded, faults = self._loaded(members, texts)
@@ -112,7 +119,7 @@ class Workspace:
         library = None if loaded is None else loaded.library
         if library is not None:
             self._libraries |= dict.fromkeys(members, library)
-        return Checked(tuple(members), faults, library)
+        return CheckedFiles(tuple(members), faults, library)
 
     def _loaded(
         self, members: Sequence[Path], texts: Mapping[Path, str]
@@ -177,7 +184,7 @@ def _bundles_below(folder: Path) -> Iterator[Path]:
                 yield entry
 
 
-def _connected(path: Path, around: Mapping[Path, File]) -> list[Path]:
+def _connected(path: Path, around: Mapping[Path, OpenFile]) -> list[Path]:
     """The files that a file needs, directly or not, and those that need it."""
     declared: dict[tuple[str, str], list[Path]] = {}
     for each, file in around.items():
@@ -188,7 +195,8 @@ def _connected(path: Path, around: Mapping[Path, File]) -> list[Path]:
         own = set(_declared(file))
         for key in set(_named(file)) - own:
             homes = declared.get(key, [])
-            if len(homes) == 1:  # of what several declare nobody knows which is meant
+            homes = [home for home in homes if home.parent == each.parent] or homes
+            if len(homes) == 1:  # of what several declare side by side nobody knows which is meant
                 links[each].add(homes[0])
                 links[homes[0]].add(each)
     found, waiting = {path: None}, [path]
@@ -200,7 +208,7 @@ def _connected(path: Path, around: Mapping[Path, File]) -> list[Path]:
     return list(found)
 
 
-def _declared(file: File) -> Iterator[tuple[str, str]]:
+def _declared(file: OpenFile) -> Iterator[tuple[str, str]]:
     for name in file.sketch.names:
         match name.path:
             case ("pipe" | "concept" as kind, str(code)):
@@ -209,8 +217,8 @@ def _declared(file: File) -> Iterator[tuple[str, str]]:
                 pass
 
 
-def _named(file: File) -> Iterable[tuple[str, str]]:
-    group = Group({file.path: file})
+def _named(file: OpenFile) -> Iterable[tuple[str, str]]:
+    group = OpenMethod({file.path: file})
     for value in file.sketch.values:
         if value.kind != "string":
             continue
