@@ -68,6 +68,10 @@ class ProviderEntry:
         return found
 
 
+def _completions(sdk: str, name: str) -> ProviderEntry:
+    return ProviderEntry("llm", sdk, f"pipelex.inference.chat.{name}", preload=("httpx",))
+
+
 def _chat(sdk: str, place: str, extra: str | None = None, *modules: str, library: str | None = None) -> ProviderEntry:
     preload = (f"pydantic_ai.models.{library or place.partition(':')[0]}",)
     return ProviderEntry("llm", sdk, f"pipelex.inference.chat.{place}", extra, modules, preload)
@@ -79,14 +83,14 @@ def _of(family: ModelFamily, sdk: str, place: str, extra: str | None = None, *mo
 
 BUILT_IN: Final[tuple[ProviderEntry, ...]] = (
     # xAI, OpenRouter and Ollama speak OpenAI's protocol.
-    _chat("openai", "openai:OpenAICompatible"),
+    _completions("openai", "completions:ChatCompletions"),
     _chat("openai_responses", "openai:OpenAIResponses"),
     _chat("azure_openai", "openai:AzureOpenAI"),
     _chat("azure_openai_responses", "openai:AzureOpenAIResponses"),
-    _chat("openrouter", "openai:OpenRouter"),
-    _chat("ollama", "openai:Ollama"),
-    _chat("xai", "openai:XAI"),
-    _chat("llama_cpp", "llama_cpp:LocalProvider", library="openai"),
+    _completions("openrouter", "completions:OpenRouter"),
+    _completions("ollama", "completions:Ollama"),
+    _completions("xai", "completions:XAI"),
+    _completions("llama_cpp", "llama_cpp:LocalProvider"),
     _chat("anthropic", "anthropic:Anthropic", "anthropic", "anthropic"),
     _chat("bedrock_anthropic", "anthropic:AnthropicOnBedrock", "bedrock,anthropic", "boto3", "anthropic"),
     _chat("google", "google:Google", "google", "google.genai"),

@@ -475,15 +475,17 @@ class Method:
         """
         many = rows if isinstance(rows, ManyRows) else ManyRows.of(self, _rows_of(rows), pipe, allow_files=allow_files)
         options = options_of(self.app.settings)
-        keywords: RunKeywords = {
-            "pipe": pipe,
-            "dry_run": dry_run,
-            "output_concept": output_concept,
-            "allow_files": allow_files,
-        }
 
         def run(inputs: Mapping[str, Json], row_id: str) -> Coroutine[Any, Any, RunResult]:
-            return self.run(inputs, run_id=row_id, on_item_failure=on_item_failure, **keywords)
+            return self.run(
+                inputs,
+                pipe=pipe,
+                run_id=row_id,
+                dry_run=dry_run,
+                output_concept=output_concept,
+                on_item_failure=on_item_failure,
+                allow_files=allow_files,
+            )
 
         return await run_rows(
             many,

@@ -6,13 +6,22 @@ prompts and attachments, schemas and repeated questions, classified failures, re
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 from weakref import WeakValueDictionary
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.errors.json import Json, as_objects
 from pipelex.inference.calls.asker import asker
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.chat.messages import (
+    Answer,
+    AnswerForm,
+    Message,
+    Question,
+    RequestSettings,
+    TokenCounts,
+    ToolUse,
+)
 from pipelex.inference.chat.provider import SentSchema
 from pipelex.inference.chat.settings import CallSettings
 from pipelex.inference.chat.structured import Method, Schema, prompt_with_schema
@@ -27,11 +36,6 @@ from pipelex.pipes.effects.requests import JudgeRequest
 from pipelex.pipes.models import ModelUsage
 from pipelex.testing._picture import picture
 from pipelex.testing._script import Asked, Failure, Refusal, Reply, ScriptedModel, ScriptExhausted
-
-if TYPE_CHECKING:
-    from pydantic_ai.messages import ModelMessage, ModelResponse
-    from pydantic_ai.models import ModelRequestParameters
-    from pydantic_ai.settings import ModelSettings
 
 SDK: Final = "scripted"
 """The sdk of every model that a script answers for."""
@@ -66,6 +70,15 @@ def script_of(backend: Backend) -> ScriptedModel:
     return found
 
 
+class _StatusError(Exception):
+    """A failure with a status, in the shape that failures of providers are classified by."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status_code = status
+        self.body = {"error": {"message": message}}
+
+
 def _answer(call: ModelCall, family: ModelFamily, prompt: str, **more: Any) -> Reply:
     """The script's answer to a request.
 
@@ -84,9 +97,7 @@ def _answer(call: ModelCall, family: ModelFamily, prompt: str, **more: Any) -> R
             model=call.entry.handle,
         ) from None
     if isinstance(given, Failure):
-        from pydantic_ai.exceptions import ModelHTTPError
-
-        raise call.failure(ModelHTTPError(given.status, call.entry.handle, {"error": {"message": given.message}}))
+        raise call.failure(_StatusError(given.status, given.message))
     if isinstance(given, Refusal):
         raise PipelexError(
             "model.content_refused",
@@ -118,21 +129,21 @@ class ScriptedChat:
     async def request(
         self,
         call: ModelCall,
-        messages: "list[ModelMessage]",
-        settings: "ModelSettings",
-        parameters: "ModelRequestParameters",
-    ) -> "ModelResponse":
-        schema = _schema(parameters)
+        messages: list[Message],
+        settings: RequestSettings,
+        form: AnswerForm,
+    ) -> Answer:
+        schema = form.schema if form.method in ("tool", "native", "json") else None
         prompt, said = _read(messages)
         if schema is not None:  # what is added to describe the structure is told by the schema alone
             prompt = prompt.removesuffix(f"\n\n{prompt_with_schema(schema)}")
         reply = _answer(call, "llm", prompt, schema=schema, **said)
-        return _response(reply, prompt, schema, parameters)
+        return _response(reply, prompt, schema, form)
 
-    def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
+    def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> RequestSettings:
         return {}
 
-    def identified(self, settings: "ModelSettings", *parts: str) -> "ModelSettings":
+    def identified(self, settings: RequestSettings, *parts: str) -> RequestSettings:
         return settings
 
     def sent(self, schema: Schema, method: Method) -> SentSchema:
@@ -142,46 +153,33 @@ class ScriptedChat:
         """Nothing is connected."""
 
 
-def _schema(parameters: "ModelRequestParameters") -> dict[str, Any] | None:
-    """The schema that is sent, whichever way an object is asked for; it is in the prompt where the model has none."""
-    if parameters.output_tools:
-        return parameters.output_tools[0].parameters_json_schema
-    return None if parameters.output_object is None else parameters.output_object.json_schema
-
-
-def _read(messages: "list[ModelMessage]") -> tuple[str, dict[str, Any]]:
+def _read(messages: list[Message]) -> tuple[str, dict[str, Any]]:
     """The text of a conversation's first message, and the other members of `Asked`."""
-    prompt, found = "", dict[str, Any]()
-    for part in messages[0].parts:
-        if part.part_kind == "system-prompt":
-            found["system"] = part.content
-        elif part.part_kind == "user-prompt":
-            content = [part.content] if isinstance(part.content, str) else part.content
-            prompt = "\n".join(item for item in content if isinstance(item, str))
-            kinds = [getattr(item, "media_type", "") for item in content if not isinstance(item, str)]
-            found["images"] = sum(kind.startswith("image/") for kind in kinds)
-            found["documents"] = len(kinds) - found["images"]
-    if len(messages) > 1:
-        found["again"] = str(getattr(messages[-1].parts[-1], "content", ""))
-    return prompt, found
+    first, last, found = messages[0], messages[-1], dict[str, Any]()
+    assert isinstance(first, Question)
+    if first.system is not None:
+        found["system"] = first.system
+    if first.files:
+        found["images"] = sum(file.is_image for file in first.files)
+        found["documents"] = len(first.files) - found["images"]
+    if len(messages) > 1 and isinstance(last, Question):
+        found["again"] = last.replies[-1].text if last.replies else last.text or ""
+    return first.text or "", found
 
 
-def _response(
-    reply: Reply, prompt: str, schema: dict[str, Any] | None, parameters: "ModelRequestParameters"
-) -> "ModelResponse":
-    from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
-    from pydantic_ai.usage import RequestUsage
-
+def _response(reply: Reply, prompt: str, schema: dict[str, Any] | None, form: AnswerForm) -> Answer:
     content: Any = _plain(reply.content)
     if isinstance(content, list) and schema is not None and "items" in schema.get("properties", {}):
         content = {"items": cast("list[Any]", content)}
     text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
-    usage = RequestUsage(
-        input_tokens=_counted(reply.input_tokens, prompt), output_tokens=_counted(reply.output_tokens, text)
+    usage = TokenCounts(_counted(reply.input_tokens, prompt), _counted(reply.output_tokens, text))
+    is_tool = form.method == "tool" and not isinstance(content, str)
+    return Answer(
+        text=None if is_tool else text,
+        tool_uses=(ToolUse("call_0", form.name, text),) if is_tool else (),
+        finish_reason="length" if reply.is_cut else "stop",
+        usage=usage,
     )
-    is_tool = bool(parameters.output_tools) and not isinstance(content, str)
-    part = ToolCallPart(parameters.output_tools[0].name, text) if is_tool else TextPart(text)
-    return ModelResponse([part], usage=usage, finish_reason="length" if reply.is_cut else "stop")
 
 
 def _plain(value: Any) -> Any:

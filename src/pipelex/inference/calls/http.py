@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
 
-class _HttpRefusal(Exception):
+class HttpRefusal(Exception):
     """An answer that is not a success, in the shape `classify_provider_error` reads."""
 
     def __init__(self, response: "httpx.Response") -> None:
@@ -91,8 +91,8 @@ class HttpCall:
                 response = await client.request(method, url, json=json, headers=headers)
             if response.is_success:
                 return response
-            raise _HttpRefusal(response)
-        except (_HttpRefusal, AnswerRefused, httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            raise HttpRefusal(response)
+        except (HttpRefusal, AnswerRefused, httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             failure = self.call.failure(error)
         raise failure
 

@@ -25,10 +25,10 @@ class Anthropic(LibraryProvider["AsyncAnthropic"]):
 
     effort_map = "anthropic"
 
-    def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
+    def library_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
         from pydantic_ai.models.anthropic import AnthropicModelSettings
 
-        base = super().request_settings(call, settings, is_structured=is_structured)
+        base = super().library_settings(call, settings, is_structured=is_structured)
         request = AnthropicModelSettings(**base)
         if "max_tokens" not in request and call.entry.table.max_tokens is not None:
             request["max_tokens"] = call.entry.table.max_tokens  # the API insists on a limit

@@ -24,8 +24,8 @@ class Bedrock(LibraryProvider["BaseClient"]):
 
     effort_map = "anthropic"
 
-    def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
-        request = super().request_settings(call, settings, is_structured=is_structured)
+    def library_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
+        request = super().library_settings(call, settings, is_structured=is_structured)
         for key in ("max_retries", "timeout"):  # both belong to the connection here
             request.pop(key, None)
         if settings.reasoning_effort is not None:

@@ -1,62 +1,149 @@
-"""Chat completions of endpoints that speak OpenAI's protocol nearly: what they leave out is filled in.
+"""Chat completions over plain HTTP, of OpenAI or of any endpoint that speaks them.
 
-pydantic-ai validates a completion against OpenAI's own types through a hook that subclasses may override; what it
-tolerates by itself is a finish reason, a service tier or metadata of one's own, and no more.
+What a request holds, and what is made of an answer, is here as data alone: no library stands between. So a call costs the
+time of its JSON, and a program that asks one model does not load the clients of all.
 """
 
-from typing import Any, cast
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
 
-from openai.types import chat
-from pydantic_ai.models.openai import OpenAIChatModel
+from pipelex.inference.calls.guard import guarded
+from pipelex.inference.calls.http import HttpRefusal
+from pipelex.inference.calls.logical import OPENAI_HEADER
+from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.calls.tls import tls_of
+from pipelex.inference.chat.completion_answers import read_completion
+from pipelex.inference.chat.completion_requests import form_members, message_members
+from pipelex.inference.chat.connected import ConnectedProvider
+from pipelex.inference.chat.messages import Answer, AnswerForm, Message, RequestSettings
+from pipelex.inference.chat.provider import SentSchema
+from pipelex.inference.chat.settings import CallSettings
+from pipelex.inference.chat.structured import Method, Schema
+from pipelex.inference.chat.structured.pairs import closed
 
-_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+if TYPE_CHECKING:
+    import httpx
 
-
-class CompatibleChatModel(OpenAIChatModel):
-    """OpenAI's chat completions, as other servers write them, too."""
-
-    def _validate_completion(self, response: chat.ChatCompletion) -> Any:
-        filled = _filled(response.model_dump(warnings=False), str(self.model_name))
-        return super()._validate_completion(chat.ChatCompletion.model_construct(**filled))
-
-
-def _filled(answer: dict[str, Any], model: str) -> dict[str, Any]:
-    created: Any = answer.get("created")
-    filled = {
-        **answer,
-        "id": answer.get("id") or "",
-        "object": "chat.completion",
-        "model": answer.get("model") or model,
-        "created": int(created) if isinstance(created, int | float) else 0,
-    }
-    choices: Any = answer.get("choices")
-    if isinstance(choices, list):
-        filled["choices"] = [_choice(each, rank) for rank, each in enumerate(cast("list[Any]", choices))]
-    if isinstance(answer.get("usage"), dict):
-        filled["usage"] = _usage(answer["usage"])
-    return filled
+_MEMBERS = ("temperature", "reasoning_effort", "seed")
 
 
-def _choice(choice: Any, rank: int) -> Any:
-    if not isinstance(choice, dict):
-        return choice
-    table = cast("dict[str, Any]", choice)
-    message: Any = table.get("message")
-    if isinstance(message, dict):
-        message = {**cast("dict[str, Any]", message), "role": "assistant"}
-        if isinstance(message.get("tool_calls"), list):
-            message["tool_calls"] = [_tool_call(call, at) for at, call in enumerate(message["tool_calls"])]
-    return {**table, "index": table.get("index") or rank, "message": message}
+class ChatCompletions(ConnectedProvider["httpx.AsyncClient"]):
+    """Chat completions of OpenAI, or of any endpoint that speaks them."""
+
+    default_endpoint: ClassVar[str] = "https://api.openai.com/v1"
+    idempotency_header = OPENAI_HEADER
+
+    async def prepare(self, call: ModelCall) -> None:
+        # The first client reads the certificates of this machine, which other work of the event loop must not feel.
+        if not self._clients:
+            await asyncio.to_thread(self._client, call)
+
+    async def request(
+        self, call: ModelCall, messages: list[Message], settings: RequestSettings, form: AnswerForm
+    ) -> Answer:
+        return await self._ask(call, self._client(call), messages, settings, form)
+
+    def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> RequestSettings:
+        del is_structured
+        wanted: RequestSettings = {
+            "temperature": settings.temperature,
+            "max_tokens": settings.max_tokens,
+            "reasoning_effort": settings.reasoning_effort,
+        }
+        request = {name: value for name, value in wanted.items() if value is not None}
+        return {**request, "extra_headers": dict(call.entry.table.headers)}
+
+    def sent(self, schema: Schema, method: Method) -> SentSchema:
+        """Native schemas are strict, except those with a value that may be anything, which no strict schema describes."""
+        strict = closed(schema) if method == "native" else None
+        return SentSchema(schema) if strict is None else SentSchema(strict, is_strict=True)
+
+    async def _close(self, client: "httpx.AsyncClient") -> None:
+        await client.aclose()
+
+    async def _ask(
+        self,
+        call: ModelCall,
+        client: "httpx.AsyncClient",
+        messages: list[Message],
+        settings: RequestSettings,
+        form: AnswerForm,
+    ) -> Answer:
+        body = self._body(call, client, messages, settings, form)
+        content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        # The client's own limit is for each read: an answer that drips would hold the call for ever.
+        async with asyncio.timeout(call.seconds):
+            response = await client.post("chat/completions", content=content, headers=settings.get("extra_headers", {}))
+        if not response.is_success:
+            raise HttpRefusal(response)
+        return read_completion(response.json(), call, str(client.base_url))
+
+    def _body(
+        self,
+        call: ModelCall,
+        client: "httpx.AsyncClient",
+        messages: list[Message],
+        settings: RequestSettings,
+        form: AnswerForm,
+    ) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": call.entry.model_id,
+            "messages": [member for message in messages for member in message_members(message)],
+            "stream": False,
+            **{name: settings[name] for name in _MEMBERS if name in settings},
+            **form_members(form),
+        }
+        if "max_tokens" in settings:
+            body[self._token_parameter(client)] = settings["max_tokens"]
+        return body
+
+    def _token_parameter(self, client: "httpx.AsyncClient") -> str:
+        is_openai = client.base_url.host.endswith("openai.com")
+        return self._backend.table.token_parameter or ("max_completion_tokens" if is_openai else "max_tokens")
+
+    def _client(self, call: ModelCall) -> "httpx.AsyncClient":
+        root = self._root(call, self.default_endpoint, without=())
+        return self._shared((root, call.seconds), lambda: self._connected(root, self._api_key, call))
+
+    def _connected(self, endpoint: str, api_key: str, call: ModelCall) -> "httpx.AsyncClient":
+        import httpx
+
+        from pipelex import __version__
+
+        named = {"OpenAI-Organization": self._extra("organization"), "OpenAI-Project": self._extra("project")}
+        is_plain = urlsplit(endpoint).scheme.lower() == "http"
+        client = httpx.AsyncClient(
+            base_url=f"{endpoint}/",
+            headers={
+                "accept": "application/json",
+                "authorization": f"Bearer {api_key}",
+                "content-type": "application/json",
+                "user-agent": f"pipelex/{__version__}",
+                **{name: value for name, value in named.items() if value is not None},
+            },
+            # Reading all certificates of the machine takes longer than most of a short run; plain HTTP has no use for them.
+            verify=False if is_plain else tls_of(self._backend),
+            timeout=call.seconds,
+            limits=httpx.Limits(max_connections=1000, max_keepalive_connections=100),
+        )
+        return guarded(client, call.max_bytes)
 
 
-def _tool_call(call: Any, rank: int) -> Any:
-    if not isinstance(call, dict):
-        return call
-    table = cast("dict[str, Any]", call)
-    return {**table, "id": table.get("id") or f"call_{rank}", "type": table.get("type") or "function"}
+class OpenRouter(ChatCompletions):
+    """Chat completions of OpenRouter."""
+
+    default_endpoint = "https://openrouter.ai/api/v1"
 
 
-def _usage(usage: dict[str, Any]) -> dict[str, Any]:
-    """Counts that are missing or null are none; the total is theirs."""
-    asked, answered, total = (usage.get(name) or 0 for name in _COUNTS)
-    return {**usage, "prompt_tokens": asked, "completion_tokens": answered, "total_tokens": total or asked + answered}
+class Ollama(ChatCompletions):
+    """Chat completions of an Ollama server."""
+
+    default_endpoint = "http://localhost:11434/v1"
+
+
+class XAI(ChatCompletions):
+    """Chat completions of xAI."""
+
+    default_endpoint = "https://api.x.ai/v1"

@@ -25,10 +25,10 @@ class Google(LibraryProvider["BaseGoogleProvider"]):
 
     effort_map = "gemini"
 
-    def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
+    def library_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
         from pydantic_ai.models.google import GoogleModelSettings
 
-        base = super().request_settings(call, settings, is_structured=is_structured)
+        base = super().library_settings(call, settings, is_structured=is_structured)
         request = GoogleModelSettings(**base)
         thinking = _thinking(call, settings)
         if thinking is not None:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Groq(LibraryProvider["AsyncGroq"]):
     """Chat completions at Groq."""
 
-    def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
-        request = super().request_settings(call, settings, is_structured=is_structured)
+    def library_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
+        request = super().library_settings(call, settings, is_structured=is_structured)
         if settings.reasoning_effort is not None:
             effort = settings.reasoning_effort if settings.reasoning_effort != "none" else False
             request["thinking"] = cast("ThinkingLevel", effort)

@@ -24,8 +24,8 @@ class HuggingFace(LibraryProvider["AsyncInferenceClient"]):
     replaced_methods: ClassVar[Mapping[Method, Method]] = {"native": "tool"}
     has_request_headers = False
 
-    def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
-        request = super().request_settings(call, settings, is_structured=is_structured)
+    def library_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
+        request = super().library_settings(call, settings, is_structured=is_structured)
         for key in ("extra_headers", "max_retries", "timeout"):  # all three belong to the connection here
             request.pop(key, None)
         return request

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.calls.model_call import ModelCall
-from pipelex.inference.chat.openai import OpenAICompatible
+from pipelex.inference.chat.completions import ChatCompletions
+from pipelex.inference.chat.messages import Answer, AnswerForm, Message, RequestSettings
 from pipelex.inference.chat.provider import SentSchema
 from pipelex.inference.chat.settings import CallSettings
 from pipelex.inference.chat.structured import Method, Schema
@@ -18,10 +19,7 @@ from pipelex.inference.local.server import Endpoint, LocalModel, LocalServer, re
 from pipelex.inference.local.weights import default_cache, ensure_weights, has_weights
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI
-    from pydantic_ai.messages import ModelMessage, ModelResponse
-    from pydantic_ai.models import ModelRequestParameters
-    from pydantic_ai.settings import ModelSettings
+    import httpx
 
 _SEED = 0
 # A model this small gains nothing from more. One core stays free: the threads wait for each other spinning, so where
@@ -29,7 +27,7 @@ _SEED = 0
 _MOST_THREADS = 4
 
 
-class LocalProvider(OpenAICompatible):
+class LocalProvider(ChatCompletions):
     """The client of the local model. What the entry's `max_tokens` leaves room for is bounded again, to stay quick."""
 
     text_tokens = 256
@@ -55,18 +53,13 @@ class LocalProvider(OpenAICompatible):
         """The server is started by the first request, whose time is not limited here."""
 
     async def request(
-        self,
-        call: ModelCall,
-        messages: "list[ModelMessage]",
-        settings: "ModelSettings",
-        parameters: "ModelRequestParameters",
-    ) -> "ModelResponse":
+        self, call: ModelCall, messages: list[Message], settings: RequestSettings, form: AnswerForm
+    ) -> Answer:
         async with self._slots:
             endpoint = await self._ready(call)
-            client = self._client_of(endpoint, call)
-            return await self._chat_model(call, client).request(messages, settings, parameters)
+            return await self._ask(call, self._client_of(endpoint, call), messages, settings, form)
 
-    def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
+    def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> RequestSettings:
         request = super().request_settings(call, settings, is_structured=is_structured)
         request["seed"] = _SEED
         if "max_tokens" not in request:
@@ -88,7 +81,7 @@ class LocalProvider(OpenAICompatible):
         threads = max(1, min((os.cpu_count() or 1) - 1, _MOST_THREADS))
         return LocalModel(path, call.entry.model_id, _whole(self._backend, "context", 8192), self._parallel, threads)
 
-    def _client_of(self, endpoint: Endpoint, call: ModelCall) -> "AsyncOpenAI":
+    def _client_of(self, endpoint: Endpoint, call: ModelCall) -> "httpx.AsyncClient":
         known = self._clients.get(endpoint.url) if endpoint == self._known else None
         if known is None:
             known = self._connected(endpoint.url, endpoint.api_key, call)

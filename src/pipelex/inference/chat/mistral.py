@@ -20,8 +20,8 @@ class Mistral(LibraryProvider["MistralClient"]):
     replaced_methods: ClassVar[Mapping[Method, Method]] = {"native": "tool"}
     has_request_headers = False
 
-    def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
-        request = super().request_settings(call, settings, is_structured=is_structured)
+    def library_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
+        request = super().library_settings(call, settings, is_structured=is_structured)
         request.pop("extra_headers", None)  # they go with the connection
         if settings.reasoning_effort is not None:
             request["thinking"] = settings.reasoning_effort if settings.reasoning_effort != "none" else False

@@ -1,4 +1,4 @@
-"""OpenAI's protocols: chat completions wherever they are spoken, responses, and both on Azure."""
+"""OpenAI's responses, both of its protocols on Azure, and its connection for images, through its own client."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from pydantic_ai.settings import ModelSettings
 
 
-class OpenAICompatible(LibraryProvider["AsyncOpenAI"]):
-    """Chat completions of OpenAI, or of any endpoint that speaks them."""
+class OpenAIClient(LibraryProvider["AsyncOpenAI"]):
+    """What stands on OpenAI's own client."""
 
     default_endpoint: ClassVar[str] = "https://api.openai.com/v1"
     idempotency_header = OPENAI_HEADER
 
-    def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
+    def library_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
         from pydantic_ai.models.openai import OpenAIChatModelSettings
 
-        base = super().request_settings(call, settings, is_structured=is_structured)
+        base = super().library_settings(call, settings, is_structured=is_structured)
         request = OpenAIChatModelSettings(**base)
         if settings.reasoning_effort is not None:
             request["openai_reasoning_effort"] = settings.reasoning_effort
@@ -71,13 +71,13 @@ class OpenAICompatible(LibraryProvider["AsyncOpenAI"]):
         )
 
     def _chat_model(self, call: ModelCall, client: "AsyncOpenAI") -> "Model[Any]":
-        from pipelex.inference.chat.completions import CompatibleChatModel
+        from pydantic_ai.models.openai import OpenAIChatModel
 
         profile = self._profile()
         wanted = self._backend.table.token_parameter
         if wanted is not None or not self._is_openai(client):
             profile["openai_chat_supports_max_completion_tokens"] = wanted == "max_completion_tokens"
-        return CompatibleChatModel(call.entry.model_id, provider=self._provider(client), profile=profile)
+        return OpenAIChatModel(call.entry.model_id, provider=self._provider(client), profile=profile)
 
     def _provider(self, client: "AsyncOpenAI") -> "Provider[AsyncOpenAI]":
         from pydantic_ai.providers.openai import OpenAIProvider
@@ -99,25 +99,7 @@ class OpenAICompatible(LibraryProvider["AsyncOpenAI"]):
         return (urlsplit(str(client.base_url)).hostname or "").endswith("openai.com")
 
 
-class OpenRouter(OpenAICompatible):
-    """Chat completions of OpenRouter."""
-
-    default_endpoint = "https://openrouter.ai/api/v1"
-
-
-class Ollama(OpenAICompatible):
-    """Chat completions of an Ollama server."""
-
-    default_endpoint = "http://localhost:11434/v1"
-
-
-class XAI(OpenAICompatible):
-    """Chat completions of xAI."""
-
-    default_endpoint = "https://api.x.ai/v1"
-
-
-class OpenAIResponses(OpenAICompatible):
+class OpenAIResponses(OpenAIClient):
     """Responses of OpenAI, or of an endpoint that speaks them."""
 
     def library_model(self, call: ModelCall) -> "Model[Any]":
@@ -128,7 +110,7 @@ class OpenAIResponses(OpenAICompatible):
         return OpenAIResponsesModel(call.entry.model_id, provider=provider, profile=self._profile())
 
 
-class AzureOpenAI(OpenAICompatible):
+class AzureOpenAI(OpenAIClient):
     """Chat completions of an Azure OpenAI resource.
 
     An endpoint that ends in `/v1` is Azure's unversioned API; any other needs `api_version`.

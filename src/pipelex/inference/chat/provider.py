@@ -1,16 +1,12 @@
 """What a client of language models is."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.chat.messages import Answer, AnswerForm, Message, RequestSettings
 from pipelex.inference.chat.settings import CallSettings
 from pipelex.inference.chat.structured import Method, Schema
-
-if TYPE_CHECKING:
-    from pydantic_ai.messages import ModelMessage, ModelResponse
-    from pydantic_ai.models import ModelRequestParameters
-    from pydantic_ai.settings import ModelSettings
 
 
 @dataclass(frozen=True)
@@ -51,18 +47,18 @@ class ChatProvider(Protocol):
     async def request(
         self,
         call: ModelCall,
-        messages: "list[ModelMessage]",
-        settings: "ModelSettings",
-        parameters: "ModelRequestParameters",
-    ) -> "ModelResponse":
+        messages: list[Message],
+        settings: RequestSettings,
+        form: AnswerForm,
+    ) -> Answer:
         """One request to a model. What the client library raises is left to the caller."""
         ...
 
-    def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
+    def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> RequestSettings:
         """The settings in the client's own terms."""
         ...
 
-    def identified(self, settings: "ModelSettings", *parts: str) -> "ModelSettings":
+    def identified(self, settings: RequestSettings, *parts: str) -> RequestSettings:
         """The settings with the key of one request of the logical call, where the backend takes one."""
         ...
 

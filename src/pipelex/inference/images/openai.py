@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pipelex.inference.calls.logical import OPENAI_HEADER, request_headers
 from pipelex.inference.calls.model_call import ModelCall
-from pipelex.inference.chat.openai import OpenAICompatible
+from pipelex.inference.chat.openai import OpenAIClient
 from pipelex.inference.images.ask import ImageAsk, nearest
 from pipelex.inference.images.library import asked, drawn, references
 from pipelex.inference.images.options import ImageArguments
@@ -32,7 +32,7 @@ class OpenAIImages:
         del fetch
         from pydantic_ai.images.openai import OpenAIImageGenerationModel
 
-        client = OpenAICompatible(self.call.backend)
+        client = OpenAIClient(self.call.backend)
         try:
             model = OpenAIImageGenerationModel(self.call.entry.model_id, provider=client.library_provider(self.call))
             counts = [min(_MOST_AT_ONCE, wanted.count - at) for at in range(0, wanted.count, _MOST_AT_ONCE)]

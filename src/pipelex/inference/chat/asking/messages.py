@@ -1,17 +1,15 @@
-"""A prompt as messages of the model library: text, images and documents."""
+"""A prompt as the first message of a conversation: text, images and documents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pipelex.content.files.local import not_an_image
 from pipelex.errors import InputError
 from pipelex.errors.json import Json, maybe
+from pipelex.inference.chat.messages import AttachedFile, Question
 from pipelex.pipes.effects.requests import LLMPrompt
 from pipelex.storage import FetchPolicy, Storage, load
-
-if TYPE_CHECKING:
-    from pydantic_ai.messages import ModelRequest, UserContent
 
 AttachmentKind = Literal["image", "document"]
 
@@ -32,7 +30,7 @@ class PromptFiles:
 
 async def first_request(
     prompt: LLMPrompt, files: PromptFiles, *, image_detail: str | None = None, extra: str | None = None
-) -> "ModelRequest":
+) -> Question:
     """The first message of a call: system prompt, text, then images and documents in the order of their tokens.
 
     Args:
@@ -44,23 +42,17 @@ async def first_request(
     Raises:
         PipelexError: an attachment cannot be read, may not be fetched, or is too large.
     """
-    from pydantic_ai.messages import ModelRequest, SystemPromptPart, UserPromptPart
-
-    text = prompt.user if extra is None else f"{prompt.user}\n\n{extra}"
-    attached: list[UserContent] = [
+    attached = [
         *[await _attachment(content, "image", image_detail, files) for content in prompt.images],
         *[await _attachment(content, "document", None, files) for content in prompt.documents],
     ]
-    body: str | Sequence[UserContent] = [text, *attached] if attached else text
-    system = [SystemPromptPart(prompt.system)] if prompt.system else []
-    return ModelRequest(parts=[*system, UserPromptPart(body)])
+    text = prompt.user if extra is None else f"{prompt.user}\n\n{extra}"
+    return Question(text, prompt.system or None, tuple(attached))
 
 
 async def _attachment(
     content: Mapping[str, Json], kind: AttachmentKind, detail: str | None, files: PromptFiles
-) -> "UserContent":
-    from pydantic_ai.messages import BinaryContent
-
+) -> AttachedFile:
     url = str(content.get("url", ""))
     found = await load(
         url,
@@ -79,8 +71,7 @@ async def _attachment(
     if kind == "image" and (what := not_an_image(found.mime_type)) is not None:
         told = f"{_shown(url)} {what}" if found.data else f"{_shown(url)} is empty"
         raise InputError("input.file_type_unsupported", told, format=found.mime_type)
-    metadata = {"detail": detail} if detail is not None else None
-    return BinaryContent(found.data, media_type=found.mime_type, vendor_metadata=metadata)
+    return AttachedFile(found.data, found.mime_type, detail)
 
 
 def _shown(url: str) -> str:

@@ -2,20 +2,20 @@
 
 pydantic-ai's agent repeats questions, too, but within one run of its own: it knows nothing of the attempts before, so
 that repeated questions and repeated attempts would multiply, and the parts it repeats a question with change from one
-minor release to the next. So the loop is ours, and the forms of a request (tools, native schemas, JSON modes, strict
-schemas) are pydantic-ai's.
+minor release to the next. So the loop is ours, and each client knows the forms of its requests (tools, native schemas, JSON
+modes, strict schemas).
 """
 
 from collections.abc import Iterator
 from functools import reduce
-from typing import TYPE_CHECKING
 
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.calls.facts import redacted
 from pipelex.inference.calls.logical import current_ledger
-from pipelex.inference.calls.usage import call_usage
 from pipelex.inference.chat.asking.conversation import Conversation
+from pipelex.inference.chat.asking.usage import call_usage
+from pipelex.inference.chat.messages import Answer, AnswerForm, Message, Question, ToolReply
 from pipelex.inference.chat.options import ChatOptions
 from pipelex.inference.chat.provider import SentSchema
 from pipelex.inference.chat.structured import (
@@ -28,10 +28,6 @@ from pipelex.inference.chat.structured import (
 from pipelex.pipes.effects.requests import LLMPrompt
 from pipelex.pipes.models import ModelUsage
 from pipelex.pipes.usage import add_usage
-
-if TYPE_CHECKING:
-    from pydantic_ai.messages import ModelMessage, ModelResponse
-    from pydantic_ai.models import ModelRequestParameters
 
 _TOOL = "answer"
 
@@ -48,11 +44,11 @@ async def ask_object(
     method = provider.method(structure_method(call.entry))
     is_told = method in ("json", "markdown") or options.is_structure_prompt_enabled
     request = await conversation.opened(prompt, wanted.prompt if is_told else None)
-    parameters = _parameters(method, wanted, provider.sent(wanted.schema, method))
-    messages: list[ModelMessage] = [request]
+    form = _form(method, wanted, provider.sent(wanted.schema, method))
+    messages: list[Message] = [request]
     usages, findings = list[ModelUsage](), list[str]()
     while True:
-        response = await conversation.ask(messages, parameters, is_structured=True)
+        response = await conversation.ask(messages, form, is_structured=True)
         usages.append(call_usage(call.entry, response))
         if response.finish_reason == "length":
             raise conversation.cut(response)
@@ -79,55 +75,30 @@ def _mismatch(conversation: Conversation, wanted: WantedObject, answers: int, fi
     )
 
 
-def _parameters(method: Method, wanted: WantedObject, sent: SentSchema) -> "ModelRequestParameters":
-    from pydantic_ai.models import ModelRequestParameters
-    from pydantic_ai.output import OutputObjectDefinition
-    from pydantic_ai.tools import ToolDefinition
-
+def _form(method: Method, wanted: WantedObject, sent: SentSchema) -> AnswerForm:
     code = wanted.concept.rpartition(".")[2]
     name = "".join(letter if letter.isalnum() else "_" for letter in code) or _TOOL
     description: str | None = sent.schema.get("description")
     if method == "tool":
-        tool = ToolDefinition(
-            name=_TOOL,
-            parameters_json_schema=sent.schema,
-            description=description or f"Give the {name} that was asked for.",
-            kind="output",
-            strict=sent.is_strict,
-        )
-        return ModelRequestParameters(output_mode="tool", output_tools=[tool], allow_text_output=False)
-    if method == "native":
-        native = OutputObjectDefinition(
-            json_schema=sent.schema, name=name, description=description, strict=sent.is_strict
-        )
-        return ModelRequestParameters(output_mode="native", output_object=native, allow_text_output=False)
-    if method == "json":
-        # The prompt carries the schema; the template keeps the library from adding it a second time.
-        told = OutputObjectDefinition(json_schema=sent.schema, name=name)
-        return ModelRequestParameters(output_mode="prompted", output_object=told, prompted_output_template=False)
-    return ModelRequestParameters()
+        told = description or f"Give the {name} that was asked for."
+        return AnswerForm(method, _TOOL, told, sent.schema, sent.is_strict)
+    return AnswerForm(method, name, description, sent.schema, sent.is_strict)
 
 
-def _candidates(response: "ModelResponse") -> Iterator[Json]:
+def _candidates(answer: Answer) -> Iterator[Json]:
     """What the answer may be, the most likely first: each tool's arguments, the text, and last what was thought."""
-    for call in response.tool_calls:
-        if isinstance(call.args, str):
-            yield from read_candidates(call.args)
+    for use in answer.tool_uses:
+        if isinstance(use.arguments, str):
+            yield from read_candidates(use.arguments)
         else:
-            yield call.args or {}
-    yield from read_candidates(response.text or "")
-    yield from read_candidates(response.thinking or "")
+            yield use.arguments
+    yield from read_candidates(answer.text or "")
+    yield from read_candidates(answer.thinking or "")
 
 
-def _again(response: "ModelResponse", findings: list[str]) -> "list[ModelMessage]":
+def _again(answer: Answer, findings: list[str]) -> list[Message]:
     """The answer that did not fit, and the request that follows it."""
-    from pydantic_ai.messages import ModelRequest, ToolReturnPart, UserPromptPart
-
-    message, calls = findings_message(findings), response.tool_calls
-    said: list[ModelMessage] = [response] if response.parts else []  # providers refuse a message without a content
-    if not calls:
-        return [*said, ModelRequest(parts=[UserPromptPart(message)])]
-    parts = [
-        ToolReturnPart(tool_name=call.tool_name, content=message, tool_call_id=call.tool_call_id) for call in calls
-    ]
-    return [*said, ModelRequest(parts=parts)]
+    message, uses = findings_message(findings), answer.tool_uses
+    if not uses:
+        return [answer, Question(message)]
+    return [answer, Question(replies=tuple(ToolReply(use, message) for use in uses))]

@@ -3,24 +3,22 @@
 import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from pipelex.inference.calls.spans import about_model, tokens
-from pipelex.inference.calls.usage import call_usage
+from pipelex.inference.chat.asking.usage import call_usage
+from pipelex.inference.chat.messages import Answer, Message
 from pipelex.inference.chat.settings import CallSettings
 from pipelex.inference.deck.catalog import Backend, ModelEntry
 from pipelex.pipes import spans
-
-if TYPE_CHECKING:
-    from pydantic_ai.messages import ModelMessage, ModelResponse
 
 
 def chat(
     entry: ModelEntry,
     backend: Backend,
     settings: CallSettings,
-    messages: "Sequence[ModelMessage]",
+    messages: Sequence[Message],
     *,
     is_structured: bool,
 ) -> AbstractContextManager[spans.Span]:
@@ -41,7 +39,7 @@ def chat(
     return observer.span(f"chat {entry.model_id}", told, is_call=True)
 
 
-def answered(span: spans.Span, entry: ModelEntry, response: "ModelResponse") -> None:
+def answered(span: spans.Span, entry: ModelEntry, response: Answer) -> None:
     """Tell what a language model answered, and what that took."""
     observer = spans.observer()
     if observer is None:
@@ -50,31 +48,28 @@ def answered(span: spans.Span, entry: ModelEntry, response: "ModelResponse") -> 
     span.set(
         {
             "gen_ai.response.model": response.model_name,
-            "gen_ai.response.id": response.provider_response_id,
+            "gen_ai.response.id": response.response_id,
             "gen_ai.response.finish_reasons": None if response.finish_reason is None else [response.finish_reason],
             **tokens(call_usage(entry, response)),
-            "gen_ai.usage.reasoning.output_tokens": usage.details.get("reasoning_tokens"),
+            "gen_ai.usage.reasoning.output_tokens": usage.reasoning_tokens,
         }
     )
     if observer.captures_content:
         span.set({"gen_ai.output.messages": json.dumps([_message(response)], ensure_ascii=False)})
 
 
-def _message(message: "ModelMessage") -> dict[str, Any]:
+def _message(message: Message) -> dict[str, Any]:
     """A message in the conventions' form: its texts whole, everything else by its kind."""
-    role = "assistant" if message.kind == "response" else "user"
-    parts: list[dict[str, Any]] = []
-    for part in message.parts:
-        if part.part_kind == "system-prompt":
-            role = "system" if len(message.parts) == 1 else role
-        content: Any = getattr(part, "content", None)
-        if part.part_kind == "tool-call":
-            parts.append({"type": "tool_call", "id": part.tool_call_id, "name": part.tool_name, "arguments": part.args})
-            continue
-        for item in cast("Sequence[Any]", content) if isinstance(content, list | tuple) else [content]:
-            is_text = isinstance(item, str)
-            parts.append({"type": "text", "content": item} if is_text else {"type": getattr(item, "kind", "unknown")})
-    return {"role": role, "parts": parts}
+    if isinstance(message, Answer):
+        texts = [] if message.text is None else [{"type": "text", "content": message.text}]
+        uses = [
+            {"type": "tool_call", "id": use.id, "name": use.name, "arguments": use.arguments}
+            for use in message.tool_uses
+        ]
+        return {"role": "assistant", "parts": [*texts, *uses]}
+    said = [message.system, message.text, *(reply.text for reply in message.replies)]
+    parts = [{"type": "text", "content": text} for text in said if text is not None]
+    return {"role": "user", "parts": [*parts, *({"type": "binary"} for _ in message.files)]}
 
 
 def _server(backend: Backend) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Asking a language model for a text."""
 
 from pipelex.inference.calls.classify import invalid_response
-from pipelex.inference.calls.usage import call_usage
 from pipelex.inference.chat.asking.conversation import Conversation
+from pipelex.inference.chat.asking.usage import call_usage
+from pipelex.inference.chat.messages import AnswerForm
 from pipelex.pipes.effects.requests import LLMPrompt
 from pipelex.pipes.models import ModelUsage
 
@@ -13,11 +14,9 @@ async def ask_text(conversation: Conversation, prompt: LLMPrompt) -> tuple[str, 
     Raises:
         PipelexError: the model cannot be asked, refused or failed.
     """
-    from pydantic_ai.models import ModelRequestParameters
-
     entry = conversation.call.entry
     request = await conversation.opened(prompt)
-    response = await conversation.ask([request], ModelRequestParameters(), is_structured=False)
+    response = await conversation.ask([request], AnswerForm(), is_structured=False)
     text = (response.text or "").strip()
     is_cut = response.finish_reason == "length"
     if is_cut and (conversation.settings.max_tokens is not None or not conversation.provider.cuts_softly):

@@ -1,0 +1,199 @@
+"""Chat completions as they are answered, by OpenAI and by servers that speak its protocol nearly.
+
+What is left out is filled in: ids, roles, counts, why the answer ends. What makes an answer unreadable is told by name.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, Final, cast
+
+from pipelex.errors import PipelexError
+from pipelex.inference.calls.http import table, tables
+from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.chat.completion_requests import said
+from pipelex.inference.chat.messages import Answer, FinishReason, TokenCounts, ToolUse
+
+_REASONS: Final[dict[str, FinishReason]] = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_call",
+    "function_call": "tool_call",
+    "content_filter": "content_filter",
+}
+_THOUGHTS: Final = ("reasoning", "reasoning_content")
+"""Members of a message in which servers tell what a model thought."""
+_BEGIN, _END = "<think>", "</think>"
+
+
+def read_completion(body: Any, call: ModelCall, address: str) -> Answer:
+    """The answer that a completion holds.
+
+    Args:
+        body: the JSON that was answered.
+        call: the call it answers.
+        address: the endpoint, which says whose prices hold.
+
+    Raises:
+        PipelexError: it holds none (`provider.response_invalid`).
+    """
+    completion = table(body)
+    choice, usage = _choice(completion, call), _usage(completion.get("usage"))
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        raise _unreadable(call, "its choice has no message", body)
+    members = cast("dict[str, Any]", message)
+    model = completion.get("model")
+    named = model if isinstance(model, str) and model else call.entry.model_id
+    ids = completion.get("id")
+    common: dict[str, Any] = {
+        "usage": usage or TokenCounts(),
+        "model_name": named,
+        "response_id": ids if isinstance(ids, str) and ids else None,
+        "listed_price": lambda: None if usage is None else _listed(usage, completion, named, address, call),
+    }
+    refusal = members.get("refusal")
+    if isinstance(refusal, str) and refusal:
+        return Answer(finish_reason="content_filter", refusal=refusal, **common)
+    uses = _uses(members.get("tool_calls"), call)
+    written, thought, sent_back = _texts(members, call)
+    return Answer(
+        text=written,
+        thinking=thought,
+        tool_uses=uses,
+        finish_reason=_reason(choice.get("finish_reason"), uses),
+        said=said(sent_back, uses, _told_apart(members)),
+        **common,
+    )
+
+
+def _choice(completion: dict[str, Any], call: ModelCall) -> dict[str, Any]:
+    choices = tables(completion.get("choices"))
+    if not choices:
+        raise _unreadable(call, "it has no choices", completion)
+    return choices[0]
+
+
+def _unreadable(call: ModelCall, what: str, body: Any) -> PipelexError:
+    error = table(body).get("error")
+    told = error.get("message") if isinstance(error, dict) else error  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return call.garbled("unreadable", f"{what}: {told}" if isinstance(told, str) else what)
+
+
+def _reason(given: Any, uses: tuple[ToolUse, ...]) -> FinishReason | None:
+    if not given:
+        return "tool_call" if uses else "stop"
+    return _REASONS.get(given) if isinstance(given, str) else None
+
+
+def _uses(given: Any, call: ModelCall) -> tuple[ToolUse, ...]:
+    found: list[ToolUse] = []
+    for rank, entry in enumerate(tables(given)):
+        function = table(entry.get("function"))
+        name, arguments = function.get("name"), function.get("arguments")
+        if not isinstance(name, str) or not isinstance(arguments, str | dict):
+            raise _unreadable(call, "a call of a tool has no name or no arguments", None)
+        known = entry.get("id")
+        found.append(ToolUse(known if isinstance(known, str) and known else f"call_{rank}", name, arguments))
+    return tuple(found)
+
+
+# --- texts ------------------------------------------------------------------------------------------------------------
+
+
+def _texts(message: dict[str, Any], call: ModelCall) -> tuple[str | None, str | None, str | None]:
+    """What is said, what is thought, and both as they are sent back in one text."""
+    written, thoughts = _split(_content(message.get("content"), call))
+    apart = list(_told_apart(message).values())
+    sent_back = [f"{_BEGIN}\n{thought}\n{_END}" for thought in thoughts] + written
+    return _joined(written), _joined([*apart, *thoughts]), _joined(sent_back)
+
+
+def _content(content: Any, call: ModelCall) -> str:
+    """The text of a message, which some servers give in parts."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        raise _unreadable(call, "its message has no text", None)
+    parts = cast("list[Any]", content)
+    return "".join(
+        part if isinstance(part, str) else text
+        for part in parts
+        if isinstance(part, str) or isinstance(text := table(part).get("text"), str)
+    )
+
+
+def _told_apart(message: dict[str, Any]) -> dict[str, str]:
+    """What was thought, where the server tells it apart from what is said, under its name."""
+    for name in _THOUGHTS:
+        found = message.get(name)
+        if isinstance(found, str) and found:
+            return {name: found}
+    return {}
+
+
+def _split(content: str) -> tuple[list[str], list[str]]:
+    """The texts before, between and after thoughts, and the thoughts; one that never ends is a text."""
+    written: list[str] = []
+    thoughts: list[str] = []
+    before, begin, content = content.partition(_BEGIN)
+    while begin:
+        if before:
+            written.append(before)
+        thought, end, rest = content.partition(_END)
+        if not end:
+            if written and not thoughts:
+                written[-1] += thought
+            else:
+                written.append(thought)
+            return [text for text in written if text], thoughts
+        thoughts.append(thought)
+        before, begin, content = rest.partition(_BEGIN)
+    return [*written, *([before] if before else [])], thoughts
+
+
+def _joined(texts: list[str]) -> str | None:
+    return "\n\n".join(texts) if texts else None
+
+
+# --- counts and prices ------------------------------------------------------------------------------------------------
+
+
+def _usage(given: Any) -> TokenCounts | None:
+    """The counts; those that are missing are none. None where nothing is told at all."""
+    usage = table(given)
+    if not usage:
+        return None
+    return TokenCounts(
+        _count(usage, "prompt_tokens"),
+        _count(usage, "completion_tokens"),
+        _count(table(usage.get("prompt_tokens_details")), "cached_tokens"),
+        table(usage.get("completion_tokens_details")).get("reasoning_tokens"),
+    )
+
+
+def _count(usage: dict[str, Any], name: str) -> int:
+    found = usage.get(name)
+    return int(found) if isinstance(found, int | float) and found > 0 else 0
+
+
+def _listed(usage: TokenCounts, completion: dict[str, Any], model: str, address: str, call: ModelCall) -> float | None:
+    """The price in public lists, by the endpoint's address, else by the backend's name."""
+    from genai_prices import Usage, calc_price
+
+    asked = Usage(
+        input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cache_read_tokens=usage.cached_tokens
+    )
+    created = completion.get("created")
+    when = datetime.fromtimestamp(created, UTC) if isinstance(created, int | float) and created else None
+    for provider in ({"provider_api_url": address}, {"provider_id": _provider(address, call)}):
+        try:
+            found = calc_price(asked, model, genai_request_timestamp=when, **provider)
+        except (LookupError, ValueError, AssertionError):
+            continue
+        return float(found.total_price)
+    return None
+
+
+def _provider(address: str, call: ModelCall) -> str:
+    return "openai" if "openai.com" in address else call.backend.id

@@ -1,0 +1,94 @@
+"""Requests for chat completions: messages, and the form of the answer, as OpenAI's protocol has them."""
+
+import base64
+import hashlib
+import json
+import mimetypes
+from collections.abc import Iterator
+from typing import Any, Final, cast
+
+from pipelex.inference.chat.messages import Answer, AnswerForm, AttachedFile, Message, Question, ToolReply, ToolUse
+from pipelex.inference.chat.structured.strict import as_sent
+
+_TEXT_TYPES: Final = ("application/json", "application/xml", "application/xhtml+xml", "application/yaml")
+
+
+def message_members(message: Message) -> Iterator[dict[str, Any]]:
+    """A message as the entries of `messages` that it is; an answer that says nothing is none, for providers refuse it."""
+    if isinstance(message, Answer):
+        if message.said is not None:
+            yield cast("dict[str, Any]", message.said)
+        return
+    yield from _question(message)
+
+
+def _question(question: Question) -> Iterator[dict[str, Any]]:
+    if question.system:
+        yield {"role": "system", "content": question.system}
+    if question.text is not None:
+        parts = [{"type": "text", "text": question.text}, *map(_file, question.files)]
+        yield {"role": "user", "content": parts if question.files else question.text}
+    yield from map(_reply, question.replies)
+
+
+def _reply(reply: ToolReply) -> dict[str, Any]:
+    return {"role": "tool", "tool_call_id": reply.use.id, "content": reply.text}
+
+
+def _file(file: AttachedFile) -> dict[str, Any]:
+    """A file as a part of a prompt; what is text anyway is written out between two lines that tell where it ends."""
+    if _is_text(file.media_type):
+        name = hashlib.sha1(file.data, usedforsecurity=False).hexdigest()[:6]
+        begin, end = f'-----BEGIN FILE id="{name}" type="{file.media_type}"-----', f'-----END FILE id="{name}"-----'
+        return {"type": "text", "text": f"{begin}\n{file.data.decode('utf-8', 'replace')}\n{end}"}
+    url = f"data:{file.media_type};base64,{base64.b64encode(file.data).decode()}"
+    if file.is_image:
+        detail = {} if file.detail is None else {"detail": file.detail}
+        return {"type": "image_url", "image_url": {"url": url, **detail}}
+    extension = mimetypes.guess_extension(file.media_type) or ".bin"
+    return {"type": "file", "file": {"file_data": url, "filename": f"filename{extension}"}}
+
+
+def _is_text(media_type: str) -> bool:
+    return media_type.startswith("text/") or media_type in _TEXT_TYPES or media_type.endswith(("+json", "+yaml"))
+
+
+def said(text: str | None, uses: tuple[ToolUse, ...], thought: dict[str, str]) -> dict[str, Any] | None:
+    """An answer as it is sent back; None for one that says nothing.
+
+    Args:
+        text: what it says.
+        uses: the tools that it calls.
+        thought: what it thought, under the name that the provider gave it.
+    """
+    if text is None and not uses:
+        return None
+    found: dict[str, Any] = {"role": "assistant", **thought, "content": text}
+    if uses:
+        found["tool_calls"] = [_tool_call(use) for use in uses]
+    return found
+
+
+def _tool_call(use: ToolUse) -> dict[str, Any]:
+    arguments = use.arguments if isinstance(use.arguments, str) else json.dumps(use.arguments, ensure_ascii=False)
+    return {"id": use.id, "type": "function", "function": {"name": use.name, "arguments": arguments}}
+
+
+def form_members(form: AnswerForm) -> dict[str, Any]:
+    """The members of a request that say in which form the answer is wanted."""
+    match form.method:
+        case "tool":
+            schema, is_strict = as_sent(form.schema, is_strict=form.is_strict)
+            function = {"name": form.name, "description": form.description or "", "parameters": schema}
+            strict = {"strict": True} if is_strict else {}
+            return {"tools": [{"type": "function", "function": {**function, **strict}}], "tool_choice": "required"}
+        case "native":
+            schema, is_strict = as_sent(form.schema, is_strict=form.is_strict)
+            wanted: dict[str, Any] = {"name": form.name, "schema": schema, "strict": is_strict}
+            if form.description:
+                wanted["description"] = form.description
+            return {"response_format": {"type": "json_schema", "json_schema": wanted}}
+        case "json":
+            return {"response_format": {"type": "json_object"}}
+        case _:
+            return {}

@@ -1,0 +1,104 @@
+"""Our messages as pydantic-ai's, and its answers as ours; imported by the clients that stand on it alone."""
+
+from pydantic_ai.messages import (
+    BinaryContent,
+    ModelMessage,
+    ModelRequest,
+    ModelRequestPart,
+    ModelResponse,
+    SystemPromptPart,
+    ToolReturnPart,
+    UserContent,
+    UserPromptPart,
+)
+from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.output import OutputObjectDefinition
+from pydantic_ai.tools import ToolDefinition
+
+from pipelex.inference.chat.messages import Answer, AnswerForm, AttachedFile, Message, Question, TokenCounts, ToolUse
+
+_REASONS = ("stop", "length", "content_filter", "tool_call", "error")
+
+
+def to_library(messages: list[Message]) -> list[ModelMessage]:
+    """A conversation as the library takes it; an answer that says nothing is left out, for providers refuse it."""
+    found: list[ModelMessage] = []
+    for message in messages:
+        if isinstance(message, Question):
+            found.append(_request(message))
+        elif isinstance(message.said, ModelResponse):
+            found.append(message.said)
+    return found
+
+
+def _request(question: Question) -> ModelRequest:
+    parts: list[ModelRequestPart] = []
+    if question.system:
+        parts.append(SystemPromptPart(question.system))
+    if question.text is not None:
+        attached: list[UserContent] = [question.text, *map(_content, question.files)]
+        parts.append(UserPromptPart(attached if question.files else question.text))
+    parts += [
+        ToolReturnPart(tool_name=reply.use.name, content=reply.text, tool_call_id=reply.use.id)
+        for reply in question.replies
+    ]
+    return ModelRequest(parts=parts)
+
+
+def _content(file: AttachedFile) -> BinaryContent:
+    metadata = {"detail": file.detail} if file.detail is not None else None
+    return BinaryContent(file.data, media_type=file.media_type, vendor_metadata=metadata)
+
+
+def to_parameters(form: AnswerForm) -> ModelRequestParameters:
+    """How an answer is asked for, as the library takes it."""
+    match form.method:
+        case "tool":
+            tool = ToolDefinition(
+                name=form.name,
+                parameters_json_schema=form.schema,
+                description=form.description,
+                kind="output",
+                strict=form.is_strict,
+            )
+            return ModelRequestParameters(output_mode="tool", output_tools=[tool], allow_text_output=False)
+        case "native":
+            native = OutputObjectDefinition(
+                json_schema=form.schema, name=form.name, description=form.description, strict=form.is_strict
+            )
+            return ModelRequestParameters(output_mode="native", output_object=native, allow_text_output=False)
+        case "json":
+            # The prompt carries the schema; the template keeps the library from adding it a second time.
+            told = OutputObjectDefinition(json_schema=form.schema, name=form.name)
+            return ModelRequestParameters(output_mode="prompted", output_object=told, prompted_output_template=False)
+        case _:
+            return ModelRequestParameters()
+
+
+def from_library(response: ModelResponse) -> Answer:
+    """An answer of the library."""
+    usage, details = response.usage, response.provider_details or {}
+    return Answer(
+        text=response.text,
+        thinking=response.thinking,
+        tool_uses=tuple(
+            ToolUse(call.tool_call_id, call.tool_name, call.args if isinstance(call.args, str) else call.args or {})
+            for call in response.tool_calls
+        ),
+        finish_reason=response.finish_reason if response.finish_reason in _REASONS else None,
+        usage=TokenCounts(
+            usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.details.get("reasoning_tokens")
+        ),
+        model_name=response.model_name,
+        response_id=response.provider_response_id,
+        refusal=str(details.get("refusal", "")),
+        listed_price=lambda: _listed(response),
+        said=response if response.parts else None,
+    )
+
+
+def _listed(response: ModelResponse) -> float | None:
+    try:
+        return float(response.cost().total_price)
+    except (LookupError, ValueError, AssertionError):
+        return None
