@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final
 
 import psutil
 
+from bench.calls import MOST, CallRow
 from bench.startup import StartUp
 from pipelex.temporal.dev_server import find_binary
 
@@ -79,12 +80,13 @@ def _ratio(ours: float, floor: float) -> str:
     return f"{ours / floor:.2f}×" if floor else "-"
 
 
-def page(rows: Sequence[Row], started: Sequence[StartUp], *, command: str) -> str:
+def page(rows: Sequence[Row], started: Sequence[StartUp], calls: Sequence[CallRow], *, command: str) -> str:
     """The page.
 
     Args:
         rows: what was measured beside the floor.
         started: start-up times.
+        calls: what was measured beside the bare client.
         command: what made it.
     """
     measures = ("events", "actions", "bytes of history", "bytes, shown floor", "wall, ms", "worker CPU, ms")
@@ -110,11 +112,26 @@ def page(rows: Sequence[Row], started: Sequence[StartUp], *, command: str) -> st
         lines.append(f"| {row.name} | " + " | ".join(cells) + f" | {row.in_process:,.0f} |")
     lines += [
         "",
+        "## Beside the bare client",
+        "",
+        f"CPU time of a run in-process and of OpenAI's own client asking the same; a call may cost {MOST} times as much.",
+        "",
+        "| scenario | in-process, ms | bare client, ms | ratio |",
+        "|---|---:|---:|---:|",
+        *(f"| {each.name} | {each.ours:,.1f} | {each.bare:,.1f} | {each.ratio:.2f}× |" for each in calls),
+        "",
         "## Start-up",
         "",
-        "| command | best, ms | median, ms | memory, MB |",
-        "|---|---:|---:|---:|",
-        *(f"| {each.name} | {each.best:,.0f} | {each.median:,.0f} | {each.megabytes:,.0f} |" for each in started),
+        "A run is one call that is answered at once; the durable one is its submitter, whose worker is warm. CPU times are "
+        "the best.",
+        "",
+        "| command | best, ms | median, ms | CPU, ms | memory, MB |",
+        "|---|---:|---:|---:|---:|",
+        *(
+            f"| {each.name} | {each.best:,.0f} | {each.median:,.0f} | {'-' if each.cpu is None else f'{each.cpu:,.0f}'} "
+            f"| {each.megabytes:,.0f} |"
+            for each in started
+        ),
         "",
         *_recorded_lines(),
     ]

@@ -2,6 +2,8 @@
 
 Prints events, billed actions and bytes of history over all workflows of a run, the wall time, and the CPU time of the worker; and the
 wall time of the same method in-process. Both sides run in one go, turn about, each with a worker process of its own, on
+Prints events and bytes of history over all workflows of a run, the wall time, and the CPU time of the worker; and the
+wall time of the same method in-process, and then its CPU time beside OpenAI's bare client. Both sides run in one go, turn about, each with a worker process of its own, on
 the same server against the same model server that answers at once; wall times are medians, CPU times means. `--write` makes
 `docs/benchmarks.md` of it.
 """
@@ -24,6 +26,7 @@ import psutil
 from temporalio.client import Client
 
 from bench.actions import actions_of
+from bench.calls import CALL_SCENARIOS, CallRow, call_rows
 from bench.floor import shown
 from bench.histories import all_histories
 from bench.page import Measure, Row, page
@@ -201,10 +204,15 @@ async def main(arguments: Sequence[str]) -> None:
     async for row in rows(scenarios):
         found.append(row)
         print(row, file=progress, flush=True)
+    print(CallRow.HEADING, file=progress)
+    calls: list[CallRow] = []
+    async for call in call_rows([each for each in CALL_SCENARIOS if options.only in each.name], rounds):
+        calls.append(call)
+        print(call, file=progress, flush=True)
     if not wants_page:
         return
     started = [each async for each in start_ups(rounds or 7)]
-    text = page(found, started, command=" ".join(["python -m bench.run", *arguments]))
+    text = page(found, started, calls, command=" ".join(["python -m bench.run", *arguments]))
     if options.markdown:
         print(text)
     if options.write:

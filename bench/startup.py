@@ -1,6 +1,7 @@
 """How long commands take to start, and what a worker takes: `python -m bench.startup`.
 
-Every command is run several times; the best and the median of the wall time, and the most memory it held, are printed.
+Every command is run several times; the best and the median of the wall time, the best CPU time, and the most memory it held,
+are printed. A run is one call that a model server answers at once, in-process, or from a submitter whose worker is warm.
 """
 
 import argparse
@@ -11,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +22,7 @@ import psutil
 from pipelex.runner import Pipelex
 from pipelex.temporal.client import namespace
 from pipelex.temporal.dev_server import DevServer
-from tests.support.methods import SURVEY
+from tests.support.methods import GREET, SURVEY
 from tests.support.openai_server import OpenAIStub
 from tests.support.processes import process, wait_for_file
 from tests.support.project import Project, write_project
@@ -30,14 +32,15 @@ _TIMED = """
 import resource, subprocess, sys, time
 began = time.perf_counter()
 code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
-print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+wall, used = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+print(wall, used.ru_maxrss, used.ru_utime + used.ru_stime)
 sys.exit(code)
 """
 """Runs a command in a small process: the peak memory of a child counts from its parent's."""
 
 
-def command(arguments: Sequence[str], project: Project) -> tuple[float, float]:
-    """Seconds and megabytes of one command run to its end."""
+def command(arguments: Sequence[str], project: Project) -> tuple[float, float, float]:
+    """Seconds, megabytes and seconds of CPU time of one command run to its end."""
     done = subprocess.run(
         [sys.executable, "-S", "-c", _TIMED, sys.executable, "-m", "pipelex.cli", *arguments],
         cwd=project.root,
@@ -48,8 +51,8 @@ def command(arguments: Sequence[str], project: Project) -> tuple[float, float]:
     )
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}: {done.stderr[-500:]}")
-    seconds, peak = map(float, done.stdout.split())
-    return seconds, peak / (1024 if sys.platform == "linux" else 1024 * 1024)
+    seconds, peak, cpu = map(float, done.stdout.split())
+    return seconds, peak / (1024 if sys.platform == "linux" else 1024 * 1024), cpu
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,19 @@ class StartUp:
     name: str
     seconds: Sequence[float]
     megabytes: float
+    cpu_seconds: Sequence[float] = ()
+    """Its CPU time in each round, where it ends by itself."""
+
+    @classmethod
+    def of(cls, name: str, arguments: Sequence[str], project: Project, rounds: int) -> "StartUp":
+        """Run a command so many times."""
+        found = [command(arguments, project) for _ in range(rounds)]
+        return cls(name, [each[0] for each in found], max(each[1] for each in found), [each[2] for each in found])
+
+    @property
+    def cpu(self) -> float | None:
+        """Milliseconds; the best, for what else the machine does only adds to it."""
+        return min(self.cpu_seconds) * 1000 if self.cpu_seconds else None
 
     @property
     def best(self) -> float:
@@ -71,7 +87,8 @@ class StartUp:
         return statistics.median(self.seconds) * 1000
 
     def __str__(self) -> str:
-        return f"{self.name:<24}{self.best:8,.0f} ms best {self.median:8,.0f} ms median {self.megabytes:7,.0f} MB"
+        cpu = "" if self.cpu is None else f"{self.cpu:7,.0f} ms CPU"
+        return f"{self.name:<24}{self.best:8,.0f} ms best {self.median:8,.0f} ms median {self.megabytes:7,.0f} MB{cpu}"
 
 
 async def worker_times(project: Project, rounds: int) -> tuple[list[float], float]:
@@ -96,12 +113,28 @@ async def start_ups(rounds: int) -> AsyncGenerator[StartUp]:
     """Start everything so many times."""
     with tempfile.TemporaryDirectory() as folder, OpenAIStub() as stub:
         async with DevServer() as server:
+            stub.on("Hello", text="Good day", cycle=True)
             project = write_project(Path(folder), stub=stub.url, target=server.target, queue="startup")
             method = str(project.method(SURVEY))
+            greet = str(project.method(GREET, "greet.mthds"))
             for arguments in (["--help"], ["--version"], ["validate", method]):
-                found = [command(arguments, project) for _ in range(rounds)]
-                yield StartUp(f"pipelex {arguments[0]}", [each[0] for each in found], max(each[1] for each in found))
+                yield StartUp.of(f"pipelex {arguments[0]}", arguments, project, rounds)
+            asking = ["run", greet, "-i", "name=Ada"]
+            yield StartUp.of("pipelex run --local", [*asking, "--local"], project, rounds)
             yield StartUp("pipelex worker, ready", *await worker_times(project, min(rounds, 5)))
+            with warm_worker(project):
+                yield StartUp.of("pipelex run --durable", [*asking, "--durable"], project, rounds)
+
+
+@contextmanager
+def warm_worker(project: Project) -> Generator[None]:
+    """A worker that has run the method once."""
+    ready, log = project.root / "warm.ready", project.root / "worker.log"
+    arguments = ["-m", "pipelex.cli", "worker", "--ready-file", str(ready)]
+    with process(arguments, cwd=project.root, environ=project.environ, log=log) as child:
+        wait_for_file(ready, child, log)
+        command(["run", "greet.mthds", "-i", "name=Ada", "--durable"], project)
+        yield
 
 
 async def main(rounds: int) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bench.calls import CALL_SCENARIOS, CallRow, call_rows
 from bench.page import Measure, Row, page, surroundings
 from bench.run import SCENARIOS, rows
 from bench.startup import StartUp
@@ -21,13 +22,26 @@ async def test_one_round_beside_the_floor() -> None:
 
 def test_the_page() -> None:
     row = Row("one LLM pipe", Measure(11, 2, 3_000, 50.0, 30.0), Measure(11, 2, 1_500, 40.0, 20.0), 2_000, 5.0)
-    text = page([row], [StartUp("pipelex --help", [0.2, 0.4, 0.3], 60.0)], command="python -m bench.run --write")
+    text = page(
+        [row],
+        [StartUp("pipelex --help", [0.2, 0.4, 0.3], 60.0, [0.1, 0.2])],
+        [CallRow("one", 3.0, 2.0)],
+        command="python -m bench.run --write",
+    )
     assert (
         "| one LLM pipe | 11 / 11 / 1.00× | 2 / 2 / 1.00× | 3,000 / 1,500 / 2.00× | 2,000 / 1.50× | 50 / 40 / 1.25× | 30 / 20 / 1.50× | 5 |"
         in text
     )
-    assert "| pipelex --help | 200 | 300 | 60 |" in text
+    assert "| pipelex --help | 200 | 300 | 100 | 60 |" in text
+    assert "| one | 3.0 | 2.0 | 1.50× |" in text
     assert "`python -m bench.run --write`" in text
     for name, value in surroundings().items():
         assert f"- {name}: {value}" in text
         assert "unknown" not in value
+
+
+@pytest.mark.server
+async def test_one_round_beside_the_bare_client() -> None:
+    (row,) = [row async for row in call_rows(CALL_SCENARIOS[:1], 3)]
+    assert row.name == "one LLM pipe"
+    assert min(row.ours, row.bare, row.ratio) > 0
