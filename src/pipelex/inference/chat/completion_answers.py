@@ -92,7 +92,13 @@ def _uses(given: Any, call: ModelCall) -> tuple[ToolUse, ...]:
         if not isinstance(name, str) or not isinstance(arguments, str | dict):
             raise _unreadable(call, "a call of a tool has no name or no arguments", None)
         known = entry.get("id")
-        found.append(ToolUse(known if isinstance(known, str) and known else f"call_{rank}", name, arguments))
+        found.append(
+            ToolUse(
+                known if isinstance(known, str) and known else f"call_{rank}",
+                name,
+                arguments if isinstance(arguments, str) else cast("dict[str, Any]", arguments),
+            )
+        )
     return tuple(found)
 
 
@@ -115,12 +121,12 @@ def _content(content: Any, call: ModelCall) -> str:
         return content
     if not isinstance(content, list):
         raise _unreadable(call, "its message has no text", None)
-    parts = cast("list[Any]", content)
-    return "".join(
-        part if isinstance(part, str) else text
-        for part in parts
-        if isinstance(part, str) or isinstance(text := table(part).get("text"), str)
-    )
+    return "".join(map(_part, cast("list[Any]", content)))
+
+
+def _part(part: Any) -> str:
+    found = part if isinstance(part, str) else table(part).get("text")
+    return found if isinstance(found, str) else ""
 
 
 def _told_apart(message: dict[str, Any]) -> dict[str, str]:
@@ -186,9 +192,9 @@ def _listed(usage: TokenCounts, completion: dict[str, Any], model: str, address:
     )
     created = completion.get("created")
     when = datetime.fromtimestamp(created, UTC) if isinstance(created, int | float) and created else None
-    for provider in ({"provider_api_url": address}, {"provider_id": _provider(address, call)}):
+    for url, backend in ((address, None), (None, _provider(address, call))):
         try:
-            found = calc_price(asked, model, genai_request_timestamp=when, **provider)
+            found = calc_price(asked, model, provider_api_url=url, provider_id=backend, genai_request_timestamp=when)
         except (LookupError, ValueError, AssertionError):
             continue
         return float(found.total_price)
