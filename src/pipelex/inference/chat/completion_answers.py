@@ -192,12 +192,15 @@ def _listed(usage: TokenCounts, completion: dict[str, Any], model: str, address:
     )
     created = completion.get("created")
     when = datetime.fromtimestamp(created, UTC) if isinstance(created, int | float) and created else None
-    for url, backend in ((address, None), (None, _provider(address, call))):
+    tries = (
+        lambda: calc_price(asked, model, provider_api_url=address, genai_request_timestamp=when),
+        lambda: calc_price(asked, model, provider_id=_provider(address, call), genai_request_timestamp=when),
+    )
+    for attempt in tries:
         try:
-            found = calc_price(asked, model, provider_api_url=url, provider_id=backend, genai_request_timestamp=when)
+            return float(attempt().total_price)
         except (LookupError, ValueError, AssertionError):
             continue
-        return float(found.total_price)
     return None
 
 
