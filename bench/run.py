@@ -1,11 +1,9 @@
 """What Pipelex costs on Temporal beside a hand-written workflow that does the same: `python -m bench.run`.
 
-Prints events, billed actions and bytes of history over all workflows of a run, the wall time, and the CPU time of the worker; and the
-wall time of the same method in-process. Both sides run in one go, turn about, each with a worker process of its own, on
-Prints events and bytes of history over all workflows of a run, the wall time, and the CPU time of the worker; and the
-wall time of the same method in-process, and then its CPU time beside OpenAI's bare client. Both sides run in one go, turn about, each with a worker process of its own, on
-the same server against the same model server that answers at once; wall times are medians, CPU times means. `--write` makes
-`docs/benchmarks.md` of it.
+Prints events, billed actions and bytes of history over all workflows of a run, the wall time, and the CPU time of the
+worker; and the wall time of the same method in-process, and then its CPU time beside OpenAI's bare client. Both sides run in
+one go, turn about, each with a worker process of its own, on the same server against the same model server that answers at
+once; wall times are medians, CPU times means. `--write` makes `docs/benchmarks.md` of it.
 """
 
 import argparse

@@ -110,8 +110,6 @@ class ChatCompletions(ConnectedProvider["httpx.AsyncClient"]):
     def _connected(self, endpoint: str, api_key: str, call: ModelCall) -> "httpx.AsyncClient":
         import httpx
 
-        from pipelex import __version__
-
         named = {"OpenAI-Organization": self._extra("organization"), "OpenAI-Project": self._extra("project")}
         is_plain = urlsplit(endpoint).scheme.lower() == "http"
         client = httpx.AsyncClient(
@@ -120,7 +118,7 @@ class ChatCompletions(ConnectedProvider["httpx.AsyncClient"]):
                 "accept": "application/json",
                 "authorization": f"Bearer {api_key}",
                 "content-type": "application/json",
-                "user-agent": f"pipelex/{__version__}",
+                "user-agent": "pipelex",
                 **{name: value for name, value in named.items() if value is not None},
             },
             # Reading all certificates of the machine takes longer than most of a short run; plain HTTP has no use for them.
