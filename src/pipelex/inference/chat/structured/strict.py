@@ -34,14 +34,14 @@ def as_sent(schema: Schema, *, is_strict: bool | None) -> tuple[Schema, bool]:
         schema: the schema; it is left as it is.
         is_strict: whether it is to be strict; None: where strict mode takes it without a change of meaning.
     """
-    writer = _Writer(is_strict is True)
+    writer = _StrictWriter(is_strict is True)
     sent = cast("Schema", writer.node(schema))
     if is_strict is not None:
         return sent, is_strict
     return sent, writer.is_compatible and not _is_too_large(sent)
 
 
-class _Writer:
+class _StrictWriter:
     def __init__(self, is_strict: bool) -> None:
         self._is_strict = is_strict
         self.is_compatible = True
