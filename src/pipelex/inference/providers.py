@@ -83,14 +83,14 @@ def _of(family: ModelFamily, sdk: str, place: str, extra: str | None = None, *mo
 
 BUILT_IN: Final[tuple[ProviderEntry, ...]] = (
     # xAI, OpenRouter and Ollama speak OpenAI's protocol.
-    _completions("openai", "completions:ChatCompletions"),
+    _completions("openai", "completions.client:ChatCompletions"),
     _chat("openai_responses", "openai:OpenAIResponses"),
     _chat("azure_openai", "openai:AzureOpenAI"),
     _chat("azure_openai_responses", "openai:AzureOpenAIResponses"),
-    _completions("openrouter", "completions:OpenRouter"),
-    _completions("ollama", "completions:Ollama"),
-    _completions("xai", "completions:XAI"),
-    _completions("llama_cpp", "llama_cpp:LocalProvider"),
+    _completions("openrouter", "completions.client:OpenRouter"),
+    _completions("ollama", "completions.client:Ollama"),
+    _completions("xai", "completions.client:XAI"),
+    _completions("llama_cpp", "completions.llama_cpp:LocalProvider"),
     _chat("anthropic", "anthropic:Anthropic", "anthropic", "anthropic"),
     _chat("bedrock_anthropic", "anthropic:AnthropicOnBedrock", "bedrock,anthropic", "boto3", "anthropic"),
     _chat("google", "google:Google", "google", "google.genai"),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pipelex.errors import PipelexError
-from pipelex.inference.chat.llama_cpp import fetch_weights
+from pipelex.inference.chat.completions.llama_cpp import fetch_weights
 from pipelex.inference.local import server
 from pipelex.inference.local import weights as _weights
 from pipelex.inference.local.weights import ensure_weights

@@ -26,6 +26,6 @@ def prepare_stand_in(app: "Pipelex", method: "Method", pipe: "Pipe") -> None:
         "a try, not for work. Set a provider's key, or type: pipelex init"
     )
     if has_engine():  # where it is missing, the call that needs it says how it is installed
-        from pipelex.inference.chat.llama_cpp import fetch_weights
+        from pipelex.inference.chat.completions.llama_cpp import fetch_weights
 
         fetch_weights(app.deck.catalog.backends[backend], lambda: say(f"{ANNOUNCED}…"))

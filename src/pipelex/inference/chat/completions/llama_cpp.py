@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.calls.model_call import ModelCall
-from pipelex.inference.chat.completions import ChatCompletions
+from pipelex.inference.chat.completions.client import ChatCompletions
 from pipelex.inference.chat.messages import Answer, AnswerForm, Message, RequestSettings
 from pipelex.inference.chat.provider import SentSchema
 from pipelex.inference.chat.settings import CallSettings

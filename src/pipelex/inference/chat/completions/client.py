@@ -14,8 +14,8 @@ from pipelex.inference.calls.http import HttpRefusal
 from pipelex.inference.calls.logical import OPENAI_HEADER
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.calls.tls import tls_of
-from pipelex.inference.chat.completion_answers import read_completion
-from pipelex.inference.chat.completion_requests import form_members, message_members
+from pipelex.inference.chat.completions.answers import read_completion
+from pipelex.inference.chat.completions.requests import form_members, message_members
 from pipelex.inference.chat.connected import ConnectedProvider
 from pipelex.inference.chat.messages import Answer, AnswerForm, Message, RequestSettings
 from pipelex.inference.chat.provider import SentSchema
