@@ -9,7 +9,6 @@ import typer
 
 from pipelex.cli._shared.attributes import attributes_of
 from pipelex.cli._shared.console import out, say
-from pipelex.cli._shared.endings import AFTER_INTERRUPT, ending_text
 from pipelex.cli._shared.group import Misuse
 from pipelex.cli._shared.keys import ARGS_KEY
 from pipelex.cli._shared.loops import Interrupted, interruptible
@@ -22,6 +21,7 @@ from pipelex.cli.run.ending import Ended, finish
 from pipelex.cli.run.files import check_is_a_table
 from pipelex.cli.run.flags import RunFlags
 from pipelex.cli.run.inputs import RawInputs, constant_inputs, gather_inputs
+from pipelex.cli.runs.endings import AFTER_INTERRUPT, ending_text
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.orchestration import IN_PROCESS, RunState, factory_of
 

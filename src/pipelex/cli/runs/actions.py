@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 
 from pipelex.cli._shared.console import duration, moment, out, paint_err, paint_out, say, since, table
-from pipelex.cli._shared.endings import ending_text
 from pipelex.cli._shared.failures import RunFailed
 from pipelex.cli._shared.keys import ORCHESTRATOR_KEY
 from pipelex.cli._shared.loops import Interrupted, interruptible
 from pipelex.cli._shared.results import bare_json, failures_text, print_json, print_result
 from pipelex.cli._shared.session import open_app
+from pipelex.cli.runs.endings import ending_text
 from pipelex.errors import Json
 from pipelex.orchestration import RunDescription, RunFilter, RunState
 from pipelex.orchestration.refusals import goes_on
