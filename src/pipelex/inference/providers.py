@@ -69,7 +69,7 @@ class ProviderEntry:
 
 
 def _completions(sdk: str, name: str) -> ProviderEntry:
-    return ProviderEntry("llm", sdk, f"pipelex.inference.chat.{name}", preload=("httpx",))
+    return ProviderEntry("llm", sdk, f"pipelex.inference.chat.{name}", preload=("httpx", "anyio._backends._asyncio"))
 
 
 def _chat(sdk: str, place: str, extra: str | None = None, *modules: str, library: str | None = None) -> ProviderEntry:
