@@ -19,7 +19,7 @@ from tests.support.openai_server import OpenAIStub
 from tests.support.processes import REPOSITORY
 
 _OF_OTHERS = re.compile(r"PIPELEX_.*|TEMPORAL_.*|.*_(API_KEY|BASE_URL|API_BASE|TOKEN|HOST)")
-_FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 METHOD = """
 domain = "d"
 [pipe.greet]
@@ -198,7 +198,7 @@ def test_an_endpoint_is_called_as_it_is_known(address: str, backend: str, variab
 def test_readme_from_its_own_method_and_its_own_table(fresh: Fresh, stub: OpenAIStub) -> None:
     found = [(kind, text) for kind, text in _FENCE.findall((REPOSITORY / "README.md").read_text(encoding="utf-8"))]
     method = next(text for kind, text in found if kind == "toml" and text.startswith("domain"))
-    table = next(text for kind, text in found if text.startswith("# .pipelex/inference/backends.toml"))
+    table = next(text for kind, text in found if text.partition("\n")[0].endswith(".pipelex/inference/backends.toml"))
     assert "http://localhost:11434/v1" in table
     fresh.backends.parent.mkdir(parents=True)
     fresh.backends.write_text(table.replace("http://localhost:11434", stub.root), encoding="utf-8")

@@ -39,6 +39,9 @@ ANSWERS = Path(__file__).parent / "answers.json"
 SECONDS = 100.0
 """How long a command may take."""
 
+README = "README.md"
+"""The page at the repository's root."""
+
 TRIED_ELSEWHERE = {"inputs.md": "test_inputs", "language.md": "test_language", "testing.md": "test_testing"}
 """Pages whose blocks have tests of their own."""
 
@@ -66,7 +69,7 @@ _BLOCK = re.compile(
 
 
 def blocks_of(name: str) -> list[Block]:
-    page = (DOCS / name).read_text(encoding="utf-8")
+    page = (ROOT / name if name == README else DOCS / name).read_text(encoding="utf-8")
     found: list[Block] = []
     for match in _BLOCK.finditer(page):
         title = re.search(r'title="([^"]+)"', match["rest"])
@@ -89,7 +92,7 @@ def blocks_of(name: str) -> list[Block]:
 
 PAGES = sorted(
     page
-    for file in DOCS.rglob("*.md")
+    for file in [DOCS / README, *DOCS.rglob("*.md")]
     if (page := file.relative_to(DOCS).as_posix()) not in TRIED_ELSEWHERE
     and any(block.language in ("console", "python") for block in blocks_of(page))
 )
@@ -202,7 +205,7 @@ def free_port() -> int:
 
 
 def place(block: Block) -> str:
-    return f"docs/{block.page}:{block.line}"
+    return f"{block.page if block.page == README else f'docs/{block.page}'}:{block.line}"
 
 
 def commands_of(block: Block) -> Iterator[tuple[str, str | None]]:
