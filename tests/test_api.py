@@ -30,6 +30,7 @@ def test_the_public_names_are_these():
             "ErrorReport",
             "Fault",
             "InputError",
+            "Json",
             "Method",
             "MethodInvalidError",
             "Pipelex",
@@ -76,7 +77,7 @@ def test_the_names_of_the_port_for_runs_are_these():
         "names",
     ]
     assert all(getattr(orchestration, name) is not None for name in orchestration.__all__)
-    assert orchestration.names() == ("direct", "temporal")
+    assert orchestration.names() == ("direct", "mistral-workflows", "temporal")
 
 
 def test_an_unknown_name_is_an_attribute_error():
