@@ -1,6 +1,6 @@
 """From the tables of a TOML file to a model, and errors that name file, line and key."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, TypeVar, cast, get_args
 
@@ -12,6 +12,8 @@ from pipelex.config.toml_files import Keys, Table, TomlFile
 from pipelex.errors import ConfigurationError, Fault, near_names
 from pipelex.inference.deck.schema import ModelTable
 
+_SLIP = 0.8
+"""How much alike two words are, from 0 to 1, where one is the other misspelt."""
 _M = TypeVar("_M", bound=BaseModel)
 
 
@@ -56,8 +58,15 @@ def _warning(told: ConfigurationError) -> Fault:
 
 
 def _is_unknown(finding: ErrorDetails) -> bool:
-    in_list = bool(finding["loc"]) and isinstance(finding["loc"][-1], int)
-    return finding["type"] == "extra_forbidden" or (finding["type"] == "literal_error" and in_list)
+    if finding["type"] != "literal_error":
+        return finding["type"] == "extra_forbidden"
+    is_in_list = bool(finding["loc"]) and isinstance(finding["loc"][-1], int)
+    return is_in_list or not is_slip(str(finding["input"]), _expected(finding))
+
+
+def is_slip(word: str, known: Iterable[str]) -> bool:
+    """Whether a word that is not known is one that is, misspelt, and not one of another release."""
+    return bool(near_names(word, known, cutoff=_SLIP))
 
 
 def _drop(table: Table, keys: Keys) -> None:
@@ -124,13 +133,21 @@ def describe(finding: ErrorDetails, model: type[BaseModel], key: str) -> tuple[s
     if kind == "missing":
         return f"the key {key!r} is missing", None
     if kind == "literal_error":
-        expected = finding.get("ctx", {}).get("expected", "")
-        near = near_names(str(given), expected.replace("'", "").replace(" or ", ", ").split(", "))
-        return f"{key!r} cannot be {given!r}: expected {expected}", f"did you mean {near[0]!r}?" if near else None
+        near = near_names(str(given), _expected(finding))
+        return (
+            f"{key!r} cannot be {given!r}: expected {finding.get('ctx', {}).get('expected', '')}",
+            f"did you mean {near[0]!r}?" if near else None,
+        )
     message = finding["msg"].removeprefix("Value error, ")
     if kind == "value_error":
         return f"in {key!r}: {message}" if key else message, None
     return f"{key!r}: {message[:1].lower()}{message[1:]}, not {given!r}", None
+
+
+def _expected(finding: ErrorDetails) -> list[str]:
+    """The words that a `literal_error` names."""
+    expected: str = finding.get("ctx", {}).get("expected", "")
+    return expected.replace("'", "").replace(" or ", ", ").split(", ")
 
 
 def _names_beside(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:

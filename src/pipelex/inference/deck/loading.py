@@ -4,7 +4,7 @@ import base64
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 from urllib.parse import unquote, urlsplit
 
 from pipelex.config._interpolation import interpolate
@@ -20,11 +20,15 @@ from pipelex.config.trust.backends import (
 )
 from pipelex.errors import ConfigurationError, Fault, near_names
 from pipelex.errors.hidden import hide
-from pipelex.inference.deck.catalog import DEFAULTS, Backend, Catalog, ModelEntry, secret_texts
+from pipelex.inference.deck.catalog import DEFAULTS, INTERNAL, Backend, Catalog, ModelEntry, secret_texts
 from pipelex.inference.deck.endpoints import endpoint_of
-from pipelex.inference.deck.files import parse
+from pipelex.inference.deck.files import is_slip, parse
 from pipelex.inference.deck.needs import is_unversioned
 from pipelex.inference.deck.schema import BackendTable, ModelTable, RoutingFile, RoutingProfile
+from pipelex.inference.families import ModelType
+
+_Served = tuple[str, str, str | None]
+"""What tells the models of a backend apart: handle, type, variant."""
 
 _LISTED_MODEL: Table = {
     "sdk": "openai",
@@ -150,9 +154,9 @@ class _FilesRead:
             self._pass_over(wrong)
             return BackendTable(enabled=False)
 
-    def _pass_over(self, wrong: ConfigurationError) -> None:
+    def _pass_over(self, wrong: ConfigurationError, what: str = "the backend") -> None:
         """Nobody calls what is not enabled, so whatever is in its file stops nobody."""
-        detail = f"{wrong.report.detail}; it has no effect, for the backend is not enabled"
+        detail = f"{wrong.report.detail}; it has no effect, for {what} is not enabled"
         self.warnings.append(Fault(wrong.code, detail, location=wrong.report.location, severity="warning"))
 
     def _models(self, layers: BackendLayers, settings: BackendTable) -> tuple[ModelEntry, ...]:
@@ -169,37 +173,71 @@ class _FilesRead:
     def _read_models(
         self, layers: BackendLayers, settings: BackendTable, file: TomlFile | None
     ) -> tuple[ModelEntry, ...]:
-        defaults: Table = {}
-        found: dict[tuple[str, str, str | None], tuple[str, ModelEntry]] = {}
+        found: dict[_Served, tuple[str, ModelEntry]] = {}
         if file is not None:
             file, demands = withheld_models(file, self.trust)
             self.withheld += demands if settings.enabled else ()
-            written = file.data.get("defaults", {})
-            if not isinstance(written, dict):
-                raise file.fault("'defaults' must be a table", ("defaults",))
-            defaults = cast("Table", written)
-            for name, table in file.data.items():
-                if name == "defaults":
-                    continue
-                if not isinstance(table, dict):
-                    raise file.fault(f"{name!r} must be a table: one for each model", (name,))
-                places: list[tuple[TomlFile, Keys]] = [(file, (name,)), (file, ("defaults",))]
-                entry = self._entry(layers.name, settings, name, {**defaults, **cast("Table", table)}, places)
-                key = (entry.handle, entry.table.model_type, entry.table.variant)
-                if key in found:
-                    other = found[key][0]
-                    advice = "give one of the two a 'variant'"
-                    detail = f"{name!r} and {other!r} both have the handle {entry.handle!r}"
-                    raise file.fault(detail, (name,), advice=advice)
-                found[key] = (name, entry)
-        own = {} if settings.sdk is None else {"sdk": settings.sdk}
-        for name in settings.models:
-            if not any(entry.handle == name and entry.table.model_type == "llm" for _, entry in found.values()):
-                table = {**_LISTED_MODEL, **defaults, **own, "model_type": "llm", "model_id": name}
-                table["inputs"] = defaults.get("inputs", _LISTED_MODEL["inputs"])
-                entry = self._entry(layers.name, settings, name, table, layers.sources)
+            found = self._models_of(file, layers.name, settings)
+        if layers.name == INTERNAL and file is not None and file.path.parents[1] != DEFAULTS:
+            # It is software of this package: a file of another release does not know all of it.
+            packaged = TomlFile.read(DEFAULTS / "backends" / f"{INTERNAL}.toml")
+            found = {**self._models_of(packaged, layers.name, settings), **found}
+        for name, entry in self._listed_models(layers, settings, file).items():
+            if not any(known.handle == name and known.table.model_type == "llm" for _, known in found.values()):
                 found[(name, "llm", None)] = (name, entry)
         return tuple(entry for _, entry in found.values())
+
+    def _models_of(self, file: TomlFile, backend: str, settings: BackendTable) -> dict[_Served, tuple[str, ModelEntry]]:
+        """The models of a backend's file, with the names of their tables."""
+        found: dict[_Served, tuple[str, ModelEntry]] = {}
+        defaults = _defaults_of(file)
+        for name, table in file.data.items():
+            if name == "defaults":
+                continue
+            if not isinstance(table, dict):
+                raise file.fault(f"{name!r} must be a table: one for each model", (name,))
+            entry = self._entry_of(file, backend, settings, name, {**defaults, **cast("Table", table)})
+            if entry is None:
+                continue
+            key = (entry.handle, entry.table.model_type, entry.table.variant)
+            if key in found:
+                other = found[key][0]
+                advice = "give one of the two a 'variant'"
+                detail = f"{name!r} and {other!r} both have the handle {entry.handle!r}"
+                raise file.fault(detail, (name,), advice=advice)
+            found[key] = (name, entry)
+        return found
+
+    def _entry_of(
+        self, file: TomlFile, backend: str, settings: BackendTable, name: str, table: Table
+    ) -> ModelEntry | None:
+        """One model of a file; None for one of a type this release does not know, or one that is off and is wrong."""
+        kind, known = table.get("model_type"), get_args(ModelType)
+        if isinstance(kind, str) and kind not in known and not is_slip(kind, known):
+            place = file.location((name, "model_type"), ("defaults", "model_type"), (name,))
+            detail = f"{file.shown}: {name!r} has the model_type {kind!r}, which is not understood; it has no effect"
+            self.warnings.append(Fault("runtime.misconfigured", detail, location=place, severity="warning"))
+            return None
+        try:
+            return self._entry(backend, settings, name, table, [(file, (name,)), (file, ("defaults",))])
+        except ConfigurationError as wrong:
+            if table.get("enabled") is not False:
+                raise
+            self._pass_over(wrong, "the model")
+            return None
+
+    def _listed_models(
+        self, layers: BackendLayers, settings: BackendTable, file: TomlFile | None
+    ) -> dict[str, ModelEntry]:
+        """The models that the backend's table lists by their names, each as the file's defaults say."""
+        defaults = {} if file is None else _defaults_of(file)
+        own = {} if settings.sdk is None else {"sdk": settings.sdk}
+        found: dict[str, ModelEntry] = {}
+        for name in settings.models:
+            table = {**_LISTED_MODEL, **defaults, **own, "model_type": "llm", "model_id": name}
+            table["inputs"] = defaults.get("inputs", _LISTED_MODEL["inputs"])
+            found[name] = self._entry(layers.name, settings, name, table, layers.sources)
+        return found
 
     def _entry(
         self, backend: str, settings: BackendTable, name: str, table: Table, places: Sequence[tuple[TomlFile, Keys]]
@@ -218,6 +256,13 @@ class _FilesRead:
             settings.valued_constraints.model_copy(update=valued),
             missing,
         )
+
+
+def _defaults_of(file: TomlFile) -> Table:
+    written = file.data.get("defaults", {})
+    if not isinstance(written, dict):
+        raise file.fault("'defaults' must be a table", ("defaults",))
+    return cast("Table", written)
 
 
 def _ca_bundle(layers: BackendLayers, settings: BackendTable) -> str | None:
@@ -294,17 +339,27 @@ def _active_profile(
                 (*base, "routes", pattern),
                 advice=f"enable {name!r} in backends.toml, or move the route to 'optional_routes'",
             )
-    shipped = {path.stem for path in (DEFAULTS / "backends").glob("*.toml")}
     for pattern, name in profile.optional_routes.items():
         _check_pattern(file, pattern, (*base, "optional_routes", pattern))
-        if name not in shipped:
-            _check_backend(file, name, backends, (*base, "optional_routes", pattern))
+        _look_for_backend(file, name, backends, (*base, "optional_routes", pattern), warnings)
     if profile.default is not None:
         _check_backend(file, profile.default, backends, (*base, "default"))
     for index, name in enumerate(profile.fallback_order):
-        if name not in shipped:  # a project may have dropped a shipped backend from its backends.toml
-            _check_backend(file, name, backends, (*base, "fallback_order", index))
+        _look_for_backend(file, name, backends, (*base, "fallback_order", index), warnings)
     return routing.active, profile
+
+
+def _look_for_backend(
+    file: TomlFile, name: str, backends: Mapping[str, Backend], place: tuple[str | int, ...], warnings: list[Fault]
+) -> None:
+    """As `_check_backend`, but a backend that other releases have, and this one does not, is a warning."""
+    try:
+        _check_backend(file, name, backends, place)
+    except ConfigurationError as wrong:
+        if is_slip(name, backends):
+            raise
+        detail = f"{wrong.report.detail}; it has no effect"
+        warnings.append(Fault(wrong.code, detail, location=wrong.report.location, severity="warning"))
 
 
 def _check_backend(file: TomlFile, name: str, backends: Mapping[str, Backend], place: tuple[str | int, ...]) -> None:
