@@ -57,6 +57,7 @@ class PipelexGroup(LazyGroup):
         "which": Entry("pipelex.cli.authoring.which", "Say which file declares a pipe or a concept.", _AUTHORS),
         "dev": Entry("pipelex.cli.temporal.dev", "Run a Temporal development server and a worker.", _TEMPORAL),
         "worker": Entry("pipelex.cli.worker.command", "Run a worker that takes up runs from Temporal.", _TEMPORAL),
+        "schedule": Entry("pipelex.cli.schedule.command", "Run methods at times, by Temporal Schedules.", _TEMPORAL),
         "temporal": Entry(
             "pipelex.cli.temporal.command", "Show how activities are routed; decode payloads.", _TEMPORAL
         ),

@@ -3,7 +3,7 @@
 from pipelex.orchestration.wiring import inference_of, options_of, retry_of, tree_rules_of
 from pipelex.runner._app import Method, Pipelex, new_run_id, run_in_new_loop
 from pipelex.runner._handle import RunHandle
-from pipelex.runner._inputs import input_slots, mock_inputs
+from pipelex.runner._inputs import input_slots, mock_inputs, read_inputs_of
 from pipelex.runner._options import RunKeywords
 from pipelex.runner._result import RunResult
 from pipelex.runner._rows import ManyRows, RowRun
@@ -24,6 +24,7 @@ __all__ = [
     "mock_inputs",
     "new_run_id",
     "options_of",
+    "read_inputs_of",
     "retry_of",
     "run_in_new_loop",
     "start_telemetry",

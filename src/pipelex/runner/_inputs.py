@@ -1,9 +1,14 @@
 """A pipe's declared inputs as run-time inputs are read and made up."""
 
-from pipelex.content.inputs import InputSlot
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipelex.content.inputs import InputSlot, read_inputs
 from pipelex.content.structure import example
 from pipelex.content.stuff import Stuff
+from pipelex.errors import Json
 from pipelex.library import Library, Pipe
+from pipelex.pipes.calls import PipeCall
 
 MOCK_ITEMS = 2
 """Items of a made-up list of any length."""
@@ -37,3 +42,28 @@ def mock_inputs(library: Library, pipe: Pipe, *, is_sparse: bool = False) -> dic
         else:
             values[name] = Stuff(slot.concept, example(shape, seed_text=name, is_sparse=is_sparse))
     return values
+
+
+def read_inputs_of(library: Library, call: PipeCall, raw: Mapping[str, Json] | Path | None) -> dict[str, Stuff]:
+    """Other inputs for a call: those that are named, and those that it lacks, as `Method.read_inputs` reads them.
+
+    Args:
+        library: has the call's pipe.
+        call: what runs otherwise.
+        raw: input name → value; or a file that holds them.
+
+    Raises:
+        InputError: something does not fit.
+    """
+    pipe = library.pipe(call.pipe)
+    slots = input_slots(pipe)
+    base_dir: Path | None = None
+    if raw is None or isinstance(raw, Mapping):
+        values: Mapping[str, Json] = raw or {}
+    else:
+        from pipelex.content.typed import file_inputs
+
+        values, base_dir = file_inputs(Path(raw), slots, library)
+    wanted = {name: slot for name, slot in slots.items() if name in values or name not in call.inputs}
+    # A name that the pipe does not know is refused where it is read.
+    return read_inputs(values, wanted, base_dir=base_dir or Path.cwd(), concepts=library)

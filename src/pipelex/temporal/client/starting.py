@@ -82,6 +82,10 @@ class Start:
         kept, large = LargeValues(self.options.stored_above).split(self.call)
         return Arguments().of(Envelope(job=self.job.model_copy(update={"call": kept}), crate=self.crate, large=large))
 
+    def plain_arguments(self) -> list[Any]:
+        """The workflow's arguments with every input in the first one, for whoever knows JSON alone."""
+        return Arguments().of(Envelope(job=self.job, crate=self.crate))
+
     @property
     def details(self) -> str:
         """The details that the UI shows."""
@@ -121,8 +125,7 @@ def plain_start(config: TemporalConfig, settings: Settings, request: RunRequest)
 
 def json_arguments(start: Start) -> list[Json]:
     """The arguments of a workflow as JSON, each input in the first one."""
-    arguments = Arguments().of(Envelope(job=start.job, crate=start.crate))
-    payloads = CompactPayloadConverter().to_payloads(arguments)
+    payloads = CompactPayloadConverter().to_payloads(start.plain_arguments())
     return [json.loads(payload.data) if payload.data else None for payload in payloads]
 
 

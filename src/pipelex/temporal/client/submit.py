@@ -1,5 +1,7 @@
 """Starting runs on Temporal, or finding the one that already has the id."""
 
+from collections.abc import Mapping
+
 from temporalio.client import WorkflowExecutionDescription
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -18,13 +20,16 @@ from pipelex.temporal.codec import in_run, stored_above, stored_as_parts
 from pipelex.temporal.workflow import observability
 
 
-async def submit(cluster: Cluster, request: RunRequest, *, task_queue: str | None = None) -> StartedRun:
+async def submit(
+    cluster: Cluster, request: RunRequest, *, task_queue: str | None = None, memo: Mapping[str, str] | None = None
+) -> StartedRun:
     """Start an entry pipe, or attach to the run that has its id and was asked for the same.
 
     Args:
         cluster: where it runs.
         request: what is to run.
         task_queue: the queue of its workflows; the configured one when None.
+        memo: what else the entry workflow is to hold of it.
 
     Raises:
         EngineUnavailable: the server refuses the start.
@@ -50,7 +55,7 @@ async def submit(cluster: Cluster, request: RunRequest, *, task_queue: str | Non
             static_summary=observability.summary(start.pipe),
             static_details=start.details,
             search_attributes=start.attributes,
-            memo={JOB_DIGEST: request.digest},
+            memo={JOB_DIGEST: request.digest, **(memo or {})},
             **start.limits,
         )
     except WorkflowAlreadyStartedError:

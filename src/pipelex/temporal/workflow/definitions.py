@@ -70,16 +70,20 @@ async def run_slice(job: RawValue, crate: RawValue, items: RawValue, large: RawV
 @contextmanager
 def counted_runs(pipe: str, *, is_entry: bool) -> Generator[None]:
     """Count a run as it ends, by its entry pipe; what is replayed is not counted again."""
-    outcome = "completed"
     try:
         yield
-    except BaseException as ended:
-        outcome = "cancelled" if is_cancelled_exception(ended) else "failed"
+    except GeneratorExit:  # evicted from the cache: it goes on elsewhere
         raise
-    finally:
-        if is_entry:
-            runs = workflow.metric_meter().create_counter("pipelex_runs", "Runs that ended, by entry pipe and outcome")
-            runs.add(1, {"pipe": pipe, "outcome": outcome})
+    except BaseException as ended:
+        _count_run(pipe, "cancelled" if is_cancelled_exception(ended) else "failed", is_entry=is_entry)
+        raise
+    _count_run(pipe, "completed", is_entry=is_entry)
+
+
+def _count_run(pipe: str, outcome: str, *, is_entry: bool) -> None:
+    if is_entry:
+        runs = workflow.metric_meter().create_counter("pipelex_runs", "Runs that ended, by entry pipe and outcome")
+        runs.add(1, {"pipe": pipe, "outcome": outcome})
 
 
 @contextmanager

@@ -110,7 +110,8 @@ class TemporalHost:
         _check_it_goes_on()
         effect, dispatch = activity.effect, activity.dispatch
         args = [effect.job] if activity.arguments is None else self._arguments.of(activity.arguments)
-        asking = ASKING.set(Subject(activity.run_id, activity.pipe).beyond(workflow.info().workflow_id))
+        # Read as the activity is scheduled, and never taken back: a workflow that is evicted ends in another context.
+        ASKING.set(Subject(activity.run_id, activity.pipe).beyond(workflow.info().workflow_id))
         try:
             result = await workflow.execute_activity(
                 effect.activity,
@@ -126,8 +127,6 @@ class TemporalHost:
             if is_cancelled_exception(failed):
                 raise
             raise from_failure(failed, what=f"activity '{effect.activity}'") from None
-        finally:
-            ASKING.reset(asking)
         return cast("R", result)
 
     async def store_list(self, items: list[Any]) -> StoredPayload:

@@ -1,0 +1,1 @@
+"""`pipelex schedule`: methods that run at times."""

@@ -1,0 +1,199 @@
+"""What the commands of `pipelex schedule` do."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+
+from pipelex.cli._shared.attributes import attributes_of
+from pipelex.cli._shared.console import json_text, out, paint_out, say, table
+from pipelex.cli._shared.results import print_json
+from pipelex.cli._shared.session import open_app
+from pipelex.cli._shared.targets import detect, open_target
+from pipelex.cli.run.inputs import gather_inputs
+from pipelex.cli.schedule.flags import MethodFlags, OverlapName, moment
+
+if TYPE_CHECKING:
+    from pipelex.orchestration import RunRequest
+    from pipelex.runner import Pipelex
+    from pipelex.temporal.client.schedules import Schedules, ScheduleView
+
+T = TypeVar("T")
+
+
+def with_schedules(ctx: typer.Context, server: str | None, work: "Callable[[Pipelex, Schedules], Awaitable[T]]") -> T:
+    """Do something with the schedules of the selected server."""
+    from pipelex.temporal.factory import FACTORY
+
+    app = open_app(ctx, server=server, orchestrator="temporal", connects=True)
+    FACTORY.require()
+    from pipelex.temporal.client.cluster import Cluster
+    from pipelex.temporal.client.schedules import Schedules
+
+    async def run() -> T:
+        async with app:
+            cluster = await Cluster.open(app.settings, FACTORY.config_of(app.settings))
+            return await work(app, Schedules(cluster))
+
+    return asyncio.run(run())
+
+
+async def request_of(app: "Pipelex", schedule: str, target: str, flags: MethodFlags) -> "RunRequest":
+    """What each run of a schedule is: a method with inputs."""
+    dirs = flags.library_dir or []
+    found = detect(target, flags.pipe, dirs)
+    method = open_target(app, found, dirs)
+    pipe = method.pipe(found.pipe)
+    inputs = gather_inputs(flags.inputs or (), found.folder, pipe, method.library)
+    attributes = attributes_of(flags.attribute or (), flags.tag or ())
+    return await method.request(inputs, pipe=pipe.ref, run_id=schedule, attributes=attributes)
+
+
+def create(ctx: typer.Context, schedule: str, target: str, flags: MethodFlags) -> None:
+    """Make a schedule."""
+
+    async def work(app: "Pipelex", schedules: "Schedules") -> "ScheduleView":
+        timing = flags.timing()
+        request = await request_of(app, schedule, target, flags)
+        await schedules.create(schedule, request, timing, is_paused=flags.paused, note=flags.note)
+        return await schedules.show(schedule)
+
+    report(with_schedules(ctx, flags.server, work), f"Schedule {schedule} is made.", is_json=flags.json)
+
+
+def update(ctx: typer.Context, schedule: str, target: str | None, flags: MethodFlags) -> None:
+    """Bring a newer method, other inputs or other times to a schedule."""
+
+    async def work(app: "Pipelex", schedules: "Schedules") -> "ScheduleView":
+        timing = flags.timing() if flags.has_times else None
+        request = None if target is None else await request_of(app, schedule, target, flags)
+        await schedules.update(schedule, request, timing)
+        return await schedules.show(schedule)
+
+    report(with_schedules(ctx, flags.server, work), f"Schedule {schedule} is updated.", is_json=flags.json)
+
+
+def show_all(ctx: typer.Context, *, server: str | None, is_json: bool) -> None:
+    """Print the schedules."""
+    found = with_schedules(ctx, server, lambda _, schedules: schedules.list())
+    if is_json:
+        print_json({"schedules": [view.to_json() for view in found]})
+    elif not found:
+        say("No schedules.")
+    else:
+        rows = [
+            [
+                view.id,
+                view.pipe.rpartition(".")[2],
+                "paused" if view.is_paused else "active",
+                ", ".join(view.times)[:50],
+                f"{view.next[0].astimezone():%Y-%m-%d %H:%M}" if view.next and not view.is_paused else "-",
+            ]
+            for view in found
+        ]
+        out(table(rows, ["schedule", "pipe", "state", "times", "next"], paint_out()))
+
+
+def report(view: "ScheduleView", words: str = "", *, is_json: bool) -> None:
+    """Print a schedule."""
+    if is_json:
+        print_json(view.to_json())
+        return
+    if words:
+        say(words)
+    paint = paint_out()
+    rows: Sequence[tuple[str, str]] = (
+        ("Schedule", view.id),
+        ("State", ("paused" if view.is_paused else "active") + (f": {view.note}" if view.note else "")),
+        ("Pipe", f"{view.pipe} ({view.pipe_type})"),
+        ("Library", view.crate),
+        ("Inputs", json_text(dict(view.inputs), sys.stdout)[:400]),
+        ("Times", f"{', '.join(view.times)} ({view.time_zone})"),
+        ("Overlap", view.overlap),
+        ("Next", ", ".join(f"{each.astimezone():%Y-%m-%d %H:%M:%S}" for each in view.next) or "none"),
+        ("Running", ", ".join(view.running) or "none"),
+    )
+    for name, value in rows:
+        out(f"{paint(f'{name:<10}', 'dim')} {value}")
+    for at, run_id in view.recent:
+        out(f"  {at.astimezone():%Y-%m-%d %H:%M:%S}  {run_id}")
+
+
+def change(ctx: typer.Context, schedule: str, do: str, *arguments: Any, server: str | None, is_json: bool) -> None:
+    """Pause or resume a schedule, and print it."""
+
+    async def work(_: "Pipelex", schedules: "Schedules") -> "ScheduleView":
+        await getattr(schedules, do)(schedule, *arguments)
+        return await schedules.show(schedule)
+
+    report(with_schedules(ctx, server, work), is_json=is_json)
+
+
+def trigger(
+    ctx: typer.Context,
+    schedule: str,
+    inputs: Sequence[str],
+    run_id: str | None,
+    overlap: OverlapName | None,
+    *,
+    server: str | None,
+    is_json: bool,
+) -> None:
+    """Start a run of a schedule now, with its inputs or with others."""
+
+    async def work(app: "Pipelex", schedules: "Schedules") -> str | None:
+        if not inputs and run_id is None:
+            await schedules.trigger(schedule, overlap)
+            return None
+        scheduled = await schedules.call(schedule)
+        values = read(app, scheduled, inputs)
+        return (await schedules.start(schedule, scheduled, values, run_id)).run.run_id
+
+    started = with_schedules(ctx, server, work)
+    if is_json:
+        print_json({"schedule_id": schedule} | ({} if started is None else {"pipeline_run_id": started}))
+    elif started is None:
+        out(f"Schedule {schedule} starts a run. See which: pipelex schedule show {schedule}")
+    else:
+        out(started)
+        say(f"Follow it with: pipelex runs watch {started}")
+
+
+def read(app: "Pipelex", scheduled: Any, inputs: Sequence[str]) -> dict[str, Any]:
+    """Inputs for the method of a schedule, as its library has it."""
+    from pipelex.runner import read_inputs_of
+
+    library, call = scheduled.library, scheduled.job.call
+    raw = gather_inputs(inputs, None, library.pipe(call.pipe), library)
+    return read_inputs_of(library, call, raw)
+
+
+def backfill(
+    ctx: typer.Context, schedule: str, start: str, end: str, overlap: OverlapName, *, server: str | None, is_json: bool
+) -> None:
+    """Start what a schedule would have started in a time."""
+    begin, until = moment("--start", start), moment("--end", end)
+
+    async def work(_: "Pipelex", schedules: "Schedules") -> None:
+        await schedules.backfill(schedule, begin, until, overlap)
+
+    with_schedules(ctx, server, work)
+    if is_json:
+        print_json({"schedule_id": schedule, "start": begin.isoformat(), "end": until.isoformat()})
+    else:
+        out(f"Schedule {schedule} starts its runs of {begin.isoformat()} to {until.isoformat()}.")
+
+
+def delete(ctx: typer.Context, schedule: str, *, server: str | None, is_json: bool) -> None:
+    """Take a schedule away."""
+
+    async def work(_: "Pipelex", schedules: "Schedules") -> None:
+        await schedules.delete(schedule)
+
+    with_schedules(ctx, server, work)
+    if is_json:
+        print_json({"schedule_id": schedule, "deleted": True})
+    else:
+        out(f"Schedule {schedule} is deleted; its runs stay.")

@@ -1,0 +1,134 @@
+"""The options of `pipelex schedule create` and `update`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from pipelex.cli._shared.attributes import AttributeOption, TagOption
+from pipelex.cli._shared.group import Misuse
+from pipelex.cli._shared.session import JsonFlag, ServerOption
+
+if TYPE_CHECKING:
+    from pipelex.temporal.client.schedules import Timing
+
+OverlapName = Literal["skip", "buffer_one", "buffer_all", "cancel_other", "terminate_other", "allow_all"]
+InputsOption = Annotated[
+    list[str] | None, typer.Option("--inputs", "-i", metavar="INPUTS", help="As `pipelex run` takes them; repeatable.")
+]
+NoteOption = Annotated[str, typer.Option("--note", help="Why, for people.")]
+
+
+@dataclass(frozen=True)
+class TimingFlags:
+    """The options that say when."""
+
+    cron: Annotated[
+        list[str] | None,
+        typer.Option("--cron", metavar="EXPR", help="A cron expression: '0 9 * * MON-FRI'; repeatable."),
+    ] = None
+    every: Annotated[
+        list[str] | None, typer.Option("--every", metavar="TIME", help="A length of time: 30m, 2h; repeatable.")
+    ] = None
+    calendar: Annotated[
+        list[str] | None,
+        typer.Option("--calendar", metavar="FIELDS", help="'hour=9 minute=30 day_of_week=MON-FRI'; repeatable."),
+    ] = None
+    time_zone: Annotated[
+        str | None,
+        typer.Option("--time-zone", metavar="NAME", help="Of crons and calendars: Europe/Paris; default UTC."),
+    ] = None
+    jitter: Annotated[
+        str | None, typer.Option("--jitter", metavar="TIME", help="Start late by a random part of it.")
+    ] = None
+    start: Annotated[str | None, typer.Option("--start", metavar="TIME", help="Nothing before: 2026-12-01T00:00.")] = (
+        None
+    )
+    end: Annotated[str | None, typer.Option("--end", metavar="TIME", help="Nothing after.")] = None
+    overlap: Annotated[
+        OverlapName, typer.Option("--overlap", help="What happens when the run before still goes on.")
+    ] = "skip"
+    catchup: Annotated[
+        str | None, typer.Option("--catchup", metavar="TIME", help="How long a missed start is made up for.")
+    ] = None
+    pause_on_failure: Annotated[bool, typer.Option("--pause-on-failure", help="Pause after a run that failed.")] = False
+
+    @property
+    def has_times(self) -> bool:
+        """Whether they name a time."""
+        return bool(self.cron or self.every or self.calendar)
+
+    def timing(self) -> "Timing":
+        """What they say.
+
+        Raises:
+            Misuse: a length of time or a moment is none.
+        """
+        from pipelex.temporal.client.schedules import Timing
+
+        return Timing(
+            crons=self.cron or (),
+            intervals=[length("--every", each) for each in self.every or ()],
+            calendars=self.calendar or (),
+            time_zone=self.time_zone,
+            jitter=None if self.jitter is None else length("--jitter", self.jitter),
+            start=None if self.start is None else moment("--start", self.start),
+            end=None if self.end is None else moment("--end", self.end),
+            overlap=self.overlap,
+            catchup=None if self.catchup is None else length("--catchup", self.catchup),
+            pause_on_failure=self.pause_on_failure,
+        )
+
+
+@dataclass(frozen=True)
+class MethodFlags(TimingFlags):
+    """Those and the options that say what."""
+
+    pipe: Annotated[
+        str | None, typer.Option("--pipe", metavar="CODE", help="The pipe, when it is not the main one.")
+    ] = None
+    inputs: InputsOption = None
+    attribute: AttributeOption = None
+    tag: TagOption = None
+    paused: Annotated[bool, typer.Option("--paused", help="Make it, and start nothing yet.")] = False
+    note: NoteOption = ""
+    library_dir: Annotated[
+        list[Path] | None,
+        typer.Option("--library-dir", "-L", metavar="DIR", help="Where else bundles are; repeatable."),
+    ] = None
+    server: ServerOption = None
+    json: JsonFlag = False
+
+
+def length(option: str, text: str) -> timedelta:
+    """A length of time, as settings write it.
+
+    Raises:
+        Misuse: it is none.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    from pipelex.config.durations import RequiredLimit
+
+    try:
+        found: timedelta = TypeAdapter(RequiredLimit).validate_python(text)
+    except ValidationError:
+        raise Misuse(f"{option} {text}: it is a length of time, such as 30m or 2h") from None
+    return found
+
+
+def moment(option: str, text: str) -> datetime:
+    """A point in time; without a zone, of this machine's.
+
+    Raises:
+        Misuse: it is none.
+    """
+    parse: Callable[[str], datetime] = datetime.fromisoformat
+    try:
+        found = parse(text)
+    except ValueError:
+        raise Misuse(f"{option} {text}: it is a point in time, such as 2026-12-01T09:00") from None
+    return found if found.tzinfo is not None else found.astimezone()

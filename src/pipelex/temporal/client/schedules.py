@@ -1,0 +1,458 @@
+"""Temporal Schedules of methods: what runs is fixed when a schedule is made, until it is updated."""
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal, cast
+
+from temporalio.api.common.v1 import Payload
+from temporalio.client import (
+    Schedule,
+    ScheduleActionExecutionStartWorkflow,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleBackfill,
+    ScheduleCalendarSpec,
+    ScheduleDescription,
+    ScheduleHandle,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleRange,
+    ScheduleSpec,
+    ScheduleState,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+from temporalio.common import RawValue, TypedSearchAttributes
+from temporalio.service import RPCError, RPCStatusCode
+
+from pipelex.content.stuff import Stuff
+from pipelex.durable.jobs import PipeJob
+from pipelex.errors import ConfigurationError, ErrorCategory, Json, PipelexError
+from pipelex.library import Library, linked_libraries
+from pipelex.orchestration import EngineUnavailable, RunRequest, StartedRun
+from pipelex.pipes.calls import PipeCall, RunIdentity
+from pipelex.temporal.client.cluster import Cluster
+from pipelex.temporal.client.starting import Start, options_of
+from pipelex.temporal.client.submit import submit
+from pipelex.temporal.codec import stored_above
+from pipelex.temporal.workflow import observability
+
+SCHEDULE: Final = "pipelex_schedule"
+"""The memo of an entry workflow that holds the schedule it is of."""
+
+Overlap = Literal["skip", "buffer_one", "buffer_all", "cancel_other", "terminate_other", "allow_all"]
+
+_OVERLAPS: Final[Mapping[Overlap, ScheduleOverlapPolicy]] = {
+    "skip": ScheduleOverlapPolicy.SKIP,
+    "buffer_one": ScheduleOverlapPolicy.BUFFER_ONE,
+    "buffer_all": ScheduleOverlapPolicy.BUFFER_ALL,
+    "cancel_other": ScheduleOverlapPolicy.CANCEL_OTHER,
+    "terminate_other": ScheduleOverlapPolicy.TERMINATE_OTHER,
+    "allow_all": ScheduleOverlapPolicy.ALLOW_ALL,
+}
+
+_DAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+_MONTHS: Final = ("", "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_FIELDS: Final = ("second", "minute", "hour", "day_of_month", "month", "year", "day_of_week")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """When a schedule starts runs, and what it does when one still goes on."""
+
+    crons: Sequence[str] = ()
+    """Expressions of cron, with five to seven fields."""
+    intervals: Sequence[timedelta] = ()
+    """Lengths of time after which it starts one, counted from 1970."""
+    calendars: Sequence[str] = ()
+    """`hour=9 minute=30 day_of_week=MON-FRI`: what is not said is 0 for times of a day, else every one."""
+    time_zone: str | None = None
+    """A name of the IANA, in which crons and calendars are; UTC when None."""
+    jitter: timedelta | None = None
+    """Each start is late by a random part of it."""
+    start: datetime | None = None
+    end: datetime | None = None
+    overlap: Overlap = "skip"
+    catchup: timedelta | None = None
+    """How long after an outage a start that was missed is made up for; a year when None."""
+    pause_on_failure: bool = False
+
+    def spec(self) -> ScheduleSpec:
+        """As Temporal has it.
+
+        Raises:
+            PipelexError: a calendar cannot be read, or there is no time at all.
+        """
+        if not (self.crons or self.intervals or self.calendars):
+            raise _invalid("a schedule needs a time", "Give --cron, --every or --calendar.")
+        return ScheduleSpec(
+            cron_expressions=list(self.crons),
+            intervals=[ScheduleIntervalSpec(every=every) for every in self.intervals],
+            calendars=[calendar(text) for text in self.calendars],
+            time_zone_name=self.time_zone,
+            jitter=self.jitter,
+            start_at=self.start,
+            end_at=self.end,
+        )
+
+    def policy(self) -> SchedulePolicy:
+        """As Temporal has it."""
+        return SchedulePolicy(
+            overlap=_OVERLAPS[self.overlap], catchup_window=self.catchup, pause_on_failure=self.pause_on_failure
+        )
+
+
+def calendar(text: str) -> ScheduleCalendarSpec:
+    """A calendar: fields with values, ranges and steps, such as `hour=9-17/2 day_of_week=MON,WED month=JAN-MAR`.
+
+    Raises:
+        PipelexError: it is none.
+    """
+    told: dict[str, list[ScheduleRange]] = {}
+    for word in text.split():
+        name, equals, values = word.partition("=")
+        if name not in _FIELDS or not equals:
+            raise _invalid(f"'{word}' is no field of a calendar", f"Fields are {', '.join(_FIELDS)}: hour=9 minute=30")
+        names = _DAYS if name == "day_of_week" else _MONTHS if name == "month" else ()
+        told[name] = [found for value in values.split(",") for found in _ranges(value, names)]
+    return ScheduleCalendarSpec(**told)  # pyright: ignore[reportArgumentType] every field is a list of ranges
+
+
+def _ranges(text: str, names: Sequence[str]) -> "list[ScheduleRange]":
+    """A value or a range; one of days that goes over Sunday, which is 0, is two."""
+    found = re.fullmatch(r"(\w+)(?:-(\w+))?(?:/(\d+))?", text)
+    if found is None:
+        raise _invalid(
+            f"'{text}' is no value of a calendar", "Values are numbers, names of days and months, 9-17, 0-59/5."
+        )
+    first, step = _number(found[1], names), int(found[3] or 1)
+    last = _number(found[2], names) if found[2] else first
+    if last < first and names is _DAYS:
+        return [ScheduleRange(first, 6, step), ScheduleRange(0, last, step)]
+    if last < first:
+        raise _invalid(f"'{text}' ends before it begins", "Write the smaller value first.")
+    return [ScheduleRange(first, last, step)]
+
+
+def _number(text: str, names: Sequence[str]) -> int:
+    if text.isdigit():
+        return int(text)
+    if text.upper()[:3] in names:
+        return names.index(text.upper()[:3])
+    raise _invalid(f"'{text}' is no value of a calendar", f"Write a number{' or a name' if names else ''}.")
+
+
+@dataclass(frozen=True)
+class ScheduleView:
+    """A schedule, as it is shown."""
+
+    id: str
+    pipe: str
+    pipe_type: str
+    crate: str
+    """The beginning of the fingerprint of the library that runs."""
+    inputs: Mapping[str, Json]
+    is_paused: bool
+    note: str
+    overlap: str
+    time_zone: str
+    times: Sequence[str]
+    next: Sequence[datetime]
+    recent: Sequence[tuple[datetime, str]]
+    """When runs were started, and their ids."""
+    running: Sequence[str]
+    counts: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def to_json(self) -> dict[str, Json]:
+        """The schedule for programs."""
+        return {
+            "schedule_id": self.id,
+            "pipe": self.pipe,
+            "pipe_type": self.pipe_type,
+            "library": self.crate,
+            "inputs": dict(self.inputs),
+            "paused": self.is_paused,
+            "note": self.note,
+            "overlap": self.overlap,
+            "time_zone": self.time_zone,
+            "times": list(self.times),
+            "next": [each.isoformat() for each in self.next],
+            "recent": [{"at": at.isoformat(), "pipeline_run_id": id_} for at, id_ in self.recent],
+            "running": list(self.running),
+            **self.counts,
+        }
+
+
+@dataclass(frozen=True)
+class ScheduledCall:
+    """What a schedule runs each time."""
+
+    library: Library
+    """As it was when the schedule was made, or updated last."""
+    job: PipeJob
+
+
+class Schedules:
+    """The schedules of a cluster's namespace.
+
+    Args:
+        cluster: where they are.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._client = cluster.client
+
+    async def create(
+        self, id_: str, request: RunRequest, timing: Timing, *, is_paused: bool = False, note: str = ""
+    ) -> None:
+        """Make a schedule.
+
+        Args:
+            id_: the schedule's; ids of its runs begin with it.
+            request: what each of its runs is.
+            timing: when it starts them.
+            is_paused: make it without starting anything.
+            note: for people.
+
+        Raises:
+            PipelexError: there is one with that id, or the times are none.
+        """
+        schedule = Schedule(
+            action=await self._action(id_, request),
+            spec=timing.spec(),
+            policy=timing.policy(),
+            state=ScheduleState(note=note or None, paused=is_paused),
+        )
+        try:
+            await self._client.create_schedule(id_, schedule)
+        except ScheduleAlreadyRunningError:
+            raise PipelexError(
+                "request.idempotency_conflict",
+                f"there is a schedule '{id_}' already",
+                category=ErrorCategory.CONTENT,
+                advice=f"Change it with `pipelex schedule update {id_} …`, or give another id.",
+            ) from None
+        except RPCError as refused:
+            raise _refused(refused, id_) from None
+
+    async def update(self, id_: str, request: RunRequest | None, timing: Timing | None) -> None:
+        """Bring a newer method or other inputs, other times, or both.
+
+        Args:
+            id_: the schedule's.
+            request: what its runs are from now on; None: what they were.
+            timing: when it starts them from now on; None: as before.
+        """
+        action = None if request is None else await self._action(id_, request)
+        spec = None if timing is None else (timing.spec(), timing.policy())
+
+        def changed(given: ScheduleUpdateInput) -> ScheduleUpdate:
+            schedule = given.description.schedule
+            if action is not None:
+                schedule = replace(schedule, action=action)
+            if spec is not None:
+                schedule = replace(schedule, spec=spec[0], policy=spec[1])
+            return ScheduleUpdate(schedule=schedule)
+
+        await self._told(id_, self._handle(id_).update(changed))
+
+    async def show(self, id_: str) -> ScheduleView:
+        """What a schedule is, did and will do."""
+        described: ScheduleDescription = await self._told(id_, self._handle(id_).describe())
+        return await self._view(described)
+
+    async def list(self) -> "list[ScheduleView]":
+        """Every schedule of a method in the namespace."""
+        try:
+            ids = [each.id async for each in await self._client.list_schedules()]
+        except RPCError as refused:
+            raise _refused(refused, "") from None
+        found: list[ScheduleView] = []
+        for id_ in ids:
+            described = await self._handle(id_).describe()
+            if _is_ours(described):
+                found.append(await self._view(described))
+        return found
+
+    async def pause(self, id_: str, note: str) -> None:
+        """Have it start nothing."""
+        await self._told(id_, self._handle(id_).pause(note=note or "Paused by `pipelex schedule pause`"))
+
+    async def resume(self, id_: str, note: str) -> None:
+        """Have it start runs again."""
+        await self._told(id_, self._handle(id_).unpause(note=note or "Resumed by `pipelex schedule resume`"))
+
+    async def trigger(self, id_: str, overlap: Overlap | None = None) -> None:
+        """Have it start a run now."""
+        policy = None if overlap is None else _OVERLAPS[overlap]
+        await self._told(id_, self._handle(id_).trigger(overlap=policy))
+
+    async def call(self, id_: str) -> "ScheduledCall":
+        """What each run of a schedule is."""
+        described: ScheduleDescription = await self._told(id_, self._handle(id_).describe())
+        job, crate = await self._arguments(_action_of(described))
+        return ScheduledCall(linked_libraries().get(crate), job)
+
+    async def start(
+        self, id_: str, scheduled: "ScheduledCall", inputs: Mapping[str, Stuff], run_id: str | None = None
+    ) -> StartedRun:
+        """Start its method with other inputs: an ordinary run that knows its schedule.
+
+        Args:
+            id_: the schedule's.
+            scheduled: see `call`.
+            inputs: those that are other than the schedule's.
+            run_id: the run's id; one that begins with the schedule's when None.
+        """
+        call = scheduled.job.call
+        call = call.model_copy(update={"inputs": {**call.inputs, **inputs}})
+        identity = RunIdentity(run_id=run_id or f"{id_}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"[:-3])
+        request = RunRequest(scheduled.library, call, identity, scheduled.job.options, is_named=run_id is not None)
+        return await submit(self._cluster, request, memo={SCHEDULE: id_})
+
+    async def backfill(self, id_: str, start: datetime, end: datetime, overlap: Overlap) -> None:
+        """Start what it would have started in a time."""
+        period = ScheduleBackfill(start_at=start, end_at=end, overlap=_OVERLAPS[overlap])
+        await self._told(id_, self._handle(id_).backfill(period))
+
+    async def delete(self, id_: str) -> None:
+        """Take it away; its runs stay."""
+        await self._told(id_, self._handle(id_).delete())
+
+    def _handle(self, id_: str) -> ScheduleHandle:
+        return self._client.get_schedule_handle(id_)
+
+    async def _told(self, id_: str, work: Any) -> Any:
+        try:
+            return await work
+        except RPCError as refused:
+            raise _refused(refused, id_) from None
+
+    async def _action(self, id_: str, request: RunRequest) -> ScheduleActionStartWorkflow:
+        converter, config = self._client.data_converter, self._cluster.config
+        options = options_of(config, request.options, stored_above=stored_above(converter))
+        start = Start(config, request, request.call, options)
+        own = [pair for pair in start.attributes if pair.key.name != observability.PIPELINE_RUN_ID.name]
+        # Of the schedule, not bound to a run: each of its runs has another id.
+        arguments = await converter.encode(start.plain_arguments())
+        memo, summary, details = await converter.encode([id_, observability.summary(start.pipe), start.details])
+        action = ScheduleActionStartWorkflow(
+            start.pipe.type,
+            args=arguments,
+            id=self._cluster.id_prefix + id_,
+            task_queue=config.worker_config.default_task_queue,
+            memo={SCHEDULE: memo},
+            typed_search_attributes=TypedSearchAttributes(own),
+            **start.limits,
+        )
+        action.static_summary, action.static_details = summary, details
+        return action
+
+    async def _arguments(self, action: ScheduleActionStartWorkflow) -> tuple[PipeJob, bytes]:
+        payloads = [each for each in action.args if isinstance(each, Payload)]
+        job, crate = await self._client.data_converter.decode(payloads[:2], [PipeJob, RawValue])
+        return cast("PipeJob", job), cast("RawValue", crate).payload.data
+
+    async def _view(self, described: ScheduleDescription) -> ScheduleView:
+        schedule, info = described.schedule, described.info
+        action = _action_of(described)
+        call: PipeCall | None = None
+        fingerprint = ""
+        with suppress(PipelexError):  # this client has not the key
+            job, crate = await self._arguments(action)
+            call, fingerprint = job.call, linked_libraries().get(crate).crate.fingerprint[:12]
+        prefix = self._cluster.id_prefix
+        starts = [
+            (each.started_at, each.action.workflow_id.removeprefix(prefix))
+            for each in info.recent_actions
+            if isinstance(each.action, ScheduleActionExecutionStartWorkflow)
+        ]
+        running = [
+            each.workflow_id.removeprefix(prefix)
+            for each in info.running_actions
+            if isinstance(each, ScheduleActionExecutionStartWorkflow)
+        ]
+        return ScheduleView(
+            described.id,
+            "" if call is None else call.pipe,
+            action.workflow,
+            fingerprint,
+            {} if call is None else {name: stuff.content for name, stuff in call.inputs.items()},
+            schedule.state.paused,
+            schedule.state.note or "",
+            next(name for name, policy in _OVERLAPS.items() if policy == schedule.policy.overlap),
+            schedule.spec.time_zone_name or "UTC",
+            _times(schedule.spec),
+            info.next_action_times[:5],
+            starts,
+            running,
+            {"started": info.num_actions, "skipped": info.num_actions_skipped_overlap},
+        )
+
+
+def _is_ours(described: ScheduleDescription) -> bool:
+    from pipelex.temporal.config.catalog import WORKFLOWS
+
+    action = described.schedule.action
+    return isinstance(action, ScheduleActionStartWorkflow) and action.workflow in WORKFLOWS
+
+
+def _action_of(described: ScheduleDescription) -> ScheduleActionStartWorkflow:
+    action = described.schedule.action
+    if not isinstance(action, ScheduleActionStartWorkflow) or not _is_ours(described):
+        raise _invalid(f"the schedule '{described.id}' runs no method", "`pipelex schedule list` lists those that do.")
+    return action
+
+
+def _times(spec: ScheduleSpec) -> "list[str]":
+    """The times in words; the server has made calendars of crons."""
+    return [f"every {each.every}" for each in spec.intervals] + [_shown(each) for each in spec.calendars]
+
+
+def _shown(of: ScheduleCalendarSpec) -> str:
+    if of.comment:
+        return of.comment
+    told: list[str] = []
+    for name in reversed(_FIELDS):
+        ranges: Sequence[ScheduleRange] = getattr(of, name)
+        default: Sequence[ScheduleRange] = getattr(ScheduleCalendarSpec(), name)
+        if ranges and list(ranges) != list(default):
+            told.append(f"{name}={','.join(map(_one, ranges))}")
+    return " ".join(told) or "every midnight"
+
+
+def _one(of: ScheduleRange) -> str:
+    span = str(of.start) if of.end <= of.start else f"{of.start}-{of.end}"
+    return span if of.step <= 1 else f"{span}/{of.step}"
+
+
+def _invalid(detail: str, advice: str) -> PipelexError:
+    return PipelexError(
+        "request.invalid", detail, category=ErrorCategory.CONTENT, params={"field": "schedule"}, advice=advice
+    )
+
+
+def _refused(refused: RPCError, id_: str) -> PipelexError:
+    if refused.status == RPCStatusCode.NOT_FOUND:
+        return PipelexError(
+            "run.not_found",
+            f"there is no schedule '{id_}'",
+            category=ErrorCategory.CONTENT,
+            params={"pipeline_run_id": id_},
+            advice="`pipelex schedule list` lists those there are.",
+        )
+    if refused.status == RPCStatusCode.INVALID_ARGUMENT:
+        return _invalid(f"Temporal refuses the schedule: {refused.message}", "Look at its times.")
+    if refused.status == RPCStatusCode.PERMISSION_DENIED:
+        return ConfigurationError(f"schedules may not be changed from here: {refused.message}")
+    return EngineUnavailable(
+        "runtime.unavailable",
+        f"Temporal did not do it: {refused.message}",
+        category=ErrorCategory.TRANSIENT,
+        params={"dependency": "temporal"},
+    )

@@ -1,0 +1,193 @@
+"""Methods that run at times, on the schedules of a real server."""
+
+import asyncio
+import json
+import os
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelex.errors import PipelexError
+from pipelex.orchestration import RunState
+from pipelex.runner import Pipelex
+from pipelex.temporal.client.schedules import Schedules, Timing, calendar
+from pipelex.temporal.dev_server import DevServer
+from tests.distributed.inprocess import polling, until
+from tests.support.methods import GREET
+from tests.support.openai_server import OpenAIStub
+from tests.support.project import Project
+from tests.support.temporal import client_of, cluster_of
+
+NEVER = Timing(crons=["0 0 1 1 * 2099"])
+
+
+async def made(app: Pipelex, file: Path, id_: str, timing: Timing = NEVER, **inputs: Any) -> Schedules:
+    schedules = Schedules(await cluster_of(app))
+    await schedules.create(id_, await app.load(file).request(inputs or {"name": "Ada"}, run_id=id_), timing)
+    return schedules
+
+
+async def texts_of(app: Pipelex, schedules: Schedules, id_: str, count: int) -> list[str]:
+    """What the runs of a schedule gave, as soon as there are so many."""
+
+    async def ids() -> list[str]:
+        found = [run_id for _, run_id in (await schedules.show(id_)).recent]
+        return found if len(found) >= count else []
+
+    runs = [await app.attach(each) for each in await until(ids, 60)]
+    return [(await run.result()).text for run in runs]
+
+
+async def test_the_life_of_a_schedule(project: Project, stub: OpenAIStub) -> None:
+    stub.on("Hello Ada", text="Hi, Ada").on("Hello Bob", text="Hi, Bob").on("Good day Ada", text="Good day!")
+    id_ = f"life-{project.root.name}"
+    file = project.method(GREET, "greet.mthds")
+    async with project.app() as app, polling(app):
+        schedules = await made(app, file, id_)
+        view = await schedules.show(id_)
+        assert (view.pipe, view.pipe_type, view.is_paused) == ("harbour.greet", "PipeLLM", False)
+        assert view.inputs == {"name": {"text": "Ada"}}
+        assert id_ in {each.id for each in await schedules.list()}
+
+        await schedules.trigger(id_)
+        assert await texts_of(app, schedules, id_, 1) == ["Hi, Ada"]
+        (run_id,) = [each for _, each in (await schedules.show(id_)).recent]
+        run = await app.attach(run_id)
+        assert run_id.startswith(f"{id_}-2")
+        assert (await run.describe()).pipe == "harbour.greet"
+        assert await run.status() is RunState.COMPLETED
+
+        # The crate is fixed: what the file says now is not what runs.
+        file.write_text(GREET.replace("Hello", "Good day"), encoding="utf-8")
+        await schedules.trigger(id_)
+        assert await texts_of(app, schedules, id_, 2) == ["Hi, Ada"] * 2
+        before = (await schedules.show(id_)).crate
+        await schedules.update(id_, await app.load(file).request({"name": "Ada"}, run_id=id_), None)
+        after = await schedules.show(id_)
+        assert after.crate != before
+        assert after.times == view.times
+        await schedules.trigger(id_)
+        assert await texts_of(app, schedules, id_, 3) == ["Hi, Ada", "Hi, Ada", "Good day!"]
+
+        await schedules.pause(id_, "for a while")
+        paused = await schedules.show(id_)
+        assert (paused.is_paused, paused.note) == (True, "for a while")
+        await schedules.resume(id_, "")
+        assert not (await schedules.show(id_)).is_paused
+
+        await schedules.update(id_, None, Timing(intervals=[timedelta(hours=2)], overlap="buffer_one"))
+        changed = await schedules.show(id_)
+        assert (changed.times, changed.overlap, changed.crate) == (["every 2:00:00"], "buffer_one", after.crate)
+        await schedules.delete(id_)
+        with pytest.raises(PipelexError, match="there is no schedule"):
+            await schedules.show(id_)
+
+
+async def test_times_start_runs_by_themselves(project: Project, stub: OpenAIStub) -> None:
+    stub.on("Hello", text="Hi")
+    id_ = f"often-{project.root.name}"
+    async with project.app() as app, polling(app):
+        schedules = await made(app, project.method(GREET), id_, Timing(intervals=[timedelta(seconds=1)]))
+        assert (await texts_of(app, schedules, id_, 2))[:2] == ["Hi", "Hi"]
+        await schedules.delete(id_)
+
+
+async def test_a_backfill_starts_what_would_have_been(project: Project, stub: OpenAIStub) -> None:
+    stub.on("Hello", text="Hi")
+    id_ = f"back-{project.root.name}"
+    async with project.app() as app, polling(app):
+        timing = Timing(calendars=["hour=9 day_of_week=MON-SUN"], time_zone="Europe/Paris")
+        schedules = await made(app, project.method(GREET), id_, timing)
+        assert (await schedules.show(id_)).time_zone == "Europe/Paris"
+        start = datetime(2026, 3, 2, tzinfo=UTC)
+        await schedules.backfill(id_, start, start + timedelta(days=3), "buffer_all")
+        assert await texts_of(app, schedules, id_, 3) == ["Hi"] * 3
+        await schedules.delete(id_)
+
+
+async def test_encrypted_arguments_are_read_by_every_run(
+    project: Project, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub.on("Hello", text="Hi")
+    id_ = f"secret-{project.root.name}"
+    codec = "temporal.payload_codec_config.encryption"
+    environ = {**project.environ, "PAYLOAD_KEY": "a" * 64}
+    from pipelex.config import load_settings
+
+    overrides = {f"{codec}.key_id": "k1", f"{codec}.key_env": "PAYLOAD_KEY"}
+    settings = load_settings(cwd=project.root, environ=environ, overrides=overrides)
+    async with Pipelex(settings, orchestrator="temporal") as app:
+        client = await client_of(app)
+        async with polling(app, client=client):
+            schedules = await made(app, project.method(GREET), id_)
+            await schedules.trigger(id_)
+            assert await texts_of(app, schedules, id_, 1) == ["Hi"]
+            await schedules.delete(id_)
+
+
+@pytest.mark.parametrize(
+    ("timing", "said"),
+    [
+        (Timing(), "needs a time"),
+        (Timing(calendars=["hours=9"]), "'hours=9' is no field"),
+        (Timing(calendars=["hour=nine"]), "'nine' is no value"),
+        (Timing(crons=["every day"]), "refuses the schedule"),
+        (Timing(crons=["0 9 * * *"], time_zone="Mars/North"), "refuses the schedule"),
+    ],
+)
+async def test_times_that_are_none(project: Project, timing: Timing, said: str) -> None:
+    async with project.app() as app:
+        with pytest.raises(PipelexError, match=said) as refused:
+            await made(app, project.method(GREET), "none", timing)
+    assert refused.value.code == "request.invalid"
+
+
+def test_a_calendar() -> None:
+    found = calendar("hour=8-18/2 minute=0,30 day_of_week=MON-FRI month=jan")
+    assert [(each.start, each.end, each.step) for each in found.hour] == [(8, 18, 2)]
+    assert [each.start for each in found.minute] == [0, 30]
+    assert [(each.start, each.end) for each in found.day_of_week] == [(1, 5)]
+    assert [each.start for each in found.month] == [1]
+    assert [(each.start, each.end) for each in calendar("day_of_week=SAT-SUN").day_of_week] == [(6, 6), (0, 0)]
+
+
+@pytest.mark.slow
+async def test_on_the_command_line(project: Project, stub: OpenAIStub, temporal_server: DevServer) -> None:
+    stub.on("Hello Ada", text="Hi, Ada").on("Hello Bob", text="Hi, Bob")
+    project.method(GREET, "greet.mthds")
+    id_ = f"cli-{project.root.name}"
+
+    async def pipelex(*words: str) -> tuple[int | None, str]:
+        done = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "pipelex.cli", *words),
+            cwd=project.root,
+            env={**os.environ, **project.environ},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await asyncio.wait_for(done.communicate(), 60)
+        return done.returncode, said.decode()
+
+    create = ["schedule", "create", id_, "greet.mthds", "-i", "name=Ada", "--cron", "0 2 * * *"]
+    status, said = await pipelex(*create, "--time-zone", "Europe/Paris")
+    assert status == 0, said
+    status, said = await pipelex(*create)
+    assert (status, "already" in said) == (2, True), said
+    async with project.app() as app, polling(app):
+        status, said = await pipelex("schedule", "trigger", id_, "-i", "name=Bob", "--json")
+        assert status == 0, said
+        run = await app.attach(json.loads(said)["pipeline_run_id"])
+        assert (await run.result()).text == "Hi, Bob"
+        description = await (await client_of(app)).get_workflow_handle(run.workflow_id).describe()
+        assert await description.memo_value("pipelex_schedule") == id_
+    for words in (["pause", id_], ["resume", id_], ["list"], ["show", id_, "--json"], ["update", id_, "--every", "2h"]):
+        status, said = await pipelex("schedule", *words)
+        assert status == 0, said
+        assert id_ in said
+    status, said = await pipelex("schedule", "delete", id_)
+    assert status == 0, said
+    status, said = await pipelex("schedule", "show", id_)
+    assert (status, "there is no schedule" in said) == (1, True), said
