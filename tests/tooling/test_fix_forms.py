@@ -386,6 +386,16 @@ def test_parallel_outputs_that_combine_nothing_become_composites(output: str) ->
     assert result.verdict_after.is_valid
 
 
+def test_the_output_of_a_parallel_that_callers_start_is_safe_from_a_safe_fix() -> None:
+    source = (
+        'domain = "x"\nmain_pipe = "p"\n'
+        + pipe("PipeParallel", 'branches = [{ pipe = "a", result = "r" }]\n', output="Text[]")
+        + llm("a")
+    )
+    assert fix_bundle(source, options=FixOptions(is_safe_only=True)).text == source
+    assert fix_bundle(source).text == source.replace("Text[]", "Composite")
+
+
 def test_a_parallel_of_anything_becomes_a_composite() -> None:
     source = HEAD + pipe("PipeParallel", 'branches = [{ pipe = "a", result = "r" }]\n', output="Anything") + llm("a")
     result = fix_bundle(source)

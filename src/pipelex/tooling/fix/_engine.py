@@ -229,10 +229,9 @@ class _Engine:
         return is_changed
 
     def allows(self, edit: Edit) -> bool:
-        is_contract = edit.fix.fix_code in _CONTRACT_CODES or (
-            edit.fix.fix_code == "composite-output" and edit.fix.safety == "unsafe"
-        )
-        return self.options.allows(edit) and not (is_contract and self.now.is_entry(edit))
+        pipe = self.now.owner(edit)
+        is_kept = edit.fix.fix_code in _CONTRACT_CODES and pipe is not None and self.now.is_entry(pipe)
+        return self.options.allows(edit) and not is_kept
 
     def apply_to(self, file: str, edits: Sequence[Edit]) -> bool:
         bundle = self.bundles[file]

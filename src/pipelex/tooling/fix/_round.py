@@ -145,10 +145,13 @@ class Round:
             named |= {f"{blueprint.domain}.{code}" for code in main if code is not None}
         return frozenset(named)
 
-    def is_entry(self, edit: Edit) -> bool:
-        """Whether a rewrite is about a pipe that callers of the method start."""
-        pipe = next((one for one in self.pipes if one.file == edit.file and one.base == edit.keys[:2]), None)
-        return pipe is not None and pipe.ref in self._entries
+    def is_entry(self, pipe: Declared) -> bool:
+        """Whether callers of the method start a pipe."""
+        return pipe.ref in self._entries
+
+    def owner(self, edit: Edit) -> Declared | None:
+        """The pipe that a rewrite is about."""
+        return next((one for one in self.pipes if one.file == edit.file and one.base == edit.keys[:2]), None)
 
     def linked_pipe(self, declared: Declared) -> Pipe | None:
         """The pipe of the library behind a table, when it is sound."""

@@ -29,9 +29,10 @@ def composite_outputs(now: Round) -> Iterator[Edit]:
         is_native = fault.params.get("finding") == "parallel_output"
         is_unfit = fault.code == "method.output_concept_mismatch" and field.startswith("branches")
         is_missing = fault.params.get("finding") == "missing_key" and field == "output"
-        if is_native or is_unfit or is_missing:
+        is_entry = now.is_entry(pipe)
+        if is_native or is_missing or (is_unfit and not is_entry):
             what = 'write output = "Composite", which has the branches by name'
-            safety = "unsafe" if is_unfit else "safe"
+            safety = "unsafe" if is_unfit or (is_entry and not is_missing) else "safe"
             yield pipe.edit("composite-output", what, pipe.set("output", "Composite"), at=("output",), safety=safety)
 
 
