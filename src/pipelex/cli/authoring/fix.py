@@ -167,6 +167,9 @@ def _fix_one(app_: "Pipelex", path: Path, flags: FixFlags) -> bool:
         out("\n".join(["", *(fault_text(fault, paint, number=n) for n, fault in enumerate(verdict.errors, 1))]))
     left = "valid" if verdict.is_valid else f"{len(verdict.errors)} left that cannot be fixed here"
     hint = "" if flags.write or not count else "; nothing is written without --write"
+    more = sum(map(len, proposed.values()))
+    if more:
+        hint += f"; {more} more with --unsafe"
     out(f"{path}: {count} rewrite{'' if count == 1 else 's'}, {left}{hint}")
     return verdict.is_accepted(allow_signatures=flags.allow_signatures)
 
