@@ -176,14 +176,14 @@ def fitted(value: Any, hint: Any) -> Any:
         return one_of(value, arguments)
     if hint in SCALARS:
         return SCALARS[hint](bare(value))
-    if origin in (list, tuple, set, frozenset, abc.Sequence, abc.Iterable, abc.Collection) and isinstance(value, list):
-        items = [fitted(item, arguments[0] if arguments else Any) for item in cast("list[Any]", value)]
-        return origin(items) if origin in (tuple, set, frozenset) else items
+    if origin in CONTAINERS and isinstance(value, list) and arguments[1:] in ((), (...,)):
+        items = (fitted(item, arguments[0] if arguments else Any) for item in cast("list[Any]", value))
+        return CONTAINERS[origin](items)
     if origin in (dict, abc.Mapping) and isinstance(value, dict) and len(arguments) == 2:
         return {key: fitted(member, arguments[1]) for key, member in cast("dict[str, Any]", value).items()}
     if isinstance(hint, type):
-        return of_class(value, hint)
-    return value
+        return of_class(value, cast("type[Any]", hint))
+    return cast("Any", value)
 
 
 def first_fitting(value: Any, hints: tuple[Any, ...]) -> Any:
@@ -205,7 +205,7 @@ def one_of(value: Any, words: tuple[Any, ...]) -> Any:
     return found
 
 
-def of_class(value: Any, hint: type) -> Any:
+def of_class(value: Any, hint: type[Any]) -> Any:
     if issubclass(hint, enum.Enum):
         try:
             return hint(bare(value))
@@ -223,10 +223,10 @@ def of_class(value: Any, hint: type) -> Any:
     fields: Any = getattr(hint, "model_fields", None)
     if validate is not None and isinstance(fields, dict):
         return made(validate, {**members, **by_field(members, hint, [*cast("dict[str, Any]", fields)])}, hint)
-    return value
+    return members
 
 
-def by_field(members: dict[str, Any], hint: type, names: list[str]) -> dict[str, Any]:
+def by_field(members: dict[str, Any], hint: type[Any], names: list[str]) -> dict[str, Any]:
     """The members of a content that are fields of a class, each as the field's type wants it."""
     try:
         hints = typing.get_type_hints(hint)
@@ -245,7 +245,7 @@ def by_field(members: dict[str, Any], hint: type, names: list[str]) -> dict[str,
     return found
 
 
-def has_default(hint: type, name: str) -> bool:
+def has_default(hint: type[Any], name: str) -> bool:
     """Whether a class fills a field by itself when nothing is given."""
     if not dataclasses.is_dataclass(hint):
         return True  # what a model of pydantic lacks is its own to say
@@ -253,7 +253,7 @@ def has_default(hint: type, name: str) -> bool:
     return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
 
 
-def made(maker: Callable[..., Any], members: dict[str, Any], hint: type) -> Any:
+def made(maker: Callable[..., Any], members: dict[str, Any], hint: type[Any]) -> Any:
     try:
         return maker(**members) if maker is hint else maker(members)
     except (TypeError, ValueError) as wrong:
@@ -328,6 +328,18 @@ SCALARS: dict[Any, Callable[[Any], Any]] = {
     datetime.time: moment(datetime.time.fromisoformat, "time"),
 }
 """Types that take a bare value, and how each takes it."""
+
+
+CONTAINERS: dict[Any, Callable[[abc.Iterable[Any]], Any]] = {
+    list: list,
+    tuple: tuple,
+    set: set,
+    frozenset: frozenset,
+    abc.Sequence: list,
+    abc.Iterable: list,
+    abc.Collection: list,
+}
+"""Types of a parameter that takes a list, and what it is given as."""
 
 
 # --- what it gives --------------------------------------------------------------------------------------------------

@@ -135,7 +135,7 @@ class Round:
     def _entries(self) -> frozenset[str]:
         """References of the pipes that a bundle or the manifest names for callers."""
         manifest = self.linked.packages[0].manifest
-        exports = {} if manifest is None else manifest.exports
+        exports: Mapping[str, tuple[str, ...]] = {} if manifest is None else manifest.exports
         named = {f"{domain}.{code}" for domain, codes in exports.items() for code in codes}
         for bundle in (*self.bundles.values(), *self.linked.packages[0].bundles):
             blueprint = bundle.blueprint

@@ -64,8 +64,10 @@ def _parallel_behind(now: Round, ref: str | None) -> Declared | None:
     for _ in now.pipes:
         if table is None or table.type != "PipeSequence":
             break
-        index, _ = max(tables_in(table.table.get("steps")), key=lambda step: step[0], default=(0, {}))
-        ref = _called_at(now, table, f"steps[{index}].pipe")
+        steps = tables_in(table.table.get("steps"))
+        if not steps:
+            break
+        ref = _called_at(now, table, f"steps[{steps[-1][0]}].pipe")
         table = now.table_of(ref) if ref is not None else None
     return table
 
