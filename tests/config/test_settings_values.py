@@ -219,6 +219,19 @@ def test_effective_lists_everything_and_masks_secrets(load: Loader) -> None:
     assert "t0ps3cret" not in repr(settings)
 
 
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o666, 0o620, 0o777])
+def test_secrets_that_others_can_read_are_refused(load: Loader, tmp_path: Path, mode: int) -> None:
+    settings = load(files={"home/.pipelex/secrets.toml": 'my-key = "from file"\n'})
+    file = tmp_path / "home" / ".pipelex" / "secrets.toml"
+    file.chmod(mode)
+    with pytest.raises(ConfigurationError, match="others may read or write") as caught:
+        secret_provider(settings).get("my-key")
+    assert "chmod 600" in (caught.value.report.advice or "")
+    assert "from file" not in str(caught.value.report.to_json())
+    file.chmod(0o400)
+    assert secret_provider(settings).get("my-key") == "from file"
+
+
 def test_secrets_come_from_the_environment_then_from_the_users_file(load: Loader) -> None:
     files = {"home/.pipelex/secrets.toml": 'my-key = "from file"\nother = "o"\n'}
     settings = load(files=files, environ={"OTHER": "from env"})

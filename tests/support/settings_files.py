@@ -30,5 +30,7 @@ class Loader:
             file = self.root / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
+            if file.name == "secrets.toml":
+                file.chmod(0o600)
         known = {"HOME": str(self.root / "home"), **(environ or {})}
         return load_settings(cwd=self.root / cwd, environ=known, overrides=overrides, trust_project=trust_project)

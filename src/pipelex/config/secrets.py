@@ -1,5 +1,7 @@
 """Where secrets come from when a setting names one by its id: the environment, a file, the system's key ring."""
 
+import os
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,6 +49,7 @@ class FileSecrets:
 
     def get(self, secret_id: str) -> str | None:
         try:
+            self._require_privacy()
             table: Mapping[str, Json] = tomllib.loads(self.file.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -61,6 +64,22 @@ class FileSecrets:
                 f"{self.file}: the secret {secret_id!r} must be a string", location=Location(file=str(self.file))
             )
         return found or None
+
+    def _require_privacy(self) -> None:
+        """Refuse a file that others than its owner may read or write."""
+        if os.name != "posix":
+            return
+        found = self.file.stat()
+        mode = found.st_mode
+        # A file that a cluster mounts belongs to root, and is readable by the group of its process alone.
+        allowed = 0 if found.st_uid == os.geteuid() else stat.S_IRGRP
+        if mode & (stat.S_IRWXG | stat.S_IRWXO) & ~allowed:
+            raise ConfigurationError(
+                f"{self.file}: the secrets are not read, for others may read or write the file "
+                f"(mode {stat.S_IMODE(mode):04o})",
+                advice=f"Keep it to yourself: chmod 600 {self.file}",
+                location=Location(file=str(self.file)),
+            )
 
     def describe(self, secret_id: str) -> str:
         return f"the key {secret_id!r} of {self.file}"

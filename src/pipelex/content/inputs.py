@@ -24,6 +24,7 @@ from pipelex.content.structure import (
 from pipelex.content.stuff import Stuff
 from pipelex.errors import Fault, InputError, Location, near_names
 from pipelex.errors.json import Json, exactly, maybe
+from pipelex.errors.surrogates import is_encodable
 
 __all__ = [
     "ConceptView",
@@ -303,6 +304,9 @@ class _InputReader:
         shape = self._concepts.shape(concept)
         if isinstance(shape, AnyShape) and isinstance(content, list | tuple):
             raise self._refused("input.wrong_multiplicity", f"{where} takes one value, not a list", expected="single")
+        if not is_encodable(content):
+            why = "holds half of a surrogate pair (U+D800 to U+DFFF), which is no character"
+            raise self._refused("input.invalid", f"{where} {why}", field=_inner(where, self._name))
         light = LightReader(self._files)
         expanded = light.expand(shape, content, where)
         if light.refused:

@@ -98,7 +98,7 @@ class Storage:
         settings = self.settings
         match settings.method:
             case "local":
-                return f"the folder {self._folder}"
+                return f"the storage folder {settings.local.path!r}"
             case "in_memory":
                 return "this process's memory"
             case "s3":
@@ -255,6 +255,7 @@ class Storage:
         settings, environ = self.settings, self.environ
         match settings.method:
             case "local":
+                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # files of runs are its user's alone
                 return LocalStore(self._folder, mkdir=True)
             case "in_memory":
                 return _memory()

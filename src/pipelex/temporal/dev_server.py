@@ -83,6 +83,7 @@ class DevServer:
             self.metrics_port = _port(self.host, self.metrics_port, "server's metrics")
         if self.database is not None:
             self.database.parent.mkdir(parents=True, exist_ok=True)
+            self.database.touch(mode=0o600)  # it holds whatever runs were given
         output = self.log.open("ab") if self.log is not None else subprocess.DEVNULL
         try:
             self.process = subprocess.Popen(

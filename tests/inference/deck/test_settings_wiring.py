@@ -62,11 +62,12 @@ def test_tokens_of_efforts(inference: Configured):
 def test_keys_of_backends_may_be_secrets(inference: Configured, tmp_path: Path):
     backends = tmp_path / "work" / ".pipelex" / "inference" / "backends.toml"
     backends.write_text('[one]\napi_key = "${secret:one-key}"\n[two]\napi_key = "${TWO_KEY}"\n', encoding="utf-8")
-    write(tmp_path / "home" / ".pipelex", secrets='one-key = "from file"\n')
+    secrets = write(tmp_path / "home" / ".pipelex", secrets='one-key = "from file"\n') / "secrets.toml"
+    secrets.chmod(0o600)
     assert inference().deck.catalog.backends["one"].table.api_key == "from file"
     assert inference(ONE_KEY="from env").deck.catalog.backends["one"].table.api_key == "from env"
 
-    (tmp_path / "home" / ".pipelex" / "secrets.toml").unlink()
+    secrets.unlink()
     assert inference().deck.catalog.backends["one"].missing == ("ONE_KEY",)
     assert inference(TWO_KEY="k").resolve(CHOICE).handle == "second"
 

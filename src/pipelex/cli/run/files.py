@@ -99,7 +99,9 @@ def new_folder(output_dir: Path, name: str) -> Path:
     while True:
         folder = output_dir / f"{name}_{number:02}"
         try:
-            folder.mkdir()  # fails when another run took the number at the same moment
+            folder.mkdir(
+                mode=0o700
+            )  # inputs and results are the user's alone; fails when another run took the number at the same moment
         except FileExistsError:
             number += 1
             continue

@@ -116,7 +116,8 @@ def _dev_server(
     if in_memory:
         return DevServer(port=port, ui_port=ui_port, namespace=namespace)
     folder = (settings.project_dir or settings.base_dir / ".pipelex") / "dev"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)  # whatever runs were given is in its database; an older one may be open to others
     (folder / ".gitignore").write_text("*\n", encoding="utf-8")
     return DevServer(
         database=folder / "temporal.db", port=port, ui_port=ui_port, namespace=namespace, log=folder / "temporal.log"

@@ -6,6 +6,7 @@ from pipelex.errors import PipelexError
 from pipelex.inference.calls.classify import classify_provider_error, refused_content, truncated_output
 from pipelex.inference.calls.logical import current_ledger
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.chat.asking.characters import whole_characters
 from pipelex.inference.chat.asking.messages import PromptFiles, first_request
 from pipelex.inference.chat.asking.spans import answered, chat
 from pipelex.inference.chat.asking.usage import call_usage
@@ -50,7 +51,7 @@ class Conversation:
             await self.provider.prepare(self.call)
             settings = self.provider.request_settings(self.call, self.settings, is_structured=is_structured)
             settings = self.provider.identified(settings, entry.handle, *_answers(messages))
-            return await self.provider.request(self.call, messages, settings, form)
+            return whole_characters(await self.provider.request(self.call, messages, settings, form))
         except Exception as error:
             failure = classify_provider_error(
                 error,

@@ -11,6 +11,7 @@ from functools import reduce
 
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors.surrogates import mended_json
 from pipelex.inference.calls.facts import redacted
 from pipelex.inference.calls.logical import current_ledger
 from pipelex.inference.chat.asking.conversation import Conversation
@@ -52,7 +53,7 @@ async def ask_object(
         usages.append(call_usage(call.entry, response))
         if response.finish_reason == "length":
             raise conversation.cut(response)
-        value, findings = wanted.taken(_candidates(response))
+        value, findings = wanted.taken(map(mended_json, _candidates(response)))
         if value is not None:
             return value, reduce(add_usage, usages)
         ledger.unfit += 1
