@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pipelex.content.stuff import Stuff
 from pipelex.durable.budgets import HistoryBudget
+from pipelex.durable.given import check_contents, check_type
 from pipelex.durable.host import Host
 from pipelex.durable.jobs import PipeJob, SliceJob
 from pipelex.durable.large import LargeInputs, whole
@@ -20,7 +21,15 @@ from pipelex.pipes.usage import Meter
 _BUG: Final = "runtime.unexpected"
 
 
-async def run_pipe(host: Host, job: PipeJob, crate: bytes, large: LargeInputs | None) -> Execution:
+async def run_pipe(
+    host: Host,
+    job: PipeJob,
+    crate: bytes,
+    large: LargeInputs | None,
+    *,
+    pipe_type: str | None = None,
+    is_checked: bool = True,
+) -> Execution:
     """Run the pipe of a job to its end.
 
     Args:
@@ -28,13 +37,20 @@ async def run_pipe(host: Host, job: PipeJob, crate: bytes, large: LargeInputs | 
         job: the call, and what shapes it.
         crate: JSON of the closure crate of the pipe.
         large: inputs of the call that the job leaves out.
+        pipe_type: the type of pipes that the workflow runs; None: any.
+        is_checked: whether the inputs come from a workflow of ours, which has checked them.
 
     Raises:
         BaseException: it failed, or was cancelled; see `Host.failure`.
     """
     call = whole(job.call, large)
     with failing_with_reports(host, call):
-        workflow = WorkflowRun(host, linked_libraries().get(crate), job.options, job.run)
+        library = linked_libraries().get(crate)
+        if pipe_type is not None:
+            check_type(library, call, pipe_type)
+        if not is_checked:
+            check_contents(library, call)
+        workflow = WorkflowRun(host, library, job.options, job.run)
         execution = await DurableRuntime(workflow, call).execute()
         workflow.check(execution.outcome, what=f"the result of pipe '{call.pipe}'")
         return execution

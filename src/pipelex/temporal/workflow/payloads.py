@@ -13,9 +13,10 @@ from temporalio.contrib.pydantic import PydanticPayloadConverter, ToJsonOptions
 from pipelex.durable.jobs import Envelope, SliceJob
 from pipelex.durable.large import WrittenInputs
 from pipelex.library import LibraryCrate
+from pipelex.temporal.workflow.failures import to_application_error
 from pipelex.temporal.workflow.large_inputs import parts_payload
 from pipelex.temporal.workflow.references import reference_payload
-from pipelex.temporal.workflow.refusals import too_large
+from pipelex.temporal.workflow.refusals import malformed, too_large
 
 MARKS: Final = 5_000_000
 """The maximum number of commas and opening brackets in one payload. Each may begin a value of its own, which takes up to a
@@ -33,10 +34,18 @@ class CompactPayloadConverter(PydanticPayloadConverter):
 
         Raises:
             PipelexError: a payload holds too many values (`request.too_large`).
+            ApplicationError: a payload without a type is no JSON (`request.malformed`).
         """
         for payload in payloads:
             _check_marks(payload.data)
-        return super().from_payloads(payloads, type_hints)
+        try:
+            return super().from_payloads(payloads, type_hints)
+        except Exception as unreadable:
+            if type_hints is not None:
+                raise  # another release may know the type's new members
+            # Fewer arguments than a workflow takes are read as plain JSON. No release can read what is none.
+            refused = malformed(f"a payload cannot be read: {unreadable}", "invalid_argument")
+            raise to_application_error(refused.report, may_retry=False) from None
 
 
 def _check_marks(data: bytes) -> None:

@@ -29,7 +29,7 @@ def of_claim(claim: Mapping[str, str]) -> StoredPayload:
         PipelexError: the claim is none of ours (`request.malformed`).
     """
     key, size = claim.get("key"), claim.get("size", "")
-    if not key or not size.isascii() or not size.isdigit():
+    if not key or len(size) > 18 or not size.isascii() or not size.isdigit():
         raise _damaged(f"its claim is {dict(claim)}")
     return StoredPayload(key=key, size=int(size))
 
