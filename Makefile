@@ -13,13 +13,17 @@ PIP        := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 STAMP      := $(VENV)/.installed
 DEV_STAMP  := $(VENV)/.installed-dev
 TESTS      := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+MISTRAL    ?= .venv-mistral
+# "few": a part of the cases that every orchestrator must agree on, as continuous integration runs them.
+CASES      ?= all
 FAST       := -m "not server and not local_model and not slow"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast tests coverage check format lock test-all bench docs web histories clean
+.PHONY: help install demo test test-fast tests coverage check format lock test-all bench docs web histories \
+  demo-mistral test-mistral mistral-histories clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml $(if $(LOCKED),requirements-dev.lock)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pipelex needs Python 3.11 or newer, not " + sys.version.split()[0] + "; try: make PYTHON=python3.12")'
@@ -100,5 +104,25 @@ web: ## Build the viewer of runs into the package; needs Node.js
 histories: $(DEV_STAMP) ## Record anew what this release's workflows do, for the replay tests of those to come
 	@$(BIN)/python -m tests.support.record_histories
 
+# Mistral's SDK for workers needs Python 3.12, and an older Temporal SDK than the newest: an environment of its own.
+$(MISTRAL)/.installed: pyproject.toml packages/pipelex-mistral-workflows/pyproject.toml .ci/newer-python $(STAMP)
+	@python="$$(.ci/newer-python $(MISTRAL)-python)" && \
+	  echo "Installing into $(MISTRAL), with $$python …" && "$$python" -m venv --without-pip --clear $(MISTRAL)
+	@$(BIN)/python -m pip --python $(MISTRAL)/bin/python install --quiet --disable-pip-version-check "pip>=25.1"
+	@$(MISTRAL)/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[local,mistral-workflows]" \
+	  --editable packages/pipelex-mistral-workflows --group packages/pipelex-mistral-workflows/pyproject.toml:test
+	@touch $@
+
+demo-mistral: $(MISTRAL)/.installed ## Run the example method inside Mistral Workflows, on a stand-in of its API
+	@$(MISTRAL)/bin/python packages/pipelex-mistral-workflows/demo.py
+
+test-mistral: $(DEV_STAMP) $(MISTRAL)/.installed ## Run the tests of Mistral Workflows: real SDK, stand-in of the API
+	@cd packages/pipelex-mistral-workflows && PIPELEX_MISTRAL_TESTS=$(CASES) \
+	  PIPELEX_CLIENT_PYTHONS="$(abspath $(MISTRAL))/bin/python:$(abspath $(VENV))/bin/python" \
+	  $(abspath $(MISTRAL))/bin/python -m pytest $(if $(filter few,$(CASES)),-m "not slow")
+
+mistral-histories: $(MISTRAL)/.installed ## Record anew what workflows do inside Mistral Workflows, for the replay tests
+	@cd packages/pipelex-mistral-workflows && PIPELEX_RECORD=1 $(abspath $(MISTRAL))/bin/python -m pytest tests/record_histories.py
+
 clean: ## Remove what make created
-	rm -rf $(VENV) .venv-3.* .pytest_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-3.* $(MISTRAL) $(MISTRAL)-python .pytest_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis .coverage

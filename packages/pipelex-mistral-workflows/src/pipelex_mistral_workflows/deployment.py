@@ -10,7 +10,7 @@ from pipelex.inference import EffectPerformer, Inference, performers
 from pipelex.library import Library, Pipe
 from pipelex.mistral_workflows.config import MistralWorkflowsConfig, parse_mistral_config
 from pipelex.mistral_workflows.limits import limits_of
-from pipelex.mistral_workflows.values import Values
+from pipelex.mistral_workflows.values import CarriedValues
 from pipelex.orchestration.wiring import inference_of, storage_of
 
 
@@ -33,7 +33,7 @@ class Deployment:
     inference: Inference
     dispatcher: Dispatcher
     limits: EngineLimits
-    values: Values
+    values: CarriedValues
     performer: EffectPerformer
     exposed: Mapping[str, ExposedPipe] = field(default_factory=dict[str, ExposedPipe])
     """By reference of the pipe."""
@@ -65,7 +65,7 @@ class Deployment:
             known,
             Dispatcher(config.routing, known, config.deployment_name),
             limits_of(config.max_payload_bytes),
-            Values(lambda: storage, config.size_threshold),
+            CarriedValues(lambda: storage, config.size_threshold),
             EffectPerformer(lambda: performers(known)),
             exposed or {},
         )
