@@ -70,6 +70,7 @@ class MistralHost:
         self.dispatcher: Dispatcher = deployment.dispatcher
         self.limits: EngineLimits = deployment.limits
         self.root_id = info.root.workflow_id if info.root is not None else info.workflow_id
+        self.told_root: str | None = None
         self.identity: RunIdentity | None = None
         self._timeout = deployment.config.execution_timeout
         self._stored_above = deployment.values.stored_above
