@@ -33,7 +33,7 @@ def main() -> int:
                 "PIPELEX_ENV": "mistral",
                 "PIPELEX_TRUST_PROJECT": "1",
                 "PIPELEX_DEMO_MISTRAL": stand_in["url"],
-                "MISTRAL_API_KEY": stand_in["key"],
+                "MISTRAL_WORKFLOWS_KEY": stand_in["key"],
             }
             command = [*PIPELEX, "worker", "--orchestrator", "mistral-workflows", "--ready-file"]
             say("1. A worker of the deployment", "pipelex worker --orchestrator mistral-workflows")

@@ -85,19 +85,20 @@ async def test_the_command_line_starts_and_follows_runs(tmp_path: Path, stand_in
             tmp_path / "project", stub=fast.url, api=stand_in.url, deployment=f"line-{os.urandom(3).hex()}"
         )
         project.method(DESCRIBE_ALL)
+        id_ = f"line-{os.urandom(3).hex()}"
         (project.root / "inputs.json").write_text(json.dumps({"words": ["one", "two"]}), encoding="utf-8")
         with await asyncio.to_thread(_entered, worker(project, "worker")):
-            run = ["run", "method.mthds", "--inputs", "inputs.json", "--run-id", "line-1", "--json"]
+            run = ["run", "method.mthds", "--inputs", "inputs.json", "--run-id", id_, "--json"]
             told = json.loads(await called(project, python, *run, "--orchestrator", "mistral-workflows"))
             listed = json.loads(
                 await called(project, python, "runs", "--orchestrator", "mistral-workflows", "list", "--json")
             )
-            shown = await called(project, python, "runs", "--orchestrator", "mistral-workflows", "show", "line-1")
+            shown = await called(project, python, "runs", "--orchestrator", "mistral-workflows", "show", id_)
             result = await called(
-                project, python, "runs", "--orchestrator", "mistral-workflows", "result", "line-1", "--json"
+                project, python, "runs", "--orchestrator", "mistral-workflows", "result", id_, "--json"
             )
     assert "about one" in json.dumps(told)
-    assert [each["pipeline_run_id"] for each in listed["runs"]] == ["line-1"]
+    assert [each["pipeline_run_id"] for each in listed["runs"]] == [id_]
     assert "describe_all" in shown
     assert "about two" in result
 

@@ -34,6 +34,15 @@ def install_command(*extras: str) -> str:
     return f'{_installer()} {"-e " if is_editable else ""}"{path}{wanted}"'
 
 
+def package_command(name: str) -> str:
+    """The shell command that installs another distribution.
+
+    Args:
+        name: the distribution's name.
+    """
+    return f"{_installer()} {shlex.quote(name)}"
+
+
 def reinstall_command(name: str) -> str:
     """The shell command that installs another distribution anew.
 

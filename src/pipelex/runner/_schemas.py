@@ -11,6 +11,7 @@ def settings_schema() -> Schema:
     """The schema of `pipelex.toml` and of the files that lie over it."""
     from pipelex.config._sections import Sections
     from pipelex.config.json_schema import file_schema, table_schema
+    from pipelex.mistral_workflows.config import MistralWorkflowsConfig
     from pipelex.temporal.config import TemporalConfig
 
     root = table_schema(Sections, takes_variables=True)
@@ -19,6 +20,11 @@ def settings_schema() -> Schema:
     root["$defs"]["TemporalConfig"] = temporal
     description = "Durable, distributed execution on Temporal."
     root["properties"]["temporal"] = {"$ref": "#/$defs/TemporalConfig", "description": description}
+    mistral = table_schema(MistralWorkflowsConfig, takes_variables=True)
+    root["$defs"] |= mistral.pop("$defs")
+    root["$defs"]["MistralWorkflowsConfig"] = mistral
+    about = "Runs inside Mistral Workflows."
+    root["properties"]["mistral_workflows"] = {"$ref": "#/$defs/MistralWorkflowsConfig", "description": about}
     return file_schema("pipelex.toml", "Settings of Pipelex; every key may be left out.", root)
 
 
