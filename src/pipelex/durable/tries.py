@@ -14,6 +14,9 @@ MOST_INTERRUPTIONS: Final = 20
 """How often one call may be interrupted by the end of its worker, beside its `maximum_attempts`: a call that brings its
 worker down is not repeated for ever."""
 
+MOST_WAITS: Final = 1_000_000
+"""Attempts beside these, for a call that waits for a worker with the folder of its method: it waits, and does not fail."""
+
 LATEST_SHARE: Final = 0.2
 """The share of an attempt's time limit that is left for telling the engine that the attempt took too long."""
 
@@ -29,13 +32,15 @@ class Tries:
     """The attempt's; the first one is 1."""
     failures: int = 0
     """The attempts before it that failed by themselves."""
+    waits: int = 0
+    """The attempts before it that met a worker without the folder of the method."""
     maximum: int = 0
     """The most failures of the call; 0: no limit."""
 
     @property
     def interruptions(self) -> int:
         """The attempts before it whose worker was stopped, or lost."""
-        return max(0, self.number - 1 - self.failures)
+        return max(0, self.number - 1 - self.failures - self.waits)
 
     @property
     def is_last(self) -> bool:
@@ -73,14 +78,26 @@ class Tries:
         return min(initial * coefficient ** min(self.failures, 60), longest or initial * 100)
 
 
-def attempts_with_interruptions(maximum: int) -> int:
-    """The most attempts that an engine is told, of a call that may fail `maximum` times; 0 stays: no limit."""
-    return maximum + MOST_INTERRUPTIONS if maximum else 0
+def attempts_with_interruptions(maximum: int, *, may_wait: bool = False) -> int:
+    """The most attempts that an engine is told; 0 stays: no limit.
+
+    Args:
+        maximum: how often the call may fail.
+        may_wait: whether it may have to wait for a worker with the folder of its method.
+    """
+    if not maximum:
+        return 0
+    return maximum + MOST_INTERRUPTIONS + (MOST_WAITS if may_wait else 0)
 
 
 def failures_allowed(attempts: int) -> int:
     """What `attempts_with_interruptions` was made of; 0 for the number of an engine that was told no such thing."""
-    return max(0, attempts - MOST_INTERRUPTIONS)
+    return max(0, attempts - MOST_INTERRUPTIONS - (MOST_WAITS if attempts > MOST_WAITS else 0))
+
+
+def may_wait(attempts: int) -> bool:
+    """Whether a call with that most attempts may wait for a worker with the folder of its method."""
+    return attempts == 0 or attempts > MOST_WAITS
 
 
 def interrupted(what: str) -> PipelexError:

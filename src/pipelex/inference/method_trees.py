@@ -72,7 +72,8 @@ class MethodTrees:
         if file is None or tree is None:
             raise PipelexError(
                 "runtime.unsupported",
-                f"{what} needs the folder of its method, which this process does not hold in that very state",
+                f"{what} needs the folder of its method{_in_state(file)}, which this process does not hold in that very "
+                "state",
                 category=ErrorCategory.CONFIGURATION,
                 params={"capability": "method_tree"},
                 advice="Start the worker with --library and the method's folder, the same as where the run was started.",
@@ -99,6 +100,10 @@ class MethodTrees:
         except (OSError, PipelexError):
             return None
         return known[1]
+
+
+def _in_state(file: TreeFile | None) -> str:
+    return "" if file is None else f" ({file.tree[:19]})"
 
 
 def _stamp(tree: MethodTree) -> _Stamp:

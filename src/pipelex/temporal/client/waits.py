@@ -23,6 +23,7 @@ from pipelex.durable.tries import failures_allowed
 from pipelex.errors import ErrorReport
 from pipelex.orchestration import Wait, WaitKind
 from pipelex.temporal.client.cluster import Version, is_polled, lacking_version, worker_command
+from pipelex.temporal.worker.attempts import METHOD_TREE
 from pipelex.temporal.workflow.failures import from_failure
 
 WORKFLOWS_LOOKED_AT: Final = 20
@@ -169,7 +170,7 @@ class _Look:
             WaitKind.CALL_FAILS,
             workflow_id,
             name,
-            f"{name} of {workflow_id} failed and is tried again: {report.detail}",
+            _words(name, workflow_id, report),
             report.advice,
             attempt=activity.attempt,
             until=until,
@@ -178,6 +179,12 @@ class _Look:
             deadline=_deadline(described, activity),
             report=report,
         )
+
+
+def _words(name: str, workflow_id: str, report: ErrorReport) -> str:
+    if report.params.get("dependency") == METHOD_TREE:
+        return f"{name} of {workflow_id} waits for a worker with the method's folder: {report.detail}"
+    return f"{name} of {workflow_id} failed and is tried again: {report.detail}"
 
 
 async def _failures(client: Client, activity: PendingActivityInfo) -> int | None:

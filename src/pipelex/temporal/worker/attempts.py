@@ -12,9 +12,9 @@ from temporalio.exceptions import ApplicationError
 
 from pipelex.durable.attempts import Attempt, attempted
 from pipelex.durable.limits import EngineLimits
-from pipelex.durable.tries import Tries, failures_allowed, interrupted
+from pipelex.durable.tries import Tries, failures_allowed, interrupted, may_wait
 from pipelex.durable.words import failed_attempt, fields_of, interrupted_attempt
-from pipelex.errors import ErrorReport, PipelexError
+from pipelex.errors import ErrorCategory, ErrorReport, PipelexError
 from pipelex.inference.calls.ledger import CallLedger
 from pipelex.pipes.wire import Wire
 from pipelex.temporal.codec import store_of, store_value, stored_above
@@ -24,6 +24,12 @@ from pipelex.temporal.workflow.limits import LIMITS
 from pipelex.temporal.workflow.subjects import Subject
 
 R = TypeVar("R", bound=Wire)
+
+METHOD_TREE: Final = "method_tree"
+"""The capability that a worker without the folder of a method lacks."""
+
+WAITS_FOR: Final = timedelta(seconds=10)
+"""The time until a call that waits for another worker is offered again."""
 
 LOGGER: Final = logging.getLogger("pipelex.worker")
 
@@ -88,7 +94,7 @@ class CurrentAttempt:
     def __init__(self, keeping: Keeping | None = None, limits: EngineLimits = LIMITS) -> None:
         info = activity.info()
         self._keeping = keeping or SdkStore()
-        ledger, failures = _told(info.heartbeat_details)
+        ledger, failures, waits = _told(info.heartbeat_details)
         policy = info.retry_policy
         self._policy = policy
         self.ledger = CallLedger.from_json(ledger)
@@ -96,6 +102,7 @@ class CurrentAttempt:
         self.tries = Tries(
             number=info.attempt,
             failures=failures,
+            waits=waits,
             maximum=0 if policy is None else failures_allowed(policy.maximum_attempts),
         )
         self.told = Attempt(
@@ -145,6 +152,8 @@ class CurrentAttempt:
 
     def _failure(self, failed: PipelexError) -> ApplicationError:
         report = failed.report
+        if self._waits_for_its_folder(report):
+            return self._wait(report)
         if not report.is_retryable or self.tries.is_last:
             self._log(failed_attempt(self._subject, self.told.activity, report, self.tries, None), report)
             return to_application_error(report, may_retry=False)
@@ -153,6 +162,26 @@ class CurrentAttempt:
         delay = self._delay(error)
         self._log(failed_attempt(self._subject, self.told.activity, report, self.tries, delay), report)
         return self._delayed(report, error, delay)
+
+    def _waits_for_its_folder(self, report: ErrorReport) -> bool:
+        attempts = 0 if self._policy is None else self._policy.maximum_attempts
+        return report.params.get("capability") == METHOD_TREE and may_wait(attempts)
+
+    def _wait(self, report: ErrorReport) -> ApplicationError:
+        """Leave the call to a worker that holds the folder, however long none does."""
+        self._beat(waits=self.tries.waits + 1)
+        waiting = PipelexError(
+            "runtime.unavailable",
+            f"{report.detail}; it waits for a worker that does",
+            category=ErrorCategory.TRANSIENT,
+            params={"dependency": METHOD_TREE},
+            advice=f"{report.what_to_do} A worker may have several: --library OLD --library NEW.",
+        ).report
+        if not self.tries.waits:
+            LOGGER.warning(
+                "%s", f"{self._subject}: {self.told.activity} waits: {report.detail}", extra=fields_of(waiting)
+            )
+        return to_application_error(waiting, may_retry=True, retry_delay=WAITS_FOR)
 
     def _interruption(self) -> ApplicationError:
         report = interrupted(self._what).report
@@ -178,22 +207,24 @@ class CurrentAttempt:
     def _subject(self) -> Subject:
         return current_subject() or Subject.of_workflow(activity.info().workflow_id or "")
 
-    def _beat(self, *, failures: int | None = None) -> None:
-        told = self.tries.failures if failures is None else failures
+    def _beat(self, *, failures: int | None = None, waits: int | None = None) -> None:
+        failed = self.tries.failures if failures is None else failures
+        waited = self.tries.waits if waits is None else waits
         ledger = None if self.ledger.is_empty else self.ledger.to_json()
-        if told:
-            activity.heartbeat(ledger, told)
+        if waited:
+            activity.heartbeat(ledger, failed, waited)
+        elif failed:
+            activity.heartbeat(ledger, failed)
         elif ledger is not None:
             activity.heartbeat(ledger)
         else:
             activity.heartbeat()
 
 
-def _told(details: Any) -> tuple[Any, int]:
-    """What the attempts before told: their ledger, and how many failed by themselves."""
-    ledger = details[0] if details else None
-    failures = details[1] if len(details) > 1 else 0
-    return ledger, failures if isinstance(failures, int) else 0
+def _told(details: Any) -> tuple[Any, int, int]:
+    """What the attempts before told: their ledger, how many failed by themselves, and how many met a wrong worker."""
+    ledger, failures, waits = (*details, None, None, None)[:3]
+    return ledger, failures if isinstance(failures, int) else 0, waits if isinstance(waits, int) else 0
 
 
 def _is_of_the_worker() -> bool:

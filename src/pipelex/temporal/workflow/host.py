@@ -20,6 +20,7 @@ from pipelex.durable.tries import attempts_with_interruptions
 from pipelex.durable.words import failed_run, fields_of
 from pipelex.errors import ErrorReport, PipelexError
 from pipelex.pipes.calls import RunIdentity
+from pipelex.pipes.effects.kinds import DOCUMENT, FUNCTION
 from pipelex.pipes.window import is_cancelled
 from pipelex.pipes.wire import Wire
 from pipelex.temporal.workflow import ids, observability
@@ -43,6 +44,9 @@ _STOPS: Final = "nothing-starts-after-a-cancel"
 
 _SHORT_IDS: Final = "short-workflow-ids"
 """The marker of histories in which the ids of children have a bound; only long ones need it."""
+
+_OF_THE_FOLDER: Final = (FUNCTION.activity, DOCUMENT.activity)
+"""Activities that may need files of the method's folder, which only some workers hold."""
 
 _STORE_TIMEOUT: Final = timedelta(minutes=2)
 _STORE_RETRIES: Final = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=10)
@@ -235,6 +239,8 @@ def retry_policy(dispatch: Dispatch) -> RetryPolicy:
     types = dispatch[NON_RETRYABLE_ERROR_TYPES]
     return RetryPolicy(
         non_retryable_error_types=[name for name in types if name not in _SAID_BY_THE_ERROR],
-        maximum_attempts=attempts_with_interruptions(dispatch[MAXIMUM_ATTEMPTS]),
+        maximum_attempts=attempts_with_interruptions(
+            dispatch[MAXIMUM_ATTEMPTS], may_wait=dispatch.activity in _OF_THE_FOLDER
+        ),
         **{option.key: dispatch[option] for option in _RETRIES},
     )
