@@ -85,6 +85,17 @@ async def test_python(
     assert isinstance(names["worker"], Worker)
 
 
+async def test_the_dearest_runs(project: Project, temporal_server: DevServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    (recipe,) = [each for each in blocks("python") if each.page == "recipes.md"]
+    monkeypatch.chdir(project.root)
+    for name, value in project.environ.items():
+        monkeypatch.setenv(name, value)
+    names: dict[str, Any] = {}
+    exec(compile(recipe.text, recipe.page, "exec"), names)  # noqa: S102 our own page
+    found = await names["dearest"](3)
+    assert found == sorted(found, reverse=True)
+
+
 BACKENDS = "# .pipelex/inference/backends.toml\n"
 """The first line of a block that is not of `pipelex.toml`."""
 

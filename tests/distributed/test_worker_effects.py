@@ -90,9 +90,12 @@ async def test_the_time_limit_of_tasks_holds_for_children(project: Project, stub
 async def test_a_run_that_takes_too_long_ends(project: Project, key: str) -> None:
     async with project.app(overrides={f"{W}.{key}": "1s"}) as app:
         run = await app.load(project.root / "greet.mthds").start(INPUT)
-        with pytest.raises(PipelexError):
+        with pytest.raises(PipelexError) as late:
             await asyncio.wait_for(run.result(), 20)
         assert await run.status() == "TIMED_OUT"
+    assert late.value.code == "run.timed_out"
+    assert "workflow_execution_timeout" in late.value.report.what_to_do
+    assert "pipelex runs retry" in late.value.report.what_to_do
 
 
 # --- scopes -----------------------------------------------------------------------------------------------------------

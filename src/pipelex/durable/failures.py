@@ -45,7 +45,7 @@ def outgoing(report: ErrorReport, *, may_retry: bool) -> OutgoingFailure:
 
 
 FailureKind = Literal["failed", "too_large", "terminated", "cancelled", "out_of_time", "without_store"]
-OverrunLimit = Literal["start_to_close", "schedule_to_close", "schedule_to_start", "heartbeat"]
+OverrunLimit = Literal["run", "start_to_close", "schedule_to_close", "schedule_to_start", "heartbeat"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,11 @@ def _report_of(detail: object) -> ErrorReport | None:
 
 
 _OVERRUNS: Final[dict[OverrunLimit, tuple[str, str]]] = {
+    "run": (
+        "did not end within the time that runs have",
+        "Raise workflow_execution_timeout and run_timeout of [temporal.worker_config] for runs that start from now on; go on "
+        "with this one by `pipelex runs retry`. `pipelex runs show` says what it waited for.",
+    ),
     "heartbeat": ("was lost: its worker stopped answering", "Look at the workers of its task queue."),
     "schedule_to_start": (
         "waited too long for a worker",

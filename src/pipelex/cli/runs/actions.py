@@ -84,11 +84,13 @@ def _to_json(run: RunDescription) -> dict[str, Json]:
     return found
 
 
-def show_run(ctx: typer.Context, run_id: str, *, server: str | None, is_json: bool) -> None:
-    """Print a run's tree."""
+def show_run(ctx: typer.Context, run_id: str, *, only_failed: bool, server: str | None, is_json: bool) -> None:
+    """Print a run's tree, or what of it did not succeed."""
     from pipelex.cli.runs.tree import read_view, view_text
 
     view = _with_run(ctx, server, run_id, read_view)
+    if only_failed:
+        view = view.of_failed()
     if is_json:
         print_json(view.to_json())
     else:

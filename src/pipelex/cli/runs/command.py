@@ -14,6 +14,7 @@ Examples:
   pipelex runs list --status failed
   pipelex runs list --attribute Customer=acme --tag nightly
   pipelex runs show run-20260131-094501-9f3c2a7b
+  pipelex runs show run-20260131-094501-9f3c2a7b --failed
   pipelex runs watch run-20260131-094501-9f3c2a7b
   pipelex runs cancel run-20260131-094501-9f3c2a7b
   pipelex runs terminate run-20260131-094501-9f3c2a7b --reason "wrong inputs"
@@ -58,11 +59,20 @@ def list_runs(
 
 
 @app.command(epilog=_EXAMPLES)
-def show(ctx: typer.Context, run_id: RunId, server: ServerOption = None, is_json: JsonFlag = False) -> None:
-    """Show a run as a tree of pipes, with every activity, its attempts, queue and time."""
+def show(
+    ctx: typer.Context,
+    run_id: RunId,
+    failed: Annotated[bool, typer.Option("--failed", help="Only what did not succeed, and what is above it.")] = False,
+    server: ServerOption = None,
+    is_json: JsonFlag = False,
+) -> None:
+    """Show a run as a tree of pipes, with every activity, its attempts, queue and time.
+
+    Of many children that completed, only some are shown; with --json, all are.
+    """
     from pipelex.cli.runs.actions import show_run
 
-    show_run(ctx, run_id, server=server, is_json=is_json)
+    show_run(ctx, run_id, only_failed=failed, server=server, is_json=is_json)
 
 
 @app.command(epilog=_EXAMPLES)

@@ -1,7 +1,7 @@
 """A run as a tree of pipes and activities, as its orchestrator tells it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +12,7 @@ from pipelex.cli._shared.usage import usage_json
 from pipelex.cli.runs.attached import outlook
 from pipelex.errors import ErrorReport, Json, PipelexError
 from pipelex.orchestration import RunDescription, RunState, Wait
+from pipelex.pipes.models import ModelUsage
 from pipelex.pipes.trace import EffectTrace, PipeTrace
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class RunView:
     error: ErrorReport | None = None
     waits: Mapping[str, Sequence[Wait]] = field(default_factory=dict[str, Sequence[Wait]])
     """Workflow id → what it waits for."""
+    whole: PipeTrace | None = None
+    """The run's tree, where `root` is only a part of it."""
 
     def to_json(self) -> dict[str, Json]:
         found: dict[str, Json] = {
@@ -34,7 +37,7 @@ class RunView:
             "workflow_id": self.run.workflow_id,
             "place": self.run.place,
             "status": self.run.state,
-            "usage": usage_json(self.root.usage),
+            "usage": usage_json(self.usage),
             "trace": self._trace_json(self.root),
         }
         if self.run.link is not None:
@@ -42,6 +45,15 @@ class RunView:
         if self.error is not None:
             found["error"] = self.error.to_problem(self.run.run_id)
         return found
+
+    def of_failed(self) -> "RunView":
+        """What of it did not succeed, with what is above that."""
+        return replace(self, root=_of_failed(self.root), whole=self.root)
+
+    @property
+    def usage(self) -> tuple[ModelUsage, ...]:
+        """What the whole run used, whatever of it is shown."""
+        return (self.whole or self.root).usage
 
     def _trace_json(self, trace: PipeTrace) -> dict[str, Json]:
         found: dict[str, Json] = {
@@ -132,8 +144,8 @@ def view_text(view: RunView, paint: Paint) -> str:
     if view.run.link is not None:
         lines.append(f"{paint('In the UI', 'dim')}  {view.run.link}")
     lines += ["", *_tree_lines(view, view.root, paint, "", "")]
-    if view.root.usage:
-        lines += ["", cost_table(view.root.usage, paint)]
+    if view.usage:
+        lines += ["", cost_table(view.usage, paint)]
     if view.error is not None:
         lines += ["", problem_text(view.error, paint)]
     return "\n".join(lines)
@@ -143,16 +155,52 @@ def _tree_lines(view: RunView, trace: PipeTrace, paint: Paint, first: str, rest:
     segment = trace.id.rpartition("/")[2] if "/" in trace.id else trace.pipe
     yield f"{first}{_mark(trace.status, paint)} {paint(segment, 'bold')} {paint(trace.type, 'dim')}  {_taken(trace)}".rstrip()
     waits = view.waits.get(trace.id, ())
-    items: list[EffectTrace | Wait | PipeTrace] = [*trace.effects, *waits, *trace.children]
+    children, left_out = _shown_children(trace)
+    items: list[EffectTrace | Wait | PipeTrace | str] = [*trace.effects, *waits, *children]
+    if left_out:
+        items.append(f"{left_out:,} more that completed")
     for number, item in enumerate(items, 1):
         is_last = number == len(items)
         branch, below = rest + ("└─ " if is_last else "├─ "), rest + ("   " if is_last else "│  ")
         if isinstance(item, PipeTrace):
             yield from _tree_lines(view, item, paint, branch, below)
+        elif isinstance(item, str):
+            yield f"{branch}{paint(f'… {item}', 'dim')}"
         elif isinstance(item, Wait):
             yield f"{branch}{paint('…', 'cyan')} {_wait(item)}"
         else:
             yield f"{branch}{_mark(item.status, paint)} {_effect(item)}"
+
+
+_MOST_COMPLETED: Final = 20
+"""Children of one pipe that completed and are shown; all others are shown, however many they are."""
+
+
+def _shown_children(trace: PipeTrace) -> tuple[list[PipeTrace], int]:
+    """The children that are shown, in order, and how many are left out."""
+    shown: list[PipeTrace] = []
+    completed = 0
+    for child in trace.children:
+        is_plain = child.status is RunState.COMPLETED and not _is_worth_a_look(child)
+        completed += is_plain
+        if not is_plain or completed <= _MOST_COMPLETED:
+            shown.append(child)
+    return shown, len(trace.children) - len(shown)
+
+
+def _is_worth_a_look(trace: PipeTrace) -> bool:
+    """Whether it, or anything below it, did not succeed."""
+    if trace.status not in (RunState.COMPLETED, RunState.RUNNING):
+        return True
+    failed = any(each.status not in (RunState.COMPLETED, RunState.RUNNING) for each in trace.effects)
+    return failed or any(map(_is_worth_a_look, trace.children))
+
+
+def _of_failed(trace: PipeTrace) -> PipeTrace:
+    """What did not succeed, and what is above it."""
+    effects = [each for each in trace.effects if each.status not in (RunState.COMPLETED, RunState.RUNNING)]
+    children = [_of_failed(each) for each in trace.children if _is_worth_a_look(each)]
+    return replace(trace, effects=effects, children=children)
 
 
 def _wait(wait: Wait) -> str:

@@ -35,7 +35,11 @@ class WorkerFlags:
     ] = False
     library: Annotated[
         list[Path] | None,
-        typer.Option("--library", metavar="DIR", help="Method folder to check before polling; repeatable."),
+        typer.Option(
+            "--library",
+            metavar="DIR",
+            help="Method folder whose functions and templates it may use, checked first; repeatable.",
+        ),
     ] = None
     ready_file: Annotated[
         Path | None,

@@ -12,9 +12,11 @@ from temporalio.client import (
     WorkflowHistoryEventFilterType,
 )
 from temporalio.exceptions import CancelledError
+from temporalio.exceptions import TimeoutError as TemporalTimeout
 from temporalio.service import RPCError, RPCStatusCode
 
 from pipelex.content.stuff import WorkingMemory
+from pipelex.durable.failures import out_of_time
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.orchestration import PATIENCE, EngineUnavailable, RunCounts, RunDescription, RunState, Wait
 from pipelex.orchestration.refusals import has_ended, is_cancelled, no_such_run
@@ -103,6 +105,8 @@ class TemporalRun:
         except WorkflowFailureError as failed:
             if isinstance(failed.cause, CancelledError):
                 raise is_cancelled(self.run_id) from None
+            if isinstance(failed.cause, TemporalTimeout):  # of the run itself: those of its calls are reports of ours
+                raise out_of_time("run", f"run '{self.run_id}'") from None
             raise from_failure(failed.cause, what=f"run '{self.run_id}'") from None
         except RPCError as failed:
             raise self._refusal(failed) from None
