@@ -76,6 +76,6 @@ def _bare(written: str) -> str:
 
 
 def _use(now: Round, pipe: Declared, fault: Fault, key: str) -> ModelUse:
-    is_text = now.native_of(pipe.table.get("output"), pipe.domain) in ("Text", "Markdown")
+    is_text = now.native_of(pipe.table.get("output"), pipe.domain) in ("Text", "Markdown", "TextAndImages")
     purpose = "text" if is_text and key == "model" else "object"
     return ModelUse(cast("Any", fault.params.get("model_type")), purpose, None)
