@@ -62,6 +62,7 @@ async def test_the_life_of_a_schedule(project: Project, stub: OpenAIStub) -> Non
 
         # The crate is fixed: what the file says now is not what runs.
         file.write_text(GREET.replace("Hello", "Good day"), encoding="utf-8")
+        await asyncio.sleep(1.1)  # ids of runs have the second of their start
         await schedules.trigger(id_)
         assert await texts_of(app, schedules, id_, 2) == ["Hi, Ada"] * 2
         before = (await schedules.show(id_)).crate
@@ -69,6 +70,7 @@ async def test_the_life_of_a_schedule(project: Project, stub: OpenAIStub) -> Non
         after = await schedules.show(id_)
         assert after.crate != before
         assert after.times == view.times
+        await asyncio.sleep(1.1)
         await schedules.trigger(id_)
         assert await texts_of(app, schedules, id_, 3) == ["Hi, Ada", "Hi, Ada", "Good day!"]
 

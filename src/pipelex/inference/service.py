@@ -1,6 +1,7 @@
 """`Inference`: every family of effects over one model deck, as one process performs them."""
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,14 +11,17 @@ from pipelex.inference.calls.model_call import SECONDS
 from pipelex.inference.chat.asking.messages import PromptFiles
 from pipelex.inference.chat.options import ChatOptions
 from pipelex.inference.chat.service import Chat
+from pipelex.inference.deck.catalog import INTERNAL
 from pipelex.inference.deck.model_deck import ModelDeck
 from pipelex.inference.documents.service import Documents
 from pipelex.inference.extract.service import Extraction, ExtractionOptions
+from pipelex.inference.families import FAMILY_OF
 from pipelex.inference.functions.service import FunctionOptions, Functions
 from pipelex.inference.images.options import ImageOptions
 from pipelex.inference.images.service import Images
 from pipelex.inference.judge.service import Judge
 from pipelex.inference.method_trees import MethodTrees
+from pipelex.inference.providers import find
 from pipelex.inference.search.service import Search
 from pipelex.pipes.models import ModelChoice, ResolvedModel
 from pipelex.storage import FetchPolicy, Storage
@@ -97,6 +101,20 @@ class Inference:
     def resolve(self, choice: ModelChoice) -> ResolvedModel:
         """See `ModelDeck.resolve`."""
         return self.deck.resolve(choice)
+
+    def preload(self) -> None:
+        """Import what the first calls of the backends that are ready would import; what cannot be is left to them."""
+        wanted = {
+            (FAMILY_OF[model.table.model_type], model.table.sdk)
+            for name, backend in self.deck.catalog.backends.items()
+            for model in backend.models
+            if name != INTERNAL and backend.is_ready and model.table.enabled and model.is_callable
+        }
+        for family, sdk in sorted(wanted):
+            found = find(family, sdk)
+            with suppress(Exception):
+                if found is not None:
+                    found.load()
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""

@@ -166,6 +166,8 @@ async def serve(
     plugin = PipelexPlugin(
         config, inference, client.data_converter, scope=flags.scope, is_sandboxed=not flags.no_sandbox
     )
+    if plugin.scope.activities:  # a first call does not wait for its client to be loaded
+        await asyncio.to_thread(inference.preload)
     worker = build_worker(client, plan, plugin)
     describe_tasks(OfTheTask(config.log))
 

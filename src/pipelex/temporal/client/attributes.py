@@ -16,7 +16,7 @@ from pipelex.temporal.workflow.observability import ATTRIBUTE_BYTES, cut
 
 KEYWORD: Final = "Keyword"
 
-_KEYS: Final[Mapping[str, Callable[[str], SearchAttributeKey[Any]]]] = {
+_KEYS: Final[Mapping[str, Callable[[str], Any]]] = {
     "Keyword": SearchAttributeKey.for_keyword,
     "KeywordList": SearchAttributeKey.for_keyword_list,
     "Text": SearchAttributeKey.for_text,
@@ -153,11 +153,13 @@ def _converted(name: str, attribute: CustomAttribute, value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else _refuse(value) if isinstance(value, dict | list) else str(value)
+    if isinstance(value, str):
+        return value
+    return _refuse(cast("object", value)) if isinstance(value, dict | list) else str(value)
 
 
 def _list(value: Any) -> list[Any]:
-    return cast("list[Any]", list(value)) if isinstance(value, list | tuple) else [value]
+    return list(cast("list[Any]", value)) if isinstance(value, list | tuple) else [value]
 
 
 def _bool(text: str) -> bool:

@@ -1,12 +1,13 @@
 """What the start of a run is made of, for this client as for any other SDK."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from temporalio.common import TypedSearchAttributes
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from pipelex.config import Settings
 from pipelex.durable.jobs import Envelope, PipeJob, crate_of
@@ -152,7 +153,8 @@ class MethodJob:
         """
         config = parse_temporal_config(settings)
         start = plain_start(config, settings, request)
-        attributes: dict[str, Any] = {pair.key.name: _plain(pair.value) for pair in start.attributes}
+        pairs = cast("Sequence[SearchAttributePair[Any]]", start.attributes.search_attributes)
+        attributes: dict[str, Any] = {pair.key.name: _plain(pair.value) for pair in pairs}
         if not request.is_named:
             attributes.pop(observability.PIPELINE_RUN_ID.name, None)
         prefix = ENVIRONMENT_PREFIXES.get(settings.environment or "", "")

@@ -36,7 +36,7 @@ def read(argument: object, kind: type[T], *, what: str) -> T:
         raise malformed(f"{what} is missing", "missing_argument")
     try:
         if isinstance(argument, RawValue):
-            return cast("T", workflow.payload_converter().from_payload(argument.payload, kind))
+            return workflow.payload_converter().from_payload(argument.payload, kind)
         return _adapter(kind).validate_python(argument)
     except PipelexError:
         raise

@@ -65,7 +65,7 @@ async def run_slice(job: RawValue, crate: RawValue, items: RawValue, large: RawV
     with _readable():
         told = read(job, SliceJob, what="the first argument (the job)")
         linked = crate_bytes(crate)
-        values: list[Any] | None = read_optional(items, list, what="the third argument (the items)")
+        values = read_optional(items, list[Any], what="the third argument (the items)")
         inputs = read_optional(large, LargeInputs, what="the fourth argument (large inputs)")
     return await entry.run_slice(TemporalHost(told.root), told, linked, values, inputs)
 

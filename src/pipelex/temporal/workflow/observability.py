@@ -111,10 +111,13 @@ _OF_THE_SERVER: Final = ("Temporal", "BuildIds")
 
 def inherited(attributes: Iterable[SearchAttributePair[Any]], pipe: Pipe) -> TypedSearchAttributes:
     """A child's attributes from its parent's: the run's stay, the pipe's change. What the parent lacks stays away."""
-    own = {PIPE_CODE: cut(pipe.code, ATTRIBUTE_BYTES), DOMAIN_CODE: cut(pipe.domain, ATTRIBUTE_BYTES)}
+    own: dict[str, Any] = {
+        PIPE_CODE.name: cut(pipe.code, ATTRIBUTE_BYTES),
+        DOMAIN_CODE.name: cut(pipe.domain, ATTRIBUTE_BYTES),
+    }
     return TypedSearchAttributes(
         [
-            SearchAttributePair(pair.key, own.get(pair.key, pair.value))
+            SearchAttributePair(pair.key, own.get(pair.key.name, pair.value))
             for pair in attributes
             if not pair.key.name.startswith(_OF_THE_SERVER)
         ]
