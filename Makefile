@@ -117,6 +117,7 @@ demo-mistral: $(MISTRAL)/.installed ## Run the example method inside Mistral Wor
 	@$(MISTRAL)/bin/python packages/pipelex-mistral-workflows/demo.py
 
 test-mistral: $(DEV_STAMP) $(MISTRAL)/.installed ## Run the tests of Mistral Workflows: real SDK, stand-in of the API
+	@$(BIN)/pyright --project packages/pipelex-mistral-workflows --pythonpath $(MISTRAL)/bin/python
 	@cd packages/pipelex-mistral-workflows && PIPELEX_MISTRAL_TESTS=$(CASES) \
 	  PIPELEX_CLIENT_PYTHONS="$(abspath $(MISTRAL))/bin/python:$(abspath $(VENV))/bin/python" \
 	  $(abspath $(MISTRAL))/bin/python -m pytest $(if $(filter few,$(CASES)),-m "not slow")

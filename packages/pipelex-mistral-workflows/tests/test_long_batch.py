@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from mistral_project import serving, write_mistral_project
-from mistral_stand_in.api import StandIn
 
 from pipelex.mistral_workflows import names
+
+from mistral_project import serving, write_mistral_project
+from mistral_stand_in.api import StandIn
 from tests.support.methods import DESCRIBE_ALL
 from tests.support.openai_server import OpenAIStub
 

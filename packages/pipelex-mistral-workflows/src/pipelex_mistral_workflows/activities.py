@@ -9,12 +9,13 @@ from functools import cache
 from typing import Any, Final, TypeVar
 
 import mistralai.workflows as sdk
-from mistralai.workflows.core.rate_limiting.rate_limit import get_rate_limit
+from mistralai.workflows.core.rate_limiting.rate_limit import get_rate_limit  # pyright: ignore[reportUnknownVariableType]
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from pipelex.durable.large import LargeInputs, whole
 from pipelex.errors import ErrorReport, PipelexError
+from pipelex.errors.json import as_array, as_object
 from pipelex.library import linked_libraries
 from pipelex.mistral_workflows import names
 from pipelex.mistral_workflows.carried import Carried, CarriedValue, plain, reference_to, stored_in, write, written
@@ -162,10 +163,10 @@ def _failed(report: ErrorReport) -> Arguments:
 
 
 def _usage_of(result: Wire) -> list[Any]:
-    told = plain(write(result))
-    usage, others = told.get("usage") or [], told.get("others") or []
-    own = usage if isinstance(usage, list) else [usage]
-    return usages_to_json(usages_from_json([*own, *others]))
+    told = as_object(plain(write(result)))
+    usage, others = told.get("usage") or [], as_array(told.get("others") or [])
+    own = [usage] if isinstance(usage, Mapping) else as_array(usage)
+    return [*usages_to_json(usages_from_json([*own, *others]))]
 
 
 # --- values -----------------------------------------------------------------------------------------------------------

@@ -15,7 +15,6 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ChildWorkflowError, is_cancelled_exception
 
-from pipelex.content.stuff import Json
 from pipelex.durable.dispatch import OPTIONS, Dispatcher
 from pipelex.durable.host import Activity, Child, History
 from pipelex.durable.jobs import SLICE_WORKFLOW, Envelope, SliceJob
@@ -24,6 +23,7 @@ from pipelex.durable.limits import EngineLimits
 from pipelex.durable.options import EngineOptions
 from pipelex.durable.stored import StoredList, StoredPayload
 from pipelex.errors import ErrorReport
+from pipelex.errors.json import Json, as_array, as_object
 from pipelex.mistral_workflows import names
 from pipelex.mistral_workflows.carried import (
     JOB,
@@ -125,7 +125,7 @@ class MistralHost:
             if is_cancelled_exception(failed):
                 raise
             raise from_failure(failed, what=child.what, limits=self.limits) from None
-        return child.result.model_validate((await self.value(_unwrapped(told)))["outcome"])
+        return child.result.model_validate(as_object(await self.value(_unwrapped(told)))["outcome"])
 
     async def perform(self, activity: Activity[R]) -> R:
         _check_it_goes_on()
@@ -146,7 +146,7 @@ class MistralHost:
             if is_cancelled_exception(failed):
                 raise
             raise from_failure(failed, what=f"activity '{effect.activity}'", limits=self.limits) from None
-        return cast("R", effect.result.model_validate(await self.value(_unwrapped(told))))
+        return effect.result.model_validate(await self.value(_unwrapped(told)))
 
     def _addressee(self, effect: Effect[Any]) -> tuple[str, str | None]:
         """The name of the activity that performs an effect, and its queue; None: that of the deployment."""
@@ -215,12 +215,14 @@ class MistralHost:
     async def items_of(self, carried: Carried, job: SliceJob) -> list[Any] | None:
         """The items of a slice, where the job holds them by reference."""
         if carried.items is not None:
-            return await self.value(carried.items)
+            return [*as_array(await self.value(carried.items))]
         parts = parts_of(job.batch.items)
         return await self.load_list(StoredList.of(job.batch.items)) if len(parts) == 1 else None  # pyright: ignore[reportArgumentType] it has parts
 
     async def _carried_value(self, data: bytes) -> CarriedValue:
-        return plain(data) if len(data) <= self._stored_above else reference_to(await self._put(data))
+        if len(data) > self._stored_above:
+            return reference_to(await self._put(data))
+        return cast("CarriedValue", plain(data))
 
     async def _carried_inputs(self, large: WrittenInputs) -> Mapping[str, CarriedValue]:
         if self._last is None or self._last[0] is not large:
@@ -234,7 +236,7 @@ class MistralHost:
 
     async def load_list(self, stored: StoredList) -> list[Any]:
         _check_it_goes_on()
-        return [item for part in stored.parts for item in plain(await self._get(part))]
+        return [item for part in stored.parts for item in as_array(plain(await self._get(part)))]
 
     async def _put(self, data: bytes) -> StoredPayload:
         """Put the JSON of a value into the storage, once."""

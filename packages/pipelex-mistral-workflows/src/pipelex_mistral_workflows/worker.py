@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Coroutine
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pipelex.config import Settings
 from pipelex.errors import ErrorCategory, PipelexError
@@ -32,6 +32,8 @@ class MistralWorker:
         serve(deployment)
         import mistralai.workflows as sdk
 
+        poll = cast("Callable[[list[Any]], Coroutine[Any, Any, Any]]", sdk.run_worker)  # pyright: ignore[reportUnknownMemberType]
+
         def on_ready() -> None:
             exposed = [each.name for each in deployment.exposed.values()]
             hooks.on_ready(
@@ -44,7 +46,7 @@ class MistralWorker:
             )
 
         try:
-            await _until_stopped(sdk.run_worker(classes), port, on_ready, hooks.on_stopping)
+            await _until_stopped(poll(classes), port, on_ready, hooks.on_stopping)
         finally:
             await deployment.inference.aclose()
 

@@ -15,10 +15,10 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError, is_cancelled_exception
 
 from pipelex.content.structure import json_schema
-from pipelex.content.stuff import Json
 from pipelex.durable import entry
 from pipelex.durable.jobs import PipeJob, SliceJob
 from pipelex.errors import PipelexError
+from pipelex.errors.json import Json, as_object, maybe
 from pipelex.mistral_workflows import names
 from pipelex.mistral_workflows.carried import JOB, Carried, malformed, plain, write
 from pipelex.mistral_workflows.progress import PIPE_TASK
@@ -136,19 +136,19 @@ async def _run_any_pipe(given: Any) -> Members:
 async def _run_exposed(pipe: str, given: Any) -> Members:
     if isinstance(given, Mapping) and JOB in given:
         return await _run_pipe(_job_in(given))
-    inputs: Any = {} if given is None else given
-    if not isinstance(inputs, Mapping):
+    if given is not None and not isinstance(given, Mapping):
         raise malformed(f"pipe '{pipe}' is started with an object of its inputs")
+    inputs = cast("Mapping[str, Json]", given or {})
     deployment = served()
     run_id = names.run_id_of(workflow.info().workflow_id)
     told = await locally(PREPARE, [pipe, run_id, dict(inputs)], result_type=dict, limits=deployment.limits)
-    return await _run_pipe(Carried.from_json(await MistralHost(deployment).value(told)))
+    return await _run_pipe(Carried.from_json(as_object(await MistralHost(deployment).value(told))))
 
 
 async def _run_pipe(carried: Carried) -> Members:
     """Run the pipe of a job, and tell of it in a task."""
     about = carried.about or {}
-    host = MistralHost(served(), carried.lanes, about.get("run"))
+    host = MistralHost(served(), carried.lanes, maybe(about.get("run"), str))
     job = _read(PipeJob, await host.data(carried.job))
     host.follow(job.options)
     state: Members = {**about, "path": list(job.call.path), "state": RunState.RUNNING.value}
@@ -177,7 +177,7 @@ async def _run_pipe(carried: Carried) -> Members:
 
 async def _run_slice(given: Any) -> Members:
     carried = _job_in(given)
-    host = MistralHost(served(), carried.lanes, (carried.about or {}).get("run"))
+    host = MistralHost(served(), carried.lanes, maybe((carried.about or {}).get("run"), str))
     job = _read(SliceJob, await host.data(carried.job))
     host.follow(job.options)
     items, large = await host.items_of(carried, job), await host.large_inputs(carried)
@@ -193,11 +193,12 @@ def _read[J: Wire](model: type[J], data: bytes) -> J:
 
 
 def _job_in(given: Any) -> Carried:
-    if not isinstance(given, Mapping) or not isinstance(given.get(JOB), Mapping):
+    job = cast("Mapping[str, Json]", given).get(JOB) if isinstance(given, Mapping) else None
+    if not isinstance(job, Mapping):
         raise malformed(
             f"this workflow is started with a job of Pipelex, as the member '{JOB}'; `pipelex run` writes one"
         )
-    return Carried.from_json(cast("Mapping[str, Json]", given[JOB]))
+    return Carried.from_json(job)
 
 
 # --- ends -------------------------------------------------------------------------------------------------------------
