@@ -68,6 +68,7 @@ class PipelexGroup(LazyGroup):
         "doctor": Entry("pipelex.cli.setup.doctor", "Check configuration, credentials and models.", _SETUP),
         "models": Entry("pipelex.cli.catalog.models", "List the models that a method can name.", _SETUP),
         "config": Entry("pipelex.cli.setup.config", "Show the settings in force and where they come from.", _SETUP),
+        "completion": Entry("pipelex.cli.setup.completion", "Teach a shell to complete what one types.", _SETUP),
         "trust": Entry("pipelex.cli.setup.trust", "Trust the configuration of this project.", _SETUP),
     }
 
@@ -149,10 +150,21 @@ def run(args: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _complete(words: Sequence[str]) -> None:
+    """Print what may stand in the place of the last word."""
+    from pipelex.cli.completing import candidates
+
+    for each in candidates(typer.main.get_command(app), words):
+        sys.stdout.write(f"{each}\n")
+
+
 def main() -> NoReturn:
     """The `pipelex` command."""
     # Loading modules makes many objects and no garbage: the collector's usual rhythm costs a tenth of a short command.
     gc.set_threshold(200_000, 20, 20)
+    if os.environ.get("_PIPELEX_COMPLETE"):
+        _complete(sys.argv[1:])
+        sys.exit(0)
     code = run()
     try:
         sys.stdout.flush()

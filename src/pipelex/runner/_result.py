@@ -5,8 +5,11 @@ from typing import TypeVar, cast, get_origin
 
 from pydantic import TypeAdapter
 
+from pipelex.content.render import render_content
+from pipelex.content.structure import AnyShape
 from pipelex.content.stuff import MAIN_STUFF, Absence, Json, Stuff, WorkingMemory
 from pipelex.errors import PipelexError
+from pipelex.errors.terminal import clean
 from pipelex.pipes.calls import ItemFailures, PipeOutcome
 from pipelex.pipes.models import ModelUsage
 from pipelex.pipes.trace import PipeTrace
@@ -74,6 +77,14 @@ class RunResult:
         if self.main_stuff.is_list and get_origin(type_) is list:
             content = self.main_stuff.items
         return TypeAdapter(type_).validate_python(content)
+
+    def _repr_markdown_(self) -> str:
+        """The main result in a notebook: cleaned text, in which no markup is left to run."""
+        if isinstance(self.value, Absence):
+            return f"*no value ({self.value.kind.replace('_', ' ')})*"
+        content = self.value.items if self.value.is_list else self.value.content
+        text = render_content(AnyShape(), content, text_format="markdown")
+        return clean(text).replace("&", "&amp;").replace("<", "&lt;").replace("](javascript:", "](")
 
     def to_json(self) -> dict[str, Json]:
         """The result as the protocol's `pipe_output`, with its usage."""

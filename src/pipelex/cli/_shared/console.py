@@ -7,16 +7,21 @@ import json
 import os
 import re
 import secrets
+import shutil
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from typing import Final, TextIO
 
 from pipelex.cli._shared.streams import is_terminal, speaks_unicode
 from pipelex.errors.terminal import clean
 
 _CODES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
+_NARROWEST: Final = 6
+"""The width of a column below which it is not narrowed, in columns of the terminal."""
 _TOKEN: Final = secrets.token_hex(8)
 """Marks the colours of this process, so that no text from elsewhere passes for one."""
 _STYLE: Final = re.compile(rf"\x1b<{_TOKEN}:([0-9;]+)>")
@@ -76,8 +81,23 @@ def paint_err() -> Paint:
     return Paint.of(sys.stderr)
 
 
+def columns() -> int | None:
+    """The width that text for people has to fit; None where no terminal shows it, and `COLUMNS` says nothing."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdigit() and int(told) > 0:
+        return int(told)
+    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) or is_terminal(sys.stderr) else None
+
+
+def wrapped(text: str, width: int | None) -> list[str]:
+    """A text in lines of so many columns at most; a word that is longer is broken."""
+    if width is None or len(text) <= width:
+        return [text]
+    return textwrap.wrap(text, max(width, _NARROWEST), break_on_hyphens=False) or [""]
+
+
 def table(rows: Sequence[Sequence[str]], headings: Sequence[str], paint: Paint, *, right: Sequence[int] = ()) -> str:
-    """Rows as aligned columns under their headings.
+    """Rows as aligned columns under their headings; where they do not fit, the widest columns go on in further lines.
 
     Args:
         rows: the cells.
@@ -86,15 +106,30 @@ def table(rows: Sequence[Sequence[str]], headings: Sequence[str], paint: Paint, 
         right: columns that are aligned to the right.
     """
     widths = [max(len(row[index]) for row in [headings, *rows]) for index in range(len(headings))]
+    room = columns()
+    if room is not None:
+        widths = _narrowed(widths, room - 2 * (len(widths) - 1))
 
-    def line(cells: Sequence[str]) -> str:
-        aligned = [
-            cell.rjust(width) if index in right else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ]
-        return "  ".join(aligned).rstrip()
+    def lines(cells: Sequence[str]) -> Iterator[str]:
+        pieces = [wrapped(cell, width) for cell, width in zip(cells, widths, strict=True)]
+        for parts in zip_longest(*pieces, fillvalue=""):
+            aligned = [
+                part.rjust(width) if index in right else part.ljust(width)
+                for index, (part, width) in enumerate(zip(parts, widths, strict=True))
+            ]
+            yield "  ".join(aligned).rstrip()
 
-    return "\n".join([paint(line(headings), "bold"), *(line(row) for row in rows)])
+    return "\n".join(
+        [*(paint(line, "bold") for line in lines(headings)), *(line for row in rows for line in lines(row))]
+    )
+
+
+def _narrowed(widths: Sequence[int], room: int) -> list[int]:
+    """The widths of columns that share some room: the widest give way first, down to what can still be read."""
+    found = list(widths)
+    while sum(found) > room and max(found) > _NARROWEST:
+        found[found.index(max(found))] -= 1
+    return found
 
 
 def since(started: datetime, ended: datetime | None) -> timedelta:

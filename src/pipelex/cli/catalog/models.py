@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from pipelex.cli._shared.console import out, paint_out, say, table
+from pipelex.cli._shared.console import columns, out, paint_out, say, table, wrapped
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag, open_local_app
 from pipelex.errors import PipelexError
@@ -130,7 +130,9 @@ def _print(rows: list[_NameRow], *, folded: bool) -> None:
     for (family, backend), found in others.items():
         (model, _), *_ = Counter(row.model for row in found).most_common(1)
         few = ", ".join(row.name for row in found[:_SHOWN]) + (", …" if len(found) > _SHOWN else "")
-        out(f"\n{model} of {backend} stands in for {len(found)} names of {family}: {few}")
+        out()
+        for line in wrapped(f"{model} of {backend} stands in for {len(found)} names of {family}: {few}", columns()):
+            out(line)
     if others:
         out("See each of them with: pipelex models --all")
 

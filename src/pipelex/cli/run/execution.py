@@ -16,6 +16,7 @@ from pipelex.cli._shared.progress import Progress, progress
 from pipelex.cli._shared.results import print_json
 from pipelex.cli._shared.session import open_app
 from pipelex.cli._shared.targets import Target, open_target
+from pipelex.cli.completing import remember
 from pipelex.cli.run.corrected import corrected
 from pipelex.cli.run.ending import Ended, finish
 from pipelex.cli.run.files import check_is_a_table
@@ -180,6 +181,7 @@ class _Run:
             await check_for_workers(orchestrator)
         handle = await interruptible(patience.until_it_can(self._start))
         self._run_id = handle.run_id
+        remember(handle.run_id)
         if flags.detach:
             self._print_id(handle)
             return None

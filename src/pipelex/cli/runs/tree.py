@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from pipelex.cli._shared.console import Paint, duration, moment, since
+from pipelex.cli._shared.console import Paint, columns, duration, moment, since, wrapped
 from pipelex.cli._shared.failures import problem_text
 from pipelex.cli._shared.results import cost_table
 from pipelex.cli._shared.usage import usage_json
@@ -167,9 +167,17 @@ def _tree_lines(view: RunView, trace: PipeTrace, paint: Paint, first: str, rest:
         elif isinstance(item, str):
             yield f"{branch}{paint(f'… {item}', 'dim')}"
         elif isinstance(item, Wait):
-            yield f"{branch}{paint('…', 'cyan')} {_wait(item)}"
+            yield from _leaf(branch, below, paint("…", "cyan"), _wait(item))
         else:
-            yield f"{branch}{_mark(item.status, paint)} {_effect(item)}"
+            yield from _leaf(branch, below, _mark(item.status, paint), _effect(item))
+
+
+def _leaf(branch: str, below: str, mark: str, text: str) -> Iterator[str]:
+    """A leaf of the tree, which goes on below itself where it does not fit."""
+    room = columns()
+    first, *more = wrapped(text, None if room is None else room - len(branch) - 2)
+    yield f"{branch}{mark} {first}"
+    yield from (f"{below}  {line}" for line in more)
 
 
 _MOST_COMPLETED: Final = 20

@@ -1,0 +1,95 @@
+"""The protocol between a shell and `pipelex`, spoken by the real program; and a notebook's view of a result."""
+
+import json
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pipelex.cli._shared.console import Paint, table
+from pipelex.cli.runs.tree import RunView, view_text
+from pipelex.content.stuff import Stuff, WorkingMemory
+from pipelex.orchestration import RunDescription, RunState
+from pipelex.pipes.trace import EffectTrace, PipeTrace
+from pipelex.runner import RunResult
+from tests.cli.conftest import Cli
+
+
+def completed(cli: Cli, *words: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelex.cli", *words],
+        cwd=cli.root,
+        env={**cli.environ, "_PIPELEX_COMPLETE": "1", "XDG_CACHE_HOME": str(cli.root / "cache")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["ru"], ["run", "runs"]),
+        (["runs", "re"], ["result", "retry"]),
+        (["run", "gre"], ["greet"]),
+        (["run", "greet.mthds", "--pipe", ""], ["greet"]),
+        (["run", "greet.mthds", "--inputs-"], ["--inputs-csv"]),
+        (["run", "greet.mthds", "--on-item-failure", "c"], ["collect"]),
+        (["runs", "show", ""], ["durable-1", "run-7"]),
+        (["worker", "--profile", "q"], ["quick"]),
+        (["run", "greet.mthds", ""], []),
+        (["nonsense", "x"], []),
+    ],
+)
+def test_a_shell_is_offered_what_may_follow(cli: Cli, words: list[str], offered: list[str]) -> None:
+    folder = cli.root / "results" / "greet_output_01"
+    folder.mkdir(parents=True)
+    (folder / "usage.json").write_text(json.dumps({"id": "run-7"}), encoding="utf-8")
+    (cli.root / "cache" / "pipelex").mkdir(parents=True)
+    (cli.root / "cache" / "pipelex" / "runs").write_text("durable-1", encoding="utf-8")
+    (cli.root / ".pipelex" / "pipelex_quick.toml").write_text(
+        "[temporal.worker_runtime_profiles.profiles.quick]\n", encoding="utf-8"
+    )
+    assert completed(cli, *words) == offered
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_of_each_shell_is_one_it_reads(cli: Cli, tmp_path: Path, shell: str) -> None:
+    script = tmp_path / "script"
+    script.write_text(cli("completion", shell).out, encoding="utf-8")
+    if shutil.which(shell) is not None:
+        subprocess.run([shell, "-n", str(script)], check=True)
+    assert "_PIPELEX_COMPLETE=1 pipelex" in script.read_text(encoding="utf-8")
+
+
+def test_a_notebook_shows_a_result_without_its_markup() -> None:
+    value = Stuff("native.Text", {"text": "**Hi** <script>x</script>\x1b[31m"})
+    shown = RunResult("r", "d.p", value, WorkingMemory())._repr_markdown_()
+    assert "**Hi** &lt;script>" in shown
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_tables_fit_the_terminal(cli: Cli, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    rows = [["greet", "A long description of what it does, word after word. " * 4, "path/" * 12], ["b", "c", "d"]]
+    text = table(rows, ["pipe", "what it does", "declared in"], Paint(False), right=(0,))
+    assert max(map(len, text.splitlines())) <= width
+    assert text.replace(" ", "").replace("\n", "").count("/") == 12
+    for command in (["models"], ["show", "pipe", "--all"], ["show", "backends"], ["new", "--list"]):
+        shown = cli(*command).out
+        assert max(map(len, shown.splitlines()), default=0) <= width, shown
+
+
+def test_a_tree_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    trace = PipeTrace("run/1-step", "d.p", "PipeLLM", status=RunState.COMPLETED)
+    trace.effects.append(EffectTrace("act", "LLM text of a model with a long name " * 5, status=RunState.COMPLETED))
+    run = RunDescription("run", "run", "d.p", "PipeLLM", RunState.COMPLETED, datetime.now(UTC))
+    for width in (60, 80, 120, 200):
+        monkeypatch.setenv("COLUMNS", str(width))
+        assert max(map(len, view_text(RunView(run, trace), Paint(False)).splitlines())) <= width
