@@ -106,3 +106,20 @@ async def test_none_are_checked_where_none_are_wanted(site: Site) -> None:
     await site.worker()
 
     assert not any("OperatorService" in path for path in site.gate.paths)
+
+
+async def test_a_namespace_is_made_on_demand(site: Site) -> None:
+    settings = site.project.root / ".pipelex" / "pipelex.toml"
+    given = settings.read_text(encoding="utf-8")
+    key = "temporal_server_configs.tests.target_host"
+    settings.write_text(
+        given.replace(key, f'temporal_server_configs.tests.namespace = "made"\n{key}'), encoding="utf-8"
+    )
+    status, said = await site.pipelex("setup-temporal-namespace")
+    assert status != 0
+    assert "has no namespace 'made'" in said
+    status, said = await site.pipelex("setup-temporal-namespace", "--create", "--retention-days", "2")
+    assert status == 0, said
+    assert "Made namespace 'made', which keeps closed runs for 2 days." in said
+    status, said = await site.pipelex("setup-temporal-namespace", "--create")
+    assert (status, "Made" in said) == (0, False), said

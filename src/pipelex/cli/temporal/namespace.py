@@ -1,11 +1,12 @@
 """`pipelex setup-temporal-namespace`."""
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelex.cli._shared.console import out, paint_out
+from pipelex.cli._shared.console import out, paint_out, say
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag, ServerOption, open_app
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """\b
 Examples:
   pipelex setup-temporal-namespace
+  pipelex setup-temporal-namespace --create --retention-days 30
   pipelex setup-temporal-namespace --server cloud --dry-run"""
 
 app = command_app()
@@ -26,6 +28,10 @@ def setup_temporal_namespace(
     ctx: typer.Context,
     server: ServerOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is missing.")] = False,
+    create: Annotated[bool, typer.Option("--create", help="Make the namespace, too, where it is missing.")] = False,
+    retention_days: Annotated[
+        int, typer.Option("--retention-days", min=1, help="With --create: how long it keeps closed runs.")
+    ] = 30,
     is_json: JsonFlag = False,
 ) -> None:
     """Register the search attributes that runs carry, where the namespace lacks them. Safe to repeat.
@@ -36,7 +42,7 @@ def setup_temporal_namespace(
 
     app_ = open_app(ctx, server=server, orchestrator="temporal", connects=True)
     FACTORY.require()
-    state = asyncio.run(_set_up(app_, dry_run=dry_run))
+    state = asyncio.run(_set_up(app_, dry_run=dry_run, create=timedelta(days=retention_days) if create else None))
     if is_json:
         from pipelex.cli._shared.results import print_json
 
@@ -55,7 +61,7 @@ def setup_temporal_namespace(
         out(f"{paint_out()('✓', 'green', 'bold')} registered in namespace '{state.namespace}': {names}")
 
 
-async def _set_up(app: "Pipelex", *, dry_run: bool) -> "NamespaceState":
+async def _set_up(app: "Pipelex", *, dry_run: bool, create: timedelta | None) -> "NamespaceState":
     from pipelex.errors import ErrorCategory, PipelexError
     from pipelex.temporal.client import namespace
     from pipelex.temporal.client.attributes import wanted_types
@@ -64,7 +70,10 @@ async def _set_up(app: "Pipelex", *, dry_run: bool) -> "NamespaceState":
     from pipelex.temporal.factory import FACTORY
 
     config = FACTORY.config_of(app.settings)
-    client = await connect(connection(config, app.settings))
+    target = connection(config, app.settings)
+    if create is not None and not dry_run and await namespace.create(await connect(target, checks=False), create):
+        say(f"Made namespace '{target.namespace}', which keeps closed runs for {create.days} days.")
+    client = await connect(target)
     state = await namespace.inspect(client, config)
     if not state.is_known:
         raise PipelexError(

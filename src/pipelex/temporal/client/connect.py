@@ -17,12 +17,15 @@ CONNECT_SECONDS = 3.5
 """For all of it, so that a person knows within five seconds of the command."""
 
 
-async def connect(settings: ConnectionSettings, converter: DataConverter = DataConverter.default) -> Client:
+async def connect(
+    settings: ConnectionSettings, converter: DataConverter = DataConverter.default, *, checks: bool = True
+) -> Client:
     """A client of the configured cluster and namespace, checked to answer.
 
     Args:
         settings: which cluster.
         converter: of everything that has to do with runs, see `pipelex.temporal.codec.data_converter`.
+        checks: whether the namespace must be there.
 
     Raises:
         EngineUnavailable: nothing answers there, the key is refused, or there is no such namespace; see `unreachable`.
@@ -39,7 +42,8 @@ async def connect(settings: ConnectionSettings, converter: DataConverter = DataC
                 data_converter=converter,
                 interceptors=interceptors(),
             )
-            await check_namespace(client)
+            if checks:
+                await check_namespace(client)
     except (RuntimeError, TimeoutError, RPCError, OSError) as failed:
         raise unreachable(settings, failed) from None
     return client

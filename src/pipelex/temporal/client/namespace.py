@@ -3,16 +3,20 @@
 Source: section 8 of the distributed-execution reference.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.orchestration import EngineUnavailable
 from pipelex.temporal.client.attributes import INDEXED, KEYWORD, wanted_types
 from pipelex.temporal.config import TemporalConfig
 
@@ -141,3 +145,44 @@ async def register(client: Client, state: NamespaceState) -> None:
         if refused.status == RPCStatusCode.ALREADY_EXISTS:
             return
         raise SearchAttributeRegistrationError(state, refused.message) from None
+
+
+async def create(client: Client, retention: timedelta) -> bool:
+    """Make the client's namespace, and wait until it can be used.
+
+    Args:
+        client: connected without a check of its namespace.
+        retention: how long it keeps closed runs.
+
+    Returns:
+        Whether it was made; it may be there already.
+
+    Raises:
+        EngineUnavailable: it may not be made from here.
+    """
+    request = RegisterNamespaceRequest(namespace=client.namespace)
+    request.workflow_execution_retention_period.FromTimedelta(retention)
+    try:
+        await client.workflow_service.register_namespace(request, timeout=_RPC)
+    except RPCError as refused:
+        if refused.status == RPCStatusCode.ALREADY_EXISTS:
+            return False
+        raise EngineUnavailable(
+            "runtime.misconfigured",
+            f"namespace '{client.namespace}' cannot be made from here: {refused.message}",
+            category=ErrorCategory.CONFIGURATION,
+            params={"component": "namespace"},
+            advice="Have an administrator make it; on Temporal Cloud, in the console or with `tcld namespace create`.",
+        ) from None
+    for _ in range(_LOOKS):
+        with suppress(RPCError):
+            await client.operator_service.list_search_attributes(
+                ListSearchAttributesRequest(namespace=client.namespace), timeout=_RPC
+            )
+            return True
+        await asyncio.sleep(_PAUSE)
+    return True
+
+
+_LOOKS: Final = 60
+_PAUSE: Final = 0.5
