@@ -135,6 +135,9 @@ CHANGES = [
     ),
     Change("search_attributes.enabled", "false", False),
     Change("search_attributes.attributes", '["PipeCode"]', ("PipeCode",)),
+    Change("search_attributes.custom.Mine.type", '"Int"', "Int"),
+    Change("search_attributes.custom.Mine.value", '"acme"', "acme"),
+    Change("search_attributes.custom.Mine.input", '"invoice.customer"', "invoice.customer"),
     Change(f"{CODEC}.is_enabled", "true", True),
     Change(f"{CODEC}.size_threshold", "1000", 1000),
     Change(f"{CODEC}.storage_prefix", '"p"', "p"),
@@ -184,6 +187,7 @@ def test_a_key_that_is_changed_has_its_effect(load: Loader, change: Change) -> N
 
 
 _NAMES: dict[tuple[str, ...], str] = {
+    ("search_attributes", "custom"): "Mine",
     ("temporal_config", "temporal_server_configs"): "local",
     ("activity_queues",): "act_llm_gen_text",
     ("activity_queues", "act_llm_gen_text", "handle_options"): "big",
