@@ -22,6 +22,7 @@ from pipelex.inference.chat.provider import SentSchema
 from pipelex.inference.chat.settings import CallSettings
 from pipelex.inference.chat.structured import Method, Schema
 from pipelex.inference.chat.structured.pairs import closed
+from pipelex.inference.deck.catalog import Backend
 
 if TYPE_CHECKING:
     import httpx
@@ -35,10 +36,15 @@ class ChatCompletions(ConnectedProvider["httpx.AsyncClient"]):
     default_endpoint: ClassVar[str] = "https://api.openai.com/v1"
     idempotency_header = OPENAI_HEADER
 
+    def __init__(self, backend: Backend) -> None:
+        super().__init__(backend)
+        self._preparing = asyncio.Lock()
+
     async def prepare(self, call: ModelCall) -> None:
         # The first client reads the certificates of this machine, which other work of the event loop must not feel.
-        if not self._clients:
-            await asyncio.to_thread(self._client, call)
+        async with self._preparing:
+            if not self._clients:
+                await asyncio.to_thread(self._client, call)
 
     async def request(
         self, call: ModelCall, messages: list[Message], settings: RequestSettings, form: AnswerForm

@@ -50,7 +50,7 @@ class _StrictWriter:
     def node(self, value: Json) -> Json:
         if not isinstance(value, Mapping):
             return value
-        schema = {key: item for key, item in cast("Mapping[str, Json]", value).items() if key not in _NEEDLESS}
+        schema: dict[str, Any] = {key: item for key, item in value.items() if key not in _NEEDLESS}
         for key in _MAPS:
             if isinstance(schema.get(key), Mapping):
                 schema[key] = {name: self.node(inner) for name, inner in schema[key].items()}
@@ -135,7 +135,7 @@ def _is_too_large(schema: Schema) -> bool:
 def _objects(value: Json, depth: int) -> Iterator[tuple[int, int]]:
     """The objects of a schema, without its definitions: how deep each lies, and how many properties it has."""
     if isinstance(value, list):
-        for inner in cast("list[Json]", value):
+        for inner in value:
             yield from _objects(inner, depth)
     if not isinstance(value, Mapping):
         return
