@@ -4,6 +4,7 @@ import json
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -105,7 +106,7 @@ def test_lint_reports_what_the_schema_refuses(cli: Cli) -> None:
 
 def test_lint_points_at_each_unknown_key(cli: Cli) -> None:
     (cli.root / "a.mthds").write_text(BUNDLE_WITH_UNKNOWN_KEYS)
-    found = json.loads(cli("lint", "a.mthds", "--json").out)
+    found: list[dict[str, Any]] = json.loads(cli("lint", "a.mthds", "--json").out)
     lines = BUNDLE_WITH_UNKNOWN_KEYS.splitlines()
     pointed = {
         lines[each["range"]["start_line"] - 1][each["range"]["start_col"] - 1 : each["range"]["end_col"] - 1]

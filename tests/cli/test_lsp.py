@@ -72,13 +72,14 @@ class Editor:
         self.changed = asyncio.Event()
         self.versions: dict[str, int] = {}
 
-        @self.client.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
+        @self.client.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)  # type: ignore[reportUntypedFunctionDecorator]
         def published(params: types.PublishDiagnosticsParams) -> None:
             self.faults[params.uri] = list(params.diagnostics)
             self.changed.set()
 
     async def start(self) -> types.InitializeResult:
-        await self.client.start_io(sys.executable, "-m", "pipelex.cli", "lsp", cwd=str(self.root))
+        start: Any = self.client.start_io  # type: ignore[reportUnknownMemberType]
+        await start(sys.executable, "-m", "pipelex.cli", "lsp", cwd=str(self.root))
         folder = types.WorkspaceFolder(self.root.as_uri(), self.root.name)
         params = types.InitializeParams(types.ClientCapabilities(), root_uri=folder.uri, workspace_folders=[folder])
         result = await self.client.initialize_async(params)

@@ -1,7 +1,6 @@
 from collections.abc import Mapping
 
 from pipelex.errors import Fault
-from pipelex.language.blueprints import FieldBlueprint
 from pipelex.language.references import NATIVE_DOMAIN
 from pipelex.library._link import Declaration
 from pipelex.library._validate._context import Checks
@@ -17,7 +16,7 @@ def check_hints(checks: Checks) -> None:
         if blueprint.refines is not None:
             _check(checks, ref, blueprint.hints, source)
         for name, field in blueprint.structure.items() if isinstance(blueprint.structure, dict) else ():
-            if isinstance(field, FieldBlueprint) and field.concept_ref is not None:
+            if field.concept_ref is not None:
                 _check(checks, field.concept_ref, field.hints, source, "structure", name)
     for ref, pipe in checks.library.pipes.items():
         for name, entry in pipe.blueprint.inputs.items():
