@@ -108,7 +108,7 @@ def test_lint_points_at_each_unknown_key(cli: Cli) -> None:
     (cli.root / "a.mthds").write_text(BUNDLE_WITH_UNKNOWN_KEYS)
     found: list[dict[str, Any]] = json.loads(cli("lint", "a.mthds", "--json").out)
     lines = BUNDLE_WITH_UNKNOWN_KEYS.splitlines()
-    pointed = {
+    pointed: set[str] = {
         lines[each["range"]["start_line"] - 1][each["range"]["start_col"] - 1 : each["range"]["end_col"] - 1]
         for each in found
         if "unknown key" in each["message"]

@@ -71,7 +71,10 @@ def stub(stub: OpenAIStub) -> OpenAIStub:
 
 @pytest.fixture
 def person(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint_asked, "is_terminal", lambda _: True)
+    def everything(_: object) -> bool:
+        return True
+
+    monkeypatch.setattr(endpoint_asked, "is_terminal", everything)
 
 
 @pytest.mark.parametrize("where", [[], ["--local"]])
@@ -198,7 +201,7 @@ def test_an_endpoint_is_called_as_it_is_known(address: str, backend: str, variab
 def test_readme_from_its_own_method_and_its_own_table(fresh: Fresh, stub: OpenAIStub) -> None:
     found = [(kind, text) for kind, text in _FENCE.findall((REPOSITORY / "README.md").read_text(encoding="utf-8"))]
     method = next(text for kind, text in found if kind == "toml" and text.startswith("domain"))
-    table = next(text for kind, text in found if text.partition("\n")[0].endswith(".pipelex/inference/backends.toml"))
+    table = next(text for _, text in found if text.partition("\n")[0].endswith(".pipelex/inference/backends.toml"))
     assert "http://localhost:11434/v1" in table
     fresh.backends.parent.mkdir(parents=True)
     fresh.backends.write_text(table.replace("http://localhost:11434", stub.root), encoding="utf-8")

@@ -417,7 +417,11 @@ def test_a_run_ends_with_what_is_worth_knowing(cli: Cli, stub: OpenAIStub) -> No
 
 def test_the_tiny_local_model_says_that_it_stands_in(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (cli.root / ".pipelex").rename(cli.root / "elsewhere")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name, *_: None)
+
+    def nothing(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr("importlib.util.find_spec", nothing)
     monkeypatch.setenv("PIPELEX_CACHE_DIR", str(tmp_path / "cache"))
     for name in [name for name in os.environ if name.endswith("_API_KEY")]:
         monkeypatch.delenv(name)

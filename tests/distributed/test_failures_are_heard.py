@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -70,9 +70,8 @@ def test_a_provider_that_fails_for_a_while(project: Project, stub: OpenAIStub) -
         child.wait(30)
 
     assert ended == [0, 1]
-    notices = [
-        line["notice"] for line in map(json.loads, _objects(said)) if isinstance(line, dict) and "notice" in line
-    ]
+    objects: list[dict[str, Any]] = [json.loads(line) for line in _objects(said)]
+    notices: list[str] = [line["notice"] for line in objects if "notice" in line]
     assert len(notices) == 2
     assert re.search(r"failed and is tried again: .*503", notices[0])
     assert re.search(r"It is tried again at \d\d:\d\d:\d\d; it failed 1 of 2 times; the run waits until ", notices[0])
@@ -109,7 +108,7 @@ def _objects(log: Path) -> list[str]:
 
 
 @contextmanager
-def lines_of(app: Pipelex) -> Iterator[list[dict[str, Any]]]:
+def lines_of(app: Pipelex) -> Generator[list[dict[str, Any]]]:
     """The log lines of a worker in this process, as its programs get them."""
     found: list[dict[str, Any]] = []
 

@@ -52,7 +52,10 @@ async def test_a_worker_whose_server_is_silent_is_alive_and_not_ready(
         client = await Client.connect(between.target)
         readiness = Readiness(file, 0, "127.0.0.1", patience=2.0)
         await readiness.open()
-        ask = partial(asyncio.to_thread, asked, readiness.port)
+
+        async def ask(path: str, method: str = "GET") -> tuple[int, str]:
+            return await asyncio.to_thread(asked, readiness.port, path, method)
+
         try:
             assert await ask("/healthz") == (200, "alive")
             assert await ask("/readyz") == (503, "not polling")

@@ -75,8 +75,8 @@ async def test_a_function_rolls_out_under_running_runs(project: Project) -> None
         with worker(project, "both", old, new):
             result = await asyncio.wait_for(late.result(), 60)
             again = await app.load(new).run({"text": "abc"})
-    assert (soon.value.content, again.value.content) == ({"number": 30}, {"number": 30})
-    assert result.value.content == {"number": 3}
+    assert (soon.main_stuff.content, again.main_stuff.content) == ({"number": 30}, {"number": 30})
+    assert result.main_stuff.content == {"number": 3}
     assert "sha256:" in waiting
     assert "waits for a worker with the method's folder" in wait.detail
     assert "--library" in (wait.advice or "")

@@ -17,7 +17,11 @@ def requires(monkeypatch: pytest.MonkeyPatch, **versions: str) -> None:
         return versions[name]
 
     wanted = ["temporalio<1.30,>=1.29", "mistralai<3,>=2.9.3", "boto3>=1; extra == 'all'"]
-    monkeypatch.setattr(metadata, "requires", lambda _: wanted)
+
+    def requires_of(_: str) -> list[str]:
+        return wanted
+
+    monkeypatch.setattr(metadata, "requires", requires_of)
     monkeypatch.setattr(metadata, "version", version)
 
 
@@ -46,9 +50,11 @@ def test_without_the_sdk_there_is_no_conflict(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_missing_client_is_told_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        environment, "find_spec", lambda name: None if name.startswith("mistralai") else find_spec(name)
-    )
+
+    def find_others(name: str) -> object:
+        return None if name.startswith("mistralai") else find_spec(name)
+
+    monkeypatch.setattr(environment, "find_spec", find_others)
     with pytest.raises(PipelexError) as missing:
         environment.require_client()
     assert "mistral-workflows]" in (missing.value.report.advice or "")

@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,9 @@ async def test_a_job_as_json(project: Project) -> None:
 
 # --- what cannot be read ----------------------------------------------------------------------------------------------
 
-GARBAGE = {
+Spoiling = Callable[[list[Any]], list[Any]]
+
+GARBAGE: dict[str, tuple[Spoiling, str]] = {
     "nothing": (lambda _: [], "the first argument (the job) is missing"),
     "no_crate": (lambda good: good[:1], "the second argument (the crate) is missing"),
     "a_text": (lambda good: ["garbage", *good[1:]], "the first argument (the job) cannot be read"),
@@ -188,7 +190,7 @@ async def test_the_page_s_own_workflow(
     stub.on(matches=r"Polish: hello (\w+)", text="Hello, \\1!", expand=True)
     project.method(GREET, "greet.mthds")
     monkeypatch.chdir(project.root)
-    monkeypatch.syspath_prepend(str(project.root))
+    monkeypatch.syspath_prepend(str(project.root))  # pyright: ignore[reportUnknownMemberType]
     for name, value in project.environ.items():
         monkeypatch.setenv(name, value)
     (program,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)

@@ -23,6 +23,7 @@ from pipelex.inference.judge.service import Judge
 from pipelex.inference.method_trees import MethodTrees
 from pipelex.inference.providers import find
 from pipelex.inference.search.service import Search
+from pipelex.language.blueprints import ModelFamily
 from pipelex.pipes.models import ModelChoice, ResolvedModel
 from pipelex.storage import FetchPolicy, Storage
 
@@ -104,7 +105,7 @@ class Inference:
 
     def preload(self) -> None:
         """Import what the first calls of the backends that are ready would import; what cannot be is left to them."""
-        wanted = {
+        wanted: set[tuple[ModelFamily, str]] = {
             (FAMILY_OF[model.table.model_type], model.table.sdk)
             for name, backend in self.deck.catalog.backends.items()
             for model in backend.models

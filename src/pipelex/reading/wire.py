@@ -2,7 +2,7 @@
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, BinaryIO, Final, cast
 
@@ -82,13 +82,15 @@ def page_of(message: dict[str, Any], blobs: Sequence[bytes]) -> ReadPage:
 
     def read(told: Any) -> Any:
         if "picture" not in told:
-            return told["content"]
-        members = cast("dict[str, Any]", told["picture"])
-        return Picture(**{**members, "data": blobs[members["data"]]})
+            content: Any = told["content"]
+            return content
+        members: dict[str, Any] = dict(cast("Mapping[str, Any]", told["picture"]))
+        members["data"] = blobs[members["data"]]
+        return Picture(**members)
 
     try:
         view = message["view"]
-        images = tuple(read(image) for image in message["images"])
+        images: tuple[Any, ...] = tuple(read(image) for image in cast("list[Any]", message["images"]))
         return ReadPage(message["text"], images, None if view is None else read(view), message["raw_html"])
     except (KeyError, IndexError, TypeError) as wrong:
         raise BrokenWire(str(wrong)) from None

@@ -20,5 +20,5 @@ class RunKeywords(TypedDict, total=False):
     output_concept: str | None
     on_item_failure: OnItemFailure
     allow_files: bool | Path
-    attributes: Attributes
+    attributes: Attributes | None
     on_change: Callable[[PipeTrace], None] | None

@@ -3,7 +3,7 @@
 An optional value that was left out is null: it equals none, prints as nothing, and fails only where a value is needed.
 """
 
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 from jinja2 import ChainableUndefined, StrictUndefined, Undefined
 
@@ -114,7 +114,7 @@ def reason(missing: Undefined) -> str:
     if isinstance(shape, ListShape):
         return f"a list has no field '{name}': take its items one by one"
     if isinstance(owner, str | bool | int | float | list | dict) and missing._undefined_obj is not None:
-        return f"{describe(owner)} has no field '{name}'"
+        return f"{describe(cast('object', owner))} has no field '{name}'"
     return f"'{name}' is not there"
 
 

@@ -222,7 +222,7 @@ async def test_an_extra_that_is_not_installed(
     extra: str,
 ):
     (tmp_path / f"{library}.py").write_text("raise ImportError", encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))  # pyright: ignore[reportUnknownMemberType]
     end_processes()  # the next one is told where modules are now
     request.addfinalizer(end_processes)
     with pytest.raises(PipelexError) as caught:

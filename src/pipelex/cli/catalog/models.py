@@ -15,7 +15,7 @@ from pipelex.errors import PipelexError
 from pipelex.language.blueprints import MODEL_FAMILIES, ModelFamily
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Generator, Iterator, Sequence
 
     from pipelex.inference import ModelDeck
 
@@ -81,7 +81,7 @@ def _tell_silent(found: "Sequence[_NameRow]") -> None:
 
 
 @contextmanager
-def _quiet() -> "Iterator[None]":
+def _quiet() -> "Generator[None]":
     """Without log lines about who stands in for whom: that is what the list says."""
     logger = logging.getLogger("pipelex.inference")
     before = logger.level

@@ -68,7 +68,8 @@ def own_pairs(config: TemporalConfig, call: PipeCall, given: Attributes) -> list
         if value is None and attribute.input is not None:
             value = _at(call, attribute.input)
         if value is not None:
-            pairs.append(SearchAttributePair(_KEYS[attribute.type](name), _converted(name, attribute, value)))
+            key: SearchAttributeKey[Any] = _KEYS[attribute.type](name)
+            pairs.append(SearchAttributePair(key, _converted(name, attribute, value)))
     return pairs
 
 

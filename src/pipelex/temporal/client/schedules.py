@@ -26,7 +26,7 @@ from temporalio.client import (
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
-from temporalio.common import RawValue, SearchAttributePair, TypedSearchAttributes
+from temporalio.common import RawValue, TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 
 from pipelex.content.stuff import Stuff
@@ -337,7 +337,7 @@ class Schedules:
         converter, config = self._client.data_converter, self._cluster.config
         options = options_of(config, request.options, stored_above=stored_above(converter))
         start = Start(config, request, request.call, options)
-        attributes = cast("Sequence[SearchAttributePair[Any]]", start.attributes.search_attributes)
+        attributes = start.pairs
         own = [pair for pair in attributes if pair.key.name != observability.PIPELINE_RUN_ID.name]
         # Of the schedule, not bound to a run: each of its runs has another id.
         arguments = await converter.encode(start.plain_arguments())

@@ -49,6 +49,12 @@ class Start:
         """What the pipe needs of its library."""
         return crate_of(self.request.library, self.call)
 
+    @property
+    def pairs(self) -> "Sequence[SearchAttributePair[Any]]":
+        """The search attributes of the workflow, one by one."""
+        found = self.attributes.search_attributes  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        return cast("Sequence[SearchAttributePair[Any]]", found)
+
     @cached_property
     def attributes(self) -> TypedSearchAttributes:
         """The search attributes of the workflow, the user's own among them.
@@ -153,7 +159,7 @@ class MethodJob:
         """
         config = parse_temporal_config(settings)
         start = plain_start(config, settings, request)
-        pairs = cast("Sequence[SearchAttributePair[Any]]", start.attributes.search_attributes)
+        pairs = start.pairs
         attributes: dict[str, Any] = {pair.key.name: _plain(pair.value) for pair in pairs}
         if not request.is_named:
             attributes.pop(observability.PIPELINE_RUN_ID.name, None)
