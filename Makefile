@@ -84,6 +84,7 @@ format: $(DEV_STAMP) ## Put the code in its format and apply safe fixes
 lock: ## Resolve requirements-dev.lock anew (needs uv)
 	@uv pip compile pyproject.toml --universal --all-extras --group dev --generate-hashes --no-header --quiet \
 	  --python-version 3.11 --output-file requirements-dev.lock $(LOCK_FLAGS)
+	@sed -nE 's/^([a-z0-9][^ ]*==[^ ]+( ; [^\\]*[^ \\])?) *\\$$/\1/p' requirements-dev.lock > deploy/constraints.txt
 
 test-all: ## Run the tests on every supported interpreter found here
 	@for version in 3.11 3.12 3.13 3.14; do \

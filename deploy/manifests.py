@@ -109,7 +109,7 @@ x-worker: &worker
 services:
   temporal:
     profiles: [dev-server]
-    image: ${{TEMPORAL_IMAGE:-temporalio/temporal:latest}}
+    image: ${{TEMPORAL_IMAGE:-temporalio/temporal:1.9.1}}
     command: [server, start-dev, --ip, 0.0.0.0, --db-filename, /data/temporal.db]
     user: root
     ports: ["7233:7233", "8233:8233"]
