@@ -24,7 +24,7 @@ from pipelex.durable.limits import EngineLimits
 from pipelex.errors import ConfigurationError, PipelexError
 from pipelex.inference import Inference
 from pipelex.orchestration.wiring import inference_of
-from pipelex.temporal.codec import data_converter
+from pipelex.temporal.codec import data_converter, without_size_warnings
 from pipelex.temporal.config import PayloadCodecConfig, TemporalConfig, connection, parse_temporal_config
 from pipelex.temporal.tracing import interceptors
 from pipelex.temporal.worker.activities import activities_of
@@ -99,7 +99,8 @@ class PipelexPlugin(SimplePlugin):
         activities = activities_of(inference)
         super().__init__(  # pyright: ignore[reportUnknownMemberType] the SDK leaves its callables open
             "pipelex.Pipelex",
-            data_converter=converter or DataConverter(payload_converter_class=CompactPayloadConverter),
+            data_converter=converter
+            or DataConverter(payload_converter_class=CompactPayloadConverter, **without_size_warnings()),
             workflows=workflow_classes(self.scope.workflows),
             activities=[
                 *(activities[name] for name in self.scope.activities),

@@ -3,6 +3,7 @@
 What is costly to load is loaded only in a process that is watched.
 """
 
+import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ def create_provider(resource: "Resource") -> "ReplaySafeTracerProvider":
 
 def is_replay_safe(provider: object) -> bool:
     """Whether it is a provider as `create_provider` makes it: Temporal's interceptor refuses any other."""
-    from temporalio.contrib.opentelemetry import ReplaySafeTracerProvider
+    from temporalio.contrib.opentelemetry import create_tracer_provider
 
-    return isinstance(provider, ReplaySafeTracerProvider)
+    # The first SDKs do not name the class in the package, so it is taken from where the function is.
+    return isinstance(provider, sys.modules[create_tracer_provider.__module__].ReplaySafeTracerProvider)

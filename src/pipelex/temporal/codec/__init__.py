@@ -4,7 +4,7 @@ All of this does I/O or costs time, and is done by the SDK outside of workflow c
 code may know of a stored value is in `pipelex.durable.stored`.
 """
 
-from pipelex.temporal.codec._converter import data_converter
+from pipelex.temporal.codec._converter import data_converter, without_size_warnings
 from pipelex.temporal.codec._driver import PayloadStore
 from pipelex.temporal.codec._lists import load_parts, loaded, loaded_memory, stored_as_parts
 from pipelex.temporal.codec._values import in_run, load_value, store_of, store_value, stored_above
@@ -21,4 +21,5 @@ __all__ = [
     "store_value",
     "stored_above",
     "stored_as_parts",
+    "without_size_warnings",
 ]

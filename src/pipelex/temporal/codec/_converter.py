@@ -1,7 +1,8 @@
 """The data converter of a client or worker, as `[temporal.payload_codec_config]` describes it."""
 
-from typing import Final
+from typing import Any, Final
 
+from temporalio import converter
 from temporalio.converter import DataConverter, ExternalStorage
 
 from pipelex.config import Settings
@@ -46,4 +47,14 @@ def data_converter(config: TemporalConfig, settings: Settings, target: Connectio
         # Messages and stack traces of failures are as secret as payloads.
         failure_converter_class=ReportingFailureConverter if codec.encryption is None else SecretFailureConverter,
         external_storage=storage,
+        **without_size_warnings(),
     )
+
+
+def without_size_warnings() -> dict[str, Any]:
+    """What tells a converter of the first SDKs (1.29) to give no Python warning of a large payload.
+
+    Sizes are checked by `pipelex.durable.limits`, which names the value. Later SDKs do not warn in the converter.
+    """
+    limits = getattr(converter, "PayloadLimitsConfig", None)
+    return {} if limits is None else {"payload_limits": limits(memo_size_warning=0, payload_size_warning=0)}
