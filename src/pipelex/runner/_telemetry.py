@@ -7,18 +7,20 @@ else. Nothing is imported where neither is there.
 import logging
 import sys
 from importlib.metadata import version
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from pipelex.config import Settings
 from pipelex.config.distribution import install_command
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.errors.hidden import hide
+from pipelex.orchestration.tracing import engine_tracings
 from pipelex.pipes import spans
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
-    from opentelemetry.trace import TracerProvider
+    from opentelemetry.trace import TracerProvider as AnyProvider
 
 logger = logging.getLogger("pipelex.telemetry")
 
@@ -44,11 +46,7 @@ def start_telemetry(settings: Settings) -> None:
         return
     from pipelex.runner._otel import OtelObserver
 
-    is_safe = False
-    if _has_temporal():
-        from pipelex.temporal.tracing import is_replay_safe
-
-        is_safe = is_replay_safe(provider)
+    is_safe = any(tracing.is_replay_safe(provider) for tracing in engine_tracings())
     tracer = provider.get_tracer("pipelex", version("pipelex"))
     spans.install(OtelObserver(tracer, settings.runtime.telemetry.capture_content, is_safe))
 
@@ -68,7 +66,7 @@ def _endpoint(settings: Settings) -> str | None:
     return base.rstrip("/") + _PATH
 
 
-def _surrounding_provider() -> "TracerProvider | None":
+def _surrounding_provider() -> "AnyProvider | None":
     """The provider that the program around us has set, if it has."""
     if "opentelemetry.trace" not in sys.modules:
         return None
@@ -99,17 +97,11 @@ def _provider(settings: Settings, endpoint: str) -> "TracerProvider | None":
             _how_to_install(),
         )
         return None
+    from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import set_tracer_provider
 
     resource = Resource.create(_resource(settings))
-    if _has_temporal():
-        from pipelex.temporal.tracing import create_provider
-
-        provider = create_provider(resource)
-    else:
-        from opentelemetry.sdk.trace import TracerProvider
-
-        provider = TracerProvider(resource=resource)
+    provider = _made_by_an_engine(resource) or TracerProvider(resource=resource)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     set_tracer_provider(provider)
     return provider
@@ -143,8 +135,8 @@ def _resource(settings: Settings) -> dict[str, str]:
     return {"pipelex.version": version("pipelex")} | ({"service.name": name} if name else {})
 
 
-def _has_temporal() -> bool:
-    return find_spec("temporalio") is not None
+def _made_by_an_engine(resource: "Resource") -> "TracerProvider | None":
+    return next((tracing.create_provider(resource) for tracing in engine_tracings()), None)
 
 
 def _how_to_install() -> str:

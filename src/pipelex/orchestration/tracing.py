@@ -1,0 +1,40 @@
+"""The spans of engines that replay: which provider of spans makes each of them once, found through an entry point."""
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Final, Protocol, cast
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+
+TRACING: Final = "pipelex.tracing"
+"""The entry-point group; the name of an entry is that of the orchestrator, its value names an `EngineTracing`."""
+
+
+class EngineTracing(Protocol):
+    """How an engine that replays code wants spans to be made: the object that an entry point names.
+
+    Its module loads nothing heavy.
+    """
+
+    def is_installed(self) -> bool:
+        """Whether the engine's SDK is there."""
+        ...
+
+    def create_provider(self, resource: "Resource") -> "TracerProvider":
+        """A provider whose spans are made once, however often the code they are in is replayed."""
+        ...
+
+    def is_replay_safe(self, provider: object) -> bool:
+        """Whether a provider, made here or elsewhere, makes such spans."""
+        ...
+
+
+@cache
+def engine_tracings() -> Sequence[EngineTracing]:
+    """Those of the engines whose SDK is installed, by the orchestrators' names."""
+    entries = sorted(entry_points(group=TRACING), key=lambda entry: entry.name)
+    found = [cast("EngineTracing", entry.load()) for entry in entries]
+    return [tracing for tracing in found if tracing.is_installed()]
