@@ -309,6 +309,61 @@ def test_outcomes_that_may_come_are_left_alone(expression: str, outcomes: str) -
     assert [fault.detail for fault in condition(expression, outcomes)] == []
 
 
+JUDGED = """
+[pipe.sort]
+type = "PipeSequence"
+description = "x"
+inputs = { bill = "Bill" }
+output = "Text"
+steps = [
+  { pipe = "judge", result = "verdict" },
+  { from = "verdict.choice", result = "word" },
+  { pipe = "choose" },
+]
+[pipe.judge]
+type = "PipeJudge"
+description = "x"
+inputs = { bill = "Bill" }
+output = "Choice"
+prompt = "$bill"
+question = "Which?"
+options = { bug = "a fault", wish = "a wish" }
+[pipe.choose]
+type = "PipeCondition"
+description = "x"
+inputs = { verdict = "Choice", word = "Text", bill = "Bill" }
+output = "Text"
+expression = "EXPRESSION"
+outcomes = { bug = "say", wsh = "say" }
+default_outcome = "say"
+[pipe.say]
+type = "PipeLLM"
+description = "x"
+inputs = { bill = "Bill", verdict = "Choice", word = "Text" }
+output = "Text"
+prompt = "$bill, $verdict, $word"
+"""
+
+
+@pytest.mark.parametrize("expression", ["verdict.choice", "verdict", "word", "word.text|lower"])
+def test_an_outcome_that_no_option_of_the_judge_chooses(expression: str) -> None:
+    def found(text: str) -> list[str]:
+        verdict = load_library_files({"shop.mthds": CONCEPTS + text}).verdict
+        assert [fault.detail for fault in verdict.errors] == []
+        return [f"{fault.params['variable_path']} {fault.suggestions}" for fault in verdict.warnings]
+
+    text = JUDGED.replace("EXPRESSION", expression)
+    expected = ["wsh ('wish',)"] if expression != "word.text|lower" else []
+    assert found(text) == expected
+    assert found(text.replace("wsh =", "wish =")) == []
+
+
+def test_a_condition_that_others_may_run_is_left_alone() -> None:
+    text = CONCEPTS.replace('domain = "shop"', 'domain = "shop"\nmain_pipe = "choose"') + JUDGED
+    text = text.replace("EXPRESSION", "verdict.choice")
+    assert load_library_files({"shop.mthds": text}).verdict.warnings == ()
+
+
 @pytest.mark.parametrize(
     ("field", "said", "changes"),
     [

@@ -23,7 +23,7 @@ def check_sequence(walk: Walk, blueprint: PipeSequenceBlueprint) -> None:
     for index, step in enumerate(blueprint.steps):
         keys = ("steps", index)
         if isinstance(step, BindingStep):
-            last = Known(walk.bind(step.from_path, (*keys, "from")))
+            last = Known(walk.bind(step.from_path, (*keys, "from")), texts=walk.texts_at(step.from_path))
         else:
             last, inner = walk.step(step, keys)
             left |= inner

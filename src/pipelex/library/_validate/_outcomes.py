@@ -1,14 +1,20 @@
 """Outcomes of conditions that no value of the expression can choose."""
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from pipelex.content.structure import ChoiceShape, ObjectShape, ScalarShape
 from pipelex.errors import Json, SuggestedFix, near_names
-from pipelex.language.blueprints import PipeConditionBlueprint
+from pipelex.language.blueprints import PipeConditionBlueprint, PipeJudgeBlueprint
 from pipelex.language.templates import Texts, possible_texts
 from pipelex.library._library import Pipe
 from pipelex.library._validate._context import Checks
+from pipelex.library._validate._presence import callable_from_outside
 from pipelex.library._validate._reads import follow, may_lack
+
+ToldTexts: TypeAlias = Mapping[tuple[str, ...], frozenset[str]]
+"""Path inside of a value → every text that can stand there; the empty path is what the value prints as."""
 
 _YES_NO: Texts = frozenset({"yes", "no"})
 _TRUTHS: Texts = frozenset({"True", "False"})
@@ -29,11 +35,71 @@ def check_outcomes(checks: Checks, pipe: Pipe) -> None:
         if blueprint.default_outcome == "fail" and not is_numeric and _is_number(checks, pipe, blueprint.expression):
             _report_unmatched(checks, pipe, "a number")
         return
-    listed = [repr(text) for text in sorted(texts - {""})]
-    gives = ", ".join(listed[:_MOST_SHOWN]) + (", …" if len(listed) > _MOST_SHOWN else "")
     if blueprint.default_outcome == "fail" and texts.isdisjoint(blueprint.outcomes):
-        _report_unmatched(checks, pipe, gives or "nothing")
+        _report_unmatched(checks, pipe, _listed(texts) or "nothing")
         return
+    _warn(checks, pipe, blueprint, texts)
+
+
+def texts_given_by(pipe: Pipe) -> ToldTexts:
+    """What is known of the texts in what a pipe gives: of a judgment, the options and levels that it chooses among."""
+    blueprint = pipe.blueprint
+    if not isinstance(blueprint, PipeJudgeBlueprint):
+        return {}
+    found: dict[tuple[str, ...], frozenset[str]] = {}
+    for name, question in blueprint.all_questions.items():
+        start = () if name is None else (name,)
+        if question.options is not None:
+            found[start] = found[(*start, "choice")] = frozenset(question.options)
+        elif question.levels is not None:
+            labels = [level if isinstance(level, str) else level.label for level in question.levels]
+            ranks = frozenset(map(str, range(len(labels))))
+            named = frozenset(label for label in labels if label is not None)
+            found[(*start, "level")] = ranks
+            found[start] = named or ranks
+            if named:
+                found[(*start, "label")] = named
+    return found
+
+
+def warn_of_dead_choices(checks: Checks, told: Mapping[tuple[str, str], Sequence[ToldTexts]]) -> None:
+    """Warn of outcomes that no caller's value can choose, where every caller's value is a choice among a few.
+
+    Pipes that may be called from outside are left alone.
+    """
+    open_pipes = callable_from_outside(checks)
+    for ref in dict.fromkeys(ref for ref, _ in told):
+        pipe = checks.library.pipes[ref]
+        blueprint = pipe.blueprint
+        if not isinstance(blueprint, PipeConditionBlueprint) or ref in open_pipes:
+            continue
+        known = {name: _in_all(told.get((ref, name), ())) for name in pipe.inputs}
+        if not any(known.values()):
+            continue
+
+        def text_of(path: tuple[str, ...], pipe: Pipe = pipe, known: Mapping[str, ToldTexts] = known) -> Texts:
+            found = known.get(path[0], {}).get(path[1:])
+            return _texts_of(checks, pipe, path) if found is None else found
+
+        texts = possible_texts(blueprint.template_text, text_of)
+        plain = possible_texts(blueprint.template_text, lambda path, pipe=pipe: _texts_of(checks, pipe, path))
+        if texts is not None and plain is None:
+            _warn(checks, pipe, blueprint, texts)
+
+
+def _in_all(told: Sequence[ToldTexts]) -> ToldTexts:
+    """What may be in a value that is one of several."""
+    paths = set(told[0]).intersection(*told[1:]) if told else set[tuple[str, ...]]()
+    return {path: frozenset[str]().union(*(each[path] for each in told)) for path in paths}
+
+
+def _listed(texts: frozenset[str]) -> str:
+    listed = [repr(text) for text in sorted(texts - {""})]
+    return ", ".join(listed[:_MOST_SHOWN]) + (", …" if len(listed) > _MOST_SHOWN else "")
+
+
+def _warn(checks: Checks, pipe: Pipe, blueprint: PipeConditionBlueprint, texts: frozenset[str]) -> None:
+    gives = _listed(texts)
     free = [text for text in sorted(texts) if text not in blueprint.outcomes]
     for outcome in blueprint.outcomes:
         if outcome not in texts:

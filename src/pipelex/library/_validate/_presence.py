@@ -8,7 +8,7 @@ def warn_of_idle_markers(checks: Checks, feeds: Mapping[tuple[str, str], Sequenc
 
     Pipes that may be called from outside are left alone.
     """
-    open_pipes = _callable_from_outside(checks)
+    open_pipes = callable_from_outside(checks)
     for (ref, name), may_be_absent in feeds.items():
         if any(may_be_absent) or ref in open_pipes:
             continue
@@ -30,7 +30,8 @@ def warn_of_idle_markers(checks: Checks, feeds: Mapping[tuple[str, str], Sequenc
         )
 
 
-def _callable_from_outside(checks: Checks) -> set[str]:
+def callable_from_outside(checks: Checks) -> set[str]:
+    """The pipes that may be run by others than the method's own: main ones, and those that a package exports."""
     found: set[str] = set()
     for package in checks.linked.packages:
         prefix = "" if package.address is None else f"{package.address}->"

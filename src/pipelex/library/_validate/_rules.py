@@ -18,7 +18,7 @@ from pipelex.library._validate._operators import (
     gives_single,
     takes_one_of,
 )
-from pipelex.library._validate._outcomes import check_outcomes
+from pipelex.library._validate._outcomes import check_outcomes, warn_of_dead_choices
 from pipelex.library._validate._presence import warn_of_idle_markers
 from pipelex.library._validate._reads import check_reads
 from pipelex.library._validate._walk import Flows, Walk
@@ -73,6 +73,7 @@ def check_flows(checks: Checks) -> None:
             flow(Walk(flows, pipe), pipe.blueprint)
     if not checks.linked.hanging:  # with parts missing, nobody can say how a pipe is always called
         warn_of_idle_markers(checks, flows.feeds)
+        warn_of_dead_choices(checks, flows.texts)
 
 
 def _callees_first(pipes: Mapping[str, Pipe]) -> list[str]:

@@ -10,6 +10,7 @@ from pipelex.library._library import Pipe
 from pipelex.library._link import dotted
 from pipelex.library._paths import PathFault, Reached, walk_path
 from pipelex.library._validate._context import Checks, shown
+from pipelex.library._validate._outcomes import ToldTexts, texts_given_by
 from pipelex.library._validate._outputs import check_given_output
 
 
@@ -20,6 +21,8 @@ class Known:
     slot: Slot | None
     """None when nothing is known, because whatever gives it is broken. `optional` presence: it may be absent."""
     is_input: bool = False
+    texts: ToldTexts = field(default_factory=dict[tuple[str, ...], frozenset[str]])
+    """What is known of the texts in it, because whatever gives it chooses among a few."""
 
 
 @dataclass
@@ -33,6 +36,9 @@ class Flows:
     """Pipes of which it is not known which names they leave."""
     feeds: dict[tuple[str, str], list[bool]] = field(default_factory=dict[tuple[str, str], list[bool]])
     """Pipe and input → for every place that calls the pipe, whether the input may be absent there."""
+
+    texts: dict[tuple[str, str], list[ToldTexts]] = field(default_factory=dict[tuple[str, str], list[ToldTexts]])
+    """Pipe and input → for every place that calls the pipe, what is known of the texts in the input there."""
 
 
 @dataclass
@@ -78,7 +84,7 @@ class Walk:
             return Known(None if slot is None else Slot(slot.concept, is_list=True, count=count)), {}
         if step.pipe in self.flows.murky:
             self.is_murky = True
-        return Known(slot), self.flows.inner.get(step.pipe, {})
+        return Known(slot, texts=given.texts), self.flows.inner.get(step.pipe, {})
 
     def with_override(self, step: PipeStep, slot: Slot, keys: Keys) -> Slot:
         """The slot after the step's say on how many values its pipe gives."""
@@ -202,6 +208,7 @@ class Walk:
         for name, slot in callee.inputs.items():
             value = Known(added[name]) if added is not None and name in added else self.read(name)
             self.feed(callee, name, slot, value)
+            self.flows.texts.setdefault((callee.ref, name), []).append({} if value is None else value.texts)
             if value is None:
                 if slot.presence != "optional":
                     self.miss(callee, name, slot, keys)
@@ -212,7 +219,15 @@ class Walk:
         output = callee.output
         if may_be_skipped and not output.is_list:
             output = replace(output, presence="optional")
-        return Known(output)
+        return Known(output, texts=texts_given_by(callee))
+
+    def texts_at(self, path: str) -> ToldTexts:
+        """What is known of the texts in the value at a dotted path of the memory."""
+        root, *names = path.split(".")
+        value = self.memory.get(root)
+        start = tuple(names)
+        told = {} if value is None else value.texts
+        return {inner[len(start) :]: texts for inner, texts in told.items() if inner[: len(start)] == start}
 
     def read(self, name: str) -> Known | None:
         value = self.memory.get(name)
