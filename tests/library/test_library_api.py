@@ -14,7 +14,7 @@ def test_public_names() -> None:
         "MethodFile", "MethodTree", "ModelUse", "PackageBundles", "PathFault", "Pipe",
         "TreeRules", "Verdict", "dotted", "focused", "link", "linked_libraries", "load_files", "load_library", "load_library_files",
         "load_paths",
-        "missing_target", "ready_pipes", "validate", "walk_path", "walk_tree",
+        "missing_target", "model_uses", "ready_pipes", "validate", "walk_path", "walk_tree",
     }  # fmt: skip
     assert all(hasattr(pipelex.library, name) for name in pipelex.library.__all__)
 
