@@ -83,7 +83,8 @@ def test_a_run_from_start_to_files(durable_cli: Cli, stub: OpenAIStub) -> None:
     assert memory["root"]["name"]["content"] == {"text": "Ana"}
 
 
-def test_a_detached_run_and_its_life(durable_cli: Cli, stub: OpenAIStub) -> None:
+def test_a_detached_run_and_its_life(durable_cli: Cli, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     stub.on("Hello Ana", text="Good morning, Ana")
     run_id = f"life-{durable_cli.root.name}"
 
@@ -208,7 +209,7 @@ def test_a_worker_says_what_it_does_and_when_it_is_ready(durable_cli: Cli) -> No
     log = durable_cli.root / "worker.log"
     with worker(durable_cli, "--scope", "runner-llm", "--health-port", str(port), "--library", "greet.mthds") as child:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
-            assert (answer.status, answer.read()) == (200, b"ready\n")
+            assert (answer.status, answer.read()) == (200, b"alive\n")
         child.send_signal(signal.SIGTERM)
         assert child.wait(30) == 0
 

@@ -99,7 +99,8 @@ def test_the_models_of_a_backend(cli: Cli) -> None:
     assert unknown.code != 0
 
 
-def test_backends_name_the_variables_they_lack(cli: Cli) -> None:
+def test_backends_name_the_variables_they_lack(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     backends = cli.root / ".pipelex" / "inference" / "backends.toml"
     backends.write_text(
         backends.read_text(encoding="utf-8")

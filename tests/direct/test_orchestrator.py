@@ -150,4 +150,4 @@ def test_an_unknown_orchestrator_is_refused_with_the_nearest(project: Project) -
     with pytest.raises(PipelexError, match="no orchestrator 'temporel'") as failed:
         _ = Pipelex(project.settings(), orchestrator="temporel").orchestrator
     assert "Did you mean temporal?" in (failed.value.report.advice or "")
-    assert "direct, temporal" in (failed.value.report.advice or "")
+    assert "direct, mistral-workflows, temporal" in (failed.value.report.advice or "")

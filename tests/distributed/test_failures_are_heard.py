@@ -194,7 +194,8 @@ async def waiting(run: RunHandle, kind: WaitKind) -> str:
     return view_text(await read_view(run), Paint(False))
 
 
-async def test_a_queue_without_a_worker_is_shown(project: Project) -> None:
+async def test_a_queue_without_a_worker_is_shown(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
     pool = f"{project.queue}_pool"
     overrides = {"temporal.activity_queues.llm.default": pool, f"temporal.queue_options.{pool}.priority_key": 1}
     async with project.app(overrides=overrides) as app:
@@ -213,7 +214,10 @@ async def test_a_queue_without_a_worker_is_shown(project: Project) -> None:
         await run.terminate("test")
 
 
-async def test_a_versioned_worker_without_a_current_version_is_named(project: Project) -> None:
+async def test_a_versioned_worker_without_a_current_version_is_named(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
     versioned = {f"{P}.deployment_name": f"routers_{project.root.name}", f"{P}.build_id": "build-7"}
     async with project.app(overrides=versioned) as app, polling(app):
         run = await app.load(project.root / "greet.mthds").start(INPUT)

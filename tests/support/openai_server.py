@@ -344,7 +344,7 @@ class _Handler(BaseHTTPRequestHandler):
             stub.refused += 1
             self._send(401, self._error(401, f"Incorrect API key provided: {given}."))
             return
-        reply, _ = stub.arrived(self.path, dict(self.headers.items()), body)
+        reply, _ = stub.arrived(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
         try:
             self._answer(reply, body)
         finally:

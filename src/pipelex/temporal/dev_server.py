@@ -83,7 +83,6 @@ class DevServer:
             self.metrics_port = _port(self.host, self.metrics_port, "server's metrics")
         if self.database is not None:
             self.database.parent.mkdir(parents=True, exist_ok=True)
-            self.database.touch(mode=0o600)  # it holds whatever runs were given
         output = self.log.open("ab") if self.log is not None else subprocess.DEVNULL
         try:
             self.process = subprocess.Popen(
@@ -91,6 +90,7 @@ class DevServer:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                umask=0o077,  # the database holds whatever runs were given; the server makes it, with its tables
                 start_new_session=True,  # Ctrl-C in the terminal is for us; we end the server afterwards
                 preexec_fn=die_with_parent if sys.platform == "linux" else None,
             )
