@@ -134,7 +134,7 @@ def test_commands(block: Block, project: Project, temporal_server: DevServer, mo
     match words[0]:
         case "pipelex":
             check_pipelex(words[1:])
-            if block.text.startswith(EXECUTED):
+            if block.text.startswith(EXECUTED) and "--attribute" not in words:  # it is not declared here
                 execute(words[1:], project, monkeypatch)
         case "temporal":
             check_temporal(words[1:])
