@@ -226,7 +226,7 @@ class Walk:
         root, *names = path.split(".")
         value = self.memory.get(root)
         start = tuple(names)
-        told = {} if value is None else value.texts
+        told: Mapping[tuple[str, ...], frozenset[str]] = {} if value is None else value.texts
         return {inner[len(start) :]: texts for inner, texts in told.items() if inner[: len(start)] == start}
 
     def read(self, name: str) -> Known | None:
