@@ -27,3 +27,9 @@ def test_a_known_secret_is_masked_in_every_report(shape: Callable[[str], Pipelex
     written = f"{error} {error!r} {error.report.to_json()} {error.report.to_problem()}"
     assert SECRET not in written
     assert "***" in written
+
+
+@pytest.mark.parametrize("word", ["none", "EMPTY", "not-needed", "ollama"])
+def test_what_stands_for_no_key_is_no_secret(word: str) -> None:
+    hide([word])
+    assert str(PipelexError("runtime.misconfigured", f"{word} is known here")) == f"{word} is known here"

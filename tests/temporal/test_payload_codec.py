@@ -188,7 +188,7 @@ async def test_a_payload_that_is_gone_or_altered_is_named(tmp_path: Path) -> Non
     with pytest.raises(PipelexError, match="has been altered"):
         await reader.decode([payload])
     blob.unlink()
-    with pytest.raises(PipelexError, match=r"is not there: the folder .* is not the store") as gone:
+    with pytest.raises(PipelexError, match=r"is not there: the storage folder .* is not the store") as gone:
         await reader.decode([payload])
     assert gone.value.code == "runtime.misconfigured"
     assert gone.value.report.params == {"component": "payload_storage"}

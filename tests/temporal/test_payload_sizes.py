@@ -26,7 +26,10 @@ inputs = { text = "Text" }
 output = "Text"
 prompt = "Echo $text"
 """
-PATIENT = {"temporal.worker_config.default_activity_heartbeat_timeout": "0:02:00"}
+PATIENT = {
+    "temporal.worker_config.default_activity_heartbeat_timeout": "0:02:00",
+    "inference.max_answer_bytes": 200_000_000,
+}
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from tests.tooling.methods import EVERYTHING, load
 
 HOSTILE = (
     EVERYTHING.replace("'deep' if depth.number > 9 else 'flat'", "'</script><img src=x>\\\"]' if depth.number else 1")
+    .replace('default_outcome = "fail"', 'default_outcome = "tell"')
     .replace("Measure", "</script><script>alert(1)</script> https://evil.invalid")
     .replace("Side by side", '\\" onload=alert(1) `x` ]] --> end')
 )

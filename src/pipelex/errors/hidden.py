@@ -11,12 +11,19 @@ MASK = "***"
 _SHORTEST = 4
 """A shorter text is in every other word."""
 
+_NO_KEYS = frozenset({"dummy", "empty", "local", "none", "no-key", "not-needed", "null", "ollama", "test", "unused"})
+"""What people write where a server wants some key and looks at none; masking these words would make texts unreadable."""
+
 _known: dict[str, None] = {}
 
 
 def hide(secrets: Iterable[str | None]) -> None:
     """Remember texts that must never be shown."""
-    _known.update(dict.fromkeys(secret for secret in secrets if secret is not None and len(secret) >= _SHORTEST))
+    _known.update(dict.fromkeys(secret for secret in secrets if secret is not None and _is_worth_hiding(secret)))
+
+
+def _is_worth_hiding(secret: str) -> bool:
+    return len(secret) >= _SHORTEST and secret.casefold() not in _NO_KEYS
 
 
 def without_secrets(text: str) -> str:

@@ -23,6 +23,8 @@ _PIPE: Final = "pipe-"
 """What the name of an exposed pipe's workflow begins with, unless the settings name it."""
 _ESCAPES: Final = {".": "--", "/": "-_", "-": "-m", "[": "-b", "]": "-e", ":": "-c", ">": "-g"}
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_]")
+_HASHED: Final = re.compile(r"-xh-[0-9a-f]+$")
+"""The end of an id that would have been too long; no id that is written whole has it."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 _WRITTEN: Final = re.compile(r"-x([0-9a-f]+)-|(-[-_a-z])|([A-Za-z0-9_])")
 _READ: Final = {written: character for character, written in _ESCAPES.items()}
@@ -131,6 +133,8 @@ def child_id(root: str, path: tuple[str, ...], ranks: str = "") -> str:
 
 def path_of(root: str, id_: str) -> tuple[str, ...] | None:
     """The steps that the id of an execution tells, ranks included; None where it ends in a hash, or has another root."""
+    if _HASHED.search(id_):
+        return None
     if id_ == root:
         return ()
     if not id_.startswith(root):

@@ -127,6 +127,7 @@ def isolated(
         }
         home = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         home |= {"HOME": str(folder), "PIPELEX_HOME": str(folder / "home")}
+        home |= {"PIPELEX_TRUST_PROJECT": "1"}  # the caller names the project, and nothing of it is called
         yield load_settings(
             cwd=folder if project is None else Path(project), environ=home, overrides={**own, **(overrides or {})}
         )

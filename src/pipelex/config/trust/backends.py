@@ -87,12 +87,15 @@ class _Merging:
     def _add_table(self, file: TomlFile, name: str, written: Table, *, is_own: bool) -> None:
         below = self.tables.get(name)
         refusal = _refusal(file, name, written) if self.trust is not None and self.trust.is_theirs(file.path) else None
+        is_wanted = is_own and not written.keys().isdisjoint({"endpoint", "api_key"})
         demands: dict[str, Demand] = {}
         if self.trust is not None and not self.trust.of(file.path, file.text):
             demands = dict(self._demands(file, name, written))
             self.withheld[name] = (*self.withheld.get(name, ()), *demands.values())
             written = {key: value for key, value in written.items() if key not in demands}
         data = dict(below.data) if below is not None else {}
+        if is_wanted:
+            data.pop("enabled", None)  # whoever says where a backend is, or gives its key, has it on unless they say so
         if "endpoint" in written and written["endpoint"] != data.get("endpoint"):
             data.pop("endpoint_variables", None)  # they stand for the address that was written with them
         self.tables[name] = BackendLayers(
