@@ -40,7 +40,7 @@ def main() -> int:
         direct = time.monotonic() - began
 
         port, ui_port = free_port(), free_port()
-        environment = {"PIPELEX_ENV": "durable", "PIPELEX_DEMO_PORT": str(port)}
+        environment = {"PIPELEX_ENV": "durable", "TEMPORAL_ADDRESS": f"127.0.0.1:{port}"}
         say(
             "2. Durably: the same files; PIPELEX_ENV=durable adds `[temporal] is_enabled = true`",
             ["pipelex", "dev", "&"],
