@@ -5,7 +5,7 @@ Source: MTHDS 8.0.0, sections 5.2, 8.1 and 9 of the language reference.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from pipelex.errors import Json, SuggestedFix, near_names
 from pipelex.language._finding import (
@@ -27,6 +27,9 @@ from pipelex.language.templates import (
     TemplateSite,
     analyse_template,
 )
+
+_MOST_TOLD: Final = 50
+"""The findings of one template that are reported: each has a place to be found, and may have a fix that holds all of it."""
 
 
 def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = True) -> list[Finding]:
@@ -52,7 +55,7 @@ def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = T
         names = (*slots, *site.extra_names)
         analysis = analyse_template(site.template, category=site.category, sigils=site.has_sigils, declared=names)
         is_known = is_known and analysis.is_parsed
-        findings.extend(_template_finding(code, keys, site, found) for found in analysis.findings)
+        findings.extend(_template_finding(code, keys, site, found) for found in analysis.findings[:_MOST_TOLD])
         inline |= {found.name.partition(".")[0] for found in analysis.findings if found.kind == "inline_sigil"}
         for each in analysis.reads:
             read.add(each.root)

@@ -6,7 +6,6 @@ Source: MTHDS 8.0.0, section 9.1 of the language reference.
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final, Literal
 
 from pipelex.errors import PipelexError
@@ -26,8 +25,6 @@ _LINE_BREAK: Final = re.compile(r"\r\n?")
 
 _HIDDEN: Final = "\0"
 _EXPANDED: Final = "}"
-_MOST_TOLD: Final = 20
-"""The sigils of one template that are told to be text; each has a fix that holds the whole template."""
 _WINDOW: Final = 200
 
 SigilProblem = Literal["inline", "odd_space", "glued", "before_bracket"]
@@ -158,13 +155,12 @@ def _text_sigils(masked: str, declared: Collection[str]) -> list[InlineSigil]:
         (_GLUED, "glued"),
         (_BEFORE_BRACKET, "before_bracket"),
     )
-    found = (
+    return [
         InlineSigil(match["path"], match.start(), problem)
         for pattern, problem in patterns
         for match in pattern.finditer(masked)
         if match["path"].partition(".")[0] in declared
-    )
-    return list(islice(found, _MOST_TOLD))
+    ]
 
 
 def expand_sigils(template: str, *, declared: Collection[str] | None = None) -> str:
