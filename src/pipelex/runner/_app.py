@@ -364,40 +364,16 @@ class Method:
             raise
 
     async def start(
-        self,
-        inputs: Mapping[str, Json] | PathLike | None = None,
-        *,
-        pipe: str | None = None,
-        run_id: str | None = None,
-        dry_run: bool = False,
-        mock: bool | Literal["sparse"] = False,
-        full_memory: bool = False,
-        output_concept: str | None = None,
-        on_item_failure: OnItemFailure = "fail",
-        allow_files: bool | Path = True,
-        attributes: Attributes | None = None,
-        on_change: Callable[[PipeTrace], None] | None = None,
+        self, inputs: Mapping[str, Json] | PathLike | None = None, **keywords: Unpack[RunKeywords]
     ) -> RunHandle:
         """Start a pipe without waiting, where the configuration says; the arguments are those of `run`.
 
         Raises:
             PipelexError: the inputs do not fit, the id is that of another run, no engine answers, or it refuses.
         """
-        if not dry_run:
+        if not keywords.get("dry_run"):
             require_trust(self.app.settings.demands)
-        request = await self.request(
-            inputs,
-            pipe=pipe,
-            run_id=run_id,
-            dry_run=dry_run,
-            mock=mock,
-            full_memory=full_memory,
-            output_concept=output_concept,
-            on_item_failure=on_item_failure,
-            allow_files=allow_files,
-            attributes=attributes,
-            on_change=on_change,
-        )
+        request = await self.request(inputs, **keywords)
         started: StartedRun = await self.app.orchestrator.start(request)
         return RunHandle(self.app.orchestrator, started.run, request.call.pipe, request.call.inputs, started)
 
