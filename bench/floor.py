@@ -9,6 +9,7 @@ the root, and the five search attributes of a run for all. That is text in the h
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -71,19 +72,24 @@ class FloorSequence:
         return [await child(prompt, index) for index, prompt in enumerate(prompts)]
 
 
+async def in_window(ask: Callable[[str, int], Awaitable[str]], prompts: list[str], window: int) -> list[str]:
+    """The answers, in order, of which so many are waited for at a time."""
+    results = [""] * len(prompts)
+    waiting = iter(enumerate(prompts))
+
+    async def work() -> None:
+        for index, prompt in waiting:
+            results[index] = await ask(prompt, index)
+
+    await asyncio.gather(*(work() for _ in range(min(window, len(prompts)))))
+    return results
+
+
 @workflow.defn(name="FloorWindow")
 class FloorWindow:
     @workflow.run
     async def run(self, prompts: list[str], window: int) -> list[str]:
-        results = [""] * len(prompts)
-        waiting = iter(enumerate(prompts))
-
-        async def work() -> None:
-            for index, prompt in waiting:
-                results[index] = await child(prompt, index)
-
-        await asyncio.gather(*(work() for _ in range(min(window, len(prompts)))))
-        return results
+        return await in_window(child, prompts, window)
 
 
 @workflow.defn(name="FloorActivities")
@@ -92,15 +98,7 @@ class FloorActivities:
 
     @workflow.run
     async def run(self, prompts: list[str], window: int) -> list[str]:
-        results = [""] * len(prompts)
-        waiting = iter(enumerate(prompts))
-
-        async def work() -> None:
-            for index, prompt in waiting:
-                results[index] = await asked(prompt)
-
-        await asyncio.gather(*(work() for _ in range(min(window, len(prompts)))))
-        return results
+        return await in_window(lambda prompt, _: asked(prompt), prompts, window)
 
 
 async def child(prompt: str, index: int) -> str:
