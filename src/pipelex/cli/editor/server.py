@@ -170,15 +170,12 @@ def _add_texts(server: BundleServer) -> None:
         ls.bundles.roots[:] = folders or ([Path(root).resolve()] if root else [])
 
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
-    async def opened(ls: BundleServer, params: types.DidOpenTextDocumentParams) -> None:
-        ls.opened(params.text_document.uri)
-
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
-    async def changed(ls: BundleServer, params: types.DidChangeTextDocumentParams) -> None:
-        ls.opened(params.text_document.uri)
-
     @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
-    async def saved(ls: BundleServer, params: types.DidSaveTextDocumentParams) -> None:
+    async def told(
+        ls: BundleServer,
+        params: types.DidOpenTextDocumentParams | types.DidChangeTextDocumentParams | types.DidSaveTextDocumentParams,
+    ) -> None:
         ls.opened(params.text_document.uri)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
