@@ -177,7 +177,7 @@ async def test_prometheus_as_the_settings_say(project: Project, stub: OpenAIStub
 @pytest.mark.parametrize(
     ("settings", "options", "said"),
     [
-        ("", ("--metrics-address", "nonsense"), "metrics cannot be told at 'nonsense'"),
+        ("", ("--metrics-address", "nonsense"), "metrics cannot be served at 'nonsense'"),
         (
             '[runtime.metrics]\nprometheus_address = "127.0.0.1:1"\notlp_endpoint = "http://127.0.0.1:1"\n',
             (),

@@ -63,7 +63,7 @@ class Tries:
             f"{what} was interrupted {self.interruptions} times: its workers were stopped or lost before it ended",
             category=ErrorCategory.TRANSIENT,
             params={"dependency": "worker"},
-            advice="Look why the workers of its task queue end, and give them a graceful_shutdown_timeout that is longer "
+            advice="Find out why the workers of its task queue end, and give them a graceful_shutdown_timeout that is longer "
             "than such a call takes; then go on with `pipelex runs retry`.",
         )
 

@@ -95,7 +95,7 @@ def _runtime(log: LoggingConfig | None, metrics: MetricsTarget | None) -> Runtim
         where = metrics.prometheus or metrics.otlp
         raise PipelexError(
             "runtime.misconfigured",
-            f"metrics cannot be told at '{where}': {refused}",
+            f"metrics cannot be served at '{where}': {refused}",
             category=ErrorCategory.CONFIGURATION,
             params={"component": "metrics"},
             advice="Give HOST:PORT of an address of this machine that is free, or the http address of a collector.",

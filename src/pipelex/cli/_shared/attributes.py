@@ -13,7 +13,7 @@ AttributeOption = Annotated[
     typer.Option("--attribute", metavar="NAME=VALUE", help="A search attribute that the settings declare; repeatable."),
 ]
 TagOption = Annotated[
-    list[str] | None, typer.Option("--tag", metavar="T", help="One of the attribute Tags; repeatable.")
+    list[str] | None, typer.Option("--tag", metavar="T", help="A tag, kept in the search attribute Tags; repeatable.")
 ]
 TAGS = "Tags"
 

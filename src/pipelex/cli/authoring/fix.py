@@ -44,9 +44,9 @@ class FixFlags:
     ignore: Annotated[
         list[str] | None, typer.Option("--ignore", metavar="CODE", help="Not these rewrites; repeatable.")
     ] = None
-    unsafe: Annotated[bool, typer.Option("--unsafe", help="Also rewrites that may change what the method means.")] = (
-        False
-    )
+    unsafe: Annotated[
+        bool, typer.Option("--unsafe", help="Also apply rewrites that may change what the method means.")
+    ] = False
     max_iterations: Annotated[int | None, typer.Option("--max-iterations", min=0, help="Rounds at most.")] = None
     allow_signatures: Annotated[
         bool, typer.Option("--allow-signatures", help="Accept pipes that are declared but not written yet.")

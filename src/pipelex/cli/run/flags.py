@@ -41,7 +41,7 @@ class RunFlags:
     on_item_failure: Annotated[
         Literal["fail", "collect"],
         typer.Option(
-            "--on-item-failure", help="A failing item of a batch, or row, fails it all, or is left out and told."
+            "--on-item-failure", help="Whether a failing item or row fails the whole run, or is left out and reported."
         ),
     ] = "fail"
     local: Annotated[

@@ -32,7 +32,11 @@ def runs(
     ctx: typer.Context,
     orchestrator: Annotated[
         str | None,
-        typer.Option("--orchestrator", metavar="NAME", help="Whose runs, where the settings choose another one's."),
+        typer.Option(
+            "--orchestrator",
+            metavar="NAME",
+            help="The orchestrator whose runs are meant, instead of the configured one.",
+        ),
     ] = None,
 ) -> None:
     """List, show, watch, cancel or retry durable runs, from any machine that reaches their server."""
@@ -62,7 +66,9 @@ def list_runs(
 def show(
     ctx: typer.Context,
     run_id: RunId,
-    failed: Annotated[bool, typer.Option("--failed", help="Only what did not succeed, and what is above it.")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Show only what did not succeed, and the pipes above it.")
+    ] = False,
     server: ServerOption = None,
     is_json: JsonFlag = False,
 ) -> None:

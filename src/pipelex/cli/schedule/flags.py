@@ -39,20 +39,25 @@ class TimingFlags:
     ] = None
     time_zone: Annotated[
         str | None,
-        typer.Option("--time-zone", metavar="NAME", help="Of crons and calendars: Europe/Paris; default UTC."),
+        typer.Option(
+            "--time-zone",
+            metavar="NAME",
+            help="The time zone of crons and calendars, such as Europe/Paris; UTC by default.",
+        ),
     ] = None
     jitter: Annotated[
-        str | None, typer.Option("--jitter", metavar="TIME", help="Start late by a random part of it.")
+        str | None, typer.Option("--jitter", metavar="TIME", help="Delay each start by a random part of this time.")
     ] = None
-    start: Annotated[str | None, typer.Option("--start", metavar="TIME", help="Nothing before: 2026-12-01T00:00.")] = (
-        None
-    )
+    start: Annotated[
+        str | None, typer.Option("--start", metavar="TIME", help="Start nothing before this time: 2026-12-01T00:00.")
+    ] = None
     end: Annotated[str | None, typer.Option("--end", metavar="TIME", help="Nothing after.")] = None
     overlap: Annotated[
         OverlapName, typer.Option("--overlap", help="What happens when the run before still goes on.")
     ] = "skip"
     catchup: Annotated[
-        str | None, typer.Option("--catchup", metavar="TIME", help="How long a missed start is made up for.")
+        str | None,
+        typer.Option("--catchup", metavar="TIME", help="Make up for starts that were missed, up to this long ago."),
     ] = None
     pause_on_failure: Annotated[bool, typer.Option("--pause-on-failure", help="Pause after a run that failed.")] = False
 
@@ -93,7 +98,9 @@ class MethodFlags(TimingFlags):
     inputs: InputsOption = None
     attribute: AttributeOption = None
     tag: TagOption = None
-    paused: Annotated[bool, typer.Option("--paused", help="Make it, and start nothing yet.")] = False
+    paused: Annotated[
+        bool, typer.Option("--paused", help="Create it paused: it starts nothing until you resume it.")
+    ] = False
     note: NoteOption = ""
     library_dir: Annotated[
         list[Path] | None,

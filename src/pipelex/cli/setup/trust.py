@@ -27,8 +27,8 @@ app = command_app()
 @app.command(epilog=_EXAMPLES)
 def trust(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Trust without being asked.")] = False,
-    list_: Annotated[bool, typer.Option("--list", help="Only say what needs trust, and what has it.")] = False,
-    revoke: Annotated[bool, typer.Option("--revoke", help="Trust the project's files no longer.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="Only list what needs trust, and what has it.")] = False,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Stop trusting the project's files.")] = False,
     is_json: JsonFlag = False,
 ) -> None:
     """Trust the configuration of this project: its files may then name your variables, secrets and addresses.

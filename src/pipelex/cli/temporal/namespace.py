@@ -28,9 +28,9 @@ def setup_temporal_namespace(
     ctx: typer.Context,
     server: ServerOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is missing.")] = False,
-    create: Annotated[bool, typer.Option("--create", help="Make the namespace, too, where it is missing.")] = False,
+    create: Annotated[bool, typer.Option("--create", help="Create the namespace if it is missing.")] = False,
     retention_days: Annotated[
-        int, typer.Option("--retention-days", min=1, help="With --create: how long it keeps closed runs.")
+        int, typer.Option("--retention-days", min=1, help="With --create: how long the namespace keeps closed runs.")
     ] = 30,
     is_json: JsonFlag = False,
 ) -> None:

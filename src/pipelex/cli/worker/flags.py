@@ -16,7 +16,9 @@ class WorkerFlags:
     orchestrator: Annotated[
         str | None,
         typer.Option(
-            "--orchestrator", metavar="NAME", help="Whose runs it takes up: temporal, mistral-workflows, or another."
+            "--orchestrator",
+            metavar="NAME",
+            help="The orchestrator whose runs it takes up: temporal, mistral-workflows, or another.",
         ),
     ] = None
     task_queue: Annotated[
@@ -38,12 +40,14 @@ class WorkerFlags:
         typer.Option(
             "--library",
             metavar="DIR",
-            help="Method folder whose functions and templates it may use, checked first; repeatable.",
+            help="A method folder whose functions and templates it may use; checked at start; repeatable.",
         ),
     ] = None
     ready_file: Annotated[
         Path | None,
-        typer.Option("--ready-file", metavar="FILE", help="Exists while the worker polls and the server answers."),
+        typer.Option(
+            "--ready-file", metavar="FILE", help="A file that exists while the worker polls and the server answers."
+        ),
     ] = None
     health_port: Annotated[
         int | None,
