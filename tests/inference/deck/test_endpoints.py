@@ -65,6 +65,23 @@ def test_names_of_the_users_own_deck_lead_where_they_say(tmp_path: Path):
     assert [handle_of(deck, name)[0] for name in (None, "@house", "@default-small")] == ["openai", "openai", "mine"]
 
 
+@pytest.mark.parametrize(
+    ("written", "is_on"),
+    [
+        ('endpoint = "https://ours.example/"', True),
+        ('api_key = "k"', True),
+        ('endpoint = "https://ours.example/"\napi_key = "k"\nenabled = false', False),
+        ('headers = { x-team = "blue" }', False),
+        ("enabled = true", True),
+    ],
+)
+def test_a_packaged_backend_that_is_off_is_on_for_whoever_gives_its_address_or_key(
+    tmp_path: Path, written: str, is_on: bool
+):
+    deck = deck_of(tmp_path, f"[azure_document_intelligence]\n{written}\n")
+    assert deck.catalog.backends["azure_document_intelligence"].table.enabled is is_on
+
+
 def test_models_may_be_added_to_a_packaged_backend(tmp_path: Path):
     deck = deck_of(tmp_path, '[ollama]\nmodels = ["tiny:1b"]\n', {})
     assert handle_of(deck, None) == ("ollama", "tiny:1b")
