@@ -33,6 +33,24 @@ inputs  = ["text"]
 outputs = ["text"]
 """
 
+OTHER_MODELS = """
+[gpt-image-1]
+model_type = "img_gen"
+sdk        = "openai_img_gen"
+outputs    = ["image"]
+
+[linkup-standard]
+model_type = "search"
+sdk        = "linkup"
+outputs    = ["sourced-answers"]
+
+[stub-judge]
+model_type = "judgment"
+sdk        = "typesafe"
+outputs    = ["judgments"]
+"""
+"""Models that are only resolved, in dry runs."""
+
 STUB_ROUTING = """
 active = "stub"
 [profiles.stub]
@@ -58,18 +76,21 @@ def write(directory: Path, **files: str) -> Path:
     return directory
 
 
-def write_stub_inference(directory: Path, url: str, *, api_key: str = "test-key-0123456789") -> Path:
+def write_stub_inference(
+    directory: Path, url: str, *, api_key: str = "test-key-0123456789", models: str = STUB_MODELS
+) -> Path:
     """An `inference` directory whose backend `openai` is the server at `url`, with the models `stub`, `stub-native`, ….
 
     Args:
         directory: the `inference` directory; made when it is missing.
         url: the server's endpoint, with `/v1`.
         api_key: the key, or a `${VARIABLE}`.
+        models: the models of the backend, as the text of their file.
     """
     return write(
         directory,
         backends=STUB_BACKENDS.format(url=url, api_key=api_key),
-        backends__openai=STUB_MODELS,
+        backends__openai=models,
         routing_profiles=STUB_ROUTING,
         deck__1_stub=STUB_DECK,
     )

@@ -14,29 +14,11 @@ from pipelex.config import Settings, load_settings
 from pipelex.runner import Pipelex
 from pipelex.temporal.plugin import PipelexPlugin
 from pipelex.temporal.worker.build import build_worker, plan_worker, running
-from tests.support.inference_files import write_stub_inference
+from tests.support.inference_files import OTHER_MODELS, STUB_MODELS, write_stub_inference
 from tests.support.temporal import client_of, config_of
 
 ATTEMPTS = 2
 """How often an effect is tried, whatever runs it."""
-
-_OTHER_MODELS = """
-[gpt-image-1]
-model_type = "img_gen"
-sdk        = "openai_img_gen"
-outputs    = ["image"]
-
-[linkup-standard]
-model_type = "search"
-sdk        = "linkup"
-outputs    = ["sourced-answers"]
-
-[stub-judge]
-model_type = "judgment"
-sdk        = "typesafe"
-outputs    = ["judgments"]
-"""
-"""Models that are only resolved, in dry runs."""
 
 _SETTINGS = """
 [inference]
@@ -90,9 +72,7 @@ def write_project(root: Path, *, stub: str, target: str = "127.0.0.1:1", queue: 
         target: `host:port` of the Temporal server.
         queue: the task queue of its workers.
     """
-    write_stub_inference(root / ".pipelex" / "inference", stub)
-    with (root / ".pipelex" / "inference" / "backends" / "openai.toml").open("a", encoding="utf-8") as models:
-        models.write(_OTHER_MODELS)
+    write_stub_inference(root / ".pipelex" / "inference", stub, models=STUB_MODELS + OTHER_MODELS)
     text = _SETTINGS.format(target=target, queue=queue, retries=ATTEMPTS - 1, attempts=ATTEMPTS)
     (root / ".pipelex" / "pipelex.toml").write_text(text, encoding="utf-8")
     return Project(root, queue)

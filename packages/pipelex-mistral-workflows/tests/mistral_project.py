@@ -10,7 +10,7 @@ from pipelex.config import Settings, load_settings
 from pipelex.runner import Pipelex
 
 from mistral_stand_in.api import KEY
-from tests.support.inference_files import write_stub_inference
+from tests.support.inference_files import OTHER_MODELS, STUB_MODELS, write_stub_inference
 
 DEPLOYMENT = "pipelex-tests"
 EXPOSED: dict[str, Any] = {}
@@ -18,22 +18,6 @@ EXPOSED: dict[str, Any] = {}
 ATTEMPTS = 2
 """How often an effect is tried, whatever runs it."""
 
-_OTHER_MODELS = """
-[gpt-image-1]
-model_type = "img_gen"
-sdk        = "openai_img_gen"
-outputs    = ["image"]
-
-[linkup-standard]
-model_type = "search"
-sdk        = "linkup"
-outputs    = ["sourced-answers"]
-
-[stub-judge]
-model_type = "judgment"
-sdk        = "typesafe"
-outputs    = ["judgments"]
-"""
 EXPOSED_SETTINGS = """
 [mistral_workflows.exposed]
 libraries = ["exposed"]
@@ -124,9 +108,7 @@ def write_mistral_project(
         deployment: the deployment of its runs.
         more: further settings.
     """
-    write_stub_inference(root / ".pipelex" / "inference", stub)
-    with (root / ".pipelex" / "inference" / "backends" / "openai.toml").open("a", encoding="utf-8") as models:
-        models.write(_OTHER_MODELS)
+    write_stub_inference(root / ".pipelex" / "inference", stub, models=STUB_MODELS + OTHER_MODELS)
     text = _SETTINGS.format(api=api, deployment=deployment, retries=ATTEMPTS - 1, attempts=ATTEMPTS)
     (root / ".pipelex" / "pipelex.toml").write_text(text + more, encoding="utf-8")
     return MistralProject(root)
