@@ -64,10 +64,31 @@ def _open(source: SourceFile) -> PdfDocument:
         document: PdfDocument = pypdfium2.PdfDocument(source.data)
         document.init_forms()
     except pypdfium2.PdfiumError as error:
-        if getattr(error, "err_code", None) == _PASSWORD_ERROR or "password" in str(error).lower():
+        if _is_locked(source.data):
             raise unreadable(source, "encrypted", "the PDF is locked by a password") from None
         raise unreadable(source, "damaged", f"it is not a PDF that can be opened ({error})") from None
     return document
+
+
+def _is_locked(data: bytes) -> bool:
+    """Whether a PDF that does not open wants a password.
+
+    PDFium keeps the last error of its process, and a PDF without pages fails without setting one. So something that is no
+    PDF is opened before: an error that is still there afterwards is that of these bytes.
+    """
+    _error_of(b"no PDF")
+    return _error_of(data) == _PASSWORD_ERROR
+
+
+def _error_of(data: bytes) -> int | None:
+    """PDFium's code of the error with which a PDF does not open; None where it opens."""
+    import pypdfium2
+
+    try:
+        pypdfium2.PdfDocument(data).close()
+    except pypdfium2.PdfiumError as error:
+        return getattr(error, "err_code", None)
+    return None
 
 
 def _read_page(

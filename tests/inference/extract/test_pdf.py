@@ -114,6 +114,15 @@ async def test_files_that_cannot_be_read(bench: Bench, data: bytes, reason: str)
     assert not caught.value.report.is_retryable
 
 
+async def test_a_file_is_not_taken_for_the_one_before_it(bench: Bench):
+    reasons: list[str] = []
+    for data in (pdf(PdfPage(["secret"]), encrypted=True), pdf(), b"%PDF-1.7\nnot really", pdf()):
+        with pytest.raises(PipelexError) as caught:
+            await bench.pages(data, filename="report.pdf")
+        reasons.append(str(caught.value.report.params["reason"]))
+    assert reasons == ["encrypted", "damaged", "damaged", "damaged"]
+
+
 async def test_documents_side_by_side(bench: Bench):
     results = await asyncio.gather(*(bench.pages(pdf(PdfPage([f"Number {n}"]))) for n in range(12)))
     assert [text_of(pages[0]) for pages in results] == [f"Number {n}" for n in range(12)]
