@@ -119,9 +119,7 @@ demo-mistral: $(MISTRAL)/.installed ## Run the example method inside Mistral Wor
 
 test-mistral: $(DEV_STAMP) $(MISTRAL)/.installed ## Run the tests of Mistral Workflows: real SDK, stand-in of the API
 	@$(BIN)/pyright --project packages/pipelex-mistral-workflows --pythonpath $(MISTRAL)/bin/python
-	@cd packages/pipelex-mistral-workflows && PIPELEX_MISTRAL_TESTS=$(CASES) \
-	  PIPELEX_CLIENT_PYTHONS="$(abspath $(MISTRAL))/bin/python:$(abspath $(VENV))/bin/python" \
-	  $(abspath $(MISTRAL))/bin/python -m pytest $(if $(filter few,$(CASES)),-m "not slow")
+	@packages/pipelex-mistral-workflows/run-tests "$(abspath $(MISTRAL))/bin/python" "$(abspath $(VENV))/bin/python" $(CASES)
 
 mistral-histories: $(MISTRAL)/.installed ## Record anew what workflows do inside Mistral Workflows, for the replay tests
 	@cd packages/pipelex-mistral-workflows && PIPELEX_RECORD=1 $(abspath $(MISTRAL))/bin/python -m pytest tests/record_histories.py

@@ -1,5 +1,6 @@
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -66,5 +67,14 @@ async def polling(stand_in: StandIn, tmp_path_factory: pytest.TempPathFactory) -
             await asyncio.sleep(0.1)
     assert DEPLOYMENT in stand_in.heard
     yield
-    work.cancel()
-    await asyncio.gather(work, return_exceptions=True)
+    await end(work)
+
+
+async def end(work: asyncio.Task[Any]) -> None:
+    """Cancel the SDK's worker. One that does not end is cancelled again, which its clean-up does not withstand."""
+    for _ in range(3):
+        work.cancel()
+        await asyncio.wait([work], timeout=20)
+        if work.done():
+            return
+        work.print_stack(file=sys.stderr)
