@@ -31,6 +31,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelex.language.blueprints import PIPE_TYPES
 from tests.support.openai_server import OpenAIStub, Rule
 
 ROOT = Path(__file__).parents[2]
@@ -260,3 +261,13 @@ def test_reasons_are_given() -> None:
     for page in PAGES:
         for block in blocks_of(page):
             assert block.reason is None or len(block.reason.split()) > 2, place(block)
+
+
+def test_every_pipe_type_has_an_example() -> None:
+    """A section, and in it a bundle with the type and something that runs it."""
+    sections = re.split(r"^## ", (DOCS / "reference/pipes.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    shown = {section.partition("\n")[0]: section for section in sections}
+    assert set(shown) == set(PIPE_TYPES)
+    for name, section in shown.items():
+        assert re.search(rf'^type +?= "{name}"$', section, re.MULTILINE), name
+        assert "```console" in section or "```python\n" in section, name
