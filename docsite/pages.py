@@ -10,6 +10,7 @@ from typing import Final
 from docsite.backends import backends_page
 from docsite.commands import commands_page
 from docsite.errors import errors_page
+from docsite.providers import provider_pages
 from docsite.settings import settings_page
 
 ROOT: Final = Path(__file__).parents[1]
@@ -20,6 +21,7 @@ MADE: Final[Mapping[str, Callable[[], str]]] = {
     "reference/commands.md": commands_page,
     "reference/errors.md": errors_page,
     "reference/settings.md": settings_page,
+    **provider_pages(),
 }
 """The pages that are made from the code, by their place in the site."""
 

@@ -3,7 +3,7 @@
 | block | what happens |
 |---|---|
 | any language, with `title="NAME"` | the file `NAME` is written |
-| `console` | each line that begins with `$ ` is run by a shell; what stands below is its output, in which `…` is anything |
+| `console` | each line that begins with `$ ` is run by a shell (`export` holds for the page); what stands below is its output, in which `…` is anything |
 | `python` | run as a program; a `text` block right behind it is what it prints |
 
 A comment before a block says what is special about it, and is invisible to readers:
@@ -31,6 +31,7 @@ from pathlib import Path
 
 import pytest
 
+from docsite.providers import provider_pages
 from pipelex.language.blueprints import PIPE_TYPES
 from tests.support.openai_server import OpenAIStub, Rule
 
@@ -69,8 +70,18 @@ _BLOCK = re.compile(
 )
 
 
+PROVIDERS = provider_pages()
+"""The pages that are made for providers; they are executed like those that are written."""
+
+
+def text_of(name: str) -> str:
+    if name in PROVIDERS:
+        return PROVIDERS[name]()
+    return (ROOT / name if name == README else DOCS / name).read_text(encoding="utf-8")
+
+
 def blocks_of(name: str) -> list[Block]:
-    page = (ROOT / name if name == README else DOCS / name).read_text(encoding="utf-8")
+    page = text_of(name)
     found: list[Block] = []
     for match in _BLOCK.finditer(page):
         title = re.search(r'title="([^"]+)"', match["rest"])
@@ -93,9 +104,8 @@ def blocks_of(name: str) -> list[Block]:
 
 PAGES = sorted(
     page
-    for file in [DOCS / README, *DOCS.rglob("*.md")]
-    if (page := file.relative_to(DOCS).as_posix()) not in TRIED_ELSEWHERE
-    and any(block.language in ("console", "python") for block in blocks_of(page))
+    for page in [README, *(file.relative_to(DOCS).as_posix() for file in DOCS.rglob("*.md")), *PROVIDERS]
+    if page not in TRIED_ELSEWHERE and any(block.language in ("console", "python") for block in blocks_of(page))
 )
 
 
@@ -141,6 +151,9 @@ class Session:
             self._check(block, [sys.executable, "-c", block.text], following.text if following and is_shown else None)
 
     def _run_command(self, block: Block, command: str, output: str | None) -> None:
+        if exported := re.fullmatch(r"export (\w+)=(\S+)", command):
+            self.environ[exported[1]] = exported[2]
+            return
         if block.background is None:
             is_last = command == list(commands_of(block))[-1][0]
             self._check(block, ["bash", "-c", command], output, block.exit_code if is_last else 0)

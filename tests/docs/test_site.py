@@ -8,6 +8,10 @@ from docsite.backends import backends_page
 from docsite.commands import commands_page
 from docsite.errors import errors_page
 from docsite.pages import DOCS, MADE, ROOT, TAKEN, BrokenLink, with_site_links, write_pages
+from docsite.providers.examples import EXAMPLES
+from docsite.providers.facts import BackendFacts, backends
+from docsite.providers.notes import KEY_AT, NOTES, TRIED, VALUES
+from docsite.providers.pages import FOLDER, LEFT_OUT, provider_page, provider_pages
 from docsite.settings import settings_page
 from pipelex.cli.main import PipelexGroup
 from pipelex.errors import CORE_CODES
@@ -76,3 +80,33 @@ def test_backends() -> None:
     page = backends_page()
     assert "| [Anthropic (`anthropic`)](#anthropic) | `ANTHROPIC_API_KEY` |" in page
     assert "`anthropic`, extra `anthropic`" in page
+
+
+def test_every_backend_has_a_page() -> None:
+    packaged = set(backends())
+    assert {f"{FOLDER}/{name}.md" for name in packaged - set(LEFT_OUT)} <= set(provider_pages())
+    assert set(LEFT_OUT) <= packaged
+
+
+def test_every_provider_is_linked() -> None:
+    overview = (DOCS / "how-to/providers.md").read_text(encoding="utf-8")
+    assert [page for page in provider_pages() if f"(providers/{Path(page).name})" not in overview] == []
+
+
+def test_every_family_has_an_example() -> None:
+    """Models that print files are asked by nobody: they are software in this process."""
+    assert {family for each in backends().values() for family in each.families} - set(EXAMPLES) == {"doc_gen"}
+
+
+@pytest.mark.parametrize("backend", [each for name, each in backends().items() if name not in LEFT_OUT])
+def test_a_page_says_what_the_backend_declares(backend: BackendFacts) -> None:
+    page = provider_page(backend)
+    named = [*(each.name for each in backend.variables), *backend.address_variables, *backend.extras]
+    named += [each.name for each in backend.models if not each.is_stand_in]
+    assert [name for name in named if name not in page] == []
+    assert ("enabled = true" in page) is not backend.is_enabled
+
+
+def test_notes_are_of_backends_that_exist() -> None:
+    assert {*NOTES, *KEY_AT, *TRIED} <= set(backends())
+    assert set(VALUES) <= {variable.name for each in backends().values() for variable in each.variables}
