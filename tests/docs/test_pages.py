@@ -151,8 +151,8 @@ class Session:
             self._check(block, [sys.executable, "-c", block.text], following.text if following and is_shown else None)
 
     def _run_command(self, block: Block, command: str, output: str | None) -> None:
-        if exported := re.fullmatch(r"export (\w+)=(\S+)", command):
-            self.environ[exported[1]] = exported[2]
+        if exported := re.fullmatch(r"export (\w+)=.+", command):
+            self._export(exported[1], command)
             return
         if block.background is None:
             is_last = command == list(commands_of(block))[-1][0]
@@ -173,6 +173,12 @@ class Session:
                 )
             )
         self.waiting = (log, block.background, block)
+
+    def _export(self, name: str, command: str) -> None:
+        told = ["bash", "-c", f'{command}\nprintf %s "${name}"']
+        self.environ[name] = subprocess.run(
+            told, cwd=self.folder, env=self.environ, stdout=subprocess.PIPE, text=True, check=True, timeout=SECONDS
+        ).stdout
 
     def _wait(self) -> None:
         if self.waiting is None:
