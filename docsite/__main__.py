@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from docsite.errors import write_addresses
 from docsite.pages import ROOT, BrokenLink, write_pages
 
 BUILD: Final = ROOT / "build"
@@ -33,6 +34,8 @@ def main() -> int:
         return 1
     folder: Path = wanted.output if wanted.version is None else wanted.output / wanted.version
     code = _build(folder.absolute())
+    if code == 0:
+        write_addresses(folder)
     if code == 0 and wanted.version is not None:
         _list_versions(wanted.output)
     return code

@@ -1,12 +1,13 @@
 """The site: links lead somewhere, and the pages that are made from the code say what the code does."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from docsite.backends import backends_page
 from docsite.commands import commands_page
-from docsite.errors import errors_page
+from docsite.errors import errors_page, write_addresses
 from docsite.pages import DOCS, MADE, ROOT, TAKEN, BrokenLink, with_site_links, write_pages
 from docsite.providers.examples import EXAMPLES
 from docsite.providers.facts import BackendFacts, backends
@@ -14,7 +15,7 @@ from docsite.providers.notes import KEY_AT, NOTES, TRIED, VALUES
 from docsite.providers.pages import FOLDER, LEFT_OUT, provider_page, provider_pages
 from docsite.settings import settings_page
 from pipelex.cli.main import PipelexGroup
-from pipelex.errors import CORE_CODES
+from pipelex.errors import CORE_CODES, ErrorReport
 
 
 def linked(text: str, page: str = "how-to/index.md") -> str:
@@ -110,3 +111,13 @@ def test_a_page_says_what_the_backend_declares(backend: BackendFacts) -> None:
 def test_notes_are_of_backends_that_exist() -> None:
     assert {*NOTES, *KEY_AT, *TRIED} <= set(backends())
     assert set(VALUES) <= {variable.name for each in backends().values() for variable in each.variables}
+
+
+def test_the_address_of_an_error_leads_to_its_section(tmp_path: Path) -> None:
+    write_addresses(tmp_path)
+    page = errors_page()
+    for code in CORE_CODES:
+        assert f"{{ #{code} }}" in page
+        address = ErrorReport(code, "it failed").to_problem()["type"]
+        path = urlsplit(str(address)).path.removeprefix("/")
+        assert f'reference/errors/#{code}"' in (tmp_path / path / "index.html").read_text(encoding="utf-8")

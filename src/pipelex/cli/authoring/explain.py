@@ -1,6 +1,9 @@
 """`pipelex explain`."""
 
+import json
+import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,9 +22,10 @@ _EXAMPLES = """\b
 Examples:
   pipelex explain method.input_unused
   pipelex explain provider.rate_limited --json
+  pipelex explain results/report_output_01/problem.json
+  pipelex run report.mthds --json 2>&1 >/dev/null | pipelex explain -
   pipelex explain"""
 
-_ADDRESS = "https://mthds.ai/errors/"
 _WIDEST = 100
 """Columns that a page fills at most."""
 
@@ -32,7 +36,10 @@ app = command_app()
 def explain(
     code: Annotated[
         str | None,
-        typer.Argument(metavar="CODE", help="A code, the address of an error, or the type of a failure on Temporal."),
+        typer.Argument(
+            metavar="CODE",
+            help="A code, the address of an error, the type of a failure on Temporal, a problem document, or `-` to read one.",
+        ),
     ] = None,
     is_json: JsonFlag = False,
 ) -> None:
@@ -56,13 +63,33 @@ def _found(said: str) -> "Explanation":
     from pipelex.errors.explanations import explanation
 
     by_type = {error_type_name(code): code for code in CORE_CODES}
-    code = by_type.get(said, said.strip().removeprefix(_ADDRESS))
+    code = by_type.get(said, _code_in(said.strip()))
     found = explanation(code)
     if found is not None:
         return found
     near = near_names(code, list(CORE_CODES))
     hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     raise Misuse(f"'{said}' is no code.{hint} `pipelex explain` lists them all.")
+
+
+def _code_in(said: str) -> str:
+    """The code that an address ends with, or that a problem document holds; anything else is taken for a code."""
+    if "://" in said:
+        return re.split(r"[/#]", said.rstrip("/"))[-1]
+    if said == "-" or said.endswith(".json"):
+        return _code_of_document(said)
+    return said
+
+
+def _code_of_document(source: str) -> str:
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+        code = json.loads(text)["code"]
+    except OSError as failed:
+        raise Misuse(f"'{source}' cannot be read: {failed.strerror}") from None
+    except (ValueError, KeyError, TypeError) as failed:
+        raise Misuse(f"'{source}' holds no problem document: JSON with a member 'code'.") from failed
+    return str(code)
 
 
 def _json_of(found: "Explanation") -> dict[str, Json]:
