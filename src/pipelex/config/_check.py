@@ -207,5 +207,5 @@ def _as_model(annotation: Any) -> type[BaseModel] | None:
 
 
 def _table_item(annotation: Any) -> Any:
-    """What the tables of a table of named tables are."""
+    """The model of the tables inside a table of named tables."""
     return typing.get_args(annotation)[1] if typing.get_origin(annotation) is dict else None

@@ -73,7 +73,7 @@ def secret_variable(secret_id: str) -> str:
 
 @dataclass(slots=True)
 class Variables:
-    """What variables the settings use, by the path of the value (an item's index is not part of it)."""
+    """The variables that the settings use, by the path of the value. The index of an item is not part of the path."""
 
     used: dict[Path, tuple[str, ...]] = field(default_factory=dict[Path, tuple[str, ...]])
     unset: dict[Path, tuple[str, ...]] = field(default_factory=dict[Path, tuple[str, ...]])

@@ -265,7 +265,7 @@ class _Dotenv:
     text: str = ""
     written: Mapping[str, str] = field(default_factory=dict[str, str])
     values: Mapping[str, str] = field(default_factory=dict[str, str])
-    """As written, with other variables filled in."""
+    """The values as written, with other variables filled in."""
 
 
 def _read_dotenv(file: Path, environ: Mapping[str, str]) -> _Dotenv:

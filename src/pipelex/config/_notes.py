@@ -19,7 +19,7 @@ _INSTEAD: Final[Mapping[Path, str]] = {
 
 
 def why_without_effect(path: Path) -> str | None:
-    """Why an unknown key, or the table that holds it, has no effect; None for a key of no list above."""
+    """The reason why an unknown key, or the table that holds it, has no effect; None for a key of no list above."""
     for known, why in _INSTEAD.items():
         shared = min(len(known), len(path))
         if known[:shared] == path[:shared]:

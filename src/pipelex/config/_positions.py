@@ -1,4 +1,4 @@
-"""Where a key stands in a TOML text."""
+"""Places of keys in a TOML text."""
 
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -62,7 +62,7 @@ class TomlPositions:
 
 
 def locate(text: str, keys: Sequence[str | int]) -> Span | None:
-    """Where a key stands in a TOML text, or None when the text does not have it.
+    """The place of a key in a TOML text; None when the text does not have it.
 
     Args:
         text: the TOML text.

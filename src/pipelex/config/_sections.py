@@ -15,10 +15,10 @@ Positive = Annotated[int, Field(ge=1)]
 
 
 class RunSettings(Section):
-    """Where methods run."""
+    """Settings of `pipelex run`: the place where methods run."""
 
     execution: Literal["local", "hosted"] = "local"
-    """Where `pipelex run` runs a method when neither `--local` nor `--hosted` is given."""
+    """The place where `pipelex run` runs a method when neither `--local` nor `--hosted` is given."""
 
 
 # --- runtime ----------------------------------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ class GoogleStorage(BucketStorage):
     """A store in a bucket of Google Cloud Storage."""
 
     region: Annotated[str, WithoutEffect("a bucket of Google Cloud Storage is found by its name alone")] = ""
-    """Without effect: the bucket is found by its name alone."""
+    """No effect: a bucket of Google Cloud Storage is found by its name alone."""
 
 
 class AzureStorage(Section):
@@ -63,7 +63,7 @@ class AzureStorage(Section):
 
 
 class StorageSettings(Section):
-    """Where the images and documents of runs are kept."""
+    """Storage of the images and documents of runs."""
 
     method: Literal["local", "in_memory", "s3", "gcp", "azure"] = "local"
     """The kind of the store; the table of the same name says where it is."""
@@ -76,7 +76,7 @@ class StorageSettings(Section):
 
 
 class NetworkSettings(Section):
-    """What may be fetched."""
+    """Limits on what runs may fetch from the network."""
 
     is_fetch_ssrf_guard_enabled: bool = True
     """Whether inputs that lead to addresses inside the own network are refused."""
@@ -96,7 +96,7 @@ LogSink = Literal["console", "json", "otlp"]
 
 
 class LogSettings(Section):
-    """What is logged, and where to."""
+    """Logging: levels and destination."""
 
     level: LogLevel = "INFO"
     """The lowest level of Pipelex's own lines; those of libraries are shown from WARNING on."""
@@ -111,7 +111,7 @@ class LogSettings(Section):
 
 
 class ReportingSettings(Section):
-    """What a run reports at its end."""
+    """The report at the end of a run."""
 
     is_log_costs_to_console: bool = True
     """Whether `pipelex run` shows what the calls of models cost; `--costs` and `--no-costs` win."""
@@ -140,7 +140,7 @@ class MetricsSettings(Section):
 
 
 class RuntimeSettings(Section):
-    """What surrounds a run."""
+    """Settings around a run: storage, network, logs, telemetry."""
 
     storage: StorageSettings = StorageSettings()
     network: NetworkSettings = NetworkSettings()
@@ -164,15 +164,15 @@ _EFFORTS: dict[str, int] = {
 
 
 class ModelDeckTable(Section):
-    """How names lead to models."""
+    """Rules by which names lead to models."""
 
     is_model_fallback_enabled: bool = True
     """Whether a waterfall goes on to its next model when one is not served."""
     is_fallback_on_failure_enabled: bool = False
     """Whether the next model of a waterfall is asked when a provider fails."""
     missing_presets_reaction: Literal["raise", "log", "none"] = "log"
-    """What happens when a preset of one's own deck files leads to a model that no enabled backend serves: the
-    configuration is refused, a warning is logged, or nothing."""
+    """Reaction to a preset of your own deck files that leads to a model which no enabled backend serves: `raise`
+    refuses the configuration, `log` writes a warning, `none` does nothing."""
 
 
 class ResultCacheTable(Section):
@@ -183,10 +183,10 @@ class ResultCacheTable(Section):
 
 
 class LLMTable(Section):
-    """How language models are called."""
+    """Calls of language models."""
 
     schema_reask_max_attempts: NonNegative = 2
-    """How often a model is asked again because its structured answer does not fit the schema."""
+    """The number of times that a model is asked again when its structured answer does not fit the schema."""
     is_structure_prompt_enabled: bool = False
     """Whether the wanted structure is also described in the prompt."""
     default_max_images: Positive = 100
@@ -202,7 +202,7 @@ class LLMTable(Section):
 
 
 class ImgGenParamDefaults(Section):
-    """What an image is like where neither the pipe nor the model's settings say."""
+    """Defaults of an image, used where neither the pipe nor the model's settings say."""
 
     aspect_ratio: str = "square"
     """The image's shape, by name."""
@@ -213,11 +213,11 @@ class ImgGenParamDefaults(Section):
     nb_steps: Positive = 28
     """The steps of inference, of models that take a number of them."""
     guidance_scale: Annotated[float, Field(gt=0)] = 2.5
-    """How closely the prompt is followed, of models that take a scale."""
+    """The weight of the prompt, for models that take a scale: a higher value follows it more closely."""
     is_moderated: bool = True
     """Whether the provider's safety checker is on."""
     safety_tolerance: Annotated[int, Field(ge=1, le=6)] = 5
-    """How much the safety checker lets pass: 1 is the strictest."""
+    """The tolerance of the safety checker, from 1 (the strictest) to 6."""
     is_raw: bool = False
     """Whether the image is left less processed, of models that know it."""
     output_format: Literal["png", "jpeg", "webp"] = "jpeg"
@@ -227,7 +227,7 @@ class ImgGenParamDefaults(Section):
 
 
 class ImgGenTable(Section):
-    """How images are made."""
+    """Calls of image models."""
 
     img_gen_param_defaults: ImgGenParamDefaults = ImgGenParamDefaults()
     quality_to_steps_maps: dict[str, dict[str, Positive]] = Field(
@@ -237,7 +237,7 @@ class ImgGenTable(Section):
 
 
 class ExtractTable(Section):
-    """How documents are read."""
+    """Reading of documents."""
 
     default_page_views_dpi: Annotated[int, Field(ge=1, le=1200)] = 150
     """The resolution of pictures of pages, in dots per inch, where a pipe does not say."""
@@ -252,22 +252,22 @@ class ExtractTable(Section):
 
 
 class TemplatingStyleTable(Section):
-    """How templates write values where a pipe has no `templating_style`."""
+    """The way templates write values where a pipe has no `templating_style`."""
 
     tag_style: Literal["no_tag", "ticks", "xml", "square_brackets"] = "xml"
-    """How `@name` marks off a value."""
+    """The marks that `@name` puts around a value."""
     text_format: Literal["plain", "markdown", "html", "json"] = "plain"
-    """How `$name` writes a structured value."""
+    """The format in which `$name` writes a structured value."""
 
 
 class TemplatingTable(Section):
-    """How templates are rendered."""
+    """Rendering of templates."""
 
     default_templating_style: TemplatingStyleTable = TemplatingStyleTable()
 
 
 class DryRunTable(Section):
-    """What a dry run makes up."""
+    """Values that a dry run makes up."""
 
     text_gen_truncate_length: Positive = 256
     """The characters of a prompt that a made-up text repeats, at most."""
@@ -290,10 +290,10 @@ def _everything_or_names(value: Any) -> Any:
 
 
 class InferenceSettings(Section):
-    """How models are chosen and called; which models there are is said by the files in `.pipelex/inference/`."""
+    """The choice of models, and calls of them. The files in `.pipelex/inference/` declare the models."""
 
     transport_max_retries: NonNegative = 2
-    """How often a failed call of a provider is repeated, in-process only: on Temporal, retries are Temporal's."""
+    """The number of times that a failed provider call is repeated in-process. On Temporal, Temporal repeats it."""
     max_answer_bytes: Positive = 64 * 1024 * 1024
     """The maximum size of a provider's answer after its HTTP encoding is undone, in bytes. A larger one fails the call."""
     credentials_elsewhere: Annotated[bool | tuple[str, ...], BeforeValidator(_everything_or_names)] = False
@@ -318,7 +318,7 @@ def _concurrency(value: Any) -> Any:
 
 
 class PipelineExecutionSettings(Section):
-    """How pipes are run."""
+    """Limits on the execution of pipes."""
 
     max_concurrency: Annotated[Positive | Literal["unbounded"], BeforeValidator(_concurrency)] = 8
     """The items of one batch that run at the same time, or `unbounded`."""
@@ -333,7 +333,7 @@ class PipelineExecutionSettings(Section):
 
 
 class MethodTreeLimits(Section):
-    """How large a method's folder may be; a larger one is refused."""
+    """The largest size of a method's folder; a larger one is refused."""
 
     max_files: Positive = 10_000
     """The most files."""
@@ -342,7 +342,7 @@ class MethodTreeLimits(Section):
 
 
 class ScanSettings(Section):
-    """Where bundles are looked for."""
+    """The search for bundles."""
 
     excluded_dirs: Names = (
         ".venv",
@@ -363,7 +363,7 @@ class ScanSettings(Section):
 
 
 class FunctionSettings(Section):
-    """How the Python functions of methods are called."""
+    """Calls of the Python functions of methods."""
 
     is_enabled: bool = True
     """Whether they are called at all."""
@@ -374,7 +374,7 @@ class FunctionSettings(Section):
 
 
 class InterpreterSettings(Section):
-    """How methods are read and run."""
+    """Reading and running of methods."""
 
     pipeline_execution: PipelineExecutionSettings = PipelineExecutionSettings()
     functions: FunctionSettings = FunctionSettings()

@@ -36,7 +36,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a value in force comes from."""
+    """The origin of a value in force: a file and a line, a variable, or a flag."""
 
     kind: LayerKind
     file: str | None = None
@@ -70,8 +70,8 @@ class Settings:
     home_dir: FilePath
     """The user's `.pipelex` folder, which need not exist."""
     base_dir: FilePath
-    """What relative paths in settings start from: the folder that holds the project's `.pipelex`, else the working
-    directory."""
+    """The folder that relative paths in settings start from: the one that holds the project's `.pipelex`, else the
+    working directory."""
     environment: str | None
     """The name given by `PIPELEX_ENV`."""
     environ: Mapping[str, str] = field(repr=False)
@@ -80,14 +80,14 @@ class Settings:
     """Lowest first."""
     variables: Variables = field(repr=False)
     trust: Trust = field(repr=False)
-    """Which files of the project are trusted."""
+    """The record of the project's trusted files."""
     withheld: tuple[Demand, ...] = field(default=(), repr=False)
-    """What the project's `pipelex.toml` and `.env` would say with trust."""
+    """The settings of the project's `pipelex.toml` and `.env` that are withheld until the files are trusted."""
     warnings: tuple[Fault, ...] = ()
 
     @cached_property
     def demands(self) -> tuple[Demand, ...]:
-        """What all files of the project would say with trust, those about models included, which are read for this.
+        """Everything that the project's files would set with trust. The files about models are read for this, too.
 
         Raises:
             ConfigurationError: an inference file is wrong.
@@ -144,7 +144,7 @@ class Settings:
         return layer is not None and layer.kind != "default"
 
     def origin(self, key: str | Sequence[str]) -> Origin:
-        """Where the value at a key comes from; an unset key has its default from the code."""
+        """The origin of the value at a key. An unset key has its default from the code."""
         path = _path(key)
         layer = self.layer_of(path)
         if layer is None:

@@ -1,4 +1,4 @@
-"""What this distribution is called, and how the copy that runs was installed: the only place that knows either.
+"""The name of this distribution, and the way the running copy was installed. No other module knows either.
 
 The name means another product on the public index. So the command that adds an extra names the very copy it is for: a
 checkout, a wheel's file, an address, or the index it came from.

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 UNLIMITED = "unlimited"
-"""What settings write for a time limit that is not there."""
+"""The value of a time limit that means no limit."""
 
 _SPELLINGS = 'write "H:MM:SS", "30s", "5m", "2h", "1d" or ISO 8601 ("PT5M")'
 _CLOCK = re.compile(r"(?:(\d+) days?, *)?(\d+):([0-5]\d):([0-5]\d(?:\.\d{1,6})?)")

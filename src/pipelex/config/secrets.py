@@ -1,4 +1,4 @@
-"""Where secrets come from when a setting names one by its id: the environment, a file, the system's key ring."""
+"""Sources of the secrets that settings name by an id: the environment, a file, the system's key ring."""
 
 import os
 import stat
@@ -24,7 +24,7 @@ class SecretProvider(Protocol):
         ...
 
     def describe(self, secret_id: str) -> str:
-        """Where this provider looks for the secret, for people."""
+        """The place where this provider looks for the secret, for people."""
         ...
 
 

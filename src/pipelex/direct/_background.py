@@ -95,7 +95,7 @@ class BackgroundRun:
         return RunState.COMPLETED if self._task.exception() is None else RunState.FAILED
 
     async def execution(self) -> Execution:
-        """What the run gave, once it has ended.
+        """The outcome of the run, once it has ended.
 
         Raises:
             PipelexError: it failed, or was cancelled.

@@ -1,4 +1,4 @@
-"""What the pipes of a dry run gave: made-up effects give equal calls equal results, so that each need run only once."""
+"""Results of a dry run's pipes. Made-up effects give equal calls equal results, so that each runs only once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -33,7 +33,7 @@ class KnownExecutions:
         self._begun = 0
 
     async def execution(self, call: PipeCall, execute: Callable[[], Awaitable[Execution]]) -> Execution:
-        """What an equal call gave, or what this one gives.
+        """The result of an equal call, or of this one.
 
         Raises:
             PipelexError: `TOO_LONG`, when too many pipes ran already, or whatever the execution raises.

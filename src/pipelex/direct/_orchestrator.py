@@ -111,7 +111,7 @@ async def _forget(record: RunRecord) -> None:
 
 
 async def _again(known: BackgroundRun, job: str) -> StartedRun:
-    """What comes of starting a run that this process knows."""
+    """The outcome of starting a run that this process knows."""
     if known.job != job:
         raise id_is_taken(known.run_id)
     state = known.state

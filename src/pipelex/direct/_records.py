@@ -1,4 +1,4 @@
-"""What is kept of in-process runs whose id the caller chose, so that the same id means the same run ever after."""
+"""Records of in-process runs whose id the caller chose, so that the same id means the same run ever after."""
 
 import hashlib
 import json
@@ -28,11 +28,11 @@ class RunRecord:
     ended: datetime | None = None
     """None for a run that goes on elsewhere, and for one whose process ended before it."""
     execution: Execution | None = None
-    """What the run gave; None for one that has not succeeded."""
+    """The outcome of the run; None for one that has not succeeded."""
 
     @property
     def state(self) -> RunState:
-        """What became of the run, as far as it was recorded."""
+        """The state of the run, as far as it was recorded."""
         if self.execution is not None:
             return RunState.COMPLETED
         return RunState.CANCELLED if self.ended is None else RunState.FAILED

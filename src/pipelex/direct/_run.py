@@ -72,7 +72,7 @@ class DirectRun:
 
     @cached_property
     def inference(self) -> "Inference":
-        """Who performs the effects."""
+        """The service that performs the effects."""
         return self._open_inference()
 
     def _performers(self) -> Mapping[str, Callable[[Any], Awaitable[Any]]]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class DirectFactory:
-    """How the in-process orchestrator is made; see `OrchestratorFactory`."""
+    """The factory of the in-process orchestrator; see `OrchestratorFactory`."""
 
     is_durable = False
 

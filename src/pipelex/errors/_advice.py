@@ -1,4 +1,4 @@
-"""What to do about each code of the registry, where whoever raised the error knew nothing more fitting."""
+"""Default advice for each code of the registry, used where the raiser of the error knows nothing more fitting."""
 
 from collections.abc import Mapping
 from typing import Any, Final, cast

@@ -30,7 +30,7 @@ class PipelexError(Exception):
 
     @property
     def report(self) -> ErrorReport:
-        """What happened; an error's report never changes, see `with_report`."""
+        """The report of the error. It never changes; `with_report` makes another."""
         return self._report
 
     @property

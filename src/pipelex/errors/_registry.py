@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Domain = Literal["input", "method", "account", "operator", "runtime"]
-"""Who must act."""
+"""The party that must act."""
 
 Retry = Literal["no", "yes", "outcome_unknown"]
 """Whether the same request may be sent again."""
@@ -32,7 +32,7 @@ NextStep = Literal[
 
 @dataclass(frozen=True, slots=True)
 class CodeFacts:
-    """What the registry fixes for one code."""
+    """The facts that the registry fixes for one code."""
 
     status: int
     """HTTP status; 0 for a code that is only ever a warning."""

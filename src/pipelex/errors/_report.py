@@ -12,7 +12,7 @@ from pipelex.errors.json import Json, as_objects
 
 
 class ErrorCategory(StrEnum):
-    """What kind of failure an effect met; decides whether repeating it can help."""
+    """The kind of a failure; it decides whether a repetition can help."""
 
     TRANSIENT = "transient"
     """The same request may succeed later: rate limit, time-out, a server's 5xx, a lost connection."""
@@ -40,7 +40,7 @@ def _without_none(owner: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where something is wrong; every member is optional."""
+    """The place of a fault; every member is optional."""
 
     file: str | None = None
     line: int | None = None
@@ -86,7 +86,7 @@ class ErrorReport:
     """One sentence: what happened, with the names involved."""
     category: ErrorCategory = ErrorCategory.UNKNOWN
     advice: str | None = None
-    """What to do about it."""
+    """The advice: what to do about it."""
     params: Mapping[str, Json] = field(default_factory=dict[str, Json])
     location: Location = field(default_factory=Location)
     provider: str | None = None
@@ -99,15 +99,16 @@ class ErrorReport:
     retry_after: float | None = None
     """Seconds the provider asked to wait."""
     attempts: int | None = None
-    """How many times the effect was tried before giving up."""
+    """The number of attempts before giving up."""
     faults: tuple["Fault", ...] = ()
     """The single findings, when the failure is an invalid method."""
     usage: tuple[Json, ...] = ()
-    """What was paid for by what failed, all of its attempts and everything below it: one JSON `ModelUsage` per model."""
+    """The usage that was paid for by the failed work, all attempts and everything below it included: one JSON
+    `ModelUsage` for each model."""
 
     @property
     def facts(self) -> CodeFacts:
-        """What the registry says of the code."""
+        """The facts that the registry has about the code."""
         return CORE_CODES.get(self.code, CORE_CODES["runtime.unexpected"])
 
     @property
@@ -122,7 +123,7 @@ class ErrorReport:
 
     @property
     def next_step(self) -> NextStep:
-        """What kind of step ends the failure."""
+        """The kind of step that ends the failure."""
         return self.facts.next_step if self.retry == self.facts.retry else _STEPS_OF_LASTING[self.category]
 
     @property
@@ -193,7 +194,7 @@ _STEPS_OF_LASTING: dict[ErrorCategory, NextStep] = {
     ErrorCategory.CONTENT: "change_input",
     ErrorCategory.CONFIGURATION: "fix_configuration",
 }
-"""For failures that the registry calls passing ones, and that come from what was sent or set."""
+"""The next step for failures that the registry calls transient but that stem from the request or the configuration."""
 
 _PROBLEM_LOCATION = frozenset({"pipe", "path", "input", "field", "item", "attempt", "file", "line", "column"})
 

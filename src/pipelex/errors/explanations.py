@@ -1,4 +1,4 @@
-"""What each code of the registry means to a reader: its cause, how to mend it, and an example.
+"""Explanations of the registry's codes for readers: the cause, the fix, and an example of each.
 
 The texts are in `explained/`, one TOML file for each family of codes (the part before the dot), and are read only when
 somebody asks. A table is named by the code and holds
@@ -34,14 +34,14 @@ _AGAIN: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What one code means."""
+    """The explanation of one code."""
 
     code: str
     """The code, such as `method.cycle`."""
     cause: str
-    """Why it comes about, as Markdown."""
+    """The cause, as Markdown."""
     fix: str
-    """What to do about it, as Markdown."""
+    """The fix, as Markdown."""
     text: str | None = None
     """An example in a sentence or a command, as Markdown."""
     bundle: str | None = None
@@ -57,7 +57,7 @@ class Explanation:
 
     @property
     def facts(self) -> CodeFacts:
-        """What the registry fixes for the code."""
+        """The facts that the registry fixes for the code."""
         return CORE_CODES[self.code]
 
     def to_markdown(self, level: int = 1) -> str:
@@ -96,12 +96,12 @@ def _with(inputs: str | None) -> str:
 
 
 def explanation(code: str) -> Explanation | None:
-    """What a code means, or None where the registry has no such code."""
+    """The explanation of a code; None where the registry has no such code."""
     return None if code not in CORE_CODES else Explanation(code=code, **_family(code.partition(".")[0])[code])
 
 
 def explanations() -> Iterator[Explanation]:
-    """What every code means, in the registry's order."""
+    """The explanations of all codes, in the registry's order."""
     for code in CORE_CODES:
         yield Explanation(code=code, **_family(code.partition(".")[0])[code])
 

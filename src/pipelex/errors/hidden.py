@@ -12,7 +12,8 @@ _SHORTEST = 4
 """A shorter text is in every other word."""
 
 _NO_KEYS = frozenset({"dummy", "empty", "local", "none", "no-key", "not-needed", "null", "ollama", "test", "unused"})
-"""What people write where a server wants some key and looks at none; masking these words would make texts unreadable."""
+"""Words that stand for a key where a server wants one and ignores it. Masking these words would make texts
+unreadable."""
 
 _known: dict[str, None] = {}
 

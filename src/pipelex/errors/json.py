@@ -81,7 +81,7 @@ def exactly(value: Json, kind: type[_Kind]) -> _Kind:
 
 
 def maybe(value: Json, kind: type[_Kind]) -> _Kind | None:
-    """As `exactly`, or None where the value is null.
+    """The value as `exactly` reads it, or None where it is null.
 
     Raises:
         UnexpectedJson: it is something else.

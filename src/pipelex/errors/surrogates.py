@@ -1,4 +1,4 @@
-"""What JSON can write and no reader wants: halves of surrogate pairs, and lists in lists without end."""
+"""Texts that JSON can write and no reader wants: halves of surrogate pairs, and lists nested without end."""
 
 import json
 from collections.abc import Iterator, Mapping

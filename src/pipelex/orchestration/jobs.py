@@ -1,4 +1,4 @@
-"""What a run is started with, and the digest by which two starts are known to ask for the same."""
+"""The job of a run, and the digest by which two starts are known to ask for the same."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,7 @@ class RunRequest:
     is_named: bool = False
     """Whether the caller chose the run's id, so that the same id may come again."""
     attributes: Attributes = field(default_factory=dict[str, str])
-    """By which an orchestrator that keeps runs finds it again; others ignore them."""
+    """Attributes by which an orchestrator that keeps runs finds this one again; others ignore them."""
     on_change: Callable[[PipeTrace], None] | None = None
     """Called with the run's trace whenever something begins or ends, by an orchestrator of this process."""
 

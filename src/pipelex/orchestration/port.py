@@ -63,7 +63,7 @@ class OrchestratedRun(Protocol):
         ...
 
     async def waits(self, patience: timedelta = PATIENCE) -> list[Wait]:
-        """What the run waits for and why; empty where everything is under way.
+        """The waits of the run, each with its reason; empty where everything is under way.
 
         Args:
             patience: how long a task may lie in a queue before it counts.
@@ -97,7 +97,7 @@ class OrchestratedRun(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StartedRun:
-    """What came of a start."""
+    """The outcome of a start."""
 
     run: OrchestratedRun
     found: RunState | None = None
@@ -107,7 +107,7 @@ class StartedRun:
 
 
 class Orchestrator(Protocol):
-    """Where methods run. Nothing is connected before it is needed; see `connect`."""
+    """The engine that runs methods. It connects when it is first needed; see `connect`."""
 
     @property
     def name(self) -> str:
@@ -181,7 +181,7 @@ class Orchestrator(Protocol):
 
 @dataclass(frozen=True)
 class OrchestratorSetup:
-    """What an orchestrator is made from."""
+    """The parts that an orchestrator is made from."""
 
     settings: Settings
     inference: "Callable[[], Inference]"
@@ -189,7 +189,7 @@ class OrchestratorSetup:
 
 
 class OrchestratorFactory(Protocol):
-    """How an orchestrator is made: the object that an entry point of the group `pipelex.orchestrators` names.
+    """The factory of an orchestrator: the object that an entry point of the group `pipelex.orchestrators` names.
 
     Its module loads nothing heavy: factories are asked in every command that runs something.
     """
@@ -208,7 +208,7 @@ class OrchestratorFactory(Protocol):
         ...
 
     def warnings(self, settings: Settings) -> Sequence[Fault]:
-        """What the settings say of the orchestrator, and does not act or will not act for long.
+        """Settings of the orchestrator that have no effect, or will soon have none.
 
         Raises:
             ConfigurationError: the settings are wrong.

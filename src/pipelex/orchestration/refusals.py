@@ -1,4 +1,4 @@
-"""What every orchestrator refuses in the same words."""
+"""Refusals that every orchestrator makes in the same words."""
 
 from typing import Final
 

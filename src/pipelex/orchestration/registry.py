@@ -1,4 +1,4 @@
-"""Which orchestrators are installed, and which one the settings choose."""
+"""The installed orchestrators, and the choice among them by the settings."""
 
 from difflib import get_close_matches
 from functools import cache

@@ -1,4 +1,4 @@
-"""What an orchestrator tells of runs, in the same words whatever the engine."""
+"""Facts that an orchestrator tells about runs, in the same words for every engine."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from pipelex.errors import ErrorReport
 from pipelex.pipes.trace import RunState
 
 PATIENCE: Final = timedelta(seconds=3)
-"""How long a task may wait for a worker before it counts as waiting."""
+"""The time that a task may wait for a worker before it counts as waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +27,16 @@ class RunDescription:
     state: RunState
     started: datetime
     ended: datetime | None = None
-    """When the run ended; None while it goes on."""
+    """The time when the run ended; None while it goes on."""
     place: str = ""
-    """Where the engine keeps the run, for people; for example `namespace default`."""
+    """The place where the engine keeps the run, for people; for example `namespace default`."""
     link: str | None = None
     """The address of the run in the engine's own UI, where it is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Which runs a list has."""
+    """The filter of a list of runs."""
 
     state: RunState | None = None
     """The state of the runs; None for any."""
@@ -57,7 +57,7 @@ class RunCounts:
 
 
 class WaitKind(StrEnum):
-    """Why a run waits."""
+    """The reason why a run waits."""
 
     NO_WORKER = "no_worker"
     """Nobody polls the queue that a task lies in."""
@@ -83,21 +83,21 @@ class Wait:
     detail: str
     """One sentence: what is waited for, and why."""
     advice: str | None = None
-    """What ends the wait."""
+    """The advice: what ends the wait."""
     queue: str | None = None
     """The task queue, where it is one that is waited for."""
     attempt: int | None = None
     """The number of the attempt to come, from 1."""
     until: datetime | None = None
-    """When the next attempt is made, where that is known."""
+    """The time of the next attempt, where it is known."""
     failures: int | None = None
-    """How often a call failed so far, where that is told."""
+    """The number of failures of a call so far, where it is told."""
     most_failures: int | None = None
-    """How often it may fail before the run does; None: as often as it likes, or nobody tells."""
+    """The number of failures after which the run fails; None where there is no limit, or nobody tells."""
     deadline: datetime | None = None
-    """When the wait ends at the latest, and the run with it, where that is known."""
+    """The latest end of the wait, and of the run with it, where it is known."""
     report: ErrorReport | None = None
-    """What failed."""
+    """The failure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ TRACING: Final = "pipelex.tracing"
 
 
 class EngineTracing(Protocol):
-    """How an engine that replays code wants spans to be made: the object that an entry point names.
+    """The tracing of an engine that replays code: the object that an entry point names.
 
     Its module loads nothing heavy.
     """

@@ -1,4 +1,4 @@
-"""From the settings files to what a run needs. What is costly to load is loaded by the function that needs it."""
+"""Parts of a run, built from the settings. Each function loads the costly modules it needs."""
 
 import logging
 from collections.abc import Iterable
@@ -63,7 +63,7 @@ def _tell(warnings: Iterable[Fault]) -> None:
 
 
 def inference_of(settings: Settings, deck: "ModelDeck | None" = None) -> "Inference":
-    """Who performs effects, as configured.
+    """The service that performs effects, as configured.
 
     Args:
         settings: the configuration.
@@ -100,14 +100,14 @@ def inference_of(settings: Settings, deck: "ModelDeck | None" = None) -> "Infere
 
 
 def tree_rules_of(settings: Settings) -> TreeRules:
-    """How large a method's folder may be, and where in it no bundles are looked for."""
+    """The largest size of a method's folder, and the folders in it that are not searched for bundles."""
     limits = settings.interpreter.method_tree_limits
     excluded = frozenset(settings.interpreter.scan.excluded_dirs)
     return TreeRules(limits.max_files, limits.max_total_bytes, excluded)
 
 
 def functions_of(settings: Settings) -> "FunctionOptions":
-    """How functions of methods are called."""
+    """The settings for calls of methods' functions."""
     from pipelex.inference.functions import FunctionOptions
 
     functions = settings.interpreter.functions
@@ -115,7 +115,7 @@ def functions_of(settings: Settings) -> "FunctionOptions":
 
 
 def extraction_of(settings: Settings) -> "ExtractionOptions":
-    """How documents are read, and how much one may take."""
+    """The settings for reading documents, and the limits of one."""
     from pipelex.inference.extract import ExtractionOptions
     from pipelex.reading.source import ReadingLimits
 
@@ -125,7 +125,7 @@ def extraction_of(settings: Settings) -> "ExtractionOptions":
 
 
 def images_of(settings: Settings) -> "ImageOptions":
-    """What an image is like where neither the pipe nor the model's settings say."""
+    """The defaults of an image, used where neither the pipe nor the model's settings say."""
     from pipelex.inference.images import ImageOptions
 
     found = settings.inference.img_gen
@@ -133,14 +133,14 @@ def images_of(settings: Settings) -> "ImageOptions":
 
 
 def storage_of(settings: Settings) -> "Storage":
-    """Where files of runs are kept."""
+    """The storage of runs' files."""
     from pipelex.storage import Storage
 
     return Storage.open(settings.runtime.storage, settings.base_dir, settings.environ)
 
 
 def fetch_policy_of(settings: Settings, *, allow_files: bool = False) -> "FetchPolicy":
-    """What may be fetched from outside.
+    """The limits on what may be fetched from outside.
 
     Args:
         settings: the configuration.
@@ -165,7 +165,7 @@ def options_of(
     full_memory: bool = False,
     on_item_failure: OnItemFailure = "fail",
 ) -> RunOptions:
-    """What shapes a run."""
+    """The options of a run."""
     concurrency = settings.interpreter.pipeline_execution.max_concurrency
     style = settings.inference.templating.default_templating_style
     return RunOptions.sparse(
@@ -181,7 +181,7 @@ def options_of(
 
 
 def mocks_of(settings: Settings, *, is_sparse: bool = False) -> Mocks:
-    """What dry runs make up."""
+    """The values that dry runs make up."""
     found = settings.inference.dry_run
     return Mocks.sparse(
         text_chars=found.text_gen_truncate_length,

@@ -15,7 +15,7 @@ WORKERS: Final = "pipelex.workers"
 
 @dataclass(frozen=True)
 class WorkerHooks:
-    """What whoever starts a worker wants to know of it."""
+    """The events of a worker that its starter wants to hear of."""
 
     on_ready: Callable[[Mapping[str, str]], None]
     """Called once it polls, with what it serves: name → value, for people."""

@@ -1,4 +1,4 @@
-"""What a reading process denies itself: memory beyond a limit, files, and a life longer than that of who started it."""
+"""Limits that a reading process sets itself: memory, open files, and a life no longer than that of its starter."""
 
 import os
 import sys

@@ -27,7 +27,7 @@ _PASSWORD_ERROR = 4
 _MAX_RENDERED = 40_000_000
 """The maximum number of pixels of a view of a page: it is held several times while it is encoded."""
 _MAX_DEPTH = 6
-"""How deep in forms inside of forms images are looked for."""
+"""The depth of nested forms to which images are looked for."""
 
 
 def pdf_pages(source: SourceFile, wanted: ExtractAsk, *, is_optical: bool, max_pages: int) -> Iterator[ReadPage]:

@@ -1,4 +1,4 @@
-"""What a reading process does: one file after the other, each under a limit of memory, page by page."""
+"""The loop of a reading process: one file after the other, page by page, each under a limit of memory."""
 
 import gc
 import logging
@@ -12,7 +12,7 @@ from pipelex.reading.source import ExtractAsk, MissingExtra, SourceFile, logger,
 from pipelex.reading.wire import page_message, receive, send
 
 _MOST_FILES: Final = 50
-"""How many files a process reads before another takes its place."""
+"""The number of files that a process reads before another takes its place."""
 _WORN: Final = 128 * 1024 * 1024
 """The memory, in bytes, that a process may have kept of what it has read."""
 _MAX_HEAD: Final = 1024 * 1024

@@ -1,4 +1,4 @@
-"""What is read, what is wanted of it, and what comes out."""
+"""The request to read a file, and its result."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -18,18 +18,18 @@ class SourceFile:
     data: bytes
     mime_type: str
     kind: str
-    """As backend files list inputs: `pdf`, `image`, `docx`, `html`, …"""
+    """The kind of the file, in the words of backend files: `pdf`, `image`, `docx`, `html`, …"""
     name: str
-    """For messages."""
+    """The name of the file, for messages."""
     base_url: str | None = None
-    """For what came over the network: where its relative links start."""
+    """The URL of a file from the network; its relative links start from it."""
     url: str = ""
     """The address it was asked for by; all there is for an extractor that reads by address."""
 
 
 @dataclass(frozen=True)
 class ExtractAsk:
-    """What is asked for besides the text."""
+    """The request for what comes besides the text."""
 
     max_page_images: int | None = None
     """Images of one page; None for all, 0 for none."""
@@ -44,7 +44,7 @@ class ExtractAsk:
     raw_html: bool = False
 
     def room(self, taken: int) -> int | None:
-        """How many images the next page may have, when `taken` were taken before; None for any number."""
+        """The number of images that the next page may have after `taken` images; None for any number."""
         left = None if self.max_nb_images is None else max(self.max_nb_images - taken, 0)
         limits = [limit for limit in (left, self.max_page_images) if limit is not None]
         return min(limits) if limits else None
@@ -80,7 +80,7 @@ class ReadPage:
 
 @dataclass(frozen=True)
 class ReadingLimits:
-    """How much one document may take."""
+    """The limits of one document."""
 
     max_memory: int = 512 * 1024 * 1024
     """The memory that reading one may take beyond what the process has at rest, in bytes."""

@@ -79,7 +79,7 @@ class Pipelex:
 
     @cached_property
     def orchestrator(self) -> Orchestrator:
-        """What runs methods; nothing is connected before it is needed.
+        """The orchestrator that runs methods; it connects when it is first needed.
 
         Raises:
             ConfigurationError: its settings are wrong.
@@ -89,7 +89,7 @@ class Pipelex:
 
     @property
     def warnings(self) -> Sequence[Fault]:
-        """What the orchestrator warns of in its settings.
+        """Warnings of the orchestrator about its settings.
 
         Raises:
             ConfigurationError: they are wrong.
@@ -98,7 +98,7 @@ class Pipelex:
 
     @cached_property
     def deck(self) -> "ModelDeck":
-        """Which models there are, as configured.
+        """The models of the configuration.
 
         Raises:
             ConfigurationError: an inference file is wrong.
@@ -152,7 +152,7 @@ class Pipelex:
         pipe: str | None = None,
         texts: Mapping[Path, str] | None = None,
     ) -> "Method":
-        """As `load`, whatever the verdict: `Method.verdict` has it.
+        """Read a method like `load`, whatever the verdict; `Method.verdict` has it.
 
         Args:
             *paths: as for `load`.
@@ -216,7 +216,7 @@ class Method:
 
     @property
     def verdict(self) -> Verdict:
-        """What reading and linking found; `validate` adds what dry runs find."""
+        """The verdict of reading and linking; `validate` adds the findings of dry runs."""
         return self.loaded.verdict
 
     def for_pipe(self, name: str) -> "Method":
@@ -392,7 +392,7 @@ class Method:
         attributes: Attributes | None = None,
         on_change: Callable[[PipeTrace], None] | None = None,
     ) -> RunRequest:
-        """What `start` asks an orchestrator for, without asking; the arguments are those of `run`.
+        """The request that `start` would hand to an orchestrator. The arguments are those of `run`.
 
         Raises:
             PipelexError: the inputs do not fit.

@@ -20,9 +20,9 @@ class RunHandle:
     pipe: str
     """The entry pipe's reference, or its code alone where the orchestrator knows no more."""
     inputs: Mapping[str, Stuff] = field(default_factory=dict[str, Stuff], repr=False)
-    """What the run was started with, where it was started here."""
+    """The inputs of the run; empty for a run that was started elsewhere."""
     started: StartedRun | None = field(default=None, repr=False)
-    """What came of the start, where it was started here."""
+    """The outcome of the start; None for a run that was started elsewhere."""
 
     @property
     def run_id(self) -> str:
@@ -86,7 +86,7 @@ class RunHandle:
         return await self.run.trace()
 
     async def waits(self, patience: timedelta = PATIENCE) -> list[Wait]:
-        """What the run waits for that may need somebody to do something, and why.
+        """The waits of the run that may need somebody to act, each with its reason.
 
         Args:
             patience: how long a task may lie in a queue before it counts.

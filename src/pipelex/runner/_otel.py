@@ -53,7 +53,7 @@ def _given(attributes: Attributes) -> Mapping[str, str | bool | int | float | Se
 
 
 def _failure(error: BaseException) -> Attributes:
-    """What became of a block: codes and numbers only, since texts may quote what the run is about."""
+    """The failure of a block as codes and numbers only, since texts may quote the run's content."""
     if isinstance(error, PipelexError):
         report = error.report
         return {

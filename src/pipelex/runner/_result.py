@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run gave."""
+    """The result of a run."""
 
     run_id: str
     pipe: str
@@ -27,8 +27,8 @@ class RunResult:
     value: Stuff | Absence
     """The main result: a value, or a recorded absence, which is a success, too."""
     working_memory: WorkingMemory
-    """What the entry pipe's memory held at the end. A durable run tells only its inputs and its main result unless it
-    was asked for more."""
+    """The memory of the entry pipe at its end. A durable run tells only its inputs and its main result, unless it was
+    asked for more."""
     usage: tuple[ModelUsage, ...] = ()
     """One entry per model."""
     failures: ItemFailures | None = None

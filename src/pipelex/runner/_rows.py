@@ -32,14 +32,14 @@ class TakesRows(Protocol):
 
 @dataclass(frozen=True)
 class RowRun:
-    """What came of one row: a result, or an error."""
+    """The outcome of one row: a result or an error."""
 
     index: int
     """The row's place among the rows, from 0."""
     run_id: str
     result: RunResult | None = None
     error: PipelexError | None = None
-    """Why the row's run failed, where failed rows are collected."""
+    """The error of the row's run, where failed rows are collected; else None."""
 
 
 @dataclass(frozen=True)

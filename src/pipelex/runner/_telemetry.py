@@ -1,4 +1,4 @@
-"""From `[runtime.telemetry]` and OpenTelemetry's own variables to spans that leave this process.
+"""Export of spans, as `[runtime.telemetry]` and OpenTelemetry's own variables say.
 
 Spans go to the collector that the user names, or to a tracer provider that the surrounding program has set; to nobody
 else. Nothing is imported where neither is there.
@@ -27,7 +27,8 @@ logger = logging.getLogger("pipelex.telemetry")
 _KEY: Final = "runtime.telemetry.endpoint"
 _PATH: Final = "/v1/traces"
 _SECONDS: Final = 3.0
-"""For one export: a command waits so long at its end for a collector that does not answer."""
+"""The time limit of one export, in seconds. A command waits that long at its end for a collector that does not
+answer."""
 
 
 def start_telemetry(settings: Settings) -> None:
@@ -58,7 +59,7 @@ def _is_wanted(settings: Settings) -> bool:
 
 
 def _endpoint(settings: Settings) -> str | None:
-    """Where spans are posted: as the variables say, else as the settings do."""
+    """The address that spans are posted to: the variables win over the settings."""
     whole = settings.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
     base = settings.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or settings.runtime.telemetry.endpoint
     if whole or not base:

@@ -109,7 +109,7 @@ _ABANDONED: Final = _Abandoned()
 
 
 async def _fault(method: JudgedMethod, pipe: str) -> Fault | _Abandoned | None:
-    """What is wrong with a pipe on made-up values: an error with every optional value there, or a warning without them.
+    """A fault of a pipe on made-up values: an error with every optional value there, a warning without them.
 
     It is a warning, because whether an optional value is ever left out is for the method's author to know.
     """

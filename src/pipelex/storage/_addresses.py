@@ -1,11 +1,11 @@
-"""Which network addresses nobody outside may send us to."""
+"""Network addresses that a stranger's address may not lead to."""
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, Literal
 
 Address = IPv4Address | IPv6Address
 TargetClass = Literal["loopback", "private", "link_local", "metadata", "scheme"]
-"""Why an address is refused, in the words of `security.input_url_refused`."""
+"""The reason why an address is refused, in the words of `security.input_url_refused`."""
 
 METADATA_HOSTS: Final = frozenset({"metadata", "metadata.google.internal", "instance-data", "metadata.goog"})
 _METADATA: Final = frozenset(

@@ -52,7 +52,7 @@ class BoundedDecoder:
         self._size = 0
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
-        """What some more bytes of the answer decode to.
+        """The decoded pieces of some more bytes of the answer.
 
         Raises:
             UndecodableError: the answer is damaged or becomes too large.

@@ -44,7 +44,7 @@ async def system_resolver(host: str, port: int) -> Sequence[Address]:
 
 @dataclass(frozen=True)
 class FetchPolicy:
-    """What may be fetched, and how much of it."""
+    """The limits of fetching: which addresses, and how much."""
 
     is_guarded: bool = True
     """Refuse hosts of which any address is loopback, private, link-local or a metadata service. The addresses that
@@ -65,7 +65,7 @@ class FetchPolicy:
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a URL gave."""
+    """The content of a URL."""
 
     data: bytes
     content_type: str | None
@@ -166,7 +166,7 @@ async def _resolved(url: str, host: str, port: int, resolver: Resolver) -> tuple
 
 
 async def _requested(url: str, hop: _Hop, policy: FetchPolicy) -> Fetched | str:
-    """What the request gave, or the URL it redirects to. Each address is tried until one takes the connection."""
+    """The answer to the request, or the URL it redirects to. Each address is tried until one accepts the connection."""
     import httpx
 
     timeout = httpx.Timeout(policy.total_timeout, connect=policy.connect_timeout)

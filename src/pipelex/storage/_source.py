@@ -25,7 +25,7 @@ class Loaded:
     mime_type: str
     filename: str | None = None
     base_url: str | None = None
-    """For what came over the network: its URL after redirects, which relative links start from."""
+    """The URL of a source from the network, after redirects; relative links start from it."""
 
 
 async def load(

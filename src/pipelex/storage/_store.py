@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SIGNED_FOR = timedelta(hours=1)
-"""How long a signed URL is good for, unless the caller says."""
+"""The time that a signed URL is good for, unless the caller says otherwise."""
 
 _making = Lock()
 _THREADS = 8
@@ -63,9 +63,9 @@ class Storage:
 
     settings: "StorageSettings"
     base_dir: Path
-    """Where a relative folder starts."""
+    """The folder that a relative folder starts from."""
     environ: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    """Where the store's credentials are looked up, under the names its provider's tools use."""
+    """The variables that hold the store's credentials, under the names that its provider's tools use."""
     table: str = "runtime.storage"
     """The settings that describe it, for messages."""
 
@@ -94,7 +94,7 @@ class Storage:
 
     @property
     def label(self) -> str:
-        """Where blobs are, for messages: no credentials."""
+        """The place of the blobs, for messages; it holds no credentials."""
         settings = self.settings
         match settings.method:
             case "local":
@@ -197,7 +197,7 @@ class Storage:
         return await self._reached("sign a URL for", signed)
 
     def mime_type(self, uri: str) -> str:
-        """What the URI's extension says the blob is.
+        """The media type that the URI's extension stands for.
 
         Raises:
             InputError: the URI is not one of ours.
@@ -222,7 +222,7 @@ class Storage:
         await self._reached("write to", lambda: obstore.put(self._store, name, data))
 
     async def kept(self, name: str) -> bytes | None:
-        """What was last kept under a name; None when nothing was.
+        """The value that was last kept under a name; None when there is none.
 
         Raises:
             PipelexError: `runtime.unavailable` or `runtime.misconfigured`: the store cannot be read.

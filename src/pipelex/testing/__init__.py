@@ -1,4 +1,4 @@
-"""What tests of methods need: a model whose answers are written down, runs without a network, a durable run in a test.
+"""Test doubles for methods: a model with scripted answers, runs without a network, a durable run in a test.
 
 ```python
 from pipelex.testing import ScriptedModel, scripted

@@ -31,7 +31,7 @@ class Asked:
     schema: Mapping[str, Any] | None = None
     """The JSON Schema that an answer has to satisfy; None where a text is wanted."""
     again: str | None = None
-    """What the model was told about its answer before, when the same object is asked for again."""
+    """The complaint about the previous answer, when the same object is asked for again."""
 
     def __str__(self) -> str:
         return f"{self.pipe or '?'} asked {self.model}: {self.prompt!r}"
@@ -68,8 +68,8 @@ class Failure:
 
 
 Answer: TypeAlias = str | bytes | Mapping[str, Any] | BaseModel | Sequence[Any] | Reply | Refusal | Failure | None
-"""What a model can be told to answer: a text; an object or several, as JSON or pydantic models; the bytes of an image,
-None for any image; pages of an extraction, each a text; a refusal; a failure."""
+"""An answer that a model can be told to give: a text; an object or several, as JSON or pydantic models; the bytes of an
+image, or None for any image; the pages of an extraction, each a text; a refusal; a failure."""
 Respond: TypeAlias = Callable[[Asked], Answer]
 """A function from what was asked to the answer."""
 

@@ -1,4 +1,4 @@
-"""Whose folder it is: what the files of a project may name once they are trusted, and which ones are.
+"""Trust in a project's files: what they may name once they are trusted, and which ones are.
 
 A project's folder may come from anywhere. Until its files are trusted, whatever they say that reads a variable, a secret
 or a file of the user, or that sends something to an address of the project's choice, is withheld: the settings below

@@ -1,4 +1,4 @@
-"""What a file of a project would read of the user's, or send somewhere, and what is said about it."""
+"""One demand of a project's file: what of the user's it would read or send, and the sentence that says so."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,11 +33,11 @@ class Demand:
     """The key, or the table, for people."""
     line: int | None = None
     reads: tuple[str, ...] = ()
-    """What is read of the user's: `${NAME}`, `${secret:ID}`, or the path of a file."""
+    """The things of the user's that are read: `${NAME}`, `${secret:ID}`, or the path of a file."""
     goes_to: str | None = None
     """The address that what is read, or what methods are given, would go to; None where nothing goes anywhere."""
     does: str = "is set"
-    """What the key does where it neither reads nor sends anything."""
+    """The effect of a key that neither reads nor sends anything."""
 
     def __str__(self) -> str:
         """`.pipelex/inference/backends.toml:3: [mine] sends ${OPENAI_API_KEY} to https://gateway.example`."""
@@ -54,7 +54,7 @@ class Demand:
 
 @dataclass(frozen=True)
 class Withheld:
-    """What a file's data is without the keys that need trust."""
+    """The data of a file without the keys that need trust."""
 
     data: Mapping[str, Json] = field(repr=False)
     demands: tuple[Demand, ...] = ()
@@ -72,7 +72,7 @@ def stays_here(address: str) -> bool:
 
 
 def why_refused(address: Json) -> str | None:
-    """Why an address of a project's file is never used, whoever trusts it; None where it may be.
+    """The reason why an address in a project's file is never used, even with trust; None where it may be used.
 
     An address holds no variable: what it names would be read off the wire by whoever has the host, or answers for it. A
     variable as a whole may be an address, when its name is not that of a secret.

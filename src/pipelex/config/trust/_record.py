@@ -19,7 +19,7 @@ TRUST_FILE: Final = "trusted.toml"
 
 @dataclass(frozen=True)
 class Trust:
-    """Which files are trusted.
+    """The set of trusted files.
 
     Args:
         home_dir: the user's folder, which holds the record.

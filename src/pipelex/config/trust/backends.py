@@ -52,7 +52,7 @@ class BackendLayers:
     lacks_trust: bool = False
     """Whether it is not what its file says, for want of trust."""
     refusal: Fault | None = None
-    """Why it is never called, whoever trusts it."""
+    """The reason why it is never called, even when the file is trusted."""
 
     @property
     def is_enabled(self) -> bool:
@@ -64,7 +64,7 @@ class MergedBackends:
     """All tables, and what was left out of them."""
 
     tables: Mapping[str, BackendLayers]
-    """By the backend's id: those of the file that wins first, the packaged ones last."""
+    """The layers of each backend by its id: the file that wins comes first, the packaged one last."""
     withheld: tuple[Demand, ...] = ()
 
 
@@ -132,13 +132,13 @@ class _Merging:
 
 
 def _what_matters(table: Table) -> Table:
-    """What of a table decides where requests go and what they carry."""
+    """The keys of a table that decide where requests go and what they carry."""
     unset: Table = {key: value for key, value in table.items() if key in FREE and _named(value)}
     return {**unset, **{key: value for key, value in table.items() if key not in FREE}}
 
 
 def _of_the_users(name: str, inherited: Table) -> Iterator[str]:
-    """What requests carry of what the user's own table holds as it is, without a variable."""
+    """The values of the user's own table that requests carry as they are, without a variable."""
     for key, what in (("api_key", "key"), ("headers", "headers")):
         if inherited.get(key) and not _named(inherited[key]):
             yield f"the {what} of [{name}]"
@@ -186,7 +186,7 @@ def withheld_models(file: TomlFile, trust: Trust | None) -> tuple[TomlFile, tupl
 
 
 def withheld_of_project(config_dirs: Iterable[Path], trust: Trust) -> tuple[Demand, ...]:
-    """What the model files of a project would say with trust: only they, the user's and the packaged table are read.
+    """Everything that a project's model files would set with trust. Besides them, only the layers below are read.
 
     Args:
         config_dirs: the configuration folders, the one that wins first.

@@ -1,4 +1,4 @@
-"""What needs trust in a project's `pipelex.toml` and in its `.env`."""
+"""Keys of a project's `pipelex.toml` and `.env` that need trust."""
 
 import json
 import re
