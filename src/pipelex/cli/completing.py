@@ -1,4 +1,4 @@
-"""What a shell offers after some words: commands, options, pipes, run ids, profiles; without any heavy import.
+"""Completions for a shell: commands, options, pipes, run ids, profiles. Nothing heavy is imported.
 
 A shell sets `_PIPELEX_COMPLETE` and calls `pipelex` with the words typed so far, the last of which is not whole. What is
 printed, one a line, is offered; where nothing is, the shell offers files.
@@ -23,7 +23,7 @@ _OF_RUNS: Final = ("show", "watch", "result", "cancel", "terminate", "retry")
 
 
 def candidates(root: Any, words: Sequence[str]) -> list[str]:
-    """What may stand in the place of the last word.
+    """The words that may stand in the place of the last one.
 
     Args:
         root: the whole command.

@@ -17,7 +17,7 @@ from pipelex.cli._shared.streams import prepare_streams
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
-"""What a shell reports for a program whose reader went away."""
+"""The exit code that a shell reports for a program whose reader went away."""
 
 _PROTOCOL = "2.0.0"
 _STANDARD = "8.0.0"

@@ -73,7 +73,7 @@ class MistralAPI:
         return True
 
     async def execution(self, execution_id: str) -> Members | None:
-        """What is known of an execution, its result included; None where there is none of that id."""
+        """The description of an execution, with its result; None where there is none of that id."""
         try:
             return _members(
                 await _answer(self._workflows.executions.get_workflow_execution_async, execution_id=execution_id)
@@ -142,7 +142,7 @@ class MistralAPI:
     # --- what runs them -----------------------------------------------------------------------------------------------
 
     async def deployment(self, name: str) -> Members | None:
-        """What is known of a deployment; None where no worker of it was ever there."""
+        """The description of a deployment; None where it never had a worker."""
         try:
             return _members(await _answer(self._workflows.deployments.get_deployment_async, name=name))
         except APIRefusal as refused:
@@ -208,7 +208,7 @@ def is_gone(refused: PipelexError) -> bool:
 
 
 def _members(value: Any) -> Members:
-    """What the client gives, as plain JSON."""
+    """The answer of the client as plain JSON."""
     if isinstance(value, Mapping):
         return cast("Members", value)
     return cast("Members", value.model_dump(mode="json"))

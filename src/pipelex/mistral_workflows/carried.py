@@ -29,7 +29,7 @@ def reference_to(stored: StoredPayload) -> CarriedValue:
 
 
 def stored_in(value: Json) -> StoredPayload | None:
-    """Where a value is kept, of an object that stands for one; None for a value itself.
+    """The place of a stored value, out of the object that stands for it; None for a value itself.
 
     Raises:
         PipelexError: the reference is damaged.
@@ -61,7 +61,7 @@ def written(value: Json) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
-    """What starts an execution, or an activity, of ours."""
+    """The input of an execution or an activity of ours."""
 
     job: CarriedValue | str
     """The job, see `pipelex.durable.jobs`, or an activity's. What is started from outside has its JSON as a text: whatever
@@ -75,7 +75,7 @@ class Carried:
     lanes: tuple[str, ...] = ()
     """Backends whose calls go through a queue with a rate, as whoever started the run configured it."""
     about: Mapping[str, Json] | None = None
-    """What events say of the job: its pipe, the path to it, whom it is for."""
+    """The facts about the job that events tell: its pipe, the path to it, whom it is for."""
 
     def to_json(self) -> dict[str, Json]:
         """The object that travels; members that say nothing are left out."""

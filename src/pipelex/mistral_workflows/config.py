@@ -45,21 +45,21 @@ class ExposedPipes(Section):
 
 
 class DeploymentWorker(DispatchBaseline):
-    """How the deployment's workers perform activities where no table says otherwise."""
+    """Defaults of the deployment's workers for activities, where no table says otherwise."""
 
     max_concurrent_activities: Annotated[int, Field(ge=1)] = 100
     """The most activities of one worker at a time."""
 
 
 class ActivityOptions(DispatchOverlay):
-    """What an activity, or each of a group of them, changes."""
+    """Changes for one activity, or for each of a group."""
 
     handle_options: dict[str, DispatchOverlay] = Field(default_factory=dict[str, DispatchOverlay])
     """The handle of a model, or the name of a function → what it changes."""
 
 
 class CallRate(Section):
-    """How often a backend may be called, over all workers of the deployment."""
+    """The limit of calls to a backend, over all workers of the deployment."""
 
     max_calls: Annotated[int, Field(ge=1, le=100_000)]
     """The most calls in the time."""
@@ -75,7 +75,7 @@ class MistralWorkflowsConfig(Section):
     server_url: str = "https://api.mistral.ai"
     """The address of Mistral's API."""
     api_key_method: Literal["env", "secret_provider"] = "env"
-    """Where the API's key is: in an environment variable, or among the secrets."""
+    """The source of the API's key: an environment variable, or the secrets."""
     api_key_id: str = "MISTRAL_API_KEY"
     """The name of the variable, or of the secret."""
     deployment_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] = "pipelex"
@@ -85,24 +85,24 @@ class MistralWorkflowsConfig(Section):
     execution_timeout: RequiredLimit = timedelta(hours=24)
     """The longest time of a run, and of each pipe of it."""
     child_workflow_policy: Literal["every_pipe", "controllers"] = "every_pipe"
-    """Which child pipes are executions of their own. `controllers`: a pipe that runs no other is a part of its parent's
-    execution. Fixed by whoever starts a run."""
+    """The child pipes that are executions of their own. With `controllers`, a pipe that runs no other is a part of its
+    parent's execution. The policy is fixed by whoever starts a run."""
     size_threshold: Annotated[int, Field(ge=1, le=GUARDED_BYTES)] = 131_072
     """Bytes; larger values go to the storage (`[runtime.storage]`), and travel by reference."""
     max_payload_bytes: Annotated[int, Field(ge=1_000, le=GUARDED_BYTES)] = GUARDED_BYTES
     """The most bytes of a value that travels whole; a larger one fails its pipe at once."""
     poll_interval: RequiredLimit = timedelta(seconds=1)
-    """How often whoever waits for a run asks for its state."""
+    """The interval at which a waiting client asks for a run's state."""
     exposed: ExposedPipes = Field(default_factory=ExposedPipes)
     worker_config: DeploymentWorker = Field(default_factory=DeploymentWorker)
     activities: dict[str, ActivityOptions] = Field(default_factory=dict[str, ActivityOptions])
-    """By the name of an activity or of a group of them."""
+    """The options of activities, by the name of an activity or of a group of them."""
     rate_limits: dict[str, CallRate] = Field(default_factory=dict[str, CallRate])
     """Backend → how often it may be called."""
 
     @property
     def routing(self) -> Routing:
-        """How activities go out. There is one queue: that of the deployment."""
+        """The routing of activities. There is one queue: that of the deployment."""
         return Routing(
             baseline=self.worker_config,
             default_queue=self.deployment_name,

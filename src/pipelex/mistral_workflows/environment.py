@@ -1,4 +1,4 @@
-"""What must be installed, and what cannot be installed together: told in words, before an import fails."""
+"""Packages that must be installed, and that cannot be installed together: told in words, before an import fails."""
 
 import re
 import sys
@@ -19,7 +19,7 @@ OLDEST_PYTHON: Final = (3, 12)
 
 _SDK: Final = "mistralai-workflows"
 _SHARED: Final = ("temporalio", "mistralai")
-"""What Mistral's SDK for workers and Pipelex both need."""
+"""The packages that both Mistral's SDK for workers and Pipelex need."""
 _UPPER: Final = re.compile(r"<\s*(\d+(?:\.\d+)*)")
 
 
@@ -51,7 +51,7 @@ def no_worker() -> PipelexError:
 
 
 def conflicts() -> Iterator[Fault]:
-    """What is installed here and does not go together."""
+    """The installed packages that do not go together."""
     for wanted in _requirements():
         name = re.split(r"[^A-Za-z0-9._-]", wanted, maxsplit=1)[0]
         upper = _UPPER.search(wanted)

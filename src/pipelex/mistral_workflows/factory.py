@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class MistralFactory:
-    """How the orchestrator of Mistral Workflows is made; see `OrchestratorFactory`."""
+    """The factory of the Mistral Workflows orchestrator; see `OrchestratorFactory`."""
 
     is_durable = True
 

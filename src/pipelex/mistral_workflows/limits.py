@@ -1,4 +1,7 @@
-"""What the platform bears. Source: measured on Mistral's SDK 3.16 over a Temporal server; see `docs/mistral-workflows.md`."""
+"""The limits of the platform.
+
+Source: measured on Mistral's SDK 3.16 over a Temporal server; see `docs/mistral-workflows.md`.
+"""
 
 from typing import Final
 

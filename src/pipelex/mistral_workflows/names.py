@@ -20,7 +20,7 @@ RUN_SLICE: Final = "pipelex-run-slice"
 """The workflow that runs a slice of a batch."""
 
 _PIPE: Final = "pipe-"
-"""What the name of an exposed pipe's workflow begins with, unless the settings name it."""
+"""The prefix of the name of an exposed pipe's workflow, unless the settings name it."""
 _ESCAPES: Final = {".": "--", "/": "-_", "-": "-m", "[": "-b", "]": "-e", ":": "-c", ">": "-g"}
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_]")
 _HASHED: Final = re.compile(r"-xh-[0-9a-f]+$")
@@ -79,7 +79,7 @@ def pipe_of(name: str) -> str | None:
 
 
 def why_not_a_name(name: str) -> str | None:
-    """Why the platform would refuse a workflow's name; None where it takes it."""
+    """The reason why the platform would refuse a workflow's name; None where it takes it."""
     if not _NAME.fullmatch(name):
         return "may have only letters, digits, '_' and '-'"
     if len(name) > LONGEST_NAME:

@@ -36,7 +36,7 @@ class MistralOrchestrator:
 
     @property
     def platform(self) -> Platform:
-        """Where runs are; nothing is connected before it is needed.
+        """The platform that keeps the runs; it connects when it is first needed.
 
         Raises:
             ConfigurationError: there is no key.

@@ -15,7 +15,7 @@ NAME: Final = "mistral-workflows"
 
 @dataclass(frozen=True)
 class Platform:
-    """Where runs are."""
+    """The platform that keeps the runs."""
 
     api: MistralAPI
     config: MistralWorkflowsConfig
@@ -39,7 +39,7 @@ class Platform:
 
     @property
     def place(self) -> str:
-        """Where runs are, for people."""
+        """The place of the runs, for people."""
         return f"deployment '{self.deployment}'"
 
     @property

@@ -1,4 +1,4 @@
-"""What the events of a run tell: the tasks that workers write into them, and the tree that is read out of them.
+"""Events of a run: the tasks that workers write into them, and the tree that is read out of them.
 
 Mistral's API says of an execution that it failed, and not why; the tasks do. There is one for each pipe that is an
 execution, and one for each attempt of a call.
@@ -45,7 +45,7 @@ Members = Mapping[str, Json]
 
 @dataclass
 class Told:
-    """What events tell of one execution."""
+    """The facts that events tell about one execution."""
 
     id: str
     parent: str | None = None
@@ -55,7 +55,7 @@ class Told:
     ended: datetime | None = None
     state: RunState = RunState.RUNNING
     message: str | None = None
-    """Why it failed, in the platform's words."""
+    """The reason of its failure, in the platform's words."""
     tasks: dict[str, dict[str, Json]] = field(default_factory=dict[str, dict[str, Json]])
     """The id of a task → its state."""
     types: dict[str, str] = field(default_factory=dict[str, str])
@@ -73,7 +73,7 @@ class Told:
 
     @property
     def error(self) -> ErrorReport | None:
-        """Why its pipe failed."""
+        """The error of its pipe."""
         found = self.pipe.get("error")
         return ErrorReport.from_json(cast("Any", found)) if isinstance(found, Mapping) else None
 

@@ -1,4 +1,4 @@
-"""Where an execution that did not succeed goes on from: the point of its history that the platform resets it to."""
+"""The point of its history from which an execution that did not succeed goes on."""
 
 import asyncio
 from collections.abc import Mapping

@@ -22,7 +22,7 @@ from pipelex.pipes.trace import PipeTrace
 Members = Mapping[str, Json]
 
 _LATE_SECONDS: Final = 10.0
-"""How long an event may be on its way after the state of its execution is known."""
+"""The time that an event may be on its way after the state of its execution is known, in seconds."""
 _LOOK_SECONDS: Final = 0.25
 _COUNTED: Final = 10_000
 """The most executions that are counted."""
@@ -43,7 +43,7 @@ class MistralRun:
     # --- what it is ---------------------------------------------------------------------------------------------------
 
     async def execution(self) -> Members:
-        """What the platform knows of the entry pipe's execution.
+        """The platform's description of the entry pipe's execution.
 
         Raises:
             PipelexError: there is no such run, or the platform does not answer.
@@ -145,7 +145,7 @@ class MistralRun:
         return await self.platform.values.loaded_memory(WorkingMemory.from_json(as_object(wire), read_value))
 
     async def _given(self, execution: Members) -> Members:
-        """What the entry pipe's execution gave.
+        """The result of the entry pipe's execution.
 
         Raises:
             PipelexError: it is none of ours, or cannot be read from here.
@@ -156,7 +156,7 @@ class MistralRun:
         return cast("Members", found)
 
     async def _failure(self, state: RunState) -> PipelexError:
-        """Why the run did not succeed. Its events may arrive after its state."""
+        """The reason why the run did not succeed. Its events may arrive after its state."""
         match state:
             case RunState.CANCELLED:
                 return is_cancelled(self.run_id)
@@ -185,7 +185,7 @@ class MistralRun:
         return _error("runtime.unexpected", f"run '{self.run_id}' failed{said}")
 
     async def _told(self) -> Told:
-        """What the events of the entry pipe's execution tell."""
+        """The facts that the events of the entry pipe's execution tell."""
         progress = ExecutionProgress()
         async for event in self.platform.api.events(execution=self.workflow_id):
             progress.read(event)

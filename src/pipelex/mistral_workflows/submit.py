@@ -46,7 +46,7 @@ async def _workflow(platform: Platform, request: RunRequest) -> str:
 
 
 async def _carried(platform: Platform, request: RunRequest) -> dict[str, Json]:
-    """What the execution is started with."""
+    """The input that the execution is started with."""
     config, values, library = platform.config, platform.values, request.library
     options = fixed(config.child_workflow_policy, config.size_threshold, request.options)
     inputs = {

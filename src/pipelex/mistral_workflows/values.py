@@ -57,7 +57,7 @@ class CarriedValues:
         )
 
     async def carried_text(self, data: bytes) -> CarriedValue | str:
-        """As `carried`, for what travels as a text."""
+        """The value as `carried` gives it, for one that travels as a text."""
         return data.decode() if len(data) <= self.stored_above else reference_to(await self.put(data))
 
     async def carried_inputs(self, large: WrittenInputs | None) -> Mapping[str, CarriedValue] | None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class TemporalFactory:
-    """How the Temporal orchestrator is made; see `OrchestratorFactory`."""
+    """The factory of the Temporal orchestrator; see `OrchestratorFactory`."""
 
     is_durable = True
 

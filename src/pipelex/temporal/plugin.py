@@ -79,7 +79,7 @@ class PipelexPlugin(SimplePlugin):
     """
 
     limits: EngineLimits = LIMITS
-    """What the server bears; set it on a plugin for a server whose limits were changed."""
+    """The limits of the server. Set them on a plugin for a server whose limits were changed."""
 
     def __init__(
         self,

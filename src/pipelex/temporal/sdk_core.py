@@ -24,7 +24,7 @@ _EXPORTED_EVERY: Final = timedelta(seconds=10)
 
 @dataclass(frozen=True)
 class MetricsTarget:
-    """Where a process tells its metrics: to whoever scrapes an address, or to a collector."""
+    """The destination of a process's metrics: an address that is scraped, or a collector."""
 
     prometheus: str | None = None
     """`HOST:PORT` on which `/metrics` is served."""

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def interceptors() -> list[Any]:
-    """What a client, and each worker over it, takes; always the same object, so that none is registered twice."""
+    """The interceptors of a client and of each worker over it.
+
+    It is always the same object, so that none is registered twice.
+    """
     observer = spans.observer()
     return [_interceptor()] if observer is not None and observer.is_replay_safe else []
 

@@ -1,1 +1,1 @@
-"""What every command uses: the terminal, failures and exit codes, settings, options, results."""
+"""Parts that every command uses: the terminal, failures and exit codes, settings, options, results."""

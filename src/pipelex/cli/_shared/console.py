@@ -36,7 +36,10 @@ class Paint:
 
     @classmethod
     def of(cls, stream: TextIO) -> "Paint":
-        """On for a terminal, unless `NO_COLOR` says otherwise; `FORCE_COLOR` switches it on anywhere."""
+        """Colours for a stream.
+
+        They are on for a terminal, unless `NO_COLOR` says otherwise; `FORCE_COLOR` switches them on anywhere.
+        """
         if os.environ.get("NO_COLOR"):
             return cls(False)
         return cls(bool(os.environ.get("FORCE_COLOR")) or (is_terminal(stream) and os.environ.get("TERM") != "dumb"))
@@ -133,7 +136,7 @@ def _narrowed(widths: Sequence[int], room: int) -> list[int]:
 
 
 def since(started: datetime, ended: datetime | None) -> timedelta:
-    """How long something took, or has taken so far."""
+    """The time that something took, or has taken so far."""
     return (ended or datetime.now(UTC)) - started
 
 

@@ -37,7 +37,7 @@ class RunFailed(Exception):
 
 
 def exit_code(report: ErrorReport) -> int:
-    """What the process ends with, as the registry of codes implies."""
+    """The exit code of a failure, as the registry of codes implies it."""
     names_nothing = report.facts.domain == "input" and report.code.startswith(("request.", "method."))
     return NO_VERDICT if names_nothing or report.facts.next_step == "fix_configuration" else FAILED
 
@@ -89,7 +89,7 @@ def report_misuse(wrong: TyperException, meta: Mapping[str, Any]) -> bool:
 
 
 def _with_near_names(message: str) -> str:
-    """What is said of a value that is none of a few names, with the nearest of them."""
+    """The message about a value that is none of a few names, with the nearest of them added."""
     found = re.fullmatch(r"Value error, '(.*)' is not one of ('.*')\.", message)
     if found is None:
         return message.removeprefix("Value error, ")
@@ -231,7 +231,7 @@ def _shown(text: str) -> str:
 
 
 def _span(location: Location, text: str) -> tuple[int, int]:
-    """Where the carets begin, and how many there are."""
+    """The column of the first caret, and the number of carets."""
     indent = len(text) - len(text.lstrip())
     start = indent if location.column is None else min(location.column - 1, len(text))
     end = len(text.rstrip())

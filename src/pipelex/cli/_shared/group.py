@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a command's code is, and what the list of commands says of it."""
+    """The place of a command's code, and its line in the list of commands."""
 
     module: str
     help: str

@@ -1,4 +1,4 @@
-"""What a person sees on standard error while a run goes on."""
+"""Progress of a run, shown to a person on standard error."""
 
 import sys
 import time
@@ -115,7 +115,7 @@ def summary(done: int, running: int, failed: int, seconds: float, noun: str = "p
 
 
 def tally(root: PipeTrace) -> tuple[int, int]:
-    """How many pipes of a trace ended, and how many run."""
+    """The numbers of pipes of a trace that ended, and that are running."""
     done = running = 0
     waiting = [root]
     while waiting:

@@ -88,7 +88,7 @@ def failures_text(failures: "ItemFailures", paint: "Paint") -> str:
 
 
 def cost_table(usage: "Sequence[ModelUsage]", paint: "Paint") -> str:
-    """What the models of a run used."""
+    """The table of calls, tokens and cost of a run's models."""
     rows = [
         [
             entry.handle,

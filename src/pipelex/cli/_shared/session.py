@@ -1,4 +1,4 @@
-"""What most commands begin with: settings, their warnings, logging."""
+"""The beginning of most commands: settings, their warnings, logging."""
 
 import logging
 from collections.abc import Iterable, Mapping

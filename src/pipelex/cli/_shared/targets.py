@@ -1,4 +1,4 @@
-"""What a person names on the command line: a bundle or folder, an installed method, or a pipe's code."""
+"""Targets of the command line: a bundle or folder, an installed method, or a pipe's code."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MANIFEST = "METHODS.toml"
 
 @dataclass(frozen=True)
 class Target:
-    """What to load, and which pipe of it."""
+    """The method to load, and the pipe of it that is meant."""
 
     paths: tuple[Path, ...]
     pipe: str | None = None

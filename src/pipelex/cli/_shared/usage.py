@@ -1,4 +1,4 @@
-"""What a run used, for programs: of the whole run per model, and of each pipe and each call where that is known."""
+"""Usage of a run, for programs: by model for the whole run, and by pipe and call where that is known."""
 
 from collections.abc import Iterable
 
@@ -16,19 +16,19 @@ def usage_json(usages: Iterable[ModelUsage]) -> dict[str, Json]:
 
 
 def cost_text(usages: Iterable[ModelUsage]) -> str:
-    """What a run cost, for people; a question mark stands for what has no known price."""
+    """The cost of a run, for people; a question mark stands for calls without a known price."""
     costs = [usage.cost_usd for usage in usages]
     known = sum(cost for cost in costs if cost is not None)
     return f"${known:.4f}" if None not in costs else f"${known:.4f} + ?" if any(costs) else "unknown"
 
 
 def model_json(usage: ModelUsage) -> dict[str, Json]:
-    """What calls of one model used."""
+    """The usage of the calls of one model."""
     return usage.model_dump(exclude_none=True)
 
 
 def trace_usage_json(trace: PipeTrace) -> dict[str, Json]:
-    """What each pipe of a tree used, itself and below, and each of its calls."""
+    """The usage of each pipe of a tree, by itself and with everything below it, and of each of its calls."""
     found: dict[str, Json] = {"id": trace.id, "pipe": trace.pipe, "type": trace.type, **usage_json(trace.usage)}
     calls = [
         {"activity": effect.name, "summary": effect.summary, "attempts": effect.attempts, **model_json(usage)}

@@ -39,14 +39,14 @@ app = command_app(no_args_is_help=True)
 
 
 class InputsFormat(StrEnum):
-    """What example inputs are written as."""
+    """The format of example inputs."""
 
     JSON = "json"
     TOML = "toml"
 
 
 class OutputFormat(StrEnum):
-    """What an example output is written as."""
+    """The format of an example output."""
 
     JSON = "json"
     PYTHON = "python"
@@ -54,7 +54,7 @@ class OutputFormat(StrEnum):
 
 
 class JobFormat(StrEnum):
-    """What a job is written as."""
+    """The format of a job."""
 
     JSON = "json"
     COMMAND = "command"

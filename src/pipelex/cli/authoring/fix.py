@@ -109,7 +109,7 @@ def function_names(
 @app.command(name=TargetGroup.short_form, hidden=True, epilog=_EXAMPLES)
 @with_flags(FixFlags)
 def auto(ctx: typer.Context, paths: Annotated[list[Path], typer.Argument(metavar="PATH...")], flags: FixFlags) -> None:
-    """As `pipelex fix bundle`."""
+    """Rewrite like `pipelex fix bundle`."""
     from dataclasses import asdict
 
     bundle(ctx=ctx, paths=paths, **asdict(flags))
@@ -177,7 +177,7 @@ def _fix_one(app_: "Pipelex", path: Path, flags: FixFlags) -> bool:
 def _proposed(
     results: "Mapping[str, FixResult]", target: "FixTarget", options: "FixOptions"
 ) -> "dict[str, tuple[Rewrite, ...]]":
-    """What unsafe rewrites would do to the files after the safe ones."""
+    """The changes that unsafe rewrites would make to the files after the safe ones."""
     from dataclasses import replace
 
     from pipelex.tooling.fix import fix_files

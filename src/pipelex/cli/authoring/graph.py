@@ -25,7 +25,7 @@ app = command_app(no_args_is_help=True)
 
 
 class GraphFormat(StrEnum):
-    """What a graph is written as."""
+    """The format of a graph."""
 
     MERMAID = "mermaid"
     HTML = "html"
@@ -33,7 +33,7 @@ class GraphFormat(StrEnum):
 
 
 class GraphDirection(StrEnum):
-    """Which way values flow in the drawing."""
+    """The direction in which values flow in the drawing."""
 
     TOP_DOWN = "top_down"
     LEFT_TO_RIGHT = "left_to_right"

@@ -1,4 +1,4 @@
-"""What most of these commands begin with: a method's library, and the pipe that is meant."""
+"""The beginning of most authoring commands: a method's library, and the pipe that is meant."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ PipeOption = Annotated[
 
 
 def target_of(ctx: typer.Context, kind: str, name: str, pipe: str | None, library_dirs: Sequence[Path]) -> Target:
-    """What a person means by a bundle's path, a method's name or a pipe's code; `auto` tells by the look.
+    """The target that a path, a name or a code stands for; `auto` tells them apart by their form.
 
     Raises:
         PipelexError: no method of that name is installed.
@@ -50,7 +50,7 @@ def open_method(ctx: typer.Context, target: Target, library_dirs: Sequence[Path]
 
 
 def place_of(method: "Method", ref: str) -> "Location":
-    """Where a pipe or a concept is declared."""
+    """The place where a pipe or a concept is declared."""
     return method.loaded.linked.sources[ref].locate(on_key=True)
 
 
@@ -60,7 +60,7 @@ def own_refs(method: "Method") -> "list[Pipe]":
 
 
 def default_folder(target: Target) -> Path:
-    """Where a file goes that belongs beside a bundle."""
+    """The folder of a file that belongs beside a bundle."""
     if not target.paths:
         return Path()
     first = target.paths[0]

@@ -31,7 +31,7 @@ _LISTED: Final[tuple[ModelFamily, ...]] = tuple(family for family in MODEL_FAMIL
 _READY: Final = "ready"
 _SILENT: Final = "does not answer"
 _SHOWN: Final = 6
-"""How many names of a folded line are written out."""
+"""The number of names that a folded line spells out."""
 
 app = command_app()
 
@@ -82,7 +82,7 @@ def _tell_silent(found: "Sequence[_NameRow]") -> None:
 
 @contextmanager
 def _quiet() -> "Generator[None]":
-    """Without log lines about who stands in for whom: that is what the list says."""
+    """Silence the log lines about models that stand in for others: the list itself says it."""
     logger = logging.getLogger("pipelex.inference")
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -106,7 +106,7 @@ class _NameRow:
 
 
 def _rank(row: _NameRow) -> tuple[bool, bool, int, bool]:
-    """What can be called first, the models themselves before the names that lead to them."""
+    """The sort key of a row: callable models first, and models before the names that lead to them."""
     return (
         row.status != _READY,
         row.stands_in,

@@ -86,7 +86,7 @@ def config(
     origin: Annotated[bool, typer.Option("--origin", help="Say where each value comes from.")] = False,
     is_json: JsonFlag = False,
 ) -> None:
-    """As `pipelex config show`."""
+    """Show settings like `pipelex config show`."""
     from pipelex.cli.setup.config import show as show_config
 
     show_config(ctx, prefix="", origin=origin, server=None, is_json=is_json)

@@ -33,7 +33,7 @@ from pipelex.tooling.editor import (
 from pipelex.tooling.fix import apply_ops
 
 _PAUSE: Final = 0.2
-"""How long nothing must have changed before faults are looked for, in seconds."""
+"""The pause without changes after which faults are looked for, in seconds."""
 
 _KINDS: Final[Mapping[str, types.CompletionItemKind]] = {
     "concept": types.CompletionItemKind.Class,
@@ -47,13 +47,13 @@ _KINDS: Final[Mapping[str, types.CompletionItemKind]] = {
 PlaceParams: TypeAlias = (
     types.HoverParams | types.DefinitionParams | types.ReferenceParams | types.PrepareRenameParams | types.RenameParams
 )
-"""What a request about a place is asked with."""
+"""The parameters of a request about a place in a text."""
 
 log = logging.getLogger("pipelex.lsp")
 
 
 class BundleServer(LanguageServer):
-    """What the server keeps between messages.
+    """The state that the server keeps between messages.
 
     Args:
         load: loads bundle files and judges them.

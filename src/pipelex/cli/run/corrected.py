@@ -86,7 +86,7 @@ def _respelt(args: Sequence[str], renamed: Mapping[str, str]) -> tuple[list[str]
 
 
 def _option_value(before: str, text: str) -> tuple[str, str | None]:
-    """What stands before the value of `--inputs` in an argument, and the value; None where there is none."""
+    """The part of an argument before the value of `--inputs`, and the value; None where there is none."""
     if before in _OPTIONS:
         return "", text
     if text.startswith("--inputs="):

@@ -1,4 +1,4 @@
-"""What a run ends with, on the terminal and on disk, whether it gave a result or failed."""
+"""The end of a run on the terminal and on disk, for a result and for a failure."""
 
 import shlex
 import sys
@@ -37,7 +37,7 @@ class Ended:
     failed: PipelexError | None = None
     run: "RunDescription | None" = None
     trace: "PipeTrace | None" = None
-    """What the run did, where it failed."""
+    """The trace of a run that failed."""
 
     @classmethod
     async def of(
@@ -91,7 +91,7 @@ def finish(app: "Pipelex", method: "Method", ended: Ended, flags: RunFlags, args
 
 
 def files_wanted(app: "Pipelex", flags: RunFlags) -> FilesToWrite:
-    """Which files a run leaves, as the options and the settings say."""
+    """The files that a run leaves, as the options and the settings say."""
     execution = app.settings.interpreter.pipeline_execution
     return FilesToWrite(
         flags.output_dir,

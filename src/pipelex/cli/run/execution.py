@@ -1,4 +1,4 @@
-"""What `pipelex run` does, from the target to the files."""
+"""The whole of `pipelex run`, from the target to the files."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -149,7 +149,7 @@ class _Run:
         self._allow_files = allow_files
         self._run_id: str | None = None
         self._state: RunState | None = None
-        """What the run was seen to end as after an interruption that was to cancel it."""
+        """The state in which the run ended after an interruption that was to cancel it."""
 
     async def to_the_end(self) -> Ended | None:
         """The run, ended; None when it goes on without us."""

@@ -25,7 +25,7 @@ class FailedRun:
     inputs: Mapping[str, Stuff]
     report: ErrorReport
     trace: "PipeTrace | None"
-    """What it did, as far as that is known."""
+    """The trace of the run, as far as it is known."""
     orchestrator: str
     links: Sequence[tuple[str, str]] = ()
 
@@ -107,7 +107,10 @@ def _all(trace: "PipeTrace") -> Iterator["PipeTrace"]:
 
 
 def _paid_for(trace: "PipeTrace") -> list[Json]:
-    """What pipes gave that called a model, in the order they began; where values are kept in this process."""
+    """The results of pipes that called a model, in the order in which they began.
+
+    There are none where values are not kept in this process.
+    """
     return [
         {"id": each.id, "pipe": each.pipe, "value": each.output.to_json()}
         for each in _all(trace)

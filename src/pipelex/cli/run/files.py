@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FilesToWrite:
-    """Which files a run leaves, and where."""
+    """The files that a run leaves, and their folder."""
 
     output_dir: Path
     main_stuff: bool = True
@@ -119,7 +119,7 @@ def _write_main(folder: Path, result: "RunResult", loaded: "LoadedLibrary") -> N
 
 
 def _write_contracts(folder: Path, loaded: "LoadedLibrary") -> None:
-    """What the method's pipes take and give, for programs and for forms."""
+    """Write the contracts of the method's pipes, for programs and for forms."""
     from pipelex.tooling.contracts import contract_files
 
     if loaded.library is not None:
@@ -128,7 +128,10 @@ def _write_contracts(folder: Path, loaded: "LoadedLibrary") -> None:
 
 
 def _write_graph(folder: Path, result: "RunResult", loaded: "LoadedLibrary") -> None:
-    """What ran, with its drawing, and the drawing of what a run may do; a durable run keeps what ran on its server."""
+    """Write the graph of the run and its drawing, and the drawing of the method.
+
+    The graph of a durable run stays on its server.
+    """
     from pipelex.tooling.graph import static_graph, to_html, to_mermaid
     from pipelex.tooling.viewer import RunFacts
 

@@ -1,4 +1,4 @@
-"""Where a run's inputs come from: `--inputs`, standard input, or a file in the method's folder, in this order."""
+"""Sources of a run's inputs, in this order: `--inputs`, standard input, a file in the method's folder."""
 
 import json
 import os
@@ -135,7 +135,7 @@ def _from_stdin(text: str, pipe: "Pipe", library: "Library") -> Mapping[str, Jso
 
 
 def _from_envelope(memory: Mapping[str, Json], pipe: "Pipe") -> dict[str, Json]:
-    """What an upstream run left, by name; its main result, for a pipe with a single input."""
+    """The inputs that an upstream run left, by name; for a pipe with a single input, its main result."""
     root, aliases = as_object(memory.get("root") or {}), as_object(memory.get("aliases") or {})
     found = {name: _envelope(root[name]) for name in pipe.inputs if name in root}
     if not found and len(pipe.inputs) == 1:

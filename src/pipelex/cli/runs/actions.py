@@ -1,4 +1,4 @@
-"""What the commands of `pipelex runs` do."""
+"""The work behind the commands of `pipelex runs`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -32,7 +32,7 @@ class Patience:
         self._is_told = False
 
     async def until_it_can(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """What an attempt gives in the end; what is waited for is told once.
+        """The final result of an attempt. A wait is announced once.
 
         Raises:
             PipelexError: it fails, and that is not to be waited for.
@@ -158,7 +158,7 @@ def _words(wait: Wait) -> str:
 
 
 def outlook(wait: Wait) -> str:
-    """What comes of a call that fails: when it is tried again, and when the run gives up."""
+    """The outlook of a call that fails: the time of the next attempt, and the time when the run gives up."""
     parts: list[str] = []
     if wait.until is not None:
         parts.append(f"It is tried again at {_clock(wait.until)}")

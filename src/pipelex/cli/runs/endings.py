@@ -1,4 +1,4 @@
-"""What became of a run that was asked to end."""
+"""The end of a run that was asked to end."""
 
 from datetime import timedelta
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from pipelex.orchestration import RunState
 
 AFTER_INTERRUPT: Final = timedelta(seconds=5)
-"""How long an interrupted command waits for the end of the run that it cancels."""
+"""The time that an interrupted command waits for the end of the run it cancels."""
 
 
 def ending_text(run_id: str, state: RunState) -> str:

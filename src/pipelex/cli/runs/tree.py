@@ -47,12 +47,12 @@ class RunView:
         return found
 
     def of_failed(self) -> "RunView":
-        """What of it did not succeed, with what is above that."""
+        """The part of the tree that did not succeed, with the pipes above it."""
         return replace(self, root=_of_failed(self.root), whole=self.root)
 
     @property
     def usage(self) -> tuple[ModelUsage, ...]:
-        """What the whole run used, whatever of it is shown."""
+        """The usage of the whole run, whichever part of it is shown."""
         return (self.whole or self.root).usage
 
     def _trace_json(self, trace: PipeTrace) -> dict[str, Json]:
@@ -205,7 +205,7 @@ def _is_worth_a_look(trace: PipeTrace) -> bool:
 
 
 def _of_failed(trace: PipeTrace) -> PipeTrace:
-    """What did not succeed, and what is above it."""
+    """The pipes that did not succeed, with those above them."""
     effects = [each for each in trace.effects if each.status not in (RunState.COMPLETED, RunState.RUNNING)]
     children = [_of_failed(each) for each in trace.children if _is_worth_a_look(each)]
     return replace(trace, effects=effects, children=children)

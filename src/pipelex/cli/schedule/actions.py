@@ -1,4 +1,4 @@
-"""What the commands of `pipelex schedule` do."""
+"""The work behind the commands of `pipelex schedule`."""
 
 import asyncio
 import sys
@@ -41,7 +41,7 @@ def with_schedules(ctx: typer.Context, server: str | None, work: "Callable[[Pipe
 
 
 async def request_of(app: "Pipelex", schedule: str, target: str, flags: MethodFlags) -> "RunRequest":
-    """What each run of a schedule is: a method with inputs."""
+    """The request that each run of a schedule makes: a method with inputs."""
     dirs = flags.library_dir or []
     found = detect(target, flags.pipe, dirs)
     method = open_target(app, found, dirs)

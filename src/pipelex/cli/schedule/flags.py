@@ -67,7 +67,7 @@ class TimingFlags:
         return bool(self.cron or self.every or self.calendar)
 
     def timing(self) -> "Timing":
-        """What they say.
+        """The timing that the flags describe.
 
         Raises:
             Misuse: a length of time or a moment is none.

@@ -93,7 +93,7 @@ def schema(
 
 
 def _ends(key: str) -> list[int]:
-    """Where the names of the tables of a key end, and the key itself."""
+    """The ends of the table names of a key, and the key itself."""
     return [index for index, character in enumerate(key) if character == "."] + [len(key)]
 
 
@@ -102,7 +102,7 @@ def _toml(value: object) -> str:
 
 
 def _connection(settings: "Settings") -> list[tuple[str, Json, str]]:
-    """What a client would connect with, once `TEMPORAL_*` variables and a `temporal.toml` had their say."""
+    """The connection that a client would use, after `TEMPORAL_*` variables and a `temporal.toml` had their say."""
     from pipelex.errors import ConfigurationError
     from pipelex.temporal.config import connection, parse_temporal_config
 

@@ -1,4 +1,4 @@
-"""What `pipelex doctor` says about models: files, backends, the default models, the model of this machine."""
+"""The part of `pipelex doctor` about models: files, backends, the default models, the local model."""
 
 import asyncio
 import importlib.util
@@ -83,7 +83,7 @@ def _place_of_address(backend: "Backend") -> str:
 
 
 def origin_of(backend: "Backend") -> str:
-    """Where a backend comes from: `packaged`, or the place of its table, and the variable that says where it is."""
+    """The origin of a backend: `packaged`, or the place of its table, and the variable that moves its address."""
     place = backend.origins[0] if backend.origins else None
     where = "packaged" if place is None else f"{place.file}:{place.line}" if place.line else str(place.file)
     return f"{where}, address from {backend.endpoint_origin}" if backend.endpoint_origin else where

@@ -1,4 +1,4 @@
-"""What `pipelex temporal codec-server` does."""
+"""The work behind `pipelex temporal codec-server`."""
 
 import asyncio
 from collections.abc import Sequence

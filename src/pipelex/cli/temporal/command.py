@@ -26,7 +26,7 @@ Examples:
 app = command_app(no_args_is_help=True)
 
 UI_ORIGINS: Final = ("http://localhost:8233", "http://127.0.0.1:8233")
-"""Where the development server's UI is by default."""
+"""The default addresses of the development server's UI."""
 
 
 @app.callback(epilog=_EXAMPLES)

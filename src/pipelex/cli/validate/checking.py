@@ -1,4 +1,4 @@
-"""What `pipelex validate` does: one verdict per target, in words or as JSON lines."""
+"""The work behind `pipelex validate`: one verdict for each target, in words or as JSON lines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

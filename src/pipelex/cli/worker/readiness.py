@@ -1,4 +1,4 @@
-"""How others learn that a worker is alive, and that it polls: an HTTP port, and a file."""
+"""Signs that a worker is alive and that it polls: an HTTP port and a file."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ PATIENCE: Final = 20.0
 """Seconds without an answer of the server after which a worker is not ready."""
 
 _LOOKS: Final = 4
-"""How often the server is asked in that time."""
+"""The number of questions to the server in that time."""
 
 
 class Readiness:
@@ -51,7 +51,7 @@ class Readiness:
 
     @property
     def reason(self) -> str | None:
-        """Why the worker is not ready; None: it is."""
+        """The reason why the worker is not ready; None when it is."""
         if not self._polls:
             return "not polling"
         silent = time.monotonic() - self._answered
@@ -77,7 +77,7 @@ class Readiness:
                 raise _refused(f"{where} for health checks cannot be listened on: {error.strerror}") from None
 
     def set_ready(self, ask: Callable[[], Awaitable[object]] | None = None) -> None:
-        """From now on the worker polls.
+        """Note that the worker polls from now on.
 
         Args:
             ask: asks the server something, and raises where it does not answer; asked again and again. None: whoever
@@ -90,7 +90,7 @@ class Readiness:
             self._watching = asyncio.create_task(self._watch(ask))
 
     def set_stopping(self) -> None:
-        """From now on nothing new should be expected of the worker."""
+        """Note that the worker takes nothing new from now on."""
         self._polls = False
         self._follow()
 

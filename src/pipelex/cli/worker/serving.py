@@ -1,4 +1,4 @@
-"""What `pipelex worker` does: names first, then the connection, then polling."""
+"""The work behind `pipelex worker`: names first, then the connection, then polling."""
 
 import asyncio
 import os
@@ -63,7 +63,7 @@ def _chosen(settings: "Settings") -> str:
 
 
 def metrics_target(settings: "Settings", flags: "WorkerFlags") -> "MetricsTarget | None":
-    """Where the worker tells its metrics; None: nowhere.
+    """The address or collector that the worker sends its metrics to; None for neither.
 
     Raises:
         ConfigurationError: in two ways at once.
@@ -200,7 +200,7 @@ async def serve(
 
 
 def banner(plan: "WorkerPlan", plugin: "PipelexPlugin", target: "ConnectionSettings") -> str:
-    """What a worker polls and how, in a few lines."""
+    """A few lines that say what a worker polls, and how."""
     paint = paint_err()
     lines = [paint("Pipelex worker is polling", "green", "bold")]
     rows = facts(plan, plugin, target)

@@ -1,1 +1,1 @@
-"""What asks the server from outside of a run: connections, starts, results, histories, waits."""
+"""The client's side of Temporal: connections, starts, results, histories, waits."""

@@ -15,7 +15,7 @@ from pipelex.temporal.codec import data_converter
 from pipelex.temporal.config import TemporalConfig, connection
 
 ENVIRONMENT_PREFIXES: Final = {"unit_testing": "ut-", "ci": "ci-", "cc": "cc-", "cct": "cct-"}
-"""What goes before the pipeline run id of a run that is no ordinary one, by the name of the environment."""
+"""The prefix of the pipeline run ids of special environments, by the name of the environment."""
 
 LONGEST_POLL: Final = timedelta(seconds=75)
 """A poll is answered, or asked again, after a minute; the rest is for clocks that differ."""
@@ -36,7 +36,7 @@ class Cluster:
     """Connected with Pipelex's data converter."""
     config: TemporalConfig
     id_prefix: str = ""
-    """What goes before the pipeline run id to make the workflow id."""
+    """The prefix that makes a workflow id of a pipeline run id."""
 
     @classmethod
     async def open(cls, settings: Settings, config: TemporalConfig) -> "Cluster":
@@ -56,7 +56,7 @@ class Cluster:
 
     @property
     def place(self) -> str:
-        """Where runs are, for people."""
+        """The place of the runs, for people."""
         return f"namespace '{self.client.namespace}'"
 
     async def has_workers(self) -> bool:

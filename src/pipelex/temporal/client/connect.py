@@ -14,7 +14,7 @@ from pipelex.temporal.sdk_core import keep_core_off_stdout
 from pipelex.temporal.tracing import interceptors
 
 CONNECT_SECONDS = 3.5
-"""For all of it, so that a person knows within five seconds of the command."""
+"""The time limit of the whole connection, in seconds, so that a person knows within five seconds of the command."""
 
 
 async def connect(

@@ -132,7 +132,7 @@ async def _text(client: Client, event: HistoryEvent) -> str:
 
 
 async def _usage(client: Client, payloads: Sequence[Payload]) -> tuple[ModelUsage, ...]:
-    """What an activity used, as its result tells, or the report of its failure."""
+    """The usage of an activity, as its result or the report of its failure tells it."""
     told = next(iter(await client.data_converter.decode(payloads)), None) if payloads else None
     members = cast("dict[str, Json]", told) if isinstance(told, dict) else {}
     usage: Json = members.get("usage") or []

@@ -22,12 +22,12 @@ from pipelex.temporal.config import TemporalConfig
 
 _RPC = timedelta(seconds=10)
 DEFAULT_TARGET: Final = "localhost:7233"
-"""Where the `temporal` command looks by itself."""
+"""The address that the `temporal` command uses by default."""
 
 
 @dataclass(frozen=True)
 class NamespaceState:
-    """What a namespace lacks."""
+    """The parts that a namespace lacks."""
 
     namespace: str
     missing: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ class NamespaceState:
     differing: Mapping[str, str] = field(default_factory=dict[str, str])
     """An attribute that is registered with another type → that type."""
     problem: str | None = None
-    """Why the operator service cannot be asked, where it cannot."""
+    """The reason why the operator service cannot be asked; None where it can."""
     server: str = "local"
     """Name of the server profile."""
     target: str = DEFAULT_TARGET
@@ -49,7 +49,7 @@ class NamespaceState:
         return self.types.get(name, KEYWORD)
 
     def setup_commands(self, names: Sequence[str] = ()) -> list[str]:
-        """What an administrator may run instead of us to register what is missing (or these names)."""
+        """The commands by which an administrator registers what is missing, or the given names."""
         wanted = names or self.missing
         operator = " ".join(f"--name {name} --type {self._type(name)}" for name in wanted)
         cloud = " ".join(f'--sa "{name}={self._type(name)}"' for name in wanted)
@@ -103,7 +103,7 @@ def differing_types(state: NamespaceState) -> PipelexError:
 
 
 async def inspect(client: Client, config: TemporalConfig) -> NamespaceState:
-    """Which of the configured attributes the client's namespace lacks."""
+    """The configured search attributes that the client's namespace lacks."""
     if not config.search_attributes.enabled:
         return NamespaceState(client.namespace)
     server, target = config.temporal_config.selected_server, client.service_client.config.target_host

@@ -89,7 +89,7 @@ def reset_point(events: Iterable[HistoryEvent]) -> int | None:
 
 @dataclass
 class _Begun:
-    """What a history began and did not see succeed."""
+    """The work that a history began and did not see succeed."""
 
     last_task: int | None = None
     unsuccessful: dict[int, int] = field(default_factory=dict[int, int])

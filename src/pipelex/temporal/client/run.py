@@ -54,7 +54,7 @@ class TemporalRun:
     # --- what it is ---------------------------------------------------------------------------------------------------
 
     async def execution(self) -> WorkflowExecutionDescription:
-        """What the server knows of the entry pipe's workflow.
+        """The server's description of the entry pipe's workflow.
 
         Raises:
             PipelexError: there is no such run, or no server answers.

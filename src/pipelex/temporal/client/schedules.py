@@ -62,7 +62,7 @@ _FIELDS: Final = ("second", "minute", "hour", "day_of_month", "month", "year", "
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """When a schedule starts runs, and what it does when one still goes on."""
+    """The times at which a schedule starts runs, and its behaviour while one still goes on."""
 
     crons: Sequence[str] = ()
     """Expressions of cron, with five to seven fields."""
@@ -78,11 +78,11 @@ class Timing:
     end: datetime | None = None
     overlap: Overlap = "skip"
     catchup: timedelta | None = None
-    """How long after an outage a start that was missed is made up for; a year when None."""
+    """The time after an outage within which a missed start is made up for; a year when None."""
     pause_on_failure: bool = False
 
     def spec(self) -> ScheduleSpec:
-        """As Temporal has it.
+        """The timing as Temporal's `ScheduleSpec`.
 
         Raises:
             PipelexError: a calendar cannot be read, or there is no time at all.
@@ -100,7 +100,7 @@ class Timing:
         )
 
     def policy(self) -> SchedulePolicy:
-        """As Temporal has it."""
+        """The timing as Temporal's `SchedulePolicy`."""
         return SchedulePolicy(
             overlap=_OVERLAPS[self.overlap], catchup_window=self.catchup, pause_on_failure=self.pause_on_failure
         )
@@ -163,7 +163,7 @@ class ScheduleView:
     times: Sequence[str]
     next: Sequence[datetime]
     recent: Sequence[tuple[datetime, str]]
-    """When runs were started, and their ids."""
+    """The times of recent starts, with the ids of their runs."""
     running: Sequence[str]
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
 
@@ -189,10 +189,10 @@ class ScheduleView:
 
 @dataclass(frozen=True)
 class ScheduledCall:
-    """What a schedule runs each time."""
+    """The call that a schedule makes each time."""
 
     library: Library
-    """As it was when the schedule was made, or updated last."""
+    """The library as it was when the schedule was made, or last updated."""
     job: PipeJob
 
 
@@ -262,7 +262,7 @@ class Schedules:
         await self._told(id_, self._handle(id_).update(changed))
 
     async def show(self, id_: str) -> ScheduleView:
-        """What a schedule is, did and will do."""
+        """The description of a schedule: its call, its past starts and its next ones."""
         described: ScheduleDescription = await self._told(id_, self._handle(id_).describe())
         return await self._view(described)
 
@@ -293,7 +293,7 @@ class Schedules:
         await self._told(id_, self._handle(id_).trigger(overlap=policy))
 
     async def call(self, id_: str) -> "ScheduledCall":
-        """What each run of a schedule is."""
+        """The call that each run of a schedule makes."""
         described: ScheduleDescription = await self._told(id_, self._handle(id_).describe())
         job, crate = await self._arguments(_action_of(described))
         return ScheduledCall(linked_libraries().get(crate), job)

@@ -1,4 +1,4 @@
-"""What the start of a run is made of, for this client as for any other SDK."""
+"""The parts of a run's start, for this client as for any other SDK."""
 
 import json
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ class Start:
 
     @cached_property
     def crate(self) -> LibraryCrate:
-        """What the pipe needs of its library."""
+        """The part of the library that the pipe needs."""
         return crate_of(self.request.library, self.call)
 
     @property
@@ -146,7 +146,7 @@ class MethodJob:
     search_attributes: dict[str, Any]
     """Name → value; the run's id is among them where it is known."""
     memo: dict[str, str]
-    """By which a second start with the same id is known to ask for the same."""
+    """The memo by which a second start with the same id is known to ask for the same."""
     workflow_id: str | None = None
     """The workflow's id, where the run's id is known."""
 

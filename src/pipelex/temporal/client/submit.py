@@ -80,7 +80,7 @@ async def _found(run: TemporalRun, digest: str) -> StartedRun:
 
 
 async def _digest_of(execution: WorkflowExecutionDescription) -> str | None:
-    """What a run was asked for; None where somebody else started it, or this client lacks the key of its memo."""
+    """The digest of a run's job; None where somebody else started it, or this client lacks the key of its memo."""
     try:
         found = await execution.memo_value(JOB_DIGEST, None, type_hint=str)
     except Exception:

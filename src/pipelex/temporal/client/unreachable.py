@@ -1,4 +1,4 @@
-"""Why a cluster cannot be reached, in words that say what to change."""
+"""Reasons why a cluster cannot be reached, in words that say what to change."""
 
 from typing import Final
 

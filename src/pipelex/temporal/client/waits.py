@@ -1,4 +1,4 @@
-"""What a run waits for that may not come by itself: workers that are not there, tasks and calls that fail."""
+"""Waits of a run that may not end by themselves: missing workers, failing tasks and calls."""
 
 import asyncio
 from collections.abc import Iterable
@@ -29,12 +29,12 @@ from pipelex.temporal.workflow.failures import from_failure
 WORKFLOWS_LOOKED_AT: Final = 20
 """The number of running workflows that are asked: a large batch waits for the same few things in all of them."""
 WORKFLOW_TASK: Final = "workflow task"
-"""What waits where it is no activity."""
+"""The subject of a wait that is no activity's."""
 _EVENTS_LOOKED_AT: Final = 20
 
 
 async def waits_of(client: Client, run_id: str, workflow_id: str, query: str, patience: timedelta) -> list[Wait]:
-    """What a run waits for.
+    """The waits of a run.
 
     Args:
         client: of the run's namespace.
@@ -75,7 +75,7 @@ class _Look:
     """Tasks that have lain in their queue since an earlier moment than this wait."""
 
     async def at(self, described: DescribeWorkflowExecutionResponse) -> list[Wait]:
-        """What one workflow waits for; of a task in a queue it is left open whether anybody polls it."""
+        """The waits of one workflow. Whether anybody polls the queue of a waiting task is left open."""
         try:
             failing = await self._failing_task(described)
         except RPCError:  # it ended in between
@@ -188,7 +188,7 @@ def _words(name: str, workflow_id: str, report: ErrorReport) -> str:
 
 
 async def _failures(client: Client, activity: PendingActivityInfo) -> int | None:
-    """How often a call failed by itself, as its last attempt told with its heartbeats."""
+    """The number of failures of a call that were its own, as its last attempt told with its heartbeats."""
     with suppress(Exception):  # this client has not the key
         details = await client.data_converter.decode_wrapper(activity.heartbeat_details)
         if len(details) > 1 and isinstance(details[1], int):
@@ -199,7 +199,7 @@ async def _failures(client: Client, activity: PendingActivityInfo) -> int | None
 def _deadline(
     described: DescribeWorkflowExecutionResponse, activity: PendingActivityInfo | None = None
 ) -> datetime | None:
-    """When a workflow, or a call of it, is out of time."""
+    """The time at which a workflow, or a call of it, is out of time."""
     info = described.workflow_extended_info
     stamps = [info.execution_expiration_time, info.run_expiration_time]
     if activity is not None:
@@ -229,7 +229,7 @@ def _versionless(wait: Wait, queue: str, version: Version) -> Wait:
 
 
 async def _last_task_failure(client: Client, execution: WorkflowExecution) -> Failure | None:
-    """Why a workflow's task failed last; None where it has succeeded since.
+    """The reason of the last failure of a workflow's task; None where it has succeeded since.
 
     Only the first failure of a row has an event; a task that timed out has lost its worker, and gets another.
 

@@ -1,4 +1,4 @@
-"""How payloads are kept: large ones in a store, secret ones encrypted, long ones compressed.
+"""The codec of payloads: large ones go into a store, secret ones are encrypted, long ones compressed.
 
 All of this does I/O or costs time, and is done by the SDK outside of workflow code, which never imports it; what workflow
 code may know of a stored value is in `pipelex.durable.stored`.

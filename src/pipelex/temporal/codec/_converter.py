@@ -52,7 +52,7 @@ def data_converter(config: TemporalConfig, settings: Settings, target: Connectio
 
 
 def without_size_warnings() -> dict[str, Any]:
-    """What tells a converter of the first SDKs (1.29) to give no Python warning of a large payload.
+    """The options that keep a converter of the first SDKs (1.29) from giving a Python warning about a large payload.
 
     Sizes are checked by `pipelex.durable.limits`, which names the value. Later SDKs do not warn in the converter.
     """

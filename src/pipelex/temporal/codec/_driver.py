@@ -47,7 +47,7 @@ class PayloadStore(StorageDriver):
 
     @property
     def label(self) -> str:
-        """Where payloads are, for messages: no credentials."""
+        """The place of the payloads, for messages; it holds no credentials."""
         return self._storage.label
 
     async def store(self, context: StorageDriverStoreContext, payloads: Sequence[Payload]) -> list[StorageDriverClaim]:

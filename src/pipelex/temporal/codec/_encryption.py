@@ -57,7 +57,7 @@ class Key:
     id: str
     secret: bytes = field(repr=False)
     variable: str
-    """Where it came from, for messages."""
+    """The name of the variable that the key came from, for messages."""
 
     def encrypt(self, data: bytes, run: bytes | None) -> bytes:
         """Nonce and ciphertext; the same data of the same run gives the same bytes.
@@ -88,7 +88,7 @@ class Key:
             ) from None
 
     def _associated(self, run: bytes | None) -> bytes:
-        """What is authenticated with a payload: the id of the key, and the run."""
+        """The data that is authenticated with a payload: the id of the key, and the run."""
         bound = b"pipelex payload v1:" + self.id.encode()
         return bound if run is None else bound + b"\0" + run
 
@@ -125,7 +125,7 @@ class Encryption:
 
     @classmethod
     def configured(cls, config: EncryptionConfig | None, environ: Mapping[str, str]) -> "Encryption":
-        """As `[temporal.payload_codec_config.encryption]` says.
+        """The encryption that `[temporal.payload_codec_config.encryption]` describes.
 
         Raises:
             ConfigurationError: a variable is not set or holds no key, or the library is not installed.

@@ -1,4 +1,4 @@
-"""As much of an HTTP/1.1 server as a few JSON endpoints need: h11 for the protocol, asyncio for the connections."""
+"""A small HTTP/1.1 server for a few JSON endpoints: h11 for the protocol, asyncio for the connections."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,4 +1,4 @@
-"""How much a payload may become while it is decoded.
+"""Limits on the size of a payload while it is decoded.
 
 A few kilobytes can say "four gigabytes of zeros". Whoever may start a workflow in the namespace may send them, so every
 decoder here stops at a limit while it works, and never looks at the size afterwards.
@@ -10,7 +10,7 @@ from typing import Final
 from pipelex.temporal.workflow.refusals import too_large
 
 EXPANSION: Final = 100
-"""How many times larger than its compressed form a payload may become, once it is larger than `UNSUSPICIOUS`."""
+"""The factor by which a payload may exceed its compressed size, once it is larger than `UNSUSPICIOUS`."""
 UNSUSPICIOUS: Final = 16_777_216
 """The size in bytes up to which any expansion is allowed: 16 MiB. Very regular values do compress a thousandfold."""
 

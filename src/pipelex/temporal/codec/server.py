@@ -57,7 +57,7 @@ class CodecServer:
 
     @property
     def url(self) -> str:
-        """What the UI and the `temporal` command take as endpoint."""
+        """The address that the UI and the `temporal` command take as endpoint."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 

@@ -1,4 +1,4 @@
-"""How to reach the cluster: our profile, then Temporal's own conventions.
+"""The connection to the cluster: our profile first, then Temporal's own conventions.
 
 `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_API_KEY` and `TEMPORAL_TLS_*` win over everything. A `temporal.toml`
 wins over our profile when `TEMPORAL_PROFILE` or `TEMPORAL_CONFIG_FILE` asks for it; the user's usual one, which is
@@ -40,7 +40,7 @@ class TLSSettings:
 
 @dataclass(frozen=True)
 class ConnectionSettings:
-    """What a client connects with."""
+    """The settings that a client connects with."""
 
     server: str
     """Name of the profile."""
@@ -63,7 +63,7 @@ class ConnectionSettings:
 def connection(
     config: TemporalConfig, settings: Settings, environ: Mapping[str, str] | None = None, *, server: str | None = None
 ) -> ConnectionSettings:
-    """How to reach the cluster.
+    """The settings of the connection to the cluster.
 
     Args:
         config: the configuration read from `settings`.
@@ -276,7 +276,7 @@ _VARIABLES = {
 
 
 def _usual_file(environ: Mapping[str, str]) -> Path | None:
-    """Where the SDKs and the `temporal` command look for the user's `temporal.toml`."""
+    """The place where the SDKs and the `temporal` command look for the user's `temporal.toml`."""
     home = environ.get("HOME")
     if sys.platform == "darwin":
         folder = Path(home) / "Library/Application Support" if home else None

@@ -32,7 +32,7 @@ class FormerKeys:
         self._settings = settings
         self._table = table
         self.moved: dict[Path, Path] = {}
-        """Where a value is read from → where the file has it."""
+        """The path in the file of each value, by the path that it is read from."""
         self.errors: list[Fault] = []
         self.warnings: list[Fault] = []
 

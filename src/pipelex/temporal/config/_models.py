@@ -54,7 +54,7 @@ class ServerProfile(Section):
     namespace: str = "default"
     """The namespace that runs are started in; on Temporal Cloud with the account: `name.a1b2c`."""
     api_key_method: Literal["none", "env", "secret_provider"] = "none"
-    """Where the API key comes from: `env` names a variable, `secret_provider` a secret."""
+    """The source of the API key: `env` names a variable, `secret_provider` a secret."""
     api_key_id: str = ""
     """The variable, or the secret's id."""
     tls: TLSProfile | None = None
@@ -113,7 +113,7 @@ class ServerSettings(Section):
 
 
 class WorkerConfig(DispatchBaseline):
-    """How runs are started, and what holds for their activities where no overlay says otherwise."""
+    """Defaults for the start of runs, and for their activities where no overlay says otherwise."""
 
     default_task_queue: str = Field(default="temporal_task_queue", min_length=1)
     """The task queue of workflows, and of activities that no route leads elsewhere."""
@@ -128,8 +128,8 @@ class WorkerConfig(DispatchBaseline):
     rpc_timeout: TimeLimit = timedelta(seconds=30)
     """The longest time of one request to the server."""
     child_workflow_policy: Literal["every_pipe", "controllers"] = "every_pipe"
-    """Which child pipes are workflows of their own. `controllers`: a pipe that runs no other is a part of its parent's
-    workflow, for far fewer events. Fixed by whoever starts a run."""
+    """The child pipes that are workflows of their own. With `controllers`, a pipe that runs no other is a part of its
+    parent's workflow, for far fewer events. The policy is fixed by whoever starts a run."""
     fairness_by_user: bool = False
     """Share a backlogged queue out among users: a run's user is the fairness key of its activities."""
 
@@ -262,7 +262,7 @@ class EncryptionConfig(Section):
 
 
 STORES: Final = {"local": LocalStorage, "s3": BucketStorage, "gcs": GoogleStorage, "azure": AzureStorage}
-"""What the table of each method holds: the keys of its twin under `[runtime.storage]`."""
+"""The model of each method's table: the keys of its twin under `[runtime.storage]`."""
 
 
 class StorageProviderConfig(Section):
@@ -328,7 +328,7 @@ class TemporalConfig(Section):
     temporal_config: ServerSettings = ServerSettings()
     worker_config: WorkerConfig = Field(default_factory=WorkerConfig)
     activity_queues: dict[str, ActivityRoutes] = Field(default_factory=dict[str, ActivityRoutes])
-    """By the name of an activity or of a group of them."""
+    """The routes of activities, by the name of an activity or of a group of them."""
     queue_options: dict[str, QueueOptions] = Field(default_factory=dict[str, QueueOptions])
     worker_scopes: WorkerScopes = WorkerScopes()
     worker_runtime_profiles: WorkerRuntimeProfiles = WorkerRuntimeProfiles()
@@ -338,7 +338,7 @@ class TemporalConfig(Section):
 
     @property
     def warnings(self) -> tuple[Fault, ...]:
-        """What is deprecated, or has no effect."""
+        """Warnings about settings that are deprecated or have no effect."""
         return self._warnings
 
     @property
@@ -348,7 +348,7 @@ class TemporalConfig(Section):
 
     @property
     def routing(self) -> Routing:
-        """How activities go out."""
+        """The routing of activities."""
         return Routing(
             baseline=self.worker_config,
             default_queue=self.worker_config.default_task_queue,

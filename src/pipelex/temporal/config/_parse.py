@@ -64,7 +64,7 @@ class _Reading:
         return config
 
     def _written(self, path: Path) -> Path:
-        """Where the file has what is read from `path`."""
+        """The path in the file of the value that is read from `path`."""
         for new, old in self._moved.items():
             if path[: len(new)] == new:
                 return (*old, *path[len(new) :])

@@ -1,1 +1,1 @@
-"""What a worker is made of: activities, queue, scope, tuning, logs."""
+"""The parts of a worker: activities, queue, scope, tuning, logs."""

@@ -98,7 +98,7 @@ class CurrentAttempt:
         policy = info.retry_policy
         self._policy = policy
         self.ledger = CallLedger.from_json(ledger)
-        """What the call used so far."""
+        """The usage of the call so far."""
         self.tries = Tries(
             number=info.attempt,
             failures=failures,
@@ -222,7 +222,7 @@ class CurrentAttempt:
 
 
 def _told(details: Any) -> tuple[Any, int, int]:
-    """What the attempts before told: their ledger, how many failed by themselves, and how many met a wrong worker."""
+    """The ledger of the attempts before, and the numbers of their own failures and of wrong workers."""
     ledger, failures, waits = (*details, None, None, None)[:3]
     return ledger, failures if isinstance(failures, int) else 0, waits if isinstance(waits, int) else 0
 

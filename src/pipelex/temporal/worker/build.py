@@ -42,7 +42,7 @@ ACTIVITY_SLOT_RAMP: Final = timedelta(milliseconds=50)
 
 @dataclass(frozen=True)
 class WorkerPlan:
-    """What a worker is going to do, decided before anything is connected."""
+    """The plan of a worker, decided before anything is connected."""
 
     task_queue: str
     tuning: WorkerTuning
@@ -125,7 +125,7 @@ def build_worker(client: Client, plan: WorkerPlan, plugin: PipelexPlugin) -> Wor
 
 
 def identity(task_queue: str, scope: str) -> str:
-    """What a worker is called in histories, in the UI and by `temporal worker list`: its process and its pool."""
+    """The name of a worker in histories, in the UI and in `temporal worker list`: its process and its pool."""
     return f"{os.getpid()}@{socket.gethostname()} {task_queue} {scope}"
 
 

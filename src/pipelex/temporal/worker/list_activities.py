@@ -32,4 +32,4 @@ def _converter() -> DataConverter:
 
 
 LOCAL_ACTIVITIES: Final = (store_list, load_list)
-"""What every worker with workflows has, whatever its scope."""
+"""The activities that every worker with workflows has, whatever its scope."""

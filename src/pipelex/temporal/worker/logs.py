@@ -1,4 +1,4 @@
-"""What the log lines of the SDK's loggers look like, in this process."""
+"""The format of the log lines of the SDK's loggers in this process."""
 
 import logging
 import sys

@@ -1,4 +1,4 @@
-"""What a worker counts of calls: how many, how they end, how long they take and wait, what they use and cost."""
+"""Metrics that a worker keeps of calls: their number, outcome, duration, wait, usage and cost."""
 
 import asyncio
 import time

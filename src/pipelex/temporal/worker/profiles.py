@@ -1,4 +1,4 @@
-"""How a worker is tuned: a profile of the configuration as the values a worker is made with."""
+"""The tuning of a worker: a profile of the configuration as the values that a worker is made with."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +10,7 @@ from pipelex.temporal.config import RuntimeProfile, TemporalConfig
 
 @dataclass(frozen=True, slots=True)
 class FixedSlots:
-    """How many tasks of each kind run at the same time."""
+    """The number of tasks of each kind that run at the same time."""
 
     workflow_tasks: int
     activities: int
@@ -39,7 +39,7 @@ class Versioning:
 
 @dataclass(frozen=True, slots=True)
 class WorkerTuning:
-    """What a worker is made with."""
+    """The values that a worker is made with."""
 
     profile: str
     slots: FixedSlots | ResourceSlots

@@ -1,4 +1,4 @@
-"""Which queues the configuration knows."""
+"""The queues that the configuration knows."""
 
 from pipelex.errors import ConfigurationError, near_names
 from pipelex.temporal.config import TemporalConfig

@@ -7,7 +7,7 @@ from temporalio.exceptions import ApplicationError
 
 _FAILED: Final = "__temporal_error_identifier"
 _LATE: Final = "Activity not found on completion"
-"""What the SDK says of a call that ended after its run did, or after it was cancelled."""
+"""The SDK's message about a call that ended after its run, or after it was cancelled."""
 
 
 def quieten_expected_failures() -> None:

@@ -1,4 +1,4 @@
-"""What a worker registers."""
+"""The scopes of workers: what each registers."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ def scope_names(config: TemporalConfig) -> tuple[str, ...]:
 
 
 def resolve_scope(config: TemporalConfig, name: str | None = None) -> ScopeContent:
-    """What a scope registers; a configured scope hides the built-in one of its name.
+    """The workflows and activities of a scope; a configured scope hides the built-in one of its name.
 
     A configured scope starts from its packs and required names, or from everything when it has neither; then its
     exclusions are taken away.

@@ -1,4 +1,4 @@
-"""What the current activity is about, for whoever logs or counts in it."""
+"""The subject of the current activity, for logs and metrics."""
 
 from contextvars import ContextVar
 from typing import Any, Final
@@ -12,7 +12,7 @@ _CURRENT: Final[ContextVar[Subject | None]] = ContextVar("pipelex_subject", defa
 
 
 def current_subject() -> Subject | None:
-    """What the activity is about in which this runs; None outside of one."""
+    """The subject of the current activity; None outside of one."""
     return _CURRENT.get()
 
 

@@ -1,4 +1,4 @@
-"""Which workflow definition runs which pipe type.
+"""The workflow definition of each pipe type.
 
 By convention: `PipeImgGen` is run by `PipeImgGenWorkflow` of the module `workflows.pipe_img_gen`.
 """
@@ -21,7 +21,7 @@ WORKFLOWS: Final[dict[str, type]] = {name: _definition(name) for name in PIPE_TY
 """Workflow type → class, for the pipe types."""
 
 ALWAYS: Final[tuple[type, ...]] = tuple(map(_definition, (PipeSignatureBlueprint.type_name(), SLICE_WORKFLOW)))
-"""What every worker with workflows has beside the pipe types of its scope."""
+"""The workflows that every worker has beside the pipe types of its scope."""
 
 
 def workflow_classes(names: tuple[str, ...]) -> list[type]:

@@ -1,1 +1,1 @@
-"""What runs inside a workflow, and what travels to and from it: deterministic, without I/O."""
+"""Code that runs inside a workflow, and data that travels to and from it: deterministic, without I/O."""

@@ -1,4 +1,4 @@
-"""What the workflow definitions have in common: they run a job of ours on Temporal."""
+"""The common base of the workflow definitions: each runs a job of ours on Temporal."""
 
 from collections.abc import Generator
 from contextlib import contextmanager

@@ -150,5 +150,5 @@ def is_about_missing_store(error: BaseException) -> bool:
 
 
 def without_store(what: str) -> PipelexError:
-    """What such an error means; see `pipelex.durable.failures.without_store`."""
+    """The meaning of such an error; see `pipelex.durable.failures.without_store`."""
     return failures.without_store(what, LIMITS)

@@ -1,4 +1,4 @@
-"""What a worker hands over to its workflows: how it sends activities, and what its server bears.
+"""Facts that a worker hands over to its workflows: how it sends activities, and the limits of its server.
 
 It goes through an interceptor, as the functions that the SDK lets workflow code call outside of the sandbox. So each
 worker hands over its own, and a replayer does too; nothing is looked up by name.
@@ -23,7 +23,7 @@ _FUNCTION: Final = "__pipelex_handover"
 
 @dataclass(frozen=True)
 class Handover:
-    """What workflows get from their worker."""
+    """The facts that workflows get from their worker."""
 
     dispatcher: Dispatcher
     limits: EngineLimits
@@ -49,7 +49,7 @@ class HandingOver(Interceptor):
 
 
 def handed_over(task_queue: str) -> Handover:
-    """What the worker of the current workflow hands over.
+    """The facts that the worker of the current workflow hands over.
 
     Args:
         task_queue: the workflow's, for the error.

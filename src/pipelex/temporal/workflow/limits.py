@@ -1,4 +1,4 @@
-"""What Temporal bears. Source: measured on server 1.32 with its own settings."""
+"""The limits of a Temporal server. Source: measured on server 1.32 with its own settings."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What the Temporal UI shows of a pipe: ids, summaries, details, search attributes. Never any content.
+"""Traces of a pipe in the Temporal UI: ids, summaries, details, search attributes. They never hold content.
 
 Source: sections 8 and 11 of the distributed-execution reference.
 """
@@ -58,7 +58,7 @@ def whole_path(id_: str) -> str:
 
 
 def identity(attributes: Iterable[SearchAttributePair[str]]) -> RunIdentity | None:
-    """Whose run it is, as a workflow's attributes tell it; None where they do not."""
+    """The owner of the run, as a workflow's attributes tell it; None where they do not."""
     values = {pair.key.name: pair.value for pair in attributes}
     if PIPELINE_RUN_ID.name not in values:
         return None
@@ -106,7 +106,7 @@ def search_attributes(
 
 
 _OF_THE_SERVER: Final = ("Temporal", "BuildIds")
-"""How the names of attributes begin that the server sets by itself."""
+"""The prefixes of the attributes that the server sets by itself."""
 
 
 def inherited(attributes: Iterable[SearchAttributePair[Any]], pipe: Pipe) -> TypedSearchAttributes:

@@ -1,4 +1,4 @@
-"""How what travels is written as Temporal's payloads.
+"""The form of travelling values as Temporal's payloads.
 
 Payloads are readable JSON; only members that were set are written, and nothing executable is ever read.
 """

@@ -18,7 +18,7 @@ _MESSAGE_TYPE: Final = ExternalStorageReference.DESCRIPTOR.full_name.encode()
 
 
 def claim_of(stored: StoredPayload) -> dict[str, str]:
-    """What the SDK keeps of a stored value in a reference."""
+    """The SDK's claim of a stored value, out of a reference."""
     return {"key": stored.key, "size": str(stored.size)}
 
 

@@ -1,4 +1,7 @@
-"""Which run and pipe something is about: read off a workflow id, and told in a header where the id does not say it."""
+"""The run and the pipe that something is about.
+
+They are read off a workflow id, and out of a header where the id does not say it.
+"""
 
 import re
 from collections.abc import Mapping
@@ -18,7 +21,7 @@ _SEGMENT: Final = re.compile(r"(?:\d+-)?(?P<code>[^\[\]]+)(?:\[[^\]]*\])*")
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a log line, a metric or a failure is about."""
+    """The subject of a log line, a metric or a failure."""
 
     run_id: str
     pipe: str | None = None
@@ -26,14 +29,14 @@ class Subject:
 
     @classmethod
     def of_workflow(cls, workflow_id: str) -> "Subject":
-        """As the id of a workflow has it: `monday/2-summarize[3]` is about pipe `summarize` of run `monday`."""
+        """The subject in the id of a workflow: `monday/2-summarize[3]` is about pipe `summarize` of run `monday`."""
         root, _, path = workflow_id.partition("/")
         found = _SEGMENT.fullmatch(path.rpartition("/")[2]) if path else None
         return cls(root, found["code"] if found else None)
 
     @classmethod
     def of_activity(cls, workflow_id: str, headers: Mapping[str, Payload]) -> "Subject":
-        """As the id of its workflow has it, and the header that goes with it."""
+        """The subject in the id of an activity's workflow and in the header that goes with it."""
         derived = cls.of_workflow(workflow_id)
         told = headers.get(HEADER)
         if told is None:
@@ -42,7 +45,7 @@ class Subject:
         return cls(run_id or derived.run_id, pipe or derived.pipe)
 
     def beyond(self, workflow_id: str) -> Payload | None:
-        """What it says that the id of a workflow does not, as a header; None: nothing.
+        """The part of the subject that the id of a workflow does not say, as a header; None when it says all.
 
         The text is the whole payload, for it is in the history of every activity that needs it.
         """
