@@ -1,4 +1,7 @@
-"""What an engine's activities do around an effect: heartbeats, a result that can travel, a report that tells the attempt."""
+"""The surroundings of an effect in an activity.
+
+They are heartbeats, a result that can travel, and a report that tells the attempt.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -23,7 +26,7 @@ class Attempt:
     activity: str
     """The activity's name."""
     call: str
-    """What is the same in all attempts of this call, and in no other call."""
+    """The key of the call: the same in all its attempts, and in no other call."""
     number: int
     """The first one is 1."""
     beat: Callable[[], None]
@@ -31,7 +34,7 @@ class Attempt:
     heartbeat_timeout: timedelta | None
     """The silence after which the attempt counts as lost; None: it never does."""
     time_limit: timedelta | None = None
-    """What the attempt may take; None: any time."""
+    """The time limit of the attempt; None for no limit."""
     limits: EngineLimits
     stored_above: int | None
     """Bytes from which a result is kept in the store; None: there is none."""

@@ -158,7 +158,7 @@ class Batches:
         return outcome
 
     async def kept(self, outcome: BatchOutcome) -> BatchOutcome:
-        """What one run of a slice gave, its values by reference where there is a store."""
+        """The outcome of one run of a slice, with its values by reference where there is a store."""
         values = outcome.values
         if self._options.stored_above is None or isinstance(values, ListReference) or not values.count:
             return outcome

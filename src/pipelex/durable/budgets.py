@@ -1,4 +1,4 @@
-"""What one workflow may still send, and how much longer its history may become."""
+"""The budgets of one workflow: the bytes that it may still send, and the events that its history may still grow by."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -89,7 +89,7 @@ def fits(host: Host, count: int, size: int) -> bool:
 
 
 class RenderingBudget:
-    """What templates may do in each task of a workflow, whichever of its pipes they belong to.
+    """The allowance of templates in each task of a workflow, whichever of its pipes they belong to.
 
     Args:
         host: the workflow.
@@ -101,7 +101,7 @@ class RenderingBudget:
         self._share = share()
 
     async def share(self) -> Budget:
-        """What is left of the current task's share; the next task's, where it is used up."""
+        """The rest of the current task's share, or the next task's where it is used up."""
         while True:
             # The history has the same length all through a task, at every replay.
             task = self._host.history().events

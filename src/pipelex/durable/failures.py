@@ -27,7 +27,7 @@ class OutgoingFailure:
     is_retryable: bool
     """Whether the engine may try again. A failure that it may repeat is no alarm of the worker."""
     retry_after: timedelta | None
-    """How long it is to wait before that, where a provider says so."""
+    """The pause before that, where a provider asks for one."""
 
 
 def outgoing(report: ErrorReport, *, may_retry: bool) -> OutgoingFailure:

@@ -23,7 +23,7 @@ R = TypeVar("R", bound=Wire)
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """How long a workflow's history is, as of its last task."""
+    """The length of a workflow's history, as of its last task."""
 
     events: int
     size: int
@@ -40,9 +40,9 @@ class Child(Generic[R]):
     pipe: Pipe
     """The pipe it runs, or runs on the items of a slice."""
     id: str
-    """Where it is, whole; see `Host.child_id`."""
+    """The whole id of the child; see `Host.child_id`."""
     result: type[R]
-    """What it gives."""
+    """The type of its result."""
     what: str
     """The thing it is, in a sentence about a failure: `pipe 'summarize'`."""
 
@@ -52,17 +52,17 @@ class Activity(Generic[R]):
     """An activity to have performed."""
 
     effect: Effect[R]
-    """What is to be performed, with the name of the activity."""
+    """The effect to perform, with the name of the activity."""
     pipe: str
     """The code of the pipe that asks."""
     run_id: str
     """The run's id."""
     arguments: Envelope[Any] | None
-    """What it is given, where it needs more than the effect's job."""
+    """The arguments of the activity, where it needs more than the effect's job."""
     dispatch: Dispatch
-    """Where it goes, and its limits."""
+    """The queue that it goes to, and its limits."""
     fairness_key: str | None
-    """Whom a backlog is shared out to; None: nobody."""
+    """The key by which a backlog is shared out; None for no sharing."""
 
 
 class Host(Protocol):
@@ -70,12 +70,12 @@ class Host(Protocol):
 
     @property
     def limits(self) -> EngineLimits:
-        """What the engine bears."""
+        """The limits of the engine."""
         ...
 
     @property
     def dispatcher(self) -> Dispatcher:
-        """How the worker that runs the workflow sends activities."""
+        """The dispatcher of the worker that runs the workflow."""
         ...
 
     @property
@@ -90,7 +90,7 @@ class Host(Protocol):
 
     @property
     def identity(self) -> RunIdentity | None:
-        """Whose run it is, where the engine itself tells it of a workflow."""
+        """The owner of the run, where the engine itself tells it of a workflow."""
         ...
 
     @property
@@ -99,7 +99,7 @@ class Host(Protocol):
         ...
 
     def history(self) -> History:
-        """How long the history is by now."""
+        """The length of the history by now."""
         ...
 
     def child_id(self, path: tuple[str, ...], ranks: str = "") -> str:

@@ -1,4 +1,4 @@
-"""What travels to a workflow: its job, and what goes beside it."""
+"""The input of a workflow: its job, and the values beside it."""
 
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
@@ -42,7 +42,7 @@ class SliceJob(Wire):
     skip: int = 0
     """The number of items that earlier runs of the workflow did."""
     done: BatchOutcome | None = None
-    """What those gave."""
+    """The outcome of those items."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class Envelope(Generic[J]):
 
     job: J
     crate: LibraryCrate
-    """What the job needs of the library."""
+    """The part of the library that the job needs."""
     large: WrittenInputs | None = None
     """Inputs that the job leaves out."""
     items: StoredPayload | None = None
@@ -59,7 +59,7 @@ class Envelope(Generic[J]):
 
 
 def crate_of(library: Library, call: PipeCall, *others: str) -> LibraryCrate:
-    """What a call's pipe needs of the library: its closure, and the concepts of the very values it is given.
+    """The part of the library that a call's pipe needs: its closure, and the concepts of the very values it is given.
 
     Args:
         library: has the pipe.

@@ -46,7 +46,7 @@ class LargeValues:
         self._sizes: dict[int, tuple[Stuff, bool]] = {}
         self._written: dict[int, bytes] = {}
         self._last: tuple[object, WrittenInputs | None] = (None, None)
-        """What was given last: the children of a batch are all given the same, one after the other."""
+        """The inputs that were given last. The children of a batch are all given the same, one after the other."""
 
     def split(self, asked: Asked) -> tuple[Asked, WrittenInputs | None]:
         """A call or a request without its large inputs, and these."""

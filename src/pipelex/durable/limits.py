@@ -1,4 +1,4 @@
-"""What an engine refuses, as data, and the checks that see it coming.
+"""The limits of an engine as data, and the checks that see a refusal coming.
 
 An engine that meets one of its limits ends a run without a word of ours, or repeats a task for ever. Checked before
 anything is sent, the limit fails the run at once, with the value's name.
@@ -20,7 +20,7 @@ from pipelex.pipes.wire import Wire
 ESTIMATED: Final = 20_000
 """Estimates over this are replaced by the true size: only small payloads may be taken for larger than they are."""
 _OVERESTIMATE: Final = 8
-"""How many times too high an estimate is at most, where text makes the size."""
+"""The factor by which an estimate is too high at most, where text makes the size."""
 _PER_SECOND: Final = 4_000_000
 """Characters, as estimated, of values that a workflow task fetches, reads, writes and stores at least, on a machine with
 much else to do."""
@@ -30,14 +30,14 @@ _SURROUNDINGS: Final = 16_384
 
 @dataclass(frozen=True, kw_only=True)
 class EngineLimits:
-    """What an engine bears. The defaults are those of a Temporal server with its own settings."""
+    """The limits of an engine. The defaults are those of a Temporal server with its own settings."""
 
     engine: str
     """Its name, for messages."""
     store_advice: str
-    """How a person has large payloads kept in a store."""
+    """The advice that leads a person to a store for large payloads."""
     same_store_advice: str
-    """How a person gives every worker and client the same store."""
+    """The advice that leads a person to one store for every worker and client."""
 
     payload_bytes: int = 2_097_152
     """A larger payload is refused."""
@@ -157,7 +157,7 @@ def check_history(events: int, size: int, limits: EngineLimits, *, what: str) ->
 
 
 def task_timeout(configured: timedelta, job: Wire) -> timedelta:
-    """How long a workflow task of a run may take: longer than configured when its inputs are very large."""
+    """The time limit of a workflow task of a run; longer than configured when its inputs are very large."""
     return max(configured, timedelta(seconds=_bound(job) // _PER_SECOND))
 
 

@@ -1,4 +1,4 @@
-"""What shapes the sequence of a durable run's commands."""
+"""Options that shape the sequence of a durable run's commands."""
 
 from typing import Literal, Self
 
@@ -7,7 +7,7 @@ from pydantic import Field
 from pipelex.pipes.calls import RunOptions
 
 ChildPolicy = Literal["every_pipe", "controllers"]
-"""Which child pipes are workflows of their own: all, or only those that run other pipes."""
+"""The child pipes that are workflows of their own: all, or only those that run other pipes."""
 
 
 class EngineOptions(RunOptions):
@@ -16,7 +16,7 @@ class EngineOptions(RunOptions):
     slice_size: int = Field(default=500, ge=1)
     """The most items of a batch that one workflow runs; a longer batch is cut into slices of this size."""
     child_workflows: ChildPolicy = "every_pipe"
-    """Which child pipes are workflows of their own."""
+    """The child pipes that are workflows of their own."""
     stored_above: int | None = 131_072
     """Bytes; larger payloads are kept in a store by whatever carries them. None: all travel whole. The default is that of
     a store, so that the jobs of a run with one need not say it."""

@@ -30,7 +30,7 @@ R = TypeVar("R", bound=Wire)
 
 
 class WorkflowRun:
-    """What the pipes of one workflow share: that of its job, and those that run inside it.
+    """The run of one workflow, shared by the pipe of its job and those that run inside it.
 
     Args:
         host: the workflow.
@@ -199,7 +199,7 @@ class DurableRuntime(OrchestratedRuntime):
             raise _of_its_model(failed, effect) from None
 
     def _arguments(self, effect: Effect[Any]) -> Envelope[Any] | None:
-        """What an activity that reads the run's values is given."""
+        """The arguments of an activity that reads the run's values."""
         if not isinstance(effect.job, ComputedRequest):
             return None
         request, large = self._workflow.large.split(effect.job)

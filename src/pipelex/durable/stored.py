@@ -23,7 +23,7 @@ class StoredPayload(Wire):
     """
 
     key: str
-    """Where the store keeps it; ends in the SHA-256 of what is stored."""
+    """The key under which the store keeps it; it ends in the SHA-256 of the stored bytes."""
     size: int
     """The number of bytes that are stored."""
 
@@ -45,7 +45,7 @@ class StoredList(Wire):
     """A list in the store."""
 
     parts: tuple[StoredPayload, ...]
-    """Where its items are, in order."""
+    """The places of its items, in order."""
 
     @classmethod
     def of(cls, value: ListReference) -> "StoredList":

@@ -1,4 +1,4 @@
-"""How often a call may be tried: what a provider failed of counts apart from what a lost or stopped worker interrupted.
+"""The number of tries of a call: failures of a provider count apart from interruptions by a lost or stopped worker.
 
 An engine counts every attempt alike. So it is given room for interruptions beside the attempts that are configured, and
 each attempt tells the next one, with its heartbeats, how many failed by themselves.
@@ -11,8 +11,8 @@ from typing import Final
 from pipelex.errors import ErrorCategory, PipelexError
 
 MOST_INTERRUPTIONS: Final = 20
-"""How often one call may be interrupted by the end of its worker, beside its `maximum_attempts`: a call that brings its
-worker down is not repeated for ever."""
+"""The number of times that the end of its worker may interrupt one call, beside its `maximum_attempts`. A call that
+brings its worker down is not repeated for ever."""
 
 MOST_WAITS: Final = 1_000_000
 """Attempts beside these, for a call that waits for a worker with the folder of its method: it waits, and does not fail."""
@@ -91,7 +91,10 @@ def attempts_with_interruptions(maximum: int, *, may_wait: bool = False) -> int:
 
 
 def failures_allowed(attempts: int) -> int:
-    """What `attempts_with_interruptions` was made of; 0 for the number of an engine that was told no such thing."""
+    """The number of failures that `attempts_with_interruptions` was made of.
+
+    It is 0 for the number of an engine that was told no such thing.
+    """
     return max(0, attempts - MOST_INTERRUPTIONS - (MOST_WAITS if attempts > MOST_WAITS else 0))
 
 

@@ -1,4 +1,4 @@
-"""What a worker says of failures: one line each, and the same facts as fields for programs."""
+"""The words of a worker about failures: one line each, and the same facts as fields for programs."""
 
 from datetime import timedelta
 

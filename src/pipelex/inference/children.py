@@ -1,4 +1,4 @@
-"""What processes that the runtime starts have in common: none of its keys, and an end."""
+"""Processes that the runtime starts: they have none of its keys, and an end."""
 
 import os
 import signal

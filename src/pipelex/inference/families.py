@@ -9,7 +9,7 @@ from pipelex.language.blueprints import ModelFamily
 
 @dataclass(frozen=True, slots=True)
 class FamilyFacts:
-    """What a family of models is called."""
+    """The names of a family of models."""
 
     words: str
     """The family in a sentence: `no default for language models`."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
 SECONDS: Final = 4.0
-"""For an answer."""
+"""The time limit of an answer, in seconds."""
 
 _MAX_BYTES: Final = 16 * 1024 * 1024
 """The most of an answer that is read."""
@@ -27,16 +27,16 @@ _BEARER: Final = ("openai", "openai_responses", "mistral", "groq", "xai", "openr
 """Clients whose service lists its models at `/models` of the endpoint, as OpenAI does."""
 
 _SECONDS_HERE: Final = 0.5
-"""For a connection within this machine."""
+"""The time limit of a connection within this machine, in seconds."""
 
 _NO_LIST: Final = (404, 405, 501)
 _UNDERSTOOD: Final = (400, 415, 422)
-"""How a service refuses a request without a model and a message."""
+"""The statuses by which a service refuses a request without a model and a message."""
 
 
 @dataclass(frozen=True)
 class Answered:
-    """What came of asking one backend."""
+    """The outcome of asking one backend."""
 
     detail: str
     is_there: bool
@@ -126,7 +126,7 @@ async def _listed(client: "httpx.AsyncClient", backend: Backend) -> Answered:
 
 
 async def _without_list(client: "httpx.AsyncClient", address: str, status: int) -> Answered:
-    """What a service that lists no models says to a request that asks for nothing."""
+    """The outcome for a service that lists no models, from its answer to a request that asks for nothing."""
     response = await client.post(f"{address}/chat/completions", json={})
     if response.status_code in _UNDERSTOOD:
         return Answered("answers, without a list of models", is_there=True, is_well=True)

@@ -1,4 +1,4 @@
-"""What an endpoint serves, and servers of models on this machine, looked for at their usual ports with consent."""
+"""The models of an endpoint, and servers on this machine, looked for at their usual ports with consent."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ USUAL_PORTS: Final[tuple[tuple[str, int], ...]] = (
 """Servers and the ports they listen on where nobody says otherwise."""
 
 _SECONDS: Final = 1.5
-"""For a server of this machine to answer."""
+"""The time limit of an answer from a server of this machine, in seconds."""
 _SECONDS_AWAY: Final = 5.0
-"""For an endpoint elsewhere to answer."""
+"""The time limit of an answer from an endpoint elsewhere, in seconds."""
 _MAX_BYTES: Final = 4 * 1024 * 1024
 """The most of an answer that is read."""
 
@@ -32,15 +32,15 @@ class LocalModelServer:
     endpoint: str
     """Its address for OpenAI's protocol."""
     models: tuple[str, ...]
-    """What it says it serves."""
+    """The models that it says it serves."""
 
 
 @dataclass(frozen=True)
 class EndpointListing:
-    """What an endpoint says when it is asked for its models."""
+    """The answer of an endpoint that is asked for its models."""
 
     models: tuple[str, ...] = ()
-    """What it says it serves; nothing where it lists nothing."""
+    """The models that it says it serves; empty where it lists none."""
     is_there: bool = False
     """Whether something answers."""
     needs_key: bool = False

@@ -1,4 +1,4 @@
-"""Who performs each effect: the one place where a kind of effect meets the service behind it."""
+"""The performer of each effect: the one place where a kind of effect meets the service behind it."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -29,7 +29,7 @@ Perform = Callable[[Any], Awaitable[Any]]
 
 
 def performers(inference: Inference) -> Mapping[str, Perform]:
-    """Who performs each effect here: activity name → a coroutine function from its job to its result.
+    """The performer of each effect here: activity name → a coroutine function from its job to its result.
 
     Every kind that is not computed has its line here.
     """

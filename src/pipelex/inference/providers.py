@@ -1,4 +1,4 @@
-"""Who speaks which `sdk`, for every family of models: one table, to which other distributions add by entry points.
+"""Providers by the `sdk` they speak, for every family of models. Other distributions add to this table by entry points.
 
 A distribution adds a provider with an entry point of the group `pipelex.providers`. Its name is the family and the
 `sdk` that backend files write, joined by a dot; its object is the provider's factory:

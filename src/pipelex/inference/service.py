@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InferenceOptions:
-    """How effects are performed."""
+    """The options for performing effects."""
 
     chat: ChatOptions = field(default_factory=ChatOptions)
     extract: ExtractionOptions = field(default_factory=ExtractionOptions)

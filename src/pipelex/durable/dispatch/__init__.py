@@ -1,4 +1,4 @@
-"""How activities go out: the table of options, the settings that set them, and how both make one dispatch."""
+"""The dispatch of activities: the table of options, the settings that set them, and the way both make one dispatch."""
 
 from pipelex.durable.dispatch.dispatcher import Dispatcher, ModelResolver
 from pipelex.durable.dispatch.options import OPTIONS, DispatchOption, hopeless_error_types

@@ -1,4 +1,4 @@
-"""How a worker's settings send activities: where, how long, how often.
+"""The dispatcher of a worker: where its settings send activities, for how long, how often.
 
 Workflow code asks at the moment it schedules an activity. The answers come from the settings of the worker that runs the
 workflow, not from the run: an operator re-routes running methods by changing the file and restarting the workers, and
@@ -57,7 +57,7 @@ class Dispatcher:
         return self.models.resolve(model)
 
     def options(self, effect: Effect[Any]) -> Dispatch:
-        """How an effect's activity goes out."""
+        """The options of an effect's activity."""
         model = effect.model
         handle = model.handle if model is not None else effect.key
         backend = model.backend if model is not None else None

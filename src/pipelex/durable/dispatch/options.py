@@ -28,9 +28,9 @@ class DispatchOption(Generic[T]):
     key: str
     """Its key in an overlay; an engine's own parameter has this name, too."""
     doc: str
-    """What it says, for a person."""
+    """The meaning of the option, for a person."""
     type: Any
-    """What the value of the key may be, as pydantic understands it."""
+    """The type of the key's value, as pydantic understands it."""
     default: T | Callable[[], T]
     """The value where no layer sets one, or what makes it."""
     is_retry: bool = False
@@ -42,11 +42,11 @@ class DispatchOption(Generic[T]):
     adds: str | None = None
     """Its key in overlays, where they add to the values of the layers below and do not replace them."""
     shown: Callable[[T], str] = str
-    """How a person reads its value."""
+    """The form in which a person reads its value."""
 
     @property
     def name(self) -> str:
-        """What traces and listings call it."""
+        """The name of the option in traces and listings."""
         return self.key.removesuffix("_timeout")
 
     @property
@@ -60,7 +60,7 @@ class DispatchOption(Generic[T]):
         return cast("T", self.default() if callable(self.default) else self.default)
 
     def baseline_value(self, baseline: Section) -> T:
-        """What a baseline sets, or the option's own default where the baseline has no key for it."""
+        """The value that a baseline sets, or the option's own default where the baseline has no key for it."""
         return self.initial if self.baseline is None else getattr(self._table(baseline), self.baseline)
 
     def is_set_by(self, overlay: Section) -> bool:
@@ -68,7 +68,7 @@ class DispatchOption(Generic[T]):
         return self.overlay_key in self._table(overlay).model_fields_set
 
     def overlaid(self, overlay: Section, below: T) -> T:
-        """What it is above an overlay that sets it.
+        """The value above an overlay that sets it.
 
         Args:
             overlay: the overlay.

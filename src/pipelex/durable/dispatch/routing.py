@@ -1,4 +1,4 @@
-"""Where an activity goes and what limits it has: one pure function of the settings."""
+"""The queue and the limits of an activity: one pure function of the settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from pipelex.errors import ConfigurationError, near_names
 T = TypeVar("T")
 
 _BASELINE = "worker_config"
-"""Where the baseline is, as origins name it."""
+"""The place of the baseline, as origins name it."""
 
 
 @dataclass(frozen=True)
 class Routing:
-    """What an engine's settings say of how activities go out."""
+    """The routing of activities in an engine's settings."""
 
     baseline: DispatchBaseline
     default_queue: str
@@ -32,7 +32,7 @@ class Routing:
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """How one activity is scheduled."""
+    """The schedule of one activity: its queue, its limits, its retries."""
 
     activity: str
     handle: str | None
@@ -60,7 +60,7 @@ def resolve_dispatch(
     backend: str | None = None,
     workflow_queue: str | None = None,
 ) -> Dispatch:
-    """How to schedule an activity.
+    """The dispatch of an activity.
 
     Queue, first match wins: `by_handle`, `by_backend`, `default` of the activity's own table, then of its group's
     table, then the default queue; when there is no route for any activity, the workflow's own queue. Each option: the

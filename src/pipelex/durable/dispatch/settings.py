@@ -46,10 +46,10 @@ _OF_QUEUES = [option for option in OPTIONS if not option.is_retry and option.ove
 if TYPE_CHECKING:
 
     class DispatchBaseline(Section):
-        """What holds for an activity where no overlay says otherwise."""
+        """The options of an activity where no overlay says otherwise."""
 
     class DispatchOverlay(Section):
-        """What a queue or a handle changes; which keys are set is in `model_fields_set`."""
+        """The options that a queue or a handle changes; `model_fields_set` has the keys that are set."""
 
     class _QueueOverlay(DispatchOverlay):
         pass
@@ -83,7 +83,7 @@ class QueueOptions(_QueueOverlay):
 
 
 class ActivityRoutes(Section):
-    """Where an activity, or each of a group of them, goes."""
+    """The route of an activity, or of each of a group of them."""
 
     default: str | None = None
     """The queue of what no other key routes."""

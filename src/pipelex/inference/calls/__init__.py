@@ -1,1 +1,4 @@
-"""What every call of a provider shares: one HTTP client, classification, retries, keys, kept results, usage, spans."""
+"""Parts that every call of a provider shares.
+
+They are one HTTP client, classification, retries, keys, kept results, usage and spans.
+"""

@@ -1,4 +1,7 @@
-"""Which pipe an effect is performed for, where the orchestrator tells it: for scripts of tests, never for behaviour."""
+"""The pipe that an effect is performed for, where the orchestrator tells it.
+
+Scripts of tests use it; behaviour never does.
+"""
 
 from collections.abc import Generator
 from contextlib import contextmanager

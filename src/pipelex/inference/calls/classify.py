@@ -32,7 +32,7 @@ def classify_provider_error(
     variables: Iterable[str] = (),
     family: ModelFamily = "llm",
 ) -> PipelexError:
-    """What a failed call of a provider means.
+    """The meaning of a provider's failed call.
 
     Args:
         exc: what the client library raised; a `PipelexError` is returned as it is.
@@ -55,7 +55,7 @@ _KINDS = (
     "ModelQuotaExceededError", "ModelRateLimitError", "ModelAuthenticationError", "ModelContextWindowExceededError",
     "ModelUnavailableError", "ModelServerError",
 )  # fmt: skip
-"""What a client makes of a failure told inside an answer with a status of success."""
+"""The classes that a client makes of a failure told inside an answer with a status of success."""
 
 
 def _guarded(facts: Facts, guard: AnswerRefused) -> PipelexError:
@@ -181,7 +181,7 @@ _GARBAGE = (
     "ResponseValidationError", "UnknownApiResponseError", "ResponseParserError",
 )  # fmt: skip
 _STUMBLED = ("AttributeError", "IndexError", "KeyError", "TypeError")
-"""What clients raise that take an answer apart without having looked at its shape."""
+"""The exceptions of clients that take an answer apart without having looked at its shape."""
 _NO_CREDENTIALS = (
     "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError",
     "ProfileNotFound", "DefaultCredentialsError", "RefreshError",
@@ -189,7 +189,7 @@ _NO_CREDENTIALS = (
 
 
 def _attachment(facts: Facts) -> PipelexError | None:
-    """What became of an image or document that the client fetches itself, because the provider takes no URL."""
+    """The failure of an image or document that the client fetches itself, because the provider takes no URL."""
     if facts.has("ModelAPIError"):
         return None
     said = facts.said

@@ -1,4 +1,4 @@
-"""What a client library's exception tells, whichever library it is."""
+"""Facts in a client library's exception, whichever library it is."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def redacted(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 class Facts:
-    """What a client library's exception tells, whichever library it is."""
+    """The facts in a client library's exception, whichever library it is."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What holds every client of a provider: no redirect is followed, and an answer has a limit while it is decoded.
+"""Guards of every provider client: no redirect is followed, and an answer has a limit while it is decoded.
 
 A redirect would take the prompt, and often the key, to an address that nobody configured. An answer of a few kilobytes
 may decode to gigabytes, or never end.
@@ -13,7 +13,7 @@ from pipelex.storage import BoundedDecoder, UndecodableError
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _CODINGS: Final = "gzip, deflate"
-"""What is asked for: the codings that are undone with a limit."""
+"""The codings that are asked for: those that are undone with a limit."""
 
 C = TypeVar("C")
 

@@ -1,4 +1,4 @@
-"""What one logical call has taken so far, in all its attempts: the answers paid for, and those that did not fit.
+"""The ledger of one logical call over all its attempts: the answers paid for, and those that did not fit.
 
 Whoever repeats attempts keeps one ledger for all of them, so that questions which are asked again and attempts which
 are made again share one budget, and the usage of an attempt that failed in the end is not forgotten.
@@ -26,7 +26,7 @@ class CallLedger:
 
     @property
     def usage(self) -> tuple[ModelUsage, ...]:
-        """What all answers used, one entry per model."""
+        """The usage of all answers, one entry for each model."""
         return self._meter.total
 
     @property

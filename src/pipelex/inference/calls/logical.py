@@ -1,4 +1,4 @@
-"""Which logical call an attempt belongs to: what is the same in all its attempts, and in no other call.
+"""The logical call that an attempt belongs to: its facts are the same in all its attempts, and in no other call.
 
 Whoever performs effects says it around each attempt (`logical_call`), as a context variable, so that neither the pipes
 nor the performers in between know of it. `performers` binds it to the job; a request then has a key of its own
@@ -37,7 +37,7 @@ class LogicalCall:
     job: str = ""
     """The digest of what is asked, so that an id that comes back with another job is another call."""
     ledger: CallLedger = field(default_factory=CallLedger, compare=False)
-    """What its attempts took so far."""
+    """The usage and the misfits of its attempts so far."""
 
     def key(self, *parts: str) -> str:
         """The key of one of its requests, named by what makes it another than the rest: a UUID of version 5."""
@@ -80,7 +80,7 @@ def current_ledger() -> CallLedger:
 
 
 def digest(activity: str, job: "Wire") -> str:
-    """What a job asks, as a SHA-256."""
+    """The SHA-256 of a job's request."""
     written = f"{activity}\0{job.model_dump_json(exclude_unset=True)}"
     return hashlib.sha256(written.encode()).hexdigest()
 

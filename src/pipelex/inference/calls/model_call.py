@@ -31,7 +31,7 @@ class ModelCall:
         return self.backend.secrets
 
     def failure(self, error: BaseException) -> PipelexError:
-        """What a failure of the provider, or of the library that asks it, means."""
+        """The meaning of a failure of the provider, or of the library that asks it."""
         return classify_provider_error(
             error,
             provider=self.backend.id,

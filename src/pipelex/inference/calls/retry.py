@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often, and how long apart, a transient failure is tried again."""
+    """The number of repetitions of a transient failure, and the pauses between them."""
 
     max_attempts: int = 4
     """All attempts, the first one included."""

@@ -1,4 +1,4 @@
-"""What the spans of effects tell, by OpenTelemetry's conventions for generative AI."""
+"""Spans of effects, by OpenTelemetry's conventions for generative AI."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -23,7 +23,7 @@ _IN_PROCESS: Final = "internal"
 
 
 def observed(perform: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
-    """Who performs an effect, each attempt in a span of its own; a language model's requests have theirs."""
+    """The performers of effects, each attempt in a span of its own. A language model's requests have theirs."""
 
     async def perform_in_span(job: Any) -> Any:
         observer = spans.observer()
@@ -72,7 +72,7 @@ def _asked(prompt: str) -> str:
 
 
 def about_model(operation: str, backend: str, model: str) -> dict[str, Any]:
-    """What an effect is, and which model of which backend performs it."""
+    """The attributes that name an effect, and the model and the backend that perform it."""
     return {
         "gen_ai.operation.name": operation,
         "gen_ai.provider.name": _PROVIDERS.get(backend, backend),
@@ -81,7 +81,7 @@ def about_model(operation: str, backend: str, model: str) -> dict[str, Any]:
 
 
 def tokens(usage: ModelUsage) -> dict[str, Any]:
-    """What calls used, as attributes."""
+    """The usage of calls, as attributes."""
     cached = usage.cached_tokens or None
     has_tokens = usage.input_tokens or usage.output_tokens
     return {

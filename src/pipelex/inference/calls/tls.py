@@ -1,4 +1,4 @@
-"""How the certificate of a backend's server is checked."""
+"""The check of the certificate of a backend's server."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def tls_of(backend: Backend) -> "SSLContext | bool":
-    """What an HTTP client takes as `verify`: True is its own usual way.
+    """The value that an HTTP client takes as `verify`; True is its own usual way.
 
     Raises:
         ConfigurationError: the file of certificates of the backend cannot be read.

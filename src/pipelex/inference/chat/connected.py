@@ -1,4 +1,4 @@
-"""What the clients of every backend share: connections that are kept, the key, headers, and the schema as it is."""
+"""The base of every backend's clients: connections that are kept, the key, headers, and the schema as it is."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping

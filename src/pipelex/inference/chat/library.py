@@ -1,4 +1,4 @@
-"""What the clients of language models that stand on pydantic-ai share."""
+"""The base of clients of language models that stand on pydantic-ai."""
 
 import asyncio
 from abc import abstractmethod

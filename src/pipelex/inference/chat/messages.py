@@ -22,7 +22,7 @@ class AttachedFile:
     data: bytes = field(repr=False)
     media_type: str
     detail: str | None = None
-    """How closely an image is to be looked at: `high`, `low` or `auto`."""
+    """The detail in which an image is to be looked at: `high`, `low` or `auto`."""
 
     @property
     def is_image(self) -> bool:
@@ -42,7 +42,7 @@ class ToolUse:
 
 @dataclass(frozen=True, slots=True)
 class ToolReply:
-    """What is said to a call of a tool."""
+    """The reply to a call of a tool."""
 
     use: ToolUse
     text: str
@@ -82,12 +82,12 @@ class Answer:
     thinking: str | None = None
     tool_uses: tuple[ToolUse, ...] = ()
     finish_reason: FinishReason | None = None
-    """Why the answer ends; None for a reason that only the provider knows."""
+    """The reason why the answer ends; None for a reason that only the provider knows."""
     usage: TokenCounts = field(default_factory=TokenCounts)
     model_name: str | None = None
     response_id: str | None = None
     refusal: str = ""
-    """What a model says that refuses the content."""
+    """The words of a model that refuses the content; empty when it does not."""
     listed_price: Callable[[], float | None] = field(default=_no_price, repr=False, compare=False)
     """Gives the price in public lists, in USD; None where they have none."""
     said: Any = field(default=None, repr=False, compare=False)
@@ -99,7 +99,7 @@ Message: TypeAlias = Question | Answer
 
 @dataclass(frozen=True, slots=True)
 class AnswerForm:
-    """How an answer is asked for: a text where the method is None, else an object."""
+    """The form in which an answer is asked for: a text where the method is None, else an object."""
 
     method: Method | None = None
     name: str = "answer"

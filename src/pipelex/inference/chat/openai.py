@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class OpenAIClient(LibraryProvider["AsyncOpenAI"]):
-    """What stands on OpenAI's own client."""
+    """A client that stands on OpenAI's own."""
 
     default_endpoint: ClassVar[str] = "https://api.openai.com/v1"
     idempotency_header = OPENAI_HEADER
@@ -88,7 +88,7 @@ class OpenAIClient(LibraryProvider["AsyncOpenAI"]):
         return OpenAICompatibleProvider(self._backend.id, openai_client=client)
 
     def _profile(self) -> "OpenAIModelProfile":
-        """What the entry's file says is believed, not what the library guesses from the model's name."""
+        """The profile that the entry's file states, instead of what the library guesses from the model's name."""
         from pydantic_ai.profiles.openai import OpenAIModelProfile
 
         return OpenAIModelProfile(

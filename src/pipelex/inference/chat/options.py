@@ -1,4 +1,4 @@
-"""How language models are asked."""
+"""Options of calls to language models."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class ChatOptions:
-    """How language models are asked."""
+    """The options of calls to language models."""
 
     schema_reask_max_attempts: int = 2
-    """How often a model is asked again when its object does not fit the schema."""
+    """The number of times that a model is asked again when its object does not fit the schema."""
     is_structure_prompt_enabled: bool = False
     """Whether the wanted structure is also described in the prompt, where the provider is sent the schema anyway."""
     effort_budgets: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])

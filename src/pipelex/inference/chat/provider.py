@@ -1,4 +1,4 @@
-"""What a client of language models is."""
+"""The interface of a client of language models."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -37,7 +37,7 @@ class ChatProvider(Protocol):
         ...
 
     def method(self, wanted: Method) -> Method:
-        """How an object is asked for, where the client has no way for the one wanted."""
+        """The method of asking for an object, where the client has no way for the one wanted."""
         ...
 
     async def prepare(self, call: ModelCall) -> None:

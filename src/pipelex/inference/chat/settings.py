@@ -23,7 +23,8 @@ EFFORT_BUDGETS: Mapping[ReasoningEffort, int] = {
 """Tokens of thinking that stand for each effort, where a model knows one and the settings name the other."""
 
 _ENOUGH_TOKENS = 1024
-"""What `max_tokens_must_be_high_enough` is understood to mean: such models think before they answer."""
+"""The number of tokens that counts as high enough for `max_tokens_must_be_high_enough`; such models think before they
+answer."""
 
 _told: set[tuple[str, str]] = set()
 

@@ -51,7 +51,7 @@ def _content(file: AttachedFile) -> BinaryContent:
 
 
 def to_parameters(form: AnswerForm) -> ModelRequestParameters:
-    """How an answer is asked for, as the library takes it."""
+    """The form of an answer, as the library takes it."""
     match form.method:
         case "tool":
             tool = ToolDefinition(

@@ -1,1 +1,1 @@
-"""Which model a pipe means: backends and their models, presets, aliases, waterfalls, routing."""
+"""The model that a pipe means: backends and their models, presets, aliases, waterfalls, routing."""

@@ -1,4 +1,7 @@
-"""What a model must be able to do for a call, asked when a method is validated and again before anything is sent."""
+"""The abilities that a call needs of its model.
+
+They are checked when a method is validated, and again before anything is sent.
+"""
 
 from collections.abc import Iterable
 

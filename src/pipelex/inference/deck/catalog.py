@@ -78,7 +78,7 @@ class Backend:
 
     @property
     def origins(self) -> tuple[Location, ...]:
-        """Where its table is written, see `sources`."""
+        """The places where its table is written; see `sources`."""
         return tuple(file.location(keys) for file, keys in self.sources)
 
     @property
@@ -95,7 +95,7 @@ class Backend:
 
     @property
     def lacks(self) -> tuple[str, ...]:
-        """What keeps it from being called, for people; nothing when it can be."""
+        """The reason why it cannot be called, for people; empty when it can be."""
         found = [f"{name} in the environment" for name in self.missing]
         if self.lacks_trust:
             found.append("its project to be trusted (pipelex trust)")
@@ -138,9 +138,9 @@ class Catalog:
     elsewhere: bool | frozenset[str] = False
     """Backends that another process calls, which has what they need: True for all of them."""
     warnings: tuple[Fault, ...] = field(default=(), repr=False)
-    """What files say that is not understood, and has no effect."""
+    """Warnings about entries of the files that are not understood and have no effect."""
     withheld: tuple[Demand, ...] = field(default=(), repr=False)
-    """What files of the project would say with trust."""
+    """The settings of the project's files that are withheld until they are trusted."""
     files: tuple[Path, ...] = ()
     """The files in force, without the packaged ones."""
 
@@ -195,7 +195,7 @@ class Catalog:
         return (*self.backends[entry.backend].missing, *entry.missing)
 
     def lacks(self, entry: ModelEntry) -> tuple[str, ...]:
-        """What keeps an entry from being called, for people: `OPENAI_API_KEY in the environment`."""
+        """The reason why an entry cannot be called, for people: `OPENAI_API_KEY in the environment`."""
         return (*self.backends[entry.backend].lacks, *(f"{name} in the environment" for name in entry.missing))
 
     def standard_entry(self, model_type: ModelType) -> tuple[ModelEntry | None, bool]:

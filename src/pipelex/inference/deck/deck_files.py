@@ -48,7 +48,7 @@ def _section_with_waterfalls(section: object) -> Any:
 
 
 def names_of(file: TomlFile) -> Iterable[Name]:
-    """What a deck file names."""
+    """The names that a deck file declares."""
     for family in PRESETS:
         section = file.data.get(family)
         if not isinstance(section, dict):

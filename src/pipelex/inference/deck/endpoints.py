@@ -1,4 +1,4 @@
-"""Where a backend is: as its table says, or as a variable does that other clients of the provider heed, too."""
+"""The address of a backend: that of its table, or of a variable that the provider's other clients heed, too."""
 
 from collections.abc import Mapping
 from urllib.parse import urlsplit

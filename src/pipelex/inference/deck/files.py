@@ -1,4 +1,4 @@
-"""From the tables of a TOML file to a model, and errors that name file, line and key."""
+"""Models made of the tables of a TOML file, and errors that name file, line and key."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
@@ -13,7 +13,7 @@ from pipelex.errors import ConfigurationError, Fault, near_names
 from pipelex.inference.deck.schema import ModelTable
 
 _SLIP = 0.8
-"""How much alike two words are, from 0 to 1, where one is the other misspelt."""
+"""The likeness of two words, from 0 to 1, above which one is the other misspelt."""
 _M = TypeVar("_M", bound=BaseModel)
 
 

@@ -1,4 +1,4 @@
-"""From the files below `.pipelex/inference/` to the catalog of backends and models."""
+"""The catalog of backends and models, made of the files below `.pipelex/inference/`."""
 
 import base64
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -28,14 +28,14 @@ from pipelex.inference.deck.schema import BackendTable, ModelTable, RoutingFile,
 from pipelex.inference.families import ModelType
 
 _Served = tuple[str, str, str | None]
-"""What tells the models of a backend apart: handle, type, variant."""
+"""The key of a backend's model: handle, type, variant."""
 
 _LISTED_MODEL: Table = {
     "sdk": "openai",
     "structure_method": "instructor/json_schema",
     "inputs": ["text", "images"],
 }
-"""What is believed of a model that a backend only lists by its name."""
+"""The assumptions about a model that a backend only lists by its name."""
 
 
 def load_catalog(
@@ -352,7 +352,7 @@ def _active_profile(
 def _look_for_backend(
     file: TomlFile, name: str, backends: Mapping[str, Backend], place: tuple[str | int, ...], warnings: list[Fault]
 ) -> None:
-    """As `_check_backend`, but a backend that other releases have, and this one does not, is a warning."""
+    """The backend as `_check_backend` finds it; one that only other releases have is a warning."""
     try:
         _check_backend(file, name, backends, place)
     except ConfigurationError as wrong:

@@ -45,7 +45,7 @@ MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 """The maximum size of a provider's decoded answer where nothing says otherwise, in bytes."""
 
 NOT_SERVED: Final = ("backend_disabled", "model_disabled", "no_route", "not_served")
-"""Why a known model cannot be asked here."""
+"""The reasons why a known model cannot be asked here."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,12 @@ class ModelDeck:
     fallback_on_failure: bool = False
     """Whether a resolved model carries the others that may be asked when its provider fails."""
     own_names: frozenset[Name] = frozenset()
-    """What the user's own deck files name: it leads where they say, whichever backend is the default."""
+    """The names that the user's own deck files declare. They lead where those files say, whichever backend is the
+    default."""
     files: tuple[Path, ...] = ()
     """The files in force, without the packaged ones."""
     warnings: tuple[Fault, ...] = field(default=(), repr=False)
-    """What the files say that is not understood, and has no effect."""
+    """Warnings about entries of the files that are not understood and have no effect."""
     max_answer_bytes: int = MAX_ANSWER_BYTES
     """The maximum size of a provider's decoded answer, in bytes."""
 
@@ -143,7 +144,7 @@ class ModelDeck:
         return found
 
     def check(self, choice: ModelChoice, *, document: str | None = None, needs: Sequence[str] = ()) -> list[Fault]:
-        """What is wrong with a choice, without raising: an error, or a warning about what this machine does not serve.
+        """The fault of a choice, or a warning about a model that this machine does not serve; nothing is raised.
 
         Args:
             choice: what a pipe asks for.
@@ -334,7 +335,7 @@ class ModelDeck:
         return names
 
     def _served(self, text: str, family: ModelFamily, names: list[Name]) -> list[ModelEntry]:
-        """Who is asked, and who stands in for it; the user's own default endpoint where the names are the package's.
+        """The model that is asked, and its stand-in; the user's own default endpoint where the names are the package's.
 
         Args:
             text: the reference to follow.
@@ -510,7 +511,7 @@ def _references_of(section: Table, at: Keys) -> Iterable[tuple[Keys, str]]:
 
 
 def _incapable(entry: ModelEntry, choice: ModelChoice, needs: Sequence[str]) -> Fault | None:
-    """What the model cannot do: a fault of the method only where it names that very model.
+    """The fault of a model that lacks an ability. It is the method's only where the method names that very model.
 
     Where it names an alias, a preset or nothing, the deck chose, and the local model stands in for every name.
     """

@@ -18,7 +18,7 @@ KIND_WORDS: Final[dict[ReferenceKind, str]] = {
     "waterfall": "the waterfall",
     "handle": "the model",
 }
-"""What a kind is called in messages."""
+"""The word for each kind in messages."""
 
 
 @dataclass(frozen=True)

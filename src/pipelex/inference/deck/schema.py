@@ -73,7 +73,7 @@ class BackendTable(_Table):
     """A file with the certificates to check the server's against, instead of the usual ones; a relative path starts
     at the folder of this file."""
     token_parameter: Literal["max_tokens", "max_completion_tokens"] | None = None
-    """How a request says the most tokens of an answer; by default as OpenAI does at its own address, `max_tokens`
+    """The name of a request's limit of tokens; by default OpenAI's own at its own address, and `max_tokens`
     elsewhere."""
     listed_constraints: list[ListedConstraint] = []
     """Constraints of all its models."""
@@ -108,15 +108,15 @@ class Costs(_Table):
     """USD per million tokens; per unit for search and extraction. An empty table means free."""
 
     input: Price | None = None
-    """What is sent."""
+    """The price of what is sent."""
     output: Price | None = None
-    """What is answered."""
+    """The price of what is answered."""
     input_cached: Price | None = None
-    """What is sent and was in the provider's cache."""
+    """The price of what is sent and was in the provider's cache."""
     input_non_cached: Price | None = None
-    """What is sent and was in no cache."""
+    """The price of what is sent and was in no cache."""
     input_joined: Price | None = None
-    """What is sent, cached or not, where the provider tells them not apart."""
+    """The price of what is sent, cached or not, where the provider does not tell them apart."""
     input_audio: Price | None = None
     """Sound that is sent."""
     output_audio: Price | None = None
@@ -130,32 +130,32 @@ class Costs(_Table):
 
 
 class ImageRules(_Table):
-    """Which request arguments an image model takes: names of mappings."""
+    """The request arguments that an image model takes: names of mappings."""
 
     model_choice: str | None = None
-    """How the model is named."""
+    """The mapping for the name of the model."""
     prompt: str | None = None
-    """How the prompt is given."""
+    """The mapping for the prompt."""
     num_images: str | None = None
-    """How the number of images is given."""
+    """The mapping for the number of images."""
     aspect_ratio: str | None = None
-    """How the shape is given."""
+    """The mapping for the aspect ratio."""
     inference: str | None = None
-    """How steps and guidance are given."""
+    """The mapping for steps and guidance."""
     safety_checker: str | None = None
-    """How the safety checker is set."""
+    """The mapping for the safety checker."""
     background: str | None = None
-    """How the background is given."""
+    """The mapping for the background."""
     output_format: str | None = None
-    """How the file format is given."""
+    """The mapping for the file format."""
     output_compression: str | None = None
-    """How the compression is given."""
+    """The mapping for the compression."""
     specific: str | None = None
-    """What else this kind of model takes."""
+    """The mapping for further arguments of this kind of model."""
     input_images: str | None = None
-    """How reference images are given."""
+    """The mapping for reference images."""
     input_fidelity: str | None = None
-    """How close to the reference images the result stays."""
+    """The mapping for how close the result stays to the reference images."""
 
 
 class ModelTable(_Table):
@@ -169,7 +169,7 @@ class ModelTable(_Table):
     handle: NonEmpty | None = None
     """The name methods use, where it is not that of the table."""
     variant: NonEmpty | None = None
-    """What tells two entries with one handle apart."""
+    """The word that tells two entries with one handle apart."""
     model_type: ModelType = "llm"
     """The family of the model."""
     sdk: NonEmpty
@@ -177,13 +177,13 @@ class ModelTable(_Table):
     model_id: NonEmpty | None = None
     """The provider's own name of the model; the handle when absent."""
     inputs: list[ModelInput] = ["text"]
-    """What the model takes."""
+    """The kinds of input that the model takes."""
     outputs: list[ModelOutput] = ["text", "structured"]
-    """What the model gives."""
+    """The kinds of output that the model gives."""
     costs: Costs | None = None
     """Prices; unknown when absent, free when empty."""
     structure_method: NonEmpty | None = None
-    """How a structured answer is asked for, for example `instructor/openai_tools`."""
+    """The method of asking for a structured answer, for example `instructor/openai_tools`."""
     thinking_mode: Literal["none", "manual", "adaptive"] = "none"
     """Whether the model thinks before it answers, and who says how much."""
     max_tokens: int | None = Field(default=None, gt=0)
@@ -191,11 +191,11 @@ class ModelTable(_Table):
     max_prompt_images: int | None = Field(default=None, ge=0)
     """The most images of one prompt; `inference.llm.default_max_images` when absent."""
     listed_constraints: list[ListedConstraint] = []
-    """What the model does not take, or only in its own way."""
+    """The settings that the model does not take, or takes only in its own way."""
     valued_constraints: ValuedConstraints = ValuedConstraints()
     """Constraints that have a value."""
     rules: ImageRules = ImageRules()
-    """Which request arguments an image model takes."""
+    """The request arguments that an image model takes."""
     prompting_target: str | None = None
     """A key of earlier releases, without effect."""
     endpoint_path: NonEmpty | None = None
@@ -237,16 +237,16 @@ def _check_header(name: str, value: Any, *, known: set[str]) -> None:
 
 
 class RoutingProfile(_Table):
-    """Which backend serves which model."""
+    """The choice of a backend for each model."""
 
     description: str
-    """What the profile is for."""
+    """The purpose of the profile."""
     default: NonEmpty | None = None
     """The backend asked first for models that no route matches."""
     routes: dict[NonEmpty, NonEmpty] = {}
     """Handle or pattern (`prefix-*`, `*-suffix`) → the backend that serves it, which must be enabled."""
     optional_routes: dict[NonEmpty, NonEmpty] = {}
-    """As `routes`, without effect while the backend is not enabled."""
+    """Routes like `routes`, without effect while the backend is not enabled."""
     fallback_order: list[NonEmpty] = []
     """The backends tried in turn: the first enabled one that serves the model."""
 
@@ -271,7 +271,7 @@ class ModelPreset(_Table):
     model: NonEmpty
     """The model: a handle, an alias (`@name`) or a waterfall (`~name`)."""
     description: str | None = None
-    """What the settings are for."""
+    """The purpose of the settings."""
 
     @model_validator(mode="after")
     def _exclude(self) -> "ModelPreset":
@@ -285,13 +285,13 @@ class ChatPreset(ModelPreset):
     """A language model with its settings."""
 
     temperature: float = Field(ge=0, le=1)
-    """How free the answer is: 0 is the most even."""
+    """The freedom of the answer, from 0 to 1; 0 is the most even."""
     max_tokens: Annotated[int, Field(gt=0)] | Literal["auto"] | None = None
     """The most tokens of an answer; `auto` leaves it to the provider."""
     image_detail: Literal["high", "low", "auto"] | None = None
-    """How closely images are looked at."""
+    """The detail in which images are looked at."""
     reasoning_effort: ReasoningEffort | None = None
-    """How much the model thinks; excludes `reasoning_budget`."""
+    """The amount of thinking; excludes `reasoning_budget`."""
     reasoning_budget: int | None = Field(default=None, gt=0)
     """The tokens of thinking; excludes `reasoning_effort`."""
 
@@ -313,11 +313,11 @@ class ImagePreset(ModelPreset):
     nb_steps: int | None = Field(default=None, gt=0)
     """The steps of inference; excludes `quality`."""
     guidance_scale: float | None = Field(default=None, gt=0)
-    """How closely the prompt is followed."""
+    """The weight of the prompt: a higher value follows it more closely."""
     is_moderated: bool | None = None
     """Whether the provider's safety checker is on."""
     safety_tolerance: int | None = Field(default=None, ge=1, le=6)
-    """How much the safety checker lets pass: 1 is the strictest."""
+    """The tolerance of the safety checker, from 1 (the strictest) to 6."""
 
 
 class SearchPreset(ModelPreset):
@@ -349,7 +349,7 @@ PRESETS: dict[ModelFamily, type[ModelPreset]] = {
 
 
 class DeckSection(_Table):
-    """What the sections of every family share."""
+    """The part that the sections of every family share."""
 
     aliases: dict[NonEmpty, NonEmpty] = {}
     """Name → what it stands for: a handle, another alias (`@name`) or a waterfall (`~name`)."""
@@ -365,7 +365,7 @@ class DeckSection(_Table):
 
 
 class LLMDefaults(_Table):
-    """What a pipe that names no model gets."""
+    """The models of a pipe that names none."""
 
     for_text: NonEmpty | ChatPreset | None = None
     """The model of texts: a reference or a table of settings."""
@@ -376,7 +376,7 @@ class LLMDefaults(_Table):
 
 
 class LLMOverrides(_Table):
-    """What replaces the defaults; `disabled` means nothing does."""
+    """The models that replace the defaults; `disabled` means that nothing does."""
 
     for_text: NonEmpty = "disabled"
     """The model of texts, or `disabled`."""

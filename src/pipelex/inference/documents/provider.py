@@ -1,4 +1,4 @@
-"""What a document engine is, and what it takes."""
+"""The interface of a document engine, and its request."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class DocumentAsk:
 
     @property
     def folder(self) -> Path | None:
-        """Where relative paths of the template start."""
+        """The folder that relative paths of the template start from."""
         return None if self.root is None or self.request.file is None else (self.root / self.request.file.path).parent
 
 

@@ -32,9 +32,9 @@ class Documents:
 
     deck: ModelDeck
     storage: Storage
-    """Where documents go; only their addresses travel."""
+    """The storage of documents; only their addresses travel."""
     policy: FetchPolicy
-    """What may be fetched: the images of a document."""
+    """The policy for fetching the images of a document."""
     trees: MethodTrees = field(default_factory=MethodTrees)
     """The methods' folders, which hold the template files."""
 

@@ -27,7 +27,7 @@ _PARTS: Final = {
     "pptx": re.compile(r"ppt/(slides|notesSlides)/[^/]+\.xml"),
 }
 TAG: Final = re.compile(r"\{\{|\{%|\{#")
-"""What begins a tag of a template."""
+"""The beginning of a tag in a template."""
 WHOLE_TAG: Final = re.compile(r"\{%(p|tr)\s(.*?)%\}", re.DOTALL)
 """A tag that stands for the whole paragraph or row around it."""
 _QUOTES: Final = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'"})

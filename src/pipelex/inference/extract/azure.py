@@ -35,7 +35,7 @@ class AzureExtractor:
 
     @cached_property
     def http(self) -> HttpCall:
-        """How it is asked."""
+        """The HTTP client of the service."""
         key = self.call.backend.table.api_key
         return HttpCall(self.call, {"Ocp-Apim-Subscription-Key": key} if key else {})
 

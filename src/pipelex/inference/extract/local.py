@@ -74,12 +74,12 @@ class LocalExtractor:
 
 
 def text_layer(call: ModelCall) -> LocalExtractor:
-    """What reads the text that files hold."""
+    """The extractor that reads the text which files hold."""
     return LocalExtractor(call.entry.handle)
 
 
 def optical_reader(call: ModelCall) -> LocalExtractor:
-    """What reads images and scans, too, by optical character recognition."""
+    """The extractor that reads images and scans, too, by optical character recognition."""
     return LocalExtractor(call.entry.handle, is_optical=True)
 
 

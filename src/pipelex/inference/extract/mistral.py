@@ -40,7 +40,7 @@ class MistralExtractor:
 
     @cached_property
     def http(self) -> HttpCall:
-        """How it is asked."""
+        """The HTTP client of the service."""
         return HttpCall.authorized(self.call)
 
     async def extract(self, source: SourceFile, wanted: ExtractAsk, keeper: Keeper) -> list[ExtractedPage]:

@@ -68,7 +68,7 @@ async def read_pages(
 
 
 class _Room:
-    """How much a document may still give."""
+    """The allowance that a document still has."""
 
     def __init__(self, source: SourceFile, limits: ReadingLimits) -> None:
         self._source, self._limits = source, limits
@@ -109,7 +109,7 @@ def _failure(head: dict[str, Any]) -> PipelexError:
 
 
 async def _asked(process: ReadingProcess, source: SourceFile, limits: ReadingLimits, talk: Callable[[], T]) -> T:
-    """What comes of talking to the process, within the time limit."""
+    """The outcome of talking to the process, within the time limit."""
     try:
         async with asyncio.timeout(limits.seconds):
             return await _in_thread(talk)

@@ -1,4 +1,4 @@
-"""What an extractor is, what it takes, and what it gives."""
+"""The interface of an extractor: its request and its result."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ __all__ = [
 
 
 def asked(request: ExtractRequest, settings: dict[str, Json], default_dpi: int) -> ExtractAsk:
-    """What a request and the model's settings ask for."""
+    """The request as the pipe and the model's settings make it."""
     return ExtractAsk(
         max_page_images=request.max_page_images,
         max_nb_images=maybe(settings.get("max_nb_images"), int),

@@ -31,7 +31,7 @@ from pipelex.storage._fetch import shown
 
 @dataclass(frozen=True)
 class ExtractionOptions:
-    """How documents are read."""
+    """The options for reading documents."""
 
     default_page_views_dpi: int = 150
     limits: ReadingLimits = field(default_factory=ReadingLimits)

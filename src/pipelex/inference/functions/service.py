@@ -28,7 +28,7 @@ _SAID = 2_000
 
 @dataclass(frozen=True)
 class FunctionOptions:
-    """How functions of methods are called."""
+    """The options for calls of methods' functions."""
 
     is_enabled: bool = True
     """False refuses every function: for servers that run methods of strangers."""
@@ -44,10 +44,10 @@ class Functions:
     """Calls functions of methods."""
 
     trees: MethodTrees = field(default_factory=MethodTrees)
-    """Where functions' modules are."""
+    """The places of the functions' modules."""
     options: FunctionOptions = field(default_factory=FunctionOptions)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
-    """Where the variables that functions may see are looked up."""
+    """The variables that functions may be shown."""
 
     async def call(self, request: FunctionRequest) -> ContentResult:
         """See `call_function`."""

@@ -1,4 +1,4 @@
-"""What an image is asked to be, after the pipe, the model's settings and the configured defaults had their say."""
+"""The request for an image, made of the pipe, the model's settings and the configured defaults."""
 
 import logging
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ _told: set[tuple[str, str]] = set()
 
 @dataclass(frozen=True)
 class ImageAsk:
-    """What is asked of a model."""
+    """The request to an image model."""
 
     entry: ModelEntry
     prompt: str

@@ -1,4 +1,4 @@
-"""What the image providers that go through pydantic-ai share."""
+"""The base of image providers that go through pydantic-ai."""
 
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What is configured for images, and which arguments a model takes."""
+"""The configuration of images, and the arguments that a model takes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class ImageOptions:
 
 @dataclass(frozen=True)
 class ImageArguments:
-    """Which arguments a model takes, by `rules` of its entry. `none` stands for an argument it does not take.
+    """The arguments that a model takes, by `rules` of its entry. `none` stands for an argument it does not take.
 
     - `prompt`: `positive_and_negative` sends the negative prompt apart; otherwise it is written into the prompt
     - `num_images`: `one` asks for images one at a time

@@ -1,4 +1,4 @@
-"""What an image provider is, and what it gives; what it takes is an `ImageAsk`."""
+"""The interface of an image provider and its result; its request is an `ImageAsk`."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -34,7 +34,10 @@ class ImageProvider(Protocol):
 
 
 def image_usage(entry: ModelEntry, calls: int, images: int) -> ModelUsage:
-    """At a price per image, in millionths of USD as the backend file counts; of unknown cost where it names none."""
+    """The usage of images at a price each, in millionths of USD as the backend file counts.
+
+    The cost is unknown where the file names no price.
+    """
     costs = entry.table.costs
     is_free = costs is not None and not costs.model_dump(exclude_none=True)
     price = None if costs is None or costs.output is None else images * costs.output / 1_000_000

@@ -24,9 +24,9 @@ class Images:
 
     deck: ModelDeck
     storage: Storage
-    """Where images go; only their addresses travel."""
+    """The storage of images; only their addresses travel."""
     policy: FetchPolicy
-    """What may be fetched: reference images, and images that a provider tells the address of."""
+    """The policy for fetching reference images, and images that a provider names by address."""
     options: ImageOptions = field(default_factory=ImageOptions)
     seconds: float = SECONDS
     """The time limit of each request."""

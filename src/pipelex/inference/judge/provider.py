@@ -1,4 +1,4 @@
-"""What a provider of judgment models is."""
+"""The interface of a provider of judgment models."""
 
 from typing import Protocol
 

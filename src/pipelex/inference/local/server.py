@@ -24,7 +24,7 @@ _START_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class LocalModel:
-    """Which model a server process serves, and with what."""
+    """The model that a server process serves, with its options."""
 
     path: Path
     alias: str
@@ -35,7 +35,7 @@ class LocalModel:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a server process answers, and the key only this process knows."""
+    """The address of a server process, and the key that only this process knows."""
 
     url: str
     api_key: str

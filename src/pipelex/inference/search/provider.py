@@ -1,4 +1,4 @@
-"""What a search provider is, what it takes, and what it gives."""
+"""The interface of a search provider: its request and its result."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -19,7 +19,7 @@ class SearchAsk:
 
 @dataclass(frozen=True)
 class SourcedAnswer:
-    """What a provider found."""
+    """The answer of a search, with its sources."""
 
     answer: str
     sources: list[dict[str, Json]] = field(default_factory=list[dict[str, Json]])

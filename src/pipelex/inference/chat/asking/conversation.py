@@ -69,7 +69,7 @@ class Conversation:
 
 
 def _answers(messages: list[Message]) -> list[str]:
-    """What the model said so far: what makes a repeated question another than the first one."""
+    """The answers of the model so far; they make a repeated question different from the first one."""
     return [
         f"{message.text or ''}{[use.arguments for use in message.tool_uses]}"
         for message in messages

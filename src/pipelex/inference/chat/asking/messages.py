@@ -19,7 +19,7 @@ MAX_ATTACHMENT_BYTES = 20 * 1024 * 1024
 
 @dataclass(frozen=True)
 class PromptFiles:
-    """Where the files of a prompt come from, and under which policy.
+    """The source of a prompt's files, and the policy under which they are fetched.
 
     The bytes are sent to a provider, never an address: whoever fetches decides what may be reached.
     """

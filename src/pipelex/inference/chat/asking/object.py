@@ -87,7 +87,7 @@ def _form(method: Method, wanted: WantedObject, sent: SentSchema) -> AnswerForm:
 
 
 def _candidates(answer: Answer) -> Iterator[Json]:
-    """What the answer may be, the most likely first: each tool's arguments, the text, and last what was thought."""
+    """The candidates for the answer, the most likely first: each tool's arguments, the text, and last the thoughts."""
     for use in answer.tool_uses:
         if isinstance(use.arguments, str):
             yield from read_candidates(use.arguments)

@@ -1,4 +1,4 @@
-"""What the spans of requests to language models tell, by OpenTelemetry's conventions for generative AI."""
+"""Spans of requests to language models, by OpenTelemetry's conventions for generative AI."""
 
 import json
 from collections.abc import Sequence

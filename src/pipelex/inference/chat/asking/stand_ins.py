@@ -1,4 +1,4 @@
-"""Whom a job may be given to: models that can do what it needs, and others in their place when a provider fails."""
+"""The models that a job may be given to: those that can do what it needs, and stand-ins when a provider fails."""
 
 import logging
 from collections.abc import Awaitable, Callable

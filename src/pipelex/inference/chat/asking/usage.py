@@ -1,4 +1,4 @@
-"""What one answer of a language model used."""
+"""The usage of one answer of a language model."""
 
 from pipelex.inference.calls.usage import priced
 from pipelex.inference.chat.messages import Answer

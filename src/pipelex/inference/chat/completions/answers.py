@@ -106,7 +106,7 @@ def _uses(given: Any, call: ModelCall) -> tuple[ToolUse, ...]:
 
 
 def _texts(message: dict[str, Any], call: ModelCall) -> tuple[str | None, str | None, str | None]:
-    """What is said, what is thought, and both as they are sent back in one text."""
+    """The text that is said, the text that is thought, and both as they are sent back in one text."""
     written, thoughts = _split(_content(message.get("content"), call))
     apart = list(_told_apart(message).values())
     sent_back = [f"{_BEGIN}\n{thought}\n{_END}" for thought in thoughts] + written
@@ -130,7 +130,7 @@ def _part(part: Any) -> str:
 
 
 def _told_apart(message: dict[str, Any]) -> dict[str, str]:
-    """What was thought, where the server tells it apart from what is said, under its name."""
+    """The thoughts, where the server keeps them apart from what is said, under their name."""
     for name in _THOUGHTS:
         found = message.get(name)
         if isinstance(found, str) and found:

@@ -24,7 +24,7 @@ class AnswerCheck(Protocol):
     """A check of answers."""
 
     def findings(self, value: Json) -> list[str]:
-        """What is wrong with a value, at most ten sentences; none when it fits."""
+        """The faults of a value, at most ten sentences; none when it fits."""
         ...
 
 
@@ -108,7 +108,7 @@ def _is_time(value: object) -> bool:
 
 
 def findings_message(findings: list[str]) -> str:
-    """What a model is told about an answer that does not fit."""
+    """The message to a model about an answer that does not fit."""
     listed = "\n".join(f"- {finding}" for finding in findings)
     return (
         f"The answer does not fit the required structure:\n{listed}\nAnswer again with the complete, corrected object."

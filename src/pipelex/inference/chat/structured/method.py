@@ -1,15 +1,15 @@
-"""How a model is asked for an object."""
+"""Methods of asking a model for an object."""
 
 from typing import Literal
 
 from pipelex.inference.deck.catalog import ModelEntry
 
 Method = Literal["tool", "native", "json", "markdown"]
-"""How an object is asked for: as a tool's arguments, by JSON Schema, by JSON mode, or by the prompt alone."""
+"""The method of asking for an object: as a tool's arguments, by JSON Schema, by JSON mode, or by the prompt alone."""
 
 
 def structure_method(entry: ModelEntry) -> Method:
-    """How the model is asked for objects, by the `structure_method` of its entry."""
+    """The method of asking for objects that the `structure_method` of an entry stands for."""
     name = (entry.table.structure_method or "").removeprefix("instructor/")
     if name.endswith("md_json"):
         return "markdown"

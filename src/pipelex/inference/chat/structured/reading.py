@@ -52,7 +52,7 @@ def _decoded(text: str) -> Any:
 
 
 def _inside(text: str) -> Iterator[Json]:
-    """What begins in a fence comes first, those marked as JSON before others."""
+    """The texts inside fences first, those marked as JSON before others."""
     fences = [(match.end(), bool(match[1])) for match in _FENCE.finditer(text)]
     starts = [at for at, is_json in fences if is_json] + [at for at, is_json in fences if not is_json]
     seen: list[tuple[int, int]] = []

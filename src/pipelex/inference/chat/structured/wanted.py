@@ -22,7 +22,7 @@ class WantedObject:
     schema: Schema
     check: AnswerCheck
     count: int | None = None
-    """How many items its list has; None where any number will do, and where it is no list."""
+    """The number of items of its list; None where any number will do, and where it is no list."""
 
     @classmethod
     def single(cls, spec: ObjectSpec) -> "WantedObject":
@@ -63,7 +63,7 @@ class WantedObject:
 
     @property
     def prompt(self) -> str:
-        """What is added to the prompt where the provider takes no schema."""
+        """The addition to the prompt where the provider takes no schema."""
         return prompt_with_schema(self.schema)
 
 
