@@ -29,6 +29,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     f"{TELEMETRY}:test_content_is_captured_on_demand": ("runtime.telemetry.capture_content",),
     "distributed.test_metrics:test_prometheus_as_the_settings_say": ("runtime.metrics.prometheus_address",),
     "distributed.test_metrics:test_a_collector": ("runtime.metrics.otlp_endpoint",),
+    "direct.test_records:test_records_are_a_setting": below("runtime.run_records", "is_enabled", "max_runs"),
     f"{EFFECTS}:test_failed_calls_are_repeated": ("inference.transport_max_retries",),
     f"{WIRING}:test_credentials_elsewhere": ("inference.credentials_elsewhere",),
     f"{WIRING}:test_waterfalls_may_be_held_to_their_first_model": ("inference.model_deck.is_model_fallback_enabled",),

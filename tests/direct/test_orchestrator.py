@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelex.errors import PipelexError
-from pipelex.orchestration import RunFilter, RunState
+from pipelex.orchestration import RunState
 from pipelex.runner import Pipelex
 from tests.support.methods import DESCRIBE_ALL, GREET, sequence_of
 from tests.support.openai_server import OpenAIStub, Reply
@@ -136,14 +136,6 @@ async def test_a_run_that_failed_is_run_again_under_its_id(project: Project, stu
         run = await app.load(project.method(GREET)).start({"name": "Ada"}, run_id="monday")
         assert run.note == "Run 'monday' was there before and did not succeed (failed). It is run again."
         assert (await run.result()).text == "Good day"
-
-
-async def test_what_it_cannot_do_is_said(project: Project) -> None:
-    async with project.app("direct") as app:
-        for asked in (app.attach("elsewhere"), app.orchestrator.list(RunFilter())):
-            with pytest.raises(PipelexError, match="only to the process") as failed:
-                await asked
-            assert failed.value.code == "runtime.unsupported"
 
 
 def test_an_unknown_orchestrator_is_refused_with_the_nearest(project: Project) -> None:

@@ -222,3 +222,30 @@ branch_pipe_code = "ask_gpt"
 input_list_name = "words"
 input_item_name = "word"
 """
+
+
+def chain_of(length: int) -> str:
+    """A sequence of as many different pipes, each on the result of the one before, and each with a prompt of its own."""
+    steps = ", ".join(f'{{ pipe = "step_{number}", result = "text" }}' for number in range(1, length + 1))
+    pipes = "\n".join(
+        f"""[pipe.step_{number}]
+type = "PipeLLM"
+description = "Step {number}"
+inputs = {{ text = "Text" }}
+output = "Text"
+prompt = "Do number {number} with $text"
+"""
+        for number in range(1, length + 1)
+    )
+    return f"""
+domain = "harbour"
+main_pipe = "chain"
+
+[pipe.chain]
+type = "PipeSequence"
+description = "One after the other"
+inputs = {{ text = "Text" }}
+output = "Text"
+steps = [{steps}]
+
+{pipes}"""

@@ -139,6 +139,16 @@ class MetricsSettings(Section):
     """The base address of an OTLP collector over HTTP; `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT` wins. Empty: none is told."""
 
 
+class RunRecordsSettings(Section):
+    """What runs in this process leave in the user's own folder, for `pipelex runs`."""
+
+    is_enabled: bool = True
+    """Whether runs in this process leave a record in `~/.pipelex/runs`, which the user alone may read: what they were
+    started with, what they did, and every value. Without it they cannot be listed, shown, retried or replayed."""
+    max_runs: Positive = 500
+    """The number of records that are kept, at most; the oldest go first."""
+
+
 class RuntimeSettings(Section):
     """Settings around a run: storage, network, logs, telemetry."""
 
@@ -148,6 +158,7 @@ class RuntimeSettings(Section):
     telemetry: TelemetrySettings = TelemetrySettings()
     metrics: MetricsSettings = MetricsSettings()
     reporting: ReportingSettings = ReportingSettings()
+    run_records: RunRecordsSettings = RunRecordsSettings()
 
 
 # --- inference --------------------------------------------------------------------------------------------------------

@@ -1,18 +1,24 @@
 """One in-process run that goes on beside whoever started it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from pipelex.content.stuff import WorkingMemory
 from pipelex.direct._records import RunRecord
 from pipelex.direct._run import DirectRun
-from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.orchestration import PATIENCE, RunCounts, RunDescription, RunRequest, RunState, Wait, WaitKind
-from pipelex.orchestration.refusals import goes_on, has_ended, is_cancelled
+from pipelex.direct.records import RecordedFacts, RecordFolder
+from pipelex.direct.records.kept import kept_results
+from pipelex.direct.records.sources import source_of
+from pipelex.errors import ErrorCategory, ErrorReport, PipelexError
+from pipelex.inference.calls.kept import KeptResults, KeptSource
+from pipelex.orchestration import PATIENCE, RunCounts, RunDescription, RunRequest, RunSource, RunState, Wait, WaitKind
+from pipelex.orchestration.refusals import goes_on, has_ended, is_cancelled, nothing_to_retry
 from pipelex.pipes import Execution
-from pipelex.pipes.calls import PipeOutcome
-from pipelex.pipes.trace import PipeTrace
+from pipelex.pipes.calls import PipeOutcome, Reuse
+from pipelex.pipes.trace import PipeTrace, counts_of, pipes_of
+from pipelex.pipes.usage import cost_of
 
 
 class BackgroundRun:
@@ -21,21 +27,24 @@ class BackgroundRun:
     Args:
         request: what is to run.
         job: the request's digest.
-        prepare: makes the run; called for each time it is begun.
-        keep: keeps the record of how it went.
+        prepare: makes the run, with the results that it may take; called for each time it is begun.
+        keep: keeps how it went under the id that the caller chose.
+        records: where a record of every run is left; None: nowhere.
     """
 
     def __init__(
         self,
         request: RunRequest,
         job: str,
-        prepare: Callable[[], DirectRun],
+        prepare: Callable[[KeptSource | None], DirectRun],
         keep: Callable[[RunRecord], Awaitable[None]],
+        records: RecordFolder | None = None,
     ) -> None:
         self.job = job
         self._request = request
         self._prepare = prepare
         self._keep = keep
+        self._records = records
         self._run: DirectRun | None = None
         self._task: asyncio.Task[Execution] | None = None
         self._started = datetime.now(UTC)
@@ -53,13 +62,16 @@ class BackgroundRun:
 
     # --- its life -----------------------------------------------------------------------------------------------------
 
-    def begin(self) -> None:
+    def begin(self, kept: KeptSource | None = None) -> None:
         """Run in a task of its own.
+
+        Args:
+            kept: results that are taken where the same is asked.
 
         Raises:
             PipelexError: what performs the effects is misconfigured.
         """
-        self._run = self._prepare()
+        self._run = self._prepare(kept)
         self._started, self._ended, self._terminated = datetime.now(UTC), None, None
         self._task = asyncio.create_task(self._to_the_end(self._run))
         self._task.add_done_callback(_retrieved)
@@ -71,15 +83,55 @@ class BackgroundRun:
 
     async def _to_the_end(self, run: DirectRun) -> Execution:
         await self._keep(RunRecord(self.job, self._started))
+        await self._record_beginning()
         try:
             execution = await run.execute(self._request.call)
-        except PipelexError:
-            await self._keep(RunRecord(self.job, self._started, datetime.now(UTC)))
+        except PipelexError as failed:
+            self._ended = datetime.now(UTC)
+            await self._keep(RunRecord(self.job, self._started, self._ended))
+            await self._record_end(RunState.FAILED, error=failed.report)
+            raise
+        except asyncio.CancelledError:
+            self._ended = datetime.now(UTC)
+            state = RunState.CANCELLED if self._terminated is None else RunState.TERMINATED
+            await self._record_end(state)
             raise
         finally:
-            self._ended = datetime.now(UTC)
+            self._ended = self._ended or datetime.now(UTC)
         await self._keep(RunRecord(self.job, self._started, self._ended, execution))
+        await self._record_end(RunState.COMPLETED, execution)
         return execution
+
+    async def _record_beginning(self) -> None:
+        if self._records is not None:
+            facts, source = self._facts(RunState.RUNNING), source_of(self._request)
+            await asyncio.to_thread(self._records.begin, facts, source)
+
+    async def _record_end(
+        self, state: RunState, execution: Execution | None = None, error: ErrorReport | None = None
+    ) -> None:
+        if self._records is not None:
+            root = None if self._run is None else self._run.root
+            facts = self._facts(state, root, error)
+            await asyncio.to_thread(self._records.end, facts, root, execution)
+
+    def _facts(self, state: RunState, root: PipeTrace | None = None, error: ErrorReport | None = None) -> RecordedFacts:
+        request, reuse = self._request, self._request.options.reuse
+        pipe = request.library.pipe(request.call.pipe)
+        return RecordedFacts(
+            self.run_id,
+            pipe.ref,
+            pipe.type,
+            state,
+            self._started,
+            self._ended,
+            request.identity.user_id,
+            dict(request.attributes),
+            request.library.closure(pipe.ref).fingerprint,
+            None if root is None else cost_of(root.usage),
+            reuse.run_id if reuse is not None and reuse.run_id != self.run_id else None,
+            error,
+        )
 
     @property
     def state(self) -> RunState:
@@ -119,9 +171,9 @@ class BackgroundRun:
 
     async def describe(self) -> RunDescription:
         """See `OrchestratedRun.describe`."""
-        pipe = self._request.library.pipe(self._request.call.pipe)
-        return RunDescription(
-            self.run_id, self.workflow_id, pipe.ref, pipe.type, self.state, self._started, self._ended, "this process"
+        return replace(
+            self._facts(self.state, None if self._run is None else self._run.root).described(self.state),
+            place="this process",
         )
 
     async def result(self) -> PipeOutcome:
@@ -138,7 +190,7 @@ class BackgroundRun:
         """See `OrchestratedRun.working_memory`."""
         return (await self.execution()).memory
 
-    async def trace(self) -> PipeTrace:
+    async def trace(self, *, values: bool = False) -> PipeTrace:
         """See `OrchestratedRun.trace`; of a run of an earlier process only its entry pipe is known."""
         if self._run is not None and self._run.root is not None:
             return self._run.root
@@ -149,9 +201,21 @@ class BackgroundRun:
 
     async def counts(self) -> RunCounts | None:
         """See `OrchestratedRun.counts`."""
-        states = [pipe.status for pipe in _pipes(await self.trace())]
-        running, completed = states.count(RunState.RUNNING), states.count(RunState.COMPLETED)
-        return RunCounts(running, completed, len(states) - running - completed)
+        return RunCounts(*counts_of(await self.trace()))
+
+    async def source(self) -> RunSource:
+        """See `OrchestratedRun.source`."""
+        return source_of(self._request)
+
+    async def kept(self, start_over: str | None = None) -> KeptResults:
+        """See `OrchestratedRun.kept`."""
+        earlier = [] if self._records is None else await asyncio.to_thread(self._records.traces, self.run_id)
+        roots = [*([self._run.root] if self._run is not None and self._run.root is not None else ()), *earlier]
+        return kept_results(self.run_id, roots, start_over)
+
+    async def reuse(self, start_over: str | None = None) -> Reuse:
+        """See `OrchestratedRun.reuse`."""
+        return Reuse.sparse(run_id=self.run_id, start_over=start_over)
 
     async def waits(self, patience: timedelta = PATIENCE) -> list[Wait]:
         """See `OrchestratedRun.waits`: calls that failed and are made again."""
@@ -163,7 +227,7 @@ class BackgroundRun:
                 f"{effect.summary or effect.name} failed and is tried again",
                 attempt=effect.attempts,
             )
-            for pipe in _pipes(await self.trace())
+            for pipe in pipes_of(await self.trace())
             for effect in pipe.effects
             if effect.status is RunState.RUNNING and effect.attempts > 1
         ]
@@ -177,13 +241,16 @@ class BackgroundRun:
         self._going().cancel()
         self._terminated = reason
 
-    async def retry(self) -> None:
-        """See `OrchestratedRun.retry`: the whole run is begun again; see `[inference.result_cache]`."""
+    async def retry(self, start_over: str | None = None) -> "BackgroundRun":
+        """See `OrchestratedRun.retry`: the run is begun again, and takes the results that it was given before."""
         if not self.state.has_ended:
             raise goes_on(self.run_id)
-        if self.state is RunState.COMPLETED:
-            raise has_ended(self.run_id, self.state, f"run '{self.run_id}' succeeded: there is nothing to retry")
-        self.begin()
+        if self.state is RunState.COMPLETED and start_over is None and (await self.result()).failures is None:
+            raise nothing_to_retry(self.run_id, self.state)
+        kept = await self.kept(start_over)
+        self._recalled = None
+        self.begin(kept)
+        return self
 
     def _going(self) -> "asyncio.Task[Execution]":
         if self._task is None or self._task.done():
@@ -195,11 +262,3 @@ def _retrieved(task: "asyncio.Task[Execution]") -> None:
     """Whoever wants the failure asks for it; nobody need."""
     if not task.cancelled():
         task.exception()
-
-
-def _pipes(root: PipeTrace) -> Iterator[PipeTrace]:
-    waiting = [root]
-    while waiting:
-        trace = waiting.pop()
-        yield trace
-        waiting.extend(trace.children)

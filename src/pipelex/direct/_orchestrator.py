@@ -3,14 +3,19 @@
 import asyncio
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
 from pipelex.direct._background import BackgroundRun
 from pipelex.direct._records import RunRecord, RunRecords
 from pipelex.direct._run import DirectRun
+from pipelex.direct.records import RecordedRun, RecordFolder
+from pipelex.direct.records.kept import kept_results
 from pipelex.orchestration import (
     IN_PROCESS,
+    OrchestratedRun,
     OrchestratorSetup,
     ReadinessCheck,
     RunDescription,
@@ -19,15 +24,17 @@ from pipelex.orchestration import (
     RunState,
     StartedRun,
 )
-from pipelex.orchestration.refusals import id_is_taken, note_on, unsupported
+from pipelex.orchestration.refusals import id_is_taken, no_such_run, note_on
 from pipelex.orchestration.wiring import retry_of, storage_of
 
-_ELSEWHERE: Final = "in-process runs are known only to the process that started them"
-_DURABLE: Final = "Start the run on a durable orchestrator to find it from anywhere: pipelex run … --durable"
+if TYPE_CHECKING:
+    from pipelex.inference.calls.kept import KeptSource
+
+_PLACE: Final = "the records of this machine"
 
 
 class DirectOrchestrator:
-    """Runs methods in this process; see `Orchestrator`. What it runs ends with the process."""
+    """Runs methods in this process; see `Orchestrator`. What it runs ends with the process, and leaves a record."""
 
     name = IN_PROCESS
     is_durable = False
@@ -36,6 +43,9 @@ class DirectOrchestrator:
     def __init__(self, setup: OrchestratorSetup) -> None:
         self._setup = setup
         self._records = RunRecords(partial(storage_of, setup.settings))
+        wanted = setup.settings.runtime.run_records
+        self._folder = RecordFolder(Path(setup.settings.home_dir) / "runs", wanted.max_runs)
+        self._is_recorded = wanted.is_enabled
         self._runs: WeakValueDictionary[str, BackgroundRun] = WeakValueDictionary()
         """Those that go on, and those that somebody holds."""
 
@@ -48,12 +58,13 @@ class DirectOrchestrator:
         known = self._runs.get(run_id)
         if known is not None:
             return await _again(known, job)
-        keeps = request.is_named and request.options.mode != "dry"
+        is_live = request.options.mode != "dry"
+        keeps = request.is_named and is_live
         record = await self._records.find(run_id) if keeps else None
         if record is not None and record.job != job:
             raise id_is_taken(run_id)
-        keep = partial(self._keep, run_id) if keeps else _forget
-        run = BackgroundRun(request, job, partial(self._prepared, request), keep)
+        run = self._run(request, job, keeps=keeps, is_recorded=is_live and self._is_recorded)
+        kept = await self._kept(request, is_again=record is not None)
         # Another start of the same id may have been made while the record was looked for.
         known = self._runs.setdefault(run_id, run)
         if known is not run:
@@ -61,16 +72,36 @@ class DirectOrchestrator:
         if record is not None and record.execution is not None:
             run.recall(record)
             return _found(run)
-        run.begin()
+        run.begin(kept)
         return StartedRun(run, note=None if record is None else _note(run, record.state))
+
+    def _run(self, request: RunRequest, job: str, *, keeps: bool, is_recorded: bool) -> BackgroundRun:
+        keep = partial(self._keep, request.identity.run_id) if keeps else _forget
+        prepare = partial(self._prepared, request, is_recorded)
+        return BackgroundRun(request, job, prepare, keep, self._folder if is_recorded else None)
+
+    async def _kept(self, request: RunRequest, *, is_again: bool) -> "KeptSource | None":
+        """The results that a run takes: of the run that it replays, or of what it was given before it failed."""
+        reuse = request.options.reuse
+        if reuse is None:
+            return await self._kept_of(request.identity.run_id, None) if is_again else None
+        known = self._runs.get(reuse.run_id)
+        return await known.kept(reuse.start_over) if known else await self._kept_of(reuse.run_id, reuse.start_over)
+
+    async def _kept_of(self, run_id: str, start_over: str | None) -> "KeptSource":
+        traces = await asyncio.to_thread(self._folder.traces, run_id)
+        return kept_results(run_id, traces, start_over)
 
     async def _keep(self, run_id: str, record: RunRecord) -> None:
         await self._records.keep(run_id, record)
 
-    def _prepared(self, request: RunRequest) -> DirectRun:
+    def _prepared(self, request: RunRequest, is_recorded: bool, kept: "KeptSource | None") -> DirectRun:
         options = request.options
         if options.mode != "dry" and request.library.crate.files:
-            self._setup.inference().trees.add(*request.trees)
+            trees = self._setup.inference().trees
+            trees.add(*request.trees)
+            for folder in request.folders:
+                trees.add_folder(folder)
         return DirectRun(
             request.library,
             self._setup.inference,
@@ -78,18 +109,37 @@ class DirectOrchestrator:
             options,
             retry=retry_of(self._setup.settings),
             on_change=request.on_change,
+            kept=kept,
+            keeps_values=is_recorded,
         )
 
-    async def attach(self, run_id: str) -> BackgroundRun:
-        """See `Orchestrator.attach`; runs of other processes are not found."""
+    async def attach(self, run_id: str) -> OrchestratedRun:
+        """See `Orchestrator.attach`; a run of another process is known by its record."""
         known = self._runs.get(run_id)
-        if known is None:
-            raise unsupported("attach", f"run '{run_id}' is not one of this process: {_ELSEWHERE}", _DURABLE)
-        return known
+        if known is not None:
+            return known
+        if self._folder.facts(run_id) is None:
+            raise no_such_run(run_id, _PLACE)
+        return RecordedRun(self._folder, run_id, partial(self._take_up, run_id))
+
+    async def _take_up(self, run_id: str, start_over: str | None) -> OrchestratedRun:
+        """Run a recorded run again, under its id and on the same inputs."""
+        recorded = RecordedRun(self._folder, run_id, partial(self._take_up, run_id))
+        request = (await recorded.source()).request(reuse=await recorded.reuse(start_over))
+        run = self._run(request, request.digest, keeps=False, is_recorded=True)
+        kept = await recorded.kept(start_over)
+        self._runs[run_id] = run
+        run.begin(kept)
+        return run
 
     async def list(self, wanted: RunFilter) -> "list[RunDescription]":
-        """See `Orchestrator.list`."""
-        raise unsupported("list", _ELSEWHERE, _DURABLE)
+        """See `Orchestrator.list`: those that left a record."""
+        found = (facts.description for facts in self._folder.newest())
+        return list(islice(filter(wanted.takes, found), wanted.limit))
+
+    def tell_files(self, run_id: str, files: Path) -> None:
+        """Record where a run left its files."""
+        self._folder.tell_files(run_id, files)
 
     async def check_workers(self, within: timedelta) -> None:
         """This process does the work itself."""

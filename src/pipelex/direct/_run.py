@@ -11,12 +11,14 @@ from pipelex.direct._known import KnownExecutions
 from pipelex.errors import PipelexError
 from pipelex.inference.attempts import EffectPerformer
 from pipelex.inference.calls.asker import asked_by
+from pipelex.inference.calls.kept import KeptSource
 from pipelex.inference.calls.ledger import CallLedger
 from pipelex.inference.calls.retry import RetryPolicy, with_retries
 from pipelex.library import Library
 from pipelex.pipes import Execution
 from pipelex.pipes.batches import gathered, run_item
 from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, PipeOutcome, RunIdentity, RunOptions
+from pipelex.pipes.effects.jobs import kept_from
 from pipelex.pipes.effects.kind import Effect
 from pipelex.pipes.models import ModelChoice, ResolvedModel
 from pipelex.pipes.orchestrated import OrchestratedRuntime
@@ -46,6 +48,8 @@ class DirectRun:
         retry: how a transient failure of an effect is repeated.
         on_change: called with the trace's root whenever something began or ended.
         most_dry_runs: the most pipes that a dry run runs before it fails with `TOO_LONG`; None: it runs to its end.
+        kept: results of an earlier run, which are taken where the same is asked.
+        keeps_values: whether the trace is to hold values although nobody watches.
     """
 
     def __init__(
@@ -58,6 +62,8 @@ class DirectRun:
         retry: RetryPolicy | None = None,
         on_change: Callable[[PipeTrace], None] | None = None,
         most_dry_runs: int | None = None,
+        kept: KeptSource | None = None,
+        keeps_values: bool = False,
     ) -> None:
         self.library = library
         self._open_inference = inference
@@ -66,6 +72,8 @@ class DirectRun:
         self.retry = retry or RetryPolicy()
         self.root: PipeTrace | None = None
         self._on_change = on_change
+        self._keeps_values = keeps_values
+        self.kept = kept
         self._share = share()
         self._known = KnownExecutions(most_dry_runs)
         self.performer = EffectPerformer(self._performers)
@@ -89,8 +97,8 @@ class DirectRun:
 
     @property
     def is_watched(self) -> bool:
-        """Whether somebody watches the run; its trace then keeps the values."""
-        return self._on_change is not None
+        """Whether somebody watches the run, or its record is kept; its trace then keeps the values."""
+        return self._keeps_values or self._on_change is not None
 
     def changed(self) -> None:
         """Tell whoever watches."""
@@ -188,11 +196,21 @@ class DirectRuntime(OrchestratedRuntime):
             trace.attempts += 1
             with asked_by(self.call.pipe):
                 return await self._run.performer.attempt(
-                    effect.kind, effect.job, call=call, library=lambda: self.library, ledger=ledger
+                    effect.kind,
+                    effect.job,
+                    call=call,
+                    library=lambda: self.library,
+                    ledger=ledger,
+                    kept=self._run.kept,
+                    place="/".join(self.call.path),
                 )
 
         try:
-            return await self._run.recorded(trace, with_retries(attempt, self._run.retry))
+            result = await self._run.recorded(trace, with_retries(attempt, self._run.retry))
+            trace.kept_from = kept_from(result)
+            if self._run.is_watched:
+                trace.result = result
+            return result
         finally:
             trace.usage = ledger.usage
 

@@ -176,6 +176,7 @@ class DurableRuntime(OrchestratedRuntime):
         return self._host.dispatcher.resolve(model)
 
     async def perform(self, effect: Effect[R]) -> R:
+        effect = effect.reusing(self.options.reuse)
         dispatcher, workflow = self._host.dispatcher, self._workflow
         options = dispatcher.options(effect)
         what = f"the prompt or document of pipe '{self.call.pipe}' for {effect.activity}"

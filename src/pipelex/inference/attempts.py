@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from typing import Any, TypeVar
 
+from pipelex.inference.calls.kept import KeptSource
 from pipelex.inference.calls.ledger import CallLedger
 from pipelex.inference.calls.logical import logical_call
 from pipelex.library import Library
@@ -36,6 +37,8 @@ class EffectPerformer:
         call: str,
         library: Callable[[], Library],
         ledger: CallLedger | None = None,
+        kept: KeptSource | None = None,
+        place: str = "",
     ) -> R:
         """Try once to perform an effect.
 
@@ -45,11 +48,16 @@ class EffectPerformer:
             call: the id of the logical call: the same in all its attempts, and in no other call.
             library: gives the library of the run, for an effect that is computed from it.
             ledger: what earlier attempts of the call took, changed by this one; a new one when None.
+            kept: results of an earlier run, which are taken where the same is asked; None: there are none.
+            place: where in the run it is asked; see `KeptSource.find`.
 
         Raises:
             PipelexError: it failed.
         """
         if kind.compute is not None:
             return await asyncio.to_thread(kind.compute, library(), job)
+        found = None if kept is None else await kept.find(kind, job, place)
+        if found is not None:
+            return found
         with logical_call(call, ledger):
             return await self._performers[kind.activity](job)

@@ -11,6 +11,7 @@ from pipelex.mistral_workflows.platform import NAME, Platform
 from pipelex.mistral_workflows.run import MistralRun, described
 from pipelex.mistral_workflows.submit import submit
 from pipelex.orchestration import ReadinessCheck, RunDescription, RunFilter, RunRequest, RunState, StartedRun
+from pipelex.orchestration.refusals import unsupported
 
 _LOOK_SECONDS: Final = 0.5
 _MOST_LISTED: Final = 1_000
@@ -71,8 +72,12 @@ class MistralOrchestrator:
         found = await platform.api.executions(
             deployment=platform.deployment, status=status, limit=max(_MOST_LISTED, wanted.limit)
         )
+        if wanted.user or wanted.attributes or wanted.cost_above is not None or wanted.replay_of:
+            raise unsupported(
+                "filter", f"{platform.place} tells of no users, attributes, costs or replays in its lists"
+            )
         roots = [each for each in found if each["execution_id"] == each.get("root_execution_id")]
-        return [described(platform, each) for each in roots[: wanted.limit]]
+        return [run for run in (described(platform, each) for each in roots) if wanted.takes(run)][: wanted.limit]
 
     async def check_workers(self, within: timedelta) -> None:
         """See `Orchestrator.check_workers`."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from pipelex.content.stuff import Json, WorkingMemory
 from pipelex.errors import ErrorCategory, PipelexError
@@ -13,11 +13,14 @@ from pipelex.mistral_workflows import names
 from pipelex.mistral_workflows.platform import Platform
 from pipelex.mistral_workflows.progress import STATES, ExecutionProgress, Told
 from pipelex.mistral_workflows.restart import retry_run
-from pipelex.orchestration import PATIENCE, RunCounts, RunDescription, RunState, Wait, WaitKind
-from pipelex.orchestration.refusals import has_ended, is_cancelled, no_such_run
-from pipelex.pipes.calls import PipeOutcome
+from pipelex.orchestration import PATIENCE, RunCounts, RunDescription, RunSource, RunState, Wait, WaitKind
+from pipelex.orchestration.refusals import has_ended, is_cancelled, no_such_run, unsupported
+from pipelex.pipes.calls import PipeOutcome, Reuse
 from pipelex.pipes.references import read_value
 from pipelex.pipes.trace import PipeTrace
+
+if TYPE_CHECKING:
+    from pipelex.inference.calls.kept import KeptSource
 
 Members = Mapping[str, Json]
 
@@ -59,7 +62,7 @@ class MistralRun:
         told = await self._told()
         return described(self.platform, execution, told)
 
-    async def trace(self) -> PipeTrace:
+    async def trace(self, *, values: bool = False) -> PipeTrace:
         """See `OrchestratedRun.trace`. What the platform ended by itself has no event of its own: its state is asked for."""
         execution = await self.execution()
         progress = ExecutionProgress()
@@ -204,10 +207,28 @@ class MistralRun:
         await self._check_it_goes_on()
         await self.platform.api.terminate(self.workflow_id)
 
-    async def retry(self) -> None:
+    async def retry(self, start_over: str | None = None) -> "MistralRun":
         """See `OrchestratedRun.retry`."""
+        if start_over is not None:
+            raise unsupported("retry --from", f"{self.platform.place} goes on only from where a run failed")
         state = state_of(await self.execution())
         await retry_run(self.platform.api, self.run_id, self.workflow_id, state)
+        return self
+
+    async def source(self) -> RunSource:
+        """See `OrchestratedRun.source`."""
+        raise self._keeps_nothing()
+
+    async def kept(self, start_over: str | None = None) -> "KeptSource":
+        """See `OrchestratedRun.kept`."""
+        raise self._keeps_nothing()
+
+    async def reuse(self, start_over: str | None = None) -> Reuse:
+        """See `OrchestratedRun.reuse`."""
+        raise self._keeps_nothing()
+
+    def _keeps_nothing(self) -> PipelexError:
+        return unsupported("replay", f"{self.platform.place} does not give results of pipes to other runs")
 
     async def _check_it_goes_on(self) -> None:
         state = state_of(await self.execution())

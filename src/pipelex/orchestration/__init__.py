@@ -5,7 +5,7 @@ or ends runs speaks to the port, and to nothing of an engine. A further engine i
 the group `pipelex.orchestrators`, which names an `OrchestratorFactory`.
 """
 
-from pipelex.orchestration.jobs import RunRequest
+from pipelex.orchestration.jobs import Attributes, RunRequest, RunSource
 from pipelex.orchestration.port import OrchestratedRun, Orchestrator, OrchestratorFactory, OrchestratorSetup, StartedRun
 from pipelex.orchestration.refusals import EngineUnavailable
 from pipelex.orchestration.registry import GROUP, IN_PROCESS, chosen_name, factory_of, names
@@ -16,6 +16,7 @@ __all__ = [
     "GROUP",
     "IN_PROCESS",
     "PATIENCE",
+    "Attributes",
     "EngineUnavailable",
     "OrchestratedRun",
     "Orchestrator",
@@ -26,6 +27,7 @@ __all__ = [
     "RunDescription",
     "RunFilter",
     "RunRequest",
+    "RunSource",
     "RunState",
     "StartedRun",
     "Wait",

@@ -3,13 +3,16 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pydantic_core import to_json
 
 from pipelex.library import Library, MethodTree
 from pipelex.orchestration.refusals import check_run_id
-from pipelex.pipes.calls import PipeCall, RunIdentity, RunOptions
+from pipelex.pipes.calls import PipeCall, Reuse, RunIdentity, RunOptions
 from pipelex.pipes.trace import PipeTrace
+
+OnChange = Callable[[PipeTrace], None]
 
 Attributes = Mapping[str, str | Sequence[str]]
 """Search attributes of the user's own: name → value, or values."""
@@ -30,7 +33,9 @@ class RunRequest:
     """Whether the caller chose the run's id, so that the same id may come again."""
     attributes: Attributes = field(default_factory=dict[str, str])
     """Attributes by which an orchestrator that keeps runs finds this one again; others ignore them."""
-    on_change: Callable[[PipeTrace], None] | None = None
+    folders: tuple[Path, ...] = ()
+    """Folders of method trees on this machine, where the trees themselves are not at hand."""
+    on_change: OnChange | None = None
     """Called with the run's trace whenever something begins or ends, by an orchestrator of this process."""
 
     def __post_init__(self) -> None:
@@ -52,3 +57,41 @@ class RunRequest:
         for name in sorted(call.inputs):
             hashed.update(to_json([name, call.inputs[name].to_json()]))
         return hashed.hexdigest()
+
+
+@dataclass(frozen=True)
+class RunSource:
+    """What a run was started with, as its orchestrator kept it."""
+
+    library: Library
+    """What the entry pipe needs."""
+    call: PipeCall
+    options: RunOptions
+    identity: RunIdentity
+    attributes: Attributes = field(default_factory=dict[str, str])
+    folders: tuple[Path, ...] = ()
+    """See `RunRequest.folders`; empty where runs take them from their workers."""
+
+    def request(
+        self, *, run_id: str | None = None, reuse: Reuse | None = None, on_change: OnChange | None = None
+    ) -> RunRequest:
+        """The start of the same once more.
+
+        Args:
+            run_id: the id of the new run; the same id when None.
+            reuse: whose results are taken.
+            on_change: see `RunRequest.on_change`.
+        """
+        identity = self.identity if run_id is None else self.identity.model_copy(update={"run_id": run_id})
+        said = {name: getattr(self.options, name) for name in self.options.model_fields_set - {"reuse"}}
+        options = RunOptions(**said, **({} if reuse is None else {"reuse": reuse}))
+        return RunRequest(
+            self.library,
+            self.call,
+            identity,
+            options,
+            is_named=run_id is None,
+            attributes=self.attributes,
+            folders=self.folders,
+            on_change=on_change,
+        )

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 from pipelex.config import Settings
 from pipelex.content.stuff import WorkingMemory
 from pipelex.errors import Fault
-from pipelex.orchestration.jobs import RunRequest
+from pipelex.orchestration.jobs import RunRequest, RunSource
 from pipelex.orchestration.runs import PATIENCE, ReadinessCheck, RunCounts, RunDescription, RunFilter, Wait
-from pipelex.pipes.calls import PipeOutcome
+from pipelex.pipes.calls import PipeOutcome, Reuse
 from pipelex.pipes.trace import PipeTrace, RunState
 
 if TYPE_CHECKING:
     from pipelex.inference import Inference
+    from pipelex.inference.calls.kept import KeptSource
 
 
 class OrchestratedRun(Protocol):
@@ -54,8 +55,12 @@ class OrchestratedRun(Protocol):
         """The memory the entry pipe ended with; None where nobody can tell."""
         ...
 
-    async def trace(self) -> PipeTrace:
-        """The tree of pipes and effects as far as the run got."""
+    async def trace(self, *, values: bool = False) -> PipeTrace:
+        """The tree of pipes and effects as far as the run got.
+
+        Args:
+            values: whether inputs, outputs and what was asked of models is wanted, too, where it is not at hand anyway.
+        """
         ...
 
     async def counts(self) -> RunCounts | None:
@@ -86,12 +91,45 @@ class OrchestratedRun(Protocol):
         """
         ...
 
-    async def retry(self) -> None:
+    async def retry(self, start_over: str | None = None) -> "OrchestratedRun":
         """Go on with a run that did not succeed from where it failed, under the same id.
+
+        What was paid for is not paid for again; of a batch, the failed items alone are. A run that left items out may be
+        retried, too.
+
+        Args:
+            start_over: reference or code of the pipe to go on from, whose results and those of what followed it do not
+                count; where the run failed when None.
+
+        Returns:
+            The run that goes on.
 
         Raises:
             PipelexError: it goes on or has succeeded, it never began, or the orchestrator cannot.
         """
+        ...
+
+    async def source(self) -> RunSource:
+        """What the run was started with.
+
+        Raises:
+            PipelexError: the orchestrator does not tell.
+        """
+        ...
+
+    async def kept(self, start_over: str | None = None) -> "KeptSource":
+        """The results of the run's effects, for a run that may take them.
+
+        Args:
+            start_over: see `retry`.
+
+        Raises:
+            PipelexError: the orchestrator keeps none.
+        """
+        ...
+
+    async def reuse(self, start_over: str | None = None) -> Reuse:
+        """By which a new run on the same orchestrator finds these results."""
         ...
 
 

@@ -61,6 +61,11 @@ def has_ended(run_id: str, state: RunState, detail: str | None = None) -> Pipele
     )
 
 
+def nothing_to_retry(run_id: str, state: RunState) -> PipelexError:
+    """The error for a retry of what succeeded."""
+    return has_ended(run_id, state, f"run '{run_id}' succeeded: there is nothing to retry")
+
+
 def is_cancelled(run_id: str) -> PipelexError:
     """The error of a run that was asked to end, and did."""
     return PipelexError("run.cancelled", f"run '{run_id}' was cancelled")

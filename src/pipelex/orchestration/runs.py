@@ -32,6 +32,26 @@ class RunDescription:
     """The place where the engine keeps the run, for people; for example `namespace default`."""
     link: str | None = None
     """The address of the run in the engine's own UI, where it is known."""
+    user: str | None = None
+    """Who started it, where that is known."""
+    attributes: Mapping[str, str | Sequence[str]] = field(default_factory=dict[str, str])
+    """The search attributes of its own, its tags among them."""
+    cost: float | None = None
+    """What its models cost, in US dollars; None where that is not known, or was not asked for."""
+    replay_of: str | None = None
+    """The run whose results it takes, where it is a replay."""
+    fingerprint: str | None = None
+    """The fingerprint of what ran, where the orchestrator tells: equal ones are the same version of a method."""
+
+    @property
+    def pipe_code(self) -> str:
+        """The code of the entry pipe."""
+        return self.pipe.rpartition(".")[2]
+
+    @property
+    def domain(self) -> str:
+        """The domain of the entry pipe; empty where it is not known."""
+        return self.pipe.rpartition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +64,40 @@ class RunFilter:
     """The number of runs at most, the newest first."""
     attributes: Mapping[str, str | Sequence[str]] = field(default_factory=dict[str, str])
     """Search attributes that the runs carry: name → value, or values that all are among it."""
+    pipe: str | None = None
+    """The entry pipe, by its reference or its code; None for any."""
+    domain: str | None = None
+    """The domain of the entry pipe; None for any."""
+    user: str | None = None
+    """Who started them; None for anybody."""
+    since: datetime | None = None
+    """When they were started at the earliest; None for any time."""
+    cost_above: float | None = None
+    """What they cost at least, in US dollars; None for any, which may leave `RunDescription.cost` out."""
+    prefix: str = ""
+    """What their ids begin with."""
+    replay_of: str | None = None
+    """The run that they are replays of; None for any."""
+
+    def takes(self, run: RunDescription) -> bool:
+        """Whether a run is one of those."""
+        return (
+            self.state in (None, run.state)
+            and self.pipe in (None, run.pipe, run.pipe_code)
+            and self.domain in (None, run.domain)
+            and self.user in (None, run.user)
+            and (self.since is None or run.started >= self.since)
+            and (self.cost_above is None or (run.cost is not None and run.cost >= self.cost_above))
+            and run.run_id.startswith(self.prefix)
+            and self.replay_of in (None, run.replay_of)
+            and all(_holds(run.attributes.get(name, ()), value) for name, value in self.attributes.items())
+        )
+
+
+def _holds(given: str | Sequence[str], wanted: str | Sequence[str]) -> bool:
+    """Whether an attribute has a value, or all of several."""
+    values = {given} if isinstance(given, str) else set(given)
+    return values >= ({wanted} if isinstance(wanted, str) else set(wanted))
 
 
 @dataclass(frozen=True, slots=True)

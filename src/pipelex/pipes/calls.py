@@ -29,6 +29,19 @@ class Mocks(Wire):
     """Whether optional fields are left out."""
 
 
+class Reuse(Wire):
+    """An earlier run, whose results of effects are taken wherever the very same is asked again."""
+
+    run_id: str
+    """The earlier run."""
+    workflow_id: str | None = None
+    """The engine's id of its entry workflow, where there is one."""
+    execution: str | None = None
+    """Which execution of that workflow is meant, where an id may have several."""
+    start_over: str | None = None
+    """Reference of the pipe that is run anew, with everything that followed it; None: whatever is the same is taken."""
+
+
 class RunOptions(Wire):
     """What a method's author or caller says of how a run goes: fixed when the run starts, and the same in every child."""
 
@@ -48,6 +61,8 @@ class RunOptions(Wire):
     """How `$name` writes a structured value where the pipe does not say."""
     mocks: Mocks = Mocks()
     """What a dry run makes up."""
+    reuse: Reuse | None = None
+    """The run whose results are taken; None: every effect is performed."""
 
 
 class RunIdentity(Wire):

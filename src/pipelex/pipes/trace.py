@@ -1,6 +1,6 @@
 """What happened in a run, as a tree of pipes with their effects: the same picture from every orchestrator."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -52,6 +52,10 @@ class EffectTrace:
     """What was asked, where somebody in this process watches the run."""
     error: ErrorReport | None = None
     """Why it failed, where that is known here."""
+    result: Wire | None = None
+    """What it gave, under the same condition as `job`."""
+    kept_from: str | None = None
+    """The run whose result was taken instead of performing it; None: it was performed."""
 
 
 @dataclass
@@ -93,3 +97,19 @@ class PipeTrace:
 
 def _seconds(started: datetime | None, ended: datetime | None) -> float | None:
     return None if started is None or ended is None else (ended - started).total_seconds()
+
+
+def counts_of(root: PipeTrace) -> tuple[int, int, int]:
+    """The pipes of a tree that run, that completed, and that ended otherwise."""
+    states = [pipe.status for pipe in pipes_of(root)]
+    running, completed = states.count(RunState.RUNNING), states.count(RunState.COMPLETED)
+    return running, completed, len(states) - running - completed
+
+
+def pipes_of(root: PipeTrace) -> Iterator[PipeTrace]:
+    """The pipes of a tree, in the order in which they began."""
+    waiting = [root]
+    while waiting:
+        trace = waiting.pop()
+        yield trace
+        waiting.extend(reversed(trace.children))

@@ -110,3 +110,9 @@ def usages_from_json(data: object) -> tuple[ModelUsage, ...]:
         except ValidationError:
             continue
     return tuple(found)
+
+
+def cost_of(usages: Iterable[ModelUsage]) -> float | None:
+    """What models cost together, in US dollars; None once one price is not known."""
+    costs = [usage.cost_usd for usage in usages]
+    return None if None in costs else sum(cost for cost in costs if cost is not None)

@@ -23,6 +23,7 @@ from pipelex.orchestration.wiring import deck_of, fetch_policy_of, inference_of,
 from pipelex.pipes.calls import OnItemFailure, PipeCall, RunIdentity
 from pipelex.pipes.models import ModelChoice
 from pipelex.pipes.trace import PipeTrace
+from pipelex.runner._finding import find_run
 from pipelex.runner._handle import RunHandle
 from pipelex.runner._inputs import input_slots, mock_inputs
 from pipelex.runner._options import RunKeywords
@@ -199,11 +200,13 @@ class Pipelex:
     async def attach(self, run_id: str) -> RunHandle:
         """The handle of a run, started here or elsewhere.
 
+        Args:
+            run_id: its id, or as much of the id's beginning as no other run has.
+
         Raises:
-            PipelexError: there is no such run, no engine answers, or the orchestrator knows the runs of this process
-                alone.
+            PipelexError: there is no such run, or several whose ids begin so; or no engine answers.
         """
-        run = await self.orchestrator.attach(run_id)
+        run = await find_run(self.orchestrator, run_id)
         return RunHandle(self.orchestrator, run, (await run.describe()).pipe)
 
 

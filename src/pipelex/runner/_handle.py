@@ -1,7 +1,7 @@
 """A run as the public API offers it, whatever runs it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from pipelex.content.stuff import Stuff, WorkingMemory
@@ -81,9 +81,13 @@ class RunHandle:
         """The run's state, entry pipe, times and place."""
         return await self.run.describe()
 
-    async def trace(self) -> PipeTrace:
-        """The tree of pipes and effects so far."""
-        return await self.run.trace()
+    async def trace(self, *, values: bool = False) -> PipeTrace:
+        """The tree of pipes and effects so far.
+
+        Args:
+            values: whether inputs, outputs and what was asked of models is wanted, too, where it is not at hand anyway.
+        """
+        return await self.run.trace(values=values)
 
     async def waits(self, patience: timedelta = PATIENCE) -> list[Wait]:
         """The waits of the run that may need somebody to act, each with its reason.
@@ -119,10 +123,19 @@ class RunHandle:
         """
         await self.run.terminate(reason)
 
-    async def retry(self) -> None:
+    async def retry(self, *, start_over: str | None = None) -> "RunHandle":
         """Go on with a run that did not succeed from where it failed, under the same id.
+
+        What was paid for is not paid for again; of a batch, the failed items alone are. A run that left items out may be
+        retried, too.
+
+        Args:
+            start_over: reference or code of the pipe to go on from, with everything that followed it.
+
+        Returns:
+            The run that goes on; of a durable run, this very one.
 
         Raises:
             PipelexError: it goes on, or has succeeded.
         """
-        await self.run.retry()
+        return replace(self, run=await self.run.retry(start_over), started=None)

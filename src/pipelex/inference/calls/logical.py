@@ -81,7 +81,7 @@ def current_ledger() -> CallLedger:
 
 def digest(activity: str, job: "Wire") -> str:
     """The SHA-256 of a job's request."""
-    written = f"{activity}\0{job.model_dump_json(exclude_unset=True)}"
+    written = f"{activity}\0{job.model_dump_json(exclude_unset=True, exclude={'reuse'})}"
     return hashlib.sha256(written.encode()).hexdigest()
 
 

@@ -15,13 +15,14 @@ from pipelex.pipes.effects.requests import (
     LLMObjectListRequest,
     LLMObjectRequest,
     LLMTextRequest,
+    PerformedJob,
     SearchRequest,
 )
 from pipelex.pipes.models import ModelUsage, ResolvedModel
 from pipelex.pipes.wire import Wire
 
 
-class ModelJob(Wire):
+class ModelJob(PerformedJob):
     """Base of the jobs that a model performs: the model, and the request as a member or as members of the job."""
 
     model: ResolvedModel
@@ -83,6 +84,9 @@ class PaidResult(Wire):
     others: tuple[ModelUsage, ...] = ()
     """What answers of other models cost that were of no use, one entry per model; `usage` tells of the model that gave
     the result, its answers in attempts that failed included."""
+    kept_from: str | None = None
+    """The run that paid for the result, where it was taken from there; `usage` is what that run paid, and this one did
+    not."""
 
 
 class LLMTextResult(PaidResult):
@@ -132,7 +136,15 @@ class TemplateResult(Wire):
 
 
 def usages_of(result: Wire) -> tuple[ModelUsage, ...]:
-    """The usages that a result tells of, one entry per model; empty where no model was asked."""
+    """What a result was paid with, one entry per model; empty where no model was asked, or another run paid."""
+    if kept_from(result) is not None:
+        return ()
     usage: ModelUsage | None = getattr(result, "usage", None)
     others: tuple[ModelUsage, ...] = getattr(result, "others", ())
     return others if usage is None else (usage, *others)
+
+
+def kept_from(result: Wire | None) -> str | None:
+    """The run that a result was taken from; None where it was made for the run that has it."""
+    found: str | None = getattr(result, "kept_from", None)
+    return found

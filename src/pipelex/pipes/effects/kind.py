@@ -1,13 +1,13 @@
 """What is fixed about a kind of effect, and one effect of it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
 
 from pipelex.language.blueprints import ModelFamily, ModelPurpose
 from pipelex.language.references import Reference
 from pipelex.library import Library
-from pipelex.pipes.calls import RunOptions
+from pipelex.pipes.calls import Reuse, RunOptions
 from pipelex.pipes.effects.jobs import ModelJob
 from pipelex.pipes.models import ResolvedModel
 from pipelex.pipes.wire import Wire
@@ -97,6 +97,12 @@ class Effect(Generic[R]):
     model: ResolvedModel | None = None
     key: str | None = None
     """The routing key of an effect without a model: a function's name."""
+
+    def reusing(self, reuse: Reuse | None) -> "Effect[R]":
+        """The effect, told which run's result it may take; what is computed is computed again."""
+        if reuse is None or self.kind.compute is not None:
+            return self
+        return replace(self, job=self.job.model_copy(update={"reuse": reuse}))
 
     @property
     def activity(self) -> str:

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipelex.content.stuff import Json
+from pipelex.pipes.calls import Reuse
 from pipelex.pipes.wire import StuffWire, Wire
 
 
@@ -77,7 +78,14 @@ class ExtractRequest(Wire):
     include_raw_html: bool | None = None
 
 
-class ViewsRequest(Wire):
+class PerformedJob(Wire):
+    """Base of the jobs that somebody performs, as against those that are computed."""
+
+    reuse: Reuse | None = None
+    """The run whose result is taken where it was asked the same; no part of what is asked."""
+
+
+class ViewsRequest(PerformedJob):
     """Views of all pages of a document, or of an image, which is one page."""
 
     source: dict[str, Json]
@@ -128,7 +136,7 @@ class TreeFile(Wire):
     """Of the file itself."""
 
 
-class FunctionRequest(Wire):
+class FunctionRequest(PerformedJob):
     """A call of a function of the method tree."""
 
     function: str

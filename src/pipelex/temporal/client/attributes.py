@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final, cast
 
 from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.client import WorkflowExecution
 from temporalio.common import SearchAttributeKey, SearchAttributePair
 
 from pipelex.errors import ErrorCategory, Json, PipelexError, near_names
@@ -86,6 +87,26 @@ def condition(config: TemporalConfig, name: str, value: str | Sequence[str]) -> 
     values = cast("list[Any]", converted) if isinstance(converted, list) else [converted]
     # A name such as Share is a word of the query language, too.
     return " AND ".join(f"`{name}` = {_literal(each)}" for each in values)
+
+
+def own_attributes(config: TemporalConfig, execution: WorkflowExecution) -> Mapping[str, str | Sequence[str]]:
+    """The search attributes of the user's own that a workflow carries, as texts.
+
+    Args:
+        config: declares them.
+        execution: the workflow.
+    """
+    declared = config.search_attributes.custom
+    found: dict[str, str | Sequence[str]] = {}
+    for pair in execution.typed_search_attributes.search_attributes:
+        value: Any = pair.value
+        if pair.key.name in declared:
+            found[pair.key.name] = [str(each) for each in value] if isinstance(value, list) else _written(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return found
+
+
+def _written(value: Any) -> str:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def _require_declared(name: str, config: TemporalConfig) -> CustomAttribute:

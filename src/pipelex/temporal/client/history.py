@@ -14,8 +14,9 @@ from temporalio.service import RPCError
 
 from pipelex.errors.json import Json, as_array
 from pipelex.pipes.models import ModelUsage
-from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState
+from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState, pipes_of
 from pipelex.pipes.usage import usages_from_json
+from pipelex.temporal.client.earlier.values import ValueReader
 
 _AT_ONCE: Final = 8
 """Histories fetched at a time."""
@@ -28,9 +29,20 @@ _WORKFLOW_ENDS: Final[Mapping[int, RunState]] = {
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: RunState.CANCELLED,
 }
 
+_ACTIVITY_ENDS: Final[Mapping[int, tuple[RunState, str]]] = {
+    EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT: (RunState.TIMED_OUT, "activity_task_timed_out_event_attributes"),
+    EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED: (RunState.CANCELLED, "activity_task_canceled_event_attributes"),
+}
+"""Events that end an activity and tell nothing more: the state it is in then, and the member of the event."""
 
-async def read_trace(client: Client, workflow_id: str) -> PipeTrace:
+
+async def read_trace(client: Client, workflow_id: str, *, values: bool = False) -> PipeTrace:
     """The tree below a workflow, as far as it got.
+
+    Args:
+        client: of its namespace.
+        workflow_id: the workflow.
+        values: whether inputs, outputs, jobs and results are read, too.
 
     Raises:
         RPCError: there is no such workflow.
@@ -40,13 +52,15 @@ async def read_trace(client: Client, workflow_id: str) -> PipeTrace:
     async def read(id_: str) -> PipeTrace:
         async with limit:
             events = await _all_events(client, id_)
-        trace, children = await _read_events(client, id_, events)
+        trace, children, has_ended = await _read_events(client, id_, events, values=values)
         found = await asyncio.gather(*(read(child) for child in children), return_exceptions=True)
         for child in found:
             if isinstance(child, PipeTrace):
                 trace.children.append(child)
             elif not isinstance(child, RPCError):
                 raise child
+        if has_ended:
+            _close(trace)
         return trace
 
     return await read(workflow_id)
@@ -63,7 +77,10 @@ async def _all_events(client: Client, id_: str) -> list[HistoryEvent]:
     return events
 
 
-async def _read_events(client: Client, id_: str, events: list[HistoryEvent]) -> tuple[PipeTrace, list[str]]:
+async def _read_events(
+    client: Client, id_: str, events: list[HistoryEvent], *, values: bool
+) -> tuple[PipeTrace, list[str], bool]:
+    reader = ValueReader(client.data_converter) if values else None
     trace = PipeTrace(id_, pipe="", type="")
     children: list[str] = []
     scheduled: dict[int, EffectTrace] = {}
@@ -75,14 +92,12 @@ async def _read_events(client: Client, id_: str, events: list[HistoryEvent]) -> 
                     trace.type = started.workflow_type.name
                     trace.started = _time(event.event_time)
                     trace.pipe = (await _text(client, event)).partition(" — ")[0]
+                    if reader is not None:
+                        trace.inputs = await reader.inputs(started.input.payloads)
             case EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
                 children.append(event.start_child_workflow_execution_initiated_event_attributes.workflow_id)
             case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
-                activity = event.activity_task_scheduled_event_attributes
-                effect = EffectTrace(
-                    activity.activity_type.name, await _text(client, event), queue=activity.task_queue.name
-                )
-                effect.started = _time(event.event_time)
+                effect = await _scheduled(client, event, reader)
                 scheduled[event.event_id] = effect
                 trace.effects.append(effect)
             case EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
@@ -92,30 +107,54 @@ async def _read_events(client: Client, id_: str, events: list[HistoryEvent]) -> 
             case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
                 done = event.activity_task_completed_event_attributes
                 _end(scheduled[done.scheduled_event_id], event, RunState.COMPLETED)
-                scheduled[done.scheduled_event_id].usage = await _usage(client, done.result.payloads)
+                effect = scheduled[done.scheduled_event_id]
+                effect.usage, effect.kept_from = await _paid(client, done.result.payloads)
+                if reader is not None:
+                    effect.result = await reader.result(effect.name, done.result.payloads)
             case EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
                 lost = event.activity_task_failed_event_attributes
                 _end(scheduled[lost.scheduled_event_id], event, RunState.FAILED)
                 details = lost.failure.application_failure_info.details.payloads
-                scheduled[lost.scheduled_event_id].usage = await _usage(client, details)
-            case EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
-                _end(
-                    scheduled[event.activity_task_timed_out_event_attributes.scheduled_event_id],
-                    event,
-                    RunState.TIMED_OUT,
-                )
-            case EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED:
-                _end(
-                    scheduled[event.activity_task_canceled_event_attributes.scheduled_event_id],
-                    event,
-                    RunState.CANCELLED,
-                )
+                scheduled[lost.scheduled_event_id].usage, _ = await _paid(client, details)
+            case kind if kind in _ACTIVITY_ENDS:
+                state, attributes = _ACTIVITY_ENDS[kind]
+                _end(scheduled[getattr(event, attributes).scheduled_event_id], event, state)
             case kind if kind in _WORKFLOW_ENDS:
                 trace.status = _WORKFLOW_ENDS[kind]
                 trace.ended = _time(event.event_time)
+                if reader is not None:
+                    told = event.workflow_execution_completed_event_attributes.result.payloads
+                    trace.output = await reader.output(told)
             case _:
                 pass
-    return trace, children
+    return trace, children, trace.status.has_ended
+
+
+async def _scheduled(client: Client, event: HistoryEvent, reader: ValueReader | None) -> EffectTrace:
+    activity = event.activity_task_scheduled_event_attributes
+    effect = EffectTrace(activity.activity_type.name, await _text(client, event), queue=activity.task_queue.name)
+    effect.started = _time(event.event_time)
+    if reader is not None:
+        effect.job = await reader.job(effect.name, activity.input.payloads)
+    return effect
+
+
+def _close(root: PipeTrace) -> None:
+    """Have nothing of a pipe that has ended go on.
+
+    A workflow that is terminated or times out ends its children and activities without an event of theirs.
+    """
+    for pipe in pipes_of(root):
+        if not pipe.status.has_ended:
+            pipe.status, pipe.ended = _left_behind(root), pipe.ended or root.ended
+        for effect in pipe.effects:
+            if not effect.status.has_ended:
+                effect.status, effect.ended = _left_behind(root), root.ended
+
+
+def _left_behind(root: PipeTrace) -> RunState:
+    """What became of a thing that went on when what it belonged to ended."""
+    return root.status if root.status in (RunState.TERMINATED, RunState.TIMED_OUT) else RunState.CANCELLED
 
 
 def _end(effect: EffectTrace, event: HistoryEvent, status: RunState) -> None:
@@ -131,14 +170,17 @@ async def _text(client: Client, event: HistoryEvent) -> str:
     return text
 
 
-async def _usage(client: Client, payloads: Sequence[Payload]) -> tuple[ModelUsage, ...]:
-    """The usage of an activity, as its result or the report of its failure tells it."""
+async def _paid(client: Client, payloads: Sequence[Payload]) -> tuple[tuple[ModelUsage, ...], str | None]:
+    """The usage of an activity, as its result or the report of its failure tells it; and the run that paid for it instead."""
     told = next(iter(await client.data_converter.decode(payloads)), None) if payloads else None
     members = cast("dict[str, Json]", told) if isinstance(told, dict) else {}
+    kept_from = members.get("kept_from")
+    if isinstance(kept_from, str):
+        return (), kept_from
     usage: Json = members.get("usage") or []
     others = as_array(members.get("others") or [])
     own = usage if isinstance(usage, list) else [usage]
-    return usages_from_json([*own, *others])
+    return usages_from_json([*own, *others]), None
 
 
 def _time(stamp: Timestamp) -> datetime:

@@ -1,7 +1,7 @@
 """A run on Temporal behind the port of orchestrators."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, cast
 
@@ -18,15 +18,19 @@ from temporalio.service import RPCError, RPCStatusCode
 from pipelex.content.stuff import WorkingMemory
 from pipelex.durable.failures import out_of_time
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.orchestration import PATIENCE, EngineUnavailable, RunCounts, RunDescription, RunState, Wait
-from pipelex.orchestration.refusals import has_ended, is_cancelled, no_such_run
-from pipelex.pipes.calls import PipeOutcome
+from pipelex.inference.calls.kept import KeptResults
+from pipelex.orchestration import PATIENCE, EngineUnavailable, RunCounts, RunDescription, RunSource, RunState, Wait
+from pipelex.orchestration.refusals import goes_on, has_ended, is_cancelled, no_such_run, nothing_to_retry
+from pipelex.pipes.calls import PipeOutcome, Reuse
 from pipelex.pipes.references import read_value
 from pipelex.pipes.trace import PipeTrace
+from pipelex.temporal.client.begin import begin
 from pipelex.temporal.client.cluster import Cluster
+from pipelex.temporal.client.earlier.kept import read_kept
+from pipelex.temporal.client.earlier.reset import retry_run, until_closed
+from pipelex.temporal.client.earlier.source import read_source
 from pipelex.temporal.client.history import read_trace
-from pipelex.temporal.client.reset import retry_run
-from pipelex.temporal.client.visibility import count_pipes, described, run_query, state_of
+from pipelex.temporal.client.visibility import count_pipes, described, replay_of, run_query, state_of
 from pipelex.temporal.client.waits import waits_of
 from pipelex.temporal.codec import loaded, loaded_memory
 from pipelex.temporal.workflow.failures import from_failure, is_about_missing_store, without_store
@@ -68,12 +72,13 @@ class TemporalRun:
         """See `OrchestratedRun.describe`."""
         execution = await self.execution()
         summary = await execution.static_summary() or ""
-        return described(self.cluster, execution, summary.partition(" — ")[0])
+        found = described(self.cluster, execution, summary.partition(" — ")[0])
+        return replace(found, replay_of=await replay_of(execution))
 
-    async def trace(self) -> PipeTrace:
+    async def trace(self, *, values: bool = False) -> PipeTrace:
         """See `OrchestratedRun.trace`."""
         try:
-            return await read_trace(self.cluster.client, self.workflow_id)
+            return await read_trace(self.cluster.client, self.workflow_id, values=values)
         except RPCError as failed:
             raise self._refusal(failed) from None
 
@@ -162,9 +167,58 @@ class TemporalRun:
         except RPCError as failed:
             raise self._refusal(failed) from None
 
-    async def retry(self) -> None:
-        """See `OrchestratedRun.retry`."""
-        await retry_run(self.cluster.client, self.run_id, await self.execution())
+    async def retry(self, start_over: str | None = None) -> "TemporalRun":
+        """See `OrchestratedRun.retry`.
+
+        A run goes on in its own history where that does not repeat what succeeded. Where items of a batch failed, or a
+        pipe is named, it is started again under its id, and takes the results that it was given before.
+        """
+        execution = await self.execution()
+        state = state_of(execution.status)
+        if not state.has_ended:
+            raise goes_on(self.run_id)
+        if start_over is None and not await self._failed_in_a_batch(state):
+            await retry_run(self.cluster.client, self.run_id, execution)
+            return self
+        await until_closed(self.cluster.client, self.run_id, execution)
+        source, reuse = await self._source(execution), await self.reuse(start_over)
+        await begin(self.cluster, source.request(reuse=reuse), is_again=True)
+        return self
+
+    async def _failed_in_a_batch(self, state: RunState) -> bool:
+        """Whether items of a batch failed: the run with them, or left out of what it gave."""
+        if state not in (RunState.COMPLETED, RunState.FAILED):
+            return False
+        try:
+            outcome = await self.result()
+        except PipelexError as failed:
+            return any("[" in step for step in failed.report.location.path)
+        if outcome.failures is None:
+            raise nothing_to_retry(self.run_id, state)
+        return True
+
+    # --- what it was, for other runs ----------------------------------------------------------------------------------
+
+    async def source(self) -> RunSource:
+        """See `OrchestratedRun.source`."""
+        return await self._source(await self.execution())
+
+    async def _source(self, execution: WorkflowExecutionDescription) -> RunSource:
+        try:
+            return await read_source(self.cluster, self.run_id, execution)
+        except RPCError as failed:
+            raise self._refusal(failed) from None
+
+    async def kept(self, start_over: str | None = None) -> KeptResults:
+        """See `OrchestratedRun.kept`."""
+        return await read_kept(self.cluster.client, await self.reuse(start_over))
+
+    async def reuse(self, start_over: str | None = None) -> Reuse:
+        """See `OrchestratedRun.reuse`."""
+        execution = (await self.execution()).run_id
+        return Reuse.sparse(
+            run_id=self.run_id, workflow_id=self.workflow_id, execution=execution, start_over=start_over
+        )
 
     async def _check_it_goes_on(self) -> None:
         state = state_of((await self.execution()).status)

@@ -28,6 +28,9 @@ from pipelex.temporal.workflow.payloads import Arguments, CompactPayloadConverte
 JOB_DIGEST: Final = "pipelex_job"
 """The memo of an entry workflow that holds the digest of what was asked for."""
 
+REPLAY_OF: Final = "pipelex_replay_of"
+"""The memo of an entry workflow that holds the id of the run whose results it takes."""
+
 
 @dataclass(frozen=True)
 class Start:

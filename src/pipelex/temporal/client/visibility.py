@@ -1,19 +1,25 @@
 """Finding and counting the workflows of runs by visibility queries, without reading their histories."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.service import RPCError
 
 from pipelex.errors import ErrorCategory
 from pipelex.language.blueprints import PipeSignatureBlueprint
 from pipelex.orchestration import EngineUnavailable, RunCounts, RunDescription, RunFilter, RunState
-from pipelex.temporal.client.attributes import condition
+from pipelex.orchestration.refusals import unsupported
+from pipelex.pipes.calls import PipeOutcome
+from pipelex.pipes.usage import cost_of, usages_from_json
+from pipelex.temporal.client.attributes import condition, own_attributes
 from pipelex.temporal.client.cluster import Cluster
+from pipelex.temporal.client.starting import REPLAY_OF
 from pipelex.temporal.config.catalog import WORKFLOWS
 from pipelex.temporal.workflow import observability
+from pipelex.temporal.workflow.failures import from_failure
 
 _PATIENCE: Final = timedelta(seconds=5)
 _PAGE: Final = 200
@@ -79,22 +85,21 @@ async def list_runs(cluster: Cluster, wanted: RunFilter) -> list[RunDescription]
 
     Raises:
         EngineUnavailable: the server cannot list workflows.
-        PipelexError: an attribute is not declared, or a value is none of its type.
+        PipelexError: an attribute is not declared, or a value is none of its type; or runs are chosen by something that
+            the settings have them not carry.
     """
-    types = ", ".join(f"'{name}'" for name in (*WORKFLOWS, PipeSignatureBlueprint.type_name()))
-    query = f"WorkflowType IN ({types})"
-    if wanted.state is not None:
-        query += f" AND ExecutionStatus = '{_QUERIED[wanted.state]}'"
-    for name, value in wanted.attributes.items():
-        query += f" AND {condition(cluster.config, name, value)}"
+    query = _query(cluster, wanted)
     found: list[RunDescription] = []
     try:
         # A root workflow's id has no slash; asking the server for roots is the quicker way where it knows how.
-        async for run in cluster.client.list_workflows(
-            f"{query} AND ParentWorkflowId IS NULL", page_size=min(wanted.limit, _PAGE)
-        ):
-            if "/" not in run.id:
-                found.append(described(cluster, run))
+        async for run in cluster.client.list_workflows(f"{query} AND ParentWorkflowId IS NULL", page_size=_PAGE):
+            if "/" in run.id:
+                continue
+            told = replace(described(cluster, run), replay_of=await replay_of(run))
+            if wanted.cost_above is not None:
+                told = replace(told, cost=await _cost(cluster.client, run))
+            if wanted.takes(replace(told, attributes=wanted.attributes)):  # the server has chosen by attributes
+                found.append(told)
             if len(found) == wanted.limit:
                 break
     except RPCError as failed:
@@ -104,6 +109,62 @@ async def list_runs(cluster: Cluster, wanted: RunFilter) -> list[RunDescription]
             category=ErrorCategory.TRANSIENT,
             params={"dependency": "temporal"},
         ) from None
+    return found
+
+
+def _query(cluster: Cluster, wanted: RunFilter) -> str:
+    """The conditions that the server looks at by itself."""
+    types = ", ".join(f"'{name}'" for name in (*WORKFLOWS, PipeSignatureBlueprint.type_name()))
+    conditions = [f"WorkflowType IN ({types})"]
+    if wanted.state is not None:
+        conditions.append(f"ExecutionStatus = '{_QUERIED[wanted.state]}'")
+    if wanted.since is not None:
+        conditions.append(f"StartTime >= {quoted(wanted.since.isoformat())}")
+    if wanted.prefix or cluster.id_prefix:
+        conditions.append(f"WorkflowId STARTS_WITH {quoted(cluster.id_prefix + wanted.prefix)}")
+    domain, _, code = (wanted.pipe or "").rpartition(".")
+    for key, value in (
+        (observability.PIPE_CODE, code),
+        (observability.DOMAIN_CODE, wanted.domain or domain),
+        (observability.USER_ID, wanted.user),
+    ):
+        if value:
+            _require_carried(cluster, key.name)
+            conditions.append(f"{key.name} = {quoted(value)}")
+    conditions += [condition(cluster.config, name, value) for name, value in wanted.attributes.items()]
+    return " AND ".join(conditions)
+
+
+def _require_carried(cluster: Cluster, name: str) -> None:
+    if name not in cluster.config.attached_attributes:
+        raise unsupported(
+            "filter",
+            f"runs do not carry the search attribute {name}, by which they are to be chosen",
+            f"Name it in `[temporal.search_attributes] attributes`, with `enabled = true`: later runs carry {name} then.",
+        )
+
+
+async def _cost(client: Client, run: WorkflowExecution) -> float | None:
+    """What the models of a run that has ended cost, as its result or its failure tells."""
+    if not state_of(run.status).has_ended:
+        return None
+    handle: WorkflowHandle[Any, PipeOutcome] = client.get_workflow_handle(
+        run.id, run_id=run.run_id, result_type=PipeOutcome
+    )
+    try:
+        return cost_of((await handle.result(follow_runs=False)).usage)
+    except WorkflowFailureError as failed:
+        return cost_of(usages_from_json(from_failure(failed.cause, what="the run").report.usage))
+    except RuntimeError:  # it is in a store, or encrypted, and cannot be read here
+        return None
+
+
+async def replay_of(run: WorkflowExecution) -> str | None:
+    """The run that a run is a replay of; None where it is none."""
+    try:
+        found: str | None = await run.memo_value(REPLAY_OF, None, type_hint=str)
+    except Exception:  # this client lacks the key of its memo
+        return None
     return found
 
 
@@ -127,6 +188,8 @@ def described(cluster: Cluster, run: WorkflowExecution, pipe: str | None = None)
         ended=run.close_time,
         place=f"namespace {cluster.client.namespace}",
         link=_link(cluster.client, run.id),
+        user=attributes.get(observability.USER_ID),
+        attributes=own_attributes(cluster.config, run),
     )
 
 

@@ -1,6 +1,5 @@
 """The document of a run, which the viewer shows. Its form is that of `web/src/model.ts`."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,11 +10,9 @@ from pipelex.errors import ErrorReport
 from pipelex.errors.json import Json, exactly
 from pipelex.library import Library, Pipe
 from pipelex.pipes.effects.requests import LLMPrompt
+from pipelex.pipes.steps import step_of
 from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState
 from pipelex.tooling.viewer.values import LONGEST_TEXT, Values
-
-_SEGMENT: Final = re.compile(r"^(?:(?P<step>\d+)-)?(?P<name>.*?)(?:\[(?P<item>\d+)\])?$")
-"""A step of a path: `2-analyze[17]`, `1-summarize`, `analyze[17]`, `long_text`."""
 
 _STATES: Final = {RunState.TERMINATED: "cancelled", RunState.TIMED_OUT: "failed"}
 
@@ -114,12 +111,11 @@ class _Writer:
 
     def _place(self, trace: PipeTrace, parent: Mapping[str, Json]) -> dict[str, Json]:
         """Where a pipe ran in the one around it: its step and item, as its path tells, or the outcomes that chose it."""
-        found = _SEGMENT.match(trace.id.rpartition("/")[2])
-        step, item = (None, None) if found is None else (found["step"], found["item"])
-        place: dict[str, Json] = {"item": None if item is None else int(item)}
+        step = step_of(trace.id)
+        place: dict[str, Json] = {"item": step.item}
         around = self._pipe(exactly(parent["pipe"], str))
         if around is None or around.type != "PipeCondition":
-            return {**place, "step": None if step is None else int(step)}
+            return {**place, "step": step.rank}
         chosen = [str(called.keys[-1]) for called in around.blueprint.called_pipes() if called.ref == trace.pipe]
         return {**place, "outcome": " or ".join(chosen) or None}
 
@@ -181,6 +177,7 @@ def _effect(effect: EffectTrace) -> dict[str, Json]:
             "attempts": effect.attempts,
             **_times(effect),
             "queue": effect.queue,
+            "kept_from": effect.kept_from,
             "usage": effect.usage[-1].model_dump(mode="json") if effect.usage else None,
             "prompt": _prompt(prompt) if isinstance(prompt, LLMPrompt) else None,
             "error": _problem(effect.error),

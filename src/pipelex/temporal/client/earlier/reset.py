@@ -41,10 +41,7 @@ async def retry_run(client: Client, run_id: str, execution: WorkflowExecutionDes
         raise goes_on(run_id)
     if state is RunState.COMPLETED:
         raise has_ended(run_id, state, f"run '{run_id}' succeeded: there is nothing to retry")
-    handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
-    begun = _Begun()
-    async for event in handle.fetch_history_events():
-        begun.read(event)
+    begun = await _begun_by(client, execution)
     point = begun.reset_point
     if point is None:
         raise has_ended(run_id, state, f"run '{run_id}' never began: start it anew")
@@ -67,6 +64,22 @@ async def retry_run(client: Client, run_id: str, execution: WorkflowExecutionDes
             category=ErrorCategory.TRANSIENT,
             params={"dependency": "temporal"},
         ) from None
+
+
+async def until_closed(client: Client, run_id: str, execution: WorkflowExecutionDescription) -> None:
+    """Wait until the children have ended that an entry workflow left behind: their ids are used again.
+
+    Raises:
+        PipelexError: one has not ended in time.
+    """
+    await _until_closed(client, run_id, (await _begun_by(client, execution)).open_children)
+
+
+async def _begun_by(client: Client, execution: WorkflowExecutionDescription) -> "_Begun":
+    begun = _Begun()
+    async for event in client.get_workflow_handle(execution.id, run_id=execution.run_id).fetch_history_events():
+        begun.read(event)
+    return begun
 
 
 def reset_point(events: Iterable[HistoryEvent]) -> int | None:

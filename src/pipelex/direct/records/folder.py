@@ -1,0 +1,295 @@
+"""The records of runs in a folder of the user's."""
+
+import gzip
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Self
+
+from pipelex.content.stuff import WorkingMemory
+from pipelex.direct.records.sources import source_from_json, source_to_json
+from pipelex.direct.records.traces import trace_from_json, trace_to_json
+from pipelex.errors import ErrorReport, Json, PipelexError
+from pipelex.orchestration import Attributes, RunDescription, RunSource, RunState
+from pipelex.pipes import Execution
+from pipelex.pipes.calls import PipeOutcome
+from pipelex.pipes.trace import PipeTrace
+
+logger = logging.getLogger("pipelex.direct")
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
+_PRUNED_BEYOND: Final = 1.1
+"""How far the number of records may exceed the maximum before the oldest go."""
+_TRACE: Final = "trace.json.gz"
+_EARLIER: Final = "trace-{}.json.gz"
+_UNREADABLE: Final = (OSError, ValueError, KeyError, TypeError, EOFError, PipelexError)
+
+
+@dataclass(frozen=True)
+class RecordedFacts:
+    """What `run.json` says of a run."""
+
+    run_id: str
+    pipe: str
+    pipe_type: str
+    state: RunState
+    started: datetime
+    ended: datetime | None = None
+    user: str | None = None
+    attributes: Attributes = field(default_factory=dict[str, str])
+    fingerprint: str | None = None
+    """The fingerprint of the closure that ran."""
+    cost: float | None = None
+    replay_of: str | None = None
+    error: ErrorReport | None = None
+    process: str = ""
+    """Host, process and its start: whoever runs it."""
+    files: str | None = None
+    """The folder that the run left its files in."""
+
+    @property
+    def description(self) -> RunDescription:
+        """The run as the port describes it; one whose process is gone did not come to its end."""
+        is_lost = self.state is RunState.RUNNING and not _is_alive(self.process)
+        return self.described(RunState.CANCELLED if is_lost else self.state)
+
+    def described(self, state: RunState) -> RunDescription:
+        """The run as the port describes it, in a state."""
+        return RunDescription(
+            self.run_id,
+            self.run_id,
+            self.pipe,
+            self.pipe_type,
+            state,
+            self.started,
+            self.ended,
+            "this machine",
+            user=self.user,
+            attributes=self.attributes,
+            cost=self.cost,
+            replay_of=self.replay_of,
+            fingerprint=self.fingerprint,
+        )
+
+    def to_json(self) -> dict[str, Json]:
+        """The facts as data."""
+        members: dict[str, Json] = {
+            "run_id": self.run_id,
+            "pipe": self.pipe,
+            "pipe_type": self.pipe_type,
+            "state": self.state.value,
+            "started": self.started.isoformat(),
+            "ended": None if self.ended is None else self.ended.isoformat(),
+            "user": self.user,
+            "attributes": {name: v if isinstance(v, str) else list(v) for name, v in self.attributes.items()},
+            "fingerprint": self.fingerprint,
+            "cost_usd": self.cost,
+            "replay_of": self.replay_of,
+            "error": None if self.error is None else self.error.to_json(),
+            "process": self.process,
+            "files": self.files,
+        }
+        return {name: value for name, value in members.items() if value not in (None, {}, "")}
+
+    @classmethod
+    def from_json(cls, written: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        ended, error = written.get("ended"), written.get("error")
+        return cls(
+            written["run_id"],
+            written["pipe"],
+            written["pipe_type"],
+            RunState(written["state"]),
+            datetime.fromisoformat(written["started"]).astimezone(UTC),
+            None if ended is None else datetime.fromisoformat(ended).astimezone(UTC),
+            written.get("user"),
+            written.get("attributes", {}),
+            written.get("fingerprint"),
+            written.get("cost_usd"),
+            written.get("replay_of"),
+            None if error is None else ErrorReport.from_json(error),
+            written.get("process", ""),
+            written.get("files"),
+        )
+
+
+@dataclass(frozen=True)
+class RecordFolder:
+    """The records of a user's runs.
+
+    They must never make a run fail: what cannot be written is left, and what cannot be read is as if it were not there.
+    """
+
+    root: Path
+    most: int
+    """The most records that are kept; the oldest go first."""
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def begin(self, facts: RecordedFacts, source: RunSource) -> None:
+        """Record that a run begins, in place of an earlier record of the same id."""
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._prune()
+            folder = self._folder(facts.run_id)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _set_aside(folder)
+            _write(folder / "source.json.gz", source_to_json(source))
+            _write(folder / "run.json", replace(facts, process=_this_process()).to_json())
+        except OSError as failed:
+            logger.info("The run '%s' leaves no record: %s", facts.run_id, failed)
+
+    def end(self, facts: RecordedFacts, trace: PipeTrace | None, execution: Execution | None) -> None:
+        """Record how a run ended."""
+        folder = self._folder(facts.run_id)
+        if not folder.is_dir():
+            return
+        try:
+            written: dict[str, Json] = {} if trace is None else {"trace": trace_to_json(trace)}
+            if execution is not None:
+                written["outcome"] = execution.outcome.model_dump(mode="json", exclude_unset=True)
+                written["memory"] = execution.memory.to_json()
+            _write(folder / _TRACE, written)
+            _write(folder / "run.json", facts.to_json())
+        except OSError as failed:
+            logger.info("The record of run '%s' cannot be written: %s", facts.run_id, failed)
+
+    def tell_files(self, run_id: str, files: Path) -> None:
+        """Record where a run left its files."""
+        facts = self.facts(run_id)
+        if facts is not None:
+            try:
+                _write(self._folder(run_id) / "run.json", replace(facts, files=str(files)).to_json())
+            except OSError as failed:
+                logger.info("The record of run '%s' cannot be written: %s", run_id, failed)
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def facts(self, run_id: str) -> RecordedFacts | None:
+        """What a run is; None where there is no record of it."""
+        return _facts(self._folder(run_id))
+
+    def newest(self) -> Iterator[RecordedFacts]:
+        """Every run that has a record, the newest first."""
+        found = filter(None, map(_facts, self._folders()))
+        yield from sorted(found, key=lambda facts: facts.started, reverse=True)
+
+    def source(self, run_id: str) -> RunSource | None:
+        """What a run was started with; None where nobody can tell."""
+        try:
+            return source_from_json(_read(self._folder(run_id) / "source.json.gz"))
+        except _UNREADABLE as failed:
+            logger.info("The record of run '%s' cannot be read: %s", run_id, failed)
+            return None
+
+    def trace(self, run_id: str) -> PipeTrace | None:
+        """What a run did; None where nobody can tell."""
+        return _trace(self._folder(run_id) / _TRACE)
+
+    def traces(self, run_id: str) -> list[PipeTrace]:
+        """What a run did each time that it was run, the last time first."""
+        folder = self._folder(run_id)
+        earlier = sorted(folder.glob(_EARLIER.format("*")), reverse=True)
+        found = [_trace(folder / name) for name in (_TRACE, *earlier)]
+        return [trace for trace in found if trace is not None]
+
+    def execution(self, run_id: str) -> Execution | None:
+        """What a run gave; None where it gave nothing."""
+        try:
+            written = _read(self._folder(run_id) / _TRACE)
+            outcome = PipeOutcome.model_validate(written["outcome"])
+            return Execution(outcome, WorkingMemory.from_json(written["memory"]))
+        except _UNREADABLE:
+            return None
+
+    # --- the folder ---------------------------------------------------------------------------------------------------
+
+    def _folder(self, run_id: str) -> Path:
+        """The folder of a run; an id that is no plain name has its digest's."""
+        is_plain = _PLAIN.fullmatch(run_id) is not None
+        return self.root / (run_id if is_plain else "." + hashlib.sha256(run_id.encode()).hexdigest())
+
+    def _folders(self) -> list[Path]:
+        try:
+            return [entry for entry in self.root.iterdir() if entry.is_dir() and not entry.is_symlink()]
+        except OSError:
+            return []
+
+    def _prune(self) -> None:
+        folders = self._folders()
+        if len(folders) <= self.most * _PRUNED_BEYOND:
+            return
+        for folder in sorted(folders, key=lambda each: each.stat().st_mtime)[: len(folders) - self.most]:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _facts(folder: Path) -> RecordedFacts | None:
+    try:
+        return RecordedFacts.from_json(_read(folder / "run.json"))
+    except _UNREADABLE:
+        return None
+
+
+def _trace(file: Path) -> PipeTrace | None:
+    try:
+        return trace_from_json(_read(file)["trace"])
+    except _UNREADABLE:
+        return None
+
+
+def _set_aside(folder: Path) -> None:
+    """Keep what a run did before it is run again under its id: its results are worth their price."""
+    trace = folder / _TRACE
+    if trace.exists():
+        number = sum(1 for _ in folder.glob(_EARLIER.format("*")))
+        trace.replace(folder / _EARLIER.format(f"{number + 1:03}"))
+
+
+def _write(path: Path, content: Json) -> None:
+    """Write a file that the user alone may read, whole or not at all."""
+    data = json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=str).encode(errors="replace")
+    written = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(gzip.compress(data, 1) if path.suffix == ".gz" else data)
+    written.replace(path)
+
+
+def _read(path: Path) -> Any:
+    data = path.read_bytes()
+    return json.loads(gzip.decompress(data) if path.suffix == ".gz" else data)
+
+
+def _this_process() -> str:
+    return f"{socket.gethostname()} {os.getpid()} {_began(os.getpid())}".rstrip()
+
+
+def _is_alive(process: str) -> bool:
+    """Whether a process that recorded a run still goes on; one of another host may."""
+    host, _, rest = process.partition(" ")
+    number, _, began = rest.partition(" ")
+    if host != socket.gethostname() or not number.isdigit():
+        return host != socket.gethostname() and bool(process)
+    try:
+        os.kill(int(number), 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return not began or _began(int(number)) == began
+
+
+def _began(process: int) -> str:
+    """When a process began, in ticks of the kernel's; empty where it does not tell. Numbers of processes come again."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""

@@ -1,0 +1,65 @@
+"""The results that an earlier run has, by what was asked: what a replay takes instead of paying again."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from pipelex.inference.calls.logical import digest
+from pipelex.pipes.effects.jobs import kept_from
+from pipelex.pipes.effects.kind import EffectKind
+from pipelex.pipes.wire import Wire
+
+R = TypeVar("R", bound=Wire)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One result of an earlier run."""
+
+    job: str
+    """The digest of what was asked; see `pipelex.inference.calls.logical.digest`."""
+    place: str
+    """Where in the run it was asked: the path of the pipe, its steps joined by slashes."""
+    read: "Callable[[type[Wire]], Awaitable[Wire]]"
+    """Gives the result as its kind's type."""
+
+
+class KeptSource(Protocol):
+    """Whoever knows results of an earlier run."""
+
+    async def find(self, kind: EffectKind[Any, R], job: Wire, place: str) -> R | None:
+        """The result of the same job; None where there is none.
+
+        Args:
+            kind: of the effect.
+            job: what is asked.
+            place: where it is asked; of equal jobs, the one that was asked there goes before the others.
+        """
+        ...
+
+
+class KeptResults:
+    """Results of one run.
+
+    Args:
+        run_id: the run.
+        results: what it has, in the order in which it was asked.
+        older: where to look for what this run has not: a run that itself took results of an earlier one.
+    """
+
+    def __init__(self, run_id: str, results: Iterable[Kept], older: KeptSource | None = None) -> None:
+        self.run_id = run_id
+        self._older = older
+        self._by_job: dict[str, list[Kept]] = {}
+        for each in results:
+            self._by_job.setdefault(each.job, []).append(each)
+
+    async def find(self, kind: EffectKind[Any, R], job: Wire, place: str) -> R | None:
+        """See `KeptSource.find`; the result says which run paid for it."""
+        equal = self._by_job.get(digest(kind.activity, job))
+        if equal is None:
+            return None if self._older is None else await self._older.find(kind, job, place)
+        chosen = next((each for each in equal if each.place == place), equal[0])
+        result = await chosen.read(kind.result)
+        marked = result.model_copy(update={"kept_from": kept_from(result) or self.run_id})
+        return marked if isinstance(marked, kind.result) else None

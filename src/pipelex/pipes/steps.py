@@ -1,0 +1,73 @@
+"""Where a pipe stood in a run, as the ids of pipes tell it."""
+
+import re
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from pipelex.pipes.trace import PipeTrace
+
+_SEGMENT: Final = re.compile(r"^(?:(?P<step>\d+)-)?(?P<name>.*?)(?:\[(?P<item>\d+)\])?$", re.DOTALL)
+"""A step of a path: `2-analyze[17]`, `1-summarize`, `analyze[17]`, `long_text`."""
+
+
+class Step(NamedTuple):
+    """One step of a path."""
+
+    rank: int | None
+    """The number of the step in its sequence, from 1."""
+    name: str
+    item: int | None
+    """The rank of the item in its batch, from 0."""
+
+
+def step_of(trace_id: str) -> Step:
+    """The last step of a pipe's id.
+
+    Args:
+        trace_id: the id, see `PipeTrace.id`.
+    """
+    found = _SEGMENT.match(trace_id.rpartition("/")[2])
+    if found is None:
+        return Step(None, trace_id, None)
+    rank, item = found["step"], found["item"]
+    return Step(None if rank is None else int(rank), found["name"], None if item is None else int(item))
+
+
+def without_later(root: PipeTrace, pipe: str) -> PipeTrace | None:
+    """A tree without every run of a pipe, and without the steps that followed it in the sequences around it.
+
+    Args:
+        root: the tree.
+        pipe: reference of the pipe, or its code.
+
+    Returns:
+        What is left, the very tree where nothing is gone; None when the root itself is the pipe.
+    """
+    if _is_called(root.pipe, pipe):
+        return None
+    left = [without_later(child, pipe) for child in root.children]
+    cut = [child.id for child, kept in zip(root.children, left, strict=True) if kept is not child]
+    children = [kept for kept in left if kept is not None]
+    if cut and root.type == "PipeSequence":
+        last = min((step_of(id_).rank or 0 for id_ in cut), default=0)
+        children = [child for child in children if (step_of(child.id).rank or 0) <= last]
+    effects = root.effects[: _first_of(root, pipe)]
+    if cut:  # what a pipe that runs others asks by itself may have come after them
+        effects = []
+    is_same = not cut and len(effects) == len(root.effects)
+    return root if is_same else replace(root, children=children, effects=effects)
+
+
+def _is_called(ref: str, name: str) -> bool:
+    """Whether a name means a pipe; either may be the code alone."""
+    return ref == name or (("." not in ref or "." not in name) and ref.rpartition(".")[2] == name.rpartition(".")[2])
+
+
+def _first_of(root: PipeTrace, pipe: str) -> int:
+    """The rank of the first effect of a pipe that ran inside another one's workflow."""
+    code = pipe.rpartition(".")[2]
+    if code == root.pipe.rpartition(".")[2]:  # they are its own
+        return len(root.effects)
+    told = f"pipe={code}"
+    ranks = (rank for rank, effect in enumerate(root.effects) if told in effect.summary.split(" · "))
+    return next(ranks, len(root.effects))

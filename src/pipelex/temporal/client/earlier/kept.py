@@ -1,0 +1,194 @@
+"""The results of a run's effects, read from the histories the server keeps, for a run that takes them."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from pipelex.durable.jobs import PipeJob
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.inference.calls.kept import Kept, KeptResults
+from pipelex.inference.calls.logical import digest
+from pipelex.pipes.calls import Reuse
+from pipelex.pipes.effects.kind import EffectKind
+from pipelex.pipes.effects.kinds import EFFECTS
+from pipelex.pipes.steps import without_later
+from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState, pipes_of
+from pipelex.pipes.wire import Wire
+
+_AT_ONCE: Final = 8
+"""Histories fetched at a time."""
+_MOST_TABLES: Final = 4
+"""The runs whose results a process holds at a time."""
+_MOST_GENERATIONS: Final = 20
+"""How far back the results of runs are looked for that themselves took those of others."""
+
+_KINDS: Final[Mapping[str, EffectKind[Any, Any]]] = {kind.activity: kind for kind in EFFECTS if kind.compute is None}
+
+
+class KeptOfRuns:
+    """The results of the runs that runs on this worker take them from; each is read once."""
+
+    def __init__(self) -> None:
+        self._tables: OrderedDict[str, asyncio.Task[KeptResults]] = OrderedDict()
+
+    async def of(self, client: Client, reuse: Reuse | None) -> KeptResults | None:
+        """The results of a run; None where none are to be taken.
+
+        Args:
+            client: of the namespace that the runs are in.
+            reuse: the run.
+
+        Raises:
+            PipelexError: the server does not give its histories.
+        """
+        if reuse is None:
+            return None
+        key = reuse.model_dump_json()
+        task = self._tables.get(key)
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            task = self._tables[key] = asyncio.create_task(read_kept(client, reuse))
+            while len(self._tables) > _MOST_TABLES:
+                self._tables.popitem(last=False)
+        self._tables.move_to_end(key)
+        return await asyncio.shield(task)  # an attempt that is cancelled leaves the reading to the others
+
+
+async def read_kept(client: Client, reuse: Reuse, generations: int = _MOST_GENERATIONS) -> KeptResults:
+    """What the effects of a run gave.
+
+    Args:
+        client: of the run's namespace.
+        reuse: the run, and from which pipe on its results do not count.
+        generations: how far back results are looked for.
+
+    Raises:
+        PipelexError: the server does not give its histories.
+    """
+    try:
+        reading = _KeptReading(client)
+        root = await reading.pipe(reuse.workflow_id or reuse.run_id, reuse.execution)
+    except RPCError as failed:
+        raise _gone(reuse.run_id, failed) from None
+    older = None
+    if reading.reuse is not None and generations > 0:
+        start_over = reuse.start_over or reading.reuse.start_over
+        older = await read_kept(client, reading.reuse.model_copy(update={"start_over": start_over}), generations - 1)
+    left = root if reuse.start_over is None else without_later(root, reuse.start_over)
+    return KeptResults(reuse.run_id, () if left is None else reading.results(left), older)
+
+
+@dataclass
+class _KeptReading:
+    """The histories of one run."""
+
+    client: Client
+    reuse: Reuse | None = None
+    """The run that this one took results of."""
+    _kept: dict[int, Kept] = field(default_factory=dict[int, Kept])
+    """The identity of an effect → its result."""
+    _limit: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
+
+    def results(self, root: PipeTrace) -> Iterator[Kept]:
+        """The results in a tree, or in a part of one."""
+        for pipe in pipes_of(root):
+            yield from (self._kept[id(effect)] for effect in pipe.effects if id(effect) in self._kept)
+
+    async def pipe(self, id_: str, execution: str | None, root_id: str | None = None) -> PipeTrace:
+        """A workflow, with what ran below it.
+
+        Raises:
+            RPCError: there is none.
+        """
+        async with self._limit:
+            events = await self._events(id_, execution)
+        is_root = root_id is None
+        root_id = root_id or id_
+        trace = PipeTrace(id_, pipe="", type="")
+        children: list[tuple[str, str]] = []
+        asked: dict[int, tuple[EffectTrace, EffectKind[Any, Any], Sequence[Payload]]] = {}
+        for event in events:
+            match event.event_type:
+                case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
+                    trace.type = event.workflow_execution_started_event_attributes.workflow_type.name
+                    trace.pipe = (await self._summary(event)).partition(" — ")[0] or trace.pipe
+                    if is_root:
+                        await self._read_job(event)
+                case EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED:
+                    child = event.child_workflow_execution_started_event_attributes.workflow_execution
+                    children.append((child.workflow_id, child.run_id))
+                case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+                    activity = event.activity_task_scheduled_event_attributes
+                    effect = EffectTrace(activity.activity_type.name, await self._summary(event))
+                    trace.effects.append(effect)
+                    kind = _KINDS.get(effect.name)
+                    if kind is not None:
+                        asked[event.event_id] = (effect, kind, activity.input.payloads)
+                case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+                    done = event.activity_task_completed_event_attributes
+                    if done.scheduled_event_id in asked:
+                        effect, kind, given = asked[done.scheduled_event_id]
+                        effect.status = RunState.COMPLETED
+                        place = id_.removeprefix(root_id).removeprefix("/")
+                        self._kept[id(effect)] = await self._result(kind, given, done.result.payloads, place)
+                case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
+                    asked = {}  # ids of events begin anew
+                case _:
+                    pass
+        found = await asyncio.gather(*(self.pipe(*child, root_id) for child in children))
+        trace.children.extend(found)
+        return trace
+
+    async def _events(self, id_: str, execution: str | None) -> list[HistoryEvent]:
+        """The events of a workflow, and of the runs in which it went on."""
+        events: list[HistoryEvent] = []
+        current = execution
+        while True:
+            handle = self.client.get_workflow_handle(id_, run_id=current)
+            run = [event async for event in handle.fetch_history_events()]
+            events += run
+            last = run[-1] if run else None
+            if last is None or last.event_type != EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
+                return events
+            current = last.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+
+    async def _result(
+        self, kind: EffectKind[Any, Any], given: Sequence[Payload], told: Sequence[Payload], place: str
+    ) -> Kept:
+        (job,) = await self.client.data_converter.decode(given, [kind.job])
+        return Kept(digest(kind.activity, job), place, self._reader(told))
+
+    def _reader(self, told: Sequence[Payload]) -> Callable[[type[Wire]], Awaitable[Wire]]:
+        async def read(kind: type[Wire]) -> Wire:
+            (result,) = await self.client.data_converter.decode(told, [kind])
+            return result
+
+        return read
+
+    async def _read_job(self, event: HistoryEvent) -> None:
+        given = event.workflow_execution_started_event_attributes.input.payloads
+        (job,) = await self.client.data_converter.decode(given[:1], [PipeJob])
+        self.reuse = job.options.reuse
+
+    async def _summary(self, event: HistoryEvent) -> str:
+        if not event.user_metadata.HasField("summary"):
+            return ""
+        (text,) = await self.client.data_converter.decode([event.user_metadata.summary], [str])
+        return text
+
+
+def _gone(run_id: str, failed: RPCError) -> PipelexError:
+    return PipelexError(
+        "runtime.unavailable",
+        f"the histories of run '{run_id}', whose results are to be taken, cannot be read: {failed.message}",
+        category=ErrorCategory.TRANSIENT,
+        params={"dependency": "temporal"},
+        advice="The server keeps histories for the retention time of its namespace. Start the run anew without them.",
+    )
