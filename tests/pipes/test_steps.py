@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipelex.pipes.steps import Step, step_of, without_later
 from pipelex.pipes.trace import EffectTrace, PipeTrace, pipes_of
+from pipelex.pipes.traces.steps import Step, step_of, without_later
 
 
 @pytest.mark.parametrize(

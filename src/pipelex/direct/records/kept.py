@@ -5,8 +5,8 @@ from typing import Any
 
 from pipelex.inference.calls.kept import Kept, KeptResults
 from pipelex.inference.calls.logical import digest
-from pipelex.pipes.steps import without_later
 from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState
+from pipelex.pipes.traces.steps import without_later
 from pipelex.pipes.wire import Wire
 
 

@@ -10,8 +10,8 @@ from pipelex.errors import ErrorReport
 from pipelex.errors.json import Json, exactly
 from pipelex.library import Library, Pipe
 from pipelex.pipes.effects.requests import LLMPrompt
-from pipelex.pipes.steps import step_of
 from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState
+from pipelex.pipes.traces.steps import step_of
 from pipelex.tooling.viewer.values import LONGEST_TEXT, Values
 
 _STATES: Final = {RunState.TERMINATED: "cancelled", RunState.TIMED_OUT: "failed"}

@@ -19,8 +19,8 @@ from pipelex.inference.calls.logical import digest
 from pipelex.pipes.calls import Reuse
 from pipelex.pipes.effects.kind import EffectKind
 from pipelex.pipes.effects.kinds import EFFECTS
-from pipelex.pipes.steps import without_later
 from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState, pipes_of
+from pipelex.pipes.traces.steps import without_later
 from pipelex.pipes.wire import Wire
 
 _AT_ONCE: Final = 8
