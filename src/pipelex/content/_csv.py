@@ -15,7 +15,7 @@ from pipelex.errors import near_names
 from pipelex.errors.json import Json, as_object
 
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
-"""What a spreadsheet program takes for the beginning of a formula, and would run when the file is opened. An apostrophe
+"""The beginning of a formula for a spreadsheet program, which would run it when the file is opened. An apostrophe
 before it makes the cell text (https://owasp.org/www-community/attacks/CSV_Injection)."""
 
 
@@ -46,7 +46,7 @@ class Table:
     """The cells of a CSV file."""
 
     columns: tuple[str, ...]
-    """What the first row names."""
+    """The names in the first row."""
     rows: tuple[tuple[int, tuple[str, ...]], ...]
     """Each other row with its line; it may have fewer cells than there are columns, and has no more."""
 

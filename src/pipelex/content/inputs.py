@@ -43,7 +43,7 @@ _ENVELOPE_MEMBERS: Final = frozenset({"concept", "content", "is_list", "stuff_co
 
 @dataclass(frozen=True, slots=True)
 class InputSlot:
-    """What a pipe takes under an input name."""
+    """The input of a pipe under one name."""
 
     concept: str
     """Domain-qualified."""
@@ -61,7 +61,7 @@ class UnresolvedConcept(LookupError):
 
 
 class ConceptView(Protocol):
-    """What reading inputs needs to know of the library."""
+    """The view of the library that reading inputs needs."""
 
     def shape(self, ref: str) -> Shape:
         """The shape of a domain-qualified concept."""

@@ -1,4 +1,4 @@
-"""How much a value is: its texts, its JSON at most, its JSON exactly. All three walk plain JSON without recursion."""
+"""The size of a value: its texts, its JSON at most, its JSON exactly. All three walk plain JSON without recursion."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -10,16 +10,16 @@ from pipelex.content.stuff import Json
 
 
 class _Weights(NamedTuple):
-    """What the parts of a tree count."""
+    """The weights of the parts of a tree."""
 
     character: int
-    """For each character of a text."""
+    """The weight of each character of a text."""
     text: int
-    """For a text besides its characters."""
+    """The weight of a text besides its characters."""
     key: int | None
-    """For a key besides its characters; None: keys count nothing."""
+    """The weight of a key besides its characters; with None, keys count nothing."""
     leaf: int
-    """For a number, a boolean or null."""
+    """The weight of a number, a boolean or null."""
 
 
 _TEXTS: Final = _Weights(character=1, text=0, key=None, leaf=8)

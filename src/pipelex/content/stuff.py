@@ -36,7 +36,7 @@ class Stuff:
 
     @property
     def count(self) -> int:
-        """How many items a list has."""
+        """The number of items of a list."""
         return len(self.items)
 
     def to_json(self) -> dict[str, Json]:

@@ -50,7 +50,7 @@ def text_inputs(text: str, slots: Mapping[str, InputSlot], concepts: ConceptView
 
 
 def file_inputs(path: Path, slots: Mapping[str, InputSlot], concepts: ConceptView) -> tuple[Mapping[str, Json], Path]:
-    """What a file gives, and the folder that its relative paths start from.
+    """The inputs in a file, and the folder that its relative paths start from.
 
     JSON, TOML and YAML hold inputs by their names. A CSV file is the one list that the pipe takes; any other file is the
     one text, image or document that it takes.
@@ -94,7 +94,7 @@ class TypedInputs:
     slots: Mapping[str, InputSlot]
     concepts: ConceptView
     folder: Path
-    """Where relative paths start."""
+    """The folder that relative paths start from."""
     read_stdin: Callable[[], str] | None = None
     """Gives the text of standard input, for `name=@-`."""
     found: PlacedInputs = field(default_factory=PlacedInputs)

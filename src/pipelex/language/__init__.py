@@ -1,4 +1,4 @@
-"""From the text of a `.mthds` file to blueprints and faults, each with file, line and column.
+"""The reading of `.mthds` files: from text to blueprints and faults, each with file, line and column.
 
 ```python
 bundle = parse_bundle(Path("berths.mthds").read_bytes(), path="berths.mthds")

@@ -1,4 +1,4 @@
-"""From the bytes of a `.mthds` file to its blueprint and faults.
+"""The reading of one `.mthds` file: from bytes to its blueprint and faults.
 
 Source: MTHDS 8.0.0, sections 1 and 11 of the language reference.
 """

@@ -1,4 +1,4 @@
-"""What Python, JSON Schema and older files call the types and keys of a structure's fields."""
+"""Names of the types and keys of a structure's fields in Python, JSON Schema and older files."""
 
 from collections.abc import Mapping
 from typing import Any, Final, cast

@@ -104,7 +104,7 @@ def is_table(value: object) -> TypeGuard[dict[str, Any]]:
 
 
 def kind_of(value: Any) -> str:
-    """What a TOML value is, in words."""
+    """The kind of a TOML value, in words."""
     if isinstance(value, bool):
         return "a boolean"
     names: tuple[tuple[type | tuple[type, ...], str], ...] = (

@@ -10,7 +10,7 @@ from pipelex.errors import near_names
 from pipelex.language._finding import Finding, Keys, Report, did_you_mean, is_table, place, shorten
 
 SiteKind: TypeAlias = Literal["text", "number", "other", "unknown"]
-"""What a hint sits on; `unknown` where only the linked library can tell."""
+"""The kind of value that a hint is on; `unknown` where only the linked library can tell."""
 
 _INTENTS: Final[dict[str, SiteKind]] = {"prose": "text", "label": "text", "rating": "number", "quantity": "number"}
 

@@ -41,7 +41,7 @@ NATIVES_BY_HABIT: Final = {
     **dict.fromkeys(("doc", "file"), "Document"),
     **dict.fromkeys(("md",), "Markdown"),
 }
-"""What other languages call such values, in lower case → the native concept."""
+"""Names of such values in other languages, in lower case → the native concept."""
 
 
 def native_meant(code: str) -> str | None:

@@ -168,4 +168,4 @@ _REWRITES: Final[Mapping[str, Callable[[Report, dict[str, Any]], None]]] = {
     "PipeImgGen": _multiplicity,
     "PipeCompose": _compose_style,
 }
-"""What more than renaming the older tables of a type need."""
+"""The rewrites that the older tables of a type need besides renaming."""

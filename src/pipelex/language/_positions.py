@@ -1,4 +1,4 @@
-"""Where the keys and values of a TOML document stand in its text.
+"""Places of the keys and values of a TOML document in its text.
 
 Values come from `tomllib`; this index of the syntax tree is built only when somebody asks for a place.
 """

@@ -394,7 +394,7 @@ def allowed_words(model: type[BaseModel], path: Keys) -> tuple[str, ...]:
 
 
 def annotations_at(model: type[BaseModel], path: Keys) -> list[Any]:
-    """What the model takes at `path`, each branch of a union for itself."""
+    """The annotations of the model at `path`, each branch of a union for itself."""
     current: list[Any] = [model]
     for key in path:
         following: list[Any] = []

@@ -48,7 +48,7 @@ _SENTENCES: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
 
 @dataclass(frozen=True, slots=True)
 class SyntaxFault:
-    """Why a source is no TOML document."""
+    """The reason why a source is no TOML document."""
 
     message: str
     line: int
@@ -110,7 +110,7 @@ def _offset(text: str, line: int, column: int) -> int:
 
 
 def _endless_key(text: str) -> int | None:
-    """Where a key of far too many parts starts; a line of a text that only looks like one does not count."""
+    """The start of a key with far too many parts; a line of a text that only looks like one does not count."""
     if _ENDLESS_KEY.search(text) is None:
         return None
     import tree_sitter

@@ -1,4 +1,4 @@
-"""What the text around a TOML syntax error says about it: an inline table over several lines, a table or key twice."""
+"""Hints in the text around a TOML syntax error: an inline table over several lines, a table or a key declared twice."""
 
 import re
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class Hint(NamedTuple):
 
 
 def hint_for(said: str, text: str, offset: int) -> Hint | None:
-    """What to say instead of what TOML's parser says about a place; None where it says enough.
+    """The message in place of the one of TOML's parser; None where the parser's says enough.
 
     Args:
         said: the parser's message, without the place.
@@ -61,7 +61,7 @@ def _broken_inline_table(text: str, offset: int) -> Hint | None:
 
 
 def _statement_end(text: str, offset: int) -> int:
-    """Where at the latest a value that is not finished at a place ends: before a header, or an empty line."""
+    """The latest end of a value that is not finished at a place: before a header, or an empty line."""
     match = _BREAK.search(text, offset)
     return len(text) if match is None else match.start()
 
@@ -78,7 +78,7 @@ def _own_table(text: str, start: int) -> str:
 
 
 def _open_brackets(text: str, end: int) -> list[int]:
-    """Where the brackets stand that are open at a place."""
+    """The places of the brackets that are open at a place."""
     opened: list[int] = []
     for match in _TOKEN.finditer(text, 0, end):
         if match[0] in ("[", "{"):

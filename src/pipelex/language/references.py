@@ -18,7 +18,7 @@ PLAIN_NAME_PATTERN: Final = PIPE_CODE_PATTERN
 _SLOT_PATTERN: Final = re.compile(r"(?P<concept>[^\[\]?!]+)(?:\[(?P<count>[0-9]*)\]|(?P<marker>[?!]))?")
 
 SLOT_SHAPE: Final = r"^\s*(?:.+->)?(?:[a-z][a-z0-9_]*\.)*[A-Z][a-zA-Z0-9]*\s*(?:\[(?:0*[1-9][0-9]*)?\]|[?!])?\s*$"
-"""What a slot looks like, as a regular expression for JSON Schema."""
+"""The form of a slot, as a regular expression for JSON Schema."""
 
 Presence = Literal["plain", "optional", "forced"]
 """`X`, `X?`, `X!`."""
@@ -65,13 +65,16 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What a pipe takes under an input name, or gives: a concept, how many values, and whether it may be absent."""
+    """The input of a pipe under one name, or its output.
+
+    It is a concept, the number of values, and whether it may be absent.
+    """
 
     concept: str
     """The reference as written, or fully qualified once linked."""
     is_list: bool = False
     count: int | None = None
-    """For a list of a fixed length; None for any length. `X[1]` is a single value, never a list."""
+    """The length of a list of a fixed length; None for any length. `X[1]` is a single value, never a list."""
     presence: Presence = "plain"
 
     @classmethod

@@ -1,4 +1,4 @@
-"""From bundles to a linked, validated library, and to the crates that travel.
+"""The library: bundles become a linked, validated whole, and crates that travel.
 
 ```python
 loaded = load_library([Path("berths.mthds")])

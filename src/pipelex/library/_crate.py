@@ -28,7 +28,7 @@ class MethodFile:
     path: str
     """Tree path."""
     sha256: str
-    """Of the file itself, in hexadecimal: the tree of a lone bundle does not hold what lies beside it."""
+    """The SHA-256 of the file itself, in hexadecimal. The tree of a lone bundle does not hold the files beside it."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from itertools import pairwise
 from pipelex.language.blueprints import CalledPipe, ConceptBlueprint, Keys, PipeBlueprint
 
 Edge = tuple[str, Keys] | CalledPipe
-"""What is named, and where."""
+"""The reference, and its place."""
 Cycle = tuple[list[str], Keys]
 """The members, the first one again at the end, and the key of the first that leads on."""
 

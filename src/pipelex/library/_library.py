@@ -213,7 +213,7 @@ class Library:
         return self._shapes[ref]
 
     def least_runs(self, ref: str) -> int:
-        """How many pipes one run of the pipe runs at least, itself included."""
+        """The least number of pipes that one run of the pipe runs, itself included."""
         return self._least_runs.get(ref, 1)
 
     @cached_property

@@ -22,14 +22,14 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Declaration:
-    """Where a concept or a pipe is declared."""
+    """The declaration of a concept or a pipe: its file and its keys."""
 
     bundle: "ParsedBundle"
     keys: Keys
     """Key path of its table in the bundle: `("pipe", "plan_day")`."""
     package: str | None = None
     label: str = ""
-    """What messages call it: the code, or the reference where several share the code."""
+    """The name of it in messages: the code, or the reference where several share the code."""
 
     def locate(self, *keys: str | int, offset: int | None = None, on_key: bool = False) -> Location:
         """The place of a key inside the table; `offset` is a character inside that string."""

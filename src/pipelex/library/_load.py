@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _BUNDLES = (".mthds", ".plx")
 _MOST_ROUNDS = 10
-"""How often versions are chosen anew, each time with what the packages chosen before ask of others."""
+"""The number of rounds in which versions are chosen anew, each with the demands of the packages chosen before."""
 _ADDRESS_CHARACTERS = string.ascii_letters + string.digits + "._/-"
 
 
@@ -31,7 +31,7 @@ class LoadedFiles:
     targets: tuple["ParsedBundle", ...]
     """The bundles that were asked for; the others are there to be referred to."""
     tree: MethodTree
-    """What travels with the method."""
+    """The files that travel with the method."""
     trees: Mapping[str, MethodTree] = field(default_factory=dict[str, MethodTree])
     """Bundle path → the tree it lies in."""
 

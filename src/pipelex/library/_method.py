@@ -1,4 +1,4 @@
-"""From files to a library with its verdict, in one call."""
+"""The loading of a method: from files to a library with its verdict, in one call."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -88,7 +88,7 @@ def load_library(
 def load_library_files(
     files: Mapping[str, str | bytes], *, check_model: CheckModel | None = None, rules: TreeRules | None = None
 ) -> LoadedLibrary:
-    """As `load_library`, for a method that comes as tree path → content."""
+    """Load like `load_library`, for a method that comes as tree path → content."""
     return _loaded(load_files(files, rules=rules), check_model)
 
 

@@ -29,12 +29,12 @@ class PackageBundles:
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     """Names the package gives its dependencies → their addresses."""
     faults: tuple[Fault, ...] = ()
-    """What is wrong with the manifest."""
+    """The faults of the manifest."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a reference leads nowhere."""
+    """The reason why a reference leads nowhere."""
 
     code: str
     detail: str
@@ -42,7 +42,7 @@ class Problem:
     params: dict[str, Json] = field(default_factory=dict[str, Json])
     suggestions: tuple[str, ...] = ()
     is_silent: bool = False
-    """What is named may well be in a file that could not be read: that file's fault is enough."""
+    """Whether the named thing may be in a file that could not be read; that file's fault is enough then."""
 
     @cached_property
     def takes(self) -> tuple[str, ...]:
@@ -130,7 +130,7 @@ class Names:
         return self._find("pipe", Reference.parse(text), package, domain)
 
     def hidden(self, ref: str, package: str | None, domain: str) -> Problem | None:
-        """Why a pipe that exists may not be called from a package and domain; None when it may."""
+        """The reason why an existing pipe may not be called from a package and domain; None when it may."""
         target = Reference.parse(ref)
         owner = self._packages[target.package]
         if target.package == package and (owner.manifest is None or target.domain == domain):
@@ -147,7 +147,7 @@ class Names:
         )
 
     def broken_promises(self, package: PackageBundles) -> Iterator[Fault]:
-        """What a manifest exports, or names as its main pipe, and no bundle of the package declares."""
+        """The names that a manifest exports, or its main pipe, that no bundle of the package declares."""
         manifest = package.manifest
         if manifest is None or package.address in self._unreadable:
             return
@@ -205,7 +205,7 @@ class Names:
         )
 
     def _unfit(self, reference: Reference, package: str | None, address: str) -> Problem | None:
-        """Why the version of a dependency that is within reach is not one that a package asks for."""
+        """The reason why the version of a dependency within reach is not one that a package asks for."""
         asking, given = self._packages[package].manifest, self._packages[address].manifest
         for dependency in asking.dependencies.values() if asking is not None else ():
             wanted = dependency.version

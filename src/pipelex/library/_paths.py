@@ -21,7 +21,7 @@ NATIVE_OF_SCALAR = {
 
 @dataclass(frozen=True)
 class PathFault:
-    """Why a dotted path leads nowhere."""
+    """The reason why a dotted path leads nowhere."""
 
     segment: str
     detail: str
@@ -31,7 +31,7 @@ class PathFault:
 
 @dataclass(frozen=True)
 class Reached:
-    """What a dotted path leads to."""
+    """The target of a dotted path."""
 
     slot: Slot
     crosses_list: bool = False
@@ -55,7 +55,7 @@ def walk_path(library: Library, root: Slot, fields: Sequence[str]) -> Reached | 
     is_list, may_lack = root.is_list, root.presence == "optional"
     concept = root.concept
     ended: str | None = None
-    """Why the path may not go on, once it stands on a value without fields."""
+    """The reason why the path may not go on, once it stands on a value without fields."""
     for name in fields:
         if ended is not None:
             return PathFault(name, f"'{name}' leads on from where the path ends: {ended}")

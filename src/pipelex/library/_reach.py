@@ -70,7 +70,7 @@ class Reach:
 
 
 def constraints_of(manifests: Iterable[Manifest | None]) -> Mapping[str, frozenset[str]]:
-    """What some packages ask of the versions of others, by address."""
+    """The demands of some packages on the versions of others, by address."""
     found: dict[str, set[str]] = {}
     for manifest in manifests:
         for dependency in manifest.dependencies.values() if manifest is not None else ():

@@ -1,4 +1,4 @@
-"""How many pipes a pipe runs at least, itself included: known before anything runs."""
+"""The least number of pipes that a pipe runs, itself included: known before anything runs."""
 
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter

@@ -7,7 +7,7 @@ from pipelex.language.references import Slot
 
 
 def differences(signature: PipeBlueprint, definition: PipeBlueprint) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Where the contracts of two linked pipes differ: the key in the signature's table, and a sentence.
+    """The differences between the contracts of two linked pipes: the key in the signature's table, and a sentence.
 
     Concepts are compared by identity: one that refines the other is another one.
     """

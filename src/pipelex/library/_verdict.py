@@ -8,10 +8,10 @@ from pipelex.errors import Fault, Json, MethodInvalidError
 
 @dataclass(frozen=True)
 class Verdict:
-    """What validation found."""
+    """The verdict of validation."""
 
     errors: tuple[Fault, ...] = ()
-    """In the order of files and lines."""
+    """The errors, in the order of files and lines."""
     warnings: tuple[Fault, ...] = ()
     """They never change the verdict."""
     pending_signatures: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What each pipe type means, written once against the runtime port (`pipelex.pipes.runtime`)."""
+"""The meaning of each pipe type, written once against the runtime port (`pipelex.pipes.runtime`)."""
 
 from pipelex.pipes._execute import NESTING_LIMIT, Execution, execute_pipe, unexpected_failure
 

@@ -20,7 +20,7 @@ NESTING_LIMIT: Final = 20
 
 @dataclass(frozen=True)
 class Execution:
-    """What one pipe gave, and the working memory it ended with."""
+    """The outcome of one pipe, and the working memory it ended with."""
 
     outcome: PipeOutcome
     memory: WorkingMemory

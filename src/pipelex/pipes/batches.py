@@ -54,7 +54,7 @@ def _fails_all(failed: PipelexError) -> bool:
 
 
 def gathered(library: Library, batch: BatchCall, ends: Iterable[PipeOutcome | ItemFailure]) -> BatchOutcome:
-    """What the items of a batch gave together.
+    """The outcome of the items of a batch, together.
 
     Args:
         library: has the batch's pipe.
@@ -78,7 +78,7 @@ def gathered(library: Library, batch: BatchCall, ends: Iterable[PipeOutcome | It
 
 
 def joined(library: Library, batch: BatchCall, outcomes: Sequence[BatchOutcome]) -> BatchOutcome:
-    """What consecutive slices of a batch gave together.
+    """The outcome of consecutive slices of a batch, together.
 
     Args:
         library: has the batch's pipe.

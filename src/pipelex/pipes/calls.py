@@ -15,7 +15,7 @@ OnItemFailure = Literal["fail", "collect"]
 
 
 class Mocks(Wire):
-    """What the effects of a dry run make up, where the method leaves it open."""
+    """The values that the effects of a dry run make up, where the method leaves them open."""
 
     text_chars: int = Field(default=256, ge=1)
     """The most characters of a prompt that a made-up text repeats."""
@@ -43,30 +43,33 @@ class Reuse(Wire):
 
 
 class RunOptions(Wire):
-    """What a method's author or caller says of how a run goes: fixed when the run starts, and the same in every child."""
+    """The options that a method's author or caller gives a run.
+
+    They are fixed when the run starts, and the same in every child.
+    """
 
     mode: Literal["live", "dry"] = "live"
     """`dry`: every effect is mocked from the declared types; nothing leaves the process."""
     max_concurrency: int = Field(default=8, ge=1)
     """Children of one batch in flight at a time."""
     on_item_failure: OnItemFailure = "fail"
-    """What a failing item of a batch does: fail the run, or be left out of the list and reported."""
+    """The effect of a failing item of a batch: the run fails, or the item is left out of the list and reported."""
     full_memory: bool = False
     """Bring every name that a nested pipe leaves behind back to its caller, not only those that later steps read."""
     max_pipe_runs: int = Field(default=1_000_000, ge=1)
     """The most pipes that the run may run, the entry pipe and every item of a batch included; beyond them it fails."""
     tag_style: Literal["no_tag", "ticks", "xml", "square_brackets"] = "xml"
-    """How `@name` marks off a value where the pipe does not say."""
+    """The marks that `@name` puts around a value, where the pipe does not say."""
     text_format: Literal["plain", "markdown", "html", "json"] = "plain"
-    """How `$name` writes a structured value where the pipe does not say."""
+    """The format in which `$name` writes a structured value, where the pipe does not say."""
     mocks: Mocks = Mocks()
-    """What a dry run makes up."""
+    """The values that a dry run makes up."""
     reuse: Reuse | None = None
     """The run whose results are taken; None: every effect is performed."""
 
 
 class RunIdentity(Wire):
-    """Who a run belongs to; the same in every child."""
+    """The owner of a run; the same in every child."""
 
     run_id: str
     session_id: str | None = None
@@ -102,7 +105,7 @@ class ItemFailure(Wire):
     index: int
     """Rank in the list, from 0."""
     path: tuple[str, ...]
-    """Of the item's pipe run; see `PipeCall.path`."""
+    """The path of the item's pipe run; see `PipeCall.path`."""
     error: dict[str, Json]
     """The report, as `ErrorReport.to_json` writes it."""
 
@@ -112,17 +115,18 @@ class ItemFailures(Wire):
 
     count: int
     first: tuple[ItemFailure, ...]
-    """In the order of the items; at most `MOST_REPORTED` of them, for a report must not grow with the list."""
+    """The first failures, in the order of the items. They are at most `MOST_REPORTED`, for a report must not grow with
+    the list."""
 
 
 class PipeOutcome(Wire):
-    """What a pipe gave: a value or a recorded absence, exactly one of the two."""
+    """The outcome of a pipe: a value or a recorded absence, exactly one of the two."""
 
     stuff: StuffWire | None = None
     absence: AbsenceWire | None = None
     exports: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])
     usage: tuple[ModelUsage, ...] = ()
-    """What the pipe and everything below it used, one entry per model."""
+    """The usage of the pipe and everything below it, one entry for each model."""
     failures: ItemFailures | None = None
     """Items that batches in the pipe or below it left out."""
     runs: int = 1
@@ -172,10 +176,10 @@ class BatchCall(Wire):
 
 
 class BatchOutcome(Wire):
-    """What a pipe gave on the items of a list."""
+    """The outcome of a pipe on the items of a list."""
 
     values: StuffWire
-    """In the order of the items, without those that are absent or failed; possibly held by reference."""
+    """The values in the order of the items, without those that are absent or failed; possibly held by reference."""
     usage: tuple[ModelUsage, ...] = ()
     failures: ItemFailures | None = None
     runs: int = 0

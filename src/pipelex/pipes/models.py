@@ -8,11 +8,11 @@ from pipelex.pipes.wire import Wire
 
 
 class ModelChoice(Wire):
-    """Which model a pipe asks for, before anything is looked up."""
+    """The model that a pipe asks for, before anything is looked up."""
 
     family: ModelFamily
     purpose: ModelPurpose = "text"
-    """Which of the family's defaults applies when the pipe names no model."""
+    """The purpose whose default applies when the pipe names no model."""
     document: str | None = None
     """`<format>.<source>` of a document, which picks the default of the family `doc_gen`."""
     choice: str | dict[str, Json] | None = None
@@ -38,7 +38,7 @@ class ResolvedModel(Wire):
 
 
 class ModelUsage(Wire):
-    """What calls of one model used, summed up."""
+    """The usage of one model's calls, summed up."""
 
     handle: str
     backend: str

@@ -1,4 +1,4 @@
-"""What every orchestrator does around one pipe run: its span, what it used, and failures that nobody foresaw.
+"""The surroundings of a pipe run on every orchestrator: its span, its usage, and unexpected failures.
 
 An orchestrator subclasses `OrchestratedRuntime` and answers what differs: how a child, a batch's items and a job run.
 """

@@ -16,7 +16,7 @@ class ListPart:
     """Consecutive items of a long list that are kept in a store."""
 
     key: Json
-    """How whoever stored it finds it again."""
+    """The key by which its store finds it again."""
     count: int
     """The number of items in it."""
 
@@ -44,7 +44,7 @@ class ListReference(Stuff):
 
     @property
     def count(self) -> int:
-        """How many items the list has."""
+        """The number of items of the list."""
         return sum(part.count for part in self.parts)
 
     def to_json(self) -> dict[str, Json]:
@@ -61,5 +61,5 @@ def read_value(wire: Mapping[str, Json]) -> Stuff:
 
 
 def parts_of(value: Stuff) -> tuple[ListPart, ...]:
-    """Where a value's items are; empty for one with its content."""
+    """The places of a value's items; empty for a value with its content."""
     return value.parts if isinstance(value, ListReference) else ()

@@ -1,4 +1,4 @@
-"""How much templates may do in the code of pipes: there, nothing else runs as long as they do."""
+"""The budget of templates in the code of pipes, where nothing else runs while they do."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -12,8 +12,9 @@ from pipelex.pipes.templates import limits_over
 from pipelex.templating import Budget, Limits
 
 IN_PLACE: Final = Limits(turns=20_000, chars=1_000_000)
-"""What templates may do between two pauses of the code they run in: about a tenth of a second. Two seconds stop a workflow
-for ever. One that wants more by itself is rendered as an effect; these are counts, so every replay decides alike."""
+"""The work of templates between two pauses of the code they run in: about a tenth of a second. Two seconds stop a
+workflow for ever. A template that wants more by itself is rendered as an effect. These are counts, so every replay
+decides alike."""
 
 LONG_TEMPLATE: Final = 20_000
 """Characters; compiling a longer one takes too long for the pipe's own code."""
@@ -25,7 +26,7 @@ _SIGIL: Final = 20
 
 
 def share() -> Budget:
-    """What may be done until the next pause."""
+    """The work that may be done until the next pause."""
     return Budget.of(IN_PLACE)
 
 
@@ -46,7 +47,7 @@ def pay_for_compiling(template: str, budget: Budget) -> None:
 
 
 class TemplateUse:
-    """What the templates of one pipe run did so far: together they may do what one template alone may."""
+    """The work of one pipe run's templates so far. Together they may do as much as one template alone."""
 
     def __init__(self) -> None:
         self._turns = 0

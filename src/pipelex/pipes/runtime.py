@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Runtime(Protocol):
-    """What an orchestrator offers to the one pipe run it was made for.
+    """The port by which an orchestrator serves the one pipe run it was made for.
 
     Every method raises `PipelexError` when the effect fails for good; a pipe never repeats one by itself.
     """
@@ -49,7 +49,12 @@ class Runtime(Protocol):
         ...
 
     async def rendering(self) -> Budget:
-        """What templates may still do in the code of pipes; where that is used up, this waits until others had a turn."""
+        """The work that templates may still do in the code of pipes.
+
+        Where it is used up, this waits until others had a turn.
+
+        Where it is used up, this waits until others had a turn.
+        """
         ...
 
     async def ask(self, kind: EffectKind[Q, R], request: Q, model: ModelChoice | None = None) -> R:

@@ -15,7 +15,7 @@ from pipelex.pipes.models import ModelUsage
 from pipelex.pipes.usage import Meter
 
 Attributes = Mapping[str, str | bool | int | float | Sequence[str] | None]
-"""What a span tells; names without a value are left out."""
+"""The attributes of a span; names without a value are left out."""
 
 
 class Span(Protocol):
@@ -117,7 +117,7 @@ def of_pipe(
 
 
 def used(usages: Iterable[ModelUsage]) -> Attributes:
-    """What calls of models used together; the cost only where every price is known.
+    """The usage of several calls together; the cost only where every price is known.
 
     The names are not those of the conventions: what a caller used would be counted there a second time.
     """

@@ -14,7 +14,7 @@ from pipelex.templating import Attachments, Budget, Limits, Style, TagStyle, Tex
 IN_PLACE_CHARS: Final = 100_000
 """Characters of values that a template may read in the pipe's own code, unless an orchestrator says otherwise."""
 WRITTEN: Final = 4
-"""How many times a template may write values that are larger than what it may write anyway."""
+"""The number of times that a template may write values larger than its usual limit."""
 
 
 def render_request(
@@ -62,7 +62,7 @@ def render_request(
 
 
 def limits_over(values: Mapping[str, Stuff]) -> Limits:
-    """What templates over some values may do: the usual, and enough to write large values a few times."""
+    """The limits of templates over some values: the usual ones, and enough to write large values a few times."""
     usual = Limits()
     return replace(usual, chars=max(usual.chars, WRITTEN * text_size(stuff.content for stuff in values.values())))
 

@@ -1,4 +1,4 @@
-"""What happened in a run, as a tree of pipes with their effects: the same picture from every orchestrator."""
+"""The trace of a run, as a tree of pipes with their effects: the same picture from every orchestrator."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -47,11 +47,11 @@ class EffectTrace:
     queue: str | None = None
     """The task queue it ran on; None in-process."""
     usage: tuple[ModelUsage, ...] = ()
-    """What its answers used, one entry per model; those of attempts that failed, too."""
+    """The usage of its answers, one entry for each model; those of failed attempts, too."""
     job: Wire | None = None
-    """What was asked, where somebody in this process watches the run."""
+    """The job, where somebody in this process watches the run."""
     error: ErrorReport | None = None
-    """Why it failed, where that is known here."""
+    """The failure, where it is known here."""
     result: Wire | None = None
     """What it gave, under the same condition as `job`."""
     kept_from: str | None = None
@@ -80,7 +80,7 @@ class PipeTrace:
 
     @property
     def usage(self) -> tuple[ModelUsage, ...]:
-        """What the pipe and everything below it used, one entry per model."""
+        """The usage of the pipe and everything below it, one entry for each model."""
         meter = Meter()
         waiting: list[PipeTrace] = [self]
         while waiting:
@@ -91,7 +91,7 @@ class PipeTrace:
 
     @property
     def seconds(self) -> float | None:
-        """How long the pipe ran, where both ends are known."""
+        """The duration of the pipe in seconds, where both ends are known."""
         return _seconds(self.started, self.ended)
 
 

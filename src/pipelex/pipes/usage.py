@@ -13,7 +13,7 @@ from pipelex.pipes.models import ModelUsage
 
 
 class Meter:
-    """What one pipe run used and left out so far: by its own effects and by its children."""
+    """The usage and the omissions of one pipe run so far: those of its own effects and of its children."""
 
     def __init__(self) -> None:
         self._by_model: dict[tuple[str, str], ModelUsage] = {}

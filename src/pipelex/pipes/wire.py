@@ -1,4 +1,4 @@
-"""What crosses the runtime port: frozen pydantic models of plain JSON.
+"""Values that cross the runtime port: frozen pydantic models of plain JSON.
 
 They may cross a process boundary as they are; none of them holds anything executable.
 """

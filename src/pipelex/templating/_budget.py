@@ -17,7 +17,7 @@ PROMPT_CATEGORIES: Final = frozenset({"llm_prompt", "img_gen_prompt"})
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one render may do. Counts, not clocks, so that the same template ends the same way everywhere."""
+    """The limits of one render. They are counts, not clocks, so that the same template ends the same way everywhere."""
 
     turns: int = 500_000
     """Loop turns and single operations."""
@@ -33,7 +33,7 @@ class Limits:
 
 @dataclass(slots=True)
 class Budget:
-    """What is left of what several renders may do together; each takes from it."""
+    """The budget that several renders share; each takes from it."""
 
     turns: int
     """See `Limits.turns`."""
@@ -48,7 +48,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How values are tagged and formatted."""
+    """The tags and formats of values."""
 
     tag_style: TagStyle = "xml"
     text_format: TextFormat = "plain"

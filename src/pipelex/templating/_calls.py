@@ -47,7 +47,7 @@ ATTRIBUTES: Final[tuple[tuple[type, frozenset[str]], ...]] = (
     (Cycler, frozenset({"current", "next", "reset"})),
     (Macro, frozenset({"arguments", "caller", "catch_kwargs", "catch_varargs", "name"})),
 )  # fmt: skip
-"""What a template may read of values that are not ours; everything else with a name is refused."""
+"""The attributes that a template may read of values that are not ours; any other name is refused."""
 
 MOMENT_PARTS: Final = frozenset({"year", "month", "day", "hour", "minute", "second"})
 
@@ -111,7 +111,7 @@ def is_readable(owner: object, name: str) -> bool:
 
 
 class Turns:
-    """What a loop runs over, each turn paid for."""
+    """The items of a loop, each turn paid for."""
 
     def __init__(self, iterable: Any, state: RenderState) -> None:
         self._iterable = iterable

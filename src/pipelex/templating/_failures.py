@@ -1,4 +1,4 @@
-"""What went wrong in a template, in the words of its author: where, and with what kinds of values."""
+"""Failures of templates in the words of their author: where, and with what kinds of values."""
 
 import re
 from typing import Final
@@ -34,7 +34,7 @@ _KINDS: Final = {
     "builtin_function_or_method": "a method",
     "Macro": "a macro",
 }
-"""How an author calls the classes that Python names in its messages."""
+"""The author's words for the classes that Python names in its messages."""
 
 _CLASS: Final = re.compile(rf"""(?P<quote>['"]?)\b(?:{"|".join(sorted(_KINDS))})\b(?P=quote)(?: object)?""")
 _INSTANCES: Final = re.compile(r"not supported between instances of (.+) and (.+)")

@@ -1,4 +1,4 @@
-"""What a template reads and is not there.
+"""Values that a template reads and that are not there.
 
 An optional value that was left out is null: it equals none, prints as nothing, and fails only where a value is needed.
 """
@@ -48,7 +48,7 @@ class Missing(ChainableUndefined):
 
 
 class StrictMissing(StrictUndefined):
-    """As `Missing`, where printing it is an error."""
+    """A missing value like `Missing`, where printing it is an error."""
 
     __slots__ = ()
 
@@ -76,7 +76,7 @@ class Null(Missing):
         self.template_shape = shape
 
     def member(self, name: str) -> "Missing":
-        """What a path finds when it goes on into a value that was left out."""
+        """The value that a path finds when it goes on into a value that was left out."""
         shape = self.template_shape
         if isinstance(shape, ObjectShape):
             field = shape.field(name)
@@ -101,7 +101,7 @@ def is_something(value: object) -> bool:
 
 
 def reason(missing: Undefined) -> str:
-    """Why there is no value, as the beginning of a sentence."""
+    """The reason why there is no value, as the beginning of a sentence."""
     if missing._undefined_hint:
         return missing._undefined_hint
     name = str(missing._undefined_name)

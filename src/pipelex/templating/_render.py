@@ -13,7 +13,7 @@ from pipelex.templating._values import ShapeView, wrap_stuff
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What a template gave."""
+    """The result of a template."""
 
     text: str
     images: tuple[dict[str, Json], ...] = ()

@@ -22,7 +22,7 @@ _FILES: Final = ("Image", "Document")
 
 
 class ShapeView(Protocol):
-    """What rendering needs to know of the library."""
+    """The view of the library that rendering needs."""
 
     def shape(self, ref: str) -> Shape:
         """The shape of a domain-qualified concept."""
@@ -126,7 +126,7 @@ class ObjectValue(Value):
         return bare_text(self._native, self.template_content)
 
     def _sequence(self) -> Any:
-        """What indexing, iterating and measuring look at."""
+        """The sequence that indexing, iterating and measuring look at."""
         if self._native == "JSON":
             return self.template_content.get("json_obj", {})
         text = self._text()
@@ -328,7 +328,7 @@ def as_text(value: object) -> str:
 
 
 def in_words(value: object) -> str:
-    """What a value is, for a message."""
+    """The kind of a value, for a message."""
     if isinstance(value, Undefined):
         return "nothing"
     if not isinstance(value, Value):

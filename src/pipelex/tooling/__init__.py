@@ -1,1 +1,1 @@
-"""What authors use around a method: fixing older files, static graphs, example inputs and outputs, contracts."""
+"""Tools for authors, around a method: fixing older files, static graphs, example inputs and outputs, contracts."""

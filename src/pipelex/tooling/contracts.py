@@ -1,4 +1,4 @@
-"""What the pipes of a library take and give, for programs (contracts) and for forms.
+"""Contracts of a library's pipes, for programs, and forms of their inputs and outputs.
 
 Source: section 8 of the protocol's reference. The shapes are closed: a contract always has every member, `item_count`
 being null where no number is fixed; a node of a form has no member that does not apply to it.
@@ -94,7 +94,7 @@ def _number(slot: Slot) -> dict[str, Json]:
 
 
 def _argument_schema(library: Library, slot: Slot) -> dict[str, Json]:
-    """What a caller sends: a content, or a bare array of contents."""
+    """The schema of an argument: a content, or a bare array of contents."""
     schema = json_schema(library.shape(slot.concept))
     if not slot.is_list:
         return schema

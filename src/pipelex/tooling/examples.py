@@ -14,7 +14,7 @@ from pipelex.language.schema import SCHEMA_NAME, bundle_schema
 
 _PACKAGE: Final = Path(__file__).parent.parent
 _FOLDERS: Final = (_PACKAGE / "_examples", _PACKAGE.parent.parent / "examples")
-"""Where they are in a wheel, and in a checkout."""
+"""The folders of the examples, in a wheel and in a checkout."""
 _SUFFIX: Final = ".mthds"
 _LEFT_OUT: Final = frozenset({"results", "__pycache__"})
 
@@ -36,7 +36,7 @@ class Example:
 
     @property
     def description(self) -> str:
-        """What the method does, in its own words."""
+        """The task of the method, in its own words."""
         return str(tomllib.loads(self.bundle.read_text(encoding="utf-8")).get("description", ""))
 
     def files(self) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""What holds every page that is written: nothing runs but its own script, nothing is fetched, and content is cleaned.
+"""Rules of every page that is written: nothing runs but its own script, nothing is fetched, and content is cleaned.
 
 A page shows what models, documents and methods said. Its policy keeps scripts and addresses out of force; cleaning takes
 them out, with what no policy covers, such as a refresh that leads elsewhere.

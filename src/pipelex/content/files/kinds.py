@@ -1,4 +1,4 @@
-"""What kind of file some bytes are, by their first bytes: a small table of the formats methods meet."""
+"""The kind of a file, by its first bytes: a small table of the formats that methods meet."""
 
 import re
 from typing import Final
@@ -123,7 +123,12 @@ def type_of_extension(name: str) -> str:
 
 
 def file_kind(mime_type: str) -> str:
-    """What a MIME type is to a text extractor: `pdf`, `image`, `docx`, `html`, `txt`, …; else the type itself."""
+    """The kind that a MIME type is to a text extractor.
+
+    It is `pdf`, `image`, `docx`, `html`, `txt`, …; else the type itself.
+
+    It is `pdf`, `image`, `docx`, `html`, `txt`, …; else the type itself.
+    """
     known = _KINDS.get(mime_type)
     if known is not None:
         return known[0]

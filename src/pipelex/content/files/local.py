@@ -46,7 +46,8 @@ MAX_INPUTS_BYTES: Final = 256 * 1024 * 1024
 """The maximum size of a file that holds inputs, in bytes."""
 
 _KERNEL_FOLDERS: Final = tuple(map(Path, ("/proc", "/sys", "/dev")))
-"""What stands there are answers of the system, this process's environment among them, and never documents."""
+"""The folders of the kernel. Their files are answers of the system, this process's environment among them, and never
+documents."""
 
 
 class FileRefused(Exception):
@@ -117,7 +118,9 @@ def local_file(text: str, files: LocalFiles | None, *, file_type: str) -> Path:
 
 
 def not_a_file(path: Path) -> str | None:
-    """Why what a path leads to is no document, or None: pipes and devices may never end, the kernel's files tell secrets.
+    """The reason why a path leads to no document; None where it does.
+
+    Pipes and devices may never end, and the kernel's files tell secrets.
 
     Raises:
         OSError: there is nothing there, or it cannot be looked at.
@@ -143,7 +146,7 @@ def _require_inside(text: str, path: Path, root: Path | None) -> None:
 
 
 def why_unfit(path: Path) -> str | None:
-    """Why a file cannot hold inputs, or None: it is none, or too large.
+    """The reason why a file cannot hold inputs; None where it can. It is no file, or too large.
 
     Raises:
         OSError: there is nothing there, or it cannot be looked at.
@@ -169,7 +172,7 @@ def _looked_in(text: str, base_dir: Path) -> str:
 
 
 def file_content(path: Path) -> dict[str, Json]:
-    """What is known of a local file, as members of an Image or Document content."""
+    """The facts about a local file, as members of an Image or Document content."""
     found: dict[str, Json] = {"url": path.as_uri(), "filename": path.name}
     mime_type = MIME_TYPES.get(path.suffix.lower())
     return found if mime_type is None else {**found, "mime_type": mime_type}
@@ -198,7 +201,7 @@ def check_file(path: Path, text: str, file_type: str) -> None:
 
 
 def check_data_url(url: str, file_type: str) -> None:
-    """As `check_file`, for a `data:` URL; one that cannot be decoded is left to whoever reads it.
+    """Check a `data:` URL like `check_file`; one that cannot be decoded is left to whoever reads it.
 
     Raises:
         FileRefused: it is empty, or of another kind.
@@ -223,7 +226,7 @@ def _check(head: bytes, named: str, file_type: str, mime_type: str) -> None:
 
 
 def not_an_image(mime_type: str) -> str | None:
-    """What is said of a file that was to be an image and is of another type; None for an image."""
+    """The message about a file that should be an image and is of another type; None for an image."""
     kind = file_kind(mime_type)
     if kind in ("image", "svg"):
         return None

@@ -1,4 +1,4 @@
-"""What blueprints answer about themselves."""
+"""Answers of blueprints about themselves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias, cast
 from pipelex.language.blueprints._base import Blueprint, Keys, ModelFamily, ModelPurpose
 
 ModelName: TypeAlias = str | Blueprint | None
-"""How a pipe names a model: a reference (`$preset`, `@alias`, `~waterfall`, a handle), an inline settings table, or
-nothing, which leaves the choice to the runtime."""
+"""The model of a pipe: a reference (`$preset`, `@alias`, `~waterfall`, a handle), an inline settings table, or nothing,
+which leaves the choice to the runtime."""
 
 
 class CalledPipe(NamedTuple):
@@ -16,7 +16,7 @@ class CalledPipe(NamedTuple):
 
     ref: str
     keys: Keys
-    """Where the controller's table names it."""
+    """The keys under which the controller's table names it."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,12 @@ class AskedModel:
     """The key of the pipe's table that names it, or would."""
     named: ModelName
     purpose: ModelPurpose = "text"
-    """Which of the family's defaults applies when no model is named; only language models have two."""
+    """The purpose whose default applies when no model is named; only language models have two."""
     document: str | None = None
     """`<format>.<source>` of a document, which picks the default of the family `doc_gen`."""
     handed: Literal["text", "templates", "input"] = "text"
-    """What it is handed: text alone, the images and documents that the pipe's templates show, or the pipe's one input."""
+    """The input of the model: text alone, the images and documents that the pipe's templates show, or the pipe's one
+    input."""
 
     @property
     def choice(self) -> str | dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""What every table of a bundle shares: closed keys, strict types, the notation of slots."""
+"""The base of every table of a bundle: closed keys, strict types, the notation of slots."""
 
 from typing import Annotated, Literal, LiteralString, TypeAlias, cast, get_args
 
@@ -30,7 +30,8 @@ PipeReference = Annotated[str, StringConstraints(min_length=1)]
 
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 ALIASED: ConfigDict = {**STRICT, "validate_by_name": True, "validate_by_alias": True, "serialize_by_alias": True}
-"""For tables with a key that is no Python name, or one pydantic uses itself: written and read under the key."""
+"""The configuration of tables with a key that is no Python name, or one that pydantic uses itself. The key is written
+and read."""
 
 
 def refuse(kind: str, message: str) -> PydanticCustomError:

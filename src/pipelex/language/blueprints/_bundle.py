@@ -13,7 +13,7 @@ class BundleBlueprint(Blueprint):
     domain: str
     """The namespace of every concept and pipe of the file: snake_case, dotted if need be."""
     description: str | None = None
-    """What the bundle is about."""
+    """The subject of the bundle."""
     system_prompt: str | None = None
     """The system prompt of every PipeLLM of the bundle that has none of its own."""
     main_pipe: str | None = None

@@ -20,9 +20,9 @@ class TemplateBlueprint(Blueprint):
     template: str
     """The text: Jinja2 with `$name`, `@name` and `@?name`."""
     category: TemplateCategory
-    """What the text becomes, which decides its filters and whether markup is escaped."""
+    """The kind of text that comes out; it decides the filters and whether markup is escaped."""
     templating_style: TagStyle | TemplatingStyle | None = None
-    """How values are tagged and formatted."""
+    """The tags and formats of values."""
     extra_context: dict[str, Any] | None = None
     """More variables by name."""
 

@@ -15,7 +15,7 @@ class FieldBlueprint(Blueprint):
     """One field of a concept's structure."""
 
     description: str
-    """What the field holds; models that fill it in are told."""
+    """The meaning of the field. Models that fill it in are told."""
     type: FieldType | None = None
     """The type of the value; left out beside `choices`."""
     required: bool = False
@@ -114,7 +114,7 @@ class ConceptBlueprint(Blueprint):
     """A concept declaration. A string structure names a class of the host program (an older form)."""
 
     description: str
-    """What a value of the concept is; models are told."""
+    """The meaning of a value of the concept. Models are told."""
     structure: dict[str, FieldEntry] | str | None = None
     """The fields by name: a description alone for a required text, or a table."""
     refines: str | None = None

@@ -31,7 +31,7 @@ class PipeStep(Blueprint):
     result: PlainName | None = None
     """The name under which the output is kept."""
     nb_output: int | None = Field(default=None, ge=1)
-    """How many outputs the pipe is asked for. Instead of `multiple_output`."""
+    """The number of outputs that the pipe is asked for; excludes `multiple_output`."""
     multiple_output: bool | None = None
     """Whether the pipe is asked for a list of any length. Instead of `nb_output`."""
     batch_over: DottedPath | None = None

@@ -21,7 +21,7 @@ class JudgeLevel(Blueprint):
     label: str | None = None
     """The short name of the level."""
     description: str | None = None
-    """What the level means."""
+    """The meaning of the level."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -31,12 +31,12 @@ class JudgeLevel(Blueprint):
 
 
 class JudgeCriteria(Blueprint):
-    """What makes the answer yes, and what makes it no."""
+    """The criteria of the answers yes and no."""
 
     yes: str = Field(min_length=1)
-    """What makes the answer yes."""
+    """The criterion of the answer yes."""
     no: str = Field(min_length=1)
-    """What makes the answer no."""
+    """The criterion of the answer no."""
 
 
 JudgeKind = Literal["yes_no", "choice", "rating"]
@@ -52,7 +52,7 @@ class JudgeQuestion(Blueprint):
     levels: tuple[str | JudgeLevel, ...] | None = Field(default=None, strict=False)
     """The levels of a rating, the lowest first; two at least."""
     criteria: JudgeCriteria | None = None
-    """What makes the answer yes, and what makes it no."""
+    """The criteria of the answers yes and no."""
     threshold: float | None = Field(default=None, gt=0, lt=1)
     """The probability of yes from which on the answer is yes, between 0 and 1. 0.5 by default."""
 
@@ -113,7 +113,7 @@ class PipeJudgeBlueprint(PipeBlueprint):
     levels: tuple[str | JudgeLevel, ...] | None = Field(default=None, strict=False)
     """The levels of a rating, the lowest first; two at least. The output is a Rating."""
     criteria: JudgeCriteria | None = None
-    """What makes the answer yes, and what makes it no."""
+    """The criteria of the answers yes and no."""
     threshold: float | None = Field(default=None, gt=0, lt=1)
     """The probability of yes from which on the answer is yes, between 0 and 1. 0.5 by default."""
     model: str | PlainSettings | None = None

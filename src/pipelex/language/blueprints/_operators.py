@@ -31,7 +31,7 @@ class PipeLLMBlueprint(PipeBlueprint):
 
     type: Literal["PipeLLM"]
     prompt: str | None = None
-    """What the model is asked, as a template: `$name` in a line, `@name` alone on its line."""
+    """The message to the model, as a template: `$name` in a line, `@name` alone on its line."""
     system_prompt: str | None = None
     """The system prompt, as a template; the bundle's by default."""
     model: str | LLMSettings | None = None
@@ -39,9 +39,9 @@ class PipeLLMBlueprint(PipeBlueprint):
     model_to_structure: str | LLMSettings | None = None
     """The language model for objects; `model` by default."""
     structuring_method: Literal["direct", "preliminary_text"] | None = None
-    """How an object is asked for: at once, or first as a text."""
+    """The way to an object: at once, or first as a text."""
     templating_style: TagStyle | TemplatingStyle | None = None
-    """How values are tagged and formatted in the prompts."""
+    """The tags and formats of values in the prompts."""
 
     @model_validator(mode="after")
     def _check_prompt(self) -> Self:
@@ -168,9 +168,9 @@ class PipeImgGenBlueprint(PipeBlueprint):
 
     type: Literal["PipeImgGen"]
     prompt: str
-    """What the image shows, as a template; images that it reads are references."""
+    """The content of the image, as a template; images that it reads are references."""
     negative_prompt: str | None = None
-    """What the image does not show, as a template."""
+    """The things that the image does not show, as a template."""
     model: str | ImageSettings | None = None
     """The image model: a preset, an alias, a handle, or a table."""
     aspect_ratio: AspectRatio | None = None
@@ -282,7 +282,7 @@ class PipeDocGenBlueprint(PipeBlueprint):
 
     @property
     def source(self) -> Literal["layout", "html", "template_file"]:
-        """What the file is printed from."""
+        """The source that the file is printed from."""
         if self.template is not None:
             return "html"
         return "layout" if self.template_file is None else "template_file"

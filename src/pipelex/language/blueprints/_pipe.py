@@ -1,4 +1,4 @@
-"""What every pipe has, and what it answers about itself.
+"""The base of every pipe, and its answers about itself.
 
 Source: MTHDS 8.0.0, section 5 of the language reference.
 """
@@ -52,11 +52,11 @@ class PipeBlueprint(Blueprint):
     """The keys whose texts are templates, each with its category."""
 
     description: str
-    """What the pipe does, in a sentence."""
+    """The task of the pipe, in a sentence."""
     inputs: dict[str, InputEntry] = Field(default_factory=dict[str, InputEntry])
-    """What the pipe takes: name → concept, or `{ concept = "…", hints = { … } }`."""
+    """The inputs of the pipe: name → concept, or `{ concept = "…", hints = { … } }`."""
     output: SlotText
-    """What the pipe gives: `Berth`, `Berth[]`, `Berth[3]` or `Berth?`."""
+    """The output of the pipe: `Berth`, `Berth[]`, `Berth[3]` or `Berth?`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -133,7 +133,7 @@ class PipeBlueprint(Blueprint):
         yield from ()
 
     def given(self, output_of: Callable[[str], Slot | None]) -> Slot | None:
-        """What the pipes it runs make a controller give, where that is the output of one of them.
+        """The output that the pipes of a controller make it give, where it is the output of one of them.
 
         Args:
             output_of: the output of a pipe, by reference; None where it is not known.

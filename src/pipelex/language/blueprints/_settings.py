@@ -16,17 +16,17 @@ class LLMSettings(Blueprint):
     model: str
     """The model: an alias, a waterfall or a handle."""
     temperature: float = Field(ge=0, le=1)
-    """How freely the model chooses, from 0 to 1."""
+    """The freedom of the model's choices, from 0 to 1."""
     max_tokens: int | Literal["auto"] | None = None
     """The maximum length of the answer, in tokens; `auto` leaves it to the model."""
     image_detail: Literal["high", "low", "auto"] | None = None
-    """How closely the model looks at images."""
+    """The detail in which the model looks at images."""
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
-    """How much the model reasons. Instead of `reasoning_budget`."""
+    """The amount of reasoning; excludes `reasoning_budget`."""
     reasoning_budget: int | None = Field(default=None, gt=0)
     """The maximum number of tokens for reasoning. Instead of `reasoning_effort`."""
     description: str | None = None
-    """What the setting is for."""
+    """The purpose of the setting."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -45,7 +45,7 @@ class ExtractSettings(Blueprint):
     image_min_size: int | None = Field(default=None, ge=0)
     """The size below which images are left out, in pixels."""
     description: str | None = None
-    """What the setting is for."""
+    """The purpose of the setting."""
 
 
 class ImageSettings(Blueprint):
@@ -58,13 +58,13 @@ class ImageSettings(Blueprint):
     nb_steps: int | None = Field(default=None, gt=0)
     """The number of inference steps. Instead of `quality`."""
     guidance_scale: float | None = Field(default=None, gt=0)
-    """How closely the model keeps to the prompt."""
+    """The weight of the prompt: with a higher value, the model keeps to it more closely."""
     is_moderated: bool | None = None
     """Whether the provider moderates prompt and image."""
     safety_tolerance: int | None = Field(default=None, ge=1, le=6)
-    """How much the provider lets through, from 1 to 6."""
+    """The tolerance of the provider's safety checker, from 1 (the strictest) to 6."""
     description: str | None = None
-    """What the setting is for."""
+    """The purpose of the setting."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -85,7 +85,7 @@ class SearchSettings(Blueprint):
     max_results: int | None = Field(default=None, ge=1)
     """The maximum number of results."""
     description: str | None = None
-    """What the setting is for."""
+    """The purpose of the setting."""
 
 
 class PlainSettings(Blueprint):
@@ -94,13 +94,13 @@ class PlainSettings(Blueprint):
     model: str
     """The model: an alias, a waterfall or a handle."""
     description: str | None = None
-    """What the setting is for."""
+    """The purpose of the setting."""
 
 
 class TemplatingStyle(Blueprint):
-    """How values are tagged and formatted inside a template."""
+    """The tags and formats of values inside a template."""
 
     tag_style: TagStyle
-    """How `@name` wraps a value."""
+    """The tags that `@name` puts around a value."""
     text_format: TextFormat = "plain"
-    """How `$name` and `format` write a value."""
+    """The format in which `$name` and `format` write a value."""

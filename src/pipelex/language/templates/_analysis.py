@@ -1,4 +1,4 @@
-"""What a template reads and what is wrong with it, without rendering it."""
+"""The reads of a template and its faults, found without rendering it."""
 
 import functools
 from collections.abc import Collection
@@ -120,7 +120,7 @@ _OPENERS: Final = frozenset({"if", "for", "macro", "call", "filter", "with", "bl
 
 
 def _name_offsets(expansion: Expansion) -> dict[tuple[int, str], list[int]]:
-    """Where each variable name stands in the original, by line and name; refuses what is nested too deeply."""
+    """The places of each variable name in the original, by line and name; refuses what is nested too deeply."""
     found: dict[tuple[int, str], list[int]] = {}
     text = expansion.text
     position = brackets = blocks = 0

@@ -1,4 +1,4 @@
-"""What the analysis of a template tells: its reads, and what is wrong with it."""
+"""Facts from the analysis of a template: its reads and its faults."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -27,13 +27,14 @@ class TemplateRead:
     """The way to the value as far as it is static: the root, then fields, with `ITEM` where an item is taken out of a list.
     In `{% for n in notes %}{{ n.text }}` the read is `("notes", ITEM, "text")`."""
     offset: int
-    """Where the name that the read starts with stands in the original template."""
+    """The place in the original template of the name that the read starts with."""
     is_guarded: bool = False
     """Whether the read only happens when its root is there."""
     is_with_images: bool = False
     """Whether the `with_images` filter is applied to it."""
     truth: Literal["unread", "read"] | None = None
-    """For a value whose truth decides something: whether what hangs on it reads the value, or only asks for it."""
+    """The use of a value whose truth decides something: whether the text that depends on it reads the value, or only
+    asks for it."""
 
     @property
     def path(self) -> tuple[str, ...]:

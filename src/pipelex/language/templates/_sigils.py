@@ -184,7 +184,7 @@ def expand_sigils(template: str, *, declared: Collection[str] | None = None) -> 
 
 
 def describe_inline(sigil: InlineSigil) -> str:
-    """What is wrong with an inline sigil, and what to write."""
+    """The fault of an inline sigil, and the text to write in its place."""
     if sigil.problem == "odd_space":
         return f"'@{sigil.path}' has a non-ASCII space beside it: only spaces and tabs may stand on its line"
     written = f"write '{{{{ {sigil.path} }}}}'"
@@ -196,7 +196,7 @@ def describe_inline(sigil: InlineSigil) -> str:
 
 
 def code_size(template: str) -> int:
-    """How many characters of a template's Jinja2 text are between braces."""
+    """The number of characters of a template's Jinja2 text between braces."""
     size, place = 0, 0
     while True:
         starts = [start for mark in ("{{", "{%") if (start := template.find(mark, place)) >= 0]

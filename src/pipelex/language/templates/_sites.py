@@ -8,12 +8,12 @@ class TemplateSite:
     """One template of a pipe."""
 
     keys: tuple[str | int, ...]
-    """Where it stands in the pipe's table."""
+    """The keys of its place in the pipe's table."""
     template: str
     """The text to analyse and to render."""
     category: str
     has_sigils: bool = True
     prefix: int = 0
-    """How many characters of `template` stand before the author's text."""
+    """The number of characters of `template` before the author's text."""
     extra_names: tuple[str, ...] = ()
     """Names it may read besides the pipe's inputs."""

@@ -25,7 +25,7 @@ _MAPPED: Final[dict[str, Callable[[str], str]]] = {
 
 
 def possible_texts(template: str, value_of: Callable[[tuple[str, ...]], Texts]) -> Texts:
-    """What a template without sigils can render to, stripped; None where nobody can tell.
+    """The texts that a template without sigils can render to, stripped; None where nobody can tell.
 
     Args:
         template: a condition as a template.

@@ -16,7 +16,7 @@ _MAX_BRANCHES: Final = 200
 """A chain of `elif` nests in the Python text a template becomes."""
 
 _Path: TypeAlias = tuple[str, ...] | None
-"""What a name stands for: the trail of a value from outside, or None for anything else."""
+"""The meaning of a name: the trail of a value from outside, or None for anything else."""
 _Guards: TypeAlias = frozenset[str]
 
 _NO_GUARDS: Final[_Guards] = frozenset()
@@ -478,7 +478,7 @@ class Walker:
 
 
 def _joined(endings: list[dict[str, _Path]]) -> dict[str, _Path]:
-    """What names stand for where branches meet: nothing certain where they do not agree."""
+    """The meanings of names where branches meet: nothing certain where they do not agree."""
     names = dict.fromkeys(name for ending in endings for name in ending)
     found: dict[str, _Path] = {}
     for name in names:
@@ -488,7 +488,7 @@ def _joined(endings: list[dict[str, _Path]]) -> dict[str, _Path]:
 
 
 def _compared_with_none(node: nodes.Compare) -> nodes.Expr | None:
-    """What `… == none` or `none != …` compares; None for every other comparison."""
+    """The value that `… == none` or `none != …` compares; None for every other comparison."""
     if len(node.ops) != 1 or node.ops[0].op not in ("eq", "ne"):
         return None
     left, right = node.expr, node.ops[0].expr

@@ -19,7 +19,7 @@ _INPUTS = frozenset({"inputs.json", "inputs.toml"})
 
 @dataclass(frozen=True)
 class TreeRules:
-    """How large a method's folder may be, and where in it no bundles are looked for."""
+    """The largest size of a method's folder, and the folders in it that are not searched for bundles."""
 
     max_files: int = 10_000
     """The most files of a tree."""
@@ -78,7 +78,7 @@ class MethodTree:
     is_lone: bool = False
     """One bundle with no manifest above it. Its functions and templates are looked for beside it."""
     prefix: str = ""
-    """What messages put before the paths of a tree in memory that lies inside a larger one."""
+    """The prefix in messages of the paths of a tree in memory that lies inside a larger one."""
     nested: tuple[Path, ...] = ()
     """Packages below the root: no part of this tree."""
 

@@ -16,7 +16,7 @@ Rule: TypeAlias = "Callable[[Checks, Pipe], None]"
 
 @dataclass
 class Checks:
-    """What every theme works on, and where findings go."""
+    """The subject of every theme's checks, and the collector of their findings."""
 
     linked: LinkedBundles
     trees: Mapping[str, MethodTree]
@@ -34,7 +34,7 @@ class Checks:
         return self.trees.get(self.source(pipe).bundle.path or "")
 
     def label(self, pipe: Pipe) -> str:
-        """What messages call the pipe."""
+        """The name of the pipe in messages."""
         return self.source(pipe).label
 
     def report(

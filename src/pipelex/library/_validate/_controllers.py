@@ -1,4 +1,4 @@
-"""What each type of controller hands on (sections 7 and 8.1 of the language reference)."""
+"""The values that each type of controller hands on (sections 7 and 8.1 of the language reference)."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -17,7 +17,7 @@ _RESOURCE_REASONS = {
 
 
 def check_document(checks: Checks, pipe: Pipe) -> None:
-    """What a document's templates read is there, and so is the file (section 6.9 of the language reference)."""
+    """Check that a document's template and its file can be used (section 6.9 of the language reference)."""
     blueprint = pipe.blueprint
     assert isinstance(blueprint, PipeDocGenBlueprint)
     for site in blueprint.sites:

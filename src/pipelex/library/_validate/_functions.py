@@ -35,7 +35,7 @@ def check_function(checks: Checks, pipe: Pipe) -> None:
 
 
 def _fault(tree: MethodTree, pipe: Pipe, name: str) -> str | None:
-    """Why a function cannot be called; None when it can."""
+    """The reason why a function cannot be called; None when it can."""
     *modules, function = name.split(".")
     path = "/".join(modules)
     candidates = module_files(tree, name)
@@ -58,7 +58,7 @@ def _fault(tree: MethodTree, pipe: Pipe, name: str) -> str | None:
 
 
 def _old_convention(module: ast.Module, function: _Function, pipe: Pipe) -> str | None:
-    """How to write a function of an earlier release's calling convention now."""
+    """The advice for a function of an earlier release's calling convention."""
     is_decorated = _imports_decorator(module)
     takes_memory = _OLD_PARAMETER not in pipe.inputs and _OLD_PARAMETER in _parameters(function)
     if not is_decorated and not takes_memory:
@@ -92,7 +92,10 @@ def _parameters(function: _Function) -> dict[str, bool]:
 
 
 def _wrong_parameter(function: _Function, pipe: Pipe) -> str | None:
-    """Which parameter cannot be given; a decorator may change them, so a decorated function is left to the run."""
+    """The parameter that cannot be given.
+
+    A decorator may change parameters, so a decorated function is left to the run.
+    """
     if function.decorator_list:
         return None
     arguments, parameters = function.args, _parameters(function)

@@ -24,13 +24,14 @@ class ModelUse:
 
     family: ModelFamily
     purpose: ModelPurpose
-    """Which of the family's defaults applies when no model is named; only language models have two."""
+    """The purpose whose default applies when no model is named; only language models have two."""
     choice: str | Mapping[str, Json] | None
     """A reference (`$preset`, `@alias`, `~waterfall`, a handle), an inline settings table, or None for the default."""
     document: str | None = None
     """`<format>.<source>` of a document, which picks the default of the family `doc_gen`."""
     needs: tuple[str, ...] = ()
-    """What the pipe hands to the model besides text in any case: `images`, `documents`, `reference images`."""
+    """The inputs that the pipe hands to the model besides text in any case: `images`, `documents`, `reference
+    images`."""
 
 
 CheckModel: TypeAlias = Callable[[ModelUse], Sequence[Fault]]
@@ -83,7 +84,7 @@ def _needs(asked: AskedModel, pipe: Pipe, library: Library) -> tuple[str, ...]:
 
 
 def _attached(pipe: Pipe, library: Library) -> tuple[str, ...]:
-    """What the pipe's templates show the model as it is, where it is there in any case."""
+    """The images and documents that the pipe's templates always show the model as they are."""
     found: dict[str, None] = {}
     for site in pipe.blueprint.sites:
         analysis = analyse_template(

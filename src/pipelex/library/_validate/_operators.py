@@ -1,4 +1,4 @@
-"""What each type of operator takes and gives (section 6 of the language reference)."""
+"""The inputs and the output of each type of operator (section 6 of the language reference)."""
 
 from pipelex.content.structure import ObjectShape, nested_objects
 from pipelex.language.blueprints import JudgeKind, PipeJudgeBlueprint

@@ -42,7 +42,7 @@ def check_outcomes(checks: Checks, pipe: Pipe) -> None:
 
 
 def texts_given_by(pipe: Pipe) -> ToldTexts:
-    """What is known of the texts in what a pipe gives: of a judgment, the options and levels that it chooses among."""
+    """The known texts in a pipe's output: for a judgment, the options and levels that it chooses among."""
     blueprint = pipe.blueprint
     if not isinstance(blueprint, PipeJudgeBlueprint):
         return {}
@@ -88,7 +88,7 @@ def warn_of_dead_choices(checks: Checks, told: Mapping[tuple[str, str], Sequence
 
 
 def _in_all(told: Sequence[ToldTexts]) -> ToldTexts:
-    """What may be in a value that is one of several."""
+    """The texts that may be in a value that is one of several."""
     paths = set(told[0]).intersection(*told[1:]) if told else set[tuple[str, ...]]()
     return {path: frozenset[str]().union(*(each[path] for each in told)) for path in paths}
 

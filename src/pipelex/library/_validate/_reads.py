@@ -1,4 +1,4 @@
-"""What templates read, followed through the declared structures: names that are not there, and truths that surprise.
+"""Reads of templates, followed through the declared structures: names that are not there, and truths that surprise.
 
 Source: MTHDS 8.0.0, sections 8.1 and 9.2 of the language reference. All of it is told by warnings: such a template
 renders.
@@ -17,7 +17,7 @@ from pipelex.library._validate._context import Checks
 
 _MOST_NAMES: Final = 12
 _CLOSING: Final = " }}"
-"""What stands behind the author's text where something stands before it."""
+"""The text behind the author's, where there is a text before it."""
 _AS_WRITTEN: Final = re.compile(r"[$@]?\??([A-Za-z_][\w.\[\]]*)\.")
 """A name with its dot, before the step that is taken of it."""
 _DOTTED: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
@@ -39,22 +39,22 @@ _VALUES: Final[dict[str, tuple[str, str]]] = {
 
 @dataclass(frozen=True)
 class Astray:
-    """Where a read leaves the declared structures."""
+    """The place where a read leaves the declared structures."""
 
     index: int
     """The step of the trail that is not there."""
     detail: str
     available: tuple[str, ...] = ()
     instead: str | None = None
-    """What to write for the step."""
+    """The text to write for the step."""
 
     def said(self, name: str) -> str:
-        """Why, where the value is called so."""
+        """The reason, for a value of that name."""
         return self.detail.replace("{name}", name)
 
 
 def follow(shape: Shape, trail: tuple[str, ...], *, is_list: bool = False) -> Shape | Astray | None:
-    """What a trail from a value of a shape leads to; None where the structures leave that open.
+    """The target of a trail from a value of a shape; None where the structures leave that open.
 
     Args:
         shape: of one content of the root.
@@ -184,7 +184,7 @@ def _warn_of_missing(checks: Checks, pipe: Pipe, site: TemplateSite, read: Templ
 
 
 def _place_of(template: str, offset: int, step: str) -> int | None:
-    """Where a step of a read stands in its template, from where the read begins to the end of its tag or line."""
+    """The place of a read's step in its template, from where the read begins to the end of its tag or line."""
     if template[offset : offset + 1] in ("@", "$"):
         ends = [template.find("\n", offset)]
     else:

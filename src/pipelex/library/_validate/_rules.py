@@ -26,11 +26,12 @@ from pipelex.library._validate._walk import Flows, Walk
 
 @dataclass(frozen=True)
 class Rules:
-    """What is checked of the pipes of one type, besides what their own tables tell."""
+    """The checks of the pipes of one type, besides what their own tables tell."""
 
     own: tuple[Rule, ...] = ()
     flow: Callable[[Walk, Any], None] | None = None
-    """For a controller: follows the values it hands on. Takes the blueprint, too."""
+    """The check of a controller, which follows the values that it hands on and takes the blueprint, too; None for an
+    operator."""
 
 
 RULES: Final[Mapping[str, Rules]] = {
@@ -53,7 +54,7 @@ RULES: Final[Mapping[str, Rules]] = {
 
 
 def check_pipes(checks: Checks) -> None:
-    """What each pipe takes, gives and names."""
+    """Check the inputs, the output and the names of each pipe."""
     for pipe in checks.library.pipes.values():
         for rule in RULES[pipe.type].own:
             rule(checks, pipe)

@@ -16,18 +16,18 @@ from pipelex.library._validate._outputs import check_given_output
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a name in a controller's memory before any run."""
+    """The knowledge about a name in a controller's memory before any run."""
 
     slot: Slot | None
     """None when nothing is known, because whatever gives it is broken. `optional` presence: it may be absent."""
     is_input: bool = False
     texts: ToldTexts = field(default_factory=dict[tuple[str, ...], frozenset[str]])
-    """What is known of the texts in it, because whatever gives it chooses among a few."""
+    """The known texts in it, where its source chooses among a few."""
 
 
 @dataclass
 class Flows:
-    """What the checks of controllers learn, callees before callers."""
+    """The findings of the checks of controllers, callees before callers."""
 
     checks: Checks
     inner: dict[str, dict[str, Known]] = field(default_factory=dict[str, dict[str, Known]])
@@ -69,7 +69,7 @@ class Walk:
     # --- steps --------------------------------------------------------------------------------------------------------
 
     def step(self, step: PipeStep, keys: Keys) -> tuple[Known, dict[str, Known]]:
-        """What a pipe step gives, and the names that its pipe leaves in this memory."""
+        """The output of a pipe step, and the names that its pipe leaves in this memory."""
         items: Slot | None = None
         added: dict[str, Slot | None] = {}
         if step.batch_over is not None and step.batch_as is not None:
@@ -200,7 +200,7 @@ class Walk:
     # --- calls --------------------------------------------------------------------------------------------------------
 
     def call(self, ref: str, keys: Keys, added: Mapping[str, Slot | None] | None = None) -> Known:
-        """What a pipe gives when it runs on this memory; its inputs are checked."""
+        """The output of a pipe that runs on this memory; its inputs are checked."""
         callee = self.checks.library.pipes.get(ref)
         if callee is None:
             return Known(None)
@@ -222,7 +222,7 @@ class Walk:
         return Known(output, texts=texts_given_by(callee))
 
     def texts_at(self, path: str) -> ToldTexts:
-        """What is known of the texts in the value at a dotted path of the memory."""
+        """The known texts in the value at a dotted path of the memory."""
         root, *names = path.split(".")
         value = self.memory.get(root)
         start = tuple(names)

@@ -38,7 +38,7 @@ class Dependency:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a package says of itself."""
+    """The manifest of a package."""
 
     address: str
     version: str
@@ -56,12 +56,12 @@ class Manifest:
     dependencies: Mapping[str, Dependency] = field(default_factory=dict[str, Dependency])
     """Alias → dependency."""
     path: str = MANIFEST_NAME
-    """What messages call the file."""
+    """The name of the file in messages."""
     lines: Mapping[str, int] = field(default_factory=dict[str, int])
     """Key → the line that writes it."""
 
     def fault(self, detail: str, key: str, near: tuple[str, ...] = ()) -> Fault:
-        """What is wrong with the manifest at one of its keys, seen from the bundles."""
+        """The fault of the manifest at one of its keys, seen from the bundles."""
         hint = f"; did you mean '{near[0]}'?" if near else ""
         place = Location(file=self.path, line=self.lines.get(key), field=key)
         return _fault(f"{self.path}: {detail}{hint}", place, near)
@@ -83,7 +83,7 @@ class LockedPackage:
     digest: str
     """Tree digest, `sha256:` and 64 hexadecimal digits."""
     source: str
-    """Where it was cloned from."""
+    """The address that it was cloned from."""
 
 
 def read_manifest(text: str | bytes, *, path: str) -> tuple[Manifest | None, tuple[Fault, ...]]:

@@ -37,7 +37,7 @@ def satisfies(version: str, constraint: str) -> bool:
 
 
 def version_key(text: str) -> VersionKey:
-    """What orders versions by precedence; a text that is no version comes first."""
+    """The key that orders versions by precedence; a text that is no version comes first."""
     return _key(text) or (-1, 0, 0, ())
 
 
@@ -60,7 +60,7 @@ def _prerelease(text: str | None) -> tuple[tuple[int, int, str], ...]:
 
 
 def _bounds(text: str) -> tuple[VersionKey, VersionKey, bool] | None:
-    """From a part of a constraint to (from, below, whether inside)."""
+    """The bounds that a part of a constraint sets: (from, below, whether inside)."""
     match = _PART.fullmatch(text.strip())
     if match is None:
         return None

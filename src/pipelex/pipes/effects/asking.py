@@ -1,4 +1,6 @@
-"""From what a pipe asks for to the job somebody performs: written once, so that orchestrators differ only in where.
+"""The job of an effect, made of a pipe's request.
+
+This is written once, so that orchestrators differ only in where a job is performed.
 
 `EffectRuntime` implements the effects of the runtime port over two questions an orchestrator answers: which model a
 choice means, and how a job is performed.

@@ -1,4 +1,4 @@
-"""What an effect needs besides its request, and what comes back: the model it was resolved to, and what it cost.
+"""Jobs and results of effects: the request with the model it was resolved to, and the result with its cost.
 
 A job is what an orchestrator hands to whoever performs the effect: a provider call in this process, or an activity
 on another machine. A result is what comes back. Both are frozen pydantic models of plain JSON.
@@ -82,8 +82,8 @@ class PaidResult(Wire):
     """Base of the results that a provider may charge for."""
 
     others: tuple[ModelUsage, ...] = ()
-    """What answers of other models cost that were of no use, one entry per model; `usage` tells of the model that gave
-    the result, its answers in attempts that failed included."""
+    """The usage of other models' answers that were of no use, one entry for each model; `usage` tells of the model that
+    gave the result, its answers in failed attempts included."""
     kept_from: str | None = None
     """The run that paid for the result, where it was taken from there; `usage` is what that run paid, and this one did
     not."""
@@ -131,7 +131,7 @@ class TemplateResult(Wire):
     images: tuple[dict[str, Json], ...] = ()
     documents: tuple[dict[str, Json], ...] = ()
     turns: int = 0
-    """What rendering it took of a budget; see `pipelex.templating.Budget`."""
+    """The turns of a budget that rendering took; see `pipelex.templating.Budget`."""
     chars: int = 0
 
 

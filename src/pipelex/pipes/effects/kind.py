@@ -1,4 +1,4 @@
-"""What is fixed about a kind of effect, and one effect of it."""
+"""The fixed facts of a kind of effect, and one effect of it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ Q = TypeVar("Q", bound=Wire)
 R = TypeVar("R", bound=Wire)
 
 RoutingKey = Literal[ModelFamily, "function"]
-"""What an effect is routed by: the handle of a model of that family, or the function's name."""
+"""The key that an effect is routed by: the handle of a model of that family, or the function's name."""
 
 
 def _nothing(_: Any) -> Mapping[str, str]:
@@ -32,7 +32,7 @@ class EffectKind(Generic[Q, R]):
     request: type[Q]
     result: type[R]
     job: type[Wire]
-    """What whoever performs it is handed: the request itself, or the request with a model (a `ModelJob`)."""
+    """The job that a performer is handed: the request itself, or the request with a model (a `ModelJob`)."""
     mock: "Callable[[Q, Library, RunOptions], R] | None"
     """The result in a dry run; None: the effect is performed in dry runs, too."""
     compute: Callable[[Library, Q], R] | None = None
@@ -42,12 +42,12 @@ class EffectKind(Generic[Q, R]):
     family: ModelFamily | None = None
     """The family of the model that performs it; None: it needs no model."""
     purpose: ModelPurpose = "text"
-    """Which of the family's defaults applies when the pipe names no model."""
+    """The purpose whose default applies when the pipe names no model."""
     is_paid: bool = False
     """Whether a provider may charge for it, so that its result is worth keeping for a further attempt."""
 
     routing_key: RoutingKey | None = None
-    """What routes it besides its name; None: nothing does."""
+    """The key that routes it besides its name; None for none."""
     key: Callable[[Q], str] | None = None
     """The routing key of an effect without a model."""
     group: str | None = None
@@ -58,11 +58,11 @@ class EffectKind(Generic[Q, R]):
     """Whether it generates content, as the tasks pack `crafting` means it."""
 
     what: Callable[[Q], str]
-    """What it does, in a few words for people; never any prompt text."""
+    """The description in a few words for people; it never holds any prompt text."""
     details: Callable[[Q], Mapping[str, str]] = field(default=_nothing)
     """Further members of its summary."""
     model_word: str = "model"
-    """What the summary calls the model."""
+    """The word for the model in the summary."""
 
     def summary(self, pipe: str, request: Q, model: ResolvedModel | None) -> str:
         """One line for people: `LLM object · pipe=read_invoice · class=Invoice · model=gpt-4o-mini`."""
@@ -111,5 +111,5 @@ class Effect(Generic[R]):
 
     @property
     def result(self) -> type[R]:
-        """What its kind gives."""
+        """The type of its result."""
         return self.kind.result

@@ -1,4 +1,4 @@
-"""What effects give in a dry run: made up from the declared types, whatever the orchestrator."""
+"""Results of effects in a dry run: made up from the declared types, whatever the orchestrator."""
 
 from itertools import cycle, islice
 from typing import Final, cast

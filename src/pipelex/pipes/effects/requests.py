@@ -1,4 +1,4 @@
-"""What a pipe asks for: one request for each kind of effect, before a model is resolved."""
+"""Requests of pipes: one for each kind of effect, before a model is resolved."""
 
 from typing import Literal
 
@@ -91,7 +91,7 @@ class ViewsRequest(PerformedJob):
     source: dict[str, Json]
     """A Document or Image content."""
     dpi: int | None = None
-    """As configured where they are made when None."""
+    """The resolution in dots per inch; None for the one that is configured where they are made."""
 
 
 class SearchRequest(Wire):
@@ -133,7 +133,7 @@ class TreeFile(Wire):
     path: str
     """Tree path."""
     sha256: str
-    """Of the file itself."""
+    """The SHA-256 of the file itself."""
 
 
 class FunctionRequest(PerformedJob):
@@ -159,11 +159,11 @@ class DocumentRequest(Wire):
     html: str | None = None
     """The rendered page, when the source is `html`."""
     blocks: tuple[dict[str, Json], ...] = ()
-    """What to lay out, when the source is `layout`: see `pipelex.pipes.effects.layout`."""
+    """The blocks to lay out, when the source is `layout`: see `pipelex.pipes.effects.layout`."""
     file: TreeFile | None = None
     """The template, when the source is `template_file`; None in a method that was loaded without its tree."""
     inputs: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])
-    """What the template may read."""
+    """The values that the template may read."""
     shapes: dict[str, Json] = Field(default_factory=dict[str, Json])
     """The shapes of the inputs' concepts, as `shape_to_json` writes them."""
 
@@ -178,7 +178,7 @@ class TemplateRequest(ComputedRequest):
     """A template to render as an effect, because its values are large."""
 
     template: str
-    """With sigils."""
+    """The template, with sigils."""
     category: str
     sigils: bool = True
     tag_style: str | None = None

@@ -1,4 +1,4 @@
-"""What each pipe type means: one entry for each, beside the table of pipe types."""
+"""The meaning of each pipe type: one entry for each, beside the table of pipe types."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias

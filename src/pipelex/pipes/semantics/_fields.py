@@ -36,7 +36,7 @@ def fill_object(run: PipeRun, concept: str, values: Mapping[str, Stuff | Json]) 
 
 
 def fill_fields(run: PipeRun, shape: Shape, values: Mapping[str, Stuff | Json]) -> dict[str, Json]:
-    """As `fill_object`, for a part of the object that is checked with the whole."""
+    """Fill like `fill_object`, for a part of the object that is checked with the whole."""
     filled: dict[str, Json] = {}
     for name, value in values.items():
         field = shape.field(name) if isinstance(shape, ObjectShape) else None
@@ -47,7 +47,7 @@ def fill_fields(run: PipeRun, shape: Shape, values: Mapping[str, Stuff | Json]) 
 
 
 def field_value(run: PipeRun, shape: Shape, value: Stuff) -> Json:
-    """What a field of that shape holds for a value: bare for a plain field, the content for a concept field."""
+    """The content of a field of that shape for a value: bare for a plain field, the content for a concept field."""
     if value.is_list:
         item_shape = shape.items if isinstance(shape, ListShape) else AnyShape()
         return [believable(run, item_shape, _bare(run, item_shape, value.concept, item)) for item in value.items]

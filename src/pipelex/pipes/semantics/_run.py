@@ -1,4 +1,4 @@
-"""What the semantics of every pipe type share: the run at hand, its inputs, and calls of child pipes."""
+"""The base of every pipe type's semantics: the run at hand, its inputs, and calls of child pipes."""
 
 from dataclasses import dataclass, replace
 
@@ -30,7 +30,7 @@ class PipeRun:
     tally: RunTally
     """Counts the pipe runs of this one and of those below it."""
     templates: TemplateUse
-    """What the pipe's templates did so far."""
+    """The work of the pipe's templates so far."""
 
     @property
     def output(self) -> Slot:
@@ -96,7 +96,7 @@ class PipeRun:
 
 @dataclass(frozen=True)
 class ChildStep:
-    """How a controller runs one of its pipes: what its table says of one step, branch or outcome."""
+    """The step, branch or outcome of a controller's table that runs one of its pipes."""
 
     pipe: str
     segment: str

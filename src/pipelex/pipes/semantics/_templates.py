@@ -100,7 +100,12 @@ async def _render(run: PipeRun, request: TemplateRequest) -> TemplateResult:
 
 
 def _count(run: PipeRun, template: str) -> dict[str, Json]:
-    """How many values the output asks for, where the template says its name; null for a list of any length."""
+    """The number of values that the output asks for, where the template says its name.
+
+    It is null for a list of any length.
+
+    It is null for a list of any length.
+    """
     if COUNT_NAME not in template:
         return {}
     return {COUNT_NAME: run.output.count if run.output.is_list else 1}

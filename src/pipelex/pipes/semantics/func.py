@@ -38,7 +38,7 @@ async def run_func(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
 
 
 def _content(run: PipeRun, given: Json) -> Json:
-    """What a function gave, where it may give `str` for a Text or a number for a Number, as the concept's content."""
+    """The result of a function as the concept's content; `str` stands for a Text, a number for a Number."""
     concept = run.output.concept
     member = _MEMBERS.get(run.library.native_base(concept) or "")
     if member is not None and not isinstance(given, dict | list):

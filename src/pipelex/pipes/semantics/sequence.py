@@ -92,7 +92,7 @@ def bind(run: PipeRun, memory: WorkingMemory, path: str) -> Stuff | Absence:
 
 
 def _reads_after_each_step(library: Library, blueprint: PipeSequenceBlueprint) -> list[frozenset[str]]:
-    """For each step, the names that the steps after it read."""
+    """The names that later steps read, for each step."""
     reads: list[frozenset[str]] = []
     later: frozenset[str] = frozenset()
     for step in reversed(blueprint.steps):

@@ -7,7 +7,7 @@ from pipelex.pipes.semantics._run import PipeRun
 
 
 async def run_signature(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
-    """In a dry run, a made-up value of the declared output; for real, a refusal."""
+    """Make up a value of the declared output in a dry run; refuse a real run."""
     if run.runtime.options.mode != "dry":
         raise run.failure("method.not_runnable", f"pipe '{run.pipe.code}' is declared and not written yet")
     slot = run.output

@@ -1,4 +1,4 @@
-"""What an editor asks of a bundle while it is typed: faults, suggestions, what a name means and where it stands.
+"""Answers for an editor about a bundle that is being typed: faults, suggestions, meanings and places of names.
 
 Everything here works on half-typed text; nothing here knows of an editor's protocol.
 """

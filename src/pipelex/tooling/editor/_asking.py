@@ -1,4 +1,4 @@
-"""What stands at a place: what it is, where it is declared, where else it stands, and what its new name changes."""
+"""The symbol at a place: its kind, its declaration, its other places, and the changes of a new name."""
 
 import re
 from dataclasses import dataclass, replace
@@ -44,7 +44,7 @@ class AskedPlace:
         self.here = min(here, key=lambda each: (each.end - each.start, each.symbol.kind == "field"), default=None)
 
     def hover(self) -> tuple[str, int, int] | None:
-        """What is at the place, in Markdown, and the text it is about."""
+        """The description of the symbol at the place, in Markdown, and the text it is about."""
         if self.here is not None:
             text = described(self._group, self.here.symbol)
             if text is not None:
@@ -54,7 +54,7 @@ class AskedPlace:
         return None if name is None or not text else (f"**{name.path[-1]}**: {text}", name.start, name.end)
 
     def definitions(self) -> list[Occurrence]:
-        """Where the symbol at the place is declared; a name that others hand on is declared where each takes it."""
+        """The declarations of the symbol at the place; a name that others hand on is declared where each takes it."""
         if self.here is None:
             return []
         own = [each for each in self._all if each.is_declaration and each.symbol == self.here.symbol]

@@ -1,4 +1,4 @@
-"""What can stand at a place of a bundle."""
+"""Suggestions for a place of a bundle."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -30,15 +30,15 @@ class Suggestion:
     label: str
     kind: Literal["concept", "pipe", "name", "field", "key", "word"]
     start: int
-    """Where the text that it replaces begins; it ends at the place."""
+    """The beginning of the text that it replaces; that text ends at the place."""
     detail: str = ""
     documentation: str = ""
     insert: str | None = None
-    """What is written, where that is more than the label."""
+    """The text that is written, where it is more than the label."""
 
 
 def suggestions(group: OpenMethod, file: OpenFile, offset: int, around: OpenMethod | None = None) -> list[Suggestion]:
-    """What can stand at a place of a file, whatever else is wrong with it.
+    """The suggestions for a place of a file, whatever else is wrong with it.
 
     Args:
         group: the method of the file.
@@ -89,7 +89,7 @@ def _known_keys(file: OpenFile, table: Path) -> dict[str, str]:
 
 
 def key_text(file: OpenFile, path: Path) -> str:
-    """What a key of a bundle is for."""
+    """The purpose of a bundle's key."""
     return _known_keys(file, path[:-1]).get(str(path[-1]), "") if path else ""
 
 

@@ -1,4 +1,4 @@
-"""What a symbol is, in Markdown, for whoever points at it."""
+"""Descriptions of symbols, in Markdown, for whoever points at them."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from pipelex.tooling.editor._occurrences import Symbol
 
 
 def described(group: OpenMethod, symbol: Symbol) -> str | None:
-    """What a symbol is; None where that is not known."""
+    """The description of a symbol; None where it is not known."""
     match symbol.kind:
         case "concept":
             return _concept(group, symbol)
@@ -89,7 +89,7 @@ def field_line(field: FieldShape) -> str:
 
 
 def kind_of_shape(shape: Shape) -> str:
-    """What a shape holds, in a word or two."""
+    """The content of a shape, in a word or two."""
     match shape:
         case ObjectShape():
             return shape.title

@@ -52,7 +52,7 @@ class PipeView:
 
 @dataclass(frozen=True)
 class PathEnd:
-    """What a path leads to."""
+    """The target of a path."""
 
     shape: Shape
     is_list: bool = False
@@ -116,7 +116,7 @@ class OpenMethod:
             return None
 
     def slot(self, text: str, domain: str) -> PathEnd | None:
-        """What a slot holds."""
+        """The content of a slot."""
         shape = self.shape(self.concept_ref(text, domain))
         if shape is None:
             return None
@@ -124,7 +124,7 @@ class OpenMethod:
         return PathEnd(ListShape(shape) if is_list else shape, is_list)
 
     def walk(self, start: PathEnd, names: tuple[str, ...]) -> PathEnd | None:
-        """What a path leads to from a value; lists are stepped into."""
+        """The target of a path from a value; lists are stepped into."""
         current: PathEnd | None = start
         for name in names:
             if current is None:
@@ -182,7 +182,7 @@ class OpenMethod:
 
 
 def inner(shape: Shape) -> Shape:
-    """What is inside of lists."""
+    """The shape inside of lists."""
     while isinstance(shape, ListShape):
         shape = shape.items
     return shape

@@ -1,4 +1,4 @@
-"""Where concepts, pipes, names and fields are declared and read, in all files of a method.
+"""Places where concepts, pipes, names and fields are declared and read, in all files of a method.
 
 A name is an input of a pipe, or what one of its steps keeps. Pipes hand values on by their names, so a name of a
 controller and the input of the pipe that it runs are one: they are renamed together.
@@ -182,7 +182,7 @@ def is_structured(reached: PathEnd | None) -> bool:
 
 
 class SameNames:
-    """Which names of which pipes are one, because a pipe hands a value to another under that name."""
+    """The names of pipes that are one, because a pipe hands a value to another under that name."""
 
     def __init__(self, group: OpenMethod) -> None:
         self._parents: dict[Symbol, Symbol] = {}

@@ -1,4 +1,4 @@
-"""What the places of a bundle hold: concepts, pipes, names, paths, templates."""
+"""Contents of the places of a bundle: concepts, pipes, names, paths, templates."""
 
 from collections.abc import Mapping
 from typing import Final, Literal
@@ -38,7 +38,7 @@ _OF_CONCEPTS: Final[Mapping[str, SiteKind]] = {
 
 
 def site_at(path: Path) -> SiteKind | None:
-    """What the string at a path of a bundle holds."""
+    """The kind of the string at a path of a bundle."""
     match path:
         case ("main_pipe",):
             return "pipe"

@@ -41,7 +41,7 @@ class WrittenValue:
     end: int
     inner_start: int
     inner_end: int
-    """Of a string, without its quotes."""
+    """The end of a string without its quotes."""
 
     def holds(self, offset: int) -> bool:
         """Whether a place is inside of it; the place behind the last character is, too."""
@@ -50,13 +50,13 @@ class WrittenValue:
 
 @dataclass
 class Sketch:
-    """What was read of a text, in the order of the text."""
+    """The outline of a text, in the order of the text."""
 
     text: str
     names: list[WrittenName] = field(default_factory=list[WrittenName])
     values: list[WrittenValue] = field(default_factory=list[WrittenValue])
     headers: list[tuple[int, Path]] = field(default_factory=list[tuple[int, Path]])
-    """Where each table's header ends, and the table."""
+    """The end of each table's header, and the table."""
 
     def string(self, path: Path) -> str | None:
         """The text of a string, as it is written between its quotes."""

@@ -29,7 +29,7 @@ _PREDECESSORS: Final[dict[str, tuple[str, ...]]] = {
     "model": ("output",),
     "default_outcome": ("outcomes", "pipe_map", "expression", "expression_template", "output"),
 }
-"""Where a new key likes to stand; any other goes after the last plain key of its table."""
+"""The usual predecessors of a new key; any other goes after the last plain key of its table."""
 
 
 class OpRefused(Exception):
@@ -97,7 +97,7 @@ def apply_ops(text: str, ops: Sequence[Op]) -> str:
 
 
 def changed_or_none(plain: dict[str, Any], ops: Sequence[Op]) -> dict[str, Any] | None:
-    """As `changed`; None instead of an error."""
+    """The document that `changed` gives; None instead of an error."""
     try:
         return changed(plain, ops)
     except OpRefused:

@@ -43,7 +43,7 @@ class Rewrite:
     fix_code: str
     description: str
     location: Location
-    """Where, in the text as it stood then."""
+    """The place in the text as it stood then."""
     safety: Safety
     ops: tuple[Op, ...] = ()
 
@@ -65,9 +65,9 @@ class FixResult:
     before: str
     text: str
     rewrites: tuple[Rewrite, ...]
-    """In the order they were made."""
+    """The rewrites, in the order in which they were made."""
     verdict_before: Verdict
-    """On all files that were fixed together."""
+    """The verdict on all files that were fixed together."""
     verdict_after: Verdict
 
     @property
@@ -76,7 +76,7 @@ class FixResult:
 
     @property
     def remaining(self) -> tuple[Fault, ...]:
-        """What is still wrong with this file."""
+        """The faults that this file still has."""
         return tuple(fault for fault in self.verdict_after.errors if fault.location.file == self.path)
 
     def diff(self) -> str:
@@ -92,7 +92,7 @@ class FixResult:
 
 @dataclass(frozen=True)
 class FixOptions:
-    """Which rewrites are made, and what is known besides the files."""
+    """The rewrites that are made, and the facts besides the files."""
 
     select: Collection[str] = ()
     """Only these fix codes; all when empty."""
@@ -140,7 +140,7 @@ def fix_files(
     surroundings: LoadedFiles | None = None,
     options: FixOptions | None = None,
 ) -> dict[str, FixResult]:
-    """As `fix_bundle`, for several bundles of one package that are judged together.
+    """Fix like `fix_bundle`, for several bundles of one package that are judged together.
 
     Args:
         texts: path → text of the bundles to rewrite.
@@ -257,7 +257,7 @@ class _Engine:
 
 
 def _suggested(now: Round) -> Iterable[Edit]:
-    """What validation itself suggests."""
+    """The rewrites that validation itself suggests."""
     for fault in now.faults:
         fix, file = fault.suggested_fix, fault.location.file
         if fix is None or not fix.ops or file is None or fix.fix_code in _OWN_CODES:

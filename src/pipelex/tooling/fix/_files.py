@@ -30,7 +30,7 @@ class FixTarget:
     functions: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     def destination(self, name: str) -> Path:
-        """Where the fixed text of a file belongs."""
+        """The place of the fixed text of a file."""
         source = self.sources[name]
         return source.with_suffix(_NEW_SUFFIX) if source.suffix in _OLD_SUFFIXES else source
 

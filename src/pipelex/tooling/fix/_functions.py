@@ -29,7 +29,7 @@ def functions_of_sources(sources: Mapping[str, str]) -> dict[str, tuple[str, ...
 
 
 def _registered_names(node: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[str, ...]:
-    """What a function is registered as: its own name, and the one its decorator gives it."""
+    """The names that a function is registered as: its own, and the one its decorator gives it."""
     for decorator in node.decorator_list:
         call = decorator if isinstance(decorator, ast.Call) else None
         called = call.func if call is not None else decorator

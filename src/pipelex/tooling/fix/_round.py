@@ -1,4 +1,4 @@
-"""What the rules see: the documents as they stand, what is wrong with them, and what they mean together."""
+"""The view of the rules: the documents as they stand, their faults, and their meaning together."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -110,7 +110,7 @@ def output_brackets(now: Round) -> Iterator[Edit]:
 
 
 def compose_style(now: Round) -> Iterator[Edit]:
-    """What says how a template is rendered stands in the template's own table."""
+    """Move the keys that say how a template is rendered into the template's own table."""
     for pipe in now.pipes:
         written = [key for key in _STYLE_KEYS if key in pipe.table]
         template = pipe.table.get("template")

@@ -15,7 +15,8 @@ from pipelex.tooling.fix._templates import value_at
 
 _WORDS = ("preset", "alias", "waterfall", "handle")
 _HANDLE: Final = re.compile(r"[/:.\d-]")
-"""What handles have and the names of old presets, as `llm_to_engineer`, have not: `vendor/name:tag`, `claude-2`."""
+"""The characters that handles have and the names of old presets, such as `llm_to_engineer`, lack: `vendor/name:tag`,
+`claude-2`."""
 
 
 def known_models(now: Round) -> Iterator[Edit]:

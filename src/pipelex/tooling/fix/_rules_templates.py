@@ -119,7 +119,7 @@ def read_undeclared(now: Round) -> Iterator[Edit]:
 
 
 def _slots_at_callers(now: Round, pipe: Declared, name: str) -> set[str]:
-    """What the sequences that run a pipe hold under a name when they do, as this pipe's file writes it."""
+    """The slots of a name in the sequences that run a pipe, as this pipe's file writes them."""
     found: set[str] = set()
     for caller in now.pipes:
         for index, step in enumerate(cast("list[Any]", caller.table.get("steps") or [])):
@@ -152,7 +152,7 @@ def guarded_sigils(now: Round) -> Iterator[Edit]:
 
 
 def remove_unused(now: Round) -> Iterator[Edit]:
-    """What nothing reads is not an input; one that a text mentions in some way of its own is left to its author."""
+    """Remove inputs that nothing reads; one that a text mentions in some way of its own is left to its author."""
     lacking = {
         (fault.location.file, fault.location.pipe) for fault in now.faults if fault.code == "method.input_undeclared"
     }

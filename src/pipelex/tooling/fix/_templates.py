@@ -24,7 +24,7 @@ _OLD_TEXTS: Final = (
 
 
 def text_keys(table: Table, *, with_old: bool = False) -> Iterator[Keys]:
-    """Where the templates of a pipe stand; with those of older keys if asked."""
+    """The places of a pipe's templates; with those of older keys if asked."""
     found = dict.fromkeys(site.keys for site in template_sites(table))
     if with_old:
         found.update({(key,): None for key in _OLD_TEXTS if isinstance(table.get(key), str)})

@@ -1,4 +1,4 @@
-"""From a linked pipe to its static graph."""
+"""The static graph of a linked pipe."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -196,7 +196,7 @@ DRAWINGS: Final[Mapping[str, Callable[[_Drawing, Pipe, _Memory, str | None, tupl
     "PipeCondition": _Drawing.condition,
     "PipeBatch": _Drawing.batch,
 }
-"""How each type of controller is drawn; every other pipe is one node."""
+"""The drawing of each type of controller; every other pipe is one node."""
 
 
 def _read_roots(pipe: Pipe) -> Iterator[str]:

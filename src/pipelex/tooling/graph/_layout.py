@@ -16,7 +16,7 @@ _MOST_CHARACTERS = 34
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Where something is drawn, in pixels from the top left."""
+    """The place of a drawn thing, in pixels from the top left."""
 
     x: float
     y: float

@@ -71,6 +71,6 @@ def _members(item: Group | Node | Edge) -> dict[str, Json]:
 
 
 def children(graph: StaticGraph, parent: str | None) -> list[Group | Node]:
-    """What stands directly inside a group, or at the top: groups first."""
+    """The members directly inside a group, or at the top: groups first."""
     groups = [group for group in graph.groups if group.parent == parent]
     return [*groups, *(node for node in graph.nodes if node.parent == parent)]

@@ -1,4 +1,4 @@
-"""What a run did, drawn: its graph document as the same kind of drawing as a method's.
+"""The drawing of a run: its graph document as the same kind of drawing as a method's.
 
 Source of the document: section A.1 of the command-line reference.
 """
@@ -12,7 +12,7 @@ from pipelex.errors.json import Json, as_object, as_objects, exactly
 from pipelex.tooling.graph._model import Edge, Group, Node, StaticGraph
 
 _STEP: Final = re.compile(r"^(\d+)-")
-"""What the path of a sequence's step begins with."""
+"""The beginning of the path of a sequence's step."""
 
 _Table = Mapping[str, Json]
 

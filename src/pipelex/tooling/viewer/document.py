@@ -19,7 +19,7 @@ _STATES: Final = {RunState.TERMINATED: "cancelled", RunState.TIMED_OUT: "failed"
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a page says of a run as a whole."""
+    """The facts of a page about a run as a whole."""
 
     run_id: str
     orchestrator: str
@@ -110,7 +110,10 @@ class _Writer:
         return _without_none(node)
 
     def _place(self, trace: PipeTrace, parent: Mapping[str, Json]) -> dict[str, Json]:
-        """Where a pipe ran in the one around it: its step and item, as its path tells, or the outcomes that chose it."""
+        """The place of a pipe in the one around it.
+
+        It is the step and the item, as its path tells, or the outcomes that chose it.
+        """
         step = step_of(trace.id)
         place: dict[str, Json] = {"item": step.item}
         around = self._pipe(exactly(parent["pipe"], str))
