@@ -24,7 +24,7 @@ class Interpolated:
     used: tuple[str, ...]
     """Names of all variables the text names; for a secret, the variable that may hold it."""
     unset: tuple[str, ...]
-    """Those of them that have neither a value nor a default."""
+    """The variables that have neither a value nor a default."""
 
 
 def interpolate(text: str, environ: Mapping[str, str]) -> Interpolated:

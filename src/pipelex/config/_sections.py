@@ -134,7 +134,8 @@ class MetricsSettings(Section):
     """Metrics of workers: those of Temporal's SDK, and Pipelex's own; in one of two ways."""
 
     prometheus_address: str = ""
-    """`HOST:PORT` on which a worker serves `/metrics`; `pipelex worker --metrics-address` wins. Empty: none is served."""
+    """The address `HOST:PORT` on which a worker serves `/metrics`; `pipelex worker --metrics-address` wins over it.
+    Nothing is served when it is empty."""
     otlp_endpoint: str = ""
     """The base address of an OTLP collector over HTTP; `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT` wins. Empty: none is told."""
 

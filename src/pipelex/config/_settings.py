@@ -64,7 +64,7 @@ class Settings:
 
     sections: Sections = field(repr=False)
     values: Mapping[str, Json] = field(repr=False)
-    """All tables, merged, with variables filled in."""
+    """The values of all tables, merged, with variables filled in."""
     project_dir: FilePath | None
     """The project's `.pipelex` folder."""
     home_dir: FilePath
@@ -77,7 +77,7 @@ class Settings:
     environ: Mapping[str, str] = field(repr=False)
     """The process's environment over the `.env` files."""
     layers: tuple[Layer, ...] = field(repr=False)
-    """Lowest first."""
+    """The layers, the lowest first."""
     variables: Variables = field(repr=False)
     trust: Trust = field(repr=False)
     """The record of the project's trusted files."""

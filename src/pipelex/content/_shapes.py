@@ -60,7 +60,7 @@ class FieldShape:
     shape: "Shape"
     required: bool = False
     default: Json = None
-    """Plain JSON; None when the field has no default."""
+    """The default as plain JSON; None when the field has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,12 @@ class ObjectShape:
     """The content of a concept that has fields. A concept has one shape: two shapes with one `concept` are equal."""
 
     concept: str
-    """Domain-qualified, for example `native.Image` or `harbour.Berth`."""
+    """The concept with its domain, for example `native.Image` or `harbour.Berth`."""
     description: str
     fields: tuple[FieldShape, ...]
     native: str | None = None
-    """Code of the native concept this one is or refines, for example `Image`; None for an author's own structure."""
+    """The code of the native concept that this one is or refines, for example `Image`; None for an author's own
+    structure."""
     together: tuple[tuple[str, ...], ...] = ()
     """Groups of fields that are present all together or not at all."""
 

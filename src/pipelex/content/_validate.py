@@ -21,7 +21,7 @@ from pipelex.content.stuff import Json
 from pipelex.errors import near_names
 
 _DEEPEST: Final = 200
-"""Nesting of open JSON values; beyond it, neither writers nor readers of JSON can be relied on."""
+"""The depth of nested JSON values beyond which neither writers nor readers of JSON can be relied on."""
 
 _DATE = r"\d{4}-\d{2}-\d{2}"
 _TIME = r"\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d{2}(?::?\d{2})?)?"

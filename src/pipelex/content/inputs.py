@@ -46,7 +46,7 @@ class InputSlot:
     """The input of a pipe under one name."""
 
     concept: str
-    """Domain-qualified."""
+    """The concept with its domain."""
     is_list: bool = False
     count: int | None = None
     presence: Literal["plain", "optional", "forced"] = "plain"

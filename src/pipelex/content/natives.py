@@ -28,7 +28,7 @@ class NativeConcept:
     description: str
     shape: Shape
     refines: str | None = None
-    """Code of another native."""
+    """The code of the native concept that it refines."""
 
     @property
     def ref(self) -> str:

@@ -18,7 +18,7 @@ class Stuff:
     """A value with its concept; a list is `{"items": [...]}` under the concept of its items."""
 
     concept: str
-    """Fully qualified, for example `native.Text`."""
+    """The concept with its domain, for example `native.Text`."""
     content: Json
     """The concept's content as plain JSON; for a list `{"items": [content, ...]}`."""
     is_list: bool = False

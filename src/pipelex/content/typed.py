@@ -96,12 +96,12 @@ class TypedInputs:
     folder: Path
     """The folder that relative paths start from."""
     read_stdin: Callable[[], str] | None = None
-    """Gives the text of standard input, for `name=@-`."""
+    """The function that gives the text of standard input, for `name=@-`."""
     found: PlacedInputs = field(default_factory=PlacedInputs)
     _typed: set[str] = field(default_factory=set[str])
 
     def add_file(self, path: Path) -> None:
-        """All that a file gives, see `file_inputs`.
+        """Add all inputs of a file; see `file_inputs`.
 
         Raises:
             PipelexError: it cannot be read.

@@ -47,10 +47,10 @@ class DirectOrchestrator:
         self._folder = RecordFolder(Path(setup.settings.home_dir) / "runs", wanted.max_runs)
         self._is_recorded = wanted.is_enabled
         self._runs: WeakValueDictionary[str, BackgroundRun] = WeakValueDictionary()
-        """Those that go on, and those that somebody holds."""
+        """The runs that go on, and those that somebody holds."""
 
     async def connect(self) -> None:
-        """There is nothing to reach."""
+        """Do nothing: there is nothing to reach."""
 
     async def start(self, request: RunRequest) -> StartedRun:
         """See `Orchestrator.start`."""
@@ -142,7 +142,7 @@ class DirectOrchestrator:
         self._folder.tell_files(run_id, files)
 
     async def check_workers(self, within: timedelta) -> None:
-        """This process does the work itself."""
+        """Do nothing: this process does the work itself."""
 
     async def check(self) -> "list[ReadinessCheck]":
         """See `Orchestrator.check`."""

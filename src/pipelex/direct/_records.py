@@ -26,7 +26,7 @@ class RunRecord:
     """The digest of what was asked for."""
     started: datetime
     ended: datetime | None = None
-    """None for a run that goes on elsewhere, and for one whose process ended before it."""
+    """The time when the run ended; None for a run that goes on elsewhere, and for one whose process ended before it."""
     execution: Execution | None = None
     """The outcome of the run; None for one that has not succeeded."""
 

@@ -17,15 +17,15 @@ class DirectFactory:
     is_durable = False
 
     def is_chosen(self, settings: Settings) -> bool:
-        """It is what is left where the settings choose no other."""
+        """Whether the settings choose it: never, it is the one that is left where they choose no other."""
         return False
 
     def warnings(self, settings: Settings) -> Sequence[Fault]:
-        """There is nothing of its own in the settings."""
+        """No warnings: the settings have nothing of its own."""
         return ()
 
     def require(self) -> None:
-        """Nothing more need be installed."""
+        """Do nothing: nothing more need be installed."""
 
     def open(self, setup: OrchestratorSetup) -> "DirectOrchestrator":
         """See `OrchestratorFactory.open`."""

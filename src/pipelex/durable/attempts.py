@@ -30,14 +30,14 @@ class Attempt:
     number: int
     """The first one is 1."""
     beat: Callable[[], None]
-    """Sends a heartbeat."""
+    """Send a heartbeat."""
     heartbeat_timeout: timedelta | None
     """The silence after which the attempt counts as lost; None: it never does."""
     time_limit: timedelta | None = None
     """The time limit of the attempt; None for no limit."""
     limits: EngineLimits
     stored_above: int | None
-    """Bytes from which a result is kept in the store; None: there is none."""
+    """The size in bytes from which a result is kept in the store; None where there is no store."""
 
 
 async def attempted(work: Awaitable[R], attempt: Attempt) -> R:

@@ -27,7 +27,7 @@ class History:
 
     events: int
     size: int
-    """Its bytes."""
+    """The size in bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ class PipeJob(Wire):
 
     call: PipeCall
     run: RunIdentity | None = None
-    """None: the engine tells it of the workflow, and it need not travel twice."""
+    """The run; None where the engine tells it of the workflow, so that it need not travel twice."""
     options: EngineOptions = EngineOptions()
     root: str | None = None
     """The id of the workflow of the run's entry pipe, where the engine does not tell it; see `Host.told_root`."""

@@ -17,7 +17,7 @@ from pipelex.pipes.effects.requests import ComputedRequest
 from pipelex.pipes.wire import StuffWire, Wire
 
 Asked = TypeVar("Asked", PipeCall, ComputedRequest)
-"""Something with inputs."""
+"""A request with inputs."""
 
 
 class LargeInputs(Wire):

@@ -25,7 +25,7 @@ _PER_SECOND: Final = 4_000_000
 """Characters, as estimated, of values that a workflow task fetches, reads, writes and stores at least, on a machine with
 much else to do."""
 _SURROUNDINGS: Final = 16_384
-"""Bytes of what surrounds our JSON in a request."""
+"""The bytes around our JSON in a request."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class EngineLimits:
     """The limits of an engine. The defaults are those of a Temporal server with its own settings."""
 
     engine: str
-    """Its name, for messages."""
+    """The name of the engine, for messages."""
     store_advice: str
     """The advice that leads a person to a store for large payloads."""
     same_store_advice: str
@@ -50,20 +50,20 @@ class EngineLimits:
     ends_at_events: int = 51_200
     """Events at which the server terminates a workflow."""
     ends_at_bytes: int = 52_428_800
-    """Bytes of a history at which the server terminates a workflow."""
+    """The size of a history, in bytes, at which the server terminates a workflow."""
 
     run_events: int = 4_500
     """Events from which a workflow goes on in a new run. A server suggests one from 4,096 on, and warns at 10,240."""
     run_bytes: int = 3_500_000
-    """Bytes of a history from which a workflow goes on in a new run. A server suggests one at 4 MiB."""
+    """The size of a history, in bytes, from which a workflow goes on in a new run. A server suggests one at 4 MiB."""
     held_bytes: int = 8_000_000
-    """Bytes of JSON that results may take in a worker's memory before they are put away."""
+    """The bytes of JSON that results may take in a worker's memory before they are put away."""
     child_events: int = 9
     """Events of a child in its parent's history: three of its own, and two workflow tasks where nothing shares them."""
     child_bytes: int = 2_500
-    """Bytes that a child's events take beside its arguments and its result."""
+    """The bytes of a child's events beside its arguments and its result."""
     reference_bytes: int = 600
-    """Bytes of a payload that is in the store, in a history."""
+    """The bytes that a stored payload takes in a history."""
 
     commands_at_once: int = 100
     """The most commands of one workflow task: more meet the server's size limit or the detector of deadlocks."""

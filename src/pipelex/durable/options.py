@@ -18,10 +18,10 @@ class EngineOptions(RunOptions):
     child_workflows: ChildPolicy = "every_pipe"
     """The child pipes that are workflows of their own."""
     stored_above: int | None = 131_072
-    """Bytes; larger payloads are kept in a store by whatever carries them. None: all travel whole. The default is that of
-    a store, so that the jobs of a run with one need not say it."""
+    """The size in bytes above which payloads are kept in a store by whatever carries them; None when all travel whole.
+    The default is that of a store, so that the jobs of a run with one need not say it."""
     large_template_chars: int = Field(default=100_000, ge=0)
-    """Characters; a template whose values are longer is rendered by an activity."""
+    """The number of characters above which the values of a template make it an activity."""
 
     @classmethod
     def of(

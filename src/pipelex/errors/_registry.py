@@ -35,7 +35,7 @@ class CodeFacts:
     """The facts that the registry fixes for one code."""
 
     status: int
-    """HTTP status; 0 for a code that is only ever a warning."""
+    """The HTTP status; 0 for a code that is only ever a warning."""
     domain: Domain
     retry: Retry
     next_step: NextStep

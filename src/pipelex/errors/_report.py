@@ -44,22 +44,22 @@ class Location:
 
     file: str | None = None
     line: int | None = None
-    """1-based."""
+    """The line, from 1."""
     column: int | None = None
-    """1-based, in characters."""
+    """The column, from 1, in characters."""
     end_line: int | None = None
     end_column: int | None = None
-    """Exclusive, like `end_line` only known for faults in a file."""
+    """The column after the last, like `end_line` only known for faults in a file."""
     pipe: str | None = None
     """The pipe's code, or its domain-qualified reference where the code alone would be ambiguous."""
     field: str | None = None
-    """Dotted path inside the pipe or concept table, for example `steps[2].pipe`."""
+    """The dotted path inside the pipe or concept table, for example `steps[2].pipe`."""
     concept: str | None = None
     path: tuple[str, ...] = ()
     """The run's steps from the entry pipe down to the one that failed."""
     input: str | None = None
     item: int | None = None
-    """0-based index in a list."""
+    """The index in a list, from 0."""
     attempt: int | None = None
 
     def to_json(self) -> dict[str, Json]:
@@ -97,7 +97,7 @@ class ErrorReport:
     request_id: str | None = None
     """The provider's own id of the failing request."""
     retry_after: float | None = None
-    """Seconds the provider asked to wait."""
+    """The seconds that the provider asked to wait."""
     attempts: int | None = None
     """The number of attempts before giving up."""
     faults: tuple["Fault", ...] = ()
@@ -204,7 +204,7 @@ class SuggestedFix:
     """A change a program can apply to a method file."""
 
     fix_code: str
-    """Kebab-case name of the kind of change."""
+    """The name of the kind of change, in kebab case."""
     description: str
     ops: tuple[Mapping[str, Json], ...] = ()
     """Each one of `set_key`, `ensure_table`, `delete_key`, `delete_table`, `rename_table_key`, `move_key`, `remap_value`."""
@@ -234,7 +234,7 @@ class Fault:
     """The reference's older name of the finding, for example `missing_input_variable`."""
     params: Mapping[str, Json] = field(default_factory=dict[str, Json])
     suggestions: tuple[str, ...] = ()
-    """Near names, best first."""
+    """The near names, the best first."""
     suggested_fix: SuggestedFix | None = None
 
     def to_json(self) -> dict[str, Json]:

@@ -44,7 +44,7 @@ class Answered:
     is_well: bool = False
     """Whether what answers is such a service, and takes the key."""
     is_refused: bool = False
-    """It answers, and does not take the key."""
+    """Whether it answers, and refuses the key."""
 
 
 def silent_here(catalog: Catalog) -> frozenset[str]:

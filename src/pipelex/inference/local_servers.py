@@ -30,7 +30,7 @@ class LocalModelServer:
 
     name: str
     endpoint: str
-    """Its address for OpenAI's protocol."""
+    """The address of the server for OpenAI's protocol."""
     models: tuple[str, ...]
     """The models that it says it serves."""
 

@@ -47,9 +47,10 @@ class ParsedBundle:
     text: str
     """The file's text; what is not UTF-8 in it is replaced."""
     blueprint: BundleBlueprint | None = None
-    """None when the file is no TOML or its domain is unknown. Holds the concepts and pipes that are sound alone."""
+    """The blueprint, with the concepts and pipes that are sound alone; None when the file is no TOML or its domain is
+    unknown."""
     faults: tuple[Fault, ...] = ()
-    """All of them, in file order; warnings included."""
+    """The faults in file order, warnings included."""
     broken_pipes: frozenset[str] = field(default_factory=frozenset[str])
     """Codes of pipes that are declared but not in the blueprint."""
     broken_concepts: frozenset[str] = field(default_factory=frozenset[str])

@@ -27,7 +27,7 @@ class Finding:
     fix: SuggestedFix | None = None
     severity: Literal["error", "warning"] = "error"
     on_key: bool = False
-    """Point at the key rather than at its value."""
+    """Whether the fault is at the key rather than at its value."""
     offset: int | None = None
     """A character offset inside the string value."""
 

@@ -53,7 +53,7 @@ def native_meant(code: str) -> str | None:
 
 
 RESERVED_DOMAINS: Final = ("native", "mthds", "pipelex")
-"""First segments no bundle may declare."""
+"""The first segments of domains that no bundle may declare."""
 
 RESERVED_FIELD_NAMES: Final = frozenset(
     {

@@ -24,7 +24,7 @@ class MethodFile:
     """A file of a method tree that a pipe names: a function's module, a document's template. The file stays there."""
 
     tree: str
-    """Digest of the tree."""
+    """The digest of the tree."""
     path: str
     """Tree path."""
     sha256: str

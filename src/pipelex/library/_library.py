@@ -30,7 +30,7 @@ class Concept:
     refines: str | None = None
     """Qualified reference of the parent."""
     blueprint: ConceptBlueprint | None = None
-    """None for a native concept."""
+    """The blueprint of the concept; None for a native one."""
 
     @property
     def code(self) -> str:

@@ -26,7 +26,7 @@ class Declaration:
 
     bundle: "ParsedBundle"
     keys: Keys
-    """Key path of its table in the bundle: `("pipe", "plan_day")`."""
+    """The key path of its table in the bundle: `("pipe", "plan_day")`."""
     package: str | None = None
     label: str = ""
     """The name of it in messages: the code, or the reference where several share the code."""
@@ -51,10 +51,10 @@ class LinkedBundles:
     """Bundles whose references are resolved, with what was found on the way."""
 
     crate: LibraryCrate
-    """Everything whose own references are sound; a controller may still name a pipe that is not."""
+    """The crate of everything whose own references are sound; a controller may still name a pipe that is not."""
     library: Library
     faults: tuple[Fault, ...]
-    """Those of the bundles themselves, then those of linking."""
+    """The faults of the bundles themselves, then those of linking."""
     sources: Mapping[str, Declaration]
     """Qualified reference → declaration, separately for concepts and pipes (codes never collide: their case differs)."""
     pending_signatures: tuple[str, ...]
@@ -89,7 +89,7 @@ class _Linker:
     pipes: dict[str, PipeBlueprint] = field(default_factory=dict[str, PipeBlueprint])
     sources: dict[str, Declaration] = field(default_factory=dict[str, Declaration])
     broken: set[str] = field(default_factory=set[str])
-    """Declared, but not usable."""
+    """The names that are declared and not usable."""
     hanging: set[str] = field(default_factory=set[str])
     promises: list[tuple[str, PipeBlueprint, Declaration]] = field(
         default_factory=list[tuple[str, PipeBlueprint, Declaration]]

@@ -20,7 +20,7 @@ class LoadedLibrary:
     """Bundle files made into a library, with the verdict on them."""
 
     library: Library | None
-    """None when nothing could be linked. It may be incomplete when the verdict is negative."""
+    """The library; None when nothing could be linked. It may be incomplete when the verdict is negative."""
     verdict: Verdict
     entries: tuple[str, ...]
     """The pipes that the targets name as their main one; one of the manifest goes before all others."""

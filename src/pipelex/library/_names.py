@@ -23,7 +23,7 @@ class PackageBundles:
     """The bundles of one package, with what its manifest says."""
 
     address: str | None
-    """None for the current package."""
+    """The address of the package; None for the current one."""
     bundles: tuple["ParsedBundle", ...]
     manifest: Manifest | None = None
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -64,7 +64,7 @@ class Names:
         self._exports: dict[str | None, set[str]] = {}
         self._suggested = 0
         self.broken: set[str] = set()
-        """Declared in a form that could not be read."""
+        """The names that are declared in a form that could not be read."""
         for package in packages:
             for bundle in package.bundles:
                 self._register(package, bundle)

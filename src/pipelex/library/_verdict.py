@@ -13,7 +13,7 @@ class Verdict:
     errors: tuple[Fault, ...] = ()
     """The errors, in the order of files and lines."""
     warnings: tuple[Fault, ...] = ()
-    """They never change the verdict."""
+    """The warnings; they never change the verdict."""
     pending_signatures: tuple[str, ...] = ()
     """Qualified references of pipes that are declared but not written yet."""
     unchecked: tuple[str, ...] = ()

@@ -88,7 +88,7 @@ class MistralWorkflowsConfig(Section):
     """The child pipes that are executions of their own. With `controllers`, a pipe that runs no other is a part of its
     parent's execution. The policy is fixed by whoever starts a run."""
     size_threshold: Annotated[int, Field(ge=1, le=GUARDED_BYTES)] = 131_072
-    """Bytes; larger values go to the storage (`[runtime.storage]`), and travel by reference."""
+    """The size in bytes above which values go to the storage (`[runtime.storage]`), and travel by reference."""
     max_payload_bytes: Annotated[int, Field(ge=1_000, le=GUARDED_BYTES)] = GUARDED_BYTES
     """The most bytes of a value that travels whole; a larger one fails its pipe at once."""
     poll_interval: RequiredLimit = timedelta(seconds=1)
@@ -98,7 +98,7 @@ class MistralWorkflowsConfig(Section):
     activities: dict[str, ActivityOptions] = Field(default_factory=dict[str, ActivityOptions])
     """The options of activities, by the name of an activity or of a group of them."""
     rate_limits: dict[str, CallRate] = Field(default_factory=dict[str, CallRate])
-    """Backend → how often it may be called."""
+    """The limits of calls: backend → rate."""
 
     @property
     def routing(self) -> Routing:

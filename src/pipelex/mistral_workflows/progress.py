@@ -78,7 +78,7 @@ class Told:
         return ErrorReport.from_json(cast("Any", found)) if isinstance(found, Mapping) else None
 
     def calls(self) -> list[EffectTrace]:
-        """Its calls, in the order they began; the attempts of a call are one."""
+        """The calls of the pipe, in the order in which they began; the attempts of a call are one."""
         found: dict[str, EffectTrace] = {}
         for task, type_ in self.types.items():
             if type_ == CALL_TASK:

@@ -34,9 +34,10 @@ class RunRequest:
     attributes: Attributes = field(default_factory=dict[str, str])
     """Attributes by which an orchestrator that keeps runs finds this one again; others ignore them."""
     folders: tuple[Path, ...] = ()
-    """Folders of method trees on this machine, where the trees themselves are not at hand."""
+    """The folders of method trees on this machine, where the trees themselves are not at hand."""
     on_change: OnChange | None = None
-    """Called with the run's trace whenever something begins or ends, by an orchestrator of this process."""
+    """The callback that gets the run's trace whenever something begins or ends, from an orchestrator of this
+    process."""
 
     def __post_init__(self) -> None:
         check_run_id(self.identity.run_id)
@@ -64,7 +65,7 @@ class RunSource:
     """What a run was started with, as its orchestrator kept it."""
 
     library: Library
-    """What the entry pipe needs."""
+    """The part of the library that the entry pipe needs."""
     call: PipeCall
     options: RunOptions
     identity: RunIdentity

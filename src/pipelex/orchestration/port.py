@@ -129,7 +129,7 @@ class OrchestratedRun(Protocol):
         ...
 
     async def reuse(self, start_over: str | None = None) -> Reuse:
-        """By which a new run on the same orchestrator finds these results."""
+        """The reference by which a new run on the same orchestrator finds these results."""
         ...
 
 
@@ -205,7 +205,7 @@ class Orchestrator(Protocol):
         ...
 
     async def check(self) -> "list[ReadinessCheck]":
-        """Everything that runs need of the engine, and whether it is there.
+        """Check that everything which runs need of the engine is there.
 
         Raises:
             EngineUnavailable: the engine does not answer.
@@ -223,7 +223,7 @@ class OrchestratorSetup:
 
     settings: Settings
     inference: "Callable[[], Inference]"
-    """Gives who performs the effects; asked when there is one to perform in this process."""
+    """The function that gives the performer of effects; it is asked when there is one to perform in this process."""
 
 
 class OrchestratorFactory(Protocol):

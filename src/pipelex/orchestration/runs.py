@@ -33,11 +33,11 @@ class RunDescription:
     link: str | None = None
     """The address of the run in the engine's own UI, where it is known."""
     user: str | None = None
-    """Who started it, where that is known."""
+    """The user who started it, where that is known."""
     attributes: Mapping[str, str | Sequence[str]] = field(default_factory=dict[str, str])
     """The search attributes of its own, its tags among them."""
     cost: float | None = None
-    """What its models cost, in US dollars; None where that is not known, or was not asked for."""
+    """The cost of its models, in US dollars; None where it is not known, or was not asked for."""
     replay_of: str | None = None
     """The run whose results it takes, where it is a replay."""
     fingerprint: str | None = None
@@ -69,13 +69,13 @@ class RunFilter:
     domain: str | None = None
     """The domain of the entry pipe; None for any."""
     user: str | None = None
-    """Who started them; None for anybody."""
+    """The user who started them; None for anybody."""
     since: datetime | None = None
-    """When they were started at the earliest; None for any time."""
+    """The earliest time of their start; None for any time."""
     cost_above: float | None = None
-    """What they cost at least, in US dollars; None for any, which may leave `RunDescription.cost` out."""
+    """The least cost, in US dollars; None for any, which may leave `RunDescription.cost` out."""
     prefix: str = ""
-    """What their ids begin with."""
+    """The beginning of their ids."""
     replay_of: str | None = None
     """The run that they are replays of; None for any."""
 
@@ -135,7 +135,7 @@ class Wait:
     what: str
     """The activity, or `workflow task`, that is not done."""
     detail: str
-    """One sentence: what is waited for, and why."""
+    """The detail in one sentence: the thing that is waited for, and the reason."""
     advice: str | None = None
     """The advice: what ends the wait."""
     queue: str | None = None

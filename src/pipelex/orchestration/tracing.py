@@ -34,7 +34,7 @@ class EngineTracing(Protocol):
 
 @cache
 def engine_tracings() -> Sequence[EngineTracing]:
-    """Those of the engines whose SDK is installed, by the orchestrators' names."""
+    """The tracings of the engines whose SDK is installed, by the orchestrators' names."""
     entries = sorted(entry_points(group=TRACING), key=lambda entry: entry.name)
     found = [cast("EngineTracing", entry.load()) for entry in entries]
     return [tracing for tracing in found if tracing.is_installed()]

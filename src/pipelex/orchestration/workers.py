@@ -18,9 +18,9 @@ class WorkerHooks:
     """The events of a worker that its starter wants to hear of."""
 
     on_ready: Callable[[Mapping[str, str]], None]
-    """Called once it polls, with what it serves: name → value, for people."""
+    """The callback once the worker polls, with the facts that it serves: name → value, for people."""
     on_stopping: Callable[[], None]
-    """Called when it was asked to stop."""
+    """The callback when the worker was asked to stop."""
 
 
 class EngineWorker(Protocol):

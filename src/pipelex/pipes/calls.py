@@ -37,9 +37,10 @@ class Reuse(Wire):
     workflow_id: str | None = None
     """The engine's id of its entry workflow, where there is one."""
     execution: str | None = None
-    """Which execution of that workflow is meant, where an id may have several."""
+    """The execution of that workflow, where an id may have several."""
     start_over: str | None = None
-    """Reference of the pipe that is run anew, with everything that followed it; None: whatever is the same is taken."""
+    """The reference of the pipe that is run anew, with everything that followed it; with None, whatever is the same is
+    taken."""
 
 
 class RunOptions(Wire):
@@ -55,7 +56,8 @@ class RunOptions(Wire):
     on_item_failure: OnItemFailure = "fail"
     """The effect of a failing item of a batch: the run fails, or the item is left out of the list and reported."""
     full_memory: bool = False
-    """Bring every name that a nested pipe leaves behind back to its caller, not only those that later steps read."""
+    """Whether every name that a nested pipe leaves behind comes back to its caller, not only those that later steps
+    read."""
     max_pipe_runs: int = Field(default=1_000_000, ge=1)
     """The most pipes that the run may run, the entry pipe and every item of a batch included; beyond them it fails."""
     tag_style: Literal["no_tag", "ticks", "xml", "square_brackets"] = "xml"
@@ -87,7 +89,7 @@ class PipeCall(Wire):
     """One pipe to run on the values it declares, nothing else."""
 
     pipe: str
-    """Domain-qualified reference."""
+    """The reference of the pipe with its domain."""
     inputs: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])
     """The present ones of the pipe's declared inputs."""
     path: tuple[str, ...] = ()
@@ -103,7 +105,7 @@ class ItemFailure(Wire):
     """An item of a batch that failed and was left out of the list."""
 
     index: int
-    """Rank in the list, from 0."""
+    """The rank in the list, from 0."""
     path: tuple[str, ...]
     """The path of the item's pipe run; see `PipeCall.path`."""
     error: dict[str, Json]
@@ -153,7 +155,7 @@ class BatchCall(Wire):
     items: StuffWire
     """The list, possibly held by reference."""
     offset: int = 0
-    """Rank of the first item in the whole list, for a slice of it."""
+    """The rank of the first item in the whole list, for a slice of it."""
 
     @property
     def last(self) -> int:

@@ -34,7 +34,8 @@ class ResolvedModel(Wire):
     settings: dict[str, Json] = Field(default_factory=dict[str, Json])
     """The family's settings (`temperature`, `max_tokens`, …), without `model` and `description`."""
     fallbacks: tuple[ModelTarget, ...] = ()
-    """Asked in turn, with the same settings, when the provider fails; only where the settings allow it."""
+    """The models that are asked in turn, with the same settings, when the provider fails; only where the settings allow
+    it."""
 
 
 class ModelUsage(Wire):
@@ -47,4 +48,4 @@ class ModelUsage(Wire):
     output_tokens: int = 0
     cached_tokens: int = 0
     cost_usd: float | None = None
-    """None when no price is known."""
+    """The cost in US dollars; None when no price is known."""

@@ -39,7 +39,7 @@ class ListReference(Stuff):
 
     @property
     def items(self) -> list[Json]:
-        """Not at hand; a runtime's `load` gives the list with them."""
+        """The items; a runtime's `load` gives the list with them."""
         raise TypeError(f"this list of {self.concept} is held by reference; load it first")
 
     @property

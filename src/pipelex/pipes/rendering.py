@@ -17,7 +17,7 @@ workflow for ever. A template that wants more by itself is rendered as an effect
 decides alike."""
 
 LONG_TEMPLATE: Final = 20_000
-"""Characters; compiling a longer one takes too long for the pipe's own code."""
+"""The number of characters above which compiling a template takes too long for the pipe's own code."""
 
 _COMPILING: Final = 300
 _COMPILING_A_CHARACTER: Final = 4

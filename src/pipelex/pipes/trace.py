@@ -53,7 +53,7 @@ class EffectTrace:
     error: ErrorReport | None = None
     """The failure, where it is known here."""
     result: Wire | None = None
-    """What it gave, under the same condition as `job`."""
+    """The result of the effect, under the same condition as `job`."""
     kept_from: str | None = None
     """The run whose result was taken instead of performing it; None: it was performed."""
 
@@ -76,7 +76,7 @@ class PipeTrace:
     output: Stuff | Absence | None = None
     """The value that the pipe gave, under the same condition."""
     error: ErrorReport | None = None
-    """Why it failed, where that is known here."""
+    """The failure, where it is known here."""
 
     @property
     def usage(self) -> tuple[ModelUsage, ...]:

@@ -8,7 +8,7 @@ from typing import Final
 
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _EVERY: Final = 0.05
-"""Seconds between two looks of the watch."""
+"""The seconds between two looks of the watch."""
 TOOK_TOO_MUCH: Final = 77
 """The exit code of a process whose memory went beyond the limit."""
 
@@ -31,7 +31,7 @@ class MemoryWatch:
         _limit_data(_data() + size)
 
     def rest(self) -> None:
-        """Nothing is read now."""
+        """Lift the limit of memory: nothing is read now."""
         self._most = None
         _limit_data(None)
 

@@ -32,14 +32,14 @@ class ExtractAsk:
     """The request for what comes besides the text."""
 
     max_page_images: int | None = None
-    """Images of one page; None for all, 0 for none."""
+    """The number of images of one page; None for all, 0 for none."""
     max_nb_images: int | None = None
-    """Images of the whole document."""
+    """The number of images of the whole document."""
     image_min_size: int = 0
-    """Pixels an image must have in both directions."""
+    """The number of pixels that an image must have in both directions."""
     captions: bool = False
     views_dpi: int | None = None
-    """Resolution of page views; None for no views."""
+    """The resolution of page views in dots per inch; None for no views."""
     render_js: bool = False
     raw_html: bool = False
 

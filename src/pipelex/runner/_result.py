@@ -30,7 +30,7 @@ class RunResult:
     """The memory of the entry pipe at its end. A durable run tells only its inputs and its main result, unless it was
     asked for more."""
     usage: tuple[ModelUsage, ...] = ()
-    """One entry per model."""
+    """The usage, one entry for each model."""
     failures: ItemFailures | None = None
     """Items of batches that failed and were left out, when the run was to collect them."""
     trace: PipeTrace | None = field(default=None, compare=False)

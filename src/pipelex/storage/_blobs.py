@@ -7,7 +7,7 @@ from string import Formatter
 from pipelex.errors import ConfigurationError, InputError, Json, Location
 
 SCHEME = "pipelex-storage"
-"""Scheme of our URIs; what follows is a key, whichever store is behind it."""
+"""The scheme of our URIs; a key follows, whichever store is behind it."""
 
 DEFAULT_FORMAT = "{hash}.{extension}"
 _FIELDS = frozenset({"hash", "extension"})

@@ -47,9 +47,9 @@ class FetchPolicy:
     """The limits of fetching: which addresses, and how much."""
 
     is_guarded: bool = True
-    """Refuse hosts of which any address is loopback, private, link-local or a metadata service. The addresses that
-    were checked are the ones connected to, so a name that changes its mind in between gains nothing; proxies of the
-    environment are not used, for they look names up themselves."""
+    """Whether hosts are refused of which any address is loopback, private, link-local or a metadata service. The
+    connection goes to the addresses that were checked, so a name that changes its mind in between gains nothing.
+    Proxies of the environment are not used, for they look names up themselves."""
     allowed_networks: tuple[Network, ...] = ()
     """Networks that may be fetched from although they are not public, for example that of a document server."""
     allow_files: bool = False
@@ -57,9 +57,9 @@ class FetchPolicy:
     max_bytes: int = MAX_BYTES
     max_redirects: int = 5
     connect_timeout: float = 10.0
-    """Seconds."""
+    """The time limit of a connection, in seconds."""
     total_timeout: float = 120.0
-    """Seconds for all of it, redirects included."""
+    """The time limit of a whole fetch, in seconds, redirects included."""
     resolver: Resolver = field(default=system_resolver, repr=False)
 
 

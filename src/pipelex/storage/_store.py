@@ -333,7 +333,7 @@ class Storage:
 
 
 _RETRIES: "RetryConfig" = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
-"""Little, for whoever asked repeats the whole effect by a policy of its own."""
+"""The number of repetitions. It is small, for whoever asked repeats the whole effect by a policy of its own."""
 
 
 def _digest(data: bytes) -> str:

@@ -20,15 +20,15 @@ class Limits:
     """The limits of one render. They are counts, not clocks, so that the same template ends the same way everywhere."""
 
     turns: int = 500_000
-    """Loop turns and single operations."""
+    """The number of loop turns and single operations."""
     chars: int = 20_000_000
     """Characters written, intermediate texts included."""
     width: int = 10_000
-    """Padding of one value."""
+    """The padding of one value, in characters."""
     depth: int = 50
-    """Macros, blocks and recursive loops inside one another."""
+    """The depth of macros, blocks and recursive loops inside one another."""
     digits: int = 4_096
-    """Bits of a whole number."""
+    """The size of a whole number, in bits."""
 
 
 @dataclass(slots=True)

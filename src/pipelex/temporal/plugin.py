@@ -64,7 +64,7 @@ PASSED_THROUGH: Final = (
 """Modules that workflow code shares with the process; `pipelex.temporal.workflows` is not among them."""
 
 LONGEST_ACTIVATION: Final = 60.0
-"""Seconds that workflow code may take without a pause."""
+"""The seconds that workflow code may take without a pause."""
 
 
 class PipelexPlugin(SimplePlugin):

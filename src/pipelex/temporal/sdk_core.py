@@ -27,7 +27,7 @@ class MetricsTarget:
     """The destination of a process's metrics: an address that is scraped, or a collector."""
 
     prometheus: str | None = None
-    """`HOST:PORT` on which `/metrics` is served."""
+    """The address `HOST:PORT` on which `/metrics` is served."""
     otlp: str | None = None
     """The base address of an OTLP collector over HTTP."""
     service: str = "pipelex"

@@ -40,7 +40,7 @@ class Example:
         return str(tomllib.loads(self.bundle.read_text(encoding="utf-8")).get("description", ""))
 
     def files(self) -> Iterator[Path]:
-        """Its files, as paths inside its folder; what runs left and what is hidden stays out."""
+        """The files of the example, as paths inside its folder; what runs left and what is hidden stays out."""
         for path in sorted(self.folder.rglob("*")):
             inside = path.relative_to(self.folder)
             if path.is_file() and not any(part.startswith(".") or part in _LEFT_OUT for part in inside.parts):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipelex.orchestration import RunCounts
 
 _EVERY = 5.0
-"""Seconds between two lines where no terminal shows them."""
+"""The seconds between two lines where no terminal shows them."""
 _MOST_SHOWN = 12
 """Children of one pipe in the live tree; of more, the last ones."""
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 FILES: Final = ("inputs.json", "inputs.toml", "inputs.yaml", "inputs.yml")
 
 _GLANCE: Final = 0.1
-"""Seconds in which a program before us in a pipeline has usually written something."""
+"""The seconds within which a program before us in a pipeline has usually written something."""
 _PATIENCE: Final = 2.0
-"""Seconds to wait on a silent pipe when inputs are needed and nothing else gives them."""
+"""The seconds to wait on a silent pipe when inputs are needed and nothing else gives them."""
 
 RawInputs = Mapping[str, Json] | Path | None
 

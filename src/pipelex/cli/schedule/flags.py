@@ -90,7 +90,7 @@ class TimingFlags:
 
 @dataclass(frozen=True)
 class MethodFlags(TimingFlags):
-    """Those and the options that say what."""
+    """The flags of a schedule's method: those above, and the options that name it."""
 
     pipe: Annotated[
         str | None, typer.Option("--pipe", metavar="CODE", help="The pipe, when it is not the main one.")

@@ -11,7 +11,7 @@ from typing import Final
 from pipelex.errors import ErrorCategory, PipelexError
 
 PATIENCE: Final = 20.0
-"""Seconds without an answer of the server after which a worker is not ready."""
+"""The seconds without an answer of the server after which a worker is not ready."""
 
 _LOOKS: Final = 4
 """The number of questions to the server in that time."""

@@ -61,7 +61,7 @@ class BackendLayers:
 
 @dataclass(frozen=True)
 class MergedBackends:
-    """All tables, and what was left out of them."""
+    """The merged tables of all files, and the settings that were left out of them."""
 
     tables: Mapping[str, BackendLayers]
     """The layers of each backend by its id: the file that wins comes first, the packaged one last."""

@@ -23,7 +23,7 @@ class RecordedRun:
     folder: RecordFolder
     run_id: str
     take_up: Callable[[str | None], Awaitable[OrchestratedRun]]
-    """Runs it again in this process, from a pipe on where one is named."""
+    """Run it again in this process, from a pipe on where one is named."""
 
     @property
     def workflow_id(self) -> str:

@@ -26,7 +26,7 @@ class DispatchOption(Generic[T]):
     """One option of a dispatch."""
 
     key: str
-    """Its key in an overlay; an engine's own parameter has this name, too."""
+    """The key in an overlay; an engine's own parameter has this name, too."""
     doc: str
     """The meaning of the option, for a person."""
     type: Any
@@ -36,11 +36,11 @@ class DispatchOption(Generic[T]):
     is_retry: bool = False
     """Whether it is one of `RETRY_TABLE`."""
     baseline: str | None = None
-    """Its key in the baseline; None: only overlays set it."""
+    """The key in the baseline; None where only overlays set it."""
     overlays: Literal["queues and handles", "queues"] = "queues and handles"
     """The overlays that may set it."""
     adds: str | None = None
-    """Its key in overlays, where they add to the values of the layers below and do not replace them."""
+    """The key in overlays that add to the values of the layers below instead of replacing them."""
     shown: Callable[[T], str] = str
     """The form in which a person reads its value."""
 
@@ -51,7 +51,7 @@ class DispatchOption(Generic[T]):
 
     @property
     def overlay_key(self) -> str:
-        """Its key in an overlay's table, or in that table's `RETRY_TABLE`."""
+        """The key in an overlay's table, or in that table's `RETRY_TABLE`."""
         return self.adds or self.key
 
     @property

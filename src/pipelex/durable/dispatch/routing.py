@@ -37,7 +37,7 @@ class Dispatch:
     activity: str
     handle: str | None
     queue: str | None
-    """None: the queue of the workflow that schedules it."""
+    """The queue; None for the queue of the workflow that schedules it."""
     values: Mapping[str, Any]
     """The name of each option → its value."""
     origins: Mapping[str, str]

@@ -79,7 +79,7 @@ class QueueOptions(_QueueOverlay):
     """The table of a queue."""
 
     max_task_queue_activities_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    """Over all workers of the queue; the server keeps the last value it is sent."""
+    """The rate over all workers of the queue; the server keeps the last value it is sent."""
 
 
 class ActivityRoutes(Section):

@@ -19,9 +19,9 @@ class Kept:
     job: str
     """The digest of what was asked; see `pipelex.inference.calls.logical.digest`."""
     place: str
-    """Where in the run it was asked: the path of the pipe, its steps joined by slashes."""
+    """The place in the run where it was asked: the path of the pipe, its steps joined by slashes."""
     read: "Callable[[type[Wire]], Awaitable[Wire]]"
-    """Gives the result as its kind's type."""
+    """The result as its kind's type."""
 
 
 class KeptSource(Protocol):

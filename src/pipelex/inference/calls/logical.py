@@ -33,7 +33,7 @@ class LogicalCall:
     """One call that a run makes, however often it takes to get the answer."""
 
     id: str = ""
-    """Given by the orchestrator, the same in every attempt; empty where nobody says which call it is."""
+    """The id that the orchestrator gives, the same in every attempt; empty where nobody says which call it is."""
     job: str = ""
     """The digest of what is asked, so that an id that comes back with another job is another call."""
     ledger: CallLedger = field(default_factory=CallLedger, compare=False)

@@ -16,16 +16,16 @@ class RetryPolicy:
     """The number of repetitions of a transient failure, and the pauses between them."""
 
     max_attempts: int = 4
-    """All attempts, the first one included."""
+    """The number of attempts, the first one included."""
     initial_interval: float = 1.0
-    """Seconds before the second attempt."""
+    """The pause before the second attempt, in seconds."""
     backoff_coefficient: float = 2.0
     maximum_interval: float = 60.0
-    """Longest wait of our own choosing, in seconds."""
+    """The longest wait of our own choosing, in seconds."""
     maximum_retry_after: float = 300.0
-    """Longest wait a provider may ask for; the failure stands when it asks for more."""
+    """The longest wait that a provider may ask for, in seconds; the failure stands when it asks for more."""
     jitter: float = 0.25
-    """Share of the wait that is added at random, so that callers do not come back together."""
+    """The share of the wait that is added at random, so that callers do not come back together."""
 
     def __post_init__(self) -> None:
         if self.max_attempts < 1:

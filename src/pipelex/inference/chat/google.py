@@ -69,7 +69,10 @@ class Google(LibraryProvider["BaseGoogleProvider"]):
         )
 
     def _credentials(self) -> "Credentials | None":
-        """Those of the backend's file; None leaves it to the client, which looks where Google's tools put them."""
+        """The credentials in the backend's file.
+
+        None leaves them to the client, which looks where Google's tools put them.
+        """
         named = self._extra("gcp_credentials_file_path")
         if named is None:
             return None

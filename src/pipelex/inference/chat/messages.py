@@ -65,9 +65,9 @@ class TokenCounts:
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
-    """Those of the input that the provider had at hand."""
+    """The tokens of the input that the provider had in its cache."""
     reasoning_tokens: int | None = None
-    """Those of the output that were thought; None where that is not told."""
+    """The tokens of the output that were thoughts; None where that is not told."""
 
 
 def _no_price() -> float | None:
@@ -89,7 +89,7 @@ class Answer:
     refusal: str = ""
     """The words of a model that refuses the content; empty when it does not."""
     listed_price: Callable[[], float | None] = field(default=_no_price, repr=False, compare=False)
-    """Gives the price in public lists, in USD; None where they have none."""
+    """The price in public lists, in USD; None where they have none."""
     said: Any = field(default=None, repr=False, compare=False)
     """The answer in the client's own form, to be sent back; None for one that says nothing."""
 

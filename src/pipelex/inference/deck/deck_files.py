@@ -9,7 +9,7 @@ from pipelex.inference.deck.schema import PRESETS
 from pipelex.language.blueprints import ModelFamily
 
 Name = tuple[ModelFamily, str, str]
-"""Something a deck names: family, kind (`aliases`, `waterfalls`, `presets`, `default`), name."""
+"""A name in a deck: family, kind (`aliases`, `waterfalls`, `presets`, `default`), name."""
 
 
 def own_deck_files(dirs: Sequence[Path]) -> list[TomlFile]:

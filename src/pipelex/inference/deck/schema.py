@@ -118,11 +118,11 @@ class Costs(_Table):
     input_joined: Price | None = None
     """The price of what is sent, cached or not, where the provider does not tell them apart."""
     input_audio: Price | None = None
-    """Sound that is sent."""
+    """The price of sound that is sent."""
     output_audio: Price | None = None
-    """Sound that is answered."""
+    """The price of sound that is answered."""
     output_reasoning: Price | None = None
-    """Thinking."""
+    """The price of thinking."""
     output_accepted_prediction: Price | None = None
     """Tokens of a prediction that the answer took over."""
     output_rejected_prediction: Price | None = None
@@ -181,7 +181,7 @@ class ModelTable(_Table):
     outputs: list[ModelOutput] = ["text", "structured"]
     """The kinds of output that the model gives."""
     costs: Costs | None = None
-    """Prices; unknown when absent, free when empty."""
+    """The prices; unknown when absent, free when empty."""
     structure_method: NonEmpty | None = None
     """The method of asking for a structured answer, for example `instructor/openai_tools`."""
     thinking_mode: Literal["none", "manual", "adaptive"] = "none"
@@ -352,9 +352,9 @@ class DeckSection(_Table):
     """The part that the sections of every family share."""
 
     aliases: dict[NonEmpty, NonEmpty] = {}
-    """Name → what it stands for: a handle, another alias (`@name`) or a waterfall (`~name`)."""
+    """The aliases: name → a handle, another alias (`@name`) or a waterfall (`~name`)."""
     waterfalls: dict[NonEmpty, Annotated[list[NonEmpty], Field(min_length=1)]] = {}
-    """Name → handles, of which the first one that is served is taken."""
+    """The waterfalls: name → handles, of which the first one that is served is taken."""
 
     def preset(self, name: str) -> ModelPreset | None:
         presets: dict[str, ModelPreset] = getattr(self, "presets", {})

@@ -30,7 +30,7 @@ class AzureExtractor:
 
     call: ModelCall
     pause: float = 1.0
-    """Seconds between two questions, unless the service says."""
+    """The pause between two questions, in seconds, unless the service names one."""
     reads_by_address: ClassVar[bool] = False
 
     @cached_property

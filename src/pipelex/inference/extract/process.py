@@ -68,7 +68,7 @@ class ReadingProcess:
         self.is_asked = False
 
     def receive(self) -> tuple[dict[str, Any], list[bytes]]:
-        """Its next message.
+        """The next message of the process.
 
         Raises:
             BrokenWire: it has ended, or its message is none.

@@ -31,9 +31,9 @@ class FunctionOptions:
     """The options for calls of methods' functions."""
 
     is_enabled: bool = True
-    """False refuses every function: for servers that run methods of strangers."""
+    """Whether functions are called at all. Switch it off for servers that run methods of strangers."""
     timeout: float = 300.0
-    """Seconds for one call, the start of its process included."""
+    """The time limit of one call, in seconds, the start of its process included."""
     max_output_bytes: int = 64 * 1024 * 1024
     environment: tuple[str, ...] = ()
     """Names of further environment variables that functions may see."""
@@ -185,7 +185,7 @@ def _close(process: asyncio.subprocess.Process) -> None:
 
 
 async def _all_of(process: asyncio.subprocess.Process, limit: int) -> bytes | None:
-    """All that the process answers; None, and the process is ended, when there is more than the limit."""
+    """The whole answer of the process. With more than the limit, it is None and the process is ended."""
     stream, data = process.stdout, bytearray()
     assert stream is not None
     while chunk := await stream.read(_CHUNK):

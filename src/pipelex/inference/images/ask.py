@@ -31,9 +31,9 @@ class ImageAsk:
     references: tuple[Loaded, ...]
     ratio: tuple[int, int]
     size: tuple[int, int] | None
-    """Pixels, when the pipe says so."""
+    """The size in pixels, when the pipe gives one."""
     tier: float
-    """Multiple of 1024 pixels on the side of a square."""
+    """The side of a square, as a multiple of 1024 pixels."""
     is_tier_given: bool
     is_shape_given: bool
     quality: str | None

@@ -23,7 +23,7 @@ class SourcedAnswer:
 
     answer: str
     sources: list[dict[str, Json]] = field(default_factory=list[dict[str, Json]])
-    """Document contents."""
+    """The sources, as document contents."""
 
 
 class SearchProvider(Protocol):

@@ -24,7 +24,7 @@ class TemplateBlueprint(Blueprint):
     templating_style: TagStyle | TemplatingStyle | None = None
     """The tags and formats of values."""
     extra_context: dict[str, Any] | None = None
-    """More variables by name."""
+    """The additional variables, by name."""
 
 
 class ConstructFrom(Blueprint):

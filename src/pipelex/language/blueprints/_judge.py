@@ -107,7 +107,7 @@ class PipeJudgeBlueprint(PipeBlueprint):
     question: str | None = Field(default=None, min_length=1)
     """The one question, as a template of plain text. Instead of `questions`."""
     questions: dict[str, JudgeQuestion] | None = None
-    """Several questions by the names of the output's fields. Instead of `question`."""
+    """The questions by the names of the output's fields; excludes `question`."""
     options: dict[str, str] | None = None
     """The options of a choice: key → description; two at least. The output is a Choice."""
     levels: tuple[str | JudgeLevel, ...] | None = Field(default=None, strict=False)

@@ -65,4 +65,4 @@ class TemplateAnalysis:
     reads: tuple[TemplateRead, ...] = ()
     findings: tuple[TemplateFinding, ...] = ()
     is_parsed: bool = True
-    """False when the template could not be read at all, so that nothing is known about its reads."""
+    """Whether the template could be read at all; when not, nothing is known about its reads."""

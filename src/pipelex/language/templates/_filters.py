@@ -64,7 +64,7 @@ _JINJA_FILTERS: Final = frozenset(
 )
 
 REFUSED_FILTERS: Final = frozenset({"random"})
-"""Jinja2's own that are not deterministic."""
+"""The filters of Jinja2's own that are refused, because they are not deterministic."""
 
 FILTERS_BY_CATEGORY: Final[dict[str, frozenset[str]]] = {
     "basic": _JINJA_FILTERS | {"format", "tag"},
@@ -125,4 +125,4 @@ TESTS: Final = frozenset(
 GLOBALS: Final = frozenset({"range", "dict", "cycler", "joiner", "namespace"})
 
 REFUSED_GLOBALS: Final = frozenset({"lipsum"})
-"""Not deterministic."""
+"""The globals that are refused, because they are not deterministic."""

@@ -11,7 +11,7 @@ from pipelex.library._link import Declaration, LinkedBundles
 from pipelex.library._trees.tree import MethodTree
 
 Rule: TypeAlias = "Callable[[Checks, Pipe], None]"
-"""Looks at one pipe, and reports what is wrong with it."""
+"""A rule: it looks at one pipe, and reports its faults."""
 
 
 @dataclass

@@ -35,7 +35,7 @@ class ModelUse:
 
 
 CheckModel: TypeAlias = Callable[[ModelUse], Sequence[Fault]]
-"""Says what is wrong with a use of a model. Locations are filled in by the caller, and `pipe` in the params."""
+"""A check of a model's use, which gives its faults. Locations are filled in by the caller, and `pipe` in the params."""
 
 
 def check_models(checks: Checks, check_model: CheckModel) -> None:

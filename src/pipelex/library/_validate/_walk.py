@@ -19,7 +19,8 @@ class Known:
     """The knowledge about a name in a controller's memory before any run."""
 
     slot: Slot | None
-    """None when nothing is known, because whatever gives it is broken. `optional` presence: it may be absent."""
+    """The slot of the value; None when nothing is known, because its source is broken. `optional` presence: it may be
+    absent."""
     is_input: bool = False
     texts: ToldTexts = field(default_factory=dict[tuple[str, ...], frozenset[str]])
     """The known texts in it, where its source chooses among a few."""

@@ -15,9 +15,9 @@ class LLMPrompt(Wire):
     user: str
     system: str | None = None
     images: tuple[dict[str, Json], ...] = ()
-    """Image contents."""
+    """The images, as contents."""
     documents: tuple[dict[str, Json], ...] = ()
-    """Document contents."""
+    """The documents, as contents."""
 
 
 class ObjectSpec(Wire):
@@ -49,7 +49,7 @@ class LLMObjectListRequest(LLMObjectRequest):
     """Several objects that each satisfy a schema, in one call."""
 
     count: int | None = Field(default=None, ge=0)
-    """Exactly this many; None leaves the number to the model."""
+    """The exact number of items; None leaves it to the model."""
 
 
 class ImageRequest(Wire):
@@ -129,7 +129,7 @@ class TreeFile(Wire):
     """A file of the method tree; it does not travel, whoever performs the effect has the tree."""
 
     tree: str
-    """Digest of the tree."""
+    """The digest of the tree."""
     path: str
     """Tree path."""
     sha256: str
@@ -140,12 +140,12 @@ class FunctionRequest(PerformedJob):
     """A call of a function of the method tree."""
 
     function: str
-    """Import path from the root of the method tree."""
+    """The import path from the root of the method tree."""
     file: TreeFile | None = None
     """The function's module; None in a method that was loaded without its tree."""
     inputs: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])
     absent: tuple[str, ...] = ()
-    """Declared inputs without a value."""
+    """The declared inputs without a value."""
     output_concept: str
     is_list: bool
 

@@ -18,7 +18,7 @@ from pipelex.pipes.semantics.sequence import run_sequence
 from pipelex.pipes.semantics.signature import run_signature
 
 Meaning: TypeAlias = Callable[[PipeRun], Awaitable[tuple[PipeOutcome, WorkingMemory]]]
-"""Runs a pipe; gives what it gave, and the memory it ended with."""
+"""The meaning of a pipe type: it runs a pipe, and gives the outcome and the memory it ended with."""
 
 SEMANTICS: Final[Mapping[str, Meaning]] = {
     "PipeLLM": run_llm,

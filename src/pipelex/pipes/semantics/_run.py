@@ -28,7 +28,7 @@ class PipeRun:
     memory: WorkingMemory
     """The declared inputs; those that are absent are recorded."""
     tally: RunTally
-    """Counts the pipe runs of this one and of those below it."""
+    """The count of the pipe runs of this one and of those below it."""
     templates: TemplateUse
     """The work of the pipe's templates so far."""
 

@@ -33,7 +33,7 @@ class Cluster:
     """A connected client, and the settings of runs on its cluster."""
 
     client: Client
-    """Connected with Pipelex's data converter."""
+    """The client, connected with Pipelex's data converter."""
     config: TemporalConfig
     id_prefix: str = ""
     """The prefix that makes a workflow id of a pipeline run id."""

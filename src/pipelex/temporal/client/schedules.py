@@ -73,7 +73,7 @@ class Timing:
     time_zone: str | None = None
     """A name of the IANA, in which crons and calendars are; UTC when None."""
     jitter: timedelta | None = None
-    """Each start is late by a random part of it."""
+    """The longest random delay of each start."""
     start: datetime | None = None
     end: datetime | None = None
     overlap: Overlap = "skip"

@@ -147,7 +147,7 @@ class MethodJob:
     task_queue: str
     arguments: list[Any]
     search_attributes: dict[str, Any]
-    """Name → value; the run's id is among them where it is known."""
+    """The search attributes: name → value. The run's id is among them where it is known."""
     memo: dict[str, str]
     """The memo by which a second start with the same id is known to ask for the same."""
     workflow_id: str | None = None

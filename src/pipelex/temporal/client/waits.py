@@ -72,7 +72,7 @@ class _Look:
     client: Client
     run_id: str
     before: datetime
-    """Tasks that have lain in their queue since an earlier moment than this wait."""
+    """The tasks that have lain in their queue since an earlier moment than this wait."""
 
     async def at(self, described: DescribeWorkflowExecutionResponse) -> list[Wait]:
         """The waits of one workflow. Whether anybody polls the queue of a waiting task is left open."""

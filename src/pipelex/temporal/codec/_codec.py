@@ -19,7 +19,7 @@ from pipelex.temporal.workflow.failures import to_application_error
 from pipelex.temporal.workflow.references import is_reference
 
 _LONG: Final = 1_000_000
-"""Bytes of a payload that is worked on in a thread: heartbeats go on meanwhile."""
+"""The size of a payload, in bytes, from which it is worked on in a thread, so that heartbeats go on meanwhile."""
 
 
 @dataclass(frozen=True)

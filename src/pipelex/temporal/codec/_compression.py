@@ -13,7 +13,7 @@ from pipelex.temporal.workflow.refusals import malformed, too_large
 
 ENCODING: Final = b"binary/zstd"
 WORTH_IT: Final = 512
-"""Bytes below which a payload is left readable."""
+"""The size in bytes below which a payload is left readable."""
 
 _LEVEL: Final = 3
 _WINDOW: Final = 33_554_432

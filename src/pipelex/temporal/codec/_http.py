@@ -25,7 +25,7 @@ class Request:
     path: str
     query: str
     headers: Mapping[str, str]
-    """Names in lower case."""
+    """The headers, with names in lower case."""
     body: bytes
 
 

@@ -16,7 +16,7 @@ from pipelex.temporal.workflow.references import of_reference, reference_payload
 from pipelex.temporal.workflow.refusals import malformed
 
 Recode = Callable[[Payload], Awaitable[Payload]]
-"""Compresses and encrypts a payload, or undoes it."""
+"""A function that compresses and encrypts a payload, or undoes it."""
 
 _WHAT: Final = "the inputs of a pipe"
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 ROOM: Final = 64 * 1024 * 1024
-"""Bytes that are kept."""
+"""The number of bytes that are kept."""
 
 
 class RecentBlobs:

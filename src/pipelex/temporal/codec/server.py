@@ -23,7 +23,7 @@ from pipelex.temporal.codec._wire import json_of_payloads, payloads_of_json
 from pipelex.temporal.workflow.references import of_reference
 
 SHOWN: Final = 1_000_000
-"""Bytes up to which a stored payload is shown in the UI like any other; a larger one has a button there."""
+"""The size in bytes up to which the UI shows a stored payload like any other; a larger one has a button there."""
 
 MOST_DECODED: Final = 256 * 1024 * 1024
 """The maximum size, in bytes, of what one request may have decoded."""

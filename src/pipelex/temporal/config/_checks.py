@@ -49,7 +49,7 @@ class Notice:
 
 
 def check_names(config: TemporalConfig) -> Iterator[Notice]:
-    """Everything wrong with a configuration whose single values all fit."""
+    """The faults of a configuration whose single values all fit."""
     yield from _check_server(config)
     yield from _check_routes(config)
     yield from _check_retries(config)

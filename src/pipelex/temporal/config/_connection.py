@@ -48,7 +48,7 @@ class ConnectionSettings:
     namespace: str
     api_key: SecretStr | None
     tls: TLSSettings | None
-    """None: no TLS."""
+    """The TLS settings; None for no TLS."""
     rpc_metadata: Mapping[str, str]
     sources: Mapping[str, str]
     """`target_host`, `namespace`, `api_key` and `tls` → what decided each of them."""

@@ -131,7 +131,7 @@ class WorkerConfig(DispatchBaseline):
     """The child pipes that are workflows of their own. With `controllers`, a pipe that runs no other is a part of its
     parent's workflow, for far fewer events. The policy is fixed by whoever starts a run."""
     fairness_by_user: bool = False
-    """Share a backlogged queue out among users: a run's user is the fairness key of its activities."""
+    """Whether a backlogged queue is shared out among users: a run's user is the fairness key of its activities."""
 
 
 # --- workers ----------------------------------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ class RuntimeProfile(Section):
     max_concurrent_local_activities: Slots | None = None
     """The local activities at a time."""
     max_concurrent_workflow_task_polls: Slots | None = None
-    """None: the number of pollers follows the load."""
+    """The number of pollers for workflow tasks; with None it follows the load."""
     max_concurrent_activity_task_polls: Slots | None = None
     """The activity pollers; the number follows the load where not set."""
     max_activities_per_second: PerSecond | None = None
@@ -245,9 +245,9 @@ class SearchAttributesConfig(Section):
     enabled: bool = True
     """Whether workflows carry search attributes at all."""
     attributes: Names = SEARCH_ATTRIBUTES
-    """Those of the five that they carry."""
+    """The search attributes that runs carry, of the five."""
     custom: dict[str, CustomAttribute] = Field(default_factory=dict[str, CustomAttribute])
-    """Those of the user's own, by name."""
+    """The search attributes of the user's own, by name."""
 
 
 class EncryptionConfig(Section):

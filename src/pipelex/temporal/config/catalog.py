@@ -40,7 +40,7 @@ TASKS_PACKS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 """Pack → its workflows and activities."""
 
 SEARCH_ATTRIBUTES: Final[tuple[str, ...]] = ("PipeCode", "DomainCode", "PipelineRunId", "SessionId", "UserId")
-"""All of type Keyword."""
+"""The search attributes that runs carry; all are of type Keyword."""
 
 TAGS: Final = "Tags"
 """The attribute of `pipelex run --tag`, a KeywordList that the user declares."""

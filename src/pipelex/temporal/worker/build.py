@@ -33,7 +33,7 @@ from pipelex.temporal.worker.queues import check_worker_queue
 _VERSIONING: Final = {"pinned": VersioningBehavior.PINNED, "auto_upgrade": VersioningBehavior.AUTO_UPGRADE}
 
 LATE_SECONDS: Final = 10.0
-"""Beyond the grace, for reporting and leaving."""
+"""The seconds beyond the grace, for reporting and leaving."""
 
 _NOT_BEGUN: Final = "Worker validation failed"
 

@@ -24,7 +24,7 @@ class ResourceSlots:
     target_memory_usage: float
     target_cpu_usage: float
     minimum: int | None
-    """None: the SDK's own, for each kind of task."""
+    """The least number of slots; None for the SDK's own, for each kind of task."""
     maximum: int | None
 
 
@@ -45,7 +45,7 @@ class WorkerTuning:
     slots: FixedSlots | ResourceSlots
     max_cached_workflows: int
     workflow_task_polls: int | None
-    """None: the number of pollers follows the load, as for `activity_task_polls`."""
+    """The number of pollers for workflow tasks; with None it follows the load, as for `activity_task_polls`."""
     activity_task_polls: int | None
     max_activities_per_second: float | None
     sticky_queue_schedule_to_start_timeout: timedelta

@@ -50,7 +50,7 @@ class TemplateText:
     """A template as it stands in a file."""
 
     text: str
-    """Between its quotes."""
+    """The text between its quotes."""
     has_sigils: bool = True
     is_expression: bool = False
     """Whether all of it is one expression."""

@@ -36,7 +36,7 @@ class PipeView:
     type: str
     description: str
     inputs: dict[str, str] = field(default_factory=dict[str, str])
-    """Name → slot."""
+    """The inputs: name → slot."""
     output: str = ""
 
     @property

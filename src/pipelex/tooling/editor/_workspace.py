@@ -12,7 +12,7 @@ from pipelex.tooling.editor._occurrences import SPECIAL_OUTCOMES
 from pipelex.tooling.editor._sites import site_at
 
 Load: TypeAlias = Callable[[Sequence[Path], Mapping[Path, str]], LoadedLibrary]
-"""Loads bundle files, with texts that count instead of some files' own."""
+"""A function that loads bundle files, with texts that count instead of some files' own."""
 
 _SUFFIX: Final = ".mthds"
 _MOST_FILES: Final = 300

@@ -95,12 +95,12 @@ class FixOptions:
     """The rewrites that are made, and the facts besides the files."""
 
     select: Collection[str] = ()
-    """Only these fix codes; all when empty."""
+    """The fix codes that are applied; all when empty."""
     ignore: Collection[str] = ()
     is_safe_only: bool = False
     max_iterations: int = MAX_ITERATIONS
     check_model: CheckModel | None = None
-    """Says what is wrong with a model; without it model names stay as they are."""
+    """The check of a model; without it, model names stay as they are."""
     default_model: DefaultModel | None = None
     provider_models: Collection[str] = ()
     """Names of models that some provider has, whether it can be reached or not: they stay as they are."""

@@ -81,7 +81,7 @@ class Round:
     """The state between two rewrites."""
 
     documents: Mapping[str, Document]
-    """Those that may be changed."""
+    """The documents that may be changed."""
     bundles: Mapping[str, ParsedBundle]
     linked: LinkedBundles
     verdict: Verdict

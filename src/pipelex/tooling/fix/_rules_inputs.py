@@ -204,7 +204,7 @@ def refined_lists(now: Round) -> Iterator[Edit]:
 
 
 def descriptions(now: Round) -> Iterator[Edit]:
-    """Everything has a description; where there is none, the code's own words."""
+    """Give everything a description; where there is none, the code's own words."""
     for owner in (*now.concepts, *now.pipes):
         if owner.kind == "concept" and not owner.table:
             continue

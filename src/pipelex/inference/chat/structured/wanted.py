@@ -18,7 +18,7 @@ class WantedObject:
     """An object that a model is asked for: its schema, and the check of what is answered."""
 
     concept: str
-    """Domain-qualified, for messages."""
+    """The concept with its domain, for messages."""
     schema: Schema
     check: AnswerCheck
     count: int | None = None
