@@ -10,6 +10,7 @@ import typer
 
 from pipelex.cli._shared.group import LazyGroup, is_example
 from pipelex.cli.main import app
+from pipelex.exits import exit_codes_table
 
 _HEAD: Final = """# Commands
 
@@ -21,18 +22,12 @@ programs.
 def commands_page() -> str:
     """The page as Markdown."""
     root: Any = typer.main.get_command(app)
-    parts = [_HEAD, *_exit_codes(root)]
+    parts = [_HEAD, f"{exit_codes_table()}\n"]
     for section, names in root.sections(None).items():
         parts.append(f"## {section}\n")
         for name in names:
             parts.extend(_command(_real(root, name), ("pipelex", name), names))
     return "\n".join(parts)
-
-
-def _exit_codes(root: Any) -> Iterator[str]:
-    for paragraph in _paragraphs(root.help):
-        if paragraph.startswith("Exit codes"):
-            yield f"{paragraph}\n"
 
 
 def _real(group: Any, name: str) -> Any:

@@ -157,7 +157,7 @@ def status_of(cli: Cli, run_id: str) -> str:
 def test_a_run_that_is_not_there(durable_cli: Cli) -> None:
     for command in (["show"], ["result"], ["cancel"], ["retry"]):
         ended = durable_cli("runs", *command, "nobody", "--json")
-        assert (ended.code, json.loads(ended.err)["code"]) == (1, "run.not_found")
+        assert (ended.code, json.loads(ended.err)["code"]) == (2, "run.not_found")
 
 
 def test_no_worker_is_said_with_the_queue_and_the_command(durable_cli: Cli, stub: OpenAIStub) -> None:

@@ -83,7 +83,7 @@ MISTAKES = [
         1,
         ("'nam' is not an input", 'Type: pipelex run greet.mthds -i \'{"name": "Ana"}\''),
     ),
-    Mistake('run greet.mthds -i {"name":', 2, ("--inputs is not JSON", "-i name=value", "into a file: -i inputs.toml")),
+    Mistake('run greet.mthds -i {"name":', 1, ("--inputs is not JSON", "-i name=value", "into a file: -i inputs.toml")),
     Mistake("run greet.mthds -i [1]", 1, ("there is no inputs file '[1]'",)),
     Mistake('run greet.mthds -i {"name":["a","b"]}', 1, ("'name'",)),
     Mistake("run greet.mthds -i broken.toml", 1, ("broken.toml", "line 1")),

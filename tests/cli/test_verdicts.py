@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 import pipelex
-from pipelex.cli._shared.failures import exit_code
 from pipelex.errors import CORE_CODES, ErrorReport, PipelexError
 from pipelex.library import Verdict
 from pipelex.runner import Pipelex
@@ -171,7 +170,7 @@ def test_a_faulty_concept_elsewhere_concerns_the_pipes_that_need_it(cli: Cli) ->
         ("request.invalid", 2),
         ("input.missing", 1),
         ("provider.credential_refused", 1),
-        ("run.not_found", 1),
+        ("run.not_found", 2),
         ("model.unavailable", 2),
         ("runtime.misconfigured", 2),
         ("runtime.unsupported", 2),
@@ -179,4 +178,4 @@ def test_a_faulty_concept_elsewhere_concerns_the_pipes_that_need_it(cli: Cli) ->
 )
 def test_exit_codes_follow_from_the_registry(code: str, status: int) -> None:
     assert code in CORE_CODES
-    assert exit_code(ErrorReport(code, "…")) == status
+    assert ErrorReport(code, "…").exit_code == status

@@ -4,6 +4,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from typer.testing import CliRunner
 
 from docsite.backends import backends_page
 from docsite.commands import commands_page
@@ -14,8 +15,9 @@ from docsite.providers.facts import BackendFacts, backends
 from docsite.providers.notes import KEY_AT, NOTES, TRIED, VALUES
 from docsite.providers.pages import FOLDER, LEFT_OUT, provider_page, provider_pages
 from docsite.settings import settings_page
-from pipelex.cli.main import PipelexGroup
+from pipelex.cli.main import PipelexGroup, app
 from pipelex.errors import CORE_CODES, ErrorReport
+from pipelex.exits import exit_codes_table, exit_codes_text
 
 
 def linked(text: str, page: str = "how-to/index.md") -> str:
@@ -62,6 +64,14 @@ def test_commands() -> None:
     assert "`--failure" not in page
     assert "pipelex run auto" not in page
     assert "$ pipelex validate" in page
+
+
+def test_exit_codes_are_told_alike_everywhere() -> None:
+    shown = CliRunner().invoke(app, ["--help"]).stdout
+    for text in ((ROOT / "README.md").read_text(encoding="utf-8"), shown):
+        assert exit_codes_text() in " ".join(text.split())
+    assert exit_codes_table() in commands_page()
+    assert "**Exit code:** 2." in errors_page()
 
 
 def test_settings_are_all_described() -> None:

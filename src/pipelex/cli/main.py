@@ -14,10 +14,7 @@ from typer.exceptions import Abort, Exit, TyperException
 from pipelex.cli._shared.group import Entry, LazyGroup, Misuse, command_app
 from pipelex.cli._shared.keys import ARGS_KEY, DEBUG_KEY
 from pipelex.cli._shared.streams import prepare_streams
-
-INTERRUPTED = 130
-BROKEN_PIPE = 141
-"""The exit code that a shell reports for a program whose reader went away."""
+from pipelex.exits import ExitCode, exit_codes_text
 
 _PROTOCOL = "2.0.0"
 _STANDARD = "8.0.0"
@@ -29,6 +26,9 @@ _AUTHORS = "Write methods"
 _TEMPORAL = "Durable runs on Temporal"
 _SETUP = "Set up"
 
+_HELP = f"""Pipelex runs methods of the MTHDS open standard, in-process or durably on Temporal.
+
+{exit_codes_text()}"""
 _EXAMPLES = """\b
 Examples:
   pipelex new my_method
@@ -88,19 +88,19 @@ class PipelexGroup(LazyGroup):
         try:
             return super().invoke(ctx)
         except TyperException as wrong:
-            from pipelex.cli._shared.failures import NO_VERDICT, report_misuse
+            from pipelex.cli._shared.failures import report_misuse
 
             if report_misuse(wrong, ctx.meta):
-                raise Exit(NO_VERDICT) from None
+                raise Exit(ExitCode.NOT_TRIED) from None
             raise
         except (Abort, Exit):
             raise
         except KeyboardInterrupt:
             sys.stderr.write("\nInterrupted.\n")
-            raise Exit(INTERRUPTED) from None
+            raise Exit(ExitCode.INTERRUPTED) from None
         except BrokenPipeError:
             _silence_output()
-            raise Exit(BROKEN_PIPE) from None
+            raise Exit(ExitCode.NO_READER) from None
         except Exception as failed:
             from pipelex.cli._shared.failures import report_failure
 
@@ -118,7 +118,7 @@ def _print_version(value: bool) -> None:
         raise Exit
 
 
-@app.callback(epilog=_EXAMPLES)
+@app.callback(help=_HELP, epilog=_EXAMPLES)
 def root(
     ctx: typer.Context,
     version: Annotated[
@@ -129,11 +129,6 @@ def root(
         bool, typer.Option("--trust-project", help="Trust the project's configuration for this command.")
     ] = False,
 ) -> None:
-    """Pipelex runs methods of the MTHDS open standard, in-process or durably on Temporal.
-
-    Exit codes: 0 success; 1 a negative verdict, refused inputs or a failed run; 2 nothing was judged or run, since the
-    command, the configuration or what they name is wrong; 130 interrupted.
-    """
     del version
     ctx.meta[DEBUG_KEY] = debug
     if trust_project:
@@ -170,7 +165,7 @@ def main() -> NoReturn:
         sys.stdout.flush()
     except BrokenPipeError:
         _silence_output()
-        code = code or BROKEN_PIPE
+        code = code or ExitCode.NO_READER
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.flush()
     if "temporalio" in sys.modules:

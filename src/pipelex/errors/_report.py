@@ -9,6 +9,10 @@ from pipelex.errors._advice import advice_for
 from pipelex.errors._registry import CORE_CODES, CodeFacts, NextStep, Retry
 from pipelex.errors.hidden import masked
 from pipelex.errors.json import Json, as_objects
+from pipelex.exits import ExitCode
+
+_UNNAMED = ("method.ambiguous", "method.not_found", "run.not_found")
+"""The codes, beside those of requests, of a name that means nothing."""
 
 
 class ErrorCategory(StrEnum):
@@ -130,6 +134,12 @@ class ErrorReport:
     def what_to_do(self) -> str:
         """The next step in words."""
         return self.advice or advice_for(self.code, {**self.location.to_json(), **self.params})
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code of a command that fails so."""
+        is_unnamed = self.code in _UNNAMED or (self.facts.domain == "input" and self.code.startswith("request."))
+        return ExitCode.NOT_TRIED if is_unnamed or self.facts.next_step == "fix_configuration" else ExitCode.FAILED
 
     @property
     def type_name(self) -> str:

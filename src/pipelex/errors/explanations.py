@@ -17,6 +17,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from pipelex.errors._registry import CORE_CODES, CodeFacts
+from pipelex.errors._report import ErrorReport
 
 _WHO: Final = {
     "input": "whoever gives the inputs or the command",
@@ -75,6 +76,7 @@ class Explanation:
         if self.is_servers:
             yield "Only servers of the MTHDS Protocol answer with this code; no command of this release does."
         yield f"**Who can mend it:** {_WHO[self.facts.domain]}. **Repeat the request?** {_AGAIN[self.facts.retry]}"
+        yield f"**Exit code:** {ErrorReport(self.code, '').exit_code.value}."
         if not self.facts.status:
             yield "It is only ever a warning."
         if self.facts.params:

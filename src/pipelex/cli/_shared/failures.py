@@ -1,10 +1,10 @@
-"""Failures as people and programs read them, and the exit codes they stand for."""
+"""Failures as people and programs read them."""
 
 import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from typer.exceptions import TyperException
 
@@ -13,11 +13,7 @@ from pipelex.cli._shared.keys import DEBUG_KEY, JSON_KEY
 from pipelex.errors import ErrorReport, Fault, Location, MethodInvalidError, PipelexError, near_names
 from pipelex.errors.hidden import without_secrets
 from pipelex.errors.terminal import clean, marked
-
-FAILED: Final = 1
-"""A negative verdict, refused inputs, or a run that failed: the question was put, and the answer is no."""
-NO_VERDICT: Final = 2
-"""The question could not be put: the command line, the configuration, or what they name, is wrong."""
+from pipelex.exits import ExitCode
 
 
 class RunFailed(Exception):
@@ -34,12 +30,6 @@ class RunFailed(Exception):
         self.error = error
         self.run_id = run_id
         self.tell = tell
-
-
-def exit_code(report: ErrorReport) -> int:
-    """The exit code of a failure, as the registry of codes implies it."""
-    names_nothing = report.facts.domain == "input" and report.code.startswith(("request.", "method."))
-    return NO_VERDICT if names_nothing or report.facts.next_step == "fix_configuration" else FAILED
 
 
 def report_failure(failed: Exception, meta: Mapping[str, Any]) -> int:
@@ -63,7 +53,7 @@ def report_failure(failed: Exception, meta: Mapping[str, Any]) -> int:
 def _report(failed: Exception, meta: Mapping[str, Any], run_id: str | None = None) -> int:
     if not isinstance(failed, PipelexError):
         _report_unexpected(failed, meta)
-        return NO_VERDICT
+        return ExitCode.NOT_TRIED
     if meta.get(JSON_KEY):
         say(json_text(failed.report.to_problem(run_id), sys.stderr))
     elif isinstance(failed, MethodInvalidError):
@@ -71,7 +61,7 @@ def _report(failed: Exception, meta: Mapping[str, Any], run_id: str | None = Non
         say(problem_text(failed.report, paint_err(), detail=False))
     else:
         say(problem_text(failed.report, paint_err(), run_id=run_id))
-    return exit_code(failed.report)
+    return failed.report.exit_code
 
 
 def report_misuse(wrong: TyperException, meta: Mapping[str, Any]) -> bool:

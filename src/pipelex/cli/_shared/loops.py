@@ -5,6 +5,8 @@ import signal
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from pipelex.exits import ExitCode
+
 T = TypeVar("T")
 
 
@@ -16,8 +18,8 @@ class Interrupted(Exception):
         self.number = number
 
     @property
-    def exit_code(self) -> int:
-        return 128 + self.number
+    def exit_code(self) -> ExitCode:
+        return ExitCode(128 + self.number)
 
 
 async def interruptible(work: Coroutine[Any, Any, T]) -> T:

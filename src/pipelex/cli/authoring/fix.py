@@ -77,9 +77,10 @@ def bundle(
     flags: FixFlags,
 ) -> None:
     """Fix bundle files, or all bundles of a folder."""
-    from pipelex.cli._shared.failures import FAILED, report_failure
+    from pipelex.cli._shared.failures import report_failure
     from pipelex.cli._shared.session import open_local_app
     from pipelex.errors import PipelexError
+    from pipelex.exits import ExitCode
 
     app_ = open_local_app(ctx)
     worst = 0
@@ -89,7 +90,7 @@ def bundle(
         except PipelexError as failed:
             worst = max(worst, report_failure(failed, ctx.meta))
         else:
-            worst = max(worst, 0 if is_accepted else FAILED)
+            worst = max(worst, ExitCode.DONE if is_accepted else ExitCode.FAILED)
     raise typer.Exit(worst)
 
 

@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from pipelex.cli._shared.console import out, paint_out, say
-from pipelex.cli._shared.failures import FAILED
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag
 from pipelex.cli._shared.streams import is_terminal
 from pipelex.errors.json import Json
+from pipelex.exits import ExitCode
 
 _EXAMPLES = """\b
 Examples:
@@ -44,7 +44,7 @@ def fmt(
             out(found["formatted"].removesuffix("\n"))
         else:
             sys.stdout.write(found["formatted"])
-        raise typer.Exit(FAILED if found["diagnostics"] else 0)
+        raise typer.Exit(ExitCode.FAILED if found["diagnostics"] else ExitCode.DONE)
     paint = paint_out()
     is_failed = False
     report: list[dict[str, Json]] = []
@@ -66,7 +66,7 @@ def fmt(
             out(f"{paint('✓', 'green')} {'would format' if check else 'formatted'} {path}")
     if is_json:
         print_json(report)
-    raise typer.Exit(FAILED if is_failed else 0)
+    raise typer.Exit(ExitCode.FAILED if is_failed else ExitCode.DONE)
 
 
 def _difference(name: str, before: str, after: str) -> str:

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from pipelex.cli._shared.console import out, paint_out
-from pipelex.cli._shared.failures import FAILED
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag
 from pipelex.errors.json import Json, as_object
+from pipelex.exits import ExitCode
 
 _EXAMPLES = """\b
 Examples:
@@ -46,4 +46,4 @@ def lint(
                 out(f"{where}: {paint(str(found['kind']), 'red')}: {found['message']}{about}")
     if is_json:
         print_json(report)
-    raise typer.Exit(FAILED if report else 0)
+    raise typer.Exit(ExitCode.FAILED if report else ExitCode.DONE)

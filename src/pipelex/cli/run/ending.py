@@ -19,6 +19,7 @@ from pipelex.cli.run.files import FilesToWrite, memory_json, write_files
 from pipelex.cli.run.flags import RunFlags
 from pipelex.errors import PipelexError
 from pipelex.errors.json import Json
+from pipelex.exits import ExitCode
 from pipelex.pipes.usage import usages_from_json
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def finish(app: "Pipelex", method: "Method", ended: Ended, flags: RunFlags, args
     _print_costs(app, result.usage, flags)
     if result.failures is not None:
         say(failures_text(result.failures, paint_err()))
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def files_wanted(app: "Pipelex", flags: RunFlags) -> FilesToWrite:

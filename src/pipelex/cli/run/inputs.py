@@ -155,13 +155,13 @@ def _object(text: str, where: str) -> Mapping[str, Json]:
         found = json.loads(text)
     except json.JSONDecodeError as error:
         wrong = InputError(
-            "request.malformed",
+            "input.invalid",
             f"{where} is not JSON: {error.msg} (line {error.lineno}, column {error.colno})",
-            reason="not_json",
+            field="",
         )
         raise wrong.with_report(
             advice="Name each input, as in -i name=value, or put them into a file: -i inputs.toml"
         ) from None
     if not isinstance(found, dict):
-        raise InputError("request.invalid", f"{where} must be a JSON object: input name → value", field="inputs")
+        raise InputError("input.invalid", f"{where} must be a JSON object: input name → value", field="")
     return cast("dict[str, Json]", found)

@@ -19,6 +19,7 @@ from pipelex.cli.run.flags import RunFlags
 from pipelex.content.rows import InputTable, result_cells, result_columns, write_rows
 from pipelex.content.stuff import Json
 from pipelex.errors import PipelexError
+from pipelex.exits import ExitCode
 from pipelex.orchestration import RunCounts
 from pipelex.pipes.usage import Meter
 
@@ -80,7 +81,7 @@ class RowsRun:
         if failed is not None:
             raise failed
         if any(row.error is not None for row in self._ended.values()):
-            raise typer.Exit(1)
+            raise typer.Exit(ExitCode.FAILED)
 
     async def _run(self) -> None:
         async with self._app:

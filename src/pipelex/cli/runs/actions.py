@@ -15,6 +15,7 @@ from pipelex.cli._shared.results import bare_json, failures_text, print_json, pr
 from pipelex.cli._shared.session import open_app
 from pipelex.cli.runs.endings import ending_text
 from pipelex.errors import Json
+from pipelex.exits import ExitCode
 from pipelex.orchestration import RunDescription, RunFilter, RunState
 from pipelex.orchestration.refusals import goes_on
 
@@ -127,7 +128,7 @@ def print_run_result(ctx: typer.Context, run_id: str, *, server: str | None, is_
         print_result(result, None)
     if result.failures is not None:
         say(failures_text(result.failures, paint_err()))
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def cancel_run(ctx: typer.Context, run_id: str, seconds: float, *, server: str | None, is_json: bool) -> None:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from pipelex.cli._shared.console import out, paint_out
-from pipelex.cli._shared.failures import FAILED, located
+from pipelex.cli._shared.failures import located
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag, ServerOption
 from pipelex.errors import ConfigurationError, PipelexError
+from pipelex.exits import ExitCode
 from pipelex.orchestration import ReadinessCheck
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def doctor(ctx: typer.Context, server: ServerOption = None, is_json: JsonFlag = 
     else:
         _print(checks)
         out(f"\n{issues} issue{'' if issues == 1 else 's'}." if issues else "\nHealthy.")
-    raise typer.Exit(FAILED if issues else 0)
+    raise typer.Exit(ExitCode.FAILED if issues else ExitCode.DONE)
 
 
 def _print(checks: list[ReadinessCheck]) -> None:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from pipelex.cli._shared.console import Paint, out, paint_out
-from pipelex.cli._shared.failures import FAILED, fault_text, report_failure
+from pipelex.cli._shared.failures import fault_text, report_failure
 from pipelex.cli._shared.results import print_json
 from pipelex.cli._shared.session import open_local_app
 from pipelex.cli._shared.targets import Target, pipe_target
 from pipelex.errors import Json
+from pipelex.exits import ExitCode
 
 if TYPE_CHECKING:
     from pipelex.cli.validate.flags import ValidateFlags
@@ -51,7 +52,7 @@ def check(ctx: typer.Context, targets: Sequence[Checked], flags: "ValidateFlags"
         except Exception as failed:  # even a defect of ours with one target leaves the others judged
             worst = max(worst, report_failure(failed, ctx.meta))
         else:
-            worst = max(worst, 0 if is_accepted else FAILED)
+            worst = max(worst, ExitCode.DONE if is_accepted else ExitCode.FAILED)
     raise typer.Exit(worst)
 
 

@@ -25,8 +25,7 @@ app = command_app(cls=TargetGroup, no_args_is_help=True)
 def validate() -> None:
     """Check methods without calling any model.
 
-    Several paths are separate methods, each with a verdict of its own. Exit codes: 0 all valid and runnable, 1 a
-    negative verdict, 2 a target that cannot be read.
+    Several paths are separate methods, each with a verdict of its own; the exit code is that of the worst.
     """
 
 
