@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import typer
 
-from pipelex.cli._shared.group import LazyGroup, is_example
+from pipelex.cli._shared.group import LazyGroup, help_record, is_example
 from pipelex.cli.main import app
 from pipelex.exits import exit_codes_table
 
@@ -69,7 +69,7 @@ def _table(kind: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 
 def _row(parameter: Any, context: Any) -> tuple[str, str]:
-    names, text = parameter.get_help_record(context) or (parameter.name.upper(), parameter.help or "")
+    names, text = help_record(parameter, context)
     return f"`{names}`".replace("|", "\\|"), _cell(text)
 
 

@@ -1,6 +1,7 @@
 """The protocol between a shell and `pipelex`, spoken by the real program; and a notebook's view of a result."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -67,11 +68,75 @@ def test_the_script_of_each_shell_is_one_it_reads(cli: Cli, tmp_path: Path, shel
     assert "_PIPELEX_COMPLETE=1 pipelex" in script.read_text(encoding="utf-8")
 
 
-def test_a_notebook_shows_a_result_without_its_markup() -> None:
-    value = Stuff("native.Text", {"text": "**Hi** <script>x</script>\x1b[31m"})
-    shown = RunResult("r", "d.p", value, WorkingMemory())._repr_markdown_()
-    assert "**Hi** &lt;script>" in shown
-    assert "\x1b" not in shown
+_ASKED = {
+    "bash": """
+source ./script
+COMP_WORDS=(pipelex "$@"); COMP_CWORD=$#
+_pipelex_completion
+printf '%s\\n' "${COMPREPLY[@]}"
+""",
+    # What the line editor offers a completion function, for it cannot be called outside of one.
+    "zsh": """
+compdef() { : }
+compadd() { print -rl -- "${(@P)2}" }
+_files() { : }
+source ./script
+words=(pipelex "$@"); CURRENT=$#words
+_pipelex
+""",
+    "fish": """
+source script
+complete -C "pipelex $argv"
+""",
+}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["run", "gre"], {"greet"}),
+        (["run", ""], {"bundle", "greet", "method", "pipe"}),
+        (["runs", "re"], {"result", "retry"}),
+        (["run", "greet.mthds", "--pipe", ""], {"greet"}),
+    ],
+)
+def test_each_shell_completes(cli: Cli, shell: str, words: list[str], offered: set[str]) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    program = cli.root / "bin" / "pipelex"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m pipelex.cli "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    (cli.root / "script").write_text(cli("completion", shell).out, encoding="utf-8")
+    plain = {"bash": ["--norc"], "zsh": ["-f"], "fish": ["--no-config"]}[shell]
+    ended = subprocess.run(
+        [shell, *plain, "-c", _ASKED[shell], *([] if shell == "fish" else [shell]), *words],
+        cwd=cli.root,
+        env={**cli.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    files = {"bin/", "home/", "greet.mthds", "script"} if shell == "fish" else set[str]()
+    assert set(ended.stdout.split()) - files == offered, ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("**Hi** <script>x</script>\x1b[31m", "<p><strong>Hi</strong> &lt;script&gt;x&lt;/script&gt;</p>"),
+        ("[a](javascript:alert(1))", "<p>[a](javascript:alert(1))</p>"),
+        ("[a][b]\n\n[b]: JaVaScRiPt:alert(1)", "<p>[a][b]</p>\n<p>[b]: JaVaScRiPt:alert(1)</p>"),
+        ("<javascript:alert(1)>", "<p>&lt;javascript:alert(1)&gt;</p>"),
+        ("![p](https://spy.example/pixel.png)", '<p><img alt="p"></p>'),
+        ("<img src=x onerror=alert(1)>", "<p>&lt;img src=x onerror=alert(1)&gt;</p>"),
+        ("[a](https://a.example)", '<p><a href="https://a.example" rel="noopener noreferrer">a</a></p>'),
+    ],
+)
+def test_a_notebook_shows_a_result_of_which_nothing_acts(text: str, shown: str) -> None:
+    value = Stuff("native.Text", {"text": text})
+    assert RunResult("r", "d.p", value, WorkingMemory())._repr_html_() == shown
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])

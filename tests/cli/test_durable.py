@@ -1,6 +1,7 @@
 """Commands against a real Temporal server and a real `pipelex worker`."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -274,14 +275,17 @@ def test_dev_is_a_server_and_a_worker_and_leaves_nothing(cli: Cli, stub: OpenAIS
             f'[temporal.temporal_config]\ntemporal_server_configs.local.target_host = "127.0.0.1:{port}"\n',
             encoding="utf-8",
         )
-        ended = cli.command("run", "greet.mthds", *INPUTS, "--durable", "--json")
+        ended = cli.command("run", "greet.mthds", *INPUTS, "--durable", "--json", "--run-id", "dev-1")
+        shown = cli.command("runs", "show", "dev-1")
         taken = cli.command("dev", "--port", str(port), "--ui-port", "0")
         child.send_signal(signal.SIGINT)
         assert child.wait(30) == 0
 
     assert json.loads(ended.out) == {"text": "Good morning, Ana"}
     assert (taken.code, f"port {port} for the Temporal server is taken" in taken.err) == (2, True)
-    assert "Temporal UI      http://127.0.0.1:" in log.read_text(encoding="utf-8")
+    ui = re.search(r"Temporal UI      http://127.0.0.1:(\d+)", log.read_text(encoding="utf-8"))
+    assert ui is not None
+    assert f"In the UI  http://localhost:{ui[1]}/namespaces/default/workflows/dev-1" in shown.out
     assert (cli.root / ".pipelex/dev/temporal.db").is_file()
     assert not ready.exists()
     assert not _accepts(port)
@@ -341,13 +345,19 @@ def test_a_durable_run_ends_with_the_next_command(durable_cli: Cli, stub: OpenAI
         failed = durable_cli.command("run", "greet.mthds", "-i", "name=Bo", "--durable", "--run-id", bad)
 
     assert f"\n  Run: {good}, cost " in done.err
-    assert "Page: http" in done.err or "Page: " not in done.err  # the UI's address is known where it is configured
+    assert "\n  Page: not known; set `ui_url` in [temporal.temporal_config.temporal_server_configs.tests]" in done.err
     assert failed.code == 1
     assert f"pipelex runs show {bad}\n" in failed.err
     assert f"pipelex runs retry {bad}\n" in failed.err
     folder = durable_cli.root / "results/greet_output_02"
     problem = json.loads((folder / "problem.json").read_text(encoding="utf-8"))
     assert (problem["code"], problem["pipeline_run_id"]) == ("provider.credential_refused", bad)
+
+    settings = durable_cli.root / ".pipelex/pipelex_override.toml"
+    settings.write_text(
+        "[temporal.temporal_config.temporal_server_configs.tests]\nui_url = 'https://ui.example/'\n", encoding="utf-8"
+    )
+    assert f"In the UI  https://ui.example/namespaces/default/workflows/{good}" in durable_cli("runs", "show", good).out
     (node,) = json.loads((folder / "graphspec.json").read_text(encoding="utf-8"))["nodes"]
     assert (node["status"], node["domain_code"], node["error"]["code"]) == ("failed", "harbour", problem["code"])
     assert (folder / "run.html").exists()

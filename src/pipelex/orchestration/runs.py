@@ -32,6 +32,8 @@ class RunDescription:
     """The place where the engine keeps the run, for people; for example `namespace default`."""
     link: str | None = None
     """The address of the run in the engine's own UI, where it is known."""
+    unlinked: str = ""
+    """What to do to have the address known, as the rest of a sentence; empty where nothing can be done."""
     user: str | None = None
     """The user who started it, where that is known."""
     attributes: Mapping[str, str | Sequence[str]] = field(default_factory=dict[str, str])

@@ -5,7 +5,7 @@ from typing import TypeVar, cast, get_origin
 
 from pydantic import TypeAdapter
 
-from pipelex.content.render import render_content
+from pipelex.content.render import markdown_to_html, render_content
 from pipelex.content.structure import AnyShape
 from pipelex.content.stuff import MAIN_STUFF, Absence, Json, Stuff, WorkingMemory
 from pipelex.errors import PipelexError
@@ -13,6 +13,7 @@ from pipelex.errors.terminal import clean
 from pipelex.pipes.calls import ItemFailures, PipeOutcome
 from pipelex.pipes.models import ModelUsage
 from pipelex.pipes.trace import PipeTrace
+from pipelex.tooling.pages import cleaned
 
 T = TypeVar("T")
 
@@ -78,13 +79,13 @@ class RunResult:
             content = self.main_stuff.items
         return TypeAdapter(type_).validate_python(content)
 
-    def _repr_markdown_(self) -> str:
-        """The main result in a notebook: cleaned text, in which no markup is left to run."""
+    def _repr_html_(self) -> str:
+        """The main result in a notebook: its Markdown as HTML, cleaned as our pages are."""
         if isinstance(self.value, Absence):
-            return f"*no value ({self.value.kind.replace('_', ' ')})*"
+            return f"<em>no value ({self.value.kind.replace('_', ' ')})</em>"
         content = self.value.items if self.value.is_list else self.value.content
         text = render_content(AnyShape(), content, text_format="markdown")
-        return clean(text).replace("&", "&amp;").replace("<", "&lt;").replace("](javascript:", "](")
+        return cleaned(markdown_to_html(clean(text)))
 
     def to_json(self) -> dict[str, Json]:
         """The result as the protocol's `pipe_output`, with its usage."""

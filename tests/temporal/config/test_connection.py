@@ -125,3 +125,31 @@ def test_a_named_file_is_read_and_must_be_there(load: Loader, tmp_path: Path) ->
     file.write_text("[profile.default\n", encoding="utf-8")
     with pytest.raises(TemporalConfigError, match="TOML parse error"):
         connect(load, TEMPORAL_CONFIG_FILE=str(file))
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "shown"),
+    [
+        ("target_host = 'h:1'\n", {}, None),
+        ("target_host = 'h:1'\nui_url = 'https://ui.example/'\n", {}, "https://ui.example"),
+        ("target_host = 'h:1'\nui_url = 'https://ui.example'\n", {"TEMPORAL_ADDRESS": "other:1"}, None),
+        ("target_host = 'h:1'\nui_url = '${UI}'\n", {"UI": "http://ui.example:8080"}, "http://ui.example:8080"),
+        ("target_host = 'n.a1b2c.tmprl.cloud:7233'\n", {}, "https://cloud.temporal.io"),
+        ("target_host = 'eu-west-1.aws.api.temporal.io:7233'\n", {}, "https://cloud.temporal.io"),
+        ("target_host = '127.0.0.1:7300'\n", {}, "http://localhost:8300"),
+        ("target_host = 'localhost:7300'\n", {}, "http://localhost:8300"),
+        ("target_host = '127.0.0.1:7400'\n", {}, None),
+        ("target_host = 'h:7300'\n", {}, None),
+    ],
+)
+def test_where_the_ui_is(load: Loader, text: str, environ: dict[str, str], shown: str | None) -> None:
+    note = {"work/.pipelex/dev/server.json": '{"port": 7300, "ui_port": 8300}'}
+    assert connect(load, PROD + text, note, **environ).ui_url == shown
+
+
+@pytest.mark.parametrize("note", ["", "[]", "{}", '{"port": 7300, "ui_port": "evil.example/"}'])
+def test_a_note_of_no_use_says_nothing(load: Loader, note: str) -> None:
+    text = PROD + "target_host = '127.0.0.1:7300'\n"
+    assert connect(load, text, {"work/.pipelex/dev/server.json": note}).ui_url is None
+    with pytest.raises(TemporalConfigError, match=r"pipelex\.toml:4: .*ui_url"):
+        connect(load, PROD + "ui_url = 'ui.example'\n")

@@ -55,6 +55,7 @@ CHANGES = [
     Change("temporal_config.selected_server", '"prod"', "prod", f"{SERVER.replace('local', 'prod')}.namespace = 'n'\n"),
     Change(f"{SERVER}.description", '"here"', "here"),
     Change(f"{SERVER}.target_host", '"there:1"', "there:1"),
+    Change(f"{SERVER}.ui_url", '"http://there"', "http://there"),
     Change(f"{SERVER}.namespace", '"n"', "n"),
     Change(f"{SERVER}.api_key_method", '"env"', "env", f"{SERVER}.api_key_id = 'K'\n"),
     Change(f"{SERVER}.api_key_id", '"K"', "K"),

@@ -20,12 +20,38 @@ class Entry:
 
 
 class PlainCommand(TyperCommand):
-    """A command that shows those of its module's examples that are its own."""
+    """A command that shows those of its module's examples that are its own, and its arguments by their names alone."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """See base class."""
+        named = [each for each in self.get_params(ctx) if each.param_type_name == "argument"]
+        return ["[OPTIONS]", *(argument_name(each) if each.required else f"[{argument_name(each)}]" for each in named)]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """See base class."""
+        shown = [each for each in self.get_params(ctx) if not getattr(each, "hidden", False)]
+        for title, kind in (("Arguments", "argument"), ("Options", "option")):
+            records = [help_record(each, ctx) for each in shown if each.param_type_name == kind]
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """See base class."""
         siblings = ctx.parent.command.list_commands(ctx.parent) if ctx.parent is not None else ()
         _write_examples(self.epilog, ctx.command_path, siblings, formatter)
+
+
+def argument_name(argument: Any) -> str:
+    """What an argument is called in the help: `PATH`, or `PATH...` where there may be several."""
+    name = (argument.metavar or argument.name.upper()).removesuffix("...")
+    return name if argument.nargs == 1 else f"{name}..."
+
+
+def help_record(parameter: Any, ctx: Any) -> tuple[str, str]:
+    """The names of an argument or an option, and what the help says of it."""
+    names, text = parameter.get_help_record(ctx) or (parameter.name.upper(), parameter.help or "")
+    return (argument_name(parameter) if parameter.param_type_name == "argument" else names), text
 
 
 def _write_examples(epilog: str | None, path: str, others: Sequence[str], formatter: Any) -> None:

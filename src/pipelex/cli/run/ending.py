@@ -113,6 +113,8 @@ def _facts(ended: Ended, usage: "Sequence[ModelUsage]", folder: Path | None) -> 
         lines.append(f"  Output: {folder}/")
     if ended.run is not None and ended.run.link is not None:
         lines.append(f"  Page: {ended.run.link}")
+    elif ended.run is not None and ended.run.unlinked:
+        lines.append(f"  Page: not known; {ended.run.unlinked}")
     elif folder is not None and (folder / "run.html").exists():
         lines.append(f"  Page: {folder / 'run.html'}")
     return lines

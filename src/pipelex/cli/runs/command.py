@@ -123,7 +123,9 @@ def cancel(
 def terminate(
     ctx: typer.Context,
     run_id: RunId,
-    reason: Annotated[str, typer.Option("--reason", help="Shown in the Temporal UI.")] = "pipelex runs terminate",
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Shown in the Temporal UI.")
+    ] = "pipelex runs terminate",
     server: ServerOption = None,
     is_json: JsonFlag = False,
 ) -> None:

@@ -143,6 +143,8 @@ def view_text(view: RunView, paint: Paint) -> str:
         lines.append(f"{paint('Started', 'dim')}    {moment(view.root.started)}")
     if view.run.link is not None:
         lines.append(f"{paint('In the UI', 'dim')}  {view.run.link}")
+    elif view.run.unlinked:
+        lines.append(f"{paint('In the UI', 'dim')}  not known; {view.run.unlinked}")
     lines += ["", *_tree_lines(view, view.root, paint, "", "")]
     if view.usage:
         lines += ["", cost_table(view.usage, paint)]

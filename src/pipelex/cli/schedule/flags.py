@@ -19,7 +19,7 @@ OverlapName = Literal["skip", "buffer_one", "buffer_all", "cancel_other", "termi
 InputsOption = Annotated[
     list[str] | None, typer.Option("--inputs", "-i", metavar="INPUTS", help="As `pipelex run` takes them; repeatable.")
 ]
-NoteOption = Annotated[str, typer.Option("--note", help="Why, for people.")]
+NoteOption = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why, for people.")]
 
 
 @dataclass(frozen=True)

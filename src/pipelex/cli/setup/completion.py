@@ -21,7 +21,7 @@ _pipelex_completion() {
 }
 complete -o default -F _pipelex_completion pipelex""",
     "zsh": """\
-autoload -Uz compinit && compinit
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
 _pipelex() {
     local -a found
     found=("${(@f)$(_PIPELEX_COMPLETE=1 pipelex "${(@)words[2,$CURRENT]}" 2>/dev/null)}")
@@ -31,7 +31,8 @@ compdef _pipelex pipelex""",
     "fish": """\
 function __pipelex_complete
     set -l words (commandline -opc)
-    env _PIPELEX_COMPLETE=1 pipelex $words[2..-1] (commandline -ct | string collect --allow-empty) 2>/dev/null
+    set -l current (commandline -ct)
+    env _PIPELEX_COMPLETE=1 pipelex $words[2..-1] "$current" 2>/dev/null
 end
 complete -c pipelex -a '(__pipelex_complete)'""",
 }

@@ -70,7 +70,7 @@ async def _run(
     from pipelex.temporal.client.connect import connect
     from pipelex.temporal.codec import data_converter
     from pipelex.temporal.codec.server import CodecServer
-    from pipelex.temporal.config import ConnectionSettings
+    from pipelex.temporal.config import ConnectionSettings, noted_dev_server
 
     readiness = Readiness(flags.ready_file, None)
     target = ConnectionSettings(
@@ -98,7 +98,9 @@ async def _run(
         say(f"Temporal UI      {paint_err()(server.ui_url or '', 'bold')}")
         if config.server.target_host not in (server.target, f"localhost:{server.port}"):
             say(f"Run on it with:  TEMPORAL_ADDRESS={server.target} pipelex run … --durable")
-        await serve(client, settings, config, target, flags, readiness)
+        assert server.ui_port is not None
+        with noted_dev_server(settings, server.port, server.ui_port):
+            await serve(client, settings, config, target, flags, readiness)
     except Interrupted as interrupted:
         raise typer.Exit(interrupted.exit_code) from None
     finally:
@@ -110,15 +112,13 @@ async def _run(
 def _dev_server(
     settings: "Settings", config: "TemporalConfig", port: int, ui_port: int, *, in_memory: bool
 ) -> "DevServer":
+    from pipelex.temporal.config import made_dev_folder
     from pipelex.temporal.dev_server import DevServer
 
     namespace = config.server.namespace if "${" not in config.server.namespace else "default"
     if in_memory:
         return DevServer(port=port, ui_port=ui_port, namespace=namespace)
-    folder = (settings.project_dir or settings.base_dir / ".pipelex") / "dev"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.chmod(0o700)  # whatever runs were given is in its database; an older one may be open to others
-    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    folder = made_dev_folder(settings)
     return DevServer(
         database=folder / "temporal.db", port=port, ui_port=ui_port, namespace=namespace, log=folder / "temporal.log"
     )

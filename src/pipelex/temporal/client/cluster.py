@@ -1,8 +1,10 @@
 """A connection to the cluster that the settings name, with what they say of runs on it."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple
+from urllib.parse import quote
 
 from temporalio.api.enums.v1 import TaskQueueType, WorkerVersioningMode
 from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
@@ -12,7 +14,7 @@ from temporalio.client import Client
 from pipelex.config import Settings
 from pipelex.temporal.client.connect import connect
 from pipelex.temporal.codec import data_converter
-from pipelex.temporal.config import TemporalConfig, connection
+from pipelex.temporal.config import ConnectionSettings, TemporalConfig, connection
 
 ENVIRONMENT_PREFIXES: Final = {"unit_testing": "ut-", "ci": "ci-", "cc": "cc-", "cct": "cct-"}
 """The prefix of the pipeline run ids of special environments, by the name of the environment."""
@@ -37,6 +39,10 @@ class Cluster:
     config: TemporalConfig
     id_prefix: str = ""
     """The prefix that makes a workflow id of a pipeline run id."""
+    server: str = "local"
+    """The name of the server's profile."""
+    ui_url: str | None = None
+    """The address of the server's web UI, where it is known."""
 
     @classmethod
     async def open(cls, settings: Settings, config: TemporalConfig) -> "Cluster":
@@ -47,12 +53,26 @@ class Cluster:
         """
         target = connection(config, settings)
         client = await connect(target, data_converter(config, settings, target))
-        return cls(client, config, ENVIRONMENT_PREFIXES.get(settings.environment or "", ""))
+        prefix = ENVIRONMENT_PREFIXES.get(settings.environment or "", "")
+        return cls(client, config, prefix, target.server, target.ui_url or await _usual_ui(target))
 
     @property
     def queue(self) -> str:
         """The task queue that runs are started in."""
         return self.config.worker_config.default_task_queue
+
+    def link(self, workflow_id: str) -> str | None:
+        """The address of a workflow in Temporal's web UI, where it is known."""
+        if self.ui_url is None:
+            return None
+        namespace = quote(self.client.namespace, safe="")
+        return f"{self.ui_url}/namespaces/{namespace}/workflows/{quote(workflow_id, safe='')}"
+
+    @property
+    def unlinked(self) -> str:
+        """What has runs linked; empty where they are."""
+        table = f"[temporal.temporal_config.temporal_server_configs.{self.server}]"
+        return "" if self.ui_url is not None else f"set `ui_url` in {table} to the address of Temporal's web UI"
 
     @property
     def place(self) -> str:
@@ -112,3 +132,20 @@ async def _described(
         ),
         timeout=_QUERY,
     )
+
+
+_USUAL_UI: Final = ("localhost", 8233)
+"""Where `temporal server start-dev` has its UI, beside a frontend on 7233."""
+
+
+async def _usual_ui(target: ConnectionSettings) -> str | None:
+    """The address of that UI, where the server could be that one and something listens there."""
+    if not target.is_local or not target.target_host.endswith(":7233"):
+        return None
+    try:
+        async with asyncio.timeout(0.5):
+            _, writer = await asyncio.open_connection(*_USUAL_UI)
+    except (OSError, TimeoutError):
+        return None
+    writer.close()
+    return "http://{}:{}".format(*_USUAL_UI)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
-from urllib.parse import quote
 
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.service import RPCError
@@ -187,18 +186,8 @@ def described(cluster: Cluster, run: WorkflowExecution, pipe: str | None = None)
         started=run.start_time,
         ended=run.close_time,
         place=f"namespace {cluster.client.namespace}",
-        link=_link(cluster.client, run.id),
         user=attributes.get(observability.USER_ID),
         attributes=own_attributes(cluster.config, run),
+        link=cluster.link(run.id),
+        unlinked=cluster.unlinked,
     )
-
-
-def _link(client: Client, workflow_id: str) -> str | None:
-    """The address of a workflow in Temporal's UI, where it is known."""
-    path = f"namespaces/{quote(client.namespace, safe='')}/workflows/{quote(workflow_id, safe='')}"
-    host, _, port = client.service_client.config.target_host.rpartition(":")
-    if host in ("localhost", "127.0.0.1") and port == "7233":
-        return f"http://localhost:8233/{path}"
-    if host.endswith((".tmprl.cloud", ".api.temporal.io")):
-        return f"https://cloud.temporal.io/{path}"
-    return None

@@ -18,6 +18,7 @@ from pipelex.temporal.config._models import (
     WorkerScope,
 )
 from pipelex.temporal.config._parse import parse_temporal_config
+from pipelex.temporal.config._ui import made_dev_folder, noted_dev_server
 
 __all__ = [
     "BUILT_IN_SCOPES",
@@ -37,5 +38,7 @@ __all__ = [
     "WorkerConfig",
     "WorkerScope",
     "connection",
+    "made_dev_folder",
+    "noted_dev_server",
     "parse_temporal_config",
 ]

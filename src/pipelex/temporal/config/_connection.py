@@ -20,6 +20,7 @@ from pipelex.config.secrets import secret_provider
 from pipelex.errors import ConfigurationError, Location, TemporalConfigError, near_names
 from pipelex.errors.hidden import hide
 from pipelex.temporal.config._models import ServerProfile, TemporalConfig, TLSProfile
+from pipelex.temporal.config._ui import known_ui
 
 if TYPE_CHECKING:
     from temporalio.envconfig import ClientConfigProfile, ClientConfigTLS
@@ -52,6 +53,8 @@ class ConnectionSettings:
     rpc_metadata: Mapping[str, str]
     sources: Mapping[str, str]
     """`target_host`, `namespace`, `api_key` and `tls` → what decided each of them."""
+    ui_url: str | None = None
+    """The address of the server's web UI, where it is known."""
 
     @property
     def is_local(self) -> bool:
@@ -148,7 +151,17 @@ class _Building:
             tls=tls,
             rpc_metadata=self.rpc_metadata,
             sources=self.sources,
+            ui_url=self._ui_url(),
         )
+
+    def _ui_url(self) -> str | None:
+        """The profile's own UI, unless something else leads to another server than the profile's."""
+        written = self._profile.ui_url
+        if written is None or self.values["target_host"] != self._profile.target_host:
+            return known_ui(self._settings, self.values["target_host"])
+        if "${" in written:
+            raise self._error("ui_url", f"a variable in {written!r} is not set")
+        return written.rstrip("/")
 
     def _own_api_key(self) -> SecretStr | None:
         profile = self._profile

@@ -57,6 +57,9 @@ class ServerProfile(Section):
     """The source of the API key: `env` names a variable, `secret_provider` a secret."""
     api_key_id: str = ""
     """The variable, or the secret's id."""
+    ui_url: str | None = Field(default=None, pattern=r"^(https?://\S+|.*\$\{\w+\}.*)$")
+    """The address of Temporal's web UI, for the links to runs: `https://temporal.example.com`. That of Temporal Cloud and
+    of a server that `pipelex dev` runs is known without it."""
     tls: TLSProfile | None = None
 
 

@@ -1,0 +1,59 @@
+"""Where Temporal's web UI is: as the settings say, as a development server of this machine noted, or as Cloud has it."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from pipelex.config import Settings
+
+CLOUD: Final = "https://cloud.temporal.io"
+_CLOUD_HOSTS: Final = (".tmprl.cloud", ".api.temporal.io")
+_NOTE: Final = "server.json"
+_ADDRESSES: Final = ("localhost", "127.0.0.1", "[::1]")
+
+
+def dev_folder(settings: Settings) -> Path:
+    """The folder of the project's development server; not made yet."""
+    return (settings.project_dir or settings.base_dir / ".pipelex") / "dev"
+
+
+def made_dev_folder(settings: Settings) -> Path:
+    """The folder of the project's development server, for its owner alone and kept out of version control."""
+    folder = dev_folder(settings)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)  # whatever runs were given is in its database; an older one may be open to others
+    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    return folder
+
+
+@contextmanager
+def noted_dev_server(settings: Settings, port: int, ui_port: int) -> Iterator[None]:
+    """Have commands of the project know the UI of a development server while it runs."""
+    note = made_dev_folder(settings) / _NOTE
+    note.write_text(json.dumps({"port": port, "ui_port": ui_port}), encoding="utf-8")
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            note.unlink()
+
+
+def known_ui(settings: Settings, target_host: str) -> str | None:
+    """The UI's address where the server alone tells it: that of a development server which runs, or of Temporal Cloud."""
+    host, _, port = target_host.rpartition(":")
+    if host.endswith(_CLOUD_HOSTS):
+        return CLOUD
+    if host in _ADDRESSES and (ui_port := _noted_port(settings, port)) is not None:
+        return f"http://localhost:{ui_port}"
+    return None
+
+
+def _noted_port(settings: Settings, port: str) -> int | None:
+    """Nothing but a number is read: what a project's file says leads nowhere but to this machine."""
+    try:
+        found: Any = json.loads((dev_folder(settings) / _NOTE).read_text(encoding="utf-8"))
+        return int(found["ui_port"]) if str(found["port"]) == port else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
