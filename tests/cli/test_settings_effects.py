@@ -1,5 +1,6 @@
 """What changed settings change, as a person sees it: see `tests.config.test_every_key`."""
 
+import asyncio
 import base64
 import json
 import logging
@@ -14,9 +15,11 @@ from pipelex.content.stuff import Stuff
 from pipelex.errors import PipelexError
 from pipelex.runner import RunResult
 from tests.cli.conftest import Cli
+from tests.support.inference_files import STUB_MODELS, write_stub_inference
 from tests.support.methods import DESCRIBE_ALL
 from tests.support.openai_server import OpenAIStub, Reply
 from tests.support.otlp_collector import Collector
+from tests.support.processes import free_port
 from tests.support.untyped import untyped
 
 LOG = "runtime.log"
@@ -228,6 +231,25 @@ async def test_failed_calls_are_repeated(cli: Cli, stub: OpenAIStub) -> None:
     with pytest.raises(PipelexError):
         await run(cli, DESCRIBE, {"name": "Ada"}, inference__transport_max_retries=0)
     assert len(stub.completions) == 1
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+async def test_a_provider_that_is_away_for_a_while(cli: Cli, seconds: int) -> None:
+    address = ("127.0.0.1", free_port())
+    url = f"http://{address[0]}:{address[1]}/v1"
+    write_stub_inference(cli.root / ".pipelex" / "inference", url, models=STUB_MODELS)
+    changed = {"inference__transport_max_retries": 0, "inference__outages__retry_seconds": seconds}
+    running = asyncio.ensure_future(run(cli, DESCRIBE, {"name": "Ada"}, **changed))
+    # The first attempt finds nothing; one after the provider is back succeeds.
+    await asyncio.wait([running], timeout=None if seconds == 0 else 1.5)
+    with OpenAIStub(address=address) as back:
+        back.on("Describe", object={"code": "B1"})
+        if seconds == 0:
+            with pytest.raises(PipelexError, match="no connection"):
+                await running
+        else:
+            assert (await running).content == {"code": "B1"}
+            assert len(back.completions) == 1
 
 
 async def test_answers_that_do_not_fit_are_asked_for_again(cli: Cli, stub: OpenAIStub) -> None:

@@ -35,6 +35,10 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     f"{WIRING}:test_waterfalls_may_be_held_to_their_first_model": ("inference.model_deck.is_model_fallback_enabled",),
     f"{WIRING}:test_stand_ins_for_a_failing_provider": ("inference.model_deck.is_fallback_on_failure_enabled",),
     f"{WIRING}:test_presets_that_nothing_serves": ("inference.model_deck.missing_presets_reaction",),
+    f"{EFFECTS}:test_a_provider_that_is_away_for_a_while": ("inference.outages.retry_seconds",),
+    "distributed.test_outages:test_a_provider_that_is_away_costs_no_attempt": (
+        "inference.outages.durable_retry_seconds",
+    ),
     "distributed.test_paid_once:test_an_answer_outlives_the_worker_that_got_it": ("inference.result_cache.is_enabled",),
     f"{EFFECTS}:test_answers_that_do_not_fit_are_asked_for_again": ("inference.llm.schema_reask_max_attempts",),
     f"{EFFECTS}:test_the_wanted_structure_is_described": ("inference.llm.is_structure_prompt_enabled",),

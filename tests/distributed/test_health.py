@@ -1,7 +1,6 @@
 """Whether a worker is alive and ready, as probes and scripts ask."""
 
 import asyncio
-import socket
 from collections.abc import Callable
 from functools import partial
 from http.client import HTTPConnection
@@ -17,15 +16,8 @@ from pipelex.temporal.dev_server import DevServer
 from tests.distributed.cluster import eventually
 from tests.distributed.tls_gate import gate
 from tests.support.openai_server import OpenAIStub
-from tests.support.processes import process, wait_for_file
+from tests.support.processes import free_port, process, wait_for_file
 from tests.support.project import Project
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 def asked(port: int | None, path: str, method: str = "GET") -> tuple[int, str]:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -50,3 +51,11 @@ def wait_for_file(file: Path, child: subprocess.Popen[bytes], log: Path, seconds
         assert time.monotonic() < deadline, f"the process was not ready in time: {said}"
         time.sleep(0.05)
     return file.read_text(encoding="utf-8")
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 on which nothing listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port

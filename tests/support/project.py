@@ -23,6 +23,7 @@ ATTEMPTS = 2
 _SETTINGS = """
 [inference]
 transport_max_retries = {retries}
+outages = {{ retry_seconds = 0, durable_retry_seconds = 0 }}
 
 [temporal.temporal_config]
 selected_server = "tests"

@@ -194,6 +194,15 @@ class ResultCacheTable(Section):
     """Whether results of paid calls are kept in the storage, where another attempt of the same call finds them."""
 
 
+class OutagesTable(Section):
+    """Repetition of calls that reach no provider. Such a call sends nothing and costs nothing."""
+
+    retry_seconds: NonNegative = 20
+    """Seconds for which an in-process call that reaches no provider is repeated; only then it counts as a failed attempt."""
+    durable_retry_seconds: NonNegative = 300
+    """The same for a durable call, whose waits are between its activity's `initial_interval` and one minute."""
+
+
 class LLMTable(Section):
     """Calls of language models."""
 
@@ -312,6 +321,7 @@ class InferenceSettings(Section):
     """The backends whose keys and clients are with another process, which makes their calls; `true` for all of them."""
     model_deck: ModelDeckTable = ModelDeckTable()
     result_cache: ResultCacheTable = ResultCacheTable()
+    outages: OutagesTable = OutagesTable()
     llm: LLMTable = LLMTable()
     img_gen: ImgGenTable = ImgGenTable()
     extract: ExtractTable = ExtractTable()

@@ -17,6 +17,12 @@ brings its worker down is not repeated for ever."""
 MOST_WAITS: Final = 1_000_000
 """Attempts beside these, for a call that waits for a worker with the folder of its method: it waits, and does not fail."""
 
+MOST_UNREACHED: Final = 12
+"""How often one call may find no provider to connect to, beside its failures; the engine's room is that of interruptions."""
+
+LONGEST_OUTAGE_WAIT: Final = timedelta(minutes=1)
+"""The longest wait before a provider is sought again."""
+
 LATEST_SHARE: Final = 0.2
 """The share of an attempt's time limit that is left for telling the engine that the attempt took too long."""
 
@@ -34,13 +40,15 @@ class Tries:
     """The attempts before it that failed by themselves."""
     waits: int = 0
     """The attempts before it that met a worker without the folder of the method."""
+    unreached: int = 0
+    """The attempts before it that found no provider to connect to, and count as no failure."""
     maximum: int = 0
     """The most failures of the call; 0: no limit."""
 
     @property
     def interruptions(self) -> int:
         """The attempts before it whose worker was stopped, or lost."""
-        return max(0, self.number - 1 - self.failures - self.waits)
+        return max(0, self.number - 1 - self.failures - self.waits - self.unreached)
 
     @property
     def is_last(self) -> bool:
@@ -66,6 +74,22 @@ class Tries:
             advice="Find out why the workers of its task queue end, and give them a graceful_shutdown_timeout that is longer "
             "than such a call takes; then go on with `pipelex runs retry`.",
         )
+
+    def outage_wait(
+        self, patience: timedelta, initial: timedelta, coefficient: float, longest: timedelta | None
+    ) -> timedelta | None:
+        """The wait after this attempt, which found no provider; None where it counts as a failure.
+
+        Args:
+            patience: the sum of all such waits, at most.
+            initial: the first one.
+            coefficient: how many times longer each further wait is.
+            longest: the longest wait; None: a minute.
+        """
+        most = min(longest or LONGEST_OUTAGE_WAIT, LONGEST_OUTAGE_WAIT)
+        waits = [min(initial * coefficient**number, most) for number in range(self.unreached + 1)]
+        is_over = self.unreached >= MOST_UNREACHED or sum(waits, timedelta(0)) > patience
+        return None if is_over else waits[-1]
 
     def wait(self, initial: timedelta, coefficient: float, longest: timedelta | None) -> timedelta:
         """The wait before the next attempt: as many intervals as there were failures, whatever interrupted others.

@@ -29,6 +29,11 @@ def failed_attempt(subject: object, activity: str, report: ErrorReport, tries: T
     return f"{subject}: {activity} failed: {_what(report)} (failure {tries.failures + 1}{of}, {what_next})"
 
 
+def unreached_attempt(subject: object, activity: str, report: ErrorReport, wait: timedelta) -> str:
+    """The line for an attempt that found no provider to connect to; see `failed_attempt`."""
+    return f"{subject}: {activity} sent nothing: {_what(report)} (no failed attempt, next try in {_seconds(wait)})"
+
+
 def interrupted_attempt(subject: object, activity: str, tries: Tries, wait: timedelta | None) -> str:
     """The line for an attempt that ends with its worker; see `failed_attempt`."""
     soon = "" if wait is None else f" in {_seconds(wait)}"

@@ -22,6 +22,7 @@ from pipelex.errors._exceptions import (
 from pipelex.errors._names import near_names
 from pipelex.errors._registry import CORE_CODES, CodeFacts
 from pipelex.errors._report import (
+    NOT_CONNECTED,
     ErrorCategory,
     ErrorReport,
     Fault,
@@ -33,6 +34,7 @@ from pipelex.errors.json import Json
 
 __all__ = [
     "CORE_CODES",
+    "NOT_CONNECTED",
     "CodeFacts",
     "ConfigurationError",
     "ErrorCategory",

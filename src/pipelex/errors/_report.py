@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any, Literal, Self, cast
+from typing import Any, Final, Literal, Self, cast
 
 from pipelex.errors._advice import advice_for
 from pipelex.errors._registry import CORE_CODES, CodeFacts, NextStep, Retry
@@ -40,6 +40,10 @@ def _without_none(owner: Any) -> dict[str, Any]:
             continue
         found[member.name] = list(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value
     return found
+
+
+NOT_CONNECTED: Final = "not_connected"
+"""The `reason` in the parameters of a failure that came before anything was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,11 @@ class ErrorReport:
     def is_retryable(self) -> bool:
         """Whether repeating the very same effect may succeed."""
         return self.category is ErrorCategory.TRANSIENT
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing was sent, so that repeating the effect costs nothing."""
+        return self.is_retryable and self.params.get("reason") == NOT_CONNECTED
 
     @property
     def retry(self) -> Retry:

@@ -41,6 +41,8 @@ class InferenceOptions:
     functions: FunctionOptions = field(default_factory=FunctionOptions)
     call_timeout: float = SECONDS
     """The time limit of one request to a provider, in seconds."""
+    outage_seconds: float = 0.0
+    """Seconds for which a durable call that reaches no provider is repeated without being counted."""
 
 
 class Inference:

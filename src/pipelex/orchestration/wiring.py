@@ -87,6 +87,7 @@ def inference_of(settings: Settings, deck: "ModelDeck | None" = None) -> "Infere
         extract=extraction_of(settings),
         images=images_of(settings),
         functions=functions_of(settings),
+        outage_seconds=settings.inference.outages.durable_retry_seconds,
     )
     return Inference(
         deck or deck_of(settings),
@@ -154,7 +155,8 @@ def fetch_policy_of(settings: Settings, *, allow_files: bool = False) -> "FetchP
 
 def retry_of(settings: Settings) -> RetryPolicy:
     """The in-process retry: the configured number of repetitions after a first attempt."""
-    return RetryPolicy(max_attempts=settings.inference.transport_max_retries + 1)
+    inference = settings.inference
+    return RetryPolicy(max_attempts=inference.transport_max_retries + 1, outage_seconds=inference.outages.retry_seconds)
 
 
 def options_of(

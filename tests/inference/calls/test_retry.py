@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors import NOT_CONNECTED, ErrorCategory, PipelexError
 from pipelex.inference import RetryPolicy, with_retries
 
 POLICY = RetryPolicy(max_attempts=4, initial_interval=1, backoff_coefficient=3, maximum_interval=5, jitter=0)
@@ -39,6 +41,33 @@ async def test_the_last_failure_counts_the_attempts():
     with pytest.raises(PipelexError) as caught:
         await with_retries(effect, POLICY, sleep=effect.sleep)
     assert (effect.calls, caught.value.report.attempts) == (4, 4)
+
+
+def unreached() -> PipelexError:
+    return PipelexError(
+        "provider.unavailable",
+        "no connection",
+        category=ErrorCategory.TRANSIENT,
+        params={"provider": "openai", "reason": NOT_CONNECTED},
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "waits", "calls"), [(0, [1, 3, 5], 4), (4, [1, 3, 1, 3, 5], 6), (9, [1, 3, 5, 1, 3, 5], 7)]
+)
+async def test_attempts_that_reach_no_provider_are_not_counted(seconds: int, waits: list[int], calls: int):
+    effect = Effect(*[unreached() for _ in range(20)])
+    with pytest.raises(PipelexError) as caught:
+        await with_retries(effect, replace(POLICY, outage_seconds=seconds), sleep=effect.sleep)
+    assert (effect.waits, effect.calls, caught.value.report.attempts) == (waits, calls, calls)
+
+
+async def test_failures_are_counted_between_outages():
+    effect = Effect(failure(), unreached(), failure(), unreached(), failure(), unreached(), failure())
+    with pytest.raises(PipelexError):
+        await with_retries(effect, replace(POLICY, outage_seconds=60), sleep=effect.sleep)
+    assert effect.calls == 7
+    assert sum(effect.waits) == (1 + 3 + 5) * 2
 
 
 @pytest.mark.parametrize("category", [kind for kind in ErrorCategory if kind is not ErrorCategory.TRANSIENT])

@@ -135,7 +135,11 @@ async def _attempted[R: Wire](kind: EffectKind[Any, R], deployment: Deployment, 
         found = {name: await values.value(each) for name, each in carried.large.items()}
         job = whole(job, LargeInputs.model_validate({"values": found}))
     crate = b"" if carried.crate is None else await values.data(carried.crate)
-    attempt = CurrentAttempt(_KeptAfterwards(values.stored_above), deployment.limits)
+    attempt = CurrentAttempt(
+        _KeptAfterwards(values.stored_above),
+        deployment.limits,
+        outage_seconds=deployment.inference.options.outage_seconds,
+    )
     return await attempt.made(
         lambda: deployment.performer.attempt(
             kind,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from pipelex.errors import ErrorCategory, InputError, PipelexError
+from pipelex.errors import NOT_CONNECTED, ErrorCategory, InputError, PipelexError
 from pipelex.inference.calls.facts import Facts, retry_after
 from pipelex.inference.calls.guard import AnswerRefused, RedirectRefused
 from pipelex.language.blueprints import ModelFamily
@@ -176,6 +176,24 @@ def _timeout(facts: Facts) -> PipelexError:
     )
 
 
+_NOT_CONNECTED = (
+    "ConnectError", "ConnectTimeout", "ConnectTimeoutError", "EndpointConnectionError", "ClientConnectorError",
+    "ConnectionRefusedError", "gaierror",
+)  # fmt: skip
+"""The classes that the clients raise when no connection was made, so that nothing was sent."""
+
+
+def _not_connected(facts: Facts) -> PipelexError:
+    return facts.error(
+        "provider.unavailable",
+        ErrorCategory.TRANSIENT,
+        f"no connection to {facts.provider!r} could be made",
+        advice=f"Check the network and 'endpoint' of [{facts.provider}] in backends.toml.",
+        provider=facts.provider,
+        reason=NOT_CONNECTED,
+    )
+
+
 _GARBAGE = (
     "UnexpectedModelBehavior", "JSONDecodeError", "DecodingError", "ValidationError", "APIResponseValidationError",
     "ResponseValidationError", "UnknownApiResponseError", "ResponseParserError",
@@ -206,6 +224,8 @@ def _attachment(facts: Facts) -> PipelexError | None:
 
 def _without_status(facts: Facts) -> PipelexError:
     provider, model = facts.provider, facts.model
+    if facts.has(*_NOT_CONNECTED) and not facts.has("SSLError"):
+        return _not_connected(facts)
     if facts.has("ModelTimeoutError", "ModelRequestTimeout", "TimeoutException", "TimeoutError", "APITimeoutError"):
         return _timeout(facts)
     if facts.has("ContentFilterError"):

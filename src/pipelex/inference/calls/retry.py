@@ -26,10 +26,22 @@ class RetryPolicy:
     """The longest wait that a provider may ask for, in seconds; the failure stands when it asks for more."""
     jitter: float = 0.25
     """The share of the wait that is added at random, so that callers do not come back together."""
+    outage_seconds: float = 0.0
+    """Seconds for which attempts that reach no provider are repeated without being counted: they cost nothing."""
 
     def __post_init__(self) -> None:
         if self.max_attempts < 1:
             raise ValueError(f"max_attempts must be at least 1, not {self.max_attempts}")
+
+    def outage_wait(self, attempt: int, waited: float) -> float | None:
+        """Seconds to wait after an attempt that reached no provider; None where it counts as any other.
+
+        Args:
+            attempt: the number of such attempts so far, this one included.
+            waited: the seconds that were waited after the others.
+        """
+        own = min(self.initial_interval * self.backoff_coefficient ** (attempt - 1), self.maximum_interval)
+        return own if waited + own <= self.outage_seconds else None
 
     def wait(self, attempt: int, retry_after: float | None) -> float | None:
         """Seconds to wait after the given attempt (1-based), without the random part; None to give up."""
@@ -59,13 +71,18 @@ async def with_retries(
     Raises:
         PipelexError: the last failure, with `report.attempts` set.
     """
-    count = 0
+    count = unreached = 0
+    waited = 0.0
     while True:
-        count += 1
         try:
             return await attempt()
         except PipelexError as error:
-            wait = policy.wait(count, error.report.retry_after) if error.report.is_retryable else None
+            wait = policy.outage_wait(unreached + 1, waited) if error.report.is_free else None
+            if wait is not None:
+                unreached, waited = unreached + 1, waited + wait
+            else:
+                count += 1
+                wait = policy.wait(count, error.report.retry_after) if error.report.is_retryable else None
             if wait is None:
-                raise error.with_report(attempts=count) from error.__cause__
+                raise error.with_report(attempts=count + unreached) from error.__cause__
             await sleep(wait * (1 + policy.jitter * chance()))

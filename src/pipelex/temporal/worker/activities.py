@@ -1,6 +1,7 @@
 """The activities: each performs one job, heartbeats while it lasts, and fails with a report Temporal can act on."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from temporalio import activity
@@ -21,52 +22,56 @@ R = TypeVar("R", bound=Wire)
 ActivityFunction = Callable[..., Awaitable[Any]]
 
 
+@dataclass(frozen=True)
+class _Hands:
+    """What the activities of one worker share."""
+
+    performer: EffectPerformer
+    kept: KeptOfRuns
+    outage_seconds: float
+    """See `InferenceOptions`."""
+
+
 def activities_of(inference: Inference) -> dict[str, ActivityFunction]:
     """The activities of a worker over one `Inference`: for each kind of effect one, by name."""
-    performer, kept = EffectPerformer(lambda: performers(inference)), KeptOfRuns()
-    return {kind.activity: _activity(kind, performer, kept) for kind in EFFECTS}
+    performer = EffectPerformer(lambda: performers(inference))
+    hands = _Hands(performer, KeptOfRuns(), inference.options.outage_seconds)
+    return {kind.activity: _activity(kind, hands) for kind in EFFECTS}
 
 
-def _activity(kind: EffectKind[Any, Any], performer: EffectPerformer, kept: KeptOfRuns) -> ActivityFunction:
+def _activity(kind: EffectKind[Any, Any], hands: _Hands) -> ActivityFunction:
     """The definition of an activity. The SDK reads the types of jobs and results off its annotations."""
-    run = _performed(kind, performer, kept) if kind.compute is None else _computed(kind, performer)
+    run = (_performed if kind.compute is None else _computed)(kind, hands)
     run.__annotations__ |= {"job": kind.job, "return": kind.result}
     return activity.defn(name=kind.activity)(run)
 
 
-def _performed(kind: EffectKind[Any, Any], performer: EffectPerformer, kept: KeptOfRuns) -> ActivityFunction:
+def _performed(kind: EffectKind[Any, Any], hands: _Hands) -> ActivityFunction:
     async def run(job: Any) -> Any:
-        return await _attempted(kind, performer, job, crate=None, kept=kept)
+        return await _attempted(kind, hands, job)
 
     return run
 
 
-def _computed(kind: EffectKind[Any, Any], performer: EffectPerformer) -> ActivityFunction:
+def _computed(kind: EffectKind[Any, Any], hands: _Hands) -> ActivityFunction:
     async def run(job: Any, crate: RawValue, large: LargeInputs | None) -> Any:
-        return await _attempted(kind, performer, whole(job, large), crate=crate.payload.data)
+        return await _attempted(kind, hands, whole(job, large), crate=crate.payload.data)
 
     return run
 
 
-async def _attempted(
-    kind: EffectKind[Any, R],
-    performer: EffectPerformer,
-    job: Any,
-    *,
-    crate: bytes | None,
-    kept: KeptOfRuns | None = None,
-) -> R:
-    attempt = CurrentAttempt()
+async def _attempted(kind: EffectKind[Any, R], hands: _Hands, job: Any, *, crate: bytes | None = None) -> R:
+    attempt = CurrentAttempt(outage_seconds=hands.outage_seconds)
 
     async def begin() -> R:
-        reuse = None if kept is None else job.reuse
-        return await performer.attempt(
+        reuse = job.reuse if crate is None else None
+        return await hands.performer.attempt(
             kind,
             job,
             call=attempt.told.call,
             library=lambda: linked_libraries().get(crate or b""),
             ledger=attempt.ledger,
-            kept=None if kept is None or reuse is None else await kept.of(activity.client(), reuse),
+            kept=None if reuse is None else await hands.kept.of(activity.client(), reuse),
             place=(activity.info().workflow_id or "").partition("/")[2],
         )
 

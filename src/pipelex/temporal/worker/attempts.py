@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 from pipelex.durable.attempts import Attempt, attempted
 from pipelex.durable.limits import EngineLimits
 from pipelex.durable.tries import Tries, failures_allowed, interrupted, may_wait
-from pipelex.durable.words import failed_attempt, fields_of, interrupted_attempt
+from pipelex.durable.words import failed_attempt, fields_of, interrupted_attempt, unreached_attempt
 from pipelex.errors import ErrorCategory, ErrorReport, PipelexError
 from pipelex.inference.calls.ledger import CallLedger
 from pipelex.pipes.wire import Wire
@@ -89,20 +89,25 @@ class CurrentAttempt:
     Args:
         keeping: keeps large results; by default the store of the client.
         limits: what the engine bears.
+        outage_seconds: how long attempts that find no provider to connect to count as no failures.
     """
 
-    def __init__(self, keeping: Keeping | None = None, limits: EngineLimits = LIMITS) -> None:
+    def __init__(
+        self, keeping: Keeping | None = None, limits: EngineLimits = LIMITS, *, outage_seconds: float = 0.0
+    ) -> None:
         info = activity.info()
         self._keeping = keeping or SdkStore()
-        ledger, failures, waits = _told(info.heartbeat_details)
+        ledger, failures, waits, unreached = _told(info.heartbeat_details)
         policy = info.retry_policy
         self._policy = policy
+        self._patience = timedelta(seconds=outage_seconds)
         self.ledger = CallLedger.from_json(ledger)
         """The usage of the call so far."""
         self.tries = Tries(
             number=info.attempt,
             failures=failures,
             waits=waits,
+            unreached=unreached,
             maximum=0 if policy is None else failures_allowed(policy.maximum_attempts),
         )
         self.told = Attempt(
@@ -154,6 +159,11 @@ class CurrentAttempt:
         report = failed.report
         if self._waits_for_its_folder(report):
             return self._wait(report)
+        seek_again = self._outage_wait(report)
+        if seek_again is not None:
+            self._beat(unreached=self.tries.unreached + 1)
+            self._log(unreached_attempt(self._subject, self.told.activity, report, seek_again), report)
+            return to_application_error(report, may_retry=True, retry_delay=seek_again)
         if not report.is_retryable or self.tries.is_last:
             self._log(failed_attempt(self._subject, self.told.activity, report, self.tries, None), report)
             return to_application_error(report, may_retry=False)
@@ -162,6 +172,14 @@ class CurrentAttempt:
         delay = self._delay(error)
         self._log(failed_attempt(self._subject, self.told.activity, report, self.tries, delay), report)
         return self._delayed(report, error, delay)
+
+    def _outage_wait(self, report: ErrorReport) -> timedelta | None:
+        policy = self._policy
+        if policy is None or not report.is_free:
+            return None
+        return self.tries.outage_wait(
+            self._patience, policy.initial_interval, policy.backoff_coefficient, policy.maximum_interval
+        )
 
     def _waits_for_its_folder(self, report: ErrorReport) -> bool:
         attempts = 0 if self._policy is None else self._policy.maximum_attempts
@@ -192,7 +210,11 @@ class CurrentAttempt:
 
     def _delayed(self, report: ErrorReport, error: ApplicationError, delay: timedelta | None) -> ApplicationError:
         """The error; with a delay where the server, which counts interruptions too, would make it wait too long."""
-        return to_application_error(report, may_retry=True, retry_delay=delay) if self.tries.interruptions else error
+        return to_application_error(report, may_retry=True, retry_delay=delay) if self._counts_apart else error
+
+    @property
+    def _counts_apart(self) -> bool:
+        return bool(self.tries.interruptions or self.tries.unreached)
 
     def _delay(self, error: ApplicationError) -> timedelta | None:
         if error.next_retry_delay is not None or self._policy is None:
@@ -207,24 +229,24 @@ class CurrentAttempt:
     def _subject(self) -> Subject:
         return current_subject() or Subject.of_workflow(activity.info().workflow_id or "")
 
-    def _beat(self, *, failures: int | None = None, waits: int | None = None) -> None:
-        failed = self.tries.failures if failures is None else failures
-        waited = self.tries.waits if waits is None else waits
+    def _beat(self, *, failures: int | None = None, waits: int | None = None, unreached: int | None = None) -> None:
+        tries = self.tries
+        counts = [
+            tries.failures if failures is None else failures,
+            tries.waits if waits is None else waits,
+            tries.unreached if unreached is None else unreached,
+        ]
+        while counts and not counts[-1]:
+            counts.pop()
         ledger = None if self.ledger.is_empty else self.ledger.to_json()
-        if waited:
-            activity.heartbeat(ledger, failed, waited)
-        elif failed:
-            activity.heartbeat(ledger, failed)
-        elif ledger is not None:
-            activity.heartbeat(ledger)
-        else:
-            activity.heartbeat()
+        activity.heartbeat(*([ledger, *counts] if counts or ledger is not None else ()))
 
 
-def _told(details: Any) -> tuple[Any, int, int]:
-    """The ledger of the attempts before, and the numbers of their own failures and of wrong workers."""
-    ledger, failures, waits = (*details, None, None, None)[:3]
-    return ledger, failures if isinstance(failures, int) else 0, waits if isinstance(waits, int) else 0
+def _told(details: Any) -> tuple[Any, int, int, int]:
+    """The ledger of the attempts before, and the numbers of failures, of wrong workers and of providers not reached."""
+    ledger, *counts = (*details, None, None, None, None)[:4]
+    failures, waits, unreached = (count if isinstance(count, int) else 0 for count in counts)
+    return ledger, failures, waits, unreached
 
 
 def _is_of_the_worker() -> bool:
