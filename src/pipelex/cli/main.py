@@ -45,7 +45,7 @@ class PipelexGroup(LazyGroup):
         "run": Entry("pipelex.cli.run.command", "Run a method: a bundle, a pipe or an installed method.", _METHODS),
         "validate": Entry("pipelex.cli.validate.command", "Check bundles without calling a model.", _METHODS),
         "runs": Entry("pipelex.cli.runs.command", "List, show, watch, cancel or retry durable runs.", _METHODS),
-        "build": Entry("pipelex.cli.authoring.build", "Make inputs and outputs to start from, and classes.", _AUTHORS),
+        "build": Entry("pipelex.cli.authoring.build", "Write example inputs and outputs, classes and jobs.", _AUTHORS),
         "graph": Entry("pipelex.cli.authoring.graph", "Draw a method: Mermaid, HTML or JSON.", _AUTHORS),
         "fix": Entry("pipelex.cli.authoring.fix", "Rewrite older forms of bundles to the current standard.", _AUTHORS),
         "fmt": Entry("pipelex.cli.authoring.fmt", "Format bundles.", _AUTHORS),
@@ -57,18 +57,20 @@ class PipelexGroup(LazyGroup):
         "which": Entry("pipelex.cli.authoring.which", "Say which file declares a pipe or a concept.", _AUTHORS),
         "dev": Entry("pipelex.cli.temporal.dev", "Run a Temporal development server and a worker.", _TEMPORAL),
         "worker": Entry("pipelex.cli.worker.command", "Run a worker that takes up runs from Temporal.", _TEMPORAL),
-        "schedule": Entry("pipelex.cli.schedule.command", "Run methods at times, by Temporal Schedules.", _TEMPORAL),
+        "schedule": Entry(
+            "pipelex.cli.schedule.command", "Run methods at set times, by Temporal Schedules.", _TEMPORAL
+        ),
         "temporal": Entry(
             "pipelex.cli.temporal.command", "Show how activities are routed; decode payloads.", _TEMPORAL
         ),
         "setup-temporal-namespace": Entry(
             "pipelex.cli.temporal.namespace", "Register the search attributes that runs carry.", _TEMPORAL
         ),
-        "init": Entry("pipelex.cli.setup.init", "Write a configuration to start from.", _SETUP),
-        "doctor": Entry("pipelex.cli.setup.doctor", "Check configuration, credentials and models.", _SETUP),
+        "init": Entry("pipelex.cli.setup.init", "Choose a default endpoint, or write commented files.", _SETUP),
+        "doctor": Entry("pipelex.cli.setup.doctor", "Check configuration, credentials, models and Temporal.", _SETUP),
         "models": Entry("pipelex.cli.catalog.models", "List the models that a method can name.", _SETUP),
         "config": Entry("pipelex.cli.setup.config", "Show the settings in force and where they come from.", _SETUP),
-        "completion": Entry("pipelex.cli.setup.completion", "Teach a shell to complete what one types.", _SETUP),
+        "completion": Entry("pipelex.cli.setup.completion", "Print the completion code for a shell.", _SETUP),
         "trust": Entry("pipelex.cli.setup.trust", "Trust the configuration of this project.", _SETUP),
     }
 

@@ -31,7 +31,8 @@ JsonFlag = Annotated[
     ),
 ]
 ServerOption = Annotated[
-    str | None, typer.Option("--server", metavar="NAME", help="Temporal server profile instead of the selected one.")
+    str | None,
+    typer.Option("--server", metavar="NAME", help="The Temporal server profile to use instead of the selected one."),
 ]
 
 

@@ -61,7 +61,7 @@ class JobFormat(StrEnum):
 
 
 OutputOption = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - for the output.")
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="The file to write; - for standard output.")
 ]
 
 
@@ -71,9 +71,9 @@ class InputsFlags:
 
     pipe: PipeOption = None
     output: OutputOption = None
-    format: Annotated[InputsFormat, typer.Option("--format", "-f", help="Kind of file.")] = InputsFormat.JSON
+    format: Annotated[InputsFormat, typer.Option("--format", "-f", help="The kind of file.")] = InputsFormat.JSON
     explicit: Annotated[
-        bool, typer.Option("--explicit", help="Envelopes with concept and content instead of bare values.")
+        bool, typer.Option("--explicit", help="Write envelopes with concept and content instead of bare values.")
     ] = False
     library_dir: LibraryDirs = None
     json: JsonFlag = False
@@ -85,7 +85,7 @@ class OutputFlags:
 
     pipe: PipeOption = None
     output: OutputOption = None
-    format: Annotated[OutputFormat, typer.Option("--format", "-f", help="Kind of file.")] = OutputFormat.JSON
+    format: Annotated[OutputFormat, typer.Option("--format", "-f", help="The kind of file.")] = OutputFormat.JSON
     library_dir: LibraryDirs = None
     json: JsonFlag = False
 
@@ -99,9 +99,7 @@ class JobFlags:
         list[str] | None,
         typer.Option("--inputs", "-i", metavar="INPUTS", help="The inputs, as `pipelex run` takes them; repeatable."),
     ] = None
-    run_id: Annotated[str | None, typer.Option("--run-id", metavar="ID", help="The run's id, where it is known.")] = (
-        None
-    )
+    run_id: Annotated[str | None, typer.Option("--run-id", metavar="ID", help="The run's id, if you choose it.")] = None
     format: Annotated[
         JobFormat, typer.Option("--format", "-f", help="JSON, or the command of `temporal` that starts it.")
     ] = JobFormat.JSON
@@ -204,9 +202,9 @@ def _group(name: str, help_text: str, flags: type, work: Any) -> None:
     """A group `build <name>` with its forms `bundle`, `method`, `pipe` and the short one."""
     group = command_app(cls=TargetGroup, no_args_is_help=True, help=help_text, epilog=_EXAMPLES)
     about = {
-        "bundle": ("PATH", f"{help_text[:-1]} of a bundle file or folder."),
-        "method": ("NAME", f"{help_text[:-1]} of an installed method."),
-        "pipe": ("CODE", f"{help_text[:-1]} of one pipe of the library directories."),
+        "bundle": ("PATH", f"{help_text} The method is a bundle file or a folder."),
+        "method": ("NAME", f"{help_text} The method is an installed one."),
+        "pipe": ("CODE", f"{help_text} The pipe is one of the library directories."),
         TargetGroup.short_form: ("TARGET", help_text),
     }
     for kind, (metavar, told) in about.items():
@@ -228,18 +226,18 @@ def _command(kind: str, metavar: str, work: Any) -> Any:
     return command
 
 
-_group("inputs", "Make up the inputs.", InputsFlags, _build_inputs)
-_group("output", "Make up the output.", OutputFlags, _build_output)
-_group("job", "Write a run as workflow type and JSON arguments for any SDK of Temporal's.", JobFlags, _build_job)
+_group("inputs", "Write example inputs.", InputsFlags, _build_inputs)
+_group("output", "Write an example output.", OutputFlags, _build_output)
+_group("job", "Write the workflow type and the JSON arguments of a run, for any Temporal SDK.", JobFlags, _build_job)
 
 
 @app.command(epilog=_EXAMPLES)
 def structures(
     ctx: typer.Context,
     target: Annotated[str, typer.Argument(metavar="TARGET", help="A bundle file, a folder, or a pipe's code.")],
-    output_dir: Annotated[Path, typer.Option("--output-dir", "-o", metavar="DIR", help="Where to write.")] = Path(
-        "structures"
-    ),
+    output_dir: Annotated[
+        Path, typer.Option("--output-dir", "-o", metavar="DIR", help="The folder to write into.")
+    ] = Path("structures"),
     library_dir: LibraryDirs = None,
     is_json: JsonFlag = False,
 ) -> None:

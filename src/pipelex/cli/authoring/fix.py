@@ -39,22 +39,24 @@ class FixFlags:
         bool, typer.Option("--write", "-w", help="Write the files; a .plx becomes a .mthds beside it.")
     ] = False
     select: Annotated[
-        list[str] | None, typer.Option("--select", metavar="CODE", help="Only these rewrites; repeatable.")
+        list[str] | None, typer.Option("--select", metavar="CODE", help="Make only these rewrites; repeatable.")
     ] = None
     ignore: Annotated[
-        list[str] | None, typer.Option("--ignore", metavar="CODE", help="Not these rewrites; repeatable.")
+        list[str] | None, typer.Option("--ignore", metavar="CODE", help="Leave these rewrites out; repeatable.")
     ] = None
     unsafe: Annotated[
         bool, typer.Option("--unsafe", help="Also apply rewrites that may change what the method means.")
     ] = False
-    max_iterations: Annotated[int | None, typer.Option("--max-iterations", min=0, help="Rounds at most.")] = None
+    max_iterations: Annotated[
+        int | None, typer.Option("--max-iterations", min=0, help="The most rounds of rewriting.")
+    ] = None
     allow_signatures: Annotated[
         bool, typer.Option("--allow-signatures", help="Accept pipes that are declared but not written yet.")
     ] = False
-    format_files: Annotated[bool, typer.Option("--format", help="Also format what was changed.")] = False
+    format_files: Annotated[bool, typer.Option("--format", help="Also format the files that were changed.")] = False
     library_dir: Annotated[
         list[Path] | None,
-        typer.Option("--library-dir", "-L", metavar="DIR", help="Where else bundles are; repeatable."),
+        typer.Option("--library-dir", "-L", metavar="DIR", help="Another folder of bundles; repeatable."),
     ] = None
     json: JsonFlag = False
 
@@ -63,9 +65,9 @@ class FixFlags:
 def fix() -> None:
     """Rewrite older forms of bundles to the current standard, comments and layout kept.
 
-    Nothing is written without --write, and what may change the meaning of a method is only shown without --unsafe. What
-    the main pipe and exported pipes take and give is never changed to make a fault go away. Several paths are separate methods. Exit codes: 0 all valid afterwards, 1 not
-    all, 2 a path that cannot be read.
+    Nothing is written without --write. A rewrite that may change the meaning of a method is only shown, unless --unsafe
+    is given. The inputs and outputs of the main pipe and of exported pipes are never changed to silence a fault.
+    Several paths are separate methods. Exit codes: 0 all valid afterwards, 1 not all, 2 a path that cannot be read.
     """
 
 

@@ -24,7 +24,9 @@ app = command_app(no_args_is_help=True)
 
 @app.command(epilog=_EXAMPLES)
 def fmt(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Bundle files or folders; - for the input.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Bundle files or folders; - for standard input.")
+    ],
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if a file is not formatted.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Show the changes; write nothing.")] = False,
     is_json: JsonFlag = False,

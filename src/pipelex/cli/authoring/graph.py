@@ -51,16 +51,19 @@ def graph(
     ],
     pipe: PipeOption = None,
     file_format: Annotated[
-        GraphFormat | None, typer.Option("--format", "-f", help="Default: by --out's ending, else mermaid.")
+        GraphFormat | None,
+        typer.Option("--format", "-f", help="The format; by default that of --out's ending, else mermaid."),
     ] = None,
-    out_file: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Instead of the output.")] = None,
-    direction: Annotated[GraphDirection, typer.Option("--direction", help="Which way it flows.")] = (
+    out_file: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="The file to write, instead of standard output.")
+    ] = None,
+    direction: Annotated[GraphDirection, typer.Option("--direction", help="The direction of the drawing.")] = (
         GraphDirection.TOP_DOWN
     ),
     library_dir: LibraryDirs = None,
     is_json: JsonFlag = False,
 ) -> None:
-    """Draw what a method runs and which value goes where, without running it; or what a run did."""
+    """Draw the pipes of a method and the values between them, without running it, or draw a finished run."""
     import json
 
     from pipelex.tooling.graph import to_html, to_mermaid

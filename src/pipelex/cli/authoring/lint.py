@@ -24,7 +24,7 @@ def lint(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Bundle files or folders.")],
     is_json: JsonFlag = False,
 ) -> None:
-    """Check bundles against the standard's schema alone; `pipelex validate` checks what they mean as well.
+    """Check bundles against the standard's schema alone; `pipelex validate` checks their meaning, too.
 
     Exit codes: 0 nothing found, 1 something found, 2 a path that cannot be read.
     """

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 LibraryDirs = Annotated[
     list[Path] | None,
-    typer.Option("--library-dir", "-L", metavar="DIR", help="Where else bundles are; repeatable."),
+    typer.Option("--library-dir", "-L", metavar="DIR", help="Another folder of bundles; repeatable."),
 ]
 PipeOption = Annotated[
-    str | None, typer.Option("--pipe", metavar="CODE", help="The pipe, when it is not the main one.")
+    str | None, typer.Option("--pipe", metavar="CODE", help="The pipe to use instead of the main one.")
 ]
 
 

@@ -27,10 +27,12 @@ app = command_app()
 
 @app.command(epilog=_EXAMPLES)
 def lsp(
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what it does, on standard error.")] = False,
-    stdio: Annotated[bool, typer.Option("--stdio", hidden=True, help="Taken, for editors that say so.")] = True,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log on standard error.")] = False,
+    stdio: Annotated[
+        bool, typer.Option("--stdio", hidden=True, help="Accepted, for editors that pass --stdio.")
+    ] = True,
 ) -> None:
-    """Serve an editor: faults as one types, completion, hover, definitions, references, renames and fixes.
+    """Serve an editor: faults while you type, completion, hover, definitions, references, renames and fixes.
 
     It speaks the Language Server Protocol on standard input and output, until the editor ends it.
     """

@@ -20,7 +20,9 @@ app = command_app()
 
 @app.command(epilog=_EXAMPLES)
 def new(
-    folder: Annotated[Path | None, typer.Argument(metavar="NAME", help="The method's name: a folder to make.")] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="NAME", help="The method's name; a folder of that name is made.")
+    ] = None,
     source: Annotated[str, typer.Option("--from", metavar="EXAMPLE", help="The example to start from.")] = "summary",
     list_: Annotated[bool, typer.Option("--list", help="List the examples.")] = False,
     is_json: JsonFlag = False,

@@ -22,7 +22,7 @@ def show_pipe(
     library_dir: LibraryDirs = None,
     is_json: JsonFlag = False,
 ) -> None:
-    """Show what a pipe takes, gives and runs."""
+    """Show a pipe: its inputs, its output, the pipes it runs."""
     from pipelex.cli._shared.results import print_json
     from pipelex.cli._shared.targets import pipe_target
     from pipelex.cli.authoring.loading import open_method, own_refs
@@ -47,7 +47,7 @@ def show_concept(
     library_dir: LibraryDirs = None,
     is_json: JsonFlag = False,
 ) -> None:
-    """Show what a concept holds."""
+    """Show a concept: its fields, its parent, its description."""
     from pipelex.cli._shared.results import print_json
     from pipelex.cli._shared.targets import pipe_target
     from pipelex.cli.authoring.loading import open_method

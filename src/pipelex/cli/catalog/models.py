@@ -41,17 +41,17 @@ def models(
     ctx: typer.Context,
     type_: Annotated[
         ModelFamily | None,
-        typer.Option("--type", help="Only models of this kind."),
+        typer.Option("--type", help="List only models of this kind."),
     ] = None,
     all_models: Annotated[
-        bool, typer.Option("--all", "-a", help="Also those whose backend lacks its credentials or is off.")
+        bool, typer.Option("--all", "-a", help="List those whose backend lacks its credentials or is off, too.")
     ] = False,
     is_json: JsonFlag = False,
 ) -> None:
-    """List what a method can name as its model, and what it leads to.
+    """List the models that a method can name, and where each name leads.
 
-    $name is a preset, @name an alias, ~name a waterfall; a plain name is a model itself. What can be called comes first;
-    names that a model only stands in for are one line, unless --all is given.
+    $name is a preset, @name an alias, ~name a waterfall; a plain name is a model itself. Callable models come first.
+    Names that a stand-in answers to share one line, unless --all is given.
     """
     from pipelex.inference.health import silent_here
 

@@ -27,13 +27,13 @@ app.command(name="concept", epilog=_EXAMPLES)(show_concept)
 
 @app.callback(epilog=_EXAMPLES)
 def show() -> None:
-    """Show what is configured."""
+    """Show pipes, concepts, backends, models and settings."""
 
 
 @app.command(epilog=_EXAMPLES)
 def backends(
     ctx: typer.Context,
-    all_backends: Annotated[bool, typer.Option("--all", "-a", help="Also those that are off.")] = False,
+    all_backends: Annotated[bool, typer.Option("--all", "-a", help="List those that are switched off, too.")] = False,
     is_json: JsonFlag = False,
 ) -> None:
     """List the backends that serve models, and the environment variables they lack."""
@@ -96,7 +96,7 @@ def config(
 def models(
     ctx: typer.Context,
     backend: Annotated[str, typer.Argument(metavar="BACKEND", help="Id of a backend: see `pipelex show backends`.")],
-    flat: Annotated[bool, typer.Option("--flat", help="Only the handles, one a line.")] = False,
+    flat: Annotated[bool, typer.Option("--flat", help="Print only the handles, one a line.")] = False,
     is_json: JsonFlag = False,
 ) -> None:
     """List the models that a backend serves, whether or not its credentials are there."""

@@ -26,10 +26,10 @@ Examples:
 app = command_app(cls=TargetGroup, no_args_is_help=True)
 LibraryDirs = Annotated[
     list[Path] | None,
-    typer.Option("--library-dir", "-L", metavar="DIR", help="Where else bundles are; repeatable."),
+    typer.Option("--library-dir", "-L", metavar="DIR", help="Another folder of bundles; repeatable."),
 ]
 PipeOption = Annotated[
-    str | None, typer.Option("--pipe", metavar="CODE", help="Pipe to run instead of the method's main pipe.")
+    str | None, typer.Option("--pipe", metavar="CODE", help="The pipe to run instead of the method's main pipe.")
 ]
 
 

@@ -36,7 +36,7 @@ class RunFlags:
     mock_inputs: Annotated[bool, typer.Option("--mock-inputs", help="With --dry-run: make the inputs up.")] = False
     dynamic_output_concept: Annotated[
         str | None,
-        typer.Option("--dynamic-output-concept", "-O", metavar="CONCEPT", help="Stands for a Dynamic output."),
+        typer.Option("--dynamic-output-concept", "-O", metavar="CONCEPT", help="The concept of a Dynamic output."),
     ] = None
     on_item_failure: Annotated[
         Literal["fail", "collect"],
@@ -45,16 +45,19 @@ class RunFlags:
         ),
     ] = "fail"
     local: Annotated[
-        bool | None, typer.Option("--local/--durable", help="In this process, or durably; default as configured.")
+        bool | None,
+        typer.Option("--local/--durable", help="Run in this process, or durably; as configured by default."),
     ] = None
     orchestrator: Annotated[
         str | None,
-        typer.Option("--orchestrator", metavar="NAME", help="Where it runs, by name: direct, temporal, or another."),
+        typer.Option(
+            "--orchestrator", metavar="NAME", help="The orchestrator to run on: direct, temporal, or another."
+        ),
     ] = None
     server: ServerOption = None
     run_id: Annotated[
         str | None,
-        typer.Option("--run-id", metavar="ID", help="The run's id. One in use attaches to that run."),
+        typer.Option("--run-id", metavar="ID", help="The run's id. An id in use attaches to its run."),
     ] = None
     attribute: AttributeOption = None
     tag: TagOption = None
@@ -72,7 +75,8 @@ class RunFlags:
         ),
     ] = None
     output_dir: Annotated[
-        Path, typer.Option("--output-dir", "-o", metavar="DIR", help="Folder that gets a folder for the run.")
+        Path,
+        typer.Option("--output-dir", "-o", metavar="DIR", help="The folder in which the run gets a folder of its own."),
     ] = Path("results")
     save_main_stuff: Annotated[
         bool, typer.Option("--save-main-stuff/--no-save-main-stuff", help="Write main_stuff.json, .md and .html.")
@@ -81,7 +85,8 @@ class RunFlags:
         bool, typer.Option("--save-working-memory/--no-save-working-memory", help="Write working_memory.json.")
     ] = True
     working_memory_path: Annotated[
-        Path | None, typer.Option("--working-memory-path", metavar="FILE", help="Where to write it instead.")
+        Path | None,
+        typer.Option("--working-memory-path", metavar="FILE", help="Another place for working_memory.json."),
     ] = None
     graph: Annotated[
         bool | None, typer.Option("--graph/--no-graph", help="Write graphspec.json and the method's drawing.")
@@ -97,5 +102,7 @@ class RunFlags:
     no_pretty_print: Annotated[bool, typer.Option("--no-pretty-print", help="Do not print the result.")] = False
     costs: Annotated[
         bool | None,
-        typer.Option("--costs/--no-costs", help="Print what models were used; with --json, on standard error."),
+        typer.Option(
+            "--costs/--no-costs", help="Print the calls, tokens and cost of each model; with --json, on standard error."
+        ),
     ] = None

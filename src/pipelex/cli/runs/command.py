@@ -35,7 +35,7 @@ def runs(
         typer.Option(
             "--orchestrator",
             metavar="NAME",
-            help="The orchestrator whose runs are meant, instead of the configured one.",
+            help="The orchestrator of the runs, instead of the configured one.",
         ),
     ] = None,
 ) -> None:
@@ -47,7 +47,7 @@ def runs(
 def list_runs(
     ctx: typer.Context,
     status: Annotated[Status | None, typer.Option("--status", help="Only runs in this state.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The number of runs, newest first.")] = 20,
     attribute: AttributeOption = None,
     tag: TagOption = None,
     server: ServerOption = None,
@@ -67,14 +67,14 @@ def show(
     ctx: typer.Context,
     run_id: RunId,
     failed: Annotated[
-        bool, typer.Option("--failed", help="Show only what did not succeed, and the pipes above it.")
+        bool, typer.Option("--failed", help="Show only the pipes that did not succeed, and those above them.")
     ] = False,
     server: ServerOption = None,
     is_json: JsonFlag = False,
 ) -> None:
     """Show a run as a tree of pipes, with every activity, its attempts, queue and time.
 
-    Of many children that completed, only some are shown; with --json, all are.
+    Of many completed children, only some are shown; `--json` shows all.
     """
     from pipelex.cli.runs.actions import show_run
 
@@ -108,12 +108,15 @@ def cancel(
     ctx: typer.Context,
     run_id: RunId,
     wait: Annotated[
-        float, typer.Option("--wait", metavar="SECONDS", min=0, help="How long to wait for its end; 0 does not.")
+        float, typer.Option("--wait", metavar="SECONDS", min=0, help="Seconds to wait for its end; 0 does not wait.")
     ] = 20.0,
     server: ServerOption = None,
     is_json: JsonFlag = False,
 ) -> None:
-    """Ask a run to end, and say whether it has: nothing new is started, what is under way is told."""
+    """Ask a run to end, and report whether it did.
+
+    Nothing new is started, and calls under way are cancelled.
+    """
     from pipelex.cli.runs.actions import cancel_run
 
     cancel_run(ctx, run_id, wait, server=server, is_json=is_json)
@@ -124,12 +127,12 @@ def terminate(
     ctx: typer.Context,
     run_id: RunId,
     reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Shown in the Temporal UI.")
+        str, typer.Option("--reason", metavar="TEXT", help="The reason that the Temporal UI shows.")
     ] = "pipelex runs terminate",
     server: ServerOption = None,
     is_json: JsonFlag = False,
 ) -> None:
-    """End a run at once, without letting it tell its activities. Prefer `cancel`."""
+    """End a run at once, without cancelling its activities. Prefer `cancel`."""
     from pipelex.cli.runs.actions import terminate_run
 
     terminate_run(ctx, run_id, reason, server=server, is_json=is_json)
@@ -139,7 +142,7 @@ def terminate(
 def retry(ctx: typer.Context, run_id: RunId, server: ServerOption = None, is_json: JsonFlag = False) -> None:
     """Run a failed, cancelled or terminated run again from where it failed, under the same id.
 
-    What the entry pipe had finished before stays; the step that failed, and those after it, run again.
+    The steps that the entry pipe had finished stay. The step that failed, and those after it, run again.
     """
     from pipelex.cli.runs.actions import retry_run
 

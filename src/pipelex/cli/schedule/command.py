@@ -32,7 +32,7 @@ ScheduleId = Annotated[str, typer.Argument(metavar="ID", help="The schedule's id
 
 @app.callback(epilog=_EXAMPLES)
 def schedule() -> None:
-    """Run methods at times, on Temporal: what runs is fixed when a schedule is made, until it is updated."""
+    """Run methods at set times, on Temporal. Method and inputs stay fixed until the schedule is updated."""
 
 
 @app.command(epilog=_EXAMPLES)
@@ -59,7 +59,7 @@ def update(
         str | None, typer.Argument(metavar="TARGET", help="The newer method; without it, only the times change.")
     ] = None,
 ) -> None:
-    """Bring a newer method, other inputs or other times to a schedule; runs that go on stay as they are."""
+    """Give a schedule a newer method, other inputs or other times; runs that go on stay as they are."""
     from pipelex.cli.schedule.actions import update as work
 
     work(ctx, schedule_id, target, flags)
@@ -75,7 +75,7 @@ def list_schedules(ctx: typer.Context, server: ServerOption = None, is_json: Jso
 
 @app.command(epilog=_EXAMPLES)
 def show(ctx: typer.Context, schedule_id: ScheduleId, server: ServerOption = None, is_json: JsonFlag = False) -> None:
-    """Show a schedule: what it runs, its next times, its last runs."""
+    """Show a schedule: its method, its next times, its last runs."""
     from pipelex.cli.schedule.actions import report, with_schedules
 
     report(with_schedules(ctx, server, lambda _, schedules: schedules.show(schedule_id)), is_json=is_json)
@@ -89,7 +89,7 @@ def pause(
     server: ServerOption = None,
     is_json: JsonFlag = False,
 ) -> None:
-    """Have a schedule start nothing; runs that go on stay as they are."""
+    """Pause a schedule; runs that go on stay as they are."""
     from pipelex.cli.schedule.actions import change
 
     change(ctx, schedule_id, "pause", note, server=server, is_json=is_json)
@@ -103,7 +103,7 @@ def resume(
     server: ServerOption = None,
     is_json: JsonFlag = False,
 ) -> None:
-    """Have a paused schedule start runs again."""
+    """Let a paused schedule start runs again."""
     from pipelex.cli.schedule.actions import change
 
     change(ctx, schedule_id, "resume", note, server=server, is_json=is_json)
@@ -116,7 +116,7 @@ def trigger(
     inputs: InputsOption = None,
     run_id: Annotated[str | None, typer.Option("--run-id", metavar="ID", help="The run's id.")] = None,
     overlap: Annotated[
-        OverlapName | None, typer.Option("--overlap", help="What happens when a run still goes on.")
+        OverlapName | None, typer.Option("--overlap", help="The reaction when a run still goes on.")
     ] = None,
     server: ServerOption = None,
     is_json: JsonFlag = False,
@@ -131,15 +131,15 @@ def trigger(
 def backfill(
     ctx: typer.Context,
     schedule_id: ScheduleId,
-    start: Annotated[str, typer.Option("--start", metavar="TIME", help="From when.")],
-    end: Annotated[str, typer.Option("--end", metavar="TIME", help="Until when.")],
+    start: Annotated[str, typer.Option("--start", metavar="TIME", help="The beginning of the period.")],
+    end: Annotated[str, typer.Option("--end", metavar="TIME", help="The end of the period.")],
     overlap: Annotated[
-        OverlapName, typer.Option("--overlap", help="What happens when a run still goes on.")
+        OverlapName, typer.Option("--overlap", help="The reaction when a run still goes on.")
     ] = "buffer_all",
     server: ServerOption = None,
     is_json: JsonFlag = False,
 ) -> None:
-    """Start the runs that a schedule would have started in a time."""
+    """Start the runs that a schedule would have started in a period."""
     from pipelex.cli.schedule.actions import backfill as work
 
     work(ctx, schedule_id, start, end, overlap, server=server, is_json=is_json)
@@ -147,7 +147,7 @@ def backfill(
 
 @app.command(epilog=_EXAMPLES)
 def delete(ctx: typer.Context, schedule_id: ScheduleId, server: ServerOption = None, is_json: JsonFlag = False) -> None:
-    """Take a schedule away; its runs stay."""
+    """Delete a schedule; its runs stay."""
     from pipelex.cli.schedule.actions import delete as work
 
     work(ctx, schedule_id, server=server, is_json=is_json)

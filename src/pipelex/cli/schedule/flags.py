@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 OverlapName = Literal["skip", "buffer_one", "buffer_all", "cancel_other", "terminate_other", "allow_all"]
 InputsOption = Annotated[
-    list[str] | None, typer.Option("--inputs", "-i", metavar="INPUTS", help="As `pipelex run` takes them; repeatable.")
+    list[str] | None,
+    typer.Option("--inputs", "-i", metavar="INPUTS", help="The inputs, as `pipelex run` takes them; repeatable."),
 ]
-NoteOption = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why, for people.")]
+NoteOption = Annotated[str, typer.Option("--note", metavar="TEXT", help="A note for people.")]
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class TimingFlags:
         typer.Option("--cron", metavar="EXPR", help="A cron expression: '0 9 * * MON-FRI'; repeatable."),
     ] = None
     every: Annotated[
-        list[str] | None, typer.Option("--every", metavar="TIME", help="A length of time: 30m, 2h; repeatable.")
+        list[str] | None, typer.Option("--every", metavar="TIME", help="An interval, such as 30m or 2h; repeatable.")
     ] = None
     calendar: Annotated[
         list[str] | None,
@@ -51,9 +52,9 @@ class TimingFlags:
     start: Annotated[
         str | None, typer.Option("--start", metavar="TIME", help="Start nothing before this time: 2026-12-01T00:00.")
     ] = None
-    end: Annotated[str | None, typer.Option("--end", metavar="TIME", help="Nothing after.")] = None
+    end: Annotated[str | None, typer.Option("--end", metavar="TIME", help="Start nothing after this time.")] = None
     overlap: Annotated[
-        OverlapName, typer.Option("--overlap", help="What happens when the run before still goes on.")
+        OverlapName, typer.Option("--overlap", help="The reaction when the run before still goes on.")
     ] = "skip"
     catchup: Annotated[
         str | None,
@@ -93,7 +94,7 @@ class MethodFlags(TimingFlags):
     """The flags of a schedule's method: those above, and the options that name it."""
 
     pipe: Annotated[
-        str | None, typer.Option("--pipe", metavar="CODE", help="The pipe, when it is not the main one.")
+        str | None, typer.Option("--pipe", metavar="CODE", help="The pipe to use instead of the main one.")
     ] = None
     inputs: InputsOption = None
     attribute: AttributeOption = None
@@ -104,7 +105,7 @@ class MethodFlags(TimingFlags):
     note: NoteOption = ""
     library_dir: Annotated[
         list[Path] | None,
-        typer.Option("--library-dir", "-L", metavar="DIR", help="Where else bundles are; repeatable."),
+        typer.Option("--library-dir", "-L", metavar="DIR", help="Another folder of bundles; repeatable."),
     ] = None
     server: ServerOption = None
     json: JsonFlag = False

@@ -44,5 +44,5 @@ app = command_app()
 def completion(
     shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(metavar="SHELL", help="bash, zsh or fish.")],
 ) -> None:
-    """Print the lines that teach a shell to complete commands, options, pipes, run ids and profiles."""
+    """Print the shell code that completes commands, options, pipes, run ids and profiles."""
     out(SCRIPTS[shell])

@@ -28,7 +28,7 @@ app = command_app(no_args_is_help=True)
 
 @app.callback(epilog=_EXAMPLES)
 def config() -> None:
-    """Look at the settings in force, and at what the files may say."""
+    """Show the settings in force, or the schemas of the files."""
 
 
 @app.command(epilog=_EXAMPLES)
@@ -75,7 +75,8 @@ def schema(
 ) -> None:
     """Write JSON Schemas of configuration files, for editors.
 
-    They are of pipelex.toml, backends.toml, backends/<backend>.toml (models), routing_profiles.toml and deck/*.toml.
+    There is one for each of pipelex.toml, backends.toml, backends/<backend>.toml (models), routing_profiles.toml and
+    deck/*.toml.
     """
     from pipelex.runner import CONFIG_SCHEMAS
 

@@ -38,7 +38,7 @@ app = command_app()
 def doctor(ctx: typer.Context, server: ServerOption = None, is_json: JsonFlag = False) -> None:
     """Check configuration, credentials, models and Temporal. Exit codes: 0 healthy, 1 issues.
 
-    A tick is what was found to work, an exclamation mark an issue, a dash what nothing uses.
+    A tick marks what works, an exclamation mark an issue, a dash what nothing uses.
     """
     del ctx
     checks = list(_checks(server))

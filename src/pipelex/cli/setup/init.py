@@ -49,10 +49,10 @@ app = command_app()
 def init(
     what: Annotated[
         Literal["all", "config", "inference"] | None,
-        typer.Argument(metavar="[all|config|inference]", help="Commented files to write instead of being asked."),
+        typer.Argument(metavar="[all|config|inference]", help="Write commented files instead of asking questions."),
     ] = None,
     local: Annotated[
-        bool, typer.Option("--local", "-l", help="In ./.pipelex of this project, not in the home directory.")
+        bool, typer.Option("--local", "-l", help="Write into ./.pipelex of this project, not into the home directory.")
     ] = False,
     endpoint: Annotated[
         str | None, typer.Option("--endpoint", metavar="URL", help="An endpoint that speaks OpenAI's protocol.")
@@ -63,13 +63,13 @@ def init(
     key_variable: Annotated[
         str | None, typer.Option("--key-variable", metavar="NAME", help="The variable that holds its key.")
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", metavar="ID", help="What to call it.")] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="ID", help="The name of the endpoint.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there; each one is named.")] = False,
 ) -> None:
-    """Make an endpoint the default: asks at most three questions, or takes it from flags.
+    """Make an endpoint the default: answer at most three questions, or give flags.
 
-    Servers of models on this machine are looked for with your consent. Files that are there are kept, and named; a file
-    that is written here needs no trust.
+    With your consent, it looks for model servers on this machine. Existing files are kept, and named. Files that it
+    writes need no trust.
     """
     from pipelex.config import load_settings
 

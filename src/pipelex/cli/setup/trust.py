@@ -31,10 +31,10 @@ def trust(
     revoke: Annotated[bool, typer.Option("--revoke", help="Stop trusting the project's files.")] = False,
     is_json: JsonFlag = False,
 ) -> None:
-    """Trust the configuration of this project: its files may then name your variables, secrets and addresses.
+    """Trust the configuration of this project. Its files may then name your variables, secrets and addresses.
 
-    Says what would be read and where it would go. A file that changes is asked for again. For workers and CI there is
-    `pipelex --trust-project`, or the variable PIPELEX_TRUST_PROJECT.
+    It shows what would be read and where it would go. A file that changes needs trust again. For workers and CI there
+    is `pipelex --trust-project`, or the variable PIPELEX_TRUST_PROJECT.
     """
     from pipelex.config import load_settings
     from pipelex.config.trust import forget_trust

@@ -31,7 +31,7 @@ UI_ORIGINS: Final = ("http://localhost:8233", "http://127.0.0.1:8233")
 
 @app.callback(epilog=_EXAMPLES)
 def temporal() -> None:
-    """Look at how runs go to Temporal, and at what they leave there."""
+    """Show how activities are routed, and decode payloads."""
 
 
 @app.command(epilog=_EXAMPLES)
@@ -39,10 +39,13 @@ def routes(
     ctx: typer.Context,
     activity: Annotated[str | None, typer.Option("--activity", metavar="A", help="Only this activity.")] = None,
     handle: Annotated[
-        str | None, typer.Option("--handle", metavar="H", help="For this model, or this function.")
+        str | None, typer.Option("--handle", metavar="H", help="The model or the function that routes it.")
     ] = None,
     backend: Annotated[
-        str | None, typer.Option("--backend", metavar="B", help="Served by this backend; default by the model deck.")
+        str | None,
+        typer.Option(
+            "--backend", metavar="B", help="The backend that serves the model; by default the model deck's choice."
+        ),
     ] = None,
     is_json: JsonFlag = False,
 ) -> None:
@@ -67,18 +70,20 @@ def routes(
 @app.command("codec-server", epilog=_EXAMPLES)
 def codec_server(
     ctx: typer.Context,
-    host: Annotated[str, typer.Option("--host", metavar="H", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", metavar="N", help="0 picks a free one.")] = 8081,
+    host: Annotated[str, typer.Option("--host", metavar="H", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", metavar="N", help="The port to listen on; 0 picks a free one.")] = 8081,
     allow_origin: Annotated[
         list[str] | None,
-        typer.Option("--allow-origin", metavar="URL", help="A UI that may ask, beside those on this machine's 8233."),
+        typer.Option(
+            "--allow-origin", metavar="URL", help="A UI that may ask, besides the development server's on port 8233."
+        ),
     ] = None,
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Listen for other machines, too. Whoever reaches it reads payloads.")
     ] = False,
     server: ServerOption = None,
 ) -> None:
-    """Show the Temporal UI and the `temporal` command what encrypted, compressed or stored payloads say, until Ctrl-C."""
+    """Decode encrypted, compressed and stored payloads for the Temporal UI and the `temporal` command, until Ctrl-C."""
     from pipelex.cli.temporal.codec_server import run_codec_server
 
     app_ = open_app(ctx, server=server, orchestrator="temporal", connects=True)

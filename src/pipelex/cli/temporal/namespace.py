@@ -27,7 +27,7 @@ app = command_app()
 def setup_temporal_namespace(
     ctx: typer.Context,
     server: ServerOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is missing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report what is missing.")] = False,
     create: Annotated[bool, typer.Option("--create", help="Create the namespace if it is missing.")] = False,
     retention_days: Annotated[
         int, typer.Option("--retention-days", min=1, help="With --create: how long the namespace keeps closed runs.")
@@ -36,7 +36,7 @@ def setup_temporal_namespace(
 ) -> None:
     """Register the search attributes that runs carry, where the namespace lacks them. Safe to repeat.
 
-    Where it may not, it prints the commands for an administrator and ends with a status that is not 0.
+    Without the permission to do so, it prints the commands for an administrator and ends with a status other than 0.
     """
     from pipelex.temporal.factory import FACTORY
 

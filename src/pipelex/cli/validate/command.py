@@ -48,7 +48,9 @@ def validate_pipe(
     ctx: typer.Context,
     flags: ValidateFlags,
     code: Annotated[str | None, typer.Argument(metavar="CODE", help="The pipe's code, or domain.code.")] = None,
-    all_pipes: Annotated[bool, typer.Option("--all", "-a", help="Every pipe of the library directories.")] = False,
+    all_pipes: Annotated[
+        bool, typer.Option("--all", "-a", help="Check every pipe of the library directories.")
+    ] = False,
 ) -> None:
     """Check one pipe with everything it runs, or all pipes of the library directories."""
     from pipelex.cli.validate.checking import Checked, check
@@ -80,7 +82,9 @@ def auto(
     ctx: typer.Context,
     flags: ValidateFlags,
     targets: Annotated[list[str] | None, typer.Argument(metavar="TARGET...", help="Paths or codes of pipes.")] = None,
-    all_pipes: Annotated[bool, typer.Option("--all", "-a", help="Every pipe of the library directories.")] = False,
+    all_pipes: Annotated[
+        bool, typer.Option("--all", "-a", help="Check every pipe of the library directories.")
+    ] = False,
 ) -> None:
     """Check bundle files, folders, or pipes by their codes."""
     from pipelex.cli._shared.targets import looks_like_path

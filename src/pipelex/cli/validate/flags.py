@@ -15,13 +15,13 @@ class ValidateFlags:
 
     library_dir: Annotated[
         list[Path] | None,
-        typer.Option("--library-dir", "-L", metavar="DIR", help="Where else bundles are; repeatable."),
+        typer.Option("--library-dir", "-L", metavar="DIR", help="Another folder of bundles; repeatable."),
     ] = None
     allow_signatures: Annotated[
         bool, typer.Option("--allow-signatures", help="Accept pipes that are declared but not written yet.")
     ] = False
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run/--no-dry-run", help="Also run every pipe on made-up values, without any model."),
+        typer.Option("--dry-run/--no-dry-run", help="Also run every pipe on made-up values, without a model."),
     ] = True
     json: JsonFlag = False

@@ -18,7 +18,7 @@ app = command_app()
 @app.command(epilog=_EXAMPLES)
 @with_flags(WorkerFlags)
 def worker(ctx: typer.Context, flags: WorkerFlags) -> None:
-    """Run a worker until SIGTERM or SIGINT, then let it finish what it has within its grace.
+    """Run a worker until SIGTERM or SIGINT; then it finishes its tasks within the grace period.
 
     A second signal ends it at once. Exit codes: 0 after an orderly end, 2 when a name or a setting is wrong.
     """

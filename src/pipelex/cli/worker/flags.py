@@ -22,12 +22,18 @@ class WorkerFlags:
         ),
     ] = None
     task_queue: Annotated[
-        str | None, typer.Option("--task-queue", metavar="Q", help="Task queue to poll; default as configured.")
+        str | None, typer.Option("--task-queue", metavar="Q", help="The task queue to poll; as configured by default.")
     ] = None
     scope: Annotated[
-        str | None, typer.Option("--scope", metavar="S", help="What it registers: full, router, runner, …")
+        str | None,
+        typer.Option(
+            "--scope", metavar="S", help="The scope, which decides what the worker registers: full, router, runner, …"
+        ),
     ] = None
-    profile: Annotated[str | None, typer.Option("--profile", metavar="P", help="How it is tuned.")] = None
+    profile: Annotated[
+        str | None,
+        typer.Option("--profile", metavar="P", help="The tuning profile, from `[temporal.worker_runtime_profiles]`."),
+    ] = None
     server: ServerOption = None
     no_sandbox: Annotated[
         bool, typer.Option("--no-sandbox", help="Run workflows outside Temporal's sandbox, for debugging.")
@@ -51,12 +57,16 @@ class WorkerFlags:
     ] = None
     health_port: Annotated[
         int | None,
-        typer.Option("--health-port", metavar="PORT", help="Answers GET /healthz (alive) and /readyz (polls)."),
+        typer.Option(
+            "--health-port", metavar="PORT", help="The port that answers GET /healthz (alive) and /readyz (polls)."
+        ),
     ] = None
     health_address: Annotated[
-        str, typer.Option("--health-address", metavar="HOST", help="Where the health port listens.")
+        str, typer.Option("--health-address", metavar="HOST", help="The address that the health port listens on.")
     ] = "0.0.0.0"
     metrics_address: Annotated[
         str | None,
-        typer.Option("--metrics-address", metavar="HOST:PORT", help="Serves GET /metrics for Prometheus."),
+        typer.Option(
+            "--metrics-address", metavar="HOST:PORT", help="The address that serves GET /metrics for Prometheus."
+        ),
     ] = None
