@@ -55,9 +55,9 @@ def read_section(
     """Read one table.
 
     Args:
-        model: what the table should be.
+        model: the model of the table.
         data: the table.
-        at: its path, for the findings.
+        at: the path of the table, for the findings.
         interpolated: full paths of values that variables were filled into: there, the text of a number or a
             boolean is read as one.
 

@@ -47,7 +47,7 @@ def load_settings(
     What needs trust in a file of the project is withheld until the file is trusted, see `pipelex.config.trust`.
 
     Args:
-        cwd: where to look for the project from; the working directory by default.
+        cwd: the folder from which the project is looked for; the working directory by default.
         overrides: values by dotted key, as from flags.
         environ: the environment; the process's by default.
         trust_project: trust every file of the project, as `PIPELEX_TRUST_PROJECT` in the environment does.

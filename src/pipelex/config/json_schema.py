@@ -29,7 +29,7 @@ def table_schema(model: type[BaseModel], *, takes_variables: bool = False) -> Sc
     """The schema of one table; models below it are in `$defs`.
 
     Args:
-        model: what reads the table.
+        model: the model that reads the table.
         takes_variables: whether `${NAME}` may stand for a number, a boolean or one of several words.
     """
     schema = model.model_json_schema()
@@ -50,7 +50,7 @@ def file_schema(name: str, description: str, schema: Mapping[str, Json]) -> Sche
 
     Args:
         name: the file's name, which becomes the title.
-        description: what the file is for.
+        description: the purpose of the file.
         schema: the file's root table.
     """
     rest = {key: value for key, value in schema.items() if key not in ("title", "description")}

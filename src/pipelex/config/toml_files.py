@@ -50,9 +50,9 @@ class TomlFile:
         """An error about a key of this file.
 
         Args:
-            detail: what is wrong, without the file's name.
+            detail: the fault, without the file's name.
             *places: paths of keys; the first one the file has gives the line.
-            advice: what to do.
+            advice: the advice.
         """
         location = self.location(*places)
         where = f"{self.path}, line {location.line}" if location.line else str(self.path)

@@ -45,11 +45,11 @@ def example(
     """A made-up value of a shape, always the same for the same arguments.
 
     Args:
-        shape: what to make up.
+        shape: the shape to make up.
         light: bare values where a caller may give them (a string for a Text, a URL for an Image), as in an inputs file.
             Without it, the content that `validate` accepts unchanged.
         seed_text: the name the value goes under; texts and URLs are made from it, so that they differ from one another.
-        list_items: how many items each list has.
+        list_items: the number of items in each list.
         is_sparse: leave out the fields that need not be there.
 
     Raises:

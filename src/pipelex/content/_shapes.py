@@ -117,9 +117,9 @@ def declared_field(
         required: whether the field must be present.
         default_value: a TOML value of the field's type.
         choices: makes the field an enumeration.
-        key_type: for `dict`.
-        value_type: for `dict`; `Any`, or an unknown name, leaves the values unspecified.
-        item_type: for `list`; None, or an unknown name, leaves the items unspecified.
+        key_type: the type of the keys, for `dict`.
+        value_type: the type of the values, for `dict`; `Any`, or an unknown name, leaves them unspecified.
+        item_type: the type of the items, for `list`; None, or an unknown name, leaves them unspecified.
         concept: the shape behind `concept_ref` or `item_concept_ref`.
     """
     shape: Shape

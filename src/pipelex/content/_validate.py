@@ -54,7 +54,7 @@ def validate(shape: Shape, value: Json, *, where: str = "") -> Json:
     Dates and times may also come as Python's own, as TOML gives them, or as the tagged objects that older result files hold.
 
     Args:
-        shape: what is expected.
+        shape: the expected shape.
         value: the value; it is never changed.
         where: the value's name, put before every path of the findings.
 

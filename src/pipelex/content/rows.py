@@ -173,10 +173,10 @@ def write_rows(
     A column of the result whose name the table has already is called `result.NAME`.
 
     Args:
-        columns: of the table.
-        added: of the result.
+        columns: the columns of the table.
+        added: the columns of the result.
         rows: the row, its result's cells, and what is wrong with it.
-        stream: where it goes.
+        stream: the stream to write to.
     """
     known = list(rows)
     names = [f"{RESULT}.{name}" if name in columns else name for name in added]

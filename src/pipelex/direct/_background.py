@@ -25,11 +25,11 @@ class BackgroundRun:
     """A run of this process; see `OrchestratedRun`.
 
     Args:
-        request: what is to run.
+        request: the request to run.
         job: the request's digest.
         prepare: makes the run, with the results that it may take; called for each time it is begun.
         keep: keeps how it went under the id that the caller chose.
-        records: where a record of every run is left; None: nowhere.
+        records: the records of runs; None keeps none.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class BackgroundRun:
             kept: results that are taken where the same is asked.
 
         Raises:
-            PipelexError: what performs the effects is misconfigured.
+            PipelexError: the service that performs the effects is misconfigured.
         """
         self._run = self._prepare(kept)
         self._started, self._ended, self._terminated = datetime.now(UTC), None, None

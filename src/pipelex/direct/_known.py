@@ -24,7 +24,7 @@ class KnownExecutions:
     """The executions of one dry run, by their calls.
 
     Args:
-        most: how many pipes may run; None: as many as it takes.
+        most: the most pipes that may run; None for no limit.
     """
 
     def __init__(self, most: int | None) -> None:

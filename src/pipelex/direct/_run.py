@@ -44,8 +44,8 @@ class DirectRun:
         library: the run's library.
         inference: gives who performs the effects; asked when there is one to perform.
         identity: the run's id and its submitter.
-        options: what shapes the run.
-        retry: how a transient failure of an effect is repeated.
+        options: the options of the run.
+        retry: the policy by which transient failures of effects are repeated.
         on_change: called with the trace's root whenever something began or ended.
         most_dry_runs: the most pipes that a dry run runs before it fails with `TOO_LONG`; None: it runs to its end.
         kept: results of an earlier run, which are taken where the same is asked.

@@ -45,7 +45,7 @@ async def attempted(work: Awaitable[R], attempt: Attempt) -> R:
 
     Args:
         work: the effect.
-        attempt: which attempt it is.
+        attempt: the number of the attempt.
 
     Raises:
         PipelexError: it failed, or took too long, or its result is too large to travel; the report says how often it was tried. An engine

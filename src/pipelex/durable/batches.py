@@ -44,9 +44,9 @@ class Batches:
 
     Args:
         host: the workflow.
-        library: of the run.
-        run: whom it belongs to, as jobs are to tell it.
-        options: what shapes it.
+        library: the library of the run.
+        run: the owner of the run, as jobs are to tell it.
+        options: the options of the run.
         runner: runs items and slices.
     """
 
@@ -77,7 +77,7 @@ class Batches:
         """Run items as children of this workflow, in a window, as long as its history may grow.
 
         Args:
-            budget: of this run of the workflow.
+            budget: the budget of this run of the workflow.
             batch: has its items at hand.
             skip: the number of them that earlier runs of the workflow did.
 

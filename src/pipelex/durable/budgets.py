@@ -24,7 +24,7 @@ class RequestBudget:
         """Send something in the block; it waits until enough of what was sent before has been accepted.
 
         Args:
-            size: its bytes.
+            size: the size in bytes.
         """
         while not self._allows(size):
             await self._host.wait_until(lambda: self._allows(size))

@@ -102,7 +102,7 @@ def failing_with_reports(host: Host, call: PipeCall) -> Generator[None]:
 
     Args:
         host: the workflow.
-        call: what it runs.
+        call: the call to run.
     """
     try:
         yield

@@ -34,7 +34,7 @@ def outgoing(report: ErrorReport, *, may_retry: bool) -> OutgoingFailure:
     """A report as an engine is to carry it.
 
     Args:
-        report: what failed.
+        report: the failure.
         may_retry: whether the thrower is an activity, whose retry policy may repeat a transient failure.
     """
     is_retryable = may_retry and report.is_retryable
@@ -64,7 +64,7 @@ def incoming(failure: IncomingFailure, limits: EngineLimits, *, what: str) -> Pi
     """The error behind a failure.
 
     Args:
-        failure: what the engine tells.
+        failure: the failure, as the engine tells it.
         limits: the engine's.
         what: the thing that failed, for failures that carry no report of ours: `activity 'act_llm_gen_text'`.
     """
@@ -142,9 +142,9 @@ def out_of_time(limit: OverrunLimit, what: str, said: str = "") -> PipelexError:
     """The error of what went beyond a time limit.
 
     Args:
-        limit: which one.
+        limit: the limit that was reached.
         what: the thing that did: `activity 'act_llm_gen_text'`.
-        said: what else is told of it.
+        said: the rest of what is told of it.
     """
     happened, advice = _OVERRUNS[limit]
     return _error("run.timed_out", f"{what} {happened}{said}", ErrorCategory.TRANSIENT, advice=advice)

@@ -107,7 +107,7 @@ class Host(Protocol):
 
         Args:
             path: the steps from the entry pipe down to the child's pipe.
-            ranks: of the items of a slice in the whole list: `0-499`.
+            ranks: the ranks of a slice's items in the whole list: `0-499`.
         """
         ...
 

@@ -92,7 +92,7 @@ def check_payload(
     """Refuse a payload that the engine would refuse.
 
     Args:
-        payload: what is about to be sent.
+        payload: the payload that is about to be sent.
         limits: the engine's.
         what: the payload in a sentence: `the inputs of pipe 'summarize'`.
         named: the values in it by name, to say which is the largest.
@@ -129,8 +129,8 @@ def check_history(events: int, size: int, limits: EngineLimits, *, what: str) ->
     """Refuse to let a history grow beyond what the engine bears.
 
     Args:
-        events: in the history.
-        size: its bytes, with those of what is about to be sent.
+        events: the number of events in the history.
+        size: the size of the history in bytes, with what is about to be sent.
         limits: the engine's.
         what: the pipe in a sentence: `pipe 'summarize'`.
 

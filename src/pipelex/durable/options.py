@@ -31,7 +31,7 @@ class EngineOptions(RunOptions):
 
         Args:
             options: the caller's; members of an engine among them stay.
-            child_workflows: which child pipes are workflows of their own.
+            child_workflows: the child pipes that are workflows of their own.
             stored_above: bytes from which the engine keeps payloads in a store; None: it has none.
         """
         said = {name: getattr(options, name) for name in options.model_fields_set}

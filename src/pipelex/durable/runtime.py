@@ -34,9 +34,9 @@ class WorkflowRun:
 
     Args:
         host: the workflow.
-        library: what its pipes need.
-        options: what shapes the run.
-        run: whose run it is, where the job tells it.
+        library: the part of the library that its pipes need.
+        options: the options of the run.
+        run: the owner of the run, where the job tells it.
     """
 
     def __init__(self, host: Host, library: Library, options: EngineOptions, run: RunIdentity | None) -> None:
@@ -80,7 +80,7 @@ class DurableRuntime(OrchestratedRuntime):
     """The runtime port for one pipe run inside a workflow.
 
     Args:
-        workflow: what it shares with the workflow's other pipes.
+        workflow: the state that it shares with the workflow's other pipes.
         call: the pipe run.
     """
 
@@ -212,7 +212,7 @@ def slice_envelope(job: SliceJob, crate: LibraryCrate, values: LargeValues) -> E
 
     Args:
         job: the slice, with all its inputs.
-        crate: of the batch's pipe.
+        crate: the crate of the batch's pipe.
         values: takes large inputs out of the job.
     """
     batch = job.batch

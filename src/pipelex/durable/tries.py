@@ -106,7 +106,7 @@ def attempts_with_interruptions(maximum: int, *, may_wait: bool = False) -> int:
     """The most attempts that an engine is told; 0 stays: no limit.
 
     Args:
-        maximum: how often the call may fail.
+        maximum: the number of times that the call may fail.
         may_wait: whether it may have to wait for a worker with the folder of its method.
     """
     if not maximum:

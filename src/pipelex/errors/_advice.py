@@ -158,7 +158,7 @@ def advice_for(code: str, params: Mapping[str, Any]) -> str:
 
     Args:
         code: a code of the registry.
-        params: what the error knows, by the registry's names.
+        params: the facts that the error knows, by the registry's names.
     """
     known = {name: text for name, value in params.items() if (text := _text(value))}
     for template in _ADVICE.get(code, (_VALIDATE,) if code.startswith("method.") else ()):

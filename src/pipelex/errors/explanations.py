@@ -65,7 +65,7 @@ class Explanation:
         """The explanation as a page.
 
         Args:
-            level: of its heading, 1 to 6.
+            level: the level of its heading, 1 to 6.
         """
         return "\n\n".join([f"{'#' * level} {self.code}", *self._paragraphs()]) + "\n"
 

@@ -43,11 +43,11 @@ class EffectPerformer:
         """Try once to perform an effect.
 
         Args:
-            kind: of the effect.
-            job: what is to be done.
+            kind: the kind of the effect.
+            job: the job.
             call: the id of the logical call: the same in all its attempts, and in no other call.
             library: gives the library of the run, for an effect that is computed from it.
-            ledger: what earlier attempts of the call took, changed by this one; a new one when None.
+            ledger: the ledger of the call's earlier attempts, changed by this one; a new one when None.
             kept: results of an earlier run, which are taken where the same is asked; None: there are none.
             place: where in the run it is asked; see `KeptSource.find`.
 

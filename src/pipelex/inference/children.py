@@ -14,7 +14,7 @@ def harmless(environ: Mapping[str, str] = os.environ, more: Iterable[str] = ()) 
     """The variables that a process may see.
 
     Args:
-        environ: where they are looked up.
+        environ: the variables to look them up in.
         more: the names of further ones.
     """
     return {name: environ[name] for name in (*_HARMLESS, *more) if name in environ}

@@ -22,7 +22,7 @@ class MethodTrees:
 
     Args:
         trees: those known from the start.
-        rules: how large a folder may be, and where in it no bundles are looked for; the usual rules when None.
+        rules: the limits of a folder, and the folders that are not searched for bundles; the usual rules when None.
     """
 
     def __init__(self, trees: Iterable[MethodTree] = (), rules: TreeRules | None = None) -> None:

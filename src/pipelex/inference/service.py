@@ -52,13 +52,13 @@ class Inference:
     are kept open between calls, for each event loop apart; `aclose` closes those of the running loop.
 
     Args:
-        deck: which models there are.
-        options: how effects are performed.
-        storage: where files of runs are kept; in memory when None.
-        policy: what may be fetched; nothing of this machine and its network when None.
+        deck: the models.
+        options: the options for performing effects.
+        storage: the storage of runs' files; in memory when None.
+        policy: the policy for fetching; nothing of this machine and its network when None.
         trees: the methods' folders this process holds; none when None.
-        environ: where the variables that functions may see are looked up; this process's when None.
-        results: where results of paid calls are kept for further attempts; nowhere when None.
+        environ: the variables that functions may be shown; this process's when None.
+        results: the store that keeps results of paid calls for further attempts; None keeps none.
     """
 
     def __init__(

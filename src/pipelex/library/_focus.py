@@ -22,7 +22,7 @@ def focused(loaded: LoadedLibrary, name: str) -> LoadedLibrary:
     could not, the verdict stays that on everything.
 
     Args:
-        loaded: what was loaded.
+        loaded: the library that was loaded.
         name: the pipe's code, or its reference.
 
     Raises:

@@ -55,8 +55,8 @@ def load_paths(
 
     Args:
         paths: bundle files and directories.
-        library_dirs: where else to look.
-        rules: how large folders may be, and where in them no bundles are looked for; the usual rules when None.
+        library_dirs: additional folders to look in.
+        rules: the limits of folders, and the folders that are not searched for bundles; the usual rules when None.
         texts: resolved path of a bundle → the text that counts instead of the file's.
 
     Raises:

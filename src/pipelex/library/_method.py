@@ -69,9 +69,9 @@ def load_library(
 
     Args:
         paths: bundle files and directories; without any, the library directories are the targets.
-        library_dirs: where else referred concepts, pipes and packages are.
+        library_dirs: additional folders of the concepts, pipes and packages that the method refers to.
         check_model: says what is wrong with a model that a pipe names; without it models are not checked.
-        rules: how large folders may be, and where in them no bundles are looked for; the usual rules when None.
+        rules: the limits of folders, and the folders that are not searched for bundles; the usual rules when None.
         texts: resolved path of a bundle → the text that counts instead of the file's, as an editor has it.
 
     Raises:

@@ -42,7 +42,7 @@ def walk_path(library: Library, root: Slot, fields: Sequence[str]) -> Reached | 
     """Follow a dotted path through the declared structures (section 7.1 of the language reference).
 
     Args:
-        library: where the root's concept is.
+        library: the library that has the root's concept.
         root: the value the path starts from. Its presence says whether it may be absent.
         fields: the segments after the root; none leads to the root itself.
 

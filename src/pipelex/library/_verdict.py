@@ -59,7 +59,7 @@ class Verdict:
         """The verdict over some faults.
 
         Args:
-            faults: in any order, possibly the same one twice.
+            faults: the faults, in any order, possibly the same one twice.
             files: the files' order.
             pending_signatures: pipes that are not written yet.
         """

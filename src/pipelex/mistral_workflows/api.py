@@ -25,7 +25,7 @@ class MistralAPI:
     """The part of Mistral's API that has to do with executions.
 
     Args:
-        server_url: its address.
+        server_url: the address of the API.
         api_key: the key.
     """
 

@@ -124,7 +124,7 @@ def parse_mistral_config(settings: Settings) -> MistralWorkflowsConfig:
     """Read `[mistral_workflows]` in full.
 
     Raises:
-        ConfigurationError: with one fault per unknown key, value that does not fit, name that nothing defines, and
+        ConfigurationError: one fault for each unknown key, value that does not fit, name that nothing defines, and
             variable that is not set.
     """
     table = settings.get(ROOT, {})

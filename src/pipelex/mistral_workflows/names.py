@@ -121,7 +121,7 @@ def child_id(root: str, path: tuple[str, ...], ranks: str = "") -> str:
     Args:
         root: the id of the run's own execution.
         path: the steps from the entry pipe down to the execution's pipe.
-        ranks: of the items of a slice in the whole list: `0-499`.
+        ranks: the ranks of a slice's items in the whole list: `0-499`.
     """
     steps = "/".join(path) + (f"[{ranks}]" if ranks else "")
     id_ = f"{root}{encoded('/' + steps)}"

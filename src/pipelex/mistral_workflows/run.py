@@ -245,9 +245,9 @@ def described(platform: Platform, execution: Members, told: Told | None = None) 
     """A run by its entry pipe's execution.
 
     Args:
-        platform: where it is.
-        execution: what the platform knows of it.
-        told: what its events tell, where they were read.
+        platform: the platform that it is on.
+        execution: the platform's description of it.
+        told: the facts that its events tell, where they were read.
     """
     id_, workflow = str(execution["execution_id"]), str(execution["workflow_name"])
     state: Members = {} if told is None else told.pipe

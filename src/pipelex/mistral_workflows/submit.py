@@ -74,7 +74,7 @@ def fixed(policy: str, threshold: int, options: RunOptions) -> EngineOptions:
     """A run's options with what shapes the sequence of its commands.
 
     Args:
-        policy: which child pipes are executions of their own.
+        policy: the child pipes that are executions of their own.
         threshold: bytes from which values are in the storage.
         options: the caller's.
     """

@@ -80,7 +80,7 @@ class RunSource:
 
         Args:
             run_id: the id of the new run; the same id when None.
-            reuse: whose results are taken.
+            reuse: the run whose results are taken.
             on_change: see `RunRequest.on_change`.
         """
         identity = self.identity if run_id is None else self.identity.model_copy(update={"run_id": run_id})

@@ -71,7 +71,7 @@ class OrchestratedRun(Protocol):
         """The waits of the run, each with its reason; empty where everything is under way.
 
         Args:
-            patience: how long a task may lie in a queue before it counts.
+            patience: the time that a task may lie in a queue before it counts.
         """
         ...
 

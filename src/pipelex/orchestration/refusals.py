@@ -17,8 +17,8 @@ def no_such_run(run_id: str, place: str) -> PipelexError:
     """The error for an id that no run has.
 
     Args:
-        run_id: what was asked for.
-        place: where runs were looked for, for example `namespace 'default'`.
+        run_id: the id that was asked for.
+        place: the place where runs were looked for, for example `namespace 'default'`.
     """
     return PipelexError(
         "run.not_found",
@@ -34,7 +34,7 @@ def goes_on(run_id: str, *, detail: str | None = None, advice: str | None = None
     Args:
         run_id: the run.
         detail: the sentence, where it is another than that the run goes on.
-        advice: what to do, where it is another thing than to wait for the run.
+        advice: the advice, where it is another than to wait for the run.
     """
     return PipelexError(
         "run.not_finished",
@@ -50,7 +50,7 @@ def has_ended(run_id: str, state: RunState, detail: str | None = None) -> Pipele
 
     Args:
         run_id: the run.
-        state: what it ended as.
+        state: the state in which it ended.
         detail: the sentence, where it is another than that the run has ended.
     """
     return PipelexError(
@@ -88,7 +88,7 @@ def note_on(run_id: str, found: RunState, *, retry: str) -> str:
     Args:
         run_id: the run.
         found: the state it was in.
-        retry: how one that did not succeed goes on.
+        retry: the way in which one that did not succeed goes on.
     """
     match found:
         case RunState.RUNNING:
@@ -103,9 +103,9 @@ def unsupported(capability: str, detail: str, advice: str | None = None) -> Pipe
     """The error for what an orchestrator does not offer.
 
     Args:
-        capability: what is asked for, in one or two words.
+        capability: the thing that is asked for, in one or two words.
         detail: one sentence that says what it cannot do.
-        advice: what to do instead.
+        advice: the advice.
     """
     return PipelexError(
         "runtime.unsupported",

@@ -35,7 +35,7 @@ class EngineWorker(Protocol):
         Args:
             settings: the configuration.
             libraries: method folders whose functions and templates the worker has at hand.
-            hooks: what is told meanwhile.
+            hooks: the events that are announced meanwhile.
 
         Raises:
             ConfigurationError: the settings are wrong.

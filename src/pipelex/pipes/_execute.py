@@ -30,7 +30,7 @@ async def execute_pipe(library: Library, call: PipeCall, runtime: Runtime) -> Ex
     """Run one pipe on its inputs.
 
     Args:
-        library: what the pipe and everything below it needs; its closure is enough.
+        library: the library that the pipe and everything below it need; its closure is enough.
         call: the pipe, its inputs and its place in the run.
         runtime: the orchestrator's side of this very pipe run.
 

@@ -26,7 +26,7 @@ async def run_item(
         run_pipe: runs a pipe to its end.
         batch: the batch.
         index: the item's, in this batch.
-        options: what shapes the run.
+        options: the options of the run.
         tally: counts the pipe runs of the batch.
         spent: is told what the item used, so that it is known should the batch fail.
 

@@ -20,8 +20,8 @@ class OrchestratedRuntime(EffectRuntime):
     Args:
         library: has the pipe, and everything below it.
         call: the pipe run.
-        identity: whose run it belongs to.
-        options: what shapes the run.
+        identity: the owner of the run.
+        options: the options of the run.
         is_replayed: whether the pipe's code may run again from a history, so that its span must not be told twice.
     """
 

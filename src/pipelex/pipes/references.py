@@ -33,7 +33,7 @@ class ListReference(Stuff):
 
         Args:
             concept: the concept of the items.
-            parts: where they are, in order.
+            parts: the places of the items, in order.
         """
         return cls(concept, None, is_list=True, parts=tuple(parts))
 

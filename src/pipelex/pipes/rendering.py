@@ -58,8 +58,8 @@ class TemplateUse:
         """Count what a render did.
 
         Args:
-            result: what it gave.
-            values: what it could read.
+            result: the result of the rendering.
+            values: the values that it could read.
 
         Raises:
             PipelexError: `pipe.template_budget_exceeded`.

@@ -61,8 +61,8 @@ class Runtime(Protocol):
         """Have an effect done.
 
         Args:
-            kind: which one; see `pipelex.pipes.effects.kinds`.
-            request: what of it.
+            kind: the kind of effect; see `pipelex.pipes.effects.kinds`.
+            request: the request.
             model: the choice of a model of the kind's family; None for a kind that needs none.
         """
         ...

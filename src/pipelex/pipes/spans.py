@@ -43,8 +43,8 @@ class Observer(Protocol):
         """A span around a block, inside the span that is open around it.
 
         Args:
-            name: what happens, of few different values.
-            attributes: what is known when it begins.
+            name: the name, of few different values.
+            attributes: the attributes that are known when it begins.
             is_call: another service is asked.
         """
         ...
@@ -87,9 +87,9 @@ def of_pipe(
 
     Args:
         pipe: the pipe that runs.
-        call: its place in the run.
-        run: whose run it is.
-        options: what shapes the run.
+        call: the call, with its place in the run.
+        run: the owner of the run.
+        options: the options of the run.
         meter: asked at the end for what was used.
         is_replayed: the block may be run again from a history.
     """

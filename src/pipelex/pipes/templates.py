@@ -25,7 +25,7 @@ def render_request(
     Args:
         library: knows the concepts of the values.
         request: the template and its values.
-        limits: what the render may do; the usual when None, and enough to write large values a few times.
+        limits: the limits of the render; the usual ones when None, and enough to write large values a few times.
         budget: the turns and characters that it may take, where it shares them with other renders.
 
     Raises:

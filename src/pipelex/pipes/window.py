@@ -16,7 +16,7 @@ async def drain(efforts: Iterable[Callable[[], Awaitable[Any]]], *, limit: int) 
 
     Args:
         efforts: asked for the next one only when it may begin, and for no more once it had none.
-        limit: how many may be under way.
+        limit: the most that may be under way.
 
     Raises:
         BaseException: the first failure; the other efforts are cancelled, and their ends awaited, before it is raised.

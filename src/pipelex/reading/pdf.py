@@ -35,7 +35,7 @@ def pdf_pages(source: SourceFile, wanted: ExtractAsk, *, is_optical: bool, max_p
 
     Args:
         source: the PDF.
-        wanted: what is asked for.
+        wanted: the request.
         is_optical: whether pages without a text layer are read as images; they are empty otherwise.
         max_pages: the maximum number of pages.
 

@@ -13,7 +13,7 @@ def pages_of(source: SourceFile, wanted: ExtractAsk, *, is_optical: bool, max_pa
 
     Args:
         source: the file.
-        wanted: what is asked for.
+        wanted: the request.
         is_optical: whether text is also read out of images and of pages that hold none, by optical character recognition.
         max_pages: the maximum number of pages.
 

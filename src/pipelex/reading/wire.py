@@ -32,7 +32,7 @@ def receive(stream: BinaryIO, *, max_head: int, max_blobs: int) -> tuple[dict[st
     """The next message; None where the other side has ended.
 
     Args:
-        stream: where it comes from.
+        stream: the stream to read from.
         max_head: the maximum size of its JSON, in bytes.
         max_blobs: the maximum size of its other bytes together.
 

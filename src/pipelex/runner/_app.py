@@ -135,7 +135,7 @@ class Pipelex:
 
         Args:
             *paths: bundle files and folders; without any, the library folders are what is loaded.
-            library_dirs: where else referred concepts, pipes and packages are.
+            library_dirs: additional folders of the concepts, pipes and packages that the method refers to.
             pipe: the pipe that will run: only its own faults, and those of what it runs, count then.
 
         Raises:
@@ -156,9 +156,9 @@ class Pipelex:
         """Read a method like `load`, whatever the verdict; `Method.verdict` has it.
 
         Args:
-            *paths: as for `load`.
-            library_dirs: as for `load`.
-            pipe: as for `load`.
+            *paths: see `load`.
+            library_dirs: see `load`.
+            pipe: see `load`.
             texts: resolved path of a bundle → the text that counts instead of the file's, as an editor has it.
 
         Raises:
@@ -184,8 +184,8 @@ class Pipelex:
         """The verdict on bundle files or a method's folder; the one that `pipelex validate` prints.
 
         Args:
-            *paths: as for `load`.
-            library_dirs: as for `load`.
+            *paths: see `load`.
+            library_dirs: see `load`.
             pipe: judge this pipe and what it runs; everything when None.
             dry_run: also run each valid pipe on made-up values, without any model.
 
@@ -288,7 +288,7 @@ class Method:
                 paths start at the file's own folder; or a CSV file, for a pipe that takes one list; or another file,
                 for a pipe that takes one text, image or document.
             pipe: the pipe to run.
-            base_dir: where relative paths in a mapping start; the working directory when None.
+            base_dir: the folder that relative paths in a mapping start from; the working directory when None.
             allow_files: whether inputs may name files of this machine, which are then read and sent on; a folder: those
                 of that folder alone. Say False for inputs that somebody else sent, as a server's callers do.
 
@@ -337,11 +337,11 @@ class Method:
             mock: make the inputs up, too; only in a dry run. "sparse" leaves optional values out of whatever is made up.
             full_memory: bring back everything the entry pipe's memory held at the end.
             output_concept: stands for a `Dynamic` output.
-            on_item_failure: what a failing item of a batch does: fail the run, or be left out of the list and told in
-                `RunResult.failures`.
+            on_item_failure: the effect of a failing item of a batch: the run fails, or the item is left out of the list
+                and told in `RunResult.failures`.
             allow_files: see `read_inputs`.
             attributes: search attributes of one's own, which the settings declare.
-            on_change: in-process, called with the run's trace whenever something begins or ends.
+            on_change: a function that is called in-process with the run's trace whenever something begins or ends.
 
         Raises:
             PipelexError: the inputs do not fit, the id is that of another run, or the run failed.
@@ -441,12 +441,12 @@ class Method:
             rows: the inputs of each run, as `read_inputs` takes them; or a CSV file whose columns are inputs, or the fields
                 of the one structure that the pipe takes.
             pipe: code or reference; the entry pipe when None.
-            run_id: what the ids of the runs begin with.
+            run_id: the beginning of the ids of the runs.
             dry_run: mock every effect.
             output_concept: stands for a `Dynamic` output.
-            on_item_failure: what a failing row does: end it all, or be told as an error beside the others.
+            on_item_failure: the effect of a failing row: it ends everything, or is told as an error beside the others.
             allow_files: see `read_inputs`.
-            max_concurrency: how many rows are under way at a time; `max_concurrency` of the settings when None.
+            max_concurrency: the number of rows under way at a time; `max_concurrency` of the settings when None.
             on_row: called as each row ends.
 
         Raises:

@@ -25,10 +25,10 @@ async def stored_inputs(
     itself may read no file of this machine: whoever answers it could name any.
 
     Args:
-        inputs: what a person gave.
+        inputs: the inputs that a person gave.
         library: knows the concepts.
         open_storage: gives where files go; asked where there is an image or a document.
-        policy: what may be read for it.
+        policy: the policy for reading their files.
         with_data_urls: whether `data:` URLs are moved, too; local files always are.
 
     Raises:

@@ -14,7 +14,7 @@ async def find_run(orchestrator: Orchestrator, given: str) -> OrchestratedRun:
     """The run with an id, or the only one whose id begins so.
 
     Args:
-        orchestrator: whose runs are meant.
+        orchestrator: the orchestrator that has the run.
         given: an id, or its beginning.
 
     Raises:

@@ -93,7 +93,7 @@ class RunHandle:
         """The waits of the run that may need somebody to act, each with its reason.
 
         Args:
-            patience: how long a task may lie in a queue before it counts.
+            patience: the time that a task may lie in a queue before it counts.
         """
         return await self.run.waits(patience)
 
@@ -101,7 +101,7 @@ class RunHandle:
         """Ask the run to end: nothing new is started, what is under way is told.
 
         Args:
-            within: how long to wait for the end; by default not at all.
+            within: the time to wait for the end; by default none.
 
         Returns:
             What the run ended as; `RUNNING` when it has not ended yet.

@@ -64,7 +64,7 @@ class ManyRows:
         """The rows, all of them checked before any runs.
 
         Args:
-            method: what takes them.
+            method: the method that takes them.
             rows: input name → value; or a CSV file.
             pipe: the pipe that takes them.
             constant: inputs that are the same for every row of a file.
@@ -114,8 +114,8 @@ async def run_rows(
     Args:
         many: the rows.
         run: runs one of them, under an id.
-        run_id: what the ids of the runs begin with.
-        limit: how many are under way at a time.
+        run_id: the beginning of the ids of the runs.
+        limit: the number of rows under way at a time.
         on_item_failure: whether a failing row ends it all, or is told beside the others.
         on_row: called as each row ends.
 

@@ -39,7 +39,7 @@ def open_orchestrator(settings: Settings, name: str | None, inference: "Callable
 
     Args:
         settings: the configuration.
-        name: which one; the one that the settings choose when None.
+        name: the name; the one that the settings choose when None.
         inference: gives who performs effects in this process.
 
     Raises:

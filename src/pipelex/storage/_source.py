@@ -35,9 +35,9 @@ async def load(
 
     Args:
         url: the URL; a path is taken as a `file:` URL.
-        storage: where our own URIs lead.
-        policy: what may be read.
-        mime_type: what the content claims; the bytes win where they say otherwise.
+        storage: the storage that our own URIs lead to.
+        policy: the policy for reading.
+        mime_type: the type that the content claims; the bytes win where they say otherwise.
         filename: the name the content gives.
 
     Raises:

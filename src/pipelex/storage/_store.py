@@ -120,7 +120,7 @@ class Storage:
 
         Args:
             data: the bytes.
-            mime_type: what they are; looked up in the bytes when None.
+            mime_type: the media type; looked up in the bytes when None.
             filename: the name they came under.
             renewed_after: a blob that is older than this is written again, so that a rule of the store that deletes
                 by age counts from its last use.

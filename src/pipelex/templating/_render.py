@@ -44,12 +44,12 @@ def render(
         concepts: gives the shape of each value's concept.
         category: decides which filters exist, whether HTML is escaped and whether files are attached.
         sigils: expand sigils first.
-        style: how values are tagged and formatted; by default `xml` and `plain`.
+        style: the tags and formats of values; by default `xml` and `plain`.
         extra_context: further variables, plain JSON.
         attachments: collects files over several renders, so that they share one numbering.
         strict: make reading a name or field that does not exist an error.
-        limits: what the render may do.
-        budget: what it may do together with other renders, in place of the turns and characters of its limits.
+        limits: the limits of the render.
+        budget: the budget that it shares with other renders, in place of the turns and characters of its limits.
 
     Returns:
         The text, and the files attached so far when the category is a prompt's.

@@ -351,7 +351,7 @@ def present(value: object, text_format: TextFormat, *, is_explicit: bool = False
 
     Args:
         value: any value of a template.
-        text_format: how to write it.
+        text_format: the format to write it in.
         is_explicit: the template itself named the format; `json` then gives even a file's JSON.
         with_images: attach images inside the value as well.
     """

@@ -40,11 +40,11 @@ class DevServer:
     Args:
         database: SQLite file that keeps the histories; None keeps them in memory.
         host: address to listen on.
-        port: of the frontend; 0 picks a free one.
-        ui_port: of the web UI; None runs without it, 0 picks a free one.
-        ui_codec_endpoint: what the UI asks for the meaning of payloads.
+        port: the port of the frontend; 0 picks a free one.
+        ui_port: the port of the web UI; None runs without it, 0 picks a free one.
+        ui_codec_endpoint: the address that the UI asks to decode payloads.
         namespace: created if need be.
-        metrics_port: of the server's own metrics for Prometheus; None: they are not to be had, 0 picks a free one.
+        metrics_port: the port of the server's own metrics for Prometheus; None for no metrics, 0 picks a free one.
         dynamic_config: settings beside `TUNED`, as `key=value`.
         log: file for the server's own output.
     """

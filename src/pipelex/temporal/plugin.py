@@ -71,9 +71,10 @@ class PipelexPlugin(SimplePlugin):
     """Converter, workflows, activities, sandbox and failure types of a Pipelex worker.
 
     Args:
-        config: how activities are dispatched, and what a scope contains.
-        inference: who performs the effects, and who knows the models.
-        converter: how payloads are kept, see `pipelex.temporal.codec.data_converter`. A worker uses that of its client.
+        config: the configuration of dispatch and scopes.
+        inference: the service that performs the effects and knows the models.
+        converter: the converter of payloads; see `pipelex.temporal.codec.data_converter`. A worker uses that of its
+            client.
         scope: name of the scope the worker serves; the configured default when None.
         is_sandboxed: run workflows in Temporal's sandbox; False is for debugging.
     """

@@ -51,8 +51,8 @@ def keep_core_off_stdout(*, is_forwarded: bool, metrics: MetricsTarget | None = 
 
     Args:
         is_forwarded: have them among the process's log lines, by the logger `temporalio.core`; otherwise they are left
-            out: what somebody who waits for a run has to know is in the errors.
-        metrics: where the SDK's metrics and ours are told; None: nowhere.
+            out: the stream that logs go to; errors hold what somebody who waits for a run has to know.
+        metrics: the destination of the SDK's metrics and ours; None for nowhere.
 
     Raises:
         PipelexError: the address of the metrics cannot be listened on, or is none.

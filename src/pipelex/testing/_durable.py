@@ -36,9 +36,9 @@ async def durable(
     Args:
         model: the script.
         server: a started server, which several tests may share; one of its own, in memory, when None.
-        project: as for `scripted`.
-        overrides: as for `scripted`.
-        allow_network: as for `scripted`. What the Temporal SDK connects to is not seen in either case.
+        project: see `scripted`.
+        overrides: see `scripted`.
+        allow_network: see `scripted`. Connections of the Temporal SDK are not seen in either case.
     """
     from pipelex.temporal.dev_server import DevServer
 

@@ -31,7 +31,7 @@ class ScriptedPipelex(Pipelex):
     Args:
         model: the script.
         settings: the configuration.
-        orchestrator: where methods run; in this process when not said.
+        orchestrator: the orchestrator that runs methods; this process by default.
     """
 
     def __init__(self, model: ScriptedModel, settings: Settings, *, orchestrator: str = "direct") -> None:
@@ -96,8 +96,8 @@ def dry(*, project: "PathLike | None" = None, overrides: Mapping[str, Json] | No
     """A runtime whose runs are all dry, while the block runs: no model is asked, results are made up from their types.
 
     Args:
-        project: as for `scripted`.
-        overrides: as for `scripted`.
+        project: see `scripted`.
+        overrides: see `scripted`.
     """
     with isolated(project, overrides) as settings:
         yield DryPipelex(settings, orchestrator="direct")

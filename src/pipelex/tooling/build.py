@@ -42,8 +42,8 @@ def example_inputs(library: Library, pipe: Pipe, *, is_explicit: bool = False) -
     """Made-up inputs of a pipe, always the same, that a run accepts.
 
     Args:
-        library: what the pipe belongs to.
-        pipe: whose inputs; optional ones are there too.
+        library: the library that the pipe belongs to.
+        pipe: the pipe that takes the inputs; optional ones are there too.
         is_explicit: `{concept, content}` envelopes instead of bare values.
     """
     return {name: _example_input(library, name, slot, is_explicit) for name, slot in pipe.inputs.items()}

@@ -24,7 +24,7 @@ def placed(text: str, diagnostics: list[Diagnostic]) -> list[Diagnostic]:
 
     Args:
         text: the bundle they are about.
-        diagnostics: as `lint_mthds` of `pipelex-tools-py` gives them.
+        diagnostics: the diagnostics as `lint_mthds` of `pipelex-tools-py` gives them.
     """
     bundle = parse_bundle(text)
     unknown = [fault for fault in bundle.faults if fault.detail.startswith("unknown key ")]

@@ -36,7 +36,7 @@ def report_failure(failed: Exception, meta: Mapping[str, Any]) -> int:
     """Print a failure on standard error; the exit code.
 
     Args:
-        failed: what was raised.
+        failed: the exception that was raised.
         meta: the command's context: whether it speaks JSON, and whether tracebacks are wanted.
     """
     if meta.get(DEBUG_KEY):

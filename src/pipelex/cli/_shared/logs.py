@@ -39,7 +39,7 @@ def announce(settings: "Settings", text: str, **told: Any) -> None:
 
     Args:
         settings: the configuration.
-        text: in words.
+        text: the announcement in words.
         told: the same as fields.
     """
     if not is_json_only(settings):

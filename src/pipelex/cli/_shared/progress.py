@@ -44,9 +44,9 @@ def progress(title: str, *, is_silent: bool, noun: str = "pipe") -> Generator[Pr
     """The display that suits standard error, for the length of a run.
 
     Args:
-        title: what runs.
+        title: the name of the thing that runs.
         is_silent: show nothing.
-        noun: what is counted.
+        noun: the name of the things that are counted.
     """
     if is_silent:
         yield _Silent()

@@ -54,8 +54,8 @@ def open_target(app: "Pipelex", target: Target, library_dirs: Sequence[Path], *,
 
     Args:
         app: the runtime.
-        target: what a person named.
-        library_dirs: where else bundles are.
+        target: the target that a person named.
+        library_dirs: additional folders of bundles.
         is_valid: whether it must have no faults, in what the target's pipe needs if there is one.
 
     Raises:

@@ -60,7 +60,7 @@ def finish(app: "Pipelex", method: "Method", ended: Ended, flags: RunFlags, args
 
     Args:
         app: the runtime.
-        method: what ran.
+        method: the method that ran.
         ended: the run.
         flags: the options of the command.
         args: the command as it was typed.

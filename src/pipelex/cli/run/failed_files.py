@@ -40,7 +40,7 @@ def write_failed_files(run: FailedRun, loaded: "LoadedLibrary", wanted: FilesToW
     Args:
         run: the run.
         loaded: the method.
-        wanted: which files a run is to leave.
+        wanted: the files that the run is to leave.
 
     Returns:
         The run's own folder; None when no files are wanted.

@@ -40,7 +40,7 @@ def gather_inputs(given: Sequence[str], folder: Path | None, pipe: "Pipe", libra
         library: knows the concepts.
 
     Raises:
-        PipelexError: what was given cannot be read, or is not what the pipe takes.
+        PipelexError: an input cannot be read, or is not what the pipe takes.
     """
     if given:
         return _given(given, pipe, library)

@@ -73,7 +73,7 @@ async def follow(handle: "RunHandle", shown: Progress, *, full_memory: bool = Fa
 
     Args:
         handle: the run.
-        shown: where progress goes.
+        shown: the progress display.
         full_memory: see `RunHandle.result`.
         waits: go on when no worker takes the run up, or the engine is away; it is told in any case.
 

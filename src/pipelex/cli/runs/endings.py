@@ -14,7 +14,7 @@ def ending_text(run_id: str, state: RunState) -> str:
 
     Args:
         run_id: the run.
-        state: what it was last seen in.
+        state: the last state that was seen.
     """
     match state:
         case RunState.CANCELLED:

@@ -73,7 +73,7 @@ def checked_endpoint(
 
     Args:
         endpoint: its address, as typed.
-        models: what it serves, the default first; what it lists itself when empty.
+        models: the models that it serves, the default first; those that it lists itself when empty.
         variable: the variable that holds its key; found out when None.
         name: the id of its table.
         environ: the environment.

@@ -25,7 +25,7 @@ def run_engine_worker(settings: "Settings", name: str, flags: "WorkerFlags") -> 
     Args:
         settings: the configuration.
         name: the orchestrator.
-        flags: as the command was given them.
+        flags: the flags of the command, as they were given.
 
     Raises:
         PipelexError: the worker is not installed, or its engine does not answer.

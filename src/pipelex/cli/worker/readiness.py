@@ -22,9 +22,9 @@ class Readiness:
 
     Args:
         ready_file: there while the worker is ready.
-        health_port: of `GET /healthz`, 200 while the process works at all, and `GET /readyz`, 200 while it is ready and
-            503 otherwise.
-        health_address: where the port listens.
+        health_port: the port of `GET /healthz`, 200 while the process works at all, and `GET /readyz`, 200 while it is
+            ready and 503 otherwise.
+        health_address: the address that the port listens on.
         patience: seconds without an answer of the server after which the worker is not ready.
     """
 

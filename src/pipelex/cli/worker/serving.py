@@ -66,7 +66,7 @@ def metrics_target(settings: "Settings", flags: "WorkerFlags") -> "MetricsTarget
     """The address or collector that the worker sends its metrics to; None for neither.
 
     Raises:
-        ConfigurationError: in two ways at once.
+        ConfigurationError: the settings name two ways at once.
     """
     from pipelex.temporal.sdk_core import MetricsTarget
 

@@ -150,7 +150,7 @@ def merge_backends(files: Sequence[TomlFile], packaged: TomlFile, trust: Trust |
     Args:
         files: `backends.toml` of the user and the project, the one that wins last.
         packaged: the one that comes with the package.
-        trust: which files are trusted; all of them when None.
+        trust: the record of trusted files; everything is trusted when None.
 
     Raises:
         ConfigurationError: something in a file is no table.
@@ -190,7 +190,7 @@ def withheld_of_project(config_dirs: Iterable[Path], trust: Trust) -> tuple[Dema
 
     Args:
         config_dirs: the configuration folders, the one that wins first.
-        trust: which files are trusted.
+        trust: the record of trusted files.
 
     Raises:
         ConfigurationError: a file cannot be read, is not TOML, or is not made of tables.

@@ -83,7 +83,7 @@ def sniff(data: bytes, *, declared: str | None = None, filename: str | None = No
 
     Args:
         data: the bytes; the whole file, since formats in a ZIP are told by its directory.
-        declared: what a server or a content claims, parameters allowed.
+        declared: the type that a server or a content claims, parameters allowed.
         filename: the file's name, or the last part of its path.
     """
     told = _by_magic(data)

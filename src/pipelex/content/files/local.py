@@ -79,8 +79,8 @@ def local_file(text: str, files: LocalFiles | None, *, file_type: str) -> Path:
 
     Args:
         text: a path, absolute, relative to the base folder or starting with `~`; or a `file://` URL.
-        files: which files may be named; None where all are out of reach.
-        file_type: what the file is to be, for messages.
+        files: the files that may be named; None where all are out of reach.
+        file_type: the type that the file should have, for messages.
 
     Raises:
         FileRefused: there is no such file, it may not be named, or it cannot be read.
@@ -187,8 +187,8 @@ def check_file(path: Path, text: str, file_type: str) -> None:
 
     Args:
         path: the file.
-        text: how it was named, for messages.
-        file_type: what it is to be: `image` or `document`.
+        text: the name under which it was given, for messages.
+        file_type: the type that it should have: `image` or `document`.
 
     Raises:
         FileRefused: it is empty, or of another kind.

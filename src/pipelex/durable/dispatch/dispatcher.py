@@ -23,7 +23,7 @@ class Dispatcher:
 
     Args:
         routing: the worker's settings.
-        models: who knows the model deck.
+        models: the resolver of models, which knows the model deck.
         queue: the queue its workflows run on.
         has_store: whether it keeps large payloads in a store.
         is_fair_by_user: whether a run's user is the fairness key of its activities.

@@ -35,7 +35,7 @@ def classify_provider_error(
     """The meaning of a provider's failed call.
 
     Args:
-        exc: what the client library raised; a `PipelexError` is returned as it is.
+        exc: the exception of the client library; a `PipelexError` is returned as it is.
         provider: the backend's id.
         model: the model's handle.
         secrets: texts that must not appear in the message.

@@ -31,8 +31,8 @@ class KeptSource(Protocol):
         """The result of the same job; None where there is none.
 
         Args:
-            kind: of the effect.
-            job: what is asked.
+            kind: the kind of the effect.
+            job: the job.
             place: where it is asked; of equal jobs, the one that was asked there goes before the others.
         """
         ...

@@ -53,7 +53,7 @@ def logical_call(id: str, ledger: CallLedger | None = None) -> Generator[None]:
 
     Args:
         id: the same in every attempt of the call, and in no other call.
-        ledger: what earlier attempts of the call took; a new one when None.
+        ledger: the ledger of the call's earlier attempts; a new one when None.
     """
     token = _current.set(LogicalCall(id, ledger=ledger or CallLedger()))
     try:
@@ -89,8 +89,8 @@ def request_headers(backend: "Backend", *parts: str, default: str | None = None)
     """The header with a request's key; empty where the backend takes none, or no logical call is under way.
 
     Args:
-        backend: who is asked.
-        parts: what makes the request another than the further ones of the same call: model, rank, answers so far.
+        backend: the backend that is asked.
+        parts: the parts that tell the request from the others of the same call: model, rank, answers so far.
         default: the header, where the backend's table does not say; an empty one there means none.
     """
     call, header = _current.get(), backend.extra.get("idempotency_header", default)

@@ -63,7 +63,7 @@ def call_of(deck: ModelDeck, model: ResolvedModel, family: ModelFamily, seconds:
 
     Args:
         deck: the models of this process.
-        model: which one is asked.
+        model: the model that is asked.
         family: the model's family.
         seconds: the time limit of each request.
 

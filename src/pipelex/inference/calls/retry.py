@@ -64,7 +64,7 @@ async def with_retries(
 
     Args:
         attempt: makes one attempt; called once for each.
-        policy: how often and how long apart.
+        policy: the number of repetitions, and the pauses between them.
         sleep: waits; replaced in tests.
         chance: a number in [0, 1) for the jitter; replaced in tests.
 

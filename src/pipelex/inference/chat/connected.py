@@ -18,7 +18,7 @@ class ConnectedProvider(ABC, Generic[Client]):
     """A client of one backend, whose connections are open between calls.
 
     Args:
-        backend: how the backend is reached.
+        backend: the backend.
     """
 
     effort_map: ClassVar[str] = ""

@@ -28,7 +28,7 @@ class LibraryProvider(ConnectedProvider[Client]):
     The library's own retries are off: one call is one request.
 
     Args:
-        backend: how the backend is reached.
+        backend: the backend.
     """
 
     def __init__(self, backend: Backend) -> None:

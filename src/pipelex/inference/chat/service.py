@@ -39,9 +39,9 @@ class Chat:
     between calls, for each event loop apart; `aclose` closes those of the running loop.
 
     Args:
-        deck: which models there are.
-        files: where images and documents of prompts come from.
-        options: how models are asked.
+        deck: the models.
+        files: the source of prompts' images and documents.
+        options: the options of calls.
         seconds: the time limit of each request.
     """
 

@@ -20,7 +20,7 @@ def address_of(text: str, path: str = "", *, is_host: bool = False) -> str:
 
     Args:
         text: a URL, or a host with or without a port.
-        path: what is added where the address does not end with it.
+        path: the path that is added where the address does not end with it.
         is_host: a host alone is Ollama's: over HTTP, at its usual port, and `0.0.0.0` is this machine.
     """
     if "://" not in text:

@@ -52,7 +52,7 @@ def load_catalog(
             `backends.toml` are merged key by key; any other file is taken whole from the first directory that has it.
         environ: the environment variables for `${NAME}`.
         elsewhere: backends that another process calls; True for all of them.
-        trust: which files may name what is the user's; all of them when None.
+        trust: the record of trusted files; everything is trusted when None.
 
     Raises:
         ConfigurationError: a file is wrong, or `elsewhere` names a backend that there is not.

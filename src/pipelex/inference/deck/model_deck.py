@@ -89,7 +89,7 @@ class ModelDeck:
             fallback_on_failure: whether a resolved model carries the others that may be asked when its provider fails.
             assume_credentials: backends that count as ready although their keys or clients are not here, because
                 another process calls them; True for all of them.
-            trust: which files may name what is the user's; all of them when None.
+            trust: the record of trusted files; everything is trusted when None.
             max_answer_bytes: the maximum size of a provider's decoded answer.
 
         Raises:
@@ -117,7 +117,7 @@ class ModelDeck:
         """Follow presets, aliases, waterfalls and routing down to one model of one backend.
 
         Args:
-            choice: what a pipe asks for.
+            choice: the choice of the pipe.
             document: `<format>.<source>` of a document, which picks the default of the family `doc_gen`.
 
         Raises:
@@ -147,9 +147,9 @@ class ModelDeck:
         """The fault of a choice, or a warning about a model that this machine does not serve; nothing is raised.
 
         Args:
-            choice: what a pipe asks for.
+            choice: the choice of the pipe.
             document: see `resolve`.
-            needs: what the model must take besides text.
+            needs: the inputs that the model must take besides text.
         """
         try:
             _, entry = self._resolve(choice, document)

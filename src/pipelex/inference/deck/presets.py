@@ -23,7 +23,7 @@ def react_to_missing_presets(deck: ModelDeck, dirs: Sequence[Path], reaction: Li
     """Do what `inference.model_deck.missing_presets_reaction` says about presets that nothing serves.
 
     Args:
-        deck: what leads from a preset to a model.
+        deck: the deck, which leads from a preset to a model.
         dirs: the `inference` directories the deck was read from; packaged presets are nobody's slip.
         reaction: refuse the configuration, tell each preset once in the log, or say nothing.
 

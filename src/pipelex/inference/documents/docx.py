@@ -39,7 +39,7 @@ def printed(blocks: Sequence[Block], pictures: Pictures) -> bytes:
     """The blocks as a Word file.
 
     Args:
-        blocks: what to print.
+        blocks: the blocks to print.
         pictures: the images it shows, by URL.
     """
     from docx import Document as new_document

@@ -55,7 +55,7 @@ def printed(text: str, pictures: Pictures, root: Path | None, folder: Path | Non
         text: HTML. Nothing is fetched for it over the network.
         pictures: the images it shows, by URL.
         root: the only folder it may read files of: fonts and images of a method.
-        folder: where its relative paths start.
+        folder: the folder that its relative paths start from.
 
     Raises:
         PipelexError: it cannot be printed.

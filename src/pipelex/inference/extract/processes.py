@@ -33,8 +33,8 @@ async def read_pages(
 
     Args:
         source: the document.
-        wanted: what is asked for.
-        limits: how much it may take.
+        wanted: the request.
+        limits: the limits of reading.
         is_optical: whether text is also read out of images.
 
     Raises:

@@ -41,10 +41,10 @@ class Extraction:
     """Reads documents with the extractors of a model deck.
 
     Args:
-        deck: which extractors there are.
-        storage: where images of pages go, and where stored documents come from.
-        policy: what may be fetched.
-        options: how documents are read.
+        deck: the extractors.
+        storage: the storage of pages' images, and the source of stored documents.
+        policy: the policy for fetching.
+        options: the options for reading documents.
         seconds: the time limit of each request to a provider.
     """
 

@@ -9,7 +9,7 @@ class Slots:
     """So many at a time; the others wait in the order in which they came.
 
     Args:
-        count: how many.
+        count: the number of slots.
     """
 
     def __init__(self, count: int) -> None:

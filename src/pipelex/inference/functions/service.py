@@ -61,9 +61,9 @@ async def call_function(
 
     Args:
         request: the function and its inputs.
-        trees: where the function's module is.
+        trees: the places of the functions' modules.
         options: time limit, environment.
-        environ: where the variables the function may see are looked up.
+        environ: the variables that the function may be shown.
 
     Raises:
         PipelexError: `method.function_invalid`, `pipe.function_raised`, `pipe.function_timed_out`,

@@ -18,7 +18,7 @@ def with_files(linked: LinkedBundles, trees: Mapping[str, MethodTree]) -> Linked
     A file that is not there is left to validation. A tree that may not travel gives a fault.
 
     Args:
-        linked: what `link` made.
+        linked: the library that `link` made.
         trees: bundle path → the method tree it lies in.
     """
     found: dict[str, MethodFile] = {}

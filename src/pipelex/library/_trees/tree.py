@@ -33,7 +33,7 @@ class TreeRules:
 
         Args:
             tree: the tree they are in.
-            *endings: what their names may end with; `.mthds` when there is none.
+            *endings: the endings of their names; `.mthds` when there is none.
             below: a folder of the tree that was asked for, with a slash at its end; those outside are left out.
         """
         return [
@@ -48,7 +48,7 @@ class TreeRules:
         """Refuse a tree that is larger than the rules allow.
 
         Args:
-            where: what messages call the tree.
+            where: the name of the tree in messages.
             count: its files, as many as were counted.
             size: their bytes.
 
@@ -145,7 +145,7 @@ def walk_tree(root: Path, exclude: tuple[str, ...] = (), rules: TreeRules | None
     Args:
         root: the package's or the method's folder.
         exclude: patterns of the manifest, in gitignore's language.
-        rules: how large the tree may be; the usual rules when None.
+        rules: the limits of the tree; the usual rules when None.
 
     Raises:
         PipelexError: it is larger (`method.package_invalid`).

@@ -32,7 +32,7 @@ def validate(
     """Judge linked bundles without running anything.
 
     Args:
-        linked: what `link` made.
+        linked: the library that `link` made.
         trees: bundle path → the method tree it lies in; without one, a bundle's functions and template files are not
             looked for.
         check_model: says what is wrong with a model that a pipe names; without it models are not checked.

@@ -57,7 +57,7 @@ def follow(shape: Shape, trail: tuple[str, ...], *, is_list: bool = False) -> Sh
     """The target of a trail from a value of a shape; None where the structures leave that open.
 
     Args:
-        shape: of one content of the root.
+        shape: the shape of one content of the root.
         trail: the root and the steps from it.
         is_list: whether the root holds several contents.
     """

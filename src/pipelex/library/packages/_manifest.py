@@ -91,7 +91,7 @@ def read_manifest(text: str | bytes, *, path: str) -> tuple[Manifest | None, tup
 
     Args:
         text: the file's content.
-        path: what messages call the file.
+        path: the name of the file in messages.
 
     Returns:
         The manifest, and every fault (`method.package_invalid`). A manifest with faults is still given when its

@@ -27,7 +27,7 @@ class EffectRuntime(ABC):
 
     Args:
         pipe: reference of the pipe that runs.
-        options: what shapes the run.
+        options: the options of the run.
     """
 
     def __init__(self, pipe: str, options: RunOptions) -> None:

@@ -78,7 +78,7 @@ class EffectKind(Generic[Q, R]):
 
         Args:
             pipe: reference of the pipe that asks.
-            request: what it asks.
+            request: the request.
             model: the model that is to perform it, where the kind needs one.
         """
         job = self.job.of(request, model) if model is not None and issubclass(self.job, ModelJob) else request

@@ -66,8 +66,8 @@ class PipeRun:
         """Have an effect done.
 
         Args:
-            kind: which one.
-            request: what of it.
+            kind: the kind of effect.
+            request: the request.
             model: the reference or the inline settings table by which the pipe names a model; None for the default.
             document: see `ModelChoice.document`.
         """
@@ -112,8 +112,8 @@ def prepare_call(
 
     Args:
         run: the controller.
-        step: which pipe, and how.
-        memory: where the child's inputs are looked up by name.
+        step: the step of the controller's table.
+        memory: the memory in which the child's inputs are looked up by name.
         item_name: an input that a batch fills in later.
 
     Raises:

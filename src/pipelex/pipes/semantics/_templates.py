@@ -43,10 +43,10 @@ async def render_text(
 
     Args:
         run: the pipe, with the values the template may read.
-        template: as written in the method.
-        category: of section 9.3 of the language reference.
+        template: the template, as written in the method.
+        category: the category, of section 9.3 of the language reference.
         sigils: whether `$name` and `@name` are expanded.
-        style: how values are tagged and formatted; the run's default when None.
+        style: the tags and formats of values; the run's default when None.
         attachments: numbers images and documents over several templates of one prompt.
         extra_context: further variables.
         is_strict: a missing name or field is an error.

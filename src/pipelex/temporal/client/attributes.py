@@ -53,7 +53,7 @@ def own_pairs(config: TemporalConfig, call: PipeCall, given: Attributes) -> list
     Args:
         config: declares them.
         call: the entry pipe's, whose inputs some are taken from.
-        given: those that whoever starts the run sets; they win.
+        given: the attributes that the starter of the run sets; they win.
 
     Raises:
         PipelexError: one is not declared, or a value is none of its type (`request.invalid`).

@@ -29,10 +29,10 @@ async def begin(
     """Start the workflow of an entry pipe.
 
     Args:
-        cluster: where it runs.
-        request: what is to run.
+        cluster: the cluster that it runs on.
+        request: the request to run.
         task_queue: the queue of its workflows; the configured one when None.
-        memo: what else the entry workflow is to hold of it.
+        memo: further entries of the entry workflow's memo.
         is_again: whether a run that has ended may give its id to this one.
 
     Raises:

@@ -23,8 +23,8 @@ async def connect(
     """A client of the configured cluster and namespace, checked to answer.
 
     Args:
-        settings: which cluster.
-        converter: of everything that has to do with runs, see `pipelex.temporal.codec.data_converter`.
+        settings: the settings of the connection.
+        converter: the converter for everything that has to do with runs; see `pipelex.temporal.codec.data_converter`.
         checks: whether the namespace must be there.
 
     Raises:

@@ -40,7 +40,7 @@ async def read_trace(client: Client, workflow_id: str, *, values: bool = False) 
     """The tree below a workflow, as far as it got.
 
     Args:
-        client: of its namespace.
+        client: a client of its namespace.
         workflow_id: the workflow.
         values: whether inputs, outputs, jobs and results are read, too.
 

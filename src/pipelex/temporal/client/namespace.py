@@ -152,7 +152,7 @@ async def create(client: Client, retention: timedelta) -> bool:
 
     Args:
         client: connected without a check of its namespace.
-        retention: how long it keeps closed runs.
+        retention: the time that it keeps closed runs.
 
     Returns:
         Whether it was made; it may be there already.

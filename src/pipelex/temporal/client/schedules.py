@@ -200,7 +200,7 @@ class Schedules:
     """The schedules of a cluster's namespace.
 
     Args:
-        cluster: where they are.
+        cluster: the cluster that they are on.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -214,10 +214,10 @@ class Schedules:
 
         Args:
             id_: the schedule's; ids of its runs begin with it.
-            request: what each of its runs is.
-            timing: when it starts them.
+            request: the request that each of its runs makes.
+            timing: the times at which it starts them.
             is_paused: make it without starting anything.
-            note: for people.
+            note: a note for people.
 
         Raises:
             PipelexError: there is one with that id, or the times are none.
@@ -245,8 +245,8 @@ class Schedules:
 
         Args:
             id_: the schedule's.
-            request: what its runs are from now on; None: what they were.
-            timing: when it starts them from now on; None: as before.
+            request: the request of its runs from now on; None leaves it.
+            timing: the times from now on; None leaves them.
         """
         action = None if request is None else await self._action(id_, request)
         spec = None if timing is None else (timing.spec(), timing.policy())
@@ -306,7 +306,7 @@ class Schedules:
         Args:
             id_: the schedule's.
             scheduled: see `call`.
-            inputs: those that are other than the schedule's.
+            inputs: the inputs that differ from the schedule's.
             run_id: the run's id; one that begins with the schedule's when None.
         """
         call = scheduled.job.call

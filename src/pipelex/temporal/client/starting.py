@@ -125,7 +125,7 @@ def plain_start(config: TemporalConfig, settings: Settings, request: RunRequest)
     Args:
         config: the `[temporal]` tables.
         settings: where they are from; says whether the server is on this machine, and so whether workers have a store.
-        request: what is to run.
+        request: the request to run.
     """
     codec = config.payload_codec_config
     has_store = codec.has_storage(is_local=connection(config, settings).is_local)
@@ -158,7 +158,7 @@ class MethodJob:
         """The job of a request; see `pipelex.runner.Method.request`.
 
         Raises:
-            PipelexError: its inputs are too large for a server without a store.
+            PipelexError: the inputs are too large for a server without a store.
         """
         config = parse_temporal_config(settings)
         start = plain_start(config, settings, request)

@@ -20,10 +20,10 @@ async def submit(
     """Start an entry pipe, or attach to the run that has its id and was asked for the same.
 
     Args:
-        cluster: where it runs.
-        request: what is to run.
+        cluster: the cluster that it runs on.
+        request: the request to run.
         task_queue: the queue of its workflows; the configured one when None.
-        memo: what else the entry workflow is to hold of it.
+        memo: further entries of the entry workflow's memo.
 
     Raises:
         EngineUnavailable: the server refuses the start.

@@ -34,8 +34,8 @@ def unreachable(settings: ConnectionSettings, failed: BaseException) -> EngineUn
     """The error for a connection that could not be made.
 
     Args:
-        settings: of the connection.
-        failed: what the SDK raised.
+        settings: the settings of the connection.
+        failed: the exception of the SDK.
     """
     where = f"Temporal at {settings.target_host}"
     profile = f"server profile '{settings.server}'"

@@ -171,7 +171,7 @@ def described(cluster: Cluster, run: WorkflowExecution, pipe: str | None = None)
     """A run by its entry workflow.
 
     Args:
-        cluster: where it is.
+        cluster: the cluster that it is on.
         run: the entry workflow.
         pipe: the entry pipe's reference, where something else than the search attributes tells it.
     """

@@ -37,11 +37,11 @@ async def waits_of(client: Client, run_id: str, workflow_id: str, query: str, pa
     """The waits of a run.
 
     Args:
-        client: of the run's namespace.
+        client: a client of the run's namespace.
         run_id: the run.
         workflow_id: the run's entry workflow, which visibility may not know yet.
         query: the visibility query that finds the run's workflows.
-        patience: how long a task may lie in a queue before it counts.
+        patience: the time that a task may lie in a queue before it counts.
 
     Raises:
         RPCError: there is no such run, or the server does not answer.

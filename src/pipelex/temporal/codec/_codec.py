@@ -27,9 +27,9 @@ class PipelexCodec(PayloadCodec, WithSerializationContext):
     """Reads whatever was written here before, and leaves alone what is not ours.
 
     Args:
-        encryption: with which keys.
+        encryption: the keys of the encryption.
         is_compressing: whether new payloads are compressed.
-        store: where large inputs are kept, each by itself; None where nothing is stored.
+        store: the store for large inputs, each by itself; None stores nothing.
         limit: the maximum size of one decoded payload, in bytes, all its parts included.
         run: the run that payloads are written and read in; None where it is not known.
     """
@@ -75,7 +75,7 @@ class PipelexCodec(PayloadCodec, WithSerializationContext):
         Args:
             payload: an encoded one.
             most: bytes of a large input that is fetched; of a larger one only its place is told. None: all are.
-            allowance: what the payload may take of its caller's allowance; one of its own when None.
+            allowance: the share of its caller's allowance that the payload may take; one of its own when None.
 
         Raises:
             PipelexError: see `decode`.

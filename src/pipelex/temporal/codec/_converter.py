@@ -22,8 +22,8 @@ def data_converter(config: TemporalConfig, settings: Settings, target: Connectio
     """The converter of every client, worker and replayer: nothing else decides how payloads are kept.
 
     Args:
-        config: for `[temporal.payload_codec_config]`.
-        settings: for where a relative folder starts, and for keys and credentials.
+        config: the configuration, for `[temporal.payload_codec_config]`.
+        settings: the settings, for the start of a relative folder, and for keys and credentials.
         target: the server; with one on this machine, large payloads are stored unless the file says no.
 
     Raises:

@@ -30,7 +30,7 @@ class PayloadStore(StorageDriver):
     """Encoded payloads under their own SHA-256, each stored once.
 
     Args:
-        storage: where they are kept.
+        storage: the storage of payloads.
     """
 
     def __init__(self, storage: Storage) -> None:

@@ -114,7 +114,7 @@ class Encryption:
     """Encrypts payloads with one key, and decrypts those of several.
 
     Args:
-        key: for new payloads; None where nothing is encrypted.
+        key: the key of new payloads; None where nothing is encrypted.
         known: every key that payloads may have been encrypted with, by id.
         is_required: whether payloads that are not encrypted are refused.
     """

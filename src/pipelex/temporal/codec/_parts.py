@@ -49,8 +49,8 @@ async def fetched_parts(
     Parts are fetched one after the other, since each may be as large as all of them together may be.
 
     Args:
-        payload: what `stored_parts` gave.
-        store: where they are.
+        payload: the payload that `stored_parts` gave.
+        store: the store that has them.
         decode: the inverse of what they were encoded with.
         allowance: the bytes that all parts may take together. A blob counts each time it is named.
         most: bytes of a value that is fetched; of a larger one only its place is told. None: all are.

@@ -32,7 +32,7 @@ async def store_value(converter: DataConverter, value: Any) -> StoredPayload:
     """Put a value into the payload store, whatever its size. For activities and clients, never for workflow code.
 
     Args:
-        converter: of the client, or of the activity's worker (`activity.client().data_converter`).
+        converter: the converter of the client, or of the activity's worker (`activity.client().data_converter`).
         value: anything that could be an argument.
 
     Raises:

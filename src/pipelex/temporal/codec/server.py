@@ -43,7 +43,7 @@ class CodecServer:
     """Decodes, for whoever may ask, whatever this configuration can read.
 
     Args:
-        converter: how payloads are kept.
+        converter: the converter of payloads.
         host: address to listen on.
         port: 0 picks a free one.
         origins: web pages, such as the UI's, whose scripts may ask: `http://localhost:8233`.

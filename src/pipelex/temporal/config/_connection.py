@@ -70,7 +70,7 @@ def connection(
 
     Args:
         config: the configuration read from `settings`.
-        settings: for the places of keys, relative paths and the secrets.
+        settings: the settings, for the places of keys, relative paths and the secrets.
         environ: the environment; that of the settings by default.
         server: name of another profile than the selected one.
 

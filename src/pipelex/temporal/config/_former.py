@@ -24,7 +24,7 @@ class FormerKeys:
     """One pass over the table, which is changed in place.
 
     Args:
-        settings: for the places of keys.
+        settings: the settings, for the places of keys.
         table: `[temporal]`.
     """
 

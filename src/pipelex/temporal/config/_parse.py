@@ -18,7 +18,7 @@ def parse_temporal_config(settings: Settings) -> TemporalConfig:
     """Read `[temporal]` in full.
 
     Raises:
-        TemporalConfigError: with one fault per unknown key, value that does not fit, name that nothing defines, and
+        TemporalConfigError: one fault for each unknown key, value that does not fit, name that nothing defines, and
             unset variable of a table in force.
     """
     table = settings.get(ROOT, {})

@@ -88,8 +88,8 @@ class CurrentAttempt:
 
     Args:
         keeping: keeps large results; by default the store of the client.
-        limits: what the engine bears.
-        outage_seconds: how long attempts that find no provider to connect to count as no failures.
+        limits: the limits of the engine.
+        outage_seconds: the seconds for which attempts that find no provider to connect to count as no failures.
     """
 
     def __init__(

@@ -86,7 +86,7 @@ def build_worker(client: Client, plan: WorkerPlan, plugin: PipelexPlugin) -> Wor
     Args:
         client: connected with Pipelex's converter and without the plugin.
         plan: queue and tuning.
-        plugin: what the worker registers.
+        plugin: the plugin, which knows what the worker registers.
     """
     tuning = plan.tuning
     apply_log_settings(plan.config.log)
@@ -165,7 +165,7 @@ async def run_until_stopped(
 
     Args:
         worker: not started yet.
-        grace: what the worker was given for draining.
+        grace: the grace that the worker was given for draining.
         on_ready: called once it polls.
         on_stopping: called when the first signal arrives.
         on_giving_up: called before the process ends with status 1, when draining lasts longer than it may: without a

@@ -22,8 +22,8 @@ def measured(job: Any, ledger: CallLedger) -> Generator[None]:
     """Count the attempt that the block makes.
 
     Args:
-        job: what is to be done; that of a model names it.
-        ledger: what the call used before the attempt, changed by it.
+        job: the job; that of a model names it.
+        ledger: the ledger of the call before the attempt, changed by it.
     """
     metrics = _Metrics(activity.metric_meter().with_additional_attributes(_labels(job)))
     metrics.waited(_waited())

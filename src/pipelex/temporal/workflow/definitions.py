@@ -30,7 +30,7 @@ class PipeWorkflow:
 
         Args:
             job: a `PipeJob`.
-            crate: what the job needs of a library.
+            crate: the part of the library that the job needs.
             large: inputs of the call that the job leaves out; null where there are none.
 
         Raises:

@@ -41,7 +41,7 @@ def to_application_error(
     """A report as Temporal's failure: the type is the code as a name, the report its only detail.
 
     Args:
-        report: what failed.
+        report: the failure.
         may_retry: whether the thrower is an activity, whose retry policy may repeat a transient failure.
         retry_delay: the wait before that, where no provider asks for one; None: as the retry policy says.
     """
@@ -88,7 +88,7 @@ def from_failure(error: BaseException, *, what: str, limits: EngineLimits = LIMI
     """The error behind a failure that Temporal reports, or an engine that is built on it.
 
     Args:
-        error: what a child workflow, an activity or a result raised.
+        error: the exception of a child workflow, an activity or a result.
         what: the thing that failed, for failures that carry no report of ours: `activity 'act_llm_gen_text'`.
         limits: the engine's.
     """

@@ -84,8 +84,8 @@ def search_attributes(
 
     Args:
         pipe: the pipe.
-        run: whom it belongs to.
-        enabled: those of the built-in ones that are wanted.
+        run: the owner of the run.
+        enabled: the built-in attributes that are wanted.
         own: the user's.
     """
     values = {

@@ -42,7 +42,7 @@ def suggestions(group: OpenMethod, file: OpenFile, offset: int, around: OpenMeth
 
     Args:
         group: the method of the file.
-        file: as it is now.
+        file: the file as it is now.
         offset: the place.
         around: the files that may yet become part of the method; those of the method when None.
     """

@@ -66,7 +66,7 @@ class OpenMethod:
 
     Args:
         files: path → bundle.
-        library: what concepts and their shapes are taken from; None where there is none yet.
+        library: the library that has the concepts and their shapes; None where there is none yet.
     """
 
     def __init__(self, files: Mapping[str, OpenFile], library: Library | None = None) -> None:

@@ -128,7 +128,7 @@ def fix_bundle(
         text: the bundle.
         path: its name, for locations.
         others: other bundles it refers to, path → text; they are not changed.
-        options: which rewrites are made.
+        options: the rewrites to make.
     """
     return fix_files({path: text}, others=others, options=options)[path]
 
@@ -146,7 +146,7 @@ def fix_files(
         texts: path → text of the bundles to rewrite.
         others: path → text of bundles beside them.
         surroundings: files that were loaded with them: the rest of the package, and its dependencies.
-        options: which rewrites are made.
+        options: the rewrites to make.
     """
     engine = _Engine(texts, others or {}, surroundings, options or FixOptions())
     engine.run()

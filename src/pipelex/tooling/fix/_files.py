@@ -57,8 +57,8 @@ def read_target(path: Path, *, library_dirs: Sequence[Path] = (), rules: TreeRul
 
     Args:
         path: the file or folder.
-        library_dirs: where else referred concepts, pipes and packages are.
-        rules: how large folders may be, and where in them no bundles are looked for; the usual rules when None.
+        library_dirs: additional folders of the concepts, pipes and packages that the method refers to.
+        rules: the limits of folders, and the folders that are not searched for bundles; the usual rules when None.
 
     Raises:
         PipelexError: the path cannot be read, or holds no bundle (`method.not_found`).

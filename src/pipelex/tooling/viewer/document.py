@@ -37,8 +37,8 @@ def run_document(trace: PipeTrace, facts: RunFacts, library: Library | None) -> 
     """The document of a run.
 
     Args:
-        trace: what ran.
-        facts: what is known of the run as a whole.
+        trace: the trace of the run.
+        facts: the facts about the run as a whole.
         library: the method's library, for descriptions and for what did not run; None where it is not at hand.
     """
     writer = _Writer(library)

@@ -12,7 +12,7 @@ def run_page(document: Mapping[str, Json]) -> str:
     """A run's page, whole in itself.
 
     Args:
-        document: what `run_document` gives.
+        document: the document that `run_document` gives.
 
     Returns:
         HTML. Its policy lets only the viewer's own script run, and nothing load from elsewhere.

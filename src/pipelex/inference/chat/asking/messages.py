@@ -34,8 +34,8 @@ async def first_request(
     """The first message of a call: system prompt, text, then images and documents in the order of their tokens.
 
     Args:
-        prompt: what a pipe rendered.
-        files: how attachments are read.
+        prompt: the prompt that a pipe rendered.
+        files: the reader of attachments.
         image_detail: `high`, `low` or `auto`.
         extra: text added after the user's.
 

@@ -47,7 +47,7 @@ def check_capabilities(entry: ModelEntry, prompt: LLMPrompt, most_images: int, *
 
     Args:
         entry: the model.
-        prompt: what it is to be sent.
+        prompt: the prompt that it is to be sent.
         most_images: the most images in a prompt to a model whose entry does not say how many it takes.
         is_structured: whether it is to answer with an object.
 

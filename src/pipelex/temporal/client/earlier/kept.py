@@ -43,7 +43,7 @@ class KeptOfRuns:
         """The results of a run; None where none are to be taken.
 
         Args:
-            client: of the namespace that the runs are in.
+            client: a client of the namespace that the runs are in.
             reuse: the run.
 
         Raises:
@@ -65,9 +65,9 @@ async def read_kept(client: Client, reuse: Reuse, generations: int = _MOST_GENER
     """What the effects of a run gave.
 
     Args:
-        client: of the run's namespace.
+        client: a client of the run's namespace.
         reuse: the run, and from which pipe on its results do not count.
-        generations: how far back results are looked for.
+        generations: the number of earlier runs through which results are looked for.
 
     Raises:
         PipelexError: the server does not give its histories.

@@ -28,7 +28,7 @@ async def retry_run(client: Client, run_id: str, execution: WorkflowExecutionDes
     """Reset a run's entry workflow to the point before its first unsuccessful child or activity.
 
     Args:
-        client: of the run's namespace.
+        client: a client of the run's namespace.
         run_id: the run.
         execution: its entry workflow.
 

@@ -22,7 +22,7 @@ async def read_source(cluster: Cluster, run_id: str, execution: WorkflowExecutio
     """What an entry workflow was started with.
 
     Args:
-        cluster: where it is.
+        cluster: the cluster that it is on.
         run_id: the run.
         execution: its entry workflow.
 
