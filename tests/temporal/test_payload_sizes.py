@@ -4,12 +4,15 @@ import asyncio
 
 import pytest
 
+from pipelex.durable.options import ChildPolicy, EngineOptions
 from pipelex.errors import PipelexError
+from pipelex.pipes.calls import PipeCall
 from pipelex.runner import Pipelex
 from pipelex.temporal.client.history import read_trace
+from tests.support.methods import DESCRIBE_ALL
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project, worker_of
-from tests.support.temporal import client_of
+from tests.support.temporal import client_of, start_call
 from tests.support.untyped import untyped
 from tests.temporal.conftest import WITHOUT_STORE
 from tests.temporal.test_codec_server import encrypted
@@ -123,6 +126,51 @@ async def test_what_a_pipe_makes_over_a_limit_fails_the_run_at_once(
     stub.on("Echo", text="short")
     error = await failing(unstored, project, pipe, "x" * size)
     assert (error.code, error.report.location.pipe) == ("input.too_large", culprit)
+
+
+BATCH_STEP = """
+[pipe.count_all]
+type = "PipeSequence"
+description = "Describe all, then count them"
+inputs = { words = "Text[]" }
+output = "Text"
+steps = [{ pipe = "describe", batch_over = "words", batch_as = "word", result = "found" }, { pipe = "count", result = "n" }]
+
+[pipe.count]
+type = "PipeCompose"
+description = "Count"
+inputs = { found = "Text[]" }
+output = "Text"
+template = "{{ found|length }}"
+"""
+
+
+@pytest.mark.parametrize("slice_size", [100, 5])
+@pytest.mark.parametrize("policy", ["every_pipe", "controllers"])
+async def test_a_list_that_has_grown_too_large_is_paid_for_no_further(
+    unstored: Pipelex, project: Project, stub: OpenAIStub, policy: ChildPolicy, slice_size: int
+) -> None:
+    stub.on("Describe", text="a" * 500_000)
+    method = unstored.load(project.method(DESCRIBE_ALL))
+    words = {"words": [f"w{number}" for number in range(30)]}
+    call = PipeCall(pipe="harbour.describe_all", inputs=method.read_inputs(words))
+    options = EngineOptions(slice_size=slice_size, max_concurrency=2, child_workflows=policy)
+    run = await start_call(unstored, method.library, call, options)
+    with pytest.raises(PipelexError, match="the results of pipe 'describe' take") as failed:
+        await asyncio.wait_for(run.result(), 60)
+    assert failed.value.code == "input.too_large"
+    assert "payload_codec_config" in (failed.value.report.advice or "")
+    assert len(stub.completions) <= 7
+
+
+async def test_a_list_that_stays_in_its_workflow_may_be_large(project: Project, stub: OpenAIStub) -> None:
+    stub.on("Describe", text="a" * 300_000)
+    settings = {**WITHOUT_STORE, "temporal.worker_config.child_workflow_policy": "controllers"}
+    words = {"words": [f"w{number}" for number in range(9)]}
+    async with project.app(overrides=settings) as app, worker_of(app):
+        run = app.load(project.method(DESCRIBE_ALL + BATCH_STEP)).run(words, pipe="count_all")
+        result = await asyncio.wait_for(run, 60)
+    assert result.text == "9"
 
 
 @pytest.mark.parametrize("policy", ["every_pipe", "controllers"])

@@ -14,6 +14,7 @@ from pipelex.content.stuff import Stuff
 from pipelex.durable.budgets import HistoryBudget, fits
 from pipelex.durable.host import Host
 from pipelex.durable.jobs import SliceJob, crate_of
+from pipelex.durable.limits import ListSize
 from pipelex.durable.options import EngineOptions
 from pipelex.durable.stored import PART_BYTES, list_in_store
 from pipelex.library import Library, LibraryCrate
@@ -60,26 +61,36 @@ class Batches:
         self._runner = runner
         self._tally = RunTally(options.max_pipe_runs)
 
-    async def run(self, batch: BatchCall) -> BatchOutcome:
-        """Run a batch to its end, here where its items fit into this history, else in slices."""
+    async def run(self, batch: BatchCall, *, travels: bool) -> BatchOutcome:
+        """Run a batch to its end, here where its items fit into this history, else in slices.
+
+        Args:
+            batch: the batch.
+            travels: whether its list is the workflow's result. Without a store, a list that has grown too large for that
+                fails the batch before more items are paid for.
+        """
+        size = self.list_size(batch) if travels else None
         if self._fits(batch):
-            return (await self.run_within(HistoryBudget(self._host, is_bounded=False), batch))[0]
+            return (await self.run_within(HistoryBudget(self._host, is_bounded=False), batch, size=size))[0]
         slices = self._slices(batch)
         # A slice keeps a window of its own: as many slices at a time as full windows make the run's concurrency.
         most = self._host.limits.commands_at_once
         at_once = max(1, self._options.max_concurrency // most) if self.is_leaf(slices[0]) else 1
         spent = Meter()
         with spent.telling():
-            outcomes = await together([partial(self._run_slice, each, spent) for each in slices], limit=at_once)
+            outcomes = await together([partial(self._run_slice, each, spent, size) for each in slices], limit=at_once)
         return joined(self._library, batch, outcomes)
 
-    async def run_within(self, budget: HistoryBudget, batch: BatchCall, skip: int = 0) -> tuple[BatchOutcome, int]:
+    async def run_within(
+        self, budget: HistoryBudget, batch: BatchCall, skip: int = 0, *, size: ListSize | None
+    ) -> tuple[BatchOutcome, int]:
         """Run items as children of this workflow, in a window, as long as its history may grow.
 
         Args:
             budget: the budget of this run of the workflow.
             batch: has its items at hand.
             skip: the number of them that earlier runs of the workflow did.
+            size: of the list of results, where it must not grow too large.
 
         Returns:
             What the items gave, and how many of the batch's items are done now.
@@ -96,6 +107,8 @@ class Batches:
             ends[index] = end
             held = _result_size(end)
             budget.end(arguments, self._kept_size(held), held)
+            if size is not None and isinstance(end, PipeOutcome) and end.stuff is not None:
+                size.add(1, json_size(end.stuff.content))
 
         def efforts() -> Generator[Callable[[], Awaitable[None]]]:
             for index in range(skip, batch.items.count):
@@ -113,6 +126,12 @@ class Batches:
         """Whether a slice runs its items itself, not by slices of its own."""
         parts = parts_of(batch.items)
         return len(parts) == 1 or (not parts and batch.items.count <= self._options.slice_size)
+
+    def list_size(self, batch: BatchCall) -> ListSize | None:
+        """The size of a batch's list of results, where one that is too large would be refused: where there is no store."""
+        if self._options.stored_above is not None:
+            return None
+        return ListSize(self._host.limits, f"the results of pipe '{self._library.pipe(batch.call.pipe).code}'")
 
     def _fits(self, batch: BatchCall) -> bool:
         items = batch.items
@@ -149,12 +168,14 @@ class Batches:
         grouped = _grouped(pieces, most)
         return [Stuff.of_list(items.concept, [item for piece in group for item in piece]) for group in grouped]
 
-    async def _run_slice(self, batch: BatchCall, spent: Meter) -> BatchOutcome:
+    async def _run_slice(self, batch: BatchCall, spent: Meter, size: ListSize | None) -> BatchOutcome:
         job = SliceJob.sparse(batch=batch, run=self._run, options=self._options, root=self._host.told_root)
         with spent.counting():
             outcome = await self._runner.run_slice(job, crate_of(self._library, batch.call, batch.items.concept))
         spent.absorb(outcome)
         self._tally.add(outcome.runs)
+        if size is not None:
+            size.add(outcome.values.count, json_size(outcome.values.content))
         return outcome
 
     async def kept(self, outcome: BatchOutcome) -> BatchOutcome:

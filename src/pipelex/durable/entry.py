@@ -4,6 +4,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from pipelex.content.measure import json_size
 from pipelex.content.structure import ContentError, ListShape, validate
 from pipelex.content.stuff import Stuff
 from pipelex.durable.budgets import HistoryBudget
@@ -79,13 +80,15 @@ async def run_slice(
         workflow = WorkflowRun(host, library, job.options, job.run)
         batches = DurableRuntime(workflow, batch.call).batches
         if not batches.is_leaf(batch):
-            return await batches.run(batch)
+            return await batches.run(batch, travels=True)
         at_hand = batch if items is None else batch.of_items(Stuff.of_list(batch.items.concept, items), batch.offset)
-        spent = Meter()
+        spent, size = Meter(), batches.list_size(batch)
         if job.done is not None:
             spent.absorb(job.done)
+            if size is not None:
+                size.add(job.done.values.count, json_size(job.done.values.content))
         with spent.telling(), spent.counting():
-            outcome, done = await batches.run_within(HistoryBudget(host), at_hand, job.skip)
+            outcome, done = await batches.run_within(HistoryBudget(host), at_hand, job.skip, size=size)
         outcome = await batches.kept(outcome)
         if job.done is not None:
             outcome = joined(library, batch, [job.done, outcome])

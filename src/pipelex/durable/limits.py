@@ -125,6 +125,45 @@ def check_payload(
     )
 
 
+class ListSize:
+    """The size of a list that grows while its items are paid for, and that must travel whole.
+
+    Args:
+        limits: the engine's.
+        what: the list in a sentence: `the results of pipe 'describe'`.
+    """
+
+    def __init__(self, limits: EngineLimits, what: str) -> None:
+        self._limits = limits
+        self._what = what
+        self._items = 0
+        self._bytes = 0
+
+    def add(self, items: int, size: int) -> None:
+        """Count items, and refuse to make more of a list that is too large already.
+
+        Args:
+            items: how many came.
+            size: the bytes of their JSON.
+
+        Raises:
+            PipelexError: the list is too large (`input.too_large`).
+        """
+        self._items += items
+        self._bytes += size
+        if self._bytes < self._limits.payload_bytes - _SURROUNDINGS:
+            return
+        limits = self._limits
+        raise PipelexError(
+            "input.too_large",
+            f"{self._what} take {self._bytes:,} bytes after {self._items:,} items, and would travel together; "
+            f"{limits.engine} refuses payloads over {limits.payload_bytes:,}",
+            category=ErrorCategory.CONTENT,
+            params={"input": self._what, "limit": limits.payload_bytes, "size": self._bytes},
+            advice=limits.store_advice,
+        )
+
+
 def check_history(events: int, size: int, limits: EngineLimits, *, what: str) -> None:
     """Refuse to let a history grow beyond what the engine bears.
 

@@ -14,6 +14,7 @@ from pipelex.durable.limits import check_history, check_payload
 from pipelex.durable.options import EngineOptions
 from pipelex.durable.stored import StoredList, StoredPayload
 from pipelex.errors import PipelexError
+from pipelex.language.blueprints import PipeBatchBlueprint
 from pipelex.library import Library, LibraryCrate
 from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, PipeOutcome, RunIdentity
 from pipelex.pipes.effects.kind import Effect
@@ -126,7 +127,8 @@ class DurableRuntime(OrchestratedRuntime):
             raise failed.with_location(pipe=call.pipe, path=call.path) from None
 
     async def run_items(self, batch: BatchCall) -> BatchOutcome:
-        return await self.batches.run(batch)
+        blueprint = self.library.pipe(self.call.pipe).blueprint
+        return await self.batches.run(batch, travels=isinstance(blueprint, PipeBatchBlueprint))
 
     async def run_slice(self, job: SliceJob, crate: LibraryCrate) -> BatchOutcome:
         """See `BatchRunner.run_slice`."""
