@@ -51,7 +51,7 @@ def keep_core_off_stdout(*, is_forwarded: bool, metrics: MetricsTarget | None = 
 
     Args:
         is_forwarded: have them among the process's log lines, by the logger `temporalio.core`; otherwise they are left
-            out: the stream that logs go to; errors hold what somebody who waits for a run has to know.
+            out: the errors hold everything that somebody who waits for a run has to know.
         metrics: the destination of the SDK's metrics and ours; None for nowhere.
 
     Raises:
