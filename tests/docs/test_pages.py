@@ -284,3 +284,22 @@ def test_every_pipe_type_has_an_example() -> None:
     for name, section in shown.items():
         assert re.search(rf'^type +?= "{name}"$', section, re.MULTILINE), name
         assert "```console" in section or "```python\n" in section, name
+
+
+def rows_of(page: str) -> dict[str, list[str]]:
+    """The rows of a page's tables by their first cell; the first table that has one counts."""
+    found: dict[str, list[str]] = {}
+    for line in text_of(page).splitlines():
+        if line.startswith("| "):
+            first, *others = [cell.strip() for cell in line.strip("|").split("|")]
+            found.setdefault(first, others)
+    return found
+
+
+def test_the_comparison_has_the_figures_of_the_benchmarks() -> None:
+    measured = rows_of("benchmarks.md")
+    shown = {row: cells for row, cells in rows_of("explanation/comparison.md").items() if row and row in measured}
+    assert len(shown) == 3
+    for row, cells in shown.items():
+        events, _, _, _, wall, cpu, _ = measured[row]
+        assert cells == [figure.rsplit("/ ", 1)[1] for figure in (events, cpu, wall)], row

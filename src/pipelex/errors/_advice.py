@@ -126,7 +126,10 @@ _ADVICE: Final[Mapping[str, tuple[str, ...]]] = {
     "run.not_finished": ("`pipelex runs watch {pipeline_run_id}` waits for its end.", "Wait for its end."),
     "run.cancelled": ("Start it again.",),
     "run.timed_out": ("Give it more time than {timeout}, or less to do.", "Give it more time, or less to do."),
-    "run.lost": ("`pipelex runs show {pipeline_run_id}` shows everything known about it.", "Look for it with `runs list`."),
+    "run.lost": (
+        "`pipelex runs show {pipeline_run_id}` shows everything known about it.",
+        "Look for it with `runs list`.",
+    ),
     "run.outcome_unknown": ("Look whether it runs, with `pipelex runs list`, before you start it again.",),
     "run.already_ended": (
         "`pipelex runs show {pipeline_run_id}` shows how it ended.",
