@@ -26,11 +26,12 @@ def commands_page() -> str:
     for section, names in root.sections(None).items():
         parts.append(f"## {section}\n")
         for name in names:
-            parts.extend(_command(_real(root, name), ("pipelex", name), names))
+            parts.extend(_command(real_command(root, name), ("pipelex", name), names))
     return "\n".join(parts)
 
 
-def _real(group: Any, name: str) -> Any:
+def real_command(group: Any, name: str) -> Any:
+    """A command of a group, loaded where it is only named so far."""
     entry = group.table.get(name) if isinstance(group, LazyGroup) else None
     if entry is None:
         return group.commands[name]
@@ -53,7 +54,7 @@ def _command(command: Any, path: Sequence[str], siblings: Sequence[str]) -> Iter
     others = [name for name in siblings if name != path[-1]]
     yield from _examples(command.epilog, title, list(below) or others)
     for name in below:
-        child = _real(command, name)
+        child = real_command(command, name)
         if not child.hidden and name != getattr(command, "short_form", None):
             yield from _command(child, (*path, name), list(below))
 

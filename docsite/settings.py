@@ -11,7 +11,7 @@ Schema = Mapping[str, Any]
 
 _HEAD: Final = """# Settings
 
-What can be set, with its type and its default. `pipelex config show --origin` prints what is in force and where it comes
+Every setting, with its type and its default. `pipelex config show --origin` prints what is in force and where it comes
 from; [Configuration](../configuration.md) says which files there are and which of them wins. A string may hold
 `${VARIABLE}` or `${VARIABLE:-default}`.
 """
