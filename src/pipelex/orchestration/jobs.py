@@ -85,7 +85,7 @@ class RunSource:
         """
         identity = self.identity if run_id is None else self.identity.model_copy(update={"run_id": run_id})
         said = {name: getattr(self.options, name) for name in self.options.model_fields_set - {"reuse"}}
-        options = RunOptions(**said, **({} if reuse is None else {"reuse": reuse}))
+        options = type(self.options)(**said, **({} if reuse is None else {"reuse": reuse}))
         return RunRequest(
             self.library,
             self.call,

@@ -89,11 +89,13 @@ async def list_runs(cluster: Cluster, wanted: RunFilter) -> list[RunDescription]
     """
     query = _query(cluster, wanted)
     found: list[RunDescription] = []
+    known: set[str] = set()
     try:
         # A root workflow's id has no slash; asking the server for roots is the quicker way where it knows how.
         async for run in cluster.client.list_workflows(f"{query} AND ParentWorkflowId IS NULL", page_size=_PAGE):
-            if "/" in run.id:
+            if "/" in run.id or run.id in known or not await _is_latest(cluster.client, run, wanted):
                 continue
+            known.add(run.id)
             told = replace(described(cluster, run), replay_of=await replay_of(run))
             if wanted.cost_above is not None:
                 told = replace(told, cost=await _cost(cluster.client, run))
@@ -109,6 +111,13 @@ async def list_runs(cluster: Cluster, wanted: RunFilter) -> list[RunDescription]
             params={"dependency": "temporal"},
         ) from None
     return found
+
+
+async def _is_latest(client: Client, run: WorkflowExecution, wanted: RunFilter) -> bool:
+    """Whether an execution is the last one of its run, which may have been retried since; asked where states matter."""
+    if wanted.state in (None, RunState.RUNNING):
+        return True
+    return (await client.get_workflow_handle(run.id).describe()).run_id == run.run_id
 
 
 def _query(cluster: Cluster, wanted: RunFilter) -> str:

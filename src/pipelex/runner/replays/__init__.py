@@ -1,0 +1,17 @@
+"""Running an earlier run again with an edit, on the results that the edit does not touch.
+
+```python
+replay = await prepare_replay(app, "run-20260131-094501-9f3c2a7b", ReplayEdit(members={"pipe.summarize.prompt": "…"}))
+print(replay.forecast.reused, replay.forecast.paid)
+result = await (await replay.start()).result()
+```
+
+Every effect is known by what it asks: activity, prompt, model, settings, schema. What was asked before, word for word, is
+taken from the earlier run; everything else is performed. The earlier run stays as it is.
+"""
+
+from pipelex.runner.replays._edits import ReplayEdit
+from pipelex.runner.replays._forecast import Forecast
+from pipelex.runner.replays._replay import Replay, prepare_replay, replays_of
+
+__all__ = ["Forecast", "Replay", "ReplayEdit", "prepare_replay", "replays_of"]
