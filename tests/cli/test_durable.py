@@ -257,7 +257,7 @@ def test_setting_up_a_namespace_is_idempotent(durable_cli: Cli) -> None:
 
 
 def test_no_server_is_one_problem(cli: Cli) -> None:
-    ended = cli("runs", "list", "--json")
+    ended = cli("runs", "--orchestrator", "temporal", "list", "--json")
 
     assert (ended.code, json.loads(ended.err)["code"]) == (1, "runtime.unavailable")
 

@@ -40,6 +40,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         "inference.outages.durable_retry_seconds",
     ),
     "distributed.test_paid_once:test_an_answer_outlives_the_worker_that_got_it": ("inference.result_cache.is_enabled",),
+    "inference.calls.test_kept_results:test_equal_calls_of_other_runs": ("inference.result_cache.across_runs",),
     f"{EFFECTS}:test_answers_that_do_not_fit_are_asked_for_again": ("inference.llm.schema_reask_max_attempts",),
     f"{EFFECTS}:test_the_wanted_structure_is_described": ("inference.llm.is_structure_prompt_enabled",),
     f"{EFFECTS}:test_the_most_images_of_a_prompt": ("inference.llm.default_max_images",),

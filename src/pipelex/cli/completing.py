@@ -19,7 +19,7 @@ import typer
 VARIABLE: Final = "_PIPELEX_COMPLETE"
 _PIPE: Final = re.compile(r"^\s*\[\s*pipe\s*\.\s*([a-z][a-z0-9_]*)\s*\]", re.MULTILINE)
 _MOST_FILES: Final = 200
-_OF_RUNS: Final = ("show", "watch", "result", "cancel", "terminate", "retry")
+_OF_RUNS: Final = ("show", "watch", "result", "cancel", "terminate", "retry", "replay", "open", "diff")
 
 
 def candidates(root: Any, words: Sequence[str]) -> list[str]:

@@ -44,7 +44,7 @@ class PipelexGroup(LazyGroup):
         "new": Entry("pipelex.cli.authoring.new", "Write a small working method to start from.", _METHODS),
         "run": Entry("pipelex.cli.run.command", "Run a method: a bundle, a pipe or an installed method.", _METHODS),
         "validate": Entry("pipelex.cli.validate.command", "Check bundles without calling a model.", _METHODS),
-        "runs": Entry("pipelex.cli.runs.command", "List, show, watch, cancel or retry durable runs.", _METHODS),
+        "runs": Entry("pipelex.cli.runs.command", "List, show, open, compare, retry or replay runs.", _METHODS),
         "build": Entry("pipelex.cli.authoring.build", "Write example inputs and outputs, classes and jobs.", _AUTHORS),
         "graph": Entry("pipelex.cli.authoring.graph", "Draw a method: Mermaid, HTML or JSON.", _AUTHORS),
         "fix": Entry("pipelex.cli.authoring.fix", "Rewrite older forms of bundles to the current standard.", _AUTHORS),

@@ -192,6 +192,9 @@ class ResultCacheTable(Section):
 
     is_enabled: bool = False
     """Whether results of paid calls are kept in the storage, where another attempt of the same call finds them."""
+    across_runs: bool = False
+    """Whether calls of other runs find them, too, when they ask the very same of the same model with the same settings:
+    the answer is taken, and costs nothing. It switches keeping on."""
 
 
 class OutagesTable(Section):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
+from pipelex.config.trust import require_trust
 from pipelex.direct._background import BackgroundRun
 from pipelex.direct._records import RunRecord, RunRecords
 from pipelex.direct._run import DirectRun
@@ -124,6 +125,7 @@ class DirectOrchestrator:
 
     async def _take_up(self, run_id: str, start_over: str | None) -> OrchestratedRun:
         """Run a recorded run again, under its id and on the same inputs."""
+        require_trust(self._setup.settings.demands)
         recorded = RecordedRun(self._folder, run_id, partial(self._take_up, run_id))
         request = (await recorded.source()).request(reuse=await recorded.reuse(start_over))
         run = self._run(request, request.digest, keeps=False, is_recorded=True)
@@ -136,10 +138,6 @@ class DirectOrchestrator:
         """See `Orchestrator.list`: those that left a record."""
         found = (facts.description for facts in self._folder.newest())
         return list(islice(filter(wanted.takes, found), wanted.limit))
-
-    def tell_files(self, run_id: str, files: Path) -> None:
-        """Record where a run left its files."""
-        self._folder.tell_files(run_id, files)
 
     async def check_workers(self, within: timedelta) -> None:
         """Do nothing: this process does the work itself."""

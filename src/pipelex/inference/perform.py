@@ -9,6 +9,7 @@ from pipelex.inference.calls.logical import asking
 from pipelex.inference.calls.spans import observed
 from pipelex.inference.deck.catalog import INTERNAL
 from pipelex.inference.service import Inference
+from pipelex.pipes.effects.jobs import kept_from
 from pipelex.pipes.effects.kind import EffectKind
 from pipelex.pipes.effects.kinds import (
     DOCUMENT,
@@ -66,7 +67,7 @@ def _bound(inference: Inference, kind: EffectKind[Any, Any], perform: Perform) -
                     result = await results.once(call, kind.result, lambda: perform(job))
             except PipelexError as failed:
                 raise failed.with_report(usage=tuple(usages_to_json(call.ledger.usage))) from failed.__cause__
-            return _accounted(result, call.ledger)
+            return result if kept_from(result) is not None else _accounted(result, call.ledger)
 
     return bound
 

@@ -14,6 +14,7 @@ from pipelex.pipes.calls import Mocks, OnItemFailure, RunOptions
 
 if TYPE_CHECKING:
     from pipelex.inference import Inference, ModelDeck
+    from pipelex.inference.calls.results import ResultCache
     from pipelex.inference.extract import ExtractionOptions
     from pipelex.inference.functions import FunctionOptions
     from pipelex.inference.images import ImageOptions
@@ -73,7 +74,6 @@ def inference_of(settings: Settings, deck: "ModelDeck | None" = None) -> "Infere
         ConfigurationError: an inference file is wrong.
     """
     from pipelex.inference import ChatOptions, Inference, InferenceOptions
-    from pipelex.inference.calls.results import ResultCache
     from pipelex.inference.method_trees import MethodTrees
 
     llm, storage = settings.inference.llm, storage_of(settings)
@@ -96,8 +96,15 @@ def inference_of(settings: Settings, deck: "ModelDeck | None" = None) -> "Infere
         policy=fetch_policy_of(settings),
         trees=MethodTrees(rules=tree_rules_of(settings)),
         environ=settings.environ,
-        results=ResultCache(storage) if settings.inference.result_cache.is_enabled else None,
+        results=_results_of(settings, storage),
     )
+
+
+def _results_of(settings: Settings, storage: "Storage") -> "ResultCache | None":
+    from pipelex.inference.calls.results import ResultCache
+
+    wanted = settings.inference.result_cache
+    return ResultCache(storage, wanted.across_runs) if wanted.is_enabled or wanted.across_runs else None
 
 
 def tree_rules_of(settings: Settings) -> TreeRules:

@@ -23,12 +23,12 @@ from pipelex.orchestration.wiring import deck_of, fetch_policy_of, inference_of,
 from pipelex.pipes.calls import OnItemFailure, PipeCall, RunIdentity
 from pipelex.pipes.models import ModelChoice
 from pipelex.pipes.trace import PipeTrace
-from pipelex.runner._finding import find_run
 from pipelex.runner._handle import RunHandle
 from pipelex.runner._inputs import input_slots, mock_inputs
 from pipelex.runner._options import RunKeywords
 from pipelex.runner._result import RunResult
 from pipelex.runner._rows import ManyRows, RowRun, run_rows
+from pipelex.runner.finding import find_run
 from pipelex.runner.orchestrator import open_orchestrator
 
 if TYPE_CHECKING:

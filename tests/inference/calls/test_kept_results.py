@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
+from pipelex.errors import PipelexError
 from tests.inference.http_stub import Answer, HTTPStub
 from tests.inference.images.test_images import METHOD as DRAW
 from tests.inference.images.test_images import openai, picture
 from tests.inference.judge.test_judge import ONE as JUDGE
 from tests.inference.search.test_search import LINKUP
 from tests.inference.search.test_search import METHOD as FIND
-from tests.support.openai_server import OpenAIStub
+from tests.support.methods import GREET
+from tests.support.openai_server import OpenAIStub, Reply
 from tests.support.project import Project
 
 READ = """
@@ -57,3 +59,25 @@ async def test_a_paid_effect_is_not_asked_for_again(
     assert (await run("tuesday"))[2] == 2
     assert (await run(None))[2] == 3
     assert (await run("monday", is_kept=False))[2] == 4
+
+
+async def test_equal_calls_of_other_runs(served: Project, stub: OpenAIStub):
+    stub.on("Hello Ana", Reply(status=400), Reply(text="Good day"), Reply(text="Good evening"))
+    stub.on("Hello Bob", text="Hi")
+    method = served.method(GREET)
+
+    async def run(name: str, run_id: str, *, across: bool = True) -> tuple[str, int, str | None]:
+        overrides = {"inference.result_cache.across_runs": across}
+        async with served.app("direct", overrides=overrides) as app:
+            handle = await app.load(method).start({"name": name}, run_id=run_id)
+            result = await handle.result()
+            (effect,) = (await handle.trace()).effects
+        return result.text, sum(usage.calls for usage in result.usage), effect.kept_from
+
+    with pytest.raises(PipelexError):
+        await run("Ana", "failed")  # failures are never kept
+    assert await run("Ana", "first") == ("Good day", 1, None)
+    assert await run("Ana", "second") == ("Good day", 0, "first")
+    assert await run("Ana", "third") == ("Good day", 0, "first")
+    assert await run("Bob", "other") == ("Hi", 1, None)
+    assert await run("Ana", "own", across=False) == ("Good evening", 1, None)

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from pipelex.cli._shared.console import json_text, say
@@ -36,6 +37,10 @@ class Progress(Protocol):
 
     def note(self, text: str) -> None:
         """A line that stays."""
+        ...
+
+    def began(self, moment: datetime) -> None:
+        """The run began then, and not when it was first looked at."""
         ...
 
 
@@ -75,6 +80,9 @@ class _Silent:
     def note(self, text: str) -> None:
         notice(text, is_json=True)
 
+    def began(self, moment: datetime) -> None:
+        pass
+
 
 class _Lines:
     """A status line now and then."""
@@ -95,6 +103,9 @@ class _Lines:
     def note(self, text: str) -> None:
         say(text)
 
+    def began(self, moment: datetime) -> None:
+        self._began = _monotonic(moment)
+
     def _is_time(self) -> bool:
         now = time.monotonic()
         if now - self._last < _EVERY:
@@ -104,6 +115,11 @@ class _Lines:
 
     def _line(self, done: int, running: int, failed: int = 0) -> None:
         say(f"  {summary(done, running, failed, time.monotonic() - self._began, self._noun)}")
+
+
+def _monotonic(moment: datetime) -> float:
+    """What this machine's steady clock said at a moment; now, where the clock of the server is ahead."""
+    return time.monotonic() - max(0.0, (datetime.now(UTC) - moment).total_seconds())
 
 
 def summary(done: int, running: int, failed: int, seconds: float, noun: str = "pipe") -> str:
@@ -146,12 +162,15 @@ class _Live:
     def note(self, text: str) -> None:
         self.print_above(text)
 
+    def began(self, moment: datetime) -> None:
+        self._began = _monotonic(moment)
+
     def render(self) -> "RenderableType":
         from rich.console import Group
         from rich.spinner import Spinner
 
         seconds = time.monotonic() - self._began
-        if self._root is not None:
+        if self._root is not None and self._counts is None:
             done, running = tally(self._root)
             line = summary(done, running, 0, seconds)
         elif self._counts is not None:
@@ -162,7 +181,7 @@ class _Live:
         head = self._spinner if hasattr(self, "_spinner") else Spinner("dots")
         self._spinner = head
         head.update(text=f"{self._title} · {line}")
-        return Group(head, self._tree(self._root)) if self._root is not None else head
+        return Group(head, self._tree(self._root)) if self._root is not None and self._counts is None else head
 
     def _tree(self, root: PipeTrace) -> "RenderableType":
         from rich.tree import Tree
@@ -175,11 +194,24 @@ class _Live:
                 if effect.status is RunState.RUNNING:
                     again = f" (attempt {effect.attempts})" if effect.attempts > 1 else ""
                     branch.add(f"[dim]{_escaped(effect.summary or effect.name)}{again}[/dim]")
-            hidden = len(trace.children) - _MOST_SHOWN
-            if hidden > 0:
-                branch.add(f"[dim]… {hidden} more[/dim]")
-            waiting += [(branch.add(trace_label(child)), child) for child in trace.children[-_MOST_SHOWN:]]
+            shown, folded = shown_children(trace)
+            if folded:
+                branch.add(f"[dim]{folded}[/dim]")
+            waiting += [(branch.add(trace_label(child)), child) for child in shown]
         return tree
+
+
+def shown_children(trace: PipeTrace) -> tuple[list[PipeTrace], str]:
+    """The children of a pipe in the live tree, and a line on those that are folded: of many, what failed and what runs."""
+    if len(trace.children) <= _MOST_SHOWN:
+        return trace.children, ""
+    running = [child for child in trace.children if child.status is RunState.RUNNING]
+    completed = [child for child in trace.children if child.status is RunState.COMPLETED]
+    others = len(trace.children) - len(running) - len(completed)
+    failed = [child for child in trace.children if child.status not in (RunState.RUNNING, RunState.COMPLETED)]
+    shown = failed[: _MOST_SHOWN // 2] + running[-(_MOST_SHOWN // 2) :]
+    counts = ((len(completed), "done"), (len(running), "running"), (others, "failed"))
+    return shown, ", ".join(f"{number:,} {words}" for number, words in counts if number)
 
 
 _MARKS = {

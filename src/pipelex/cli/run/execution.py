@@ -129,8 +129,6 @@ def _check(flags: RunFlags, app: "Pipelex") -> None:
             location=app.settings.location("run.execution"),
             advice="Give --local or --durable, or set it to 'local'.",
         )
-    if attributes_of(flags.attribute or (), flags.tag or ()) and not app.orchestrator.is_durable:
-        raise Misuse("--attribute and --tag need a durable run: add --durable, or set `[temporal] is_enabled = true`")
     if flags.detach and not app.orchestrator.is_durable:
         raise Misuse("--detach needs a durable run: add --durable, or set `[temporal] is_enabled = true`")
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _COUNTS_EVERY: Final = 1.0
+_MOST_IN_A_TREE: Final = 200
+"""The pipes of a run that is watched as a tree: each of them is a history to read."""
 _WAITS_EVERY: Final = 4.0
 _CONNECTS_EVERY: Final = 1.0
 _TOLD_AGAIN_AFTER: Final = 60.0
@@ -113,11 +115,17 @@ async def _result(handle: "RunHandle", shown: Progress, *, full_memory: bool, wa
 
 
 async def _count(handle: "RunHandle", shown: Progress) -> None:
+    """Show how far the run is, from its own beginning on: as a tree while it is small, then in figures."""
+    with suppress(PipelexError):
+        shown.began((await handle.describe()).started)
     while True:
-        await asyncio.sleep(_COUNTS_EVERY)
         counts = await handle.run.counts()
-        if counts is not None:
+        if counts is not None and counts.running + counts.completed + counts.failed > _MOST_IN_A_TREE:
             shown.counts(counts)
+        else:
+            with suppress(PipelexError):  # the result tells what is wrong
+                shown.trace(await handle.trace())
+        await asyncio.sleep(_COUNTS_EVERY)
 
 
 async def _look_for_obstacles(handle: "RunHandle", shown: Progress, *, waits: bool) -> None:

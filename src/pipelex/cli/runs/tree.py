@@ -30,6 +30,8 @@ class RunView:
     """Workflow id → what it waits for."""
     whole: PipeTrace | None = None
     """The run's tree, where `root` is only a part of it."""
+    replays: Sequence[str] = ()
+    """The runs that took its results."""
 
     def to_json(self) -> dict[str, Json]:
         found: dict[str, Json] = {
@@ -40,6 +42,10 @@ class RunView:
             "usage": usage_json(self.usage),
             "trace": self._trace_json(self.root),
         }
+        if self.run.replay_of is not None:
+            found["replay_of"] = self.run.replay_of
+        if self.replays:
+            found["replays"] = list(self.replays)
         if self.run.link is not None:
             found["ui"] = self.run.link
         if self.error is not None:
@@ -70,6 +76,7 @@ class RunView:
                 {"name": effect.name, "summary": effect.summary, "status": effect.status, "attempts": effect.attempts}
                 | ({"queue": effect.queue} if effect.queue is not None else {})
                 | ({"usage": usage_json(effect.usage)} if effect.usage else {})
+                | ({"kept_from": effect.kept_from} if effect.kept_from is not None else {})
                 | _times(effect.started, effect.ended)
                 for effect in trace.effects
             ]
@@ -139,6 +146,10 @@ def view_text(view: RunView, paint: Paint) -> str:
         f"{paint('Status', 'dim')}     {view.run.state.words}",
         f"{paint('Workflow', 'dim')}   {view.run.workflow_id} ({view.run.place})",
     ]
+    if view.run.replay_of is not None:
+        lines.append(f"{paint('Replays', 'dim')}    {view.run.replay_of}")
+    if view.replays:
+        lines.append(f"{paint('Replayed', 'dim')}   {', '.join(view.replays)}")
     if view.root.started is not None:
         lines.append(f"{paint('Started', 'dim')}    {moment(view.root.started)}")
     if view.run.link is not None:
@@ -225,6 +236,8 @@ def _effect(effect: EffectTrace) -> str:
     parts = [effect.summary or effect.name]
     if effect.attempts != 1 and effect.status is not RunState.RUNNING:
         parts.append(f"{effect.attempts} attempts")
+    if effect.kept_from is not None:
+        parts.append(f"reused from {effect.kept_from}")
     if effect.queue:
         parts.append(f"queue {effect.queue}")
     taken = _taken(effect)

@@ -52,8 +52,6 @@ class RecordedFacts:
     error: ErrorReport | None = None
     process: str = ""
     """Host, process and its start: whoever runs it."""
-    files: str | None = None
-    """The folder that the run left its files in."""
 
     @property
     def description(self) -> RunDescription:
@@ -95,7 +93,6 @@ class RecordedFacts:
             "replay_of": self.replay_of,
             "error": None if self.error is None else self.error.to_json(),
             "process": self.process,
-            "files": self.files,
         }
         return {name: value for name, value in members.items() if value not in (None, {}, "")}
 
@@ -117,7 +114,6 @@ class RecordedFacts:
             written.get("replay_of"),
             None if error is None else ErrorReport.from_json(error),
             written.get("process", ""),
-            written.get("files"),
         )
 
 
@@ -161,15 +157,6 @@ class RecordFolder:
             _write(folder / "run.json", facts.to_json())
         except OSError as failed:
             logger.info("The record of run '%s' cannot be written: %s", facts.run_id, failed)
-
-    def tell_files(self, run_id: str, files: Path) -> None:
-        """Record where a run left its files."""
-        facts = self.facts(run_id)
-        if facts is not None:
-            try:
-                _write(self._folder(run_id) / "run.json", replace(facts, files=str(files)).to_json())
-            except OSError as failed:
-                logger.info("The record of run '%s' cannot be written: %s", run_id, failed)
 
     # --- reading ------------------------------------------------------------------------------------------------------
 

@@ -3,14 +3,16 @@
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
 from pipelex.errors import PipelexError
 from pipelex.inference.calls.logical import LogicalCall
+from pipelex.pipes.effects.jobs import kept_from
 from pipelex.pipes.wire import Wire
 from pipelex.storage import Storage
 
@@ -19,49 +21,70 @@ logger = logging.getLogger("pipelex.inference")
 R = TypeVar("R", bound=Wire)
 
 
+_PLACE: Final = re.compile(r"(/.*|#\d+|:[0-9a-f-]{36}:[^:/]*)$", re.DOTALL)
+"""What follows the run in the id of a logical call: the path of a pipe, the rank or the id of an effect."""
+
+
 @dataclass(frozen=True)
 class ResultCache:
     """Keeps the result of each logical call, so that an attempt finds what an earlier one was answered.
 
-    It must never make a call fail: what cannot be read counts as missing, what cannot be written is left.
+    It must never make a call fail: what cannot be read counts as missing, what cannot be written is left. Failures are
+    never kept.
     """
 
     storage: Storage
+    across_runs: bool = False
+    """Whether other calls find a result, too, of whatever run: those that ask the very same of the same model."""
 
     async def once(self, call: LogicalCall, kind: type[R], ask: Callable[[], Awaitable[R]]) -> R:
-        """The result of an earlier attempt of the call with the same job, else that of asking."""
-        found = await self._found(call, kind)
+        """The result of an earlier attempt of the call with the same job, or of an equal call, else that of asking."""
+        found = await self._found(_name(call.id), call, kind)
         if found is not None:
             logger.info("The result of an earlier attempt of %s is used.", call.id)
-            return found
+            return found[1]
+        equal = await self._found(_name(call.job, _EQUAL), call, kind) if self.across_runs else None
+        if equal is not None:
+            origin, result = equal
+            return result.model_copy(update={"kept_from": kept_from(result) or origin})
         result = await ask()
-        await self._keep(call, result)
+        await self._keep(_name(call.id), call, result)
+        if self.across_runs:
+            await self._keep(_name(call.job, _EQUAL), call, result)
         return result
 
-    async def _found(self, call: LogicalCall, kind: type[R]) -> R | None:
+    async def _found(self, name: str, call: LogicalCall, kind: type[R]) -> tuple[str, R] | None:
+        """A kept result, with the run that it was made for."""
         try:
-            written = await self.storage.kept(_name(call))
+            written = await self.storage.kept(name)
             if written is None:
                 return None
             entry: Any = json.loads(written)
             if entry["job"] != call.job:
                 logger.info("The kept result of %s belongs to another job, and is not used.", call.id)
                 return None
-            return kind.model_validate(entry["result"])
+            return str(entry.get("run", "")), kind.model_validate(entry["result"])
         except (PipelexError, ValueError, KeyError, TypeError) as error:
             what = "it is not a result" if isinstance(error, ValidationError) else str(error)
             logger.warning("The kept result of %s cannot be read, and is not used: %s", call.id, what)
             return None
 
-    async def _keep(self, call: LogicalCall, result: Wire) -> None:
-        entry = {"job": call.job, "result": result.model_dump(mode="json", exclude_unset=True)}
+    async def _keep(self, name: str, call: LogicalCall, result: Wire) -> None:
+        entry = {
+            "job": call.job,
+            "run": _PLACE.sub("", call.id),
+            "result": result.model_dump(mode="json", exclude_unset=True),
+        }
         try:
-            await self.storage.keep(_name(call), json.dumps(entry).encode())
+            await self.storage.keep(name, json.dumps(entry).encode())
         except PipelexError as error:
             logger.warning("The result of %s is not kept: %s", call.id, error)
 
 
-def _name(call: LogicalCall) -> str:
+_EQUAL: Final = "equal"
+
+
+def _name(text: str, below: str = "") -> str:
     """Spread over folders, for stores that are folders."""
-    digest = hashlib.sha256(call.id.encode()).hexdigest()
-    return f"results/{digest[:2]}/{digest[2:]}.json"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return "/".join(filter(None, ("results", below, digest[:2], f"{digest[2:]}.json")))

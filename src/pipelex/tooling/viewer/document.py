@@ -27,6 +27,8 @@ class RunFacts:
     """The method's file or folder, for people."""
     result: Stuff | Absence | None = None
     error: ErrorReport | None = None
+    replay_of: str | None = None
+    """The run whose results it took."""
     links: Sequence[tuple[str, str]] = ()
     """Labels and addresses."""
     files: Sequence[Mapping[str, Json]] = ()
@@ -49,6 +51,7 @@ def run_document(trace: PipeTrace, facts: RunFacts, library: Library | None) -> 
         "status": _state(trace.status),
         "orchestrator": facts.orchestrator,
         "method": facts.method,
+        "replay_of": facts.replay_of,
         **_times(trace),
         "links": [{"label": label, "href": href} for label, href in facts.links],
         "error": _problem(facts.error),

@@ -1,0 +1,83 @@
+"""`pipelex runs open`: the page of a run, whatever ran it."""
+
+import os
+import webbrowser
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import typer
+
+from pipelex.cli._shared.console import out, say
+from pipelex.cli._shared.results import print_json
+from pipelex.cli.run.files import writing
+from pipelex.cli.runs.places import RunPlaces, with_places
+from pipelex.errors import PipelexError
+
+if TYPE_CHECKING:
+    from pipelex.runner import Pipelex, RunHandle
+
+
+def open_run(
+    ctx: typer.Context, run_id: str, *, output: Path | None, browser: bool, server: str | None, is_json: bool
+) -> None:
+    """Write the page of a run, and show it in a browser or print its path.
+
+    Raises:
+        PipelexError: there is no such run, or the page cannot be written.
+    """
+
+    async def work(places: RunPlaces) -> Path:
+        app, handle = await places.attach(run_id)
+        return _written(output or _place(app, handle.run_id), await page_of(handle))
+
+    page = with_places(ctx, server, work)
+    if is_json:
+        print_json({"page": str(page)})
+        return
+    out(str(page))
+    if browser and not webbrowser.open(page.as_uri()):
+        say("No browser could be started: open the file by hand.")
+
+
+async def page_of(handle: "RunHandle") -> str:
+    """The page of a run as it is by now."""
+    from dataclasses import replace
+
+    from pipelex.library import Library
+    from pipelex.pipes.trace import pipes_of
+    from pipelex.tooling.viewer import RunFacts, run_document, run_page
+
+    described, root = await handle.describe(), await handle.trace(values=True)
+    library: Library | None = None
+    with suppress(PipelexError):  # the page shows what ran all the same
+        library = (await handle.run.source()).library
+    facts = RunFacts(handle.run_id, handle.orchestrator.name, replay_of=described.replay_of)
+    if described.link is not None:
+        facts = replace(facts, links=(("In the UI", described.link),))
+    if described.state.has_ended:
+        try:
+            facts = replace(facts, result=(await handle.run.result()).value)
+        except PipelexError as failed:
+            facts = replace(facts, error=failed.report)
+    if library is not None:
+        by_code = {pipe.code: ref for ref, pipe in library.pipes.items()}
+        for each in pipes_of(root):
+            each.pipe = each.pipe if each.pipe in library.pipes else by_code.get(each.pipe, each.pipe)
+    return run_page(run_document(root, facts, library))
+
+
+def _place(app: "Pipelex", run_id: str) -> Path:
+    """Where the page of a run is kept: in the user's own folder."""
+    return Path(app.settings.home_dir) / "pages" / f"{quote(run_id, safe='')[:180]}.html"
+
+
+def _written(page: Path, text: str) -> Path:
+    """Write a page that the user alone may read."""
+    with writing():
+        page.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(page, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+    return page.absolute()

@@ -1,0 +1,162 @@
+"""Where the runs are that a command means: the records of this machine, and a durable orchestrator."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+import typer
+
+from pipelex.cli._shared.keys import ORCHESTRATOR_KEY
+from pipelex.cli._shared.loops import Interrupted, interruptible
+from pipelex.cli._shared.session import open_app
+from pipelex.errors import PipelexError
+from pipelex.orchestration import IN_PROCESS, EngineUnavailable, RunDescription, RunFilter, chosen_name
+
+if TYPE_CHECKING:
+    from pipelex.runner import Pipelex, RunHandle
+
+T = TypeVar("T")
+
+_NOT_FOUND = "run.not_found"
+
+
+@dataclass
+class RunPlaces:
+    """The runtimes that know the runs of a command; the durable one is opened when it is needed."""
+
+    ctx: typer.Context
+    server: str | None
+    here: "Pipelex | None"
+    """Knows the runs of this machine's processes; None where another orchestrator was asked for."""
+    is_there_meant: bool
+    """Whether flags or settings choose the durable one; elsewhere it is asked, and may be away."""
+    _there: "Pipelex | None" = None
+    notes: list[str] = field(default_factory=list[str])
+    """What people should know of what was not asked."""
+
+    @classmethod
+    def of(cls, ctx: typer.Context, server: str | None) -> "RunPlaces":
+        """As the options and the settings say."""
+        chosen: str | None = ctx.meta.get(ORCHESTRATOR_KEY)
+        if server is not None or chosen not in (None, IN_PROCESS):
+            return cls(ctx, server, None, is_there_meant=True)
+        here = open_app(ctx, orchestrator=IN_PROCESS)
+        return cls(ctx, server, here, chosen is None and chosen_name(here.settings) != IN_PROCESS)
+
+    @property
+    def has_there(self) -> bool:
+        """Whether a durable orchestrator may have runs, too."""
+        return self.ctx.meta.get(ORCHESTRATOR_KEY) != IN_PROCESS
+
+    @property
+    def there(self) -> "Pipelex":
+        """Knows durable runs."""
+        if self._there is None:
+            chosen = self.ctx.meta.get(ORCHESTRATOR_KEY)
+            self._there = open_app(self.ctx, server=self.server, orchestrator=chosen, durable=True, connects=True)
+        return self._there
+
+    # --- asking -------------------------------------------------------------------------------------------------------
+
+    async def attach(self, given: str) -> "tuple[Pipelex, RunHandle]":
+        """The run that an id, or its beginning, means; with the runtime that knows it.
+
+        Raises:
+            PipelexError: there is none, or it may mean several.
+        """
+        from pipelex.runner.finding import beginning_with, only_one
+
+        candidates: list[RunDescription] = []
+        if self.here is not None:
+            try:
+                return self.here, await _exactly(self.here, given)
+            except PipelexError as missing:
+                if missing.code != _NOT_FOUND:
+                    raise
+                candidates = await beginning_with(self.here.orchestrator, given)
+                if not self.has_there and not candidates:
+                    raise
+        if self.here is not None and candidates and not self.is_there_meant:
+            return self.here, await _exactly(self.here, only_one(given, candidates).run_id)
+        return await self._attached_there(given, candidates)
+
+    async def _attached_there(self, given: str, candidates: list[RunDescription]) -> "tuple[Pipelex, RunHandle]":
+        from pipelex.runner.finding import beginning_with, only_one
+
+        try:
+            return self.there, await _exactly(self.there, given)
+        except EngineUnavailable:
+            if not candidates:
+                raise
+            others: list[RunDescription] = []
+        except PipelexError as missing:
+            if missing.code != _NOT_FOUND:
+                raise
+            others = await beginning_with(self.there.orchestrator, given)
+            if not others and not candidates:
+                raise
+        meant = only_one(given, [*candidates, *others])
+        place = self.here if self.here is not None and meant in candidates else self.there
+        return place, await _exactly(place, meant.run_id)
+
+    async def list(self, wanted: RunFilter) -> "list[tuple[Pipelex, RunDescription]]":
+        """The newest runs that are wanted, of all places; with the runtime that knows each.
+
+        Raises:
+            PipelexError: a place that is meant does not answer.
+        """
+        found: list[tuple[Pipelex, RunDescription]] = []
+        if self.here is not None:
+            found += [(self.here, run) for run in await self.here.orchestrator.list(wanted)]
+        if self.has_there:
+            try:
+                found += [(self.there, run) for run in await self.there.orchestrator.list(wanted)]
+            except PipelexError as failed:
+                if self.is_there_meant:
+                    raise
+                self.notes.append(f"Only runs of this machine's processes are listed: {failed.report.detail}")
+        return sorted(found, key=lambda each: each[1].started, reverse=True)[: wanted.limit]
+
+    async def aclose(self) -> None:
+        """Give up connections."""
+        for app in (self.here, self._there):
+            if app is not None:
+                await app.aclose()
+
+
+async def _exactly(app: "Pipelex", run_id: str) -> "RunHandle":
+    from pipelex.runner import RunHandle
+
+    run = await app.orchestrator.attach(run_id)
+    return RunHandle(app.orchestrator, run, (await run.describe()).pipe)
+
+
+def with_places(ctx: typer.Context, server: str | None, work: Callable[[RunPlaces], Awaitable[T]]) -> T:
+    """Do something with runs; SIGINT ends it, and leaves durable runs alone."""
+    places = RunPlaces.of(ctx, server)
+
+    async def run() -> T:
+        try:
+            return await interruptible(_awaited(work(places)))
+        finally:
+            await places.aclose()
+
+    try:
+        return asyncio.run(run())
+    except Interrupted as interrupted:
+        raise typer.Exit(interrupted.exit_code) from None
+
+
+def with_run(ctx: typer.Context, server: str | None, run_id: str, work: "Callable[[RunHandle], Awaitable[T]]") -> T:
+    """Do something with one run."""
+
+    async def attached(places: RunPlaces) -> T:
+        _, handle = await places.attach(run_id)
+        return await work(handle)
+
+    return with_places(ctx, server, attached)
+
+
+async def _awaited(work: Awaitable[T]) -> T:
+    return await work

@@ -1,0 +1,101 @@
+"""`pipelex runs retry`: one run, or all that a filter finds."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from pipelex.cli._shared.console import out, paint_err, paint_out, say, table
+from pipelex.cli._shared.failures import RunFailed
+from pipelex.cli._shared.progress import progress
+from pipelex.cli._shared.results import bare_json, failures_text, print_json, print_result
+from pipelex.cli.runs.places import RunPlaces, with_places
+from pipelex.errors import Json, PipelexError
+from pipelex.orchestration import RunFilter, RunState
+
+if TYPE_CHECKING:
+    from pipelex.runner import Pipelex, RunHandle, RunResult
+
+
+def retry_run(ctx: typer.Context, run_id: str, start_over: str | None, *, server: str | None, is_json: bool) -> None:
+    """Have a run go on from where it failed, or from a pipe; a run of this machine to its end.
+
+    Raises:
+        RunFailed: it failed again, in this process.
+        PipelexError: there is no such run, or it cannot go on.
+    """
+
+    async def work(places: RunPlaces) -> "tuple[RunHandle, RunResult | None]":
+        app, handle = await places.attach(run_id)
+        again = await handle.retry(start_over=start_over)
+        if app.orchestrator.is_durable:
+            return again, None
+        with progress(f"{again.pipe} ({again.run_id})", is_silent=is_json):
+            return again, await _ended(again)
+
+    handle, result = with_places(ctx, server, work)
+    where = "where it failed" if start_over is None else f"'{start_over}'"
+    if result is None:
+        words = f"Run {handle.run_id} goes on from {where}. Follow it with: pipelex runs watch {handle.run_id}"
+        if is_json:
+            print_json({"pipeline_run_id": handle.run_id, "state": "restarted"})
+        else:
+            out(words)
+        return
+    if is_json:
+        print_json({"pipeline_run_id": handle.run_id, "state": "completed", "output": bare_json(result.value)})
+    else:
+        print_result(result, None)
+        say(f"Run {handle.run_id} went on from {where}, and completed.")
+    if result.failures is not None:
+        say(failures_text(result.failures, paint_err()))
+        raise typer.Exit(1)
+
+
+async def _ended(handle: "RunHandle") -> "RunResult":
+    try:
+        return await handle.result()
+    except PipelexError as failed:
+        raise RunFailed(failed, handle.run_id) from failed
+
+
+def retry_many(
+    ctx: typer.Context, wanted: RunFilter, start_over: str | None, *, server: str | None, is_json: bool
+) -> None:
+    """Have every run that a filter finds go on, and say of each what became of it.
+
+    Raises:
+        typer.Exit: one of them could not go on, or failed again.
+    """
+
+    async def work(places: RunPlaces) -> list[dict[str, Json]]:
+        found = await places.list(wanted)
+        for note in places.notes:
+            say(note)
+        return [await _retried(app, run.run_id, start_over) for app, run in found]
+
+    told = with_places(ctx, server, work)
+    if is_json:
+        print_json({"runs": list(told)})
+    elif not told:
+        say("No runs.")
+    else:
+        rows = [[str(each["pipeline_run_id"]), str(each["state"]), str(each.get("detail", ""))] for each in told]
+        out(table(rows, ["run", "now", "why"], paint_out()))
+    if any(each["state"] == "failed" for each in told):
+        raise typer.Exit(1)
+
+
+async def _retried(app: "Pipelex", run_id: str, start_over: str | None) -> dict[str, Json]:
+    try:
+        again = await (await app.attach(run_id)).retry(start_over=start_over)
+        if app.orchestrator.is_durable:
+            return {"pipeline_run_id": run_id, "state": "restarted"}
+        await again.result()
+    except PipelexError as failed:
+        return {"pipeline_run_id": run_id, "state": "failed", "code": failed.code, "detail": failed.report.detail}
+    return {"pipeline_run_id": run_id, "state": "completed"}
+
+
+def is_retryable(state: RunState | None) -> bool:
+    """Whether runs in a state may be retried together: those that succeeded or go on may not."""
+    return state not in (None, RunState.RUNNING, RunState.COMPLETED)
