@@ -162,7 +162,7 @@ def test_retries_one_by_one_and_together(cli: Cli, stub: OpenAIStub) -> None:
 def test_a_run_of_nobody(cli: Cli) -> None:
     for command in (["show"], ["result"], ["open", "--no-browser"], ["retry"], ["replay"]):
         ended = cli("runs", "--orchestrator", "direct", command[0], "nobody", *command[1:], "--json")
-        assert (ended.code, json.loads(ended.err)["code"]) == (1, "run.not_found")
+        assert (ended.code, json.loads(ended.err)["code"]) == (2, "run.not_found")
 
 
 def test_a_large_batch_is_folded_in_the_live_tree() -> None:
