@@ -36,7 +36,7 @@ def completed(cli: Cli, *words: str) -> list[str]:
     ("words", "offered"),
     [
         (["ru"], ["run", "runs"]),
-        (["runs", "re"], ["result", "retry"]),
+        (["runs", "re"], ["replay", "result", "retry"]),
         (["run", "gre"], ["greet"]),
         (["run", "greet.mthds", "--pipe", ""], ["greet"]),
         (["run", "greet.mthds", "--inputs-"], ["--inputs-csv"]),
