@@ -97,7 +97,7 @@ complete -C "pipelex $argv"
     [
         (["run", "gre"], {"greet"}),
         (["run", ""], {"bundle", "greet", "method", "pipe"}),
-        (["runs", "re"], {"result", "retry"}),
+        (["runs", "re"], {"replay", "result", "retry"}),
         (["run", "greet.mthds", "--pipe", ""], {"greet"}),
     ],
 )

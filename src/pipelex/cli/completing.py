@@ -104,7 +104,7 @@ def pipes() -> Iterator[str]:
 
 
 def run_ids() -> Iterator[str]:
-    """The ids of runs whose files are here, and of those that were started durably from this machine."""
+    """The ids of runs whose files are here, of those that left a record, and of those started durably from this machine."""
     for file in islice(Path("results").glob("*/usage.json"), _MOST_FILES):
         try:
             found = json.loads(file.read_text(encoding="utf-8")).get("id")
@@ -112,6 +112,8 @@ def run_ids() -> Iterator[str]:
             continue
         if isinstance(found, str):
             yield found
+    home = os.environ.get("PIPELEX_HOME") or Path.home() / ".pipelex"
+    yield from (folder.name for folder in islice(Path(home, "runs").glob("[!.]*"), _MOST_FILES))
     try:
         yield from _remembered().read_text(encoding="utf-8").split()
     except OSError:
