@@ -238,7 +238,7 @@ async def test_a_provider_that_is_away_for_a_while(cli: Cli, seconds: int) -> No
     address = ("127.0.0.1", free_port())
     url = f"http://{address[0]}:{address[1]}/v1"
     write_stub_inference(cli.root / ".pipelex" / "inference", url, models=STUB_MODELS)
-    changed = {"inference__transport_max_retries": 0, "inference__outages__retry_seconds": seconds}
+    changed: dict[str, Any] = {"inference__transport_max_retries": 0, "inference__outages__retry_seconds": seconds}
     running = asyncio.ensure_future(run(cli, DESCRIBE, {"name": "Ada"}, **changed))
     # The first attempt finds nothing; one after the provider is back succeeds.
     await asyncio.wait([running], timeout=None if seconds == 0 else 1.5)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic_core import to_json
 
@@ -84,8 +85,10 @@ class RunSource:
             on_change: see `RunRequest.on_change`.
         """
         identity = self.identity if run_id is None else self.identity.model_copy(update={"run_id": run_id})
-        said = {name: getattr(self.options, name) for name in self.options.model_fields_set - {"reuse"}}
-        options = type(self.options)(**said, **({} if reuse is None else {"reuse": reuse}))
+        said: dict[str, Any] = {name: getattr(self.options, name) for name in self.options.model_fields_set - {"reuse"}}
+        if reuse is not None:
+            said["reuse"] = reuse
+        options = type(self.options).model_validate(said)
         return RunRequest(
             self.library,
             self.call,

@@ -98,7 +98,8 @@ def own_attributes(config: TemporalConfig, execution: WorkflowExecution) -> Mapp
     """
     declared = config.search_attributes.custom
     found: dict[str, str | Sequence[str]] = {}
-    for pair in execution.typed_search_attributes.search_attributes:
+    pairs: Sequence[SearchAttributePair[Any]] = execution.typed_search_attributes.search_attributes  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    for pair in pairs:
         value: Any = pair.value
         if pair.key.name in declared:
             found[pair.key.name] = [str(each) for each in value] if isinstance(value, list) else _written(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]

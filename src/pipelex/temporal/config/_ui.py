@@ -1,7 +1,7 @@
 """Where Temporal's web UI is: as the settings say, as a development server of this machine noted, or as Cloud has it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +29,7 @@ def made_dev_folder(settings: Settings) -> Path:
 
 
 @contextmanager
-def noted_dev_server(settings: Settings, port: int, ui_port: int) -> Iterator[None]:
+def noted_dev_server(settings: Settings, port: int, ui_port: int) -> Generator[None]:
     """Have commands of the project know the UI of a development server while it runs."""
     note = made_dev_folder(settings) / _NOTE
     note.write_text(json.dumps({"port": port, "ui_port": ui_port}), encoding="utf-8")

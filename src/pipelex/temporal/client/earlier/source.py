@@ -1,10 +1,11 @@
 """What a run on Temporal was started with, read from the beginning of its history."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowExecutionDescription
-from temporalio.common import RawValue
+from temporalio.common import RawValue, SearchAttributePair
 
 from pipelex.durable.jobs import PipeJob
 from pipelex.durable.large import LargeInputs, whole
@@ -36,7 +37,8 @@ async def read_source(cluster: Cluster, run_id: str, execution: WorkflowExecutio
     kinds: list[Any] = [PipeJob, RawValue, LargeInputs | None]
     try:
         job, crate, large = (*await converter.decode(given, kinds[: len(given)]), None)[:3]
-        call = whole(cast("PipeJob", job).call, large)
+        job = cast("PipeJob", job)
+        call = whole(job.call, large)
         library = Library(LibraryCrate.from_json_bytes(cast("RawValue", crate).payload.data))
     except (ValueError, TypeError) as unreadable:
         raise PipelexError(
@@ -46,7 +48,7 @@ async def read_source(cluster: Cluster, run_id: str, execution: WorkflowExecutio
             params={"pipeline_run_id": run_id},
         ) from None
     inputs = {name: await loaded(converter, stuff) for name, stuff in call.inputs.items()}
-    pairs = execution.typed_search_attributes.search_attributes
+    pairs: Sequence[SearchAttributePair[str]] = execution.typed_search_attributes.search_attributes  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     identity = job.run or observability.identity(pairs) or RunIdentity(run_id=run_id)
     return RunSource(
         library,
