@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from pipelex.orchestration.ending import GAVE_UP
+
 from mistral_project import MistralProject, write_mistral_project
 from mistral_stand_in.api import StandIn
-from mistral_stand_in.server import free_port
+from mistral_stand_in.server import TemporalServer, free_port
 from tests.support.methods import DESCRIBE_ALL
 from tests.support.processes import kill, process, wait_for_file
 from tests.temporal.test_crash import models
@@ -58,6 +60,41 @@ async def test_a_killed_worker_loses_nothing(tmp_path: Path, stand_in: StandIn) 
     asked = slow.asked()
     assert asked.keys() == set(WORDS)
     assert before < len(WORDS) <= asked.total() <= len(WORDS) + IN_FLIGHT
+
+
+async def test_a_worker_whose_server_is_gone_ends_in_time(tmp_path: Path) -> None:
+    """The SDK would try for ever to tell the server of the call that it ended."""
+    server = TemporalServer()
+    with models(tmp_path / "models", delay=60.0) as slow:
+        api = await StandIn(await server.start(), server.target).start()
+        try:
+            project = write_mistral_project(tmp_path / "project", stub=slow.url, api=api.url, deployment="gone")
+            settings = project.root / ".pipelex" / "pipelex.toml"
+            table = "[mistral_workflows.worker_config]\n"
+            text = settings.read_text(encoding="utf-8").replace(table, f'{table}stop_timeout = "3s"\n')
+            settings.write_text(text, encoding="utf-8")
+            async with project.app() as app:
+                method = app.load(project.method(DESCRIBE_ALL))
+                with await asyncio.to_thread(_entered, worker(project, "only")) as only:
+                    await method.start({"words": ["one"]})
+                    await slow.until_asked(1)
+                    server.stop()
+                    only.terminate()
+                    status = await asyncio.to_thread(only.wait, 60)
+        finally:
+            await api.stop()
+            server.stop()
+    said = (project.root / "only.log").read_text(encoding="utf-8")
+    assert status == GAVE_UP
+    assert "Ended before all was cleaned up" in said
+
+
+async def test_a_worker_ends_with_status_0(tmp_path: Path, stand_in: StandIn) -> None:
+    project = write_mistral_project(tmp_path, stub="http://127.0.0.1:1/v1", api=stand_in.url, deployment="idle")
+    with await asyncio.to_thread(_entered, worker(project, "idle")) as idle:
+        idle.terminate()
+        assert await asyncio.to_thread(idle.wait, 60) == 0
+    assert "Stopped." in (project.root / "idle.log").read_text(encoding="utf-8")
 
 
 @contextmanager

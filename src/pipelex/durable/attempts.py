@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from pipelex.durable.failures import out_of_time
-from pipelex.durable.heartbeats import heartbeats
+from pipelex.durable.heartbeats import beat_until_done
 from pipelex.durable.limits import EngineLimits, check_payload
 from pipelex.durable.tries import time_of_work
 from pipelex.errors import PipelexError
@@ -41,7 +41,7 @@ class Attempt:
 
 
 async def attempted(work: Awaitable[R], attempt: Attempt) -> R:
-    """Await an effect under heartbeats.
+    """Await an effect under heartbeats, which go on until the activity is done.
 
     Args:
         work: the effect.
@@ -52,8 +52,8 @@ async def attempted(work: Awaitable[R], attempt: Attempt) -> R:
             that met such a result by itself would have the call repeated, and paid for, with the same result.
     """
     try:
-        async with heartbeats(attempt.beat, attempt.heartbeat_timeout):
-            result = await _in_time(work, attempt)
+        beat_until_done(attempt.beat, attempt.heartbeat_timeout)
+        result = await _in_time(work, attempt)
         what = f"the result of {attempt.activity}"
         check_payload(result, attempt.limits, what=what, stored_above=attempt.stored_above)
         return result

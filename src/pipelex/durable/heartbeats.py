@@ -1,8 +1,7 @@
 """Heartbeats of an activity: a lost worker is noticed, and a cancelled run stops paying."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
@@ -10,28 +9,27 @@ HEARTBEATS_PER_TIMEOUT: Final = 3
 """The number of heartbeats in each heartbeat time-out, so that a lost one does not lose the activity."""
 
 
-@asynccontextmanager
-async def heartbeats(beat: Callable[[], None], timeout: timedelta | None) -> AsyncGenerator[None]:
-    """Tell the engine, while the block runs, that it does; the first time when a first interval has passed.
+def beat_until_done(beat: Callable[[], None], timeout: timedelta | None) -> None:
+    """Tell the engine from now on that the activity goes on, until the task that runs it is done.
 
-    The start of an activity is a sign of life by itself, and a short call costs no heartbeat.
+    The effect is only a part of it. What comes after, keeping a result or sending an engine's events, may take long,
+    too, and an activity that is taken for lost meanwhile is performed, and paid for, again.
+
+    The first heartbeat is sent when a first interval has passed: the start of an activity is a sign of life by itself,
+    and a short call costs no heartbeat.
 
     Args:
         beat: sends one heartbeat.
         timeout: the silence after which the engine takes the activity for lost; None: it never does.
     """
-    if timeout is None:
-        yield
+    running = asyncio.current_task()
+    if timeout is None or running is None:
         return
-    interval = timeout.total_seconds() / HEARTBEATS_PER_TIMEOUT
+    beating = asyncio.create_task(_keep_beating(beat, timeout.total_seconds() / HEARTBEATS_PER_TIMEOUT))
+    running.add_done_callback(lambda _: beating.cancel())
 
-    async def keep_beating() -> None:
-        while True:
-            await asyncio.sleep(interval)
-            beat()
 
-    beating = asyncio.create_task(keep_beating())
-    try:
-        yield
-    finally:
-        beating.cancel()
+async def _keep_beating(beat: Callable[[], None], interval: float) -> None:
+    while True:
+        await asyncio.sleep(interval)
+        beat()

@@ -49,6 +49,8 @@ class DeploymentWorker(DispatchBaseline):
 
     max_concurrent_activities: Annotated[int, Field(ge=1)] = 100
     """The most activities of one worker at a time."""
+    stop_timeout: RequiredLimit = timedelta(seconds=30)
+    """The longest time that a worker takes to end after it was asked to; what has not ended then ends with its process."""
 
 
 class ActivityOptions(DispatchOverlay):

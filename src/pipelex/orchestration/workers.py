@@ -21,6 +21,8 @@ class WorkerHooks:
     """The callback once the worker polls, with the facts that it serves: name → value, for people."""
     on_stopping: Callable[[], None]
     """The callback when the worker was asked to stop."""
+    on_giving_up: Callable[[], None]
+    """The callback before the process of a worker that did not end in time ends with status 1; any thread calls it."""
 
 
 class EngineWorker(Protocol):
@@ -30,7 +32,7 @@ class EngineWorker(Protocol):
     """
 
     async def serve(self, settings: Settings, libraries: tuple[Path, ...], hooks: WorkerHooks) -> None:
-        """Poll until SIGINT or SIGTERM comes.
+        """Poll until SIGINT or SIGTERM comes; then end within a time that the settings say.
 
         Args:
             settings: the configuration.

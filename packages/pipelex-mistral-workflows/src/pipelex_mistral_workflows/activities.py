@@ -129,26 +129,33 @@ async def _told(kind: EffectKind[Any, Any], deployment: Deployment, carried: Car
 
 
 async def _attempted[R: Wire](kind: EffectKind[Any, R], deployment: Deployment, carried: Carried) -> R:
-    values = deployment.values
-    job: Any = kind.job.model_validate(await values.value(carried.job))
-    if carried.large is not None:
-        found = {name: await values.value(each) for name, each in carried.large.items()}
-        job = whole(job, LargeInputs.model_validate({"values": found}))
-    crate = b"" if carried.crate is None else await values.data(carried.crate)
     attempt = CurrentAttempt(
-        _KeptAfterwards(values.stored_above),
+        _KeptAfterwards(deployment.values.stored_above),
         deployment.limits,
         outage_seconds=deployment.inference.options.outage_seconds,
     )
-    return await attempt.made(
-        lambda: deployment.performer.attempt(
+
+    async def perform() -> R:
+        job, crate = await _read(kind, deployment, carried)
+        return await deployment.performer.attempt(
             kind,
             job,
             call=attempt.told.call,
             library=lambda: linked_libraries().get(crate),
             ledger=attempt.ledger,
         )
-    )
+
+    return await attempt.made(perform)
+
+
+async def _read(kind: EffectKind[Any, Any], deployment: Deployment, carried: Carried) -> tuple[Any, bytes]:
+    """The job, with its large inputs, and the crate that it needs."""
+    values = deployment.values
+    job: Any = kind.job.model_validate(await values.value(carried.job))
+    if carried.large is not None:
+        found = {name: await values.value(each) for name, each in carried.large.items()}
+        job = whole(job, LargeInputs.model_validate({"values": found}))
+    return job, b"" if carried.crate is None else await values.data(carried.crate)
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,11 @@ The SDK, the models and the library are loaded by the first call.
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
-from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from pipelex.durable.heartbeats import beat_until_done
 from pipelex.errors import PipelexError
 from pipelex.mistral_workflows.progress import STEP_TASK
 from pipelex.orchestration import IN_PROCESS
@@ -19,9 +18,6 @@ from pipelex.pipes.usage import usages_to_json
 from pipelex.runner import Method, Pipelex
 
 Members = dict[str, Any]
-
-_BEATS: Final = 3
-"""The heartbeats in each heartbeat time-out."""
 
 
 async def run_pipe(
@@ -46,7 +42,8 @@ async def run_pipe(
         PipelexError: it failed, outside of one.
     """
     steps = _Steps()
-    async with _beating(), steps:
+    _beat()
+    async with steps:
         try:
             result = await _method(Path(method).absolute()).run(
                 inputs, pipe=pipe, dry_run=dry_run, on_change=steps.notice
@@ -77,32 +74,12 @@ def _thrown(failed: PipelexError) -> BaseException:
     return to_application_error(failed.report, may_retry=True) if activity.in_activity() else failed
 
 
-class _beating:
-    """Heartbeats of the current activity while the block runs."""
-
-    def __init__(self) -> None:
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> None:
-        from temporalio import activity
-
-        timeout = activity.info().heartbeat_timeout if activity.in_activity() else None
-        if timeout is not None:
-            self._task = asyncio.create_task(_beat(timeout / _BEATS))
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-
-async def _beat(interval: timedelta) -> None:
+def _beat() -> None:
+    """Have heartbeats of the current activity sent until it is done, where it has a heartbeat time-out."""
     from temporalio import activity
 
-    while True:
-        activity.heartbeat()
-        await asyncio.sleep(interval.total_seconds())
+    if activity.in_activity():
+        beat_until_done(activity.heartbeat, activity.info().heartbeat_timeout)
 
 
 class _Steps:

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 from pipelex.config import Settings
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.mistral_workflows.config import MistralWorkflowsConfig, parse_mistral_config
+from pipelex.orchestration.ending import end_within
 from pipelex.orchestration.workers import WorkerHooks
 from pipelex_mistral_workflows.environment import prepare
 
@@ -46,14 +47,21 @@ class MistralWorker:
             )
 
         try:
-            await _until_stopped(poll(classes), port, on_ready, hooks.on_stopping)
+            await _until_stopped(poll(classes), port, on_ready, lambda: _stopping(config, hooks))
         finally:
             await deployment.inference.aclose()
+
+
+def _stopping(config: MistralWorkflowsConfig, hooks: WorkerHooks) -> None:
+    """The SDK waits for its calls, and for the server to hear of them, as long as it takes; the process does not."""
+    hooks.on_stopping()
+    end_within(config.worker_config.stop_timeout, hooks.on_giving_up)
 
 
 def _made(settings: Settings, config: MistralWorkflowsConfig, libraries: tuple[Path, ...]) -> tuple[list[Any], Any]:
     """The workflows, and what they work with. What a first call would load on the event loop is loaded here."""
     from pipelex_mistral_workflows.activities import define_activities, define_lanes
+    from pipelex_mistral_workflows.connections import share_connections
     from pipelex_mistral_workflows.deployment import Deployment
     from pipelex_mistral_workflows.exposing import exposed_pipes
     from pipelex_mistral_workflows.workflows import workflow_classes
@@ -63,6 +71,7 @@ def _made(settings: Settings, config: MistralWorkflowsConfig, libraries: tuple[P
     deployment = Deployment.of(settings, exposed=exposed)
     for folder in (*libraries, *(settings.base_dir / each for each in config.exposed.libraries)):
         deployment.inference.trees.add_folder(folder)
+    share_connections()
     define_activities()
     define_lanes(config.rate_limits)
     return workflow_classes(exposed.values(), config.execution_timeout), deployment

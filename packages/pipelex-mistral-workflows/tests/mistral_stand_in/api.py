@@ -54,6 +54,8 @@ class StandIn:
     events: list[dict[str, Any]] = field(default_factory=list)
     largest: int = 0
     """The bytes of the largest call."""
+    slow_events: float = 0.0
+    """Seconds before an event is taken."""
     refusals: dict[str, int] = field(default_factory=dict)
     """A part of a path → the status that a call to it gets."""
 
@@ -64,6 +66,11 @@ class StandIn:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.port}"
+
+    @property
+    def connections(self) -> int:
+        """How many were opened so far."""
+        return self._server.connections
 
     async def start(self) -> "StandIn":
         await self._server.start()
@@ -106,6 +113,7 @@ class StandIn:
             case "POST", ["v2", "workflows", "workers", "event-route-token"] if self.has_v2_events:
                 return Answer({"route_token": "route", "expires_in_seconds": 600})
             case "POST", [version, "workflows", "events", *rest] if version == "v1" or self.has_v2_events:
+                await asyncio.sleep(self.slow_events)
                 return await self._take_events(request.json, is_batch=rest == ["batch"])
             case "PATCH" | "DELETE", ["v1", "workflows", "executions", "search_keys", _]:
                 return Answer({"metadata_status": "ok"})

@@ -45,6 +45,8 @@ class Stream:
 class HttpServer:
     answer: Callable[[Request], Awaitable[Answer | Stream]]
     port: int = 0
+    connections: int = 0
+    """How many were opened so far."""
     _server: asyncio.Server | None = None
     _connections: set[asyncio.StreamWriter] = field(default_factory=set)
 
@@ -60,6 +62,7 @@ class HttpServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections.add(writer)
+        self.connections += 1
         try:
             while (request := await _read(reader)) is not None:
                 answer = await self.answer(request)

@@ -65,9 +65,14 @@ async def _serve(worker: "EngineWorker", settings: "Settings", flags: "WorkerFla
         readiness.set_stopping()
         announce(settings, "Stopping. A second signal ends it at once.")
 
+    def on_giving_up() -> None:
+        announce(
+            settings, "Ended before all was cleaned up: it took too long. What was under way will be done elsewhere."
+        )
+
     await readiness.open()
     try:
-        hooks = WorkerHooks(on_ready, on_stopping)
+        hooks = WorkerHooks(on_ready, on_stopping, on_giving_up)
         await worker.serve(settings, tuple(flags.library or ()), hooks)
     finally:
         await readiness.close()

@@ -18,6 +18,7 @@ from pipelex.errors import ErrorCategory, ErrorReport, PipelexError
 from pipelex.inference.calls.ledger import CallLedger
 from pipelex.pipes.wire import Wire
 from pipelex.temporal.codec import store_of, store_value, stored_above
+from pipelex.temporal.worker.late import check_it_is_awaited
 from pipelex.temporal.worker.subjects import current_subject
 from pipelex.temporal.workflow.failures import to_application_error
 from pipelex.temporal.workflow.limits import LIMITS
@@ -30,6 +31,9 @@ METHOD_TREE: Final = "method_tree"
 
 WAITS_FOR: Final = timedelta(seconds=10)
 """The time until a call that waits for another worker is offered again."""
+
+_COUNTS: Final = ("failures", "waits", "unreached")
+"""The counts of a heartbeat, in order, after the ledger."""
 
 LOGGER: Final = logging.getLogger("pipelex.worker")
 
@@ -110,6 +114,7 @@ class CurrentAttempt:
             unreached=unreached,
             maximum=0 if policy is None else failures_allowed(policy.maximum_attempts),
         )
+        self._counted = dict(zip(_COUNTS, (failures, waits, unreached), strict=True))
         self.told = Attempt(
             activity=info.activity_type,
             call=f"{info.workflow_id}:{info.workflow_run_id}:{info.activity_id}",
@@ -130,8 +135,10 @@ class CurrentAttempt:
 
         Raises:
             ApplicationError: it failed, or its worker is stopped meanwhile; whether it may be made again is in it.
+            CancelledError: the server does not wait for it any more.
         """
         self._check()
+        await check_it_is_awaited()
         try:
             result = await attempted(begin(), self.told)
             await self._keeping.keep(result)
@@ -142,7 +149,7 @@ class CurrentAttempt:
                 raise
             raise self._interruption() from None
         except Exception as bug:
-            self._beat(failures=self.tries.failures + 1)
+            self._tell(failures=self.tries.failures + 1)
             if self.tries.is_last:
                 raise ApplicationError(str(bug), type=type(bug).__name__, non_retryable=True) from bug
             raise
@@ -161,13 +168,13 @@ class CurrentAttempt:
             return self._wait(report)
         seek_again = self._outage_wait(report)
         if seek_again is not None:
-            self._beat(unreached=self.tries.unreached + 1)
+            self._tell(unreached=self.tries.unreached + 1)
             self._log(unreached_attempt(self._subject, self.told.activity, report, seek_again), report)
             return to_application_error(report, may_retry=True, retry_delay=seek_again)
         if not report.is_retryable or self.tries.is_last:
             self._log(failed_attempt(self._subject, self.told.activity, report, self.tries, None), report)
             return to_application_error(report, may_retry=False)
-        self._beat(failures=self.tries.failures + 1)
+        self._tell(failures=self.tries.failures + 1)
         error = to_application_error(report, may_retry=True)
         delay = self._delay(error)
         self._log(failed_attempt(self._subject, self.told.activity, report, self.tries, delay), report)
@@ -187,7 +194,7 @@ class CurrentAttempt:
 
     def _wait(self, report: ErrorReport) -> ApplicationError:
         """Leave the call to a worker that holds the folder, however long none does."""
-        self._beat(waits=self.tries.waits + 1)
+        self._tell(waits=self.tries.waits + 1)
         waiting = PipelexError(
             "runtime.unavailable",
             f"{report.detail}; it waits for a worker that does",
@@ -229,13 +236,13 @@ class CurrentAttempt:
     def _subject(self) -> Subject:
         return current_subject() or Subject.of_workflow(activity.info().workflow_id or "")
 
-    def _beat(self, *, failures: int | None = None, waits: int | None = None, unreached: int | None = None) -> None:
-        tries = self.tries
-        counts = [
-            tries.failures if failures is None else failures,
-            tries.waits if waits is None else waits,
-            tries.unreached if unreached is None else unreached,
-        ]
+    def _tell(self, **counts: int) -> None:
+        """Tell the next attempt of counts that changed, in this heartbeat and those that follow."""
+        self._counted |= counts
+        self._beat()
+
+    def _beat(self) -> None:
+        counts = [self._counted[name] for name in _COUNTS]
         while counts and not counts[-1]:
             counts.pop()
         ledger = None if self.ledger.is_empty else self.ledger.to_json()

@@ -24,6 +24,7 @@ from temporalio.worker import (
 
 from pipelex.durable.dispatch.options import PRIORITY_KEY
 from pipelex.errors import PipelexError
+from pipelex.orchestration.ending import end_within
 from pipelex.temporal.config import TemporalConfig
 from pipelex.temporal.plugin import PipelexPlugin
 from pipelex.temporal.worker.logs import apply_log_settings
@@ -182,11 +183,7 @@ async def run_until_stopped(
             os._exit(130)
         on_stopping()
         stop.set()
-        loop.call_later(grace.total_seconds() + LATE_SECONDS, give_up)
-
-    def give_up() -> None:
-        on_giving_up()
-        os._exit(1)
+        end_within(grace + timedelta(seconds=LATE_SECONDS), on_giving_up)
 
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, ask_to_stop)
