@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from test_runs import until
+
 from mistral_project import MistralProject, serving, write_mistral_project
 from mistral_stand_in.api import StandIn
 from tests.support.methods import DESCRIBE_ALL
-from test_runs import until
 from tests.support.openai_server import OpenAIStub
 
 pytestmark = pytest.mark.usefixtures("polling")

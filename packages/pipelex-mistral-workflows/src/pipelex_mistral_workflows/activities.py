@@ -117,6 +117,7 @@ async def _told(kind: EffectKind[Any, Any], deployment: Deployment, carried: Car
     async with sdk.task(CALL_TASK, state=state) as task:
         try:
             result = await _attempted(kind, deployment, carried)
+            given = await deployment.values.carried(write(result))
         except PipelexError as failed:
             await task.update_state(_failed(failed.report))
             raise to_application_error(failed.report, may_retry=True) from None
@@ -125,7 +126,7 @@ async def _told(kind: EffectKind[Any, Any], deployment: Deployment, carried: Car
                 await task.update_state(_failed(report))
             raise
         state["state"], state["usage"] = RunState.COMPLETED.value, _usage_of(result)
-        return await deployment.values.carried(write(result))
+        return given
 
 
 async def _attempted[R: Wire](kind: EffectKind[Any, R], deployment: Deployment, carried: Carried) -> R:
