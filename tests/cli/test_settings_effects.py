@@ -233,6 +233,24 @@ async def test_failed_calls_are_repeated(cli: Cli, stub: OpenAIStub) -> None:
     assert len(stub.completions) == 1
 
 
+@pytest.mark.parametrize("seconds", [0.2, 60.0])
+@pytest.mark.parametrize("where", ["settings", "model"])
+async def test_how_long_a_call_may_take(cli: Cli, stub: OpenAIStub, seconds: float, where: str) -> None:
+    stub.on("Describe", Reply(object={"code": "B1"}, delay=1.0))
+    changed: dict[str, Any] = {"inference__transport_max_retries": 0, "inference__call_timeout": seconds}
+    if where == "model":  # its own wins
+        models = STUB_MODELS.replace("[stub]\n", f"[stub]\ncall_timeout = {seconds}\n")
+        write_stub_inference(cli.root / ".pipelex" / "inference", stub.url, models=models)
+        changed["inference__call_timeout"] = 60.2 - seconds
+    running = run(cli, DESCRIBE, {"name": "Ada"}, **changed)
+    if seconds == 60.0:
+        assert (await running).content == {"code": "B1"}
+        return
+    with pytest.raises(PipelexError) as caught:
+        await running
+    assert caught.value.code == "provider.timeout"
+
+
 @pytest.mark.parametrize("seconds", [0, 60])
 async def test_a_provider_that_is_away_for_a_while(cli: Cli, seconds: int) -> None:
     address = ("127.0.0.1", free_port())

@@ -130,6 +130,14 @@ async def test_an_attempt_that_takes_too_long_is_a_failure(project: Project, stu
     assert report.model == "stub"
 
 
+async def test_a_durable_call_has_the_time_of_its_activity(project: Project, stub: OpenAIStub) -> None:
+    stub.on("Hello", Reply(text="Hi at last", delay=2.0))
+    overrides = {**tried(1), "inference.call_timeout": 0.2}
+    async with project.app(overrides=overrides) as app, polling(app):
+        result = await asyncio.wait_for(app.load(project.root / "greet.mthds").run(INPUT), 60)
+    assert "Hi at last" in str(result.content)
+
+
 def test_there_is_room_for_a_rolling_restart() -> None:
     assert tries.attempts_with_interruptions(3) == 3 + MOST_INTERRUPTIONS
     assert tries.failures_allowed(tries.attempts_with_interruptions(3)) == 3

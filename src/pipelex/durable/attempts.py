@@ -39,6 +39,11 @@ class Attempt:
     stored_above: int | None
     """The size in bytes from which a result is kept in the store; None where there is no store."""
 
+    @property
+    def seconds(self) -> float | None:
+        """The time limit of the attempt, in seconds."""
+        return None if self.time_limit is None else self.time_limit.total_seconds()
+
 
 async def attempted(work: Awaitable[R], attempt: Attempt) -> R:
     """Await an effect under heartbeats, which go on until the activity is done.

@@ -39,6 +39,7 @@ class EffectPerformer:
         ledger: CallLedger | None = None,
         kept: KeptSource | None = None,
         place: str = "",
+        seconds: float | None = None,
     ) -> R:
         """Try once to perform an effect.
 
@@ -50,6 +51,7 @@ class EffectPerformer:
             ledger: the ledger of the call's earlier attempts, changed by this one; a new one when None.
             kept: results of an earlier run, which are taken where the same is asked; None: there are none.
             place: where in the run it is asked; see `KeptSource.find`.
+            seconds: the time that the orchestrator gives the attempt; None where it sets none.
 
         Raises:
             PipelexError: it failed.
@@ -59,5 +61,5 @@ class EffectPerformer:
         found = None if kept is None else await kept.find(kind, job, place)
         if found is not None:
             return found
-        with logical_call(call, ledger):
+        with logical_call(call, ledger, seconds):
             return await self._performers[kind.activity](job)

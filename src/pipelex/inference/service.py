@@ -40,7 +40,7 @@ class InferenceOptions:
     images: ImageOptions = field(default_factory=ImageOptions)
     functions: FunctionOptions = field(default_factory=FunctionOptions)
     call_timeout: float = SECONDS
-    """The time limit of one request to a provider, in seconds."""
+    """The time limit of one request to a provider, in seconds, where the orchestrator gives an attempt none."""
     outage_seconds: float = 0.0
     """Seconds for which a durable call that reaches no provider is repeated without being counted."""
 

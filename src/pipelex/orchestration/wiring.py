@@ -87,6 +87,7 @@ def inference_of(settings: Settings, deck: "ModelDeck | None" = None) -> "Infere
         extract=extraction_of(settings),
         images=images_of(settings),
         functions=functions_of(settings),
+        call_timeout=settings.inference.call_timeout,
         outage_seconds=settings.inference.outages.durable_retry_seconds,
     )
     return Inference(

@@ -31,6 +31,7 @@ def service_of(
 
 
 MANUAL = 'thinking_mode = "manual"\nmax_tokens = 20000'
+CLAUDE_ON_BEDROCK = 'model_id = "anthropic.claude-3-7-sonnet-20250219-v1:0"\nthinking_mode = "manual"'
 ADAPTIVE = 'thinking_mode = "adaptive"\nmax_tokens = 20000'
 
 
@@ -40,7 +41,7 @@ ADAPTIVE = 'thinking_mode = "adaptive"\nmax_tokens = 20000'
         (ANTHROPIC, MANUAL, {"reasoning_effort": "low"}, {"thinking": {"type": "enabled", "budget_tokens": 1024}}),
         (ANTHROPIC, MANUAL, {"reasoning_effort": "medium"}, {"thinking": {"type": "enabled", "budget_tokens": 5000}}),
         (ANTHROPIC, MANUAL, {"reasoning_budget": 3000}, {"thinking": {"type": "enabled", "budget_tokens": 3000}}),
-        (ANTHROPIC, MANUAL, {"reasoning_effort": "max"}, {"thinking": {"type": "enabled", "budget_tokens": 19999}}),
+        (ANTHROPIC, MANUAL, {"reasoning_effort": "max"}, {"thinking": {"type": "enabled", "budget_tokens": 18976}}),
         (ANTHROPIC, MANUAL, {"reasoning_effort": "low", "max_tokens": 500}, {"thinking": None, "max_tokens": 500}),
         (ANTHROPIC, MANUAL, {"reasoning_effort": "none"}, {"thinking": {"type": "disabled"}}),
         (ANTHROPIC, MANUAL, {"temperature": 0.5}, {"temperature": 0.5, "max_tokens": 20000, "thinking": None}),
@@ -54,6 +55,26 @@ ADAPTIVE = 'thinking_mode = "adaptive"\nmax_tokens = 20000'
         (ANTHROPIC, "", {"reasoning_effort": "high"}, {"thinking": None}),
         (GOOGLE, MANUAL, {"reasoning_effort": "medium"}, {"thinkingConfig": {"thinking_budget": 5000}}),
         (GOOGLE, MANUAL, {"reasoning_effort": "none"}, {"thinkingConfig": {"thinking_budget": 0}}),
+        (GOOGLE, MANUAL, {"reasoning_effort": "max"}, {"thinkingConfig": {"thinking_budget": 18976}}),
+        (GOOGLE, MANUAL, {"reasoning_budget": 9000, "max_tokens": 1000}, {"thinkingConfig": {"thinking_budget": 750}}),
+        (
+            ANTHROPIC,
+            MANUAL,
+            {"reasoning_budget": 9000, "max_tokens": 4000},
+            {"thinking": {"type": "enabled", "budget_tokens": 3000}},
+        ),
+        (
+            ANTHROPIC,
+            MANUAL,
+            {"reasoning_budget": 9000, "max_tokens": 1200},
+            {"thinking": {"type": "enabled", "budget_tokens": 1024}},
+        ),
+        (
+            BEDROCK,
+            CLAUDE_ON_BEDROCK,
+            {"reasoning_budget": 9000, "max_tokens": 4000},
+            {"additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": 3000}}},
+        ),
         (GOOGLE, ADAPTIVE, {"reasoning_effort": "xhigh"}, {"thinkingConfig": {"thinking_level": "HIGH"}}),
         (GOOGLE, "", {"reasoning_effort": "high"}, {"thinkingConfig": None}),
         (MISTRAL, ADAPTIVE, {"reasoning_effort": "medium"}, {"reasoning_effort": "high"}),
@@ -64,7 +85,7 @@ async def test_what_each_maker_is_told_about_thinking(
     stub: OpenAIStub, tmp_path: Path, spoken: Spoken, entry: str, settings: dict[str, Any], expected: dict[str, Any]
 ):
     stub.on(text="ok")
-    service = service_of(spoken, stub, tmp_path, f'model_id = "{_known(spoken, entry)}"\n{entry}')
+    service = service_of(spoken, stub, tmp_path, _named(spoken, entry))
 
     await service.chat.generate_text(at(text_job("?", **settings)))
     await service.aclose()
@@ -72,6 +93,10 @@ async def test_what_each_maker_is_told_about_thinking(
     body: dict[str, Any] = stub.completions[0].body
     sent = {**body, **body.get("generationConfig", {})}
     assert {key: sent.get(key) for key in expected} == expected
+
+
+def _named(spoken: Spoken, entry: str) -> str:
+    return entry if "model_id" in entry else f'model_id = "{_known(spoken, entry)}"\n{entry}'
 
 
 def _known(spoken: Spoken, entry: str) -> str:

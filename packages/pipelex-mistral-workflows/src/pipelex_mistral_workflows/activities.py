@@ -144,6 +144,7 @@ async def _attempted[R: Wire](kind: EffectKind[Any, R], deployment: Deployment, 
             call=attempt.told.call,
             library=lambda: linked_libraries().get(crate),
             ledger=attempt.ledger,
+            seconds=attempt.told.seconds,
         )
 
     return await attempt.made(perform)

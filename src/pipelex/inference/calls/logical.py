@@ -38,6 +38,8 @@ class LogicalCall:
     """The digest of what is asked, so that an id that comes back with another job is another call."""
     ledger: CallLedger = field(default_factory=CallLedger, compare=False)
     """The usage and the misfits of its attempts so far."""
+    seconds: float | None = None
+    """The time that the orchestrator gives an attempt, in seconds; None where it sets none."""
 
     def key(self, *parts: str) -> str:
         """The key of one of its requests, named by what makes it another than the rest: a UUID of version 5."""
@@ -48,14 +50,15 @@ _current: ContextVar[LogicalCall | None] = ContextVar("pipelex_logical_call", de
 
 
 @contextmanager
-def logical_call(id: str, ledger: CallLedger | None = None) -> Generator[None]:
+def logical_call(id: str, ledger: CallLedger | None = None, seconds: float | None = None) -> Generator[None]:
     """Say which logical call the block is an attempt of.
 
     Args:
         id: the same in every attempt of the call, and in no other call.
         ledger: the ledger of the call's earlier attempts; a new one when None.
+        seconds: the time that the orchestrator gives the attempt; None where it sets none.
     """
-    token = _current.set(LogicalCall(id, ledger=ledger or CallLedger()))
+    token = _current.set(LogicalCall(id, ledger=ledger or CallLedger(), seconds=seconds))
     try:
         yield
     finally:
@@ -77,6 +80,12 @@ def current_ledger() -> CallLedger:
     """The ledger of the logical call that is under way; one that nobody reads, where none is."""
     call = _current.get()
     return CallLedger() if call is None else call.ledger
+
+
+def seconds_of_attempt() -> float | None:
+    """The time that the orchestrator gives the attempt that is under way, in seconds; None where it sets none."""
+    call = _current.get()
+    return None if call is None else call.seconds
 
 
 def digest(activity: str, job: "Wire") -> str:

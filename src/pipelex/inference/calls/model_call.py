@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.calls.classify import classify_provider_error, invalid_response
+from pipelex.inference.calls.logical import seconds_of_attempt
 from pipelex.inference.deck.catalog import Backend, ModelEntry
 from pipelex.inference.deck.model_deck import MAX_ANSWER_BYTES, ModelDeck
 from pipelex.language.blueprints import ModelFamily
@@ -71,7 +72,17 @@ def call_of(deck: ModelDeck, model: ResolvedModel, family: ModelFamily, seconds:
         PipelexError: `model.unavailable`: this process does not serve the model.
     """
     entry = deck.entry(model, family)
-    return ModelCall(entry, deck.catalog.backends[entry.backend], family, seconds, deck.max_answer_bytes)
+    limit = _seconds(entry, seconds)
+    return ModelCall(entry, deck.catalog.backends[entry.backend], family, limit, deck.max_answer_bytes)
+
+
+def _seconds(entry: ModelEntry, usual: float) -> float:
+    """The time limit of a request: the model's own, within the time of a durable attempt, which stands for the usual."""
+    given, own = seconds_of_attempt(), entry.table.call_timeout
+    whole = usual if given is None else given
+    if own is None:
+        return whole
+    return own if given is None else min(own, given)
 
 
 def check_credentials(deck: ModelDeck, call: ModelCall) -> None:

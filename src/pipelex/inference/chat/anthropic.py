@@ -51,12 +51,11 @@ class Anthropic(LibraryProvider["AsyncAnthropic"]):
         else:
             budget = max(settings.reasoning_budget or 0, _LEAST_BUDGET)
             most = request.get("max_tokens")
-            if most is not None and most <= _LEAST_BUDGET:
+            if most is not None and most <= budget:
                 tell(
                     call.entry, "reasoning", f"cannot think within max_tokens = {most}; reasoning settings are ignored"
                 )
                 return
-            budget = budget if most is None else min(budget, most - 1)
             request["anthropic_thinking"] = {"type": "enabled", "budget_tokens": budget}
 
     def _parameters(self, settings: "ModelSettings", parameters: "ModelRequestParameters") -> "ModelRequestParameters":

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pipelex.inference.calls.guard import check_status, read_bounded
 from pipelex.inference.calls.model_call import ModelCall
@@ -28,9 +28,19 @@ class Bedrock(LibraryProvider["BaseClient"]):
         request = super().library_settings(call, settings, is_structured=is_structured)
         for key in ("max_retries", "timeout"):  # both belong to the connection here
             request.pop(key, None)
-        if settings.reasoning_effort is not None:
+        if settings.reasoning_effort is not None and not self._add_budget(call, settings, request):
             request["thinking"] = settings.reasoning_effort if settings.reasoning_effort != "none" else False
         return request
+
+    def _add_budget(self, call: ModelCall, settings: CallSettings, request: "ModelSettings") -> bool:
+        """Whether the thinking has a budget, which is Claude's alone here; the library has fixed ones for efforts."""
+        budget = settings.reasoning_budget
+        if call.entry.table.thinking_mode != "manual" or not budget or "anthropic." not in call.entry.model_id:
+            return False
+        thinking = {"thinking": {"type": "enabled", "budget_tokens": budget}}
+        cast("dict[str, Any]", request)["bedrock_additional_model_requests_fields"] = thinking
+        request.pop("temperature", None)  # refused beside thinking
+        return True
 
     def library_model(self, call: ModelCall) -> "Model[Any]":
         from pydantic_ai.models.bedrock import BedrockConverseModel

@@ -74,9 +74,8 @@ class OpenAIClient(LibraryProvider["AsyncOpenAI"]):
         from pydantic_ai.models.openai import OpenAIChatModel
 
         profile = self._profile()
-        wanted = self._backend.table.token_parameter
-        if wanted is not None or not self._is_openai(client):
-            profile["openai_chat_supports_max_completion_tokens"] = wanted == "max_completion_tokens"
+        is_newer = self._backend.table.token_parameter == "max_completion_tokens"
+        profile["openai_chat_supports_max_completion_tokens"] = is_newer
         return OpenAIChatModel(call.entry.model_id, provider=self._provider(client), profile=profile)
 
     def _provider(self, client: "AsyncOpenAI") -> "Provider[AsyncOpenAI]":

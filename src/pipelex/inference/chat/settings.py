@@ -26,6 +26,9 @@ _ENOUGH_TOKENS = 1024
 """The number of tokens that counts as high enough for `max_tokens_must_be_high_enough`; such models think before they
 answer."""
 
+_ROOM = 4, 1024
+"""What a budget of thinking leaves of an answer's tokens for the answer itself: one part of so many, at most so many."""
+
 _told: set[tuple[str, str]] = set()
 
 
@@ -53,10 +56,11 @@ def call_settings(
         settings: the resolved settings of the family `llm`.
         effort_budgets: tokens that stand for each reasoning effort.
     """
-    effort, tokens = _reasoning(entry, settings, effort_budgets)
+    most = _max_tokens(entry, settings.get("max_tokens"))
+    effort, tokens = _within(entry, most or entry.table.max_tokens, *_reasoning(entry, settings, effort_budgets))
     return CallSettings(
         temperature=_temperature(entry, settings.get("temperature")),
-        max_tokens=_max_tokens(entry, settings.get("max_tokens")),
+        max_tokens=most,
         reasoning_effort=effort,
         reasoning_budget=tokens,
         image_detail=maybe(settings.get("image_detail"), str),
@@ -110,6 +114,23 @@ def _reasoning(
         for name, needed in sorted(budgets.items(), key=lambda item: item[1]):
             effort = name if name != "none" and needed <= tokens else effort
     return effort, tokens
+
+
+def _within(
+    entry: ModelEntry, most: int | None, effort: ReasoningEffort | None, tokens: int | None
+) -> tuple[ReasoningEffort | None, int | None]:
+    """The same thinking with room for the answer; none where the least that the model takes leaves no room.
+
+    What a model thinks counts against the tokens of its answer, so a budget that is as large leaves an empty one.
+    """
+    if most is None or not tokens or entry.table.thinking_mode != "manual":
+        return effort, tokens
+    parts, room = _ROOM
+    left = most - max(1, min(most // parts, room))
+    if left < (entry.valued_constraints.min_thinking_budget or 1):
+        tell(entry, "reasoning", f"cannot think within max_tokens = {most}; reasoning settings are ignored")
+        return None, None
+    return effort, min(tokens, left)
 
 
 def tell(entry: ModelEntry, about: str, what: str) -> None:

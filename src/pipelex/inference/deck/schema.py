@@ -73,8 +73,7 @@ class BackendTable(_Table):
     """A file with the certificates to check the server's against, instead of the usual ones; a relative path starts
     at the folder of this file."""
     token_parameter: Literal["max_tokens", "max_completion_tokens"] | None = None
-    """The name of a request's limit of tokens; by default OpenAI's own at its own address, and `max_tokens`
-    elsewhere."""
+    """The name of a request's limit of tokens; `max_tokens` when absent, which most endpoints know."""
     listed_constraints: list[ListedConstraint] = []
     """Constraints of all its models."""
     valued_constraints: ValuedConstraints = ValuedConstraints()
@@ -198,6 +197,9 @@ class ModelTable(_Table):
     """The request arguments that an image model takes."""
     prompting_target: str | None = None
     """A key of earlier releases, without effect."""
+    call_timeout: float | None = Field(default=None, gt=0, strict=False)
+    """The longest time of one request, in seconds; `inference.call_timeout` when absent. A durable call ends with its
+    activity's time-out, too."""
     endpoint_path: NonEmpty | None = None
     """The path below the backend's endpoint, where it is unusual."""
     headers: dict[str, str] = {}

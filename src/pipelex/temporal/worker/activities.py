@@ -73,6 +73,7 @@ async def _attempted(kind: EffectKind[Any, R], hands: _Hands, job: Any, *, crate
             ledger=attempt.ledger,
             kept=None if reuse is None else await hands.kept.of(activity.client(), reuse),
             place=(activity.info().workflow_id or "").partition("/")[2],
+            seconds=attempt.told.seconds,
         )
 
     with measured(job, attempt.ledger):

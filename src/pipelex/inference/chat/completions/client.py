@@ -77,7 +77,7 @@ class ChatCompletions(ConnectedProvider["httpx.AsyncClient"]):
         settings: RequestSettings,
         form: AnswerForm,
     ) -> Answer:
-        body = self._body(call, client, messages, settings, form)
+        body = self._body(call, messages, settings, form)
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
         # The client's own limit is for each read: an answer that drips would hold the call for ever.
         async with asyncio.timeout(call.seconds):
@@ -89,7 +89,6 @@ class ChatCompletions(ConnectedProvider["httpx.AsyncClient"]):
     def _body(
         self,
         call: ModelCall,
-        client: "httpx.AsyncClient",
         messages: list[Message],
         settings: RequestSettings,
         form: AnswerForm,
@@ -102,12 +101,8 @@ class ChatCompletions(ConnectedProvider["httpx.AsyncClient"]):
             **form_members(form),
         }
         if "max_tokens" in settings:
-            body[self._token_parameter(client)] = settings["max_tokens"]
+            body[self._backend.table.token_parameter or "max_tokens"] = settings["max_tokens"]
         return body
-
-    def _token_parameter(self, client: "httpx.AsyncClient") -> str:
-        is_openai = client.base_url.host.endswith("openai.com")
-        return self._backend.table.token_parameter or ("max_completion_tokens" if is_openai else "max_tokens")
 
     def _client(self, call: ModelCall) -> "httpx.AsyncClient":
         root = self._root(call, self.default_endpoint, without=())
