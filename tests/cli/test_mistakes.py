@@ -75,7 +75,11 @@ MISTAKES = [
     Mistake("run greet.mthds -i nam.yaml", 1, ("In the inputs, write 'name' instead of 'nam'.",)),
     Mistake("run greet.mthds -i rows.csv", 1, ("a CSV file is a list", "--inputs-csv rows.csv")),
     Mistake("run greet.mthds --inputs-csv gone.csv", 1, ("there is no file 'gone.csv'",)),
-    Mistake("run greet.mthds --inputs-csv rows.csv", 1, ("rows.csv, line 2: the input 'name'", "is missing")),
+    Mistake(
+        "run greet.mthds --inputs-csv rows.csv",
+        1,
+        ("rows.csv, line 1: the column 'nme' is not an input; did you mean 'name'?", "Rename the column"),
+    ),
     Mistake("run greet.mthds --inputs-csv rows.csv --detach", 2, ("--detach is for a single run",)),
     Mistake("run greet.mthds -i inptus.json", 1, ("there is no inputs file", "did you mean 'inputs.json'?")),
     Mistake(

@@ -1,7 +1,10 @@
 """Inputs on the command line: typed, from files, from standard input, and the rows of a table."""
 
+import codecs
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -172,3 +175,207 @@ async def test_many_rows_from_python(docks: Cli, stub: OpenAIStub) -> None:
     with pytest.raises(pipelex.InputError, match="row 2: the input 'name'"):
         await method.run_many([{"name": "Ana"}, {}])
     await method.app.aclose()
+
+
+ECHO = """\
+domain = "echo"
+main_pipe = "say"
+
+[concept.Boat]
+description = "A boat"
+[concept.Boat.structure]
+name = { type = "text", description = "Name", required = true }
+crew = { type = "integer", description = "Crew" }
+length = { type = "number", description = "Metres" }
+
+[pipe.say]
+type = "PipeCompose"
+description = "Say it"
+inputs = { name = "Text" }
+output = "Text"
+template = "<$name>"
+
+[pipe.count]
+type = "PipeCompose"
+description = "Say a number"
+inputs = { n = "Number" }
+output = "Text"
+template = "<$n>"
+
+[pipe.date]
+type = "PipeCompose"
+description = "Say a date"
+inputs = { d = "Date" }
+output = "Text"
+template = "<$d>"
+
+[pipe.fleet]
+type = "PipeCompose"
+description = "Say boats"
+inputs = { b = "Boat[]" }
+output = "Text"
+template = "{% for each in b %}<{{ each.name }}|{{ each.crew }}|{{ each.length }}>{% endfor %}"
+"""
+_QUIET = ("--no-save-main-stuff", "--no-save-working-memory", "--no-graph")
+_HEAD = "name,crew,length\n"
+
+
+def said(cli: Cli, *args: str) -> str:
+    """What the method said, or how the command failed."""
+    (cli.root / "echo.mthds").write_text(ECHO, encoding="utf-8")
+    ended = cli("run", "echo.mthds", *args, *_QUIET)
+    assert "Unexpected" not in ended.err
+    return ended.out.removesuffix("\n") if ended.code == 0 else ended.err
+
+
+@pytest.mark.parametrize(
+    ("pipe", "typed", "shown"),
+    [
+        ("say", "name=", "<>"),
+        ("say", "name=12", "<12>"),
+        ("say", "name=2026-01-31", "<2026-01-31>"),
+        ("say", 'name={"a": 1}', '<{"a": 1}>'),
+        ("say", "name=null", "<null>"),
+        ("say", "name=@@home", "<@home>"),
+        ("say", "name= a\nb ", "< a\nb >"),
+        ("say", "name=@", "no file is named after the @"),
+        ("say", "name=@gone.txt", "there is no file 'gone.txt'"),
+        ("say", "name =x", "Type: -i name=x"),
+        ("say", "name:x", "Type: -i name=x"),
+        ("say", "--name=x", "Type: -i name=x"),
+        ("say", "nam", "Type: -i name=VALUE"),
+        ("say", "=x", "Type: -i name=x"),
+        ("count", "n=007", "<7>"),
+        ("count", "n=1e3", "<1000>"),
+        ("count", "n=1,000", "n must be a number, not the text '1,000'"),
+        ("count", "n=nan", "For example: -i n=1234.5"),
+        ("date", "d=2026-01-31", "<2026-01-31>"),
+        ("date", "d=2026-02-30", "d must be a date written YYYY-MM-DD"),
+        ("date", "d=31/01/2026", "For example: -i d=2026-01-31"),
+        ("fleet", "b=[{'name': 'Ata'}]", "JSON has double quotes around names and texts"),
+        ("fleet", 'b=[{"name": "Ata", "crew": 2.0}]', "<Ata|2|>"),
+        ("fleet", 'b=[{"name": "Ata", "crew": 2.5}]', "b[0].crew must be a whole number, not the number 2.5"),
+    ],
+)
+def test_what_is_typed_is_the_value_or_told_what_to_type(cli: Cli, pipe: str, typed: str, shown: str) -> None:
+    assert shown in said(cli, "--pipe", pipe, "-i", typed)
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        (codecs.BOM_UTF8 + "Zoë".encode(), "<Zoë>"),
+        ("Zoë".encode("utf-16"), "<Zoë>"),
+        (codecs.BOM_UTF16_BE + "Zoë".encode("utf-16-be"), "<Zoë>"),
+        ("Zoë".encode("utf-32"), "<Zoë>"),
+        ("a\nZoë".encode("latin-1"), "'it.txt', line 2, is not UTF-8 text: byte 4 is 0xEB"),
+        ("Zoë is".encode("utf-16-le"), "looks like UTF-16 without a byte order mark"),
+        (b"a\nb\0c", "line 2, has a null character"),
+        (b"", "'it.txt' is empty"),
+    ],
+)
+def test_a_text_file_of_any_encoding(cli: Cli, content: bytes, shown: str) -> None:
+    (cli.root / "it.txt").write_bytes(content)
+    assert shown in said(cli, "-i", "name=@it.txt")
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        (codecs.BOM_UTF8 + f"{_HEAD}Zoë,3,\n".encode(), "<Zoë|3|>"),
+        (f"{_HEAD}Zoë,3,\n".encode("utf-16"), "<Zoë|3|>"),
+        (f"{_HEAD}Ata,1,\nZoë,3,\n".encode("latin-1"), "it.csv, line 3 is not UTF-8 text"),
+        (f"{_HEAD}Ata,3,4.5\n".replace("\n", "\r\n").encode(), "<Ata|3|4.5>"),
+        (f"{_HEAD}Ata,3,4.5\n".replace("\n", "\r").encode(), "<Ata|3|4.5>"),
+        (f'{_HEAD}"A ""big""\nboat, red",3,\n'.encode(), '<A "big"\nboat, red|3|>'),
+        (f'{_HEAD}"Ata,3,\n'.encode(), "it.csv, line 2 is not valid CSV: unexpected end of data"),
+        (b"name;length\nAta;3.5\n", "<Ata||3.5>"),
+        (b"name\tcrew\nAta\t3\n", "<Ata|3|>"),
+        (b"name,crew,,\nAta,1,,\n", "<Ata|1|>"),
+        (b"name,crew\nAta\n", "<Ata||>"),
+        (b"name,crew\nAta,1,2\n", "it.csv, line 2 has 3 cells, the header 2"),
+        (b"name,name\nA,B\n", "it.csv, line 1 the column 'name' stands there twice"),
+        (b"Name\nA\n", "the column 'Name' is not a field of Boat; did you mean 'name'?"),
+        (f"{_HEAD}Ata,three,\n".encode(), "it.csv, line 2, column 'crew' must be a whole number, not the text 'three'"),
+        (f"{_HEAD},,\n".encode(), "it.csv, line 2, column 'name' is required"),
+        (b"\n\n", "it.csv is empty: the first row must name the fields"),
+        (b"PK\x03\x04\0\0", "has a null character"),
+    ],
+)
+def test_a_table_as_programs_write_them(cli: Cli, content: bytes, shown: str) -> None:
+    (cli.root / "it.csv").write_bytes(content)
+    assert shown in said(cli, "--pipe", "fleet", "-i", "b=@it.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "shown"),
+    [
+        ("a.yaml", codecs.BOM_UTF8 + "name: Zoë\n".encode(), "<Zoë>"),
+        ("a.yaml", "name: Zoë\n".encode("utf-16"), "<Zoë>"),
+        ("a.yaml", b"name: |\r\n  a\r\n  b\r\n", "<a\nb"),
+        ("a.yaml", b"name: no\n", "<no>"),
+        ("a.yaml", b"name: 012\n", "<012>"),
+        ("a.yaml", b"name: 2026-01-31\n", "<2026-01-31>"),
+        ("a.yaml", b"name: 12\n", "put the value of 'name' into quotes"),
+        ("a.yaml", b"name: a: b\n", "line 1, column 8 is not valid YAML"),
+        ("a.yaml", b"name:\n\t- a\n", "lines are indented by blanks"),
+        ("a.yaml", "name: Zoë\n".encode("latin-1"), "line 1 is not UTF-8 text"),
+        ("a.json", '{"name": "Zoë"}'.encode("utf-16"), "<Zoë>"),
+        ("a.json", b'{"name": "Ana",}', "column 16 is not valid JSON: nothing follows the last comma"),
+        ("a.json", b'// x\n{"name": "Ana"}', "JSON has no comments"),
+        ("a.json", b"{'name': 'Ana'}", "names and texts stand in double quotes"),
+        ("a.json", b"", "it is empty"),
+        ("a.toml", b"name = Ana", "Invalid value: a text stands in quotes"),
+        ("a.toml", b"name = 2026-01-31", "must be a text, not the date 2026-01-31"),
+    ],
+)
+def test_a_file_of_inputs_as_people_write_them(cli: Cli, name: str, content: bytes, shown: str) -> None:
+    (cli.root / name).write_bytes(content)
+    assert shown in said(cli, "-i", name)
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        (b"name\n\n", "name,result"),
+        (b"Name\nA\n", "the column 'Name' is not an input; did you mean 'name'?"),
+        (b"name,name\nA,B\n", "names the column 'name' twice"),
+        (b"id,,\n1,2,3\n", "has several columns without a name"),
+        (b"id;name\n1;Ana\n", "1,Ana,<Ana>"),
+    ],
+)
+def test_rows_as_programs_write_them(cli: Cli, content: bytes, shown: str) -> None:
+    (cli.root / "rows.csv").write_bytes(content)
+    assert shown in said(cli, "--inputs-csv", "rows.csv")
+
+
+@pytest.mark.parametrize(
+    ("redirect", "options", "shown"),
+    [
+        ("<&-", "-i -", "standard input is closed"),
+        ("<&-", "-i name=@-", "standard input is closed"),
+        ("<&-", "", "the input 'name' (native.Text) is missing"),
+        ("</dev/null", "-i -", "standard input is empty"),
+        ("<latin", "", "standard input, line 1, is not UTF-8 text"),
+        ("<utf16", "", "<Zoë>"),
+        ("<utf16", "-i name=@-", "<Zoë>"),
+        (">&-", "-i name=Ana", "completed successfully"),
+        ("2>&- </dev/null", "-i name=Ana", "<Ana>"),
+    ],
+)
+def test_standard_streams_in_any_state(cli: Cli, redirect: str, options: str, shown: str) -> None:
+    (cli.root / "echo.mthds").write_text(ECHO, encoding="utf-8")
+    (cli.root / "latin").write_bytes("Zoë".encode("latin-1"))
+    (cli.root / "utf16").write_bytes("Zoë\n".encode("utf-16"))
+    command = f"{sys.executable} -m pipelex.cli run echo.mthds {' '.join(_QUIET)} {options}"
+    ended = subprocess.run(
+        ["sh", "-c", f"{command} {redirect}"],
+        cwd=cli.root,
+        env=cli.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shown in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "Unexpected" not in ended.stderr

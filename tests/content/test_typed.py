@@ -87,7 +87,7 @@ def test_a_list_is_json_a_table_or_the_name_repeated(tmp_path: Path) -> None:
     ],
 )
 def test_what_does_not_read_is_said(tmp_path: Path, concept: str, texts: list[str], code: str, told: str) -> None:
-    (tmp_path / "bad.txt").write_bytes(b"\xff\xfe\xfa")
+    (tmp_path / "bad.txt").write_bytes(b"caf\xe9")
     with pytest.raises(InputError, match=told) as caught:
         typed(tmp_path, concept, *texts)
     assert (caught.value.code, caught.value.report.location.input) == (code, "x")

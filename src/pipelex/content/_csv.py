@@ -11,6 +11,8 @@ from typing import Final, TextIO
 from pipelex.content._shapes import ChoiceShape, FieldShape, ObjectShape, ScalarShape
 from pipelex.content._validate import ContentError, parse_scalar, validate
 from pipelex.content.files.local import why_unfit
+from pipelex.content.files.not_readable import NotReadable
+from pipelex.content.files.text import decoded
 from pipelex.errors import near_names
 from pipelex.errors.json import Json, as_object
 
@@ -55,21 +57,22 @@ def read_table(path: Path) -> Table:
     """The cells of a CSV file, with the texts that `write_csv` took for formulas as they were.
 
     Raises:
-        ContentError: it is not UTF-8, not CSV, or has no first row; rows have more cells than it.
+        ContentError: it is no text, not CSV, or has no first row; rows have more cells than it.
         OSError: the file cannot be read.
     """
     if (why := why_unfit(path)) is not None:
         raise ContentError([(path.name, why)])
     try:
-        stream = io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")
-    except UnicodeDecodeError as error:
-        raise ContentError([(path.name, f"is not UTF-8 text (byte {error.start})")]) from None
-    rows = _rows(stream, path.name)
+        text = decoded(path.read_bytes())
+    except NotReadable as error:
+        raise ContentError([(f"{path.name}, line {error.line}", f"{error}; save it as UTF-8")]) from None
+    rows = _rows(text, path.name)
     header = next(rows, None)
     if header is None:
         raise ContentError([(path.name, "is empty: the first row must name the fields")])
-    columns = tuple(name.strip() for name in header[1])
     found = tuple((line, tuple(map(_without_guard, cells))) for line, cells in rows)
+    columns = _named([name.strip() for name in header[1]], found)
+    found = tuple((line, _without_end(cells, len(columns))) for line, cells in found)
     findings = [
         (f"{path.name}, line {line}", f"has {len(cells)} cells, the header {len(columns)}")
         for line, cells in found
@@ -84,8 +87,29 @@ def _without_guard(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
-def _rows(stream: io.StringIO, name: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(stream, strict=True)
+def _named(names: list[str], rows: Iterable[tuple[int, tuple[str, ...]]]) -> tuple[str, ...]:
+    """The columns without those at the end that have neither a name nor a cell, which spreadsheet programs leave."""
+    used = max((len(_without_end(cells, 0)) for _, cells in rows), default=0)
+    while len(names) > max(used, 1) and not names[-1]:
+        names = names[:-1]
+    return tuple(names)
+
+
+def _without_end(cells: tuple[str, ...], length: int) -> tuple[str, ...]:
+    """The cells of a row without the empty ones beyond a length."""
+    while len(cells) > length and not cells[-1]:
+        cells = cells[:-1]
+    return cells
+
+
+def _separator(text: str) -> str:
+    """What is between the cells: a comma; a semicolon or a tab where the first row has those alone."""
+    first = text.split("\n", 1)[0]
+    return "," if "," in first else ";" if ";" in first else "\t" if "\t" in first else ","
+
+
+def _rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
     try:
         for cells in reader:
             if cells:

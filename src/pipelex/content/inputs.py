@@ -321,10 +321,11 @@ class _InputReader:
         try:
             return Stuff(concept, validate(shape, expanded, where=where))
         except ContentError as error:
+            bare = "" if isinstance(content, Mapping) else f"{where}.{LIGHT_FIELDS.get(native or '')}"
             raise _InputRefused(
                 [
                     _fault("input.invalid", f"{place} {message}", self._name, {"field": _inner(place, self._name)})
-                    for place, message in error.findings
+                    for place, message in ((where if place == bare else place, said) for place, said in error.findings)
                 ]
             ) from None
 

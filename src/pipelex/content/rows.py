@@ -11,10 +11,11 @@ from pipelex.content.inputs import ConceptView, InputSlot, PlacedInputs
 from pipelex.content.structure import ContentError, ObjectShape, ScalarShape, Shape
 from pipelex.content.stuff import Absence, Json, Stuff
 from pipelex.content.typed import TypedInputs
-from pipelex.errors import ErrorCategory, Location, PipelexError
+from pipelex.errors import ErrorCategory, Location, PipelexError, near_names
 
 RESULT: Final = "result"
 ERROR: Final = "error"
+_FORM: Final = "Rows are a CSV file in UTF-8, or UTF-16 with its mark; its first row names the inputs."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +60,20 @@ def read_rows(
         table = read_table(path)
     except FileNotFoundError:
         raise _unreadable(path, f"there is no file '{path}'", "not_found") from None
+    except IsADirectoryError:
+        raise _unreadable(path, f"'{path}' is a folder, not a CSV file", "is_a_directory") from None
     except OSError as error:
         raise _unreadable(path, f"'{path}' cannot be read: {error.strerror or error}", "unreadable") from None
     except ContentError as error:
         raise _unreadable(path, "; ".join(f"{place} {what}" for place, what in error.findings), "not_csv") from None
     if len(set(table.columns)) < len(table.columns):
-        raise _unreadable(path, f"{path.name}, line 1 names a column twice", "repeated_column")
+        twice = next(name for name in table.columns if table.columns.count(name) > 1)
+        what = f"names the column '{twice}' twice" if twice else "has several columns without a name"
+        raise _unreadable(path, f"{path.name}, line 1 {what}", "repeated_column")
     constant = constant or PlacedInputs()
     whole = _whole(table.columns, slots, concepts)
+    if whole is None:
+        _check_names(path, table.columns, [name for name in slots if name not in constant], slots)
     folder = path.resolve().parent
     rows: list[InputRow] = []
     for line, cells in table.rows:
@@ -84,15 +91,26 @@ def read_rows(
     return InputTable(table.columns, tuple(rows), tuple(name for name in table.columns if name not in used))
 
 
-def _unreadable(path: Path, detail: str, reason: str) -> PipelexError:
+def _unreadable(path: Path, detail: str, reason: str, advice: str = _FORM) -> PipelexError:
     return PipelexError(
         "input.file_unreadable",
         detail,
         category=ErrorCategory.CONTENT,
         params={"file_type": "csv", "reason": reason},
         location=Location(file=str(path)),
-        advice="Rows are a CSV file in UTF-8; its first row names the inputs.",
+        advice=advice,
     )
+
+
+def _check_names(path: Path, columns: Sequence[str], names: Sequence[str], slots: Mapping[str, InputSlot]) -> None:
+    """Refuse columns whose names are nearly those of inputs that no column gives."""
+    for name in names:
+        if name in columns or slots[name].presence == "optional":
+            continue
+        near = [column for column in columns if column not in slots and name in near_names(column, names)]
+        if near:
+            detail = f"{path.name}, line 1: the column '{near[0]}' is not an input; did you mean '{name}'?"
+            raise _unreadable(path, detail, "unknown_column", f"Rename the column to '{name}'.")
 
 
 def _whole(columns: Sequence[str], slots: Mapping[str, InputSlot], concepts: ConceptView) -> str | None:

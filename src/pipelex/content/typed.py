@@ -14,6 +14,7 @@ from pipelex.content._csv import read_table
 from pipelex.content.files.inputs_file import TYPES, load_inputs_file, load_value_file, parse
 from pipelex.content.files.local import FileRefused, LocalFiles, local_file, why_unfit
 from pipelex.content.files.not_readable import NotReadable
+from pipelex.content.files.text import TO_UTF8, decoded
 from pipelex.content.inputs import ConceptView, InputSlot, PlacedInputs
 from pipelex.content.structure import AnyShape, ContentError, ObjectShape, parse_scalar
 from pipelex.content.stuff import Json
@@ -23,6 +24,10 @@ STDIN: Final = "-"
 _NAMED: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _TEXTS: Final = ("Text", "Markdown", "Html")
 _FILES: Final = ("Image", "Document")
+_QUOTES: Final = (
+    "JSON has double quotes around names and texts, and a shell wants single quotes around it all: "
+    """-i {name}='{{"…": "…"}}'. From a file: -i {name}=@{name}.json"""
+)
 _NO_PARAMS: Final[Mapping[str, Json]] = {}
 
 
@@ -45,8 +50,12 @@ def only_input(slots: Mapping[str, InputSlot], *, kinds: tuple[str, ...], concep
 def text_inputs(text: str, slots: Mapping[str, InputSlot], concepts: ConceptView) -> dict[str, Json] | None:
     """Plain text as the input of a pipe that takes one text; None where it takes anything else."""
     name = only_input(slots, kinds=_TEXTS, concepts=concepts)
-    # What a shell writes at the end of a line is not the text's.
-    return None if name is None else {name: text.removesuffix("\n").removesuffix("\r")}
+    return None if name is None else {name: _without_line_end(text)}
+
+
+def _without_line_end(text: str) -> str:
+    """A text of standard input without what a shell writes at the end of a line, which is not the text's."""
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 def file_inputs(path: Path, slots: Mapping[str, InputSlot], concepts: ConceptView) -> tuple[Mapping[str, Json], Path]:
@@ -135,8 +144,10 @@ class TypedInputs:
             return self._typed_value(name, slot, text[1:]), self.folder
         if not text.startswith("@"):
             return self._typed_value(name, slot, text), self.folder
+        if text == "@":
+            raise _refused("input.invalid", f"the input '{name}': no file is named after the @", name, {"field": ""})
         if text[1:] == STDIN and self.read_stdin is not None:
-            return self._typed_value(name, slot, self.read_stdin(), is_file=True), self.folder
+            return self._typed_value(name, slot, _without_line_end(self.read_stdin()), is_file=True), self.folder
         return self._file(name, slot, text[1:])
 
     def _file(self, name: str, slot: InputSlot, named: str) -> tuple[Json, Path]:
@@ -157,10 +168,15 @@ class TypedInputs:
             detail = f"the input '{name}': '{named}' {why}"
             raise _refused("input.file_unreadable", detail, name, {"file_type": "text", "reason": why})
         try:
-            text = path.read_bytes().decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            detail = f"the input '{name}': '{named}' is not UTF-8 text (byte {error.start})"
-            raise _refused("input.file_unreadable", detail, name, {"file_type": "text", "reason": "not_utf8"}) from None
+            text = decoded(path.read_bytes())
+        except NotReadable as error:
+            detail = f"the input '{name}': '{named}', line {error.line}, {error}"
+            params: Mapping[str, Json] = {"file_type": "text", "reason": "not_utf8"}
+            raise _refused("input.file_unreadable", detail, name, params, advice=TO_UTF8) from None
+        if not text:
+            advice = f"Give a file with something in it; an empty text is given as -i {name}="
+            detail = f"the input '{name}': '{named}' is empty"
+            raise _refused("input.file_type_unsupported", detail, name, {"format": "empty"}, advice=advice)
         return self._typed_value(name, slot, text, is_file=True), path.parent
 
     def _table(self, name: str, slot: InputSlot, path: Path) -> Json:
@@ -210,9 +226,10 @@ class TypedInputs:
             return text.strip() if value is None else value
         if native in (*_FILES, "Date", "Time"):
             return text.strip()
+        what = "a JSON object" if native == "JSON" else f"a {slot.concept}, which has several fields"
         raise _refused(
             "input.invalid",
-            f"the input '{name}' takes a {slot.concept}, which has several fields: give it as JSON, or as a file",
+            f"the input '{name}' takes {what}: give it as JSON, or as a file",
             name,
             {"field": ""},
             advice=f"For example: -i {name}=@{name}.json, or -i {name}='{{\"…\": …}}'",
@@ -224,7 +241,9 @@ class TypedInputs:
         except NotReadable as error:
             at = "" if error.line is None else f" (line {error.line}, column {error.column})"
             kind = f"a list of {slot.concept}" if slot.is_list else slot.concept
-            raise _refused("input.invalid", f"the input '{name}' ({kind}) {error}{at}", name, {"field": ""}) from None
+            detail = f"the input '{name}' ({kind}) {error}{at}"
+            advice = None if error.line is None else _QUOTES.format(name=name)
+            raise _refused("input.invalid", detail, name, {"field": ""}, advice=advice) from None
 
 
 def _refused(

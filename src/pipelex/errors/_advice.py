@@ -32,7 +32,7 @@ _ADVICE: Final[Mapping[str, tuple[str, ...]]] = {
         "Leave it out.",
     ),
     "input.wrong_concept": ("Give a value of the concept {expected} for '{input}'.", _INPUTS),
-    "input.wrong_multiplicity": ("Give {expected} for '{input}'.", _INPUTS),
+    "input.wrong_multiplicity": ("Give '{input}' as many values as the message says. " + _INPUTS, _INPUTS),
     "input.invalid": ("Change the value of '{input}'. " + _INPUTS, _INPUTS),
     "input.file_unreadable": (
         "Check that the file of '{input}' is whole: open it with another program.",

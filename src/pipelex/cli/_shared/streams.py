@@ -2,8 +2,9 @@
 
 import codecs
 import io
+import os
 import sys
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 _GLYPHS: Final = {
     "✓": "+", "✗": "x", "●": "*", "○": "o", "–": "-", "—": "-", "…": "...", "→": "->", "│": "|", "·": "-", "×": "x",
@@ -25,11 +26,24 @@ def speaks_unicode(stream: TextIO) -> bool:
 
 
 def prepare_streams() -> None:
-    """Have the standard streams take any text, whatever their encoding: what they lack is replaced."""
+    """Have the standard streams take any text, whatever their encoding: what they lack is replaced.
+
+    A stream that was closed before the start leads nowhere, lest a file that is opened later takes its place.
+    """
+    _open_closed()
     codecs.register_error("pipelex.replace", _replacement)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="pipelex.replace")
+
+
+def _open_closed() -> None:
+    found: Any = sys  # a stream is None where it was closed, which its type does not say
+    if found.stdin is None:
+        os.open(os.devnull, os.O_RDONLY)
+    for name in ("stdout", "stderr"):
+        if getattr(found, name) is None:
+            setattr(found, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 it is open as long as the process
 
 
 def _replacement(error: UnicodeError) -> tuple[str, int]:

@@ -11,6 +11,7 @@ import typer
 from pipelex.cli._shared.console import out, table
 from pipelex.cli._shared.group import Misuse, command_app
 from pipelex.cli._shared.session import JsonFlag
+from pipelex.cli._shared.standard_input import stdin_text
 from pipelex.cli._shared.streams import is_terminal
 from pipelex.errors.json import Json
 
@@ -83,7 +84,7 @@ def _code_in(said: str) -> str:
 
 def _code_of_document(source: str) -> str:
     try:
-        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+        text = stdin_text() if source == "-" else Path(source).read_text(encoding="utf-8")
         code = json.loads(text)["code"]
     except OSError as failed:
         raise Misuse(f"'{source}' cannot be read: {failed.strerror}") from None

@@ -67,7 +67,7 @@ def fix() -> None:
 
     Nothing is written without --write. A rewrite that may change the meaning of a method is only shown, unless --unsafe
     is given. The inputs and outputs of the main pipe and of exported pipes are never changed to silence a fault.
-    Several paths are separate methods. Exit codes: 0 all valid afterwards, 1 not all, 2 a path that cannot be read.
+    Several paths are separate methods, each with a verdict of its own.
     """
 
 

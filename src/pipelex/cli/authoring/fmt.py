@@ -9,6 +9,7 @@ import typer
 from pipelex.cli._shared.console import out, paint_out, say
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag
+from pipelex.cli._shared.standard_input import stdin_text
 from pipelex.cli._shared.streams import is_terminal
 from pipelex.errors.json import Json
 from pipelex.exits import ExitCode
@@ -31,17 +32,13 @@ def fmt(
     diff: Annotated[bool, typer.Option("--diff", help="Show the changes; write nothing.")] = False,
     is_json: JsonFlag = False,
 ) -> None:
-    """Format bundles in place.
-
-    Exit codes: 0 done, 1 a file that is no TOML (or, with --check, one that is not formatted), 2 a path that cannot be
-    read.
-    """
+    """Format bundles in place."""
     from pipelex.cli._shared.results import print_json
-    from pipelex.cli.authoring.tools import bundle_files, tools
+    from pipelex.cli.authoring.tools import bundle_files, bundle_text, tools
 
     format_mthds = tools().format_mthds
     if [str(path) for path in paths] == ["-"]:
-        found = format_mthds(sys.stdin.read())
+        found = format_mthds(stdin_text())
         if is_terminal(sys.stdout):
             out(found["formatted"].removesuffix("\n"))
         else:
@@ -51,8 +48,8 @@ def fmt(
     is_failed = False
     report: list[dict[str, Json]] = []
     for path in bundle_files(paths):
-        before = path.read_bytes().decode("utf-8", "replace")
-        found = format_mthds(before)
+        before, wrong = bundle_text(path)
+        found = {"formatted": "", "changed": False, "diagnostics": wrong} if wrong else format_mthds(before)
         is_failed = is_failed or bool(found["diagnostics"]) or (check and found["changed"])
         report.append({"path": str(path), "changed": found["changed"], "diagnostics": found["diagnostics"]})
         if found["changed"] and not check and not diff and not found["diagnostics"]:

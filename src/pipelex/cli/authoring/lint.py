@@ -24,20 +24,17 @@ def lint(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Bundle files or folders.")],
     is_json: JsonFlag = False,
 ) -> None:
-    """Check bundles against the standard's schema alone; `pipelex validate` checks their meaning, too.
-
-    Exit codes: 0 nothing found, 1 something found, 2 a path that cannot be read.
-    """
+    """Check bundles against the standard's schema alone; `pipelex validate` checks their meaning, too."""
     from pipelex.cli._shared.results import print_json
-    from pipelex.cli.authoring.tools import bundle_files, tools
+    from pipelex.cli.authoring.tools import bundle_files, bundle_text, tools
     from pipelex.tooling.lint import placed
 
     lint_mthds = tools().lint_mthds
     paint = paint_out()
     report: list[dict[str, Json]] = []
     for path in bundle_files(paths):
-        text = path.read_bytes().decode("utf-8", "replace")
-        for found in placed(text, lint_mthds(text)["diagnostics"]):
+        text, wrong = bundle_text(path)
+        for found in wrong or placed(text, lint_mthds(text)["diagnostics"]):
             report.append({"path": str(path), **found})
             if not is_json:
                 place = as_object(found["range"] or {"start_line": 1, "start_col": 1})

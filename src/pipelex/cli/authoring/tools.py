@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, cast
 
 from pipelex.config.distribution import install_command
-from pipelex.errors import ConfigurationError
+from pipelex.errors import ConfigurationError, Json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,6 +40,18 @@ def bundle_files(paths: "Sequence[Path]") -> "Iterator[Path]":
             yield from _bundles_of(path)
         else:
             raise missing_target(path)
+
+
+def bundle_text(path: "Path") -> tuple[str, list[dict[str, Json]]]:
+    """The text of a bundle, and a diagnostic where it is none."""
+    from pipelex.content.files.not_readable import NotReadable
+    from pipelex.content.files.text import MARKS, decoded
+
+    try:
+        return decoded(path.read_bytes(), marks=MARKS[:1]), []
+    except NotReadable as error:
+        begin: Json = {"start_line": error.line, "start_col": 1, "end_line": error.line, "end_col": 1}
+        return "", [{"kind": "syntax", "severity": "error", "message": str(error), "location": None, "range": begin}]
 
 
 def _bundles_of(folder: "Path") -> "list[Path]":

@@ -20,6 +20,7 @@ _PLACEHOLDERS: Final = {
     "Text": "TEXT", "Markdown": "TEXT", "Html": "HTML", "Number": "NUMBER", "YesNo": "yes", "Date": "YYYY-MM-DD",
     "Time": "HH:MM", "Image": "FILE", "Document": "FILE", "Anything": "VALUE", "Dynamic": "VALUE",
 }  # fmt: skip
+_EXAMPLES: Final = {"Number": "1234.5", "YesNo": "yes", "Date": "2026-01-31", "Time": "10:30"}
 _OPTIONS: Final = ("-i", "--inputs")
 
 
@@ -58,8 +59,10 @@ def _advice(args: Sequence[str], wrong: PipelexError, pipe: "Pipe", library: "Li
     missing = [str(fault.params["input"]) for fault in faults if fault.code == "input.missing"]
     lacking = [name for name in missing if name not in renamed.values()]
     unknown = [fault for fault in faults if fault.code == "input.unexpected" and not fault.suggestions]
-    if (not renamed and not lacking) or unknown or not args:
+    if not faults or unknown or not args:
         return None
+    if not renamed and not lacking:
+        return wrong.report.advice or _example(str(faults[0].params.get("input", "")), faults[0].code, pipe, library)
     given, left = _respelt(args, renamed)
     lines = [f"In the inputs, write '{meant}' instead of '{name}'." for name, meant in left.items()]
     if given != [*args] or lacking:
@@ -70,6 +73,18 @@ def _advice(args: Sequence[str], wrong: PipelexError, pipe: "Pipe", library: "Li
     if any(_is_large(pipe.inputs[name], library) for name in lacking):
         lines.append("`pipelex build inputs TARGET` writes a file with a made-up value for each input.")
     return "\n".join(lines)
+
+
+def _example(name: str, code: str, pipe: "Pipe", library: "Library") -> str | None:
+    """A value that would do, where the one that was given does not."""
+    slot = pipe.inputs.get(name)
+    if slot is None or code not in ("input.invalid", "input.wrong_multiplicity"):
+        return None
+    native = library.native_base(slot.concept) or ""
+    if native in ("Text", "Markdown", "Html") and not slot.is_list:
+        return f"Where the inputs are written, put the value of '{name}' into quotes."
+    example = _EXAMPLES.get(native)
+    return None if example is None or slot.is_list else f"For example: -i {name}={example}"
 
 
 def _respelt(args: Sequence[str], renamed: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:

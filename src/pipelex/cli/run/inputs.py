@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import select
+import shlex
 import stat
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from pipelex.cli._shared.console import say
+from pipelex.cli._shared.standard_input import some_stdin_text, stdin_text
 from pipelex.cli._shared.streams import is_terminal
-from pipelex.errors import InputError
+from pipelex.errors import InputError, near_names
 from pipelex.errors.json import Json, as_object
 
 if TYPE_CHECKING:
@@ -47,7 +50,7 @@ def gather_inputs(given: Sequence[str], folder: Path | None, pipe: "Pipe", libra
     beside = next((folder / name for name in FILES if (folder / name).is_file()), None) if folder is not None else None
     needs_some = any(slot.presence != "optional" for slot in pipe.inputs.values())
     if pipe.inputs and _has_data(is_needed=needs_some and beside is None):
-        text = sys.stdin.read()
+        text = stdin_text()
         if text.strip():
             return _from_stdin(text, pipe, library)
     return beside
@@ -62,7 +65,32 @@ def constant_inputs(given: Sequence[str], pipe: "Pipe", library: "Library") -> "
     return _typed(given, pipe, library).found
 
 
+_NEARLY_NAMED: Final = re.compile(r"\s*-*([A-Za-z_]\w*)?\s*([=:]\s*(.*))?", re.DOTALL)
+"""What may be meant as `name=value`: with blanks, with a colon, without a value or without a name."""
+
+
+def _check_is_something(text: str, pipe: "Pipe") -> None:
+    """Refuse what is no file and was meant to name an input.
+
+    Raises:
+        InputError: it was; with what to type.
+    """
+    found = _NEARLY_NAMED.fullmatch(text)
+    if found is None or Path(text).exists():
+        return
+    name, has_value, value = found[1] or "", found[2], found[3]
+    near = (name,) if name in pipe.inputs else near_names(name, pipe.inputs) if name else tuple(pipe.inputs)
+    if not near or (not name and not has_value):
+        return
+    wrong = InputError("input.invalid", f"{text!r} is neither a file nor NAME=VALUE", field="")
+    typed = [f"-i {each}={shlex.quote(value) if value else 'VALUE'}" for each in near]
+    raise wrong.with_report(advice=f"Type: {' or '.join(typed)}")
+
+
 def _given(given: Sequence[str], pipe: "Pipe", library: "Library") -> RawInputs:
+    for text in given:
+        if _is_a_file(text, pipe):
+            _check_is_something(text, pipe)
     if len(given) == 1 and _is_a_file(given[0], pipe):
         return Path(given[0])
     return _typed(given, pipe, library).found
@@ -81,12 +109,12 @@ def _typed(given: Sequence[str], pipe: "Pipe", library: "Library") -> "TypedInpu
     from pipelex.content.typed import STDIN, TypedInputs, named_value
     from pipelex.runner import input_slots
 
-    typed = TypedInputs(input_slots(pipe), library, Path.cwd(), sys.stdin.read)
+    typed = TypedInputs(input_slots(pipe), library, Path.cwd(), some_stdin_text)
     for text in given:
         if _is_a_file(text, pipe):
             typed.add_file(Path(text))
         elif text == STDIN:
-            typed.add_mapping(_from_stdin(sys.stdin.read(), pipe, library))
+            typed.add_mapping(_from_stdin(some_stdin_text(), pipe, library))
         elif (named := named_value(text)) is not None:
             typed.add_value(*named)
         else:

@@ -36,7 +36,7 @@ app = command_app()
 
 @app.command(epilog=_EXAMPLES)
 def doctor(ctx: typer.Context, server: ServerOption = None, is_json: JsonFlag = False) -> None:
-    """Check configuration, credentials, models and Temporal. Exit codes: 0 healthy, 1 issues.
+    """Check configuration, credentials, models and Temporal.
 
     A tick marks what works, an exclamation mark an issue, a dash what nothing uses.
     """

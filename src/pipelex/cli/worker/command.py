@@ -20,7 +20,7 @@ app = command_app()
 def worker(ctx: typer.Context, flags: WorkerFlags) -> None:
     """Run a worker until SIGTERM or SIGINT; then it finishes its tasks within the grace period.
 
-    A second signal ends it at once. Exit codes: 0 after an orderly end, 2 when a name or a setting is wrong.
+    A second signal ends it at once.
     """
     from pipelex.cli.worker.serving import run_worker
 

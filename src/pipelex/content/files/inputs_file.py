@@ -8,6 +8,7 @@ from typing import Final, NoReturn
 
 from pipelex.content.files.local import why_unfit
 from pipelex.content.files.not_readable import NotReadable
+from pipelex.content.files.text import TO_UTF8, decoded
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, Location, PipelexError, near_names
 
@@ -36,18 +37,34 @@ def parse(text: str, file_type: str) -> Json:
             case _:
                 return _load_json(text)
     except json.JSONDecodeError as error:
-        raise NotReadable(f"is not valid JSON: {error.msg}", error.lineno, error.colno) from None
+        raise NotReadable(f"is not valid JSON: {_json_fault(error)}", error.lineno, error.colno) from None
     except tomllib.TOMLDecodeError as error:
         message = str(error)
         found = re.search(r" \(at line (\d+), column (\d+)\)$", message)
         place = (int(found[1]), int(found[2])) if found else (None, None)
-        raise NotReadable(f"is not valid TOML: {message[: found.start()] if found else message}", *place) from None
+        what = message[: found.start()] if found else message
+        hint = ": a text stands in quotes" if what == "Invalid value" else ""
+        raise NotReadable(f"is not valid TOML: {what}{hint}", *place) from None
     except RecursionError:
         raise NotReadable("is nested too deeply") from None
     except NotReadable:
         raise
     except ValueError as error:
         raise NotReadable(f"is not valid {file_type.upper()}: {error}") from None
+
+
+def _json_fault(error: json.JSONDecodeError) -> str:
+    """The fault of a JSON text, in the words of what people usually meant there."""
+    if not error.doc.strip():
+        return "it is empty"
+    rest = error.doc[error.pos :].lstrip()
+    if rest.startswith(("//", "/*", "#")):
+        return "JSON has no comments"
+    if rest.startswith("'"):
+        return "names and texts stand in double quotes"
+    if rest.startswith(("}", "]")) and error.doc[: error.pos].rstrip().endswith(","):
+        return "nothing follows the last comma"
+    return error.msg
 
 
 def load_value_file(path: Path) -> Json:
@@ -60,14 +77,16 @@ def load_value_file(path: Path) -> Json:
     try:
         if (why := why_unfit(path)) is not None:
             _refuse(path, file_type, why)
-        text = path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
+        try:
+            text = decoded(data)
+        except NotReadable as error:
+            _refuse(path, file_type, str(error), error.line, advice=TO_UTF8)
         return parse(text, file_type)
     except FileNotFoundError:
         raise _missing(path) from None
     except OSError as error:
         _refuse(path, file_type, f"cannot be read: {error.strerror or error}")
-    except UnicodeDecodeError as error:
-        _refuse(path, file_type, f"is not UTF-8 text (byte {error.start})")
     except NotReadable as error:
         _refuse(path, file_type, str(error), error.line, error.column)
 
@@ -115,12 +134,21 @@ def _missing(path: Path) -> PipelexError:
     )
 
 
-def _refuse(path: Path, file_type: str, what: str, line: int | None = None, column: int | None = None) -> NoReturn:
-    place = f", line {line}, column {column}" if line is not None else ""
+def _refuse(
+    path: Path,
+    file_type: str,
+    what: str,
+    line: int | None = None,
+    column: int | None = None,
+    *,
+    advice: str | None = None,
+) -> NoReturn:
+    place = "" if line is None else f", line {line}" if column is None else f", line {line}, column {column}"
     raise PipelexError(
         "input.file_unreadable",
         f"the inputs file '{path}'{place} {what}",
         category=ErrorCategory.CONTENT,
         params={"file_type": file_type, "reason": what},
         location=Location(file=str(path), line=line, column=column),
+        advice=advice or "Mend the file there; `pipelex build inputs TARGET` writes one to start from.",
     )

@@ -18,6 +18,13 @@ _SCALARS: Final = (
 """The plain scalars that are no texts, as the core schema of YAML 1.2 has them: name, form, first characters."""
 
 
+_HINTS: Final = {
+    "mapping values are not allowed": "a text with a colon stands in quotes",
+    "'\\t' that cannot start": "lines are indented by blanks",
+}
+"""The usual reason of a fault, by a part of what the parser says."""
+
+
 class CoreLoader(yaml.SafeLoader):
     """Reads the core schema, without aliases, and refuses a key that is there twice."""
 
@@ -63,6 +70,8 @@ def load_yaml(text: str) -> Json:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = (None, None) if mark is None else (mark.line + 1, mark.column + 1)
-        raise NotReadable(f"is not valid YAML: {error.problem or error.context}", *place) from None
+        problem = error.problem or error.context or ""
+        hint = next((f": {hint}" for found, hint in _HINTS.items() if found in problem), "")
+        raise NotReadable(f"is not valid YAML: {problem}{hint}", *place) from None
     except yaml.YAMLError as error:
         raise NotReadable(f"is not valid YAML: {' '.join(str(error).split())}") from None

@@ -1,0 +1,58 @@
+"""The text of bytes that people wrote: UTF-8, or UTF-16 and UTF-32 where a byte order mark says so."""
+
+import codecs
+from collections.abc import Sequence
+from typing import Final
+
+from pipelex.content.files.not_readable import NotReadable
+
+TO_UTF8: Final = (
+    "Save it as UTF-8, as editors do by “Save as”, or convert it: iconv -f ENCODING -t UTF-8 FILE > NEW_FILE"
+)
+"""The advice on a file in another encoding."""
+
+# The mark of UTF-32 in little endian begins with that of UTF-16.
+MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def decoded(data: bytes, *, marks: Sequence[tuple[bytes, str]] = MARKS) -> str:
+    """The text of some bytes, without a byte order mark.
+
+    Args:
+        data: the bytes.
+        marks: the encodings that are taken beside UTF-8, by the marks that they begin with.
+
+    Raises:
+        NotReadable: they are in another encoding; with the line, and with what it looks like.
+    """
+    encoding = next((name for mark, name in marks if data.startswith(mark)), "utf-8")
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise NotReadable(_wide(data) or _why(data, error.start, encoding), line) from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise NotReadable(_wide(data) or "has a null character: it is no text", line)
+    return text
+
+
+def _why(data: bytes, start: int, encoding: str) -> str:
+    if encoding != "utf-8":
+        return f"begins as {encoding.upper()} and is broken at byte {start}"
+    told = f"is not UTF-8 text: byte {start} is 0x{data[start]:02X}"
+    if data[start] >= 0xA0:
+        return f"{told}, which Latin-1 and Windows-1252 write for '{chr(data[start])}'"
+    return f"{told}"
+
+
+def _wide(data: bytes) -> str | None:
+    """The fault of a text in UTF-16 that does not say so; None for any other."""
+    head = data[:200]
+    return "looks like UTF-16 without a byte order mark" if 3 * head.count(b"\0") > len(head) else None
