@@ -1,10 +1,13 @@
-"""The standard streams: whether a person looks at them, and which characters they take."""
+"""The standard streams: whether a person looks at them, which characters they take, and what was written to us."""
 
 import codecs
 import io
 import os
 import sys
-from typing import Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+if TYPE_CHECKING:
+    from pipelex.errors import PipelexError
 
 _GLYPHS: Final = {
     "✓": "+", "✗": "x", "●": "*", "○": "o", "–": "-", "—": "-", "…": "...", "→": "->", "│": "|", "·": "-", "×": "x",
@@ -51,3 +54,43 @@ def _replacement(error: UnicodeError) -> tuple[str, int]:
         raise error
     lacking = error.object[error.start : error.end]
     return "".join(_GLYPHS.get(character, "?") for character in lacking), error.end
+
+
+# --- standard input ---------------------------------------------------------------------------------------------------
+
+
+def stdin_text() -> str:
+    """All of standard input; a person at a terminal is told how to end it.
+
+    Raises:
+        InputError: it is closed, or no text.
+    """
+    from pipelex.content.files.not_readable import NotReadable
+    from pipelex.content.files.text import TO_UTF8, decoded
+
+    stream: TextIO | None = sys.stdin
+    if stream is None or stream.closed:
+        raise _refused("standard input is closed", "Give the inputs by name, -i NAME=VALUE, or in a file, -i FILE.")
+    if is_terminal(stream):
+        sys.stderr.write("Reading standard input; end it with Ctrl-D on a line of its own.\n")
+    try:
+        return decoded(stream.buffer.read())
+    except NotReadable as error:
+        raise _refused(f"standard input, line {error.line}, {error}", TO_UTF8) from None
+
+
+def some_stdin_text() -> str:
+    """All of standard input, where there is something.
+
+    Raises:
+        InputError: it is empty, closed, or no text.
+    """
+    if text := stdin_text():
+        return text
+    raise _refused("standard input is empty", "Look at the command before the |: it printed nothing.")
+
+
+def _refused(detail: str, advice: str) -> "PipelexError":
+    from pipelex.errors import InputError
+
+    return InputError("input.invalid", detail, field="").with_report(advice=advice)

@@ -11,8 +11,7 @@ import typer
 from pipelex.cli._shared.console import out, table
 from pipelex.cli._shared.group import Misuse, command_app
 from pipelex.cli._shared.session import JsonFlag
-from pipelex.cli._shared.standard_input import stdin_text
-from pipelex.cli._shared.streams import is_terminal
+from pipelex.cli._shared.streams import is_terminal, stdin_text
 from pipelex.errors.json import Json
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ import typer
 from pipelex.cli._shared.console import out, paint_out, say
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag
-from pipelex.cli._shared.standard_input import stdin_text
-from pipelex.cli._shared.streams import is_terminal
+from pipelex.cli._shared.streams import is_terminal, stdin_text
 from pipelex.errors.json import Json
 from pipelex.exits import ExitCode
 

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from pipelex.cli._shared.console import say
-from pipelex.cli._shared.standard_input import some_stdin_text, stdin_text
-from pipelex.cli._shared.streams import is_terminal
+from pipelex.cli._shared.streams import is_terminal, some_stdin_text, stdin_text
 from pipelex.errors import InputError, near_names
 from pipelex.errors.json import Json, as_object
 
