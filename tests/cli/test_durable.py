@@ -283,6 +283,7 @@ def test_dev_is_a_server_and_a_worker_and_leaves_nothing(cli: Cli, stub: OpenAIS
 
     assert json.loads(ended.out) == {"text": "Good morning, Ana"}
     assert (taken.code, f"port {port} for the Temporal server is taken" in taken.err) == (2, True)
+    assert "/namespaces/default/workflows?query=ParentWorkflowId%20IS%20NULL" in log.read_text(encoding="utf-8")
     ui = re.search(r"Temporal UI      http://127.0.0.1:(\d+)", log.read_text(encoding="utf-8"))
     assert ui is not None
     assert f"In the UI  http://localhost:{ui[1]}/namespaces/default/workflows/dev-1" in shown.out

@@ -92,9 +92,13 @@ def test_the_files_of_a_run(cli: Cli, stub: OpenAIStub) -> None:
     assert json.loads((folder / "main_stuff.json").read_text(encoding="utf-8")) == {"text": "Good <morning>"}
     assert (folder / "main_stuff.md").read_text(encoding="utf-8") == "Good <morning>\n"
     assert "Good &lt;morning&gt;" in (folder / "main_stuff.html").read_text(encoding="utf-8")
-    viewer = (folder / "main_stuff_viewer.html").read_text(encoding="utf-8")
-    assert '<div class="leaf"><span class="key">text</span>: Good &lt;morning&gt;</div>' in viewer
-    assert "<script" not in viewer
+    without = cli.root / "results" / "greet_output_01"
+    assert 'href="main_stuff.html"' in (without / "main_stuff_viewer.html").read_text(encoding="utf-8")
+    assert not (without / "run.html").exists()
+    for name, view in (("main_stuff_viewer", "result"), ("mermaidflow", "graph"), ("reactflow", "graph")):
+        page = (folder / f"{name}.html").read_text(encoding="utf-8")
+        assert f'href="run.html#{view}"' in page
+        assert "<script" not in page
     memory = json.loads((folder / "working_memory.json").read_text(encoding="utf-8"))
     assert memory["root"]["name"]["concept"] == "native.Text"
     assert memory["root"]["name"].keys() == {"stuff_code", "stuff_name", "concept", "content"}
@@ -108,8 +112,7 @@ def test_the_files_of_a_run(cli: Cli, stub: OpenAIStub) -> None:
         ("greet", "operator", "completed")
     ]
     assert (folder / "mermaidflow.mmd").read_text(encoding="utf-8").startswith("flowchart")
-    assert (folder / "mermaidflow.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-    assert "PipeLLM · completed" in (folder / "reactflow.html").read_text(encoding="utf-8")
+    assert "Good \\u003cmorning>" in (folder / "run.html").read_text(encoding="utf-8")
     for name in ("pipe_io_contracts", "input_form", "output_form"):
         assert json.loads((folder / f"{name}.json").read_text(encoding="utf-8")).keys() == {"harbour.greet"}
     assert not (cli.root / "results" / "greet_output_01" / "graphspec.json").exists()
@@ -384,7 +387,7 @@ def test_a_failed_run_leaves_what_it_did(cli: Cli, stub: OpenAIStub) -> None:
     nodes = {node["pipe_code"]: node for node in read_json(cli, f"{folder}/graphspec.json")["nodes"]}
     assert [nodes[code]["status"] for code in ("two", "one", "other")] == ["failed", "completed", "failed"]
     assert nodes["other"]["error"]["code"] == problem["code"]
-    assert problem["code"] in (cli.root / folder / "reactflow.html").read_text(encoding="utf-8")
+    assert 'href="run.html#graph"' in (cli.root / folder / "reactflow.html").read_text(encoding="utf-8")
     page = (cli.root / folder / "run.html").read_text(encoding="utf-8")
     assert "\\u003cno>" in page
     assert '"status":"failed"' in page

@@ -82,7 +82,7 @@ async def test_a_deep_method(app: Pipelex, project: Project, stub: OpenAIStub, r
     description = await (await client_of(app)).get_workflow_handle(found[-1]).describe()
     path = "/".join([run_id, *(f"1-{code(level)}" for level in range(2, 16)), "1-say[2]"])
     assert path in (await description.static_details() or "")
-    assert await description.static_summary() == "say — Say it"
+    assert await description.static_summary() == "say[2] — Say it"
 
 
 def test_shortened_ids_differ_where_the_whole_ones_do() -> None:

@@ -117,6 +117,9 @@ async def test_summary_and_details(app: Pipelex, project: Project, stub: OpenAIS
 
     assert await root.static_summary() == "survey — Survey a harbour"
     assert await child.static_summary() == "report — Write the report"
+    for item in range(3):  # the items of a batch are told apart
+        each = await client.get_workflow_handle(f"{result.run_id}/2-describe[{item}]").describe()
+        assert (await each.static_summary() or "").startswith(f"describe[{item}] — ")
     details = await root.static_details()
     assert details is not None
     assert "| Pipe | `survey` |" in details

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from pipelex.config.distribution import install_command
 from pipelex.errors import ErrorCategory, PipelexError
@@ -68,6 +69,12 @@ class DevServer:
     @property
     def ui_url(self) -> str | None:
         return None if self.ui_port is None else f"http://{self.host}:{self.ui_port}"
+
+    @property
+    def ui_runs_url(self) -> str | None:
+        """The address of the UI's list of runs, without the pipes below them: a view that the UI can save."""
+        query = quote("ParentWorkflowId IS NULL")
+        return None if self.ui_url is None else f"{self.ui_url}/namespaces/{self.namespace}/workflows?query={query}"
 
     async def start(self) -> None:
         """Start the server and wait until it answers.

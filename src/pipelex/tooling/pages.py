@@ -48,6 +48,19 @@ def _kept(tag: str, attribute: str, value: str) -> str | None:
     return value
 
 
+def leading_page(title: str, target: str) -> str:
+    """A page that leads to another one beside it, at once, and by a link where nothing does so by itself.
+
+    Args:
+        title: its title, as text.
+        target: the other page, relative to this one.
+    """
+    href = html.escape(target)
+    page = written_page(title, f'<p><a href="{href}">{html.escape(title)}</a></p>')
+    refresh = f'<meta http-equiv="refresh" content="0; url={href}">\n'
+    return page.replace("<title>", f"{refresh}<title>", 1)
+
+
 def written_page(title: str, body: str, *, style: str = "") -> str:
     """A page that runs nothing.
 

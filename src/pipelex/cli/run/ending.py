@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -15,7 +15,7 @@ from pipelex.cli._shared.results import bare_json, cost_table, failures_text, pr
 from pipelex.cli._shared.usage import cost_text, usage_json
 from pipelex.cli.run.corrected import with_inputs_of
 from pipelex.cli.run.failed_files import FailedRun, write_failed_files
-from pipelex.cli.run.files import FilesToWrite, memory_json, write_files
+from pipelex.cli.run.files import FilesToWrite, RunPage, memory_json, write_files
 from pipelex.cli.run.flags import RunFlags
 from pipelex.errors import PipelexError
 from pipelex.errors.json import Json
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from pipelex.pipes.trace import PipeTrace
     from pipelex.runner import Method, Pipelex, RunHandle, RunResult
 
+_MOST_READ: Final = 300
+"""The pipes of a durable run whose page is written as it ends; that of a larger one is there on demand: `runs open`."""
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -38,21 +41,42 @@ class Ended:
     failed: PipelexError | None = None
     run: "RunDescription | None" = None
     trace: "PipeTrace | None" = None
-    """The trace of a run that failed."""
+    """What the run did, where it failed, or leaves a page."""
 
     @classmethod
     async def of(
-        cls, handle: "RunHandle", *, result: "RunResult | None" = None, failed: PipelexError | None = None
+        cls,
+        handle: "RunHandle",
+        *,
+        result: "RunResult | None" = None,
+        failed: PipelexError | None = None,
+        wants_page: bool = True,
     ) -> "Ended":
-        """Ask for what is told at the end; what cannot be had is left out."""
+        """Ask for what is told at the end; what cannot be had is left out.
+
+        Args:
+            handle: the run.
+            result: what it gave.
+            failed: how it failed.
+            wants_page: whether it leaves a page of what it did.
+        """
         run: RunDescription | None = None
         trace: PipeTrace | None = None
         try:
             run = await handle.describe()
-            trace = None if failed is None else await handle.trace()
+            if failed is not None or (wants_page and await _is_small(handle)):
+                trace = await handle.trace(values=True)
         except PipelexError:  # the engine went away: the result, or the failure, is what matters
             pass
         return cls(handle, result, failed, run, trace)
+
+
+async def _is_small(handle: "RunHandle") -> bool:
+    """Whether what a run did can be read without anybody noticing: elsewhere each of its pipes is a history to fetch."""
+    if not handle.orchestrator.is_durable:
+        return True
+    counts = await handle.run.counts()
+    return counts is not None and counts.running + counts.completed + counts.failed <= _MOST_READ
 
 
 def finish(app: "Pipelex", method: "Method", ended: Ended, flags: RunFlags, args: Sequence[str]) -> None:
@@ -77,7 +101,7 @@ def finish(app: "Pipelex", method: "Method", ended: Ended, flags: RunFlags, args
     result = ended.result
     if not flags.json and not flags.no_pretty_print:
         print_result(result, method.library)
-    folder = write_files(result, method.loaded, files_wanted(app, flags))
+    folder = write_files(result, method.loaded, files_wanted(app, flags), _page(app, ended))
     if flags.json:
         print_json(_envelope(method, result, folder) if flags.with_memory else bare_json(result.value))
     else:
@@ -89,6 +113,17 @@ def finish(app: "Pipelex", method: "Method", ended: Ended, flags: RunFlags, args
     if result.failures is not None:
         say(failures_text(result.failures, paint_err()))
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _page(app: "Pipelex", ended: Ended) -> RunPage | None:
+    """What the page of a run shows that gave a result."""
+    from pipelex.tooling.viewer import RunFacts
+
+    if ended.trace is None:
+        return None
+    link = None if ended.run is None else ended.run.link
+    links = () if link is None else (("In the UI", link),)
+    return RunPage(ended.trace, RunFacts(ended.handle.run_id, app.orchestrator_name, links=links))
 
 
 def files_wanted(app: "Pipelex", flags: RunFlags) -> FilesToWrite:

@@ -160,9 +160,16 @@ class _Run:
     async def _in_process(self, shown: Progress) -> Ended:
         handle = _noted(await self._method.start(self._raw, **self._keywords(on_change=shown.trace)), shown)
         try:
-            return await Ended.of(handle, result=await handle.result())
+            return await Ended.of(handle, result=await handle.result(), wants_page=self._wants_page)
         except PipelexError as failed:
             return await Ended.of(handle, failed=failed)
+
+    @property
+    def _wants_page(self) -> bool:
+        from pipelex.cli.run.ending import files_wanted
+
+        wanted = files_wanted(self._app, self._flags)
+        return wanted.graph and (wanted.main_stuff or wanted.working_memory)
 
     @property
     def _wants_memory(self) -> bool:
@@ -188,7 +195,7 @@ class _Run:
                 _noted(handle, shown), shown, full_memory=self._wants_memory, waits=flags.wait is not False
             )
             try:
-                return await Ended.of(handle, result=await interruptible(following))
+                return await Ended.of(handle, result=await interruptible(following), wants_page=self._wants_page)
             except PipelexError as failed:
                 return await Ended.of(handle, failed=failed)
             except Interrupted:

@@ -1,18 +1,19 @@
 """The files that a run leaves when it fails: what it was given, what it did and paid for, and where it failed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelex.cli._shared.usage import trace_usage_json, usage_json
-from pipelex.cli.run.files import FilesToWrite, new_folder, tree_json, write_json, write_run_drawings, writing
+from pipelex.cli.run.files import FilesToWrite, RunPage, new_folder, tree_json, write_json, write_run_page, writing
 from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import ErrorReport
+from pipelex.pipes.trace import pipes_of
 from pipelex.pipes.usage import usages_from_json
 
 if TYPE_CHECKING:
-    from pipelex.library import Library, LoadedLibrary
+    from pipelex.library import LoadedLibrary
     from pipelex.pipes.trace import PipeTrace
 
 
@@ -82,28 +83,16 @@ def _draw(folder: Path, run: FailedRun, trace: "PipeTrace", loaded: "LoadedLibra
     library = loaded.library
     if library is not None and run.pipe in library.pipes:
         trace.pipe = run.pipe
-        _complete(trace, "/".join((trace.id, *run.report.location.path)), run.report, library)
+        _complete(trace, "/".join((trace.id, *run.report.location.path)), run.report)
         facts = RunFacts(run.run_id, run.orchestrator, error=run.report, links=run.links)
-        write_run_drawings(folder, trace, facts, library)
+        write_run_page(folder, RunPage(trace, facts), library)
 
 
-def _complete(trace: "PipeTrace", failed: str, report: ErrorReport, library: "Library") -> None:
-    """Fill in what an engine's history leaves out: the domains of pipes, and why the failed one failed."""
-    by_code = {pipe.code: ref for ref, pipe in library.pipes.items()}
-    for each in _all(trace):
-        if each.pipe not in library.pipes:
-            each.pipe = by_code.get(each.pipe, each.pipe)
+def _complete(trace: "PipeTrace", failed: str, report: ErrorReport) -> None:
+    """Fill in what an engine's history leaves out: why the failed pipe failed."""
+    for each in pipes_of(trace):
         if each.id == failed and each.error is None:
             each.error = report
-
-
-def _all(trace: "PipeTrace") -> Iterator["PipeTrace"]:
-    """The pipes of a run, in the order they began."""
-    waiting = [trace]
-    while waiting:
-        each = waiting.pop()
-        yield each
-        waiting.extend(reversed(each.children))
 
 
 def _paid_for(trace: "PipeTrace") -> list[Json]:
@@ -113,6 +102,6 @@ def _paid_for(trace: "PipeTrace") -> list[Json]:
     """
     return [
         {"id": each.id, "pipe": each.pipe, "value": each.output.to_json()}
-        for each in _all(trace)
+        for each in pipes_of(trace)
         if each.output is not None and any(effect.usage for effect in each.effects)
     ]

@@ -5,18 +5,17 @@ Source: section A.1 of the command-line reference.
 
 import hashlib
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pipelex.cli._shared.results import bare_json, rendered
 from pipelex.cli._shared.usage import trace_usage_json, usage_json
-from pipelex.cli.run.viewer import viewer_page
 from pipelex.content.stuff import Json, Stuff, WorkingMemory
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.tooling.pages import cleaned, written_page
+from pipelex.tooling.pages import cleaned, leading_page, written_page
 
 if TYPE_CHECKING:
     from pipelex.library import Library, LoadedLibrary, MethodTree, Pipe
@@ -38,8 +37,16 @@ class FilesToWrite:
     graph: bool = True
 
 
-def write_files(result: "RunResult", loaded: "LoadedLibrary", wanted: FilesToWrite) -> Path | None:
+def write_files(
+    result: "RunResult", loaded: "LoadedLibrary", wanted: FilesToWrite, shown: "RunPage | None" = None
+) -> Path | None:
     """Write what a run is to leave behind; the run's own folder, if it got one.
+
+    Args:
+        result: what the run gave.
+        loaded: the method.
+        wanted: which files it is to leave.
+        shown: what its page shows; None where that is not known.
 
     Raises:
         PipelexError: a file cannot be written, or the result is no table.
@@ -62,7 +69,7 @@ def write_files(result: "RunResult", loaded: "LoadedLibrary", wanted: FilesToWri
             write_json(folder / "usage.json", _usage_of(result))
         _write_contracts(folder, loaded)
         if wanted.graph:
-            _write_graph(folder, result, loaded)
+            _write_graph(folder, result, loaded, shown)
     return folder
 
 
@@ -114,8 +121,8 @@ def _write_main(folder: Path, result: "RunResult", loaded: "LoadedLibrary") -> N
     (folder / "main_stuff.md").write_text(rendered(result.value, loaded.library, "markdown") + "\n", encoding="utf-8")
     rendering = rendered(result.value, loaded.library, "html")
     (folder / "main_stuff.html").write_text(written_page(result.pipe, cleaned(rendering)), encoding="utf-8")
-    page = viewer_page(result.pipe, rendering, bare_json(result.value))
-    (folder / "main_stuff_viewer.html").write_text(page, encoding="utf-8")
+    # Without a drawing there is no page of the run; the rendering is what the result's page leads to then.
+    (folder / "main_stuff_viewer.html").write_text(leading_page(result.pipe, "main_stuff.html"), encoding="utf-8")
 
 
 def _write_contracts(folder: Path, loaded: "LoadedLibrary") -> None:
@@ -127,35 +134,46 @@ def _write_contracts(folder: Path, loaded: "LoadedLibrary") -> None:
             write_json(folder / name, document)
 
 
-def _write_graph(folder: Path, result: "RunResult", loaded: "LoadedLibrary") -> None:
-    """Write the graph of the run and its drawing, and the drawing of the method.
-
-    The graph of a durable run stays on its server.
-    """
-    from pipelex.tooling.graph import static_graph, to_html, to_mermaid
-    from pipelex.tooling.viewer import RunFacts
+def _write_graph(folder: Path, result: "RunResult", loaded: "LoadedLibrary", shown: "RunPage | None") -> None:
+    """The drawing of what a run may do, and the page of what ran, where that is known."""
+    from pipelex.tooling.graph import static_graph, to_mermaid
 
     library = loaded.library
     if library is None or result.pipe not in library.pipes:
         return
-    if result.trace is not None:
-        facts = RunFacts(result.run_id, "direct", result=result.value)
-        write_run_drawings(folder, result.trace, facts, library)
-    drawn = static_graph(library, result.pipe)
-    (folder / "mermaidflow.mmd").write_text(to_mermaid(drawn), encoding="utf-8")
-    (folder / "mermaidflow.html").write_text(to_html(drawn), encoding="utf-8")
+    (folder / "mermaidflow.mmd").write_text(to_mermaid(static_graph(library, result.pipe)), encoding="utf-8")
+    if shown is not None:
+        write_run_page(folder, replace(shown, facts=replace(shown.facts, result=result.value)), library)
 
 
-def write_run_drawings(folder: Path, trace: "PipeTrace", facts: "RunFacts", library: "Library") -> None:
-    """Write what ran as a graph document, its drawing, and the page of the run."""
+@dataclass(frozen=True)
+class RunPage:
+    """What the page of a run shows."""
+
+    trace: "PipeTrace"
+    facts: "RunFacts"
+
+
+LEADING: Final[Mapping[str, str]] = {
+    "main_stuff_viewer.html": "run.html#result",
+    "mermaidflow.html": "run.html#graph",
+    "reactflow.html": "run.html#graph",
+}
+"""The pages that users of the reference look for → the page of the run, which shows what they showed."""
+
+
+def write_run_page(folder: Path, shown: RunPage, library: "Library") -> None:
+    """Write what ran as a graph document and as a page, to which the pages of old lead."""
     from pipelex.cli.run.graph import graph_json
-    from pipelex.tooling.graph import run_graph, to_html
-    from pipelex.tooling.viewer import run_document, run_page
+    from pipelex.tooling.viewer import name_pipes, run_document, run_page
 
-    document = graph_json(trace, facts.run_id, library)
-    write_json(folder / "graphspec.json", document)
+    trace, facts = shown.trace, shown.facts
+    name_pipes(trace, library)
+    write_json(folder / "graphspec.json", graph_json(trace, facts.run_id, library))
     (folder / "run.html").write_text(run_page(run_document(trace, facts, library)), encoding="utf-8")
-    (folder / "reactflow.html").write_text(to_html(run_graph(document)), encoding="utf-8")
+    for name, target in LEADING.items():
+        if name != "main_stuff_viewer.html" or (folder / "main_stuff.html").exists():
+            (folder / name).write_text(leading_page(trace.pipe, target), encoding="utf-8")
 
 
 def memory_json(memory: WorkingMemory) -> Json:

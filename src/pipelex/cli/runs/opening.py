@@ -46,8 +46,7 @@ async def page_of(handle: "RunHandle") -> str:
     from dataclasses import replace
 
     from pipelex.library import Library
-    from pipelex.pipes.trace import pipes_of
-    from pipelex.tooling.viewer import RunFacts, run_document, run_page
+    from pipelex.tooling.viewer import RunFacts, name_pipes, run_document, run_page
 
     described, root = await handle.describe(), await handle.trace(values=True)
     library: Library | None = None
@@ -62,9 +61,7 @@ async def page_of(handle: "RunHandle") -> str:
         except PipelexError as failed:
             facts = replace(facts, error=failed.report)
     if library is not None:
-        by_code = {pipe.code: ref for ref, pipe in library.pipes.items()}
-        for each in pipes_of(root):
-            each.pipe = each.pipe if each.pipe in library.pipes else by_code.get(each.pipe, each.pipe)
+        name_pipes(root, library)
     return run_page(run_document(root, facts, library))
 
 

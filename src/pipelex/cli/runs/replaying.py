@@ -16,6 +16,7 @@ from pipelex.cli._shared.results import bare_json, cost_table, failures_text, pr
 from pipelex.cli._shared.usage import usage_json
 from pipelex.cli.runs.places import RunPlaces, with_places
 from pipelex.errors import Json, PipelexError
+from pipelex.exits import ExitCode
 
 if TYPE_CHECKING:
     from pipelex.runner import Pipelex, RunHandle, RunResult
@@ -74,7 +75,7 @@ def replay_run(ctx: typer.Context, run_id: str, flags: ReplayFlags) -> None:
         say(cost_table(result.usage, paint_err()) if result.usage else "Nothing was paid for.")
     if result.failures is not None:
         say(failures_text(result.failures, paint_err()))
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 async def _run(app: "Pipelex", replay: "Replay", flags: ReplayFlags) -> "RunResult | None":
@@ -212,4 +213,4 @@ def _ask(told: "Forecast") -> None:
         and is_terminal(sys.stderr)
         and not typer.confirm("Start it?", err=True, default=True)
     ):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)

@@ -10,6 +10,7 @@ from pipelex.cli._shared.progress import progress
 from pipelex.cli._shared.results import bare_json, failures_text, print_json, print_result
 from pipelex.cli.runs.places import RunPlaces, with_places
 from pipelex.errors import Json, PipelexError
+from pipelex.exits import ExitCode
 from pipelex.orchestration import RunFilter, RunState
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def retry_run(ctx: typer.Context, run_id: str, start_over: str | None, *, server
         say(f"Run {handle.run_id} went on from {where}, and completed.")
     if result.failures is not None:
         say(failures_text(result.failures, paint_err()))
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 async def _ended(handle: "RunHandle") -> "RunResult":
@@ -82,7 +83,7 @@ def retry_many(
         rows = [[str(each["pipeline_run_id"]), str(each["state"]), str(each.get("detail", ""))] for each in told]
         out(table(rows, ["run", "now", "why"], paint_out()))
     if any(each["state"] == "failed" for each in told):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 async def _retried(app: "Pipelex", run_id: str, start_over: str | None) -> dict[str, Json]:

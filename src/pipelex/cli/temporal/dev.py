@@ -96,6 +96,7 @@ async def _run(
         await prepare_namespace(ctx, client, settings, config)
         say(f"Temporal server  {server.target}{'' if server.database is None else f'  ({server.database})'}")
         say(f"Temporal UI      {paint_err()(server.ui_url or '', 'bold')}")
+        say(f"Runs alone       {server.ui_runs_url or ''}")
         if config.server.target_host not in (server.target, f"localhost:{server.port}"):
             say(f"Run on it with:  TEMPORAL_ADDRESS={server.target} pipelex run … --durable")
         assert server.ui_port is not None

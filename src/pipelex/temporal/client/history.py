@@ -17,6 +17,7 @@ from pipelex.pipes.models import ModelUsage
 from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState, pipes_of
 from pipelex.pipes.usage import usages_from_json
 from pipelex.temporal.client.earlier.values import ValueReader
+from pipelex.temporal.workflow.observability import pipe_of
 
 _AT_ONCE: Final = 8
 """Histories fetched at a time."""
@@ -91,7 +92,7 @@ async def _read_events(
                 if not started.continued_execution_run_id:
                     trace.type = started.workflow_type.name
                     trace.started = _time(event.event_time)
-                    trace.pipe = (await _text(client, event)).partition(" — ")[0]
+                    trace.pipe = pipe_of(await _text(client, event))
                     if reader is not None:
                         trace.inputs = await reader.inputs(started.input.payloads)
             case EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:

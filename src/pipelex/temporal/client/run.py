@@ -34,6 +34,7 @@ from pipelex.temporal.client.visibility import count_pipes, described, replay_of
 from pipelex.temporal.client.waits import waits_of
 from pipelex.temporal.codec import loaded, loaded_memory
 from pipelex.temporal.workflow.failures import from_failure, is_about_missing_store, without_store
+from pipelex.temporal.workflow.observability import pipe_of
 
 _QUERY: Final = timedelta(seconds=10)
 
@@ -72,7 +73,7 @@ class TemporalRun:
         """See `OrchestratedRun.describe`."""
         execution = await self.execution()
         summary = await execution.static_summary() or ""
-        found = described(self.cluster, execution, summary.partition(" — ")[0])
+        found = described(self.cluster, execution, pipe_of(summary))
         return replace(found, replay_of=await replay_of(execution))
 
     async def trace(self, *, values: bool = False) -> PipeTrace:

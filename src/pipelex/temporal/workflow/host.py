@@ -104,7 +104,7 @@ class TemporalHost:
             id=ids.shortened(child.id, self.root_id) if is_shortened else child.id,
             result_type=child.result,
             task_timeout=_task_timeout(),
-            static_summary=observability.summary(child.pipe),
+            static_summary=observability.summary(child.pipe, observability.item_of(child.id)),
             static_details=observability.whole_path(child.id) if is_shortened else None,
             search_attributes=observability.inherited(self._attributes, child.pipe),
         )

@@ -3,6 +3,7 @@
 Source: sections 8 and 11 of the distributed-execution reference.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -25,6 +26,8 @@ ATTRIBUTE_BYTES: Final = 255
 """The most bytes of a keyword; SQL servers hold no more."""
 DETAILS_BYTES: Final = 20_000
 
+_ITEM: Final = re.compile(r"\[\d+(?:-\d+)?\]$")
+
 
 def cut(text: str, most: int) -> str:
     """The text in at most `most` bytes of UTF-8, cut at a character."""
@@ -32,9 +35,25 @@ def cut(text: str, most: int) -> str:
     return text if len(encoded) <= most else encoded[:most].decode(errors="ignore")
 
 
-def summary(pipe: Pipe) -> str:
-    """`{pipe_code} — {description}`."""
-    return cut(f"{pipe.code} — {' '.join(pipe.description.split())}", SUMMARY_BYTES)
+def summary(pipe: Pipe, item: str = "") -> str:
+    """`{pipe_code} — {description}`; of an item of a batch `{pipe_code}[{rank}] — {description}`.
+
+    Args:
+        pipe: the pipe.
+        item: the rank of the item in its batch, or of those of a slice, in brackets; empty for other pipes.
+    """
+    return cut(f"{pipe.code}{item} — {' '.join(pipe.description.split())}", SUMMARY_BYTES)
+
+
+def item_of(id_: str) -> str:
+    """The rank in brackets that the id of an item's workflow, or of a slice's, ends with; empty for others."""
+    found = _ITEM.search(id_.rpartition("/")[2])
+    return "" if found is None else found[0]
+
+
+def pipe_of(told: str) -> str:
+    """The code of the pipe that a summary is of."""
+    return _ITEM.sub("", told.partition(" — ")[0])
 
 
 def details(pipe: Pipe, call: PipeCall, run: RunIdentity, fingerprint: str) -> str:

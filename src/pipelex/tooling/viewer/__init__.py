@@ -3,7 +3,7 @@
 `run_document` makes the data of a run's trace; `run_page` puts it into the viewer, which `web/` builds.
 """
 
-from pipelex.tooling.viewer.document import RunFacts, run_document
+from pipelex.tooling.viewer.document import RunFacts, name_pipes, run_document
 from pipelex.tooling.viewer.page import run_page
 
-__all__ = ["RunFacts", "run_document", "run_page"]
+__all__ = ["RunFacts", "name_pipes", "run_document", "run_page"]

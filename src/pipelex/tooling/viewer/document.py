@@ -10,7 +10,7 @@ from pipelex.errors import ErrorReport
 from pipelex.errors.json import Json, exactly
 from pipelex.library import Library, Pipe
 from pipelex.pipes.effects.requests import LLMPrompt
-from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState
+from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState, pipes_of
 from pipelex.pipes.traces.steps import step_of
 from pipelex.tooling.viewer.values import LONGEST_TEXT, Values
 
@@ -51,7 +51,7 @@ def run_document(trace: PipeTrace, facts: RunFacts, library: Library | None) -> 
         "status": _state(trace.status),
         "orchestrator": facts.orchestrator,
         "method": facts.method,
-        "replay_of": facts.replay_of,
+        "replays": facts.replay_of,
         **_times(trace),
         "links": [{"label": label, "href": href} for label, href in facts.links],
         "error": _problem(facts.error),
@@ -68,6 +68,14 @@ def run_document(trace: PipeTrace, facts: RunFacts, library: Library | None) -> 
             "files": list(facts.files),
         }
     )
+
+
+def name_pipes(trace: PipeTrace, library: Library) -> None:
+    """Give the pipes of a tree their references, where an engine's history tells their codes alone."""
+    by_code = {pipe.code: ref for ref, pipe in library.pipes.items()}
+    for each in pipes_of(trace):
+        if each.pipe not in library.pipes:
+            each.pipe = by_code.get(each.pipe, each.pipe)
 
 
 class _Writer:
@@ -108,6 +116,7 @@ class _Writer:
             "output": self.values.add(output) if isinstance(output, Stuff) else None,
             "absent": output.kind if isinstance(output, Absence) else None,
             "effects": [_effect(effect) for effect in trace.effects],
+            "reused": _reused(trace),
             "error": _problem(trace.error),
         }
         return _without_none(node)
@@ -169,6 +178,12 @@ class _Writer:
             ran.add(called.ref)
 
 
+def _reused(trace: PipeTrace) -> str | None:
+    """The run whose results a pipe took for everything that it asked; None where something was performed."""
+    origins = {effect.kept_from for effect in trace.effects}
+    return origins.pop() if len(origins) == 1 else None
+
+
 def _rank(keys: Sequence[str | int]) -> int | None:
     return next((key + 1 for key in keys if isinstance(key, int)), None)
 
@@ -183,7 +198,7 @@ def _effect(effect: EffectTrace) -> dict[str, Json]:
             "attempts": effect.attempts,
             **_times(effect),
             "queue": effect.queue,
-            "kept_from": effect.kept_from,
+            "cached": effect.kept_from is not None or None,
             "usage": effect.usage[-1].model_dump(mode="json") if effect.usage else None,
             "prompt": _prompt(prompt) if isinstance(prompt, LLMPrompt) else None,
             "error": _problem(effect.error),

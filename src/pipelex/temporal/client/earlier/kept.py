@@ -22,6 +22,7 @@ from pipelex.pipes.effects.kinds import EFFECTS
 from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState, pipes_of
 from pipelex.pipes.traces.steps import without_later
 from pipelex.pipes.wire import Wire
+from pipelex.temporal.workflow.observability import pipe_of
 
 _AT_ONCE: Final = 8
 """Histories fetched at a time."""
@@ -118,7 +119,7 @@ class _KeptReading:
             match event.event_type:
                 case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
                     trace.type = event.workflow_execution_started_event_attributes.workflow_type.name
-                    trace.pipe = (await self._summary(event)).partition(" — ")[0] or trace.pipe
+                    trace.pipe = pipe_of(await self._summary(event)) or trace.pipe
                     if is_root:
                         await self._read_job(event)
                 case EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED:
