@@ -3,31 +3,46 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, cast
 
 from pipelex.config import Settings
-from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors import ConfigurationError, ErrorCategory, Fault, PipelexError
 from pipelex.mistral_workflows.config import MistralWorkflowsConfig, parse_mistral_config
 from pipelex.orchestration.ending import end_within
-from pipelex.orchestration.workers import WorkerHooks
+from pipelex.orchestration.workers import Serving, WorkerHooks, WorkerOptions
 from pipelex_mistral_workflows.environment import prepare
 
 _LOOK_SECONDS: Final = 0.1
 _KILLED: Final = 130
 
 
+_OF_OTHERS: Final = ("task_queue", "scope", "server", "profile", "metrics_address")
+"""The options that workers of other engines take."""
+
+
 class MistralWorker:
     """The worker of a deployment; see `pipelex.orchestration.workers.EngineWorker`."""
 
-    async def serve(self, settings: Settings, libraries: tuple[Path, ...], hooks: WorkerHooks) -> None:
+    def check(self, settings: Settings, options: WorkerOptions) -> Sequence[Fault]:
+        """See `EngineWorker.check`."""
+        for name in _OF_OTHERS:
+            if getattr(options, name) is not None:
+                raise ConfigurationError(
+                    f"--{name.replace('_', '-')} has no use for a worker of Mistral Workflows",
+                    advice="Leave it out; `[mistral_workflows]` says what the worker serves.",
+                )
+        parse_mistral_config(settings)
+        return ()
+
+    async def serve(self, settings: Settings, options: WorkerOptions, hooks: WorkerHooks) -> None:
         """See `EngineWorker.serve`."""
         config = parse_mistral_config(settings)
         port = prepare(settings, config)
         # Only from here on may the SDK be imported: it reads its settings when it is.
-        classes, deployment = await asyncio.to_thread(_made, settings, config, libraries)
+        classes, deployment = await asyncio.to_thread(_made, settings, config, options.libraries)
         from pipelex_mistral_workflows.deployment import serve
 
         serve(deployment)
@@ -37,14 +52,13 @@ class MistralWorker:
 
         def on_ready() -> None:
             exposed = [each.name for each in deployment.exposed.values()]
-            hooks.on_ready(
-                {
-                    "deployment": config.deployment_name,
-                    "api": config.server_url,
-                    "exposed": ", ".join(exposed) or "no pipe; any pipe runs by `pipelex run`",
-                    "limited": ", ".join(config.lanes) or "no backend",
-                }
-            )
+            facts = {
+                "deployment": config.deployment_name,
+                "api": config.server_url,
+                "exposed": ", ".join(exposed) or "no pipe; any pipe runs by `pipelex run`",
+                "limited": ", ".join(config.lanes) or "no backend",
+            }
+            hooks.on_ready(Serving(facts=facts, fields=facts))
 
         try:
             await _until_stopped(poll(classes), port, on_ready, lambda: _stopping(config, hooks))
@@ -54,7 +68,7 @@ class MistralWorker:
 
 def _stopping(config: MistralWorkflowsConfig, hooks: WorkerHooks) -> None:
     """The SDK waits for its calls, and for the server to hear of them, as long as it takes; the process does not."""
-    hooks.on_stopping()
+    hooks.on_stopping(None)
     end_within(config.worker_config.stop_timeout, hooks.on_giving_up)
 
 

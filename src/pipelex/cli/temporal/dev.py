@@ -9,8 +9,8 @@ import typer
 
 from pipelex.cli._shared.console import paint_err, say
 from pipelex.cli._shared.group import command_app
-from pipelex.cli._shared.session import settings_for
-from pipelex.cli.worker.flags import WorkerFlags
+from pipelex.cli._shared.logs import announce
+from pipelex.cli._shared.session import settings_for, tell
 
 if TYPE_CHECKING:
     from pipelex.config import Settings
@@ -42,37 +42,39 @@ def dev(
 
     Histories are kept in `.pipelex/dev/temporal.db`. In another terminal, `pipelex run … --durable` runs on it.
     """
-    from pipelex.cli.worker.serving import checked_config
-    from pipelex.temporal.factory import FACTORY
+    from pipelex.orchestration.workers import WorkerOptions
+    from pipelex.temporal.worker.serving import WORKER
 
-    flags = WorkerFlags(ready_file=ready_file)
     settings = settings_for(ctx, connects=True)
-    config = checked_config(ctx, settings, flags)
-    FACTORY.require()
+    tell(ctx, list(WORKER.check(settings, WorkerOptions())))
+    from pipelex.temporal.config import parse_temporal_config
     from pipelex.temporal.sdk_core import keep_core_off_stdout
 
     keep_core_off_stdout(is_forwarded=True)
+    config = parse_temporal_config(settings)
     server = _dev_server(settings, config, port, ui_port, in_memory=in_memory)
-    asyncio.run(_run(ctx, settings, config, flags, server))
+    asyncio.run(_run(ctx, settings, config, ready_file, server))
 
 
 async def _run(
     ctx: typer.Context,
     settings: "Settings",
     config: "TemporalConfig",
-    flags: WorkerFlags,
+    ready_file: Path | None,
     server: "DevServer",
 ) -> None:
     from pipelex.cli._shared.loops import Interrupted, interruptible
     from pipelex.cli.worker.readiness import Readiness
-    from pipelex.cli.worker.serving import prepare_namespace, serve
-    from pipelex.runner import start_telemetry
+    from pipelex.cli.worker.serving import hooks_of
+    from pipelex.orchestration.workers import WorkerOptions
     from pipelex.temporal.client.connect import connect
     from pipelex.temporal.codec import data_converter
     from pipelex.temporal.codec.server import CodecServer
     from pipelex.temporal.config import ConnectionSettings, noted_dev_server
+    from pipelex.temporal.worker.serving import serve_on
 
-    readiness = Readiness(flags.ready_file, None)
+    readiness = Readiness(ready_file, None)
+    hooks = hooks_of(ctx, settings, readiness)
     target = ConnectionSettings(
         server="dev",
         target_host=server.target,
@@ -91,9 +93,8 @@ async def _run(
         await interruptible(server.start())
         codec.origins = tuple(f"http://{host}:{server.ui_port}" for host in ("127.0.0.1", "localhost"))
         target = replace(target, target_host=server.target)
-        start_telemetry(settings)
+        hooks.on_connecting()
         client = await connect(target, converter)
-        await prepare_namespace(ctx, client, settings, config)
         say(f"Temporal server  {server.target}{'' if server.database is None else f'  ({server.database})'}")
         say(f"Temporal UI      {paint_err()(server.ui_url or '', 'bold')}")
         say(f"Runs alone       {server.ui_runs_url or ''}")
@@ -101,7 +102,8 @@ async def _run(
             say(f"Run on it with:  TEMPORAL_ADDRESS={server.target} pipelex run … --durable")
         assert server.ui_port is not None
         with noted_dev_server(settings, server.port, server.ui_port):
-            await serve(client, settings, config, target, flags, readiness)
+            await serve_on(client, target, settings, config, WorkerOptions(), hooks)
+        announce(settings, "Stopped.")
     except Interrupted as interrupted:
         raise typer.Exit(interrupted.exit_code) from None
     finally:
