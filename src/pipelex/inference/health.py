@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from pipelex.config.trust import stays_here
 from pipelex.content.stuff import Json
 from pipelex.errors import ConfigurationError
+from pipelex.inference.calls.connections import connection_failure
+from pipelex.inference.calls.facts import Facts
 from pipelex.inference.calls.guard import AnswerRefused, guarded
 from pipelex.inference.calls.tls import tls_of
 from pipelex.inference.deck.catalog import Backend, Catalog
@@ -103,11 +105,16 @@ async def _ask(backend: Backend, auth: Mapping[str, str]) -> Answered:
             return await _listed(client, backend)
     except ConfigurationError as wrong:
         return Answered(wrong.report.detail, is_there=False)
-    except httpx.ConnectError as failed:
-        is_unchecked = "CERTIFICATE_VERIFY_FAILED" in str(failed)
-        return Answered("is not the server its certificate is for, or one that nobody known vouches for" if is_unchecked else f"does not answer ({type(failed).__name__})", is_there=is_unchecked)  # fmt: skip
-    except (httpx.HTTPError, httpx.InvalidURL, AnswerRefused, ValueError) as failed:
+    except (httpx.HTTPError, httpx.InvalidURL, AnswerRefused, ValueError, ImportError) as failed:
+        return _unreached(backend, failed)
+
+
+def _unreached(backend: Backend, failed: Exception) -> Answered:
+    found = connection_failure(Facts(failed, backend.id, "", "llm", backend.secrets, backend.variables))
+    if found is None:
         return Answered(f"does not answer ({type(failed).__name__})", is_there=False)
+    is_there = found.report.params.get("reason") in ("certificate", "plain_server")
+    return Answered(f"cannot be asked: {found.report.detail}", is_there=is_there)
 
 
 async def _listed(client: "httpx.AsyncClient", backend: Backend) -> Answered:

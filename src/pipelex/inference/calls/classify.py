@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from pipelex.errors import NOT_CONNECTED, ErrorCategory, InputError, PipelexError
+from pipelex.errors import ErrorCategory, InputError, PipelexError
+from pipelex.inference.calls.connections import connection_failure
 from pipelex.inference.calls.facts import Facts, retry_after
 from pipelex.inference.calls.guard import AnswerRefused, RedirectRefused
 from pipelex.language.blueprints import ModelFamily
@@ -17,6 +18,19 @@ _CONTEXT = re.compile(
 _QUOTA = re.compile(r"(?i)quota_exceeded|billing")
 _NO_MONEY = re.compile(
     r"(?i)insufficient_quota|billing_hard_limit|credit balance|insufficient (funds|credits?|balance)"
+)
+
+_RATE = re.compile(
+    r"(?i)per[-_ ]?(second|minute|hour)|requests[-_ ]per|tokens[-_ ]per[-_ ]?min|rate[-_ ]limit|\b[rt]pm\b"
+)
+"""What says of a limit that it is one of a rate, whatever else is said of quotas and plans beside it."""
+_BY_DAY = re.compile(r"(?i)per[-_ ]?(day|month)|daily|monthly")
+_WRONG_KEY = re.compile(
+    r"(?i)api[-_ ]key[-_ ](not[-_ ]valid|invalid|expired)|(invalid|incorrect|wrong)[-_ ]api[-_ ]key|api key not (valid|found)"
+)
+_NO_MODEL = re.compile(
+    r"(?i)invalid[-_ ]model\b|model[-_ ]not[-_ ]found|unknown[-_ ]model|model identifier is invalid"
+    r"|not a valid model|\bmodel\b[^.]{0,80}\b(does not exist|is not found|was not found)"
 )
 
 _URL_REFUSED = re.compile(r"(?i)private/internal|blocked for security|protocol .* is not allowed")
@@ -78,9 +92,11 @@ def _is_quota(facts: Facts) -> bool:
     """Whether there is nothing left to spend. Who says when to come back speaks of a rate, whatever else is said."""
     if facts.speaks_of(_NO_MONEY) or facts.status == 402:
         return True
+    if facts.speaks_of(_RATE) and not facts.speaks_of(_BY_DAY):
+        return False
     is_limit = facts.status == 429 or facts.has("ModelQuotaExceededError")
     spoken_of = facts.has("ModelQuotaExceededError") or facts.speaks_of(_QUOTA)
-    return is_limit and spoken_of and retry_after(facts) is None
+    return is_limit and spoken_of and (retry_after(facts) is None or facts.speaks_of(_BY_DAY))
 
 
 def _by_status(facts: Facts) -> PipelexError:
@@ -95,7 +111,8 @@ def _by_status(facts: Facts) -> PipelexError:
         )
     if status == 429 or facts.has("ModelRateLimitError", "ModelQuotaExceededError"):
         return _rate_limited(facts)
-    if status in (401, 403) or facts.has("ModelAuthenticationError"):
+    is_wrong_key = status == 400 and facts.speaks_of(_WRONG_KEY)
+    if status in (401, 403) or is_wrong_key or facts.has("ModelAuthenticationError"):
         return _refused(facts)
     if status < 500 and facts.speaks_of(_CONTENT_FILTER):
         return refused_content(facts.provider, model, facts.said)
@@ -107,7 +124,7 @@ def _by_status(facts: Facts) -> PipelexError:
             advice="Shorten the inputs, split them into batches, or name a model with a longer context.",
             model=model,
         )
-    if status == 404:
+    if status == 404 or (status in (400, 422) and facts.speaks_of(_NO_MODEL)):
         return facts.error(
             "model.unavailable",
             ErrorCategory.CONFIGURATION,
@@ -176,24 +193,6 @@ def _timeout(facts: Facts) -> PipelexError:
     )
 
 
-_NOT_CONNECTED = (
-    "ConnectError", "ConnectTimeout", "ConnectTimeoutError", "EndpointConnectionError", "ClientConnectorError",
-    "ConnectionRefusedError", "gaierror",
-)  # fmt: skip
-"""The classes that the clients raise when no connection was made, so that nothing was sent."""
-
-
-def _not_connected(facts: Facts) -> PipelexError:
-    return facts.error(
-        "provider.unavailable",
-        ErrorCategory.TRANSIENT,
-        f"no connection to {facts.provider!r} could be made",
-        advice=f"Check the network and 'endpoint' of [{facts.provider}] in backends.toml.",
-        provider=facts.provider,
-        reason=NOT_CONNECTED,
-    )
-
-
 _GARBAGE = (
     "UnexpectedModelBehavior", "JSONDecodeError", "DecodingError", "ValidationError", "APIResponseValidationError",
     "ResponseValidationError", "UnknownApiResponseError", "ResponseParserError",
@@ -224,8 +223,9 @@ def _attachment(facts: Facts) -> PipelexError | None:
 
 def _without_status(facts: Facts) -> PipelexError:
     provider, model = facts.provider, facts.model
-    if facts.has(*_NOT_CONNECTED) and not facts.has("SSLError"):
-        return _not_connected(facts)
+    unsent = connection_failure(facts)
+    if unsent is not None:
+        return unsent
     if facts.has("ModelTimeoutError", "ModelRequestTimeout", "TimeoutException", "TimeoutError", "APITimeoutError"):
         return _timeout(facts)
     if facts.has("ContentFilterError"):
@@ -236,7 +236,7 @@ def _without_status(facts: Facts) -> PipelexError:
     if attachment is not None:
         return attachment
     if facts.has(*_GARBAGE, *_STUMBLED) or type(facts.exc).__name__ == "ModelAPIError":
-        return invalid_response(provider, model, "unreadable", facts.said)
+        return invalid_response(provider, model, "unreadable", "" if facts.has(*_STUMBLED) else facts.said)
     if facts.has("NotImplementedError", "UserError", "RuntimeError") and _INCAPABLE.search(facts.said):
         return facts.error(
             "model.capability_unsupported",

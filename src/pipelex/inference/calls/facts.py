@@ -47,6 +47,8 @@ class Facts:
         self.variables = variables
         self.secrets = secrets
         self.chain = list(_causes(exc))
+        self.roots = list(_roots(exc))
+        """The exception and whatever led to it, also what the client hides: sockets and certificates lie deep."""
         self.status = next((s for e in self.chain if (s := _status(e)) is not None), None)
         self.headers = next((h for e in self.chain if (h := _headers(e))), dict[str, str]())
         self.code = next((c for e in self.chain if (c := _code(e))), "")
@@ -98,6 +100,19 @@ def _causes(exc: BaseException) -> Iterable[BaseException]:
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
 
 
+def _roots(exc: BaseException) -> Iterable[BaseException]:
+    waiting, seen = [exc], set[int]()
+    while waiting:
+        current = waiting.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        inner: tuple[BaseException, ...] = getattr(current, "exceptions", ())
+        led = (current.__cause__, current.__context__, *inner)
+        waiting += [each for each in led if isinstance(each, BaseException)]
+
+
 def _status(exc: BaseException) -> int | None:
     """The HTTP status of a failure: some clients give that of a success to an answer they cannot read."""
     found = getattr(exc, "status_code", None)
@@ -123,7 +138,30 @@ def _said(chain: list[BaseException]) -> str:
         message = _message(_parsed(getattr(exc, "body", None)))
         if message:
             return _short(message)
-    return _short(str(chain[0]))
+    if any(_status(exc) is not None for exc in chain):
+        return next((said for exc in chain if (said := _plain(getattr(exc, "body", None)))), "")
+    said = _short(str(chain[0]))
+    return "" if _INTERNAL.search(said) else said
+
+
+_INTERNAL = re.compile(
+    r"validation errors? for|errors\.pydantic\.dev|object has no attribute|NoneType|status_code: |list index out of range"
+    r"|Traceback|\bat 0x[0-9a-f]+|object is not (subscriptable|iterable)|unexpected keyword|Invalid response from"
+    r"|Expecting (value|property)|Unterminated string|All connection attempts failed"
+)
+"""What client libraries say to those who program with them."""
+_TITLE = re.compile(r"(?is)<title[^>]*>(.*?)</title>")
+
+
+def _plain(body: Any) -> str:
+    """What a body says that is no JSON: its text, or the title of a web page."""
+    if not isinstance(body, str | bytes) or _parsed(body) is not None:
+        return ""
+    text = _text(body).strip()
+    if "<" not in text[:200]:
+        return _short(text)
+    found = _TITLE.search(text)
+    return _short(found[1]) if found else ""
 
 
 def _message(body: Any) -> str | None:
@@ -133,11 +171,36 @@ def _message(body: Any) -> str | None:
     if not isinstance(body, dict):
         return None
     table = cast("dict[str, Any]", body)
-    inner = table.get("error", table.get("Error", table))
-    if isinstance(inner, dict):
-        members = cast("dict[str, Any]", inner)
-        inner = members.get("message", members.get("Message"))
-    return inner if isinstance(inner, str) else None
+    return next((said for name in _MESSAGES if (said := _sentence(name, table.get(name)))), None)
+
+
+_MESSAGES = (
+    "error", "Error", "errors", "message", "Message", "detail", "details", "error_description", "msg", "title", "reason",
+)  # fmt: skip
+"""The members of error bodies in which providers and gateways say what is wrong, the more telling ones first."""
+
+
+def _sentence(name: str, value: Any) -> str | None:
+    """What a member says: a text, an object that holds one, or a list of findings, each with its place."""
+    if isinstance(value, str):
+        return None if name == "error" and not value.strip() else value.strip() or None
+    if isinstance(value, dict):
+        return _message(cast("dict[str, Any]", value))
+    if not isinstance(value, list):
+        return None
+    found = [said for item in cast("list[Any]", value)[:3] if (said := _finding(item))]
+    return "; ".join(found) or None
+
+
+def _finding(item: Any) -> str | None:
+    """One finding of a list, as FastAPI writes them: `{"loc": ["body", "messages"], "msg": "field required"}`."""
+    if isinstance(item, str):
+        return item.strip() or None
+    said = _message(item)
+    place = cast("dict[str, Any]", item).get("loc") if isinstance(item, dict) else None
+    if said is None or not isinstance(place, list):
+        return said
+    return f"{'.'.join(str(each) for each in cast('list[Any]', place))}: {said}"
 
 
 def _parsed(body: Any) -> Any:
@@ -159,6 +222,10 @@ def _short(text: str) -> str:
     return line if len(line) <= 300 else line[:299] + "…"
 
 
+_RETRY_DELAY = re.compile(r"""retryDelay['"]?: ?['"](\d+(?:\.\d+)?)s|[Rr]etry in (\d+(?:\.\d+)?) ?s""")
+"""How Google's bodies say when to come back: they have no header for it."""
+
+
 def retry_after(facts: Facts) -> float | None:
     """Seconds the provider asks to wait: milliseconds, seconds or an HTTP date in its headers."""
     millis = facts.headers.get("retry-after-ms")
@@ -168,6 +235,9 @@ def retry_after(facts: Facts) -> float | None:
             return seconds / 1000
     value = facts.headers.get("retry-after")
     if value is None:
+        told = _RETRY_DELAY.search(facts.body)
+        if told is not None:
+            return float(told[1] or told[2])
         found = next((r for e in facts.chain if (r := getattr(e, "retry_after", None)) is not None), None)
         return float(found) if isinstance(found, int | float) else None
     seconds = _number(value)

@@ -92,7 +92,15 @@ class HttpCall:
             if response.is_success:
                 return response
             raise HttpRefusal(response)
-        except (HttpRefusal, AnswerRefused, httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except (
+            HttpRefusal,
+            AnswerRefused,
+            httpx.HTTPError,
+            httpx.InvalidURL,
+            TimeoutError,
+            ImportError,
+            ValueError,
+        ) as error:
             failure = self.call.failure(error)
         raise failure
 

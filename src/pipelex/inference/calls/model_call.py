@@ -99,6 +99,21 @@ def check_credentials(deck: ModelDeck, call: ModelCall) -> None:
             f"the model {call.entry.handle!r} needs {' and '.join(lacks)}",
             f"Set {missing[0]}, or {instead}" if missing else instead.capitalize(),
         )
+    _check_characters(call)
+
+
+def _check_characters(call: ModelCall) -> None:
+    """Refuse a key that no header can carry: the clients fail of it in ways of their own, and some quote it."""
+    key = call.backend.table.api_key
+    if key is None or (key.isascii() and key.isprintable() and key == key.strip()):
+        return
+    named = " or ".join(call.backend.variables) or f"'api_key' of [{call.backend.id}] in backends.toml"
+    raise call.unavailable(
+        "credentials_malformed",
+        f"the key of {call.backend.id!r} holds a character that no key has: a space or line end at its edge, a control"
+        " character, or a letter beyond ASCII",
+        f"Correct {named}: take the key alone, on one line.",
+    )
 
 
 def open_call(deck: ModelDeck, model: ResolvedModel, family: ModelFamily, seconds: float = SECONDS) -> ModelCall:

@@ -1,0 +1,213 @@
+"""Why a request did not reach its provider, or was refused: each cause has its sentence, its category and its advice."""
+
+import ssl
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelex.errors import ErrorCategory, ErrorReport, PipelexError
+from pipelex.inference import Inference, InferenceOptions
+from tests.distributed.tls_gate import Certificates, make_certificates
+from tests.inference.chat.test_providers import KEY, SPOKEN, Spoken, at, write_provider
+from tests.inference.http_stub import Answer, HTTPStub
+from tests.support.jobs import text_job
+from tests.support.openai_server import OpenAIStub
+from tests.support.processes import free_port
+
+LASTING, PASSING = ErrorCategory.CONFIGURATION, ErrorCategory.TRANSIENT
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+OVER_HTTPX = [one for one in SPOKEN if one.sdk not in ("bedrock", "huggingface")]
+each_client = pytest.mark.parametrize("spoken", OVER_HTTPX, ids=str)
+OPENAI = next(one for one in SPOKEN if one.sdk == "openai")
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*PROXIES, *(name.lower() for name in PROXIES)):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def provider() -> Iterator[HTTPStub]:
+    with HTTPStub() as stub:
+        yield stub
+
+
+async def failed(folder: Path, spoken: Spoken, url: str, extra: str = "", environ: dict[str, str] | None = None) -> ErrorReport:  # fmt: skip
+    spoken = replace(spoken, extra=spoken.extra + extra)
+    directory = write_provider(folder / "inference", spoken, url)
+    if environ is not None:
+        file = directory / "backends.toml"
+        file.write_text(file.read_text(encoding="utf-8").replace(KEY, "${MAKER_KEY}"), encoding="utf-8")
+    inference = Inference.load([directory], environ or {}, InferenceOptions(call_timeout=20.0))
+    with pytest.raises(PipelexError) as caught:
+        await inference.chat.generate_text(at(text_job("How is the weather?")))
+    await inference.aclose()
+    report = caught.value.report
+    assert KEY not in f"{report.detail} {report.advice}"
+    return report
+
+
+def told(report: ErrorReport) -> tuple[str, ErrorCategory, Any]:
+    return report.code, report.category, report.params.get("reason")
+
+
+@each_client
+async def test_nothing_listens(spoken: Spoken, tmp_path: Path):
+    port = free_port()
+    report = await failed(tmp_path, spoken, f"http://127.0.0.1:{port}")
+    assert told(report) == ("provider.unavailable", PASSING, "not_connected")
+    assert f"'127.0.0.1:{port}' refuses connections" in report.detail
+    assert "endpoint" in report.what_to_do
+
+
+@each_client
+async def test_a_host_that_does_not_exist(spoken: Spoken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    import socket
+
+    def unknown(*_: object, **__: object) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    report = await failed(tmp_path, spoken, "http://no-such-host.invalid")
+    assert told(report) == ("provider.unavailable", LASTING, "unknown_host")
+    assert "no-such-host.invalid" in report.detail
+
+
+async def test_a_name_service_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    import socket
+
+    def away(*_: object, **__: object) -> Any:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", away)
+    report = await failed(tmp_path, OPENAI, "http://models.example.com")
+    assert told(report) == ("provider.unavailable", PASSING, "not_connected")
+
+
+@each_client
+async def test_a_proxy_that_is_dead(spoken: Spoken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    port = free_port()
+    monkeypatch.setenv("HTTP_PROXY", f"http://ada:secret@127.0.0.1:{port}")
+    report = await failed(tmp_path, spoken, "http://models.example.com")
+    assert told(report) == ("provider.unavailable", PASSING, "not_connected")
+    assert f"the proxy '127.0.0.1:{port}'" in report.detail
+    assert "HTTP_PROXY" in report.what_to_do
+    assert "secret" not in f"{report.detail} {report.what_to_do}"
+
+
+@each_client
+async def test_a_proxy_that_speaks_socks(spoken: Spoken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{free_port()}")
+    report = await failed(tmp_path, spoken, "http://models.example.com")
+    assert told(report) == ("provider.unavailable", LASTING, "socks_unsupported")
+    assert "httpx[socks]" in report.what_to_do
+
+
+async def test_a_proxy_of_no_known_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ALL_PROXY", "carrier://127.0.0.1:1")
+    report = await failed(tmp_path, OPENAI, "http://models.example.com")
+    assert told(report) == ("provider.unavailable", LASTING, "proxy_invalid")
+
+
+@each_client
+async def test_a_certificate_of_nobody_known(spoken: Spoken, tmp_path: Path, certificates: Certificates):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificates.pair("server"))
+    with OpenAIStub(api_key=KEY, tls=context) as server:
+        report = await failed(tmp_path, spoken, server.root)
+    assert told(report) == ("provider.unavailable", LASTING, "certificate")
+    assert "self-signed" in report.detail
+    assert "ca_bundle" in report.what_to_do
+
+
+async def test_a_server_without_tls(tmp_path: Path, provider: HTTPStub):
+    report = await failed(tmp_path, OPENAI, provider.url.replace("http://", "https://"))
+    assert told(report) == ("provider.unavailable", LASTING, "plain_server")
+
+
+@each_client
+@pytest.mark.parametrize("key", ["sk-abc\n", "sk-abc\r\nx: y", " sk-abc", "sk-äbc"], ids=repr)
+async def test_a_key_that_no_header_carries(spoken: Spoken, tmp_path: Path, key: str, provider: HTTPStub):
+    report = await failed(tmp_path, spoken, provider.url, environ={"MAKER_KEY": key})
+    assert told(report) == ("model.unavailable", LASTING, "credentials_malformed")
+    assert "MAKER_KEY" in report.what_to_do
+    assert "abc" not in report.detail
+    assert provider.asked == []
+
+
+GOOGLE_KEY = [{"error": {"code": 400, "message": "API key not valid. Please pass a valid API key.", "status": "INVALID_ARGUMENT", "details": [{"reason": "API_KEY_INVALID"}]}}]  # fmt: skip
+
+
+def google_limit(period: str) -> list[dict[str, Any]]:
+    said = f"You exceeded your current quota, please check your plan and billing details. Quota exceeded for metric: requests, limit: 10. Please retry in 34.07s. Generate requests {period}"  # fmt: skip
+    quota = {"quotaId": f"GenerateRequests{period}PerProjectPerModel-FreeTier"}
+    details = [{"violations": [quota]}, {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34s"}]
+    return [{"error": {"code": 429, "message": said, "status": "RESOURCE_EXHAUSTED", "details": details}}]
+
+
+MISTRAL_MODEL = {"object": "error", "message": "Invalid model: mistral-smal", "type": "invalid_model", "code": "1500"}
+OPENAI_MODEL = {"error": {"message": "The model `gpt-9` does not exist or you do not have access to it.", "code": "model_not_found"}}  # fmt: skip
+OPENAI_RATE = {"error": {"message": "Rate limit reached on tokens per min (TPM). Add a payment method at https://platform.openai.com/account/billing", "type": "tokens"}}  # fmt: skip
+FASTAPI = {"detail": [{"loc": ["body", "messages", 0], "msg": "field required", "type": "missing"}]}
+MISTRAL_DETAIL = {
+    "object": "error",
+    "message": {"detail": [{"loc": ["body"], "msg": "extra inputs are not permitted"}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "category", "said"),
+    [
+        (400, GOOGLE_KEY, "provider.credential_refused", LASTING, "API key not valid"),
+        (429, google_limit("PerMinute"), "provider.rate_limited", PASSING, "current quota"),
+        (429, google_limit("PerDay"), "provider.quota_exhausted", ErrorCategory.CAPACITY, "current quota"),
+        (429, OPENAI_RATE, "provider.rate_limited", PASSING, "tokens per min"),
+        (400, MISTRAL_MODEL, "model.unavailable", LASTING, "Invalid model: mistral-smal"),
+        (400, OPENAI_MODEL, "model.unavailable", LASTING, "does not exist"),
+        (403, {"detail": "Not authenticated"}, "provider.credential_refused", LASTING, "Not authenticated"),
+        (422, FASTAPI, "provider.failed", ErrorCategory.CONTENT, "body.messages.0: field required"),
+        (422, MISTRAL_DETAIL, "provider.failed", ErrorCategory.CONTENT, "body: extra inputs are not permitted"),
+        (500, {"errors": [{"message": "shard lost"}]}, "provider.failed", PASSING, "shard lost"),
+        (
+            502,
+            b"<html><head><title>502 Bad Gateway</title></head><body>x</body></html>",
+            "provider.unavailable",
+            PASSING,
+            "502 Bad Gateway",
+        ),
+        (503, b"upstream connect error", "provider.unavailable", PASSING, "upstream connect error"),
+        (400, {"unheard": "of"}, "provider.failed", ErrorCategory.CONTENT, "with status 400"),
+    ],
+)
+async def test_what_a_provider_says(
+    status: int, body: Any, code: str, category: ErrorCategory, said: str, tmp_path: Path, provider: HTTPStub
+):
+    provider.on("*", Answer(body, status))
+    report = await failed(tmp_path, OPENAI, provider.url)
+    assert (report.code, report.category, report.status) == (code, category, status), report.detail
+    assert said in report.detail
+    if "PerMinute" in str(body):
+        assert report.retry_after in (34.0, 34.07)
+
+
+INTERNALS = ("status_code", "validation error", "NoneType", "attribute", "pydantic", "Traceback", "model_name", "0x")
+
+
+@each_client
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize("body", [{}, [], None, 7, "", {"choices": 3}, b"\xff\xfe", b"<p>hi"], ids=repr)
+async def test_nothing_of_the_libraries_shows(
+    spoken: Spoken, status: int, body: Any, tmp_path: Path, provider: HTTPStub
+):
+    provider.on("*", Answer(body, status))
+    report = await failed(tmp_path, spoken, provider.url)
+    assert not [word for word in INTERNALS if word in report.detail], report.detail
