@@ -18,6 +18,8 @@ from pipelex.mistral_workflows.limits import GUARDED_BYTES
 from pipelex.pipes.effects.kinds import EFFECTS
 
 ROOT: Final = ("mistral_workflows",)
+_TRAVEL_TOGETHER: Final = 2
+"""The values of a request that may travel whole: a job and its crate. Inputs beside them are large, and in the storage."""
 _GROUPS: Final = {kind.activity: kind.group for kind in EFFECTS}
 
 
@@ -92,7 +94,7 @@ class MistralWorkflowsConfig(Section):
     size_threshold: Annotated[int, Field(ge=1, le=GUARDED_BYTES)] = 131_072
     """The size in bytes above which values go to the storage (`[runtime.storage]`), and travel by reference."""
     max_payload_bytes: Annotated[int, Field(ge=1_000, le=GUARDED_BYTES)] = GUARDED_BYTES
-    """The most bytes of a value that travels whole; a larger one fails its pipe at once."""
+    """The most bytes of values that travel whole together: a job and its crate. Whatever would not fit goes to the storage."""
     poll_interval: RequiredLimit = timedelta(seconds=1)
     """The interval at which a waiting client asks for a run's state."""
     exposed: ExposedPipes = Field(default_factory=ExposedPipes)
@@ -115,6 +117,11 @@ class MistralWorkflowsConfig(Section):
             groups=_GROUPS,
             options=self.activities,
         )
+
+    @property
+    def stored_above(self) -> int:
+        """Bytes from which a value is in the storage, so that a job and its crate fit into what may travel whole."""
+        return min(self.size_threshold, self.max_payload_bytes // _TRAVEL_TOGETHER)
 
     @property
     def lanes(self) -> tuple[str, ...]:

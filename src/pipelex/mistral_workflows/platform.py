@@ -30,7 +30,7 @@ class Platform:
             ConfigurationError: there is no key.
         """
         api = MistralAPI(config.server_url, api_key(config, settings))
-        return cls(api, config, settings, CarriedValues(lambda: storage_of(settings), config.size_threshold))
+        return cls(api, config, settings, CarriedValues(lambda: storage_of(settings), config.stored_above))
 
     @property
     def deployment(self) -> str:

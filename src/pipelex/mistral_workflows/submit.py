@@ -48,7 +48,7 @@ async def _workflow(platform: Platform, request: RunRequest) -> str:
 async def _carried(platform: Platform, request: RunRequest) -> dict[str, Json]:
     """The input that the execution is started with."""
     config, values, library = platform.config, platform.values, request.library
-    options = fixed(config.child_workflow_policy, config.size_threshold, request.options)
+    options = fixed(config.child_workflow_policy, config.stored_above, request.options)
     inputs = {
         name: await values.by_reference(stuff, most_items=options.slice_size)
         for name, stuff in request.call.inputs.items()

@@ -65,7 +65,7 @@ class Deployment:
             known,
             Dispatcher(config.routing, known, config.deployment_name),
             limits_of(config.max_payload_bytes),
-            CarriedValues(lambda: storage, config.size_threshold),
+            CarriedValues(lambda: storage, config.stored_above),
             EffectPerformer(lambda: performers(known)),
             exposed or {},
         )

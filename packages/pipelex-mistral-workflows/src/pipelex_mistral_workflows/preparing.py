@@ -36,7 +36,7 @@ async def prepared(deployment: Deployment, pipe: str, run_id: str, inputs: dict[
             advice="Add it to `[mistral_workflows.exposed] pipes` of every worker of the deployment.",
         )
     config, library = deployment.config, exposed.library
-    options = fixed(config.child_workflow_policy, config.size_threshold, options_of(deployment.settings))
+    options = fixed(config.child_workflow_policy, config.stored_above, options_of(deployment.settings))
     values = read_inputs(inputs, input_slots(exposed.pipe), base_dir=None, concepts=library)
     held = {
         name: await deployment.values.by_reference(stuff, most_items=options.slice_size)
