@@ -15,6 +15,7 @@ import pytest
 
 from pipelex.temporal.dev_server import DevServer, _port
 from tests.cli.conftest import Cli
+from tests.support.methods import chain_of
 from tests.support.openai_server import OpenAIStub, Reply
 from tests.support.processes import process, wait_for_file
 
@@ -362,3 +363,44 @@ def test_a_durable_run_ends_with_the_next_command(durable_cli: Cli, stub: OpenAI
     (node,) = json.loads((folder / "graphspec.json").read_text(encoding="utf-8"))["nodes"]
     assert (node["status"], node["domain_code"], node["error"]["code"]) == ("failed", "harbour", problem["code"])
     assert (folder / "run.html").exists()
+
+
+def test_the_whole_life_of_durable_runs(durable_cli: Cli, stub: OpenAIStub) -> None:
+    for number in range(1, 4):
+        stub.on(f"number {number} with", text=f"answer {number}")
+    stub.on("Attempt the second", text="another")
+    durable_cli.project.method(chain_of(3), "chain.mthds")
+    first = f"life-{durable_cli.root.name}"
+    there = ("runs", "--orchestrator", "temporal")
+    with worker(durable_cli):
+        ran = durable_cli.command("run", "chain.mthds", "-i", "text=sea", "--durable", "--run-id", first)
+        assert ran.code == 0, ran.err
+        page = durable_cli.root / "results" / "chain_output_01" / "run.html"
+        assert "Do number 2 with answer 1" in page.read_text(encoding="utf-8")
+        opened = durable_cli(*there, "open", first, "-o", "here.html", "--json")
+        assert "answer 3" in Path(json.loads(opened.out)["page"]).read_text(encoding="utf-8")
+        edit = ("--set", "pipe.step_2.prompt=Attempt the second with $text")
+        told = json.loads(durable_cli(*there, "replay", first, *edit, "--dry-run", "--json").out)
+        assert (told["reused"], sum(told["paid"].values())) == ({"harbour.step_1": 1}, 2)
+        replayed = durable_cli.command(*there, "replay", first, *edit, "--json")
+        assert replayed.code == 0, replayed.err
+        new = json.loads(replayed.out)["pipeline_run_id"]
+        assert len(stub.completions) == 3 + 2
+        shown = json.loads(durable_cli("runs", "show", new, "--json").out)
+        assert shown["replay_of"] == first
+        assert json.loads(durable_cli("runs", "show", first, "--json").out)["replays"] == [new]
+        diff = json.loads(durable_cli("runs", "diff", first, new, "--json").out)
+        assert (list(diff["changed_pipes"]), diff["same_output"]) == (["step_2"], True)
+        assert diff["pipes"]["step_1"]["second"]["reused"] == 1
+
+        def listed(*options: str) -> list[str]:
+            found = json.loads(durable_cli(*there, "list", "--limit", "500", *options, "--json").out)["runs"]
+            return [run["pipeline_run_id"] for run in found if run["pipeline_run_id"].startswith(first)]
+
+        eventually(lambda: listed("--pipe", "harbour.chain", "--since", "1h") == [new, first])
+        assert listed("--cost-above", "0.000001", "--pipe", "chain", "--domain", "harbour") == [new, first]
+        assert listed("--status", "failed") == listed("--user", "nobody") == listed("--cost-above", "9") == []
+        again = durable_cli(*there, "retry", first, "--from", "step_3", "--json")
+        assert json.loads(again.out) == {"pipeline_run_id": first, "state": "restarted"}
+        assert json.loads(durable_cli.command(*there, "watch", first, "--json").out) == {"text": "answer 3"}
+        assert len(stub.completions) == 3 + 2 + 1
