@@ -92,7 +92,7 @@ async def test_from_a_pipe_and_with_another_model(either: Pipelex, project: Proj
     assert len(stub.completions) == 6 + 4
     await replayed(await prepare_replay(either, first.run_id, ReplayEdit(model="stub-native")))
     assert len(stub.completions) == 6 + 4 + 6
-    assert {as_object(request.body)["model"] for request in stub.completions[-6:]} == {"stub-native"}
+    assert {str(as_object(request.body)["model"]) for request in stub.completions[-6:]} == {"stub-native"}
 
 
 async def test_other_inputs_of_a_batch(either: Pipelex, project: Project, stub: OpenAIStub) -> None:
@@ -135,10 +135,12 @@ async def test_the_failed_items_alone_are_retried(either: Pipelex, project: Proj
     left_out = (await failing.result()).failures
     assert left_out is not None
     assert left_out.count == 1
-    for attempt in range(2):  # it fails once more
-        await failing.retry()
-        result = await failing.result()
-        assert len(stub.completions) == 5 + attempt
+    await failing.retry()  # it fails once more
+    assert (await failing.result()).failures is not None
+    assert len(stub.completions) == 5
+    await failing.retry()
+    result = await failing.result()
+    assert len(stub.completions) == 6
     assert result.failures is None
     assert [item["text"] for item in result.content["items"]] == ["sea", "sea", "mended", "sea"]  # type: ignore[index, call-overload]
     with pytest.raises(PipelexError) as refused:

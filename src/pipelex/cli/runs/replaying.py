@@ -158,7 +158,7 @@ def _tell(replay: "Replay", flags: ReplayFlags) -> None:
     else:
         from pipelex.cli._shared.progress import notice
 
-        notice("; ".join(forecast_lines(told, lambda text, *_: text)), is_json=True)
+        notice("; ".join(forecast_lines(told, Paint(is_on=False))), is_json=True)
 
 
 def forecast_json(told: "Forecast") -> dict[str, Json]:

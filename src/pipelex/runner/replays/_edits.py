@@ -63,7 +63,7 @@ def _place(library: Library, key: str) -> tuple[str, list[str]]:
         if len(found) == 1 and first == "pipe":
             return found[0], rest[length:]
     codes = [pipe.code for pipe in library.pipes.values()]
-    near = near_names(rest[0], codes) if rest else []
+    near = list(near_names(rest[0], codes)) if rest else list[str]()
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     raise PipelexError(
         "request.invalid",

@@ -126,11 +126,12 @@ class _Pretending(EffectPerformer):
         ledger: CallLedger | None = None,
         kept: KeptSource | None = None,
         place: str = "",
+        seconds: float | None = None,
     ) -> R:
         found = await self._kept.find(kind, job, place)
         if found is not None:
             return found
         if kind.mock is None:
-            return await super().attempt(kind, job, call=call, library=library)
+            return await super().attempt(kind, job, call=call, library=library, seconds=seconds)
         request = job if isinstance(job, kind.request) else job.request
         return kind.mock(request, self._library, self._options)
