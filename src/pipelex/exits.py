@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
         "tried, and the answer is no: a negative verdict, refused inputs, a run or one of its items that failed, a "
         "server that does not answer",
     )
-    NOT_TRIED = 2, "nothing was tried, since the command, the configuration, or what they name is wrong"
+    NOT_TRIED = 2, "nothing was tried, because the command, the configuration or a name in them is wrong"
     INTERRUPTED = 130, "interrupted with Ctrl-C"
     NO_READER = 141, "whatever read the output went away"
     TERMINATED = 143, "ended by SIGTERM"

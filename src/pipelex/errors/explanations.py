@@ -20,10 +20,10 @@ from pipelex.errors._registry import CORE_CODES, CodeFacts
 from pipelex.errors._report import ErrorReport
 
 _WHO: Final = {
-    "input": "whoever gives the inputs or the command",
+    "input": "the person who gives the inputs or the command",
     "method": "the method's author",
     "account": "the account's owner",
-    "operator": "whoever operates the machine, its settings and keys",
+    "operator": "the operator of the machine, its settings and keys",
     "runtime": "nobody at first: the runtime, a provider or the network failed",
 }
 _AGAIN: Final = {
@@ -75,7 +75,7 @@ class Explanation:
         yield from self._example()
         if self.is_servers:
             yield "Only servers of the MTHDS Protocol answer with this code; no command of this release does."
-        yield f"**Who can mend it:** {_WHO[self.facts.domain]}. **Repeat the request?** {_AGAIN[self.facts.retry]}"
+        yield f"**Who can fix it:** {_WHO[self.facts.domain]}. **Repeat the request?** {_AGAIN[self.facts.retry]}"
         yield f"**Exit code:** {ErrorReport(self.code, '').exit_code.value}."
         if not self.facts.status:
             yield "It is only ever a warning."

@@ -77,8 +77,7 @@ def id_is_taken(run_id: str) -> PipelexError:
         "request.idempotency_conflict",
         f"the run id '{run_id}' belongs to a run of another method or with other inputs",
         category=ErrorCategory.CONTENT,
-        advice="Give another run id, or none; or give the very method, pipe, inputs and options of that run, to attach "
-        "to it.",
+        advice="Give another run id, or none; or attach to that run with the same method, pipe, inputs and options.",
     )
 
 

@@ -21,8 +21,8 @@ def ending_text(run_id: str, state: RunState) -> str:
             return f"Run {run_id} is cancelled."
         case RunState.RUNNING:
             return (
-                f"Run {run_id} was asked to end, and has not ended yet: nothing new is started, and what is under way "
-                f"comes to its end. See: pipelex runs show {run_id}"
+                f"Run {run_id} was asked to end, and has not ended yet: nothing new is started, and calls under way "
+                f"come to their end. See: pipelex runs show {run_id}"
             )
         case _:
             return f"Run {run_id} was asked to end, and had just ended by itself: {state.words}."

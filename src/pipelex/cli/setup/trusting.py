@@ -40,6 +40,6 @@ def ask_for_trust(settings: "Settings") -> bool:
 
 def tell_demands(demands: "Sequence[Demand]") -> None:
     """Say what would be read, and where it would go."""
-    say("Files of this project name what is yours, or where it goes:")
+    say("Files of this project use your variables, secrets or files, or send something to an address:")
     for demand in demands:
         say(f"  {demand}")

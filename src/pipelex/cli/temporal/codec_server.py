@@ -30,7 +30,7 @@ def run_codec_server(app: "Pipelex", host: str, port: int, origins: Sequence[str
 
     if host not in LOOPBACK and not allow_remote:
         raise ConfigurationError(
-            f"the codec server would show every payload to whoever reaches {host}",
+            f"the codec server would show every payload to anyone who reaches {host}",
             advice="Listen on 127.0.0.1, or, behind something that asks for a password, add --allow-remote.",
         )
     settings = app.settings

@@ -91,7 +91,7 @@ def auto(
     from pipelex.cli.validate.checking import Checked, check
 
     if bool(targets) == all_pipes:
-        raise Misuse("name what to check, or give --all")
+        raise Misuse("name a pipe to check, or give --all")
     dirs = flags.library_dir or []
     chosen = [
         Checked.of_path(Path(target)) if looks_like_path(target) else Checked.of_pipe(target, dirs)

@@ -106,7 +106,12 @@ def require_trust(demands: Sequence[Demand]) -> None:
         return
     lines = [f"- {demand}" for demand in demands]
     raise ProjectNotTrustedError(
-        "\n".join(["files of this project name what is yours, or where it goes, and were not trusted yet:", *lines]),
+        "\n".join(
+            [
+                "files of this project use your variables, secrets or files, or send something to an address, and are not trusted yet:",
+                *lines,
+            ]
+        ),
         faults=[Fault("runtime.misconfigured", str(demand), location=demand.location) for demand in demands],
         advice=f"Look at them, then: pipelex trust. For a worker or CI: pipelex --trust-project …, or {TRUST_VARIABLE}=1.",
     )

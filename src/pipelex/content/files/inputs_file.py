@@ -150,5 +150,5 @@ def _refuse(
         category=ErrorCategory.CONTENT,
         params={"file_type": file_type, "reason": what},
         location=Location(file=str(path), line=line, column=column),
-        advice=advice or "Mend the file there; `pipelex build inputs TARGET` writes one to start from.",
+        advice=advice or "Correct the file there; `pipelex build inputs TARGET` writes one to start from.",
     )

@@ -368,7 +368,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, PurePath):
         return str(value)
     raise CannotBeCalled(
-        f"it gave a {type(value).__name__}, which is no content: give JSON, a pydantic model or a dataclass"
+        f"it gave a {type(value).__name__}, which is no content: return JSON, a pydantic model or a dataclass"
     )
 
 

@@ -92,7 +92,7 @@ class AskedPlace:
             ValueError: it is not the author's own, or the name has a wrong form or is taken; the message says why.
         """
         if self.here is None or not self.is_renamable:
-            raise ValueError("nothing that is declared in this method stands here")
+            raise ValueError("nothing that this method declares is here")
         symbol = self.here.symbol
         pattern, form = _PATTERNS[symbol.kind]
         if pattern.fullmatch(name) is None:

@@ -68,7 +68,7 @@ def check_capabilities(entry: ModelEntry, prompt: LLMPrompt, most_images: int, *
 
 
 def _unable(entry: ModelEntry, capability: str, detail: str, advice: str | None = None) -> PipelexError:
-    other = f"Name a model that takes {capability}; a provider's API key may be what is missing for a better one."
+    other = f"Name a model that takes {capability}; perhaps only a provider's API key is missing for a better one."
     return PipelexError(
         "model.capability_unsupported",
         detail,

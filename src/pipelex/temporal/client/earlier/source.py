@@ -43,7 +43,7 @@ async def read_source(cluster: Cluster, run_id: str, execution: WorkflowExecutio
     except (ValueError, TypeError) as unreadable:
         raise PipelexError(
             "run.not_found",
-            f"what run '{run_id}' was started with cannot be read: {unreadable}",
+            f"the input of run '{run_id}' cannot be read: {unreadable}",
             category=ErrorCategory.CONTENT,
             params={"pipeline_run_id": run_id},
         ) from None
