@@ -111,7 +111,7 @@ def hooks_of(ctx: typer.Context, settings: "Settings", readiness: Readiness) -> 
 
     def on_stopping(grace: float | None) -> None:
         readiness.set_stopping()
-        time = "." if grace is None else f": what runs has {grace:.0f} s to finish."
+        time = "." if grace is None else f": running tasks have {grace:.0f} s to finish."
         announce(settings, f"Stopping{time} A second signal ends it at once.")
 
     def on_giving_up() -> None:
