@@ -116,7 +116,8 @@ def hooks_of(ctx: typer.Context, settings: "Settings", readiness: Readiness) -> 
 
     def on_giving_up() -> None:
         announce(
-            settings, "Ended before all was reported or cleaned up: it took too long. It will be done again elsewhere."
+            settings,
+            "Ended before all was cleaned up: it took too long. What was not reported will be done again elsewhere.",
         )
 
     return WorkerHooks(
