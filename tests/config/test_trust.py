@@ -117,6 +117,7 @@ def test_every_key_is_decided_on(table: Any) -> None:
 NEED_TRUST = {
     *(f"runtime.storage.{store}.{key}" for store in ("s3", "gcp") for key in ("bucket", "prefix", "region", "endpoint")),
     *(f"runtime.storage.azure.{key}" for key in ("account", "container", "prefix")),
+    "runtime.run_records.max_runs",  # fewer would take records of the user's other runs
     "interpreter.functions.environment",
     f"{SERVER}.*.api_key_id",
     *(f"{SERVER}.*.tls.{key}" for key in ("server_name", "server_root_ca_cert", "client_cert", "client_private_key")),
@@ -171,15 +172,61 @@ def test_a_dotenv_feeds_no_file_of_the_user(load: Loader) -> None:
     assert load("", files=files).runtime.telemetry.endpoint == EVIL
 
 
-def test_a_dotenv_gives_keys_and_the_overlay(load: Loader) -> None:
+def test_a_dotenv_gives_the_overlay_alone(load: Loader) -> None:
     files = {
         "work/.env": "OPENAI_API_KEY=sk-mine\nPIPELEX_ENV=prod\nDATABASE_URL=postgres://db\nDEBUG=1\n",
         "work/.pipelex/pipelex_prod.toml": "run.execution = 'hosted'\n",
     }
     settings = load("", files=files, trust_project=False)
-    assert (settings.environ["OPENAI_API_KEY"], settings.run.execution) == ("sk-mine", "hosted")
-    assert (settings.withheld, settings.warnings) == ((), ())  # what other programs read is not asked about
-    assert "DATABASE_URL" not in settings.environ
+    assert settings.run.execution == "hosted"
+    assert not {"OPENAI_API_KEY", "DATABASE_URL"} & settings.environ.keys()
+    (demand,) = settings.withheld  # what other programs read is not asked about
+    assert str(demand) == ".env:1: OPENAI_API_KEY has calls go to the account of its key"
+    assert load("", files=files).environ["OPENAI_API_KEY"] == "sk-mine"
+
+
+@pytest.mark.parametrize("line", ["OPENAI_API_KEY=sk-evil", "GROQ_API_KEY=gsk-evil", "HF_TOKEN=hf-evil"])
+def test_a_key_of_the_project_takes_no_prompt_elsewhere(load: Loader, line: str) -> None:
+    home = {"home/.pipelex/.env": "OPENAI_API_KEY=sk-user\n"}
+    settings = load("", files={"work/.env": line + "\n", **home}, trust_project=False)
+    assert "evil" not in " ".join(settings.environ.values())
+    assert settings.environ["OPENAI_API_KEY"] == "sk-user"
+    assert len(settings.withheld) == 1
+
+
+def test_nobody_is_asked_about_a_variable_that_the_process_gives_anyway(load: Loader) -> None:
+    environ = {"OPENAI_API_KEY": "sk-user"}
+    settings = load("", files={"work/.env": "OPENAI_API_KEY=sk-other\n"}, environ=environ, trust_project=False)
+    assert (settings.environ["OPENAI_API_KEY"], settings.withheld) == ("sk-user", ())
+
+
+# --- files that are named ---------------------------------------------------------------------------------------------
+
+TLS = f'[temporal]\nis_enabled = true\n[{SERVER}.cloud]\ntarget_host = "cloud.example:7233"\ntls = {{ enabled = true, server_root_ca_cert = "ca.pem" }}\n'
+
+
+def test_a_trusted_file_does_not_vouch_for_what_it_names(load: Loader, tmp_path: Path) -> None:
+    key = f"{SERVER}.cloud.tls.server_root_ca_cert"
+    first = untrusted(load, TLS, **{"work__ca.pem": "the CA of the firm"})
+    assert f"decides {key}" in " ".join(map(str, first.withheld))
+    record_trust(tmp_path / "home" / ".pipelex", first.withheld)
+    again = untrusted(load, TLS)
+    assert (again.withheld, again.get(key)) == ((), "ca.pem")
+    (tmp_path / "work" / "ca.pem").write_bytes(b"the CA of somebody else \xff")
+    changed = untrusted(load, TLS)
+    assert [demand.file.name for demand in changed.withheld] == ["ca.pem"]
+    assert not changed.is_set(key)
+
+
+def test_a_link_out_of_the_project_is_asked_about_by_what_it_leads_to(load: Loader, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.pem"
+    outside.write_text("one", encoding="utf-8")
+    untrusted(load, TLS)
+    (tmp_path / "work" / "ca.pem").symlink_to(outside)
+    record_trust(tmp_path / "home" / ".pipelex", untrusted(load, TLS).withheld)
+    assert untrusted(load, TLS).withheld == ()
+    outside.write_text("two", encoding="utf-8")
+    assert len(untrusted(load, TLS).withheld) == 1
 
 
 def test_a_folder_without_a_configuration_is_somebodys_too(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from pipelex.config._notes import why_without_effect
 from pipelex.config._sections import Sections
 from pipelex.config._settings import Layer, LayerKind, Settings, describe
 from pipelex.config.trust import TRUST_VARIABLE, Demand, Trust, not_in_force
-from pipelex.config.trust.settings import withheld_settings, withheld_variables, without_refused
+from pipelex.config.trust.named_files import unseen_files
+from pipelex.config.trust.settings import withheld_settings, withheld_variables, without_refused, without_unseen
 from pipelex.errors import ConfigurationError, Fault, Json, Location, near_names
 
 FOLDER = ".pipelex"
@@ -70,14 +71,14 @@ def load_settings(
     layers = [_defaults(), *_read_layers([("user", home_dir / FILE)], here)]
     dotenv = _read_dotenv(base_dir / ".env", process)
     named = named_variables([dict(layer.data) for layer in layers])
-    given, withheld = _trusted_variables(dotenv, trust, here, named, project_dir)
+    given, withheld = _trusted_variables(dotenv, trust, here, named, project_dir, process)
     known = {**given, **process}
     known = {**_read_dotenv(home_dir / ".env", known).values, **known}
     environment = known.get("PIPELEX_ENV") or None
     refused: list[Fault] = []
     for layer in _read_layers(_of_project(project_dir, environment), here):
         safe, warnings = without_refused(layer) if trust.is_theirs(cast("Path", layer.file)) else (layer, [])
-        trusted, demands = _trusted_layer(safe, trust, layers)
+        trusted, demands = _trusted_layer(safe, trust, layers, base_dir)
         layers.append(trusted)
         withheld += demands
         refused += warnings
@@ -156,12 +157,16 @@ def _read_layers(files: Iterable[tuple[LayerKind, Path]], here: Path) -> list[La
     return [layer for kind, file in files if (layer := _read_layer(kind, file, here)) is not None]
 
 
-def _trusted_layer(layer: Layer, trust: Trust, below: Iterable[Layer]) -> tuple[Layer, tuple[Demand, ...]]:
+def _trusted_layer(
+    layer: Layer, trust: Trust, below: Iterable[Layer], base_dir: Path
+) -> tuple[Layer, tuple[Demand, ...]]:
     """The layer without what its file may not say until it is trusted, and what that is."""
+    unseen = without_unseen(layer, trust, base_dir)
+    layer = replace(layer, data=unseen.data)
     if trust.of(cast("Path", layer.file), layer.text):
-        return layer, ()
+        return layer, unseen.demands
     found = withheld_settings(layer, _merged(below), [*Sections.model_fields, *_UNTYPED])
-    return replace(layer, data=found.data), found.demands
+    return replace(layer, data=found.data), (*found.demands, *unseen.demands)
 
 
 def _merged(layers: Iterable[Layer]) -> dict[str, Json]:
@@ -172,14 +177,22 @@ def _merged(layers: Iterable[Layer]) -> dict[str, Json]:
 
 
 def _trusted_variables(
-    dotenv: "_Dotenv", trust: Trust, here: Path, named: Container[str], project_dir: Path | None
+    dotenv: "_Dotenv",
+    trust: Trust,
+    here: Path,
+    named: Container[str],
+    project_dir: Path | None,
+    process: Mapping[str, str],
 ) -> tuple[dict[str, str], tuple[Demand, ...]]:
     """The variables of the project's `.env` that hold, and what the others would say."""
     if trust.of(dotenv.file, dotenv.text):
-        return dict(dotenv.values), ()
+        theirs = dict(dotenv.values) if trust.is_theirs(dotenv.file) else {}
+        unseen = unseen_files(trust, theirs, dotenv.file.parent)
+        kept = {name: value for name, value in dotenv.values.items() if name not in unseen}
+        return kept, tuple(demand for demands in unseen.values() for demand in demands)
     shown = _shown(dotenv.file, here)
     used = _named_by_files(project_dir) if dotenv.written else ()
-    kept, demands = withheld_variables(dotenv.file, shown, dotenv.text, dotenv.written, named, used)
+    kept, demands = withheld_variables(dotenv.file, shown, dotenv.text, dotenv.written, named, used, process)
     if len(kept) == len(dotenv.written):
         return dict(dotenv.values), ()
     return kept, demands

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelex.config.trust import Trust, trust_files
+from pipelex.config.trust import Trust, record_trust, trust_files
 from pipelex.config.trust.backends import withheld_of_project
 from pipelex.inference import ModelDeck
 from pipelex.inference.deck.endpoint_file import OwnEndpoint, write_endpoint
@@ -48,6 +48,9 @@ ATTACKS = [
     ('[openai]\napi_key = "sk-of-somebody-else"\n', f"sends a key of its own to {OPENAI}"),
     ("[openai]\nverify = false\n", "[openai] verify is False"),
     ('[openai]\nca_bundle = "ca.pem"\n', "[openai] ca_bundle is 'ca.pem'"),
+    ('[fal]\nsdk = "openai"\n', "[fal] sdk sends ${FAL_API_KEY} to the provider of 'openai'"),
+    ('[openai]\nsdk = "linkup"\n', "[openai] sdk sends ${OPENAI_API_KEY} to the provider of 'linkup'"),
+    ('[linkup]\nmodels = ["gpt-5"]\n', "[linkup] models sends ${LINKUP_API_KEY} to the provider of 'openai'"),
     ('[openai]\nendpoint_variables = { HOME = "" }\n', "[openai] endpoint_variables"),
     ('[vertexai]\nenabled = true\ngcp_credentials_file_path = "/home/u/key.json"\n', "/home/u/key.json"),
     ('[openai]\nendpoint = "http://127.0.0.1:9/v1"\n', "[openai] endpoint sends ${OPENAI_API_KEY} to http://127.0.0.1:9/v1"),
@@ -128,6 +131,51 @@ def test_variables_in_models_of_a_project_are_withheld(tmp_path: Path):
     deck = load(tmp_path, "", backends__openai=models)
     assert deck.catalog.backends["openai"].models[0].table.headers == {"x-team": "blue"}
     assert "[m] x-key reads ${AWS_SECRET_ACCESS_KEY}" in str(deck.catalog.withheld[0])
+
+
+@pytest.mark.parametrize(
+    ("backend", "models"),
+    [
+        ("fal", '[m]\nsdk = "openai"\n'),
+        ("linkup", '[defaults]\nsdk = "anthropic"\n[m]\nmodel_type = "llm"\n'),
+        ("openai", '[m]\nsdk = "linkup"\nmodel_type = "search"\n'),
+    ],
+)
+def test_no_model_of_a_project_takes_a_key_to_another_provider(tmp_path: Path, backend: str, models: str):
+    name = "defaults" if "defaults" in models else "m"
+    deck = load(tmp_path, "", **{f"backends__{backend}": models})
+    (demand,) = deck.catalog.withheld
+    assert f"[{name}] sdk sends ${{{backend.upper()}_API_KEY}} to the provider of" in str(demand)
+    assert deck.catalog.backends[backend].models == ()
+
+
+CA = '[openai]\nca_bundle = "ca.pem"\n'
+
+
+def test_certificates_are_trusted_by_what_they_hold(tmp_path: Path):
+    folder, home = tmp_path / "work" / ".pipelex" / "inference", tmp_path / "home" / ".pipelex"
+    folder.mkdir(parents=True)
+    (folder / "ca.pem").write_text("the firm's", encoding="utf-8")
+    withheld = load(tmp_path, CA).catalog.withheld
+    assert {demand.file.name for demand in withheld} == {"backends.toml", "ca.pem"}
+    record_trust(home, withheld)
+    deck = load(tmp_path, CA)
+    assert (deck.catalog.withheld, deck.catalog.backends["openai"].table.ca_bundle) == ((), str(folder / "ca.pem"))
+    (folder / "ca.pem").write_text("somebody else's", encoding="utf-8")
+    deck = load(tmp_path, CA)
+    assert [str(one).partition(": ")[2] for one in deck.catalog.withheld] == [
+        "what it holds decides [openai] ca_bundle"
+    ]
+    assert deck.catalog.backends["openai"].table.ca_bundle is None
+
+
+def test_a_project_puts_no_certificates_in_the_place_of_the_users(tmp_path: Path):
+    folder = tmp_path / "work" / ".pipelex" / "inference"
+    folder.mkdir(parents=True)
+    (folder / "ca.pem").write_text("evil", encoding="utf-8")
+    deck = load(tmp_path, CA, home=CA)
+    assert deck.catalog.backends["openai"].table.ca_bundle == str(tmp_path / "home/.pipelex/inference/ca.pem")
+    assert [demand.file.name for demand in deck.catalog.withheld] == ["ca.pem"]
 
 
 HONEST = [

@@ -42,6 +42,17 @@ class Trust:
         is_below = self.project is not None and file.is_relative_to(self.project)
         return is_below and not file.is_relative_to(self.home_dir)
 
+    def is_inside(self, file: Path) -> bool:
+        """Whether a file lies in the project, by its name or by what a link leads to."""
+        if self.project is None or self.is_theirs(file):
+            return self.project is not None
+        real = Path(_key(file))
+        return real.is_relative_to(_key(self.project)) and not real.is_relative_to(_key(self.home_dir))
+
+    def has_digest(self, file: Path, digest: str) -> bool:
+        """Whether a file was trusted with this digest."""
+        return self._recorded.get(_key(file)) == digest
+
     @cached_property
     def _recorded(self) -> Mapping[str, str]:
         return read_record(self.home_dir)
@@ -119,7 +130,7 @@ def trusted_below(home_dir: Path, folder: Path) -> list[str]:
         ConfigurationError: the record cannot be read.
     """
     known = read_record(home_dir)
-    return [path for path in _below(known, folder) if _digest_now(Path(path)) == known[path]]
+    return [path for path in _below(known, folder) if known[path] in _digests_now(Path(path))]
 
 
 def forget_trust(home_dir: Path, folder: Path) -> list[str]:
@@ -143,11 +154,14 @@ def _below(known: Mapping[str, str], folder: Path) -> list[str]:
     return [path for path in known if Path(path).is_relative_to(root)]
 
 
-def _digest_now(file: Path) -> str | None:
-    try:
-        return digest_of(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
-        return None
+def _digests_now(file: Path) -> set[str]:
+    """The digest of a file's text, and that of its bytes, which a certificate is trusted by."""
+    found: set[str] = set()
+    with suppress(OSError, UnicodeDecodeError):
+        data = file.read_bytes()
+        found.add(hashlib.sha256(data).hexdigest())
+        found.add(digest_of(file.read_text(encoding="utf-8")))
+    return found
 
 
 def _record(home_dir: Path, digests: Mapping[Path, str]) -> list[Path]:

@@ -14,6 +14,7 @@ from pipelex.config._interpolation import named_variables
 from pipelex.config.toml_files import Keys, Table, TomlFile
 from pipelex.config.trust._demand import Demand, stays_here, why_refused
 from pipelex.config.trust._record import Trust, digest_of
+from pipelex.config.trust.named_files import unseen_files
 from pipelex.errors import Fault
 
 PACKAGED: Final = Path(__file__).parents[2] / "inference" / "defaults"
@@ -28,7 +29,6 @@ FREE: Final = frozenset(
         "listed_constraints",
         "valued_constraints",
         "models",
-        "sdk",
         "is_default",
         "token_parameter",
         "idempotency_header",
@@ -37,6 +37,9 @@ FREE: Final = frozenset(
     }
 )
 """Keys that a project may set as it likes, variables aside."""
+
+_DATA: Final = frozenset({"model_path"})
+"""Keys that name files which are data, and decide nothing about whom to trust."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class BackendLayers:
     """Whether it is not what its file says, for want of trust."""
     refusal: Fault | None = None
     """The reason why it is never called, even when the file is trusted."""
+    ca_folder: Path | None = None
+    """The folder of the file whose `ca_bundle` is in force."""
 
     @property
     def is_enabled(self) -> bool:
@@ -91,8 +96,12 @@ class _Merging:
         demands: dict[str, Demand] = {}
         if self.trust is not None and not self.trust.of(file.path, file.text):
             demands = dict(self._demands(file, name, written))
-            self.withheld[name] = (*self.withheld.get(name, ()), *demands.values())
-            written = {key: value for key, value in written.items() if key not in demands}
+        unseen = self._unseen(file, name, written)
+        lacking = (*demands.values(), *(demand for found in unseen.values() for demand in found))
+        self.withheld[name] = (*self.withheld.get(name, ()), *lacking)
+        written = {
+            key: value for key, value in written.items() if key not in demands and f"[{name}] {key}" not in unseen
+        }
         data = dict(below.data) if below is not None else {}
         if is_wanted:
             data.pop("enabled", None)  # whoever says where a backend is, or gives its key, has it on unless they say so
@@ -104,9 +113,17 @@ class _Merging:
             ((file, (name,)), *(below.sources if below is not None else ())),
             is_own=is_own
             and (name not in self.packaged or "models" in written or (below is not None and below.is_own)),
-            lacks_trust=bool(demands) and name not in self.packaged,
+            lacks_trust=bool(lacking) and name not in self.packaged,
             refusal=refusal or (below.refusal if below is not None and "endpoint" not in written else None),
+            ca_folder=file.path.parent if "ca_bundle" in written else None if below is None else below.ca_folder,
         )
+
+    def _unseen(self, file: TomlFile, name: str, written: Table) -> dict[str, tuple[Demand, ...]]:
+        """The keys of a project's table that name files of the project whose content was not trusted."""
+        if self.trust is None or not self.trust.is_theirs(file.path):
+            return {}
+        named = {f"[{name}] {key}": value for key, value in written.items() if key not in FREE and key not in _DATA}
+        return unseen_files(self.trust, named, file.path.parent, Path.cwd())
 
     def _demands(self, file: TomlFile, name: str, written: Table) -> Iterator[tuple[str, Demand]]:
         """The keys of a project's table that need trust."""
@@ -116,14 +133,19 @@ class _Merging:
             return  # all of it is as the user, or the package, has it
         inherited = {key: value for key, value in below.items() if key not in written and key not in FREE}
         for key, value in written.items():
-            if value == below.get(key) or (key in FREE and not _named(value)):
+            if value == below.get(key) or (key in FREE and not _named(value) and not _leads_elsewhere(key, below)):
                 continue
             reads, goes_to = _named(value), None
+            if key == "sdk" and not below and not reads:
+                continue  # a new backend: its key and its address need trust themselves
             if key == "endpoint":
                 reads = (*reads, *_named({**table, "endpoint": ""}), *_of_the_users(name, inherited))
                 goes_to = str(value)
             elif key == "api_key":
                 goes_to = str(table.get("endpoint") or f"the provider of [{name}]")
+            elif key in ("sdk", "models"):
+                reads = (*reads, *_named(below), *_of_the_users(name, below))
+                goes_to = f"the provider of {table.get('sdk', 'openai')!r}"
             if goes_to is not None and not reads and stays_here(goes_to):
                 continue
             if key == "api_key":
@@ -131,10 +153,16 @@ class _Merging:
             yield key, _demand(file, f"[{name}] {key}", (name, key), reads, goes_to, value)
 
 
+def _leads_elsewhere(key: str, below: Table) -> bool:
+    """Whether a key makes another client carry what is the backend's: one without an address has the client's own."""
+    return key == "models" and bool(below) and not below.get("endpoint") and below.get("sdk") is None
+
+
 def _what_matters(table: Table) -> Table:
     """The keys of a table that decide where requests go and what they carry."""
     unset: Table = {key: value for key, value in table.items() if key in FREE and _named(value)}
-    return {**unset, **{key: value for key, value in table.items() if key not in FREE}}
+    elsewhere: Table = {key: value for key, value in table.items() if _leads_elsewhere(key, table)}
+    return {**unset, **elsewhere, **{key: value for key, value in table.items() if key not in FREE}}
 
 
 def _of_the_users(name: str, inherited: Table) -> Iterator[str]:
@@ -165,10 +193,18 @@ def merge_backends(files: Sequence[TomlFile], packaged: TomlFile, trust: Trust |
     return MergedBackends(tables, tuple(demand for demands in asked for demand in demands))
 
 
-def withheld_models(file: TomlFile, trust: Trust | None) -> tuple[TomlFile, tuple[Demand, ...]]:
-    """A file of models without the keys that name variables, unless it is trusted."""
+def withheld_models(file: TomlFile, trust: Trust | None, layers: BackendLayers) -> tuple[TomlFile, tuple[Demand, ...]]:
+    """A file of models without the keys that name variables or other clients, unless it is trusted.
+
+    Args:
+        file: the file.
+        trust: the record of trusted files; everything is trusted when None.
+        layers: the backend's table.
+    """
     if trust is None or trust.of(file.path, file.text):
         return file, ()
+    elsewhere = _led_elsewhere(file, layers)
+    carried = (*_named(layers.data), *_of_the_users(layers.name, layers.data))
     demands: list[Demand] = []
     kept: Table = {}
     for name, table in file.data.items():
@@ -179,10 +215,43 @@ def withheld_models(file: TomlFile, trust: Trust | None) -> tuple[TomlFile, tupl
         for key, value in cast("Table", table).items():
             if reads := _named(value):
                 demands.append(_demand(file, f"[{name}] {key}", (name, key), reads, None, value))
-            else:
-                keys[key] = value
-        kept[name] = keys
+                continue
+            if key == "sdk" and name in elsewhere:
+                goes_to = f"the provider of {value!r}"
+                demands.append(_demand(file, f"[{name}] {key}", (name, key), carried, goes_to, value))
+            keys[key] = value
+        if name not in elsewhere:
+            kept[name] = keys
     return TomlFile(file.path, file.text, kept), tuple(demands)
+
+
+def _led_elsewhere(file: TomlFile, layers: BackendLayers) -> frozenset[str]:
+    """The tables of a file of models that name, or inherit, a client that may not be named without trust."""
+    clients = _clients_of(layers)
+    tables = {name: cast("Table", table) for name, table in file.data.items() if isinstance(table, dict)}
+    usual = tables.get("defaults", {}).get("sdk")
+    if clients is None:
+        return frozenset()
+    return frozenset(name for name, table in tables.items() if table.get("sdk", usual) not in (None, *clients))
+
+
+def _clients_of(layers: BackendLayers) -> frozenset[str] | None:
+    """The clients that models of a backend may name without trust; None where any may be named.
+
+    Another client takes the backend's key to the address of its own provider.
+    """
+    packaged = PACKAGED / "backends" / f"{layers.name}.toml"
+    if layers.data.get("api_key") is None and not packaged.is_file():
+        return None
+    found = (
+        {str(layers.data.get("sdk") or "openai")}
+        if layers.data.get("sdk") or layers.data.get("endpoint")
+        else set[str]()
+    )
+    if packaged.is_file():
+        tables = TomlFile.read(packaged).data.values()
+        found |= {str(cast("Table", table)["sdk"]) for table in tables if isinstance(table, dict) and "sdk" in table}
+    return frozenset(found)
 
 
 def withheld_of_project(config_dirs: Iterable[Path], trust: Trust) -> tuple[Demand, ...]:
@@ -204,7 +273,7 @@ def withheld_of_project(config_dirs: Iterable[Path], trust: Trust) -> tuple[Dema
     for layers in merged.tables.values():
         path = first_file(folders, f"backends/{layers.name}.toml")
         if layers.is_enabled and path is not None and trust.is_theirs(path):
-            found += withheld_models(TomlFile.read(path), trust)[1]
+            found += withheld_models(TomlFile.read(path), trust, layers)[1]
     return tuple(found)
 
 

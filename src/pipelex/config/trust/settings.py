@@ -6,13 +6,15 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path as FilePath
+from types import MappingProxyType
 from typing import Final, cast
 
 from pipelex.config._interpolation import named_variables
 from pipelex.config._keys import Path, dotted, leaves, lookup, merge, nested
 from pipelex.config._settings import Layer
-from pipelex.config.trust._demand import Demand, Withheld, stays_here, why_refused
-from pipelex.config.trust._record import digest_of
+from pipelex.config.trust._demand import SECRET_NAME, Demand, Withheld, stays_here, why_refused
+from pipelex.config.trust._record import Trust, digest_of
+from pipelex.config.trust.named_files import unseen_files
 from pipelex.errors import Fault, Json, Location
 
 FREE: Final = (
@@ -79,11 +81,13 @@ HARMLESS: Final[Mapping[str, Callable[[Json], bool]]] = {
     "runtime.storage.local.path": _is_inside,
     "runtime.network.is_fetch_ssrf_guard_enabled": lambda value: value is True,
     "interpreter.functions.is_enabled": lambda value: value is False,
+    "runtime.run_records.is_enabled": lambda value: value is False,
     "runtime.telemetry.endpoint": _leaves_here,
     "runtime.metrics.prometheus_address": _leaves_here,
     "runtime.metrics.otlp_endpoint": _leaves_here,
     "runtime.telemetry.capture_content": lambda value: value is False,
     f"{_SERVER}.target_host": _leaves_here,
+    f"{_SERVER}.ui_url": _leaves_here,
     f"{_SERVER}.api_key_method": lambda value: value == "none",
     f"{_SERVER}.tls.enabled": lambda value: value is True,
     f"{_PAYLOADS}.method": lambda value: value == "local",
@@ -96,6 +100,7 @@ _ADDRESSES: Final = (
     "runtime.telemetry.endpoint",
     "runtime.metrics.*",
     f"{_SERVER}.target_host",
+    f"{_SERVER}.ui_url",
     f"{_PAYLOADS}.*.endpoint",
     "mistral_workflows.server_url",
 )
@@ -107,8 +112,12 @@ _WITHOUT_EFFECT: Final = ("cogt", "pipelex")
 """Tables of other releases, which nothing reads."""
 
 
-_OF_DOTENV: Final = re.compile(r"PIPELEX_ENV|HF_TOKEN|[A-Z0-9_]+_API_KEY")
-"""Variables that the `.env` of a project may give without trust: keys of its own, and the overlay of its own."""
+_OF_DOTENV: Final = frozenset({"PIPELEX_ENV"})
+"""Variables that the `.env` of a project may give without trust: its overlay, which needs trust itself.
+
+A key is none of them. With a key of somebody else the user's prompts go to an account of somebody else, or to a
+provider that the user has no key for.
+"""
 
 _MATTERS: Final = re.compile(
     r"(PIPELEX|TEMPORAL|OTEL|AWS|AZURE|GOOGLE|GEMINI|GCP|OPENAI|ANTHROPIC|MISTRAL|XAI|GROQ|OPENROUTER|OLLAMA|HF|"
@@ -124,6 +133,7 @@ def withheld_variables(
     written: Mapping[str, str],
     named: Container[str],
     used: Container[str] = (),
+    known: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[dict[str, str], tuple[Demand, ...]]:
     """The variables that a `.env` which is not trusted may give, and what it would give with trust.
 
@@ -134,16 +144,17 @@ def withheld_variables(
         written: its variables, without others filled into their values.
         named: variables that settings of the user name.
         used: variables that files of the project name, which need trust themselves to read them.
+        known: the variables that win over the file's: what they give needs no trust.
     """
     kept = {
         name: value
         for name, value in written.items()
-        if _OF_DOTENV.fullmatch(name) and name not in named and not named_variables(value)
+        if name in _OF_DOTENV and name not in named and not named_variables(value)
     }
     demands = [
         _variable(file, shown, text, name, value)
         for name, value in written.items()
-        if name not in kept and (name in named or name in used or _MATTERS.fullmatch(name))
+        if name not in kept and name not in known and (name in named or name in used or _MATTERS.fullmatch(name))
     ]
     return kept, tuple(demands)
 
@@ -152,9 +163,9 @@ def _variable(file: FilePath, shown: str, text: str, name: str, value: str) -> D
     found = re.search(rf"^[ \t]*(?:export[ \t]+)?{re.escape(name)}[ \t]*=", text, re.MULTILINE)
     line = None if found is None else text.count("\n", 0, found.start()) + 1
     reads = tuple(f"${{{other}}}" for other in named_variables(value))
-    return Demand(
-        file, shown, digest_of(text), name, line, reads, value if "://" in value or name.endswith("_HOST") else None
-    )
+    goes_to = value if "://" in value or name.endswith("_HOST") else None
+    does = "has calls go to the account of its key" if SECRET_NAME.search(name) else "is set"
+    return Demand(file, shown, digest_of(text), name, line, reads, goes_to, does)
 
 
 def withheld_settings(layer: Layer, below: Mapping[str, Json], known_tables: Sequence[str]) -> Withheld:
@@ -176,6 +187,26 @@ def withheld_settings(layer: Layer, below: Mapping[str, Json], known_tables: Seq
         else:
             demands.append(demand)
     return Withheld(kept, tuple(demands))
+
+
+def without_unseen(layer: Layer, trust: Trust, base_dir: FilePath) -> Withheld:
+    """A layer of a project without the keys that name a file of the project whose content was not trusted.
+
+    Args:
+        layer: the layer, without what its own file may not say.
+        trust: the record of trusted files.
+        base_dir: the folder that relative paths start from.
+    """
+    file = cast("FilePath", layer.file)
+    if not trust.is_theirs(file):
+        return Withheld(layer.data)
+    named = {dotted(path): value for path, value in leaves(layer.data) if not _matches(".".join(path), FREE)}
+    unseen = unseen_files(trust, named, base_dir, file.parent)
+    kept: dict[str, Json] = {}
+    for path, value in leaves(layer.data):
+        if dotted(path) not in unseen:
+            kept = merge(kept, nested(path, value))
+    return Withheld(kept if unseen else layer.data, tuple(one for demands in unseen.values() for one in demands))
 
 
 def without_refused(layer: Layer) -> tuple[Layer, list[Fault]]:

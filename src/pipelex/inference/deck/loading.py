@@ -175,7 +175,7 @@ class _FilesRead:
     ) -> tuple[ModelEntry, ...]:
         found: dict[_Served, tuple[str, ModelEntry]] = {}
         if file is not None:
-            file, demands = withheld_models(file, self.trust)
+            file, demands = withheld_models(file, self.trust, layers)
             self.withheld += demands if settings.enabled else ()
             found = self._models_of(file, layers.name, settings)
         if layers.name == INTERNAL and file is not None and file.path.parents[1] != DEFAULTS:
@@ -267,10 +267,9 @@ def _defaults_of(file: TomlFile) -> Table:
 
 def _ca_bundle(layers: BackendLayers, settings: BackendTable) -> str | None:
     """The file of certificates; a relative path starts at the folder of the file that names it."""
-    if settings.ca_bundle is None:
+    if settings.ca_bundle is None or layers.ca_folder is None:
         return None
-    file = next(file for file, keys in layers.sources if "ca_bundle" in cast("Table", file.data[str(keys[0])]))
-    return str((file.path.parent / Path(settings.ca_bundle).expanduser()).absolute())
+    return str((layers.ca_folder / Path(settings.ca_bundle).expanduser()).absolute())
 
 
 def _check_elsewhere(name: str, backends: Mapping[str, Backend]) -> None:
