@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.documents.html import page
+from pipelex.inference.documents.letters import with_fonts
 from pipelex.inference.documents.provider import DocumentAsk, Pictures, ReadPictures, content_failure
 from pipelex.inference.documents.templates import filled_html
 
@@ -82,9 +83,10 @@ def printed(text: str, pictures: Pictures, root: Path | None, folder: Path | Non
     rl_config.invariant = 1
     out = BytesIO()
     policy = ResourceAccessPolicy.server(root, allow_remote=False, max_render_seconds=300, max_document_bytes=None)
+    lettered = with_fonts(text)
     try:
         result = cast("Any", pisa).CreatePDF(
-            _SOURCES.sub(embedded, text), dest=out, encoding="utf-8", resource_policy=policy, link_callback=beside
+            _SOURCES.sub(embedded, lettered), dest=out, encoding="utf-8", resource_policy=policy, link_callback=beside
         )
     except RenderLimitError as error:
         raise content_failure(f"the page is too large to be printed: {error}") from None

@@ -1,0 +1,262 @@
+"""The letters of a page and the fonts that have them.
+
+The fonts that every PDF viewer has know Western European letters alone; whatever they lack would be printed as boxes. So
+texts with other letters are set in a font that has them: Noto Sans and its companions, which come with the extra
+`documents`, then the fonts of other font packages and of this machine. A letter that no font has is a failure, and so is one
+of a script whose letters change their shapes and places among each other: the PDF library orders and joins Hebrew and Arabic,
+and shapes nothing else.
+"""
+
+import html
+import os
+import re
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final, cast
+
+from pipelex.errors import PipelexError
+from pipelex.inference.documents.provider import content_failure
+
+_TAGS: Final = re.compile(
+    r"(<!--.*?-->|<(?:style|script|title|head)\b.*?</(?:style|script|title|head)\s*>|<[^>]*>)",
+    re.IGNORECASE | re.DOTALL,
+)
+_PREFERRED: Final = ("NotoSans[", "NotoSans-Regular", "NotoSansArabic", "Heebo", "DejaVuSans.")
+"""The fonts that are tried first, in this order, for they fit together."""
+_PLAIN: Final = re.compile(r"(?i)(bold|italic|oblique|black|light|thin|medium|condensed|narrow|mono|serif)")
+_SHAPED: Final = frozenset(
+    [
+        "DEVANAGARI",
+        "BENGALI",
+        "GURMUKHI",
+        "GUJARATI",
+        "ORIYA",
+        "TAMIL",
+        "TELUGU",
+        "KANNADA",
+        "MALAYALAM",
+        "SINHALA",
+        "KHMER",
+        "MYANMAR",
+        "TIBETAN",
+        "JAVANESE",
+        "BALINESE",
+        "SYRIAC",
+        "NKO",
+        "MONGOLIAN",
+    ]
+)
+"""The scripts that nobody reads where each letter is printed by itself, by the names of their letters."""
+_UNSPACED: Final = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+"""Letters of scripts that break their lines anywhere, for they have no spaces."""
+_BLOCK: Final = re.compile(r"<(p|td|th|li|div|h[1-6]|dd|dt|body|blockquote|caption)\b", re.IGNORECASE)
+_STYLE: Final = re.compile(r"""\bstyle\s*=\s*(["'])""", re.IGNORECASE)
+_BREAKING: Final = "-pdf-word-wrap: CJK;"
+_SHOWN: Final = 5
+"""How many of the letters that no font has are named."""
+
+
+def with_fonts(text: str) -> str:
+    """The same page, in which every text with letters that the usual fonts lack names a font that has them.
+
+    Args:
+        text: HTML.
+
+    Raises:
+        PipelexError: no font has one of the letters.
+    """
+    parts = _TAGS.split(text)
+    texts = [part if position % 2 else html.unescape(part) for position, part in enumerate(parts)]
+    if all(_is_usual(part) for part in texts[::2]):
+        return text
+    unshaped = sorted({letter for part in texts[::2] for letter in _visible(part) if _script(letter) in _SHAPED})
+    if unshaped:
+        raise _without_shape(unshaped)
+    lacking = sorted({letter for part in texts[::2] for letter in _visible(part) if _font_of(letter) is None})
+    if lacking:
+        raise _without_font(lacking)
+    _let_break(texts)
+    return "".join(part if position % 2 else _spans(part) for position, part in enumerate(texts))
+
+
+def _let_break(parts: list[str]) -> None:
+    """Let the lines of blocks with texts that have no spaces break anywhere: they would leave the page."""
+    block: int | None = None
+    for position, part in enumerate(parts):
+        if position % 2:
+            block = position if _BLOCK.match(part) else block
+        elif block is not None and _BREAKING not in parts[block] and _UNSPACED.search(part):
+            parts[block] = _breaking(parts[block])
+
+
+def _breaking(tag: str) -> str:
+    if _STYLE.search(tag):
+        return _STYLE.sub(lambda found: f"{found[0]}{_BREAKING} ", tag, count=1)
+    return _BLOCK.sub(lambda found: f'{found[0]} style="{_BREAKING}"', tag, count=1)
+
+
+def _spans(text: str) -> str:
+    if _is_usual(text):
+        return html.escape(text, quote=False)
+    runs = groupby(_joined(_visible(text)), key=lambda pair: pair[1])
+    return "".join(_span(name, "".join(letter for letter, _ in run)) for name, run in runs)
+
+
+def _span(name: str, text: str) -> str:
+    return f'<span style="font-family: {name}">{html.escape(text, quote=False)}</span>'
+
+
+def _joined(text: str) -> Iterator[tuple[str, str]]:
+    """Each letter with its font; a space or a mark stays with the letter before it, where that font has it."""
+    last = ""
+    for letter in text:
+        font = _SHELF.open.get(last)
+        is_loose = letter.isspace() or unicodedata.category(letter)[0] in "MP"
+        if not (is_loose and font is not None and (letter.isspace() or ord(letter) in font.letters)):
+            last = _font_of(letter) or last
+        yield letter, last
+
+
+def _visible(text: str) -> str:
+    """The text without what only steers how it is shown: marks of direction, joiners, selectors of variants."""
+    composed = unicodedata.normalize("NFC", text)
+    return "".join(
+        letter
+        for letter in composed
+        if letter.isspace() or not (unicodedata.category(letter) in ("Cf", "Cc") or 0xFE00 <= ord(letter) <= 0xFE0F)
+    )
+
+
+def _is_usual(text: str) -> bool:
+    """Whether the fonts of every viewer have all its letters."""
+    return not _unusual(text)
+
+
+def _unusual(text: str) -> bool:
+    try:
+        text.encode("cp1252")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+@cache
+def _font_of(letter: str) -> str | None:
+    wanted = ord(" ") if letter.isspace() else ord(letter)
+    return next((name for name, font in _SHELF.fonts() if wanted in font.letters), None)
+
+
+@dataclass(frozen=True)
+class _Font:
+    path: Path
+    letters: frozenset[int] = field(repr=False)
+
+
+class _Shelf:
+    """The fonts that can be embedded, by the names that pages call them, the preferred ones first.
+
+    They are registered with the PDF library, which reads TrueType outlines alone, and only until one has the letter that is
+    looked for: a machine may have hundreds.
+    """
+
+    def __init__(self) -> None:
+        self.open: dict[str, _Font] = {}
+        """The fonts that were looked into so far."""
+        self._rest: Iterator[Path] | None = None
+
+    def fonts(self) -> Iterator[tuple[str, _Font]]:
+        yield from tuple(self.open.items())
+        if self._rest is None:
+            self._rest = iter(sorted(_files(), key=_rank))
+        for path in self._rest:
+            name = f"letters{len(self.open)}"
+            letters = _registered(name, path)
+            if letters and not any(letters <= font.letters for font in self.open.values()):
+                self.open[name] = _Font(path, letters)
+                yield name, self.open[name]
+
+
+_SHELF: Final = _Shelf()
+
+
+def _registered(name: str, path: Path) -> frozenset[int]:
+    """The letters of a font that is now known under a name; none where the library cannot embed it."""
+    from reportlab.lib.fonts import addMapping
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.ttfonts import TTFont
+    from xhtml2pdf import default
+
+    try:
+        font: Any = TTFont(name, str(path))
+        cast("Any", pdfmetrics).registerFont(font)
+    except Exception:  # whatever a font that nobody has proved makes the library raise
+        return frozenset()
+    for is_bold in (0, 1):
+        for is_italic in (0, 1):
+            addMapping(name, is_bold, is_italic, name)
+    default.DEFAULT_FONT[name] = name
+    glyphs: dict[int, int] = font.face.charToGlyph
+    return frozenset(glyphs)
+
+
+def _files() -> Iterator[Path]:
+    seen: set[str] = set()
+    for folder in (*_packages(), *_system_folders()):
+        for path in folder.rglob("*.tt[fc]") if folder.is_dir() else ():
+            if path.name not in seen and (_rank(path)[0] < len(_PREFERRED) or not _PLAIN.search(path.name)):
+                seen.add(path.name)
+                yield path
+
+
+def _rank(path: Path) -> tuple[int, str]:
+    place = next((rank for rank, name in enumerate(_PREFERRED) if path.name.startswith(name)), len(_PREFERRED))
+    is_slanted = bool(re.search(r"(?i)bold|italic|oblique", path.name))
+    return (len(_PREFERRED) + is_slanted if is_slanted else place), path.name
+
+
+def _packages() -> Iterable[Path]:
+    """The folders of the font packages that are installed: each names its own in the group of `fontpkg`."""
+    for point in entry_points(group="fontpkg.family"):
+        spec = find_spec(point.module)
+        if spec is not None and spec.origin is not None:
+            yield Path(spec.origin).parent / "files"
+
+
+def _system_folders() -> Iterable[Path]:
+    home = Path.home()
+    if sys.platform == "darwin":
+        return Path("/System/Library/Fonts"), Path("/Library/Fonts"), home / "Library/Fonts"
+    if sys.platform == "win32":
+        return (Path(os.environ.get("WINDIR", "C:/Windows")) / "Fonts",)
+    return Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), home / ".local/share/fonts", home / ".fonts"
+
+
+def _without_font(lacking: list[str]) -> PipelexError:
+    shown = ", ".join(f"'{letter}' ({_name(letter)})" for letter in lacking[:_SHOWN])
+    more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
+    return content_failure(
+        f"no font here has the letters {shown}{more}: install one with TrueType outlines on this machine, or a font package"
+        " such as fontpkg-noto-sans-thai; for Chinese, Japanese and Korean on Debian, fonts-wqy-microhei"
+    )
+
+
+def _without_shape(letters: list[str]) -> PipelexError:
+    scripts = ", ".join(dict.fromkeys(_script(letter).capitalize() for letter in letters))
+    return content_failure(
+        f"the PDF library does not shape {scripts}: its letters would stand in the wrong order. Print a Word file instead"
+    )
+
+
+def _script(letter: str) -> str:
+    return unicodedata.name(letter, "").partition(" ")[0]
+
+
+def _name(letter: str) -> str:
+    return unicodedata.name(letter, f"U+{ord(letter):04X}").lower()

@@ -1,0 +1,85 @@
+"""Printed PDFs keep every letter: the pages are read back, and hold embedded fonts that have them."""
+
+import re
+import unicodedata
+
+import pypdfium2
+import pytest
+
+from pipelex.errors import PipelexError
+from pipelex.inference.documents.letters import with_fonts
+from pipelex.inference.documents.pdf import printed
+
+WORDS = {
+    "Polish": "Zażółć gęślą jaźń",
+    "Czech": "Příliš žluťoučký kůň",
+    "Hungarian": "Árvíztűrő tükörfúrógép",
+    "Turkish": "İstanbul'da ığüşçö",
+    "Vietnamese": "Tiếng Việt rất đẹp",
+    "Greek": "Ξεσκεπάζω την ψυχοφθόρα",
+    "Russian": "Съешь ещё этих мягких булок",
+    "Ukrainian": "Щастя їжака ґанок",
+    "Hebrew": "שלום עולם",
+    "Arabic": "مرحبا بالعالم",
+    "decomposed": "Za\u0307ba e\u0301",
+    "signs": "€ 5 ≥ 3",
+}
+
+
+def read(html: str) -> str:
+    pages = pypdfium2.PdfDocument(printed(html, {}, None, None))
+    return " ".join(" ".join(page.get_textpage().get_text_range() for page in pages).split())
+
+
+@pytest.mark.parametrize("words", WORDS.values(), ids=WORDS)
+@pytest.mark.parametrize(
+    "form",
+    ["<p>{}</p>", "<table><tr><td>{}</td><td>b</td></tr></table>", "<pre>{}</pre>", "<p><b>a</b> {} <i>c</i></p>"],
+)
+def test_every_letter_is_kept(words: str, form: str):
+    found = unicodedata.normalize("NFC", read(f"<html><body>{form.format(words)}</body></html>"))
+    # Between Latin words, the reader gives words of the other direction from left to right.
+    assert not [word for word in unicodedata.normalize("NFC", words).split() if word not in found]
+
+
+def test_markup_stays_what_it_is():
+    page = "<html><head><style>p { color: red }</style></head><body><!-- ł --><p class='ą'>Łódź &lt;b&gt; &amp; x</p></body></html>"
+    found = with_fonts(page)
+    assert "<style>p { color: red }</style>" in found
+    assert "<!-- ł --><p class='ą'><span" in found
+    assert "&lt;b&gt; &amp; x" in found
+    assert read(page) == "Łódź <b> & x"
+
+
+def test_a_page_that_every_viewer_can_show_is_left_alone():
+    page = "<html><body><p>Crème brûlée &copy; “quoted” – 5&nbsp;€</p></body></html>"
+    assert with_fonts(page) == page
+
+
+def test_what_only_steers_letters_is_left_out():
+    assert read("<html><body><p>ł\u200bó\u00add\ufeffź</p></body></html>") == "łódź"
+
+
+def test_texts_without_spaces_may_break_anywhere(monkeypatch: pytest.MonkeyPatch):
+    from pipelex.inference.documents import letters
+
+    monkeypatch.setattr(letters, "_font_of", lambda letter: "letters0")
+    found = letters.with_fonts("<html><body><p style='color: red'>日本語</p><td>漢字</td><p>ł</p></body></html>")
+    assert re.findall(r"<(\w+)[^>]*-pdf-word-wrap: CJK", found) == ["p", "td"]
+    assert "color: red" in found
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("\U0001f980 rust", "no font here has the letters"),
+        ("ꙮ\U00013080", "egyptian hieroglyph"),
+        ("नमस्ते", "does not shape Devanagari"),
+        ("வணக்கம்", "does not shape Tamil"),
+    ],
+)
+def test_a_letter_that_cannot_be_printed_is_a_failure(words: str, said: str):
+    with pytest.raises(PipelexError) as caught:
+        printed(f"<html><body><p>Łódź {words}</p></body></html>", {}, None, None)
+    assert caught.value.code == "pipe.template_render_failed"
+    assert said in caught.value.report.detail
