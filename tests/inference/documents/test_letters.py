@@ -63,7 +63,10 @@ def test_what_only_steers_letters_is_left_out():
 def test_texts_without_spaces_may_break_anywhere(monkeypatch: pytest.MonkeyPatch):
     from pipelex.inference.documents import letters
 
-    monkeypatch.setattr(letters, "_font_of", lambda letter: "letters0")
+    def any_font(letter: str) -> str:
+        return "letters0"
+
+    monkeypatch.setattr(letters, "_font_of", any_font)
     found = letters.with_fonts("<html><body><p style='color: red'>日本語</p><td>漢字</td><p>ł</p></body></html>")
     assert re.findall(r"<(\w+)[^>]*-pdf-word-wrap: CJK", found) == ["p", "td"]
     assert "color: red" in found
