@@ -1,5 +1,6 @@
 """The public surface, and the README's promises about it."""
 
+import importlib
 import re
 import subprocess
 import sys
@@ -125,3 +126,32 @@ def test_a_faulty_method_raises_with_all_its_faults(tmp_path: Path):
         pipelex.load(path)
     found = {(fault.code, fault.location.line) for fault in raised.value.faults}
     assert found == {("method.concept_unresolved", 5), ("method.input_undeclared", 6)}
+
+
+FACES = (
+    "pipelex.config",
+    "pipelex.content",
+    "pipelex.errors",
+    "pipelex.language",
+    "pipelex.orchestration",
+    "pipelex.temporal",
+)
+
+
+@pytest.mark.parametrize("module", FACES)
+def test_every_name_of_a_face_is_there(module: str) -> None:
+    face = importlib.import_module(module)
+    names = list(face.__all__)
+    assert len(set(names)) == len(names)
+    for name in names:
+        assert getattr(face, name) is not None
+        assert not name.startswith("_")
+
+
+def test_the_public_names_for_a_worker_of_ones_own_are_these():
+    from pipelex import temporal
+
+    assert temporal.__all__ == ["MethodJob", "PipelexPlugin"]
+    assert callable(temporal.PipelexPlugin.from_settings)
+    with pytest.raises(AttributeError, match="nothing_like_it"):
+        _ = temporal.nothing_like_it  # pyright: ignore[reportUnknownVariableType]

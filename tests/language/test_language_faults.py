@@ -433,3 +433,16 @@ def test_extra_context_and_metadata_are_no_inputs() -> None:
         "template = { template = '$x $a {{ a._stuff_name }}', category = 'html', extra_context = { x = 1 } }",
     )
     assert errors(source) == []
+
+
+def test_a_message_shows_what_is_written_as_it_is() -> None:
+    (fault,) = errors(pipe("PipeImgGen", "prompt = 'x'", "size = '{keys} {message}'", output="Image"))
+    assert "'{keys} {message}' is not a size" in fault.detail
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_a_rule_points_at_the_first_of_its_keys_that_is_written(is_reversed: bool) -> None:
+    both = ["expression = 'x'", "expression_template = '{{ x }}'"]
+    lines = [*(reversed(both) if is_reversed else both), *CONDITION[1:]]
+    (fault,) = errors(pipe("PipeCondition", *lines) + pipe("PipeLLM", "prompt = 'x'").replace("pipe.p", "pipe.b"))
+    assert fault.params["field_path"] == "pipe.p.expression_template", "the rule's own order counts, not the file's"

@@ -35,6 +35,7 @@ from pipelex.pipes.effects.requests import (
 from pipelex.pipes.models import ResolvedModel
 from pipelex.pipes.wire import Wire
 from pipelex.temporal.worker.activities import activities_of
+from pipelex.temporal.workflow.limits import LIMITS
 from tests.support.jobs import BOAT
 
 MODEL = ResolvedModel(handle="stub", backend="openai", settings={"temperature": 0.5})
@@ -63,7 +64,7 @@ def test_everything_that_is_not_computed_has_a_performer(tmp_path: Path) -> None
 @by_name
 def test_an_activity_decodes_the_jobs_of_its_kind(kind: EffectKind[Any, Any], tmp_path: Path) -> None:
     inference = inference_of(load_settings(cwd=tmp_path, environ={"HOME": str(tmp_path)}))
-    definition = activity._Definition.must_from_callable(activities_of(inference)[kind.activity])  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
+    definition = activity._Definition.must_from_callable(activities_of(inference, lambda: LIMITS)[kind.activity])  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
     assert definition.name == kind.activity
     assert definition.arg_types is not None
     assert definition.arg_types[0] is kind.job
@@ -143,3 +144,9 @@ def test_a_kind_without_a_model_hands_its_request_on() -> None:
 )
 def test_jobs_of_earlier_releases_are_read(job: type[Wire], written: bytes) -> None:
     assert job.model_validate_json(written).model_dump_json(exclude_unset=True).encode() == written
+
+
+def test_every_kind_that_a_performer_answers_has_a_span() -> None:
+    without = {kind.activity for kind in EFFECTS if kind.operation is None}
+    computed = {kind.activity for kind in EFFECTS if kind.compute is not None}
+    assert without == computed | {kind.activity for kind in EFFECTS if kind.family == "llm"}

@@ -34,12 +34,10 @@ def performers(inference: Inference) -> Mapping[str, Perform]:
 
     Every kind that is not computed has its line here.
     """
-    chat: dict[EffectKind[Any, Any], Perform] = {  # whose requests have spans of their own
+    by_kind: dict[EffectKind[Any, Any], Perform] = {
         LLM_TEXT: inference.chat.generate_text,
         LLM_OBJECT: inference.chat.generate_object,
         LLM_OBJECT_LIST: inference.chat.generate_object_list,
-    }
-    others: dict[EffectKind[Any, Any], Perform] = {
         JUDGE: inference.judge.judge,
         SEARCH: inference.search.search,
         IMAGES: inference.images.generate_images,
@@ -48,7 +46,7 @@ def performers(inference: Inference) -> Mapping[str, Perform]:
         FUNCTION: inference.functions.call,
         DOCUMENT: inference.documents.generate_document,
     }
-    found = {**chat, **{kind: observed(perform) for kind, perform in others.items()}}
+    found = {kind: observed(kind, perform) for kind, perform in by_kind.items()}
     return {
         kind.activity: _bound(inference, kind, perform) if kind.is_paid else perform for kind, perform in found.items()
     }

@@ -25,6 +25,7 @@ from pipelex.language._finding import (
     shorten,
 )
 from pipelex.language._natives import native_meant
+from pipelex.language.blueprints._base import RULE_KEYS
 
 _SCALAR_TYPES: Final = {
     "string_type": "a string",
@@ -42,47 +43,6 @@ _TABLE_TYPES: Final = {
 }
 _ARRAY_TYPES: Final = {"tuple_type": "an array", "list_type": "an array"}
 _TYPES: Final = _SCALAR_TYPES | _TABLE_TYPES | _ARRAY_TYPES
-
-_KEYS_OF_RULES: Final[dict[str, tuple[str, ...]]] = {
-    "batch_item": ("input_item_name", "batch_as"),
-    "batch_list": ("input_list_name",),
-    "batch_output": ("output",),
-    "branch_batch": ("branches",),
-    "branch_result": ("branches",),
-    "choices_empty": ("choices",),
-    "choices_repeated": ("choices",),
-    "choices_type": ("type",),
-    "compose_mode": ("construct", "template"),
-    "compose_output": ("output",),
-    "concept_ref": ("concept_ref", "type"),
-    "condition_expression": ("expression_template", "expression"),
-    "construct_empty": ("construct",),
-    "construct_keys": ("construct",),
-    "default_choice": ("default_value",),
-    "default_concept": ("default_value",),
-    "default_required": ("default_value",),
-    "default_type": ("default_value",),
-    "dict_types": ("key_type", "value_type", "type"),
-    "docgen_output": ("output",),
-    "docgen_template": ("template_file", "template", "format"),
-    "extract_output": ("output",),
-    "item_concept_ref": ("item_concept_ref", "item_type"),
-    "item_type": ("item_type", "item_concept_ref"),
-    "judge_kind": ("options", "levels", "criteria", "threshold"),
-    "judge_levels": ("levels",),
-    "judge_options": ("options",),
-    "judge_output": ("output",),
-    "judge_question": ("questions", "question"),
-    "one_input": ("inputs",),
-    "output_forced": ("output",),
-    "parallel_output": ("output",),
-    "quality_steps": ("nb_steps",),
-    "reasoning": ("reasoning_budget",),
-    "refines_structure": ("structure",),
-    "step_batch": ("batch_over", "batch_as"),
-    "step_multiplicity": ("multiple_output",),
-}
-"""The key of the table a rule is about; the first one that is written is where the finding points."""
 
 _SLOT_PARTS: Final = re.compile(r"(?:native\.)?([A-Za-z]+)((?:\[[0-9]*\]|[?!])?)")
 _NAME_KEYS: Final = frozenset({"result", "batch_as", "input_item_name", "input_list_name"})
@@ -243,7 +203,7 @@ def _finding(
     elif kind == "slot":
         found = _bad_slot(keys, message, str(value))
     else:
-        found = _rule(kind, message, keys, path, value)
+        found = _rule(kind, context.get(RULE_KEYS, ()), message, keys, value)
     return _as_binding_fault(found, path, table, base)
 
 
@@ -322,11 +282,11 @@ def _marker(keys: Keys, detail: str) -> Finding:
     return Finding("method.optional_marker_invalid", detail, keys, params, category="optional_marker_invalid")
 
 
-def _rule(kind: str, message: str, keys: Keys, path: Keys, value: Any) -> Finding:
-    """A rule of a blueprint's own, whose message was written for people."""
+def _rule(kind: str, about: Sequence[str], message: str, keys: Keys, value: Any) -> Finding:
+    """A rule of a blueprint's own, whose message was written for people and which says what keys it is about."""
     owner = keys
     if is_table(value):
-        key = next((name for name in _KEYS_OF_RULES.get(kind, ()) if name in value), None)
+        key = next((name for name in about if name in value), None)
         if key is not None:
             keys = (*keys, key)
             value = value[key]

@@ -97,7 +97,7 @@ class PipelexPlugin(SimplePlugin):
         self._owns_inference = False
         """Whether the connections to providers end with the last worker."""
         self._workers = 0
-        activities = activities_of(inference)
+        activities = activities_of(inference, lambda: self.limits)
         super().__init__(  # pyright: ignore[reportUnknownMemberType] the SDK leaves its callables open
             "pipelex.Pipelex",
             data_converter=converter

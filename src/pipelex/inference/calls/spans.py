@@ -1,12 +1,11 @@
 """Spans of effects, by OpenTelemetry's conventions for generative AI."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from pipelex.pipes import spans
-from pipelex.pipes.effects.jobs import DocumentJob, ExtractJob, ImageJob, JudgeJob, SearchJob
-from pipelex.pipes.effects.requests import FunctionRequest
+from pipelex.pipes.effects.jobs import ModelJob
+from pipelex.pipes.effects.kind import EffectKind
 from pipelex.pipes.models import ModelUsage
 
 _PROVIDERS: Final[Mapping[str, str]] = {
@@ -22,53 +21,42 @@ _PROVIDERS: Final[Mapping[str, str]] = {
 _IN_PROCESS: Final = "internal"
 
 
-def observed(perform: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
-    """The performers of effects, each attempt in a span of its own. A language model's requests have theirs."""
+def observed(kind: EffectKind[Any, Any], perform: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
+    """The performer of a kind of effect, with each attempt in a span of its own where the kind has spans."""
+    if kind.operation is None:
+        return perform
+    operation = kind.operation
 
     async def perform_in_span(job: Any) -> Any:
         observer = spans.observer()
         if observer is None:
             return await perform(job)
-        name, told, is_call = _told(job, captures_content=observer.captures_content)
+        name, told, is_call = _told(kind, operation, job, captures_content=observer.captures_content)
         with observer.span(name, told, is_call=is_call) as span:
             result = await perform(job)
-            if result.usage is not None and not isinstance(job, JudgeJob):
+            if result.usage is not None and not kind.is_composed:
                 span.set(tokens(result.usage))
             return result
 
     return perform_in_span
 
 
-def _told(job: Any, *, captures_content: bool) -> tuple[str, spans.Attributes, bool]:
-    content: dict[str, str] = {}
-    more: dict[str, Any]
-    match job:
-        case ImageJob():
-            content["gen_ai.input.messages"] = _asked(job.request.prompt)
-            operation, more = "generate_content", {"gen_ai.output.type": "image"}
-            more["gen_ai.request.choice.count"] = job.request.count
-        case ExtractJob():
-            operation, more = "extract", {"pipelex.source.kind": job.request.source_kind}
-        case SearchJob():
-            content["gen_ai.retrieval.query.text"] = job.request.query
-            operation, more = "retrieval", {}
-        case JudgeJob():
-            operation, more = "judge", {"pipelex.questions": len(job.request.questions)}
-        case DocumentJob():
-            operation, more = "generate_document", {"pipelex.document.format": job.request.format}
-        case FunctionRequest():
-            tool = {"gen_ai.tool.name": job.function, "gen_ai.tool.type": "function"}
-            return f"execute_tool {job.function}", {"gen_ai.operation.name": "execute_tool", **tool}, False
-        case _:
-            return "render_page_views", {}, False
-    model = job.model
-    told = {**about_model(operation, model.backend, model.handle), "pipelex.model.handle": model.handle, **more}
-    is_call = model.backend != _IN_PROCESS and not isinstance(job, JudgeJob)
-    return f"{operation} {model.handle}", {**told, **content} if captures_content else told, is_call
-
-
-def _asked(prompt: str) -> str:
-    return json.dumps([{"role": "user", "parts": [{"type": "text", "content": prompt}]}], ensure_ascii=False)
+def _told(
+    kind: EffectKind[Any, Any], operation: str, job: Any, *, captures_content: bool
+) -> tuple[str, spans.Attributes, bool]:
+    """The name of a span, its attributes, and whether another service is asked."""
+    if not isinstance(job, ModelJob):
+        subject = kind.span_subject(job)
+        named = {} if subject is None else {"gen_ai.operation.name": operation}
+        return " ".join(filter(None, (operation, subject))), {**named, **kind.span_details(job)}, False
+    model, request = job.model, job.request
+    told = {
+        **about_model(operation, model.backend, model.handle),
+        "pipelex.model.handle": model.handle,
+        **kind.span_details(request),
+        **(kind.span_content(request) if captures_content else {}),
+    }
+    return f"{operation} {model.handle}", told, model.backend != _IN_PROCESS and not kind.is_composed
 
 
 def about_model(operation: str, backend: str, model: str) -> dict[str, Any]:

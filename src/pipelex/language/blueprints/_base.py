@@ -1,6 +1,6 @@
 """The base of every table of a bundle: closed keys, strict types, the notation of slots."""
 
-from typing import Annotated, Literal, LiteralString, TypeAlias, cast, get_args
+from typing import Annotated, Final, Literal, LiteralString, TypeAlias, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -34,9 +34,21 @@ ALIASED: ConfigDict = {**STRICT, "validate_by_name": True, "validate_by_alias": 
 and read."""
 
 
-def refuse(kind: str, message: str) -> PydanticCustomError:
-    """A finding of a blueprint's own rule. `kind` becomes the error's type; the language layer maps it to a code."""
-    return PydanticCustomError(cast("LiteralString", kind), cast("LiteralString", message))
+RULE_KEYS: Final = "keys"
+"""The member of a refusal's context that has the keys of the table that the rule is about."""
+
+
+def refuse(kind: str, message: str, *keys: str) -> PydanticCustomError:
+    """A fault by a blueprint's own rule.
+
+    Args:
+        kind: the error's type; the language layer maps it to a code.
+        message: the fault, for people.
+        keys: the keys of the table that the rule is about. The fault points at the first one that is written, and at
+            the table where none is.
+    """
+    context = {RULE_KEYS: keys, "message": message}  # in this order: what stands in the message is not replaced
+    return PydanticCustomError(cast("LiteralString", kind), "{message}", context)
 
 
 def _check_slot(text: str) -> str:

@@ -51,19 +51,25 @@ def parse_construct(value: Any) -> Any:
         return value
     table = cast("dict[str, Any]", value)
     if not table:
-        raise refuse("construct_empty", "a nested construct needs at least one field")
+        raise refuse("construct_empty", "a nested construct needs at least one field", "construct")
     if "from" in table and "template" in table:
-        raise refuse("construct_keys", "'from' and 'template' exclude each other")
+        raise refuse("construct_keys", "'from' and 'template' exclude each other", "construct")
     # A table stands for a method (`from`, `template`) only with a string there: a nested concept may have such fields.
     if isinstance(table.get("from"), str):
         if extra := sorted(table.keys() - {"from", "list_to_dict_keyed_by"}):
             raise refuse(
-                "construct_keys", f"'from' goes with 'list_to_dict_keyed_by' only, not with {', '.join(extra)}"
+                "construct_keys",
+                f"'from' goes with 'list_to_dict_keyed_by' only, not with {', '.join(extra)}",
+                "construct",
             )
         return ConstructFrom.model_validate(table)
     if isinstance(table.get("template"), str):
         if extra := sorted(table.keys() - {"template"}):
-            raise refuse("construct_keys", f"'template' stands alone in a construct field, not with {', '.join(extra)}")
+            raise refuse(
+                "construct_keys",
+                f"'template' stands alone in a construct field, not with {', '.join(extra)}",
+                "construct",
+            )
         return ConstructTemplate.model_validate(table)
     return ConstructTable(fields={name: parse_construct(entry) for name, entry in table.items()})
 
@@ -95,13 +101,13 @@ class PipeComposeBlueprint(PipeBlueprint):
     @model_validator(mode="after")
     def _check_modes(self) -> Self:
         if (self.template is None) == (self.construct_table is None):
-            raise refuse("compose_mode", "write exactly one of 'template' and 'construct'")
+            raise refuse("compose_mode", "write exactly one of 'template' and 'construct'", "construct", "template")
         if self.construct_table is not None:
             if not self.construct_table:
-                raise refuse("construct_empty", "'construct' needs at least one field")
+                raise refuse("construct_empty", "'construct' needs at least one field", "construct")
             _ = self.construct_fields  # its own rules speak here, once, when the file is read
         if self.output_slot.is_list:
-            raise refuse("compose_output", "a PipeCompose gives one value: no brackets on its output")
+            raise refuse("compose_output", "a PipeCompose gives one value: no brackets on its output", "output")
         return self
 
     @classmethod

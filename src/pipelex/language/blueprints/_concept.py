@@ -49,37 +49,58 @@ class FieldBlueprint(Blueprint):
 
     def _check_choices(self, choices: tuple[str, ...]) -> None:
         if not choices:
-            raise refuse("choices_empty", "'choices' must list at least one word")
+            raise refuse("choices_empty", "'choices' must list at least one word", "choices")
         if len(set(choices)) != len(choices):
-            raise refuse("choices_repeated", "'choices' must not repeat a word")
+            raise refuse("choices_repeated", "'choices' must not repeat a word", "choices")
         if self.type not in (None, "text"):
-            raise refuse("choices_type", f"'choices' makes a text enumeration; it does not go with type '{self.type}'")
+            raise refuse(
+                "choices_type", f"'choices' makes a text enumeration; it does not go with type '{self.type}'", "type"
+            )
 
     def _check_companions(self) -> None:
         if self.type == "dict" and not (self.key_type and self.value_type):
-            raise refuse("dict_types", "a 'dict' field needs 'key_type' and 'value_type'")
+            raise refuse(
+                "dict_types", "a 'dict' field needs 'key_type' and 'value_type'", "key_type", "value_type", "type"
+            )
         if self.type != "dict" and (self.key_type is not None or self.value_type is not None):
-            raise refuse("dict_types", "'key_type' and 'value_type' belong to type 'dict'")
+            raise refuse(
+                "dict_types", "'key_type' and 'value_type' belong to type 'dict'", "key_type", "value_type", "type"
+            )
         if self.type != "list" and (self.item_type is not None or self.item_concept_ref is not None):
-            raise refuse("item_type", "'item_type' and 'item_concept_ref' belong to type 'list'")
+            raise refuse(
+                "item_type", "'item_type' and 'item_concept_ref' belong to type 'list'", "item_type", "item_concept_ref"
+            )
         if (self.type == "concept") != (self.concept_ref is not None):
-            raise refuse("concept_ref", "'concept_ref' is required for type 'concept', and only there")
+            raise refuse(
+                "concept_ref", "'concept_ref' is required for type 'concept', and only there", "concept_ref", "type"
+            )
         if (self.item_type == "concept") != (self.item_concept_ref is not None):
-            raise refuse("item_concept_ref", "'item_concept_ref' is required for item_type 'concept', and only there")
+            raise refuse(
+                "item_concept_ref",
+                "'item_concept_ref' is required for item_type 'concept', and only there",
+                "item_concept_ref",
+                "item_type",
+            )
 
     def _check_default(self) -> None:
         if self.default_value is None:
             return
         if self.required:
-            raise refuse("default_required", "a field with a 'default_value' is never required: drop one of the two")
+            raise refuse(
+                "default_required",
+                "a field with a 'default_value' is never required: drop one of the two",
+                "default_value",
+            )
         if self.type == "concept":
-            raise refuse("default_concept", "a field of type 'concept' takes no 'default_value'")
+            raise refuse("default_concept", "a field of type 'concept' takes no 'default_value'", "default_value")
         if self.choices is not None:
             if self.default_value not in self.choices:
-                raise refuse("default_choice", f"the default '{self.default_value}' is not among the choices")
+                raise refuse(
+                    "default_choice", f"the default '{self.default_value}' is not among the choices", "default_value"
+                )
             return
         if self.type is not None and not _is_of_type(self.default_value, self.type):
-            raise refuse("default_type", f"the default value does not match type '{self.type}'")
+            raise refuse("default_type", f"the default value does not match type '{self.type}'", "default_value")
 
 
 def _is_of_type(value: Any, type_name: FieldType) -> bool:
@@ -125,5 +146,5 @@ class ConceptBlueprint(Blueprint):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.refines is not None and self.structure is not None:
-            raise refuse("refines_structure", "'refines' and 'structure' exclude each other")
+            raise refuse("refines_structure", "'refines' and 'structure' exclude each other", "structure")
         return self

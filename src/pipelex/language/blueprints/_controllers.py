@@ -42,11 +42,16 @@ class PipeStep(Blueprint):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.nb_output is not None and self.multiple_output is not None:
-            raise refuse("step_multiplicity", "'nb_output' and 'multiple_output' exclude each other")
+            raise refuse("step_multiplicity", "'nb_output' and 'multiple_output' exclude each other", "multiple_output")
         if (self.batch_over is None) != (self.batch_as is None):
-            raise refuse("step_batch", "'batch_over' and 'batch_as' come together")
+            raise refuse("step_batch", "'batch_over' and 'batch_as' come together", "batch_over", "batch_as")
         if self.batch_over is not None and self.batch_over == self.batch_as:
-            raise refuse("batch_item", f"'batch_as' must differ from the list's own name '{self.batch_over}'")
+            raise refuse(
+                "batch_item",
+                f"'batch_as' must differ from the list's own name '{self.batch_over}'",
+                "input_item_name",
+                "batch_as",
+            )
         return self
 
     @property
@@ -152,13 +157,15 @@ class PipeParallelBlueprint(PipeBlueprint):
     def _check_branches(self) -> Self:
         names = [branch.result for branch in self.branches]
         if any(name is None for name in names):
-            raise refuse("branch_result", "every branch of a PipeParallel needs a 'result'")
+            raise refuse("branch_result", "every branch of a PipeParallel needs a 'result'", "branches")
         if len(set(names)) != len(names):
-            raise refuse("branch_result", "the branches of a PipeParallel need different 'result' names")
+            raise refuse("branch_result", "the branches of a PipeParallel need different 'result' names", "branches")
         if any(branch.batch_over is not None and "." in branch.batch_over for branch in self.branches):
-            raise refuse("branch_batch", "in a branch, 'batch_over' is a plain name")
+            raise refuse("branch_batch", "in a branch, 'batch_over' is a plain name", "branches")
         if self.output_slot.is_list:
-            raise refuse("parallel_output", "a PipeParallel gives one combined value: no brackets on its output")
+            raise refuse(
+                "parallel_output", "a PipeParallel gives one combined value: no brackets on its output", "output"
+            )
         return self
 
     def called_pipes(self) -> Iterator[CalledPipe]:
@@ -193,7 +200,12 @@ class PipeConditionBlueprint(PipeBlueprint):
     @model_validator(mode="after")
     def _check_expression(self) -> Self:
         if (self.expression is None) == (self.expression_template is None):
-            raise refuse("condition_expression", "write exactly one of 'expression' and 'expression_template'")
+            raise refuse(
+                "condition_expression",
+                "write exactly one of 'expression' and 'expression_template'",
+                "expression_template",
+                "expression",
+            )
         return self
 
     @classmethod
@@ -249,13 +261,19 @@ class PipeBatchBlueprint(PipeBlueprint):
             raise refuse(
                 "batch_item",
                 f"'{self.input_item_name}' names the item: it must differ from the list and from every input",
+                "input_item_name",
+                "batch_as",
             )
         if self.input_list_name not in self.inputs:
-            raise refuse("batch_list", f"'input_list_name' must be one of the inputs; '{self.input_list_name}' is not")
+            raise refuse(
+                "batch_list",
+                f"'input_list_name' must be one of the inputs; '{self.input_list_name}' is not",
+                "input_list_name",
+            )
         if not self.input_slots[self.input_list_name].is_list:
-            raise refuse("batch_list", f"input '{self.input_list_name}' must be a list: write '…[]'")
+            raise refuse("batch_list", f"input '{self.input_list_name}' must be a list: write '…[]'", "input_list_name")
         if not (self.output_slot.is_list or self.output_slot.takes_any_number):
-            raise refuse("batch_output", "a PipeBatch gives a list: write '…[]' on its output")
+            raise refuse("batch_output", "a PipeBatch gives a list: write '…[]' on its output", "output")
         return self
 
     def called_pipes(self) -> Iterator[CalledPipe]:

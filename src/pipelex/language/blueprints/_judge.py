@@ -76,22 +76,31 @@ def check_judge_kind(
 ) -> None:
     """Refuse kind keys that exclude each other or that are too few to choose from."""
     if options is not None and levels is not None:
-        raise refuse("judge_kind", "'options' and 'levels' exclude each other")
+        raise refuse(
+            "judge_kind", "'options' and 'levels' exclude each other", "options", "levels", "criteria", "threshold"
+        )
     if options is not None and len(options) < 2:
-        raise refuse("judge_options", "'options' needs at least two entries")
+        raise refuse("judge_options", "'options' needs at least two entries", "options")
     if levels is not None:
         if len(levels) < 2:
-            raise refuse("judge_levels", "'levels' needs at least two entries")
+            raise refuse("judge_levels", "'levels' needs at least two entries", "levels")
         if len({isinstance(level, str) for level in levels}) > 1:
-            raise refuse("judge_levels", "write every level as a string, or every one as a table")
+            raise refuse("judge_levels", "write every level as a string, or every one as a table", "levels")
         labels = [level if isinstance(level, str) else level.label for level in levels]
         present = [label for label in labels if label is not None]
         if present and len(present) != len(labels):
-            raise refuse("judge_levels", "label every level, or none")
+            raise refuse("judge_levels", "label every level, or none", "levels")
         if len(set(present)) != len(present):
-            raise refuse("judge_levels", "the labels of the levels must differ")
+            raise refuse("judge_levels", "the labels of the levels must differ", "levels")
     if (options is not None or levels is not None) and (criteria is not None or threshold is not None):
-        raise refuse("judge_kind", "'criteria' and 'threshold' belong to yes/no questions")
+        raise refuse(
+            "judge_kind",
+            "'criteria' and 'threshold' belong to yes/no questions",
+            "options",
+            "levels",
+            "criteria",
+            "threshold",
+        )
 
 
 class PipeJudgeBlueprint(PipeBlueprint):
@@ -122,18 +131,23 @@ class PipeJudgeBlueprint(PipeBlueprint):
     @model_validator(mode="after")
     def _check_questions(self) -> Self:
         if (self.question is None) == (self.questions is None):
-            raise refuse("judge_question", "write exactly one of 'question' and 'questions'")
+            raise refuse("judge_question", "write exactly one of 'question' and 'questions'", "questions", "question")
         if self.questions is not None:
             if not self.questions:
-                raise refuse("judge_question", "'questions' needs at least one entry")
+                raise refuse("judge_question", "'questions' needs at least one entry", "questions", "question")
             if any(key is not None for key in (self.options, self.levels, self.criteria, self.threshold)):
                 raise refuse(
-                    "judge_kind", "with 'questions', put options, levels, criteria and threshold on each of them"
+                    "judge_kind",
+                    "with 'questions', put options, levels, criteria and threshold on each of them",
+                    "options",
+                    "levels",
+                    "criteria",
+                    "threshold",
                 )
         check_judge_kind(self.options, self.levels, self.criteria, self.threshold)
         output = self.output_slot
         if output.is_list:
-            raise refuse("judge_output", "the output of a PipeJudge takes no brackets")
+            raise refuse("judge_output", "the output of a PipeJudge takes no brackets", "output")
         return self
 
     @classmethod

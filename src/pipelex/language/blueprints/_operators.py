@@ -81,7 +81,9 @@ class PipeStructureBlueprint(PipeBlueprint):
     @model_validator(mode="after")
     def _check_inputs(self) -> Self:
         if len(self.inputs) != 1:
-            raise refuse("one_input", f"a PipeStructure has exactly one input, a Text; this one has {len(self.inputs)}")
+            raise refuse(
+                "one_input", f"a PipeStructure has exactly one input, a Text; this one has {len(self.inputs)}", "inputs"
+            )
         return self
 
     def asked_models(self, *, is_text: bool) -> Iterator[AskedModel]:
@@ -117,10 +119,11 @@ class PipeExtractBlueprint(PipeBlueprint):
             raise refuse(
                 "one_input",
                 f"a PipeExtract has exactly one input, a Document or an Image; this one has {len(self.inputs)}",
+                "inputs",
             )
         output = self.output_slot
         if output.concept not in ("Page", "native.Page") or not output.is_list or output.count is not None:
-            raise refuse("extract_output", f"a PipeExtract gives 'Page[]', not '{self.output}'")
+            raise refuse("extract_output", f"a PipeExtract gives 'Page[]', not '{self.output}'", "output")
         return self
 
     def asked_models(self, *, is_text: bool) -> Iterator[AskedModel]:
@@ -266,18 +269,36 @@ class PipeDocGenBlueprint(PipeBlueprint):
     @model_validator(mode="after")
     def _check_templates(self) -> Self:
         if self.template is not None and self.template_file is not None:
-            raise refuse("docgen_template", "'template' and 'template_file' exclude each other")
+            raise refuse(
+                "docgen_template",
+                "'template' and 'template_file' exclude each other",
+                "template_file",
+                "template",
+                "format",
+            )
         if self.template is not None and self.format != "pdf":
             raise refuse(
-                "docgen_template", f"an inline 'template' prints pdf only; for {self.format} use 'template_file'"
+                "docgen_template",
+                f"an inline 'template' prints pdf only; for {self.format} use 'template_file'",
+                "template_file",
+                "template",
+                "format",
             )
         if self.format == "pptx" and self.template_file is None:
-            raise refuse("docgen_template", "format 'pptx' needs a 'template_file'")
+            raise refuse(
+                "docgen_template", "format 'pptx' needs a 'template_file'", "template_file", "template", "format"
+            )
         suffix = ".html" if self.format == "pdf" else f".{self.format}"
         if self.template_file is not None and not self.template_file.endswith(suffix):
-            raise refuse("docgen_template", f"the 'template_file' of format '{self.format}' ends in '{suffix}'")
+            raise refuse(
+                "docgen_template",
+                f"the 'template_file' of format '{self.format}' ends in '{suffix}'",
+                "template_file",
+                "template",
+                "format",
+            )
         if self.output_slot.is_list:
-            raise refuse("docgen_output", "a PipeDocGen gives one document: no brackets on its output")
+            raise refuse("docgen_output", "a PipeDocGen gives one document: no brackets on its output", "output")
         return self
 
     @property

@@ -68,7 +68,7 @@ class PipeBlueprint(Blueprint):
     @model_validator(mode="after")
     def _check_output_marker(self) -> Self:
         if Slot.parse(self.output).presence == "forced":
-            raise refuse("output_forced", "'!' is for inputs; an output is 'X', 'X?' or a list")
+            raise refuse("output_forced", "'!' is for inputs; an output is 'X', 'X?' or a list", "output")
         return self
 
     @property

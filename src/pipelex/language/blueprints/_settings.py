@@ -31,7 +31,9 @@ class LLMSettings(Blueprint):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.reasoning_effort is not None and self.reasoning_budget is not None:
-            raise refuse("reasoning", "'reasoning_effort' and 'reasoning_budget' exclude each other")
+            raise refuse(
+                "reasoning", "'reasoning_effort' and 'reasoning_budget' exclude each other", "reasoning_budget"
+            )
         return self
 
 
@@ -69,7 +71,7 @@ class ImageSettings(Blueprint):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.quality is not None and self.nb_steps is not None:
-            raise refuse("quality_steps", "'quality' and 'nb_steps' exclude each other")
+            raise refuse("quality_steps", "'quality' and 'nb_steps' exclude each other", "nb_steps")
         return self
 
 

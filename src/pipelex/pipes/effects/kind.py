@@ -10,6 +10,7 @@ from pipelex.library import Library
 from pipelex.pipes.calls import Reuse, RunOptions
 from pipelex.pipes.effects.jobs import ModelJob
 from pipelex.pipes.models import ResolvedModel
+from pipelex.pipes.spans import Attributes
 from pipelex.pipes.wire import Wire
 
 Q = TypeVar("Q", bound=Wire)
@@ -19,8 +20,12 @@ RoutingKey = Literal[ModelFamily, "function"]
 """The key that an effect is routed by: the handle of a model of that family, or the function's name."""
 
 
-def _nothing(_: Any) -> Mapping[str, str]:
+def _nothing(_: Any) -> Mapping[str, Any]:
     return {}
+
+
+def _no_subject(_: Any) -> str | None:
+    return None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,6 +68,18 @@ class EffectKind(Generic[Q, R]):
     """Further members of its summary."""
     model_word: str = "model"
     """The word for the model in the summary."""
+
+    operation: str | None = None
+    """The name of its operation in spans, as OpenTelemetry's conventions call it; None: its requests have spans of their
+    own, and it has none."""
+    span_subject: Callable[[Q], str | None] = field(default=_no_subject)
+    """What its span names after the operation, where no model performs it."""
+    span_details: Callable[[Q], Attributes] = field(default=_nothing)
+    """Further attributes of its span; never any content of a run."""
+    span_content: Callable[[Q], Mapping[str, str]] = field(default=_nothing)
+    """The attributes of its span that are told only where content is captured."""
+    is_composed: bool = False
+    """Whether it is made of calls that have spans and usage of their own."""
 
     def summary(self, pipe: str, request: Q, model: ResolvedModel | None) -> str:
         """One line for people: `LLM object · pipe=read_invoice · class=Invoice · model=gpt-4o-mini`."""

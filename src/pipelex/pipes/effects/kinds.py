@@ -5,6 +5,7 @@ run and the results that are kept are all derived from it. A new kind needs an e
 its job, where it needs a model), its mock, and whoever performs it (`pipelex.inference.performers`).
 """
 
+import json
 from typing import Any, Final
 
 from pipelex.language.references import Reference
@@ -40,6 +41,11 @@ from pipelex.pipes.effects.requests import (
     ViewsRequest,
 )
 from pipelex.pipes.templates import render_request
+
+
+def _asked(prompt: str) -> str:
+    """A prompt as the conventions of OpenTelemetry write the messages of a request."""
+    return json.dumps([{"role": "user", "parts": [{"type": "text", "content": prompt}]}], ensure_ascii=False)
 
 
 def _class(request: LLMObjectRequest) -> dict[str, str]:
@@ -106,6 +112,9 @@ IMAGES: Final = EffectKind(
     routing_key="img_gen",
     runners=("img-gen",),
     what=lambda request: f"Image gen {request.count}×",
+    operation="generate_content",
+    span_details=lambda request: {"gen_ai.output.type": "image", "gen_ai.request.choice.count": request.count},
+    span_content=lambda request: {"gen_ai.input.messages": _asked(request.prompt)},
 )
 """Image contents, each with the URL of a stored image."""
 
@@ -121,6 +130,8 @@ PAGES: Final = EffectKind(
     runners=("extract",),
     what=lambda _: "Extract pages",
     model_word="handle",
+    operation="extract",
+    span_details=lambda request: {"pipelex.source.kind": request.source_kind},
 )
 """Page contents of a document or an image, in order."""
 
@@ -132,6 +143,7 @@ PAGE_VIEWS: Final = EffectKind(
     mock=mocks.views,
     runners=("img-gen", "extract"),
     what=lambda _: "Render page views",
+    operation="render_page_views",
 )
 """An Image content of each page, in order."""
 
@@ -146,6 +158,8 @@ SEARCH: Final = EffectKind(
     routing_key="search",
     runners=("search",),
     what=lambda _: "Search",
+    operation="retrieval",
+    span_content=lambda request: {"gen_ai.retrieval.query.text": request.query},
 )
 """A SearchResult content."""
 
@@ -160,6 +174,9 @@ JUDGE: Final = EffectKind(
     routing_key="judgment",
     runners=("llm",),
     what=lambda _: "Judge",
+    operation="judge",
+    span_details=lambda request: {"pipelex.questions": len(request.questions)},
+    is_composed=True,
 )
 """One verdict content for each question, None where the model refused to answer."""
 
@@ -171,6 +188,8 @@ DOCUMENT: Final = EffectKind(
     mock=mocks.document,
     family="doc_gen",
     what=lambda request: f"Document {request.format}",
+    operation="generate_document",
+    span_details=lambda request: {"pipelex.document.format": request.format},
 )
 """A Document content with the URL of a stored file."""
 
@@ -185,6 +204,9 @@ FUNCTION: Final = EffectKind(
     runners=("func",),
     is_crafting=False,
     what=lambda _: "Function",
+    operation="execute_tool",
+    span_subject=lambda request: request.function,
+    span_details=lambda request: {"gen_ai.tool.name": request.function, "gen_ai.tool.type": "function"},
 )
 """A function's result as content; for a list, `{"items": [...]}`."""
 

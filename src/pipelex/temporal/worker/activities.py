@@ -8,6 +8,7 @@ from temporalio import activity
 from temporalio.common import RawValue
 
 from pipelex.durable.large import LargeInputs, whole
+from pipelex.durable.limits import EngineLimits
 from pipelex.inference import EffectPerformer, Inference, performers
 from pipelex.library import linked_libraries
 from pipelex.pipes.effects.kind import EffectKind
@@ -30,12 +31,19 @@ class _Hands:
     kept: KeptOfRuns
     outage_seconds: float
     """See `InferenceOptions`."""
+    limits: Callable[[], EngineLimits]
+    """Gives the limits of the server, as they are when an attempt begins."""
 
 
-def activities_of(inference: Inference) -> dict[str, ActivityFunction]:
-    """The activities of a worker over one `Inference`: for each kind of effect one, by name."""
+def activities_of(inference: Inference, limits: Callable[[], EngineLimits]) -> dict[str, ActivityFunction]:
+    """The activities of a worker over one `Inference`: for each kind of effect one, by name.
+
+    Args:
+        inference: the service that performs the effects.
+        limits: gives the limits of the server, as they are when an attempt begins.
+    """
     performer = EffectPerformer(lambda: performers(inference))
-    hands = _Hands(performer, KeptOfRuns(), inference.options.outage_seconds)
+    hands = _Hands(performer, KeptOfRuns(), inference.options.outage_seconds, limits)
     return {kind.activity: _activity(kind, hands) for kind in EFFECTS}
 
 
@@ -61,7 +69,7 @@ def _computed(kind: EffectKind[Any, Any], hands: _Hands) -> ActivityFunction:
 
 
 async def _attempted(kind: EffectKind[Any, R], hands: _Hands, job: Any, *, crate: bytes | None = None) -> R:
-    attempt = CurrentAttempt(outage_seconds=hands.outage_seconds)
+    attempt = CurrentAttempt(hands.limits(), outage_seconds=hands.outage_seconds)
 
     async def begin() -> R:
         reuse = job.reuse if crate is None else None

@@ -21,7 +21,6 @@ from pipelex.temporal.codec import store_of, store_value, stored_above
 from pipelex.temporal.worker.late import check_it_is_awaited
 from pipelex.temporal.worker.subjects import current_subject
 from pipelex.temporal.workflow.failures import to_application_error
-from pipelex.temporal.workflow.limits import LIMITS
 from pipelex.temporal.workflow.subjects import Subject
 
 R = TypeVar("R", bound=Wire)
@@ -91,14 +90,12 @@ class CurrentAttempt:
     heartbeat with a failure, and the server keeps it when a worker is lost.
 
     Args:
-        keeping: keeps large results; by default the store of the client.
         limits: the limits of the engine.
+        keeping: keeps large results; by default the store of the client.
         outage_seconds: the seconds for which attempts that find no provider to connect to count as no failures.
     """
 
-    def __init__(
-        self, keeping: Keeping | None = None, limits: EngineLimits = LIMITS, *, outage_seconds: float = 0.0
-    ) -> None:
+    def __init__(self, limits: EngineLimits, keeping: Keeping | None = None, *, outage_seconds: float = 0.0) -> None:
         info = activity.info()
         self._keeping = keeping or SdkStore()
         ledger, failures, waits, unreached = _told(info.heartbeat_details)
