@@ -15,9 +15,10 @@ from temporalio.client import Client
 
 from pipelex.cli._shared.console import Paint
 from pipelex.cli._shared.logs import JsonFormatter
+from pipelex.cli.runs.attached import notice_of
 from pipelex.cli.runs.tree import read_view, view_text
-from pipelex.errors import PipelexError
-from pipelex.orchestration import WaitKind
+from pipelex.errors import NOT_CONNECTED, ErrorCategory, PipelexError
+from pipelex.orchestration import Wait, WaitKind
 from pipelex.runner import Pipelex, RunHandle
 from pipelex.temporal.worker.build import identity
 from pipelex.temporal.worker.logs import OfTheTask
@@ -101,6 +102,25 @@ def test_a_provider_that_fails_for_a_while(project: Project, stub: OpenAIStub) -
     text = log.read_text(encoding="utf-8")
     assert "Traceback" not in text
     assert "never retrieved" not in text
+
+
+@pytest.mark.parametrize(
+    ("params", "said"), [({}, "it failed 1 of 2 times"), ({"reason": NOT_CONNECTED}, "nothing was sent")]
+)
+def test_a_notice_says_each_thing_once(params: dict[str, Any], said: str) -> None:
+    failed = PipelexError("provider.unavailable", "it is away", category=ErrorCategory.TRANSIENT, params=params)
+    until = datetime.now().astimezone()
+    wait = Wait(
+        *(WaitKind.CALL_FAILS, "monday", "act_llm_gen_text", "It is away.", "Look."),
+        until=until,
+        failures=1,
+        most_failures=2,
+        report=failed.report,
+    )
+    lines = notice_of(wait).splitlines()
+    assert lines[:2] == ["It is away.", "Look."]
+    assert re.fullmatch(rf"It is tried again at \d\d:\d\d:\d\d; {said}.*", lines[2])
+    assert len(lines) == 3
 
 
 def _objects(log: Path) -> list[str]:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
+from pipelex.cli._shared.group import Misuse
+from pipelex.cli.worker.flags import WorkerFlags
 from pipelex.cli.worker.readiness import PATIENCE, Readiness
 from pipelex.errors import PipelexError
 from pipelex.temporal.client.connect import check_namespace
@@ -75,6 +77,37 @@ async def test_a_worker_whose_server_is_silent_is_alive_and_not_ready(
 async def test_an_address_that_is_not_ours_is_refused() -> None:
     with pytest.raises(PipelexError, match="cannot be listened on"):
         await Readiness(None, 1, "192.0.2.1").open()
+
+
+@pytest.mark.parametrize(
+    ("port", "address", "expected"),
+    [
+        (None, None, ("0.0.0.0", None)),
+        (8080, None, ("0.0.0.0", 8080)),
+        (8080, "127.0.0.1", ("127.0.0.1", 8080)),
+        (None, "127.0.0.1:8080", ("127.0.0.1", 8080)),
+        (8080, "127.0.0.1:8080", ("127.0.0.1", 8080)),
+        (None, ":8080", ("0.0.0.0", 8080)),
+        (None, "[::1]:8080", ("::1", 8080)),
+        (8080, "[::1]", ("::1", 8080)),
+    ],
+)
+def test_where_the_health_port_is(port: int | None, address: str | None, expected: tuple[str, int | None]) -> None:
+    assert WorkerFlags(health_port=port, health_address=address).health() == expected
+
+
+@pytest.mark.parametrize(
+    ("port", "address", "said"),
+    [
+        (None, "127.0.0.1", "has no port"),
+        (None, "127.0.0.1:http", "is no port"),
+        (None, "127.0.0.1:70000", "is no port"),
+        (8080, "127.0.0.1:8081", "--health-port 8080"),
+    ],
+)
+def test_health_ports_that_are_refused(port: int | None, address: str, said: str) -> None:
+    with pytest.raises(Misuse, match=said):
+        WorkerFlags(health_port=port, health_address=address).health()
 
 
 @pytest.mark.slow

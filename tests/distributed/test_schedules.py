@@ -185,6 +185,19 @@ async def test_on_the_command_line(project: Project, stub: OpenAIStub, temporal_
         assert (await run.result()).text == "Hi, Bob"
         description = await (await client_of(app)).get_workflow_handle(run.workflow_id).describe()
         assert await description.memo_value("pipelex_schedule") == id_
+    newer = project.method(GREET.replace("Hello $name", "Good day $name"), "newer.mthds")
+    steps = [
+        ([newer.name], "Ada"),  # the inputs stay
+        (["-i", "name=Bob"], "Bob"),  # the method stays
+        ([newer.name, "-i", "name=Eve"], "Eve"),
+    ]
+    for given, name in steps:
+        status, said = await pipelex("schedule", "update", id_, *given, "--json")
+        assert status == 0, said
+        assert json.loads(said)["inputs"] == {"name": {"text": name}}
+        assert json.loads(said)["times"] == ["0 2 * * *"]
+    status, said = await pipelex("schedule", "update", id_, "--tag", "nightly")
+    assert (status, "come with a method" in said) == (2, True), said
     for words in (["pause", id_], ["resume", id_], ["list"], ["show", id_, "--json"], ["update", id_, "--every", "2h"]):
         status, said = await pipelex("schedule", *words)
         assert status == 0, said

@@ -148,12 +148,13 @@ async def _look_for_obstacles(handle: "RunHandle", shown: Progress, *, waits: bo
             now = asyncio.get_running_loop().time()
             if key not in told or now - told[key] > _TOLD_AGAIN_AFTER:
                 told[key] = now
-                shown.note(_words(wait))
+                shown.note(notice_of(wait))
         is_first = False
         await asyncio.sleep(_WAITS_EVERY)
 
 
-def _words(wait: Wait) -> str:
+def notice_of(wait: Wait) -> str:
+    """The lines for whoever waits for a run that waits for something itself."""
     lines = [
         wait.detail,
         *([wait.advice] if wait.advice else []),
@@ -162,7 +163,7 @@ def _words(wait: Wait) -> str:
     if wait.kind in _WITHOUT_WORKER:
         until = "" if wait.deadline is None else f" until {_clock(wait.deadline)} at the latest"
         return f"{' '.join(lines)}\nWaiting{until}; Ctrl-C leaves the run where it is."
-    return "\n".join(filter(None, (*lines, outlook(wait))))
+    return "\n".join(lines)
 
 
 def outlook(wait: Wait) -> str:
@@ -170,7 +171,9 @@ def outlook(wait: Wait) -> str:
     parts: list[str] = []
     if wait.until is not None:
         parts.append(f"It is tried again at {_clock(wait.until)}")
-    if wait.failures is not None and wait.most_failures is not None:
+    if wait.report is not None and wait.report.is_free:
+        parts.append("nothing was sent, so it costs no attempt for now")
+    elif wait.failures is not None and wait.most_failures is not None:
         parts.append(f"it failed {wait.failures} of {wait.most_failures} times")
     elif wait.most_failures is not None:
         parts.append(f"it may fail {wait.most_failures} times")

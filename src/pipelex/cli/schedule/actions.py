@@ -2,20 +2,23 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
 from pipelex.cli._shared.attributes import attributes_of
 from pipelex.cli._shared.console import json_text, out, paint_out, say, table
+from pipelex.cli._shared.group import Misuse
 from pipelex.cli._shared.results import print_json
 from pipelex.cli._shared.session import open_app
 from pipelex.cli._shared.targets import detect, open_target
-from pipelex.cli.run.inputs import gather_inputs
+from pipelex.cli.run.inputs import RawInputs, gather_inputs
 from pipelex.cli.schedule.flags import MethodFlags, OverlapName, moment
 
 if TYPE_CHECKING:
+    from pipelex.content.stuff import Json, Stuff
+    from pipelex.library import Library, Pipe
     from pipelex.orchestration import RunRequest
     from pipelex.runner import Pipelex
     from pipelex.temporal.client.schedules import Schedules, ScheduleView
@@ -40,15 +43,39 @@ def with_schedules(ctx: typer.Context, server: str | None, work: "Callable[[Pipe
     return asyncio.run(run())
 
 
-async def request_of(app: "Pipelex", schedule: str, target: str, flags: MethodFlags) -> "RunRequest":
-    """The request that each run of a schedule makes: a method with inputs."""
+async def request_of(
+    app: "Pipelex", schedule: str, target: str, flags: MethodFlags, kept: "Mapping[str, Stuff] | None" = None
+) -> "RunRequest":
+    """The request that each run of a schedule makes: a method with inputs.
+
+    Args:
+        app: the application.
+        schedule: the schedule's id.
+        target: the method.
+        flags: the flags of the command, as they were given.
+        kept: the inputs that hold where no others are given; those that the method has no more are left out.
+    """
     dirs = flags.library_dir or []
     found = detect(target, flags.pipe, dirs)
     method = open_target(app, found, dirs)
     pipe = method.pipe(found.pipe)
-    inputs = gather_inputs(flags.inputs or (), found.folder, pipe, method.library)
+    inputs = None
+    if flags.inputs or kept is None:
+        inputs = gather_inputs(flags.inputs or (), found.folder, pipe, method.library)
+    if kept is not None:
+        inputs = _above(kept, inputs, pipe, method.library)
     attributes = attributes_of(flags.attribute or (), flags.tag or ())
     return await method.request(inputs, pipe=pipe.ref, run_id=schedule, attributes=attributes)
+
+
+def _above(kept: "Mapping[str, Stuff]", given: RawInputs, pipe: "Pipe", library: "Library") -> "Mapping[str, Json]":
+    """Given inputs above those that a schedule has already."""
+    from pipelex.pipes.calls import PipeCall
+    from pipelex.runner import read_inputs_of
+
+    call = PipeCall(pipe=pipe.ref, inputs={name: kept[name] for name in kept if name in pipe.inputs})
+    values = {**call.inputs, **read_inputs_of(library, call, given)}
+    return {name: stuff.to_json() for name, stuff in values.items()}
 
 
 def create(ctx: typer.Context, schedule: str, target: str, flags: MethodFlags) -> None:
@@ -68,11 +95,25 @@ def update(ctx: typer.Context, schedule: str, target: str | None, flags: MethodF
 
     async def work(app: "Pipelex", schedules: "Schedules") -> "ScheduleView":
         timing = flags.timing() if flags.has_times else None
-        request = None if target is None else await request_of(app, schedule, target, flags)
+        request = await _newer(app, schedules, schedule, target, flags)
         await schedules.update(schedule, request, timing)
         return await schedules.show(schedule)
 
     report(with_schedules(ctx, flags.server, work), f"Schedule {schedule} is updated.", is_json=flags.json)
+
+
+async def _newer(
+    app: "Pipelex", schedules: "Schedules", schedule: str, target: str | None, flags: MethodFlags
+) -> "RunRequest | None":
+    """The request of a schedule's runs from now on; None where only its times change."""
+    if target is None and (flags.attribute or flags.tag or flags.pipe):
+        raise Misuse(f"--pipe, --attribute and --tag come with a method: pipelex schedule update {schedule} TARGET …")
+    if target is None and not flags.inputs:
+        return None
+    scheduled = await schedules.call(schedule)
+    if target is None:
+        return scheduled.request(read(app, scheduled, flags.inputs or ()))
+    return await request_of(app, schedule, target, flags, kept=scheduled.job.call.inputs)
 
 
 def show_all(ctx: typer.Context, *, server: str | None, is_json: bool) -> None:

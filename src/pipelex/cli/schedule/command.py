@@ -56,7 +56,7 @@ def update(
     schedule_id: ScheduleId,
     flags: MethodFlags,
     target: Annotated[
-        str | None, typer.Argument(metavar="TARGET", help="The newer method; without it, only the times change.")
+        str | None, typer.Argument(metavar="TARGET", help="The newer method; without it, only inputs and times change.")
     ] = None,
 ) -> None:
     """Give a schedule a newer method, other inputs or other times; runs that go on stay as they are."""

@@ -2,11 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
+from pipelex.cli._shared.group import Misuse
 from pipelex.cli._shared.session import ServerOption
+
+EVERYWHERE: Final = "0.0.0.0"
+"""The address that a port listens on where none is named."""
+
+_LAST_PORT: Final = 65_535
 
 
 @dataclass(frozen=True)
@@ -62,11 +68,41 @@ class WorkerFlags:
         ),
     ] = None
     health_address: Annotated[
-        str, typer.Option("--health-address", metavar="HOST", help="The address that the health port listens on.")
-    ] = "0.0.0.0"
+        str | None,
+        typer.Option(
+            "--health-address",
+            metavar="HOST[:PORT]",
+            help="The address that the health port listens on, every one by default, and the port itself.",
+        ),
+    ] = None
     metrics_address: Annotated[
         str | None,
         typer.Option(
             "--metrics-address", metavar="HOST:PORT", help="The address that serves GET /metrics for Prometheus."
         ),
     ] = None
+
+    def health(self) -> tuple[str, int | None]:
+        """The address and the port that answer for the worker's health; no port where none is wanted.
+
+        Raises:
+            Misuse: an address without a port, two different ports, or a port that is none.
+        """
+        host, colon, told = (self.health_address or "").rpartition(":")
+        if not colon or told.endswith("]"):
+            host, told = self.health_address or "", ""
+        port = _port(told, self.health_port)
+        if host and port is None:
+            raise Misuse(f"--health-address {host} has no port: write {host}:PORT, or give --health-port too")
+        return host.strip("[]") or EVERYWHERE, port
+
+
+def _port(told: str, given: int | None) -> int | None:
+    """The port of an address, or else the given one."""
+    if not told:
+        return given
+    if not (told.isascii() and told.isdigit() and int(told) <= _LAST_PORT):
+        raise Misuse(f"--health-address: {told!r} is no port; write HOST:PORT with a number up to {_LAST_PORT}")
+    if given is not None and given != int(told):
+        raise Misuse(f"--health-address names port {told}, and --health-port {given}")
+    return int(told)

@@ -6,8 +6,9 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
+from pipelex.cli.worker.flags import EVERYWHERE, WorkerFlags
 from pipelex.errors import ErrorCategory, PipelexError
 
 PATIENCE: Final = 20.0
@@ -32,7 +33,7 @@ class Readiness:
         self,
         ready_file: Path | None,
         health_port: int | None,
-        health_address: str = "0.0.0.0",
+        health_address: str = EVERYWHERE,
         patience: float = PATIENCE,
     ) -> None:
         self._file = ready_file
@@ -43,6 +44,16 @@ class Readiness:
         self._answered = 0.0
         self._server: asyncio.Server | None = None
         self._watching: asyncio.Task[None] | None = None
+
+    @classmethod
+    def of(cls, flags: WorkerFlags) -> Self:
+        """The signs that the options of the command ask for.
+
+        Raises:
+            Misuse: what they say of the health port is contradictory.
+        """
+        address, port = flags.health()
+        return cls(flags.ready_file, port, address)
 
     @property
     def port(self) -> int | None:

@@ -37,7 +37,7 @@ def run_worker(ctx: typer.Context, flags: "WorkerFlags") -> None:
     worker, options = _worker(settings, name), options_of(flags)
     tell(ctx, list(worker.check(settings, options)))
     check_libraries(settings, options.libraries)
-    readiness = Readiness(flags.ready_file, flags.health_port, flags.health_address)
+    readiness = Readiness.of(flags)
     asyncio.run(_run(ctx, worker, settings, options, readiness))
 
 

@@ -1,7 +1,7 @@
 """Search attributes of the user's own: their values for a run, and how visibility is asked for them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from temporalio.api.enums.v1 import IndexedValueType
@@ -16,6 +16,8 @@ from pipelex.temporal.config.catalog import SEARCH_ATTRIBUTES, TAGS
 from pipelex.temporal.workflow.observability import ATTRIBUTE_BYTES, cut
 
 KEYWORD: Final = "Keyword"
+
+_INSTANT: Final = timedelta(microseconds=1)
 
 _KEYS: Final[Mapping[str, Callable[[str], Any]]] = {
     "Keyword": SearchAttributeKey.for_keyword,
@@ -85,8 +87,16 @@ def condition(config: TemporalConfig, name: str, value: str | Sequence[str]) -> 
     attribute = _require_declared(name, config)
     converted = _converted(name, attribute, value)
     values = cast("list[Any]", converted) if isinstance(converted, list) else [converted]
+    return " AND ".join(_equals(name, each) for each in values)
+
+
+def _equals(name: str, value: Any) -> str:
     # A name such as Share is a word of the query language, too.
-    return " AND ".join(f"`{name}` = {_literal(each)}" for each in values)
+    if not isinstance(value, datetime):
+        return f"`{name}` = {_literal(value)}"
+    # SQLite compares moments as texts, and finds none that is equal. No store keeps less than a microsecond.
+    after, before = value - _INSTANT, value + _INSTANT
+    return f"`{name}` > {_literal(after)} AND `{name}` < {_literal(before)}"
 
 
 def own_attributes(config: TemporalConfig, execution: WorkflowExecution) -> Mapping[str, str | Sequence[str]]:

@@ -26,7 +26,7 @@ from temporalio.client import (
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
-from temporalio.common import RawValue, TypedSearchAttributes
+from temporalio.common import RawValue, SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 
 from pipelex.content.stuff import Stuff
@@ -195,6 +195,19 @@ class ScheduledCall:
     """The library as it was when the schedule was made, or last updated."""
     job: PipeJob
 
+    def request(
+        self, inputs: Mapping[str, Stuff], identity: RunIdentity | None = None, *, is_named: bool = False
+    ) -> RunRequest:
+        """The request of a run with other inputs.
+
+        Args:
+            inputs: the inputs that differ.
+            identity: the run's; of any run of the schedule when None.
+            is_named: see `RunRequest`.
+        """
+        call = self.job.call.model_copy(update={"inputs": {**self.job.call.inputs, **inputs}})
+        return RunRequest(self.library, call, identity or RunIdentity(run_id=""), self.job.options, is_named=is_named)
+
 
 class Schedules:
     """The schedules of a cluster's namespace.
@@ -241,7 +254,7 @@ class Schedules:
             raise _refused(refused, id_) from None
 
     async def update(self, id_: str, request: RunRequest | None, timing: Timing | None) -> None:
-        """Bring a newer method or other inputs, other times, or both.
+        """Bring a newer method or other inputs, other times, or both. Search attributes that are not set anew stay.
 
         Args:
             id_: the schedule's.
@@ -254,6 +267,7 @@ class Schedules:
         def changed(given: ScheduleUpdateInput) -> ScheduleUpdate:
             schedule = given.description.schedule
             if action is not None:
+                _keep_attributes(action, _action_of(given.description))
                 schedule = replace(schedule, action=action)
             if spec is not None:
                 schedule = replace(schedule, spec=spec[0], policy=spec[1])
@@ -309,10 +323,8 @@ class Schedules:
             inputs: the inputs that differ from the schedule's.
             run_id: the run's id; one that begins with the schedule's when None.
         """
-        call = scheduled.job.call
-        call = call.model_copy(update={"inputs": {**call.inputs, **inputs}})
         identity = RunIdentity(run_id=run_id or f"{id_}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"[:-3])
-        request = RunRequest(scheduled.library, call, identity, scheduled.job.options, is_named=run_id is not None)
+        request = scheduled.request(inputs, identity, is_named=run_id is not None)
         return await submit(self._cluster, request, memo={SCHEDULE: id_})
 
     async def backfill(self, id_: str, start: datetime, end: datetime, overlap: Overlap) -> None:
@@ -401,6 +413,16 @@ def _is_ours(described: ScheduleDescription) -> bool:
 
     action = described.schedule.action
     return isinstance(action, ScheduleActionStartWorkflow) and action.workflow in WORKFLOWS
+
+
+def _keep_attributes(action: ScheduleActionStartWorkflow, former: ScheduleActionStartWorkflow) -> None:
+    """Give an action the search attributes of the one before it, where it has none of the name."""
+    pairs = {pair.key.name: pair for each in (former, action) for pair in _pairs(each)}
+    action.typed_search_attributes = TypedSearchAttributes([*pairs.values()])
+
+
+def _pairs(action: ScheduleActionStartWorkflow) -> Sequence[SearchAttributePair[Any]]:
+    return action.typed_search_attributes.search_attributes
 
 
 def _action_of(described: ScheduleDescription) -> ScheduleActionStartWorkflow:
