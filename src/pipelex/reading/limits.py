@@ -47,10 +47,15 @@ class MemoryWatch:
 
 def deny_files() -> None:
     """Have the process write no file and leave no image of its memory."""
+    limit_files(0)
+
+
+def limit_files(size: int) -> None:
+    """Have the process write no file beyond a size, in bytes, and leave no image of its memory."""
     import resource
 
-    for limit in (resource.RLIMIT_FSIZE, resource.RLIMIT_CORE):
-        resource.setrlimit(limit, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def resident() -> int:

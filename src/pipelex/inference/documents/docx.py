@@ -1,6 +1,5 @@
 """Blocks as a Word file with python-docx."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipelex.content.render import scalar_text
 from pipelex.errors.json import Json, as_array, as_object, exactly
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.documents.apart import print_apart
 from pipelex.inference.documents.archive import plain, settled
 from pipelex.inference.documents.html import cell_text
 from pipelex.inference.documents.provider import DocumentAsk, Pictures, ReadPictures
@@ -28,11 +28,14 @@ class WordEngine:
 
     async def print(self, ask: DocumentAsk, pictures: ReadPictures) -> bytes:
         """See `DocumentEngine.print`."""
-        blocks = ask.request.blocks
-        found = await pictures(
-            [str(as_object(block["content"]).get("url", "")) for block in blocks if block["kind"] == "image"]
-        )
-        return await asyncio.to_thread(printed, blocks, found)
+        return await print_apart("word", ask, pictures)
+
+
+async def print_word(ask: DocumentAsk, pictures: ReadPictures) -> bytes:
+    """A Word file, printed in this process."""
+    blocks = ask.request.blocks
+    urls = [str(as_object(block["content"]).get("url", "")) for block in blocks if block["kind"] == "image"]
+    return printed(blocks, await pictures(urls))
 
 
 def printed(blocks: Sequence[Block], pictures: Pictures) -> bytes:

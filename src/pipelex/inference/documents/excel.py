@@ -1,9 +1,9 @@
 """Excel files with openpyxl, from a layout or from a template file."""
 
-import asyncio
 from dataclasses import dataclass
 
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.documents.apart import print_apart
 from pipelex.inference.documents.provider import DocumentAsk, ReadPictures
 from pipelex.inference.documents.sheets import filled_book
 from pipelex.inference.documents.templates import filled
@@ -18,6 +18,9 @@ class ExcelEngine:
 
     async def print(self, ask: DocumentAsk, pictures: ReadPictures) -> bytes:
         """See `DocumentEngine.print`; images are told of by their addresses."""
-        if ask.template is None:
-            return await asyncio.to_thread(printed, ask.request.blocks)
-        return await asyncio.to_thread(filled, ask, filled_book)
+        return await print_apart("sheets", ask, pictures)
+
+
+async def print_sheets(ask: DocumentAsk, pictures: ReadPictures) -> bytes:
+    """An Excel file, printed in this process."""
+    return printed(ask.request.blocks) if ask.template is None else filled(ask, filled_book)

@@ -1,6 +1,5 @@
 """HTML as PDF with xhtml2pdf, which stands on ReportLab."""
 
-import asyncio
 import base64
 import html
 import re
@@ -8,10 +7,10 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from re import Match
-from threading import Lock
 from typing import Any, Final, cast
 
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.documents.apart import print_apart
 from pipelex.inference.documents.html import page
 from pipelex.inference.documents.letters import with_fonts
 from pipelex.inference.documents.provider import DocumentAsk, Pictures, ReadPictures, content_failure
@@ -21,8 +20,6 @@ _ONE_PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAAB
 
 
 _SOURCES: Final = re.compile(r"""(<img\b[^>]*?\bsrc\s*=\s*)(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE | re.DOTALL)
-_printing: Final = Lock()
-"""The PDF library keeps its fonts and settings in globals."""
 
 
 @dataclass(frozen=True)
@@ -33,20 +30,20 @@ class PdfEngine:
 
     async def print(self, ask: DocumentAsk, pictures: ReadPictures) -> bytes:
         """See `DocumentEngine.print`."""
-        text = _page_of(ask)
-        found = await pictures([html.unescape(double or single) for _, double, single in _SOURCES.findall(text)])
-        return await asyncio.to_thread(_printed_alone, text, found, ask)
+        return await print_apart("pdf", ask, pictures)
+
+
+async def print_pdf(ask: DocumentAsk, pictures: ReadPictures) -> bytes:
+    """A PDF file, printed in this process: the library keeps its fonts and settings in globals."""
+    text = _page_of(ask)
+    found = await pictures([html.unescape(double or single) for _, double, single in _SOURCES.findall(text)])
+    return printed(text, found, ask.root, ask.folder)
 
 
 def _page_of(ask: DocumentAsk) -> str:
     if ask.request.source == "layout":
         return page(ask.request.blocks)
     return ask.request.html or "" if ask.template is None else filled_html(ask.request, ask.template)
-
-
-def _printed_alone(text: str, pictures: Pictures, ask: DocumentAsk) -> bytes:
-    with _printing:
-        return printed(text, pictures, ask.root, ask.folder)
 
 
 def printed(text: str, pictures: Pictures, root: Path | None, folder: Path | None) -> bytes:

@@ -5,7 +5,6 @@ In a Word or PowerPoint file tags may stand anywhere in a paragraph. `{%p … %}
 bounded as in every other template of a method. Excel files are filled in by `sheets`.
 """
 
-import asyncio
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zipfile import BadZipFile, ZipFile
 
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.documents.apart import print_apart
 from pipelex.inference.documents.archive import settled
 from pipelex.inference.documents.provider import DocumentAsk, ReadPictures, content_failure
 from pipelex.pipes.effects.requests import DocumentRequest
@@ -46,7 +46,12 @@ class TemplateEngine:
 
     async def print(self, ask: DocumentAsk, pictures: ReadPictures) -> bytes:
         """See `DocumentEngine.print`."""
-        return await asyncio.to_thread(filled, ask, _filled_parts)
+        return await print_apart("template", ask, pictures)
+
+
+async def print_template(ask: DocumentAsk, pictures: ReadPictures) -> bytes:
+    """A Word or PowerPoint file, filled in in this process."""
+    return filled(ask, _filled_parts)
 
 
 def filled(ask: DocumentAsk, fill: Callable[[DocumentRequest, bytes], bytes]) -> bytes:

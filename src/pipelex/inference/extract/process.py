@@ -16,20 +16,24 @@ _MAX_BLOBS: Final = 1024**3
 
 
 class ReadingProcess:
-    """A process without the runtime's keys; whatever it is asked blocks, and ends once it is killed."""
+    """A process without the runtime's keys; whatever it is asked blocks, and ends once it is killed.
 
-    def __init__(self) -> None:
+    Args:
+        script: what it runs; the reader of documents by default.
+    """
+
+    def __init__(self, script: Path = _CHILD) -> None:
         self.is_worn = False
         """Whether another one is to take its place."""
         self.is_asked = False
         """Whether somebody waits for it."""
         self._max_head = 1000
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-B", str(_CHILD)],
+            [sys.executable, "-I", "-B", str(script)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            cwd=_CHILD.parent,
+            cwd=script.parent,
             env={**harmless(), "MALLOC_ARENA_MAX": "2"},
             start_new_session=True,
         )
