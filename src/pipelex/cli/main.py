@@ -37,6 +37,10 @@ Examples:
   pipelex validate report.mthds"""
 
 
+_MEANT = {"help": "--help", "version": "--version", "list": "runs", "check": "validate", "test": "validate"}
+"""The command that is meant by the name of none."""
+
+
 class PipelexGroup(LazyGroup):
     """All commands; the one place where failures become text and exit codes."""
 
@@ -83,6 +87,9 @@ class PipelexGroup(LazyGroup):
         """See base class; a method in the place of a command is told how it is run."""
         if args[0] not in self.commands and (args[0].endswith((".mthds", ".plx")) or os.path.isdir(args[0])):
             raise Misuse(f"'{args[0]}' is a method, not a command. Run it with: pipelex run {args[0]}")
+        meant = _MEANT.get(args[0].lower(), args[0].lower())
+        if args[0] not in self.commands and (meant in self.commands or meant in _MEANT.values()):
+            raise Misuse(f"No such command '{args[0]}'. Did you mean 'pipelex {meant}'?")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:

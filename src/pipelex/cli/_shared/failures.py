@@ -1,6 +1,7 @@
 """Failures as people and programs read them."""
 
 import re
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -80,6 +81,10 @@ def report_misuse(wrong: TyperException, meta: Mapping[str, Any]) -> bool:
 
 def _with_near_names(message: str) -> str:
     """The message about a value that is none of a few names, with the nearest of them added."""
+    if (extra := re.fullmatch(r"Got unexpected extra argument\(s\) \(([A-Za-z_]\w*=.*)\)", message)) is not None:
+        return f"{message}: an input is given as -i {shlex.quote(extra[1])}"
+    if message.startswith("Input should be a valid integer"):
+        return "a whole number is wanted."
     found = re.fullmatch(r"Value error, '(.*)' is not one of ('.*')\.", message)
     if found is None:
         return message.removeprefix("Value error, ")

@@ -18,14 +18,14 @@ def prepare_stand_in(app: "Pipelex", method: "Method", pipe: "Pipe") -> None:
     backend = method.stand_in(pipe.ref)
     if backend is None:
         return
+    from pipelex.inference.chat.completions.llama_cpp import fetch_weights
     from pipelex.inference.local.server import has_engine
     from pipelex.inference.local.weights import ANNOUNCED
 
+    if not has_engine():  # the call that needs it says how it is installed
+        return
     say(
         f"{paint_err()('note:', 'cyan')} no other model can be called, so a tiny local one (SmolLM2-135M) answers: good for "
         "a try, not for work. Set a provider's key, or type: pipelex init"
     )
-    if has_engine():  # where it is missing, the call that needs it says how it is installed
-        from pipelex.inference.chat.completions.llama_cpp import fetch_weights
-
-        fetch_weights(app.deck.catalog.backends[backend], lambda: say(f"{ANNOUNCED}…"))
+    fetch_weights(app.deck.catalog.backends[backend], lambda: say(f"{ANNOUNCED}…"))
