@@ -121,7 +121,7 @@ MISTAKES = [
     Mistake("run greet.mthds -i {'name':'Ana'}", 1, ("--inputs is not JSON", "-i name=value")),
     Mistake("run greet.mthds --inputs-csv methods", 1, ("'methods' is a folder, not a CSV file",)),
     # the method
-    Mistake("run broken.mthds -i {}", 1, ("method.input_undeclared", "Change what is named above")),
+    Mistake("run broken.mthds -i {}", 1, ("method.input_undeclared", "broken.mthds:9:17")),
     Mistake("validate broken.mthds", 1, ("at broken.mthds:9:",)),
     Mistake("validate draft.mthds", 1, ("only declared: harbour.plan",)),
     # what is not there
