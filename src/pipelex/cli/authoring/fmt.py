@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -48,7 +48,9 @@ def fmt(
     report: list[dict[str, Json]] = []
     for path in bundle_files(paths):
         before, wrong = bundle_text(path)
-        found = {"formatted": "", "changed": False, "diagnostics": wrong} if wrong else format_mthds(before)
+        found: dict[str, Any] = (
+            {"formatted": "", "changed": False, "diagnostics": wrong} if wrong else dict(format_mthds(before))
+        )
         is_failed = is_failed or bool(found["diagnostics"]) or (check and found["changed"])
         report.append({"path": str(path), "changed": found["changed"], "diagnostics": found["diagnostics"]})
         if found["changed"] and not check and not diff and not found["diagnostics"]:
