@@ -131,8 +131,8 @@ async def _told(kind: EffectKind[Any, Any], deployment: Deployment, carried: Car
 
 async def _attempted[R: Wire](kind: EffectKind[Any, R], deployment: Deployment, carried: Carried) -> R:
     attempt = CurrentAttempt(
-        _KeptAfterwards(deployment.values.stored_above),
         deployment.limits,
+        _KeptAfterwards(deployment.values.stored_above),
         outage_seconds=deployment.inference.options.outage_seconds,
     )
 
