@@ -8,10 +8,14 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pipelex.errors import ConfigurationError
 from pipelex.orchestration.ending import GAVE_UP
+from pipelex.orchestration.workers import WorkerOptions
+from pipelex_mistral_workflows.worker import WORKER
 
 from mistral_project import MistralProject, write_mistral_project
 from mistral_stand_in.api import StandIn
@@ -187,3 +191,12 @@ async def called(project: MistralProject, python: str, *arguments: str) -> str:
     out, err = await child.communicate()
     assert child.returncode == 0, (out.decode(), err.decode())
     return out.decode()
+
+
+@pytest.mark.parametrize(
+    "options", [{"task_queue": "q"}, {"scope": "router"}, {"metrics_address": "127.0.0.1:1"}, {"is_sandboxed": False}]
+)
+def test_options_of_other_engines_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
+    project = write_mistral_project(tmp_path, stub="http://127.0.0.1:1/v1", api="http://127.0.0.1:1")
+    with pytest.raises(ConfigurationError, match="a worker of Mistral Workflows has no use for --"):
+        WORKER.check(project.settings(), WorkerOptions(**options))

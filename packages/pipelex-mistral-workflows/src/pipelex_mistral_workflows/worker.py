@@ -28,12 +28,14 @@ class MistralWorker:
 
     def check(self, settings: Settings, options: WorkerOptions) -> Sequence[Fault]:
         """See `EngineWorker.check`."""
-        for name in _OF_OTHERS:
-            if getattr(options, name) is not None:
-                raise ConfigurationError(
-                    f"--{name.replace('_', '-')} has no use for a worker of Mistral Workflows",
-                    advice="Leave it out; `[mistral_workflows]` says what the worker serves.",
-                )
+        given = [name.replace("_", "-") for name in _OF_OTHERS if getattr(options, name) is not None]
+        if not options.is_sandboxed:
+            given.append("no-sandbox")
+        if given:
+            raise ConfigurationError(
+                f"a worker of Mistral Workflows has no use for --{given[0]}",
+                advice="Leave it out; `[mistral_workflows]` says what the worker serves.",
+            )
         parse_mistral_config(settings)
         return ()
 
