@@ -66,13 +66,13 @@ async def test_an_attempt_that_was_given_up_before_it_began_asks_no_model(
 
     made, held = activities.CurrentAttempt, 0
 
-    def late(*arguments: object) -> object:
+    def late(*arguments: object, **named: object) -> object:
         """The event loop is held up once, as a busy worker's is, after the server gave the attempt out."""
         nonlocal held
         held += 1
         if held == 1:
             time.sleep(3.0)
-        return made(*arguments)  # type: ignore[arg-type]
+        return made(*arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(activities, "CurrentAttempt", late)
     async with project.app(overrides=IMPATIENT) as app:
