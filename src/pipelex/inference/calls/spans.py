@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from pipelex.pipes import spans
-from pipelex.pipes.effects.jobs import ModelJob
 from pipelex.pipes.effects.kind import EffectKind
 from pipelex.pipes.models import ModelUsage
 
@@ -45,7 +44,7 @@ def _told(
     kind: EffectKind[Any, Any], operation: str, job: Any, *, captures_content: bool
 ) -> tuple[str, spans.Attributes, bool]:
     """The name of a span, its attributes, and whether another service is asked."""
-    if not isinstance(job, ModelJob):
+    if kind.family is None:
         subject = kind.span_subject(job)
         named = {} if subject is None else {"gen_ai.operation.name": operation}
         return " ".join(filter(None, (operation, subject))), {**named, **kind.span_details(job)}, False
