@@ -1,6 +1,7 @@
 """Model files of a project that nobody trusts: attacks of several shapes, and honest use."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -143,7 +144,8 @@ def test_variables_in_models_of_a_project_are_withheld(tmp_path: Path):
 )
 def test_no_model_of_a_project_takes_a_key_to_another_provider(tmp_path: Path, backend: str, models: str):
     name = "defaults" if "defaults" in models else "m"
-    deck = load(tmp_path, "", **{f"backends__{backend}": models})
+    files: dict[str, Any] = {f"backends__{backend}": models}
+    deck = load(tmp_path, "", **files)
     (demand,) = deck.catalog.withheld
     assert f"[{name}] sdk sends ${{{backend.upper()}_API_KEY}} to the provider of" in str(demand)
     assert deck.catalog.backends[backend].models == ()

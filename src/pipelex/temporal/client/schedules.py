@@ -422,7 +422,7 @@ def _keep_attributes(action: ScheduleActionStartWorkflow, former: ScheduleAction
 
 
 def _pairs(action: ScheduleActionStartWorkflow) -> Sequence[SearchAttributePair[Any]]:
-    return action.typed_search_attributes.search_attributes
+    return action.typed_search_attributes.search_attributes  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 
 def _action_of(described: ScheduleDescription) -> ScheduleActionStartWorkflow:
