@@ -10,6 +10,7 @@ from pipelex.direct._records import RunRecord
 from pipelex.direct._run import DirectRun
 from pipelex.direct.records import RecordedFacts, RecordFolder
 from pipelex.direct.records.kept import kept_results
+from pipelex.direct.records.recording import Recording
 from pipelex.direct.records.sources import source_of
 from pipelex.errors import ErrorCategory, ErrorReport, PipelexError
 from pipelex.inference.calls.kept import KeptResults, KeptSource
@@ -45,6 +46,7 @@ class BackgroundRun:
         self._prepare = prepare
         self._keep = keep
         self._records = records
+        self._recording: Recording | None = None
         self._run: DirectRun | None = None
         self._task: asyncio.Task[Execution] | None = None
         self._started = datetime.now(UTC)
@@ -83,7 +85,7 @@ class BackgroundRun:
 
     async def _to_the_end(self, run: DirectRun) -> Execution:
         await self._keep(RunRecord(self.job, self._started))
-        await self._record_beginning()
+        self._recording = self._record_beginning()
         try:
             execution = await run.execute(self._request.call)
         except PipelexError as failed:
@@ -102,18 +104,17 @@ class BackgroundRun:
         await self._record_end(RunState.COMPLETED, execution)
         return execution
 
-    async def _record_beginning(self) -> None:
-        if self._records is not None:
-            facts, source = self._facts(RunState.RUNNING), source_of(self._request)
-            await asyncio.to_thread(self._records.begin, facts, source)
+    def _record_beginning(self) -> Recording | None:
+        if self._records is None:
+            return None
+        return Recording(self._records, self._facts(RunState.RUNNING), source_of(self._request))
 
     async def _record_end(
         self, state: RunState, execution: Execution | None = None, error: ErrorReport | None = None
     ) -> None:
-        if self._records is not None:
+        if self._recording is not None:
             root = None if self._run is None else self._run.root
-            facts = self._facts(state, root, error)
-            await asyncio.to_thread(self._records.end, facts, root, execution)
+            await self._recording.end(self._facts(state, root, error), root, execution)
 
     def _facts(self, state: RunState, root: PipeTrace | None = None, error: ErrorReport | None = None) -> RecordedFacts:
         request, reuse = self._request, self._request.options.reuse

@@ -9,8 +9,10 @@ import re
 import shutil
 import socket
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -28,6 +30,8 @@ logger = logging.getLogger("pipelex.direct")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _PRUNED_BEYOND: Final = 1.1
 """How far the number of records may exceed the maximum before the oldest go."""
+_FACTS: Final = "run.json"
+_SOURCE: Final = "source.json.gz"
 _TRACE: Final = "trace.json.gz"
 _EARLIER: Final = "trace-{}.json.gz"
 _UNREADABLE: Final = (OSError, ValueError, KeyError, TypeError, EOFError, PipelexError)
@@ -133,30 +137,56 @@ class RecordFolder:
     def begin(self, facts: RecordedFacts, source: RunSource) -> None:
         """Record that a run begins, in place of an earlier record of the same id."""
         try:
-            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._prune()
-            folder = self._folder(facts.run_id)
-            folder.mkdir(mode=0o700, exist_ok=True)
-            _set_aside(folder)
-            _write(folder / "source.json.gz", source_to_json(source))
-            _write(folder / "run.json", replace(facts, process=_this_process()).to_json())
+            folder, _ = self._made(facts.run_id)
+            _write(folder / _SOURCE, source_to_json(source))
+            _write(folder / _FACTS, replace(facts, process=_this_process()).to_json())
         except OSError as failed:
             logger.info("The run '%s' leaves no record: %s", facts.run_id, failed)
 
-    def end(self, facts: RecordedFacts, trace: PipeTrace | None, execution: Execution | None) -> None:
-        """Record how a run ended."""
-        folder = self._folder(facts.run_id)
-        if not folder.is_dir():
-            return
+    def end(
+        self,
+        facts: RecordedFacts,
+        trace: PipeTrace | None,
+        execution: Execution | None,
+        source: RunSource | None = None,
+    ) -> None:
+        """Record how a run ended.
+
+        Args:
+            facts: what the run is.
+            trace: what it did.
+            execution: what it gave.
+            source: what it was started with, where `begin` has not recorded it.
+        """
         try:
+            folder, is_new = (self._folder(facts.run_id), False) if source is None else self._made(facts.run_id)
+            if not folder.is_dir():
+                return
             written: dict[str, Json] = {} if trace is None else {"trace": trace_to_json(trace)}
             if execution is not None:
                 written["outcome"] = execution.outcome.model_dump(mode="json", exclude_unset=True)
                 written["memory"] = execution.memory.to_json()
-            _write(folder / _TRACE, written)
-            _write(folder / "run.json", facts.to_json())
+            if source is not None:
+                written["source"] = source_to_json(source)
+            # Without its facts a record is none, so that the files of a new one need not be whole before that.
+            _write(folder / _TRACE, written, is_seen=not is_new)
+            _write(folder / _FACTS, facts.to_json(), is_seen=not is_new)
         except OSError as failed:
             logger.info("The record of run '%s' cannot be written: %s", facts.run_id, failed)
+
+    def _made(self, run_id: str) -> tuple[Path, bool]:
+        """The folder of a run that has none, or had one under the same id; and whether it is new."""
+        folder = self._folder(run_id)
+        try:
+            self._prune()
+            folder.mkdir(mode=0o700)
+        except FileNotFoundError:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            _set_aside(folder)
+            return folder, False
+        return folder, True
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -171,8 +201,12 @@ class RecordFolder:
 
     def source(self, run_id: str) -> RunSource | None:
         """What a run was started with; None where nobody can tell."""
+        folder = self._folder(run_id)
         try:
-            return source_from_json(_read(self._folder(run_id) / "source.json.gz"))
+            with suppress(FileNotFoundError):
+                if "source" in (written := _read(folder / _TRACE)):
+                    return source_from_json(written["source"])
+            return source_from_json(_read(folder / _SOURCE))
         except _UNREADABLE as failed:
             logger.info("The record of run '%s' cannot be read: %s", run_id, failed)
             return None
@@ -211,16 +245,16 @@ class RecordFolder:
             return []
 
     def _prune(self) -> None:
-        folders = self._folders()
-        if len(folders) <= self.most * _PRUNED_BEYOND:
+        if len(os.listdir(self.root)) <= self.most * _PRUNED_BEYOND:
             return
+        folders = self._folders()
         for folder in sorted(folders, key=lambda each: each.stat().st_mtime)[: len(folders) - self.most]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _facts(folder: Path) -> RecordedFacts | None:
     try:
-        return RecordedFacts.from_json(_read(folder / "run.json"))
+        return RecordedFacts.from_json(_read(folder / _FACTS))
     except _UNREADABLE:
         return None
 
@@ -240,14 +274,15 @@ def _set_aside(folder: Path) -> None:
         trace.replace(folder / _EARLIER.format(f"{number + 1:03}"))
 
 
-def _write(path: Path, content: Json) -> None:
-    """Write a file that the user alone may read, whole or not at all."""
+def _write(path: Path, content: Json, *, is_seen: bool = True) -> None:
+    """Write a file that the user alone may read; whole or not at all, where others may see it meanwhile."""
     data = json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=str).encode(errors="replace")
-    written = path.with_name(f".{path.name}.{os.getpid()}")
+    written = path.with_name(f".{path.name}.{os.getpid()}") if is_seen else path
     descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(gzip.compress(data, 1) if path.suffix == ".gz" else data)
-    written.replace(path)
+    if is_seen:
+        written.replace(path)
 
 
 def _read(path: Path) -> Any:
@@ -256,7 +291,12 @@ def _read(path: Path) -> Any:
 
 
 def _this_process() -> str:
-    return f"{socket.gethostname()} {os.getpid()} {_began(os.getpid())}".rstrip()
+    return _process(os.getpid())
+
+
+@cache
+def _process(number: int) -> str:
+    return f"{socket.gethostname()} {number} {_began(number)}".rstrip()
 
 
 def _is_alive(process: str) -> bool:
