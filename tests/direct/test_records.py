@@ -96,7 +96,8 @@ async def test_prefixes_of_ids_are_enough(project: Project, stub: OpenAIStub) ->
 async def test_a_retry_pays_only_for_what_failed(project: Project, stub: OpenAIStub) -> None:
     stub.on("Describe c", REFUSED, REFUSED, Reply(text="mended"))
     stub.on(matches="Describe", text="sea")
-    async with project.app("direct") as app:
+    # One by one, the others have ended when the last one fails.
+    async with project.app("direct", overrides={"interpreter.pipeline_execution.max_concurrency": 1}) as app:
         with pytest.raises(PipelexError):
             await app.load(project.method(DESCRIBE_ALL)).run({"words": ["a", "b", "c"]}, run_id="first")
     paid = len(stub.completions)
