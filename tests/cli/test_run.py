@@ -438,3 +438,20 @@ def test_the_tiny_local_model_says_that_it_stands_in(cli: Cli, tmp_path: Path, m
     assert "Fetching" not in without_engine.err
     assert not (tmp_path / "cache").exists()
     assert "SmolLM2" not in dry.err
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        ("-o", "greet.mthds"),
+        ("-o", "greet.mthds/deeper"),
+        ("--working-memory-path", "greet.mthds/memory.json"),
+        ("--working-memory-path", "."),
+    ],
+)
+def test_places_that_cannot_be_written_are_refused_before_anything_is_paid_for(
+    cli: Cli, stub: OpenAIStub, places: tuple[str, str]
+) -> None:
+    done = cli("run", "greet.mthds", "-i", "name=Ada", *places)
+    assert (done.code, stub.completions) == (2, [])
+    assert "cannot be written" in done.err

@@ -1,5 +1,6 @@
 """`pipelex new`."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -65,4 +66,6 @@ def _write(folder: Path, source: str, *, is_json: bool) -> None:
         return
     for path in written:
         out(f"{paint_out()('wrote', 'green')} {path}")
-    say(f"\n{chosen.description}. Its inputs are in {folder / 'inputs.toml'}. Run it with:\n\n  pipelex run {folder}")
+    say(
+        f"\n{chosen.description}. Its inputs are in {folder / 'inputs.toml'}. Run it with:\n\n  pipelex run {shlex.quote(str(folder))}"
+    )

@@ -18,8 +18,8 @@ from pipelex.cli._shared.session import open_app
 from pipelex.cli._shared.targets import Target, open_target
 from pipelex.cli.completing import remember
 from pipelex.cli.run.corrected import corrected
-from pipelex.cli.run.ending import Ended, finish
-from pipelex.cli.run.files import check_is_a_table
+from pipelex.cli.run.ending import Ended, files_wanted, finish
+from pipelex.cli.run.files import check_is_a_table, check_places
 from pipelex.cli.run.flags import RunFlags
 from pipelex.cli.run.inputs import RawInputs, constant_inputs, gather_inputs
 from pipelex.cli.runs.endings import AFTER_INTERRUPT, ending_text
@@ -47,6 +47,7 @@ def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path],
         connects=not flags.dry_run,
     )
     _check(flags, app)
+    check_places(files_wanted(app, flags))
     method = open_target(app, target, library_dirs)
     pipe = method.pipe(target.pipe)
     if flags.inputs_csv is not None:

@@ -3,8 +3,10 @@
 Source: section A.1 of the command-line reference.
 """
 
+import errno
 import hashlib
 import json
+import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -90,6 +92,30 @@ def writing() -> Generator[None]:
             params={"component": "output"},
             advice="Name a folder that can be written with --output-dir.",
         ) from None
+
+
+def check_places(wanted: FilesToWrite) -> None:
+    """Refuse places that cannot be written before anything is paid for.
+
+    Raises:
+        PipelexError: a file or folder of the run cannot be written (`runtime.misconfigured`).
+    """
+    with writing():
+        if wanted.main_stuff or (wanted.working_memory and wanted.working_memory_path is None):
+            _check_folder(wanted.output_dir)
+        for file in filter(None, (wanted.working_memory_path, wanted.csv)):
+            _check_folder(file.parent)
+            if file.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder that is not there and cannot be made, or in which nothing can be made."""
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not there.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
 
 
 def _usage_of(result: "RunResult") -> Json:
