@@ -138,7 +138,7 @@ def test_doctor_asks_backends_whether_they_answer(cli: Cli, stub: OpenAIStub) ->
     stub.close()
     silent = cli("doctor")
     assert silent.code == 1
-    assert "! backend openai: does not answer (ConnectError)" in silent.out
+    assert "! backend openai: does not answer: no connection to 'openai' could be made" in silent.out
 
 
 def test_doctor_finds_a_broken_deck(cli: Cli) -> None:

@@ -418,7 +418,9 @@ def test_a_run_ends_with_what_is_worth_knowing(cli: Cli, stub: OpenAIStub) -> No
     assert "  Page: results/greet_output_01/run.html\n" in ended.err
 
 
-def test_the_tiny_local_model_stands_in_only_where_it_can_answer(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tiny_local_model_stands_in_only_where_it_can_answer(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (cli.root / ".pipelex").rename(cli.root / "elsewhere")
 
     def nothing(*_: object) -> None:

@@ -36,6 +36,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     f"{DISPATCH}:test_a_more_urgent_queue_table_goes_first": ("queue_options.*.priority_key",),
     f"{DISPATCH}:test_fairness_shares_a_backlog_out": ("worker_config.fairness_by_user",),
     f"{DISPATCH}:test_a_rate_cap": ("queue_options.*.max_task_queue_activities_per_second",),
+    "temporal.config.test_connection:test_where_the_ui_is": ("temporal_config.temporal_server_configs.*.ui_url",),
     f"{DISPATCH}:test_dispatch_tracing": (f"{LOG}.is_dispatch_resolution_traced",),
     f"{WORKERS}:test_time_limits_and_queue_of_a_run": below(
         "worker_config",

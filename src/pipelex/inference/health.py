@@ -114,7 +114,8 @@ def _unreached(backend: Backend, failed: Exception) -> Answered:
     if found is None:
         return Answered(f"does not answer ({type(failed).__name__})", is_there=False)
     is_there = found.report.params.get("reason") in ("certificate", "plain_server")
-    return Answered(f"cannot be asked: {found.report.detail}", is_there=is_there)
+    said = "cannot be asked" if is_there else "does not answer"
+    return Answered(f"{said}: {found.report.detail}", is_there=is_there)
 
 
 async def _listed(client: "httpx.AsyncClient", backend: Backend) -> Answered:

@@ -109,7 +109,7 @@ async def test_a_proxy_that_speaks_socks(spoken: Spoken, tmp_path: Path, monkeyp
     monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{free_port()}")
     report = await failed(tmp_path, spoken, "http://models.example.com")
     assert told(report) == ("provider.unavailable", LASTING, "socks_unsupported")
-    assert "httpx[socks]" in report.what_to_do
+    assert "socksio" in report.what_to_do
 
 
 async def test_a_proxy_of_no_known_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

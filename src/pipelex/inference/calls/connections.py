@@ -49,7 +49,7 @@ def _socks(facts: Facts) -> PipelexError | None:
         facts,
         "socks_unsupported",
         f"{_proxy_variable('all')} names a SOCKS proxy, and the package that speaks SOCKS is not installed",
-        "Install it with pip install 'httpx[socks]', name an HTTP proxy, or unset the variable.",
+        "Install the package socksio beside Pipelex, name an HTTP proxy, or unset the variable.",
     )
 
 
