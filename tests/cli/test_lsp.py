@@ -253,7 +253,7 @@ async def test_hover_says_what_a_name_is(editor: Editor) -> None:
     assert "input of `tell`" in await editor.hover("bills.mthds", BILLS, "{{ bill.label", 4)
     assert "kept by a step" in await editor.hover("bills.mthds", BILLS, 'result = "bill"', 11)
     assert "A text" in await editor.hover("bills.mthds", BILLS, 'letter = "Text"', 11)
-    assert "What the model is asked" in await editor.hover("bills.mthds", BILLS, "prompt = ", 2)
+    assert "The message to the model" in await editor.hover("bills.mthds", BILLS, "prompt = ", 2)
     assert await editor.hover("bills.mthds", BILLS, "Read a bill", 2) == ""
 
 
@@ -339,7 +339,7 @@ async def test_a_rename_that_cannot_be_is_refused_with_why(editor: Editor) -> No
     for mark, move, new, said in (
         ("[concept.Bill]", 10, "bill", "PascalCase"),
         ('pipe = "read"', 9, "tell", "taken already"),
-        ('letter = "Text"', 11, "Word", "nothing that is declared"),
+        ('letter = "Text"', 11, "Word", "nothing that this method declares"),
     ):
         with pytest.raises(JsonRpcException, match=said):
             await editor.client.text_document_rename_async(

@@ -53,7 +53,7 @@ def look(url: str, run: WorkflowExecutionDescription, child: WorkflowExecutionDe
     table = ("Pipe", "Domain", "Pipeline run", "User", "Session", "Library", "Inputs")
     with browser(folder / "browser") as page:
         ui = Ui(page, url, folder)
-        ui.sees(run, "timeline", "PipeSequence", "describe — Describe one berth", "report — Write the report")
+        ui.sees(run, "timeline", "PipeSequence", "describe[0] — Describe one berth", "report — Write the report")
         steps = ("1-list_berths", "2-describe[0]", "2-describe[2]", "4-judge_size", "5-facts", "6-report")
         ui.sees(run, "relationships", "PipeCondition", *(f"monday/{step}" for step in steps))
         metadata = ui.sees(run, "user-metadata", "survey — Survey a harbour", "harbour", *table)

@@ -134,6 +134,7 @@ def written(folder: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> Path:
         project.method(METHOD.format(url=url))
         monkeypatch.chdir(folder)
         monkeypatch.setenv("HOME", str(folder / "home"))
+        monkeypatch.setenv("PIPELEX_TRUST_PROJECT", "1")
         inputs = json.dumps({"topic": "<script>document.title='acted'</script>", "photo": photo})
         ended = CliRunner().invoke(app, ["run", "method.mthds", "-i", inputs, "-o", "results"])
         assert ended.exit_code == 0, ended.output

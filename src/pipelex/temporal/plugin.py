@@ -40,6 +40,7 @@ from pipelex.temporal.workflow.payloads import CompactPayloadConverter
 PASSED_THROUGH: Final = (
     # Pure by contract (an import contract keeps it so), and costly to load anew for every run.
     "pipelex.errors",
+    "pipelex.exits",
     "pipelex.language",
     "pipelex.content",
     "pipelex.templating",

@@ -65,7 +65,7 @@ async def test_what_a_request_holds(stub: OpenAIStub, inference: Inference):
 
     body = stub.completions[0].body
     assert body["messages"] == [{"role": "system", "content": "Be brief"}, {"role": "user", "content": "Hello"}]
-    assert (body["model"], body["temperature"], body["max_tokens"]) == ("stub", 0.3, 50)
+    assert (body["model"], body["temperature"], body["max_completion_tokens"]) == ("stub", 0.3, 50)
     assert not body.get("stream")
 
 
@@ -405,9 +405,9 @@ async def test_a_model_without_structured_output_is_not_asked(stub: OpenAIStub, 
         ('listed_constraints = ["temperature_unsupported"]', {"temperature": 0.4}, {"temperature": None}),
         ('listed_constraints = ["temperature_must_be_multiplied_by_2"]', {"temperature": 0.4}, {"temperature": 0.8}),
         ("valued_constraints = { fixed_temperature = 1 }", {"temperature": 0.4}, {"temperature": 1.0}),
-        ("max_tokens = 100", {"max_tokens": 500}, {"max_tokens": 100}),
-        ("", {"max_tokens": "auto"}, {"max_tokens": None}),
-        ('listed_constraints = ["max_tokens_must_be_high_enough"]', {"max_tokens": 5}, {"max_tokens": 1024}),
+        ("max_tokens = 100", {"max_tokens": 500}, {"max_completion_tokens": 100}),
+        ("", {"max_tokens": "auto"}, {"max_completion_tokens": None}),
+        ('listed_constraints = ["max_tokens_must_be_high_enough"]', {"max_tokens": 5}, {"max_completion_tokens": 1024}),
         ("", {"reasoning_effort": "high"}, {"reasoning_effort": None}),
         ('thinking_mode = "adaptive"', {"reasoning_effort": "high"}, {"reasoning_effort": "high"}),
         ('thinking_mode = "manual"', {"reasoning_budget": 6000}, {"reasoning_effort": "medium"}),

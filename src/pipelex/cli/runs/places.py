@@ -113,7 +113,7 @@ class RunPlaces:
             try:
                 found += [(self.there, run) for run in await self.there.orchestrator.list(wanted)]
             except PipelexError as failed:
-                if self.is_there_meant:
+                if self.is_there_meant or failed.report.facts.domain == "input":
                     raise
                 self.notes.append(f"Only runs of this machine's processes are listed: {failed.report.detail}")
         return sorted(found, key=lambda each: each[1].started, reverse=True)[: wanted.limit]

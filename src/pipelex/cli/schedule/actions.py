@@ -15,6 +15,7 @@ from pipelex.cli._shared.session import open_app
 from pipelex.cli._shared.targets import detect, open_target
 from pipelex.cli.run.inputs import RawInputs, gather_inputs
 from pipelex.cli.schedule.flags import MethodFlags, OverlapName, moment
+from pipelex.pipes.calls import RunIdentity
 
 if TYPE_CHECKING:
     from pipelex.content.stuff import Json, Stuff
@@ -92,6 +93,8 @@ def create(ctx: typer.Context, schedule: str, target: str, flags: MethodFlags) -
 
 def update(ctx: typer.Context, schedule: str, target: str | None, flags: MethodFlags) -> None:
     """Bring a newer method, other inputs or other times to a schedule."""
+    if flags.paused or flags.note:
+        raise Misuse(f"--paused and --note come with: pipelex schedule pause {schedule} --note TEXT")
 
     async def work(app: "Pipelex", schedules: "Schedules") -> "ScheduleView":
         timing = flags.timing() if flags.has_times else None
@@ -112,7 +115,7 @@ async def _newer(
         return None
     scheduled = await schedules.call(schedule)
     if target is None:
-        return scheduled.request(read(app, scheduled, flags.inputs or ()))
+        return scheduled.request(read(app, scheduled, flags.inputs or ()), RunIdentity(run_id=schedule))
     return await request_of(app, schedule, target, flags, kept=scheduled.job.call.inputs)
 
 

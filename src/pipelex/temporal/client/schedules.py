@@ -195,18 +195,16 @@ class ScheduledCall:
     """The library as it was when the schedule was made, or last updated."""
     job: PipeJob
 
-    def request(
-        self, inputs: Mapping[str, Stuff], identity: RunIdentity | None = None, *, is_named: bool = False
-    ) -> RunRequest:
+    def request(self, inputs: Mapping[str, Stuff], identity: RunIdentity, *, is_named: bool = False) -> RunRequest:
         """The request of a run with other inputs.
 
         Args:
             inputs: the inputs that differ.
-            identity: the run's; of any run of the schedule when None.
+            identity: the run's; of any run of the schedule, one with the schedule's id.
             is_named: see `RunRequest`.
         """
         call = self.job.call.model_copy(update={"inputs": {**self.job.call.inputs, **inputs}})
-        return RunRequest(self.library, call, identity or RunIdentity(run_id=""), self.job.options, is_named=is_named)
+        return RunRequest(self.library, call, identity, self.job.options, is_named=is_named)
 
 
 class Schedules:
