@@ -205,4 +205,4 @@ async def test_on_the_command_line(project: Project, stub: OpenAIStub, temporal_
     status, said = await pipelex("schedule", "delete", id_)
     assert status == 0, said
     status, said = await pipelex("schedule", "show", id_)
-    assert (status, "there is no schedule" in said) == (1, True), said
+    assert (status, "there is no schedule" in said) == (2, True), said
