@@ -1,6 +1,7 @@
 import asyncio
 import os
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,17 @@ async def polling(stand_in: StandIn, tmp_path_factory: pytest.TempPathFactory) -
     classes, deployment = await asyncio.to_thread(_made, settings, config, ())
     EXPOSED.update(deployment.exposed)
     import mistralai.workflows as sdk
+    from mistralai.workflows.core import worker as sdk_worker
 
     from own_workflow import OwnWorkflow
+
+    health: list[Any] = []
+
+    def health_server(*arguments: Any) -> Any:
+        health.append(made(*arguments))
+        return health[-1]
+
+    made, sdk_worker.HealthServer = sdk_worker.HealthServer, health_server  # type: ignore[assignment,misc]
 
     work: asyncio.Task[Any] = asyncio.create_task(sdk.run_worker([*classes, OwnWorkflow]))
     for _ in range(600):
@@ -68,6 +78,9 @@ async def polling(stand_in: StandIn, tmp_path_factory: pytest.TempPathFactory) -
     assert DEPLOYMENT in stand_in.heard
     yield
     await end(work)
+    # A worker that was cancelled while it cleaned up leaves this one serving, in a thread that the loop waits for.
+    for server in health:
+        threading.Thread(target=server.shutdown, daemon=True).start()
 
 
 async def end(work: asyncio.Task[Any]) -> None:
