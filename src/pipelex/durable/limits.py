@@ -116,11 +116,15 @@ def check_payload(
     sizes = {name: len(to_json(stuff.content)) for name, stuff in (named or {}).items()}
     largest = max(sizes, key=lambda name: sizes[name], default=None)
     about = f"; the largest value, '{largest}', has {sizes[largest]:,}" if largest is not None else ""
-    raise PipelexError(
+    raise _too_large(limits, f"{what} take {size:,} bytes{about}", largest or what, size)
+
+
+def _too_large(limits: EngineLimits, said: str, name: str, size: int) -> PipelexError:
+    return PipelexError(
         "input.too_large",
-        f"{what} take {size:,} bytes{about}; {limits.engine} refuses payloads over {limits.payload_bytes:,}",
+        f"{said}; {limits.engine} refuses payloads over {limits.payload_bytes:,}",
         category=ErrorCategory.CONTENT,
-        params={"input": largest or what, "limit": limits.payload_bytes, "size": size},
+        params={"input": name, "limit": limits.payload_bytes, "size": size},
         advice=limits.store_advice,
     )
 
@@ -153,15 +157,8 @@ class ListSize:
         self._bytes += size
         if self._bytes < self._limits.payload_bytes - _SURROUNDINGS:
             return
-        limits = self._limits
-        raise PipelexError(
-            "input.too_large",
-            f"{self._what} take {self._bytes:,} bytes after {self._items:,} items, and would travel together; "
-            f"{limits.engine} refuses payloads over {limits.payload_bytes:,}",
-            category=ErrorCategory.CONTENT,
-            params={"input": self._what, "limit": limits.payload_bytes, "size": self._bytes},
-            advice=limits.store_advice,
-        )
+        said = f"{self._what} take {self._bytes:,} bytes after {self._items:,} items, and would travel together"
+        raise _too_large(self._limits, said, self._what, self._bytes)
 
 
 def check_history(events: int, size: int, limits: EngineLimits, *, what: str) -> None:

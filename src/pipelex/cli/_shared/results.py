@@ -3,12 +3,15 @@
 import sys
 from typing import TYPE_CHECKING
 
-from pipelex.cli._shared.console import json_text, out, table
+import typer
+
+from pipelex.cli._shared.console import json_text, out, paint_err, say, table
 from pipelex.cli._shared.streams import is_terminal
 from pipelex.content.render import TextFormat, render_content
 from pipelex.content.structure import AnyShape, ListShape, Shape
 from pipelex.content.stuff import Absence, Json, Stuff
 from pipelex.errors.terminal import clean
+from pipelex.exits import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,6 +77,17 @@ def print_result(result: "RunResult", library: "Library | None") -> None:
     Console().print(
         Panel(Markdown(clean(text), hyperlinks=False), title=title, title_align="left", border_style="green")
     )
+
+
+def end_with_failures(result: "RunResult") -> None:
+    """Tell which items a run left out, and end the command with the code of a failure; nothing where there are none.
+
+    Raises:
+        typer.Exit: items were left out.
+    """
+    if result.failures is not None:
+        say(failures_text(result.failures, paint_err()))
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def failures_text(failures: "ItemFailures", paint: "Paint") -> str:

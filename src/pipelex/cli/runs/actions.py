@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipelex.cli._shared.console import duration, moment, out, paint_err, paint_out, say, since, table
+from pipelex.cli._shared.console import duration, moment, out, paint_out, say, since, table
 from pipelex.cli._shared.failures import RunFailed
-from pipelex.cli._shared.results import bare_json, failures_text, print_json, print_result
+from pipelex.cli._shared.results import bare_json, end_with_failures, print_json, print_result
 from pipelex.cli.runs.endings import ending_text
 from pipelex.cli.runs.places import RunPlaces, with_places, with_run
 from pipelex.errors import Json
-from pipelex.exits import ExitCode
 from pipelex.orchestration import RunDescription, RunFilter, RunState
 from pipelex.orchestration.refusals import goes_on
 
@@ -128,9 +127,7 @@ def print_run_result(ctx: typer.Context, run_id: str, *, server: str | None, is_
         print_json(bare_json(result.value))
     else:
         print_result(result, None)
-    if result.failures is not None:
-        say(failures_text(result.failures, paint_err()))
-        raise typer.Exit(ExitCode.FAILED)
+    end_with_failures(result)
 
 
 def cancel_run(ctx: typer.Context, run_id: str, seconds: float, *, server: str | None, is_json: bool) -> None:

@@ -1,17 +1,15 @@
 """`pipelex runs`: the life of runs, whatever runs them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from pipelex.cli._shared.attributes import AttributeOption, TagOption, attributes_of
+from pipelex.cli._shared.flags import with_flags
 from pipelex.cli._shared.group import Misuse, command_app
 from pipelex.cli._shared.keys import ORCHESTRATOR_KEY
 from pipelex.cli._shared.session import JsonFlag, ServerOption
-
-if TYPE_CHECKING:
-    from pipelex.orchestration import RunFilter
+from pipelex.cli.runs.flags import FromOption, ListFlags, ReplayFlags, RetryFlags
 
 _EXAMPLES = """\b
 Examples:
@@ -35,54 +33,6 @@ app = command_app(no_args_is_help=True)
 RunId = Annotated[
     str, typer.Argument(metavar="ID", help="The run's id, or as much of its beginning as no other run has.")
 ]
-Status = Literal["running", "completed", "failed", "cancelled", "terminated", "timed_out"]
-StatusOption = Annotated[Status | None, typer.Option("--status", help="Only runs in this state.")]
-PipeOption = Annotated[
-    str | None, typer.Option("--pipe", metavar="PIPE", help="Only runs of this entry pipe, by its code or reference.")
-]
-DomainOption = Annotated[
-    str | None, typer.Option("--domain", metavar="DOMAIN", help="Only runs whose entry pipe is of this domain.")
-]
-UserOption = Annotated[str | None, typer.Option("--user", metavar="USER", help="Only runs that this user started.")]
-SinceOption = Annotated[
-    str | None,
-    typer.Option(
-        "--since", metavar="TIME", help="Only runs that were started since: 30m, 2h or 1d ago, or a date or time."
-    ),
-]
-CostOption = Annotated[
-    float | None, typer.Option("--cost-above", metavar="USD", min=0, help="Only runs that cost at least this.")
-]
-FromOption = Annotated[
-    str | None,
-    typer.Option("--from", metavar="PIPE", help="The pipe to go on from: it runs anew, with all that followed it."),
-]
-
-
-def _wanted(
-    status: Status | None,
-    limit: int,
-    attribute: list[str] | None,
-    tag: list[str] | None,
-    pipe: str | None,
-    domain: str | None,
-    user: str | None,
-    since: str | None,
-    cost_above: float | None,
-) -> "RunFilter":
-    from pipelex.cli._shared.moments import moment_of
-    from pipelex.orchestration import RunFilter, RunState
-
-    return RunFilter(
-        None if status is None else RunState(status.upper()),
-        limit,
-        attributes_of(attribute or (), tag or ()),
-        pipe,
-        domain,
-        user,
-        None if since is None else moment_of(since, "--since"),
-        cost_above,
-    )
 
 
 @app.callback(epilog=_EXAMPLES)
@@ -102,25 +52,12 @@ def runs(
 
 
 @app.command(name="list", epilog=_EXAMPLES)
-def list_runs(
-    ctx: typer.Context,
-    status: StatusOption = None,
-    pipe: PipeOption = None,
-    domain: DomainOption = None,
-    user: UserOption = None,
-    attribute: AttributeOption = None,
-    tag: TagOption = None,
-    since: SinceOption = None,
-    cost_above: CostOption = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The number of runs, newest first.")] = 20,
-    server: ServerOption = None,
-    is_json: JsonFlag = False,
-) -> None:
+@with_flags(ListFlags)
+def list_runs(ctx: typer.Context, flags: ListFlags) -> None:
     """List runs, newest first: those of this machine's processes, and durable ones."""
     from pipelex.cli.runs.actions import list_runs as work
 
-    wanted = _wanted(status, limit, attribute, tag, pipe, domain, user, since, cost_above)
-    work(ctx, wanted, server=server, is_json=is_json)
+    work(ctx, flags.wanted(flags.limit, flags.cost_above), server=flags.server, is_json=flags.json)
 
 
 @app.command(epilog=_EXAMPLES)
@@ -200,23 +137,15 @@ def terminate(
 
 
 @app.command(epilog=_EXAMPLES)
+@with_flags(RetryFlags)
 def retry(
     ctx: typer.Context,
+    flags: RetryFlags,
     run_id: Annotated[
         str | None,
         typer.Argument(metavar="[ID]", help="The run's id, or its beginning; without one, the filters choose runs."),
     ] = None,
     start_over: FromOption = None,
-    status: StatusOption = None,
-    pipe: PipeOption = None,
-    domain: DomainOption = None,
-    user: UserOption = None,
-    attribute: AttributeOption = None,
-    tag: TagOption = None,
-    since: SinceOption = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The number of runs, newest first.")] = 1000,
-    server: ServerOption = None,
-    is_json: JsonFlag = False,
 ) -> None:
     """Have an unsuccessful run go on from where it failed, under the same id; or every one that the filters find.
 
@@ -226,53 +155,23 @@ def retry(
     from pipelex.cli.runs.retrying import is_retryable, retry_many, retry_run
 
     if run_id is not None:
-        retry_run(ctx, run_id, start_over, server=server, is_json=is_json)
+        retry_run(ctx, run_id, start_over, server=flags.server, is_json=flags.json)
         return
-    wanted = _wanted(status, limit, attribute, tag, pipe, domain, user, since, None)
+    wanted = flags.wanted(flags.limit)
     if not is_retryable(wanted.state):
         raise Misuse("name a run, or say which ones: --status failed, cancelled, terminated or timed_out")
-    retry_many(ctx, wanted, start_over, server=server, is_json=is_json)
+    retry_many(ctx, wanted, start_over, server=flags.server, is_json=flags.json)
 
 
 @app.command(epilog=_EXAMPLES)
-def replay(
-    ctx: typer.Context,
-    run_id: RunId,
-    start_over: FromOption = None,
-    members: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="pipe.CODE.MEMBER=VALUE", help="A member of a pipe; =@FILE for a file's text. Repeatable."
-        ),
-    ] = None,
-    bundle: Annotated[
-        Path | None,
-        typer.Option("--bundle", metavar="PATH", help="A bundle or folder in place of the method that ran."),
-    ] = None,
-    inputs: Annotated[
-        list[str] | None,
-        typer.Option("--input", "-i", metavar="NAME=VALUE", help="An input in place of the run's. Repeatable."),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", metavar="MODEL", help="The language model that every pipe asks.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be reused, and what paid for.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")] = False,
-    detach: Annotated[
-        bool, typer.Option("--detach", help="Durable runs: start, print the new run's id, leave.")
-    ] = False,
-    server: ServerOption = None,
-    is_json: JsonFlag = False,
-) -> None:
+@with_flags(ReplayFlags)
+def replay(ctx: typer.Context, run_id: RunId, flags: ReplayFlags) -> None:
     """Run a run again with an edit, as a new run that takes every result which the edit does not touch.
 
     It says before it starts what it reuses and what it will pay for. The old run stays as it is.
     """
-    from pipelex.cli.runs.replaying import ReplayFlags, replay_run
+    from pipelex.cli.runs.replaying import replay_run
 
-    flags = ReplayFlags(start_over, members or (), bundle, inputs or (), model, dry_run, yes, detach, server, is_json)
     replay_run(ctx, run_id, flags)
 
 

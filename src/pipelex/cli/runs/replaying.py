@@ -1,8 +1,7 @@
 """`pipelex runs replay`: a run once more, with an edit, on the results that the edit does not touch."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,9 @@ from pipelex.cli._shared.console import Paint, out, paint_err, say
 from pipelex.cli._shared.failures import RunFailed
 from pipelex.cli._shared.group import Misuse
 from pipelex.cli._shared.progress import progress
-from pipelex.cli._shared.results import bare_json, cost_table, failures_text, print_json, print_result
+from pipelex.cli._shared.results import bare_json, cost_table, end_with_failures, print_json, print_result
 from pipelex.cli._shared.usage import usage_json
+from pipelex.cli.runs.flags import ReplayFlags
 from pipelex.cli.runs.places import RunPlaces, with_places
 from pipelex.errors import Json, PipelexError
 from pipelex.exits import ExitCode
@@ -24,22 +24,6 @@ if TYPE_CHECKING:
 
 _MOST_NAMED = 8
 """The pipes that a line names."""
-
-
-@dataclass(frozen=True)
-class ReplayFlags:
-    """The options of `pipelex runs replay`."""
-
-    start_over: str | None
-    members: Sequence[str]
-    bundle: Path | None
-    inputs: Sequence[str]
-    model: str | None
-    dry_run: bool
-    yes: bool
-    detach: bool
-    server: str | None
-    json: bool
 
 
 def replay_run(ctx: typer.Context, run_id: str, flags: ReplayFlags) -> None:
@@ -73,9 +57,7 @@ def replay_run(ctx: typer.Context, run_id: str, flags: ReplayFlags) -> None:
         print_result(result, None)
         say(f"Run {result.run_id}; compare it with: pipelex runs diff {run_id} {result.run_id}")
         say(cost_table(result.usage, paint_err()) if result.usage else "Nothing was paid for.")
-    if result.failures is not None:
-        say(failures_text(result.failures, paint_err()))
-        raise typer.Exit(ExitCode.FAILED)
+    end_with_failures(result)
 
 
 async def _run(app: "Pipelex", replay: "Replay", flags: ReplayFlags) -> "RunResult | None":
@@ -107,23 +89,15 @@ def _detached(handle: "RunHandle", flags: ReplayFlags) -> None:
 
 
 async def _edit(handle: "RunHandle", flags: ReplayFlags) -> "ReplayEdit":
+    from pipelex.cli.run.inputs import constant_inputs
     from pipelex.runner.replays import ReplayEdit
 
     inputs: Mapping[str, Json] = {}
     if flags.inputs:
         source = await handle.run.source()
-        inputs = _inputs(flags.inputs, source.library.pipe(source.call.pipe), source.library)
-    members = dict(map(_member, flags.members))
+        inputs = constant_inputs(flags.inputs, source.library.pipe(source.call.pipe), source.library)
+    members = dict(map(_member, flags.members or ()))
     return ReplayEdit(flags.start_over, members, flags.bundle, inputs, flags.model)
-
-
-def _inputs(given: Sequence[str], pipe: object, library: object) -> Mapping[str, Json]:
-    from typing import cast
-
-    from pipelex.cli.run.inputs import constant_inputs
-    from pipelex.library import Library, Pipe
-
-    return constant_inputs(given, cast("Pipe", pipe), cast("Library", library))
 
 
 def _member(given: str) -> tuple[str, Json]:

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipelex.cli._shared.console import out, paint_err, paint_out, say, table
+from pipelex.cli._shared.console import out, paint_out, say, table
 from pipelex.cli._shared.failures import RunFailed
 from pipelex.cli._shared.progress import progress
-from pipelex.cli._shared.results import bare_json, failures_text, print_json, print_result
+from pipelex.cli._shared.results import bare_json, end_with_failures, print_json, print_result
 from pipelex.cli.runs.places import RunPlaces, with_places
 from pipelex.errors import Json, PipelexError
 from pipelex.exits import ExitCode
@@ -47,9 +47,7 @@ def retry_run(ctx: typer.Context, run_id: str, start_over: str | None, *, server
     else:
         print_result(result, None)
         say(f"Run {handle.run_id} went on from {where}, and completed.")
-    if result.failures is not None:
-        say(failures_text(result.failures, paint_err()))
-        raise typer.Exit(ExitCode.FAILED)
+    end_with_failures(result)
 
 
 async def _ended(handle: "RunHandle") -> "RunResult":
