@@ -12,7 +12,7 @@ const VIEWS = ["Result", "Graph", "Tree", "Timeline"] as const;
 type View = (typeof VIEWS)[number];
 
 export function App({ run }: { run: Run }) {
-  const { run: facts, nodes, files } = run.document;
+  const { run: facts, files } = run.document;
   const result = run.value(run.document.result);
   const [view, setView] = useState<View>(() => chosenView() ?? (result && facts.status === "completed" ? "Result" : "Graph"));
   const [selected, setSelected] = useState<number | undefined>(() => firstFailure(run));
@@ -61,7 +61,7 @@ export function App({ run }: { run: Run }) {
             {[
               facts.status.replace("_", " "),
               duration((Number.isNaN(time(facts.ended)) ? run.ended : time(facts.ended)) - time(facts.started)),
-              nodes.length ? `${count(nodes.length)} pipe run${nodes.length === 1 ? "" : "s"}` : "",
+              run.ran ? `${count(run.ran)} pipe run${run.ran === 1 ? "" : "s"}` : "",
               totals?.calls ? `${count(totals.calls)} call${totals.calls === 1 ? "" : "s"}` : "",
               totals?.calls ? `${count(totals.inputTokens + totals.outputTokens)} tokens` : "",
               money(totals?.cost ?? null),

@@ -110,6 +110,17 @@ test("usage adds up over everything below a pipe", () => {
   expect(found.totals[0]).toEqual({ calls: 3, inputTokens: 30, outputTokens: 15, cost: 1, models: ["m", "n"] });
 });
 
+test("steps that did not run and outcomes that were not taken are no pipe runs", () => {
+  const found = run([
+    node("root", "PipeSequence", { status: "failed" }),
+    node("a", "PipeCondition", { parent: 0 }),
+    node("b", "PipeLLM", { parent: 1, outcome: "long", status: "failed" }),
+    node("c", "PipeLLM", { parent: 1, outcome: "short", status: "skipped" }),
+    node("d", "PipeLLM", { parent: 0, status: "not_run" }),
+  ]);
+  expect(found.ran).toBe(3);
+});
+
 test("the worst state of several is the one to see first", () => {
   expect(worst(["completed", "skipped", "failed"])).toBe("failed");
   expect(worst(["completed", "running"])).toBe("running");

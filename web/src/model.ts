@@ -177,6 +177,11 @@ export class Run {
     return found;
   }
 
+  /** How many pipes ran, or run: not the steps and outcomes that the method has beside them. */
+  get ran(): number {
+    return this.document.nodes.filter(({ status }) => status !== "not_run" && status !== "skipped").length;
+  }
+
   /** The nodes that a node ran in, from the inside out. */
   above(index: number): number[] {
     const found: number[] = [];
