@@ -13,6 +13,7 @@ from pipelex.pipes import _execute
 from pipelex.pipes.semantics import SEMANTICS
 from pipelex.pipes.semantics._run import PipeRun
 from pipelex.runner import Pipelex
+from pipelex.temporal.client import begin
 from pipelex.temporal.dev_server import DevServer
 from tests.support.methods import DESCRIBE_ALL, GREET
 from tests.support.openai_server import OpenAIStub, Reply
@@ -31,6 +32,19 @@ async def test_one_id_is_one_run(app: Pipelex, project: Project, stub: OpenAIStu
     assert {result.text for result in results} == {"Good day"}
     assert len(stub.completions) == 1
     assert {handle.workflow_id for handle in handles} == {f"once-{project.queue}"}
+
+
+async def test_the_run_of_an_older_client_is_the_same_one(
+    app: Pipelex, project: Project, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub.on("Hello", text="first")
+    method, run_id = app.load(project.method(GREET)), f"older-{project.queue}"
+    with monkeypatch.context() as older:
+        older.setattr(begin, "short_digest", str)
+        assert (await method.run({"name": "Ada"}, run_id=run_id)).text == "first"
+
+    assert (await method.run({"name": "Ada"}, run_id=run_id)).text == "first"
+    assert len(stub.completions) == 1
 
 
 async def test_an_id_of_an_ended_run_gives_its_result(app: Pipelex, project: Project, stub: OpenAIStub) -> None:

@@ -11,7 +11,7 @@ from pipelex.errors import ErrorCategory, Location, PipelexError
 from pipelex.orchestration import EngineUnavailable, RunRequest
 from pipelex.pipes.calls import PipeCall, PipeOutcome
 from pipelex.temporal.client.cluster import Cluster
-from pipelex.temporal.client.starting import JOB_DIGEST, REPLAY_OF, Start, options_of
+from pipelex.temporal.client.starting import JOB_DIGEST, REPLAY_OF, Start, options_of, short_digest
 from pipelex.temporal.codec import in_run, stored_above, stored_as_parts
 from pipelex.temporal.workflow import observability
 
@@ -59,7 +59,7 @@ async def begin(
             static_summary=observability.summary(start.pipe),
             static_details=start.details,
             search_attributes=start.attributes,
-            memo={JOB_DIGEST: request.digest, **_replayed(request), **(memo or {})},
+            memo={JOB_DIGEST: short_digest(request.digest), **_replayed(request), **(memo or {})},
             **start.limits,
         )
     except RPCError as refused:

@@ -26,7 +26,10 @@ from pipelex.temporal.workflow.limits import LIMITS
 from pipelex.temporal.workflow.payloads import Arguments, CompactPayloadConverter
 
 JOB_DIGEST: Final = "pipelex_job"
-"""The memo of an entry workflow that holds the digest of what was asked for."""
+"""The memo of an entry workflow that holds the digest of what was asked for, see `short_digest`."""
+
+_DIGEST_DIGITS: Final = 32
+"""128 bits of SHA-256: enough to tell jobs apart, and half the bytes in every history."""
 
 REPLAY_OF: Final = "pipelex_replay_of"
 """The memo of an entry workflow that holds the id of the run whose results it takes."""
@@ -172,9 +175,14 @@ class MethodJob:
             config.worker_config.default_task_queue,
             json_arguments(start),
             attributes,
-            {JOB_DIGEST: request.digest},
+            {JOB_DIGEST: short_digest(request.digest)},
             prefix + request.identity.run_id if request.is_named else None,
         )
+
+
+def short_digest(digest: str) -> str:
+    """A job's digest as a memo holds it; a run of an older client has the whole of it there."""
+    return digest[:_DIGEST_DIGITS]
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from pipelex.orchestration.refusals import id_is_taken, note_on
 from pipelex.temporal.client.begin import begin
 from pipelex.temporal.client.cluster import Cluster
 from pipelex.temporal.client.run import TemporalRun
-from pipelex.temporal.client.starting import JOB_DIGEST
+from pipelex.temporal.client.starting import JOB_DIGEST, short_digest
 from pipelex.temporal.client.visibility import state_of
 
 
@@ -45,7 +45,7 @@ async def _found(run: TemporalRun, digest: str) -> StartedRun:
         PipelexError: it was asked for something else.
     """
     execution = await run.execution()
-    if await _digest_of(execution) not in (None, digest):
+    if await _digest_of(execution) not in (None, short_digest(digest)):
         raise id_is_taken(run.run_id)
     state = state_of(execution.status)
     retry = f"Go on from where it failed: pipelex runs retry {run.run_id}. Or give another run id."
@@ -58,4 +58,4 @@ async def _digest_of(execution: WorkflowExecutionDescription) -> str | None:
         found = await execution.memo_value(JOB_DIGEST, None, type_hint=str)
     except Exception:
         return None
-    return found
+    return short_digest(found) if isinstance(found, str) else None
