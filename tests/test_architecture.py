@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import grimp
+import pytest
 
 import pipelex
 from pipelex.library.python_source import parse_module
@@ -116,6 +117,17 @@ def test_no_two_classes_of_one_name() -> None:
                 places[node.name].append(f"{named(file)}:{node.lineno}")
     new = {name: found for name, found in places.items() if len(found) > 1}
     assert not new, "classes of one name"
+
+
+@pytest.mark.parametrize("other", ["Finding", "Issue", "Mistake", "Problem", "Violation"])
+def test_what_is_wrong_with_a_file_is_called_a_fault(other: str) -> None:
+    found = [
+        f"{named(file)}: {node.name}"
+        for file in modules()
+        for node in ast.walk(tree_of(file))
+        if isinstance(node, ast.ClassDef) and other in node.name
+    ]
+    assert not found
 
 
 def test_no_crowded_package() -> None:

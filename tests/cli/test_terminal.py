@@ -57,7 +57,7 @@ def test_progress_is_a_live_tree_and_the_result_is_framed(cli: Cli, stub: OpenAI
     assert "completed successfully" in seen
 
 
-def test_findings_are_coloured_on_a_terminal_only(cli: Cli) -> None:
+def test_faults_are_coloured_on_a_terminal_only(cli: Cli) -> None:
     (cli.root / "broken.mthds").write_text("domain = \n", encoding="utf-8")
 
     code, seen = on_a_terminal(cli, "validate", "broken.mthds")

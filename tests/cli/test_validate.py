@@ -57,7 +57,7 @@ def test_a_valid_bundle(cli: Cli) -> None:
     assert (ended.code, ended.out, ended.err) == (0, "✓ greet.mthds: valid, 1 pipe\n", "")
 
 
-def test_a_finding_has_place_excerpt_code_and_sentence(cli: Cli) -> None:
+def test_a_fault_has_place_excerpt_code_and_sentence(cli: Cli) -> None:
     ended = cli("validate", "bundle", write(cli.root, "broken.mthds", BROKEN))
 
     assert ended.code == 1

@@ -45,7 +45,7 @@ WRONG: list[tuple[str, str]] = [
 ]
 
 
-def findings(kind: str, text: str) -> list[str]:
+def faults(kind: str, text: str) -> list[str]:
     validator: Any = Draft202012Validator(CONFIG_SCHEMAS[kind]())
     return [error.message for error in validator.iter_errors(tomllib.loads(text))]
 
@@ -61,19 +61,19 @@ def test_they_are_schemas_of_the_dialect_they_name(kind: str) -> None:
 
 @pytest.mark.parametrize(("kind", "file"), FILES, ids=lambda value: value.name if isinstance(value, Path) else value)
 def test_files_that_are_read_fit(kind: str, file: Path) -> None:
-    assert findings(kind, file.read_text(encoding="utf-8")) == []
+    assert faults(kind, file.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize(("key", "written"), [(key, written) for key, written, _ in CHANGES])
 def test_values_that_are_read_fit(key: str, written: str) -> None:
-    assert findings("pipelex", f"{key} = {written}") == []
+    assert faults("pipelex", f"{key} = {written}") == []
     if not written.startswith(("[", "{")):
-        assert findings("pipelex", f'{key} = "${{A_VARIABLE:-}}"') == []
+        assert faults("pipelex", f'{key} = "${{A_VARIABLE:-}}"') == []
 
 
 @pytest.mark.parametrize(("kind", "text"), WRONG)
 def test_what_is_refused_or_has_no_effect_does_not_fit(kind: str, text: str) -> None:
-    assert findings(kind, text) != []
+    assert faults(kind, text) != []
 
 
 def test_every_default_of_the_packaged_file_is_said() -> None:

@@ -184,7 +184,7 @@ def test_a_dynamic_value_without_a_concept_says_how_to_name_one() -> None:
     assert "concept" in refused({"a": 1}, "native.Dynamic").report.detail
 
 
-def test_all_findings_come_at_once() -> None:
+def test_all_faults_come_at_once() -> None:
     slots = {
         "note": InputSlot("native.Text"),
         "boat": InputSlot("docks.Boat"),

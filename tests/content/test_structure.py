@@ -61,10 +61,10 @@ BERTH = ObjectShape(
 LEAST = {"code": "B4", "length_m": 200}
 
 
-def findings(shape: Shape, value: Any) -> dict[str, str]:
+def faults(shape: Shape, value: Any) -> dict[str, str]:
     with pytest.raises(ContentError) as caught:
         validate(shape, value, where="berth")
-    return dict(caught.value.findings)
+    return dict(caught.value.faults)
 
 
 def test_fields_come_in_declared_order_with_defaults() -> None:
@@ -128,11 +128,11 @@ def test_accepted_and_normalised(field: str, given: Any, kept: Any) -> None:
     ],
 )  # fmt: skip
 def test_refused(change: dict[str, Any], path: str, message: str) -> None:
-    assert findings(BERTH, {**LEAST, **change}) == {path: message}
+    assert faults(BERTH, {**LEAST, **change}) == {path: message}
 
 
-def test_every_finding_is_reported() -> None:
-    found = findings(BERTH, {"kind": "x", "tags": [1, 2], "nothing": 1})
+def test_every_fault_is_reported() -> None:
+    found = faults(BERTH, {"kind": "x", "tags": [1, 2], "nothing": 1})
     assert list(found) == [
         "berth.code",
         "berth.length_m",
@@ -153,7 +153,7 @@ def test_deep_open_values_are_refused_not_followed() -> None:
     value: Any = 1
     for _ in range(10_000):
         value = [value]
-    assert "nested" in next(iter(findings(AnyShape(), value).values()))
+    assert "nested" in next(iter(faults(AnyShape(), value).values()))
 
 
 def test_schema_says_what_validation_says() -> None:

@@ -48,7 +48,7 @@ def test_odd_space_beside_a_lone_sigil_is_refused(template: str) -> None:
         expand_sigils(template, declared=["note"])
 
 
-def test_offsets_of_findings_and_reads_are_those_of_the_original() -> None:
+def test_offsets_of_faults_and_reads_are_those_of_the_original() -> None:
     template = "$$ $a\n@b\nsay @a {{ c.d }}\n$e"
     analysis = analyse_template(template, category="llm_prompt", sigils=True, declared=["a", "b", "c", "e"])
     assert [(read.root, template[read.offset :][:2]) for read in analysis.reads] == [
@@ -57,4 +57,4 @@ def test_offsets_of_findings_and_reads_are_those_of_the_original() -> None:
         ("c", "c."),
         ("e", "$e"),
     ]
-    assert [(finding.kind, finding.offset) for finding in analysis.findings] == [("inline_sigil", template.index("@a"))]
+    assert [(fault.kind, fault.offset) for fault in analysis.faults] == [("inline_sigil", template.index("@a"))]

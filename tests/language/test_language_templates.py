@@ -44,7 +44,7 @@ def paths(template: str) -> list[str]:
 )
 def test_reads(template: str, expected: list[str]) -> None:
     assert paths(template) == expected
-    assert analyse(template).findings == ()
+    assert analyse(template).faults == ()
 
 
 def test_a_declared_name_shadows_a_global() -> None:
@@ -116,19 +116,19 @@ def test_with_images_is_noted() -> None:
         ("{{ _stuff_name }}", "private_name", "_stuff_name"),
     ],
 )
-def test_findings(template: str, kind: str, name: str) -> None:
-    findings = analyse(template).findings
-    assert [(finding.kind, finding.name) for finding in findings] == [(kind, name)]
+def test_faults(template: str, kind: str, name: str) -> None:
+    faults = analyse(template).faults
+    assert [(fault.kind, fault.name) for fault in faults] == [(kind, name)]
 
 
 def test_metadata_names_and_keys_of_mappings_may_start_with_an_underscore() -> None:
-    assert analyse("{{ a._stuff_name }}{{ a._content_class }}{{ a['_key'] }}").findings == ()
+    assert analyse("{{ a._stuff_name }}{{ a._content_class }}{{ a['_key'] }}").faults == ()
 
 
 def test_unknown_filters_get_near_names() -> None:
-    (finding,) = analyse("{{ a|uper }}").findings
-    assert "upper" in finding.suggestions
-    assert "did you mean" in finding.message
+    (fault,) = analyse("{{ a|uper }}").faults
+    assert "upper" in fault.suggestions
+    assert "did you mean" in fault.message
 
 
 @pytest.mark.parametrize(
@@ -145,11 +145,9 @@ def test_unknown_filters_get_near_names() -> None:
 )
 def test_filters_by_category(category: str, allowed: list[str], refused: list[str]) -> None:
     for name in allowed:
-        assert analyse(f"{{{{ a|{name} }}}}", category=category).findings == ()
+        assert analyse(f"{{{{ a|{name} }}}}", category=category).faults == ()
     for name in refused:
-        assert [found.kind for found in analyse(f"{{{{ a|{name} }}}}", category=category).findings] == [
-            "unknown_filter"
-        ]
+        assert [found.kind for found in analyse(f"{{{{ a|{name} }}}}", category=category).faults] == ["unknown_filter"]
 
 
 def test_jinja_has_every_plain_filter_that_is_listed() -> None:
@@ -187,10 +185,10 @@ def test_jinja_has_every_plain_filter_that_is_listed() -> None:
     ],
     ids=lambda template: template[:12],
 )
-def test_hostile_templates_give_a_finding_in_bounded_time(template: str) -> None:
+def test_hostile_templates_give_a_fault_in_bounded_time(template: str) -> None:
     start = time.perf_counter()
     analysis = analyse(template, "a", sigils=True)
-    assert {finding.kind for finding in analysis.findings} <= {"syntax", "too_large"}
-    assert len(analysis.findings) == 1
+    assert {fault.kind for fault in analysis.faults} <= {"syntax", "too_large"}
+    assert len(analysis.faults) == 1
     assert not analysis.is_parsed
     assert time.perf_counter() - start < 20

@@ -1,6 +1,6 @@
 """Layered TOML settings with the origin of every value."""
 
-from pipelex.config._check import KeyFinding, Names, Section, inert_keys, known_keys, read_section
+from pipelex.config._check import KeyFault, Names, Section, inert_keys, known_keys, read_section
 from pipelex.config._interpolation import Interpolated, interpolate
 from pipelex.config._keys import dotted, lookup, split_dotted
 from pipelex.config._load import load_settings
@@ -25,7 +25,7 @@ __all__ = [
     "InferenceSettings",
     "Interpolated",
     "InterpreterSettings",
-    "KeyFinding",
+    "KeyFault",
     "Layer",
     "LayerKind",
     "LocalStorage",

@@ -1,4 +1,4 @@
-"""Tables of a settings file → frozen models, with every finding at its key."""
+"""Tables of a settings file → frozen models, with every fault at its key."""
 
 import inspect
 import types
@@ -39,7 +39,7 @@ SectionT = TypeVar("SectionT", bound=Section)
 
 
 @dataclass(frozen=True, slots=True)
-class KeyFinding:
+class KeyFault:
     """Something wrong at one key."""
 
     path: Path
@@ -51,46 +51,46 @@ class KeyFinding:
 
 def read_section(
     model: type[SectionT], data: Mapping[str, Json], at: Path, *, interpolated: Container[Path] = ()
-) -> tuple[SectionT | None, list[KeyFinding]]:
+) -> tuple[SectionT | None, list[KeyFault]]:
     """Read one table.
 
     Args:
         model: the model of the table.
         data: the table.
-        at: the path of the table, for the findings.
+        at: the path of the table, for the faults.
         interpolated: full paths of values that variables were filled into: there, the text of a number or a
             boolean is read as one.
 
     Returns:
-        The model, or None when a value does not fit, and the findings. Unknown keys are findings, and do not keep the
+        The model, or None when a value does not fit, and the faults. Unknown keys are faults, and do not keep the
         rest from being read.
     """
     left = merge({}, data)
-    findings: list[KeyFinding] = []
+    faults: list[KeyFault] = []
     while True:
         try:
-            return model.model_validate(left), findings
+            return model.model_validate(left), faults
         except ValidationError as error:
             details = error.errors(include_url=False)
-        invalid: list[KeyFinding] = []
+        invalid: list[KeyFault] = []
         is_changed = False
         for detail in details:
             local = tuple(detail["loc"])
             path = (*at, *(segment for segment in local if isinstance(segment, str)))
             if detail["type"] == "extra_forbidden":
-                findings.append(_unknown(model, local, path, at, detail["input"]))
+                faults.append(_unknown(model, local, path, at, detail["input"]))
                 _remove(left, local)
                 is_changed = True
             elif path in interpolated and _retype(left, local, detail["type"]):
                 is_changed = True
             else:
                 invalid.append(
-                    KeyFinding(
+                    KeyFault(
                         path, _sentence(cast("dict[str, Any]", detail)), _expected(detail.get("ctx"), detail["input"])
                     )
                 )
         if not is_changed:
-            return None, [*findings, *invalid]
+            return None, [*faults, *invalid]
 
 
 def known_keys(model: type[BaseModel], prefix: Path = ()) -> Iterator[Path]:
@@ -117,20 +117,20 @@ def inert_keys(model: type[BaseModel], prefix: Path = ()) -> Iterator[tuple[Path
             yield from inert_keys(below, (*prefix, name))
 
 
-def _unknown(model: type[BaseModel], local: Sequence[str | int], path: Path, at: Path, value: Json) -> KeyFinding:
+def _unknown(model: type[BaseModel], local: Sequence[str | int], path: Path, at: Path, value: Json) -> KeyFault:
     key = path[-1]
     owner = _model_at(model, local[:-1])
     siblings = list(owner.model_fields) if owner else []
     near = near_names(key, siblings, most=1)
     if near:
-        return KeyFinding(path, f"unknown key {key!r}; did you mean {_choices(near)}?", near, is_unknown=True)
+        return KeyFault(path, f"unknown key {key!r}; did you mean {_choices(near)}?", near, is_unknown=True)
     elsewhere = tuple(dotted((*at, *known)) for known in known_keys(model) if known[-1] == key and "*" not in known)
     if elsewhere:
-        return KeyFinding(
+        return KeyFault(
             path, f"unknown key {key!r} here; it belongs at {_choices(elsewhere)}", elsewhere, is_unknown=True
         )
     known = f"; known here: {', '.join(siblings)}" if 0 < len(siblings) <= 20 else ""
-    return KeyFinding(path, f"unknown key {key!r}{known}", is_unknown=True)
+    return KeyFault(path, f"unknown key {key!r}{known}", is_unknown=True)
 
 
 def _choices(names: Sequence[str]) -> str:

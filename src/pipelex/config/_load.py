@@ -54,7 +54,7 @@ def load_settings(
         trust_project: trust every file of the project, as `PIPELEX_TRUST_PROJECT` in the environment does.
 
     Raises:
-        ConfigurationError: a file cannot be read or is not TOML, or a value does not fit its key; all findings are
+        ConfigurationError: a file cannot be read or is not TOML, or a value does not fit its key; all faults are
             in `faults`. `[temporal]` and
             `[mistral_workflows]` are checked by the orchestrators that read them.
     """
@@ -92,7 +92,7 @@ def load_settings(
     values = {key: interpolate_all(value, known, variables, (key,)) for key, value in _merged(layers).items()}
 
     tables = {key: value for key, value in values.items() if key not in _UNTYPED}
-    sections, findings = read_section(Sections, tables, (), interpolated=variables.used)
+    sections, faults = read_section(Sections, tables, (), interpolated=variables.used)
     settings = Settings(
         sections=sections or Sections(),
         values=values,
@@ -108,7 +108,7 @@ def load_settings(
     )
     errors = [
         settings.fault(item.path, item.message, suggestions=item.suggestions, of_value=True)
-        for item in findings
+        for item in faults
         if not item.is_unknown
     ]
     if errors:
@@ -120,7 +120,7 @@ def load_settings(
             severity="warning",
             suggestions=item.suggestions,
         )
-        for item in findings
+        for item in faults
     ]
     warnings += [
         settings.fault(path, f"{why}; it has no effect", severity="warning")

@@ -180,7 +180,7 @@ class Settings:
         suggestions: tuple[str, ...] = (),
         of_value: bool = False,
     ) -> Fault:
-        """A finding about a key, with its place; its detail is `<dotted key>: <message>`."""
+        """A fault about a key, with its place; its detail is `<dotted key>: <message>`."""
         path = _path(key)
         layer = self.layer_of(path)
         flag = " (given as a flag)" if layer is not None and layer.kind == "flag" else ""
@@ -219,7 +219,7 @@ def _path(key: str | Sequence[str]) -> Path:
 
 
 def describe(faults: Sequence[Fault]) -> str:
-    """Findings for people, one per line when there are several: `file:line: key: what is wrong`."""
+    """Faults for people, one per line when there are several: `file:line: key: what is wrong`."""
     lines: list[str] = []
     for fault in faults:
         place = fault.location
@@ -228,5 +228,5 @@ def describe(faults: Sequence[Fault]) -> str:
     return (
         lines[0]
         if len(lines) == 1
-        else "\n".join([f"{len(lines)} problems in the settings:", *(f"- {line}" for line in lines)])
+        else "\n".join([f"{len(lines)} faults in the settings:", *(f"- {line}" for line in lines)])
     )

@@ -25,21 +25,21 @@ def read_csv(path: Path, shape: ObjectShape) -> list[Json]:
     """The objects of a table: the first row names fields, every other row is one object, an empty cell is absent.
 
     Raises:
-        ContentError: unknown or missing columns, or cells that do not read as their field; all findings at once.
+        ContentError: unknown or missing columns, or cells that do not read as their field; all faults at once.
         OSError: the file cannot be read.
     """
     table = read_table(path)
     fields = _columns(table.columns, shape, path.name)
-    findings: list[tuple[str, str]] = []
+    faults: list[tuple[str, str]] = []
     items: list[Json] = []
     for line, cells in table.rows:
         where = f"{path.name}, line {line}"
         try:
             items.append(validate(shape, object_of(fields, cells)))
         except ContentError as error:
-            findings += [(f"{where}, column '{column}'", message) for column, message in error.findings]
-    if findings:
-        raise ContentError(findings)
+            faults += [(f"{where}, column '{column}'", message) for column, message in error.faults]
+    if faults:
+        raise ContentError(faults)
     return items
 
 
@@ -73,13 +73,13 @@ def read_table(path: Path) -> Table:
     found = tuple((line, tuple(map(_without_guard, cells))) for line, cells in rows)
     columns = _named([name.strip() for name in header[1]], found)
     found = tuple((line, _without_end(cells, len(columns))) for line, cells in found)
-    findings = [
+    faults = [
         (f"{path.name}, line {line}", f"has {len(cells)} cells, the header {len(columns)}")
         for line, cells in found
         if len(cells) > len(columns)
     ]
-    if findings:
-        raise ContentError(findings)
+    if faults:
+        raise ContentError(faults)
     return Table(columns, found)
 
 
@@ -120,22 +120,22 @@ def _rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
 
 def _columns(names: Sequence[str], shape: ObjectShape, file_name: str) -> list[FieldShape]:
     where = f"{file_name}, line 1"
-    findings: list[tuple[str, str]] = []
+    faults: list[tuple[str, str]] = []
     fields: list[FieldShape] = []
     for name in names:
         field = shape.field(name)
         if field is None:
             near = near_names(name, [known.name for known in shape.fields])
             hint = f"; did you mean '{near[0]}'?" if near else ""
-            findings.append((where, f"the column '{name}' is not a field of {shape.title}{hint}"))
+            faults.append((where, f"the column '{name}' is not a field of {shape.title}{hint}"))
         elif field in fields:
-            findings.append((where, f"the column '{name}' stands there twice"))
+            faults.append((where, f"the column '{name}' stands there twice"))
         else:
             fields.append(field)
     missing = [field.name for field in shape.fields if field.required and field.name not in names]
-    findings += [(where, f"the required column '{name}' is missing") for name in missing]
-    if findings:
-        raise ContentError(findings)
+    faults += [(where, f"the required column '{name}' is missing") for name in missing]
+    if faults:
+        raise ContentError(faults)
     return fields
 
 

@@ -36,13 +36,13 @@ _MISSING: Final = cast("Json", object())
 
 
 class ContentError(ValueError):
-    """A value does not have the shape of its concept. `findings` has everything that is wrong with it."""
+    """A value does not have the shape of its concept. `faults` has everything that is wrong with it."""
 
-    def __init__(self, findings: list[tuple[str, str]]) -> None:
-        self.findings = findings
+    def __init__(self, faults: list[tuple[str, str]]) -> None:
+        self.faults = faults
         """Dotted path and message, in the order of the value."""
-        shown = "; ".join(f"{path}: {message}" if path else message for path, message in findings[:3])
-        more = f" (and {len(findings) - 3} more)" if len(findings) > 3 else ""
+        shown = "; ".join(f"{path}: {message}" if path else message for path, message in faults[:3])
+        more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
         super().__init__(shown + more)
 
 
@@ -56,18 +56,18 @@ def validate(shape: Shape, value: Json, *, where: str = "") -> Json:
     Args:
         shape: the expected shape.
         value: the value; it is never changed.
-        where: the value's name, put before every path of the findings.
+        where: the value's name, put before every path of the faults.
 
     Returns:
         The normalised value, which shares nothing with the shape and little with the value.
 
     Raises:
-        ContentError: the value does not fit; all findings at once.
+        ContentError: the value does not fit; all faults at once.
     """
     checker = _ContentChecker()
     checked = checker.check(shape, value, where)
-    if checker.findings:
-        raise ContentError(checker.findings)
+    if checker.faults:
+        raise ContentError(checker.faults)
     return checked
 
 
@@ -79,8 +79,8 @@ def plain_json(value: object, *, where: str = "") -> Json:
     """
     checker = _ContentChecker()
     checked = checker.open_value(value, where, 0)
-    if checker.findings:
-        raise ContentError(checker.findings)
+    if checker.faults:
+        raise ContentError(checker.faults)
     return checked
 
 
@@ -90,10 +90,10 @@ def _join(where: str, name: str) -> str:
 
 class _ContentChecker:
     def __init__(self) -> None:
-        self.findings: list[tuple[str, str]] = []
+        self.faults: list[tuple[str, str]] = []
 
     def refuse(self, where: str, message: str) -> None:
-        self.findings.append((where, message))
+        self.faults.append((where, message))
 
     def check(self, shape: Shape, value: Json, where: str) -> Json:
         if isinstance(shape, ScalarShape):

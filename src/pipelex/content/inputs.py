@@ -118,8 +118,8 @@ def read_inputs(
         A stuff for each given input, in declared order; a left-out optional input has none.
 
     Raises:
-        InputError: something does not fit. Its code and location are those of the first finding; `report.faults`
-            has every finding as a `Fault`.
+        InputError: something does not fit. Its code and location are those of the first fault; `report.faults`
+            has every fault as a `Fault`.
     """
     faults: list[Fault] = []
     for name in raw:
@@ -271,7 +271,7 @@ class _InputReader:
                     _fault(
                         "input.invalid", f"the input '{self._name}': {place} {message}", self._name, {"field": place}
                     )
-                    for place, message in error.findings
+                    for place, message in error.faults
                 ]
             ) from None
 
@@ -325,7 +325,7 @@ class _InputReader:
             raise _InputRefused(
                 [
                     _fault("input.invalid", f"{place} {message}", self._name, {"field": _inner(place, self._name)})
-                    for place, message in ((where if place == bare else place, said) for place, said in error.findings)
+                    for place, message in ((where if place == bare else place, said) for place, said in error.faults)
                 ]
             ) from None
 

@@ -186,7 +186,7 @@ class TypedInputs:
         try:
             table = read_table(path)
         except ContentError as error:
-            detail = "; ".join(f"{place} {message}" for place, message in error.findings)
+            detail = "; ".join(f"{place} {message}" for place, message in error.faults)
             raise _refused("input.invalid", f"the input '{name}': {detail}", name, {"field": ""}) from None
         if len(table.columns) != 1:
             detail = f"the input '{name}' takes a list of {slot.concept}, which a table of several columns is not"

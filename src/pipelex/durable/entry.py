@@ -158,7 +158,7 @@ def _check_content(library: Library, name: str, stuff: Stuff) -> None:
         else:
             validate(shape, stuff.content, where=name)
     except ContentError as wrong:
-        place, message = wrong.findings[0]
+        place, message = wrong.faults[0]
         raise PipelexError(
             "input.invalid",
             f"the input '{name}' is no {stuff.concept}: {place} {message}",

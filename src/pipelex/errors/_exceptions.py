@@ -55,7 +55,7 @@ class PipelexError(Exception):
 
 
 class ConfigurationError(PipelexError):
-    """A settings file is wrong, or a setting needed for the task is missing; `faults` are the single findings."""
+    """A settings file is wrong, or a setting needed for the task is missing; `faults` are the single faults."""
 
     def __init__(
         self,

@@ -109,7 +109,7 @@ class ErrorReport:
     attempts: int | None = None
     """The number of attempts before giving up."""
     faults: tuple["Fault", ...] = ()
-    """The single findings, when the failure is an invalid method."""
+    """The single faults, when the failure is an invalid method."""
     usage: tuple[Json, ...] = ()
     """The usage that was paid for by the failed work, all attempts and everything below it included: one JSON
     `ModelUsage` for each model."""
@@ -241,7 +241,7 @@ class SuggestedFix:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One finding about a method: an error, or a warning that does not change the verdict."""
+    """One fault about a method: an error, or a warning that does not change the verdict."""
 
     code: str
     """A `method.*`, `model.*` or `security.*` code of the registry."""
@@ -250,7 +250,7 @@ class Fault:
     location: Location = field(default_factory=Location)
     severity: Literal["error", "warning"] = "error"
     category: str | None = None
-    """The reference's older name of the finding, for example `missing_input_variable`."""
+    """The reference's older name of the fault, for example `missing_input_variable`."""
     params: Mapping[str, Json] = field(default_factory=dict[str, Json])
     suggestions: tuple[str, ...] = ()
     """The near names, the best first."""
@@ -267,7 +267,7 @@ class Fault:
         return found
 
     def to_item(self) -> dict[str, Json]:
-        """The finding as an item of the protocol's `errors` and `warnings`."""
+        """The fault as an item of the protocol's `errors` and `warnings`."""
         item = self.to_json()
         item.pop("severity")
         return item
@@ -282,7 +282,7 @@ class Fault:
         return cls(**kept)
 
     def at(self, location: Location) -> Self:
-        """The same finding at another place."""
+        """The same fault at another place."""
         return replace(self, location=location)
 
 

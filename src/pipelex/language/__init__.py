@@ -10,7 +10,7 @@ Nothing here needs another file: references are resolved, and pipes wired, by `p
 """
 
 from pipelex.language._bundle import ParsedBundle, parse_bundle
-from pipelex.language._finding import render_path
+from pipelex.language._fault import render_path
 from pipelex.language._natives import (
     COUNT_NAME,
     METADATA_NAMES,

@@ -10,9 +10,9 @@ from typing import Any
 
 from pipelex.errors import Fault, Location, SuggestedFix, near_names
 from pipelex.language._concepts import check_concept
-from pipelex.language._finding import (
-    Finding,
+from pipelex.language._fault import (
     Report,
+    UnplacedFault,
     did_you_mean,
     is_table,
     kind_of,
@@ -111,18 +111,18 @@ def parse_bundle(source: bytes | str, *, path: str | None = None) -> ParsedBundl
     document = wrong or read_document(normalise_newlines(text))
     if isinstance(document, SyntaxFault):
         return ParsedBundle(path, text, faults=(_syntax_fault(document, path),))
-    findings: list[Finding] = []
-    header = _check_header(findings, document)
-    concepts, broken_concepts = _check_concepts(findings, document.get("concept"))
-    pipes, broken_pipes = _check_pipes(findings, document.get("pipe"))
-    _check_main_pipe(findings, header.get("main_pipe"), [*pipes, *broken_pipes])
+    found: list[UnplacedFault] = []
+    header = _check_header(found, document)
+    concepts, broken_concepts = _check_concepts(found, document.get("concept"))
+    pipes, broken_pipes = _check_pipes(found, document.get("pipe"))
+    _check_main_pipe(found, header.get("main_pipe"), [*pipes, *broken_pipes])
     blueprint = None
     if "domain" in header:
         blueprint = BundleBlueprint(**header, concepts=concepts, pipes=pipes)
     bundle = ParsedBundle(path, text, blueprint, (), frozenset(broken_pipes), frozenset(broken_concepts))
-    if not findings:
+    if not found:
         return bundle
-    faults = [_fault(bundle, finding) for finding in findings]
+    faults = [_placed(bundle, fault) for fault in found]
     faults.sort(key=lambda fault: (fault.location.line or 0, fault.location.column or 0))
     return replace(bundle, faults=tuple(faults))
 
@@ -132,25 +132,25 @@ def _syntax_fault(wrong: SyntaxFault, path: str | None) -> Fault:
     return Fault("method.syntax", f"not TOML: {wrong.message}", location, params={"finding": wrong.message})
 
 
-def _fault(bundle: ParsedBundle, finding: Finding) -> Fault:
-    fix = finding.fix
+def _placed(bundle: ParsedBundle, fault: UnplacedFault) -> Fault:
+    fix = fault.fix
     if fix is not None and bundle.path is not None:
         fix = SuggestedFix(fix.fix_code, fix.description, fix.ops, fix.safety, bundle.path)
     return Fault(
-        finding.code,
-        finding.detail,
-        bundle.locate(finding.keys, offset=finding.offset, on_key=finding.on_key),
-        finding.severity,
-        finding.category,
-        finding.params,
-        finding.suggestions,
+        fault.code,
+        fault.detail,
+        bundle.locate(fault.keys, offset=fault.offset, on_key=fault.on_key),
+        fault.severity,
+        fault.category,
+        fault.params,
+        fault.suggestions,
         fix,
     )
 
 
-def _check_header(findings: list[Finding], document: dict[str, Any]) -> dict[str, Any]:
+def _check_header(faults: list[UnplacedFault], document: dict[str, Any]) -> dict[str, Any]:
     """The header's keys that are sound."""
-    report = Report((), findings)
+    report = Report((), faults)
     for key in document:
         if key not in _TOP_KEYS:
             _unknown_top_key(report, key, document)
@@ -168,7 +168,7 @@ def _check_header(findings: list[Finding], document: dict[str, Any]) -> dict[str
     elif "domain" in sound and not _check_domain(report, sound["domain"]):
         del sound["domain"]
     if "system_prompt" in sound:
-        findings.extend(check_default_system_prompt(sound["system_prompt"]))
+        faults.extend(check_default_system_prompt(sound["system_prompt"]))
     return sound
 
 
@@ -212,8 +212,8 @@ def _check_domain(report: Report, domain: str) -> bool:
         return False
     first = domain.partition(".")[0]
     if first in RESERVED_DOMAINS:
-        report.findings.append(
-            Finding(
+        report.faults.append(
+            UnplacedFault(
                 "method.name_conflict",
                 f"domain '{shorten(domain)}': '{first}' is reserved; choose another first segment",
                 ("domain",),
@@ -225,12 +225,12 @@ def _check_domain(report: Report, domain: str) -> bool:
     return True
 
 
-def _check_concepts(findings: list[Finding], declared: Any) -> tuple[dict[str, ConceptBlueprint], list[str]]:
+def _check_concepts(faults: list[UnplacedFault], declared: Any) -> tuple[dict[str, ConceptBlueprint], list[str]]:
     sound: dict[str, ConceptBlueprint] = {}
     broken: list[str] = []
-    for code, entry in _entries(findings, "concept", declared).items():
+    for code, entry in _entries(faults, "concept", declared).items():
         blueprint, more = check_concept(code, entry)
-        findings.extend(more)
+        faults.extend(more)
         if blueprint is None:
             broken.append(code)
         else:
@@ -238,12 +238,12 @@ def _check_concepts(findings: list[Finding], declared: Any) -> tuple[dict[str, C
     return sound, broken
 
 
-def _check_pipes(findings: list[Finding], declared: Any) -> tuple[dict[str, PipeBlueprint], list[str]]:
+def _check_pipes(faults: list[UnplacedFault], declared: Any) -> tuple[dict[str, PipeBlueprint], list[str]]:
     sound: dict[str, PipeBlueprint] = {}
     broken: list[str] = []
-    for code, entry in _entries(findings, "pipe", declared).items():
+    for code, entry in _entries(faults, "pipe", declared).items():
         blueprint, more = check_pipe(code, entry)
-        findings.extend(more)
+        faults.extend(more)
         if blueprint is None:
             broken.append(code)
         else:
@@ -251,16 +251,16 @@ def _check_pipes(findings: list[Finding], declared: Any) -> tuple[dict[str, Pipe
     return sound, broken
 
 
-def _entries(findings: list[Finding], key: str, declared: Any) -> dict[str, Any]:
+def _entries(faults: list[UnplacedFault], key: str, declared: Any) -> dict[str, Any]:
     if declared is None:
         return {}
     if is_table(declared):
         return declared
-    Report((), findings).schema("wrong_type", f"'{key}' must be a table, not {kind_of(declared)}", key)
+    Report((), faults).schema("wrong_type", f"'{key}' must be a table, not {kind_of(declared)}", key)
     return {}
 
 
-def _check_main_pipe(findings: list[Finding], name: Any, codes: list[str]) -> None:
+def _check_main_pipe(faults: list[UnplacedFault], name: Any, codes: list[str]) -> None:
     if not isinstance(name, str) or name in codes:
         return
     near = near_names(name, codes)
@@ -275,4 +275,4 @@ def _check_main_pipe(findings: list[Finding], name: Any, codes: list[str]) -> No
         detail = f"main_pipe '{shorten(name)}' is no pipe of this bundle{hint}"
         params = {"missing": name, "candidates": list(near)}
         code, category = "method.pipe_unresolved", "unresolved_pipe_dependency"
-    findings.append(Finding(code, detail, ("main_pipe",), params, category=category, suggestions=near))
+    faults.append(UnplacedFault(code, detail, ("main_pipe",), params, category=category, suggestions=near))

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from pipelex.errors import Json, SuggestedFix, near_names
-from pipelex.language._field_words import FIELD_TYPES, field_type_meant, is_field_type
-from pipelex.language._finding import (
-    Finding,
+from pipelex.language._fault import (
     Keys,
     Report,
+    UnplacedFault,
     did_you_mean,
     is_table,
     kind_of,
@@ -16,6 +15,7 @@ from pipelex.language._finding import (
     set_key,
     shorten,
 )
+from pipelex.language._field_words import FIELD_TYPES, field_type_meant, is_field_type
 from pipelex.language._hints import SiteKind, check_hints
 from pipelex.language._natives import NATIVE_CODES, RESERVED_FIELD_NAMES, native_meant
 from pipelex.language._sentences import check_table
@@ -26,30 +26,30 @@ _DATE_LITERALS = {"date": "2026-01-31", "datetime": "2026-01-31T09:30:00Z", "tim
 _SITES: dict[str, SiteKind] = {"text": "text", "integer": "number", "number": "number", "concept": "unknown"}
 
 
-def check_concept(code: str, declared: Any) -> tuple[ConceptBlueprint | None, list[Finding]]:
+def check_concept(code: str, declared: Any) -> tuple[ConceptBlueprint | None, list[UnplacedFault]]:
     """One entry of `[concept]`: its blueprint, or None, and what there is to say about it."""
     report = Report(("concept", code))
     _check_code(report, code)
     if isinstance(declared, str):
         blueprint = None if report.has_errors else ConceptBlueprint(description=declared)
-        return blueprint, report.findings
+        return blueprint, report.faults
     if not is_table(declared):
         report.schema("wrong_type", f"concept '{shorten(code)}' must be a string or a table, not {kind_of(declared)}")
-        return None, report.findings
+        return None, report.faults
     table = _rewrite_old_forms(report, declared)
     _check_reference(report, table, ("refines",))
     _check_structure(report, table.get("structure"))
     check_hints(report, table, (), _site_of_concept(table))
-    blueprint, findings = check_table(ConceptBlueprint, table, report.base)
-    told = {finding.keys for finding in report.findings if finding.params.get("finding") == "field_type_concept"}
-    report.findings.extend(finding for finding in findings if finding.keys not in told)
-    return (None if report.has_errors else blueprint), report.findings
+    blueprint, faults = check_table(ConceptBlueprint, table, report.base)
+    told = {fault.keys for fault in report.faults if fault.params.get("finding") == "field_type_concept"}
+    report.faults.extend(fault for fault in faults if fault.keys not in told)
+    return (None if report.has_errors else blueprint), report.faults
 
 
 def _check_code(report: Report, code: str) -> None:
     if code in NATIVE_CODES:
-        report.findings.append(
-            Finding(
+        report.faults.append(
+            UnplacedFault(
                 "method.name_conflict",
                 f"concept '{code}' is native: it is always there and cannot be declared; choose another name",
                 report.base,
@@ -67,7 +67,7 @@ def _check_code(report: Report, code: str) -> None:
 
 def _invalid(report: Report, kind: str, detail: str, keys: Keys, near: tuple[str, ...] = ()) -> None:
     params = {"concept": str(report.base[1]), "finding": kind}
-    report.findings.append(Finding("method.concept_invalid", detail, keys, params, suggestions=near, on_key=True))
+    report.faults.append(UnplacedFault("method.concept_invalid", detail, keys, params, suggestions=near, on_key=True))
 
 
 def _rewrite_old_forms(report: Report, table: dict[str, Any]) -> dict[str, Any]:
@@ -132,8 +132,8 @@ def _reserved_name(report: Report, name: str, structure: Mapping[str, Any], keys
         SuggestedFix("rename-field", f"rename '{shorten(name)}' to '{near[0]}'", operation, "unsafe") if near else None
     )
     params: dict[str, Json] = {"concept": str(report.base[1]), "finding": "field_name"}
-    report.findings.append(
-        Finding("method.concept_invalid", detail + advice, keys, params, suggestions=near, fix=fix, on_key=True)
+    report.faults.append(
+        UnplacedFault("method.concept_invalid", detail + advice, keys, params, suggestions=near, fix=fix, on_key=True)
     )
 
 
@@ -156,8 +156,8 @@ def _check_named_types(report: Report, field: Mapping[str, Any], name: str) -> N
         else:
             advice = f"write one of {', '.join(FIELD_TYPES[:-1])}"
         what = key.removesuffix("_type") + "s"
-        report.findings.append(
-            Finding(
+        report.faults.append(
+            UnplacedFault(
                 "method.concept_invalid",
                 f"'{key}' of '{shorten(name)}' of concept '{report.base[1]}' is '{shorten(written)}', which names no type, so"
                 f" that its {what} may be of any kind: {advice}",

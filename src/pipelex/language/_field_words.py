@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from pipelex.errors import Json, SuggestedFix, near_names
-from pipelex.language._finding import Keys, rename_key, set_key, shorten
+from pipelex.language._fault import Keys, rename_key, set_key, shorten
 from pipelex.language.references import CONCEPT_CODE_PATTERN
 
 FIELD_TYPES: Final = ("text", "integer", "number", "boolean", "date", "datetime", "time", "list", "dict", "concept")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeAlias
 
 from pipelex.errors import near_names
-from pipelex.language._finding import Finding, Keys, Report, did_you_mean, is_table, place, shorten
+from pipelex.language._fault import Keys, Report, UnplacedFault, did_you_mean, is_table, place, shorten
 
 SiteKind: TypeAlias = Literal["text", "number", "other", "unknown"]
 """The kind of value that a hint is on; `unknown` where only the linked library can tell."""
@@ -42,8 +42,8 @@ def check_hints(report: Report, table: Mapping[str, Any], keys: Keys, site: Site
 def _warn(
     report: Report, reason: str, hint: str, detail: str, keys: Keys, near: tuple[str, ...], *, on_key: bool = False
 ) -> None:
-    report.findings.append(
-        Finding(
+    report.faults.append(
+        UnplacedFault(
             "method.hint_invalid",
             detail,
             keys,

@@ -1,14 +1,14 @@
 """Older forms of pipes in public files: each is refused with the form that replaced it.
 
 Where the new form follows mechanically, the table is also rewritten in memory so that the rest of it can be checked,
-and the finding carries the change. Source: section 13 of the language reference.
+and the fault carries the change. Source: section 13 of the language reference.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pipelex.errors import Json, SuggestedFix
-from pipelex.language._finding import Report, delete_key, rename_key, set_key
+from pipelex.language._fault import Report, delete_key, rename_key, set_key
 
 RETIRED_TYPES: Final = {"PipeOcr": "PipeExtract", "PipeJinja2": "PipeCompose", "PipeLLMPrompt": "PipeCompose"}
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from pipelex.errors import SuggestedFix, near_names
-from pipelex.language._finding import (
-    Finding,
+from pipelex.language._fault import (
     Keys,
     Report,
+    UnplacedFault,
     delete_key,
     did_you_mean,
     is_table,
@@ -29,7 +29,7 @@ _OPEN_NATIVES = frozenset({"Anything", "Dynamic"})
 _HINT_SITES: dict[str, SiteKind] = {"Text": "text", "Markdown": "text", "Number": "number"}
 
 
-def check_pipe(code: str, declared: Any) -> tuple[PipeBlueprint | None, list[Finding]]:
+def check_pipe(code: str, declared: Any) -> tuple[PipeBlueprint | None, list[UnplacedFault]]:
     """One entry of `[pipe]`: its blueprint, or None, and what there is to say about it.
 
     A pipe whose templates alone are at fault keeps its blueprint: its contract is known.
@@ -38,29 +38,29 @@ def check_pipe(code: str, declared: Any) -> tuple[PipeBlueprint | None, list[Fin
     _check_code(report, code)
     if not is_table(declared):
         report.schema("wrong_type", f"pipe '{shorten(code)}' must be a table, not {kind_of(declared)}")
-        return None, report.findings
+        return None, report.faults
     model = _model_of(report, code, declared)
     if model is None:
-        return None, report.findings
+        return None, report.faults
     table = rewrite_old_forms(report, str(declared.get("type")), declared)
     _check_input_names(report, table.get("inputs"))
-    blueprint, findings = check_table(model, table, report.base)
-    report.findings.extend(findings)
+    blueprint, faults = check_table(model, table, report.base)
+    report.faults.extend(faults)
     if report.has_errors:
         blueprint = None
     if isinstance(table.get("inputs", {}), dict | None) and "input" not in declared:
-        misspelt = any(found.params.get("finding") == "unknown_key" and len(found.keys) == 3 for found in findings)
-        report.findings.extend(check_templates(code, table, is_complete=not misspelt))
-    return blueprint, [_where_written(finding, declared, table) for finding in report.findings]
+        misspelt = any(found.params.get("finding") == "unknown_key" and len(found.keys) == 3 for found in faults)
+        report.faults.extend(check_templates(code, table, is_complete=not misspelt))
+    return blueprint, [_where_written(fault, declared, table) for fault in report.faults]
 
 
-def _where_written(finding: Finding, written: Mapping[str, Any], table: Mapping[str, Any]) -> Finding:
-    """The finding at the key the file has, where an older key was read as the new one."""
-    if len(finding.keys) < 3 or finding.keys[2] in written or finding.keys[2] not in table:
-        return finding
-    value = table[str(finding.keys[2])]
+def _where_written(fault: UnplacedFault, written: Mapping[str, Any], table: Mapping[str, Any]) -> UnplacedFault:
+    """The fault at the key the file has, where an older key was read as the new one."""
+    if len(fault.keys) < 3 or fault.keys[2] in written or fault.keys[2] not in table:
+        return fault
+    value = table[str(fault.keys[2])]
     old = next((key for key, other in written.items() if other is value and key not in table), None)
-    return finding if old is None else replace(finding, keys=(*finding.keys[:2], old, *finding.keys[3:]))
+    return fault if old is None else replace(fault, keys=(*fault.keys[:2], old, *fault.keys[3:]))
 
 
 def _check_code(report: Report, code: str) -> None:
@@ -68,8 +68,8 @@ def _check_code(report: Report, code: str) -> None:
         return
     better = _snake_case(code)
     near = (better,) if PIPE_CODE_PATTERN.fullmatch(better) else ()
-    report.findings.append(
-        Finding(
+    report.faults.append(
+        UnplacedFault(
             "method.identifier_invalid",
             f"pipe code '{shorten(code)}' is not snake_case (lower-case letters, digits, '_'){did_you_mean(near)}",
             report.base,
@@ -140,8 +140,8 @@ def _bad_type(
     params: dict[str, Any] = {"pipe": str(report.base[1]), "reason": reason}
     if pipe_type is not None:
         params["pipe_type"] = pipe_type
-    report.findings.append(
-        Finding(
+    report.faults.append(
+        UnplacedFault(
             "method.pipe_type_invalid",
             detail,
             (*report.base, *keys),
@@ -187,8 +187,8 @@ def _bad_input_name(report: Report, name: str) -> None:
         better = _snake_case(name)
         near = (better,) if PLAIN_NAME_PATTERN.fullmatch(better) else ()
         advice = did_you_mean(near) or " (lower-case letters, digits, '_', a letter first)"
-    report.findings.append(
-        Finding(
+    report.faults.append(
+        UnplacedFault(
             "method.identifier_invalid",
             f"input name '{shorten(name)}' of pipe '{code}' is not a plain name{advice}",
             (*report.base, "inputs", name),

@@ -9,12 +9,11 @@ from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_or
 from pydantic import BaseModel, ValidationError
 
 from pipelex.errors import SuggestedFix, near_names
-from pipelex.language._field_words import field_type_meant, is_field_type, meant_key
-from pipelex.language._finding import (
+from pipelex.language._fault import (
     BLUEPRINT,
     SCHEMA,
-    Finding,
     Keys,
+    UnplacedFault,
     did_you_mean,
     is_table,
     kind_of,
@@ -24,6 +23,7 @@ from pipelex.language._finding import (
     set_key,
     shorten,
 )
+from pipelex.language._field_words import field_type_meant, is_field_type, meant_key
 from pipelex.language._natives import native_meant
 from pipelex.language.blueprints._base import RULE_KEYS
 
@@ -48,25 +48,25 @@ _SLOT_PARTS: Final = re.compile(r"(?:native\.)?([A-Za-z]+)((?:\[[0-9]*\]|[?!])?)
 _NAME_KEYS: Final = frozenset({"result", "batch_as", "input_item_name", "input_list_name"})
 
 
-def check_table(model: type[BaseModel], table: Mapping[str, Any], base: Keys) -> tuple[Any, list[Finding]]:
-    """Validate one concept or pipe; what the model refuses comes back as findings, the model as None."""
+def check_table(model: type[BaseModel], table: Mapping[str, Any], base: Keys) -> tuple[Any, list[UnplacedFault]]:
+    """Validate one concept or pipe; what the model refuses comes back as faults, the model as None."""
     try:
         return model.model_validate(table), []
     except ValidationError as wrong:
-        findings = _translate(wrong, table, base, model)
-        unknown = [finding.keys for finding in findings if finding.params.get("finding") == "unknown_key"]
+        faults = _translate(wrong, table, base, model)
+        unknown = [fault.keys for fault in faults if fault.params.get("finding") == "unknown_key"]
     except RecursionError:
-        finding = Finding(SCHEMA, f"{place(base)} is nested too deeply", base, _params(base, "nesting"))
-        return None, [finding]
+        fault = UnplacedFault(SCHEMA, f"{place(base)} is nested too deeply", base, _params(base, "nesting"))
+        return None, [fault]
     if unknown:
         # An unknown key keeps the model's own rules from running: look again without it.
         try:
             model.model_validate(_without(table, unknown, len(base)))
         except ValidationError as wrong:
-            known = {(finding.keys, finding.detail) for finding in findings}
+            known = {(fault.keys, fault.detail) for fault in faults}
             more = _translate(wrong, table, base, model)
-            findings.extend(finding for finding in more if (finding.keys, finding.detail) not in known)
-    return None, findings
+            faults.extend(fault for fault in more if (fault.keys, fault.detail) not in known)
+    return None, faults
 
 
 def _without(table: Any, unknown: Sequence[Keys], depth: int) -> Any:
@@ -86,23 +86,25 @@ def _without(table: Any, unknown: Sequence[Keys], depth: int) -> Any:
     return [_without(item, below[index], depth + 1) if index in below else item for index, item in enumerate(items)]
 
 
-# --- from pydantic's errors to findings
+# --- from pydantic's errors to faults
 
 
-def _translate(wrong: ValidationError, table: Mapping[str, Any], base: Keys, model: type[BaseModel]) -> list[Finding]:
+def _translate(
+    wrong: ValidationError, table: Mapping[str, Any], base: Keys, model: type[BaseModel]
+) -> list[UnplacedFault]:
     groups: dict[Keys, list[tuple[str, dict[str, Any], str]]] = {}
     for error in wrong.errors(include_url=False, include_input=False):
         path = _real_path(error["loc"], table, error["type"])
         groups.setdefault(path, []).append((error["type"], error.get("ctx", {}), error["msg"]))
     deeper = {path[:length] for path in groups for length in range(len(path))}
-    findings: list[Finding] = []
+    faults: list[UnplacedFault] = []
     for path, errors in groups.items():
         value = _value_at(table, path)
         for kind, context, message in _merged(errors, value, path in deeper):
             if kind == "too_short" and len(value) >= context["min_length"]:
                 continue  # pydantic counts the valid items only
-            findings.append(_finding(kind, context, message, path, value, table, base, model))
-    return findings
+            faults.append(_fault(kind, context, message, path, value, table, base, model))
+    return faults
 
 
 def _real_path(location: Sequence[str | int], table: Any, kind: str) -> Keys:
@@ -160,7 +162,7 @@ def _params(keys: Keys, kind: str) -> dict[str, Any]:
     return {"field_path": render_path(keys), "finding": kind}
 
 
-def _finding(
+def _fault(
     kind: str,
     context: dict[str, Any],
     message: str,
@@ -169,13 +171,13 @@ def _finding(
     table: Mapping[str, Any],
     base: Keys,
     model: type[BaseModel],
-) -> Finding:
+) -> UnplacedFault:
     keys = (*base, *path)
     if kind == "extra_forbidden":
         found = _unknown_key(keys, path, table, base, model)
     elif kind == "missing":
         detail = f"{place(keys[:-1])} needs '{path[-1]}'"
-        found = Finding(SCHEMA, detail, keys, _params(keys, "missing_key"))
+        found = UnplacedFault(SCHEMA, detail, keys, _params(keys, "missing_key"))
     elif kind == "literal_error":
         expected = allowed_words(model, path)
         near = near_names(value, expected) if isinstance(value, str) else ()
@@ -188,10 +190,10 @@ def _finding(
             fix = SuggestedFix("field-type", f"write '{near[0]}'", (operation,), safety)
         listed = ", ".join(repr(word) for word in expected) or str(context.get("expected", ""))
         detail = f"{place(keys)} is {_shown(value)}; it must be one of {listed}{did_you_mean(near)}"
-        found = Finding(SCHEMA, detail, keys, _params(keys, "wrong_value"), suggestions=near, fix=fix)
+        found = UnplacedFault(SCHEMA, detail, keys, _params(keys, "wrong_value"), suggestions=near, fix=fix)
     elif kind in _SIMPLE:
         detail = f"{place(keys)} {_SIMPLE[kind].format(**context)}"
-        found = Finding(SCHEMA, detail, keys, _params(keys, kind))
+        found = UnplacedFault(SCHEMA, detail, keys, _params(keys, kind))
     elif kind == "string_pattern_mismatch":
         found = _bad_pattern(keys, path, value)
     elif kind in _TYPES or kind == "wrong_type":
@@ -199,7 +201,7 @@ def _finding(
         if len(path) == 2 and path[0] in ("inputs", "structure"):
             expected = "a string or a table"
         detail = f"{place(keys)} must be {expected}, not {kind_of(value)}"
-        found = Finding(SCHEMA, detail, keys, _params(keys, "wrong_type"))
+        found = UnplacedFault(SCHEMA, detail, keys, _params(keys, "wrong_type"))
     elif kind == "slot":
         found = _bad_slot(keys, message, str(value))
     else:
@@ -221,7 +223,7 @@ def _shown(value: Any) -> str:
     return repr(shorten(value)) if isinstance(value, str) else kind_of(value)
 
 
-def _unknown_key(keys: Keys, path: Keys, table: Mapping[str, Any], base: Keys, model: type[BaseModel]) -> Finding:
+def _unknown_key(keys: Keys, path: Keys, table: Mapping[str, Any], base: Keys, model: type[BaseModel]) -> UnplacedFault:
     owner = _value_at(table, path[:-1])
     allowed = allowed_keys(model, path[:-1], owner if is_table(owner) else {})
     name = str(path[-1])
@@ -233,7 +235,7 @@ def _unknown_key(keys: Keys, path: Keys, table: Mapping[str, Any], base: Keys, m
     if near and fix is None:
         operation = rename_key((*base, *path[:-1]), name, near[0])
         fix = SuggestedFix("rename-key", f"rename '{shorten(name)}' to '{near[0]}'", (operation,), "unsafe")
-    return Finding(
+    return UnplacedFault(
         SCHEMA,
         f"unknown key '{shorten(name)}' in {place(keys[:-1])}{hint}",
         keys,
@@ -244,7 +246,7 @@ def _unknown_key(keys: Keys, path: Keys, table: Mapping[str, Any], base: Keys, m
     )
 
 
-def _bad_pattern(keys: Keys, path: Keys, value: Any) -> Finding:
+def _bad_pattern(keys: Keys, path: Keys, value: Any) -> UnplacedFault:
     shown = shorten(str(value))
     key = path[-1]
     if key == "function_name":
@@ -252,18 +254,18 @@ def _bad_pattern(keys: Keys, path: Keys, value: Any) -> Finding:
             f"{place(keys)} is '{shown}'; it is an import path from the root of the method tree, "
             f"'module.function', with at least one dot"
         )
-        return Finding(SCHEMA, detail, keys, _params(keys, "function_name"))
+        return UnplacedFault(SCHEMA, detail, keys, _params(keys, "function_name"))
     if key in _NAME_KEYS:
         detail = f"{place(keys)} is '{shown}'; a name has lower-case letters, digits and '_', and starts with a letter"
         params = {"identifier_kind": "input_name", "name": str(value)}
-        return Finding("method.identifier_invalid", detail, keys, params, category="invalid_input_name")
+        return UnplacedFault("method.identifier_invalid", detail, keys, params, category="invalid_input_name")
     detail = f"{place(keys)} is '{shown}'; write a plain name or a dotted path such as 'invoice.lines'"
     if key == "batch_over" and not shown.replace("_", "").isalnum():
         return _binding(keys, detail)
-    return Finding(SCHEMA, detail, keys, _params(keys, "path"))
+    return UnplacedFault(SCHEMA, detail, keys, _params(keys, "path"))
 
 
-def _bad_slot(keys: Keys, message: str, text: str) -> Finding:
+def _bad_slot(keys: Keys, message: str, text: str) -> UnplacedFault:
     match = _SLOT_PARTS.fullmatch(text.strip())
     native = None if match is None else native_meant(match[1])
     if match is not None and native is not None:
@@ -271,18 +273,18 @@ def _bad_slot(keys: Keys, message: str, text: str) -> Finding:
         detail = f"{place(keys)}: '{shorten(match[1])}' is not a concept reference: a concept code is PascalCase"
         detail += did_you_mean((meant,))
         fix = SuggestedFix("native-concept", f"write '{meant}'", (set_key(keys[:-1], str(keys[-1]), meant),), "unsafe")
-        return Finding(SCHEMA, detail, keys, _params(keys, "slot"), suggestions=(meant,), fix=fix)
+        return UnplacedFault(SCHEMA, detail, keys, _params(keys, "slot"), suggestions=(meant,), fix=fix)
     if "?" not in text and "!" not in text:
-        return Finding(SCHEMA, f"{place(keys)}: {message}", keys, _params(keys, "slot"))
+        return UnplacedFault(SCHEMA, f"{place(keys)}: {message}", keys, _params(keys, "slot"))
     return _marker(keys, f"{place(keys)}: {message}")
 
 
-def _marker(keys: Keys, detail: str) -> Finding:
+def _marker(keys: Keys, detail: str) -> UnplacedFault:
     params = {"pipe": str(keys[1]), "field_path": render_path(keys[2:])}
-    return Finding("method.optional_marker_invalid", detail, keys, params, category="optional_marker_invalid")
+    return UnplacedFault("method.optional_marker_invalid", detail, keys, params, category="optional_marker_invalid")
 
 
-def _rule(kind: str, about: Sequence[str], message: str, keys: Keys, value: Any) -> Finding:
+def _rule(kind: str, about: Sequence[str], message: str, keys: Keys, value: Any) -> UnplacedFault:
     """A rule of a blueprint's own, whose message was written for people and which says what keys it is about."""
     owner = keys
     if is_table(value):
@@ -293,7 +295,7 @@ def _rule(kind: str, about: Sequence[str], message: str, keys: Keys, value: Any)
     detail = f"{place(owner)}: {message}"
     if kind == "batch_item":
         params = {"name": str(value), "conflict": "batch_item"}
-        return Finding("method.name_conflict", detail, keys, params, category="batch_item_name_collision")
+        return UnplacedFault("method.name_conflict", detail, keys, params, category="batch_item_name_collision")
     if kind in ("binding_step", "branch_batch"):
         return _binding(keys, detail)
     if kind == "output_forced":
@@ -303,22 +305,22 @@ def _rule(kind: str, about: Sequence[str], message: str, keys: Keys, value: Any)
         )
     if kind == "batch_output":
         params = {"pipe": str(keys[1]), "declared": "single", "expected": "list"}
-        return Finding(
+        return UnplacedFault(
             "method.output_multiplicity_mismatch", detail, keys, params, category="inadequate_output_multiplicity"
         )
-    found = Finding(SCHEMA, detail, keys, _params(keys, kind))
+    found = UnplacedFault(SCHEMA, detail, keys, _params(keys, kind))
     if kind == "extract_output":
         fix = SuggestedFix("extract-output", "write 'Page[]'", (set_key(owner, "output", "Page[]"),))
         return replace(found, fix=fix)
     return found
 
 
-def _binding(keys: Keys, detail: str) -> Finding:
+def _binding(keys: Keys, detail: str) -> UnplacedFault:
     params = {"pipe": str(keys[1]), "field_path": render_path(keys[2:])}
-    return Finding("method.binding_step_invalid", detail, keys, params, category="binding_step_invalid")
+    return UnplacedFault("method.binding_step_invalid", detail, keys, params, category="binding_step_invalid")
 
 
-def _as_binding_fault(found: Finding, path: Keys, table: Mapping[str, Any], base: Keys) -> Finding:
+def _as_binding_fault(found: UnplacedFault, path: Keys, table: Mapping[str, Any], base: Keys) -> UnplacedFault:
     """Whatever is wrong inside a binding step is that step's fault."""
     if len(path) < 3 or path[0] != "steps" or found.category not in (BLUEPRINT, "invalid_input_name"):
         return found

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from pipelex.errors import Json, SuggestedFix, near_names
-from pipelex.language._finding import (
+from pipelex.language._fault import (
     SCHEMA,
-    Finding,
     Keys,
+    UnplacedFault,
     delete_key,
     did_you_mean,
     place,
@@ -22,18 +22,18 @@ from pipelex.language._finding import (
 from pipelex.language.blueprints import PIPE_TYPES, input_paths, template_sites
 from pipelex.language.references import PLAIN_NAME_PATTERN, Slot
 from pipelex.language.templates import (
-    TemplateFinding,
+    TemplateFault,
     TemplateRead,
     TemplateSite,
     analyse_template,
 )
 
 _MOST_TOLD: Final = 50
-"""The findings of one template that are reported: each has a place to be found, and may have a fix that holds all of it."""
+"""The faults of one template that are reported: each has a place to be found, and may have a fix that holds all of it."""
 
 
-def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = True) -> list[Finding]:
-    """Findings about the templates of one pipe's table, valid or not.
+def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = True) -> list[UnplacedFault]:
+    """Faults about the templates of one pipe's table, valid or not.
 
     Args:
         code: the pipe's code.
@@ -42,7 +42,7 @@ def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = T
     """
     base: Keys = ("pipe", code)
     slots = _slots(pipe)
-    findings: list[Finding] = []
+    faults: list[UnplacedFault] = []
     read: set[str] = set()
     inline: set[str] = set()
     # A dotted input name is a fault of its own; reading its root is then what the new form wants.
@@ -55,38 +55,38 @@ def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = T
         names = (*slots, *site.extra_names)
         analysis = analyse_template(site.template, category=site.category, sigils=site.has_sigils, declared=names)
         is_known = is_known and analysis.is_parsed
-        findings.extend(_template_finding(code, keys, site, found) for found in analysis.findings[:_MOST_TOLD])
-        inline |= {found.name.partition(".")[0] for found in analysis.findings if found.kind == "inline_sigil"}
+        faults.extend(_template_fault(code, keys, site, found) for found in analysis.faults[:_MOST_TOLD])
+        inline |= {found.name.partition(".")[0] for found in analysis.faults if found.kind == "inline_sigil"}
         for each in analysis.reads:
             read.add(each.root)
             if each.root not in names and ("undeclared", each.root) not in reported:
                 reported.add(("undeclared", each.root))
-                findings.append(_undeclared(code, keys, each.root, max(0, each.offset - site.prefix), slots))
+                faults.append(_undeclared(code, keys, each.root, max(0, each.offset - site.prefix), slots))
             elif _is_unguarded(each, slots) and ("unguarded", each.root) not in reported:
                 reported.add(("unguarded", each.root))
-                findings.append(_unguarded(code, keys, site, each))
+                faults.append(_unguarded(code, keys, site, each))
     for keys, path in paths:
         root = path.partition(".")[0].partition("[")[0]
         read.add(root)
         if root not in slots and ("undeclared", root) not in reported:
             reported.add(("undeclared", root))
-            findings.append(_undeclared(code, (*base, *keys), root, 0, slots))
+            faults.append(_undeclared(code, (*base, *keys), root, 0, slots))
     # Without any template there is a plainer fault to tell first.
     is_known = is_known and bool(sites or paths or pipe.get("construct"))
     model = PIPE_TYPES.get(str(pipe.get("type")))
     if is_known and model is not None and model.reads_every_input:
         inline |= {name for name in slots if PLAIN_NAME_PATTERN.fullmatch(name) is None}
-        meant = {near for found in findings for near in found.suggestions if found.code == "method.input_undeclared"}
+        meant = {near for found in faults for near in found.suggestions if found.code == "method.input_undeclared"}
         texts = [site.template for site in sites if site.has_sigils]
-        findings.extend(_unused(code, name, texts) for name in slots if name not in read | inline | meant)
-    return findings
+        faults.extend(_unused(code, name, texts) for name in slots if name not in read | inline | meant)
+    return faults
 
 
-def check_default_system_prompt(text: str) -> list[Finding]:
-    """Findings about the bundle's own `system_prompt`, which reads whatever the pipe that uses it declares."""
+def check_default_system_prompt(text: str) -> list[UnplacedFault]:
+    """Faults about the bundle's own `system_prompt`, which reads whatever the pipe that uses it declares."""
     analysis = analyse_template(text, category="llm_prompt", sigils=True, declared=())
     site = TemplateSite(("system_prompt",), text, "llm_prompt")
-    return [_template_finding("", ("system_prompt",), site, each) for each in analysis.findings]
+    return [_template_fault("", ("system_prompt",), site, each) for each in analysis.faults]
 
 
 def _slots(pipe: Mapping[str, Any]) -> dict[str, Slot | None]:
@@ -108,7 +108,7 @@ def _is_unguarded(read: TemplateRead, slots: Mapping[str, Slot | None]) -> bool:
     return slot is not None and slot.presence == "optional" and not read.is_guarded
 
 
-def _template_finding(code: str, keys: Keys, site: TemplateSite, found: TemplateFinding) -> Finding:
+def _template_fault(code: str, keys: Keys, site: TemplateSite, found: TemplateFault) -> UnplacedFault:
     offset = max(0, found.offset - site.prefix)
     detail = f"{place(keys)}: {found.message}"
     if found.kind == "inline_sigil":
@@ -117,20 +117,22 @@ def _template_finding(code: str, keys: Keys, site: TemplateSite, found: Template
             "inline-sigil", f"write '${found.name}'", (set_key(keys[:-1], str(keys[-1]), text),), "unsafe"
         )
         params = {"field_path": render_path(keys), "finding": "inline_sigil"}
-        return Finding(SCHEMA, detail, keys, params, suggestions=(f"${found.name}",), fix=fix, offset=offset)
+        return UnplacedFault(SCHEMA, detail, keys, params, suggestions=(f"${found.name}",), fix=fix, offset=offset)
     pipe = {"pipe": code} if code else {}
     if found.kind == "glued_sigil":
         return _glued_sigil(pipe, keys, site, found, detail)
     if found.kind == "private_name":
         params = {**pipe, "variables": [found.name]}
-        return Finding(
+        return UnplacedFault(
             "method.template_private_name", detail, keys, params, category="template_private_name", offset=offset
         )
     if found.kind == "refused":
         params = {**pipe, "name": found.name}
-        return Finding("security.template_refused", detail, keys, params, category="template_refused", offset=offset)
+        return UnplacedFault(
+            "security.template_refused", detail, keys, params, category="template_refused", offset=offset
+        )
     params = {**pipe, "template": render_path(keys[2:] or keys), "finding": found.message}
-    return Finding(
+    return UnplacedFault(
         "method.template_invalid",
         detail,
         keys,
@@ -142,12 +144,12 @@ def _template_finding(code: str, keys: Keys, site: TemplateSite, found: Template
 
 
 def _glued_sigil(
-    pipe: Mapping[str, Json], keys: Keys, site: TemplateSite, found: TemplateFinding, detail: str
-) -> Finding:
+    pipe: Mapping[str, Json], keys: Keys, site: TemplateSite, found: TemplateFault, detail: str
+) -> UnplacedFault:
     written = f"{{{{ {found.name} }}}}"
     text = site.template[: found.offset] + written + site.template[found.offset + 1 + len(found.name) :]
     fix = SuggestedFix("write-braces", f"write '{written}'", (set_key(keys[:-1], str(keys[-1]), text),), "unsafe")
-    return Finding(
+    return UnplacedFault(
         "method.template_invalid",
         detail,
         keys,
@@ -160,10 +162,10 @@ def _glued_sigil(
     )
 
 
-def _undeclared(code: str, keys: Keys, root: str, offset: int, slots: Mapping[str, Any]) -> Finding:
+def _undeclared(code: str, keys: Keys, root: str, offset: int, slots: Mapping[str, Any]) -> UnplacedFault:
     near = near_names(root, slots)
     advice = did_you_mean(near) or f": add it to 'inputs' of pipe '{shorten(code)}'"
-    return Finding(
+    return UnplacedFault(
         "method.input_undeclared",
         f"{place(keys)} reads '{shorten(root)}', which is no input of the pipe{advice}",
         keys,
@@ -174,7 +176,7 @@ def _undeclared(code: str, keys: Keys, root: str, offset: int, slots: Mapping[st
     )
 
 
-def _unused(code: str, name: str, templates: Sequence[str]) -> Finding:
+def _unused(code: str, name: str, templates: Sequence[str]) -> UnplacedFault:
     keys = ("pipe", code, "inputs", name)
     operation = delete_key(("pipe", code, "inputs"), name)
     advice = "read it in a template, or remove it"
@@ -182,7 +184,7 @@ def _unused(code: str, name: str, templates: Sequence[str]) -> Finding:
     told = _text_that_names(name, templates)
     if told is not None:
         fix, advice = None, told
-    return Finding(
+    return UnplacedFault(
         "method.input_unused",
         f"input '{shorten(name)}' of pipe '{shorten(code)}' is never read: {advice}",
         keys,
@@ -206,7 +208,7 @@ def _text_that_names(name: str, templates: Sequence[str]) -> str | None:
     return None
 
 
-def _unguarded(code: str, keys: Keys, site: TemplateSite, read: TemplateRead) -> Finding:
+def _unguarded(code: str, keys: Keys, site: TemplateSite, read: TemplateRead) -> UnplacedFault:
     name = read.root
     guard = f"'@?{name}' alone on its line, or " if site.has_sigils else ""
     guarded = f"'{{% if {name} %}}…{{% endif %}}' or '{name} if {name} else …'"
@@ -215,7 +217,7 @@ def _unguarded(code: str, keys: Keys, site: TemplateSite, read: TemplateRead) ->
         text = re.sub(rf"(?m)^([ \t]*)@(?={re.escape(name)}(?:\.[A-Za-z_][\w.]*)?[ \t]*$)", r"\1@?", site.template)
         if text != site.template:
             fix = SuggestedFix("guard-optional", f"write '@?{name}'", (set_key(keys[:-1], str(keys[-1]), text),))
-    return Finding(
+    return UnplacedFault(
         "method.optional_unhandled",
         f"{place(keys)} reads '{name}', which may be absent: guard it with {guard}{guarded}",
         keys,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pipelex.language._finding import is_table
+from pipelex.language._fault import is_table
 from pipelex.language._toml_hints import hint_for
 
 MAX_BYTES: Final = 4_000_000

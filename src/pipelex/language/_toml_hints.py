@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pipelex.language._finding import shorten
+from pipelex.language._fault import shorten
 from pipelex.language._positions import key_parts
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pipelex.language.references import Slot
 from pipelex.library._crate import LibraryCrate
 from pipelex.library._cycles import pipe_cycles, refinement_cycles, structure_cycles
 from pipelex.library._library import Library
-from pipelex.library._names import Names, PackageBundles, Problem
+from pipelex.library._names import NameFault, Names, PackageBundles
 from pipelex.library._signatures import differences
 from pipelex.library._structures import parts_of
 
@@ -306,30 +306,30 @@ class _Linker:
         found = self.names.concept(text, source.package, _domain(source))
         if isinstance(found, str):
             return None if found in self.broken else found
-        self._report_problem(found, source, *keys)
+        self._report_fault(found, source, *keys)
         return None
 
     def _pipe(self, text: str, source: Declaration, *keys: str | int) -> str | None:
         found = self.names.pipe(text, source.package, _domain(source))
         if isinstance(found, str):
             if (hidden := self.names.hidden(found, source.package, _domain(source))) is not None:
-                self._report_problem(hidden, source, *keys)
+                self._report_fault(hidden, source, *keys)
             return found
-        self._report_problem(found, source, *keys)
+        self._report_fault(found, source, *keys)
         return None
 
-    def _report_problem(self, problem: Problem, source: Declaration, *keys: str | int) -> None:
-        if problem.is_silent:
+    def _report_fault(self, fault: NameFault, source: Declaration, *keys: str | int) -> None:
+        if fault.is_silent:
             return
-        params = {"pipe": source.label, **problem.params} if "pipe" in problem.takes else problem.params
+        params = {"pipe": source.label, **fault.params} if "pipe" in fault.takes else fault.params
         self.faults.append(
             Fault(
-                problem.code,
-                problem.detail,
+                fault.code,
+                fault.detail,
                 source.locate(*keys),
-                category=problem.category,
+                category=fault.category,
                 params=params,
-                suggestions=problem.suggestions,
+                suggestions=fault.suggestions,
             )
         )
 

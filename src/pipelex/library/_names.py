@@ -33,7 +33,7 @@ class PackageBundles:
 
 
 @dataclass(frozen=True)
-class Problem:
+class NameFault:
     """The reason why a reference leads nowhere."""
 
     code: str
@@ -114,7 +114,7 @@ class Names:
 
     # --- references ---------------------------------------------------------------------------------------------------
 
-    def concept(self, text: str, package: str | None, domain: str) -> str | Problem:
+    def concept(self, text: str, package: str | None, domain: str) -> str | NameFault:
         """The qualified reference of a concept named in a bundle of a package and domain, or why there is none."""
         reference = Reference.parse(text)
         if (
@@ -125,11 +125,11 @@ class Names:
             return f"{NATIVE_DOMAIN}.{reference.code}"
         return self._find("concept", reference, package, domain)
 
-    def pipe(self, text: str, package: str | None, domain: str) -> str | Problem:
+    def pipe(self, text: str, package: str | None, domain: str) -> str | NameFault:
         """The qualified reference of a pipe named in a bundle of a package and domain, or why there is none."""
         return self._find("pipe", Reference.parse(text), package, domain)
 
-    def hidden(self, ref: str, package: str | None, domain: str) -> Problem | None:
+    def hidden(self, ref: str, package: str | None, domain: str) -> NameFault | None:
         """The reason why an existing pipe may not be called from a package and domain; None when it may."""
         target = Reference.parse(ref)
         owner = self._packages[target.package]
@@ -138,7 +138,7 @@ class Names:
         if owner.manifest is None or f"{target.domain}.{target.code}" in self._exported(owner):
             return None
         place = "this package" if target.package == package else f"the package '{target.package}'"
-        return Problem(
+        return NameFault(
             "method.pipe_not_exported",
             f"the pipe '{target.domain}.{target.code}' is private: {place} does not export it;"
             f" add '{target.code}' to the pipes of [exports.{target.domain}] in its METHODS.toml",
@@ -179,7 +179,7 @@ class Names:
             self._exports[package.address] = exported
         return self._exports[package.address]
 
-    def _find(self, kind: str, reference: Reference, package: str | None, domain: str) -> str | Problem:
+    def _find(self, kind: str, reference: Reference, package: str | None, domain: str) -> str | NameFault:
         if reference.package is not None:
             address = self._packages[package].aliases.get(reference.package, reference.package)
             if address not in self._packages:
@@ -193,9 +193,9 @@ class Names:
             return ref
         return self._unresolved(kind, reference, package, place)
 
-    def _no_package(self, reference: Reference, kind: str) -> Problem:
+    def _no_package(self, reference: Reference, kind: str) -> NameFault:
         known = [address for address in self._packages if address is not None]
-        return Problem(
+        return NameFault(
             "method.dependency_missing",
             f"no package '{reference.package}' is within reach of '{reference}':"
             " put it beside the method or in a library directory",
@@ -204,14 +204,14 @@ class Names:
             near_names(str(reference.package), known),
         )
 
-    def _unfit(self, reference: Reference, package: str | None, address: str) -> Problem | None:
+    def _unfit(self, reference: Reference, package: str | None, address: str) -> NameFault | None:
         """The reason why the version of a dependency within reach is not one that a package asks for."""
         asking, given = self._packages[package].manifest, self._packages[address].manifest
         for dependency in asking.dependencies.values() if asking is not None else ():
             wanted = dependency.version
             if dependency.address != address or wanted is None or given is None or satisfies(given.version, wanted):
                 continue
-            return Problem(
+            return NameFault(
                 "method.dependency_missing",
                 f"'{reference}' needs '{address}' in a version '{wanted}', and {given.version} is within reach: put a"
                 " version that fits beside the method or in a library directory, or change the constraint in METHODS.toml",
@@ -220,11 +220,11 @@ class Names:
             )
         return None
 
-    def _unresolved(self, kind: str, reference: Reference, package: str | None, domain: str) -> Problem:
+    def _unresolved(self, kind: str, reference: Reference, package: str | None, domain: str) -> NameFault:
         code = "method.concept_unresolved" if kind == "concept" else "method.pipe_unresolved"
         category = "unresolved_concept" if kind == "concept" else "unresolved_pipe_dependency"
         if package in self._unreadable:
-            return Problem(code, "", category, is_silent=True)
+            return NameFault(code, "", category, is_silent=True)
         is_native_place = kind == "concept" and reference.domain in (None, NATIVE_DOMAIN)
         retired = RETIRED_NATIVES.get(reference.code) if kind == "concept" and reference.domain is None else None
         suggestions = (retired,) if retired is not None else self._near(kind, reference, package, domain)
@@ -245,7 +245,7 @@ class Names:
             detail = f"no pipe '{reference}': none is declared {where}"
             detail += f"; did you mean {_or(suggestions)}?" if suggestions else f"; declare [pipe.{reference.code}]"
             params = {"missing": str(reference), "candidates": list(suggestions)}
-        return Problem(code, detail, category, params, suggestions)
+        return NameFault(code, detail, category, params, suggestions)
 
     def _near(self, kind: str, reference: Reference, package: str | None, domain: str) -> tuple[str, ...]:
         """The same code elsewhere first, written as it must be written here; then alike codes of the domain."""

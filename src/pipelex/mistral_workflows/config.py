@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, cast
 
 from pydantic import Field
 
-from pipelex.config import KeyFinding, Names, Section, Settings, describe, read_section
+from pipelex.config import KeyFault, Names, Section, Settings, describe, read_section
 from pipelex.config.durations import RequiredLimit
 from pipelex.config.secrets import secret_provider
 from pipelex.durable.dispatch import ActivityRoutes, DispatchBaseline, DispatchOverlay, Routing
@@ -144,13 +144,13 @@ def parse_mistral_config(settings: Settings) -> MistralWorkflowsConfig:
         for path, unset in settings.variables.unset.items()
         if path[:1] == ROOT
     ]
-    config, findings = read_section(
+    config, misfits = read_section(
         MistralWorkflowsConfig, cast("Mapping[str, Json]", table), ROOT, interpolated=settings.variables.used
     )
-    findings = [*findings, *(() if config is None else _misnamed(config))]
+    misfits = [*misfits, *(() if config is None else _misnamed(config))]
     faults += [
         settings.fault(each.path, each.message, suggestions=each.suggestions, of_value=not each.is_unknown)
-        for each in findings
+        for each in misfits
     ]
     if faults or config is None:
         raise _error(faults)
@@ -189,30 +189,28 @@ def _error(faults: list[Fault]) -> ConfigurationError:
     )
 
 
-def _misnamed(config: MistralWorkflowsConfig) -> Iterator[KeyFinding]:
+def _misnamed(config: MistralWorkflowsConfig) -> Iterator[KeyFault]:
     """Names that nothing defines, or that the platform refuses."""
     known = [*_GROUPS, *dict.fromkeys(group for group in _GROUPS.values() if group is not None)]
     for name in config.activities:
         if name not in known:
             near = near_names(name, known, most=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            yield KeyFinding((*ROOT, "activities", name), f"no activity is called {name!r}{hint}", tuple(near))
+            yield KeyFault((*ROOT, "activities", name), f"no activity is called {name!r}{hint}", tuple(near))
     seen: dict[str, str] = {}
     for pipe, name in config.exposed.workflow_names.items():
         at = (*ROOT, "exposed", "workflow_names", pipe)
         why = names.why_not_a_name(name)
         if why is not None:
-            yield KeyFinding(at, f"the workflow name {name!r} {why}")
+            yield KeyFault(at, f"the workflow name {name!r} {why}")
         if name in (names.RUN_PIPE, names.RUN_SLICE):
-            yield KeyFinding(at, f"the workflow name {name!r} is Pipelex's own")
+            yield KeyFault(at, f"the workflow name {name!r} is Pipelex's own")
         if name in seen:
-            yield KeyFinding(at, f"the workflow name {name!r} is that of pipe '{seen[name]}' already")
+            yield KeyFault(at, f"the workflow name {name!r} is that of pipe '{seen[name]}' already")
         if not config.exposed.takes(pipe):
-            yield KeyFinding(at, f"pipe '{pipe}' is not among the exposed ones: add it to 'pipes'")
+            yield KeyFault(at, f"pipe '{pipe}' is not among the exposed ones: add it to 'pipes'")
         seen[name] = pipe
     for backend, rate in config.rate_limits.items():
         seconds = rate.per.total_seconds()
         if seconds != int(seconds) or not 1 <= seconds <= 3600:
-            yield KeyFinding(
-                (*ROOT, "rate_limits", backend, "per"), "must be a whole number of seconds, an hour at most"
-            )
+            yield KeyFault((*ROOT, "rate_limits", backend, "per"), "must be a whole number of seconds, an hour at most")

@@ -219,7 +219,7 @@ class Method:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict of reading and linking; `validate` adds the findings of dry runs."""
+        """The verdict of reading and linking; `validate` adds the faults of dry runs."""
         return self.loaded.verdict
 
     def for_pipe(self, name: str) -> "Method":
@@ -293,7 +293,7 @@ class Method:
                 of that folder alone. Say False for inputs that somebody else sent, as a server's callers do.
 
         Raises:
-            InputError: something does not fit; every finding is in its report.
+            InputError: something does not fit; every fault is in its report.
         """
         raw: Mapping[str, Json]
         slots = input_slots(self.pipe(pipe))

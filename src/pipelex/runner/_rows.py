@@ -71,7 +71,7 @@ class ManyRows:
             allow_files: see `Method.read_inputs`.
 
         Raises:
-            PipelexError: a row does not fit; every finding is in the report, with its row.
+            PipelexError: a row does not fit; every fault is in the report, with its row.
         """
         if isinstance(rows, Path):
             table = read_rows(rows, input_slots(method.pipe(pipe)), method.library, constant=constant)

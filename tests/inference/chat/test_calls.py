@@ -225,7 +225,7 @@ async def test_json_in_a_markdown_fence(stub: OpenAIStub, inference: Inference):
 
 
 @pytest.mark.parametrize("handle", ["stub", "stub-native"])
-async def test_a_wrong_object_is_asked_for_again_with_the_findings(stub: OpenAIStub, inference: Inference, handle: str):
+async def test_a_wrong_object_is_asked_for_again_with_the_faults(stub: OpenAIStub, inference: Inference, handle: str):
     stub.on("boat", Reply(object={"name": "Lucy"}, input_tokens=10), Reply(object=LUCY, input_tokens=20))
 
     result = await inference.chat.generate_object(object_job("Which boat?", handle))

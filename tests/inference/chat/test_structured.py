@@ -48,18 +48,18 @@ def test_an_answer_to_the_bounded_schema_satisfies_the_original():
         "free": "text",
         "maybe": None,
     }
-    assert SchemaCheck(bounded(NODE)).findings(answer) == []
+    assert SchemaCheck(bounded(NODE)).faults(answer) == []
     value = untyped(restored(answer, NODE))
     assert value["scores"] == {"x": {"why": "b"}, "y": {"why": "c"}}
-    assert SchemaCheck(NODE).findings(value) == []
+    assert SchemaCheck(NODE).faults(value) == []
 
 
 def test_definitions_of_an_item_serve_its_list():
     schema = list_schema(NODE, 1)
     check = SchemaCheck(schema)
-    assert check.findings({"items": [{"name": "a", "maybe": {"why": "b"}}]}) == []
-    assert check.findings({"items": [{"name": "a", "maybe": {"why": 3}}]}) != []
-    assert check.findings({"items": []}) != []
+    assert check.faults({"items": [{"name": "a", "maybe": {"why": "b"}}]}) == []
+    assert check.faults({"items": [{"name": "a", "maybe": {"why": 3}}]}) != []
+    assert check.faults({"items": []}) != []
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_definitions_of_an_item_serve_its_list():
     ],
 )
 def test_values_and_formats(schema: dict[str, Any], good: Any, bad: Any):
-    assert SchemaCheck(schema).findings(good) == []
-    assert len(SchemaCheck(schema).findings(bad)) == 1
+    assert SchemaCheck(schema).faults(good) == []
+    assert len(SchemaCheck(schema).faults(bad)) == 1
 
 
 def test_nulls_go_only_where_the_schema_admits_none():
@@ -129,7 +129,7 @@ SPEC = ObjectSpec(concept="harbour.Berth", shape=shape_to_json(BERTH))
 
 
 @pytest.mark.parametrize(
-    ("member", "finding"),
+    ("member", "fault"),
     [
         ('"from": "soon"', "from: must be a date and time"),
         ('"opens": "25:00"', "opens: must be a time"),
@@ -140,18 +140,18 @@ SPEC = ObjectSpec(concept="harbour.Berth", shape=shape_to_json(BERTH))
         ('"deep": 1', "deep: is not a field"),
     ],
 )
-def test_everything_that_makes_a_value_unfit_makes_an_answer_unfit(member: str, finding: str):
+def test_everything_that_makes_a_value_unfit_makes_an_answer_unfit(member: str, fault: str):
     answer = read_candidates(f'{{"name": "North", {member}}}')
-    value, findings = WantedObject.single(SPEC).taken(answer)
+    value, faults = WantedObject.single(SPEC).taken(answer)
     assert value is None
-    assert findings[0].startswith(finding)
+    assert faults[0].startswith(fault)
 
 
 def test_a_schema_alone_admits_no_infinite_number_either():
     spec = ObjectSpec(concept="harbour.Berth", json_schema=NODE)
-    value, findings = WantedObject.single(spec).taken(read_candidates('{"name": "a", "free": [1e999]}'))
+    value, faults = WantedObject.single(spec).taken(read_candidates('{"name": "a", "free": [1e999]}'))
     assert value is None
-    assert "finite" in findings[0]
+    assert "finite" in faults[0]
 
 
 @pytest.mark.parametrize(
@@ -168,8 +168,8 @@ def test_lists_as_models_write_them(text: str):
 
 
 def test_a_list_of_another_length_does_not_fit():
-    value, findings = WantedObject.listed(SPEC, 2).taken(read_candidates('[{"name": "a"}]'))
-    assert (value, findings) == (None, ["items: must have 2 items, not 1"])
+    value, faults = WantedObject.listed(SPEC, 2).taken(read_candidates('[{"name": "a"}]'))
+    assert (value, faults) == (None, ["items: must have 2 items, not 1"])
 
 
 def test_a_closed_schema_has_required_and_nullable_properties_only():
@@ -183,8 +183,8 @@ def test_a_closed_schema_has_required_and_nullable_properties_only():
     assert closed(NODE) is None  # it has a member that may be anything
 
 
-def test_findings_are_few_and_short():
+def test_faults_are_few_and_short():
     schema = {"type": "array", "items": {"type": "integer"}}
-    findings = SchemaCheck(schema).findings(["x" * 5000] * 50)
-    assert len(findings) == 10
-    assert max(map(len, findings)) < 320
+    faults = SchemaCheck(schema).faults(["x" * 5000] * 50)
+    assert len(faults) == 10
+    assert max(map(len, faults)) < 320

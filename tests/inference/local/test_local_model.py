@@ -87,7 +87,7 @@ async def test_a_limit_of_the_method_is_kept(inference: Inference):
 async def test_an_object_with_a_list_and_a_map(inference: Inference, model: ResolvedModel):
     prompt = LLMPrompt(user="The boat Lucy was built on 2 May 2020. Ann (41) and Bob (36) sail it.")
     result = await inference.chat.generate_object(LLMObjectJob(model=model, prompt=prompt, spec=SPEC))
-    assert SchemaCheck(BOAT).findings(result.content) == []
+    assert SchemaCheck(BOAT).faults(result.content) == []
     assert result.usage.calls == 1
 
 
@@ -95,7 +95,7 @@ async def test_an_object_with_a_list_and_a_map(inference: Inference, model: Reso
 async def test_lists(inference: Inference, model: ResolvedModel, count: int | None):
     job = LLMObjectListJob(model=model, prompt=LLMPrompt(user="Invent some boats."), spec=SPEC, count=count)
     result = await inference.chat.generate_object_list(job)
-    assert all(SchemaCheck(BOAT).findings(item) == [] for item in result.items)
+    assert all(SchemaCheck(BOAT).faults(item) == [] for item in result.items)
     assert count is None or len(result.items) == count
 
 

@@ -156,7 +156,7 @@ def position(location: Location) -> str:
 
 
 def located(fault: Fault) -> str:
-    """A finding in one line, with its place before it."""
+    """A fault in one line, with its place before it."""
     where = position(fault.location)
     return f"{where}: {fault.detail}" if where and not fault.detail.startswith(where) else fault.detail
 
@@ -170,7 +170,7 @@ def invalid_text(faults: list[Fault], paint: Paint) -> str:
 
 
 def fault_text(fault: Fault, paint: Paint, *, number: int | None = None) -> str:
-    """One finding: code, place, an excerpt of the source, the sentence, the fix."""
+    """One fault: code, place, an excerpt of the source, the sentence, the fix."""
     colour = "red" if fault.severity == "error" else "yellow"
     label = fault.severity if number is None else f"{number}."
     lines = [f"{paint(label, colour, 'bold')} {paint(fault.code, 'bold')}"]
@@ -192,7 +192,7 @@ def fault_text(fault: Fault, paint: Paint, *, number: int | None = None) -> str:
     return "\n".join(lines)
 
 
-# --- the lines of a source file around a finding, with the place underlined ------------------------------------------
+# --- the lines of a source file around a fault, with the place underlined ------------------------------------------
 
 _BEFORE = 1
 _WIDEST = 160

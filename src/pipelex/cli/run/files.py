@@ -254,7 +254,7 @@ def _write_csv(result: "RunResult", loaded: "LoadedLibrary", path: Path) -> None
             write_csv(value.items, shape, stream)
     except ContentError as error:
         path.unlink(missing_ok=True)
-        raise _no_table("; ".join(message for _, message in error.findings)) from None
+        raise _no_table("; ".join(message for _, message in error.faults)) from None
 
 
 def check_is_a_table(library: "Library", pipe: "Pipe") -> None:

@@ -83,7 +83,7 @@ def _line(name: str, verdict: "Verdict") -> dict[str, Json]:
 
 
 def verdict_text(name: str, verdict: "Verdict", paint: Paint, pipes: int, *, allow_signatures: bool) -> str:
-    """A verdict in words, with every finding."""
+    """A verdict in words, with every fault."""
     blocks: list[str] = []
     many = len(verdict.errors)
     if not verdict.is_valid:

@@ -181,19 +181,19 @@ _MESSAGES = (
 
 
 def _sentence(name: str, value: Any) -> str | None:
-    """What a member says: a text, an object that holds one, or a list of findings, each with its place."""
+    """What a member says: a text, an object that holds one, or a list of faults, each with its place."""
     if isinstance(value, str):
         return None if name == "error" and not value.strip() else value.strip() or None
     if isinstance(value, dict):
         return _message(cast("dict[str, Any]", value))
     if not isinstance(value, list):
         return None
-    found = [said for item in cast("list[Any]", value)[:3] if (said := _finding(item))]
+    found = [said for item in cast("list[Any]", value)[:3] if (said := _fault(item))]
     return "; ".join(found) or None
 
 
-def _finding(item: Any) -> str | None:
-    """One finding of a list, as FastAPI writes them: `{"loc": ["body", "messages"], "msg": "field required"}`."""
+def _fault(item: Any) -> str | None:
+    """One fault of a list, as FastAPI writes them: `{"loc": ["body", "messages"], "msg": "field required"}`."""
     if isinstance(item, str):
         return item.strip() or None
     said = _message(item)

@@ -33,22 +33,22 @@ def parse(
             None, it is an error, too.
 
     Raises:
-        ConfigurationError: the first finding, with file, line, key and the nearest known name.
+        ConfigurationError: the first fault, with file, line, key and the nearest known name.
     """
     left: Table = deepcopy(dict(data))
     while True:
         try:
             return model.model_validate(left)
         except ValidationError as error:
-            findings = error.errors(include_url=False)
-        unknown = [] if warnings is None else [finding for finding in findings if _is_unknown(finding)]
+            faults = error.errors(include_url=False)
+        unknown = [] if warnings is None else [fault for fault in faults if _is_unknown(fault)]
         if not unknown:
-            raise _fault_of(min(findings, key=gravity), model, sources)
+            raise _fault_of(min(faults, key=gravity), model, sources)
         # From the end, so that the places in a list of those before stay what they are.
-        for keys, finding in reversed({_toml_keys(finding): finding for finding in unknown}.items()):
+        for keys, fault in reversed({_toml_keys(fault): fault for fault in unknown}.items()):
             _drop(left, keys)
             if warnings is not None:
-                warnings.append(_warning(_fault_of(finding, model, sources)))
+                warnings.append(_warning(_fault_of(fault, model, sources)))
 
 
 def _warning(told: ConfigurationError) -> Fault:
@@ -57,11 +57,11 @@ def _warning(told: ConfigurationError) -> Fault:
     return Fault(told.code, detail, location=told.report.location, severity="warning")
 
 
-def _is_unknown(finding: ErrorDetails) -> bool:
-    if finding["type"] != "literal_error":
-        return finding["type"] == "extra_forbidden"
-    is_in_list = bool(finding["loc"]) and isinstance(finding["loc"][-1], int)
-    return is_in_list or not is_slip(str(finding["input"]), _expected(finding))
+def _is_unknown(fault: ErrorDetails) -> bool:
+    if fault["type"] != "literal_error":
+        return fault["type"] == "extra_forbidden"
+    is_in_list = bool(fault["loc"]) and isinstance(fault["loc"][-1], int)
+    return is_in_list or not is_slip(str(fault["input"]), _expected(fault))
 
 
 def is_slip(word: str, known: Iterable[str]) -> bool:
@@ -77,22 +77,22 @@ def _drop(table: Table, keys: Keys) -> None:
 
 
 def _fault_of(
-    finding: ErrorDetails, model: type[BaseModel], sources: Sequence[tuple[TomlFile, Keys]]
+    fault: ErrorDetails, model: type[BaseModel], sources: Sequence[tuple[TomlFile, Keys]]
 ) -> ConfigurationError:
-    keys = _toml_keys(finding)
+    keys = _toml_keys(fault)
     file, prefix = _blamed(sources, keys)
-    detail, advice = describe(finding, model, dotted((*prefix, *keys)))
+    detail, advice = describe(fault, model, dotted((*prefix, *keys)))
     return file.fault(detail, (*prefix, *keys), (*prefix, *keys[:-1]), prefix, advice=advice)
 
 
-def gravity(finding: ErrorDetails) -> int:
+def gravity(fault: ErrorDetails) -> int:
     """Unknown keys first: a misspelt key explains the missing one beside it."""
-    return 0 if finding["type"] == "extra_forbidden" else 1
+    return 0 if fault["type"] == "extra_forbidden" else 1
 
 
-def _toml_keys(finding: ErrorDetails) -> Keys:
+def _toml_keys(fault: ErrorDetails) -> Keys:
     """The error's path without the names pydantic puts in for members of a union and keys of a table."""
-    kept = [part for part in finding["loc"] if not (isinstance(part, str) and _is_branch(part))]
+    kept = [part for part in fault["loc"] if not (isinstance(part, str) and _is_branch(part))]
     return tuple(kept)
 
 
@@ -123,30 +123,30 @@ def _has(data: Any, keys: Keys) -> bool:
     return True
 
 
-def describe(finding: ErrorDetails, model: type[BaseModel], key: str) -> tuple[str, str | None]:
-    """A pydantic finding as a sentence, and advice when there is any."""
-    kind, given = finding["type"], finding["input"]
-    name = str(finding["loc"][-1]) if finding["loc"] else ""
+def describe(fault: ErrorDetails, model: type[BaseModel], key: str) -> tuple[str, str | None]:
+    """A pydantic fault as a sentence, and advice when there is any."""
+    kind, given = fault["type"], fault["input"]
+    name = str(fault["loc"][-1]) if fault["loc"] else ""
     if kind == "extra_forbidden":
-        near = near_names(name, _names_beside(model, finding["loc"][:-1]))
+        near = near_names(name, _names_beside(model, fault["loc"][:-1]))
         return f"unknown key {key!r}", f"did you mean {near[0]!r}?" if near else None
     if kind == "missing":
         return f"the key {key!r} is missing", None
     if kind == "literal_error":
-        near = near_names(str(given), _expected(finding))
+        near = near_names(str(given), _expected(fault))
         return (
-            f"{key!r} cannot be {given!r}: expected {finding.get('ctx', {}).get('expected', '')}",
+            f"{key!r} cannot be {given!r}: expected {fault.get('ctx', {}).get('expected', '')}",
             f"did you mean {near[0]!r}?" if near else None,
         )
-    message = finding["msg"].removeprefix("Value error, ")
+    message = fault["msg"].removeprefix("Value error, ")
     if kind == "value_error":
         return f"in {key!r}: {message}" if key else message, None
     return f"{key!r}: {message[:1].lower()}{message[1:]}, not {given!r}", None
 
 
-def _expected(finding: ErrorDetails) -> list[str]:
+def _expected(fault: ErrorDetails) -> list[str]:
     """The words that a `literal_error` names."""
-    expected: str = finding.get("ctx", {}).get("expected", "")
+    expected: str = fault.get("ctx", {}).get("expected", "")
     return expected.replace("'", "").replace(" or ", ", ").split(", ")
 
 

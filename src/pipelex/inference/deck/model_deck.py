@@ -307,16 +307,16 @@ class ModelDeck:
         try:
             return kind.model_validate(dict(wanted))
         except ValidationError as error:
-            finding = min(error.errors(include_url=False), key=gravity)
-            keys = [str(part) for part in finding["loc"] if part in wanted or not finding["type"].startswith("literal")]
+            fault = min(error.errors(include_url=False), key=gravity)
+            keys = [str(part) for part in fault["loc"] if part in wanted or not fault["type"].startswith("literal")]
             key = keys[0] if keys else ""
-            detail, advice = describe(finding, kind, f"model.{key}" if key else "model")
+            detail, advice = describe(fault, kind, f"model.{key}" if key else "model")
             raise PipelexError(
                 "method.schema_violation",
                 f"the model settings are not valid: {detail}",
                 category=ErrorCategory.CONTENT,
                 advice=advice,
-                params={"field_path": f"model.{key}" if key else "model", "finding": finding["type"]},
+                params={"field_path": f"model.{key}" if key else "model", "finding": fault["type"]},
             ) from None
 
     def _plain(self, model: str, family: ModelFamily) -> ModelPreset:

@@ -16,7 +16,7 @@ from pipelex.pipes.models import ModelChoice
 logger = logging.getLogger("pipelex.inference")
 
 _told: set[str] = set()
-"""Findings that the log of this process has already."""
+"""Faults that the log of this process has already."""
 
 
 def react_to_missing_presets(deck: ModelDeck, dirs: Sequence[Path], reaction: Literal["raise", "log", "none"]) -> None:

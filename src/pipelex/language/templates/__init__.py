@@ -4,7 +4,7 @@ Source: MTHDS 8.0.0, sections 9.1 to 9.4 of the language reference.
 """
 
 from pipelex.language.templates._analysis import analyse_template
-from pipelex.language.templates._facts import ITEM, TemplateAnalysis, TemplateFinding, TemplateRead
+from pipelex.language.templates._facts import ITEM, TemplateAnalysis, TemplateFault, TemplateRead
 from pipelex.language.templates._filters import (
     FILTERS_BY_CATEGORY,
     GLOBALS,
@@ -24,7 +24,7 @@ __all__ = [
     "REFUSED_GLOBALS",
     "TESTS",
     "TemplateAnalysis",
-    "TemplateFinding",
+    "TemplateFault",
     "TemplateRead",
     "TemplateSite",
     "Texts",

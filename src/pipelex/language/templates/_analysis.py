@@ -4,7 +4,7 @@ import functools
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
-from pipelex.language.templates._facts import TemplateAnalysis, TemplateFinding, TemplateRead
+from pipelex.language.templates._facts import TemplateAnalysis, TemplateFault, TemplateRead
 from pipelex.language.templates._filters import FILTERS_BY_CATEGORY
 from pipelex.language.templates._sigils import Expansion, describe_inline, expand, normalise_line_ends
 
@@ -20,9 +20,9 @@ MAX_BLOCKS: Final = 32
 
 
 class _AnalysisRefused(Exception):
-    def __init__(self, finding: TemplateFinding) -> None:
-        super().__init__(finding.message)
-        self.finding = finding
+    def __init__(self, fault: TemplateFault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
 
 
 def analyse_template(template: str, *, category: str, sigils: bool, declared: Collection[str]) -> TemplateAnalysis:
@@ -42,21 +42,21 @@ def _analyse(template: str, category: str, sigils: bool, declared: frozenset[str
     source = normalise_line_ends(template)
     if len(source) > MAX_CHARACTERS:
         message = f"the template has {len(source):,} characters; the limit is {MAX_CHARACTERS:,}"
-        return TemplateAnalysis(findings=(TemplateFinding("too_large", message, 0),), is_parsed=False)
+        return TemplateAnalysis(faults=(TemplateFault("too_large", message, 0),), is_parsed=False)
     expansion = expand(source, declared) if sigils else Expansion(source, (), ())
-    findings = [
-        TemplateFinding(
+    faults = [
+        TemplateFault(
             "inline_sigil" if sigil.is_refused else "glued_sigil", describe_inline(sigil), sigil.offset, sigil.path
         )
         for sigil in expansion.inline
     ]
     if not any(mark in expansion.text for mark in ("{{", "{%", "{#")):
-        return TemplateAnalysis((), tuple(findings))
+        return TemplateAnalysis((), tuple(faults))
     try:
         reads, more = _parsed(expansion, category, declared)
     except _AnalysisRefused as refused:
-        return TemplateAnalysis((), (*findings, refused.finding), is_parsed=False)
-    return TemplateAnalysis(reads, tuple(sorted((*findings, *more), key=lambda finding: finding.offset)))
+        return TemplateAnalysis((), (*faults, refused.fault), is_parsed=False)
+    return TemplateAnalysis(reads, tuple(sorted((*faults, *more), key=lambda fault: fault.offset)))
 
 
 def parsed(template: str) -> "jinja2.nodes.Template | None":
@@ -80,30 +80,30 @@ def _environment() -> "jinja2.Environment":
 
 def _parsed(
     expansion: Expansion, category: str, declared: frozenset[str]
-) -> tuple[tuple[TemplateRead, ...], tuple[TemplateFinding, ...]]:
+) -> tuple[tuple[TemplateRead, ...], tuple[TemplateFault, ...]]:
     import jinja2
 
     from pipelex.language.templates._walk import Walker
 
     if expansion.text.count("{{") + expansion.text.count("{%") > MAX_TAGS:
-        raise _AnalysisRefused(TemplateFinding("too_large", f"the template has more than {MAX_TAGS:,} tags", 0))
+        raise _AnalysisRefused(TemplateFault("too_large", f"the template has more than {MAX_TAGS:,} tags", 0))
     try:
         names = _name_offsets(expansion)
         tree = _environment().parse(expansion.text)
     except jinja2.TemplateSyntaxError as wrong:
         offset = expansion.original_offsets()(_line_start(expansion.text, wrong.lineno))
-        raise _AnalysisRefused(TemplateFinding("syntax", f"template syntax: {wrong.message}", offset)) from None
+        raise _AnalysisRefused(TemplateFault("syntax", f"template syntax: {wrong.message}", offset)) from None
     except RecursionError:
         raise _AnalysisRefused(_too_deep(0)) from None
     filters = FILTERS_BY_CATEGORY.get(category, FILTERS_BY_CATEGORY["basic"])
     walker = Walker(declared, filters, category, names)
     if not walker.walk(tree):
         raise _AnalysisRefused(_too_deep(0))
-    return tuple(walker.reads), tuple(walker.findings)
+    return tuple(walker.reads), tuple(walker.faults)
 
 
-def _too_deep(offset: int) -> TemplateFinding:
-    return TemplateFinding("too_large", "the template is nested too deeply", offset)
+def _too_deep(offset: int) -> TemplateFault:
+    return TemplateFault("too_large", "the template is nested too deeply", offset)
 
 
 def _line_start(text: str, line: int) -> int:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-FindingKind = Literal[
+TemplateFaultKind = Literal[
     "syntax",
     "unknown_filter",
     "unknown_test",
@@ -47,10 +47,10 @@ class TemplateRead:
 
 
 @dataclass(frozen=True, slots=True)
-class TemplateFinding:
+class TemplateFault:
     """One thing wrong with a template."""
 
-    kind: FindingKind
+    kind: TemplateFaultKind
     message: str
     offset: int
     name: str = ""
@@ -63,6 +63,6 @@ class TemplateAnalysis:
     """The reads and the faults of one template, in order."""
 
     reads: tuple[TemplateRead, ...] = ()
-    findings: tuple[TemplateFinding, ...] = ()
+    faults: tuple[TemplateFault, ...] = ()
     is_parsed: bool = True
     """Whether the template could be read at all; when not, nothing is known about its reads."""

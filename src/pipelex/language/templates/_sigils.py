@@ -27,7 +27,7 @@ _HIDDEN: Final = "\0"
 _EXPANDED: Final = "}"
 _WINDOW: Final = 200
 
-SigilProblem = Literal["inline", "odd_space", "glued", "before_bracket"]
+SigilFault = Literal["inline", "odd_space", "glued", "before_bracket"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ class InlineSigil:
 
     path: str
     offset: int
-    problem: SigilProblem
+    fault: SigilFault
 
     @property
     def is_refused(self) -> bool:
         """Whether it is a fault; otherwise it is text that its author hardly meant as text."""
-        return self.problem in ("inline", "odd_space")
+        return self.fault in ("inline", "odd_space")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +151,13 @@ def _inline_sigils(masked: str, declared: Collection[str]) -> list[InlineSigil]:
 
 
 def _text_sigils(masked: str, declared: Collection[str]) -> list[InlineSigil]:
-    patterns: tuple[tuple[re.Pattern[str], SigilProblem], ...] = (
+    patterns: tuple[tuple[re.Pattern[str], SigilFault], ...] = (
         (_GLUED, "glued"),
         (_BEFORE_BRACKET, "before_bracket"),
     )
     return [
-        InlineSigil(match["path"], match.start(), problem)
-        for pattern, problem in patterns
+        InlineSigil(match["path"], match.start(), fault)
+        for pattern, fault in patterns
         for match in pattern.finditer(masked)
         if match["path"].partition(".")[0] in declared
     ]
@@ -178,19 +178,19 @@ def expand_sigils(template: str, *, declared: Collection[str] | None = None) -> 
     wrong = [sigil for sigil in expansion.inline if sigil.is_refused]
     if declared is not None and wrong:
         first = wrong[0]
-        finding = describe_inline(first)
-        raise PipelexError("method.template_invalid", finding, params={"template": first.path, "finding": finding})
+        fault = describe_inline(first)
+        raise PipelexError("method.template_invalid", fault, params={"template": first.path, "finding": fault})
     return expansion.text
 
 
 def describe_inline(sigil: InlineSigil) -> str:
     """The fault of an inline sigil, and the text to write in its place."""
-    if sigil.problem == "odd_space":
+    if sigil.fault == "odd_space":
         return f"'@{sigil.path}' has a non-ASCII space beside it: only spaces and tabs may stand on its line"
     written = f"write '{{{{ {sigil.path} }}}}'"
-    if sigil.problem == "glued":
+    if sigil.fault == "glued":
         return f"'${sigil.path}' is text here, since a letter or a digit stands before it: {written}"
-    if sigil.problem == "before_bracket":
+    if sigil.fault == "before_bracket":
         return f"'${sigil.path}' is text here, as in shell snippets, since a bracket or a quote follows it: {written}"
     return f"'@{sigil.path}' must stand alone on its line; inside a line write '${sigil.path}'"
 

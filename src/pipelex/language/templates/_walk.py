@@ -8,7 +8,7 @@ from jinja2 import nodes
 
 from pipelex.errors import near_names
 from pipelex.language._natives import COUNT_NAME, METADATA_NAMES, RUNTIME_NAMES
-from pipelex.language.templates._facts import ITEM, FindingKind, TemplateFinding, TemplateRead
+from pipelex.language.templates._facts import ITEM, TemplateFault, TemplateFaultKind, TemplateRead
 from pipelex.language.templates._filters import GLOBALS, REFUSED_FILTERS, REFUSED_GLOBALS, TESTS
 
 _MAX_DEPTH: Final = 100
@@ -55,7 +55,7 @@ class Walker:
         names: dict[tuple[int, str], list[int]],
     ) -> None:
         self.reads: list[TemplateRead] = []
-        self.findings: list[TemplateFinding] = []
+        self.faults: list[TemplateFault] = []
         self._declared = declared
         self._filters = filters
         self._category = category
@@ -99,8 +99,10 @@ class Walker:
         self._last_offset = offsets[min(index, len(offsets) - 1)]
         return self._last_offset
 
-    def _report(self, kind: FindingKind, message: str, offset: int, name: str, near: tuple[str, ...] = ()) -> None:
-        self.findings.append(TemplateFinding(kind, message, offset, name, near))
+    def _report(
+        self, kind: TemplateFaultKind, message: str, offset: int, name: str, near: tuple[str, ...] = ()
+    ) -> None:
+        self.faults.append(TemplateFault(kind, message, offset, name, near))
 
     def _private(self, name: str, offset: int) -> None:
         if name.startswith("_") and name not in METADATA_NAMES:

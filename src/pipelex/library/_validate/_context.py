@@ -16,7 +16,7 @@ Rule: TypeAlias = "Callable[[Checks, Pipe], None]"
 
 @dataclass
 class Checks:
-    """The subject of every theme's checks, and the collector of their findings."""
+    """The subject of every theme's checks, and the collector of their faults."""
 
     linked: LinkedBundles
     trees: Mapping[str, MethodTree]
@@ -51,7 +51,7 @@ class Checks:
         offset: int | None = None,
         **params: Json,
     ) -> None:
-        """Add a finding about a pipe at a key of its table. `pipe` is added to the params where the registry has it."""
+        """Add a fault about a pipe at a key of its table. `pipe` is added to the params where the registry has it."""
         known = {"pipe": self.label(pipe), **{name: value for name, value in params.items() if value is not None}}
         self.faults.append(
             Fault(

@@ -69,17 +69,17 @@ def _refuse_file(checks: Checks, pipe: Pipe, name: str, reason: str, why: str) -
 
 def _check_html_file(checks: Checks, pipe: Pipe, site: TemplateSite) -> None:
     analysis = analyse_template(site.template, category=site.category, sigils=True, declared=tuple(pipe.inputs))
-    for finding in analysis.findings:
-        line = site.template.count("\n", 0, finding.offset) + 1
+    for fault in analysis.faults:
+        line = site.template.count("\n", 0, fault.offset) + 1
         checks.report(
             pipe,
             "method.template_invalid",
-            f"the template file of '{checks.label(pipe)}', line {line}: {finding.message}",
+            f"the template file of '{checks.label(pipe)}', line {line}: {fault.message}",
             "template_file",
             category="template_invalid",
-            suggestions=finding.suggestions,
+            suggestions=fault.suggestions,
             template="template_file",
-            finding=finding.message,
+            finding=fault.message,
         )
     for root in dict.fromkeys(read.root for read in analysis.reads if read.root not in pipe.inputs):
         near = near_names(root, pipe.inputs)

@@ -13,11 +13,11 @@ def check_given_output(checks: Checks, pipe: Pipe, given: Slot, keys: tuple[str 
     """Compare what a controller's last or chosen pipe gives with the output the controller declares.
 
     Args:
-        checks: the collector of findings.
+        checks: the collector of faults.
         pipe: the controller.
         given: the slot of the value; `optional` when it may be absent.
         keys: the keys that name the pipe which gives it.
-        site: the `site` of a finding about absence.
+        site: the `site` of a fault about absence.
     """
     declared = pipe.output
     label = checks.label(pipe)
@@ -58,7 +58,7 @@ def check_parallel_output(checks: Checks, pipe: Pipe, results: Mapping[str, tupl
     """Compare the results of a PipeParallel's branches with its output.
 
     Args:
-        checks: the collector of findings.
+        checks: the collector of faults.
         pipe: the PipeParallel.
         results: result name → index of the branch and its slot, None where it is unknown.
     """

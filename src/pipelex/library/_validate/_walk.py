@@ -28,7 +28,7 @@ class Known:
 
 @dataclass
 class Flows:
-    """The findings of the checks of controllers, callees before callers."""
+    """The faults of the checks of controllers, callees before callers."""
 
     checks: Checks
     inner: dict[str, dict[str, Known]] = field(default_factory=dict[str, dict[str, Known]])

@@ -84,7 +84,7 @@ def checked_output(run: PipeRun, concept: str, content: Json, *, code: str = "pi
     """The content in its concept's normal form.
 
     Raises:
-        PipelexError: it does not fit; every finding is named.
+        PipelexError: it does not fit; every fault is named.
     """
     try:
         return validate(run.library.shape(concept), content)
@@ -93,5 +93,5 @@ def checked_output(run: PipeRun, concept: str, content: Json, *, code: str = "pi
             code,
             f"pipe '{run.pipe.code}' gave a value that is no {concept}: {wrong}",
             output_concept=concept,
-            fields=[path for path, _ in wrong.findings],
+            fields=[path for path, _ in wrong.faults],
         ) from None

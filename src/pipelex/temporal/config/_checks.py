@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
-from pipelex.config import KeyFinding, inert_keys, lookup, read_section
+from pipelex.config import KeyFault, inert_keys, lookup, read_section
 from pipelex.config._keys import Path
 from pipelex.durable.dispatch import ActivityRoutes, DispatchOverlay
 from pipelex.durable.dispatch.options import INITIAL_INTERVAL, MAXIMUM_INTERVAL, RETRY_TABLE
@@ -42,9 +42,9 @@ _OF_THE_SERVER = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A finding and how bad it is."""
+    """A fault and how bad it is."""
 
-    finding: KeyFinding
+    fault: KeyFault
     severity: Literal["error", "warning"] = "error"
 
 
@@ -63,9 +63,9 @@ def check_names(config: TemporalConfig) -> Iterator[Notice]:
     for name in config.search_attributes.custom:
         path = ("temporal", "search_attributes", "custom", name)
         if name in SEARCH_ATTRIBUTES or name.startswith("Temporal") or name in _OF_THE_SERVER:
-            yield Notice(KeyFinding(path, f"{name!r} is an attribute that Pipelex or Temporal itself sets"))
+            yield Notice(KeyFault(path, f"{name!r} is an attribute that Pipelex or Temporal itself sets"))
         elif not name.isidentifier():
-            yield Notice(KeyFinding(path, f"{name!r} is no name of an attribute: letters, digits and _ make one"))
+            yield Notice(KeyFault(path, f"{name!r} is no name of an attribute: letters, digits and _ make one"))
     yield from _check_payloads(config)
 
 
@@ -78,7 +78,7 @@ def _unknown_name(path: Path, kind: str, name: str, known: Iterable[str], more: 
         hint = f"; known: {', '.join(names)}"
     else:
         hint = ""
-    return Notice(KeyFinding(path, f"no {kind} is called {name!r}{hint}{more}", near))
+    return Notice(KeyFault(path, f"no {kind} is called {name!r}{hint}{more}", near))
 
 
 def _check_server(config: TemporalConfig) -> Iterator[Notice]:
@@ -90,7 +90,7 @@ def _check_server(config: TemporalConfig) -> Iterator[Notice]:
     for name, server in servers.items():
         if server.api_key_method != "none" and not server.api_key_id:
             path = (*root, "temporal_server_configs", name, "api_key_method")
-            yield Notice(KeyFinding(path, f"{server.api_key_method!r} needs api_key_id beside it"))
+            yield Notice(KeyFault(path, f"{server.api_key_method!r} needs api_key_id beside it"))
 
 
 def _check_routes(config: TemporalConfig) -> Iterator[Notice]:
@@ -99,7 +99,7 @@ def _check_routes(config: TemporalConfig) -> Iterator[Notice]:
         path = ("temporal", "activity_queues", activity)
         if activity in FORMER_ACTIVITIES:
             message = "has no effect: this activity of older releases has no counterpart"
-            yield Notice(KeyFinding(path, message), "warning")
+            yield Notice(KeyFault(path, message), "warning")
         elif activity not in known:
             yield _unknown_name(path, "activity or group", activity, known)
         else:
@@ -127,7 +127,7 @@ def _unknown_queue(config: TemporalConfig, path: Path, queue: str) -> Notice:
         f"no table defines the queue {queue!r}{hint} A queue named in a route has a table "
         f"[temporal.queue_options.{table}], empty if need be"
     )
-    return Notice(KeyFinding(path, message if near else message.replace(" A queue", ". A queue", 1), near))
+    return Notice(KeyFault(path, message if near else message.replace(" A queue", ". A queue", 1), near))
 
 
 def _check_keys_of_routes(activity: str, routes: ActivityRoutes, path: Path) -> Iterator[Notice]:
@@ -140,7 +140,7 @@ def _check_keys_of_routes(activity: str, routes: ActivityRoutes, path: Path) -> 
             message = (
                 f"has no effect: {activity} is not routed by {'a backend' if name == 'by_backend' else 'a handle'}"
             )
-            yield Notice(KeyFinding((*path, name), message), "warning")
+            yield Notice(KeyFault((*path, name), message), "warning")
 
 
 def _check_retries(config: TemporalConfig) -> Iterator[Notice]:
@@ -163,9 +163,7 @@ def _check_retries(config: TemporalConfig) -> Iterator[Notice]:
                 path = (*table, RETRY_TABLE, MAXIMUM_INTERVAL.key)
         if longest is not None and longest < initial and path not in blamed:
             blamed.add(path)
-            yield Notice(
-                KeyFinding(path, f"the maximum interval would be {longest}, below the initial one of {initial}")
-            )
+            yield Notice(KeyFault(path, f"the maximum interval would be {longest}, below the initial one of {initial}"))
 
 
 _Layer = tuple[Path, DispatchOverlay] | None
@@ -197,7 +195,7 @@ def _check_scope(scope: WorkerScope, path: Path) -> Iterator[Notice]:
         for activity in getattr(scope, key):
             if activity in FORMER_ACTIVITIES:
                 message = f"{activity!r} has no effect: this activity of older releases has no counterpart"
-                yield Notice(KeyFinding((*path, key), message), "warning")
+                yield Notice(KeyFault((*path, key), message), "warning")
             elif activity not in ACTIVITIES:
                 yield _unknown_name((*path, key), "activity", activity, ACTIVITIES)
 
@@ -214,14 +212,14 @@ def _check_profiles(config: TemporalConfig) -> Iterator[Notice]:
         for key in foreign:
             if key in profile.model_fields_set:
                 message = f"belongs to tuning_mode = {other!r}; this profile's is {profile.tuning_mode!r}"
-                yield Notice(KeyFinding((*path, key), message))
+                yield Notice(KeyFault((*path, key), message))
         if profile.minimum_slots and profile.maximum_slots and profile.minimum_slots > profile.maximum_slots:
-            yield Notice(KeyFinding((*path, "minimum_slots"), f"is above maximum_slots ({profile.maximum_slots})"))
+            yield Notice(KeyFault((*path, "minimum_slots"), f"is above maximum_slots ({profile.maximum_slots})"))
         if (profile.deployment_name is None) != (profile.build_id is None):
             has, lacks = ("build_id", "deployment_name") if profile.build_id else ("deployment_name", "build_id")
-            yield Notice(KeyFinding((*path, has), f"needs {lacks} beside it"))
+            yield Notice(KeyFault((*path, has), f"needs {lacks} beside it"))
         elif profile.versioning_behavior is not None and profile.deployment_name is None:
-            yield Notice(KeyFinding((*path, "versioning_behavior"), "needs deployment_name and build_id beside it"))
+            yield Notice(KeyFault((*path, "versioning_behavior"), "needs deployment_name and build_id beside it"))
 
 
 def _check_payloads(config: TemporalConfig) -> Iterator[Notice]:
@@ -230,15 +228,15 @@ def _check_payloads(config: TemporalConfig) -> Iterator[Notice]:
     provider = codec.storage_provider_config
     path = (*root, "storage_provider_config", provider.method)
     if codec.is_enabled is not False:  # the tables of a store that is off are nobody's, such as an earlier release's
-        found, findings = read_section(STORES[provider.method], provider.table, path)
-        for finding in findings:
-            yield Notice(finding)
+        found, faults = read_section(STORES[provider.method], provider.table, path)
+        for fault in faults:
+            yield Notice(fault)
         for inert, why in inert_keys(STORES[provider.method]):
             if lookup(provider.table, inert)[1]:
-                yield Notice(KeyFinding((*path, *inert), f"{why}; it has no effect"), "warning")
+                yield Notice(KeyFault((*path, *inert), f"{why}; it has no effect"), "warning")
         name = {"s3": "bucket", "gcs": "bucket", "azure": "container"}.get(provider.method)
         if found is not None and name is not None and not getattr(found, name):
-            yield Notice(KeyFinding((*path, name), f"is missing, and method is {provider.method!r}"))
+            yield Notice(KeyFault((*path, name), f"is missing, and method is {provider.method!r}"))
     if codec.encryption is not None and codec.encryption.key_id in codec.encryption.decrypt_keys:
         message = f"has the key {codec.encryption.key_id!r}, which is the one in use; give a new key a new id"
-        yield Notice(KeyFinding((*root, "encryption", "decrypt_keys"), message))
+        yield Notice(KeyFault((*root, "encryption", "decrypt_keys"), message))

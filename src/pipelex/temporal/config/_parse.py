@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
-from pipelex.config import KeyFinding, Settings, describe, lookup, read_section
+from pipelex.config import KeyFault, Settings, describe, lookup, read_section
 from pipelex.config._keys import Path, leaves, merge
 from pipelex.errors import Fault, Json, TemporalConfigError
 from pipelex.temporal.config._checks import check_names
@@ -50,14 +50,14 @@ class _Reading:
 
     def run(self) -> TemporalConfig:
         self._check_variables()
-        config, findings = self._read(self._table)
-        for finding in findings:
-            self._errors.append(self._fault(finding))
-        checked = config or self._read_rest(findings)
+        config, faults = self._read(self._table)
+        for fault in faults:
+            self._errors.append(self._fault(fault))
+        checked = config or self._read_rest(faults)
         if checked is not None:
             for notice in check_names(checked):
-                fault = self._fault(notice.finding, notice.severity)
-                (self._errors if notice.severity == "error" else self._warnings).append(fault)
+                placed = self._fault(notice.fault, notice.severity)
+                (self._errors if notice.severity == "error" else self._warnings).append(placed)
         if self._errors or config is None:
             raise _error(self._errors)
         config._warnings = tuple(self._warnings)
@@ -95,30 +95,30 @@ class _Reading:
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    def _read(self, table: Mapping[str, Json]) -> tuple[TemporalConfig | None, list[KeyFinding]]:
+    def _read(self, table: Mapping[str, Json]) -> tuple[TemporalConfig | None, list[KeyFault]]:
         interpolated = {self._read_from(path) for path in self._settings.variables.used}
-        config, findings = read_section(TemporalConfig, table, ROOT, interpolated=interpolated)
+        config, faults = read_section(TemporalConfig, table, ROOT, interpolated=interpolated)
         unset = {self._read_from(path) for path in self._settings.variables.unset}
-        idle = [finding for finding in findings if finding.path in unset and not finding.is_unknown]
+        idle = [fault for fault in faults if fault.path in unset and not fault.is_unknown]
         if config is None and idle:
             # A variable without a value cannot be a number; in a table nobody selected, nobody misses it.
-            kept = [finding for finding in findings if finding not in idle]
+            kept = [fault for fault in faults if fault not in idle]
             config, _ = read_section(TemporalConfig, _without(table, idle), ROOT, interpolated=interpolated)
-            return (None if any(not finding.is_unknown for finding in kept) else config), kept
-        return config, findings
+            return (None if any(not fault.is_unknown for fault in kept) else config), kept
+        return config, faults
 
-    def _read_rest(self, findings: list[KeyFinding]) -> TemporalConfig | None:
+    def _read_rest(self, faults: list[KeyFault]) -> TemporalConfig | None:
         """The configuration without what does not fit, so that the rest can be checked all the same."""
-        return self._read(_without(self._table, [item for item in findings if not item.is_unknown]))[0]
+        return self._read(_without(self._table, [item for item in faults if not item.is_unknown]))[0]
 
-    def _fault(self, finding: KeyFinding, severity: str = "error") -> Fault:
-        finding = _hinted(finding, lookup(self._table, finding.path[1:])[1])
+    def _fault(self, fault: KeyFault, severity: str = "error") -> Fault:
+        fault = _hinted(fault, lookup(self._table, fault.path[1:])[1])
         return self._settings.fault(
-            self._written(finding.path),
-            finding.message,
+            self._written(fault.path),
+            fault.message,
             severity="warning" if severity == "warning" else "error",
-            suggestions=finding.suggestions,
-            of_value=not finding.is_unknown,
+            suggestions=fault.suggestions,
+            of_value=not fault.is_unknown,
         )
 
 
@@ -133,33 +133,31 @@ _SELECTED: dict[Path, Path] = {
 """Tables of which one is selected, and the key that selects it."""
 
 
-def _hinted(finding: KeyFinding, value: Json) -> KeyFinding:
-    path, key = finding.path, finding.path[-1]
+def _hinted(fault: KeyFault, value: Json) -> KeyFault:
+    path, key = fault.path, fault.path[-1]
     if len(path) >= 4 and path[-2] in ("by_handle", "by_backend") and isinstance(value, Mapping):
         inner = next(iter(leaves(cast("Mapping[str, Json]", value), (path[-1],))), ((path[-1],), None))[0]
         name = f'{path[-2]}."{".".join(inner)}"'
-        return replace(
-            finding, message=f"must be the name of a queue, not a table; a name with a dot is quoted: {name}"
-        )
-    if finding.is_unknown and len(path) >= 5 and path[-3] == "handle_options" and isinstance(value, Mapping):
+        return replace(fault, message=f"must be the name of a queue, not a table; a name with a dot is quoted: {name}")
+    if fault.is_unknown and len(path) >= 5 and path[-3] == "handle_options" and isinstance(value, Mapping):
         name = f'handle_options."{path[-2]}.{path[-1]}"'
-        return replace(finding, message=f"{finding.message}; a handle with a dot is quoted: {name}")
-    if finding.is_unknown and key == "non_retryable_error_types":
+        return replace(fault, message=f"{fault.message}; a handle with a dot is quoted: {name}")
+    if fault.is_unknown and key == "non_retryable_error_types":
         return replace(
-            finding,
+            fault,
             message="an overlay can add error types, not replace them; the key is 'non_retryable_error_types_extra' here",
         )
-    if finding.is_unknown and key == "non_retryable_error_types_extra":
+    if fault.is_unknown and key == "non_retryable_error_types_extra":
         return replace(
-            finding, message="only overlays add error types; the baseline's key is 'non_retryable_error_types'"
+            fault, message="only overlays add error types; the baseline's key is 'non_retryable_error_types'"
         )
-    return finding
+    return fault
 
 
-def _without(table: Mapping[str, Json], findings: list[KeyFinding]) -> dict[str, Json]:
+def _without(table: Mapping[str, Json], faults: list[KeyFault]) -> dict[str, Json]:
     left = merge({}, table)
-    for finding in findings:
-        path = finding.path[1:]
+    for fault in faults:
+        path = fault.path[1:]
         while path and not lookup(left, path)[0]:
             path = path[:-1]
         if path:

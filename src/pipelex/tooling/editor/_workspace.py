@@ -24,7 +24,7 @@ MANIFEST: Final = "METHODS.toml"
 
 @dataclass(frozen=True)
 class CheckedFiles:
-    """The validator's findings on the files of one method."""
+    """The validator's faults on the files of one method."""
 
     files: tuple[Path, ...]
     faults: Mapping[Path, tuple[Fault, ...]]

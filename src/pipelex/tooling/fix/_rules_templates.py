@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 from pipelex.errors.json import as_texts
 from pipelex.language.blueprints import template_sites
-from pipelex.language.templates import FILTERS_BY_CATEGORY, TemplateFinding, analyse_template
+from pipelex.language.templates import FILTERS_BY_CATEGORY, TemplateFault, analyse_template
 from pipelex.tooling.fix._round import Declared, Edit, Round, inputs_of, slot_of
 from pipelex.tooling.fix._templates import reading, unused_inputs
 
@@ -33,15 +33,15 @@ def inline_sigils(now: Round) -> Iterator[Edit]:
 
 def rewrite_sigils(template: str, category: str, declared: Collection[str]) -> tuple[str, list[tuple[str, str]]]:
     """A template whose sigils stand where they may; of those that were rewritten, the path and what stands for it."""
-    findings = analyse_template(template, category=category, sigils=True, declared=declared).findings
+    faults = analyse_template(template, category=category, sigils=True, declared=declared).faults
     text, names = template, list[tuple[str, str]]()
-    for found in sorted((one for one in findings if one.kind == "inline_sigil"), key=lambda one: -one.offset):
+    for found in sorted((one for one in faults if one.kind == "inline_sigil"), key=lambda one: -one.offset):
         text, name = _rewritten(text, found, category)
         names[:0] = [name] if name else []
     return text, names
 
 
-def _rewritten(text: str, found: TemplateFinding, category: str) -> tuple[str, tuple[str, str] | None]:
+def _rewritten(text: str, found: TemplateFault, category: str) -> tuple[str, tuple[str, str] | None]:
     match = _PATH.match(text, found.offset)
     if match is None:
         return text, None

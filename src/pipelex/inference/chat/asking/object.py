@@ -22,7 +22,7 @@ from pipelex.inference.chat.provider import SentSchema
 from pipelex.inference.chat.structured import (
     Method,
     WantedObject,
-    findings_message,
+    faults_message,
     read_candidates,
     structure_method,
 )
@@ -47,24 +47,24 @@ async def ask_object(
     request = await conversation.opened(prompt, wanted.prompt if is_told else None)
     form = _form(method, wanted, provider.sent(wanted.schema, method))
     messages: list[Message] = [request]
-    usages, findings = list[ModelUsage](), list[str]()
+    usages, faults = list[ModelUsage](), list[str]()
     while True:
         response = await conversation.ask(messages, form, is_structured=True)
         usages.append(call_usage(call.entry, response))
         if response.finish_reason == "length":
             raise conversation.cut(response)
-        value, findings = wanted.taken(map(mended_json, _candidates(response)))
+        value, faults = wanted.taken(map(mended_json, _candidates(response)))
         if value is not None:
             return value, reduce(add_usage, usages)
         ledger.unfit += 1
         if ledger.unfit > options.schema_reask_max_attempts:
-            raise _mismatch(conversation, wanted, ledger.unfit, findings)
-        messages += _again(response, findings)
+            raise _mismatch(conversation, wanted, ledger.unfit, faults)
+        messages += _again(response, faults)
 
 
-def _mismatch(conversation: Conversation, wanted: WantedObject, answers: int, findings: list[str]) -> PipelexError:
+def _mismatch(conversation: Conversation, wanted: WantedObject, answers: int, faults: list[str]) -> PipelexError:
     entry = conversation.call.entry
-    said = redacted("; ".join(findings[:3]), conversation.provider.secrets)
+    said = redacted("; ".join(faults[:3]), conversation.provider.secrets)
     return PipelexError(
         "model.output_schema_mismatch",
         f"{answers} answers of {entry.handle!r} did not fit {wanted.concept}: {said}",
@@ -97,9 +97,9 @@ def _candidates(answer: Answer) -> Iterator[Json]:
     yield from read_candidates(answer.thinking or "")
 
 
-def _again(answer: Answer, findings: list[str]) -> list[Message]:
+def _again(answer: Answer, faults: list[str]) -> list[Message]:
     """The answer that did not fit, and the request that follows it."""
-    message, uses = findings_message(findings), answer.tool_uses
+    message, uses = faults_message(faults), answer.tool_uses
     if not uses:
         return [answer, Question(message)]
     return [answer, Question(replies=tuple(ToolReply(use, message) for use in uses))]

@@ -1,6 +1,6 @@
 """Asking for objects: how, by which schema, and what becomes of the answer."""
 
-from pipelex.inference.chat.structured.check import findings_message
+from pipelex.inference.chat.structured.check import faults_message
 from pipelex.inference.chat.structured.method import Method, structure_method
 from pipelex.inference.chat.structured.reading import read_candidates
 from pipelex.inference.chat.structured.schema import Schema
@@ -10,7 +10,7 @@ __all__ = [
     "Method",
     "Schema",
     "WantedObject",
-    "findings_message",
+    "faults_message",
     "prompt_with_schema",
     "read_candidates",
     "structure_method",

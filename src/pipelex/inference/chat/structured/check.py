@@ -17,13 +17,13 @@ from pipelex.inference.chat.structured.schema import Schema
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 
-_MOST_FINDINGS = 10
+_MOST_FAULTS = 10
 
 
 class AnswerCheck(Protocol):
     """A check of answers."""
 
-    def findings(self, value: Json) -> list[str]:
+    def faults(self, value: Json) -> list[str]:
         """The faults of a value, at most ten sentences; none when it fits."""
         ...
 
@@ -34,13 +34,13 @@ class ShapeCheck:
 
     shape: Shape
 
-    def findings(self, value: Json) -> list[str]:
-        """See `AnswerCheck.findings`."""
+    def faults(self, value: Json) -> list[str]:
+        """See `AnswerCheck.faults`."""
         try:
             validate(self.shape, value)
         except ContentError as wrong:
-            found = [f"{path}: {message}" if path else message for path, message in wrong.findings]
-            return [_short(sentence) for sentence in found[:_MOST_FINDINGS]]
+            found = [f"{path}: {message}" if path else message for path, message in wrong.faults]
+            return [_short(sentence) for sentence in found[:_MOST_FAULTS]]
         return []
 
 
@@ -55,11 +55,11 @@ class SchemaCheck:
     def __init__(self, schema: Schema) -> None:
         self._validator: Draft202012Validator = _validator(schema)
 
-    def findings(self, value: Json) -> list[str]:
-        """See `AnswerCheck.findings`."""
+    def faults(self, value: Json) -> list[str]:
+        """See `AnswerCheck.faults`."""
         found: Iterable[ValidationError] = self._validator.iter_errors(value)  # pyright: ignore[reportUnknownMemberType]
         errors = sorted(found, key=lambda error: [str(part) for part in error.path])
-        sentences = [f"{error.json_path}: {_short(error.message)}" for error in errors[:_MOST_FINDINGS]]
+        sentences = [f"{error.json_path}: {_short(error.message)}" for error in errors[:_MOST_FAULTS]]
         return sentences or _not_json(value)
 
 
@@ -67,7 +67,7 @@ def _not_json(value: Json) -> list[str]:
     try:
         plain_json(value)
     except ContentError as wrong:
-        return [f"$.{path}: {message}" for path, message in wrong.findings[:_MOST_FINDINGS]]
+        return [f"$.{path}: {message}" for path, message in wrong.faults[:_MOST_FAULTS]]
     return []
 
 
@@ -107,9 +107,9 @@ def _is_time(value: object) -> bool:
     return True
 
 
-def findings_message(findings: list[str]) -> str:
+def faults_message(faults: list[str]) -> str:
     """The message to a model about an answer that does not fit."""
-    listed = "\n".join(f"- {finding}" for finding in findings)
+    listed = "\n".join(f"- {fault}" for fault in faults)
     return (
         f"The answer does not fit the required structure:\n{listed}\nAnswer again with the complete, corrected object."
     )

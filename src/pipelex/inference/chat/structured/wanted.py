@@ -46,20 +46,20 @@ class WantedObject:
         first: list[str] = []
         for candidate in candidates:
             value = mended(restored(candidate, self.schema), self.schema)
-            findings = self._findings(value)
-            if not findings:
+            faults = self._faults(value)
+            if not faults:
                 return cast("dict[str, Json]", value), []
-            first = first or findings
+            first = first or faults
         return None, first or ["it holds no JSON object"]
 
-    def _findings(self, value: Json) -> list[str]:
+    def _faults(self, value: Json) -> list[str]:
         if not isinstance(value, dict):
             return [f"it is a JSON {'list' if isinstance(value, list) else 'value'}, not an object"]
-        findings = self.check.findings(value)
-        if self.count is not None and not findings:
+        faults = self.check.faults(value)
+        if self.count is not None and not faults:
             given = len(as_array(value[ITEMS]))
-            findings = [f"{ITEMS}: must have {self.count} items, not {given}"] if given != self.count else []
-        return findings
+            faults = [f"{ITEMS}: must have {self.count} items, not {given}"] if given != self.count else []
+        return faults
 
     @property
     def prompt(self) -> str:

@@ -15,7 +15,7 @@ BLUEPRINT: str = "blueprint_validation"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class UnplacedFault:
     """A fault before its keys are turned into a line and a column."""
 
     code: str
@@ -34,10 +34,10 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """Collects findings about one table of the document."""
+    """Collects faults about one table of the document."""
 
     base: Keys
-    findings: list[Finding] = field(default_factory=list[Finding])
+    faults: list[UnplacedFault] = field(default_factory=list[UnplacedFault])
 
     def schema(
         self,
@@ -51,8 +51,8 @@ class Report:
     ) -> None:
         """Add a `method.schema_violation`; `keys` are relative to the table."""
         path = (*self.base, *keys)
-        self.findings.append(
-            Finding(
+        self.faults.append(
+            UnplacedFault(
                 SCHEMA,
                 detail,
                 path,
@@ -66,7 +66,7 @@ class Report:
 
     @property
     def has_errors(self) -> bool:
-        return any(finding.severity == "error" for finding in self.findings)
+        return any(fault.severity == "error" for fault in self.faults)
 
 
 def render_path(keys: Sequence[str | int]) -> str:
