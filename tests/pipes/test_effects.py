@@ -10,7 +10,7 @@ from pipelex.config import load_settings
 from pipelex.inference import performers
 from pipelex.orchestration.wiring import inference_of
 from pipelex.pipes.effects.jobs import LLMObjectListJob, LLMTextJob, ModelJob
-from pipelex.pipes.effects.kind import EffectKind
+from pipelex.pipes.effects.kind import EffectKind, pipe_named_in
 from pipelex.pipes.effects.kinds import (
     DOCUMENT,
     EFFECTS,
@@ -129,6 +129,14 @@ def test_a_kind_without_a_model_hands_its_request_on() -> None:
     assert effect.job is request
     assert effect.key == "tools.count"
     assert effect.summary == "Function · pipe=count · function=tools.count"
+
+
+@pytest.mark.parametrize(("item", "told"), [(None, "greet"), (0, "greet[0]"), (41, "greet[41]")])
+def test_a_summary_tells_the_items_of_a_batch_apart(item: int | None, told: str) -> None:
+    request = LLMTextRequest(prompt=LLMPrompt(user="Hi"))
+    summary = LLM_TEXT.effect("harbour.greet", request, MODEL, item).summary
+    assert summary == f"LLM text · pipe={told} · model=stub"
+    assert pipe_named_in(summary) == "greet"
 
 
 @pytest.mark.parametrize(

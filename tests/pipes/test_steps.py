@@ -54,3 +54,7 @@ def test_pipes_that_ran_inside_anothers_workflow() -> None:
     root.effects = [EffectTrace("act_llm_gen_text", f"LLM text · pipe={code} · model=m") for code in "abab"]
     assert [effect.summary for effect in (without_later(root, "x.b") or root).effects] == [root.effects[0].summary]
     assert without_later(root, "c") is root
+    root.effects = [
+        EffectTrace("act_llm_gen_text", f"LLM text · pipe={code} · model=m") for code in ("a", "b[0]", "b[1]")
+    ]
+    assert (without_later(root, "x.b") or root).effects == root.effects[:1]

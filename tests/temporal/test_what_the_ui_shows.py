@@ -6,14 +6,16 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
+from pipelex.durable.options import EngineOptions
+from pipelex.pipes.calls import PipeCall
 from pipelex.pipes.trace import PipeTrace
 from pipelex.runner import Pipelex
 from pipelex.temporal.client.history import read_trace
 from pipelex.temporal.workflow import observability
-from tests.support.methods import SURVEY
+from tests.support.methods import DESCRIBE_ALL, SURVEY
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project
-from tests.support.temporal import client_of
+from tests.support.temporal import client_of, start_call
 
 
 def answer_survey(stub: OpenAIStub) -> None:
@@ -125,6 +127,20 @@ async def test_summary_and_details(app: Pipelex, project: Project, stub: OpenAIS
     assert "| Pipe | `survey` |" in details
     assert f"| Pipeline run | `{result.run_id}` |" in details
     assert "Varna" not in details
+
+
+@pytest.mark.parametrize("slice_size", [3, 100])
+async def test_items_inside_anothers_workflow_are_told_apart(
+    app: Pipelex, project: Project, stub: OpenAIStub, slice_size: int
+) -> None:
+    stub.on("Describe", text="fine")
+    method = app.load(project.method(DESCRIBE_ALL))
+    call = PipeCall(pipe="harbour.describe_all", inputs=method.read_inputs({"words": [f"w{n}" for n in range(7)]}))
+    options = EngineOptions(child_workflows="controllers", slice_size=slice_size)
+    run = await start_call(app, method.library, call, options)
+    await run.result()
+    effects = [effect.summary for pipe in flat(await run.trace()) for effect in pipe.effects]
+    assert sorted(effects) == [f"LLM text · pipe=describe[{rank}] · model=stub" for rank in range(7)]
 
 
 async def test_search_attributes_can_be_left_out(project: Project, stub: OpenAIStub) -> None:

@@ -12,6 +12,7 @@ from pipelex.pipes import spans
 from pipelex.pipes._execute import Execution, execute_pipe, unexpected_failure
 from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, PipeOutcome, RunIdentity, RunOptions
 from pipelex.pipes.effects.asking import EffectRuntime
+from pipelex.pipes.traces.steps import step_of
 
 
 class OrchestratedRuntime(EffectRuntime):
@@ -28,7 +29,7 @@ class OrchestratedRuntime(EffectRuntime):
     def __init__(
         self, library: Library, call: PipeCall, identity: RunIdentity, options: RunOptions, *, is_replayed: bool = False
     ) -> None:
-        super().__init__(call.pipe, options)
+        super().__init__(call.pipe, options, step_of(call.path[-1]).item if call.path else None)
         self.library = library
         self.call = call
         self.identity = identity

@@ -3,7 +3,6 @@
 An activity is given its job, which does not say which pipe it is for; its summary for people does.
 """
 
-import re
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
@@ -17,6 +16,8 @@ from temporalio.worker import (
     WorkflowOutboundInterceptor,
 )
 from temporalio.workflow import ActivityHandle
+
+from pipelex.pipes.effects.kind import pipe_named_in
 
 HEADER = "pipelex-testing-pipe"
 
@@ -51,7 +52,7 @@ class _Workflow(WorkflowInboundInterceptor):
 
 class _Outbound(WorkflowOutboundInterceptor):
     def start_activity(self, input: StartActivityInput) -> ActivityHandle[Any]:
-        found = re.search(r"(?:^| · )pipe=(\S+)", input.summary or "")
-        if found is not None:
-            input.headers = {**input.headers, HEADER: Payload(data=found[1].encode())}
+        code = pipe_named_in(input.summary or "")
+        if code is not None:
+            input.headers = {**input.headers, HEADER: Payload(data=code.encode())}
         return super().start_activity(input)

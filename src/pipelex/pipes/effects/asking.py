@@ -28,10 +28,12 @@ class EffectRuntime(ABC):
     Args:
         pipe: reference of the pipe that runs.
         options: the options of the run.
+        item: the rank of the item that it runs on, where it is run by a batch.
     """
 
-    def __init__(self, pipe: str, options: RunOptions) -> None:
+    def __init__(self, pipe: str, options: RunOptions, item: int | None = None) -> None:
         self._pipe = pipe
+        self._item = item
         self._options = options
         self.meter = Meter()
 
@@ -47,7 +49,7 @@ class EffectRuntime(ABC):
         """See `Runtime.ask`."""
         resolved = None if model is None else self.resolve(model)
         with self.meter.counting():
-            result = await self.perform(kind.effect(self._pipe, request, resolved))
+            result = await self.perform(kind.effect(self._pipe, request, resolved, self._item))
         self.meter.add(usages_of(result))
         return result
 

@@ -1,8 +1,9 @@
 """The fixed facts of a kind of effect, and one effect of it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from pipelex.language.blueprints import ModelFamily, ModelPurpose
 from pipelex.language.references import Reference
@@ -18,6 +19,8 @@ R = TypeVar("R", bound=Wire)
 
 RoutingKey = Literal[ModelFamily, "function"]
 """The key that an effect is routed by: the handle of a model of that family, or the function's name."""
+
+_PIPE: Final = re.compile(r"(?:^| · )pipe=([^\s\[]+)")
 
 
 def _nothing(_: Any) -> Mapping[str, Any]:
@@ -81,26 +84,34 @@ class EffectKind(Generic[Q, R]):
     is_composed: bool = False
     """Whether it is made of calls that have spans and usage of their own."""
 
-    def summary(self, pipe: str, request: Q, model: ResolvedModel | None) -> str:
-        """One line for people: `LLM object · pipe=read_invoice · class=Invoice · model=gpt-4o-mini`."""
-        members = {"pipe": Reference.parse(pipe).code, **self.details(request)}
+    def summary(self, pipe: str, request: Q, model: ResolvedModel | None, item: int | None = None) -> str:
+        """One line for people: `LLM object · pipe=read_invoice[3] · class=Invoice · model=gpt-4o-mini`."""
+        rank = "" if item is None else f"[{item}]"
+        members = {"pipe": f"{Reference.parse(pipe).code}{rank}", **self.details(request)}
         if model is not None:
             members[self.model_word] = model.handle
         elif self.key is not None and self.routing_key is not None:
             members[self.routing_key] = self.key(request)
         return " · ".join([self.what(request), *(f"{name}={value}" for name, value in members.items())])
 
-    def effect(self, pipe: str, request: Q, model: ResolvedModel | None) -> "Effect[R]":
+    def effect(self, pipe: str, request: Q, model: ResolvedModel | None, item: int | None = None) -> "Effect[R]":
         """The effect that a request asks for.
 
         Args:
             pipe: reference of the pipe that asks.
             request: the request.
             model: the model that is to perform it, where the kind needs one.
+            item: the rank of the item that the pipe runs on, where it is run by a batch.
         """
         job = self.job.of(request, model) if model is not None and issubclass(self.job, ModelJob) else request
         key = None if self.key is None else self.key(request)
-        return Effect(self, job, self.summary(pipe, request, model), model, key)
+        return Effect(self, job, self.summary(pipe, request, model, item), model, key)
+
+
+def pipe_named_in(summary: str) -> str | None:
+    """The code of the pipe that the summary of an effect names."""
+    found = _PIPE.search(summary)
+    return None if found is None else found[1]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from typing import Final, NamedTuple
 
+from pipelex.pipes.effects.kind import pipe_named_in
 from pipelex.pipes.trace import PipeTrace
 
 _SEGMENT: Final = re.compile(r"^(?:(?P<step>\d+)-)?(?P<name>.*?)(?:\[(?P<item>\d+)\])?$", re.DOTALL)
@@ -68,6 +69,5 @@ def _first_of(root: PipeTrace, pipe: str) -> int:
     code = pipe.rpartition(".")[2]
     if code == root.pipe.rpartition(".")[2]:  # they are its own
         return len(root.effects)
-    told = f"pipe={code}"
-    ranks = (rank for rank, effect in enumerate(root.effects) if told in effect.summary.split(" · "))
+    ranks = (rank for rank, effect in enumerate(root.effects) if pipe_named_in(effect.summary) == code)
     return next(ranks, len(root.effects))
