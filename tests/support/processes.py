@@ -53,6 +53,13 @@ def wait_for_file(file: Path, child: subprocess.Popen[bytes], log: Path, seconds
     return file.read_text(encoding="utf-8")
 
 
+def peak_memory(pid: int) -> int:
+    """The most memory that a process has had, in bytes."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return 1024 * int(line.split()[1])
+
+
 def free_port() -> int:
     """A port of 127.0.0.1 on which nothing listens."""
     with socket.socket() as taken:

@@ -18,7 +18,7 @@ from pipelex.temporal.dev_server import DevServer
 from pipelex.temporal.workflow.large_inputs import NAME, PARTS
 from pipelex.temporal.workflow.references import reference_payload
 from tests.support.openai_server import OpenAIStub
-from tests.support.processes import process, wait_for_file
+from tests.support.processes import peak_memory, process, wait_for_file
 from tests.support.project import Project
 from tests.support.temporal import client_of
 
@@ -81,13 +81,6 @@ def named(stored: StoredPayload, name: str) -> Payload:
     part = reference_payload(stored)
     part.metadata[NAME] = name.encode()
     return part
-
-
-def peak_memory(pid: int) -> int:
-    """The most memory that a process has had, in bytes."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
-    return 1024 * int(line.split()[1])
 
 
 async def failure_of(client: Client, queue: str, id_: str, arguments: Sequence[Payload]) -> ApplicationError:

@@ -1,7 +1,8 @@
 """A small HTTP/1.1 server for a few JSON endpoints: h11 for the protocol, asyncio for the connections."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -11,6 +12,9 @@ import h11
 
 MOST_BYTES: Final = 32 * 1024 * 1024
 """The maximum size of a request's body, in bytes. A page of a history, which is what the UI sends, has 4 MiB at most."""
+
+MOST_HELD: Final = 4 * MOST_BYTES
+"""The maximum size of the bodies, in bytes, that the requests of all connections hold together."""
 
 _READ: Final = 65_536
 _IDLE_SECONDS: Final = 60.0
@@ -34,11 +38,20 @@ class Response:
     """An answer."""
 
     status: int
-    body: bytes = b""
+    body: Sequence[bytes] = ()
+    """The body, in pieces."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 Handler = Callable[[Request], Awaitable[Response]]
+
+_log = logging.getLogger(__name__)
+
+
+def text_response(status: HTTPStatus, text: str) -> Response:
+    """An answer that is a sentence for people."""
+    said = f"{text.strip()}\n".encode(errors="replace")  # halves of characters are no UTF-8
+    return Response(status, [said], {"content-type": "text/plain; charset=utf-8"})
 
 
 async def serve_http(handle: Handler, host: str, port: int) -> asyncio.Server:
@@ -47,46 +60,81 @@ async def serve_http(handle: Handler, host: str, port: int) -> asyncio.Server:
     Raises:
         OSError: the address cannot be listened on.
     """
+    held = _Held()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             with suppress(OSError, TimeoutError, h11.RemoteProtocolError, asyncio.CancelledError):
-                await _Conversation(handle, reader, writer).run()
+                await _Conversation(handle, reader, writer, held).run()
         finally:
             writer.close()
 
     return await asyncio.start_server(talk, host, port)
 
 
+@dataclass
+class _Held:
+    """The bytes of bodies that are in memory."""
+
+    size: int = 0
+
+
+class _Refused(Exception):
+    """A request that is answered before it is read as a whole; the connection ends with the answer."""
+
+    def __init__(self, status: HTTPStatus, text: str) -> None:
+        super().__init__(text)
+        self.response = text_response(status, text)
+
+
 class _Conversation:
     """The requests of one connection, one after the other."""
 
-    def __init__(self, handle: Handler, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, handle: Handler, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, held: _Held
+    ) -> None:
         self._handle = handle
         self._reader = reader
         self._writer = writer
+        self._held = held
+        self._own = 0
         self._state = h11.Connection(h11.SERVER)
 
     async def run(self) -> None:
-        while (request := await self._request()) is not None:
-            await self._send(await self._handle(request))
-            if self._state.our_state is not h11.DONE or self._state.their_state is not h11.DONE:
-                return
-            self._state.start_next_cycle()
+        try:
+            while (request := await self._request()) is not None:
+                await self._send(await self._answer(request))
+                self._let_go()
+                if self._state.our_state is not h11.DONE or self._state.their_state is not h11.DONE:
+                    return
+                self._state.start_next_cycle()
+        except _Refused as refused:
+            await self._refuse(refused.response)
+        except h11.RemoteProtocolError as wrong:
+            status = HTTPStatus(wrong.error_status_hint)
+            await self._refuse(text_response(status, f"the request is not HTTP/1.1: {wrong}"))
+        finally:
+            self._let_go()
+
+    async def _answer(self, request: Request) -> Response:
+        try:
+            return await self._handle(request)
+        except Exception:
+            _log.exception("a request could not be answered")
+            return text_response(HTTPStatus.INTERNAL_SERVER_ERROR, "the request could not be answered; see the log")
 
     async def _request(self) -> Request | None:
-        """The next request; None at the end of the connection, or where a body is too long."""
+        """The next request; None at the end of the connection."""
         head: h11.Request | None = None
         body = bytearray()
         while True:
             match await self._event():
                 case h11.Request() as head:
-                    if _announced(head) > MOST_BYTES:
-                        return await self._too_large()
+                    _check(_announced(head))
                 case h11.Data() as data:
                     body += data.data
-                    if len(body) > MOST_BYTES:
-                        return await self._too_large()
+                    _check(len(body))
+                    self._hold(len(data.data))
                 case h11.EndOfMessage() if head is not None:
                     path, _, query = head.target.decode("ascii").partition("?")
                     headers = {name.decode("ascii"): value.decode("latin-1") for name, value in head.headers}
@@ -94,9 +142,21 @@ class _Conversation:
                 case _:
                     return None
 
-    async def _too_large(self) -> None:
+    def _hold(self, size: int) -> None:
+        self._own += size
+        self._held.size += size
+        if self._held.size > MOST_HELD:
+            raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, "other requests take the memory there is; ask again")
+
+    def _let_go(self) -> None:
+        self._held.size -= self._own
+        self._own = 0
+
+    async def _refuse(self, response: Response) -> None:
         """Refuse the request; what is left of it is thrown away for a while, so that its sender reads the answer."""
-        await self._send(Response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, headers={"connection": "close"}))
+        if self._state.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            return
+        await self._send(Response(response.status, response.body, {**response.headers, "connection": "close"}))
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(_LINGERING_SECONDS):
                 while await self._reader.read(_READ):
@@ -111,11 +171,11 @@ class _Conversation:
         return event
 
     async def _send(self, response: Response) -> None:
-        headers = [("content-length", str(len(response.body))), *response.headers.items()]
+        headers = [("content-length", str(sum(map(len, response.body)))), *response.headers.items()]
         status = HTTPStatus(response.status)
         await self._write(h11.Response(status_code=status, headers=headers, reason=status.phrase.encode()))
-        if response.body:
-            await self._write(h11.Data(data=response.body))
+        for piece in response.body:
+            await self._write(h11.Data(data=piece))
         await self._write(h11.EndOfMessage())
 
     async def _write(self, event: h11.Event) -> None:
@@ -129,3 +189,8 @@ def _announced(head: h11.Request) -> int:
     """The size of the body, in bytes, as the request announces it; 0 where it does not."""
     lengths = [value for name, value in head.headers if name == b"content-length"]
     return int(lengths[0]) if lengths else 0
+
+
+def _check(size: int) -> None:
+    if size > MOST_BYTES:
+        raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has more than {MOST_BYTES:,} bytes")

@@ -10,34 +10,41 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
+from google.protobuf.json_format import MessageToDict, ParseDict
 from temporalio.api.common.v1 import Payload
 
-from pipelex.temporal.workflow.refusals import malformed
+from pipelex.temporal.workflow.refusals import malformed, too_large
+
+MOST_VALUES: Final = 1_000_000
+"""The maximum number of JSON values in a body. Each takes a hundred bytes of memory where its text takes two or three;
+a page of a history has half as many at most."""
 
 
 def payloads_of_json(body: bytes) -> list[Payload]:
     """The payloads of a request's body: `{"payloads": [{"metadata": {…}, "data": "…"}]}`.
 
     Raises:
-        PipelexError: the body is something else (`request.malformed`).
+        PipelexError: the body is something else (`request.malformed`), or has too many values (`request.too_large`).
     """
+    values = sum(map(body.count, (b"[", b"{", b",")))  # base64 has none of them
+    if values > MOST_VALUES:
+        raise too_large(f"a body of more than {MOST_VALUES:,} JSON values", MOST_VALUES, values)
     try:
-        tables = json.loads(body)["payloads"]
-        return [_payload(table) for table in tables]
+        return [_payload(table) for table in json.loads(body)["payloads"]]
     except binascii.Error as wrong:
         raise malformed(f"the data of a payload is not base64: {wrong}", "bad_base64") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ParseError) as wrong:
-        raise malformed(f'the body is not {{"payloads": […]}}: {wrong}', "not_json") from None
+    except Exception as wrong:  # whatever a reader of JSON or protobuf raises: the body is not what it says
+        raise malformed(f'the body is not {{"payloads": […]}}: {_said(wrong)}', "not_json") from None
 
 
-def json_of_payloads(payloads: Sequence[Payload]) -> bytes:
-    """The body of an answer with some payloads."""
-    tables = [_table(payload) for payload in payloads]
-    # Protobuf's mapping leaves out a list without members.
-    return json.dumps({"payloads": tables} if tables else {}, separators=(",", ":")).encode()
+def json_of_payloads(payloads: Sequence[Payload]) -> list[bytes]:
+    """The body of an answer with some payloads, in pieces: together they may take hundreds of megabytes."""
+    if not payloads:
+        return [b"{}"]  # protobuf's mapping leaves out a list without members
+    pieces = [piece for payload in payloads for piece in (b",", *_pieces(payload))]
+    return [b'{"payloads":[', *pieces[1:], b"]}"]
 
 
 def _payload(table: dict[str, Any]) -> Payload:
@@ -47,7 +54,15 @@ def _payload(table: dict[str, Any]) -> Payload:
     return payload
 
 
-def _table(payload: Payload) -> dict[str, Any]:
+def _pieces(payload: Payload) -> list[bytes]:
     bare = Payload(metadata=dict(payload.metadata), external_payloads=payload.external_payloads)
-    table: dict[str, Any] = MessageToDict(bare)
-    return {**table, "data": base64.b64encode(payload.data).decode()} if payload.data else table
+    table = json.dumps(MessageToDict(bare), separators=(",", ":")).encode()
+    if not payload.data:
+        return [table]
+    return [table[:-1], b',"data":"' if len(table) > 2 else b'"data":"', base64.b64encode(payload.data), b'"}']
+
+
+def _said(wrong: Exception) -> str:
+    """The beginning of what an exception says; some repeat all that they could not read."""
+    text = str(wrong)
+    return (text if len(text) <= 240 else text[:239] + "…") or type(wrong).__name__

@@ -16,17 +16,21 @@ from temporalio.converter import DataConverter
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.temporal.codec._codec import PipelexCodec
-from pipelex.temporal.codec._http import Request, Response, serve_http
+from pipelex.temporal.codec._http import Request, Response, serve_http, text_response
 from pipelex.temporal.codec._limits import Allowance
 from pipelex.temporal.codec._values import store_of
 from pipelex.temporal.codec._wire import json_of_payloads, payloads_of_json
+from pipelex.temporal.config import MAX_PAYLOAD_BYTES
 from pipelex.temporal.workflow.references import of_reference
 
 SHOWN: Final = 1_000_000
 """The size in bytes up to which the UI shows a stored payload like any other; a larger one has a button there."""
 
-MOST_DECODED: Final = 256 * 1024 * 1024
-"""The maximum size, in bytes, of what one request may have decoded."""
+_AT_ONCE: Final = 2
+"""The number of requests that are worked on at a time; others wait, so that memory does not grow with who asks."""
+
+_SAID: Final = 1_000
+"""The number of characters of a failure that are told."""
 
 _STATUS: Final = {
     "request.malformed": HTTPStatus.BAD_REQUEST,
@@ -54,6 +58,7 @@ class CodecServer:
     port: int = 0
     origins: Collection[str] = ()
     _server: asyncio.Server | None = field(default=None, init=False)
+    _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE), init=False)
 
     @property
     def url(self) -> str:
@@ -88,33 +93,43 @@ class CodecServer:
     async def _answer(self, request: Request) -> Response:
         origin = request.headers.get("origin")
         if origin is not None and origin not in self.origins:
-            return _text(HTTPStatus.FORBIDDEN, f"scripts of {origin} may not ask here; see --allow-origin")
+            return text_response(HTTPStatus.FORBIDDEN, f"scripts of {origin} may not ask here; see --allow-origin")
         if self.host in LOOPBACK and _host_of(request) not in LOOPBACK:
             # A name of the internet that was made to mean this machine.
-            return _text(HTTPStatus.FORBIDDEN, "ask by the address this server listens on")
+            return text_response(HTTPStatus.FORBIDDEN, "ask by the address this server listens on")
         response = await self._done(request)
         return response if origin is None else _for_page(response, origin, request)
 
     async def _done(self, request: Request) -> Response:
         effect = request.path.rpartition("/")[2]  # what is before it names the namespace
         if effect not in ("encode", "decode", "download"):
-            return _text(HTTPStatus.NOT_FOUND, "there are /encode, /decode and /download")
+            return text_response(HTTPStatus.NOT_FOUND, "there are /encode, /decode and /download")
         if request.method == "OPTIONS":
             return Response(HTTPStatus.NO_CONTENT)
         if request.method != "POST":
-            return Response(HTTPStatus.METHOD_NOT_ALLOWED, b"POST only\n", {"allow": "POST, OPTIONS"})
+            return Response(HTTPStatus.METHOD_NOT_ALLOWED, [b"POST only\n"], {"allow": "POST, OPTIONS"})
+        is_sparing = effect == "decode" and parse_qs(request.query).get("preserveStorageRefs") == ["true"]
         try:
-            payloads = await asyncio.to_thread(payloads_of_json, request.body)
-            if effect == "encode":
-                found = await self._encoded(payloads)
-            else:
-                is_sparing = effect == "decode" and parse_qs(request.query).get("preserveStorageRefs") == ["true"]
-                allowance = Allowance.of(MOST_DECODED)
-                found = [await self._decoded(payload, allowance, is_sparing=is_sparing) for payload in payloads]
-            body = await asyncio.to_thread(json_of_payloads, found)
+            async with self._turns:
+                body = await self._recoded(effect, request.body, is_sparing=is_sparing)
         except PipelexError as failed:
-            return _text(_STATUS.get(failed.code, HTTPStatus.UNPROCESSABLE_ENTITY), _sentences(failed))
+            return text_response(_STATUS.get(failed.code, HTTPStatus.UNPROCESSABLE_ENTITY), _sentences(failed))
         return Response(HTTPStatus.OK, body, {"content-type": "application/json"})
+
+    async def _recoded(self, effect: str, body: bytes, *, is_sparing: bool) -> list[bytes]:
+        payloads = await asyncio.to_thread(payloads_of_json, body)
+        if effect == "encode":
+            found = await self._encoded(payloads)
+        else:
+            allowance = Allowance.of(self._most_decoded)
+            found = [await self._decoded(payload, allowance, is_sparing=is_sparing) for payload in payloads]
+        return await asyncio.to_thread(json_of_payloads, found)
+
+    @property
+    def _most_decoded(self) -> int:
+        """The maximum size, in bytes, of what one request may have decoded: that of the largest payload."""
+        codec = self.converter.payload_codec
+        return codec.limit if isinstance(codec, PipelexCodec) else MAX_PAYLOAD_BYTES
 
     async def _encoded(self, payloads: list[Payload]) -> list[Payload]:
         codec = self.converter.payload_codec
@@ -132,7 +147,8 @@ class CodecServer:
 
 
 def _sentences(failed: PipelexError) -> str:
-    return f"{failed.report.detail}\n{failed.report.advice or ''}"
+    detail = failed.report.detail  # it may name what was sent
+    return f"{detail if len(detail) <= _SAID else detail[: _SAID - 1] + '…'}\n{failed.report.advice or ''}"
 
 
 def _host_of(request: Request) -> str:
@@ -156,7 +172,3 @@ def _for_page(response: Response, origin: str, request: Request) -> Response:
         if request.headers.get("access-control-request-private-network") == "true":
             headers["access-control-allow-private-network"] = "true"
     return Response(response.status, response.body, headers)
-
-
-def _text(status: HTTPStatus, text: str) -> Response:
-    return Response(status, f"{text.strip()}\n".encode(), {"content-type": "text/plain; charset=utf-8"})

@@ -14,6 +14,10 @@ from pipelex.temporal.workflow.refusals import malformed
 DRIVER: Final = "pipelex"
 """Name of our store among the drivers of a data converter; histories hold it."""
 
+_SHOWN: Final = 240
+"""The number of characters of a damaged reference that are shown."""
+_MOST_KEY: Final = 1_024
+"""The number of characters in a key that object stores take."""
 _MESSAGE_TYPE: Final = ExternalStorageReference.DESCRIPTOR.full_name.encode()
 
 
@@ -29,8 +33,8 @@ def of_claim(claim: Mapping[str, str]) -> StoredPayload:
         PipelexError: the claim is none of ours (`request.malformed`).
     """
     key, size = claim.get("key"), claim.get("size", "")
-    if not key or len(size) > 18 or not size.isascii() or not size.isdigit():
-        raise _damaged(f"its claim is {dict(claim)}")
+    if not key or len(key) > _MOST_KEY or len(size) > 18 or not size.isascii() or not size.isdigit():
+        raise _damaged(f"its claim is {str(dict(claim))[:_SHOWN]}")
     return StoredPayload(key=key, size=int(size))
 
 
@@ -53,13 +57,13 @@ def of_reference(payload: Payload) -> StoredPayload | None:
         return None
     try:
         reference = JSONProtoPayloadConverter().from_payload(payload, ExternalStorageReference)
-    except RuntimeError as wrong:
+    except Exception as wrong:  # whatever a reader of JSON or protobuf raises
         raise _damaged(str(wrong)) from None
     return of_claim(reference.claim_data) if reference.driver_name == DRIVER else None
 
 
 def _damaged(why: str) -> PipelexError:
-    return malformed(f"a reference to a stored payload is damaged: {why}", "not_json")
+    return malformed(f"a reference to a stored payload is damaged: {why[:_SHOWN]}", "not_json")
 
 
 def is_reference(payload: Payload) -> bool:
