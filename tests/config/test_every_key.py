@@ -36,6 +36,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     f"{WIRING}:test_stand_ins_for_a_failing_provider": ("inference.model_deck.is_fallback_on_failure_enabled",),
     f"{WIRING}:test_presets_that_nothing_serves": ("inference.model_deck.missing_presets_reaction",),
     f"{EFFECTS}:test_how_long_a_call_may_take": ("inference.call_timeout",),
+    "distributed.test_long_waits:test_the_longest_wait_is_a_setting": ("inference.longest_retry_after",),
     f"{EFFECTS}:test_a_provider_that_is_away_for_a_while": ("inference.outages.retry_seconds",),
     "distributed.test_outages:test_a_provider_that_is_away_costs_no_attempt": (
         "inference.outages.durable_retry_seconds",

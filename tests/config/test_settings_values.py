@@ -30,6 +30,7 @@ CHANGES: list[tuple[str, str, Any]] = [
     ("runtime.log.package_levels", '{ httpx = "warning" }', {"httpx": "WARNING"}),
     ("runtime.reporting.is_log_costs_to_console", "false", False),
     ("inference.transport_max_retries", "0", 0),
+    ("inference.longest_retry_after", "7200", 7200),
     ("inference.outages.retry_seconds", "0", 0),
     ("inference.outages.durable_retry_seconds", "900", 900),
     ("inference.credentials_elsewhere", "true", True),

@@ -320,6 +320,8 @@ class InferenceSettings(Section):
     """The number of times that a failed provider call is repeated in-process. On Temporal, Temporal repeats it."""
     call_timeout: Annotated[float, Field(gt=0)] = 600.0
     """The longest time of one request to a provider in-process, in seconds; a durable one has its activity's time-out."""
+    longest_retry_after: NonNegative = 900
+    """The longest wait that a provider may ask for, in seconds. A call that is to wait longer fails at once."""
     max_answer_bytes: Positive = 64 * 1024 * 1024
     """The maximum size of a provider's answer after its HTTP encoding is undone, in bytes. A larger one fails the call."""
     credentials_elsewhere: Annotated[bool | tuple[str, ...], BeforeValidator(_everything_or_names)] = False

@@ -14,11 +14,11 @@ from pipelex.direct.records.recording import Recording
 from pipelex.direct.records.sources import source_of
 from pipelex.errors import ErrorCategory, ErrorReport, PipelexError
 from pipelex.inference.calls.kept import KeptResults, KeptSource
-from pipelex.orchestration import PATIENCE, RunCounts, RunDescription, RunRequest, RunSource, RunState, Wait, WaitKind
+from pipelex.orchestration import PATIENCE, RunCounts, RunDescription, RunRequest, RunSource, RunState, Wait
 from pipelex.orchestration.refusals import goes_on, has_ended, is_cancelled, nothing_to_retry
 from pipelex.pipes import Execution
 from pipelex.pipes.calls import PipeOutcome, Reuse
-from pipelex.pipes.trace import PipeTrace, counts_of, pipes_of
+from pipelex.pipes.trace import PipeTrace, counts_of
 from pipelex.pipes.usage import cost_of
 
 
@@ -85,7 +85,7 @@ class BackgroundRun:
 
     async def _to_the_end(self, run: DirectRun) -> Execution:
         await self._keep(RunRecord(self.job, self._started))
-        self._recording = self._record_beginning()
+        self._recording = self._record_beginning(run)
         try:
             execution = await run.execute(self._request.call)
         except PipelexError as failed:
@@ -104,10 +104,12 @@ class BackgroundRun:
         await self._record_end(RunState.COMPLETED, execution)
         return execution
 
-    def _record_beginning(self) -> Recording | None:
+    def _record_beginning(self, run: DirectRun) -> Recording | None:
         if self._records is None:
             return None
-        return Recording(self._records, self._facts(RunState.RUNNING), source_of(self._request))
+        recording = Recording(self._records, self._facts(RunState.RUNNING), source_of(self._request), run.waits)
+        run.waits.on_change = recording.waits_changed
+        return recording
 
     async def _record_end(
         self, state: RunState, execution: Execution | None = None, error: ErrorReport | None = None
@@ -220,18 +222,7 @@ class BackgroundRun:
 
     async def waits(self, patience: timedelta = PATIENCE) -> list[Wait]:
         """See `OrchestratedRun.waits`: calls that failed and are made again."""
-        return [
-            Wait(
-                WaitKind.CALL_FAILS,
-                pipe.id,
-                effect.name,
-                f"{effect.summary or effect.name} failed and is tried again",
-                attempt=effect.attempts,
-            )
-            for pipe in pipes_of(await self.trace())
-            for effect in pipe.effects
-            if effect.status is RunState.RUNNING and effect.attempts > 1
-        ]
+        return [] if self._run is None else list(self._run.waits)
 
     async def cancel(self) -> None:
         """See `OrchestratedRun.cancel`."""

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipelex.content.stuff import Stuff
 from pipelex.direct._known import KnownExecutions
+from pipelex.direct._waits import Waits
 from pipelex.errors import PipelexError
 from pipelex.inference.attempts import EffectPerformer
 from pipelex.inference.calls.asker import asked_by
 from pipelex.inference.calls.kept import KeptSource
 from pipelex.inference.calls.ledger import CallLedger
-from pipelex.inference.calls.retry import RetryPolicy, with_retries
+from pipelex.inference.calls.retry import Pause, RetryPolicy, with_retries
 from pipelex.library import Library
 from pipelex.pipes import Execution
 from pipelex.pipes.batches import gathered, run_item
@@ -70,6 +71,7 @@ class DirectRun:
         self.identity = identity
         self.options = options
         self.retry = retry or RetryPolicy()
+        self.waits = Waits(self.retry.max_attempts)
         self.root: PipeTrace | None = None
         self._on_change = on_change
         self._keeps_values = keeps_values
@@ -194,6 +196,7 @@ class DirectRuntime(OrchestratedRuntime):
 
         async def attempt() -> R:
             trace.attempts += 1
+            self._run.waits.end(trace)
             with asked_by(self.call.pipe):
                 return await self._run.performer.attempt(
                     effect.kind,
@@ -205,13 +208,17 @@ class DirectRuntime(OrchestratedRuntime):
                     place="/".join(self.call.path),
                 )
 
+        def pausing(pause: Pause) -> None:
+            self._run.waits.begin(self._trace.id, trace, pause)
+
         try:
-            result = await self._run.recorded(trace, with_retries(attempt, self._run.retry))
+            result = await self._run.recorded(trace, with_retries(attempt, self._run.retry, pausing=pausing))
             trace.kept_from = kept_from(result)
             if self._run.is_watched:
                 trace.result = result
             return result
         finally:
+            self._run.waits.end(trace)
             trace.usage = ledger.usage
 
 

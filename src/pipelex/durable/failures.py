@@ -11,9 +11,6 @@ from typing import Final, Literal
 from pipelex.durable.limits import EngineLimits
 from pipelex.errors import ErrorCategory, ErrorReport, Json, PipelexError
 
-LONGEST_RETRY_AFTER: Final = timedelta(minutes=15)
-"""A provider's wish to wait longer than this ends in the retry policy's own intervals."""
-
 
 @dataclass(frozen=True, slots=True)
 class OutgoingFailure:
@@ -40,7 +37,7 @@ def outgoing(report: ErrorReport, *, may_retry: bool) -> OutgoingFailure:
     is_retryable = may_retry and report.is_retryable
     wait: timedelta | None = None
     if is_retryable and report.retry_after is not None:
-        wait = min(timedelta(seconds=report.retry_after), LONGEST_RETRY_AFTER)
+        wait = timedelta(seconds=report.retry_after)
     return OutgoingFailure(report.type_name, report.detail, report.to_json(), is_retryable, wait)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from pipelex.errors import PipelexError
 from pipelex.inference.calls.ledger import CallLedger
 from pipelex.inference.calls.logical import asking
+from pipelex.inference.calls.retry import within_wait
 from pipelex.inference.calls.spans import observed
 from pipelex.inference.deck.catalog import INTERNAL
 from pipelex.inference.service import Inference
@@ -64,7 +65,8 @@ def _bound(inference: Inference, kind: EffectKind[Any, Any], perform: Perform) -
                 else:
                     result = await results.once(call, kind.result, lambda: perform(job))
             except PipelexError as failed:
-                raise failed.with_report(usage=tuple(usages_to_json(call.ledger.usage))) from failed.__cause__
+                paid = failed.with_report(usage=tuple(usages_to_json(call.ledger.usage)))
+                raise within_wait(paid, inference.options.longest_retry_after) from failed.__cause__
             return result if kept_from(result) is not None else _accounted(result, call.ledger)
 
     return bound

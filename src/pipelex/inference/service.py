@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipelex.config import StorageSettings
 from pipelex.inference.calls.model_call import SECONDS
+from pipelex.inference.calls.retry import LONGEST_RETRY_AFTER
 from pipelex.inference.chat.asking.messages import PromptFiles
 from pipelex.inference.chat.options import ChatOptions
 from pipelex.inference.chat.service import Chat
@@ -41,6 +42,8 @@ class InferenceOptions:
     functions: FunctionOptions = field(default_factory=FunctionOptions)
     call_timeout: float = SECONDS
     """The time limit of one request to a provider, in seconds, where the orchestrator gives an attempt none."""
+    longest_retry_after: float = LONGEST_RETRY_AFTER
+    """The longest wait that a provider may ask for, in seconds; the failure stands when it asks for more."""
     outage_seconds: float = 0.0
     """Seconds for which a durable call that reaches no provider is repeated without being counted."""
 

@@ -156,6 +156,17 @@ class Wait:
     """The failure."""
 
 
+def failed_call(name: str, pipe: str, report: ErrorReport) -> str:
+    """The detail of the wait for a call that failed and is tried again.
+
+    Args:
+        name: the activity's name.
+        pipe: the id of the pipe run that waits.
+        report: the failure.
+    """
+    return f"{name} of {pipe} failed and is tried again: {report.detail}"
+
+
 @dataclass(frozen=True, slots=True)
 class ReadinessCheck:
     """One thing that runs need, and whether it is there."""

@@ -88,6 +88,7 @@ def inference_of(settings: Settings, deck: "ModelDeck | None" = None) -> "Infere
         images=images_of(settings),
         functions=functions_of(settings),
         call_timeout=settings.inference.call_timeout,
+        longest_retry_after=settings.inference.longest_retry_after,
         outage_seconds=settings.inference.outages.durable_retry_seconds,
     )
     return Inference(

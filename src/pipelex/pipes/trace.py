@@ -44,6 +44,8 @@ class EffectTrace:
     ended: datetime | None = None
     status: RunState = RunState.RUNNING
     attempts: int = 1
+    until: datetime | None = None
+    """The time of the next attempt, while the effect waits for it in this process."""
     queue: str | None = None
     """The task queue it ran on; None in-process."""
     usage: tuple[ModelUsage, ...] = ()

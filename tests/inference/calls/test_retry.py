@@ -4,6 +4,7 @@ import pytest
 
 from pipelex.errors import NOT_CONNECTED, ErrorCategory, PipelexError
 from pipelex.inference import RetryPolicy, with_retries
+from pipelex.inference.calls.retry import Pause, within_wait
 
 POLICY = RetryPolicy(max_attempts=4, initial_interval=1, backoff_coefficient=3, maximum_interval=5, jitter=0)
 
@@ -91,11 +92,34 @@ async def test_the_wait_a_provider_asks_for_is_honoured():
     assert effect.waits == [20, 3]
 
 
-async def test_a_wait_that_is_too_long_is_a_failure():
-    effect = Effect(failure(retry_after=301))
-    with pytest.raises(PipelexError):
-        await with_retries(effect, POLICY, sleep=effect.sleep)
-    assert effect.waits == []
+async def test_the_wait_a_provider_asks_for_is_spread_by_our_own_alone():
+    effect = Effect(failure(retry_after=800), failure())
+    await with_retries(effect, replace(POLICY, jitter=0.5), sleep=effect.sleep, chance=lambda: 1.0)
+    assert effect.waits == [800.5, 4.5]
+
+
+async def test_each_pause_is_told_before_it():
+    effect, told = Effect(failure(retry_after=20), unreached(), failure()), list[tuple[float, int, str]]()
+
+    def pausing(pause: Pause) -> None:
+        assert len(told) == len(effect.waits)
+        told.append((pause.seconds, pause.failures, pause.report.code))
+
+    await with_retries(effect, replace(POLICY, outage_seconds=60), sleep=effect.sleep, pausing=pausing)
+    assert told == [(20, 1, "provider.failed"), (1, 1, "provider.unavailable"), (3, 2, "provider.failed")]
+
+
+@pytest.mark.parametrize(("asked", "longest", "stands"), [(300, 300, False), (301, 300, True), (1e300, 10**18, True)])
+def test_a_wait_that_is_too_long_is_a_failure(asked: float, longest: int, stands: bool):
+    found = within_wait(failure(retry_after=asked), longest)
+    assert found.report.is_retryable is not stands
+    assert ("it asks to come back in" in found.report.detail) is stands
+    assert found.report.retry_after == asked
+
+
+@pytest.mark.parametrize("failed", [failure(), failure(ErrorCategory.CONTENT, retry_after=9999)])
+def test_other_failures_stay_as_they_are(failed: PipelexError):
+    assert within_wait(failed, 300) is failed
 
 
 async def test_jitter_only_lengthens_a_wait():

@@ -145,6 +145,12 @@ def moment(time: datetime) -> str:
     return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
+def clock(time: datetime) -> str:
+    """A near point in time for people, in their own zone: with its date where that is not today's."""
+    here = time.astimezone()
+    return f"{here:%H:%M:%S}" if here.date() == datetime.now().astimezone().date() else moment(time)
+
+
 def duration(time: timedelta) -> str:
     """A length of time for people."""
     seconds = time.total_seconds()

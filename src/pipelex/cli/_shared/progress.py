@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from pipelex.cli._shared.console import json_text, say
+from pipelex.cli._shared.console import clock, json_text, say
 from pipelex.cli._shared.console import shown as in_colour
 from pipelex.cli._shared.streams import is_terminal
 from pipelex.errors.terminal import clean
-from pipelex.pipes.trace import PipeTrace, RunState
+from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -192,13 +192,19 @@ class _Live:
             branch, trace = waiting.pop()
             for effect in trace.effects[-_MOST_SHOWN:]:
                 if effect.status is RunState.RUNNING:
-                    again = f" (attempt {effect.attempts})" if effect.attempts > 1 else ""
-                    branch.add(f"[dim]{_escaped(effect.summary or effect.name)}{again}[/dim]")
+                    branch.add(f"[dim]{_escaped(effect.summary or effect.name)}{_again(effect)}[/dim]")
             shown, folded = shown_children(trace)
             if folded:
                 branch.add(f"[dim]{folded}[/dim]")
             waiting += [(branch.add(trace_label(child)), child) for child in shown]
         return tree
+
+
+def _again(effect: EffectTrace) -> str:
+    """The number of an attempt that is not the first, and when one that is waited for begins."""
+    if effect.until is not None:
+        return f" (attempt {effect.attempts + 1} at {clock(effect.until)})"
+    return f" (attempt {effect.attempts})" if effect.attempts > 1 else ""
 
 
 def shown_children(trace: PipeTrace) -> tuple[list[PipeTrace], str]:

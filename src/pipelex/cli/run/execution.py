@@ -159,9 +159,12 @@ class _Run:
                 return await interruptible(self._in_process(shown))
 
     async def _in_process(self, shown: Progress) -> Ended:
+        from pipelex.cli.runs.attached import told
+
         handle = _noted(await self._method.start(self._raw, **self._keywords(on_change=shown.trace)), shown)
         try:
-            return await Ended.of(handle, result=await handle.result(), wants_page=self._wants_page)
+            result = await told(handle, shown, handle.result())
+            return await Ended.of(handle, result=result, wants_page=self._wants_page)
         except PipelexError as failed:
             return await Ended.of(handle, failed=failed)
 

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from pipelex.cli._shared.console import clock
 from pipelex.cli._shared.progress import Progress, notice
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.orchestration import PATIENCE, EngineUnavailable, Orchestrator, Wait, WaitKind
@@ -100,6 +100,21 @@ async def follow(handle: "RunHandle", shown: Progress, *, full_memory: bool = Fa
                 await task
 
 
+async def told(handle: "RunHandle", shown: Progress, ending: Awaitable[T]) -> T:
+    """What a run of this process ends with; until then, what it waits for is told.
+
+    Args:
+        handle: the run.
+        shown: the progress display.
+        ending: gives what it ends with.
+    """
+    looking = asyncio.create_task(_look_for_obstacles(handle, shown, waits=True))
+    try:
+        return await ending
+    finally:
+        looking.cancel()
+
+
 async def _result(handle: "RunHandle", shown: Progress, *, full_memory: bool, waits: bool) -> "RunResult":
     is_told = False
     while True:
@@ -161,7 +176,7 @@ def notice_of(wait: Wait) -> str:
         *([prospects] if (prospects := outlook(wait)) else []),
     ]
     if wait.kind in _WITHOUT_WORKER:
-        until = "" if wait.deadline is None else f" until {_clock(wait.deadline)} at the latest"
+        until = "" if wait.deadline is None else f" until {clock(wait.deadline)} at the latest"
         return f"{' '.join(lines)}\nWaiting{until}; Ctrl-C leaves the run where it is."
     return "\n".join(lines)
 
@@ -170,7 +185,7 @@ def outlook(wait: Wait) -> str:
     """The outlook of a call that fails: the time of the next attempt, and the time when the run gives up."""
     parts: list[str] = []
     if wait.until is not None:
-        parts.append(f"It is tried again at {_clock(wait.until)}")
+        parts.append(f"It is tried again at {clock(wait.until)}")
     if wait.report is not None and wait.report.is_free:
         parts.append("nothing was sent, so it costs no attempt for now")
     elif wait.failures is not None and wait.most_failures is not None:
@@ -180,14 +195,9 @@ def outlook(wait: Wait) -> str:
     elif wait.kind is WaitKind.CALL_FAILS:
         parts.append("it may fail as often as it likes")
     if wait.deadline is not None:
-        parts.append(f"the run waits until {_clock(wait.deadline)} at the latest")
+        parts.append(f"the run waits until {clock(wait.deadline)} at the latest")
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}." if text else ""
-
-
-def _clock(moment: datetime) -> str:
-    here = moment.astimezone()
-    return f"{here:%H:%M:%S}" if here.date() == datetime.now().astimezone().date() else f"{here:%Y-%m-%d %H:%M:%S}"
 
 
 def _nobody(wait: Wait, run_id: str) -> PipelexError:

@@ -13,7 +13,7 @@ from pipelex.cli.runs.attached import outlook
 from pipelex.errors import ErrorReport, Json, PipelexError
 from pipelex.orchestration import RunDescription, RunState, Wait
 from pipelex.pipes.models import ModelUsage
-from pipelex.pipes.trace import EffectTrace, PipeTrace
+from pipelex.pipes.trace import EffectTrace, PipeTrace, pipes_of
 
 if TYPE_CHECKING:
     from pipelex.runner import RunHandle
@@ -118,8 +118,10 @@ async def read_view(handle: "RunHandle") -> RunView:
     run, root = await handle.describe(), await handle.trace()
     if not run.state.has_ended:
         waits: dict[str, list[Wait]] = {}
+        known = {pipe.id for pipe in pipes_of(root)}
         for wait in await handle.waits():
-            waits.setdefault(wait.workflow_id, []).append(wait)
+            # Of a run of another process only the entry pipe is known.
+            waits.setdefault(wait.workflow_id if wait.workflow_id in known else root.id, []).append(wait)
         return RunView(run, root, waits=waits)
     if run.state is not RunState.COMPLETED:
         try:
@@ -180,7 +182,7 @@ def _tree_lines(view: RunView, trace: PipeTrace, paint: Paint, first: str, rest:
         elif isinstance(item, str):
             yield f"{branch}{paint(f'… {item}', 'dim')}"
         elif isinstance(item, Wait):
-            yield from _leaf(branch, below, paint("…", "cyan"), _wait(item))
+            yield from _leaf(branch, below, paint("…", "cyan"), _wait(item, trace.id))
         else:
             yield from _leaf(branch, below, _mark(item.status, paint), _effect(item))
 
@@ -224,11 +226,12 @@ def _of_failed(trace: PipeTrace) -> PipeTrace:
     return replace(trace, effects=effects, children=children)
 
 
-def _wait(wait: Wait) -> str:
-    """A wait in one line; what to do about it goes after what is waited for."""
+def _wait(wait: Wait, pipe: str) -> str:
+    """A wait in one line, below a pipe; what to do about it goes after what is waited for."""
     if wait.report is None:
         return " ".join(filter(None, (wait.detail, wait.advice)))
-    said = f"{wait.what} attempt {wait.attempt}, last failure: {' '.join(wait.report.detail.split())[:400]}"
+    of = "" if wait.workflow_id == pipe else f" of {wait.workflow_id}"
+    said = f"{wait.what}{of} attempt {wait.attempt}, last failure: {' '.join(wait.report.detail.split())[:400]}"
     return " · ".join(filter(None, (said, outlook(wait))))
 
 

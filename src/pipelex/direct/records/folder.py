@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,8 +19,9 @@ from typing import Any, Final, Self
 from pipelex.content.stuff import WorkingMemory
 from pipelex.direct.records.sources import source_from_json, source_to_json
 from pipelex.direct.records.traces import trace_from_json, trace_to_json
+from pipelex.direct.records.waits import wait_from_json, wait_to_json
 from pipelex.errors import ErrorReport, Json, PipelexError
-from pipelex.orchestration import Attributes, RunDescription, RunSource, RunState
+from pipelex.orchestration import Attributes, RunDescription, RunSource, RunState, Wait
 from pipelex.pipes import Execution
 from pipelex.pipes.calls import PipeOutcome
 from pipelex.pipes.trace import PipeTrace
@@ -33,6 +34,7 @@ _PRUNED_BEYOND: Final = 1.1
 _FACTS: Final = "run.json"
 _SOURCE: Final = "source.json.gz"
 _TRACE: Final = "trace.json.gz"
+_WAITS: Final = "waits.json"
 _EARLIER: Final = "trace-{}.json.gz"
 _UNREADABLE: Final = (OSError, ValueError, KeyError, TypeError, EOFError, PipelexError)
 
@@ -138,10 +140,16 @@ class RecordFolder:
         """Record that a run begins, in place of an earlier record of the same id."""
         try:
             folder, _ = self._made(facts.run_id)
+            (folder / _WAITS).unlink(missing_ok=True)
             _write(folder / _SOURCE, source_to_json(source))
             _write(folder / _FACTS, replace(facts, process=_this_process()).to_json())
         except OSError as failed:
             logger.info("The run '%s' leaves no record: %s", facts.run_id, failed)
+
+    def wait(self, run_id: str, waits: Sequence[Wait]) -> None:
+        """Record the waits of a run that goes on, in place of those before; a run without a record has none."""
+        with suppress(OSError):
+            _write(self._folder(run_id) / _WAITS, [wait_to_json(wait) for wait in waits])
 
     def end(
         self,
@@ -162,6 +170,7 @@ class RecordFolder:
             folder, is_new = (self._folder(facts.run_id), False) if source is None else self._made(facts.run_id)
             if not folder.is_dir():
                 return
+            (folder / _WAITS).unlink(missing_ok=True)
             written: dict[str, Json] = {} if trace is None else {"trace": trace_to_json(trace)}
             if execution is not None:
                 written["outcome"] = execution.outcome.model_dump(mode="json", exclude_unset=True)
@@ -230,6 +239,13 @@ class RecordFolder:
             return Execution(outcome, WorkingMemory.from_json(written["memory"]))
         except _UNREADABLE:
             return None
+
+    def waits(self, run_id: str) -> list[Wait]:
+        """The waits of a run that goes on, as they were last recorded."""
+        try:
+            return [wait_from_json(written) for written in _read(self._folder(run_id) / _WAITS)]
+        except _UNREADABLE:
+            return []
 
     # --- the folder ---------------------------------------------------------------------------------------------------
 

@@ -71,8 +71,8 @@ class RecordedRun:
         return RunCounts(*counts_of(await self.trace()))
 
     async def waits(self, patience: timedelta = PATIENCE) -> list[Wait]:
-        """See `OrchestratedRun.waits`; nobody here can tell."""
-        return []
+        """See `OrchestratedRun.waits`; as its process recorded them last."""
+        return self.folder.waits(self.run_id)
 
     # --- its end ------------------------------------------------------------------------------------------------------
 

@@ -226,8 +226,17 @@ _RETRY_DELAY = re.compile(r"""retryDelay['"]?: ?['"](\d+(?:\.\d+)?)s|[Rr]etry in
 """How Google's bodies say when to come back: they have no header for it."""
 
 
+_MOST_ASKED = 10 * 365 * 24 * 3600.0
+"""Seconds: whoever asks for more asks for ever."""
+
+
 def retry_after(facts: Facts) -> float | None:
     """Seconds the provider asks to wait: milliseconds, seconds or an HTTP date in its headers."""
+    asked = _asked_wait(facts)
+    return None if asked is None else min(asked, _MOST_ASKED)
+
+
+def _asked_wait(facts: Facts) -> float | None:
     millis = facts.headers.get("retry-after-ms")
     if millis is not None:
         seconds = _number(millis)

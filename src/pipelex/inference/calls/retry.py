@@ -1,4 +1,4 @@
-"""The bounded retry of one effect in this process."""
+"""The retry of one effect: the wait that a provider may ask for, and the bounded repetition in this process."""
 
 import asyncio
 import random
@@ -6,9 +6,47 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pipelex.errors import PipelexError
+from pipelex.errors import ErrorCategory, ErrorReport, PipelexError
 
 T = TypeVar("T")
+
+LONGEST_RETRY_AFTER = 900.0
+"""The longest wait that a provider may ask for where the settings say nothing, in seconds."""
+
+
+def within_wait(failed: PipelexError, longest: float) -> PipelexError:
+    """The failure; where its provider asks to wait for longer than a call may, one that nobody repeats.
+
+    Whoever performs an effect says so, for every orchestrator: the wait is as long in-process as when durable.
+
+    Args:
+        failed: the failure of an attempt.
+        longest: the longest wait, in seconds.
+    """
+    report = failed.report
+    if not report.is_retryable or report.retry_after is None or report.retry_after <= longest:
+        return failed
+    detail = f"it asks to come back in {_words(report.retry_after)}, and a call waits for {_words(longest)} at most"
+    return failed.with_report(
+        category=ErrorCategory.CAPACITY,
+        detail=f"{report.detail}; {detail}",
+        advice="Go on after that time with `pipelex runs retry`, name another model, or raise 'longest_retry_after' of "
+        "[inference].",
+    )
+
+
+_LENGTHS = ((86_400, "d"), (3600, "h"), (60, "min"))
+
+
+def _words(seconds: float) -> str:
+    """A length of time in words: `45 s`, `15 min`, `2 h 30 min`, `3 d`."""
+    whole = round(seconds)
+    for number, (unit, word) in enumerate(_LENGTHS):
+        if whole >= unit:
+            rest = whole % unit // _LENGTHS[number + 1][0] if number + 1 < len(_LENGTHS) else whole % unit
+            more = _LENGTHS[number + 1][1] if number + 1 < len(_LENGTHS) else "s"
+            return f"{whole // unit} {word} {rest} {more}" if rest else f"{whole // unit} {word}"
+    return f"{whole} s"
 
 
 @dataclass(frozen=True)
@@ -22,10 +60,8 @@ class RetryPolicy:
     backoff_coefficient: float = 2.0
     maximum_interval: float = 60.0
     """The longest wait of our own choosing, in seconds."""
-    maximum_retry_after: float = 300.0
-    """The longest wait that a provider may ask for, in seconds; the failure stands when it asks for more."""
     jitter: float = 0.25
-    """The share of the wait that is added at random, so that callers do not come back together."""
+    """The share of our own wait that is added at random, so that callers do not come back together."""
     outage_seconds: float = 0.0
     """Seconds for which attempts that reach no provider are repeated without being counted: they cost nothing."""
 
@@ -40,23 +76,38 @@ class RetryPolicy:
             attempt: the number of such attempts so far, this one included.
             waited: the seconds that were waited after the others.
         """
-        own = min(self.initial_interval * self.backoff_coefficient ** (attempt - 1), self.maximum_interval)
+        own = self.own_wait(attempt)
         return own if waited + own <= self.outage_seconds else None
 
     def wait(self, attempt: int, retry_after: float | None) -> float | None:
         """Seconds to wait after the given attempt (1-based), without the random part; None to give up."""
-        if attempt >= self.max_attempts:
-            return None
-        own = min(self.initial_interval * self.backoff_coefficient ** (attempt - 1), self.maximum_interval)
-        if retry_after is None:
-            return own
-        return None if retry_after > self.maximum_retry_after else max(own, retry_after)
+        return None if attempt >= self.max_attempts else max(self.own_wait(attempt), retry_after or 0.0)
+
+    def own_wait(self, attempt: int) -> float:
+        """Seconds to wait after an attempt where no provider asks for more."""
+        return min(self.initial_interval * self.backoff_coefficient ** (attempt - 1), self.maximum_interval)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A pause before an effect is tried again."""
+
+    report: ErrorReport
+    """The failure before it."""
+    seconds: float
+    failures: int
+    """The number of failures so far that count."""
+
+
+def _untold(pause: Pause) -> None:
+    """Tell nobody."""
 
 
 async def with_retries(
     attempt: Callable[[], Awaitable[T]],
     policy: RetryPolicy,
     *,
+    pausing: Callable[[Pause], None] = _untold,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     chance: Callable[[], float] = random.random,
 ) -> T:
@@ -65,6 +116,7 @@ async def with_retries(
     Args:
         attempt: makes one attempt; called once for each.
         policy: the number of repetitions, and the pauses between them.
+        pausing: is told of each pause when it begins.
         sleep: waits; replaced in tests.
         chance: a number in [0, 1) for the jitter; replaced in tests.
 
@@ -85,4 +137,6 @@ async def with_retries(
                 wait = policy.wait(count, error.report.retry_after) if error.report.is_retryable else None
             if wait is None:
                 raise error.with_report(attempts=count + unreached) from error.__cause__
-            await sleep(wait * (1 + policy.jitter * chance()))
+            seconds = wait + policy.own_wait(max(count, 1)) * policy.jitter * chance()
+            pausing(Pause(error.report, seconds, count))
+            await sleep(seconds)

@@ -22,6 +22,7 @@ from temporalio.service import RPCError
 from pipelex.durable.tries import failures_allowed
 from pipelex.errors import ErrorReport
 from pipelex.orchestration import Wait, WaitKind
+from pipelex.orchestration.runs import failed_call
 from pipelex.temporal.client.cluster import Version, is_polled, lacking_version, worker_command
 from pipelex.temporal.worker.attempts import METHOD_TREE
 from pipelex.temporal.workflow.failures import from_failure
@@ -184,7 +185,7 @@ class _Look:
 def _words(name: str, workflow_id: str, report: ErrorReport) -> str:
     if report.params.get("dependency") == METHOD_TREE:
         return f"{name} of {workflow_id} waits for a worker with the method's folder: {report.detail}"
-    return f"{name} of {workflow_id} failed and is tried again: {report.detail}"
+    return failed_call(name, workflow_id, report)
 
 
 async def _failures(client: Client, activity: PendingActivityInfo) -> int | None:
