@@ -83,7 +83,8 @@ async def test_a_batch_runs_as_a_tree(project: MistralProject, stub: OpenAIStub,
         ("describe[2]",),
     ]
     assert {child.pipe for child in trace.children} == {"harbour.describe"}
-    assert all(child.effects[0].summary == "LLM text · pipe=describe · model=stub" for child in trace.children)
+    told = {f"LLM text · pipe=describe[{rank}] · model=stub" for rank in range(3)}
+    assert {child.effects[0].summary for child in trace.children} == told
     assert sum(usage.calls for usage in trace.usage) == 3
     assert (described.pipe, described.state) == ("harbour.describe_all", RunState.COMPLETED)
     assert (counts.completed if counts else 0) == 4
