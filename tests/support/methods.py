@@ -1,5 +1,15 @@
 """Methods that several tests run."""
 
+from pathlib import Path
+
+
+def written(folder: Path, text: str) -> Path:
+    """A bundle file with this text, in a folder."""
+    file = folder / "method.mthds"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
 GREET = """
 domain = "harbour"
 main_pipe = "greet"

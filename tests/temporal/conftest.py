@@ -6,6 +6,7 @@ import pytest_asyncio
 
 from pipelex.runner import Pipelex
 from pipelex.temporal.dev_server import DevServer
+from pipelex.testing import ScriptedModel, durable
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project, worker_of, write_project
 
@@ -43,4 +44,17 @@ async def app(idle: Pipelex) -> AsyncIterator[Pipelex]:
 async def unstored(project: Project) -> AsyncIterator[Pipelex]:
     """The project's runtime, with a worker in this process, where large payloads have nowhere to go."""
     async with project.app(overrides=WITHOUT_STORE) as app, worker_of(app):
+        yield app
+
+
+@pytest.fixture
+def model() -> ScriptedModel:
+    """A model without any answer yet, for tests in which nobody's protocol matters."""
+    return ScriptedModel()
+
+
+@pytest_asyncio.fixture
+async def scripted_app(model: ScriptedModel, temporal_server: DevServer) -> AsyncIterator[Pipelex]:
+    """A runtime on the session's server behind whose models `model` is, with a worker in this process."""
+    async with durable(model, server=temporal_server) as app:
         yield app

@@ -16,9 +16,8 @@ from pipelex.pipes.trace import PipeTrace
 from pipelex.runner import Pipelex
 from pipelex.temporal.client.history import read_trace
 from pipelex.temporal.dev_server import DevServer
-from tests.support.methods import DESCRIBE_ALL, GREET, PARALLEL_OF_3, sequence_of
-from tests.support.openai_server import OpenAIStub
-from tests.support.project import Project, worker_of, write_project
+from pipelex.testing import ScriptedModel, durable
+from tests.support.methods import DESCRIBE_ALL, GREET, PARALLEL_OF_3, sequence_of, written
 from tests.support.temporal import client_of
 
 OWN_OF_ONE_LLM = 11
@@ -34,24 +33,22 @@ async def sizes(client: Client, trace: PipeTrace) -> list[tuple[int, int]]:
     return [(info.history_length, info.history_size_bytes), *(size for child in below for size in child)]
 
 
-async def run_and_measure(
-    app: Pipelex, project: Project, method: str, inputs: dict[str, Json]
-) -> list[tuple[int, int]]:
-    result = await app.load(project.method(method)).run(inputs)
+async def run_and_measure(app: Pipelex, folder: Path, method: str, inputs: dict[str, Json]) -> list[tuple[int, int]]:
+    result = await app.load(written(folder, method)).run(inputs)
     client = await client_of(app)
     return await sizes(client, await read_trace(client, result.run_id))
 
 
-async def test_one_llm_pipe(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
-    stub.on("Hello", text="Good day")
-    ((events, size),) = await run_and_measure(app, project, GREET, {"name": "Ada"})
+async def test_one_llm_pipe(scripted_app: Pipelex, model: ScriptedModel, tmp_path: Path) -> None:
+    model.pipes["greet"] = "Good day"
+    ((events, size),) = await run_and_measure(scripted_app, tmp_path, GREET, {"name": "Ada"})
     assert events == OWN_OF_ONE_LLM
     assert size < 1_303 + 3_000
 
 
-async def test_sequence_of_ten(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
-    stub.on("Say", text="ok")
-    (events, size), *children = await run_and_measure(app, project, sequence_of(10), {"text": "a"})
+async def test_sequence_of_ten(scripted_app: Pipelex, model: ScriptedModel, tmp_path: Path) -> None:
+    model.pipes["say"] = "ok"
+    (events, size), *children = await run_and_measure(scripted_app, tmp_path, sequence_of(10), {"text": "a"})
     assert events == ROOT + 10 * CHILD_IN_SEQUENCE
     assert [child[0] for child in children] == [OWN_OF_ONE_LLM] * 10
     assert events + sum(child[0] for child in children) == ROOT + 10 * 20
@@ -59,44 +56,45 @@ async def test_sequence_of_ten(app: Pipelex, project: Project, stub: OpenAIStub)
     assert all(child[1] < 1_303 + 2_500 for child in children)
 
 
-async def test_parallel_of_three(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
-    stub.on("Say", text="ok")
-    (events, _), *children = await run_and_measure(app, project, PARALLEL_OF_3, {"text": "a"})
+async def test_parallel_of_three(scripted_app: Pipelex, model: ScriptedModel, tmp_path: Path) -> None:
+    model.pipes["say"] = "ok"
+    (events, _), *children = await run_and_measure(scripted_app, tmp_path, PARALLEL_OF_3, {"text": "a"})
     assert events <= ROOT + 3 * CHILD_IN_SEQUENCE
     assert [child[0] for child in children] == [OWN_OF_ONE_LLM] * 3
 
 
-async def test_pipes_that_run_no_other_need_no_workflow_of_their_own(project: Project, stub: OpenAIStub) -> None:
-    stub.on("Say", text="ok")
+async def test_pipes_that_run_no_other_need_no_workflow_of_their_own(
+    model: ScriptedModel, temporal_server: DevServer, tmp_path: Path
+) -> None:
+    model.pipes["say"] = "ok"
     policy = {"temporal.worker_config.child_workflow_policy": "controllers"}
-    async with project.app(overrides=policy) as app, worker_of(app):
-        ((events, _),) = await run_and_measure(app, project, sequence_of(10), {"text": "a"})
+    async with durable(model, server=temporal_server, overrides=policy) as app:
+        ((events, _),) = await run_and_measure(app, tmp_path, sequence_of(10), {"text": "a"})
     assert events == ROOT + 10 * (OWN_OF_ONE_LLM - ROOT)
 
 
 @pytest.mark.parametrize(("policy", "actions"), [("every_pipe", 2 * 10 + 1), ("controllers", 10 + 1)])
-async def test_what_is_billed(tmp_path: Path, stub: OpenAIStub, policy: str, actions: int) -> None:
+async def test_what_is_billed(tmp_path: Path, model: ScriptedModel, policy: str, actions: int) -> None:
     """As many actions as a workflow written by hand takes: one per start and one per call, and no heartbeat."""
-    stub.on("Describe", text="ok")
+    model.pipes["describe"] = "ok"
     words = {"words": [f"word{number}" for number in range(10)]}
     async with DevServer(metrics_port=0) as server:
-        project = write_project(tmp_path, stub=stub.url, target=server.target, queue="billed")
         overrides = {
             "temporal.worker_config.child_workflow_policy": policy,
             "temporal.search_attributes.enabled": False,
         }
-        async with project.app(overrides=overrides) as app, worker_of(app):
-            method = app.load(project.method(DESCRIBE_ALL))
+        async with durable(model, server=server, overrides=overrides) as app:
+            method = app.load(written(tmp_path, DESCRIBE_ALL))
             _, found = await actions_of(server, lambda: method.run(words))
     assert found.total() == actions
     assert not any("Heartbeat" in kind for kind in found)
 
 
 @pytest.mark.slow
-async def test_batch_of_a_hundred(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
-    stub.on(matches=r"Describe (\w+)\.", text="about \\1", expand=True)
+async def test_batch_of_a_hundred(scripted_app: Pipelex, model: ScriptedModel, tmp_path: Path) -> None:
+    model.respond = lambda asked: asked.prompt.replace("Describe", "about")
     words = [f"word{number}" for number in range(100)]
-    (events, size), *children = await run_and_measure(app, project, DESCRIBE_ALL, {"words": words})
+    (events, size), *children = await run_and_measure(scripted_app, tmp_path, DESCRIBE_ALL, {"words": words})
     assert len(children) == 100
     assert events + sum(child[0] for child in children) <= ROOT + 100 * 20
     assert [child[0] for child in children] == [OWN_OF_ONE_LLM] * 100

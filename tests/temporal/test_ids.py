@@ -1,6 +1,7 @@
 """Ids within what every server holds, however deep a method is and whatever it is called."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from pipelex.runner import Pipelex
 from pipelex.temporal.plugin import PipelexPlugin
 from pipelex.temporal.workflow import ids
 from pipelex.temporal.workflow.ids import WORKFLOW_ID_BYTES, shortened
+from pipelex.testing import ScriptedModel
+from tests.support.methods import written
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project, worker_of
 from tests.support.temporal import client_of, config_of
@@ -65,13 +68,13 @@ def flat(trace: PipeTrace) -> list[PipeTrace]:
 @pytest.mark.parametrize(
     "run_id", ["deep", "r" * RUN_ID_BYTES, "é" * (RUN_ID_BYTES // 2)], ids=["short", "long", "accented"]
 )
-async def test_a_deep_method(app: Pipelex, project: Project, stub: OpenAIStub, run_id: str) -> None:
-    stub.on("Say", text="ok")
-    method = app.load(project.method(DEEP))
-    run_id = f"{project.root.name[-5:]}{run_id}"[: len(run_id)]
+async def test_a_deep_method(scripted_app: Pipelex, model: ScriptedModel, tmp_path: Path, run_id: str) -> None:
+    model.pipes["say"] = "ok"
+    method = scripted_app.load(written(tmp_path, DEEP))
+    run_id = f"{tmp_path.name[-5:]}{run_id}"[: len(run_id)]
     handle = await method.start(INPUT, run_id=run_id)
     result = await handle.result()
-    assert len(stub.requests) == 3
+    model.assert_asked(3, pipe="say")
     assert handle.run_id == run_id == result.run_id
 
     found = [each.id for each in flat(await handle.run.trace())]
@@ -79,7 +82,7 @@ async def test_a_deep_method(app: Pipelex, project: Project, stub: OpenAIStub, r
     assert all(len(id_.encode()) <= WORKFLOW_ID_BYTES for id_ in found)
     assert all(id_.startswith(f"{run_id}/") for id_ in found[1:])
     assert {id_[-3:] for id_ in found[-3:]} == {"[0]", "[1]", "[2]"}
-    description = await (await client_of(app)).get_workflow_handle(found[-1]).describe()
+    description = await (await client_of(scripted_app)).get_workflow_handle(found[-1]).describe()
     path = "/".join([run_id, *(f"1-{code(level)}" for level in range(2, 16)), "1-say[2]"])
     assert path in (await description.static_details() or "")
     assert await description.static_summary() == "say[2] — Say it"

@@ -14,7 +14,7 @@ from pipelex.runner import Pipelex
 from pipelex.temporal.dev_server import DevServer
 from pipelex.testing import Answer, Asked, Failure, Refusal, Reply, ScriptedModel, dry, durable, in_order, scripted
 from tests.support.documents import PdfPage, pdf
-from tests.support.methods import DESCRIBE_ALL, GREET
+from tests.support.methods import DESCRIBE_ALL, GREET, written
 from tests.support.untyped import untyped
 
 WAYS = (
@@ -48,12 +48,6 @@ class Way:
 @pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest) -> Way:
     return Way(request.param, None if request.param == "direct" else request.getfixturevalue("temporal_server"))
-
-
-def written(folder: Path, text: str) -> Path:
-    file = folder / "method.mthds"
-    file.write_text(text, encoding="utf-8")
-    return file
 
 
 def pipe(kind: str, output: str, more: str, inputs: str = '{ topic = "Text" }', concepts: str = "") -> str:
