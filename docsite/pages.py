@@ -72,7 +72,7 @@ def _write(file: Path, text: str) -> None:
 
 
 def with_site_links(text: str, file: Path, place: str) -> str:
-    """A page whose links lead to pages of the site; those to files that are no pages become plain text.
+    """A page whose links lead to pages of the site; those to files that are not pages become plain text.
 
     Args:
         text: of the page.

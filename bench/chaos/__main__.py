@@ -29,7 +29,9 @@ def main() -> int:
     kinds = tuple(kind.strip() for kind in options.faults.split(",")) if options.faults else KINDS
     if unknown := set(kinds) - set(KINDS):
         parser.error(f"no such fault: {', '.join(sorted(unknown))}")
-    quiet = LoggingConfig(TelemetryFilter(core_level="ERROR", other_level="ERROR"))  # servers that are gone are no news
+    quiet = LoggingConfig(
+        TelemetryFilter(core_level="ERROR", other_level="ERROR")
+    )  # servers that are gone are not news
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=quiet)))
     plan = Plan(options.seed, options.runs, options.minutes, pause=options.pause, kinds=kinds)
     end_as_with_ctrl_c()

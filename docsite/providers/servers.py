@@ -1,4 +1,4 @@
-"""The pages of servers and gateways that speak OpenAI's protocol and are no packaged backend."""
+"""The pages of servers and gateways that speak OpenAI's protocol and are not packaged backend."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

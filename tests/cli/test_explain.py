@@ -46,7 +46,7 @@ def test_a_document_that_is_none(cli: Cli, tmp_path: Path, text: str) -> None:
     document.write_text(text, encoding="utf-8")
     ended = cli("explain", str(document))
     assert ended.code == 2
-    assert "no problem document" in ended.err or "is no code" in ended.err
+    assert "no problem document" in ended.err or "is not a code" in ended.err
 
 
 def test_a_document_that_is_not_there(cli: Cli) -> None:

@@ -100,8 +100,8 @@ def test_where_the_health_port_is(port: int | None, address: str | None, expecte
     ("port", "address", "said"),
     [
         (None, "127.0.0.1", "has no port"),
-        (None, "127.0.0.1:http", "is no port"),
-        (None, "127.0.0.1:70000", "is no port"),
+        (None, "127.0.0.1:http", "is not a port"),
+        (None, "127.0.0.1:70000", "is not a port"),
         (8080, "127.0.0.1:8081", "--health-port 8080"),
     ],
 )

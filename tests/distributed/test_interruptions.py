@@ -1,4 +1,4 @@
-"""What the end of a worker interrupts is made again, and is no failure of the provider."""
+"""What the end of a worker interrupts is made again, and is not a failure of the provider."""
 
 import asyncio
 import signal

@@ -134,8 +134,8 @@ async def test_encrypted_arguments_are_read_by_every_run(
     ("timing", "said"),
     [
         (Timing(), "needs a time"),
-        (Timing(calendars=["hours=9"]), "'hours=9' is no field"),
-        (Timing(calendars=["hour=nine"]), "'nine' is no value"),
+        (Timing(calendars=["hours=9"]), "'hours=9' is not a field"),
+        (Timing(calendars=["hour=nine"]), "'nine' is not a value"),
         (Timing(crons=["every day"]), "refuses the schedule"),
         (Timing(crons=["0 9 * * *"], time_zone="Mars/North"), "refuses the schedule"),
     ],

@@ -71,12 +71,12 @@ SOURCES = {
     "def total(amounts, digits=2, **rest): ...": None,
     "def total(): ...": None,
     "import functools\n@functools.wraps(print)\ndef total(whatever): ...": None,
-    "def total(amount): ...": "its parameter 'amount' is no input of the pipe; did you mean 'amounts'?",
-    "def total(amounts, rate): ...": "its parameter 'rate' is no input of the pipe; the inputs are: amounts",
-    "def total(amounts, *, rate): ...": "its parameter 'rate' is no input of the pipe",
+    "def total(amount): ...": "its parameter 'amount' is not an input of the pipe; did you mean 'amounts'?",
+    "def total(amounts, rate): ...": "its parameter 'rate' is not an input of the pipe; the inputs are: amounts",
+    "def total(amounts, *, rate): ...": "its parameter 'rate' is not an input of the pipe",
     "def total(amounts, /): ...": "its parameter 'amounts' cannot be given by name",
     "def total(*amounts): ...": "its parameter 'amounts' cannot be given by name",
-    "def total(inputs, rate): ...": "its parameter 'inputs' is no input of the pipe",
+    "def total(inputs, rate): ...": "its parameter 'inputs' is not an input of the pipe",
     "def total(working_memory): ...": "write 'def total(amounts)': inputs come by their names",
     "from pipelex.tools.registry import pipe_func\n@pipe_func()\nasync def total(working_memory): ...": (
         "write 'async def total(amounts)' without '@pipe_func' and its import"

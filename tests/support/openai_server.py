@@ -334,7 +334,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         length = int(self.headers.get("content-length", "0"))
         raw = self.rfile.read(length)
-        if len(raw) < length:  # whoever sent it died meanwhile: it is no request
+        if len(raw) < length:  # whoever sent it died meanwhile: it is not a request
             self.close_connection = True
             return
         body: Json = json.loads(raw) if raw else {}

@@ -57,7 +57,7 @@ def read_table(path: Path) -> Table:
     """The cells of a CSV file, with the texts that `write_csv` took for formulas as they were.
 
     Raises:
-        ContentError: it is no text, not CSV, or has no first row; rows have more cells than it.
+        ContentError: it is not a text, not CSV, or has no first row; rows have more cells than it.
         OSError: the file cannot be read.
     """
     if (why := why_unfit(path)) is not None:
@@ -164,7 +164,7 @@ def write_csv(items: Sequence[Json], shape: ObjectShape, stream: TextIO) -> None
     """
     if not shape.is_flat:
         nested = [field.name for field in shape.fields if not isinstance(field.shape, ScalarShape | ChoiceShape)]
-        raise ContentError([("", f"{shape.title} is no table row: {', '.join(nested)} cannot be a single cell")])
+        raise ContentError([("", f"{shape.title} is not a table row: {', '.join(nested)} cannot be a single cell")])
     names = [field.name for field in shape.fields]
     write_table(names, [[as_object(item).get(name) for name in names] for item in items], stream)
 

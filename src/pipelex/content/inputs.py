@@ -305,7 +305,7 @@ class _InputReader:
         if isinstance(shape, AnyShape) and isinstance(content, list | tuple):
             raise self._refused("input.wrong_multiplicity", f"{where} takes one value, not a list", expected="single")
         if not is_encodable(content):
-            why = "holds half of a surrogate pair (U+D800 to U+DFFF), which is no character"
+            why = "holds half of a surrogate pair (U+D800 to U+DFFF), which is not a character"
             raise self._refused("input.invalid", f"{where} {why}", field=_inner(where, self._name))
         light = LightReader(self._files)
         expanded = light.expand(shape, content, where)

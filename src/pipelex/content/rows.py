@@ -36,7 +36,7 @@ class InputTable:
     columns: tuple[str, ...]
     rows: tuple[InputRow, ...]
     unused: tuple[str, ...]
-    """Columns that are no inputs; they are kept beside the results."""
+    """Columns that are not inputs; they are kept beside the results."""
 
 
 def read_rows(
@@ -158,7 +158,7 @@ def result_columns(shape: Shape, *, is_list: bool) -> tuple[str, ...]:
 
 
 def result_cells(value: Stuff | Absence, shape: Shape, *, is_list: bool) -> list[Json]:
-    """A result as one cell for each of its columns; what is no single value is JSON."""
+    """A result as one cell for each of its columns; what is not a single value is JSON."""
     count = len(result_columns(shape, is_list=is_list))
     if isinstance(value, Absence):
         return [None] * count

@@ -161,13 +161,13 @@ def _check_content(library: Library, name: str, stuff: Stuff) -> None:
         place, message = wrong.faults[0]
         raise PipelexError(
             "input.invalid",
-            f"the input '{name}' is no {stuff.concept}: {place} {message}",
+            f"the input '{name}' is not a valid {stuff.concept}: {place} {message}",
             category=ErrorCategory.CONTENT,
             params={"input": name, "field": place.removeprefix(name).removeprefix(".")},
             location=Location(input=name),
         ) from None
     except (KeyError, TypeError) as wrong:
-        detail = f"the input '{name}' is no list of {stuff.concept}: {type(wrong).__name__}"
+        detail = f"the input '{name}' is not a list of {stuff.concept}: {type(wrong).__name__}"
         raise PipelexError(
             "input.invalid", detail, category=ErrorCategory.CONTENT, params={"input": name, "field": ""}
         ) from None

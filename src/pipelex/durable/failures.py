@@ -22,7 +22,7 @@ class OutgoingFailure:
     detail: dict[str, Json]
     """The report; the only detail of the engine's exception."""
     is_retryable: bool
-    """Whether the engine may try again. A failure that it may repeat is no alarm of the worker."""
+    """Whether the engine may try again. A failure that it may repeat is not an alarm of the worker."""
     retry_after: timedelta | None
     """The pause before that, where a provider asks for one."""
 

@@ -47,7 +47,7 @@ class ParsedBundle:
     text: str
     """The file's text; what is not UTF-8 in it is replaced."""
     blueprint: BundleBlueprint | None = None
-    """The blueprint, with the concepts and pipes that are sound alone; None when the file is no TOML or its domain is
+    """The blueprint, with the concepts and pipes that are sound alone; None when the file is not TOML or its domain is
     unknown."""
     faults: tuple[Fault, ...] = ()
     """The faults in file order, warnings included."""
@@ -272,7 +272,7 @@ def _check_main_pipe(faults: list[UnplacedFault], name: Any, codes: list[str]) -
         code, category = "method.identifier_invalid", "invalid_pipe_code_syntax"
     else:
         hint = did_you_mean(near) or "; the entry pipe must be declared in the same file"
-        detail = f"main_pipe '{shorten(name)}' is no pipe of this bundle{hint}"
+        detail = f"main_pipe '{shorten(name)}' is not a pipe of this bundle{hint}"
         params = {"missing": name, "candidates": list(near)}
         code, category = "method.pipe_unresolved", "unresolved_pipe_dependency"
     faults.append(UnplacedFault(code, detail, ("main_pipe",), params, category=category, suggestions=near))

@@ -112,7 +112,9 @@ def _model_of(report: Report, code: str, table: Mapping[str, Any]) -> type[PipeB
         _bad_type(report, "retired", detail, ("type",), name, "unknown_pipe_type", (new,), fix)
     elif name == "PipeSignature":
         fix = SuggestedFix("signature-without-type", "remove 'type'", (delete_key(report.base, "type"),))
-        detail = f"pipe '{shorten(code)}': 'PipeSignature' is no type; a pipe to be written later has no 'type' at all"
+        detail = (
+            f"pipe '{shorten(code)}': 'PipeSignature' is not a type; a pipe to be written later has no 'type' at all"
+        )
         _bad_type(report, "unknown", detail, ("type",), name, "unknown_pipe_type", (), fix)
     else:
         near = near_names(name, PIPE_TYPES) if name is not None else ()

@@ -167,7 +167,7 @@ def _undeclared(code: str, keys: Keys, root: str, offset: int, slots: Mapping[st
     advice = did_you_mean(near) or f": add it to 'inputs' of pipe '{shorten(code)}'"
     return UnplacedFault(
         "method.input_undeclared",
-        f"{place(keys)} reads '{shorten(root)}', which is no input of the pipe{advice}",
+        f"{place(keys)} reads '{shorten(root)}', which is not an input of the pipe{advice}",
         keys,
         {"pipe": code, "variables": [root]},
         category="missing_input_variable",

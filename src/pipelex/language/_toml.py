@@ -48,7 +48,7 @@ _SENTENCES: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
 
 @dataclass(frozen=True, slots=True)
 class SyntaxFault:
-    """The reason why a source is no TOML document."""
+    """The reason why a source is not a TOML document."""
 
     message: str
     line: int

@@ -16,7 +16,7 @@ from pipelex.language.references import CONCEPT_CODE_PATTERN, DOMAIN_PATTERN, PI
 __all__ = ["SCHEMA_NAME", "allowed_keys", "allowed_words", "bundle_schema", "models_at"]
 
 SCHEMA_NAME: Final = ".mthds.schema.json"
-"""The file beside a method that holds the schema; hidden, so that it is no part of the method's tree."""
+"""The file beside a method that holds the schema; hidden, so that it is not a part of the method's tree."""
 
 _DESCRIPTION: Final = "A bundle of the MTHDS standard: typed concepts and the pipes that work on them."
 

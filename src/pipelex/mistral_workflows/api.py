@@ -152,7 +152,7 @@ class MistralAPI:
 
 
 class APIRefusal(EngineUnavailable):
-    """An answer of the API that is no success."""
+    """An answer of the API that is not a success."""
 
     status: int = 0
 
@@ -161,7 +161,7 @@ async def _answer(work: Callable[..., Awaitable[Any]], **given: Any) -> Any:
     """The answer to a call.
 
     Raises:
-        APIRefusal: it is no success.
+        APIRefusal: it is not a success.
         EngineUnavailable: there is none.
     """
     try:

@@ -155,7 +155,7 @@ class MistralRun:
         """
         found = await self.platform.values.value(execution.get("result"))
         if not isinstance(found, Mapping) or "outcome" not in found:
-            raise _error("runtime.unexpected", f"the result of run '{self.run_id}' is no result of a pipe")
+            raise _error("runtime.unexpected", f"the result of run '{self.run_id}' is not a result of a pipe")
         return cast("Members", found)
 
     async def _failure(self, state: RunState) -> PipelexError:

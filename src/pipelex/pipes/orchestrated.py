@@ -83,7 +83,7 @@ class OrchestratedRuntime(EffectRuntime):
         """Run a batch's pipe on each of its items, see `Runtime.run_batch`."""
 
     def is_cancellation(self, error: Exception) -> bool:
-        """Whether an exception is the orchestrator's way to cancel, which is no failure."""
+        """Whether an exception is the orchestrator's way to cancel, which is not a failure."""
         del error
         return False
 

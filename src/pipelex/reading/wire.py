@@ -12,7 +12,7 @@ _LENGTH: Final = struct.Struct(">Q")
 
 
 class BrokenWire(Exception):
-    """The other side has gone, or says something that is no message."""
+    """The other side has gone, or says something that is not a message."""
 
 
 def send(stream: BinaryIO, head: dict[str, Any], blobs: Sequence[bytes] = ()) -> None:

@@ -361,13 +361,13 @@ async def test_nothing_given_for_an_optional_output_is_an_absence(project: Proje
 
 
 UNFIT = {
-    "def call(a: str): return a": ('a = "Number"', 3, "its parameter 'a' cannot take the input: 3 is no text"),
-    "def call(a: int): return a": ('a = "Number"', 2.5, "2.5 is no whole number"),
-    "def call(a: datetime.datetime): return 'x'": ('a = "Text"', "soon", '"soon" is no date with a time'),
-    "def call(a: list[float]): return 'x'": ('a = "Text[]"', ["x"], '"x" is no number'),
+    "def call(a: str): return a": ('a = "Number"', 3, "its parameter 'a' cannot take the input: 3 is not a text"),
+    "def call(a: int): return a": ('a = "Number"', 2.5, "2.5 is not a whole number"),
+    "def call(a: datetime.datetime): return 'x'": ('a = "Text"', "soon", '"soon" is not a valid date with a time'),
+    "def call(a: list[float]): return 'x'": ('a = "Text[]"', ["x"], '"x" is not a number'),
     "def call(a: Owner): return 'x'": ('a = "Ship"', {"name": "Ada", "length": 1}, None),
     "def call(a: ShipModel): return 'x'": ('a = "Owner"', {"name": "Ada"}, "it makes no ShipModel"),
-    "def call(a: Kind): return 'x'": ('a = "Text"', "barge", '"barge" is no Kind'),
+    "def call(a: Kind): return 'x'": ('a = "Text"', "barge", '"barge" is not a valid Kind'),
 }
 
 
@@ -402,8 +402,8 @@ async def test_models_and_dataclasses_are_contents(project: Project):
         ("raises", "pipe.function_raised", "raised ValueError: no invoice has a berth (funcs/totals.py, line 18)"),
         ("dies", "pipe.function_raised", "exit 7"),
         ("odd", "method.function_invalid", "gave a object"),
-        ("unknown", "method.function_invalid", "'nonsense' is no input of the pipe"),
-        ("lists", "pipe.output_invalid", "is no native.Number"),
+        ("unknown", "method.function_invalid", "'nonsense' is not an input of the pipe"),
+        ("lists", "pipe.output_invalid", "is not a valid native.Number"),
     ],
 )
 async def test_what_goes_wrong_in_a_function_has_its_code(project: Project, function: str, code: str, words: str):

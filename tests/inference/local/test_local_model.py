@@ -140,7 +140,7 @@ def test_a_server_that_died_is_started_again(server: LocalServer):
 
 
 def test_a_model_file_that_is_none(tmp_path: Path):
-    (tmp_path / "no.gguf").write_bytes(b"this is no model")
+    (tmp_path / "no.gguf").write_bytes(b"this is not a model")
     broken = LocalServer(LocalModel(tmp_path / "no.gguf", "m", 512, 1, 1))
     with pytest.raises(PipelexError) as caught:
         broken.ensure()

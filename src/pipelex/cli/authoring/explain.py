@@ -69,7 +69,7 @@ def _found(said: str) -> "Explanation":
         return found
     near = near_names(code, list(CORE_CODES))
     hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-    raise Misuse(f"'{said}' is no code.{hint} `pipelex explain` lists them all.")
+    raise Misuse(f"'{said}' is not a code.{hint} `pipelex explain` lists them all.")
 
 
 def _code_in(said: str) -> str:

@@ -106,7 +106,7 @@ def _saved(file: Path) -> "StaticGraph":
     """The graph of a run from its file.
 
     Raises:
-        PipelexError: it cannot be read, or is no graph of a run.
+        PipelexError: it cannot be read, or is not a graph of a run.
     """
     import json
 
@@ -118,7 +118,7 @@ def _saved(file: Path) -> "StaticGraph":
     except (OSError, ValueError, RecursionError) as unreadable:
         raise PipelexError(
             "input.file_unreadable",
-            f"'{file}' is no JSON file: {unreadable}",
+            f"'{file}' is not a JSON file: {unreadable}",
             category=ErrorCategory.CONTENT,
             params={"input": str(file), "file_type": "json", "reason": type(unreadable).__name__},
             advice="Give it a graphspec.json, as `pipelex run` leaves it beside a result.",

@@ -51,7 +51,7 @@ def write_files(
         shown: what its page shows; None where that is not known.
 
     Raises:
-        PipelexError: a file cannot be written, or the result is no table.
+        PipelexError: a file cannot be written, or the result is not a table.
     """
     with writing():
         if wanted.csv is not None:

@@ -69,7 +69,7 @@ _NEARLY_NAMED: Final = re.compile(r"\s*-*([A-Za-z_]\w*)?\s*([=:]\s*(.*))?", re.D
 
 
 def _check_is_something(text: str, pipe: "Pipe") -> None:
-    """Refuse what is no file and was meant to name an input.
+    """Refuse what is not a file and was meant to name an input.
 
     Raises:
         InputError: it was; with what to type.

@@ -199,6 +199,6 @@ class RowsRun:
 
 
 def tell_unused(table: InputTable) -> None:
-    """Say which columns are no inputs: one of them may be a name misspelt."""
+    """Say which columns are not inputs: one of them may be a name misspelt."""
     if table.unused:
         say(f"Not inputs, and kept as they are: {', '.join(table.unused)}")

@@ -102,7 +102,7 @@ def _port(told: str, given: int | None) -> int | None:
     if not told:
         return given
     if not (told.isascii() and told.isdigit() and int(told) <= _LAST_PORT):
-        raise Misuse(f"--health-address: {told!r} is no port; write HOST:PORT with a number up to {_LAST_PORT}")
+        raise Misuse(f"--health-address: {told!r} is not a port; write HOST:PORT with a number up to {_LAST_PORT}")
     if given is not None and given != int(told):
         raise Misuse(f"--health-address names port {told}, and --health-port {given}")
     return int(told)

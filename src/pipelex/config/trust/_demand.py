@@ -83,7 +83,7 @@ def why_refused(address: Json) -> str | None:
     whole = _WHOLE.fullmatch(address)
     if whole is not None and not SECRET_NAME.search(whole[1]):
         return None
-    return f"holds {' and '.join(f'${{{name}}}' for name in named)}; in a project's file an address is one variable as a whole, which is no secret, or holds none"  # fmt: skip
+    return f"holds {' and '.join(f'${{{name}}}' for name in named)}; in a project's file an address is one variable as a whole, which is not a secret, or holds none"  # fmt: skip
 
 
 def not_in_force(demands: Iterable[Demand]) -> Fault | None:

@@ -181,7 +181,7 @@ def merge_backends(files: Sequence[TomlFile], packaged: TomlFile, trust: Trust |
         trust: the record of trusted files; everything is trusted when None.
 
     Raises:
-        ConfigurationError: something in a file is no table.
+        ConfigurationError: something in a file is not a table.
     """
     merging = _Merging(trust, packaged.data)
     merging.add(packaged, is_own=False)

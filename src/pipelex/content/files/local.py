@@ -146,7 +146,7 @@ def _require_inside(text: str, path: Path, root: Path | None) -> None:
 
 
 def why_unfit(path: Path) -> str | None:
-    """The reason why a file cannot hold inputs; None where it can. It is no file, or too large.
+    """The reason why a file cannot hold inputs; None where it can. It is not a file, or too large.
 
     Raises:
         OSError: there is nothing there, or it cannot be looked at.
@@ -232,4 +232,4 @@ def not_an_image(mime_type: str) -> str | None:
         return None
     if kind == "pdf":
         return "is a PDF, not an image: give a page of it as PNG or JPEG, or let the method take a Document"
-    return f"is no image, but of type {mime_type}: give a PNG, a JPEG, or another image"
+    return f"is not an image, but of type {mime_type}: give a PNG, a JPEG, or another image"

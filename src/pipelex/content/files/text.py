@@ -39,7 +39,7 @@ def decoded(data: bytes, *, marks: Sequence[tuple[bytes, str]] = MARKS) -> str:
         raise NotReadable(_wide(data) or _why(data, error.start, encoding), line) from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise NotReadable(_wide(data) or "has a null character: it is no text", line)
+        raise NotReadable(_wide(data) or "has a null character: it is not text", line)
     return text
 
 

@@ -15,7 +15,7 @@ _SCALARS: Final = (
     ("int", r"[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
     ("float", r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
 )
-"""The plain scalars that are no texts, as the core schema of YAML 1.2 has them: name, form, first characters."""
+"""The plain scalars that are not texts, as the core schema of YAML 1.2 has them: name, form, first characters."""
 
 
 _HINTS: Final = {
@@ -41,7 +41,7 @@ class CoreLoader(yaml.SafeLoader):
         for key, value in node.value:
             mark = key.start_mark
             if not isinstance(key, yaml.ScalarNode):
-                raise NotReadable("has a key that is no name", mark.line + 1, mark.column + 1)
+                raise NotReadable("has a key that is not a name", mark.line + 1, mark.column + 1)
             name = str(self.construct_scalar(key))
             if name in members:
                 raise NotReadable(f"gives the member '{name}' twice", mark.line + 1, mark.column + 1)

@@ -250,7 +250,7 @@ class RecordFolder:
     # --- the folder ---------------------------------------------------------------------------------------------------
 
     def _folder(self, run_id: str) -> Path:
-        """The folder of a run; an id that is no plain name has its digest's."""
+        """The folder of a run; an id that is not a plain name has its digest's."""
         is_plain = _PLAIN.fullmatch(run_id) is not None
         return self.root / (run_id if is_plain else "." + hashlib.sha256(run_id.encode()).hexdigest())
 

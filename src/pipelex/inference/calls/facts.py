@@ -154,7 +154,7 @@ _TITLE = re.compile(r"(?is)<title[^>]*>(.*?)</title>")
 
 
 def _plain(body: Any) -> str:
-    """What a body says that is no JSON: its text, or the title of a web page."""
+    """What a body says that is not JSON: its text, or the title of a web page."""
     if not isinstance(body, str | bytes) or _parsed(body) is not None:
         return ""
     text = _text(body).strip()

@@ -65,7 +65,7 @@ def filled(ask: DocumentAsk, fill: Callable[[DocumentRequest, bytes], bytes]) ->
         return fill(request, ask.template or b"")
     except (BadZipFile, KeyError) as error:
         path = request.file.path if request.file is not None else ""
-        raise content_failure(f"the template '{path}' is no {request.format} file: {error}") from None
+        raise content_failure(f"the template '{path}' is not a valid {request.format} file: {error}") from None
 
 
 def rendered(request: DocumentRequest, text: str, *, category: str, sigils: bool = False) -> str:

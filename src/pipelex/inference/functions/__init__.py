@@ -14,7 +14,7 @@ source whose digest the run names: a run that was started by hand cannot reach a
 already loaded can stand in for the method's own.
 
 The process has the method's folder at the head of `sys.path`, an empty working directory of its own, none of the
-runtime's keys in its environment, and is killed at the time limit. It is no sandbox: run only methods you trust, or
+runtime's keys in its environment, and is killed at the time limit. It is not a sandbox: run only methods you trust, or
 switch functions off.
 """
 

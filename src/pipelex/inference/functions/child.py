@@ -115,7 +115,7 @@ def bind(function: Callable[..., Any], inputs: dict[str, Any], absent: list[str]
             arguments[name] = taken(name, known[name], hints.get(name, Any))
         elif name not in known and parameter.default is parameter.empty:
             names = ", ".join(known) or "none"
-            raise CannotBeCalled(f"its parameter '{name}' is no input of the pipe; the inputs are: {names}")
+            raise CannotBeCalled(f"its parameter '{name}' is not an input of the pipe; the inputs are: {names}")
     return arguments
 
 
@@ -210,7 +210,7 @@ def of_class(value: Any, hint: type[Any]) -> Any:
         try:
             return hint(bare(value))
         except ValueError:
-            raise DoesNotFit(f"{said(bare(value))} is no {hint.__name__}") from None
+            raise DoesNotFit(f"{said(bare(value))} is not a valid {hint.__name__}") from None
     if not isinstance(value, dict):
         return value
     members = cast("dict[str, Any]", value)
@@ -274,20 +274,20 @@ def bare(value: Any) -> Any:
 
 def as_text(value: Any) -> str:
     if not isinstance(value, str):
-        raise DoesNotFit(f"{said(value)} is no text")
+        raise DoesNotFit(f"{said(value)} is not a text")
     return value
 
 
 def as_float(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise DoesNotFit(f"{said(value)} is no number")
+        raise DoesNotFit(f"{said(value)} is not a number")
     return float(value)
 
 
 def as_int(value: Any) -> int:
     number = as_float(value)
     if not number.is_integer():
-        raise DoesNotFit(f"{said(value)} is no whole number")
+        raise DoesNotFit(f"{said(value)} is not a whole number")
     return int(value)
 
 
@@ -307,7 +307,7 @@ def moment(read: Callable[[str], Any], what: str) -> Callable[[Any], Any]:
         try:
             return read(as_text(value))
         except ValueError:
-            raise DoesNotFit(f"{said(value)} is no {what}") from None
+            raise DoesNotFit(f"{said(value)} is not a valid {what}") from None
 
     return as_moment
 
@@ -368,7 +368,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, PurePath):
         return str(value)
     raise CannotBeCalled(
-        f"it gave a {type(value).__name__}, which is no content: return JSON, a pydantic model or a dataclass"
+        f"it gave a {type(value).__name__}, which is not content: return JSON, a pydantic model or a dataclass"
     )
 
 

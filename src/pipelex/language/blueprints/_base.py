@@ -30,7 +30,7 @@ PipeReference = Annotated[str, StringConstraints(min_length=1)]
 
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 ALIASED: ConfigDict = {**STRICT, "validate_by_name": True, "validate_by_alias": True, "serialize_by_alias": True}
-"""The configuration of tables with a key that is no Python name, or one that pydantic uses itself. The key is written
+"""The configuration of tables with a key that is not a Python name, or one that pydantic uses itself. The key is written
 and read."""
 
 

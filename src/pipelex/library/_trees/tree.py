@@ -26,7 +26,7 @@ class TreeRules:
     max_total_bytes: int = 1_073_741_824
     """The most bytes of all files of a tree together."""
     excluded_dirs: frozenset[str] = frozenset()
-    """The names of folders whose bundles are no part of a library; their files travel with a method all the same."""
+    """The names of folders whose bundles are not part of a library; their files travel with a method all the same."""
 
     def bundles(self, tree: "MethodTree", *endings: str, below: str = "") -> list[str]:
         """The tree paths of the bundles to read.

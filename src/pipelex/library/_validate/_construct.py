@@ -98,7 +98,7 @@ class _Construct:
         if isinstance(shape, ObjectShape):
             self.table(shape, entry.fields, keys)
         elif not isinstance(shape, DictShape | AnyShape):
-            self.wrong(f"'{keys[-1]}' is no concept with fields: it takes no nested construct", keys)
+            self.wrong(f"'{keys[-1]}' is not a concept with fields: it takes no nested construct", keys)
 
     def path(self, field: FieldShape, entry: ConstructFrom, keys: Keys) -> None:
         root, *fields = entry.from_path.split(".")

@@ -86,7 +86,7 @@ def _check_html_file(checks: Checks, pipe: Pipe, site: TemplateSite) -> None:
         checks.report(
             pipe,
             "method.input_undeclared",
-            f"the template file of '{checks.label(pipe)}' reads '{root}', which is no input of the pipe",
+            f"the template file of '{checks.label(pipe)}' reads '{root}', which is not an input of the pipe",
             "template_file",
             category="missing_input_variable",
             suggestions=near,

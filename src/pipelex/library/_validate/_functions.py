@@ -108,4 +108,4 @@ def _wrong_parameter(function: _Function, pipe: Pipe) -> str | None:
         return None
     near = near_names(unknown[0], pipe.inputs)
     hint = f"; did you mean '{near[0]}'?" if near else f"; the inputs are: {', '.join(pipe.inputs) or 'none'}"
-    return f"its parameter '{unknown[0]}' is no input of the pipe{hint}"
+    return f"its parameter '{unknown[0]}' is not an input of the pipe{hint}"

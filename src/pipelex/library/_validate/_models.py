@@ -52,7 +52,7 @@ def check_models(checks: Checks, check_model: CheckModel) -> None:
 
 
 def _named(use: ModelUse, fault: Fault) -> Fault:
-    """The fault with its older category; a document engine that is not installed is no fault of the method."""
+    """The fault with its older category; a document engine that is not installed is not a fault of the method."""
     is_idle = use.family == "doc_gen" and fault.code == "model.unspecified"
     severity = "warning" if is_idle else fault.severity
     return replace(fault, category=fault.category or _CATEGORIES.get(fault.code), severity=severity)

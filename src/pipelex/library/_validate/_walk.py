@@ -328,7 +328,7 @@ class Walk:
 
 def _remedy(given: Slot, wanted: Slot) -> str:
     if given.concept == f"{NATIVE_DOMAIN}.Composite":
-        return "keep its parts by 'add_each_output = true', and the whole under a name that is no part's"
+        return "keep its parts by 'add_each_output = true', and the whole under a name that is not a part's"
     if given.concept.startswith(f"{NATIVE_DOMAIN}."):
         return "give it another value"
     return f"give it another value, or let {_short(given)} refine {_short(wanted)}"

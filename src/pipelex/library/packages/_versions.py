@@ -37,7 +37,7 @@ def satisfies(version: str, constraint: str) -> bool:
 
 
 def version_key(text: str) -> VersionKey:
-    """The key that orders versions by precedence; a text that is no version comes first."""
+    """The key that orders versions by precedence; a text that is not a version comes first."""
     return _key(text) or (-1, 0, 0, ())
 
 

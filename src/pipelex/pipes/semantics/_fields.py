@@ -91,7 +91,7 @@ def checked_output(run: PipeRun, concept: str, content: Json, *, code: str = "pi
     except ContentError as wrong:
         raise run.failure(
             code,
-            f"pipe '{run.pipe.code}' gave a value that is no {concept}: {wrong}",
+            f"pipe '{run.pipe.code}' gave a value that is not a valid {concept}: {wrong}",
             output_concept=concept,
             fields=[path for path, _ in wrong.faults],
         ) from None

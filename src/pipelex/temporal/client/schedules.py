@@ -116,7 +116,9 @@ def calendar(text: str) -> ScheduleCalendarSpec:
     for word in text.split():
         name, equals, values = word.partition("=")
         if name not in _FIELDS or not equals:
-            raise _invalid(f"'{word}' is no field of a calendar", f"Fields are {', '.join(_FIELDS)}: hour=9 minute=30")
+            raise _invalid(
+                f"'{word}' is not a field of a calendar", f"Fields are {', '.join(_FIELDS)}: hour=9 minute=30"
+            )
         names = _DAYS if name == "day_of_week" else _MONTHS if name == "month" else ()
         told[name] = [found for value in values.split(",") for found in _ranges(value, names)]
     return ScheduleCalendarSpec(**told)  # pyright: ignore[reportArgumentType] every field is a list of ranges
@@ -127,7 +129,7 @@ def _ranges(text: str, names: Sequence[str]) -> "list[ScheduleRange]":
     found = re.fullmatch(r"(\w+)(?:-(\w+))?(?:/(\d+))?", text)
     if found is None:
         raise _invalid(
-            f"'{text}' is no value of a calendar", "Values are numbers, names of days and months, 9-17, 0-59/5."
+            f"'{text}' is not a value of a calendar", "Values are numbers, names of days and months, 9-17, 0-59/5."
         )
     first, step = _number(found[1], names), int(found[3] or 1)
     last = _number(found[2], names) if found[2] else first
@@ -143,7 +145,7 @@ def _number(text: str, names: Sequence[str]) -> int:
         return int(text)
     if text.upper()[:3] in names:
         return names.index(text.upper()[:3])
-    raise _invalid(f"'{text}' is no value of a calendar", f"Write a number{' or a name' if names else ''}.")
+    raise _invalid(f"'{text}' is not a value of a calendar", f"Write a number{' or a name' if names else ''}.")
 
 
 @dataclass(frozen=True)

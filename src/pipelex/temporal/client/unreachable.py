@@ -23,7 +23,7 @@ _TLS_FAILURES: Final = {
     "UnknownIssuer": ("its certificate is of no CA that is trusted here", "Set tls.server_root_ca_cert to that CA's."),
     "NotValidForName": ("its certificate is for other names", "Set tls.server_name to one of them."),
     "Expired": ("its certificate has expired", "Have it renewed."),
-    "PrivateKeyParseError": ("tls.client_private_key is no private key in PEM", "Name the file of the key."),
+    "PrivateKeyParseError": ("tls.client_private_key is not a private key in PEM", "Name the file of the key."),
     "InvalidCertificate": ("its certificate is not accepted", "Check the tls table."),
 }
 _CLOSED: Final = ("BrokenPipe", "ConnectionReset", "UnexpectedEof", "connection closed")

@@ -30,7 +30,7 @@ from pipelex.temporal.workflow.failures import from_failure
 WORKFLOWS_LOOKED_AT: Final = 20
 """The number of running workflows that are asked: a large batch waits for the same few things in all of them."""
 WORKFLOW_TASK: Final = "workflow task"
-"""The subject of a wait that is no activity's."""
+"""The subject of a wait that is not an activity's."""
 _EVENTS_LOOKED_AT: Final = 20
 
 

@@ -52,7 +52,7 @@ def to_application_error(
         type=told.type,
         non_retryable=not told.is_retryable,
         next_retry_delay=told.retry_after or (retry_delay if told.is_retryable else None),
-        # An expected failure of a provider is no alarm of the worker.
+        # An expected failure of a provider is not an alarm of the worker.
         category=ApplicationErrorCategory.BENIGN if told.is_retryable else ApplicationErrorCategory.UNSPECIFIED,
     )
 

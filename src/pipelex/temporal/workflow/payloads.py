@@ -34,7 +34,7 @@ class CompactPayloadConverter(PydanticPayloadConverter):
 
         Raises:
             PipelexError: a payload holds too many values (`request.too_large`).
-            ApplicationError: a payload without a type is no JSON (`request.malformed`).
+            ApplicationError: a payload without a type is not JSON (`request.malformed`).
         """
         for payload in payloads:
             _check_marks(payload.data)

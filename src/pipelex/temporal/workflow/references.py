@@ -48,7 +48,7 @@ def reference_payload(stored: StoredPayload) -> Payload:
 
 
 def of_reference(payload: Payload) -> StoredPayload | None:
-    """The inverse of `reference_payload`; None for what is no reference to our store.
+    """The inverse of `reference_payload`; None for what is not a reference to our store.
 
     Raises:
         PipelexError: the reference is damaged (`request.malformed`).

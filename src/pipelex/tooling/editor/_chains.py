@@ -80,7 +80,7 @@ def chains(template: TemplateText) -> list[Chain]:
 
 
 def bound_at(template: TemplateText, offset: int) -> dict[str, tuple[str, ...] | None]:
-    """The meanings of the names of loops and `set`s at a place; None for what is no path."""
+    """The meanings of the names of loops and `set`s at a place; None for what is not a path."""
     bound: dict[str, tuple[str, ...] | None] = {}
     for match in _TAG.finditer(template.text, 0, offset):
         if match["statement"] is not None and match.end() <= offset:

@@ -126,7 +126,7 @@ def _change(now: dict[str, Any], op: Op) -> None:
         for part in path:
             current = cast("dict[str, Any]", current).setdefault(str(part), {})
             if not isinstance(current, dict):
-                raise OpRefused(f"'{part}' is no table")
+                raise OpRefused(f"'{part}' is not a table")
         return
     if kind == "delete_table":
         _pop(_table(now, path[:-1]), str(path[-1]))
@@ -164,7 +164,7 @@ def _table(now: dict[str, Any], path: Path) -> dict[str, Any]:
         except (KeyError, IndexError, TypeError):
             raise OpRefused(f"there is no table {list(path)}") from None
     if not isinstance(current, dict):
-        raise OpRefused(f"{list(path)} is no table")
+        raise OpRefused(f"{list(path)} is not a table")
     return cast("dict[str, Any]", current)
 
 

@@ -50,7 +50,7 @@ def _rewritten(text: str, found: TemplateFault, category: str) -> tuple[str, tup
     end = text.find("\n", match.end())
     end = len(text) if end < 0 else end
     before, after = text[start : match.start()], text[match.end() : end]
-    if not before.strip() and not after.strip():  # alone, but for blanks that are no spaces
+    if not before.strip() and not after.strip():  # alone, but for blanks that are not spaces
         return text[:start] + match[0] + text[end:], (path, match[0])
     tag = f"|tag('{path}')" if "tag" in FILTERS_BY_CATEGORY.get(category, ()) else ""
     written = "{{ " + path + tag + " }}"

@@ -22,7 +22,7 @@ class WantedObject:
     schema: Schema
     check: AnswerCheck
     count: int | None = None
-    """The number of items of its list; None where any number will do, and where it is no list."""
+    """The number of items of its list; None where any number will do, and where it is not a list."""
 
     @classmethod
     def single(cls, spec: ObjectSpec) -> "WantedObject":
