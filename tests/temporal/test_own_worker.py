@@ -1,12 +1,16 @@
 """Workers that are put together from the public face alone, by Temporal's own names."""
 
 import asyncio
+import time
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
+from temporalio import workflow
+from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, RegisterNamespaceRequest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
@@ -14,7 +18,6 @@ from pipelex.runner import Pipelex
 from pipelex.temporal import PipelexPlugin
 from pipelex.temporal.dev_server import DevServer
 from pipelex.temporal.plugin import LONGEST_ACTIVATION
-from tests.distributed.cluster import eventually
 from tests.support.openai_server import OpenAIStub
 from tests.support.processes import process, wait_for_file
 from tests.support.project import Project, worker_of, write_project
@@ -33,7 +36,9 @@ prompt = "Greet: $name"
 
 WORKER = """
 import asyncio, pathlib, sys
-from temporalio.client import Client
+from temporalio import workflow
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 from pipelex.temporal import PipelexPlugin
 
@@ -64,14 +69,42 @@ async def test_three_lines_make_a_worker(
     assert result.text == "hello"
 
 
-async def test_workflow_code_may_take_long(project: Project, temporal_server: DevServer) -> None:
-    async with project.app() as app, worker_of(app):
-        plugin = PipelexPlugin.from_settings(project.settings())
-        client = await Client.connect(temporal_server.target, plugins=[plugin])
-        worker = Worker(client, task_queue=f"{project.queue}-own")
-        async with worker:
-            workflows = getattr(worker, "_workflow_worker")  # noqa: B009 the SDK has no public name for it
-            await asyncio.to_thread(eventually, lambda: workflows._deadlock_timeout_seconds == LONGEST_ACTIVATION)
+@workflow.defn(sandboxed=False)
+class Busy:
+    """A workflow whose code does not yield for longer than the SDK allows by itself, which is two seconds."""
+
+    @workflow.run
+    async def run(self) -> str:
+        time.sleep(3)
+        return "done"
+
+
+@pytest.mark.parametrize(("allowed", "is_granted"), [(LONGEST_ACTIVATION, True), (0.5, False)])
+async def test_workflow_code_may_take_long(
+    project: Project, temporal_server: DevServer, monkeypatch: pytest.MonkeyPatch, allowed: float, is_granted: bool
+) -> None:
+    monkeypatch.setattr("pipelex.temporal.plugin.LONGEST_ACTIVATION", allowed)
+    client = await Client.connect(temporal_server.target, plugins=[PipelexPlugin.from_settings(project.settings())])
+    queue = f"{project.queue}-own"
+    async with Worker(client, task_queue=queue, workflows=[Busy]):
+        run = await client.start_workflow(Busy.run, id=queue, task_queue=queue)
+        failed = await asyncio.wait_for(first_end_of_a_task(run), 60)
+        if is_granted:
+            assert (failed, await run.result()) == (None, "done")
+        else:
+            assert failed is not None
+            assert "TMPRL1101" in failed
+            await run.terminate()
+
+
+async def first_end_of_a_task(run: WorkflowHandle[Any, Any]) -> str | None:
+    """What the first workflow task that ended failed with; None where it did not fail."""
+    while True:
+        async for event in run.fetch_history_events(wait_new_event=True):
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
+                return event.workflow_task_failed_event_attributes.failure.message
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+                return None
 
 
 async def namespace_of(server: DevServer) -> str:

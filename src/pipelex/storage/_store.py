@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pipelex.config.own_files import OWN_FOLDER
 from pipelex.content.files.kinds import extension_of, sniff, type_of_extension
 from pipelex.errors import ConfigurationError, ErrorCategory, InputError, Location, PipelexError
 from pipelex.storage._blobs import SCHEME, StoredBlob, check_format, check_name, key_of, make_key
@@ -255,7 +256,7 @@ class Storage:
         settings, environ = self.settings, self.environ
         match settings.method:
             case "local":
-                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # files of runs are its user's alone
+                self._folder.mkdir(parents=True, exist_ok=True, mode=OWN_FOLDER)  # files of runs are its user's alone
                 return LocalStore(self._folder, mkdir=True)
             case "in_memory":
                 return _memory()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipelex.cli._shared.results import bare_json, rendered
 from pipelex.cli._shared.usage import trace_usage_json, usage_json
+from pipelex.config.own_files import OWN_FOLDER
 from pipelex.content.stuff import Json, Stuff, WorkingMemory
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.tooling.pages import cleaned, leading_page, written_page
@@ -132,9 +133,7 @@ def new_folder(output_dir: Path, name: str) -> Path:
     while True:
         folder = output_dir / f"{name}_{number:02}"
         try:
-            folder.mkdir(
-                mode=0o700
-            )  # inputs and results are the user's alone; fails when another run took the number at the same moment
+            folder.mkdir(mode=OWN_FOLDER)  # fails when another run took the number at the same moment
         except FileExistsError:
             number += 1
             continue

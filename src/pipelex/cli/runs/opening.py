@@ -1,6 +1,5 @@
 """`pipelex runs open`: the page of a run, whatever ran it."""
 
-import os
 import webbrowser
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from pipelex.cli._shared.console import out, say
 from pipelex.cli._shared.results import print_json
 from pipelex.cli.run.files import writing
 from pipelex.cli.runs.places import RunPlaces, with_places
+from pipelex.config.own_files import OWN_FOLDER, write_own_file
 from pipelex.errors import PipelexError
 
 if TYPE_CHECKING:
@@ -73,8 +73,6 @@ def _place(app: "Pipelex", run_id: str) -> Path:
 def _written(page: Path, text: str) -> Path:
     """Write a page that the user alone may read."""
     with writing():
-        page.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(page, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        page.parent.mkdir(mode=OWN_FOLDER, parents=True, exist_ok=True)
+        write_own_file(page, text.encode(), in_place=page.exists() and not page.is_file())
     return page.absolute()

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from pipelex.config.own_files import OWN_FOLDER, write_own_file
 from pipelex.config.trust._demand import Demand
 from pipelex.errors import ConfigurationError, Json, Location
 
@@ -176,15 +177,10 @@ def _write_record(home_dir: Path, known: Mapping[str, str]) -> None:
     lines = ["# Files of projects that may name your variables, secrets and addresses: see `pipelex trust`.", "[files]"]
     lines += [f'{json.dumps(path, ensure_ascii=False)} = "{digest}"' for path, digest in sorted(known.items())]
     file = home_dir / TRUST_FILE
-    written = home_dir / f".{TRUST_FILE}.{os.getpid()}"
     try:
-        home_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as record:
-            record.write("\n".join(lines) + "\n")
-        written.replace(file)
+        home_dir.mkdir(parents=True, exist_ok=True, mode=OWN_FOLDER)
+        write_own_file(file, ("\n".join(lines) + "\n").encode())
     except (OSError, UnicodeEncodeError) as error:
-        with suppress(OSError):
-            written.unlink()
         raise ConfigurationError(
             f"{file}: the record of trusted files cannot be written: {error}", location=Location(file=str(file))
         ) from None

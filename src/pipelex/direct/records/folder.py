@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self
 
+from pipelex.config.own_files import OWN_FOLDER, write_own_file
 from pipelex.content.stuff import WorkingMemory
 from pipelex.direct.records.sources import source_from_json, source_to_json
 from pipelex.direct.records.traces import trace_from_json, trace_to_json
@@ -188,10 +189,10 @@ class RecordFolder:
         folder = self._folder(run_id)
         try:
             self._prune()
-            folder.mkdir(mode=0o700)
+            folder.mkdir(mode=OWN_FOLDER)
         except FileNotFoundError:
-            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder.mkdir(mode=0o700)
+            self.root.mkdir(mode=OWN_FOLDER, parents=True, exist_ok=True)
+            folder.mkdir(mode=OWN_FOLDER)
         except FileExistsError:
             _set_aside(folder)
             return folder, False
@@ -293,12 +294,7 @@ def _set_aside(folder: Path) -> None:
 def _write(path: Path, content: Json, *, is_seen: bool = True) -> None:
     """Write a file that the user alone may read; whole or not at all, where others may see it meanwhile."""
     data = json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=str).encode(errors="replace")
-    written = path.with_name(f".{path.name}.{os.getpid()}") if is_seen else path
-    descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(gzip.compress(data, 1) if path.suffix == ".gz" else data)
-    if is_seen:
-        written.replace(path)
+    write_own_file(path, gzip.compress(data, 1) if path.suffix == ".gz" else data, in_place=not is_seen)
 
 
 def _read(path: Path) -> Any:

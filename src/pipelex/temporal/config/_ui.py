@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipelex.config import Settings
+from pipelex.config.own_files import OWN_FOLDER
 
 CLOUD: Final = "https://cloud.temporal.io"
 _CLOUD_HOSTS: Final = (".tmprl.cloud", ".api.temporal.io")
@@ -22,8 +23,8 @@ def dev_folder(settings: Settings) -> Path:
 def made_dev_folder(settings: Settings) -> Path:
     """The folder of the project's development server, for its owner alone and kept out of version control."""
     folder = dev_folder(settings)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.chmod(0o700)  # whatever runs were given is in its database; an older one may be open to others
+    folder.mkdir(parents=True, exist_ok=True, mode=OWN_FOLDER)
+    folder.chmod(OWN_FOLDER)  # whatever runs were given is in its database; an older one may be open to others
     (folder / ".gitignore").write_text("*\n", encoding="utf-8")
     return folder
 
