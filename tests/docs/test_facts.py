@@ -108,6 +108,18 @@ def test_tables_and_keys_of_settings_exist() -> None:
             assert not key or f"`{key}`" in settings, f"{place}: [{table}] {key}"
 
 
+def test_the_environment_variables_that_are_read_have_a_row() -> None:
+    page = (DOCS / "reference/environment.md").read_text(encoding="utf-8")
+    defaults = [path.read_text(encoding="utf-8") for path in (ROOT / "src/pipelex").rglob("defaults/**/backends.toml")]
+    addresses = [line for text in defaults for line in text.splitlines() if line.startswith("endpoint_variables")]
+    read = {
+        *re.findall(r"""["'{]((?:PIPELEX|TEMPORAL|OTEL)_[A-Z_]+[A-Z])["'}:]""", "\n".join(sources().values())),
+        *re.findall(r"[A-Z_]{6,}", "\n".join(addresses)),
+    }
+    assert len(read) > 20
+    assert {name for name in read if name not in page} == set()
+
+
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
