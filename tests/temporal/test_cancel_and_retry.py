@@ -11,6 +11,7 @@ from pipelex.durable.options import EngineOptions
 from pipelex.errors import PipelexError
 from pipelex.orchestration import RunState
 from pipelex.pipes.calls import PipeCall
+from pipelex.pipes.trace import pipes_of
 from pipelex.runner import Pipelex, RunHandle
 from tests.support.methods import DESCRIBE_ALL, GREET, sequence_of
 from tests.support.openai_server import OpenAIStub, Reply
@@ -132,6 +133,137 @@ async def test_a_run_that_was_ended_goes_on(
     with pytest.raises(PipelexError) as failed:
         await run.retry()
     assert failed.value.code == "run.already_ended"
+
+
+def _describing(pipe: str) -> str:
+    return f"""
+[pipe.{pipe}]
+type = "PipeLLM"
+description = "Describe something"
+output = "Text"
+prompt = "Describe {pipe}."
+"""
+
+
+TWO_BRANCHES = """
+domain = "harbour"
+main_pipe = "main"
+
+[pipe.main]
+type = "PipeParallel"
+description = "Side by side"
+output = "Composite"
+branches = [{ pipe = "first", result = "first" }, { pipe = "second", result = "second" }]
+
+[pipe.first]
+type = "PipeSequence"
+description = "Fails at its second step"
+output = "Text"
+steps = [{ pipe = "a", result = "a" }, { pipe = "b", result = "b" }]
+
+[pipe.second]
+type = "PipeSequence"
+description = "Goes on meanwhile"
+output = "Text"
+steps = [{ pipe = "c", result = "c" }, { pipe = "d", result = "d" }]
+""" + "".join(_describing(pipe) for pipe in "abcd")
+NESTED = """
+domain = "harbour"
+main_pipe = "main"
+
+[pipe.main]
+type = "PipeSequence"
+description = "First one, then a sequence of others, then each word"
+inputs = { words = "Text[]" }
+output = "Text[]"
+steps = [
+  { pipe = "inner", result = "inner" },
+  { pipe = "describe", batch_over = "words", batch_as = "word", result = "all" },
+]
+
+[pipe.inner]
+type = "PipeSequence"
+description = "Two of them"
+output = "Text"
+steps = [{ pipe = "one", result = "one" }, { pipe = "two", result = "two" }]
+
+[pipe.one]
+type = "PipeLLM"
+description = "One"
+output = "Text"
+prompt = "Describe one."
+
+[pipe.two]
+type = "PipeLLM"
+description = "Two"
+inputs = { one = "Text" }
+output = "Text"
+prompt = "Describe two, after $one."
+
+[pipe.describe]
+""" + DESCRIBE_ALL.partition("[pipe.describe]")[2].lstrip()
+ENDED_EARLY = {
+    "batch": (DESCRIBE_ALL, {}, 5),
+    "slices": (DESCRIBE_ALL, {"slice_size": 5}, 7),
+    "in an inner sequence": (NESTED, {}, 2),
+    "in a later batch": (NESTED, {}, 7),
+}
+
+
+@pytest.mark.parametrize("policy", ["every_pipe", "controllers"])
+@pytest.mark.parametrize("end", [_terminated, _cancelled])
+@pytest.mark.parametrize("shape", ENDED_EARLY)
+async def test_a_retry_pays_for_nothing_that_was_answered(
+    project: Project, stub: OpenAIStub, shape: str, end: Callable[[RunHandle], Any], policy: str
+) -> None:
+    text, options, asked = ENDED_EARLY[shape]
+    stub.on("Describe", text="sea", delay=0.3)
+    overrides = {"temporal.worker_config.child_workflow_policy": policy}
+    async with project.app(overrides=overrides) as app, worker_of(app):
+        run = await started(app, project, text, {"words": WORDS[:14]}, **options)
+        await calls(stub, asked)
+        await end(run)
+        effects = [effect for pipe in pipes_of(await run.trace()) for effect in pipe.effects]
+        answered = [effect for effect in effects if effect.status is RunState.COMPLETED]
+        made = len(stub.completions)
+        await run.retry()
+        result = await asyncio.wait_for(run.result(), 60)
+
+    assert result.content == {"items": [{"text": "sea"}] * 14}
+    every_call = 16 if text is NESTED else 14
+    assert 1 <= len(answered) < every_call
+    assert len(stub.completions) - made == every_call - len(answered)
+
+
+@pytest.mark.parametrize("end", [_terminated, _cancelled])
+async def test_a_run_that_was_ended_before_it_began_goes_on(
+    idle: Pipelex, project: Project, stub: OpenAIStub, end: Callable[[RunHandle], Any]
+) -> None:
+    stub.on("Hello", text="Hi")
+    run = await idle.load(project.method(GREET)).start({"name": "Ada"})
+    ending = asyncio.create_task(end(run))
+    await asyncio.sleep(0.5)
+    async with worker_of(idle):
+        await ending
+        await run.retry()
+        assert (await asyncio.wait_for(run.result(), 60)).text == "Hi"
+    assert len(stub.completions) == 1
+
+
+async def test_the_branches_that_ended_well_are_not_asked_again(
+    app: Pipelex, project: Project, stub: OpenAIStub
+) -> None:
+    stub.on("Describe b", Reply(status=400), Reply(text="mended"))
+    stub.on("Describe", text="sea", delay=1.0)
+    method = app.load(project.method(TWO_BRANCHES))
+    run = await method.start({})
+    assert await run.run.ended(END) is RunState.FAILED
+    effects = [effect for pipe in pipes_of(await run.trace()) for effect in pipe.effects]
+    answered = sum(effect.status is RunState.COMPLETED for effect in effects)
+    made = len(stub.completions)
+    await run.retry()
+    await asyncio.wait_for(run.result(), 60)
+    assert len(stub.completions) - made == 4 - answered
 
 
 async def test_a_run_that_timed_out_goes_on(project: Project, stub: OpenAIStub) -> None:

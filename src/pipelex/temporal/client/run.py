@@ -26,8 +26,9 @@ from pipelex.pipes.references import read_value
 from pipelex.pipes.trace import PipeTrace
 from pipelex.temporal.client.begin import begin
 from pipelex.temporal.client.cluster import Cluster
+from pipelex.temporal.client.earlier.begun import Begun, Below, read_begun, read_below
 from pipelex.temporal.client.earlier.kept import read_kept
-from pipelex.temporal.client.earlier.reset import retry_run, until_closed
+from pipelex.temporal.client.earlier.reset import reset_run, until_closed
 from pipelex.temporal.client.earlier.source import read_source
 from pipelex.temporal.client.history import read_trace
 from pipelex.temporal.client.visibility import count_pipes, described, replay_of, run_query, state_of
@@ -171,32 +172,35 @@ class TemporalRun:
     async def retry(self, start_over: str | None = None) -> "TemporalRun":
         """See `OrchestratedRun.retry`.
 
-        A run goes on in its own history where that does not repeat what succeeded. Where items of a batch failed, or a
-        pipe is named, it is started again under its id, and takes the results that it was given before.
+        A run goes on in its own history where that repeats nothing which succeeded. Otherwise, and where a pipe is named,
+        it is started again under its id, and takes the results that it was given before.
         """
         execution = await self.execution()
         state = state_of(execution.status)
         if not state.has_ended:
             raise goes_on(self.run_id)
-        if start_over is None and not await self._failed_in_a_batch(state):
-            await retry_run(self.cluster.client, self.run_id, execution)
-            return self
-        await until_closed(self.cluster.client, self.run_id, execution)
-        source, reuse = await self._source(execution), await self.reuse(start_over)
-        await begin(self.cluster, source.request(reuse=reuse), is_again=True)
+        if start_over is None and state is RunState.COMPLETED and (await self.result()).failures is None:
+            raise nothing_to_retry(self.run_id, state)
+        begun, below = await self._begun(execution)
+        await until_closed(self.cluster.client, self.run_id, below.open)
+        point = None if begun.is_lost_by_reset or below.has_results else begun.reset_point
+        if point is None or start_over is not None or state is RunState.COMPLETED:
+            await self._start_again(execution, start_over)
+        else:
+            await reset_run(self.cluster.client, self.run_id, execution, point)
         return self
 
-    async def _failed_in_a_batch(self, state: RunState) -> bool:
-        """Whether items of a batch failed: the run with them, or left out of what it gave."""
-        if state not in (RunState.COMPLETED, RunState.FAILED):
-            return False
+    async def _begun(self, execution: WorkflowExecutionDescription) -> tuple[Begun, Below]:
+        client = self.cluster.client
         try:
-            outcome = await self.result()
-        except PipelexError as failed:
-            return any("[" in step for step in failed.report.location.path)
-        if outcome.failures is None:
-            raise nothing_to_retry(self.run_id, state)
-        return True
+            begun = await read_begun(client, execution.id, execution.run_id)
+            return begun, await read_below(client, begun)
+        except RPCError as failed:
+            raise self._refusal(failed) from None
+
+    async def _start_again(self, execution: WorkflowExecutionDescription, start_over: str | None) -> None:
+        source, reuse = await self._source(execution), await self.reuse(start_over)
+        await begin(self.cluster, source.request(reuse=reuse), is_again=True)
 
     # --- what it was, for other runs ----------------------------------------------------------------------------------
 
