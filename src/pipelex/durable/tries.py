@@ -87,7 +87,7 @@ class Tries:
             longest: the longest wait; None: a minute.
         """
         most = min(longest or LONGEST_OUTAGE_WAIT, LONGEST_OUTAGE_WAIT)
-        waits = [min(initial * coefficient**number, most) for number in range(self.unreached + 1)]
+        waits = [_grown(initial, coefficient, number, most) for number in range(self.unreached + 1)]
         is_over = self.unreached >= MOST_UNREACHED or sum(waits, timedelta(0)) > patience
         return None if is_over else waits[-1]
 
@@ -99,7 +99,15 @@ class Tries:
             coefficient: how many times longer each further wait is.
             longest: the longest wait; None: a hundred times the first one.
         """
-        return min(initial * coefficient ** min(self.failures, 60), longest or initial * 100)
+        return _grown(initial, coefficient, self.failures, longest or initial * 100)
+
+
+def _grown(initial: timedelta, coefficient: float, steps: int, longest: timedelta) -> timedelta:
+    """A wait that has grown so many times, up to the longest one."""
+    try:
+        return min(initial * coefficient**steps, longest)
+    except OverflowError:
+        return longest
 
 
 def attempts_with_interruptions(maximum: int, *, may_wait: bool = False) -> int:
