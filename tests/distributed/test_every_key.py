@@ -117,6 +117,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         SERVER, "tls.enabled", "tls.server_name", "tls.server_root_ca_cert"
     ),
     f"{CONNECTION}:test_the_rpc_timeout": ("worker_config.rpc_timeout",),
+    "distributed.test_cancelled_calls:test_looks_are_a_setting": ("worker_config.cancellation_check_interval",),
     f"{CODEC}:test_what_is_stored_is_encrypted_and_stored_once": below(
         "payload_codec_config",
         "size_threshold",

@@ -98,7 +98,8 @@ class PipelexPlugin(SimplePlugin):
         self._owns_inference = False
         """Whether the connections to providers end with the last worker."""
         self._workers = 0
-        activities = activities_of(inference, lambda: self.limits)
+        cancel_check = config.worker_config.cancellation_check_interval
+        activities = activities_of(inference, lambda: self.limits, cancel_check=cancel_check)
         super().__init__(  # pyright: ignore[reportUnknownMemberType] the SDK leaves its callables open
             "pipelex.Pipelex",
             data_converter=converter

@@ -80,6 +80,7 @@ CHANGES = [
     Change("worker_config.task_timeout", '"1m"', MINUTE),
     Change("worker_config.start_delay", '"1m"', MINUTE),
     Change("worker_config.rpc_timeout", '"1m"', MINUTE),
+    Change("worker_config.cancellation_check_interval", '"1m"', MINUTE),
     Change("worker_config.default_activity_start_to_close_timeout", '"1m"', MINUTE),
     Change("worker_config.default_activity_heartbeat_timeout", '"1m"', MINUTE),
     Change("worker_config.fairness_by_user", "true", True),
@@ -222,6 +223,7 @@ def test_unlimited_is_accepted_where_a_limit_may_be_absent(load: Loader) -> None
     for key in (
         "run_timeout",
         "rpc_timeout",
+        "cancellation_check_interval",
         "default_activity_heartbeat_timeout",
         "retry_policy_config.maximum_interval",
     ):

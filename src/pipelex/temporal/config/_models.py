@@ -130,6 +130,8 @@ class WorkerConfig(DispatchBaseline):
     """The time that a run waits before it starts."""
     rpc_timeout: TimeLimit = timedelta(seconds=30)
     """The longest time of one request to the server."""
+    cancellation_check_interval: TimeLimit = timedelta(seconds=2)
+    """The time between two looks at whether the runs of calls in flight were ended; `unlimited` waits for a heartbeat."""
     child_workflow_policy: Literal["every_pipe", "controllers"] = "every_pipe"
     """The child pipes that are workflows of their own. With `controllers`, a pipe that runs no other is a part of its
     parent's workflow, for far fewer events. The policy is fixed by whoever starts a run."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import activity
@@ -16,6 +17,7 @@ from pipelex.pipes.effects.kinds import EFFECTS
 from pipelex.pipes.wire import Wire
 from pipelex.temporal.client.earlier.kept import KeptOfRuns
 from pipelex.temporal.worker.attempts import CurrentAttempt
+from pipelex.temporal.worker.cancels import CancelWatch
 from pipelex.temporal.worker.metrics import measured
 
 R = TypeVar("R", bound=Wire)
@@ -29,21 +31,25 @@ class _Hands:
 
     performer: EffectPerformer
     kept: KeptOfRuns
+    cancels: CancelWatch
     outage_seconds: float
     """See `InferenceOptions`."""
     limits: Callable[[], EngineLimits]
     """Gives the limits of the server, as they are when an attempt begins."""
 
 
-def activities_of(inference: Inference, limits: Callable[[], EngineLimits]) -> dict[str, ActivityFunction]:
+def activities_of(
+    inference: Inference, limits: Callable[[], EngineLimits], *, cancel_check: timedelta | None = None
+) -> dict[str, ActivityFunction]:
     """The activities of a worker over one `Inference`: for each kind of effect one, by name.
 
     Args:
         inference: the service that performs the effects.
         limits: gives the limits of the server, as they are when an attempt begins.
+        cancel_check: the time between two looks at whether anybody waits for calls in flight; None: heartbeats alone tell.
     """
     performer = EffectPerformer(lambda: performers(inference))
-    hands = _Hands(performer, KeptOfRuns(), inference.options.outage_seconds, limits)
+    hands = _Hands(performer, KeptOfRuns(), CancelWatch(cancel_check), inference.options.outage_seconds, limits)
     return {kind.activity: _activity(kind, hands) for kind in EFFECTS}
 
 
@@ -84,5 +90,6 @@ async def _attempted(kind: EffectKind[Any, R], hands: _Hands, job: Any, *, crate
             seconds=attempt.told.seconds,
         )
 
-    with measured(job, attempt.ledger):
-        return await attempt.made(begin)
+    async with hands.cancels.watching():
+        with measured(job, attempt.ledger):
+            return await attempt.made(begin)
