@@ -49,6 +49,7 @@ class PipelexGroup(LazyGroup):
         "run": Entry("pipelex.cli.run.command", "Run a method: a bundle, a pipe or an installed method.", _METHODS),
         "validate": Entry("pipelex.cli.validate.command", "Check bundles without calling a model.", _METHODS),
         "runs": Entry("pipelex.cli.runs.command", "List, show, open, compare, retry or replay runs.", _METHODS),
+        "storage": Entry("pipelex.cli.storage.command", "Fetch files that runs read and made.", _METHODS),
         "build": Entry("pipelex.cli.authoring.build", "Write example inputs and outputs, classes and jobs.", _AUTHORS),
         "graph": Entry("pipelex.cli.authoring.graph", "Draw a method: Mermaid, HTML or JSON.", _AUTHORS),
         "fix": Entry("pipelex.cli.authoring.fix", "Rewrite older forms of bundles to the current standard.", _AUTHORS),

@@ -33,6 +33,7 @@ from pipelex.runner.orchestrator import open_orchestrator
 
 if TYPE_CHECKING:
     from pipelex.inference import Inference, ModelDeck
+    from pipelex.storage import SavedFiles
 
 T = TypeVar("T")
 PathLike = str | os.PathLike[str]
@@ -196,6 +197,26 @@ class Pipelex:
 
     def _check_model(self, use: ModelUse) -> Sequence[Fault]:
         return self.deck.check(_choice_of(use), document=use.document, needs=use.needs)
+
+    async def save_files(self, *values: Json, folder: PathLike) -> "SavedFiles":
+        """Save the stored files that values name, such as a run's documents and images, under their own names.
+
+        Args:
+            values: plain JSON, such as the `content` of a `RunResult`.
+            folder: where they go; made when there is at least one.
+
+        Returns:
+            The files; those that the storage of this machine does not have are told with the reason.
+
+        Raises:
+            OSError: one cannot be written.
+        """
+        from pipelex.storage import SavedFiles, files_of, save_files
+
+        found = files_of(*values)
+        if not found:
+            return SavedFiles(Path(folder))
+        return await save_files(found, storage_of(self.settings), Path(folder))
 
     async def attach(self, run_id: str) -> RunHandle:
         """The handle of a run, started here or elsewhere.

@@ -9,6 +9,7 @@ from pipelex.content.files.kinds import extension_of, file_kind, sniff
 from pipelex.storage._blobs import SCHEME, StoredBlob
 from pipelex.storage._decoding import BoundedDecoder, UndecodableError
 from pipelex.storage._fetch import Fetched, FetchPolicy, fetch
+from pipelex.storage._saved import SavedFiles, StoredFile, default_name, files_of, safe_name, save_files
 from pipelex.storage._source import Loaded, load, normalized
 from pipelex.storage._store import Storage
 
@@ -18,13 +19,19 @@ __all__ = [
     "FetchPolicy",
     "Fetched",
     "Loaded",
+    "SavedFiles",
     "Storage",
     "StoredBlob",
+    "StoredFile",
     "UndecodableError",
+    "default_name",
     "extension_of",
     "fetch",
     "file_kind",
+    "files_of",
     "load",
     "normalized",
+    "safe_name",
+    "save_files",
     "sniff",
 ]

@@ -10,10 +10,15 @@ import html
 import re
 from typing import Final
 
-_STRICT: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+FILES: Final = "files"
+"""The folder beside a page that holds the files of its run: the only one whose files a page shows."""
+
+_STRICT: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data: 'self'; base-uri 'none'; form-action 'none'"
+)
 _BLANKS: Final = re.compile(r"[\x00-\x20\x7f-\xa0]+")
-_LINKS: Final = re.compile(r"https?:|mailto:|pipelex-storage:|#", re.IGNORECASE)
-_PICTURES: Final = re.compile(r"data:image/(?:png|jpeg|gif|webp|avif|bmp)[;,]", re.IGNORECASE)
+_LINKS: Final = re.compile(rf"https?:|mailto:|pipelex-storage:|#|{FILES}/[^/?#]+$", re.IGNORECASE)
+_PICTURES: Final = re.compile(rf"data:image/(?:png|jpeg|gif|webp|avif|bmp)[;,]|{FILES}/[^/?#]+$", re.IGNORECASE)
 _SCHEMES: Final = {"data", "http", "https", "mailto", "pipelex-storage"}
 
 
@@ -32,7 +37,8 @@ def policy(script: str = "") -> str:
 def cleaned(text: str) -> str:
     """HTML of anybody, without scripts, styles, frames, forms, refreshes and whatever else acts or loads.
 
-    Links to pages of the web stay, to be followed by whoever reads; pictures stay where they are inside of the text.
+    Links to pages of the web stay, to be followed by whoever reads; pictures stay where they are inside of the text, or
+    among the files of the run.
     """
     import nh3
 

@@ -4,7 +4,6 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -12,10 +11,11 @@ import typer
 from pipelex.cli._shared.console import duration, json_text, out, paint_err, paint_out, say, since
 from pipelex.cli._shared.failures import RunFailed
 from pipelex.cli._shared.results import bare_json, cost_table, failures_text, print_json, print_result, rendered
+from pipelex.cli._shared.saved import saved_lines
 from pipelex.cli._shared.usage import cost_text, usage_json
 from pipelex.cli.run.corrected import with_inputs_of
 from pipelex.cli.run.failed_files import FailedRun, write_failed_files
-from pipelex.cli.run.files import FilesToWrite, RunPage, memory_json, write_files
+from pipelex.cli.run.files import FilesToWrite, RunPage, WrittenRun, memory_json, write_files
 from pipelex.cli.run.flags import RunFlags
 from pipelex.errors import PipelexError
 from pipelex.errors.json import Json
@@ -101,13 +101,13 @@ def finish(app: "Pipelex", method: "Method", ended: Ended, flags: RunFlags, args
     result = ended.result
     if not flags.json and not flags.no_pretty_print:
         print_result(result, method.library)
-    folder = write_files(result, method.loaded, files_wanted(app, flags), _page(app, ended))
+    written = write_files(app, result, method.loaded, files_wanted(app, flags), _page(app, ended))
     if flags.json:
-        print_json(_envelope(method, result, folder) if flags.with_memory else bare_json(result.value))
+        print_json(_envelope(method, result, written) if flags.with_memory else bare_json(result.value))
     else:
         took = "" if ended.run is None else f" in {duration(since(ended.run.started, ended.run.ended))}"
         say(f"{paint_err()('✓', 'green', 'bold')} {result.pipe} completed successfully{took}")
-        for line in _facts(ended, result.usage, folder):
+        for line in _facts(ended, result.usage, written):
             say(line)
     _print_costs(app, result.usage, flags)
     if result.failures is not None:
@@ -140,12 +140,15 @@ def files_wanted(app: "Pipelex", flags: RunFlags) -> FilesToWrite:
     )
 
 
-def _facts(ended: Ended, usage: "Sequence[ModelUsage]", folder: Path | None) -> list[str]:
+def _facts(ended: Ended, usage: "Sequence[ModelUsage]", written: WrittenRun | None) -> list[str]:
     """The run's id and cost, where its files are, and its page."""
+    folder = None if written is None else written.folder
     cost = f", cost {cost_text(usage)}" if usage else ""
     lines = [f"  Run: {ended.handle.run_id}{cost}"]
     if folder is not None:
         lines.append(f"  Output: {folder}/")
+    if written is not None:
+        lines += saved_lines(written.saved)
     if ended.run is not None and ended.run.link is not None:
         lines.append(f"  Page: {ended.run.link}")
     elif ended.run is not None and ended.run.unlinked:
@@ -167,7 +170,7 @@ def _print_costs(app: "Pipelex", usages: "Sequence[ModelUsage]", flags: RunFlags
         (out if to_stdout else say)(cost_table(usages, paint_out() if to_stdout else paint_err()))
 
 
-def _envelope(method: "Method", result: "RunResult", folder: Path | None) -> Json:
+def _envelope(method: "Method", result: "RunResult", written: WrittenRun | None) -> Json:
     library = method.library
     found: dict[str, Json] = {
         "pipeline_run_id": result.run_id,
@@ -182,8 +185,10 @@ def _envelope(method: "Method", result: "RunResult", folder: Path | None) -> Jso
     }
     if result.failures is not None:
         found["failures"] = result.failures.model_dump()
-    if folder is not None:
-        found["output_file"] = str(folder / "main_stuff.json")
+    if written is not None:
+        found["output_file"] = str(written.folder / "main_stuff.json")
+        if written.saved.names:
+            found["files"] = {file.uri: str(written.saved.folder / name) for file, name in written.saved.names.items()}
     return found
 
 
@@ -195,20 +200,20 @@ def _failure(
 ) -> RunFailed:
     """The failure of a run, its files written; a file that cannot be written is told beside it."""
     handle, usage = ended.handle, usages_from_json(failed.report.usage)
-    folder, lines = None, list[str]()
+    written, lines = None, list[str]()
     run = FailedRun(handle.run_id, handle.pipe, handle.inputs, failed.report, ended.trace, app.orchestrator_name)
     if ended.run is not None and ended.run.link is not None:
         run = run.with_link("In the UI", ended.run.link)
     try:
-        folder = write_failed_files(run, method.loaded, files_wanted(app, flags))
+        written = write_failed_files(app, run, method.loaded, files_wanted(app, flags))
     except PipelexError as unwritable:
         lines.append(f"  {unwritable}")
-    lines = [*_facts(ended, usage, folder)[0 if usage else 1 :], *lines]
+    lines = [*_facts(ended, usage, written)[0 if usage else 1 :], *lines]
     if handle.orchestrator.is_durable:
         lines.append(f"  See where it failed:      pipelex runs show {handle.run_id}")
         lines.append(f"  Go on once it is mended:  pipelex runs retry {handle.run_id}")
-    elif folder is not None:
-        again = with_inputs_of(args, folder / "inputs.json")
+    elif written is not None:
+        again = with_inputs_of(args, written.folder / "inputs.json")
         lines.append(f"  Run it again on the same inputs:  {shlex.join(['pipelex', *again])}")
 
     def tell() -> None:

@@ -1,20 +1,33 @@
 """The files that a run leaves when it fails: what it was given, what it did and paid for, and where it failed."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelex.cli._shared.usage import trace_usage_json, usage_json
-from pipelex.cli.run.files import FilesToWrite, RunPage, new_folder, tree_json, write_json, write_run_page, writing
+from pipelex.cli.run.files import (
+    FilesToWrite,
+    RunPage,
+    WrittenRun,
+    new_folder,
+    tree_json,
+    write_json,
+    write_run_page,
+    writing,
+)
 from pipelex.content.stuff import Json, Stuff
 from pipelex.errors import ErrorReport
 from pipelex.pipes.trace import pipes_of
 from pipelex.pipes.usage import usages_from_json
+from pipelex.tooling.pages import FILES
 
 if TYPE_CHECKING:
     from pipelex.library import LoadedLibrary
     from pipelex.pipes.trace import PipeTrace
+    from pipelex.runner import Pipelex
+    from pipelex.storage import SavedFiles
 
 
 @dataclass(frozen=True)
@@ -35,16 +48,19 @@ class FailedRun:
         return replace(self, links=(*self.links, (label, href)))
 
 
-def write_failed_files(run: FailedRun, loaded: "LoadedLibrary", wanted: FilesToWrite) -> Path | None:
+def write_failed_files(
+    app: "Pipelex", run: FailedRun, loaded: "LoadedLibrary", wanted: FilesToWrite
+) -> WrittenRun | None:
     """Write what a failed run leaves behind.
 
     Args:
+        app: the runtime, which knows where files are stored.
         run: the run.
         loaded: the method.
         wanted: the files that the run is to leave.
 
     Returns:
-        The run's own folder; None when no files are wanted.
+        The run's own folder with what is in it; None when no files are wanted.
 
     Raises:
         PipelexError: a file cannot be written.
@@ -58,12 +74,19 @@ def write_failed_files(run: FailedRun, loaded: "LoadedLibrary", wanted: FilesToW
         write_json(folder / "method_tree.json", tree_json(loaded))
         if wanted.usage:
             write_json(folder / "usage.json", _usage_of(run))
+        made = [] if run.trace is None else _made_in(run.trace)
+        saved = asyncio.run(app.save_files(*made, folder=folder / FILES))
         if run.trace is not None:
             if paid := _paid_for(run.trace):
-                write_json(folder / "paid_for.json", paid)
+                write_json(folder / "paid_for.json", saved.with_paths(paid))
             if wanted.graph:
-                _draw(folder, run, run.trace, loaded)
-    return folder
+                _draw(folder, run, run.trace, loaded, saved)
+    return WrittenRun(folder, saved)
+
+
+def _made_in(trace: "PipeTrace") -> list[Json]:
+    """What the pipes gave that called a provider, a document engine or an extractor: a controller only hands it on."""
+    return [each.output.content for each in pipes_of(trace) if isinstance(each.output, Stuff) and each.effects]
 
 
 def _given(stuff: Stuff) -> Json:
@@ -77,7 +100,7 @@ def _usage_of(run: FailedRun) -> Json:
     return sums if run.trace is None else {**trace_usage_json(run.trace), **sums}
 
 
-def _draw(folder: Path, run: FailedRun, trace: "PipeTrace", loaded: "LoadedLibrary") -> None:
+def _draw(folder: Path, run: FailedRun, trace: "PipeTrace", loaded: "LoadedLibrary", saved: "SavedFiles") -> None:
     from pipelex.tooling.viewer import RunFacts
 
     library = loaded.library
@@ -85,7 +108,7 @@ def _draw(folder: Path, run: FailedRun, trace: "PipeTrace", loaded: "LoadedLibra
         trace.pipe = run.pipe
         _complete(trace, "/".join((trace.id, *run.report.location.path)), run.report)
         facts = RunFacts(run.run_id, run.orchestrator, error=run.report, links=run.links)
-        write_run_page(folder, RunPage(trace, facts), library)
+        write_run_page(folder, RunPage(trace, facts), library, saved)
 
 
 def _complete(trace: "PipeTrace", failed: str, report: ErrorReport) -> None:

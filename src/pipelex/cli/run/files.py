@@ -3,6 +3,7 @@
 Source: section A.1 of the command-line reference.
 """
 
+import asyncio
 import errno
 import hashlib
 import json
@@ -12,18 +13,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from pipelex.cli._shared.results import bare_json, rendered
 from pipelex.cli._shared.usage import trace_usage_json, usage_json
 from pipelex.config.own_files import OWN_FOLDER
-from pipelex.content.stuff import Json, Stuff, WorkingMemory
+from pipelex.content.files.kinds import type_of_extension
+from pipelex.content.stuff import Absence, Json, Stuff, WorkingMemory
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.tooling.pages import cleaned, leading_page, written_page
+from pipelex.tooling.pages import FILES, cleaned, leading_page, written_page
 
 if TYPE_CHECKING:
     from pipelex.library import Library, LoadedLibrary, MethodTree, Pipe
     from pipelex.pipes.trace import PipeTrace
-    from pipelex.runner import RunResult
+    from pipelex.runner import Pipelex, RunResult
+    from pipelex.storage import SavedFiles
     from pipelex.tooling.viewer import RunFacts
 
 
@@ -40,16 +44,34 @@ class FilesToWrite:
     graph: bool = True
 
 
+@dataclass(frozen=True)
+class WrittenRun:
+    """What a run left on disk."""
+
+    folder: Path
+    """The run's own folder."""
+    saved: "SavedFiles"
+    """The files that the run made."""
+
+
 def write_files(
-    result: "RunResult", loaded: "LoadedLibrary", wanted: FilesToWrite, shown: "RunPage | None" = None
-) -> Path | None:
-    """Write what a run is to leave behind; the run's own folder, if it got one.
+    app: "Pipelex",
+    result: "RunResult",
+    loaded: "LoadedLibrary",
+    wanted: FilesToWrite,
+    shown: "RunPage | None" = None,
+) -> WrittenRun | None:
+    """Write what a run is to leave behind.
 
     Args:
+        app: the runtime, which knows where files are stored.
         result: what the run gave.
         loaded: the method.
         wanted: which files it is to leave.
         shown: what its page shows; None where that is not known.
+
+    Returns:
+        The run's own folder with what is in it, if it got one.
 
     Raises:
         PipelexError: a file cannot be written, or the result is not a table.
@@ -63,8 +85,9 @@ def write_files(
         if not wanted.main_stuff and (not wanted.working_memory or memory_path is not None):
             return None
         folder = new_folder(wanted.output_dir, f"{result.pipe.rpartition('.')[2]}_output")
+        saved = asyncio.run(app.save_files(*_made_by(result, loaded), folder=folder / FILES))
         if wanted.main_stuff:
-            _write_main(folder, result, loaded)
+            write_main(folder, result, loaded.library, saved)
         if wanted.working_memory and memory_path is None:
             write_json(folder / "working_memory.json", memory_json(result.working_memory))
         write_json(folder / "method_tree.json", tree_json(loaded))
@@ -72,8 +95,16 @@ def write_files(
             write_json(folder / "usage.json", _usage_of(result))
         _write_contracts(folder, loaded)
         if wanted.graph:
-            _write_graph(folder, result, loaded, shown)
-    return folder
+            _write_graph(folder, result, loaded, shown, saved)
+    return WrittenRun(folder, saved)
+
+
+def _made_by(result: "RunResult", loaded: "LoadedLibrary") -> list[Json]:
+    """The values that a run made: its result, and what its memory has beside its inputs."""
+    pipe = None if loaded.library is None else loaded.library.pipes.get(result.pipe)
+    given = () if pipe is None else pipe.inputs
+    made = [stuff.content for name, stuff in result.working_memory.root.items() if name not in given]
+    return [bare_json(result.value), *made]
 
 
 @contextmanager
@@ -141,13 +172,19 @@ def new_folder(output_dir: Path, name: str) -> Path:
         return folder
 
 
-def _write_main(folder: Path, result: "RunResult", loaded: "LoadedLibrary") -> None:
-    write_json(folder / "main_stuff.json", bare_json(result.value))
-    (folder / "main_stuff.md").write_text(rendered(result.value, loaded.library, "markdown") + "\n", encoding="utf-8")
-    rendering = rendered(result.value, loaded.library, "html")
+def write_main(folder: Path, result: "RunResult", library: "Library | None", saved: "SavedFiles") -> None:
+    """Write the main result: as JSON, and its renderings, all of them with links to the files that the run made."""
+    value, linked = result.value, _with_links(result.value, saved)
+    write_json(folder / "main_stuff.json", saved.with_paths(bare_json(value)))
+    (folder / "main_stuff.md").write_text(rendered(linked, library, "markdown") + "\n", encoding="utf-8")
+    rendering = rendered(linked, library, "html")
     (folder / "main_stuff.html").write_text(written_page(result.pipe, cleaned(rendering)), encoding="utf-8")
     # Without a drawing there is no page of the run; the rendering is what the result's page leads to then.
     (folder / "main_stuff_viewer.html").write_text(leading_page(result.pipe, "main_stuff.html"), encoding="utf-8")
+
+
+def _with_links(value: Stuff | Absence, saved: "SavedFiles") -> Stuff | Absence:
+    return replace(value, content=saved.with_links(value.content)) if isinstance(value, Stuff) else value
 
 
 def _write_contracts(folder: Path, loaded: "LoadedLibrary") -> None:
@@ -159,7 +196,9 @@ def _write_contracts(folder: Path, loaded: "LoadedLibrary") -> None:
             write_json(folder / name, document)
 
 
-def _write_graph(folder: Path, result: "RunResult", loaded: "LoadedLibrary", shown: "RunPage | None") -> None:
+def _write_graph(
+    folder: Path, result: "RunResult", loaded: "LoadedLibrary", shown: "RunPage | None", saved: "SavedFiles"
+) -> None:
     """The drawing of what a run may do, and the page of what ran, where that is known."""
     from pipelex.tooling.graph import static_graph, to_mermaid
 
@@ -168,7 +207,7 @@ def _write_graph(folder: Path, result: "RunResult", loaded: "LoadedLibrary", sho
         return
     (folder / "mermaidflow.mmd").write_text(to_mermaid(static_graph(library, result.pipe)), encoding="utf-8")
     if shown is not None:
-        write_run_page(folder, replace(shown, facts=replace(shown.facts, result=result.value)), library)
+        write_run_page(folder, replace(shown, facts=replace(shown.facts, result=result.value)), library, saved)
 
 
 @dataclass(frozen=True)
@@ -187,7 +226,7 @@ LEADING: Final[Mapping[str, str]] = {
 """The pages that users of the reference look for → the page of the run, which shows what they showed."""
 
 
-def write_run_page(folder: Path, shown: RunPage, library: "Library") -> None:
+def write_run_page(folder: Path, shown: RunPage, library: "Library", saved: "SavedFiles") -> None:
     """Write what ran as a graph document and as a page, to which the pages of old lead."""
     from pipelex.cli.run.graph import graph_json
     from pipelex.tooling.viewer import name_pipes, run_document, run_page
@@ -195,10 +234,29 @@ def write_run_page(folder: Path, shown: RunPage, library: "Library") -> None:
     trace, facts = shown.trace, shown.facts
     name_pipes(trace, library)
     write_json(folder / "graphspec.json", graph_json(trace, facts.run_id, library))
-    (folder / "run.html").write_text(run_page(run_document(trace, facts, library)), encoding="utf-8")
+    document = run_document(trace, replace(facts, files=saved_json(saved)), library)
+    document["values"] = saved.linked(document["values"], lambda name: {**_link(saved, name), "filename": name})
+    (folder / "run.html").write_text(run_page(document), encoding="utf-8")
     for name, target in LEADING.items():
         if name != "main_stuff_viewer.html" or (folder / "main_stuff.html").exists():
             (folder / name).write_text(leading_page(trace.pipe, target), encoding="utf-8")
+
+
+def _link(saved: "SavedFiles", name: str) -> dict[str, Json]:
+    return {"url": quote(saved.path(name))}
+
+
+def saved_json(saved: "SavedFiles") -> list[dict[str, Json]]:
+    """The files that a run made, as its page lists them."""
+    return [
+        {
+            "name": path.name,
+            "href": quote(saved.path(path.name)),
+            "mime_type": type_of_extension(path.name),
+            "size": path.stat().st_size,
+        }
+        for path in saved.paths
+    ]
 
 
 def memory_json(memory: WorkingMemory) -> Json:

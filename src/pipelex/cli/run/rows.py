@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -13,19 +14,22 @@ from pipelex.cli._shared.group import Misuse
 from pipelex.cli._shared.loops import Interrupted, interruptible
 from pipelex.cli._shared.progress import Progress, progress
 from pipelex.cli._shared.results import bare_json, cost_table, print_json
+from pipelex.cli._shared.saved import saved_lines
 from pipelex.cli._shared.usage import usage_json
-from pipelex.cli.run.files import new_folder, write_json, writing
+from pipelex.cli.run.files import WrittenRun, new_folder, write_json, writing
 from pipelex.cli.run.flags import RunFlags
 from pipelex.content.rows import InputTable, result_cells, result_columns, write_rows
-from pipelex.content.stuff import Json
+from pipelex.content.stuff import Absence, Json, Stuff
 from pipelex.errors import PipelexError
 from pipelex.exits import ExitCode
 from pipelex.orchestration import RunCounts
 from pipelex.pipes.usage import Meter
+from pipelex.tooling.pages import FILES
 
 if TYPE_CHECKING:
     from pipelex.library import Pipe
     from pipelex.runner import ManyRows, Method, Pipelex, RowRun
+    from pipelex.storage import SavedFiles
 
 
 def check_rows(flags: RunFlags) -> None:
@@ -127,7 +131,7 @@ class RowsRun:
                 meter.add_failed(row.error)
         if failed is not None:
             meter.add_failed(failed)
-        folder = self._write(usage_json(meter.total))
+        written = self._write(usage_json(meter.total))
         if flags.json:
             print_json([self._row_json(index) for index in range(len(self._many.inputs))])
             if flags.costs:
@@ -136,11 +140,12 @@ class RowsRun:
         if flags.save_csv is None and not flags.no_pretty_print:
             self._write_table(sys.stdout)
             sys.stdout.flush()
-        self._say(folder)
+        self._say(written)
         if meter.total and flags.costs is not False:
             say(cost_table(meter.total, paint_err()))
 
-    def _say(self, folder: Path | None) -> None:
+    def _say(self, written: WrittenRun | None) -> None:
+        folder = None if written is None else written.folder
         wrong = [row for _, row in sorted(self._ended.items()) if row.error is not None]
         done, count, paint = len(self._ended) - len(wrong), len(self._many.inputs), paint_err()
         mark = paint("✓", "green", "bold") if done == count else paint("✗", "red", "bold")
@@ -153,21 +158,24 @@ class RowsRun:
         for name, place in (("Rows", self._flags.save_csv), ("Output", folder)):
             if place is not None:
                 say(f"  {name}: {place}{'/' if place is folder else ''}")
+        for line in () if written is None else saved_lines(written.saved):
+            say(line)
 
-    def _row_json(self, index: int) -> Json:
+    def _row_json(self, index: int, saved: "SavedFiles | None" = None) -> Json:
         row = self._ended.get(index)
         found: dict[str, Json] = {"row": index + 1}
         if row is not None:
             found["pipeline_run_id"] = row.run_id
         if row is not None and row.result is not None:
-            found["result"] = bare_json(row.result.value)
+            value = bare_json(row.result.value)
+            found["result"] = value if saved is None else saved.with_paths(value)
         if row is not None and row.error is not None:
             found["error"] = row.error.report.to_problem(row.run_id)
         return found
 
     # --- files --------------------------------------------------------------------------------------------------------
 
-    def _write(self, usage: dict[str, Json]) -> Path | None:
+    def _write(self, usage: dict[str, Json]) -> WrittenRun | None:
         with writing():
             if self._flags.save_csv is not None:
                 self._flags.save_csv.parent.mkdir(parents=True, exist_ok=True)
@@ -175,16 +183,20 @@ class RowsRun:
             if not self._flags.save_main_stuff:
                 return None
             folder = new_folder(self._flags.output_dir, f"{self._pipe.code}_rows")
-            self._write_file(folder / "rows.csv")
-            write_json(folder / "rows.json", [self._row_json(index) for index in range(len(self._many.inputs))])
+            saved = asyncio.run(self._app.save_files(*self._results(), folder=folder / FILES))
+            self._write_file(folder / "rows.csv", saved)
+            write_json(folder / "rows.json", [self._row_json(index, saved) for index in range(len(self._many.inputs))])
             write_json(folder / "usage.json", {"id": self._run_id, "pipe": self._pipe.ref, **usage})
-        return folder
+        return WrittenRun(folder, saved)
 
-    def _write_file(self, path: Path) -> None:
+    def _results(self) -> list[Json]:
+        return [bare_json(row.result.value) for _, row in sorted(self._ended.items()) if row.result is not None]
+
+    def _write_file(self, path: Path, saved: "SavedFiles | None" = None) -> None:
         with path.open("w", encoding="utf-8", newline="") as stream:
-            self._write_table(stream)
+            self._write_table(stream, saved)
 
-    def _write_table(self, stream: TextIO) -> None:
+    def _write_table(self, stream: TextIO, saved: "SavedFiles | None" = None) -> None:
         table = self._many.table
         assert table is not None
         slot, library = self._pipe.output, self._method.library
@@ -193,9 +205,17 @@ class RowsRun:
         for index, row in enumerate(table.rows):
             ended = self._ended.get(index)
             result, error = (None, None) if ended is None else (ended.result, ended.error)
-            cells = None if result is None else result_cells(result.value, shape, is_list=slot.is_list)
+            value = None if result is None else with_paths(result.value, saved)
+            cells = None if value is None else result_cells(value, shape, is_list=slot.is_list)
             written.append((row.cells, cells, None if error is None else error.report.detail))
         write_rows(table.columns, result_columns(shape, is_list=slot.is_list), written, stream)
+
+
+def with_paths(value: Stuff | Absence, saved: "SavedFiles | None") -> Stuff | Absence:
+    """A value with the paths of the files that are saved beside it."""
+    if saved is None or not isinstance(value, Stuff):
+        return value
+    return replace(value, content=saved.with_paths(value.content))
 
 
 def tell_unused(table: InputTable) -> None:

@@ -1,13 +1,14 @@
 """The work behind the commands of `pipelex runs`."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from pipelex.cli._shared.console import duration, moment, out, paint_out, say, since, table
 from pipelex.cli._shared.failures import RunFailed
-from pipelex.cli._shared.results import bare_json, end_with_failures, print_json, print_result
+from pipelex.cli._shared.results import end_with_failures, print_json
 from pipelex.cli.runs.endings import ending_text
 from pipelex.cli.runs.places import RunPlaces, with_places, with_run
 from pipelex.errors import Json
@@ -15,7 +16,7 @@ from pipelex.orchestration import RunDescription, RunFilter, RunState
 from pipelex.orchestration.refusals import goes_on
 
 if TYPE_CHECKING:
-    from pipelex.runner import RunHandle, RunResult
+    from pipelex.runner import Pipelex, RunResult
 
 
 def list_runs(ctx: typer.Context, wanted: RunFilter, *, server: str | None, is_json: bool) -> None:
@@ -99,34 +100,38 @@ def show_run(ctx: typer.Context, run_id: str, *, only_failed: bool, server: str 
         out(view_text(view, paint_out()))
 
 
-def print_run_result(ctx: typer.Context, run_id: str, *, server: str | None, is_json: bool, wait: bool) -> None:
-    """Wait for a run's end and print its main result.
+def print_run_result(
+    ctx: typer.Context, run_id: str, *, server: str | None, is_json: bool, wait: bool, output_dir: Path | None = None
+) -> None:
+    """Wait for a run's end and print its main result, or write it with the files that it has.
 
     Raises:
         RunFailed: the run failed.
-        PipelexError: there is no such run, or it goes on and is not to be waited for.
+        PipelexError: there is no such run, it goes on and is not to be waited for, or a file cannot be written.
     """
     from pipelex.cli._shared.progress import progress
     from pipelex.cli.runs.attached import follow
+    from pipelex.cli.runs.results import show_result, write_result
     from pipelex.errors import PipelexError
 
-    async def work(handle: "RunHandle") -> "RunResult":
+    async def work(places: RunPlaces) -> "tuple[Pipelex, RunResult]":
+        app, handle = await places.attach(run_id)
         state = await handle.status()
         if not state.has_ended and not wait:
             raise goes_on(run_id)
         try:
             if state.has_ended:
-                return await handle.result()
+                return app, await handle.result()
             with progress(handle.run_id, is_silent=is_json) as shown:
-                return await follow(handle, shown)
+                return app, await follow(handle, shown)
         except PipelexError as failed:
             raise RunFailed(failed, run_id) from failed
 
-    result = with_run(ctx, server, run_id, work)
-    if is_json:
-        print_json(bare_json(result.value))
+    app, result = with_places(ctx, server, work)
+    if output_dir is not None:
+        write_result(app, result, output_dir, is_json=is_json)
     else:
-        print_result(result, None)
+        show_result(result, is_json=is_json)
     end_with_failures(result)
 
 

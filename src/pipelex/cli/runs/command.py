@@ -23,6 +23,7 @@ Examples:
   pipelex runs cancel run-20260131-094501-9f3c2a7b
   pipelex runs terminate run-20260131-094501-9f3c2a7b --reason "wrong inputs"
   pipelex runs result run-20260131-094501-9f3c2a7b --json > result.json
+  pipelex runs result run-20260131-094501-9f3c2a7b --output-dir results
   pipelex runs retry run-20260131-094501-9f3c2a7b
   pipelex runs retry --status failed --since 1h
   pipelex runs replay run-20260131-094501-9f3c2a7b --set 'pipe.summarize.prompt=Sum up @text in one line.'
@@ -92,13 +93,21 @@ def result(
     ctx: typer.Context,
     run_id: RunId,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Whether to wait for a run that goes on.")] = True,
+    output_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--output-dir",
+            "-o",
+            help="Write the result and its files into a new folder below this one, and print the folder.",
+        ),
+    ] = None,
     server: ServerOption = None,
     is_json: JsonFlag = False,
 ) -> None:
-    """Print a run's main result."""
+    """Print a run's main result, or write it with the files that the run made."""
     from pipelex.cli.runs.actions import print_run_result
 
-    print_run_result(ctx, run_id, server=server, is_json=is_json, wait=wait)
+    print_run_result(ctx, run_id, server=server, is_json=is_json, wait=wait, output_dir=output_dir)
 
 
 @app.command(epilog=_EXAMPLES)

@@ -15,6 +15,7 @@ from pipelex.cli._shared.results import bare_json, cost_table, end_with_failures
 from pipelex.cli._shared.usage import usage_json
 from pipelex.cli.runs.flags import ReplayFlags
 from pipelex.cli.runs.places import RunPlaces, with_places
+from pipelex.cli.runs.results import say_files
 from pipelex.errors import Json, PipelexError
 from pipelex.exits import ExitCode
 
@@ -55,6 +56,7 @@ def replay_run(ctx: typer.Context, run_id: str, flags: ReplayFlags) -> None:
         )
     else:
         print_result(result, None)
+        say_files(result)
         say(f"Run {result.run_id}; compare it with: pipelex runs diff {run_id} {result.run_id}")
         say(cost_table(result.usage, paint_err()) if result.usage else "Nothing was paid for.")
     end_with_failures(result)

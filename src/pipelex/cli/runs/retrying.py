@@ -9,6 +9,7 @@ from pipelex.cli._shared.failures import RunFailed
 from pipelex.cli._shared.progress import progress
 from pipelex.cli._shared.results import bare_json, end_with_failures, print_json, print_result
 from pipelex.cli.runs.places import RunPlaces, with_places
+from pipelex.cli.runs.results import say_files
 from pipelex.errors import Json, PipelexError
 from pipelex.exits import ExitCode
 from pipelex.orchestration import RunFilter, RunState
@@ -46,6 +47,7 @@ def retry_run(ctx: typer.Context, run_id: str, start_over: str | None, *, server
         print_json({"pipeline_run_id": handle.run_id, "state": "completed", "output": bare_json(result.value)})
     else:
         print_result(result, None)
+        say_files(result)
         say(f"Run {handle.run_id} went on from {where}, and completed.")
     end_with_failures(result)
 

@@ -1,6 +1,5 @@
 """Documents: printed by the engine that the model's entry names, and stored."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,7 +13,7 @@ from pipelex.inference.method_trees import MethodTrees
 from pipelex.inference.providers import factory
 from pipelex.pipes.effects.jobs import ContentResult, DocumentJob
 from pipelex.pipes.effects.requests import DocumentRequest
-from pipelex.storage import FetchPolicy, Storage, load
+from pipelex.storage import FetchPolicy, Storage, load, safe_name
 
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument."
 _MIME_TYPES: Final = {
@@ -49,7 +48,7 @@ class Documents:
         _check(call.entry, request)
         engine: DocumentEngine = factory("doc_gen", call.entry.table.sdk, call.entry.backend)(call)
         data = await engine.print(self._ask(request), self._pictures)
-        filename = f"{_safe(request.filename)}.{request.format}"
+        filename = f"{safe_name(request.filename) or 'document'}.{request.format}"
         blob = await self.storage.put(data, mime_type=_MIME_TYPES[request.format], filename=filename)
         return ContentResult(content=blob.content())
 
@@ -93,9 +92,3 @@ def _check(entry: ModelEntry, request: DocumentRequest) -> None:
             model=entry.handle,
             advice="Leave 'model' out, and the deck names an engine that does.",
         )
-
-
-def _safe(name: str) -> str:
-    """A file name without what file systems dislike."""
-    plain = re.sub(r'[\x00-\x1f<>:"/\\|?*]+', "_", name).strip(" .")
-    return plain[:120] or "document"

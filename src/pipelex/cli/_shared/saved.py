@@ -1,0 +1,47 @@
+"""What people are told of the files that a run made."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pipelex.storage import SavedFiles, StoredFile
+
+_TOLD: Final = 5
+"""Files that are listed for people."""
+
+
+def saved_lines(saved: "SavedFiles") -> list[str]:
+    """A line for each file that is saved, and for each that is not, with what to do about it."""
+    lines = [f"  File: {path}" for path in saved.paths[:_TOLD]]
+    if (more := len(saved.names) - _TOLD) > 0:
+        lines.append(f"  … and {more:,} more in {saved.folder}/")
+    for file, failed in list(saved.missing.items())[:_TOLD]:
+        lines.append(f"  Not fetched: {file.filename}: {failed.report.detail}")
+    if saved.missing:
+        lines.append(_ELSEWHERE)
+    return lines
+
+
+_ELSEWHERE: Final = (
+    "  Files are in the storage of the worker that made them: give this machine the same [runtime.storage], or run"
+    " pipelex storage get ADDRESS where the worker runs."
+)
+
+
+def stored_lines(files: "Sequence[StoredFile]", run_id: str) -> list[str]:
+    """How the files of a result are fetched that was only printed."""
+    if not files:
+        return []
+    noun = "a file" if len(files) == 1 else f"{len(files):,} files"
+    name = _quoted(files[0].filename)
+    return [
+        f"The result has {noun}; save everything:  pipelex runs result {run_id} --output-dir results",
+        f"  or one of them:  pipelex storage get {files[0].uri} -o {name}",
+    ]
+
+
+def _quoted(name: str) -> str:
+    from shlex import quote
+
+    return quote(str(Path(name)))

@@ -1,0 +1,186 @@
+"""The stored files of values, saved as plain files in a folder."""
+
+import asyncio
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, cast
+from urllib.parse import quote
+
+from pipelex.content.files.kinds import OCTETS, extension_of, type_of_extension
+from pipelex.errors import PipelexError
+from pipelex.errors.json import Json
+from pipelex.storage._blobs import SCHEME, key_of
+from pipelex.storage._store import Storage
+
+_AT_ONCE: Final = 8
+_MAX_BYTES: Final = 200
+_MAX_EXTENSION: Final = 16
+_UNSAFE: Final = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\u200e\u200f\u202a-\u202e\u2066-\u2069]+')
+"""What file systems refuse, and marks that show a name in another order than it has."""
+_DEVICES: Final = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A stored file that a value names."""
+
+    uri: str
+    filename: str
+    """The name under which it is saved, unless another file has that name."""
+
+
+@dataclass(frozen=True)
+class SavedFiles:
+    """Files in a folder, by the stored ones that they are copies of."""
+
+    folder: Path
+    names: Mapping[StoredFile, str] = field(default_factory=dict[StoredFile, str])
+    missing: Mapping[StoredFile, PipelexError] = field(default_factory=dict[StoredFile, PipelexError])
+    """The files that could not be read, with why."""
+
+    @property
+    def paths(self) -> list[Path]:
+        """Where the files are."""
+        return [self.folder / name for name in self.names.values()]
+
+    def path(self, name: str) -> str:
+        """The path of a file from the folder above this one."""
+        return f"{self.folder.name}/{name}"
+
+    def linked(self, value: Json, members: Callable[[str], Mapping[str, Json]]) -> Json:
+        """The value whose contents name the saved files in place of the stored ones.
+
+        Args:
+            value: plain JSON.
+            members: gives the members that a content has instead, by the name of its saved file.
+        """
+        if isinstance(value, list):
+            return [self.linked(item, members) for item in cast("list[Json]", value)]
+        if not isinstance(value, Mapping):
+            return value
+        content = cast("Mapping[str, Json]", value)
+        file = _file_of(content)
+        name = None if file is None else self.names.get(file)
+        instead: Mapping[str, Json] = {} if name is None else members(name)
+        return {**{key: self.linked(member, members) for key, member in content.items()}, **instead}
+
+    def with_paths(self, value: Json) -> Json:
+        """The value with the paths of its files from the folder above this one: what a program opens."""
+        return self.linked(value, lambda name: {"url": self.path(name)})
+
+    def with_links(self, value: Json) -> Json:
+        """The value with links to its files, as Markdown and HTML write them."""
+        return self.linked(value, lambda name: {"url": quote(self.path(name))})
+
+
+def files_of(*values: Json) -> list[StoredFile]:
+    """The stored files that values name, each once, in their order."""
+    return list(dict.fromkeys(file for value in values for file in _walk(value)))
+
+
+async def save_files(files: Sequence[StoredFile], storage: Storage, folder: Path) -> SavedFiles:
+    """Save stored files under their own names; a second file of a name gets a number.
+
+    Args:
+        files: the files.
+        storage: the storage they are in.
+        folder: where they go; made when there is at least one.
+
+    Raises:
+        OSError: one cannot be written.
+    """
+    gate = asyncio.Semaphore(_AT_ONCE)
+    names = _distinct([file.filename for file in files])
+    missing: dict[StoredFile, PipelexError] = {}
+
+    async def save(file: StoredFile, name: str) -> None:
+        async with gate:
+            try:
+                data = await storage.get(file.uri)
+            except PipelexError as failed:
+                missing[file] = failed
+            else:
+                await asyncio.to_thread(_write, folder / name, data)
+
+    await asyncio.gather(*(save(file, name) for file, name in zip(files, names, strict=True)))
+    saved = {file: name for file, name in zip(files, names, strict=True) if file not in missing}
+    return SavedFiles(folder, saved, {file: missing[file] for file in files if file in missing})
+
+
+def default_name(uri: str) -> str:
+    """The name of a stored file that came without one: the beginning of its hash.
+
+    Raises:
+        InputError: the URI is not one of ours.
+    """
+    key, sha256 = key_of(uri)
+    return f"{sha256[:12]}.{extension_of(type_of_extension(key))}"
+
+
+def safe_name(name: str) -> str:
+    """A file name that every file system takes, and that leads to no other folder; empty where nothing is left."""
+    plain = _shortened(_UNSAFE.sub("_", unicodedata.normalize("NFC", name)).strip(" ."))
+    return f"_{plain}" if _DEVICES.fullmatch(plain) else plain
+
+
+def _shortened(name: str) -> str:
+    """The name within the bytes that file systems take, its extension kept."""
+    stem, dot, extension = name.rpartition(".")
+    if not dot or len(extension) > _MAX_EXTENSION:
+        stem, extension = name, ""
+    room = _MAX_BYTES - len(dot + extension)
+    cut = stem.encode()[:room].decode("utf-8", "ignore").rstrip(" .")
+    return f"{cut}.{extension}" if extension else cut
+
+
+def _walk(value: Json) -> Iterator[StoredFile]:
+    if isinstance(value, list):
+        for item in cast("list[Json]", value):
+            yield from _walk(item)
+    elif isinstance(value, Mapping):
+        members = cast("Mapping[str, Json]", value)
+        file = _file_of(members)
+        if file is not None:
+            yield file
+        for member in members.values():
+            yield from _walk(member)
+
+
+def _file_of(content: Mapping[str, Json]) -> StoredFile | None:
+    url, filename = content.get("url"), content.get("filename")
+    if not isinstance(url, str) or not url.lower().startswith(f"{SCHEME}://"):
+        return None
+    try:
+        usual = default_name(url)
+    except PipelexError:
+        return None
+    name = safe_name(filename) if isinstance(filename, str) else ""
+    return StoredFile(url, _with_extension(name, usual) if name else usual)
+
+
+def _with_extension(name: str, usual: str) -> str:
+    is_typed = type_of_extension(name) != OCTETS or type_of_extension(usual) == OCTETS
+    return name if is_typed else f"{name}.{usual.rpartition('.')[2]}"
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """The names with numbers where they repeat, on file systems that know no case, too."""
+    taken: set[str] = set()
+    found: list[str] = []
+    for name in names:
+        stem, dot, extension = name.rpartition(".")
+        number, free = 1, name
+        while free.casefold() in taken:
+            number += 1
+            free = f"{stem}_{number}.{extension}" if dot else f"{name}_{number}"
+        taken.add(free.casefold())
+        found.append(free)
+    return found
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.write_bytes(data)
