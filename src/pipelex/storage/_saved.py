@@ -58,7 +58,7 @@ class SavedFiles:
             members: gives the members that a content has instead, by the name of its saved file.
         """
         if isinstance(value, list):
-            return [self.linked(item, members) for item in cast("list[Json]", value)]
+            return [self.linked(item, members) for item in value]
         if not isinstance(value, Mapping):
             return value
         content = cast("Mapping[str, Json]", value)
@@ -138,7 +138,7 @@ def _shortened(name: str) -> str:
 
 def _walk(value: Json) -> Iterator[StoredFile]:
     if isinstance(value, list):
-        for item in cast("list[Json]", value):
+        for item in value:
             yield from _walk(item)
     elif isinstance(value, Mapping):
         members = cast("Mapping[str, Json]", value)

@@ -98,6 +98,7 @@ def result(
         typer.Option(
             "--output-dir",
             "-o",
+            metavar="DIR",
             help="Write the result and its files into a new folder below this one, and print the folder.",
         ),
     ] = None,

@@ -29,7 +29,10 @@ def get(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="The file to write, or a folder for it; - is standard output. Here, when left out."
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="The file to write, or a folder for it; - is standard output. Here, when left out.",
         ),
     ] = None,
     is_json: JsonFlag = False,
