@@ -11,12 +11,12 @@ import typer
 from pipelex.cli._shared.console import duration, json_text, out, paint_err, paint_out, say, since
 from pipelex.cli._shared.failures import RunFailed
 from pipelex.cli._shared.results import bare_json, cost_table, failures_text, print_json, print_result, rendered
-from pipelex.cli._shared.saved import saved_lines
 from pipelex.cli._shared.usage import cost_text, usage_json
 from pipelex.cli.run.corrected import with_inputs_of
 from pipelex.cli.run.failed_files import FailedRun, write_failed_files
 from pipelex.cli.run.files import FilesToWrite, RunPage, WrittenRun, memory_json, write_files
 from pipelex.cli.run.flags import RunFlags
+from pipelex.cli.run.saved import saved_lines
 from pipelex.errors import PipelexError
 from pipelex.errors.json import Json
 from pipelex.exits import ExitCode

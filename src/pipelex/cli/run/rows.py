@@ -14,10 +14,10 @@ from pipelex.cli._shared.group import Misuse
 from pipelex.cli._shared.loops import Interrupted, interruptible
 from pipelex.cli._shared.progress import Progress, progress
 from pipelex.cli._shared.results import bare_json, cost_table, print_json
-from pipelex.cli._shared.saved import saved_lines
 from pipelex.cli._shared.usage import usage_json
 from pipelex.cli.run.files import WrittenRun, new_folder, write_json, writing
 from pipelex.cli.run.flags import RunFlags
+from pipelex.cli.run.saved import saved_lines
 from pipelex.content.rows import InputTable, result_cells, result_columns, write_rows
 from pipelex.content.stuff import Absence, Json, Stuff
 from pipelex.errors import PipelexError

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from pipelex.cli._shared.console import out, say
 from pipelex.cli._shared.results import bare_json, print_json, print_result
-from pipelex.cli._shared.saved import saved_lines, stored_lines
 from pipelex.cli.run.files import new_folder, write_main, writing
+from pipelex.cli.run.saved import saved_lines, stored_lines
 from pipelex.tooling.pages import FILES
 
 if TYPE_CHECKING:
