@@ -28,12 +28,13 @@ class OutgoingFailure:
 
 
 def outgoing(report: ErrorReport, *, may_retry: bool) -> OutgoingFailure:
-    """A report as an engine is to carry it.
+    """A report as an engine is to carry it: whoever reads it there is not on this machine.
 
     Args:
         report: the failure.
         may_retry: whether the thrower is an activity, whose retry policy may repeat a transient failure.
     """
+    report = report.without_folders()
     is_retryable = may_retry and report.is_retryable
     wait: timedelta | None = None
     if is_retryable and report.retry_after is not None:

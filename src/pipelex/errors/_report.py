@@ -1,13 +1,14 @@
 """Errors and faults as data, the same in this process, across Temporal and in JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Final, Literal, Self, cast
 
 from pipelex.errors._advice import advice_for
 from pipelex.errors._registry import CORE_CODES, CodeFacts, NextStep, Retry
-from pipelex.errors.hidden import masked
+from pipelex.errors.folders import without_folders
+from pipelex.errors.hidden import mapped, without_secrets
 from pipelex.errors.json import Json, as_objects
 from pipelex.exits import ExitCode
 
@@ -69,6 +70,10 @@ class Location:
     item: int | None = None
     """The index in a list, from 0."""
     attempt: int | None = None
+
+    def mapped(self, change: Callable[[str], str]) -> Self:
+        """The place, with the name of its file changed."""
+        return self if self.file is None else replace(self, file=change(self.file))
 
     def to_json(self) -> dict[str, Json]:
         return _without_none(self)
@@ -178,9 +183,22 @@ class ErrorReport:
 
     def without_secrets(self) -> Self:
         """The report with every known secret masked in its texts; see `pipelex.errors.hidden`."""
-        texts = (self.detail, self.advice, self.params)
-        detail, advice, params = map(masked, texts)
-        return self if (detail, advice, params) == texts else replace(self, detail=detail, advice=advice, params=params)
+        return self._mapped(without_secrets)
+
+    def without_folders(self) -> Self:
+        """The report for a caller on another machine: its texts name files, and not the folders they are in here."""
+        return self._mapped(without_folders)
+
+    def _mapped(self, change: Callable[[str], str]) -> Self:
+        found = replace(
+            self,
+            detail=change(self.detail),
+            advice=None if self.advice is None else change(self.advice),
+            params=mapped(self.params, change),
+            location=self.location.mapped(change),
+            faults=tuple(fault.mapped(change) for fault in self.faults),
+        )
+        return self if found == self else found
 
     def to_problem(self, run_id: str | None = None) -> dict[str, Json]:
         """The report as an RFC 9457 problem document of the MTHDS Protocol 2.0.0."""
@@ -255,6 +273,15 @@ class Fault:
     suggestions: tuple[str, ...] = ()
     """The near names, the best first."""
     suggested_fix: SuggestedFix | None = None
+
+    def mapped(self, change: Callable[[str], str]) -> Self:
+        """The finding, with its texts changed."""
+        return replace(
+            self,
+            detail=change(self.detail),
+            params=mapped(self.params, change),
+            location=self.location.mapped(change),
+        )
 
     def to_json(self) -> dict[str, Json]:
         found = _without_none(self)

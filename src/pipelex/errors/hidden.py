@@ -4,7 +4,7 @@ Every error masks them in its report when it is made, so that no path to a termi
 to.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 MASK = "***"
@@ -34,14 +34,12 @@ def without_secrets(text: str) -> str:
     return text
 
 
-def masked(value: Any) -> Any:
-    """Plain JSON without any secret that is known."""
-    if not _known:
-        return value
+def mapped(value: Any, change: Callable[[str], str]) -> Any:
+    """Plain JSON with each of its texts changed."""
     if isinstance(value, str):
-        return without_secrets(value)
-    if isinstance(value, dict):
-        return {key: masked(member) for key, member in cast("dict[str, Any]", value).items()}
-    if isinstance(value, list):
-        return [masked(member) for member in cast("list[Any]", value)]
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: mapped(member, change) for key, member in cast("Mapping[str, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [mapped(member, change) for member in cast("list[Any]", value)]
     return value

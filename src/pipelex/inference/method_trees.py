@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors.folders import hide_folders
 from pipelex.library import MethodTree, TreeRules, walk_tree
 from pipelex.library.packages import MANIFEST_NAME, read_manifest
 from pipelex.pipes.effects.requests import TreeFile
@@ -39,6 +40,7 @@ class MethodTrees:
 
     def add_folder(self, folder: Path) -> None:
         """Make the tree of a folder (or of a file's folder) known, with those of its packages and of each bundle alone."""
+        hide_folders([folder])
         waiting = [folder if folder.is_dir() else folder.parent]
         while waiting:
             root = waiting.pop()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipelex.config import Settings
 from pipelex.config.secrets import WithSecrets, secret_provider
 from pipelex.errors import Fault
+from pipelex.errors.folders import hide_folders
 from pipelex.inference.calls.retry import RetryPolicy
 from pipelex.library import TreeRules
 from pipelex.pipes.calls import Mocks, OnItemFailure, RunOptions
@@ -77,6 +78,7 @@ def inference_of(settings: Settings, deck: "ModelDeck | None" = None) -> "Infere
     from pipelex.inference.method_trees import MethodTrees
 
     llm, storage = settings.inference.llm, storage_of(settings)
+    hide_folders([settings.base_dir, *settings.config_dirs, storage.folder])
     options = InferenceOptions(
         chat=ChatOptions(
             schema_reask_max_attempts=llm.schema_reask_max_attempts,

@@ -239,7 +239,8 @@ class Storage:
     # --- the store itself ---------------------------------------------------------------------------------------------
 
     @property
-    def _folder(self) -> Path:
+    def folder(self) -> Path:
+        """The folder of a local store."""
         return (self.base_dir / Path(self.settings.local.path).expanduser()).absolute()
 
     @cached_property
@@ -256,8 +257,8 @@ class Storage:
         settings, environ = self.settings, self.environ
         match settings.method:
             case "local":
-                self._folder.mkdir(parents=True, exist_ok=True, mode=OWN_FOLDER)  # files of runs are its user's alone
-                return LocalStore(self._folder, mkdir=True)
+                self.folder.mkdir(parents=True, exist_ok=True, mode=OWN_FOLDER)  # files of runs are its user's alone
+                return LocalStore(self.folder, mkdir=True)
             case "in_memory":
                 return _memory()
             case "s3":

@@ -172,7 +172,7 @@ class _KeptAfterwards:
 
 
 def _failed(report: ErrorReport) -> Arguments:
-    return {"state": RunState.FAILED.value, "error": report.to_json(), "usage": list(report.usage)}
+    return {"state": RunState.FAILED.value, "error": report.without_folders().to_json(), "usage": list(report.usage)}
 
 
 def _usage_of(result: Wire) -> list[Any]:

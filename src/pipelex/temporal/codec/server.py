@@ -147,8 +147,9 @@ class CodecServer:
 
 
 def _sentences(failed: PipelexError) -> str:
-    detail = failed.report.detail  # it may name what was sent
-    return f"{detail if len(detail) <= _SAID else detail[: _SAID - 1] + '…'}\n{failed.report.advice or ''}"
+    report = failed.report.without_folders()
+    detail = report.detail  # it may name what was sent
+    return f"{detail if len(detail) <= _SAID else detail[: _SAID - 1] + '…'}\n{report.advice or ''}"
 
 
 def _host_of(request: Request) -> str:

@@ -22,6 +22,8 @@ from pipelex.durable import failures
 from pipelex.durable.failures import IncomingFailure, OverrunLimit, incoming, outgoing
 from pipelex.durable.limits import EngineLimits
 from pipelex.errors import ErrorReport, PipelexError
+from pipelex.errors.folders import without_folders
+from pipelex.errors.hidden import without_secrets
 from pipelex.temporal.workflow.limits import LIMITS
 
 _ENDED_FOR_SIZE: Final = ("history size exceeds limit", "GrpcMessageTooLarge")
@@ -58,18 +60,29 @@ def to_application_error(
 
 
 class ReportingFailureConverter(DefaultFailureConverter):
-    """Writes our errors with their reports, also those that the SDK meets while it reads or writes payloads."""
+    """Writes our errors with their reports, also those that the SDK meets while it reads or writes payloads.
+
+    Messages and stack traces say nothing of this machine's folders, whoever raised the exception.
+    """
 
     def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
         """See base class."""
         super().to_failure(_reported(exception), payload_converter, failure)
+        failure.message = without_folders(without_secrets(failure.message))
+        failure.stack_trace = without_folders(without_secrets(failure.stack_trace))
 
 
 class SecretFailureConverter(ReportingFailureConverter):
     """The same, with messages and stack traces among what the codec encrypts."""
 
-    def __init__(self) -> None:
-        super().__init__(encode_common_attributes=True)
+    def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
+        """See base class."""
+        super().to_failure(exception, payload_converter, failure)
+        if failure.HasField("encoded_attributes"):
+            return  # it comes from elsewhere, as it is
+        attributes = {"message": failure.message, "stack_trace": failure.stack_trace}
+        failure.encoded_attributes.CopyFrom(payload_converter.to_payloads([attributes])[0])
+        failure.message, failure.stack_trace = "Encoded failure", ""
 
 
 def _reported(exception: BaseException) -> BaseException:
