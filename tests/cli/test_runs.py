@@ -165,6 +165,15 @@ def test_a_run_of_nobody(cli: Cli) -> None:
         assert (ended.code, json.loads(ended.err)["code"]) == (2, "run.not_found")
 
 
+def test_a_tag_of_runs_here_need_not_be_declared_elsewhere(durable_cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello", text="Hi")
+    ran = durable_cli("run", "greet.mthds", "-i", "name=Ana", "--run-id", "tagged", "--tag", "nightly", "--no-graph")
+    assert ran.code == 0, ran.err
+    assert runs(durable_cli, "--tag", "nightly") == ["tagged"]
+    misspelt = durable_cli("runs", "list", "--tag", "nihgtly")
+    assert (misspelt.code, "'Tags' is not declared" in misspelt.err) == (2, True)
+
+
 def test_a_large_batch_is_folded_in_the_live_tree() -> None:
     states = [RunState.COMPLETED] * 480 + [RunState.FAILED] * 2 + [RunState.RUNNING] * 8
     children = [PipeTrace(f"r/x[{rank}]", "a.x", "PipeLLM", status=state) for rank, state in enumerate(states)]

@@ -8,16 +8,29 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.support.openai_server import OpenAIStub
+from tests.cli.test_durable import worker
+from tests.support.methods import DESCRIBE_ALL
+from tests.support.openai_server import OpenAIStub, Reply
 from tests.support.processes import kill
 
 
-def on_a_terminal(cli: Cli, *args: str, seconds: float = 60.0) -> tuple[int, str]:
-    """Run a command whose standard streams are a terminal; the exit code and all it showed."""
+def on_a_terminal(
+    cli: Cli, *args: str, seconds: float = 60.0, until: str = "", then: Callable[[], object] = str
+) -> tuple[int, str]:
+    """Run a command whose standard streams are a terminal; the exit code and all it showed.
+
+    Args:
+        cli: the project.
+        args: the command.
+        seconds: the longest that it may take.
+        until: something that it shows sooner or later.
+        then: what is done when it has shown that, besides.
+    """
     ours, theirs = pty.openpty()
     child = subprocess.Popen(
         [sys.executable, "-m", "pipelex.cli", *args],
@@ -37,6 +50,9 @@ def on_a_terminal(cli: Cli, *args: str, seconds: float = 60.0) -> tuple[int, str
             if not piece:
                 break
             seen += piece
+            if until and until in seen.decode(errors="replace"):
+                until = ""
+                then()
         return child.wait(10), seen.decode(errors="replace")
     finally:
         kill(child)
@@ -170,3 +186,75 @@ def test_log_lines_cannot_either(cli: Cli) -> None:
         )
         assert is_tame(done.stderr)
         assert "there" in done.stderr
+
+
+# --- a run that is watched late ---------------------------------------------------------------------------------------
+
+FIGURES = re.compile(r"([\d,]+) pipes? done, (\d+) running(?:, (\d+) failed)?")
+
+
+def detached(cli: Cli, run_id: str, words: list[str]) -> None:
+    """Start a durable batch over words, and leave it."""
+    cli.project.method(DESCRIBE_ALL, "all.mthds")
+    (cli.root / "words.json").write_text(json.dumps({"words": words}), encoding="utf-8")
+    begun = cli.command("run", "all.mthds", "-i", "words.json", "--durable", "--detach", "--run-id", run_id)
+    assert begun.code == 0, begun.err
+
+
+def until_done(cli: Cli, run_id: str, number: int) -> None:
+    """Wait until that many pipes of a run have completed."""
+    deadline = time.monotonic() + 90
+    while cli("runs", "show", run_id, "--json").out.count('"COMPLETED"') < number:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+def figures(seen: str) -> list[tuple[int, int, int]]:
+    """The pipes done, running and failed, one after the other as they were shown."""
+    found = FIGURES.findall(seen)
+    return [(int(done.replace(",", "")), int(running), int(failed or 0)) for done, running, failed in found]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("count", [3, 200])
+def test_a_run_that_is_watched_late(durable_cli: Cli, stub: OpenAIStub, count: int) -> None:
+    stub.on(matches=r"Describe (w\d+)\.", text="about \\1", expand=True, delay=10 if count == 3 else 0.1)
+    run_id = f"late-{count}-{durable_cli.root.name}"
+    with worker(durable_cli):
+        detached(durable_cli, run_id, [f"w{number}" for number in range(count)])
+        until_done(durable_cli, run_id, count // 10)
+        code, seen = on_a_terminal(durable_cli, "runs", "watch", run_id, seconds=180)
+        again, at_once = on_a_terminal(durable_cli, "runs", "watch", run_id)
+    assert (code, again) == (0, 0), seen
+    assert f"about w{count - 1}" in seen
+    assert f"about w{count - 1}" in at_once
+    told = figures(seen)
+    assert told, seen
+    assert all(done <= count + 1 and running <= 9 and not failed for done, running, failed in told)
+    assert told == sorted(told, key=lambda each: each[0]), "what is done stays done"
+    assert "describe_all" in seen
+    if count == 200:
+        assert told[0][0] >= count // 10, "what came before it was watched counts"
+        assert re.search(r"\d+ done, \d+ running", seen), "the items are folded"
+    assert "RUNNING" not in durable_cli("runs", "show", run_id, "--json").out
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(("count", "end"), [(3, "fails"), (40, "fails"), (3, "is cancelled"), (40, "is cancelled")])
+def test_a_watched_run_that_does_not_succeed(durable_cli: Cli, stub: OpenAIStub, count: int, end: str) -> None:
+    stub.on(f"Describe w{count - 1}.", Reply(status=400, text="refused", delay=10 if count == 3 else 0.3))
+    stub.on(matches=r"Describe (w\d+)\.", text="about \\1", expand=True, delay=10 if count == 3 else 0.3)
+    run_id = f"sad-{count}-{durable_cli.root.name}"
+    with worker(durable_cli):
+        detached(durable_cli, run_id, [f"w{number}" for number in range(count)])
+        code, seen = on_a_terminal(
+            durable_cli, "runs", "watch", run_id, seconds=180, until="describe[",
+            then=lambda: end == "fails" or durable_cli.command("runs", "cancel", run_id),
+        )  # fmt: skip
+    assert code == 1
+    assert ("provider.failed" if end == "fails" else f"pipelex runs retry {run_id}") in seen
+    shown = durable_cli("runs", "show", run_id, "--json")
+    assert "RUNNING" not in shown.out
+    assert json.loads(shown.out)["status"] == ("FAILED" if end == "fails" else "CANCELLED")

@@ -3,7 +3,7 @@
 import pytest
 
 from pipelex.pipes.trace import EffectTrace, PipeTrace, pipes_of
-from pipelex.pipes.traces.steps import Step, step_of, without_later
+from pipelex.pipes.traces.steps import Step, step_of, without_later, without_slices
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,18 @@ def test_what_comes_before_a_pipe() -> None:
     assert len(left(root, "f")) == 6
     assert without_later(root, "other.b") is without_later(root, "unknown") is root
     assert without_later(root, "r") is None
+
+
+def test_parts_of_a_batch_are_no_pipes() -> None:
+    inner = tree("r/4-all[4-5]", "PipeBatchSlice", tree("r/4-all[4]", "PipeLLM"), tree("r/4-all[5]", "PipeLLM"))
+    outer = tree("r/4-all[0-5]", "PipeBatchSlice", tree("r/4-all[0]", "PipeLLM"), inner)
+    outer.effects = [EffectTrace("act_llm_gen_text", "LLM text · pipe=all[1]")]
+    root = tree("r", "PipeSequence", tree("r/1-first", "PipeLLM"), outer)
+    flat = without_slices(root)
+    assert [each.id for each in pipes_of(flat)] == ["r", "r/1-first", "r/4-all[0]", "r/4-all[4]", "r/4-all[5]"]
+    assert flat.effects == outer.effects
+    plain = tree("r", "PipeSequence", tree("r/1-first", "PipeLLM"))
+    assert without_slices(plain) is plain
 
 
 def test_pipes_that_ran_inside_anothers_workflow() -> None:

@@ -9,8 +9,10 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from pipelex.durable.options import EngineOptions
 from pipelex.errors import PipelexError
+from pipelex.orchestration import RunCounts
 from pipelex.pipes.calls import PipeCall
 from pipelex.pipes.trace import PipeTrace
+from pipelex.pipes.traces.steps import without_slices
 from pipelex.runner import Pipelex, RunHandle
 from pipelex.temporal.plugin import PipelexPlugin
 from pipelex.temporal.workflow.limits import LIMITS
@@ -124,8 +126,19 @@ async def test_many_slices_are_slices_of_slices(
     echo(stub)
     run = await start(either, project)
     await check_result(run)
-    top = [child.id.rpartition("/")[2] for child in (await run.trace()).children]
-    assert top == ["describe[0-11]", "describe[12-19]"]
+    trace = await run.trace()
+    assert [child.id.rpartition("/")[2] for child in trace.children] == ["describe[0-11]", "describe[12-19]"]
+    # Slices are the engine's: they count as no pipes, and what looks at pipes alone sees those of the batch.
+    assert await run.run.counts() == RunCounts(0, len(WORDS) + 1, 0)
+    flat = without_slices(trace)
+    assert {child.id.rpartition("/")[2] for child in flat.children} == {f"describe[{rank}]" for rank in range(20)}
+    assert flat.usage == trace.usage
+    # Of what has ended, a tree without its insides tells state and times.
+    short = await run.trace(ended=False)
+    assert [(child.id, child.pipe, child.status) for child in short.children] == [
+        (child.id, child.pipe, child.status) for child in trace.children
+    ]
+    assert all(child.ended is not None and not child.children for child in short.children)
 
 
 USES_OF_A_LIST = (

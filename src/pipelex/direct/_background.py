@@ -193,7 +193,7 @@ class BackgroundRun:
         """See `OrchestratedRun.working_memory`."""
         return (await self.execution()).memory
 
-    async def trace(self, *, values: bool = False) -> PipeTrace:
+    async def trace(self, *, values: bool = False, ended: bool = True) -> PipeTrace:
         """See `OrchestratedRun.trace`; of a run of an earlier process only its entry pipe is known."""
         if self._run is not None and self._run.root is not None:
             return self._run.root

@@ -62,7 +62,7 @@ class MistralRun:
         told = await self._told()
         return described(self.platform, execution, told)
 
-    async def trace(self, *, values: bool = False) -> PipeTrace:
+    async def trace(self, *, values: bool = False, ended: bool = True) -> PipeTrace:
         """See `OrchestratedRun.trace`. What the platform ended by itself has no event of its own: its state is asked for."""
         execution = await self.execution()
         progress = ExecutionProgress()

@@ -55,11 +55,13 @@ class OrchestratedRun(Protocol):
         """The memory the entry pipe ended with; None where nobody can tell."""
         ...
 
-    async def trace(self, *, values: bool = False) -> PipeTrace:
+    async def trace(self, *, values: bool = False, ended: bool = True) -> PipeTrace:
         """The tree of pipes and effects as far as the run got.
 
         Args:
             values: whether inputs, outputs and what was asked of models is wanted, too, where it is not at hand anyway.
+            ended: whether the insides of pipes that have ended are wanted, too, where each costs a look; without them, what
+                goes on is shown whole.
         """
         ...
 

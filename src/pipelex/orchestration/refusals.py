@@ -68,7 +68,8 @@ def nothing_to_retry(run_id: str, state: RunState) -> PipelexError:
 
 def is_cancelled(run_id: str) -> PipelexError:
     """The error of a run that was asked to end, and did."""
-    return PipelexError("run.cancelled", f"run '{run_id}' was cancelled")
+    advice = f"Have it go on, on what it was given before: pipelex runs retry {run_id}"
+    return PipelexError("run.cancelled", f"run '{run_id}' was cancelled", advice=advice)
 
 
 def id_is_taken(run_id: str) -> PipelexError:

@@ -81,13 +81,15 @@ class RunHandle:
         """The run's state, entry pipe, times and place."""
         return await self.run.describe()
 
-    async def trace(self, *, values: bool = False) -> PipeTrace:
+    async def trace(self, *, values: bool = False, ended: bool = True) -> PipeTrace:
         """The tree of pipes and effects so far.
 
         Args:
             values: whether inputs, outputs and what was asked of models is wanted, too, where it is not at hand anyway.
+            ended: whether the insides of pipes that have ended are wanted, too, where each costs a look; without them, what
+                goes on is shown whole.
         """
-        return await self.run.trace(values=values)
+        return await self.run.trace(values=values, ended=ended)
 
     async def waits(self, patience: timedelta = PATIENCE) -> list[Wait]:
         """The waits of the run that may need somebody to act, each with its reason.

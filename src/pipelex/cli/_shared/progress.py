@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Generator
+from collections import Counter
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -11,7 +12,8 @@ from pipelex.cli._shared.console import clock, json_text, say
 from pipelex.cli._shared.console import shown as in_colour
 from pipelex.cli._shared.streams import is_terminal
 from pipelex.errors.terminal import clean
-from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState
+from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState, counts_of
+from pipelex.pipes.traces.steps import without_slices
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -93,8 +95,8 @@ class _Lines:
 
     def trace(self, root: PipeTrace) -> None:
         if self._is_time():
-            done, running = tally(root)
-            self._line(done, running)
+            running, completed, others = counts_of(root)
+            self._line(completed, running, others)
 
     def counts(self, counts: "RunCounts") -> None:
         if self._is_time():
@@ -124,26 +126,20 @@ def _monotonic(moment: datetime) -> float:
 
 def summary(done: int, running: int, failed: int, seconds: float, noun: str = "pipe") -> str:
     """The state of a run in one line."""
-    parts = [f"{done} {noun}{'' if done == 1 else 's'} done", f"{running} {'running' if noun == 'pipe' else 'to go'}"]
+    parts = [
+        f"{done:,} {noun}{'' if done == 1 else 's'} done",
+        f"{running:,} {'running' if noun == 'pipe' else 'to go'}",
+    ]
     if failed:
-        parts.append(f"{failed} failed")
+        parts.append(f"{failed:,} failed")
     return f"{', '.join(parts)} · {seconds:.0f} s"
 
 
-def tally(root: PipeTrace) -> tuple[int, int]:
-    """The numbers of pipes of a trace that ended, and that are running."""
-    done = running = 0
-    waiting = [root]
-    while waiting:
-        trace = waiting.pop()
-        running += trace.status is RunState.RUNNING
-        done += trace.status is not RunState.RUNNING
-        waiting.extend(trace.children)
-    return done, running
-
-
 class _Live:
-    """A tree of pipes that is drawn anew several times a second, or one line for a run elsewhere."""
+    """A tree of pipes that is drawn anew several times a second, below a line with figures.
+
+    The figures are those of the whole run where they are told, else those of the tree.
+    """
 
     def __init__(self, title: str, noun: str) -> None:
         self._title = title
@@ -170,29 +166,32 @@ class _Live:
         from rich.spinner import Spinner
 
         seconds = time.monotonic() - self._began
-        if self._root is not None and self._counts is None:
-            done, running = tally(self._root)
-            line = summary(done, running, 0, seconds)
-        elif self._counts is not None:
+        if self._counts is not None:
             counts = self._counts
             line = summary(counts.completed, counts.running, counts.failed, seconds, self._noun)
+        elif self._root is not None:
+            running, completed, others = counts_of(self._root)
+            line = summary(completed, running, others, seconds)
         else:
             line = f"{seconds:.0f} s"
         head = self._spinner if hasattr(self, "_spinner") else Spinner("dots")
         self._spinner = head
         head.update(text=f"{self._title} · {line}")
-        return Group(head, self._tree(self._root)) if self._root is not None and self._counts is None else head
+        return head if self._root is None else Group(head, self._tree(self._root))
 
     def _tree(self, root: PipeTrace) -> "RenderableType":
         from rich.tree import Tree
 
+        root = without_slices(root)
         tree = Tree(trace_label(root), guide_style="dim")
         waiting = [(tree, root)]
         while waiting:
             branch, trace = waiting.pop()
-            for effect in trace.effects[-_MOST_SHOWN:]:
-                if effect.status is RunState.RUNNING:
-                    branch.add(f"[dim]{_escaped(effect.summary or effect.name)}{_again(effect)}[/dim]")
+            under_way = [effect for effect in trace.effects if effect.status is RunState.RUNNING]
+            if len(trace.effects) > _MOST_SHOWN:  # of the pipes that run inside this one's workflow
+                branch.add(f"[dim]calls: {_folded(trace.effects)}[/dim]")
+            for effect in under_way[-_MOST_SHOWN:]:
+                branch.add(f"[dim]{_escaped(effect.summary or effect.name)}{_again(effect)}[/dim]")
             shown, folded = shown_children(trace)
             if folded:
                 branch.add(f"[dim]{folded}[/dim]")
@@ -212,12 +211,19 @@ def shown_children(trace: PipeTrace) -> tuple[list[PipeTrace], str]:
     if len(trace.children) <= _MOST_SHOWN:
         return trace.children, ""
     running = [child for child in trace.children if child.status is RunState.RUNNING]
-    completed = [child for child in trace.children if child.status is RunState.COMPLETED]
-    others = len(trace.children) - len(running) - len(completed)
     failed = [child for child in trace.children if child.status not in (RunState.RUNNING, RunState.COMPLETED)]
-    shown = failed[: _MOST_SHOWN // 2] + running[-(_MOST_SHOWN // 2) :]
-    counts = ((len(completed), "done"), (len(running), "running"), (others, "failed"))
-    return shown, ", ".join(f"{number:,} {words}" for number, words in counts if number)
+    return failed[: _MOST_SHOWN // 2] + running[-(_MOST_SHOWN // 2) :], _folded(trace.children)
+
+
+_WORDS = ((RunState.COMPLETED, "done"), (RunState.RUNNING, "running"), (RunState.FAILED, "failed"))
+
+
+def _folded(many: Sequence[PipeTrace | EffectTrace]) -> str:
+    """How many of some pipes or calls are in each state."""
+    states = Counter(each.status for each in many)
+    parts = [f"{number:,} {words}" for state, words in _WORDS if (number := states.pop(state, 0))]
+    parts += [f"{number:,} {state.words}" for state, number in states.items()]
+    return ", ".join(parts)
 
 
 _MARKS = {

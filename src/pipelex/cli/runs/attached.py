@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _COUNTS_EVERY: Final = 1.0
-_MOST_IN_A_TREE: Final = 200
-"""The pipes of a run that is watched as a tree: each of them is a history to read."""
+_MOST_IN_A_TREE: Final = 30
+"""The pipes of a run that is read whole each time while it is watched: each of them is a history to read."""
+_REST: Final = 1.0
+"""The time between two looks at a run, in times of what a look takes, so that watching is not what a machine does."""
 _WAITS_EVERY: Final = 4.0
 _CONNECTS_EVERY: Final = 1.0
 _TOLD_AGAIN_AFTER: Final = 60.0
@@ -130,17 +132,32 @@ async def _result(handle: "RunHandle", shown: Progress, *, full_memory: bool, wa
 
 
 async def _count(handle: "RunHandle", shown: Progress) -> None:
-    """Show how far the run is, from its own beginning on: as a tree while it is small, then in figures."""
+    """Show how far the run is, from its own beginning on, as a tree.
+
+    Of a large run, only what goes on is looked into, and the figures are those of the engine.
+    """
     with suppress(PipelexError):
         shown.began((await handle.describe()).started)
+    clock = asyncio.get_running_loop().time
+    is_large = True  # nobody knows yet
     while True:
-        counts = await handle.run.counts()
-        if counts is not None and counts.running + counts.completed + counts.failed > _MOST_IN_A_TREE:
-            shown.counts(counts)
-        else:
-            with suppress(PipelexError):  # the result tells what is wrong
-                shown.trace(await handle.trace())
-        await asyncio.sleep(_COUNTS_EVERY)
+        looked = clock()
+        with suppress(PipelexError):  # the result tells what is wrong
+            is_large = await _look(handle, shown, is_large=is_large)
+        await asyncio.sleep(max(_COUNTS_EVERY, _REST * (clock() - looked)))
+
+
+async def _look(handle: "RunHandle", shown: Progress, *, is_large: bool) -> bool:
+    """Show how far the run is now; whether it is a large one.
+
+    Figures and tree are asked for at the same time, so that they tell of the same moment.
+    """
+    counts, root = await asyncio.gather(handle.run.counts(), handle.trace(ended=not is_large))
+    is_large = counts is not None and counts.running + counts.completed + counts.failed > _MOST_IN_A_TREE
+    if counts is not None and is_large:
+        shown.counts(counts)
+    shown.trace(root)
+    return is_large
 
 
 async def _look_for_obstacles(handle: "RunHandle", shown: Progress, *, waits: bool) -> None:

@@ -113,7 +113,8 @@ class RunPlaces:
             try:
                 found += [(self.there, run) for run in await self.there.orchestrator.list(wanted)]
             except PipelexError as failed:
-                if self.is_there_meant or failed.report.facts.domain == "input":
+                is_misuse = failed.report.facts.domain == "input" and not found
+                if self.is_there_meant or is_misuse:
                     raise
                 self.notes.append(f"Only runs of this machine's processes are listed: {failed.report.detail}")
         return sorted(found, key=lambda each: each[1].started, reverse=True)[: wanted.limit]

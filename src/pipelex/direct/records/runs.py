@@ -49,7 +49,7 @@ class RecordedRun:
             raise _unreadable(self.run_id, "what it was started with")
         return source
 
-    async def trace(self, *, values: bool = False) -> PipeTrace:
+    async def trace(self, *, values: bool = False, ended: bool = True) -> PipeTrace:
         """See `OrchestratedRun.trace`; of a run that goes on only its entry pipe is known."""
         facts = self._facts()
         found = self.folder.trace(self.run_id)

@@ -5,10 +5,14 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from pipelex.pipes.effects.kind import pipe_named_in
-from pipelex.pipes.trace import PipeTrace
+from pipelex.pipes.trace import PipeTrace, pipes_of
 
 _SEGMENT: Final = re.compile(r"^(?:(?P<step>\d+)-)?(?P<name>.*?)(?:\[(?P<item>\d+)\])?$", re.DOTALL)
 """A step of a path: `2-analyze[17]`, `1-summarize`, `analyze[17]`, `long_text`."""
+
+
+_SLICE: Final = re.compile(r"\[\d+-\d+\]$")
+"""What the id of a part of a batch ends with: `2-analyze[0-499]`."""
 
 
 class Step(NamedTuple):
@@ -32,6 +36,26 @@ def step_of(trace_id: str) -> Step:
         return Step(None, trace_id, None)
     rank, item = found["step"], found["item"]
     return Step(None if rank is None else int(rank), found["name"], None if item is None else int(item))
+
+
+def without_slices(root: PipeTrace) -> PipeTrace:
+    """A tree of pipes alone, without the parts that an engine cuts a long batch into.
+
+    What ran in them stands in the pipe whose batch it is.
+    """
+    return _merged(root) if any(_SLICE.search(pipe.id) for pipe in pipes_of(root)) else root
+
+
+def _merged(root: PipeTrace) -> PipeTrace:
+    children: list[PipeTrace] = []
+    effects = list(root.effects)
+    for child in map(_merged, root.children):
+        if _SLICE.search(child.id):
+            children += child.children
+            effects += child.effects
+        else:
+            children.append(child)
+    return replace(root, children=children, effects=effects)
 
 
 def without_later(root: PipeTrace, pipe: str) -> PipeTrace | None:

@@ -37,13 +37,40 @@ _ACTIVITY_ENDS: Final[Mapping[int, tuple[RunState, str]]] = {
 """Events that end an activity and tell nothing more: the state it is in then, and the member of the event."""
 
 
-async def read_trace(client: Client, workflow_id: str, *, values: bool = False) -> PipeTrace:
+_CHILD_ENDS: Final[Mapping[int, tuple[RunState, str]]] = {
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED: (
+        RunState.COMPLETED,
+        "child_workflow_execution_completed_event_attributes",
+    ),
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED: (
+        RunState.FAILED,
+        "child_workflow_execution_failed_event_attributes",
+    ),
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_CANCELED: (
+        RunState.CANCELLED,
+        "child_workflow_execution_canceled_event_attributes",
+    ),
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT: (
+        RunState.TIMED_OUT,
+        "child_workflow_execution_timed_out_event_attributes",
+    ),
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED: (
+        RunState.TERMINATED,
+        "child_workflow_execution_terminated_event_attributes",
+    ),
+}
+"""Events that tell a workflow of the end of a child, and their member."""
+
+
+async def read_trace(client: Client, workflow_id: str, *, values: bool = False, ended: bool = True) -> PipeTrace:
     """The tree below a workflow, as far as it got.
 
     Args:
         client: a client of its namespace.
         workflow_id: the workflow.
         values: whether inputs, outputs, jobs and results are read, too.
+        ended: whether the histories of children that have ended are read, too; without them, such a child is what its
+            parent's history tells of it.
 
     Raises:
         RPCError: there is no such workflow.
@@ -54,7 +81,7 @@ async def read_trace(client: Client, workflow_id: str, *, values: bool = False) 
         async with limit:
             events = await _all_events(client, id_)
         trace, children, has_ended = await _read_events(client, id_, events, values=values)
-        found = await asyncio.gather(*(read(child) for child in children), return_exceptions=True)
+        found = await asyncio.gather(*map(below, children), return_exceptions=True)
         for child in found:
             if isinstance(child, PipeTrace):
                 trace.children.append(child)
@@ -63,6 +90,9 @@ async def read_trace(client: Client, workflow_id: str, *, values: bool = False) 
         if has_ended:
             _close(trace)
         return trace
+
+    async def below(child: PipeTrace) -> PipeTrace:
+        return await read(child.id) if ended or not child.status.has_ended else child
 
     return await read(workflow_id)
 
@@ -80,10 +110,11 @@ async def _all_events(client: Client, id_: str) -> list[HistoryEvent]:
 
 async def _read_events(
     client: Client, id_: str, events: list[HistoryEvent], *, values: bool
-) -> tuple[PipeTrace, list[str], bool]:
+) -> tuple[PipeTrace, list[PipeTrace], bool]:
+    """A workflow, its children as it knows them, and whether it has ended."""
     reader = ValueReader(client.data_converter) if values else None
     trace = PipeTrace(id_, pipe="", type="")
-    children: list[str] = []
+    children: dict[str, PipeTrace] = {}
     scheduled: dict[int, EffectTrace] = {}
     for event in events:
         match event.event_type:
@@ -96,7 +127,8 @@ async def _read_events(
                     if reader is not None:
                         trace.inputs = await reader.inputs(started.input.payloads)
             case EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
-                children.append(event.start_child_workflow_execution_initiated_event_attributes.workflow_id)
+                child = await _begun(client, event)
+                children[child.id] = child
             case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
                 effect = await _scheduled(client, event, reader)
                 scheduled[event.event_id] = effect
@@ -120,6 +152,8 @@ async def _read_events(
             case kind if kind in _ACTIVITY_ENDS:
                 state, attributes = _ACTIVITY_ENDS[kind]
                 _end(scheduled[getattr(event, attributes).scheduled_event_id], event, state)
+            case kind if kind in _CHILD_ENDS:
+                _end_child(children, event)
             case kind if kind in _WORKFLOW_ENDS:
                 trace.status = _WORKFLOW_ENDS[kind]
                 trace.ended = _time(event.event_time)
@@ -128,7 +162,21 @@ async def _read_events(
                     trace.output = await reader.output(told)
             case _:
                 pass
-    return trace, children, trace.status.has_ended
+    return trace, list(children.values()), trace.status.has_ended
+
+
+async def _begun(client: Client, event: HistoryEvent) -> PipeTrace:
+    """A child as its parent knows it when it starts it."""
+    told = event.start_child_workflow_execution_initiated_event_attributes
+    code = pipe_of(await _text(client, event))
+    return PipeTrace(told.workflow_id, code, told.workflow_type.name, _time(event.event_time))
+
+
+def _end_child(children: Mapping[str, PipeTrace], event: HistoryEvent) -> None:
+    state, attributes = _CHILD_ENDS[event.event_type]
+    child = children.get(getattr(event, attributes).workflow_execution.workflow_id)
+    if child is not None:
+        child.status, child.ended = state, _time(event.event_time)
 
 
 async def _scheduled(client: Client, event: HistoryEvent, reader: ValueReader | None) -> EffectTrace:

@@ -77,10 +77,10 @@ class TemporalRun:
         found = described(self.cluster, execution, pipe_of(summary))
         return replace(found, replay_of=await replay_of(execution))
 
-    async def trace(self, *, values: bool = False) -> PipeTrace:
+    async def trace(self, *, values: bool = False, ended: bool = True) -> PipeTrace:
         """See `OrchestratedRun.trace`."""
         try:
-            return await read_trace(self.cluster.client, self.workflow_id, values=values)
+            return await read_trace(self.cluster.client, self.workflow_id, values=values, ended=ended)
         except RPCError as failed:
             raise self._refusal(failed) from None
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.service import RPCError
 
+from pipelex.durable.jobs import SLICE_WORKFLOW
 from pipelex.errors import ErrorCategory
 from pipelex.language.blueprints import PipeSignatureBlueprint
 from pipelex.orchestration import EngineUnavailable, RunCounts, RunDescription, RunFilter, RunState
@@ -65,9 +66,10 @@ def quoted(text: str) -> str:
 
 
 async def count_pipes(client: Client, query: str) -> RunCounts | None:
-    """The number of workflows in each state; None when the server cannot tell."""
+    """The number of pipes in each state, of those that are workflows of their own; None when the server cannot tell."""
+    pipes = f"({query}) AND WorkflowType != '{SLICE_WORKFLOW}'"
     try:
-        found = await client.count_workflows(f"({query}) GROUP BY ExecutionStatus", rpc_timeout=_PATIENCE)
+        found = await client.count_workflows(f"{pipes} GROUP BY ExecutionStatus", rpc_timeout=_PATIENCE)
     except RPCError:
         return None
     numbers = {_first(group.group_values): group.count for group in found.groups}

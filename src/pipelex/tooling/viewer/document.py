@@ -11,7 +11,7 @@ from pipelex.errors.json import Json, exactly
 from pipelex.library import Library, Pipe
 from pipelex.pipes.effects.requests import LLMPrompt
 from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState, pipes_of
-from pipelex.pipes.traces.steps import step_of
+from pipelex.pipes.traces.steps import step_of, without_slices
 from pipelex.tooling.viewer.values import LONGEST_TEXT, Values
 
 _STATES: Final = {RunState.TERMINATED: "cancelled", RunState.TIMED_OUT: "failed"}
@@ -44,7 +44,7 @@ def run_document(trace: PipeTrace, facts: RunFacts, library: Library | None) -> 
         library: the method's library, for descriptions and for what did not run; None where it is not at hand.
     """
     writer = _Writer(library)
-    writer.add(trace)
+    writer.add(without_slices(trace))
     run: dict[str, Json] = {
         "id": facts.run_id,
         "pipe": trace.pipe,
