@@ -44,6 +44,8 @@ LIMITS: Final = EngineLimits(
     engine="The engine in memory",
     store_advice="Give the engine a store.",
     same_store_advice="Give the engine the same store.",
+    run_time_advice="Give runs more time.",
+    lost_workers_advice="Give calls more time.",
 )
 
 _SETTLING: Final = 200

@@ -16,7 +16,8 @@ from tests.support.methods import DESCRIBE_ALL, chain_of
 from tests.support.openai_server import OpenAIStub, Reply
 from tests.support.project import Project, worker_of
 
-LENGTH = 50
+LENGTH, EDITED = 50, 20
+"""The steps of a long method, and the number of the one that is edited."""
 REFUSED = Reply(status=400, text="refused")
 
 
@@ -51,12 +52,12 @@ async def test_an_edited_prompt_of_a_long_method(either: Pipelex, project: Proje
     first = await either.load(project.method(chain_of(LENGTH))).start({"text": "sea"})
     await first.result()
     assert len(stub.completions) == LENGTH
-    edit = ReplayEdit(members={"pipe.step_20.prompt": "New words about $text"})
+    edit = ReplayEdit(members={f"pipe.step_{EDITED}.prompt": "New words about $text"})
     replay = await prepare_replay(either, first.run_id[:-2], edit)
     assert len(stub.completions) == LENGTH, "telling asks nobody"
     told = replay.forecast
-    assert sum(told.reused.values()) == 19
-    assert told.paid == {f"harbour.step_{number}": 1 for number in range(20, LENGTH + 1)}
+    assert sum(told.reused.values()) == EDITED - 1
+    assert told.paid == {f"harbour.step_{number}": 1 for number in range(EDITED, LENGTH + 1)}
     handle = await replayed(replay)
     # What the next step is asked has changed with the answer; the one after it is asked what it was asked before.
     assert len(stub.completions) == LENGTH + 2

@@ -77,10 +77,10 @@ async def test_a_batch_runs_as_a_tree(project: MistralProject, stub: OpenAIStub,
         counts = await handle.run.counts()
     assert result.content == {"items": [{"text": f"about {word}"} for word in ("one", "two", "three")]}
     assert (trace.pipe, trace.type, trace.status) == ("harbour.describe_all", "PipeBatch", RunState.COMPLETED)
-    assert sorted(names.path_of(handle.workflow_id, child.id) or () for child in trace.children) == [
-        ("describe[0]",),
-        ("describe[1]",),
-        ("describe[2]",),
+    assert sorted(child.id.removeprefix(handle.workflow_id) for child in trace.children) == [
+        "/describe[0]",
+        "/describe[1]",
+        "/describe[2]",
     ]
     assert {child.pipe for child in trace.children} == {"harbour.describe"}
     told = {f"LLM text · pipe=describe[{rank}] · model=stub" for rank in range(3)}

@@ -74,4 +74,4 @@ async def _in_time(work: Awaitable[R], attempt: Attempt) -> R:
     except TimeoutError:
         if not limit.expired():
             raise
-        raise out_of_time("start_to_close", f"activity '{attempt.activity}'") from None
+        raise out_of_time("start_to_close", f"activity '{attempt.activity}'", attempt.limits) from None

@@ -72,7 +72,7 @@ def incoming(failure: IncomingFailure, limits: EngineLimits, *, what: str) -> Pi
     said = f": {failure.message}" if failure.message else ""
     match failure.kind:
         case "out_of_time":
-            return out_of_time(failure.limit, what, said)
+            return out_of_time(failure.limit, what, limits, said)
         case "too_large":
             return _error(
                 "input.too_large",
@@ -113,16 +113,12 @@ def _report_of(detail: object) -> ErrorReport | None:
     return ErrorReport.from_json(detail)  # pyright: ignore[reportUnknownArgumentType] an engine gives JSON objects
 
 
-_OVERRUNS: Final[dict[OverrunLimit, tuple[str, str]]] = {
-    "run": (
-        "did not end within the time that runs have",
-        "Raise workflow_execution_timeout and run_timeout of [temporal.worker_config] for runs that start from now on; go on "
-        "with this one by `pipelex runs retry`. `pipelex runs show` says what it waited for.",
-    ),
-    "heartbeat": ("was lost: its worker stopped answering", "Look at the workers of its task queue."),
+_OVERRUNS: Final[dict[OverrunLimit, tuple[str, str | None]]] = {
+    "run": ("did not end within the time that runs have", None),
+    "heartbeat": ("was lost: its worker stopped answering", "Look at the workers that take up such calls."),
     "schedule_to_start": (
         "waited too long for a worker",
-        "Start a worker that polls its task queue, or raise schedule_to_start_timeout.",
+        "Start a worker that takes it up, or raise schedule_to_start_timeout.",
     ),
     "schedule_to_close": (
         "did not succeed within its schedule_to_close_timeout",
@@ -133,19 +129,22 @@ _OVERRUNS: Final[dict[OverrunLimit, tuple[str, str]]] = {
         "Raise start_to_close_timeout for its queue or its model.",
     ),
 }
-"""A time limit → what went beyond it, and what a person may do."""
+"""A time limit → what went beyond it, and what a person may do; None: the engine's limits say."""
 
 
-def out_of_time(limit: OverrunLimit, what: str, said: str = "") -> PipelexError:
+def out_of_time(limit: OverrunLimit, what: str, limits: EngineLimits, said: str = "") -> PipelexError:
     """The error of what went beyond a time limit.
 
     Args:
         limit: the limit that was reached.
         what: the thing that did: `activity 'act_llm_gen_text'`.
+        limits: the engine's.
         said: the rest of what is told of it.
     """
     happened, advice = _OVERRUNS[limit]
-    return _error("run.timed_out", f"{what} {happened}{said}", ErrorCategory.TRANSIENT, advice=advice)
+    return _error(
+        "run.timed_out", f"{what} {happened}{said}", ErrorCategory.TRANSIENT, advice=advice or limits.run_time_advice
+    )
 
 
 def _error(code: str, detail: str, category: ErrorCategory = ErrorCategory.UNKNOWN, **members: object) -> PipelexError:

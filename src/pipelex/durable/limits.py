@@ -38,6 +38,10 @@ class EngineLimits:
     """The advice that leads a person to a store for large payloads."""
     same_store_advice: str
     """The advice that leads a person to one store for every worker and client."""
+    run_time_advice: str
+    """The advice for a run that did not end within the time that runs have."""
+    lost_workers_advice: str
+    """The advice for a call whose workers ended over and over before it did."""
 
     payload_bytes: int = 2_097_152
     """A larger payload is refused."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from pipelex.durable.limits import EngineLimits
 from pipelex.errors import ErrorCategory, PipelexError
 
 MOST_INTERRUPTIONS: Final = 20
@@ -55,11 +56,12 @@ class Tries:
         """Whether a failure of this attempt is the call's."""
         return self.maximum > 0 and self.failures + 1 >= self.maximum
 
-    def check(self, what: str) -> None:
+    def check(self, what: str, limits: EngineLimits) -> None:
         """Refuse to begin a call that was interrupted too often.
 
         Args:
             what: the call: `activity 'act_llm_gen_text'`.
+            limits: the engine's.
 
         Raises:
             PipelexError: `runtime.unavailable`.
@@ -71,8 +73,7 @@ class Tries:
             f"{what} was interrupted {self.interruptions} times: its workers were stopped or lost before it ended",
             category=ErrorCategory.TRANSIENT,
             params={"dependency": "worker"},
-            advice="Find out why the workers of its task queue end, and give them a graceful_shutdown_timeout that is longer "
-            "than such a call takes; then go on with `pipelex runs retry`.",
+            advice=limits.lost_workers_advice,
         )
 
     def outage_wait(

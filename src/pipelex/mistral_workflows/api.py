@@ -3,7 +3,7 @@
 What the client gives is read as plain JSON: its models differ between releases, their members do not.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
 from pipelex.content.stuff import Json
@@ -84,7 +84,13 @@ class MistralAPI:
             return None
 
     async def executions(
-        self, *, deployment: str | None = None, root: str | None = None, status: str | None = None, limit: int
+        self,
+        *,
+        deployment: str | None = None,
+        root: str | None = None,
+        status: str | None = None,
+        keys: Sequence[str] = (),
+        limit: int,
     ) -> list[Members]:
         """The newest executions.
 
@@ -92,9 +98,11 @@ class MistralAPI:
             deployment: of this deployment.
             root: of one run.
             status: in this state.
+            keys: with these search keys, each `key:value`.
             limit: the number of them at most.
         """
-        wanted = {"deployment_name": deployment, "root_execution_id": root, "status": status}
+        wanted: dict[str, Any] = {"deployment_name": deployment, "root_execution_id": root, "status": status}
+        wanted["search_key"] = list(keys) or None
         given = {name: value for name, value in wanted.items() if value is not None}
         found: list[Members] = []
         page: Any = await _answer(self._workflows.runs.list_runs_async, page_size=min(limit, 100), **given)
@@ -106,18 +114,26 @@ class MistralAPI:
             page = await _answer(page.next)
         return found[:limit]
 
-    async def events(self, *, root: str | None = None, execution: str | None = None) -> AsyncGenerator[Members]:
-        """The events of a run, or of one execution of it, oldest first."""
+    async def events(
+        self, *, root: str | None = None, execution: str | None = None, page: int = EVENTS_PER_PAGE
+    ) -> AsyncGenerator[Members]:
+        """The events of a run, or of one execution of it, oldest first.
+
+        Args:
+            root: of one run.
+            execution: of one execution.
+            page: the number of events that are asked for at a time.
+        """
         cursor: str | None = None
         wanted = {"root_workflow_exec_id": root, "workflow_exec_id": execution}
         given: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
         while True:
             at = {} if cursor is None else {"cursor": cursor}
             work = self._workflows.events.get_workflow_events_async
-            page = _members(await _answer(work, limit=EVENTS_PER_PAGE, **given, **at))
-            for event in as_objects(page.get("events") or ()):
+            told = _members(await _answer(work, limit=page, **given, **at))
+            for event in as_objects(told.get("events") or ()):
                 yield event
-            cursor = maybe(page.get("next_cursor"), str)
+            cursor = maybe(told.get("next_cursor"), str)
             if not cursor:
                 return
 

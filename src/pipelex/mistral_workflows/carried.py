@@ -18,6 +18,8 @@ STORED: Final = "$stored"
 """The only member of an object that stands for a value in the storage."""
 JOB: Final = "pipelex_job"
 """The member of an execution's input that holds a job of ours, beside nothing else."""
+PREPARE: Final = "pipelex_prepare"
+"""The local activity that makes a job of what somebody started an exposed pipe with."""
 
 CarriedValue = dict[str, Any]
 """A JSON object: the value itself, or `{"$stored": {"key": …, "size": …}}`."""

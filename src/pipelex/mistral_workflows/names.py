@@ -143,3 +143,22 @@ def path_of(root: str, id_: str) -> tuple[str, ...] | None:
         return tuple(decoded(id_.removeprefix(root)).removeprefix("/").split("/"))
     except ValueError:
         return None
+
+
+def trace_id(root: str, id_: str) -> str:
+    """The id of an execution as traces tell it: the run's, then the steps as they are; the platform's id where it has none."""
+    path = path_of(root, id_)
+    return id_ if path is None else "/".join((root, *path))
+
+
+_LIMITED: Final = "__"
+
+
+def limited(activity: str, backend: str) -> str:
+    """The name of the activity that performs an effect for a backend with a rate."""
+    return f"{activity}{_LIMITED}{encoded(backend)}"
+
+
+def effect_of(activity: str) -> str:
+    """The name of an effect's activity, whatever backend it is for."""
+    return activity.partition(_LIMITED)[0]

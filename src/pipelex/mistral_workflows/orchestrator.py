@@ -1,22 +1,33 @@
 """Mistral Workflows behind the port of orchestrators."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from pipelex.config import Settings
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.mistral_workflows import names
+from pipelex.mistral_workflows.about import asked_keys
 from pipelex.mistral_workflows.config import MistralWorkflowsConfig
 from pipelex.mistral_workflows.platform import NAME, Platform
-from pipelex.mistral_workflows.run import MistralRun, described
+from pipelex.mistral_workflows.run import Members, MistralRun, described
 from pipelex.mistral_workflows.submit import submit
 from pipelex.orchestration import ReadinessCheck, RunDescription, RunFilter, RunRequest, RunState, StartedRun
-from pipelex.orchestration.refusals import unsupported
+from pipelex.pipes.window import together
 
 _LOOK_SECONDS: Final = 0.5
 _MOST_LISTED: Final = 1_000
 """The executions among which the runs of a list are looked for: pipes of runs are executions, too."""
+_AT_ONCE: Final = 8
+"""The runs whose events are asked for at a time."""
 _ASKED: Final = {RunState.CANCELLED: "CANCELED"}
+
+
+def _may_take(wanted: RunFilter, run: RunDescription) -> bool:
+    """Whether a filter may take a run, as far as the platform's lists tell of it."""
+    return replace(wanted, pipe=None, domain=None, user=None, attributes={}, replay_of=None, cost_above=None).takes(run)
 
 
 class MistralOrchestrator:
@@ -70,14 +81,26 @@ class MistralOrchestrator:
         platform = self.platform
         status = None if wanted.state is None else _ASKED.get(wanted.state, wanted.state.value)
         found = await platform.api.executions(
-            deployment=platform.deployment, status=status, limit=max(_MOST_LISTED, wanted.limit)
+            deployment=platform.deployment,
+            status=status,
+            keys=asked_keys(wanted),
+            limit=max(_MOST_LISTED, wanted.limit),
         )
-        if wanted.user or wanted.attributes or wanted.cost_above is not None or wanted.replay_of:
-            raise unsupported(
-                "filter", f"{platform.place} tells of no users, attributes, costs or replays in its lists"
-            )
-        roots = [each for each in found if each["execution_id"] == each.get("root_execution_id")]
-        return [run for run in (described(platform, each) for each in roots) if wanted.takes(run)][: wanted.limit]
+        entries = [each for each in found if each["execution_id"] == each.get("root_execution_id")]
+        likely = [each for each in entries if _may_take(wanted, described(platform, each))]
+        chosen: list[RunDescription] = []
+        while likely and len(chosen) < wanted.limit:
+            some, likely = likely[:_AT_ONCE], likely[_AT_ONCE:]
+            told = await together([partial(self._told, each, wanted) for each in some], limit=_AT_ONCE)
+            chosen += [run for run in told if wanted.takes(run)]
+        return chosen[: wanted.limit]
+
+    async def _told(self, execution: Members, wanted: RunFilter) -> RunDescription:
+        """A run with the facts that its events alone tell; of its costs, where they are asked for."""
+        run = MistralRun(self.platform, names.run_id_of(str(execution["execution_id"])))
+        has_costs = wanted.cost_above is not None
+        told = described(self.platform, execution, await run.told(at_its_beginning=not has_costs))
+        return told if has_costs else replace(told, cost=None)
 
     async def check_workers(self, within: timedelta) -> None:
         """See `Orchestrator.check_workers`."""

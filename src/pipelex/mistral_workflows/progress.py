@@ -12,14 +12,15 @@ from typing import Any, Final, cast
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorReport
 from pipelex.errors.json import maybe
+from pipelex.mistral_workflows import names
 from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState
-from pipelex.pipes.usage import usages_from_json
+from pipelex.pipes.usage import ModelUsage, usages_from_json
 
 PIPE_TASK: Final = "pipelex.pipe"
 """The type of the task of a pipe. Its state: `pipe`, `type`, `path`, `run`, `state`, `usage`, and `error`, a report."""
 CALL_TASK: Final = "pipelex.call"
 """The type of the task of an attempt of a call. Its state: `activity`, `call`, `attempt`, `summary`, `pipe`, `model`,
-`backend`, `state`, `usage`, and `error`, a report."""
+`backend`, `state`, `usage`, `kept_from` where another run's result was taken, and `error`, a report."""
 STEP_TASK: Final = "pipelex.step"
 """The type of the task of a pipe that runs in-process, inside an activity; its state is that of a pipe's."""
 
@@ -77,6 +78,13 @@ class Told:
         found = self.pipe.get("error")
         return ErrorReport.from_json(cast("Any", found)) if isinstance(found, Mapping) else None
 
+    @property
+    def usage(self) -> tuple[ModelUsage, ...]:
+        """The usage of its pipe and of all below it, once it has ended."""
+        if self.error is not None:
+            return usages_from_json(self.error.usage)
+        return usages_from_json(self.pipe.get("usage") or [])
+
     def calls(self) -> list[EffectTrace]:
         """The calls of the pipe, in the order in which they began; the attempts of a call are one."""
         found: dict[str, EffectTrace] = {}
@@ -117,13 +125,17 @@ class ExecutionProgress:
         elif kind.startswith("CUSTOM_TASK_"):
             _read_task(told, kind, attributes, at)
 
+    def knows(self, execution: str) -> bool:
+        """Whether the pipe of an execution has told of itself."""
+        return execution in self.executions and bool(self.executions[execution].pipe)
+
     def trace(self, root: str) -> PipeTrace:
         """The tree below an execution.
 
         Args:
             root: its id.
         """
-        traces = {id_: _pipe_trace(told) for id_, told in self.executions.items()}
+        traces = {id_: _pipe_trace(told, names.trace_id(root, id_)) for id_, told in self.executions.items()}
         tree = traces.setdefault(root, PipeTrace(root, pipe="", type=""))
         for id_, told in self.executions.items():
             if id_ != root and told.parent in traces:
@@ -169,10 +181,10 @@ def _apply(state: dict[str, Json], patch: Members) -> None:
             members[name] = patch.get("value")
 
 
-def _pipe_trace(told: Told) -> PipeTrace:
+def _pipe_trace(told: Told, id_: str) -> PipeTrace:
     state = told.pipe
     return PipeTrace(
-        told.id,
+        id_,
         pipe=str(state.get("pipe") or ""),
         type=str(state.get("type") or told.name),
         started=told.started,
@@ -190,6 +202,7 @@ def _effect(state: Members, times: tuple[datetime, datetime | None]) -> EffectTr
     effect.status = _state(state.get("state"))
     effect.attempts = int(str(state.get("attempt") or 1))
     effect.usage = usages_from_json(state.get("usage") or [])
+    effect.kept_from = maybe(state.get("kept_from"), str)
     effect.error = ErrorReport.from_json(cast("Any", report)) if isinstance(report, Mapping) else None
     return effect
 

@@ -4,29 +4,36 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 from pipelex.content.stuff import Json, WorkingMemory
+from pipelex.durable.failures import out_of_time
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.errors.json import as_object
+from pipelex.inference.calls.kept import KeptResults
 from pipelex.mistral_workflows import names
+from pipelex.mistral_workflows.about import attributes_in, replay_in, user_in
+from pipelex.mistral_workflows.api import EVENTS_PER_PAGE
+from pipelex.mistral_workflows.earlier.begun import read_source
+from pipelex.mistral_workflows.earlier.kept import read_kept
+from pipelex.mistral_workflows.earlier.restart import retry_run
+from pipelex.mistral_workflows.limits import limits_of
 from pipelex.mistral_workflows.platform import Platform
 from pipelex.mistral_workflows.progress import STATES, ExecutionProgress, Told
-from pipelex.mistral_workflows.restart import retry_run
 from pipelex.orchestration import PATIENCE, RunCounts, RunDescription, RunSource, RunState, Wait, WaitKind
 from pipelex.orchestration.refusals import has_ended, is_cancelled, no_such_run, unsupported
 from pipelex.pipes.calls import PipeOutcome, Reuse
 from pipelex.pipes.references import read_value
 from pipelex.pipes.trace import PipeTrace
-
-if TYPE_CHECKING:
-    from pipelex.inference.calls.kept import KeptSource
+from pipelex.pipes.usage import cost_of
 
 Members = Mapping[str, Json]
 
 _LATE_SECONDS: Final = 10.0
 """The time that an event may be on its way after the state of its execution is known, in seconds."""
 _LOOK_SECONDS: Final = 0.25
+_FIRST_EVENTS: Final = 20
+"""The events among which the first task of a run is."""
 _COUNTED: Final = 10_000
 """The most executions that are counted."""
 
@@ -59,7 +66,7 @@ class MistralRun:
     async def describe(self) -> RunDescription:
         """See `OrchestratedRun.describe`."""
         execution = await self.execution()
-        told = await self._told()
+        told = await self.told()
         return described(self.platform, execution, told)
 
     async def trace(self, *, values: bool = False, ended: bool = True) -> PipeTrace:
@@ -94,7 +101,7 @@ class MistralRun:
             progress.read(event)
         if not progress.executions:
             return await self._waits_for_a_worker(execution, patience)
-        return [wait for told in progress.executions.values() for wait in _failing_calls(told)]
+        return [wait for told in progress.executions.values() for wait in _failing_calls(told, self.workflow_id)]
 
     async def _waits_for_a_worker(self, execution: Members, patience: timedelta) -> list[Wait]:
         started = _time(execution.get("start_time"))
@@ -166,32 +173,33 @@ class MistralRun:
             case RunState.TERMINATED:
                 return _error("run.terminated", f"run '{self.run_id}' was terminated", params={"ended_by": "operator"})
             case RunState.TIMED_OUT:
-                timeout = self.platform.config.execution_timeout
-                return _error(
-                    "run.timed_out",
-                    f"run '{self.run_id}' took longer than it may",
-                    params={"timeout": str(timeout)},
-                    advice="Raise `[mistral_workflows] execution_timeout` where runs are started.",
-                )
+                return out_of_time("run", f"run '{self.run_id}'", limits_of())
             case _:
                 return await self._reported()
 
     async def _reported(self) -> PipelexError:
         deadline = asyncio.get_running_loop().time() + _LATE_SECONDS
-        told = await self._told()
+        told = await self.told()
         while told.error is None and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(_LOOK_SECONDS)
-            told = await self._told()
+            told = await self.told()
         if told.error is not None:
             return PipelexError.from_report(told.error)
         said = f": {told.message}" if told.message else ""
         return _error("runtime.unexpected", f"run '{self.run_id}' failed{said}")
 
-    async def _told(self) -> Told:
-        """The facts that the events of the entry pipe's execution tell."""
+    async def told(self, *, at_its_beginning: bool = False) -> Told:
+        """The facts that the events of the entry pipe's execution tell.
+
+        Args:
+            at_its_beginning: what it was started with is enough; later events are not asked for.
+        """
         progress = ExecutionProgress()
-        async for event in self.platform.api.events(execution=self.workflow_id):
+        page = _FIRST_EVENTS if at_its_beginning else EVENTS_PER_PAGE
+        async for event in self.platform.api.events(execution=self.workflow_id, page=page):
             progress.read(event)
+            if at_its_beginning and progress.knows(self.workflow_id):
+                break
         return progress.executions.get(self.workflow_id, Told(self.workflow_id))
 
     # --- what may be done with it -------------------------------------------------------------------------------------
@@ -210,25 +218,29 @@ class MistralRun:
     async def retry(self, start_over: str | None = None) -> "MistralRun":
         """See `OrchestratedRun.retry`."""
         if start_over is not None:
-            raise unsupported("retry --from", f"{self.platform.place} goes on only from where a run failed")
+            raise unsupported(
+                "retry --from",
+                f"{self.platform.place} goes on only from where a run failed",
+                f"Run it once more from there: pipelex runs replay {self.run_id} --from {start_over}",
+            )
         state = state_of(await self.execution())
         await retry_run(self.platform.api, self.run_id, self.workflow_id, state)
         return self
 
+    # --- what it was, for other runs ----------------------------------------------------------------------------------
+
     async def source(self) -> RunSource:
         """See `OrchestratedRun.source`."""
-        raise self._keeps_nothing()
+        await self.execution()
+        return await read_source(self.platform, self.run_id, self.workflow_id)
 
-    async def kept(self, start_over: str | None = None) -> "KeptSource":
-        """See `OrchestratedRun.kept`."""
-        raise self._keeps_nothing()
+    async def kept(self, start_over: str | None = None) -> KeptResults:
+        """See `OrchestratedRun.kept`. An event that did not reach the platform is a result that is asked for again."""
+        return await read_kept(self.platform, await self.reuse(start_over))
 
     async def reuse(self, start_over: str | None = None) -> Reuse:
         """See `OrchestratedRun.reuse`."""
-        raise self._keeps_nothing()
-
-    def _keeps_nothing(self) -> PipelexError:
-        return unsupported("replay", f"{self.platform.place} does not give results of pipes to other runs")
+        return Reuse.sparse(run_id=self.run_id, workflow_id=self.workflow_id, start_over=start_over)
 
     async def _check_it_goes_on(self) -> None:
         state = state_of(await self.execution())
@@ -260,17 +272,21 @@ def described(platform: Platform, execution: Members, told: Told | None = None) 
         started=_time(execution.get("start_time")) or datetime.fromtimestamp(0, UTC),
         ended=_time(execution.get("end_time")),
         place=platform.place,
+        user=user_in(state),
+        attributes=attributes_in(state),
+        cost=None if told is None or not state_of(execution).has_ended else cost_of(told.usage),
+        replay_of=replay_in(state),
     )
 
 
-def _failing_calls(told: Told) -> list[Wait]:
+def _failing_calls(told: Told, root: str) -> list[Wait]:
     """The calls of an execution whose last attempt failed, and that are tried again."""
     if told.state.has_ended:
         return []
     return [
         Wait(
             WaitKind.CALL_FAILS,
-            told.id,
+            names.trace_id(root, told.id),
             call.name,
             f"{call.summary} failed and is tried again: {call.error.detail}",
             call.error.advice,

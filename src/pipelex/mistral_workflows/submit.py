@@ -8,6 +8,7 @@ from pipelex.durable.large import LargeValues
 from pipelex.durable.limits import check_payload
 from pipelex.durable.options import EngineOptions
 from pipelex.mistral_workflows import names
+from pipelex.mistral_workflows.about import about_run
 from pipelex.mistral_workflows.carried import JOB, Carried, write
 from pipelex.mistral_workflows.limits import limits_of
 from pipelex.mistral_workflows.platform import Platform
@@ -65,7 +66,7 @@ async def _carried(platform: Platform, request: RunRequest) -> dict[str, Json]:
         crate=await values.carried_text(crate_of(library, call).json_bytes),
         large=await values.carried_inputs(large),
         lanes=config.lanes,
-        about={"pipe": pipe.ref, "type": pipe.type, "run": request.identity.run_id},
+        about=about_run(request, pipe),
     )
     return {JOB: carried.to_json()}
 

@@ -15,16 +15,16 @@ from temporalio.exceptions import ApplicationError
 
 from pipelex.durable.large import LargeInputs, whole
 from pipelex.errors import ErrorReport, PipelexError
-from pipelex.errors.json import as_array, as_object
 from pipelex.library import linked_libraries
 from pipelex.mistral_workflows import names
-from pipelex.mistral_workflows.carried import Carried, CarriedValue, plain, reference_to, stored_in, write, written
+from pipelex.mistral_workflows.carried import PREPARE, Carried, CarriedValue, reference_to, stored_in, write, written
 from pipelex.mistral_workflows.config import CallRate
 from pipelex.mistral_workflows.progress import CALL_TASK
+from pipelex.pipes.effects.jobs import kept_from, usages_of
 from pipelex.pipes.effects.kind import EffectKind
 from pipelex.pipes.effects.kinds import EFFECTS
 from pipelex.pipes.trace import RunState
-from pipelex.pipes.usage import usages_from_json, usages_to_json
+from pipelex.pipes.usage import usages_to_json
 from pipelex.pipes.wire import Wire
 from pipelex.temporal.worker.attempts import CurrentAttempt
 from pipelex.temporal.workflow.failures import report_of, to_application_error
@@ -39,8 +39,6 @@ PUT_VALUE: Final = "pipelex_put_value"
 """The local activity that keeps a value which workflow code laid out."""
 GET_VALUE: Final = "pipelex_get_value"
 """The local activity that brings a value to where workflow code reads it."""
-PREPARE: Final = "pipelex_prepare"
-"""The local activity that makes a job of what somebody started an exposed pipe with."""
 
 
 @dataclass
@@ -49,10 +47,6 @@ class Lanes:
 
     queues: dict[str, str] = field(default_factory=dict[str, str])
     """Backend → its queue."""
-
-    def names(self, effect: str, backend: str) -> str:
-        """The name of the activity that performs an effect for a backend with a rate."""
-        return f"{effect}__{names.encoded(backend)}"
 
 
 LANES: Final = Lanes()
@@ -81,7 +75,7 @@ def define_lane(backend: str, max_calls: int, seconds: int) -> None:
     rate = sdk.RateLimit(time_window_in_sec=seconds, max_execution=max_calls, key=f"pipelex-{backend}")
     for kind in EFFECTS:
         if kind.family is not None:
-            defined = _define(kind, LANES.names(kind.activity, backend), rate)
+            defined = _define(kind, names.limited(kind.activity, backend), rate)
             limited = get_rate_limit(defined)
             assert limited is not None  # it was given with a rate
             LANES.queues[backend] = limited.task_queue
@@ -125,7 +119,9 @@ async def _told(kind: EffectKind[Any, Any], deployment: Deployment, carried: Car
             if (report := report_of(failed)) is not None:
                 await task.update_state(_failed(report))
             raise
-        state["state"], state["usage"] = RunState.COMPLETED.value, _usage_of(result)
+        state["state"], state["usage"] = RunState.COMPLETED.value, [*usages_to_json(usages_of(result))]
+        if (origin := kept_from(result)) is not None:
+            state["kept_from"] = origin
         return given
 
 
@@ -144,6 +140,8 @@ async def _attempted[R: Wire](kind: EffectKind[Any, R], deployment: Deployment, 
             call=attempt.told.call,
             library=lambda: linked_libraries().get(crate),
             ledger=attempt.ledger,
+            kept=await deployment.kept.of(getattr(job, "reuse", None)),
+            place=str((carried.about or {}).get("place") or ""),
             seconds=attempt.told.seconds,
         )
 
@@ -173,13 +171,6 @@ class _KeptAfterwards:
 
 def _failed(report: ErrorReport) -> Arguments:
     return {"state": RunState.FAILED.value, "error": report.without_folders().to_json(), "usage": list(report.usage)}
-
-
-def _usage_of(result: Wire) -> list[Any]:
-    told = as_object(plain(write(result)))
-    usage, others = told.get("usage") or [], as_array(told.get("others") or [])
-    own = [usage] if isinstance(usage, Mapping) else as_array(usage)
-    return [*usages_to_json(usages_from_json([*own, *others]))]
 
 
 # --- values -----------------------------------------------------------------------------------------------------------

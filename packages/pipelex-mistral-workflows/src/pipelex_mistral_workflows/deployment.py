@@ -2,16 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from pipelex.config import Settings
 from pipelex.durable.dispatch import Dispatcher
 from pipelex.durable.limits import EngineLimits
 from pipelex.inference import EffectPerformer, Inference, performers
+from pipelex.inference.calls.kept import KeptResults, KeptTables
 from pipelex.library import Library, Pipe
 from pipelex.mistral_workflows.config import MistralWorkflowsConfig, parse_mistral_config
+from pipelex.mistral_workflows.earlier.kept import read_kept
 from pipelex.mistral_workflows.limits import limits_of
+from pipelex.mistral_workflows.platform import Platform
 from pipelex.mistral_workflows.values import CarriedValues
 from pipelex.orchestration.wiring import inference_of, storage_of
+from pipelex.pipes.calls import Reuse
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ class Deployment:
     limits: EngineLimits
     values: CarriedValues
     performer: EffectPerformer
+    kept: KeptTables
+    """The results of the runs that runs here take them from."""
     exposed: Mapping[str, ExposedPipe] = field(default_factory=dict[str, ExposedPipe])
     """By reference of the pipe."""
 
@@ -67,8 +74,18 @@ class Deployment:
             limits_of(config.max_payload_bytes),
             CarriedValues(lambda: storage, config.stored_above),
             EffectPerformer(lambda: performers(known)),
+            KeptTables(partial(_kept, settings, config)),
             exposed or {},
         )
+
+
+async def _kept(settings: Settings, config: MistralWorkflowsConfig, reuse: Reuse) -> KeptResults:
+    """What a run gave, as the platform's events tell it. It is asked for once, so that the connection does not stay."""
+    platform = Platform.of(settings, config)
+    try:
+        return await read_kept(platform, reuse)
+    finally:
+        await platform.api.aclose()
 
 
 @dataclass

@@ -153,13 +153,15 @@ class MistralHost:
         backend = None if effect.model is None else effect.model.backend
         if backend is None or backend not in self._lanes:
             return effect.activity, None
-        return LANES.names(effect.activity, backend), LANES.queues.get(backend)
+        return names.limited(effect.activity, backend), LANES.queues.get(backend)
 
     async def _arguments(self, activity: Activity[Any]) -> Carried:
         effect, model = activity.effect, activity.effect.model
         about: dict[str, Json] = {"summary": effect.summary, "pipe": activity.pipe}
         if model is not None:
             about |= {"model": model.handle, "backend": model.backend}
+        if getattr(effect.job, "reuse", None) is not None:
+            about["place"] = "/".join(names.path_of(self.root_id, workflow.info().workflow_id) or ())
         if activity.arguments is not None:
             return await self.carried(activity.arguments, about)
         return Carried(job=await self._carried_value(write(effect.job)), about=about)

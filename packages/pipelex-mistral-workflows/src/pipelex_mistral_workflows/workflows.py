@@ -20,7 +20,8 @@ from pipelex.durable.jobs import PipeJob, SliceJob
 from pipelex.errors import PipelexError
 from pipelex.errors.json import Json, as_object, maybe
 from pipelex.mistral_workflows import names
-from pipelex.mistral_workflows.carried import JOB, Carried, malformed, plain, write
+from pipelex.mistral_workflows.about import search_keys
+from pipelex.mistral_workflows.carried import JOB, PREPARE, Carried, malformed, plain, write
 from pipelex.mistral_workflows.progress import PIPE_TASK
 from pipelex.pipes import unexpected_failure
 from pipelex.pipes.calls import PipeCall
@@ -28,7 +29,6 @@ from pipelex.pipes.trace import RunState
 from pipelex.pipes.usage import usages_to_json
 from pipelex.pipes.wire import Wire
 from pipelex.temporal.workflow.failures import to_application_error
-from pipelex_mistral_workflows.activities import PREPARE
 from pipelex_mistral_workflows.deployment import ExposedPipe, served
 from pipelex_mistral_workflows.host import MistralHost, locally
 
@@ -155,6 +155,8 @@ async def _run_pipe(carried: Carried) -> Members:
     task = sdk.task(PIPE_TASK, state=state)
     await task.__aenter__()
     try:
+        if keys := search_keys(about):
+            await sdk.workflow.add_search_keys(keys)
         crate, large = await host.data(carried.crate), await host.large_inputs(carried)
         execution = await entry.run_pipe(host, job, crate, large)
     except (Exception, asyncio.CancelledError) as failed:

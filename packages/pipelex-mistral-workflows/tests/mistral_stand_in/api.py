@@ -33,6 +33,8 @@ class Execution:
     parent: str | None
     root: str
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    keys: dict[str, str] = field(default_factory=dict)
+    """Its search keys."""
 
 
 @dataclass
@@ -115,14 +117,17 @@ class StandIn:
             case "POST", [version, "workflows", "events", *rest] if version == "v1" or self.has_v2_events:
                 await asyncio.sleep(self.slow_events)
                 return await self._take_events(request.json, is_batch=rest == ["batch"])
-            case "PATCH" | "DELETE", ["v1", "workflows", "executions", "search_keys", _]:
+            case "PATCH", ["v1", "workflows", "executions", "search_keys", id_]:
+                self.executions[id_].keys.update(request.json["search_key_metadata"])
                 return Answer({"metadata_status": "ok"})
             case "GET", ["v1", "workflows", "events", "list"]:
                 return self._list_events(request.query)
             case "GET", ["v1", "workflows", "events", "stream"]:
                 return Stream(self._stream(request.query))
             case "GET", ["v1", "workflows", "runs"]:
-                return await self._list_runs(request.query)
+                return await self._list_runs(
+                    request.query, [key.partition(":") for key in request.all_of("search_key")]
+                )
             case "GET", ["v1", "workflows", "deployments", name]:
                 return self._deployment(name)
             case "POST", ["v1", "workflows", name, "execute"]:
@@ -258,8 +263,12 @@ class StandIn:
         )
         return Answer(status=204)
 
-    async def _list_runs(self, query: dict[str, str]) -> Answer:
+    async def _list_runs(self, query: dict[str, str], keys: list[tuple[str, str, str]]) -> Answer:
         wanted = [each for each in self.executions.values() if query.get("root_execution_id") in (None, each.root)]
+        # "An exact key and a similar value", as the platform says it.
+        wanted = [
+            each for each in wanted if all(value.lower() in each.keys.get(key, "").lower() for key, _, value in keys)
+        ]
         wanted.sort(key=lambda each: each.started, reverse=True)
         deployment = query.get("deployment_name")
         found: list[dict[str, Any]] = []

@@ -23,6 +23,10 @@ class Request:
     def query(self) -> dict[str, str]:
         return {name: values[0] for name, values in parse_qs(urlsplit(self.target).query).items()}
 
+    def all_of(self, name: str) -> list[str]:
+        """Every value of a member of the query that may be repeated."""
+        return parse_qs(urlsplit(self.target).query).get(name, [])
+
     @property
     def json(self) -> Any:
         return json.loads(self.body) if self.body else {}

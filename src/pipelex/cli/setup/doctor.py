@@ -137,14 +137,16 @@ def _engine_checks(app_: "Pipelex") -> "Iterator[ReadinessCheck]":
 
 
 def _engine_check(app_: "Pipelex", name: str) -> "Iterator[ReadinessCheck]":
-    from pipelex.orchestration import factory_of
+    from pipelex.orchestration import IN_PROCESS, chosen_name, factory_of
     from pipelex.runner.orchestrator import open_orchestrator
 
     factory = factory_of(name)
     for warning in factory.warnings(app_.settings):
         yield ReadinessCheck(name, located(warning), is_issue=True)
     if not factory.is_chosen(app_.settings):
-        yield ReadinessCheck(name, "off; runs are in-process", is_off=True)
+        where = chosen_name(app_.settings)
+        others = "in-process" if where == IN_PROCESS else f"on {where}"
+        yield ReadinessCheck(name, f"off; runs are {others}", is_off=True)
         return
     orchestrator = open_orchestrator(app_.settings, name, lambda: app_.inference)
     yield from asyncio.run(orchestrator.check())

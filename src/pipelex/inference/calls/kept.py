@@ -1,15 +1,23 @@
 """The results that an earlier run has, by what was asked: what a replay takes instead of paying again."""
 
-from collections.abc import Awaitable, Callable, Iterable
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from pipelex.inference.calls.logical import digest
+from pipelex.pipes.calls import Reuse
 from pipelex.pipes.effects.jobs import kept_from
 from pipelex.pipes.effects.kind import EffectKind
 from pipelex.pipes.wire import Wire
 
 R = TypeVar("R", bound=Wire)
+
+MOST_GENERATIONS: Final = 20
+"""The number of runs through which results are looked for, where runs themselves took those of others."""
+_MOST_TABLES: Final = 4
+"""The runs whose results a process holds at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +71,35 @@ class KeptResults:
         result = await chosen.read(kind.result)
         marked = result.model_copy(update={"kept_from": kept_from(result) or self.run_id})
         return marked if isinstance(marked, kind.result) else None
+
+
+class KeptTables:
+    """The results of the runs that runs on this worker take them from; each is read once.
+
+    Args:
+        read: reads the results of a run.
+    """
+
+    def __init__(self, read: Callable[[Reuse], Coroutine[Any, Any, KeptResults]]) -> None:
+        self._read = read
+        self._tables: OrderedDict[str, asyncio.Task[KeptResults]] = OrderedDict()
+
+    async def of(self, reuse: Reuse | None) -> KeptResults | None:
+        """The results of a run; None where none are to be taken.
+
+        Args:
+            reuse: the run.
+
+        Raises:
+            PipelexError: they cannot be read.
+        """
+        if reuse is None:
+            return None
+        key = reuse.model_dump_json()
+        task = self._tables.get(key)
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            task = self._tables[key] = asyncio.create_task(self._read(reuse))
+            while len(self._tables) > _MOST_TABLES:
+                self._tables.popitem(last=False)
+        self._tables.move_to_end(key)
+        return await asyncio.shield(task)  # an attempt that is cancelled leaves the reading to the others

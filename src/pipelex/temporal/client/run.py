@@ -35,6 +35,7 @@ from pipelex.temporal.client.visibility import count_pipes, described, replay_of
 from pipelex.temporal.client.waits import waits_of
 from pipelex.temporal.codec import loaded, loaded_memory
 from pipelex.temporal.workflow.failures import from_failure, is_about_missing_store, without_store
+from pipelex.temporal.workflow.limits import LIMITS
 from pipelex.temporal.workflow.observability import pipe_of
 
 _QUERY: Final = timedelta(seconds=10)
@@ -113,7 +114,7 @@ class TemporalRun:
             if isinstance(failed.cause, CancelledError):
                 raise is_cancelled(self.run_id) from None
             if isinstance(failed.cause, TemporalTimeout):  # of the run itself: those of its calls are reports of ours
-                raise out_of_time("run", f"run '{self.run_id}'") from None
+                raise out_of_time("run", f"run '{self.run_id}'", LIMITS) from None
             raise from_failure(failed.cause, what=f"run '{self.run_id}'") from None
         except RPCError as failed:
             raise self._refusal(failed) from None

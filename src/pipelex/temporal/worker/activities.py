@@ -11,11 +11,13 @@ from temporalio.common import RawValue
 from pipelex.durable.large import LargeInputs, whole
 from pipelex.durable.limits import EngineLimits
 from pipelex.inference import EffectPerformer, Inference, performers
+from pipelex.inference.calls.kept import KeptResults, KeptTables
 from pipelex.library import linked_libraries
+from pipelex.pipes.calls import Reuse
 from pipelex.pipes.effects.kind import EffectKind
 from pipelex.pipes.effects.kinds import EFFECTS
 from pipelex.pipes.wire import Wire
-from pipelex.temporal.client.earlier.kept import KeptOfRuns
+from pipelex.temporal.client.earlier.kept import read_kept
 from pipelex.temporal.worker.attempts import CurrentAttempt
 from pipelex.temporal.worker.cancels import CancelWatch
 from pipelex.temporal.worker.metrics import measured
@@ -30,7 +32,7 @@ class _Hands:
     """What the activities of one worker share."""
 
     performer: EffectPerformer
-    kept: KeptOfRuns
+    kept: KeptTables
     cancels: CancelWatch
     outage_seconds: float
     """See `InferenceOptions`."""
@@ -49,8 +51,12 @@ def activities_of(
         cancel_check: the time between two looks at whether anybody waits for calls in flight; None: heartbeats alone tell.
     """
     performer = EffectPerformer(lambda: performers(inference))
-    hands = _Hands(performer, KeptOfRuns(), CancelWatch(cancel_check), inference.options.outage_seconds, limits)
+    hands = _Hands(performer, KeptTables(_kept), CancelWatch(cancel_check), inference.options.outage_seconds, limits)
     return {kind.activity: _activity(kind, hands) for kind in EFFECTS}
+
+
+async def _kept(reuse: Reuse) -> KeptResults:
+    return await read_kept(activity.client(), reuse)
 
 
 def _activity(kind: EffectKind[Any, Any], hands: _Hands) -> ActivityFunction:
@@ -85,7 +91,7 @@ async def _attempted(kind: EffectKind[Any, R], hands: _Hands, job: Any, *, crate
             call=attempt.told.call,
             library=lambda: linked_libraries().get(crate or b""),
             ledger=attempt.ledger,
-            kept=None if reuse is None else await hands.kept.of(activity.client(), reuse),
+            kept=await hands.kept.of(reuse),
             place=(activity.info().workflow_id or "").partition("/")[2],
             seconds=attempt.told.seconds,
         )

@@ -97,6 +97,7 @@ class CurrentAttempt:
 
     def __init__(self, limits: EngineLimits, keeping: Keeping | None = None, *, outage_seconds: float = 0.0) -> None:
         info = activity.info()
+        self._limits = limits
         self._keeping = keeping or SdkStore()
         ledger, failures, waits, unreached = _told(info.heartbeat_details)
         policy = info.retry_policy
@@ -154,7 +155,7 @@ class CurrentAttempt:
 
     def _check(self) -> None:
         try:
-            self.tries.check(self._what)
+            self.tries.check(self._what, self._limits)
         except PipelexError as hopeless:
             report = hopeless.with_report(attempts=self.tries.number - 1).report
             raise to_application_error(report, may_retry=False) from None

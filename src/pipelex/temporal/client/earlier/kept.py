@@ -1,7 +1,6 @@
 """The results of a run's effects, read from the histories the server keeps, for a run that takes them."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -14,7 +13,7 @@ from temporalio.service import RPCError
 
 from pipelex.durable.jobs import PipeJob
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.inference.calls.kept import Kept, KeptResults
+from pipelex.inference.calls.kept import MOST_GENERATIONS, Kept, KeptResults
 from pipelex.inference.calls.logical import digest
 from pipelex.pipes.calls import Reuse
 from pipelex.pipes.effects.kind import EffectKind
@@ -26,43 +25,11 @@ from pipelex.temporal.workflow.observability import pipe_of
 
 _AT_ONCE: Final = 8
 """Histories fetched at a time."""
-_MOST_TABLES: Final = 4
-"""The runs whose results a process holds at a time."""
-_MOST_GENERATIONS: Final = 20
-"""How far back the results of runs are looked for that themselves took those of others."""
 
 _KINDS: Final[Mapping[str, EffectKind[Any, Any]]] = {kind.activity: kind for kind in EFFECTS if kind.compute is None}
 
 
-class KeptOfRuns:
-    """The results of the runs that runs on this worker take them from; each is read once."""
-
-    def __init__(self) -> None:
-        self._tables: OrderedDict[str, asyncio.Task[KeptResults]] = OrderedDict()
-
-    async def of(self, client: Client, reuse: Reuse | None) -> KeptResults | None:
-        """The results of a run; None where none are to be taken.
-
-        Args:
-            client: a client of the namespace that the runs are in.
-            reuse: the run.
-
-        Raises:
-            PipelexError: the server does not give its histories.
-        """
-        if reuse is None:
-            return None
-        key = reuse.model_dump_json()
-        task = self._tables.get(key)
-        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
-            task = self._tables[key] = asyncio.create_task(read_kept(client, reuse))
-            while len(self._tables) > _MOST_TABLES:
-                self._tables.popitem(last=False)
-        self._tables.move_to_end(key)
-        return await asyncio.shield(task)  # an attempt that is cancelled leaves the reading to the others
-
-
-async def read_kept(client: Client, reuse: Reuse, generations: int = _MOST_GENERATIONS) -> KeptResults:
+async def read_kept(client: Client, reuse: Reuse, generations: int = MOST_GENERATIONS) -> KeptResults:
     """What the effects of a run gave.
 
     Args:

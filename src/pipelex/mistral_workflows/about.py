@@ -1,0 +1,95 @@
+"""The facts about a run by which lists choose: they travel beside its job, and are told in its events and search keys.
+
+`about` of an entry pipe's job has `pipe`, `type` and `run`, and where there are any `user`, `attributes` and `replay_of`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, cast
+
+from pipelex.content.stuff import Json
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors.json import maybe
+from pipelex.library import Pipe
+from pipelex.mistral_workflows import names
+from pipelex.orchestration import RunFilter, RunRequest
+from pipelex.orchestration.jobs import Attributes
+
+Members = Mapping[str, Json]
+
+MOST_KEYS: Final = 20
+"""The most search keys that the platform keeps of an execution."""
+MOST_ASKED: Final = 3
+"""The most search keys that the platform takes in one question."""
+
+_REPLAY_OF: Final = "pipelex.replay_of"
+_ATTRIBUTE: Final = "pipelex.attribute."
+
+
+def about_run(request: RunRequest, pipe: Pipe) -> dict[str, Json]:
+    """The facts about a run that is to start.
+
+    Raises:
+        PipelexError: they are more than the platform keeps.
+    """
+    reuse, identity = request.options.reuse, request.identity
+    facts: dict[str, Json] = {
+        "pipe": pipe.ref,
+        "type": pipe.type,
+        "run": identity.run_id,
+        "user": identity.user_id,
+        "attributes": {name: _plain(value) for name, value in request.attributes.items()},
+        "replay_of": None if reuse is None or reuse.run_id == identity.run_id else reuse.run_id,
+    }
+    about = {name: fact for name, fact in facts.items() if fact}
+    if len(search_keys(about)) > MOST_KEYS:
+        raise PipelexError(
+            "request.invalid",
+            f"a run has {len(request.attributes)} attributes, and Mistral Workflows keeps {MOST_KEYS} search keys of a run",
+            category=ErrorCategory.CONTENT,
+            params={"field": "attributes"},
+            advice="Give fewer attributes.",
+        )
+    return about
+
+
+def _plain(value: str | Sequence[str]) -> Json:
+    return value if isinstance(value, str) else list(value)
+
+
+def attributes_in(about: Members) -> Attributes:
+    """The attributes of a run's own."""
+    found = about.get("attributes")
+    return cast("Attributes", found) if isinstance(found, Mapping) else {}
+
+
+def user_in(about: Members) -> str | None:
+    """The user who started a run."""
+    return maybe(about.get("user"), str)
+
+
+def replay_in(about: Members) -> str | None:
+    """The run that a run is a replay of."""
+    return maybe(about.get("replay_of"), str)
+
+
+def search_keys(about: Members) -> dict[str, str]:
+    """The search keys of a run's entry execution: by them the platform chooses, and its console shows them.
+
+    The platform keeps them unencrypted, so that they hold what somebody asked to find runs by, and not who that was.
+    """
+    found: dict[str, str | None] = {_REPLAY_OF: replay_in(about)}
+    for name, value in attributes_in(about).items():
+        found[_ATTRIBUTE + names.encoded(name)] = value if isinstance(value, str) else ", ".join(value)
+    return {key: value for key, value in found.items() if value}
+
+
+def asked_keys(wanted: RunFilter) -> list[str]:
+    """The search keys by which the platform narrows a list down, as it takes them.
+
+    What has several values, and what is more than the platform takes at a time, is looked at here.
+    """
+    found = {_REPLAY_OF: wanted.replay_of}
+    for name, value in wanted.attributes.items():
+        if isinstance(value, str):
+            found[_ATTRIBUTE + names.encoded(name)] = value
+    return [f"{key}:{value}" for key, value in found.items() if value][:MOST_ASKED]

@@ -1,0 +1,43 @@
+"""Events of the platform, one by one: their kind, and what they carry."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from pipelex.content.stuff import Json
+from pipelex.orchestration.refusals import unsupported
+
+Members = Mapping[str, Json]
+
+
+def kind_of(event: Members) -> str:
+    """The type of an event, for example `ACTIVITY_TASK_COMPLETED`."""
+    return str(event.get("event_type"))
+
+
+def attributes_of(event: Members) -> Members:
+    """The facts of an event."""
+    return cast("Members", event.get("attributes") or {})
+
+
+def activity_in(event: Members) -> str:
+    """The name of the activity that an event is about; empty where it is about none."""
+    return str(attributes_of(event).get("activity_name") or "")
+
+
+def payload_in(event: Members, name: str) -> Json:
+    """A value that an event carries: `input` or `result`.
+
+    Raises:
+        PipelexError: it is encrypted.
+    """
+    payload = attributes_of(event).get(name)
+    if not isinstance(payload, Mapping):
+        return None
+    told = cast("Members", payload)
+    if told.get("encoding_options"):
+        raise unsupported(
+            "replay",
+            "the platform keeps what runs were given and gave, encrypted or elsewhere: it cannot be read back",
+            "Start the run anew.",
+        )
+    return told.get("value")
