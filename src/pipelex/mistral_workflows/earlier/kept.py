@@ -40,7 +40,7 @@ async def read_kept(platform: Platform, reuse: Reuse, generations: int = MOST_GE
         PipelexError: its events do not tell, or cannot be read.
     """
     root_id = reuse.workflow_id or names.execution_id(reuse.run_id)
-    progress, asked = ExecutionProgress(), _Asked(platform.values, root_id)
+    progress, asked = ExecutionProgress(), _AskedCalls(platform.values, root_id)
     async for event in platform.api.events(root=root_id):
         progress.read(event)
         asked.read(event)
@@ -76,7 +76,7 @@ class _Answered:
 
 
 @dataclass
-class _Asked:
+class _AskedCalls:
     """The calls of a run, as its events tell them."""
 
     values: CarriedValues
