@@ -2,6 +2,7 @@ import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -457,3 +458,24 @@ def test_places_that_cannot_be_written_are_refused_before_anything_is_paid_for(
     done = cli("run", "greet.mthds", "-i", "name=Ada", *places)
     assert (done.code, stub.completions) == (2, [])
     assert "cannot be written" in done.err
+
+
+def test_whatever_a_run_leaves_is_its_users_alone(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Ships of Varna", object={"items": [{"name": "Ada"}]})
+    stub.on("Ships of Rome", object={"items": [{"depth": 3}]})
+    cli.project.method(SHIPS, "ships.mthds")
+    before, theirs = os.umask(0o022), set(cli.root.rglob("*"))
+    try:
+        ended = cli("run", "ships.mthds", "-i", '{"port": "Varna"}', "--save-csv", "ships.csv")
+        failed = cli("run", "ships.mthds", "-i", '{"port": "Rome"}')
+        (newest, *_) = (cli.root / "home" / ".pipelex" / "runs").glob("[!.]*")
+        opened = cli("runs", "open", "--no-browser", newest.name)
+    finally:
+        os.umask(before)
+    assert (ended.code, failed.code, opened.code) == (0, 1, 0), (ended, failed, opened)
+    left = [path for path in cli.root.rglob("*") if path not in theirs]
+    assert {"ships.csv", "run.html", "main_stuff.json", "problem.json"} <= {path.name for path in left}
+    own_folders = {path for path in left if path.is_dir() and stat.S_IMODE(path.stat().st_mode) == 0o700}
+    for file in (path for path in left if path.is_file()):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+        assert file.name == "ships.csv" or own_folders & set(file.parents), f"the folder of {file} is open to others"

@@ -121,5 +121,12 @@ async def test_what_runs_leave_is_their_users_alone(project: Project, stub: Open
             folder = Path(app.settings.base_dir, app.settings.runtime.storage.local.path)
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
             assert await app.inference.storage.get(blob.uri) == b"x"
+            await app.inference.storage.keep("results/of/a/call", b"x")
+            for path in folder.rglob("*"):
+                assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+            folder.chmod(0o770)  # an operator shares it among workers of several users
+            shared = await app.inference.storage.put(b"y")
+            file = next(path for path in folder.rglob("*") if path.name in shared.uri)
+            assert stat.S_IMODE(file.stat().st_mode) == 0o660
     finally:
         os.umask(before)

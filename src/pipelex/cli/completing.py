@@ -123,10 +123,12 @@ def run_ids() -> Iterator[str]:
 def remember(run_id: str) -> None:
     """Keep the id of a durable run for completion; the last hundred are kept."""
     file = _remembered()
+    from pipelex.config.own_files import write_own_text
+
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         known = file.read_text(encoding="utf-8").split() if file.exists() else []
-        file.write_text("\n".join([*(each for each in known if each != run_id), run_id][-100:]), encoding="utf-8")
+        write_own_text(file, "\n".join([*(each for each in known if each != run_id), run_id][-100:]))
     except OSError:  # nothing depends on it
         return
 

@@ -3,11 +3,41 @@
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import IO, Any, Final
 
 OWN_FOLDER: Final = 0o700
 """The mode of a folder that its user alone may enter."""
 _OWN_FILE: Final = 0o600
+
+
+def open_own(path: Path, mode: str = "w", *, newline: str | None = None) -> IO[Any]:
+    """A file to write to: one that is new is its user's alone, one that is there keeps its mode.
+
+    Args:
+        path: the file, which need not be a plain one, in a folder that exists.
+        mode: `w` for text in UTF-8, `wb` or `ab` for bytes.
+        newline: see `open`.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    return open(
+        path,
+        mode,
+        encoding=None if "b" in mode else "utf-8",
+        newline=newline,
+        opener=lambda name, flags: os.open(name, flags, _OWN_FILE),
+    )
+
+
+def write_own_text(path: Path, text: str) -> None:
+    """Write a text; see `open_own`.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    with open_own(path) as stream:
+        stream.write(text)
 
 
 def write_own_file(path: Path, data: bytes, *, in_place: bool = False) -> None:
@@ -36,5 +66,5 @@ def write_own_file(path: Path, data: bytes, *, in_place: bool = False) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWN_FILE), "wb") as stream:
+    with open_own(path, "wb") as stream:
         stream.write(data)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, cast
 from urllib.parse import quote
 
+from pipelex.config.own_files import OWN_FOLDER, write_own_file
 from pipelex.content.files.kinds import OCTETS, extension_of, type_of_extension
 from pipelex.errors import PipelexError
 from pipelex.errors.json import Json
@@ -182,5 +183,5 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 
 def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.write_bytes(data)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=OWN_FOLDER)
+    write_own_file(path, data)

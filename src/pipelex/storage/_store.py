@@ -2,11 +2,14 @@
 
 import asyncio
 import hashlib
+import stat
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
+from itertools import takewhile
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +20,7 @@ from pipelex.errors import ConfigurationError, ErrorCategory, InputError, Locati
 from pipelex.storage._blobs import SCHEME, StoredBlob, check_format, check_name, key_of, make_key
 
 if TYPE_CHECKING:
+    from obstore import Attributes
     from obstore.store import ClientConfig, MemoryStore, ObjectStore, RetryConfig
 
     from pipelex.config._sections import StorageSettings
@@ -129,14 +133,12 @@ class Storage:
         Raises:
             PipelexError: `runtime.unavailable` or `runtime.misconfigured`: the store does not take them.
         """
-        import obstore
-
         mime_type = mime_type or sniff(data, filename=filename)
         sha256 = await self._reached("name a file for", lambda: _digest(data))
         key = make_key(self.settings.uri_format, sha256, extension_of(mime_type))
         if not await self._has(key, len(data), renewed_after):
             attributes = None if self.settings.method == "local" else {"Content-Type": mime_type}
-            await self._reached("write to", lambda: obstore.put(self._store, key, data, attributes=attributes))
+            await self._reached("write to", lambda: self._written(key, data, attributes))
         return StoredBlob(f"{SCHEME}://{key}", mime_type, len(data), sha256, filename)
 
     async def get(self, uri: str) -> bytes:
@@ -217,10 +219,8 @@ class Storage:
         Raises:
             PipelexError: `runtime.unavailable` or `runtime.misconfigured`: the store does not take them.
         """
-        import obstore
-
         check_name(name)
-        await self._reached("write to", lambda: obstore.put(self._store, name, data))
+        await self._reached("write to", lambda: self._written(name, data))
 
     async def kept(self, name: str) -> bytes | None:
         """The value that was last kept under a name; None when there is none.
@@ -290,6 +290,13 @@ class Storage:
                     config=config,  # pyright: ignore[reportArgumentType]
                 )
 
+    def _written(self, key: str, data: bytes, attributes: "Attributes | None" = None) -> None:
+        import obstore
+
+        obstore.put(self._store, key, data, attributes=attributes)
+        if self.settings.method == "local":
+            _open_like(self.folder, self.folder / key)
+
     async def _has(self, key: str, size: int | None = None, no_older: timedelta | None = None) -> bool:
         import obstore
 
@@ -336,6 +343,16 @@ class Storage:
 
 _RETRIES: "RetryConfig" = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
 """The number of repetitions. It is small, for whoever asked repeats the whole effect by a policy of its own."""
+
+
+def _open_like(folder: Path, file: Path) -> None:
+    """Give a new file, and the folders above it, to those whom the store's folder is open to, and to nobody else."""
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    with suppress(PermissionError):  # it is another user's, who shares the folder
+        file.chmod(mode & 0o666)
+        for above in takewhile(lambda each: each != folder, file.parents):
+            if stat.S_IMODE(above.stat().st_mode) != mode:
+                above.chmod(mode)
 
 
 def _digest(data: bytes) -> str:

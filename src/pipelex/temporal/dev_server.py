@@ -17,6 +17,7 @@ from typing import Final
 from urllib.parse import quote
 
 from pipelex.config.distribution import install_command
+from pipelex.config.own_files import open_own
 from pipelex.errors import ErrorCategory, PipelexError
 
 TUNED: Final = (
@@ -90,7 +91,7 @@ class DevServer:
             self.metrics_port = _port(self.host, self.metrics_port, "server's metrics")
         if self.database is not None:
             self.database.parent.mkdir(parents=True, exist_ok=True)
-        output = self.log.open("ab") if self.log is not None else subprocess.DEVNULL
+        output = open_own(self.log, "ab") if self.log is not None else subprocess.DEVNULL
         try:
             self.process = subprocess.Popen(
                 self._command(binary),

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from pipelex.cli._shared.results import bare_json, rendered
 from pipelex.cli._shared.usage import trace_usage_json, usage_json
-from pipelex.config.own_files import OWN_FOLDER
+from pipelex.config.own_files import OWN_FOLDER, open_own, write_own_text
 from pipelex.content.files.kinds import type_of_extension
 from pipelex.content.stuff import Absence, Json, Stuff, WorkingMemory
 from pipelex.errors import ErrorCategory, PipelexError
@@ -168,7 +168,7 @@ def new_folder(output_dir: Path, name: str) -> Path:
         except FileExistsError:
             number += 1
             continue
-        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+        write_own_text(folder / ".gitignore", "*\n")
         return folder
 
 
@@ -176,11 +176,11 @@ def write_main(folder: Path, result: "RunResult", library: "Library | None", sav
     """Write the main result: as JSON, and its renderings, all of them with links to the files that the run made."""
     value, linked = result.value, _with_links(result.value, saved)
     write_json(folder / "main_stuff.json", saved.with_paths(bare_json(value)))
-    (folder / "main_stuff.md").write_text(rendered(linked, library, "markdown") + "\n", encoding="utf-8")
+    write_own_text(folder / "main_stuff.md", rendered(linked, library, "markdown") + "\n")
     rendering = rendered(linked, library, "html")
-    (folder / "main_stuff.html").write_text(written_page(result.pipe, cleaned(rendering)), encoding="utf-8")
+    write_own_text(folder / "main_stuff.html", written_page(result.pipe, cleaned(rendering)))
     # Without a drawing there is no page of the run; the rendering is what the result's page leads to then.
-    (folder / "main_stuff_viewer.html").write_text(leading_page(result.pipe, "main_stuff.html"), encoding="utf-8")
+    write_own_text(folder / "main_stuff_viewer.html", leading_page(result.pipe, "main_stuff.html"))
 
 
 def _with_links(value: Stuff | Absence, saved: "SavedFiles") -> Stuff | Absence:
@@ -205,7 +205,7 @@ def _write_graph(
     library = loaded.library
     if library is None or result.pipe not in library.pipes:
         return
-    (folder / "mermaidflow.mmd").write_text(to_mermaid(static_graph(library, result.pipe)), encoding="utf-8")
+    write_own_text(folder / "mermaidflow.mmd", to_mermaid(static_graph(library, result.pipe)))
     if shown is not None:
         write_run_page(folder, replace(shown, facts=replace(shown.facts, result=result.value)), library, saved)
 
@@ -236,10 +236,10 @@ def write_run_page(folder: Path, shown: RunPage, library: "Library", saved: "Sav
     write_json(folder / "graphspec.json", graph_json(trace, facts.run_id, library))
     document = run_document(trace, replace(facts, files=saved_json(saved)), library)
     document["values"] = saved.linked(document["values"], lambda name: {**_link(saved, name), "filename": name})
-    (folder / "run.html").write_text(run_page(document), encoding="utf-8")
+    write_own_text(folder / "run.html", run_page(document))
     for name, target in LEADING.items():
         if name != "main_stuff_viewer.html" or (folder / "main_stuff.html").exists():
-            (folder / name).write_text(leading_page(trace.pipe, target), encoding="utf-8")
+            write_own_text(folder / name, leading_page(trace.pipe, target))
 
 
 def _link(saved: "SavedFiles", name: str) -> dict[str, Json]:
@@ -294,7 +294,7 @@ def _file(tree: "MethodTree", path: str) -> Json:
 def write_json(path: Path, value: Json) -> None:
     """Write a value as JSON, the folders above it included."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n", encoding="utf-8")
+    write_own_text(path, json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
 
 
 def _write_csv(result: "RunResult", loaded: "LoadedLibrary", path: Path) -> None:
@@ -307,7 +307,7 @@ def _write_csv(result: "RunResult", loaded: "LoadedLibrary", path: Path) -> None
         raise _no_table("the result is not a list of objects")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", encoding="utf-8", newline="") as stream:
+        with open_own(path, newline="") as stream:
             write_csv(value.items, shape, stream)
     except ContentError as error:
         path.unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from pipelex.cli._shared.usage import usage_json
 from pipelex.cli.run.files import WrittenRun, new_folder, write_json, writing
 from pipelex.cli.run.flags import RunFlags
 from pipelex.cli.run.saved import saved_lines
+from pipelex.config.own_files import open_own
 from pipelex.content.rows import InputTable, result_cells, result_columns, write_rows
 from pipelex.content.stuff import Absence, Json, Stuff
 from pipelex.errors import PipelexError
@@ -193,7 +194,7 @@ class RowsRun:
         return [bare_json(row.result.value) for _, row in sorted(self._ended.items()) if row.result is not None]
 
     def _write_file(self, path: Path, saved: "SavedFiles | None" = None) -> None:
-        with path.open("w", encoding="utf-8", newline="") as stream:
+        with open_own(path, newline="") as stream:
             self._write_table(stream, saved)
 
     def _write_table(self, stream: TextIO, saved: "SavedFiles | None" = None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipelex.config import Settings
-from pipelex.config.own_files import OWN_FOLDER
+from pipelex.config.own_files import OWN_FOLDER, write_own_text
 
 CLOUD: Final = "https://cloud.temporal.io"
 _CLOUD_HOSTS: Final = (".tmprl.cloud", ".api.temporal.io")
@@ -25,7 +25,7 @@ def made_dev_folder(settings: Settings) -> Path:
     folder = dev_folder(settings)
     folder.mkdir(parents=True, exist_ok=True, mode=OWN_FOLDER)
     folder.chmod(OWN_FOLDER)  # whatever runs were given is in its database; an older one may be open to others
-    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    write_own_text(folder / ".gitignore", "*\n")
     return folder
 
 
@@ -33,7 +33,7 @@ def made_dev_folder(settings: Settings) -> Path:
 def noted_dev_server(settings: Settings, port: int, ui_port: int) -> Generator[None]:
     """Have commands of the project know the UI of a development server while it runs."""
     note = made_dev_folder(settings) / _NOTE
-    note.write_text(json.dumps({"port": port, "ui_port": ui_port}), encoding="utf-8")
+    write_own_text(note, json.dumps({"port": port, "ui_port": ui_port}))
     try:
         yield
     finally:
