@@ -83,6 +83,8 @@ MISTAKES = [
     Mistake("build inputs gret.mthds", 2, ("did you mean 'greet.mthds'?",)),
     Mistake("fix bundle gret.mthds", 2, ("did you mean 'greet.mthds'?",)),
     Mistake("worker --profile bg", 2, ("no worker profile is called 'bg'",)),
+    Mistake("worker --orchestrator direct", 2, ("the orchestrator 'direct' has no worker to start",)),
+    Mistake("worker --orchestrator temporel", 2, ("no orchestrator 'temporel'", "Did you mean temporal?")),
     # what it is given
     Mistake(
         "run greet.mthds",

@@ -27,6 +27,9 @@ class DirectFactory:
     def require(self) -> None:
         """Do nothing: nothing more need be installed."""
 
+    def missing_worker(self) -> None:
+        """Nothing: runs in this process need no worker."""
+
     def open(self, setup: OrchestratorSetup) -> "DirectOrchestrator":
         """See `OrchestratorFactory.open`."""
         from pipelex.direct._orchestrator import DirectOrchestrator

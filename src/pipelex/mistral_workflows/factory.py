@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pipelex.config import Settings
-from pipelex.errors import Fault
+from pipelex.errors import Fault, PipelexError
 from pipelex.mistral_workflows.config import MistralWorkflowsConfig, parse_mistral_config
-from pipelex.mistral_workflows.environment import conflicts, require_client
+from pipelex.mistral_workflows.environment import conflicts, no_worker, require_client
 from pipelex.orchestration import OrchestratorSetup
 
 if TYPE_CHECKING:
@@ -47,6 +47,10 @@ class MistralFactory:
             PipelexError: it is missing.
         """
         require_client()
+
+    def missing_worker(self) -> PipelexError:
+        """See `OrchestratorFactory.missing_worker`: a distribution of its own brings the worker."""
+        return no_worker()
 
     def open(self, setup: OrchestratorSetup) -> "MistralOrchestrator":
         """See `OrchestratorFactory.open`."""

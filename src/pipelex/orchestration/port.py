@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pipelex.config import Settings
 from pipelex.content.stuff import WorkingMemory
-from pipelex.errors import Fault
+from pipelex.errors import Fault, PipelexError
 from pipelex.orchestration.jobs import RunRequest, RunSource
 from pipelex.orchestration.runs import PATIENCE, ReadinessCheck, RunCounts, RunDescription, RunFilter, Wait
 from pipelex.pipes.calls import PipeOutcome, Reuse
@@ -261,6 +261,10 @@ class OrchestratorFactory(Protocol):
         Raises:
             PipelexError: it is missing.
         """
+        ...
+
+    def missing_worker(self) -> PipelexError | None:
+        """What to install for a worker, where no distribution here brings one; None: the orchestrator has none at all."""
         ...
 
     def open(self, setup: OrchestratorSetup) -> Orchestrator:

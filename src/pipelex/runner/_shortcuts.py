@@ -5,8 +5,9 @@ from typing import Unpack
 
 from pipelex.content.stuff import Json
 from pipelex.library import Verdict
-from pipelex.runner._app import Method, PathLike, Pipelex, run_in_new_loop
+from pipelex.runner._app import Pipelex
 from pipelex.runner._handle import RunHandle
+from pipelex.runner._method import Method, PathLike, run_in_new_loop
 from pipelex.runner._options import RunKeywords
 from pipelex.runner._result import RunResult
 

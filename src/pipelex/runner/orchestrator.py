@@ -15,7 +15,7 @@ from pipelex.orchestration import (
     factory_of,
     names,
 )
-from pipelex.runner._telemetry import start_telemetry
+from pipelex.runner.telemetry import start_telemetry
 
 if TYPE_CHECKING:
     from pipelex.inference import Inference

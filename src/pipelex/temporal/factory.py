@@ -47,19 +47,27 @@ class TemporalFactory:
             PipelexError: it is missing.
         """
         if find_spec("temporalio") is None:
-            raise PipelexError(
-                "runtime.misconfigured",
-                "durable execution needs the Temporal SDK, which is not installed",
-                category=ErrorCategory.CONFIGURATION,
-                params={"component": "temporal"},
-                advice=f"Install it with: {install_command('temporal')}",
-            )
+            raise _missing("durable execution needs the Temporal SDK, which is not installed", "Install it with")
+
+    def missing_worker(self) -> PipelexError:
+        """See `OrchestratorFactory.missing_worker`: the worker comes with the orchestrator."""
+        return _missing("the installation of pipelex names no worker for Temporal", "Install it again")
 
     def open(self, setup: OrchestratorSetup) -> "TemporalOrchestrator":
         """See `OrchestratorFactory.open`."""
         from pipelex.temporal.client.orchestrator import TemporalOrchestrator
 
         return TemporalOrchestrator(setup.settings, self.config_of(setup.settings))
+
+
+def _missing(detail: str, what_to_do: str) -> PipelexError:
+    return PipelexError(
+        "runtime.misconfigured",
+        detail,
+        category=ErrorCategory.CONFIGURATION,
+        params={"component": "temporal"},
+        advice=f"{what_to_do}: {install_command('temporal')}",
+    )
 
 
 FACTORY = TemporalFactory()

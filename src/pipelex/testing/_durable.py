@@ -13,7 +13,7 @@ from pipelex.testing._script import ScriptedModel
 if TYPE_CHECKING:
     from temporalio.worker import WorkerConfig
 
-    from pipelex.runner._app import PathLike
+    from pipelex.runner._method import PathLike
     from pipelex.temporal.dev_server import DevServer
 
 _SERVER: Final = "testing-kit"

@@ -17,7 +17,7 @@ from pipelex.testing._script import ScriptedModel
 if TYPE_CHECKING:
     from pipelex.inference import ModelDeck
     from pipelex.runner import RunHandle
-    from pipelex.runner._app import PathLike
+    from pipelex.runner._method import PathLike
     from pipelex.runner._options import RunKeywords
 
 

@@ -58,14 +58,7 @@ def _worker(settings: "Settings", name: str) -> "EngineWorker":
     if worker is not None:
         return worker
     factory.warnings(settings)
-    raise _without_worker(name)
-
-
-def _without_worker(name: str) -> Exception:
-    from pipelex.mistral_workflows.environment import no_worker
-    from pipelex.mistral_workflows.platform import NAME
-
-    return no_worker() if name == NAME else Misuse(f"the orchestrator '{name}' has no worker to start")
+    raise factory.missing_worker() or Misuse(f"the orchestrator '{name}' has no worker to start")
 
 
 def options_of(flags: "WorkerFlags") -> "WorkerOptions":

@@ -85,7 +85,7 @@ class RetryPolicy:
 
     def own_wait(self, attempt: int) -> float:
         """Seconds to wait after an attempt where no provider asks for more."""
-        return min(self.initial_interval * self.backoff_coefficient ** (attempt - 1), self.maximum_interval)
+        return min(self.initial_interval * self.backoff_coefficient ** min(attempt - 1, 60), self.maximum_interval)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,11 @@ from pipelex.orchestration.jobs import OnChange
 from pipelex.orchestration.refusals import RUN_ID_BYTES
 from pipelex.orchestration.wiring import fetch_policy_of, storage_of
 from pipelex.pipes.calls import PipeCall, RunIdentity, RunOptions
-from pipelex.runner._app import Pipelex, new_run_id
+from pipelex.runner._app import Pipelex
 from pipelex.runner._files import stored_inputs
 from pipelex.runner._handle import RunHandle
 from pipelex.runner._inputs import input_slots
+from pipelex.runner._method import new_run_id
 from pipelex.runner.finding import find_run
 from pipelex.runner.replays._edits import ReplayEdit, edited
 from pipelex.runner.replays._forecast import Forecast, forecast_of

@@ -45,7 +45,7 @@ def start_telemetry(settings: Settings) -> None:
         provider = _provider(settings, endpoint)
     if provider is None:
         return
-    from pipelex.runner._otel import OtelObserver
+    from pipelex.runner.telemetry._otel import OtelObserver
 
     is_safe = any(tracing.is_replay_safe(provider) for tracing in engine_tracings())
     tracer = provider.get_tracer("pipelex", version("pipelex"))
