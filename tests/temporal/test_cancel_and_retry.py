@@ -274,3 +274,16 @@ async def test_a_run_that_timed_out_goes_on(project: Project, stub: OpenAIStub) 
         assert await run.run.ended(END) is RunState.TIMED_OUT
         await run.retry()
         assert (await run.result()).content == {"items": [{"text": "sea"}]}
+
+
+async def test_a_retry_of_a_run_that_timed_out_has_the_time_that_is_set_now(project: Project, stub: OpenAIStub) -> None:
+    stub.on("Say", Reply(text="one"), Reply(text="late", delay=12.0), Reply(text="two", delay=7.0))
+    limit = "temporal.worker_config.run_timeout"
+    async with project.app(overrides={limit: "6s"}) as app, worker_of(app):
+        run = await app.load(project.method(sequence_of(2))).start({"text": "sea"})
+        assert await run.run.ended(END) is RunState.TIMED_OUT
+        async with project.app(overrides={limit: "60s"}) as patient:
+            again = await patient.attach(run.run_id)
+            await again.retry()
+            assert (await again.result()).text == "two"
+    assert len(stub.completions) == 3

@@ -174,7 +174,8 @@ class TemporalRun:
         """See `OrchestratedRun.retry`.
 
         A run goes on in its own history where that repeats nothing which succeeded. Otherwise, and where a pipe is named,
-        it is started again under its id, and takes the results that it was given before.
+        it is started again under its id, and takes the results that it was given before: so also after a time-out, since
+        a reset keeps the limits that the run had.
         """
         execution = await self.execution()
         state = state_of(execution.status)
@@ -185,7 +186,8 @@ class TemporalRun:
         begun, below = await self._begun(execution)
         await until_closed(self.cluster.client, self.run_id, below.open)
         point = None if begun.is_lost_by_reset or below.has_results else begun.reset_point
-        if point is None or start_over is not None or state is RunState.COMPLETED:
+        starts_anew = state in (RunState.COMPLETED, RunState.TIMED_OUT)
+        if point is None or start_over is not None or starts_anew:
             await self._start_again(execution, start_over)
         else:
             await reset_run(self.cluster.client, self.run_id, execution, point)
