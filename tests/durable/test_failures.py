@@ -66,7 +66,7 @@ def test_a_failure_without_words_ends_its_sentence() -> None:
 
 @pytest.mark.parametrize("limit", get_args(OverrunLimit))
 def test_what_is_out_of_time_says_which_limit_to_raise(limit: OverrunLimit) -> None:
-    error = out_of_time(limit, "activity 'a'", ": it slept")
+    error = out_of_time(limit, "activity 'a'", LIMITS, ": it slept")
     assert (error.code, error.report.is_retryable) == ("run.timed_out", True)
     assert error.report.detail.startswith("activity 'a' ")
     assert error.report.detail.endswith(": it slept")

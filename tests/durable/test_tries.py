@@ -14,6 +14,7 @@ from pipelex.durable.tries import (
     time_of_work,
 )
 from pipelex.errors import PipelexError
+from tests.durable.memory_engine import LIMITS
 
 SECOND = timedelta(seconds=1)
 
@@ -33,9 +34,9 @@ def test_the_last_attempt_is_known_by_failures_alone(failures: int, maximum: int
 
 
 def test_a_call_that_brings_its_worker_down_is_given_up() -> None:
-    Tries(number=1 + MOST_INTERRUPTIONS).check("activity 'a'")
+    Tries(number=1 + MOST_INTERRUPTIONS).check("activity 'a'", LIMITS)
     with pytest.raises(PipelexError, match=f"activity 'a' was interrupted {MOST_INTERRUPTIONS + 1} times") as refused:
-        Tries(number=2 + MOST_INTERRUPTIONS).check("activity 'a'")
+        Tries(number=2 + MOST_INTERRUPTIONS).check("activity 'a'", LIMITS)
     assert (refused.value.code, refused.value.report.is_retryable) == ("runtime.unavailable", True)
 
 

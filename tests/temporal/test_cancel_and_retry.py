@@ -202,7 +202,7 @@ prompt = "Describe two, after $one."
 
 [pipe.describe]
 """ + DESCRIBE_ALL.partition("[pipe.describe]")[2].lstrip()
-ENDED_EARLY = {
+ENDED_EARLY: dict[str, tuple[str, dict[str, int], int]] = {
     "batch": (DESCRIBE_ALL, {}, 5),
     "slices": (DESCRIBE_ALL, {"slice_size": 5}, 7),
     "in an inner sequence": (NESTED, {}, 2),

@@ -69,7 +69,8 @@ def tables() -> Iterator[Any]:
     yield from (None, 3, "x", [], [[]], True, {"data": 3}, {"data": {"a": []}}, {"data": "é"}, {"data": "\ud800"})
     yield from ({"metadata": 3}, {"metadata": []}, {"metadata": {"encoding": "%"}}, {"metadata": {"\udfff": ""}})
     yield from ({"metadata": {"a": {"b": {}}}}, {"externalPayloads": 3}, {"externalPayloads": [3]})
-    for size in (1e999, float("nan"), 10**30, -1, "9" * 400, [], 1.5):
+    sizes: list[Any] = [1e999, float("nan"), 10**30, -1, "9" * 400, [], 1.5]
+    for size in sizes:
         yield {"externalPayloads": [{"sizeBytes": size}]}
     # References: no JSON, JSON of something else, claims of nobody.
     for text in ("", "no json", "[]", "3", "{", "[" * DEEP, '{"a":' * DEEP, "\udcff".encode("utf-8", "surrogatepass")):

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from temporalio.api.common.v1 import Payload
@@ -113,12 +113,13 @@ async def told(handle: WorkflowHandle[Any, Any]) -> str:
 
 def _data(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
-        if isinstance(value.get("data"), str):
-            yield base64.b64decode(value["data"]).decode(errors="replace")
-        for member in value.values():
+        members = cast("dict[str, Any]", value)
+        if isinstance(data := members.get("data"), str):
+            yield base64.b64decode(data).decode(errors="replace")
+        for member in members.values():
             yield from _data(member)
     elif isinstance(value, list):
-        for item in value:
+        for item in cast("list[Any]", value):
             yield from _data(item)
 
 

@@ -40,7 +40,7 @@ def about_run(request: RunRequest, pipe: Pipe) -> dict[str, Json]:
         "attributes": {name: _plain(value) for name, value in request.attributes.items()},
         "replay_of": None if reuse is None or reuse.run_id == identity.run_id else reuse.run_id,
     }
-    about = {name: fact for name, fact in facts.items() if fact}
+    about: dict[str, Json] = {name: fact for name, fact in facts.items() if fact}
     if len(search_keys(about)) > MOST_KEYS:
         raise PipelexError(
             "request.invalid",
