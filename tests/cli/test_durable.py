@@ -15,37 +15,11 @@ import pytest
 
 from pipelex.temporal.dev_server import DevServer, _port
 from tests.cli.conftest import Cli
-from tests.support.methods import chain_of
+from tests.support.methods import TWO_STEPS, chain_of
 from tests.support.openai_server import OpenAIStub, Reply
 from tests.support.processes import process, wait_for_file
 
 INPUTS = ("-i", '{"name": "Ana"}')
-
-TWO_STEPS = """\
-domain = "harbour"
-main_pipe = "both"
-
-[pipe.both]
-type = "PipeSequence"
-description = "Greet, then part"
-inputs = { name = "Text" }
-output = "Text"
-steps = [{ pipe = "greet", result = "greeting" }, { pipe = "part", result = "parting" }]
-
-[pipe.greet]
-type = "PipeLLM"
-description = "Greet somebody"
-inputs = { name = "Text" }
-output = "Text"
-prompt = "Hello $name"
-
-[pipe.part]
-type = "PipeLLM"
-description = "Part from somebody"
-inputs = { greeting = "Text" }
-output = "Text"
-prompt = "Goodbye $greeting"
-"""
 
 
 WILD = "\x1b]52;c;cm0=\x07\x1b[2J\x9b8mthere"

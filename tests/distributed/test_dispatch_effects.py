@@ -18,6 +18,7 @@ from pipelex.temporal.dev_server import DevServer
 from pipelex.temporal.plugin import PipelexPlugin
 from tests.distributed.cluster import scheduled
 from tests.distributed.inprocess import all_polling, first_scheduled, polling, until
+from tests.support.methods import TWO_STEPS
 from tests.support.openai_server import OpenAIStub, Reply
 from tests.support.project import Project
 from tests.support.temporal import client_of, config_of, workflow_of
@@ -252,33 +253,6 @@ async def test_dispatch_tracing(
     if is_traced:
         assert "key=stub: queue=traced_q [activity_queues.act_llm_gen_text.by_handle.stub]" in lines[0]
         assert "start_to_close=0:06:00 [queue_options.traced_q]" in lines[0]
-
-
-TWO_STEPS = """
-domain = "harbour"
-main_pipe = "both"
-
-[pipe.both]
-type = "PipeSequence"
-description = "Greet, then part"
-inputs = { name = "Text" }
-output = "Text"
-steps = [{ pipe = "greet", result = "greeting" }, { pipe = "part", result = "parting" }]
-
-[pipe.greet]
-type = "PipeLLM"
-description = "Greet somebody"
-inputs = { name = "Text" }
-output = "Text"
-prompt = "Hello $name"
-
-[pipe.part]
-type = "PipeLLM"
-description = "Part from somebody"
-inputs = { greeting = "Text" }
-output = "Text"
-prompt = "Goodbye $greeting"
-"""
 
 
 async def test_a_new_route_reroutes_what_runs(project: Project, stub: OpenAIStub) -> None:

@@ -259,3 +259,30 @@ output = "Text"
 steps = [{steps}]
 
 {pipes}"""
+
+
+TWO_STEPS = """
+domain = "harbour"
+main_pipe = "both"
+
+[pipe.both]
+type = "PipeSequence"
+description = "Greet, then part"
+inputs = { name = "Text" }
+output = "Text"
+steps = [{ pipe = "greet", result = "greeting" }, { pipe = "part", result = "parting" }]
+
+[pipe.greet]
+type = "PipeLLM"
+description = "Greet somebody"
+inputs = { name = "Text" }
+output = "Text"
+prompt = "Hello $name"
+
+[pipe.part]
+type = "PipeLLM"
+description = "Part from somebody"
+inputs = { greeting = "Text" }
+output = "Text"
+prompt = "Goodbye $greeting"
+"""
