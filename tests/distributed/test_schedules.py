@@ -202,6 +202,14 @@ async def test_on_the_command_line(project: Project, stub: OpenAIStub, temporal_
         status, said = await pipelex("schedule", *words)
         assert status == 0, said
         assert id_ in said
+    long = ["-i", "name=" + "Ada " * 20_000, "--cron", "0 2 * * *", "--time-zone", "Europe/Paris"]
+    status, said = await pipelex("schedule", "update", id_, *long)
+    assert status == 0, said
+    status, said = await pipelex("schedule", "show", id_)
+    assert status == 0, said
+    assert "Inputs     name=Ada Ada" in said
+    assert max(map(len, said.splitlines())) < 250
+    assert " 02:00:00 CE" in said, said  # in the schedule's own zone, CET or CEST
     status, said = await pipelex("schedule", "delete", id_)
     assert status == 0, said
     status, said = await pipelex("schedule", "show", id_)

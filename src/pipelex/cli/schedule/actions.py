@@ -3,7 +3,9 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from pipelex.temporal.client.schedules import Schedules, ScheduleView
 
 T = TypeVar("T")
+
+_MOST_CHARACTERS: Final = 80
+"""The most that is shown of one input."""
 
 
 def with_schedules(ctx: typer.Context, server: str | None, work: "Callable[[Pipelex, Schedules], Awaitable[T]]") -> T:
@@ -133,7 +138,7 @@ def show_all(ctx: typer.Context, *, server: str | None, is_json: bool) -> None:
                 view.pipe.rpartition(".")[2],
                 "paused" if view.is_paused else "active",
                 ", ".join(view.times)[:50],
-                f"{view.next[0].astimezone():%Y-%m-%d %H:%M}" if view.next and not view.is_paused else "-",
+                _in_zone(view.next[0], view.time_zone) if view.next and not view.is_paused else "-",
             ]
             for view in found
         ]
@@ -153,16 +158,33 @@ def report(view: "ScheduleView", words: str = "", *, is_json: bool) -> None:
         ("State", ("paused" if view.is_paused else "active") + (f": {view.note}" if view.note else "")),
         ("Pipe", f"{view.pipe} ({view.pipe_type})"),
         ("Library", view.crate),
-        ("Inputs", json_text(dict(view.inputs), sys.stdout)[:400]),
+        ("Inputs", ", ".join(f"{name}={_brief(value)}" for name, value in view.inputs.items()) or "none"),
         ("Times", f"{', '.join(view.times)} ({view.time_zone})"),
         ("Overlap", view.overlap),
-        ("Next", ", ".join(f"{each.astimezone():%Y-%m-%d %H:%M:%S}" for each in view.next) or "none"),
+        ("Next", ", ".join(_in_zone(each, view.time_zone) for each in view.next) or "none"),
         ("Running", ", ".join(view.running) or "none"),
     )
     for name, value in rows:
         out(f"{paint(f'{name:<10}', 'dim')} {value}")
     for at, run_id in view.recent:
         out(f"  {at.astimezone():%Y-%m-%d %H:%M:%S}  {run_id}")
+
+
+def _brief(value: "Json") -> str:
+    """A value on one line, cut when it is long; the text of a text."""
+    is_text = isinstance(value, dict) and list(value) == ["text"]
+    text = str(value["text"]) if is_text else json_text(value, sys.stdout)
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _MOST_CHARACTERS else flat[: _MOST_CHARACTERS - 1] + "…"
+
+
+def _in_zone(time: datetime, zone: str) -> str:
+    """A point in time in a schedule's own zone, which is named; in that of the machine where it does not know the zone."""
+    try:
+        there = time.astimezone(ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError):
+        there = time.astimezone()
+    return f"{there:%Y-%m-%d %H:%M:%S %Z}"
 
 
 def change(ctx: typer.Context, schedule: str, do: str, *arguments: Any, server: str | None, is_json: bool) -> None:
@@ -199,7 +221,9 @@ def trigger(
     if is_json:
         print_json({"schedule_id": schedule} | ({} if started is None else {"pipeline_run_id": started}))
     elif started is None:
-        out(f"Schedule {schedule} starts a run. See which: pipelex schedule show {schedule}")
+        out(
+            f"Schedule {schedule} starts a run, as its overlap policy allows. See which: pipelex schedule show {schedule}"
+        )
     else:
         out(started)
         say(f"Follow it with: pipelex runs watch {started}")
