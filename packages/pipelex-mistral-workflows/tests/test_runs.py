@@ -129,6 +129,7 @@ async def test_cancelling_a_run_ends_its_whole_tree(project: MistralProject, stu
             with pytest.raises(PipelexError, match="ended already"):
                 await handle.cancel()
     assert states(trace) == {RunState.CANCELLED: 4}
+    assert {effect.status for child in trace.children for effect in child.effects} == {RunState.CANCELLED}
 
 
 async def test_a_terminated_run_says_so(project: MistralProject, stub: OpenAIStub) -> None:
@@ -140,7 +141,9 @@ async def test_a_terminated_run_says_so(project: MistralProject, stub: OpenAIStu
             await handle.terminate("enough")
             with pytest.raises(PipelexError) as ended:
                 await handle.result()
-            assert (await handle.trace()).status is RunState.TERMINATED
+            trace = await handle.trace()
+    assert states(trace) == {RunState.TERMINATED: 2}
+    assert trace.children[0].effects[0].status is not RunState.RUNNING
     assert ended.value.code == "run.terminated"
 
 

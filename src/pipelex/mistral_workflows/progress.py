@@ -157,7 +157,8 @@ def _read_task(told: Told, kind: str, attributes: Members, at: datetime | None) 
     is_open = kind in ("CUSTOM_TASK_STARTED", "CUSTOM_TASK_IN_PROGRESS")
     told.times[id_] = (began, None if is_open else at)
     if kind == "CUSTOM_TASK_FAILED" and told.tasks[id_].get("state") == RunState.RUNNING.value:
-        told.tasks[id_]["state"] = RunState.FAILED.value
+        # A failure of its own would have said so: the attempt was told to end, or its worker was.
+        told.tasks[id_]["state"] = RunState.CANCELLED.value
 
 
 def _apply(state: dict[str, Json], patch: Members) -> None:

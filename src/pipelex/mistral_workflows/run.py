@@ -25,6 +25,7 @@ from pipelex.orchestration.refusals import has_ended, is_cancelled, no_such_run,
 from pipelex.pipes.calls import PipeOutcome, Reuse
 from pipelex.pipes.references import read_value
 from pipelex.pipes.trace import PipeTrace
+from pipelex.pipes.traces.closing import close
 from pipelex.pipes.usage import cost_of
 
 Members = Mapping[str, Json]
@@ -79,6 +80,8 @@ class MistralRun:
         state = state_of(execution)
         if state.has_ended and not trace.status.has_ended:
             trace.status, trace.ended = state, _time(execution.get("end_time"))
+        if trace.status.has_ended:
+            close(trace)
         return trace
 
     async def counts(self) -> RunCounts | None:

@@ -119,6 +119,9 @@ async def _told(kind: EffectKind[Any, Any], deployment: Deployment, carried: Car
             if (report := report_of(failed)) is not None:
                 await task.update_state(_failed(report))
             raise
+        except Exception:
+            await task.update_state({"state": RunState.FAILED.value})
+            raise
         state["state"], state["usage"] = RunState.COMPLETED.value, [*usages_to_json(usages_of(result))]
         if (origin := kept_from(result)) is not None:
             state["kept_from"] = origin

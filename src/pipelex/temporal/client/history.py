@@ -14,7 +14,8 @@ from temporalio.service import RPCError
 
 from pipelex.errors.json import Json, as_array
 from pipelex.pipes.models import ModelUsage
-from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState, pipes_of
+from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState
+from pipelex.pipes.traces.closing import close
 from pipelex.pipes.usage import usages_from_json
 from pipelex.temporal.client.earlier.values import ValueReader
 from pipelex.temporal.workflow.observability import pipe_of
@@ -88,7 +89,7 @@ async def read_trace(client: Client, workflow_id: str, *, values: bool = False, 
             elif not isinstance(child, RPCError):
                 raise child
         if has_ended:
-            _close(trace)
+            close(trace)
         return trace
 
     async def below(child: PipeTrace) -> PipeTrace:
@@ -186,24 +187,6 @@ async def _scheduled(client: Client, event: HistoryEvent, reader: ValueReader | 
     if reader is not None:
         effect.job = await reader.job(effect.name, activity.input.payloads)
     return effect
-
-
-def _close(root: PipeTrace) -> None:
-    """Have nothing of a pipe that has ended go on.
-
-    A workflow that is terminated or times out ends its children and activities without an event of theirs.
-    """
-    for pipe in pipes_of(root):
-        if not pipe.status.has_ended:
-            pipe.status, pipe.ended = _left_behind(root), pipe.ended or root.ended
-        for effect in pipe.effects:
-            if not effect.status.has_ended:
-                effect.status, effect.ended = _left_behind(root), root.ended
-
-
-def _left_behind(root: PipeTrace) -> RunState:
-    """What became of a thing that went on when what it belonged to ended."""
-    return root.status if root.status in (RunState.TERMINATED, RunState.TIMED_OUT) else RunState.CANCELLED
 
 
 def _end(effect: EffectTrace, event: HistoryEvent, status: RunState) -> None:
