@@ -112,7 +112,8 @@ def test_a_model_that_is_not_named(fresh: Fresh, stub: OpenAIStub) -> None:
     assert fresh("init", "--endpoint", stub.root).code == 0  # it serves one, below /v1
     assert fresh.greets()
     silent = fresh("init", "--endpoint", "http://127.0.0.1:1/v1")
-    assert (silent.code, "--model NAME" in silent.err) == (2, True)
+    assert (silent.code, "--model NAME; it does not answer now" in silent.err) == (2, True)
+    assert "Note:" not in silent.err
 
 
 @pytest.mark.parametrize("address", ["ftp://x", "http://", "https://[", "http://x:99999"])

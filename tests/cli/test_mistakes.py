@@ -19,7 +19,7 @@ class Mistake:
 
     @property
     def words(self) -> list[str]:
-        return [word.replace("␣", " ") for word in self.command.split()]
+        return [word.replace("␣", " ").replace("∅", "") for word in self.command.split()]
 
 
 MISTAKES = [
@@ -60,7 +60,27 @@ MISTAKES = [
     Mistake("run Greet.mthds", 2, ("did you mean 'greet.mthds'?",)),
     Mistake("run nowhere/greet.mthds", 2, ("there is no file or directory 'nowhere/greet.mthds'",)),
     Mistake("run bundle greet", 2, ("did you mean 'greet.mthds'?",)),
-    Mistake("validate inputs.json", 1, ("not TOML",)),
+    Mistake("validate inputs.json", 2, ("'inputs.json' is a JSON file, not a method", "-i inputs.json")),
+    Mistake("run inputs.json", 2, ("is a JSON file, not a method", "pipelex run METHOD.mthds -i inputs.json")),
+    Mistake("run nam.yaml", 2, ("is a YAML file, not a method", "-i nam.yaml")),
+    Mistake("run broken.toml", 2, ("is a TOML file, not a method", "-i broken.toml")),
+    Mistake("run rows.csv", 2, ("is a table, not a method", "--inputs-csv rows.csv")),
+    Mistake("run pic.png", 2, ("is an image, not a method", "-i NAME=@pic.png")),
+    Mistake(
+        "run lone/notes.txt", 2, ("is a text, not a method", "pipelex run lone/only.mthds -i NAME=@lone/notes.txt")
+    ),
+    Mistake("run lone/code.py", 2, ("is Python code, not a method",)),
+    Mistake("graph rows.csv", 2, ("is a table, not a method",)),
+    Mistake("fix bundle pic.png", 2, ("is an image, not a method",)),
+    Mistake("run ∅", 2, ("an argument is empty",)),
+    Mistake("validate ∅", 2, ("an argument is empty",)),
+    Mistake("run greet.mthds --pipe ∅", 2, ("the value of --pipe is empty",)),
+    Mistake("run greet.mthds --output-dir=", 2, ("the value of --output-dir is empty",)),
+    Mistake("run harbour.gret", 2, ("did you mean harbour.greet",)),
+    Mistake("run port.gret", 2, ("did you mean ", "harbour.greet")),
+    Mistake("run harbour.greet.mthds", 2, ("did you mean 'greet.mthds'?",)),
+    Mistake("validate nothing -L empty", 2, ("'nothing' is no file and no folder",)),
+    Mistake("runs show NOBODY", 2, ("there is no run 'NOBODY' in the records of this machine (", "no Temporal at")),
     Mistake("which gret", 2, ("did you mean greet?",)),
     Mistake("fmt nosuch.mthds", 2, ("there is no file or directory 'nosuch.mthds'",)),
     Mistake("init --endpoint http://127.0.0.1:1/v1", 2, ("name a model of http://127.0.0.1:1/v1 with --model NAME",)),
@@ -171,6 +191,10 @@ def place(cli: Cli) -> Cli:
     (cli.root / "broken.toml").write_text("name = \n", encoding="utf-8")
     (cli.root / "nam.yaml").write_text("nam: Ana\n", encoding="utf-8")
     (cli.root / "rows.csv").write_text("nme\nAna\n", encoding="utf-8")
+    (cli.root / "pic.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    (cli.root / "lone").mkdir()
+    for name, text in (("only.mthds", TWO), ("notes.txt", "Buy milk\n"), ("code.py", "def f(): ...\n")):
+        (cli.root / "lone" / name).write_text(text, encoding="utf-8")
     return cli
 
 

@@ -152,6 +152,8 @@ class OpenAIStub:
         self.api_key = api_key
         self.error = error
         self.lists_models = True
+        self.models: Sequence[str] = ("stub",)
+        """The models that it lists."""
         self.requests: list[Recorded] = []
         self.refused = 0
         """Requests with another key."""
@@ -327,7 +329,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.stub.api_key not in (None, key_of(dict(self.headers.items()))):
             self._send(401, self._error(401, "Incorrect API key provided."))
         elif self.server.stub.lists_models and self.path.rstrip("/").endswith("/models"):
-            self._send(200, {"object": "list", "data": [{"id": "stub", "object": "model", "owned_by": "tests"}]})
+            listed = [{"id": model, "object": "model", "owned_by": "tests"} for model in self.server.stub.models]
+            self._send(200, {"object": "list", "data": listed})
         else:
             self._send(404, {"error": {"message": f"no such path {self.path}"}})
 

@@ -120,7 +120,7 @@ class DirectOrchestrator:
         if known is not None:
             return known
         if self._folder.facts(run_id) is None:
-            raise no_such_run(run_id, _PLACE)
+            raise no_such_run(run_id, f"{_PLACE} ({self._folder.root})")
         return RecordedRun(self._folder, run_id, partial(self._take_up, run_id))
 
     async def _take_up(self, run_id: str, start_over: str | None) -> OrchestratedRun:

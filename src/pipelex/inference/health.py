@@ -2,9 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 from urllib.parse import urlsplit
 
 from pipelex.config.trust import stays_here
@@ -14,7 +14,7 @@ from pipelex.inference.calls.connections import connection_failure
 from pipelex.inference.calls.facts import Facts
 from pipelex.inference.calls.guard import AnswerRefused, guarded
 from pipelex.inference.calls.tls import tls_of
-from pipelex.inference.deck.catalog import Backend, Catalog
+from pipelex.inference.deck.catalog import Backend, Catalog, ModelEntry
 
 if TYPE_CHECKING:
     import httpx
@@ -47,22 +47,49 @@ class Answered:
     """Whether what answers is such a service, and takes the key."""
     is_refused: bool = False
     """Whether it answers, and refuses the key."""
+    served: frozenset[str] | None = None
+    """The models that it lists; None where it lists none."""
 
 
-def silent_here(catalog: Catalog) -> frozenset[str]:
-    """The ready backends on this machine, without a key, whose port nobody listens at: their models cannot be called."""
-    found = [
-        backend
-        for backend in catalog.backends.values()
-        if backend.is_ready and not catalog.is_elsewhere(backend.id) and not backend.table.api_key
-    ]
-    return frozenset(backend.id for backend in found if not _is_listening(backend.table.endpoint))
+@dataclass(frozen=True)
+class ServersHere:
+    """The ready backends on this machine that have no key: servers that may run or not, with some models or others."""
+
+    silent: frozenset[str]
+    """Those whose port nobody listens at."""
+    served: Mapping[str, frozenset[str]]
+    """The models of those that list them."""
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> Self:
+        """The servers as they are now, each asked which models it has."""
+        found = [
+            backend
+            for backend in catalog.backends.values()
+            if backend.is_ready
+            and not catalog.is_elsewhere(backend.id)
+            and not backend.table.api_key
+            and stays_here(backend.table.endpoint or "")
+        ]
+        there = [backend for backend in found if _is_listening(backend.table.endpoint)]
+        answers = asyncio.run(ask(there)) if there else {}
+        silent = frozenset(backend.id for backend in found if backend not in there)
+        served = {name: answer.served for name, answer in answers.items() if answer.served is not None}
+        return cls(silent, served)
+
+    def lacks(self, model: ModelEntry, backend: Backend) -> bool:
+        """Whether the model's server lists others, and not this one; a model that the user's own files name is believed."""
+        is_own = model.handle in backend.table.models or backend.models_file is not None
+        return not is_own and backend.id in self.served and not is_listed(model.model_id, self.served[backend.id])
+
+
+def is_listed(model_id: str, served: Collection[str]) -> bool:
+    """Whether a model is among those that a server lists; Ollama lists `llama3.2` as `llama3.2:latest`."""
+    return model_id in served or f"{model_id}:latest" in served
 
 
 def _is_listening(endpoint: str | None) -> bool:
-    if not endpoint or not stays_here(endpoint):
-        return True
-    parts = urlsplit(endpoint)
+    parts = urlsplit(endpoint or "")
     address = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
     try:
         socket.create_connection(address, timeout=_SECONDS_HERE).close()
@@ -127,10 +154,11 @@ async def _listed(client: "httpx.AsyncClient", backend: Backend) -> Answered:
     if served is None:
         return _failed(response.status_code)
     wanted = {model.model_id for model in backend.models if model.table.model_type == "llm" and model.table.enabled}
-    missing = sorted(wanted - served)
+    missing = sorted(model for model in wanted if not is_listed(model, served))
     few = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
     detail = f"answers, serves {len(wanted) - len(missing)} of {len(wanted)} language models"
-    return Answered(f"{detail}; not {few}" if missing else detail, is_there=True, is_well=bool(wanted & served))
+    is_well = len(missing) < len(wanted)
+    return Answered(f"{detail}; not {few}" if missing else detail, is_there=True, is_well=is_well, served=served)
 
 
 async def _without_list(client: "httpx.AsyncClient", address: str, status: int) -> Answered:
@@ -149,7 +177,7 @@ def _failed(status: int) -> Answered:
     return Answered(f"answers with status {status}", is_there=True)
 
 
-def _served(response: "httpx.Response") -> set[str] | None:
+def _served(response: "httpx.Response") -> frozenset[str] | None:
     try:
         found: Json = response.json()
     except ValueError:
@@ -158,4 +186,4 @@ def _served(response: "httpx.Response") -> set[str] | None:
     if not isinstance(items, list):
         return None
     tables = [cast("dict[str, Any]", item) for item in cast("list[Any]", items) if isinstance(item, dict)]
-    return {str(table.get("id", "")).removeprefix("models/") for table in tables}
+    return frozenset(str(table.get("id", "")).removeprefix("models/") for table in tables)

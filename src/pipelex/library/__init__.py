@@ -16,6 +16,7 @@ from pipelex.library._load import LoadedFiles, load_files, load_paths, missing_t
 from pipelex.library._method import LoadedLibrary, load_library, load_library_files
 from pipelex.library._names import PackageBundles
 from pipelex.library._paths import PathFault, walk_path
+from pipelex.library._trees.other_files import check_is_bundle
 from pipelex.library._trees.tree import MethodTree, TreeRules, walk_tree
 from pipelex.library._validate import CheckModel, ModelUse, model_uses, validate
 from pipelex.library._verdict import Verdict
@@ -40,6 +41,7 @@ __all__ = [
     "Pipe",
     "TreeRules",
     "Verdict",
+    "check_is_bundle",
     "dotted",
     "focused",
     "link",

@@ -99,13 +99,24 @@ class Library:
         """
         if ref in self.pipes:
             return self.pipes[ref]
-        suggestions = near_names(ref, self.pipes) or near_names(ref, [known.rpartition(".")[2] for known in self.pipes])
+        suggestions = self._near(ref)
         raise PipelexError(
             "request.pipe_not_found",
             f"no pipe '{ref}' in this library" + (f"; did you mean {' or '.join(suggestions)}?" if suggestions else ""),
             category=ErrorCategory.CONTENT,
             params={"pipe": ref, "suggestions": list(suggestions)},
         )
+
+    def _near(self, name: str) -> tuple[str, ...]:
+        """The pipes that may have been meant, by the whole name, by its code alone, or by its code in another domain."""
+        codes = {known.rpartition(".")[2] for known in self.pipes}
+        domain, _, code = name.rpartition(".")
+        alike = near_names(code, codes)
+        if not domain:
+            return near_names(name, self.pipes) or alike
+        # Of a name in full the code says more than the domain, which many pipes share.
+        in_full = near_names(name, (known for known in self.pipes if known.rpartition(".")[2] in alike), cutoff=0)
+        return in_full or near_names(name, self.pipes)
 
     def concept(self, ref: str) -> Concept:
         """The concept of a qualified reference.

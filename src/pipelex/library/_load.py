@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from pipelex.errors import ErrorCategory, Fault, PipelexError, near_names
 from pipelex.library._names import PackageBundles
 from pipelex.library._reach import FoundPackage, Reach, constraints_of
+from pipelex.library._trees.other_files import BUNDLE_SUFFIXES, check_is_bundle
 from pipelex.library._trees.tree import MethodTree, TreeRules, walk_tree
 from pipelex.library.packages import LOCK_NAME, MANIFEST_NAME, Manifest, read_lock, read_manifest
 
 if TYPE_CHECKING:
     from pipelex.language import ParsedBundle
 
-_BUNDLES = (".mthds", ".plx")
 _MOST_ROUNDS = 10
 """The number of rounds in which versions are chosen anew, each with the demands of the packages chosen before."""
 _ADDRESS_CHARACTERS = string.ascii_letters + string.digits + "._/-"
@@ -136,6 +136,7 @@ class _Loader:
                 raise _no_target(_why_empty(path, package.tree), str(path))
             self.add_bundles(package.tree, inside, is_target=True)
         elif path.is_file() or path.resolve() in self._texts:
+            self._check_is_bundle(path)
             root = manifest_folder(path.parent)
             if root is None:
                 tree = MethodTree(path.parent, {path.name: path}, is_lone=True)
@@ -152,6 +153,13 @@ class _Loader:
             raise missing_target(path)
         if self.current is not None and self.current.manifest is not None:
             self.add_bundles(self.current.tree, self._rules.bundles(self.current.tree))
+
+    def _check_is_bundle(self, path: Path) -> None:
+        try:
+            if path.resolve() not in self._texts:
+                check_is_bundle(path)
+        except OSError as wrong:
+            raise _no_target(f"'{path}' cannot be read: {wrong.strerror}", str(path)) from None
 
     def add_library(self, path: Path) -> None:
         if not path.is_dir():
@@ -324,10 +332,14 @@ def _why_empty(path: Path, tree: MethodTree) -> str:
 def missing_target(path: Path) -> PipelexError:
     """The error for a bundle or folder that is not there, with what may have been meant (`method.not_found`)."""
     try:
-        there = {entry.stem: entry for entry in path.parent.iterdir() if entry.is_dir() or entry.suffix in _BUNDLES}
+        there = {
+            entry.stem: entry for entry in path.parent.iterdir() if entry.is_dir() or entry.suffix in BUNDLE_SUFFIXES
+        }
     except OSError:
         there = {}
-    near = [str(there[stem]) for stem in near_names(path.stem, there)]
+    # `harbour.greet.mthds`: a domain, or whatever else is put before the name, is not part of it.
+    near = [str(there[stem]) for name in (path.stem, path.stem.rpartition(".")[2]) for stem in near_names(name, there)]
+    near = [*dict.fromkeys(near)][:3]
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
     return _no_target(f"there is no file or directory '{path}'{hint}", str(path))
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from pipelex.content.stuff import Json
-from pipelex.errors import PipelexError
+from pipelex.errors import ConfigurationError, PipelexError
 from pipelex.inference import ModelDeck, ModelReference
 from pipelex.language.blueprints import ModelFamily, ModelPurpose
 from pipelex.pipes.models import ModelChoice
@@ -345,3 +345,26 @@ def test_every_profile_of_the_packaged_files_can_be_active(tmp_path: Path):
         directory = write(tmp_path / name, routing_profiles=text.replace('"all_enabled_backends"', f'"{name}"'))
         ModelDeck.load([directory], {})
     assert "all_local" in names
+
+
+def test_a_file_may_name_a_packaged_profile_alone(tmp_path: Path):
+    users = write(tmp_path / "users", routing_profiles='active = "mine"\n[profiles.mine]\ndescription = "d"\n')
+    project = write(tmp_path / "project", routing_profiles='active = "all_openai"\n')
+    deck = ModelDeck.load([project, users], {"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k"})
+    assert (deck.catalog.profile_name, deck.catalog.profile.fallback_order) == ("all_openai", ["openai", "internal"])
+    assert deck.catalog.is_packaged_routing
+    assert set(deck.files) == {project / "routing_profiles.toml", users / "routing_profiles.toml"}
+
+
+def test_a_project_may_name_a_profile_of_the_users(tmp_path: Path):
+    users = write(
+        tmp_path / "users",
+        routing_profiles='[profiles.mine]\ndescription = "d"\nfallback_order = ["xai", "internal"]\n',
+    )
+    assert ModelDeck.load([users], {}).catalog.profile_name == "all_enabled_backends"  # which it leaves as it is
+    project = write(tmp_path / "project", routing_profiles='active = "mine"\n')
+    assert ModelDeck.load([project, users], {}).catalog.profile.fallback_order == ["xai", "internal"]
+    named = write(tmp_path / "named", routing_profiles='active = "all_opnai"\n')
+    with pytest.raises(ConfigurationError) as caught:
+        ModelDeck.load([named, users], {})
+    assert (caught.value.report.location.line, "'all_openai'" in (caught.value.report.advice or "")) == (1, True)

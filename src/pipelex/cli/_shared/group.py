@@ -22,6 +22,12 @@ class Entry:
 class PlainCommand(TyperCommand):
     """A command that shows those of its module's examples that are its own, and its arguments by their names alone."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """See base class; an empty text names nothing, least of all the working directory."""
+        if not ctx.resilient_parsing:
+            _refuse_empty(args)
+        return super().parse_args(ctx, args)
+
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """See base class."""
         named = [each for each in self.get_params(ctx) if each.param_type_name == "argument"]
@@ -40,6 +46,19 @@ class PlainCommand(TyperCommand):
         """See base class."""
         siblings = ctx.parent.command.list_commands(ctx.parent) if ctx.parent is not None else ()
         _write_examples(self.epilog, ctx.command_path, siblings, formatter)
+
+
+def _refuse_empty(args: Sequence[str]) -> None:
+    """Refuse an argument, or the value of an option, that is empty.
+
+    Raises:
+        Misuse: there is one.
+    """
+    for before, arg in zip(["", *args], args, strict=False):
+        name = arg[:-1] if arg.startswith("--") and arg.find("=") == len(arg) - 1 else before
+        if arg == "" or name is not before:
+            what = f"the value of {name}" if name.startswith("-") and name != "--" else "an argument"
+            raise Misuse(f"{what} is empty; a variable of the shell that is not set makes it so")
 
 
 def argument_name(argument: Any) -> str:

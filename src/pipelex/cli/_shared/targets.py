@@ -1,6 +1,7 @@
 """Targets of the command line: a bundle or folder, an installed method, or a pipe's code."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ class Target:
 
     paths: tuple[Path, ...]
     pipe: str | None = None
+    is_code: bool = False
+    """Whether the pipe's code alone was named, no file and no folder."""
 
     @property
     def folder(self) -> Path | None:
@@ -46,7 +49,7 @@ def detect(text: str, pipe: str | None, library_dirs: Sequence[Path]) -> Target:
 
 def pipe_target(code: str | None, library_dirs: Sequence[Path]) -> Target:
     """A pipe of the library directories, or of the working directory when there are none."""
-    return Target(() if library_dirs else (Path(),), code)
+    return Target(() if library_dirs else (Path(),), code, is_code=True)
 
 
 def open_target(app: "Pipelex", target: Target, library_dirs: Sequence[Path], *, is_valid: bool = True) -> "Method":
@@ -64,25 +67,42 @@ def open_target(app: "Pipelex", target: Target, library_dirs: Sequence[Path], *,
     """
     if not is_valid:
         return app.open(*target.paths, library_dirs=library_dirs)
-    try:
+    with looked_for(target):
         return app.load(*target.paths, library_dirs=library_dirs, pipe=target.pipe)
+
+
+@contextmanager
+def looked_for(target: Target) -> Iterator[None]:
+    """Have a failure to find a target that is a pipe's code say that it may have been meant as a file's name.
+
+    Raises:
+        PipelexError: the failure, with what else may have been meant.
+    """
+    try:
+        yield
     except PipelexError as wrong:
-        near = _bundles_like(target) if wrong.code in ("request.pipe_not_found", "method.not_found") else ()
-        if not near:
+        if (
+            target.pipe is None
+            or not target.is_code
+            or wrong.code not in ("request.pipe_not_found", "method.not_found")
+        ):
             raise
-        raise wrong.with_report(advice=f"A pipe was looked for. For the method: {' or '.join(near)}.") from None
+        detail = wrong.report.detail
+        if wrong.code == "method.not_found":
+            detail = f"'{target.pipe}' is no file and no folder, and there is no pipe of that name: {detail}"
+        near = _bundles_like(target.pipe)
+        advice = f"A pipe was looked for. For the method: {' or '.join(near)}." if near else wrong.report.advice
+        raise wrong.with_report(detail=detail, advice=advice) from None
 
 
-def _bundles_like(target: Target) -> tuple[str, ...]:
+def _bundles_like(name: str) -> tuple[str, ...]:
     """Bundles and folders in the working directory whose name resembles what was taken for a pipe's code."""
-    if target.pipe is None or target.paths not in ((), (Path(),)):
-        return ()
     there = {
         entry.stem: entry.name
         for entry in Path().iterdir()
         if entry.suffix in BUNDLE_SUFFIXES or (entry.is_dir() and any(entry.glob(f"*{BUNDLE_SUFFIXES[0]}")))
     }
-    return tuple(there[stem] for stem in near_names(target.pipe, there))
+    return tuple(there[stem] for stem in near_names(name, there))
 
 
 def method_target(name: str, pipe: str | None, library_dirs: Sequence[Path], config_dirs: Sequence[Path]) -> Target:

@@ -31,10 +31,12 @@ def bundle_files(paths: "Sequence[Path]") -> "Iterator[Path]":
     Raises:
         PipelexError: a path does not exist (`method.not_found`), or a folder is too large (`method.package_invalid`).
     """
-    from pipelex.library import missing_target
+    from pipelex.library import check_is_bundle, missing_target
 
     for path in paths:
         if path.is_file():
+            if path.suffix != ".toml":  # any of which may be formatted, a manifest for instance
+                check_is_bundle(path)
             yield path
         elif path.is_dir():
             yield from _bundles_of(path)

@@ -15,9 +15,11 @@ from pipelex.errors import PipelexError
 from pipelex.language.blueprints import MODEL_FAMILIES, ModelFamily
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from pipelex.inference import ModelDeck
+    from pipelex.inference.deck.catalog import Catalog
+    from pipelex.inference.health import ServersHere
 
 _EXAMPLES = """\b
 Examples:
@@ -30,6 +32,7 @@ _LISTED: Final[tuple[ModelFamily, ...]] = tuple(family for family in MODEL_FAMIL
 
 _READY: Final = "ready"
 _SILENT: Final = "does not answer"
+_UNSERVED: Final = "not there"
 _SHOWN: Final = 6
 """The number of names that a folded line spells out."""
 
@@ -53,13 +56,13 @@ def models(
     $name is a preset, @name an alias, ~name a waterfall; a plain name is a model itself. Callable models come first.
     Names that a stand-in answers to share one line, unless --all is given.
     """
-    from pipelex.inference.health import silent_here
+    from pipelex.inference.health import ServersHere
 
     deck = open_local_app(ctx).deck
     families: tuple[ModelFamily, ...] = _LISTED if type_ is None else (type_,)
-    silent = silent_here(deck.catalog)
+    here = ServersHere.of(deck.catalog)
     with _quiet():
-        found = sorted((name for family in families for name in _names(deck, family, silent)), key=_rank)
+        found = sorted((name for family in families for name in _names(deck, family, here)), key=_rank)
     rows = [name for name in found if all_models or name.status == _READY]
     if is_json:
         from pipelex.cli._shared.results import print_json
@@ -71,13 +74,16 @@ def models(
         return
     _print(rows, folded=not all_models)
     if not all_models:
-        _tell_silent(found)
+        _tell_left_out(deck.catalog, found)
 
 
-def _tell_silent(found: "Sequence[_NameRow]") -> None:
-    hidden = Counter(row.backend for row in found if row.status == _SILENT)
-    for backend, count in hidden.items():
-        say(f"{backend} does not answer; {count} names that end there are left out")
+def _tell_left_out(catalog: "Catalog", found: "Sequence[_NameRow]") -> None:
+    """Name the servers of this machine that cannot be called; one that nobody configured needs no word of its own."""
+    for status, why in ((_SILENT, "does not answer"), (_UNSERVED, "does not have all of its models")):
+        hidden = Counter(row.backend for row in found if row.status == status)
+        for backend, count in hidden.items():
+            if catalog.backends[backend].is_own or status != _SILENT:
+                say(f"{backend} {why}; {count} names that end there are left out")
 
 
 @contextmanager
@@ -137,7 +143,7 @@ def _print(rows: list[_NameRow], *, folded: bool) -> None:
         out("See each of them with: pipelex models --all")
 
 
-def _names(deck: "ModelDeck", family: ModelFamily, silent: "Collection[str]") -> "Iterator[_NameRow]":
+def _names(deck: "ModelDeck", family: ModelFamily, here: "ServersHere") -> "Iterator[_NameRow]":
     from pipelex.pipes.models import ModelChoice
 
     for name in deck.names(family):
@@ -147,8 +153,11 @@ def _names(deck: "ModelDeck", family: ModelFamily, silent: "Collection[str]") ->
         except PipelexError as wrong:
             yield _NameRow(name, family, "", "", str(wrong.report.params.get("reason", wrong.code)))
             continue
-        lacks = deck.catalog.backends[model.backend].lacks
+        backend = deck.catalog.backends[model.backend]
+        lacks = backend.lacks
         status = _READY if not deck.check(choice) else f"needs {' and '.join(lacks)}" if lacks else "not ready"
-        if model.backend in silent:
+        if model.backend in here.silent:
             status = _SILENT
+        elif here.lacks(deck.entry(model, family), backend):
+            status = _UNSERVED
         yield _NameRow(name, family, model.handle, model.backend, status, deck.is_stood_in(choice))

@@ -68,6 +68,7 @@ class RunPlaces:
         from pipelex.runner.finding import beginning_with, only_one
 
         candidates: list[RunDescription] = []
+        not_here: PipelexError | None = None
         if self.here is not None:
             try:
                 return self.here, await _exactly(self.here, given)
@@ -77,9 +78,13 @@ class RunPlaces:
                 candidates = await beginning_with(self.here.orchestrator, given)
                 if not self.has_there and not candidates:
                     raise
+                not_here = missing
         if self.here is not None and candidates and not self.is_there_meant:
             return self.here, await _exactly(self.here, only_one(given, candidates).run_id)
-        return await self._attached_there(given, candidates)
+        try:
+            return await self._attached_there(given, candidates)
+        except PipelexError as wrong:
+            raise _nowhere(not_here, wrong, is_there_meant=self.is_there_meant) from None
 
     async def _attached_there(self, given: str, candidates: list[RunDescription]) -> "tuple[Pipelex, RunHandle]":
         from pipelex.runner.finding import beginning_with, only_one
@@ -124,6 +129,26 @@ class RunPlaces:
         for app in (self.here, self._there):
             if app is not None:
                 await app.aclose()
+
+
+def _nowhere(not_here: PipelexError | None, wrong: PipelexError, *, is_there_meant: bool) -> PipelexError:
+    """The failure to find a run among the durable ones, with the other place where it was looked for.
+
+    Args:
+        not_here: the failure to find it in the records of this machine; None where these were not asked.
+        wrong: the failure of the durable orchestrator.
+        is_there_meant: whether flags or settings choose the durable one.
+    """
+    if not_here is None:
+        return wrong
+    if wrong.code == _NOT_FOUND:
+        return wrong.with_report(detail=f"{wrong.report.detail}, and none in those of this machine's processes")
+    if not isinstance(wrong, EngineUnavailable):
+        return wrong
+    if is_there_meant:
+        return wrong.with_report(detail=f"{wrong.report.detail}; {not_here.report.detail}")
+    detail = f"{not_here.report.detail}; durable runs cannot be looked up: {wrong.report.detail}"
+    return not_here.with_report(detail=detail, advice=f"{not_here.report.what_to_do} For durable ones: `pipelex dev`.")
 
 
 async def _exactly(app: "Pipelex", run_id: str) -> "RunHandle":

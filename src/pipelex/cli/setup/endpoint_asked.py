@@ -91,30 +91,49 @@ def checked_endpoint(
         variable = usual_variable(address)
         if environ.get(variable):
             listing = asyncio.run(list_endpoint(address, environ[variable]))
+    _check_that_a_model_can_be_told(address, listing, models, may_ask=may_ask)
     _tell(address, listing, models, variable if variable and environ.get(variable) else None)
     api_key = f"${{{variable}}}" if variable else None
-    return OwnEndpoint(address, list(models) or [_model(address, listing, may_ask=may_ask)], api_key, name)
+    return OwnEndpoint(address, list(models) or [_model(listing, may_ask=may_ask)], api_key, name)
+
+
+def _check_that_a_model_can_be_told(
+    address: str, listing: "EndpointListing", models: Sequence[str], *, may_ask: bool
+) -> None:
+    """Refuse an endpoint without a model, where nobody can be asked for one.
+
+    Raises:
+        Misuse: no model is named, and none, or more than one, is served.
+    """
+    if models or len(listing.models) == 1 or (listing.models and not may_ask) or (may_ask and can_ask()):
+        return
+    if listing.models:
+        why = f"it serves {', '.join(listing.models[:_MOST_OFFERED])}"
+    elif listing.needs_key:
+        why = "it lists its models only to those with a key"
+    else:
+        why = "it lists none" if listing.is_there else "it does not answer now, so they cannot be listed"
+    raise Misuse(f"name a model of {address} with --model NAME; {why}")
 
 
 def _tell(address: str, listing: "EndpointListing", models: Sequence[str], variable: str | None) -> None:
+    from pipelex.inference.health import is_listed
+
     if not listing.is_there:
         say(f"Note: {address} does not answer now.")
     elif listing.needs_key and variable:
         say(f"Note: {address} refuses the key of {variable}.")
-    missing = [model for model in models if listing.models and model not in listing.models]
+    missing = [model for model in models if listing.models and not is_listed(model, listing.models)]
     if missing:
         say(f"Note: {address} does not list {', '.join(missing)}, but {', '.join(listing.models[:5])}.")
 
 
-def _model(address: str, listing: "EndpointListing", *, may_ask: bool) -> str:
+def _model(listing: "EndpointListing", *, may_ask: bool) -> str:
     served = listing.models
     if len(served) == 1 or (served and not may_ask):
         return served[0]
-    shown = ", ".join(served[:_MOST_OFFERED])
-    if not (may_ask and can_ask()):
-        raise Misuse(f"name a model of {address} with --model NAME{f'; it serves {shown}' if served else ''}")
     if served:
-        say(f"It serves {shown}.")
+        say(f"It serves {', '.join(served[:_MOST_OFFERED])}.")
     found: str = typer.prompt("Name of the model", default=served[0] if served else None, err=True)
     return found
 

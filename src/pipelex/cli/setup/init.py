@@ -49,7 +49,7 @@ app = command_app()
 def init(
     what: Annotated[
         Literal["all", "config", "inference"] | None,
-        typer.Argument(metavar="[all|config|inference]", help="Write commented files instead of asking questions."),
+        typer.Argument(metavar="all|config|inference", help="Write commented files instead of asking questions."),
     ] = None,
     local: Annotated[
         bool, typer.Option("--local", "-l", help="Write into ./.pipelex of this project, not into the home directory.")

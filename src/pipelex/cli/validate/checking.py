@@ -11,7 +11,7 @@ from pipelex.cli._shared.console import Paint, out, paint_out
 from pipelex.cli._shared.failures import fault_text, report_failure
 from pipelex.cli._shared.results import print_json
 from pipelex.cli._shared.session import open_local_app
-from pipelex.cli._shared.targets import Target, pipe_target
+from pipelex.cli._shared.targets import Target, looked_for, pipe_target
 from pipelex.errors import Json
 from pipelex.exits import ExitCode
 
@@ -60,7 +60,8 @@ def _check_one(app: "Pipelex", checked: Checked, flags: "ValidateFlags") -> bool
     from pipelex.library import ready_pipes
     from pipelex.runner import run_in_new_loop
 
-    method = app.open(*checked.target.paths, library_dirs=flags.library_dir or [], pipe=checked.target.pipe)
+    with looked_for(checked.target):
+        method = app.open(*checked.target.paths, library_dirs=flags.library_dir or [], pipe=checked.target.pipe)
     verdict = run_in_new_loop(method.validate(dry_run=flags.dry_run))
     if flags.json:
         print_json(_line(checked.name, verdict))

@@ -24,7 +24,8 @@ from pipelex.inference.deck.catalog import DEFAULTS, INTERNAL, Backend, Catalog,
 from pipelex.inference.deck.endpoints import endpoint_of
 from pipelex.inference.deck.files import is_slip, parse
 from pipelex.inference.deck.needs import is_unversioned
-from pipelex.inference.deck.schema import BackendTable, ModelTable, RoutingFile, RoutingProfile
+from pipelex.inference.deck.routing import active_routing
+from pipelex.inference.deck.schema import BackendTable, ModelTable
 from pipelex.inference.families import ModelType
 
 _Served = tuple[str, str, str | None]
@@ -49,7 +50,8 @@ def load_catalog(
 
     Args:
         dirs: `inference` directories, the one that wins first; the packaged files stand below them. The tables of
-            `backends.toml` are merged key by key; any other file is taken whole from the first directory that has it.
+            `backends.toml` are merged key by key, routing profiles by their names; any other file is taken whole from
+            the first directory that has it.
         environ: the environment variables for `${NAME}`.
         elsewhere: backends that another process calls; True for all of them.
         trust: the record of trusted files; everything is trusted when None.
@@ -60,21 +62,24 @@ def load_catalog(
     reading = _FilesRead([*dirs, DEFAULTS], environ, trust)
     merged = reading.merged()
     backends = {name: reading.backend(layers) for name, layers in merged.tables.items()}
-    routing_path = _first(reading.stack, "routing_profiles.toml")
-    profile_name, profile = _active_profile(TomlFile.read(routing_path), backends, reading.warnings)
+    routing = active_routing(reading.stack, backends, reading.warnings)
     if not isinstance(elsewhere, bool):
         for name in elsewhere:
             _check_elsewhere(name, backends)
         elsewhere = frozenset(elsewhere)
     return Catalog(
         backends,
-        profile_name,
-        profile,
-        is_packaged_routing=routing_path.parent == DEFAULTS,
+        routing.name,
+        routing.profile,
+        is_packaged_routing=routing.is_packaged,
         elsewhere=elsewhere,
         warnings=tuple({fault.detail: fault for fault in reading.warnings}.values()),
         withheld=(*merged.withheld, *reading.withheld),
-        files=(*reading.files, *(one.models_file for one in backends.values() if one.models_file is not None)),
+        files=(
+            *reading.files,
+            *routing.own_files,
+            *(one.models_file for one in backends.values() if one.models_file is not None),
+        ),
     )
 
 
@@ -140,10 +145,8 @@ class _FilesRead:
 
     @property
     def files(self) -> list[Path]:
-        """The files in force, without the packaged ones, the one that wins first."""
-        tables = [path for folder in self.stack[:-1] if (path := folder / BACKENDS_FILE).is_file()]
-        routing = self._own_file("routing_profiles.toml")
-        return [*tables, *([] if routing is None else [routing])]
+        """The files of backends in force, without the packaged ones, the one that wins first."""
+        return [path for folder in self.stack[:-1] if (path := folder / BACKENDS_FILE).is_file()]
 
     def _table(self, layers: BackendLayers, filled: Table) -> BackendTable:
         try:
@@ -317,59 +320,3 @@ def _filled(value: Table, environ: Mapping[str, str]) -> tuple[Table, tuple[str,
         return item
 
     return fill(value), tuple(missing)
-
-
-def _active_profile(
-    file: TomlFile, backends: Mapping[str, Backend], warnings: list[Fault]
-) -> tuple[str, RoutingProfile]:
-    routing = parse(RoutingFile, file.data, [(file, ())], warnings)
-    profile = routing.profiles.get(routing.active)
-    if profile is None:
-        near = near_names(routing.active, routing.profiles)
-        advice = f"did you mean {near[0]!r}?" if near else f"declare [profiles.{routing.active}]"
-        raise file.fault(f"the active profile {routing.active!r} is not declared", ("active",), advice=advice)
-    base = ("profiles", routing.active)
-    for pattern, name in profile.routes.items():
-        _check_pattern(file, pattern, (*base, "routes", pattern))
-        _check_backend(file, name, backends, (*base, "routes", pattern))
-        if not backends[name].table.enabled:
-            raise file.fault(
-                f"the route {pattern!r} leads to the backend {name!r}, which is not enabled",
-                (*base, "routes", pattern),
-                advice=f"enable {name!r} in backends.toml, or move the route to 'optional_routes'",
-            )
-    for pattern, name in profile.optional_routes.items():
-        _check_pattern(file, pattern, (*base, "optional_routes", pattern))
-        _look_for_backend(file, name, backends, (*base, "optional_routes", pattern), warnings)
-    if profile.default is not None:
-        _check_backend(file, profile.default, backends, (*base, "default"))
-    for index, name in enumerate(profile.fallback_order):
-        _look_for_backend(file, name, backends, (*base, "fallback_order", index), warnings)
-    return routing.active, profile
-
-
-def _look_for_backend(
-    file: TomlFile, name: str, backends: Mapping[str, Backend], place: tuple[str | int, ...], warnings: list[Fault]
-) -> None:
-    """The backend as `_check_backend` finds it; one that only other releases have is a warning."""
-    try:
-        _check_backend(file, name, backends, place)
-    except ConfigurationError as wrong:
-        if is_slip(name, backends):
-            raise
-        detail = f"{wrong.report.detail}; it has no effect"
-        warnings.append(Fault(wrong.code, detail, location=wrong.report.location, severity="warning"))
-
-
-def _check_backend(file: TomlFile, name: str, backends: Mapping[str, Backend], place: tuple[str | int, ...]) -> None:
-    if name not in backends:
-        near = near_names(name, backends)
-        advice = f"did you mean {near[0]!r}?" if near else f"declare [{name}] in backends.toml"
-        raise file.fault(f"no backend is called {name!r}", place, advice=advice)
-
-
-def _check_pattern(file: TomlFile, pattern: str, place: tuple[str | int, ...]) -> None:
-    inner = pattern.removeprefix("*").removesuffix("*")
-    if "*" in inner or "?" in pattern or "[" in pattern:
-        detail = f"{pattern!r} is not a pattern of model names"
-        raise file.fault(detail, place, advice="write an exact name, 'prefix-*' or '*-suffix'")

@@ -256,10 +256,10 @@ class RoutingProfile(_Table):
 class RoutingFile(_Table):
     """`routing_profiles.toml`."""
 
-    active: NonEmpty
-    """The name of the profile in force."""
-    profiles: dict[NonEmpty, RoutingProfile]
-    """Profiles by name."""
+    active: NonEmpty | None = None
+    """The name of the profile in force; that of the files below when absent."""
+    profiles: dict[NonEmpty, RoutingProfile] = {}
+    """Profiles by name, besides those of the files below; a profile of the same name replaces theirs."""
 
 
 # --- model settings ---------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.library import LoadedFiles, TreeRules, load_paths, missing_target, walk_tree
+from pipelex.library import LoadedFiles, TreeRules, check_is_bundle, load_paths, missing_target, walk_tree
 from pipelex.library._load import display_path, manifest_folder
 from pipelex.tooling.fix._classes import structures_of_source
 from pipelex.tooling.fix._functions import functions_of_sources
@@ -70,6 +70,7 @@ def read_target(path: Path, *, library_dirs: Sequence[Path] = (), rules: TreeRul
             found = [root / name for name in names]
             found = [one for one in found if one.suffix != _OLD_SUFFIX or one.with_suffix(_NEW_SUFFIX) not in found]
         else:
+            check_is_bundle(path)
             found = [path]
         sources: dict[str, Path] = {}
         texts: dict[str, str] = {}
