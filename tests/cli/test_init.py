@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from typer.testing import CliRunner
@@ -196,10 +196,78 @@ def test_an_endpoint_is_called_as_it_is_known(address: str, backend: str, variab
     assert (OwnEndpoint(address, ["m"]).backend, usual_variable(address)) == (backend, variable)
 
 
+# --- Ollama -----------------------------------------------------------------------------------------------------------
+
+_PATHS = {"no": "/v1/chat/completions", "too": "/v1/chat/completions", "alone": "/api/chat"}
+
+
+@pytest.mark.parametrize("way", ["asked", "named", "host"])
+@pytest.mark.parametrize("ollama", ["too", "alone"])
+def test_ollama_from_init_to_a_first_result(
+    fresh: Fresh,
+    stub: OpenAIStub,
+    person: None,
+    monkeypatch: pytest.MonkeyPatch,
+    ollama: Literal["too", "alone"],
+    way: str,
+) -> None:
+    stub.ollama, stub.models = ollama, ("gemma3:1b",)
+    stub.on(matches=".", text="A short summary.")
+    if way == "named":
+        ended = fresh("init", "--endpoint", stub.url)
+    elif way == "host":
+        monkeypatch.setenv("OLLAMA_HOST", f"0.0.0.0:{stub.port}")
+        ended = fresh("init", typed="y\n\n")
+        assert f"({'Ollama'} at http://127.0.0.1:{stub.port}/v1)" in ended.err
+    else:
+        monkeypatch.setattr(local_servers, "USUAL_PORTS", (("Ollama", stub.port),))
+        ended = fresh("init", typed="y\n1\n")
+    assert (ended.code, "[ollama] in" in ended.out) == (0, True), ended.err
+    monkeypatch.delenv("OLLAMA_HOST", raising=False)
+    for command in ("new my_method", "validate my_method", "run my_method"):
+        ended = fresh(*command.split())
+        assert ended.code == 0, ended.err
+    assert "A short summary." in ended.out
+    assert {request.body["model"] for request in stub.completions} == {"gemma3:1b"}
+    assert {request.path for request in stub.completions} == {_PATHS[ollama]}
+    assert "✓ backend ollama" in fresh("doctor").out
+    assert "gemma3:1b" in fresh("models", "--type", "llm").out
+
+
+def test_a_model_that_was_not_pulled(fresh: Fresh, stub: OpenAIStub) -> None:
+    stub.ollama, stub.models = "too", ("gemma3:1b",)
+    noted = fresh("init", "--endpoint", stub.url, "--model", "qwen3:4b")
+    assert "does not list qwen3:4b, but gemma3:1b." in noted.err
+    (fresh.work / "greet.mthds").write_text(METHOD, encoding="utf-8")
+    ended = fresh("run", "greet.mthds", "-i", "name=Ada")
+    assert (ended.code, "Pull it with: ollama pull qwen3:4b" in ended.err) == (2, True), ended.err
+
+
+@pytest.mark.parametrize(
+    ("there", "told"), [(None, ""), (["gemma3:4b", "llama3.2:latest"], "does not have all of its")]
+)
+def test_models_of_ollama_are_those_that_were_pulled(
+    fresh: Fresh, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch, there: list[str] | None, told: str
+) -> None:
+    if there is not None:
+        stub.models = there
+        monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{stub.port}")
+    else:
+        monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:1")
+    ended = fresh("models", "--type", "llm")
+    ready = {line.split()[0] for line in ended.out.splitlines() if " ollama " in line}
+    assert ready == {"gemma3-4b", "llama3.2"} if there else ready == set()
+    assert (told in ended.err) if told else "ollama" not in ended.err
+
+
 # --- README -----------------------------------------------------------------------------------------------------------
 
 
-def test_readme_from_its_own_method_and_its_own_table(fresh: Fresh, stub: OpenAIStub) -> None:
+@pytest.mark.parametrize("ollama", ["no", "too", "alone"])
+def test_readme_from_its_own_method_and_its_own_table(
+    fresh: Fresh, stub: OpenAIStub, ollama: Literal["no", "too", "alone"]
+) -> None:
+    stub.ollama, stub.models = ollama, ("llama3.2",)
     found = [(kind, text) for kind, text in _FENCE.findall((REPOSITORY / "README.md").read_text(encoding="utf-8"))]
     method = next(text for kind, text in found if kind == "toml" and text.startswith("domain"))
     table = next(text for _, text in found if text.partition("\n")[0].endswith(".pipelex/inference/backends.toml"))
@@ -215,7 +283,7 @@ def test_readme_from_its_own_method_and_its_own_table(fresh: Fresh, stub: OpenAI
     assert ended.code == 0, ended.err
     assert "Soup" in ended.out
     (request,) = stub.completions
-    assert request.body["model"] == "llama3.2"
+    assert (request.path, request.body["model"]) == (_PATHS[ollama], "llama3.2")
     assert fresh.greets()
 
 

@@ -268,20 +268,3 @@ def test_models_of_a_server_that_is_not_there_are_left_out(cli: Cli) -> None:
     assert "my-model" not in ended.out
     assert "mine does not answer" in ended.err
     assert "does not answer" in cli("models", "--type", "llm", "--all").out
-
-
-@pytest.mark.parametrize(
-    ("there", "told"), [(None, ""), (["gemma3:4b", "llama3.2:latest"], "does not have all of its")]
-)
-def test_models_of_ollama_are_those_that_were_pulled(
-    cli: Cli, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch, there: list[str] | None, told: str
-) -> None:
-    if there is not None:
-        stub.models = there
-        monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{stub.port}")
-    else:
-        monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:1")
-    ended = cli("models", "--type", "llm")
-    ready = {line.split()[0] for line in ended.out.splitlines() if " ollama " in line}
-    assert ready == {"gemma3-4b", "llama3.2"} if there else ready == set()
-    assert (told in ended.err) if told else "ollama" not in ended.err

@@ -251,6 +251,29 @@ GEMINI = Dialect(_gemini_prompt, _gemini_answer, _gemini_error)
 CONVERSE = Dialect(_converse_prompt, _converse_answer, _converse_error)
 
 
+# --- Ollama -----------------------------------------------------------------------------------------------------------
+
+
+def _ollama_answer(reply: "Reply", body: Json) -> Json:
+    text = json.dumps(reply.object) if reply.object is not None else reply.text or ""
+    return {
+        "model": body.get("model", "stub"),
+        "created_at": "2026-01-01T00:00:00Z",
+        "message": {"role": "assistant", "content": text},
+        "done": True,
+        "done_reason": reply.finish_reason or "stop",
+        "prompt_eval_count": reply.input_tokens,
+        "eval_count": reply.output_tokens,
+    }
+
+
+def _ollama_error(status: int, message: str) -> Json:
+    return {"error": message}
+
+
+OLLAMA = Dialect(_messages_prompt, _ollama_answer, _ollama_error)
+
+
 def dialect_of(path: str) -> Dialect | None:
     """The protocol of a path; None when it is none of these."""
     plain = path.partition("?")[0].rstrip("/")
@@ -258,6 +281,8 @@ def dialect_of(path: str) -> Dialect | None:
         return RESPONSES
     if plain.endswith(("/messages", "/invoke")):  # the latter is Amazon Bedrock's way to call a model in its own terms
         return MESSAGES
+    if plain.endswith("/api/chat"):
+        return OLLAMA
     if plain.endswith(":generateContent"):
         return GEMINI
     return CONVERSE if plain.endswith("/converse") else None

@@ -154,6 +154,8 @@ class OpenAIStub:
         self.lists_models = True
         self.models: Sequence[str] = ("stub",)
         """The models that it lists."""
+        self.ollama: Literal["no", "too", "alone"] = "no"
+        """Whether it answers Ollama's own API below `/api`: beside OpenAI's, or that alone."""
         self.requests: list[Recorded] = []
         self.refused = 0
         """Requests with another key."""
@@ -328,6 +330,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.server.stub.api_key not in (None, key_of(dict(self.headers.items()))):
             self._send(401, self._error(401, "Incorrect API key provided."))
+        elif self.path == "/api/tags" and self.server.stub.ollama != "no":
+            self._send(200, {"models": [{"name": model, "model": model} for model in self.server.stub.models]})
+        elif self.server.stub.ollama == "alone":
+            self._send(404, "404 page not found", {"content-type": "text/plain"})
         elif self.server.stub.lists_models and self.path.rstrip("/").endswith("/models"):
             listed = [{"id": model, "object": "model", "owned_by": "tests"} for model in self.server.stub.models]
             self._send(200, {"object": "list", "data": listed})
@@ -342,6 +348,15 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body: Json = json.loads(raw) if raw else {}
         stub = self.server.stub
+        if stub.ollama == ("alone" if self.path.startswith("/v1/") else "no" if self.path == "/api/chat" else None):
+            self._send(404, "404 page not found", {"content-type": "text/plain"})
+            return
+        if stub.ollama != "no" and body.get("model") not in stub.models:
+            told = f"model '{body.get('model')}' not found"
+            self._send(
+                404, {"error": told if self.path == "/api/chat" else {"message": told, "type": "not_found_error"}}
+            )
+            return
         given = key_of(dict(self.headers.items()))
         if stub.api_key is not None and given != stub.api_key:
             stub.refused += 1

@@ -15,6 +15,7 @@ from pipelex.inference.calls.facts import Facts
 from pipelex.inference.calls.guard import AnswerRefused, guarded
 from pipelex.inference.calls.tls import tls_of
 from pipelex.inference.deck.catalog import Backend, Catalog, ModelEntry
+from pipelex.inference.deck.endpoints import ollama_root
 
 if TYPE_CHECKING:
     import httpx
@@ -149,6 +150,8 @@ async def _listed(client: "httpx.AsyncClient", backend: Backend) -> Answered:
     address = (backend.table.endpoint or "").rstrip("/")
     response = await client.get(f"{address}/models")
     served = _served(response) if response.is_success else None
+    if served is None and any(model.table.sdk == "ollama" for model in backend.models):
+        served = _served(await client.get(f"{ollama_root(address)}/api/tags"), "models", "name")
     if served is None and (response.is_success or response.status_code in _NO_LIST):
         return await _without_list(client, address, response.status_code)
     if served is None:
@@ -177,13 +180,13 @@ def _failed(status: int) -> Answered:
     return Answered(f"answers with status {status}", is_there=True)
 
 
-def _served(response: "httpx.Response") -> frozenset[str] | None:
+def _served(response: "httpx.Response", key: str = "data", member: str = "id") -> frozenset[str] | None:
     try:
-        found: Json = response.json()
+        found: Json = response.json() if response.is_success else None
     except ValueError:
         return None
-    items = cast("dict[str, Any]", found).get("data") if isinstance(found, dict) else None
+    items = cast("dict[str, Any]", found).get(key) if isinstance(found, dict) else None
     if not isinstance(items, list):
         return None
     tables = [cast("dict[str, Any]", item) for item in cast("list[Any]", items) if isinstance(item, dict)]
-    return frozenset(str(table.get("id", "")).removeprefix("models/") for table in tables)
+    return frozenset(str(table.get(member, "")).removeprefix("models/") for table in tables)

@@ -1,9 +1,11 @@
 """The models of an endpoint, and servers on this machine, looked for at their usual ports with consent."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
+
+from pipelex.inference.deck.endpoints import address_of, ollama_root
 
 if TYPE_CHECKING:
     import httpx
@@ -33,6 +35,8 @@ class LocalModelServer:
     """The address of the server for OpenAI's protocol."""
     models: tuple[str, ...]
     """The models that it says it serves."""
+    is_ollama: bool = False
+    """Whether it answers as Ollama does."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +49,30 @@ class EndpointListing:
     """Whether something answers."""
     needs_key: bool = False
     """Whether it refused to answer without a key, or with the one it was given."""
+    is_ollama: bool = False
+    """Whether it answers as Ollama does."""
 
 
-async def find_local_servers(ports: Sequence[tuple[str, int]] | None = None) -> list[LocalModelServer]:
-    """Ask ports of this machine, the usual ones by default, which models are served there; the rest is left out."""
+def usual_places(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The servers that are looked for and their addresses; Ollama's is that of `OLLAMA_HOST`, where it is set."""
+    found = [(name, f"http://127.0.0.1:{port}") for name, port in USUAL_PORTS]
+    host = environ.get("OLLAMA_HOST", "").strip()
+    if not host:
+        return found
+    named = ("Ollama", address_of(host, is_host=True))
+    return [named, *(place for place in found if place[0] != "Ollama" and place[1] != named[1])]
+
+
+async def find_local_servers(places: Sequence[tuple[str, str]]) -> list[LocalModelServer]:
+    """Ask servers which models they have; those that do not answer are left out.
+
+    Args:
+        places: the servers and their addresses, without the path of the API; see `usual_places`.
+    """
     from pipelex.inference.calls.guard import guarded
 
     async with guarded(_client(_SECONDS, is_here=True), _MAX_BYTES) as client:
-        found = await asyncio.gather(
-            *(_ask(client, name, port) for name, port in (USUAL_PORTS if ports is None else ports))
-        )
+        found = await asyncio.gather(*(_ask(client, name, root) for name, root in places))
     return [server for server in found if server is not None]
 
 
@@ -68,11 +86,13 @@ async def list_endpoint(endpoint: str, api_key: str | None = None) -> EndpointLi
     try:
         async with guarded(_client(_SECONDS_AWAY), _MAX_BYTES) as client:
             response = await client.get(f"{endpoint.rstrip('/')}/models", headers=headers)
+            pulled = await _pulled(client, ollama_root(endpoint)) if response.status_code not in (401, 403) else None
     except (httpx.HTTPError, httpx.InvalidURL, AnswerRefused):
         return EndpointListing()
     if response.status_code in (401, 403):
         return EndpointListing(is_there=True, needs_key=True)
-    return EndpointListing(_names_in(response, "data", "id") or (), is_there=True)
+    names = _names_in(response, "data", "id") or pulled or ()
+    return EndpointListing(names, is_there=True, is_ollama=pulled is not None)
 
 
 def _client(seconds: float, *, is_here: bool = False) -> "httpx.AsyncClient":
@@ -81,14 +101,17 @@ def _client(seconds: float, *, is_here: bool = False) -> "httpx.AsyncClient":
     return httpx.AsyncClient(timeout=seconds, trust_env=not is_here)
 
 
-async def _ask(client: "httpx.AsyncClient", name: str, port: int) -> LocalModelServer | None:
-    root = f"http://127.0.0.1:{port}"
-    # Ollama's own list serves where the compatible one is not there.
-    for path, key, member in (("/v1/models", "data", "id"), ("/api/tags", "models", "name")):
-        models = await _listed(client, root + path, key, member)
-        if models is not None:
-            return LocalModelServer(name, f"{root}/v1", models)
-    return None
+async def _ask(client: "httpx.AsyncClient", name: str, root: str) -> LocalModelServer | None:
+    listed, pulled = await _listed(client, f"{root}/v1/models", "data", "id"), await _pulled(client, root)
+    models = listed if listed is not None else pulled
+    if models is None:
+        return None
+    return LocalModelServer(name, f"{root}/v1", models, is_ollama=pulled is not None)
+
+
+async def _pulled(client: "httpx.AsyncClient", root: str) -> tuple[str, ...] | None:
+    """The models of an Ollama server, by its own API; None where another server answers, or none."""
+    return await _listed(client, f"{root}/api/tags", "models", "name")
 
 
 async def _listed(client: "httpx.AsyncClient", url: str, key: str, member: str) -> tuple[str, ...] | None:

@@ -88,7 +88,7 @@ BUILT_IN: Final[tuple[ProviderEntry, ...]] = (
     _chat("azure_openai", "openai:AzureOpenAI"),
     _chat("azure_openai_responses", "openai:AzureOpenAIResponses"),
     _completions("openrouter", "completions.client:OpenRouter"),
-    _completions("ollama", "completions.client:Ollama"),
+    _completions("ollama", "completions.ollama:Ollama"),
     _completions("xai", "completions.client:XAI"),
     _completions("llama_cpp", "completions.llama_cpp:LocalProvider"),
     _chat("anthropic", "anthropic:Anthropic", "anthropic", "anthropic"),

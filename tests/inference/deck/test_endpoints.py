@@ -8,7 +8,7 @@ import pytest
 from pipelex.inference import ModelDeck
 from pipelex.inference.deck.endpoint_file import OwnEndpoint, write_endpoint
 from pipelex.inference.deck.endpoints import address_of
-from pipelex.inference.local_servers import find_local_servers
+from pipelex.inference.local_servers import find_local_servers, usual_places
 from pipelex.pipes.models import ModelChoice
 from tests.inference.deck.test_deck import PUBLIC
 from tests.support.http_stub import Answer, Received, http_stub
@@ -169,10 +169,26 @@ async def test_servers_on_this_machine_are_found(path: str):
         return Answer.of_json({"data": [{"id": "m"}]} if path == "/v1/models" else {"models": [{"name": "m"}]})
 
     async with http_stub(answer) as stub:
-        (found,) = await find_local_servers([("Ollama", stub.port), ("nobody", 1)])
-    assert (found.name, found.endpoint, found.models) == ("Ollama", f"http://127.0.0.1:{stub.port}/v1", ("m",))
+        (found,) = await find_local_servers([("Ollama", stub.url), ("nobody", "http://127.0.0.1:1")])
+    assert (found.name, found.endpoint, found.models) == ("Ollama", f"{stub.url}/v1", ("m",))
+    assert found.is_ollama is (path == "/api/tags")
 
 
 async def test_what_answers_otherwise_is_no_model_server():
     async with http_stub(lambda _: Answer(b"<html>")) as stub:
-        assert await find_local_servers([("x", stub.port)]) == []
+        assert await find_local_servers([("x", stub.url)]) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "first"),
+    [
+        ("", ("Ollama", "http://127.0.0.1:11434")),
+        ("box:1234", ("Ollama", "http://box:1234")),
+        ("0.0.0.0:8000", ("Ollama", "http://127.0.0.1:8000")),
+    ],
+)
+def test_where_servers_are_looked_for(host: str, first: tuple[str, str]):
+    places = usual_places({"OLLAMA_HOST": host})
+    assert places[0] == first
+    assert len({root for _, root in places}) == len(places)
+    assert [name for name, _ in places].count("Ollama") == 1

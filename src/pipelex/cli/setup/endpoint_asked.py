@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pipelex.inference.deck.endpoint_file import OwnEndpoint
     from pipelex.inference.local_servers import EndpointListing, LocalModelServer
 
+_OLLAMA: Final = "ollama"
+"""The packaged backend of Ollama, and the client that speaks with it."""
 _MOST_OFFERED: Final = 20
 """Models that are offered to choose among."""
 
@@ -27,12 +29,13 @@ def can_ask() -> bool:
 
 def ask_endpoint(environ: Mapping[str, str]) -> "OwnEndpoint | None":
     """Ask for an endpoint: whether to look for servers here, which model, else the address; None for no endpoint."""
-    from pipelex.inference.local_servers import USUAL_PORTS, find_local_servers
+    from pipelex.inference.local_servers import find_local_servers, usual_places
 
-    ports = ", ".join(f"{port} {name}" for name, port in USUAL_PORTS)
+    places = usual_places(environ)
+    ports = ", ".join(f"{urlsplit(root).port} {name}" for name, root in places)
     offered: list[tuple[LocalModelServer, str]] = []
     if typer.confirm(f"Look for servers of models on this machine (ports {ports})?", default=True, err=True):
-        found = asyncio.run(find_local_servers())
+        found = asyncio.run(find_local_servers(places))
         offered = [(server, model) for server in found for model in server.models][:_MOST_OFFERED]
         if not offered:
             say("None answers.")
@@ -57,7 +60,8 @@ def _choose(offered: "Sequence[tuple[LocalModelServer, str]]") -> "OwnEndpoint |
     if int(answer) == 0:
         return None
     server, first = offered[int(answer) - 1]
-    return OwnEndpoint(server.endpoint, [first, *(model for model in server.models if model != first)])
+    models = [first, *(model for model in server.models if model != first)]
+    return OwnEndpoint(server.endpoint, models, name=_OLLAMA if server.is_ollama else None)
 
 
 def checked_endpoint(
@@ -94,7 +98,10 @@ def checked_endpoint(
     _check_that_a_model_can_be_told(address, listing, models, may_ask=may_ask)
     _tell(address, listing, models, variable if variable and environ.get(variable) else None)
     api_key = f"${{{variable}}}" if variable else None
-    return OwnEndpoint(address, list(models) or [_model(listing, may_ask=may_ask)], api_key, name)
+    named = list(models) or [_model(listing, may_ask=may_ask)]
+    if listing.is_ollama and api_key is None:
+        return OwnEndpoint(address, named, name=name or _OLLAMA, sdk=_OLLAMA if name not in (None, _OLLAMA) else None)
+    return OwnEndpoint(address, named, api_key, name)
 
 
 def _check_that_a_model_can_be_told(

@@ -34,6 +34,7 @@ FREE: Final = frozenset(
         "idempotency_header",
         "context",
         "parallel",
+        "num_ctx",
     }
 )
 """Keys that a project may set as it likes, variables aside."""

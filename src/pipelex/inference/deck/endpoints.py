@@ -15,6 +15,11 @@ def endpoint_of(table: BackendTable, environ: Mapping[str, str]) -> tuple[str | 
     return table.endpoint, None
 
 
+def ollama_root(endpoint: str) -> str:
+    """The address of an Ollama server without the path of the API that is OpenAI's."""
+    return endpoint.rstrip("/").removesuffix("/v1")
+
+
 def address_of(text: str, path: str = "", *, is_host: bool = False) -> str:
     """An address as people write it, as a URL.
 

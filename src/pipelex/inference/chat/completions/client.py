@@ -136,12 +136,6 @@ class OpenRouter(ChatCompletions):
     default_endpoint = "https://openrouter.ai/api/v1"
 
 
-class Ollama(ChatCompletions):
-    """Chat completions of an Ollama server."""
-
-    default_endpoint = "http://localhost:11434/v1"
-
-
 class XAI(ChatCompletions):
     """Chat completions of xAI."""
 
