@@ -39,7 +39,7 @@ WRONG: list[tuple[str, str]] = [
     ("models", "[one]\nsdk = 'openai'\nmax-tokens = 3"),
     ("models", "[one]\ninputs = ['smells']"),
     ("models", "[one]\nheaders = { a = 'b' }"),
-    ("routing", "active = 'one'"),
+    ("routing", "[profiles.one]\ndefault = 'openai'"),
     ("deck", "[llm.presets.one]\nmodel = 'm'"),
     ("deck", "[llm.waterfalls]\none = []"),
 ]

@@ -1,3 +1,3 @@
-from pipelex.cli.main import main
+from pipelex.cli.start import main
 
 main()

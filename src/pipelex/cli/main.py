@@ -14,6 +14,7 @@ from typer.exceptions import Abort, Exit, TyperException
 from pipelex.cli._shared.group import Entry, LazyGroup, Misuse, command_app
 from pipelex.cli._shared.keys import ARGS_KEY, DEBUG_KEY
 from pipelex.cli._shared.streams import prepare_streams
+from pipelex.cli.early import end_at_once_on_interrupt, let_the_command_end
 from pipelex.exits import ExitCode, exit_codes_text
 
 _PROTOCOL = "2.0.0"
@@ -96,6 +97,7 @@ class PipelexGroup(LazyGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
         try:
+            let_the_command_end()
             return super().invoke(ctx)
         except TyperException as wrong:
             from pipelex.cli._shared.failures import report_misuse
@@ -103,9 +105,9 @@ class PipelexGroup(LazyGroup):
             if report_misuse(wrong, ctx.meta):
                 raise Exit(ExitCode.NOT_TRIED) from None
             raise
-        except (Abort, Exit):
+        except Exit:
             raise
-        except KeyboardInterrupt:
+        except (Abort, KeyboardInterrupt):  # the former is Ctrl-C, or the end of the input, at a question
             sys.stderr.write("\nInterrupted.\n")
             raise Exit(ExitCode.INTERRUPTED) from None
         except BrokenPipeError:
@@ -171,6 +173,7 @@ def main() -> NoReturn:
         _complete(sys.argv[1:])
         sys.exit(0)
     code = run()
+    end_at_once_on_interrupt()
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -197,7 +200,3 @@ def _silence_output() -> None:
     """Have what is still buffered go nowhere, so that the interpreter's own flush at the end is silent."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-if __name__ == "__main__":
-    main()

@@ -157,8 +157,9 @@ def position(location: Location) -> str:
 
 def located(fault: Fault) -> str:
     """A fault in one line, with its place before it."""
-    where = position(fault.location)
-    return f"{where}: {fault.detail}" if where and not fault.detail.startswith(where) else fault.detail
+    where, file = position(fault.location), fault.location.file
+    says_where = bool(where) and fault.detail.startswith((where, f"{file}, line ", f"{file} "))
+    return f"{where}: {fault.detail}" if where and not says_where else fault.detail
 
 
 def invalid_text(faults: list[Fault], paint: Paint) -> str:

@@ -217,9 +217,10 @@ class _FilesRead:
         """One model of a file; None for one of a type this release does not know, or one that is off and is wrong."""
         kind, known = table.get("model_type"), get_args(ModelType)
         if isinstance(kind, str) and kind not in known and not is_slip(kind, known):
-            place = file.location((name, "model_type"), ("defaults", "model_type"), (name,))
-            detail = f"{file.shown}: {name!r} has the model_type {kind!r}, which is not understood; it has no effect"
-            self.warnings.append(Fault("runtime.misconfigured", detail, location=place, severity="warning"))
+            places = ((name, "model_type"), ("defaults", "model_type"), (name,))
+            told = file.fault(f"{name!r} has the model_type {kind!r}, which is not understood", *places).report
+            detail = f"{told.detail}; it has no effect"
+            self.warnings.append(Fault("runtime.misconfigured", detail, location=told.location, severity="warning"))
             return None
         try:
             return self._entry(backend, settings, name, table, [(file, (name,)), (file, ("defaults",))])

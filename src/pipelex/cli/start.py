@@ -1,0 +1,11 @@
+"""The `pipelex` command from its first moment on; it loads nothing before it knows what Ctrl-C means."""
+
+from pipelex.cli.early import end_at_once_on_interrupt
+
+
+def main() -> None:
+    """Run the command line, and end the process."""
+    end_at_once_on_interrupt()
+    from pipelex.cli.main import main as command
+
+    command()
