@@ -50,6 +50,7 @@ MISTAKES = [
     Mistake("run greet.mthds --Durable", 2, ("No such option: --Durable", "--durable")),
     Mistake("run greet.mthds name=A", 2, ("unexpected extra argument(s) (name=A): an input is given as -i name=A",)),
     Mistake("run --pipe greet", 2, ("Missing argument 'TARGET'",)),
+    Mistake("run greet.mthds -L nowhere", 2, ("no library directory 'nowhere'", "with --library-dir")),
     Mistake("dev --port abc", 2, ("a whole number is wanted",)),
     Mistake("completion powershell", 2, ("'powershell' is not one of 'bash', 'zsh', 'fish'",)),
     Mistake("build outputs greet.mthds", 2, ("Did you mean 'output'",)),
@@ -80,6 +81,15 @@ MISTAKES = [
     Mistake("run port.gret", 2, ("did you mean ", "harbour.greet")),
     Mistake("run harbour.greet.mthds", 2, ("did you mean 'greet.mthds'?",)),
     Mistake("validate nothing -L empty", 2, ("'nothing' is no file and no folder",)),
+    Mistake("graph greet.mthds --out greet.mthds/page.html", 2, ("cannot be read or written",)),
+    Mistake("dev --port 99999999", 2, ("'--port'", "at most 65535")),
+    Mistake("runs list --limit -1", 2, ("'--limit' / '-n': it is at least 1.",)),
+    Mistake("run greet.mthds --attribute foo", 2, ("--attribute foo: it is NAME=VALUE",)),
+    Mistake("run greet.mthds -i name=Ana --save-csv empty", 2, ("'empty' cannot be written", "with --save-csv")),
+    Mistake(
+        "run greet.mthds -i name=Ana --output-dir greet.mthds", 2, ("'greet.mthds' cannot be written", "--output-dir")
+    ),
+    Mistake("init --endpoint my␣model --model m", 2, ("is not the address of an endpoint",)),
     Mistake("runs show NOBODY", 2, ("there is no run 'NOBODY' in the records of this machine (", "no Temporal at")),
     Mistake("which gret", 2, ("did you mean greet?",)),
     Mistake("fmt nosuch.mthds", 2, ("there is no file or directory 'nosuch.mthds'",)),
@@ -139,6 +149,13 @@ MISTAKES = [
     Mistake("run greet.mthds -i name␣=Ana", 1, ("Type: -i name=Ana",)),
     Mistake("run greet.mthds -i =Ana", 1, ("Type: -i name=Ana",)),
     Mistake("run greet.mthds -i name=@", 1, ("no file is named after the @",)),
+    Mistake("run greet.mthds -i greet.mthds", 1, ("is a method, and holds no inputs", "-i name=@greet.mthds")),
+    Mistake("run greet.mthds -i https://x.test/a.json", 1, ("is an address", "fetch it first: -i a.json")),
+    Mistake("run greet.mthds -i name=@https://x.test/a.txt", 1, ("@ names a file of this machine",)),
+    Mistake("run greet.mthds -i list.json", 1, ("must hold an object with one member per input",)),
+    Mistake("run greet.mthds -i cut.json", 1, ("'cut.json', line 1", "not valid JSON")),
+    Mistake("run greet.mthds -i none.json", 1, ("not valid JSON: it is empty",)),
+    Mistake("run greet.mthds -i bad.yaml", 1, ("'bad.yaml', line", "not valid YAML")),
     Mistake("run greet.mthds -i name=@methods", 1, ("'methods' is a folder, not a file",)),
     Mistake("run greet.mthds -i {'name':'Ana'}", 1, ("--inputs is not JSON", "-i name=value")),
     Mistake("run greet.mthds --inputs-csv methods", 1, ("'methods' is a folder, not a CSV file",)),
@@ -192,6 +209,13 @@ def place(cli: Cli) -> Cli:
     (cli.root / "nam.yaml").write_text("nam: Ana\n", encoding="utf-8")
     (cli.root / "rows.csv").write_text("nme\nAna\n", encoding="utf-8")
     (cli.root / "pic.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    for name, text in (
+        ("list.json", "[1]"),
+        ("cut.json", '{"name": "A"'),
+        ("none.json", ""),
+        ("bad.yaml", "name: [a\n"),
+    ):
+        (cli.root / name).write_text(text, encoding="utf-8")
     (cli.root / "lone").mkdir()
     for name, text in (("only.mthds", TWO), ("notes.txt", "Buy milk\n"), ("code.py", "def f(): ...\n")):
         (cli.root / "lone" / name).write_text(text, encoding="utf-8")
@@ -208,6 +232,12 @@ def test_a_mistake_is_told_what_was_meant(place: Cli, mistake: Mistake) -> None:
     assert "Traceback" not in said
     assert "Unexpected error" not in said
     assert not re.search(r"\bauto\b|Correct the (inputs|method|configuration)\.|retry yes\)\n.*refused again", said)
+
+
+def test_a_memory_that_no_run_wrote(place: Cli) -> None:
+    for memory in ('{"root": {"name": "x"}}', '{"root": {"name": {"concept": "Text"}}}', '{"root": {"main_stuff": 3}}'):
+        ended = place("run", "greet.mthds", "-i", "-", stdin=f'{{"working_memory": {memory}}}')
+        assert (ended.code, "--json --with-memory" in ended.err) == (1, True), ended.err
 
 
 WITH_JSON = [mistake for mistake in MISTAKES if mistake.code == 1 and mistake.words[0] in ("run", "runs")]

@@ -156,6 +156,8 @@ class TypedInputs:
             path = local_file(named, LocalFiles(self.folder), file_type="text")
         except FileRefused as refused:
             hint = "; a text that begins with @ is written @@" if native in _TEXTS else ""
+            if "://" in named:
+                hint = "; @ names a file of this machine: an address of an image or a document has no @, a text is fetched first"
             raise _refused(refused.code, f"the input '{name}': {refused}{hint}", name, refused.params) from None
         suffix = path.suffix.lower()
         if native in _FILES and suffix not in TYPES:

@@ -163,7 +163,11 @@ class _Loader:
 
     def add_library(self, path: Path) -> None:
         if not path.is_dir():
-            raise _no_target(f"there is no library directory '{path}'", str(path))
+            raise _no_target(
+                f"there is no library directory '{path}'",
+                str(path),
+                advice="Name a folder that holds bundles or packages with --library-dir.",
+            )
         package = self._package_at(path)
         for nested in package.tree.nested:
             self._add_packages_at(nested)
@@ -344,11 +348,13 @@ def missing_target(path: Path) -> PipelexError:
     return _no_target(f"there is no file or directory '{path}'{hint}", str(path))
 
 
-def _no_target(detail: str, target: str) -> PipelexError:
+def _no_target(
+    detail: str, target: str, *, advice: str = "Name a bundle file (*.mthds) or a folder that holds some."
+) -> PipelexError:
     return PipelexError(
         "method.not_found",
         detail,
         category=ErrorCategory.CONTENT,
         params={"method_ref": target},
-        advice="Name a bundle file (*.mthds) or a folder that holds some.",
+        advice=advice,
     )

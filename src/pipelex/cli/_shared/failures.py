@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 
 from pipelex.cli._shared.console import Paint, json_text, paint_err, say
 from pipelex.cli._shared.keys import DEBUG_KEY, JSON_KEY
-from pipelex.errors import ErrorReport, Fault, Location, MethodInvalidError, PipelexError, near_names
+from pipelex.errors import ErrorCategory, ErrorReport, Fault, Location, MethodInvalidError, PipelexError, near_names
 from pipelex.errors.hidden import without_secrets
 from pipelex.errors.terminal import clean, marked
 from pipelex.exits import ExitCode
@@ -52,6 +52,8 @@ def report_failure(failed: Exception, meta: Mapping[str, Any]) -> int:
 
 
 def _report(failed: Exception, meta: Mapping[str, Any], run_id: str | None = None) -> int:
+    if isinstance(failed, OSError) and failed.filename is not None and failed.strerror is not None:
+        failed = _file_problem(failed)
     if not isinstance(failed, PipelexError):
         _report_unexpected(failed, meta)
         return ExitCode.NOT_TRIED
@@ -63,6 +65,17 @@ def _report(failed: Exception, meta: Mapping[str, Any], run_id: str | None = Non
     else:
         say(problem_text(failed.report, paint_err(), run_id=run_id))
     return failed.report.exit_code
+
+
+def _file_problem(failed: OSError) -> PipelexError:
+    """The failure of a file that a command reads or writes where it was told to."""
+    return PipelexError(
+        "runtime.misconfigured",
+        f"'{failed.filename}' cannot be read or written: {failed.strerror}",
+        category=ErrorCategory.CONFIGURATION,
+        params={"component": "files"},
+        advice="Name another place, or make this one accessible.",
+    )
 
 
 def report_misuse(wrong: TyperException, meta: Mapping[str, Any]) -> bool:
@@ -85,6 +98,8 @@ def _with_near_names(message: str) -> str:
         return f"{message}: an input is given as -i {shlex.quote(extra[1])}"
     if message.startswith("Input should be a valid integer"):
         return "a whole number is wanted."
+    if (bound := re.fullmatch(r"Input should be (greater|less) than or equal to (\S+)", message)) is not None:
+        return f"it is {'at least' if bound[1] == 'greater' else 'at most'} {bound[2]}."
     found = re.fullmatch(r"Value error, '(.*)' is not one of ('.*')\.", message)
     if found is None:
         return message.removeprefix("Value error, ")

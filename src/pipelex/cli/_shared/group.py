@@ -63,7 +63,7 @@ def _refuse_empty(args: Sequence[str]) -> None:
 
 def argument_name(argument: Any) -> str:
     """What an argument is called in the help: `PATH`, or `PATH...` where there may be several."""
-    name = (argument.metavar or argument.name.upper()).removesuffix("...")
+    name = (argument.metavar or argument.name.upper()).removesuffix("...").strip("[]")
     return name if argument.nargs == 1 else f"{name}..."
 
 

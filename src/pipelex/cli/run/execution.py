@@ -117,6 +117,7 @@ def _check(flags: RunFlags, app: "Pipelex") -> None:
         from pipelex.cli.run.rows import check_rows
 
         check_rows(flags)
+    attributes_of(flags.attribute or (), flags.tag or ())
     if flags.mock_inputs and not flags.dry_run:
         raise Misuse("--mock-inputs needs --dry-run")
     if flags.with_memory and not flags.json:

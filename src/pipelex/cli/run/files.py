@@ -108,8 +108,11 @@ def _made_by(result: "RunResult", loaded: "LoadedLibrary") -> list[Json]:
 
 
 @contextmanager
-def writing() -> Generator[None]:
+def writing(option: str = "a folder that can be written with --output-dir") -> Generator[None]:
     """Write files of a run.
+
+    Args:
+        option: another place to write to, and the option that names it.
 
     Raises:
         PipelexError: one of them cannot be written.
@@ -122,7 +125,7 @@ def writing() -> Generator[None]:
             f"'{error.filename}' cannot be written: {error.strerror}",
             category=ErrorCategory.CONFIGURATION,
             params={"component": "output"},
-            advice="Name a folder that can be written with --output-dir.",
+            advice=f"Name {option}.",
         ) from None
 
 
@@ -135,10 +138,17 @@ def check_places(wanted: FilesToWrite) -> None:
     with writing():
         if wanted.main_stuff or (wanted.working_memory and wanted.working_memory_path is None):
             _check_folder(wanted.output_dir)
-        for file in filter(None, (wanted.working_memory_path, wanted.csv)):
-            _check_folder(file.parent)
-            if file.is_dir():
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+    _check_file(wanted.working_memory_path, "--working-memory-path")
+    _check_file(wanted.csv, "--save-csv")
+
+
+def _check_file(file: Path | None, option: str) -> None:
+    if file is None:
+        return
+    with writing(f"a file that can be written with {option}"):
+        _check_folder(file.parent)
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
 
 
 def _check_folder(folder: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from pipelex.cli._shared.console import say
 from pipelex.cli._shared.streams import is_terminal, some_stdin_text, stdin_text
+from pipelex.cli._shared.targets import BUNDLE_SUFFIXES
 from pipelex.errors import InputError, near_names
 from pipelex.errors.json import Json, as_object
 
@@ -86,10 +87,35 @@ def _check_is_something(text: str, pipe: "Pipe") -> None:
     raise wrong.with_report(advice=f"Type: {' or '.join(typed)}")
 
 
+_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
+
+
+def _check_may_hold_inputs(text: str, pipe: "Pipe") -> None:
+    """Refuse an address, and a method, in the place of a file of inputs.
+
+    Raises:
+        InputError: it is one; with what to type.
+    """
+    name = next(iter(pipe.inputs), "NAME") if len(pipe.inputs) <= 1 else "NAME"
+    if _ADDRESS.fullmatch(text):
+        wrong = InputError(
+            "input.invalid", f"'{text}' is an address; inputs are read from files of this machine", field=""
+        )
+        file = shlex.quote(text.rstrip("/").rpartition("/")[2] or "inputs.json")
+        advice = f"For an image or a document: -i {name}={shlex.quote(text)}. For a file of inputs, fetch it first: -i {file}"
+    elif text.endswith(BUNDLE_SUFFIXES):
+        wrong = InputError("input.invalid", f"'{text}' is a method, and holds no inputs", field="")
+        advice = f"To give its text to an input: -i {name}=@{shlex.quote(text)}"
+    else:
+        return
+    raise wrong.with_report(advice=advice)
+
+
 def _given(given: Sequence[str], pipe: "Pipe", library: "Library") -> RawInputs:
     for text in given:
         if _is_a_file(text, pipe):
             _check_is_something(text, pipe)
+            _check_may_hold_inputs(text, pipe)
     if len(given) == 1 and _is_a_file(given[0], pipe):
         return Path(given[0])
     return _typed(given, pipe, library).found
@@ -173,7 +199,12 @@ def _from_envelope(memory: Mapping[str, Json], pipe: "Pipe") -> dict[str, Json]:
 
 
 def _envelope(entry: Json) -> Json:
-    members = cast("Mapping[str, Json]", entry)
+    members = as_object(entry) if isinstance(entry, dict) else {}
+    if "concept" not in members or "content" not in members:
+        wrong = InputError("input.invalid", "standard input has a 'working_memory' that no run has written", field="")
+        raise wrong.with_report(
+            advice="Pipe what `pipelex run … --json --with-memory` prints, or name each input: -i name=value"
+        )
     return {"concept": members["concept"], "content": members["content"]}
 
 

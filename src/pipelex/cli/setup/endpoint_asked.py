@@ -150,7 +150,8 @@ def _address(endpoint: str) -> str:
     text = endpoint if "://" in endpoint else f"http://{endpoint}"
     try:
         parts = urlsplit(text)
-        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_host = bool(parts.hostname) and not any(map(str.isspace, text))
+        is_url = parts.scheme in ("http", "https") and is_host and parts.port != 0
     except ValueError:
         is_url = False
     if not is_url:

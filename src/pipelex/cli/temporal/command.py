@@ -71,7 +71,9 @@ def routes(
 def codec_server(
     ctx: typer.Context,
     host: Annotated[str, typer.Option("--host", metavar="H", help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", metavar="N", help="The port to listen on; 0 picks a free one.")] = 8081,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, metavar="N", help="The port to listen on; 0 picks a free one.")
+    ] = 8081,
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(

@@ -29,8 +29,12 @@ app = command_app()
 @app.command(epilog=_EXAMPLES)
 def dev(
     ctx: typer.Context,
-    port: Annotated[int, typer.Option("--port", help="The port of the Temporal server; 0 picks a free one.")] = 7233,
-    ui_port: Annotated[int, typer.Option("--ui-port", help="The port of the web UI; 0 picks a free one.")] = 8233,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="The port of the Temporal server; 0 picks a free one.")
+    ] = 7233,
+    ui_port: Annotated[
+        int, typer.Option("--ui-port", min=0, max=65535, help="The port of the web UI; 0 picks a free one.")
+    ] = 8233,
     ready_file: Annotated[
         Path | None, typer.Option("--ready-file", metavar="FILE", help="A file that exists while the worker polls.")
     ] = None,

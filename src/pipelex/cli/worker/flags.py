@@ -64,7 +64,11 @@ class WorkerFlags:
     health_port: Annotated[
         int | None,
         typer.Option(
-            "--health-port", metavar="PORT", help="The port that answers GET /healthz (alive) and /readyz (polls)."
+            "--health-port",
+            min=0,
+            max=65535,
+            metavar="PORT",
+            help="The port that answers GET /healthz (alive) and /readyz (polls).",
         ),
     ] = None
     health_address: Annotated[

@@ -123,7 +123,9 @@ def _load_json(text: str) -> Json:
 
 def _missing(path: Path) -> PipelexError:
     there = [file.name for file in path.parent.iterdir() if file.is_file()] if path.parent.is_dir() else []
-    near = [str(path.parent / name) for name in near_names(path.name, there)]
+    # Every file of inputs ends alike: their names tell them apart.
+    alike = near_names(path.stem, [Path(name).stem for name in there])
+    near = [str(path.parent / name) for name in near_names(path.name, there) if Path(name).stem in alike]
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
     return PipelexError(
         "input.reference_not_found",

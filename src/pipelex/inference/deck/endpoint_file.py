@@ -93,7 +93,13 @@ def write_endpoint(folder: Path, own: OwnEndpoint, home_dir: Path) -> Path:
         was_trusted = before is None or is_recorded(home_dir, file, before)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(tomlkit.dumps(document), encoding="utf-8")
-    except (OSError, ParseError) as error:
+    except OSError as error:
+        raise ConfigurationError(
+            f"{file} cannot be written: {error.strerror}",
+            advice=f"Make {folder} writable, or write the table yourself: [{own.backend}] with endpoint and models.",
+            location=Location(file=str(file)),
+        ) from None
+    except ParseError as error:
         raise ConfigurationError(f"{file} cannot be changed: {error}", location=Location(file=str(file))) from None
     if was_trusted and not file.absolute().is_relative_to(home_dir):
         trust_files(home_dir, [file])
