@@ -133,6 +133,25 @@ def test_the_packaged_file_holds_every_key_of_the_models() -> None:
         assert key in written or key in tables or key in free, key
 
 
+def test_a_table_of_an_installed_orchestrator_is_its_own(
+    load: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "[light_house]\nlamps = 3\n[lighthose]\nlamps = 3\n"
+    assert [fault.params for fault in load(text).warnings if "light_house" in fault.detail], "nobody reads it yet"
+    metadata = tmp_path / "site" / "lighthouse-0.1.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: lighthouse\nVersion: 0.1\n", encoding="utf-8")
+    (metadata / "entry_points.txt").write_text(
+        "[pipelex.orchestrators]\nlight-house = lighthouse.factory:FACTORY\n", encoding="utf-8"
+    )
+    monkeypatch.syspath_prepend(str(metadata.parent))
+    settings = load(text)
+    told = " ".join(fault.detail for fault in settings.warnings)
+    assert "light_house" not in told
+    assert "lighthose" in told
+    assert settings.get("light_house.lamps") == 3
+
+
 def test_loading_leaves_the_environment_and_other_settings_alone(load: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
     first = load()
     values = first.values["inference"]

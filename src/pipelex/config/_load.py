@@ -18,6 +18,7 @@ from pipelex.config._keys import dotted, leaves, merge, nested, split_dotted
 from pipelex.config._notes import why_without_effect
 from pipelex.config._sections import Sections
 from pipelex.config._settings import Layer, LayerKind, Settings, describe
+from pipelex.config.engine_tables import PACKAGED, is_engine_table
 from pipelex.config.trust import TRUST_VARIABLE, Demand, Trust, not_in_force
 from pipelex.config.trust.named_files import unseen_files
 from pipelex.config.trust.settings import withheld_settings, withheld_variables, without_refused, without_unseen
@@ -26,7 +27,6 @@ from pipelex.errors import ConfigurationError, Fault, Json, Location, near_names
 FOLDER = ".pipelex"
 FILE = "pipelex.toml"
 
-_UNTYPED = ("temporal", "mistral_workflows")
 _YES = ("1", "true", "yes", "on")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -55,8 +55,7 @@ def load_settings(
 
     Raises:
         ConfigurationError: a file cannot be read or is not TOML, or a value does not fit its key; all faults are
-            in `faults`. `[temporal]` and
-            `[mistral_workflows]` are checked by the orchestrators that read them.
+            in `faults`. The tables of orchestrators, such as `[temporal]`, are checked by those that read them.
     """
     here = (cwd or Path.cwd()).absolute()
     process = dict(os.environ if environ is None else environ)
@@ -91,7 +90,8 @@ def load_settings(
     variables = Variables()
     values = {key: interpolate_all(value, known, variables, (key,)) for key, value in _merged(layers).items()}
 
-    tables = {key: value for key, value in values.items() if key not in _UNTYPED}
+    typed = Sections.model_fields
+    tables = {key: value for key, value in values.items() if key in typed or not is_engine_table(key)}
     sections, faults = read_section(Sections, tables, (), interpolated=variables.used)
     settings = Settings(
         sections=sections or Sections(),
@@ -165,7 +165,7 @@ def _trusted_layer(
     layer = replace(layer, data=unseen.data)
     if trust.of(cast("Path", layer.file), layer.text):
         return layer, unseen.demands
-    found = withheld_settings(layer, _merged(below), [*Sections.model_fields, *_UNTYPED])
+    found = withheld_settings(layer, _merged(below), [*Sections.model_fields, *PACKAGED])
     return replace(layer, data=found.data), (*found.demands, *unseen.demands)
 
 
@@ -303,7 +303,7 @@ def _unset_variables(settings: Settings) -> list[Fault]:
     return [
         settings.fault(path, f"environment variable {names[0]} is not set", severity="warning", of_value=True)
         for path, names in settings.variables.unset.items()
-        if path[0] not in _UNTYPED
+        if path[0] in Sections.model_fields or not is_engine_table(path[0])
     ]
 
 

@@ -7,11 +7,9 @@ from typing import Final, cast
 
 from pipelex.config import Settings
 from pipelex.config.distribution import install_command, reinstall_command
+from pipelex.config.engine_tables import GROUP
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.orchestration.port import OrchestratorFactory
-
-GROUP: Final = "pipelex.orchestrators"
-"""The entry-point group; the name of an entry is that of the orchestrator, its value names an `OrchestratorFactory`."""
 
 _DURABLE: Final = "temporal"
 """The durable orchestrator where one is asked for and the settings choose none."""
