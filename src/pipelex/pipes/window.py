@@ -30,6 +30,8 @@ async def drain(efforts: Iterable[Callable[[], Awaitable[Any]]], *, limit: int) 
     workers = [asyncio.ensure_future(work()) for _ in range(limit)]
     try:
         await asyncio.gather(*workers)
+    except GeneratorExit:  # the workflow was put away in the middle: nothing can be awaited any more
+        raise
     except BaseException:
         for worker in workers:
             worker.cancel()
