@@ -2,6 +2,7 @@
 
 import os
 import re
+import ssl
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipelex.cli.setup import endpoint_asked
 from pipelex.inference import local_servers
 from pipelex.inference.deck.endpoint_file import OwnEndpoint, usual_variable
 from tests.cli.conftest import Ended
+from tests.distributed.tls_gate import make_certificates
 from tests.support.openai_server import OpenAIStub
 from tests.support.processes import REPOSITORY
 
@@ -243,21 +245,51 @@ def test_a_model_that_was_not_pulled(fresh: Fresh, stub: OpenAIStub) -> None:
     assert (ended.code, "Pull it with: ollama pull qwen3:4b" in ended.err) == (2, True), ended.err
 
 
-@pytest.mark.parametrize(
-    ("there", "told"), [(None, ""), (["gemma3:4b", "llama3.2:latest"], "does not have all of its")]
-)
+@pytest.mark.parametrize("there", [[], ["gemma3:4b", "llama3.2:latest"]])
 def test_models_of_ollama_are_those_that_were_pulled(
-    fresh: Fresh, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch, there: list[str] | None, told: str
+    fresh: Fresh, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch, there: list[str]
 ) -> None:
-    if there is not None:
-        stub.models = there
-        monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{stub.port}")
-    else:
-        monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:1")
+    stub.models = there
+    monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{stub.port if there else 1}")
     ended = fresh("models", "--type", "llm")
     ready = {line.split()[0] for line in ended.out.splitlines() if " ollama " in line}
-    assert ready == {"gemma3-4b", "llama3.2"} if there else ready == set()
-    assert (told in ended.err) if told else "ollama" not in ended.err
+    assert ready == ({"gemma3-4b", "llama3.2"} if there else set())
+    assert "ollama" not in ended.err
+    silent = "not there" if there else "does not answer"
+    assert silent in fresh("models", "--type", "llm", "--all").out
+
+
+# --- a gateway with an own authority, a header and its own name for the limit of tokens --------------------------------
+
+
+@pytest.mark.parametrize("parameter", ["max_tokens", "max_completion_tokens"])
+def test_a_gateway_from_init_to_a_first_result(
+    fresh: Fresh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parameter: str
+) -> None:
+    certificates = make_certificates(tmp_path / "certificates")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificates.pair("server"))
+    with OpenAIStub(api_key="key-0123456789", tls=context).on("Ada", text="Welcome") as gateway:
+        nameless = fresh("init", "--endpoint", gateway.url, "--key-variable", "GATEWAY_KEY")
+        assert (nameless.code, "its certificate is of an authority" in nameless.err) == (2, True), nameless.err
+        ended = fresh(
+            "init", "--endpoint", gateway.url, "--model", "m", "--key-variable", "GATEWAY_KEY", "--name", "gate"
+        )
+        assert (ended.code, 'ca_bundle = "FILE"' in ended.err) == (0, True), ended.err
+        monkeypatch.setenv("GATEWAY_KEY", "key-0123456789")
+        assert not fresh.greets()  # nobody it knows vouches for the gateway
+        table = fresh.home / ".pipelex" / "inference" / "backends.toml"
+        (table.parent / "ca.pem").write_bytes(certificates.ca.read_bytes())
+        more = f'ca_bundle = "ca.pem"\nheaders = {{ X-Team = "blue" }}\ntoken_parameter = "{parameter}"\n'
+        table.write_text(table.read_text(encoding="utf-8") + more, encoding="utf-8")
+        limited = METHOD + 'model = { model = "m", temperature = 0, max_tokens = 9 }\n'
+        (fresh.work / "limited.mthds").write_text(limited, encoding="utf-8")
+        ended = fresh("run", "limited.mthds", "-i", "name=Ada")
+        assert ended.code == 0, ended.err
+        (request,) = gateway.completions
+        assert (request.headers["x-team"], request.headers["authorization"]) == ("blue", "Bearer key-0123456789")
+        assert {key: value for key, value in request.body.items() if "tokens" in key} == {parameter: 9}
+        assert "backend gate: answers" in fresh("doctor").out
 
 
 # --- README -----------------------------------------------------------------------------------------------------------

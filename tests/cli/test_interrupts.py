@@ -95,25 +95,41 @@ def files(root: Path) -> set[str]:
     ],
 )
 def test_while_it_is_loaded(cli: Cli, module: str) -> None:
+    before = files(cli.root)
+    ended = _interrupted_at(cli, module)
+    assert (ended.code, ended.out) == (130, ""), ended.err
+    assert "Interrupted" in ended.err
+    assert "Traceback" not in ended.err
+    left = {name for name in files(cli.root) - before if not name.startswith("hooks")}
+    assert left == set()
+
+
+def _interrupted_at(cli: Cli, module: str) -> Ended:
+    """The end of a run that gets SIGINT while it imports a module."""
     hooks = cli.root / "hooks"
     hooks.mkdir()
     (hooks / "sitecustomize.py").write_text(AT_IMPORT, encoding="utf-8")
-    environ = {**cli.environ, "PYTHONPATH": str(hooks), "INTERRUPT_AT": module}
-    before = files(cli.root)
     child = subprocess.run(
         [sys.executable, "-m", "pipelex.cli", "run", "greet.mthds", "-i", "name=Ada"],
         cwd=cli.root,
-        env=environ,
+        env={**cli.environ, "PYTHONPATH": str(hooks), "INTERRUPT_AT": module},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=_PATIENCE,
         check=False,
     )
-    assert (child.returncode, child.stdout) == (130, ""), child.stderr
-    assert "Interrupted" in child.stderr
-    assert "Traceback" not in child.stderr
-    assert {name for name in files(cli.root) - before if "__pycache__" not in name} == set()
+    return Ended(child.returncode, child.stdout, child.stderr)
+
+
+def test_while_its_files_are_written(cli: Cli, stub: OpenAIStub) -> None:
+    stub.on(matches=".", text="Welcome")
+    ended = _interrupted_at(cli, "pipelex.tooling.contracts")
+    assert (ended.code, ended.out.strip()) == (130, "Welcome"), ended.err
+    assert "Traceback" not in ended.err
+    command = ended.err.partition("its result is kept:  pipelex ")[2].split()
+    assert cli.command(*command).out.strip() == "Welcome"
+    assert len(stub.completions) == 1
 
 
 @pytest.mark.parametrize(

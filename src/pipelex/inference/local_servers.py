@@ -51,6 +51,8 @@ class EndpointListing:
     """Whether it refused to answer without a key, or with the one it was given."""
     is_ollama: bool = False
     """Whether it answers as Ollama does."""
+    is_strange: bool = False
+    """Whether its certificate is of an authority that is not known here."""
 
 
 def usual_places(environ: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -87,8 +89,8 @@ async def list_endpoint(endpoint: str, api_key: str | None = None) -> EndpointLi
         async with guarded(_client(_SECONDS_AWAY), _MAX_BYTES) as client:
             response = await client.get(f"{endpoint.rstrip('/')}/models", headers=headers)
             pulled = await _pulled(client, ollama_root(endpoint)) if response.status_code not in (401, 403) else None
-    except (httpx.HTTPError, httpx.InvalidURL, AnswerRefused):
-        return EndpointListing()
+    except (httpx.HTTPError, httpx.InvalidURL, AnswerRefused) as failed:
+        return EndpointListing(is_strange="CERTIFICATE_VERIFY_FAILED" in str(failed))
     if response.status_code in (401, 403):
         return EndpointListing(is_there=True, needs_key=True)
     names = _names_in(response, "data", "id") or pulled or ()

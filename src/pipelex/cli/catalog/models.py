@@ -78,12 +78,11 @@ def models(
 
 
 def _tell_left_out(catalog: "Catalog", found: "Sequence[_NameRow]") -> None:
-    """Name the servers of this machine that cannot be called; one that nobody configured needs no word of its own."""
-    for status, why in ((_SILENT, "does not answer"), (_UNSERVED, "does not have all of its models")):
-        hidden = Counter(row.backend for row in found if row.status == status)
-        for backend, count in hidden.items():
-            if catalog.backends[backend].is_own or status != _SILENT:
-                say(f"{backend} {why}; {count} names that end there are left out")
+    """Name the servers of this machine that do not answer; one that nobody configured needs no word of its own."""
+    hidden = Counter(row.backend for row in found if row.status == _SILENT)
+    for backend, count in hidden.items():
+        if catalog.backends[backend].is_own:
+            say(f"{backend} does not answer; {count} names that end there are left out")
 
 
 @contextmanager

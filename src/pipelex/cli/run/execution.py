@@ -24,6 +24,7 @@ from pipelex.cli.run.flags import RunFlags
 from pipelex.cli.run.inputs import RawInputs, constant_inputs, gather_inputs
 from pipelex.cli.runs.endings import AFTER_INTERRUPT, ending_text
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.exits import ExitCode
 from pipelex.orchestration import IN_PROCESS, RunState, factory_of
 
 if TYPE_CHECKING:
@@ -71,7 +72,17 @@ def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path],
         work.tell_how_to_go_on()
         raise typer.Exit(interrupted.exit_code) from None
     if ended is not None:
+        _finish(ctx, app, method, ended, flags)
+
+
+def _finish(ctx: typer.Context, app: "Pipelex", method: "Method", ended: Ended, flags: RunFlags) -> None:
+    try:
         finish(app, method, ended, flags, ctx.meta.get(ARGS_KEY, ()))
+    except KeyboardInterrupt:
+        run_id = ended.handle.run_id
+        kept = "" if flags.dry_run else f" It is paid for, and its result is kept:  pipelex runs result {run_id}"
+        say(f"\nInterrupted while the files of run {run_id} were written.{kept}")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
 def _allowed_files(flags: RunFlags, target: Target, raw: RawInputs) -> bool | Path:

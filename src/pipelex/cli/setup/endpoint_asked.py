@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _OLLAMA: Final = "ollama"
 """The packaged backend of Ollama, and the client that speaks with it."""
+_OWN_CA: Final = 'add to its table in backends.toml: ca_bundle = "FILE"'
 _MOST_OFFERED: Final = 20
 """Models that are offered to choose among."""
 
@@ -118,6 +119,8 @@ def _check_that_a_model_can_be_told(
         why = f"it serves {', '.join(listing.models[:_MOST_OFFERED])}"
     elif listing.needs_key:
         why = "it lists its models only to those with a key"
+    elif listing.is_strange:
+        why = f"its certificate is of an authority that is not known here, so they cannot be listed; {_OWN_CA}"
     else:
         why = "it lists none" if listing.is_there else "it does not answer now, so they cannot be listed"
     raise Misuse(f"name a model of {address} with --model NAME; {why}")
@@ -126,7 +129,9 @@ def _check_that_a_model_can_be_told(
 def _tell(address: str, listing: "EndpointListing", models: Sequence[str], variable: str | None) -> None:
     from pipelex.inference.health import is_listed
 
-    if not listing.is_there:
+    if listing.is_strange:
+        say(f"Note: the certificate of {address} is of an authority that is not known here; {_OWN_CA}.")
+    elif not listing.is_there:
         say(f"Note: {address} does not answer now.")
     elif listing.needs_key and variable:
         say(f"Note: {address} refuses the key of {variable}.")

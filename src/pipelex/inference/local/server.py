@@ -144,7 +144,10 @@ def _does_not_start(alias: str, why: str) -> PipelexError:
         category=ErrorCategory.CONFIGURATION,
         params={"model": alias, "model_type": "llm", "reason": "start_failed"},
         model=alias,
-        advice=f"Install its engine with: {install_command('local')}; or set a provider's key such as OPENAI_API_KEY.",
+        advice=(
+            "Name an endpoint with: pipelex init; or set a provider's key such as OPENAI_API_KEY; or install the engine of the "
+            f"tiny local model with: {install_command('local')}"
+        ),
     )
 
 
