@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -261,3 +261,11 @@ async def test_a_worker_s_identity_names_its_pool(project: Project) -> None:
         (found,) = await until(tasks)
         await run.terminate("test")
     assert found.endswith(f" {project.queue} router")
+
+
+def test_objects_that_say_nothing_are_no_fields() -> None:
+    record = logging.LogRecord("temporalio.core", logging.WARNING, __file__, 1, "retried", None, None)
+    vars(record).update(temporal_log=object(), target="polls", waits=timedelta(seconds=2))
+    told = json.loads(JsonFormatter().format(record))
+    assert (told["target"], told["waits"]) == ("polls", "0:00:02")
+    assert "temporal_log" not in told

@@ -118,6 +118,7 @@ async def test_a_namespace_is_made_on_demand(site: Site) -> None:
     status, said = await site.pipelex("setup-temporal-namespace")
     assert status != 0
     assert "has no namespace 'made'" in said
+    assert "pipelex setup-temporal-namespace --create --server tests" in " ".join(said.split())
     status, said = await site.pipelex("setup-temporal-namespace", "--create", "--retention-days", "2")
     assert status == 0, said
     assert "Made namespace 'made', which keeps closed runs for 2 days." in said

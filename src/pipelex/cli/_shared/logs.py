@@ -136,9 +136,15 @@ def _fields_of(record: logging.LogRecord) -> dict[str, Any]:
         if name in _SUBJECTS and isinstance(value, Mapping):
             told = cast("Mapping[str, Any]", value)  # of which `run_id` is the one of the workflow's run
             found |= {"workflow_run_id" if key == "run_id" else key: each for key, each in told.items()}
-        elif name not in _OF_EVERY_RECORD and not name.startswith("_"):
+        elif name not in _OF_EVERY_RECORD and not name.startswith("_") and not _says_nothing(value):
             found[name] = _plain(value)
     return found
+
+
+def _says_nothing(value: object) -> bool:
+    """Whether a value's text is that of any object, as of the entries that Temporal's core attaches to its lines."""
+    kind = type(value)
+    return kind.__repr__ is object.__repr__ and kind.__str__ is object.__str__ and not is_dataclass(value)
 
 
 def _plain(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Reasons why a cluster cannot be reached, in words that say what to change."""
 
+import shlex
 from typing import Final
 
 from temporalio.service import RPCError, RPCStatusCode
@@ -42,10 +43,11 @@ def unreachable(settings: ConnectionSettings, failed: BaseException) -> EngineUn
     status = _status(failed)
     match status:
         case RPCStatusCode.NOT_FOUND:
-            create = f"temporal operator namespace create --namespace {settings.namespace}"
+            create = f"pipelex setup-temporal-namespace --create --server {shlex.quote(settings.server)}"
+            by_server = f"temporal operator namespace create --namespace {settings.namespace}"
             return _misconfigured(
                 f"{where} has no namespace '{settings.namespace}'",
-                f"Create it (`{create}`), or set another namespace in {profile}.",
+                f"Create it (`{create}`, or `{by_server}`), or set another namespace in {profile}.",
             )
         case RPCStatusCode.UNAUTHENTICATED | RPCStatusCode.PERMISSION_DENIED:
             return _misconfigured(
