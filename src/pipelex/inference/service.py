@@ -83,7 +83,9 @@ class Inference:
         self.trees = trees or MethodTrees()
         """The methods' folders this process holds."""
         seconds = self.options.call_timeout
-        self.chat = Chat(deck, PromptFiles(self.storage, self.policy), self.options.chat, seconds)
+        self.chat = Chat(
+            deck, PromptFiles(self.storage, self.policy, self.options.extract.limits), self.options.chat, seconds
+        )
         self.extraction = Extraction(deck, self.storage, self.policy, self.options.extract, seconds)
         self.images = Images(deck, self.storage, self.policy, self.options.images, seconds)
         self.documents = Documents(deck, self.storage, self.policy, self.trees)

@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, unquote_to_bytes
 
+from pipelex.reading.heic import have_heic_read
 from pipelex.reading.source import Picture, SourceFile, too_large, unreadable
 
 if TYPE_CHECKING:
@@ -23,9 +24,11 @@ def opened(source: SourceFile) -> "Image":
 
     Raises:
         InputError: it is broken, of a format Pillow does not read, or too large.
+        MissingExtra: a library is not installed.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
+    have_heic_read(source)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)

@@ -25,6 +25,10 @@ def pages_of(source: SourceFile, wanted: ExtractAsk, *, is_optical: bool, max_pa
         from pipelex.reading.pdf import pdf_pages
 
         return pdf_pages(source, wanted, is_optical=is_optical, max_pages=max_pages)
+    if wanted.fit is not None and source.kind in ("image", "svg"):
+        from pipelex.reading.fitting import fitted_pages
+
+        return fitted_pages(source, wanted.fit)
     if source.kind == "image":
         return iter([_image(source, wanted, is_optical=is_optical)])
     if source.kind in OFFICE_KINDS:

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, Final
 from pipelex.errors import InputError
 from pipelex.reading.limits import MemoryWatch, deny_files, resident
 from pipelex.reading.read import pages_of
-from pipelex.reading.source import ExtractAsk, MissingExtra, SourceFile, logger, too_large, unreadable
+from pipelex.reading.source import ExtractAsk, MissingExtra, PictureFit, SourceFile, logger, too_large, unreadable
 from pipelex.reading.wire import page_message, receive, send
 
 _MOST_FILES: Final = 50
@@ -52,10 +52,16 @@ def serve(tasks: BinaryIO, answers: BinaryIO) -> None:
         send(answers, {"end": True, "is_worn": is_worn})
 
 
+def _wanted(told: dict[str, Any]) -> ExtractAsk:
+    members = {field.name: told[field.name] for field in fields(ExtractAsk)}
+    members["fit"] = None if members["fit"] is None else PictureFit(**members["fit"])
+    return ExtractAsk(**members)
+
+
 def _answer(head: dict[str, Any], blobs: list[bytes], answers: BinaryIO, watch: MemoryWatch) -> bool:
     """Read one file; whether memory ran short on the way."""
     source = SourceFile(blobs[0], **head["source"])
-    wanted = ExtractAsk(**{field.name: head["wanted"][field.name] for field in fields(ExtractAsk)})
+    wanted = _wanted(head["wanted"])
     try:
         if head["is_optical"]:
             from pipelex.reading.ocr import prepare

@@ -28,6 +28,17 @@ class SourceFile:
 
 
 @dataclass(frozen=True)
+class PictureFit:
+    """The limits of pictures for whoever is to be sent them."""
+
+    max_side: int
+    """The longest side, in pixels."""
+    max_bytes: int
+    kept_types: Sequence[str]
+    """The types that may stay as they are; others become PNG or JPEG."""
+
+
+@dataclass(frozen=True)
 class ExtractAsk:
     """The request for what comes besides the text."""
 
@@ -40,6 +51,8 @@ class ExtractAsk:
     captions: bool = False
     views_dpi: int | None = None
     """The resolution of page views in dots per inch; None for no views."""
+    fit: PictureFit | None = None
+    """The limits of the views of images; None: as they are."""
     render_js: bool = False
     raw_html: bool = False
 

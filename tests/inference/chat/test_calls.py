@@ -357,7 +357,7 @@ async def test_images_and_documents_follow_the_text_in_order(stub: OpenAIStub, i
         ("http://127.0.0.1:1/a.png", "security.input_url_refused"),
         ("data:image/png;base64,%%%", "input.file_unreadable"),
         ("boat.png", "security.input_url_refused"),
-        ("data:image/png;base64," + "A" * (28 * 1024 * 1024), "input.too_large"),
+        ("data:image/png;base64," + "A" * (70 * 1024 * 1024), "input.too_large"),
     ],
     ids=["local", "this machine", "not base64", "relative", "too large"],
 )

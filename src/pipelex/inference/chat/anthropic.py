@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, cast
 
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.chat.attachments.takes import ANTHROPIC
 from pipelex.inference.chat.library import LibraryProvider, without_forced_tool
 from pipelex.inference.chat.settings import CallSettings, tell
 
@@ -23,6 +24,7 @@ _EFFORTS = {"minimal": "low"}
 class Anthropic(LibraryProvider["AsyncAnthropic"]):
     """Messages at Anthropic, or at an endpoint that speaks them."""
 
+    takes = ANTHROPIC
     effort_map = "anthropic"
 
     def library_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":

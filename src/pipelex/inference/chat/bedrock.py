@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pipelex.inference.calls.guard import check_status, read_bounded
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.chat.attachments.takes import BEDROCK
 from pipelex.inference.chat.library import LibraryProvider
 from pipelex.inference.chat.settings import CallSettings
 
@@ -22,6 +23,7 @@ _PIECE = 65_536
 class Bedrock(LibraryProvider["BaseClient"]):
     """Models on Amazon Bedrock. Credentials are the backend's, else whatever the AWS client finds."""
 
+    takes = BEDROCK
     effort_map = "anthropic"
 
     def library_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from pipelex.inference.calls.logical import request_headers
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.chat.attachments.takes import COMMON, Takes
 from pipelex.inference.chat.messages import RequestSettings
 from pipelex.inference.chat.provider import SentSchema
 from pipelex.inference.chat.structured import Method, Schema
@@ -22,6 +23,8 @@ class ConnectedProvider(ABC, Generic[Client]):
     """
 
     effort_map: ClassVar[str] = ""
+    takes: ClassVar[Takes] = COMMON
+    """The files that go into its prompts. A client without the attribute is given PNG, JPEG and PDF."""
     idempotency_header: ClassVar[str | None] = None
     """The header the protocol has for the key of a logical call."""
     has_request_headers: ClassVar[bool] = True

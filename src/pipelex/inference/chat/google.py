@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pipelex.errors import ConfigurationError
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.chat.attachments.takes import GOOGLE
 from pipelex.inference.chat.library import LibraryProvider
 from pipelex.inference.chat.settings import CallSettings
 
@@ -23,6 +24,7 @@ _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 class Google(LibraryProvider["BaseGoogleProvider"]):
     """Gemini models: at the Gemini API with a key, or on Vertex AI for a backend that names a `gcp_project_id`."""
 
+    takes = GOOGLE
     effort_map = "gemini"
 
     def library_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":

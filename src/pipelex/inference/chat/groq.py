@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pipelex.inference.calls.guard import guarded
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.calls.tls import tls_of
+from pipelex.inference.chat.attachments.takes import GROQ
 from pipelex.inference.chat.library import LibraryProvider
 from pipelex.inference.chat.settings import CallSettings
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 class Groq(LibraryProvider["AsyncGroq"]):
     """Chat completions at Groq."""
+
+    takes = GROQ
 
     def library_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> "ModelSettings":
         request = super().library_settings(call, settings, is_structured=is_structured)

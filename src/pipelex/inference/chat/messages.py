@@ -3,6 +3,7 @@
 Clients that stand on a library translate it (`chat/translated.py`); the one for chat completions writes it as it is sent.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -28,6 +29,18 @@ class AttachedFile:
     def is_image(self) -> bool:
         """Whether it is an image."""
         return self.media_type.startswith("image/")
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it goes into the prompt as text."""
+        return self.media_type.startswith("text/")
+
+    @property
+    def inlined(self) -> str:
+        """Its text between two lines that tell where it begins and ends."""
+        name = hashlib.sha1(self.data, usedforsecurity=False).hexdigest()[:6]
+        begin, end = f'-----BEGIN FILE id="{name}" type="{self.media_type}"-----', f'-----END FILE id="{name}"-----'
+        return f"{begin}\n{self.data.decode('utf-8', 'replace')}\n{end}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.chat.attachments.takes import MISTRAL
 from pipelex.inference.chat.library import LibraryProvider
 from pipelex.inference.chat.settings import CallSettings
 from pipelex.inference.chat.structured import Method
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 class Mistral(LibraryProvider["MistralClient"]):
     """Chat completions at Mistral. Its client sends no schema but a tool's."""
 
+    takes = MISTRAL
     replaced_methods: ClassVar[Mapping[Method, Method]] = {"native": "tool"}
     has_request_headers = False
 

@@ -8,6 +8,7 @@ from pipelex.inference.calls.guard import guarded
 from pipelex.inference.calls.logical import OPENAI_HEADER
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.calls.tls import tls_of
+from pipelex.inference.chat.attachments.takes import OPENAI
 from pipelex.inference.chat.library import LibraryProvider
 from pipelex.inference.chat.provider import SentSchema
 from pipelex.inference.chat.settings import CallSettings
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 class OpenAIClient(LibraryProvider["AsyncOpenAI"]):
     """A client that stands on OpenAI's own."""
 
+    takes = OPENAI
     default_endpoint: ClassVar[str] = "https://api.openai.com/v1"
     idempotency_header = OPENAI_HEADER
 

@@ -45,7 +45,9 @@ def _request(question: Question) -> ModelRequest:
     return ModelRequest(parts=parts)
 
 
-def _content(file: AttachedFile) -> BinaryContent:
+def _content(file: AttachedFile) -> UserContent:
+    if file.is_text:
+        return file.inlined
     metadata = {"detail": file.detail} if file.detail is not None else None
     return BinaryContent(file.data, media_type=file.media_type, vendor_metadata=metadata)
 

@@ -47,7 +47,7 @@ async def read_pages(
         process = await _in_thread(_at_rest)
         process.limit_messages(limits.max_text)
         task = {
-            "source": {key: value for key, value in asdict(source).items() if key != "data"},
+            "source": {key: value for key, value in asdict(source).items() if key not in ("data", "url")},
             "wanted": asdict(wanted),
             "is_optical": is_optical,
             "max_memory": limits.max_memory,

@@ -10,6 +10,7 @@ from pipelex.inference.chat.asking.characters import whole_characters
 from pipelex.inference.chat.asking.messages import PromptFiles, first_request
 from pipelex.inference.chat.asking.spans import answered, chat
 from pipelex.inference.chat.asking.usage import call_usage
+from pipelex.inference.chat.attachments.takes import COMMON
 from pipelex.inference.chat.messages import Answer, AnswerForm, Message, Question
 from pipelex.inference.chat.provider import ChatProvider
 from pipelex.inference.chat.settings import CallSettings
@@ -27,7 +28,8 @@ class Conversation:
 
     async def opened(self, prompt: LLMPrompt, extra: str | None = None) -> Question:
         """The first message; `extra` is added to the prompt."""
-        return await first_request(prompt, self.files, image_detail=self.settings.image_detail, extra=extra)
+        takes, detail = getattr(self.provider, "takes", COMMON), self.settings.image_detail
+        return await first_request(prompt, self.files, takes=takes, image_detail=detail, extra=extra)
 
     async def ask(self, messages: list[Message], form: AnswerForm, *, is_structured: bool) -> Answer:
         """One request, in a span of its own. What the answer used is in the call's ledger, whatever becomes of it.

@@ -14,6 +14,7 @@ from pipelex.inference.calls.http import HttpRefusal
 from pipelex.inference.calls.logical import OPENAI_HEADER
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.calls.tls import tls_of
+from pipelex.inference.chat.attachments.takes import COMMON, OPENAI, Takes
 from pipelex.inference.chat.completions.answers import read_completion
 from pipelex.inference.chat.completions.requests import form_members, message_members
 from pipelex.inference.chat.connected import ConnectedProvider
@@ -33,6 +34,7 @@ _MEMBERS = ("temperature", "reasoning_effort", "seed")
 class ChatCompletions(ConnectedProvider["httpx.AsyncClient"]):
     """Chat completions of OpenAI, or of any endpoint that speaks them."""
 
+    takes: ClassVar[Takes] = OPENAI
     default_endpoint: ClassVar[str] = "https://api.openai.com/v1"
     idempotency_header = OPENAI_HEADER
 
@@ -139,4 +141,5 @@ class OpenRouter(ChatCompletions):
 class XAI(ChatCompletions):
     """Chat completions of xAI."""
 
+    takes = COMMON
     default_endpoint = "https://api.x.ai/v1"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.chat.attachments.takes import COMMON
 from pipelex.inference.chat.completions.client import ChatCompletions
 from pipelex.inference.chat.messages import Answer, AnswerForm, Message, RequestSettings
 from pipelex.inference.chat.provider import SentSchema
@@ -30,6 +31,7 @@ _MOST_THREADS = 4
 class LocalProvider(ChatCompletions):
     """The client of the local model. What the entry's `max_tokens` leaves room for is bounded again, to stay quick."""
 
+    takes = COMMON
     text_tokens = 256
     object_tokens = 2048
 

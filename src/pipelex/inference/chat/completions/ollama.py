@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from pipelex.inference.calls.http import HttpRefusal, table
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.chat.attachments.takes import COMMON
 from pipelex.inference.chat.completions.answers import read_completion
 from pipelex.inference.chat.completions.client import ChatCompletions
 from pipelex.inference.chat.completions.requests import message_members
@@ -28,6 +29,7 @@ _OPTIONS: Final = {"temperature": "temperature", "seed": "seed", "max_tokens": "
 class Ollama(ChatCompletions):
     """Chat completions of an Ollama server."""
 
+    takes = COMMON
     default_endpoint: ClassVar[str] = "http://localhost:11434/v1"
 
     def __init__(self, backend: Backend) -> None:

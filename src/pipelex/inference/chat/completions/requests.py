@@ -1,16 +1,13 @@
 """Requests for chat completions: messages, and the form of the answer, as OpenAI's protocol has them."""
 
 import base64
-import hashlib
 import json
 import mimetypes
 from collections.abc import Iterator
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from pipelex.inference.chat.messages import Answer, AnswerForm, AttachedFile, Message, Question, ToolReply, ToolUse
 from pipelex.inference.chat.structured.strict import as_sent
-
-_TEXT_TYPES: Final = ("application/json", "application/xml", "application/xhtml+xml", "application/yaml")
 
 
 def message_members(message: Message) -> Iterator[dict[str, Any]]:
@@ -36,21 +33,15 @@ def _reply(reply: ToolReply) -> dict[str, Any]:
 
 
 def _file(file: AttachedFile) -> dict[str, Any]:
-    """A file as a part of a prompt; what is text anyway is written out between two lines that tell where it ends."""
-    if _is_text(file.media_type):
-        name = hashlib.sha1(file.data, usedforsecurity=False).hexdigest()[:6]
-        begin, end = f'-----BEGIN FILE id="{name}" type="{file.media_type}"-----', f'-----END FILE id="{name}"-----'
-        return {"type": "text", "text": f"{begin}\n{file.data.decode('utf-8', 'replace')}\n{end}"}
+    """A file as a part of a prompt."""
+    if file.is_text:
+        return {"type": "text", "text": file.inlined}
     url = f"data:{file.media_type};base64,{base64.b64encode(file.data).decode()}"
     if file.is_image:
         detail = {} if file.detail is None else {"detail": file.detail}
         return {"type": "image_url", "image_url": {"url": url, **detail}}
     extension = mimetypes.guess_extension(file.media_type) or ".bin"
     return {"type": "file", "file": {"file_data": url, "filename": f"filename{extension}"}}
-
-
-def _is_text(media_type: str) -> bool:
-    return media_type.startswith("text/") or media_type in _TEXT_TYPES or media_type.endswith(("+json", "+yaml"))
 
 
 def said(text: str | None, uses: tuple[ToolUse, ...], thought: dict[str, str]) -> dict[str, Any] | None:

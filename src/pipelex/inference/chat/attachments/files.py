@@ -1,0 +1,118 @@
+"""The images and documents of a prompt, fetched, and made into what the model's provider takes."""
+
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from pipelex.content.files.local import not_an_image
+from pipelex.errors import InputError
+from pipelex.errors.json import Json, maybe
+from pipelex.inference.chat.attachments.plain import plain_size
+from pipelex.inference.chat.attachments.takes import Takes
+from pipelex.inference.chat.messages import AttachedFile
+from pipelex.inference.extract.local import TEXT_KINDS
+from pipelex.inference.extract.processes import read_pages
+from pipelex.reading.read import OFFICE_KINDS
+from pipelex.reading.source import ExtractAsk, PictureFit, ReadingLimits, ReadPage, SourceFile
+from pipelex.storage import FetchPolicy, Storage, file_kind, load
+
+AttachmentKind = Literal["image", "document"]
+
+MAX_ATTACHMENT_BYTES: Final = 50 * 1024 * 1024
+"""Largest image or document that is made fit for a request."""
+_READ: Final = frozenset({*TEXT_KINDS, *OFFICE_KINDS})
+"""Documents that are read here, and sent as text."""
+
+
+@dataclass(frozen=True)
+class PromptFiles:
+    """The source of a prompt's files, and the policy under which they are fetched.
+
+    The bytes are sent to a provider, never an address: whoever fetches decides what may be reached.
+    """
+
+    storage: Storage
+    policy: FetchPolicy
+    limits: ReadingLimits = field(default_factory=ReadingLimits)
+    """The limits of reading one, where it does not go as it is."""
+
+
+async def attached(
+    content: Mapping[str, Json], kind: AttachmentKind, detail: str | None, files: PromptFiles, takes: Takes
+) -> list[AttachedFile]:
+    """The parts of a request that an image or a document becomes: several for an image of several pages.
+
+    Args:
+        content: the content of the image or document.
+        kind: what the prompt takes it for.
+        detail: the detail in which an image is to be looked at.
+        files: the reader of attachments.
+        takes: the files that the provider takes.
+
+    Raises:
+        PipelexError: it cannot be read, may not be fetched, is too large, or is of a type that no model takes.
+    """
+    source = await _loaded(content, kind, files)
+    if kind == "image" and (what := not_an_image(source.mime_type)) is not None:
+        told = f"{source.name} {what}" if source.data else f"{source.name} is empty"
+        raise InputError("input.file_type_unsupported", told, format=source.mime_type)
+    match source.kind:
+        case "image" | "svg":
+            return await _images(source, detail, files, takes)
+        case "pdf":
+            _check_size(source, "PDF", takes.pdf_bytes)
+            return [AttachedFile(source.data, source.mime_type, detail)]
+        case _ if source.kind in _READ:
+            return [await _text(source, files)]
+        case _:
+            told = f"{source.name} is of type {source.mime_type}, which no model is sent"
+            advice = "Give it as a PDF, a Word, PowerPoint or Excel file of today, or a text."
+            raise InputError("input.file_type_unsupported", told, format=source.mime_type).with_report(advice=advice)
+
+
+async def _loaded(content: Mapping[str, Json], kind: AttachmentKind, files: PromptFiles) -> SourceFile:
+    url = str(content.get("url", ""))
+    found = await load(
+        url,
+        storage=files.storage,
+        policy=files.policy,
+        mime_type=maybe(content.get("mime_type"), str),
+        filename=maybe(content.get("filename"), str),
+    )
+    name = f"the {kind} {found.filename or _shown(url)!r}"
+    source = SourceFile(found.data, found.mime_type, file_kind(found.mime_type), name, found.base_url, url)
+    _check_size(source, kind, MAX_ATTACHMENT_BYTES)
+    return source
+
+
+def _check_size(source: SourceFile, what: str, limit: int) -> None:
+    size = len(source.data)
+    if size > limit:
+        told = f"{source.name} has {size:,} bytes; at most {limit:,} of a {what} go into a prompt for this model"
+        raise InputError("input.too_large", told, limit=limit, size=size)
+
+
+async def _images(source: SourceFile, detail: str | None, files: PromptFiles, takes: Takes) -> list[AttachedFile]:
+    size = plain_size(source.data)
+    is_fit = source.mime_type in takes.image_types and len(source.data) <= takes.image_bytes
+    if is_fit and size is not None and max(size) <= takes.image_side:
+        return [AttachedFile(source.data, source.mime_type, detail)]
+    fit = PictureFit(takes.image_side, takes.image_bytes, takes.image_types)
+    pages = await _pages(source, ExtractAsk(views_dpi=1, fit=fit), files)
+    return [AttachedFile(page.view.data, page.view.mime_type, detail) for page in pages if page.view is not None]
+
+
+async def _text(source: SourceFile, files: PromptFiles) -> AttachedFile:
+    pages = await _pages(source, ExtractAsk(max_page_images=0), files)
+    text = "\n\n".join(page.text for page in pages if page.text)
+    return AttachedFile(text.encode("utf-8", "replace"), f"text/{'plain' if source.kind == 'txt' else 'markdown'}")
+
+
+async def _pages(source: SourceFile, wanted: ExtractAsk, files: PromptFiles) -> list[ReadPage]:
+    async with aclosing(read_pages(source, wanted, files.limits)) as found:
+        return [page async for page in found]
+
+
+def _shown(url: str) -> str:
+    return url if len(url) <= 80 else url[:79] + "…"

@@ -1,0 +1,23 @@
+"""HEIC, as telephones take pictures, by `pi-heif` of the extra `heic`: a decoder alone, without the encoder's licence."""
+
+from importlib import import_module
+from typing import Any, Final
+
+from pipelex.reading.source import MissingExtra, SourceFile
+
+_TYPES: Final = ("image/heic", "image/heif")
+
+
+def have_heic_read(source: SourceFile) -> None:
+    """Have Pillow read an image, where it is HEIC.
+
+    Raises:
+        MissingExtra: the extra `heic` is not installed.
+    """
+    if source.mime_type not in _TYPES:
+        return
+    try:
+        heif: Any = import_module("pi_heif")
+    except ImportError:
+        raise MissingExtra("heic", "reading HEIC images") from None
+    heif.register_heif_opener()
