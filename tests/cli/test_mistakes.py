@@ -51,6 +51,13 @@ MISTAKES = [
     Mistake("run greet.mthds name=A", 2, ("unexpected extra argument(s) (name=A): an input is given as -i name=A",)),
     Mistake("run --pipe greet", 2, ("Missing argument 'TARGET'",)),
     Mistake("run greet.mthds -L nowhere", 2, ("no library directory 'nowhere'", "with --library-dir")),
+    Mistake("run greet.mthds -i name=Ana --dynamic-output-concept Txt", 1, ("no concept 'Txt'", "did you mean Text")),
+    Mistake("graph render nothing.json", 1, ("'nothing.json' cannot be read: No such file",)),
+    Mistake("init --endpoint http://127.0.0.1:1/v1 --model m --key-variable MY␣KEY", 2, ("such as MY_API_KEY",)),
+    Mistake("init --endpoint http://127.0.0.1:1/v1 --model m --name my␣one", 2, ("--name is of letters",)),
+    Mistake(
+        "run greet.mthds --inputs-csv holes.csv", 1, ("holes.csv, line 2", "--inputs-csv holes.csv -i name=TEXT\n")
+    ),
     Mistake("dev --port abc", 2, ("a whole number is wanted",)),
     Mistake("completion powershell", 2, ("'powershell' is not one of 'bash', 'zsh', 'fish'",)),
     Mistake("build outputs greet.mthds", 2, ("Did you mean 'output'",)),
@@ -214,6 +221,7 @@ def place(cli: Cli) -> Cli:
         ("cut.json", '{"name": "A"'),
         ("none.json", ""),
         ("bad.yaml", "name: [a\n"),
+        ("holes.csv", "x\n1\n2\n"),
     ):
         (cli.root / name).write_text(text, encoding="utf-8")
     (cli.root / "lone").mkdir()

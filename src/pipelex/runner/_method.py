@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, Unpack
 from pipelex.config.trust import require_trust
 from pipelex.content.inputs import read_inputs
 from pipelex.content.stuff import Json, Stuff
-from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors import ErrorCategory, PipelexError, near_names
 from pipelex.library import Library, LoadedLibrary, ModelUse, Pipe, Verdict, focused, model_uses
 from pipelex.orchestration import RunRequest, StartedRun
 from pipelex.orchestration.jobs import Attributes
@@ -313,6 +313,27 @@ class Method:
 
         return run_in_new_loop(once())
 
+    def _concept(self, name: str) -> str:
+        """The concept that a person names; see `Library.resolve`.
+
+        Raises:
+            PipelexError: there is none (`method.concept_unresolved`), or several.
+        """
+        from pipelex.content.inputs import UnresolvedConcept
+
+        try:
+            return self.library.resolve(name)
+        except UnresolvedConcept as unknown:
+            near = unknown.suggestions or near_names(name, [ref.rpartition(".")[2] for ref in self.library.concepts])
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise PipelexError(
+                "method.concept_unresolved",
+                f"{unknown}{hint}",
+                category=ErrorCategory.CONTENT,
+                params={"concept": name, "suggestions": list(near)},
+                advice="Name a concept of the method, or a native one, as the output.",
+            ) from None
+
     async def _call(
         self,
         inputs: Mapping[str, Json] | PathLike | None,
@@ -330,7 +351,7 @@ class Method:
         else:
             values = self.read_inputs(inputs, pipe, allow_files=allow_files)
             values = await self._stored(values, allow_files=allow_files is not False)
-        dynamic = None if output_concept is None else self.library.resolve(output_concept)
+        dynamic = None if output_concept is None else self._concept(output_concept)
         return PipeCall.sparse(pipe=target.ref, inputs=values, dynamic_output=dynamic)
 
     async def _stored(self, values: dict[str, Stuff], *, allow_files: bool) -> dict[str, Stuff]:

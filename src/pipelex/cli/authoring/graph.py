@@ -116,9 +116,10 @@ def _saved(file: Path) -> "StaticGraph":
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as unreadable:
+        why = unreadable.strerror if isinstance(unreadable, OSError) else f"it is not JSON: {unreadable}"
         raise PipelexError(
             "input.file_unreadable",
-            f"'{file}' is not a JSON file: {unreadable}",
+            f"'{file}' cannot be read: {why}",
             category=ErrorCategory.CONTENT,
             params={"input": str(file), "file_type": "json", "reason": type(unreadable).__name__},
             advice="Give it a graphspec.json, as `pipelex run` leaves it beside a result.",

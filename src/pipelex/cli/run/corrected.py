@@ -57,7 +57,9 @@ def _advice(args: Sequence[str], wrong: PipelexError, pipe: "Pipe", library: "Li
         if fault.code == "input.unexpected" and fault.suggestions
     }
     missing = [str(fault.params["input"]) for fault in faults if fault.code == "input.missing"]
-    lacking = [name for name in missing if name not in renamed.values()]
+    lacking = [
+        *dict.fromkeys(name for name in missing if name not in renamed.values())
+    ]  # of rows, the same one many times
     unknown = [fault for fault in faults if fault.code == "input.unexpected" and not fault.suggestions]
     if not faults or unknown or not args:
         return None

@@ -1,6 +1,7 @@
 """The questions of `pipelex init`, at most three, and what its flags leave open."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
@@ -91,6 +92,7 @@ def checked_endpoint(
     from pipelex.inference.local_servers import list_endpoint
 
     address = _address(endpoint)
+    _check_names(variable, name)
     listing = asyncio.run(list_endpoint(address, environ.get(variable) if variable else None))
     if variable is None and listing.needs_key:
         variable = usual_variable(address)
@@ -103,6 +105,18 @@ def checked_endpoint(
     if listing.is_ollama and api_key is None:
         return OwnEndpoint(address, named, name=name or _OLLAMA, sdk=_OLLAMA if name not in (None, _OLLAMA) else None)
     return OwnEndpoint(address, named, api_key, name)
+
+
+def _check_names(variable: str | None, name: str | None) -> None:
+    """Refuse what no variable, and no table, is called.
+
+    Raises:
+        Misuse: one of them is none.
+    """
+    if variable is not None and not re.fullmatch(r"[A-Za-z_]\w*", variable, re.ASCII):
+        raise Misuse(f"--key-variable names a variable of the environment, such as MY_API_KEY; {variable!r} is none")
+    if name is not None and not re.fullmatch(r"[\w-]+", name, re.ASCII):
+        raise Misuse(f"--name is of letters, digits, '_' and '-'; {name!r} is not")
 
 
 def _check_that_a_model_can_be_told(
