@@ -199,7 +199,7 @@ def _from_envelope(memory: Mapping[str, Json], pipe: "Pipe") -> dict[str, Json]:
 
 
 def _envelope(entry: Json) -> Json:
-    members = as_object(entry) if isinstance(entry, dict) else {}
+    members: Mapping[str, Json] = as_object(entry) if isinstance(entry, dict) else {}
     if "concept" not in members or "content" not in members:
         wrong = InputError("input.invalid", "standard input has a 'working_memory' that no run has written", field="")
         raise wrong.with_report(
