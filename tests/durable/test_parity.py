@@ -1,6 +1,7 @@
 """The parity cases through `durable` over an engine in memory: the seam between a run and its engine is real.
 
-Every case gives what the in-process orchestrator gives, and each workflow's history replays to the same commands.
+Every case gives what the in-process orchestrator gives, and each workflow's history replays to the same commands. The
+fast tests run a case in two of the ways; the others are slow.
 """
 
 from dataclasses import dataclass, field, replace
@@ -54,14 +55,37 @@ def engine_of(app: Pipelex, way: Way) -> MemoryEngine:
     )
 
 
-@pytest.mark.parametrize("case", load_cases(), ids=lambda case: case.name)
-async def test_an_engine_in_memory_agrees(case: Case, tmp_path: Path) -> None:
+def few(index: int) -> tuple[Way, ...]:
+    """Two ways for a case: the first one, and one of the others in turn."""
+    return WAYS[0], WAYS[1 + index % (len(WAYS) - 1)]
+
+
+CASES = load_cases()
+FEW = [pytest.param(case, few(index), id=case.name) for index, case in enumerate(CASES)]
+REST = [
+    pytest.param(case, tuple(way for way in WAYS if way not in few(index)), id=case.name)
+    for index, case in enumerate(CASES)
+]
+
+
+@pytest.mark.parametrize(("case", "ways"), FEW)
+async def test_an_engine_in_memory_agrees(case: Case, ways: tuple[Way, ...], tmp_path: Path) -> None:
+    await agree(case, ways, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("case", "ways"), REST)
+async def test_it_agrees_in_every_way(case: Case, ways: tuple[Way, ...], tmp_path: Path) -> None:
+    await agree(case, ways, tmp_path)
+
+
+async def agree(case: Case, ways: tuple[Way, ...], tmp_path: Path) -> None:
     seen: dict[str, Seen] = {}
     with stub_of(case) as stub:
         project = write_project(tmp_path / "direct", stub=stub.url)
         async with project.app("direct", overrides=case.data.get("settings")) as app:
             seen["direct"] = await run_case(case, app, project, stub)
-    for way in WAYS:
+    for way in ways:
         with stub_of(case) as stub:
             project = write_project(tmp_path / way.name, stub=stub.url)
             async with project.app("direct", overrides=case.data.get("settings")) as app:
