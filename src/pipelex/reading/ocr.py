@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pipelex.reading.source import MissingExtra
 
@@ -35,21 +35,83 @@ def prepare() -> None:
 def text_in(image: "Image") -> str:
     """The lines of text in an image, from top to bottom; empty when there are none.
 
+    An image that reads badly is looked at turned by quarters, too, and the way in which it reads best is taken.
+
     Raises:
         MissingExtra: the extra `ocr` is not installed.
     """
+    best = _look(image)
+    for degrees in best.other_turns:
+        look = _look(image.rotate(degrees, expand=True))
+        best = max(best, look, key=lambda each: each.worth)
+        if look.is_good:
+            break
+    return in_lines(best.boxes)
+
+
+_SURE: Final = 0.9
+"""The mean confidence from which on an image counts as upright: what is turned reads with less, or not at all."""
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What was read in an image as it is turned."""
+
+    boxes: Sequence[TextBox]
+    confidences: Sequence[float]
+
+    @property
+    def worth(self) -> float:
+        """The number of letters, each as sure as its piece is, and less where pieces stand on end as turned lines do."""
+        return sum(
+            len(box.text) * confidence**2 * (0.3 if _is_on_end(box) else 1.0)
+            for box, confidence in zip(self.boxes, self.confidences, strict=True)
+        )
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it stands upright, as far as one can tell."""
+        sure = sum(len(box.text) * each for box, each in zip(self.boxes, self.confidences, strict=True))
+        return not self._stands_on_end and sure >= _SURE * self._letters
+
+    @property
+    def other_turns(self) -> Sequence[int]:
+        """The degrees by which it is worth turning the image to read it better."""
+        if self._stands_on_end:
+            return (90, 270)
+        return () if self.is_good else (180,)
+
+    @property
+    def _letters(self) -> int:
+        return sum(len(box.text) for box in self.boxes)
+
+    @property
+    def _stands_on_end(self) -> bool:
+        return sum(len(box.text) for box in self.boxes if _is_on_end(box)) * 2 > self._letters
+
+
+def _is_on_end(box: TextBox) -> bool:
+    return len(box.text) > 1 and box.bottom - box.top > 1.5 * (box.right - box.left)
+
+
+def _look(image: "Image") -> _Look:
     engine = _engine()
     import numpy
 
     pixels = numpy.asarray(image.convert("RGB"))[:, :, ::-1]
-    found: Any = engine(pixels)
+    # The library's classifier turns lines that stand on their head, but not their order on the page.
+    found: Any = engine(pixels, use_cls=False)
     if found.txts is None or found.boxes is None:
-        return ""
+        return _Look((), ())
     boxes: list[TextBox] = []
-    for text, corners in zip(cast("Sequence[str]", found.txts), found.boxes, strict=True):
-        xs, ys = [float(point[0]) for point in corners], [float(point[1]) for point in corners]
-        boxes.append(TextBox(text.strip(), min(xs), min(ys), max(xs), max(ys)))
-    return in_lines([box for box in boxes if box.text])
+    confidences: list[float] = []
+    read = zip(cast("Sequence[str]", found.txts), cast("Sequence[float]", found.scores), found.boxes, strict=True)
+    for text, confidence, corners in read:
+        if text.strip():
+            xs, ys = [float(point[0]) for point in corners], [float(point[1]) for point in corners]
+            boxes.append(TextBox(text.strip(), min(xs), min(ys), max(xs), max(ys)))
+            confidences.append(float(confidence))
+    return _Look(boxes, confidences)
 
 
 def _engine() -> Any:

@@ -6,6 +6,7 @@ from io import BytesIO
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
+from pipelex.reading.layout import laid_out
 from pipelex.reading.ocr import text_in
 from pipelex.reading.pictures import MAX_PIXELS, picture_of
 from pipelex.reading.source import ExtractAsk, Picture, ReadPage, SourceFile, logger, too_large, unreadable
@@ -112,11 +113,15 @@ def _read_page(
 
 
 def _text(page: PdfPage) -> str:
+    """The text of a page in the order in which it is read; PDFium's own order is that of an upright page."""
+    rotation = page.get_rotation()
+    page.set_rotation(0)
     textpage = page.get_textpage()
     try:
-        found = textpage.get_text_bounded()
+        found = laid_out(page, textpage) or textpage.get_text_bounded()
     finally:
         textpage.close()
+        page.set_rotation(rotation)
     return tidy(found)
 
 

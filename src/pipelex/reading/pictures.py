@@ -2,6 +2,7 @@
 
 import base64
 import warnings
+from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -19,8 +20,12 @@ _LOSSLESS_BYTES = 1_500_000
 """A PNG larger than this is a photograph or a scan, which JPEG keeps much smaller."""
 
 
-def opened(source: SourceFile) -> "Image":
-    """The image, upright and decoded.
+def opened_pages(source: SourceFile, max_pages: int) -> "Iterator[Image]":
+    """The pages of an image file, upright and decoded, one after the other; any format but TIFF has one.
+
+    Args:
+        source: the file.
+        max_pages: the maximum number of pages.
 
     Raises:
         InputError: it is broken, of a format Pillow does not read, or too large.
@@ -33,17 +38,29 @@ def opened(source: SourceFile) -> "Image":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(BytesIO(source.data))
-        pixels = image.width * image.height
-        if pixels > MAX_PIXELS:
-            what = f"has {image.width} by {image.height} pixels; at most {MAX_PIXELS} are read"
-            raise too_large(source, what, MAX_PIXELS, pixels)
-        image.load()
-        ImageOps.exif_transpose(image, in_place=True)
-        return image
+        for index in range(_count(image, source, max_pages)):
+            image.seek(index)
+            _check_pixels(image, source)
+            image.load()
+            yield ImageOps.exif_transpose(image)
     except UnidentifiedImageError:
         raise unreadable(source, "format", f"images of type {source.mime_type} are not read here") from None
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise unreadable(source, "damaged", str(error)) from None
+
+
+def _count(image: "Image", source: SourceFile, max_pages: int) -> int:
+    count = int(getattr(image, "n_frames", 1)) if image.format == "TIFF" else 1
+    if count > max_pages:
+        raise too_large(source, f"has {count} pages; at most {max_pages} are read", max_pages, count)
+    return count
+
+
+def _check_pixels(image: "Image", source: SourceFile) -> None:
+    pixels = image.width * image.height
+    if pixels > MAX_PIXELS:
+        what = f"has {image.width} by {image.height} pixels; at most {MAX_PIXELS} are read"
+        raise too_large(source, what, MAX_PIXELS, pixels)
 
 
 def picture_of(image: "Image") -> Picture:

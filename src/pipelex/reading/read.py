@@ -30,21 +30,23 @@ def pages_of(source: SourceFile, wanted: ExtractAsk, *, is_optical: bool, max_pa
 
         return fitted_pages(source, wanted.fit)
     if source.kind == "image":
-        return iter([_image(source, wanted, is_optical=is_optical)])
+        return _images(source, wanted, is_optical=is_optical, max_pages=max_pages)
     if source.kind in OFFICE_KINDS:
         return _office(source, wanted)
     return iter([_text(source, wanted)])
 
 
-def _image(source: SourceFile, wanted: ExtractAsk, *, is_optical: bool) -> ReadPage:
-    from pipelex.reading.pictures import opened, picture_of
+def _images(source: SourceFile, wanted: ExtractAsk, *, is_optical: bool, max_pages: int) -> Iterator[ReadPage]:
+    """Each page of an image file: a TIFF may hold many, as scanners and fax machines write them."""
+    from pipelex.reading.pictures import opened_pages, picture_of
 
-    image, text = opened(source), ""
-    if is_optical:
-        from pipelex.reading.ocr import text_in
+    for image in opened_pages(source, max_pages):
+        text = ""
+        if is_optical:
+            from pipelex.reading.ocr import text_in
 
-        text = text_in(image)
-    return ReadPage(text, view=None if wanted.views_dpi is None else picture_of(image))
+            text = text_in(image)
+        yield ReadPage(text, view=None if wanted.views_dpi is None else picture_of(image))
 
 
 def _office(source: SourceFile, wanted: ExtractAsk) -> Iterator[ReadPage]:

@@ -41,6 +41,23 @@ async def test_an_image_that_lies_on_its_side(bench: Bench):
     assert "Invoice number 4711" in text_of(pages[0])
 
 
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+async def test_a_scan_that_was_put_in_turned(bench: Bench, degrees: int):
+    turned = SCAN.rotate(degrees, expand=True)
+
+    assert text_of((await bench.pages(encoded(turned), OCR))[0]) == "Invoice number 4711\nTotal: 1,234.50 EUR  PAID"
+
+
+async def test_every_page_of_a_tiff_is_read(bench: Bench):
+    buffer = BytesIO()
+    other = written(("The second page", 40, 30))
+    SCAN.save(buffer, "TIFF", save_all=True, append_images=[other])
+
+    pages = await bench.pages(buffer.getvalue(), OCR, filename="fax.tiff")
+
+    assert [text_of(page).split("\n")[0] for page in pages] == ["Invoice number 4711", "The second page"]
+
+
 async def test_scanned_pages_among_others(bench: Bench):
     scan = pdf(PdfPage(["A page whose text layer is long enough."], size=(600, 200)), PdfPage(size=(300, 100)))
     image = written(("Scanned by hand", 40, 100), size=(600, 400))

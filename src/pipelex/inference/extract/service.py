@@ -24,7 +24,7 @@ from pipelex.inference.providers import factory
 from pipelex.pipes.effects.jobs import ContentListResult, ExtractJob
 from pipelex.pipes.effects.requests import ViewsRequest
 from pipelex.pipes.models import ModelUsage
-from pipelex.reading.source import ReadingLimits
+from pipelex.reading.source import ReadingLimits, unreadable
 from pipelex.storage import FetchPolicy, Storage, file_kind, load
 from pipelex.storage._fetch import shown
 
@@ -134,7 +134,10 @@ class Extraction:
             filename=maybe(content.get("filename"), str),
         )
         name = repr(found.filename) if found.filename else f"the document {shown(url)!r}"
-        return SourceFile(found.data, found.mime_type, file_kind(found.mime_type), name, found.base_url, url)
+        source = SourceFile(found.data, found.mime_type, file_kind(found.mime_type), name, found.base_url, url)
+        if not found.data:
+            raise unreadable(source, "empty", "it is empty: it has 0 bytes")
+        return source
 
 
 def _by_address(call: ModelCall, url: str) -> SourceFile:

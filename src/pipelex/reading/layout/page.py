@@ -1,0 +1,112 @@
+"""A page as text: columns one after the other, tables as tables of Markdown."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from pipelex.reading.layout.rows import Band, Row, bands_of, rows_of, text_of
+from pipelex.reading.layout.ruled import Grid, grids_of
+from pipelex.reading.layout.words import Word, words_of
+
+_PARAGRAPH: Final = 0.9
+"""The space between rows, in heights of a row, from which on a new paragraph begins."""
+
+
+def laid_out(page: Any, textpage: Any) -> str | None:
+    """The text of a page that has columns, tables, or text that is turned; None for any other, which reads as it comes.
+
+    Args:
+        page: the page of PDFium's binding.
+        textpage: its text page.
+    """
+    words, turn = words_of(textpage)
+    if not words:
+        return None
+    grids = [grid for grid in grids_of(page, turn) if _is_filled(grid, words)]
+    outside = [word for word in words if not any(grid.cell_of(word) for grid in grids)]
+    bands = list(bands_of(rows_of(outside))) if outside else []
+    bands = [part for band in bands for part in _plain_or_not(band)]
+    if not grids and turn == 0 and all(not band.gutters for band in bands):
+        return None
+    return _written(bands, grids, words)
+
+
+def _is_filled(grid: Grid, words: Sequence[Word]) -> bool:
+    """Whether it is a table: a frame around one text, or a drawing, has words in one cell at most."""
+    return len({cell for word in words if (cell := grid.cell_of(word)) is not None}) >= 3
+
+
+def _plain_or_not(band: Band) -> Iterator[Band]:
+    """The band; as rows that are read from left to right where it has neither columns of prose nor cells.
+
+    Rows below a table that have words in its first column alone are texts of their own.
+    """
+    if not band.gutters or band.is_prose:
+        yield band
+        return
+    end = len(band.rows) if band.is_table else 0
+    while end and not any(band.cells[end - 1][1:]):
+        end -= 1
+    if end:
+        yield Band(band.rows[:end], band.gutters)
+    yield from (Band([row]) for row in band.rows[end:])
+
+
+def _written(bands: Sequence[Band], grids: Sequence[Grid], words: Sequence[Word]) -> str:
+    parts: list[tuple[float, str]] = [(grid.ys[0], _drawn_table(grid, words)) for grid in grids]
+    plain: list[Row] = []
+    for band in bands:
+        top = band.rows[0].box.top
+        if not band.gutters and not (plain and any(plain[0].box.top < grid.ys[0] < top for grid in grids)):
+            plain += band.rows
+            continue
+        if plain:
+            parts.append((plain[0].box.top, _paragraphs(plain)))
+        plain = [] if band.gutters else list(band.rows)
+        if band.gutters:
+            parts.append((top, _columns(band) if band.is_prose else _table(band)))
+    if plain:
+        parts.append((plain[0].box.top, _paragraphs(plain)))
+    return "\n\n".join(text for _, text in sorted(parts, key=lambda part: part[0]))
+
+
+def _paragraphs(rows: Sequence[Row]) -> str:
+    lines: list[str] = []
+    above: Row | None = None
+    for row in rows:
+        if above is not None and row.box.top - above.box.bottom > _PARAGRAPH * max(row.box.height, above.box.height):
+            lines.append("")
+        lines.append(text_of(row.words))
+        above = row
+    return "\n".join(lines)
+
+
+def _columns(band: Band) -> str:
+    columns = zip(*band.cells, strict=True)
+    return "\n\n".join(_paragraphs([Row(words) for words in column if words]) for column in columns)
+
+
+def _table(band: Band) -> str:
+    return markdown_table([[text_of(cell) for cell in row] for row in band.cells])
+
+
+def _drawn_table(grid: Grid, words: Sequence[Word]) -> str:
+    cells: dict[tuple[int, int], list[Word]] = {}
+    for word in words:
+        place = grid.cell_of(word)
+        if place is not None:
+            cells.setdefault(place, []).append(word)
+    rows = [
+        [_cell(cells.get((row, column), [])) for column in range(len(grid.xs) - 1)] for row in range(len(grid.ys) - 1)
+    ]
+    return markdown_table([row for row in rows if any(row)])
+
+
+def _cell(words: Sequence[Word]) -> str:
+    return " ".join(text_of(row.words) for row in rows_of(words)) if words else ""
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as a table of Markdown, the first one its heading."""
+    escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    lines = [f"| {' | '.join(row)} |" for row in escaped]
+    return "\n".join([lines[0], f"|{' --- |' * len(rows[0])}", *lines[1:]])

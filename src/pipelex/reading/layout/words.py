@@ -1,0 +1,127 @@
+"""The words of a PDF page with the places where they stand, turned so that they stand upright."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import pi
+from typing import Any, Final
+
+_SAMPLE: Final = 200
+"""The number of letters whose direction is looked at."""
+_MOST_CHARS: Final = 100_000
+"""A page with more characters is read as it comes: looking at each of them would take too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle on an upright page, in points: y grows downwards."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Its centre."""
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
+    @property
+    def height(self) -> float:
+        """Its height."""
+        return self.bottom - self.top
+
+    def with_other(self, other: "Box") -> "Box":
+        """The smallest box around both."""
+        return Box(
+            min(self.left, other.left),
+            min(self.top, other.top),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word, and where it stands."""
+
+    text: str
+    box: Box
+    rank: int
+    """Its place in the order in which the file holds the words, which is the order of reading in one line."""
+
+
+def turned(box: tuple[float, float, float, float], quarters: int) -> Box:
+    """A box of the page's own coordinates, whose y grows upwards, on the page turned so that its text is upright.
+
+    Args:
+        box: left, bottom, right, top.
+        quarters: the number of quarter turns, counter-clockwise, by which the text is turned on the page.
+    """
+    left, bottom, right, top = box
+    match quarters % 4:
+        case 0:
+            return Box(left, -top, right, -bottom)
+        case 1:
+            return Box(bottom, left, top, right)
+        case 2:
+            return Box(-right, bottom, -left, top)
+        case _:
+            return Box(-top, -right, -bottom, -left)
+
+
+def words_of(textpage: Any) -> tuple[list[Word], int]:
+    """The words of a page, and the quarter turns by which most of them are turned on it.
+
+    Args:
+        textpage: the text page of PDFium's binding.
+    """
+    count = textpage.count_chars()
+    if not 0 < count <= _MOST_CHARS:
+        return [], 0
+    turn = _turn_of(textpage, count)
+    return list(_words(textpage, count, turn)), turn
+
+
+def _turn_of(textpage: Any, count: int) -> int:
+    from pypdfium2.raw import FPDFText_GetCharAngle
+
+    looked_at = range(0, count, max(1, count // _SAMPLE))
+    turns = Counter(round(-FPDFText_GetCharAngle(textpage, index) / (pi / 2)) % 4 for index in looked_at)
+    return turns.most_common(1)[0][0]
+
+
+def _words(textpage: Any, count: int, turn: int) -> Iterator[Word]:
+    """The words in the file's order; the calls to PDFium are the bulk of the work, so each letter costs two of them."""
+    from pypdfium2.raw import FS_RECTF, FPDFText_GetLooseCharBox, FPDFText_GetUnicode
+
+    is_lying = turn % 2 == 1
+    place, letters, rank = FS_RECTF(), list[str](), 0
+    left = bottom = right = top = 0.0
+    for index in range(count + 1):
+        letter = chr(FPDFText_GetUnicode(textpage, index)) if index < count else " "
+        is_space = letter.isspace() or letter == "\x00"
+        if not is_space:
+            FPDFText_GetLooseCharBox(textpage, index, place)
+        if letters and (is_space or _is_far((left, bottom, right, top), place, is_lying=is_lying)):
+            yield Word("".join(letters), turned((left, bottom, right, top), turn), rank)
+            letters, rank = [], rank + 1
+        if is_space:
+            continue
+        if letters:
+            left, bottom = min(left, place.left), min(bottom, place.bottom)
+            right, top = max(right, place.right), max(top, place.top)
+        else:
+            left, bottom, right, top = place.left, place.bottom, place.right, place.top
+        letters.append("-" if letter in "\x02\ufffe" else letter)
+
+
+def _is_far(word: tuple[float, float, float, float], letter: Any, *, is_lying: bool) -> bool:
+    """Whether a letter belongs to another word, though no space is between them."""
+    left, bottom, right, top = word
+    along = max(letter.left - right, left - letter.right)
+    across = max(letter.bottom - top, bottom - letter.top)
+    height = top - bottom
+    if is_lying:
+        along, across, height = across, along, right - left
+    return along > max(height, 1.0) or across > 0
