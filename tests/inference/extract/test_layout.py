@@ -41,7 +41,7 @@ def flowing(*parts: Any) -> bytes:
     return out.getvalue()
 
 
-def table(style: Sequence[tuple[Any, ...]], cells: Sequence[Sequence[Any]] = CELLS, **options: Any) -> bytes:
+def table(style: Sequence[tuple[Any, ...]], cells: Sequence[list[Any]] = CELLS, **options: Any) -> bytes:
     return flowing(
         Paragraph("Before it", NORMAL), Table(cells, style=list(style), **options), Paragraph("After it", NORMAL)
     )

@@ -129,8 +129,9 @@ def _lines(page: Any, turn: int) -> Iterator[Box]:
 
 def _segments(drawn: Any) -> Iterator[tuple[float, float, float, float]]:
     """The straight lines of a path, in the page's coordinates; a filled bar is one."""
-    from pypdfium2 import raw
+    import pypdfium2
 
+    raw: Any = pypdfium2.raw
     matrix = drawn.get_matrix()
     first = last = None
     x, y = ctypes.c_float(), ctypes.c_float()

@@ -96,7 +96,8 @@ def _words(textpage: Any, count: int, turn: int) -> Iterator[Word]:
     from pypdfium2.raw import FS_RECTF, FPDFText_GetLooseCharBox, FPDFText_GetUnicode
 
     is_lying = turn % 2 == 1
-    place, letters, rank = FS_RECTF(), list[str](), 0
+    place: Any = FS_RECTF()
+    letters, rank = list[str](), 0
     left = bottom = right = top = 0.0
     for index in range(count + 1):
         letter = chr(FPDFText_GetUnicode(textpage, index)) if index < count else " "
