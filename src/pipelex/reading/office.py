@@ -1,8 +1,9 @@
 """Word, PowerPoint and Excel files as Markdown: by `mammoth`, `python-pptx` and `openpyxl`, of the extra `office`."""
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, time
 from importlib import import_module
 from io import BytesIO
 from typing import Any, cast
@@ -128,9 +129,48 @@ def _xlsx(source: SourceFile) -> list[OfficePage]:
     openpyxl: Any = import_module("openpyxl")
     book = openpyxl.load_workbook(BytesIO(source.data), read_only=True, data_only=True)
     try:
-        return [
-            OfficePage(f"# {sheet.title}\n\n{markdown_table(sheet.iter_rows(values_only=True))}".strip())
-            for sheet in book.worksheets
+        texts = [
+            f"# {sheet.title}\n\n{markdown_table(map(_shown, _values(sheet)))}".strip() for sheet in book.worksheets
         ]
     finally:
         book.close()
+    pictures = _sheet_pictures(source) if _has_media(source) else [()] * len(texts)
+    return [OfficePage(_with_pictures(text, held), held) for text, held in zip(texts, pictures, strict=True)]
+
+
+def _values(sheet: Any) -> Iterator[Sequence[object]]:
+    return cast("Iterator[Sequence[object]]", sheet.iter_rows(values_only=True))
+
+
+def _shown(row: Sequence[object]) -> list[object]:
+    """The values of a row as people write them: a date without the midnight that it is stored with."""
+    return [value.date() if isinstance(value, datetime) and value.time() == time() else value for value in row]
+
+
+def _has_media(source: SourceFile) -> bool:
+    with zipfile.ZipFile(BytesIO(source.data)) as archive:
+        return any(name.startswith("xl/media/") for name in archive.namelist())
+
+
+def _sheet_pictures(source: SourceFile) -> list[tuple[Picture, ...]]:
+    """The pictures of each sheet from top to bottom; reading them takes the whole book into memory."""
+    openpyxl: Any = import_module("openpyxl")
+    book = openpyxl.load_workbook(BytesIO(source.data), data_only=True)
+    found: list[tuple[Picture, ...]] = []
+    for sheet in book.worksheets:
+        held: list[Picture] = []
+        for image in sorted(sheet._images, key=_anchored):
+            picture = _picture(image._data(), f"image/{image.format}", f"image-{len(held) + 1}", None)
+            if picture is not None:
+                held.append(picture)
+        found.append(tuple(held))
+    return found
+
+
+def _anchored(image: Any) -> tuple[int, int]:
+    start = getattr(image.anchor, "_from", None)
+    return (0, 0) if start is None else (start.row, start.col)
+
+
+def _with_pictures(text: str, held: Sequence[Picture]) -> str:
+    return "\n\n".join([text, *(f"![{picture.stem}]({picture.stem})" for picture in held)])

@@ -1,5 +1,6 @@
 import asyncio
 import zipfile
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -217,3 +218,52 @@ async def test_archives_hold_no_times(project: Project):
     with zipfile.ZipFile(BytesIO(data)) as archive:
         assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
         assert b"1980-01-01T00:00:00Z" in archive.read("docProps/core.xml")
+
+
+async def test_excel_files_have_dates_and_pictures(project: Project):
+    data, _ = await printed(
+        project,
+        'format = "xlsx"\n',
+        invoice={
+            "number": "2026-03-01",
+            "lines": [{"label": "2026-03-01T10:30:00", "amount": 1}, {"label": "0999-01-01", "amount": 2}],
+        },
+        remark="2026-13-45",
+        photo=photo(project.root, "WEBP"),
+    )
+    book = load_workbook(BytesIO(data))
+    cells = [cell for sheet in book.worksheets for row in sheet.iter_rows() for cell in row]
+    dates = [(cell.value, cell.number_format) for cell in cells if isinstance(cell.value, datetime)]
+    assert dates == [
+        (datetime(2026, 3, 1), "yyyy-mm-dd"),
+        (datetime(2026, 3, 1, 10, 30), "yyyy-mm-dd hh:mm:ss"),
+    ]
+    assert {"0999-01-01", "2026-13-45"} <= {cell.value for cell in cells}
+    assert [len(untyped(sheet)._images) for sheet in book.worksheets] == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("cells", "refused"),
+    [
+        (["{% for line in invoice.lines %}{{ line.label }}", "{{ line.amount }}{% endfor %}"], "{%tr for … %}"),
+        (["{% if remark %}", "{% endif %}"], "{%tr if … %}"),
+        (["{{ invoice.number }}", "{%- endfor %}"], "{%tr for … %}"),
+        (["{% for line in invoice.lines %}{{ line.label }} {% endfor %}", "x"], None),
+    ],
+)
+async def test_a_block_over_cells_is_refused_with_the_form_to_write(
+    project: Project, cells: list[str], refused: str | None
+):
+    book = Workbook()
+    assert book.active is not None
+    untyped(book.active).append(cells)
+    book.save(project.root / "sheet.xlsx")
+    keys = 'format = "xlsx"\ntemplate_file = "sheet.xlsx"\n'
+    if refused is None:
+        data, _ = await printed(project, keys)
+        assert untyped(load_workbook(BytesIO(data)).active)["A1"].value == "=SUM(A1) Rope "
+        return
+    with pytest.raises(PipelexError) as caught:
+        await printed(project, keys)
+    assert refused in caught.value.report.detail
+    assert "of the sheet 'Sheet'" in caught.value.report.detail

@@ -2,6 +2,7 @@
 
 import base64
 import zipfile
+from datetime import datetime
 from email.message import EmailMessage
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 import openpyxl
 import pptx
 import pytest
+from openpyxl import Workbook
+from openpyxl.drawing.image import Image as SheetImage
+from PIL import Image
 from pptx.util import Inches
 
 from pipelex.config.distribution import install_command
@@ -18,6 +22,7 @@ from pipelex.inference.extract.processes import end_processes
 from tests.inference.extract.conftest import Bench, images_of, text_of
 from tests.support.documents import encoded, plain
 from tests.support.http_stub import Answer, http_stub
+from tests.support.untyped import untyped
 
 PICTURE = encoded(plain(30, 20))
 DATA_URL = "data:image/png;base64," + base64.b64encode(PICTURE).decode()
@@ -229,3 +234,20 @@ async def test_an_extra_that_is_not_installed(
         await bench.pages(data, model)
     assert caught.value.code == "runtime.misconfigured"
     assert install_command(extra) in (caught.value.report.advice or "")
+
+
+async def test_dates_and_pictures_of_excel_files(bench: Bench):
+    book = Workbook()
+    sheet = untyped(book.active)
+    sheet.append(["Day", datetime(2026, 3, 1), datetime(2026, 3, 1, 10, 30)])
+    picture = BytesIO()
+    Image.new("RGB", (40, 30), "red").save(picture, "PNG")
+    sheet.add_image(SheetImage(picture), "B4")
+    book.create_sheet("Other")
+    out = BytesIO()
+    book.save(out)
+    first, second = await bench.pages(out.getvalue(), filename="a.xlsx")
+    assert "| Day | 2026-03-01 | 2026-03-01 10:30:00 |" in text_of(first)
+    assert text_of(first).endswith("![image-1](image-1)")
+    assert [(image["width"], image["height"]) for image in images_of(first)] == [(40, 30)]
+    assert images_of(second) == []

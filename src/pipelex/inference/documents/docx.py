@@ -34,8 +34,12 @@ class WordEngine:
 async def print_word(ask: DocumentAsk, pictures: ReadPictures) -> bytes:
     """A Word file, printed in this process."""
     blocks = ask.request.blocks
-    urls = [str(as_object(block["content"]).get("url", "")) for block in blocks if block["kind"] == "image"]
-    return printed(blocks, await pictures(urls))
+    return printed(blocks, await pictures(urls_of(blocks)))
+
+
+def urls_of(blocks: Sequence[Block]) -> list[str]:
+    """The addresses of the images that blocks show."""
+    return [str(as_object(block["content"]).get("url", "")) for block in blocks if block["kind"] == "image"]
 
 
 def printed(blocks: Sequence[Block], pictures: Pictures) -> bytes:
@@ -92,21 +96,27 @@ def _add_table(document: "Document", rows: Sequence[Sequence[Json]], *, is_heade
 
 def _add_image(document: "Document", content: Mapping[str, Json], pictures: Pictures) -> None:
     from docx.shared import Cm
-    from PIL import Image
 
     found = pictures.get(str(content["url"]))
     if found is not None:
-        image = Image.open(BytesIO(found.data))
-        data = BytesIO(found.data)
-        if image.format not in ("PNG", "JPEG", "GIF", "BMP", "TIFF"):
-            data = BytesIO()
-            image.convert("RGBA").save(data, "PNG")
-            data.seek(0)
-        natural = image.width / 96 * 2.54
-        document.add_picture(data, width=Cm(min(natural, _WIDEST_CM)))
+        data, width = embeddable(found.data)
+        document.add_picture(data, width=Cm(min(width / 96 * 2.54, _WIDEST_CM)))
     caption = content.get("caption")
     if caption:
         document.add_paragraph(plain(caption), style="Caption")
+
+
+def embeddable(data: bytes) -> tuple[BytesIO, int]:
+    """An image in a format that Office files hold, and its width in pixels."""
+    from PIL import Image
+
+    image = Image.open(BytesIO(data))
+    if image.format in ("PNG", "JPEG", "GIF", "BMP", "TIFF"):
+        return BytesIO(data), image.width
+    converted = BytesIO()
+    image.convert("RGBA").save(converted, "PNG")
+    converted.seek(0)
+    return converted, image.width
 
 
 def readable(kind: str, text: str) -> list[tuple[str, str | None]]:

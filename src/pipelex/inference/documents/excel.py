@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.documents.apart import print_apart
+from pipelex.inference.documents.docx import urls_of
 from pipelex.inference.documents.provider import DocumentAsk, ReadPictures
 from pipelex.inference.documents.sheets import filled_book
 from pipelex.inference.documents.templates import filled
@@ -17,10 +18,13 @@ class ExcelEngine:
     call: ModelCall
 
     async def print(self, ask: DocumentAsk, pictures: ReadPictures) -> bytes:
-        """See `DocumentEngine.print`; images are told of by their addresses."""
+        """See `DocumentEngine.print`."""
         return await print_apart("sheets", ask, pictures)
 
 
 async def print_sheets(ask: DocumentAsk, pictures: ReadPictures) -> bytes:
     """An Excel file, printed in this process."""
-    return printed(ask.request.blocks) if ask.template is None else filled(ask, filled_book)
+    if ask.template is not None:
+        return filled(ask, filled_book)
+    blocks = ask.request.blocks
+    return printed(blocks, await pictures(urls_of(blocks)))

@@ -1,7 +1,8 @@
 """Excel files with Jinja2 in their cells.
 
 The row of a cell with `{%tr for … %}` begins a loop, and that of `{%tr endfor %}` ends it; a cell whose rendered text is
-a plain number becomes a number.
+a plain number becomes a number, and one whose text is a date becomes a date. A block that begins in one cell and ends in
+another would take the cells between apart, so it is refused.
 """
 
 import re
@@ -10,6 +11,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pipelex.inference.documents.archive import settled
+from pipelex.inference.documents.provider import content_failure
 from pipelex.inference.documents.templates import TAG, WHOLE_TAG, rendered
 from pipelex.inference.documents.xlsx import set_value
 from pipelex.pipes.effects.requests import DocumentRequest
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
 _NUMBER: Final = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,14})?")
+_BLOCK: Final = re.compile(
+    r"\{%(?:tr|p)?[-+]?\s*(end)?(for|if|macro|call|filter|with|autoescape|raw)\b.*?%\}", re.DOTALL
+)
 _CELL: Final = "\x1f"
 _ROW: Final = "\x1e"
 
@@ -46,6 +51,8 @@ def _fill_sheet(request: DocumentRequest, sheet: "Worksheet") -> None:
         if any(kind == "tr" for kind, _ in whole):
             lines.append("".join(f"{{%{body}%}}" for kind, body in whole if kind == "tr"))
             continue
+        for cell in row:
+            _check_blocks(cell)
         marked = [
             f"{column}:{text}" for column, text in enumerate(texts) if text is not None and TAG.search(text) is not None
         ]
@@ -70,3 +77,25 @@ def _fill_sheet(request: DocumentRequest, sheet: "Worksheet") -> None:
             text = changed[column]
             is_number = _NUMBER.fullmatch(text) is not None and cell.number_format != "@"
             set_value(cell, (float(text) if "." in text else int(text)) if is_number else text)
+
+
+def _check_blocks(cell: Any) -> None:
+    """Refuse a block that does not end in the cell in which it begins.
+
+    Raises:
+        PipelexError: there is one.
+    """
+    if not isinstance(cell.value, str):
+        return
+    depth = 0
+    for tag in _BLOCK.finditer(cell.value):
+        depth += -1 if tag[1] else 1
+        if depth < 0:
+            break
+    if depth:
+        shown = next(tag for tag in _BLOCK.finditer(cell.value))
+        raise content_failure(
+            f"the cell {cell.coordinate} of the sheet '{cell.parent.title}' has {shown[0]}, which goes on in another cell: to repeat"
+            f" or leave out rows, write {{%tr {shown[2]} … %}} in a row of its own above them, and the row of"
+            f" {{%tr end{shown[2]} %}} below them"
+        )

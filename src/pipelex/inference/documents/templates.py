@@ -106,7 +106,10 @@ def _filled_part(request: DocumentRequest, content: bytes) -> bytes:
     try:
         found = etree.fromstring(filled_text.encode(), etree.XMLParser(resolve_entities=False, no_network=True))
     except etree.XMLSyntaxError as error:
-        detail = "the template leaves its file broken: begin and end each loop in the same kind of place"
+        detail = (
+            "the template leaves its file broken: begin and end each loop in the same kind of place: {%tr for … %} and"
+            " {%tr endfor %} in table rows of their own, {%p for … %} and {%p endfor %} in paragraphs of their own"
+        )
         raise content_failure(f"{detail} ({error.msg})") from None
     _break_lines(found)
     return etree.tostring(found, xml_declaration=True, encoding="UTF-8", standalone=True)

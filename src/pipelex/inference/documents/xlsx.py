@@ -1,14 +1,16 @@
 """Blocks as an Excel file with openpyxl: one sheet per input."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, cast
 
 from pipelex.content.render import describe_file
 from pipelex.errors.json import Json, as_array, as_object, exactly
 from pipelex.inference.documents.archive import plain, settled
-from pipelex.inference.documents.docx import readable
+from pipelex.inference.documents.docx import embeddable, readable
+from pipelex.inference.documents.provider import Pictures
 from pipelex.pipes.effects.layout import Block, rows_of
 
 if TYPE_CHECKING:
@@ -17,10 +19,22 @@ if TYPE_CHECKING:
 _LONGEST = 32_767
 """Characters of one cell."""
 _WIDEST = 60
+_WIDEST_PIXELS = 600
+_POINTS_PER_PIXEL = 0.75
+_HIGHEST_ROW = 409
+"""The height of the highest row that Excel knows, in points."""
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?")
+_DATE_CHARS = 10
+_FIRST_YEAR = 1900
 
 
-def printed(blocks: Sequence[Block]) -> bytes:
-    """The blocks as an Excel file; numbers and booleans stay what they are, and no text becomes a formula."""
+def printed(blocks: Sequence[Block], pictures: Pictures) -> bytes:
+    """The blocks as an Excel file; numbers, booleans and dates are such cells, and no text becomes a formula.
+
+    Args:
+        blocks: the blocks to print.
+        pictures: the images it shows, by URL.
+    """
     from openpyxl import Workbook
 
     book = Workbook()
@@ -33,7 +47,7 @@ def printed(blocks: Sequence[Block]) -> bytes:
             sheet = cast("Worksheet", book.create_sheet(title))
             if block.get("sheet"):
                 continue
-        _add(sheet, block)
+        _add(sheet, block, pictures)
     if first is not None and sheet is not None:
         book.remove(first)
     for each in book.worksheets:
@@ -43,7 +57,7 @@ def printed(blocks: Sequence[Block]) -> bytes:
     return settled(out.getvalue())
 
 
-def _add(sheet: "Worksheet", block: Block) -> None:
+def _add(sheet: "Worksheet", block: Block, pictures: Pictures) -> None:
     match block["kind"]:
         case "heading":
             write_row(sheet, [block["text"]], is_bold=True)
@@ -58,12 +72,30 @@ def _add(sheet: "Worksheet", block: Block) -> None:
             for row in rows_of(block):
                 write_row(sheet, row)
         case "image":
-            write_row(sheet, [describe_file("Image", as_object(block["content"]))])
+            _add_image(sheet, as_object(block["content"]), pictures)
         case "markdown" | "html":
             for text, _ in readable(exactly(block["kind"], str), exactly(block["text"], str)):
                 write_row(sheet, [text])
         case _:
             write_row(sheet, [block["text"]])
+
+
+def _add_image(sheet: "Worksheet", content: Mapping[str, Json], pictures: Pictures) -> None:
+    """Put an image below what the sheet holds, and rows as high as it is; its caption, or where it is, above it."""
+    from openpyxl.drawing.image import Image
+
+    write_row(sheet, [describe_file("Image", content)])
+    found = pictures.get(str(content.get("url")))
+    if found is None:
+        return
+    data, _ = embeddable(found.data)
+    image = Image(data)
+    scale = min(1.0, _WIDEST_PIXELS / image.width)
+    image.width, image.height = int(image.width * scale), int(image.height * scale)
+    row = sheet.max_row + 1
+    sheet.add_image(image, f"A{row}")
+    sheet.row_dimensions[row].height = min(image.height * _POINTS_PER_PIXEL + 4, _HIGHEST_ROW)
+    write_row(sheet, [" "])
 
 
 def write_row(sheet: "Worksheet", values: Sequence[Json], *, is_bold: bool = False) -> None:
@@ -79,12 +111,32 @@ def write_row(sheet: "Worksheet", values: Sequence[Json], *, is_bold: bool = Fal
 
 
 def set_value(cell: Any, value: Json) -> None:
-    """Put a value into a cell; a text that looks like a formula stays a text."""
-    if isinstance(value, str):
+    """Put a value into a cell: a date as a date, and a text that looks like a formula as a text."""
+    moment = _moment(value) if isinstance(value, str) and cell.number_format != "@" else None
+    if moment is not None:
+        is_plain = cell.number_format == "General"
+        cell.value = moment
+        if is_plain:
+            cell.number_format = "yyyy-mm-dd hh:mm:ss" if isinstance(moment, datetime) else "yyyy-mm-dd"
+    elif isinstance(value, str):
         cell.value = plain(value)[:_LONGEST]
         cell.data_type = "s"
     else:
         cell.value = value
+
+
+def _moment(text: str) -> date | datetime | None:
+    """The date, or date and time, that a text is as JSON has it; None where it is another text.
+
+    A time with an offset stays a text, for cells know none, and so does a date before Excel's calendar.
+    """
+    if _MOMENT.fullmatch(text) is None:
+        return None
+    try:
+        found = date.fromisoformat(text) if len(text) == _DATE_CHARS else datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.year > _FIRST_YEAR else None
 
 
 def _title(text: str, taken: set[str]) -> str:

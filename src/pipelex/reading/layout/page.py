@@ -6,6 +6,7 @@ from typing import Any, Final
 from pipelex.reading.layout.rows import Band, Row, bands_of, rows_of, text_of
 from pipelex.reading.layout.ruled import Grid, grids_of
 from pipelex.reading.layout.words import Word, words_of
+from pipelex.reading.markup import markdown_table
 
 _PARAGRAPH: Final = 0.9
 """The space between rows, in heights of a row, from which on a new paragraph begins."""
@@ -103,10 +104,3 @@ def _drawn_table(grid: Grid, words: Sequence[Word]) -> str:
 
 def _cell(words: Sequence[Word]) -> str:
     return " ".join(text_of(row.words) for row in rows_of(words)) if words else ""
-
-
-def markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows as a table of Markdown, the first one its heading."""
-    escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    lines = [f"| {' | '.join(row)} |" for row in escaped]
-    return "\n".join([lines[0], f"|{' --- |' * len(rows[0])}", *lines[1:]])
