@@ -60,6 +60,26 @@ def test_what_only_steers_letters_is_left_out():
     assert read("<html><body><p>ł\u200bó\u00add\ufeffź</p></body></html>") == "łódź"
 
 
+@pytest.mark.parametrize(("words", "is_right"), [("שלום world", True), ("مرحبا بالعالم", True), ("Łódź שלום", False)])
+@pytest.mark.parametrize("form", ["<p>{}</p>", "<p><b>{}</b></p>", "<h2>{}</h2>", "<div class='a'>{}</div>"])
+def test_what_is_written_from_the_right_begins_there(form: str, words: str, *, is_right: bool):
+    page = pypdfium2.PdfDocument(printed(f"<html><body>{form.format(words)}</body></html>", {}, None, None))[0]
+    left, right = _span(page)
+    assert (page.get_width() - right < left) == is_right
+
+
+def _span(page: pypdfium2.PdfPage) -> tuple[float, float]:
+    textpage = page.get_textpage()
+    boxes = [textpage.get_charbox(index) for index in range(textpage.count_chars())]
+    placed = [box for box in boxes if box[2] > box[0]]
+    return min(box[0] for box in placed), max(box[2] for box in placed)
+
+
+def test_an_alignment_that_the_page_gives_is_kept():
+    page = '<html><body><p style="text-align: center">שלום</p></body></html>'
+    assert "text-align: right" not in with_fonts(page)
+
+
 def test_texts_without_spaces_may_break_anywhere(monkeypatch: pytest.MonkeyPatch):
     from pipelex.inference.documents import letters
 

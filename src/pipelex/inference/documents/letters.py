@@ -59,6 +59,7 @@ _UNSPACED: Final = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\u
 _BLOCK: Final = re.compile(r"<(p|td|th|li|div|h[1-6]|dd|dt|body|blockquote|caption)\b", re.IGNORECASE)
 _STYLE: Final = re.compile(r"""\bstyle\s*=\s*(["'])""", re.IGNORECASE)
 _BREAKING: Final = "-pdf-word-wrap: CJK;"
+_RIGHT: Final = "text-align: right;"
 _SHOWN: Final = 5
 """How many of the letters that no font has are named."""
 
@@ -82,24 +83,39 @@ def with_fonts(text: str) -> str:
     lacking = sorted({letter for part in texts[::2] for letter in _visible(part) if _font_of(letter) is None})
     if lacking:
         raise _without_font(lacking)
-    _let_break(texts)
+    _style_blocks(texts)
     return "".join(part if position % 2 else _spans(part) for position, part in enumerate(texts))
 
 
-def _let_break(parts: list[str]) -> None:
-    """Let the lines of blocks with texts that have no spaces break anywhere: they would leave the page."""
+def _style_blocks(parts: list[str]) -> None:
+    """Style blocks for what they say.
+
+    Lines of texts that have no spaces break anywhere, for they would leave the page; what is written from the right begins
+    there.
+    """
     block: int | None = None
+    is_new = False
     for position, part in enumerate(parts):
         if position % 2:
-            block = position if _BLOCK.match(part) else block
-        elif block is not None and _BREAKING not in parts[block] and _UNSPACED.search(part):
-            parts[block] = _breaking(parts[block])
+            block, is_new = (position, True) if _BLOCK.match(part) else (block, is_new)
+        elif block is not None and part.strip():
+            if _BREAKING not in parts[block] and _UNSPACED.search(part):
+                parts[block] = _styled(parts[block], _BREAKING)
+            if is_new and "text-align" not in parts[block] and _is_from_right(part):
+                parts[block] = _styled(parts[block], _RIGHT)
+            is_new = False
 
 
-def _breaking(tag: str) -> str:
+def _is_from_right(text: str) -> bool:
+    """Whether a text begins at the right: its first letter with a direction has that one."""
+    directions = (unicodedata.bidirectional(letter) for letter in text)
+    return next((each for each in directions if each in ("L", "R", "AL")), "L") != "L"
+
+
+def _styled(tag: str, style: str) -> str:
     if _STYLE.search(tag):
-        return _STYLE.sub(lambda found: f"{found[0]}{_BREAKING} ", tag, count=1)
-    return _BLOCK.sub(lambda found: f'{found[0]} style="{_BREAKING}"', tag, count=1)
+        return _STYLE.sub(lambda found: f"{found[0]}{style} ", tag, count=1)
+    return _BLOCK.sub(lambda found: f'{found[0]} style="{style}"', tag, count=1)
 
 
 def _spans(text: str) -> str:
