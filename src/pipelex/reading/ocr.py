@@ -54,7 +54,7 @@ _SURE: Final = 0.9
 
 
 @dataclass(frozen=True)
-class _Look:
+class _TurnedReading:
     """What was read in an image as it is turned."""
 
     boxes: Sequence[TextBox]
@@ -94,7 +94,7 @@ def _is_on_end(box: TextBox) -> bool:
     return len(box.text) > 1 and box.bottom - box.top > 1.5 * (box.right - box.left)
 
 
-def _look(image: "Image") -> _Look:
+def _look(image: "Image") -> _TurnedReading:
     engine = _engine()
     import numpy
 
@@ -102,7 +102,7 @@ def _look(image: "Image") -> _Look:
     # The library's classifier turns lines that stand on their head, but not their order on the page.
     found: Any = engine(pixels, use_cls=False)
     if found.txts is None or found.boxes is None:
-        return _Look((), ())
+        return _TurnedReading((), ())
     boxes: list[TextBox] = []
     confidences: list[float] = []
     read = zip(cast("Sequence[str]", found.txts), cast("Sequence[float]", found.scores), found.boxes, strict=True)
@@ -111,7 +111,7 @@ def _look(image: "Image") -> _Look:
             xs, ys = [float(point[0]) for point in corners], [float(point[1]) for point in corners]
             boxes.append(TextBox(text.strip(), min(xs), min(ys), max(xs), max(ys)))
             confidences.append(float(confidence))
-    return _Look(boxes, confidences)
+    return _TurnedReading(boxes, confidences)
 
 
 def _engine() -> Any:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import mean
 from typing import Final
 
-from pipelex.reading.layout.words import Box, Word
+from pipelex.reading.layout.words import Place, Word
 
 _GUTTER: Final = 8.0
 """The least width of the space between two columns, in points."""
@@ -28,7 +28,7 @@ class Row:
     words: Sequence[Word]
 
     @cached_property
-    def box(self) -> Box:
+    def box(self) -> Place:
         """The place of the row."""
         box = self.words[0].box
         for word in self.words[1:]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pipelex.reading.layout.words import Box, Word, turned
+from pipelex.reading.layout.words import Place, Word, turned
 
 _NEAR: Final = 2.5
 """The distance, in points, at which lines meet."""
@@ -37,9 +37,9 @@ class Grid:
     down: Sequence[_Line]
 
     @property
-    def box(self) -> Box:
+    def box(self) -> Place:
         """The place of the table."""
-        return Box(self.xs[0], self.ys[0], self.xs[-1], self.ys[-1])
+        return Place(self.xs[0], self.ys[0], self.xs[-1], self.ys[-1])
 
     def cell_of(self, word: Word) -> tuple[int, int] | None:
         """Row and column of a word: of a cell over several, the first ones; None for a word outside."""
@@ -114,7 +114,7 @@ def _between(places: Sequence[float], index: int) -> float:
 # --- what is drawn ----------------------------------------------------------------------------------------------------
 
 
-def _lines(page: Any, turn: int) -> Iterator[Box]:
+def _lines(page: Any, turn: int) -> Iterator[Place]:
     from pypdfium2.raw import FPDF_PAGEOBJ_PATH
 
     for number, drawn in enumerate(page.get_objects(filter=(FPDF_PAGEOBJ_PATH,), max_depth=3)):

@@ -13,7 +13,7 @@ _MOST_CHARS: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class Place:
     """A rectangle on an upright page, in points: y grows downwards."""
 
     left: float
@@ -31,9 +31,9 @@ class Box:
         """Its height."""
         return self.bottom - self.top
 
-    def with_other(self, other: "Box") -> "Box":
+    def with_other(self, other: "Place") -> "Place":
         """The smallest box around both."""
-        return Box(
+        return Place(
             min(self.left, other.left),
             min(self.top, other.top),
             max(self.right, other.right),
@@ -46,12 +46,12 @@ class Word:
     """A word, and where it stands."""
 
     text: str
-    box: Box
+    box: Place
     rank: int
     """Its place in the order in which the file holds the words, which is the order of reading in one line."""
 
 
-def turned(box: tuple[float, float, float, float], quarters: int) -> Box:
+def turned(box: tuple[float, float, float, float], quarters: int) -> Place:
     """A box of the page's own coordinates, whose y grows upwards, on the page turned so that its text is upright.
 
     Args:
@@ -61,13 +61,13 @@ def turned(box: tuple[float, float, float, float], quarters: int) -> Box:
     left, bottom, right, top = box
     match quarters % 4:
         case 0:
-            return Box(left, -top, right, -bottom)
+            return Place(left, -top, right, -bottom)
         case 1:
-            return Box(bottom, left, top, right)
+            return Place(bottom, left, top, right)
         case 2:
-            return Box(-right, bottom, -left, top)
+            return Place(-right, bottom, -left, top)
         case _:
-            return Box(-top, -right, -bottom, -left)
+            return Place(-top, -right, -bottom, -left)
 
 
 def words_of(textpage: Any) -> tuple[list[Word], int]:
