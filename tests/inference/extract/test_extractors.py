@@ -93,7 +93,7 @@ async def test_mistral(bench_at: MakeBench):
     assert sent["bbox_annotation_format"]["type"] == "json_schema"
     assert [text_of(page) for page in pages] == ["# Page 0", "# Page 1"]
     found = images_of(pages[0])[0]
-    assert (found["filename"], found["caption"], found["width"], found["height"]) == ("img-0.jpg", "A red box", 60, 40)
+    assert (found["filename"], found["caption"], found["width"], found["height"]) == ("img-0.jpeg", "A red box", 60, 40)
     assert await bench.bytes_of(found) == JPEG
     assert [page["page_view"]["width"] for page in pages] == [300, 300]
     assert bench.usage is not None

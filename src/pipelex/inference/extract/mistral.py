@@ -98,8 +98,8 @@ class MistralExtractor:
                 raise self.http.garbled("image_unreadable")
             if not wanted.is_big_enough(picture.width, picture.height):
                 continue
-            # The text refers to an image by its id, which ends in the extension.
-            stem = str(item.get("id") or f"page-{page}-image-{len(images) + 1}").rpartition("/")[2].partition(".")[0]
+            # The text refers to an image by its id, which ends in the extension: that is its name.
+            stem = str(item.get("id") or f"page-{page}-image-{len(images) + 1}").rpartition("/")[2]
             caption = _caption(item.get("image_annotation"))
             named = Picture(picture.data, picture.mime_type, picture.width, picture.height, caption, stem)
             images.append(await keeper.image(named, stem))

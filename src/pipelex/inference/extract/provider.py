@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipelex.config.distribution import install_command
+from pipelex.content.files.kinds import type_of_extension
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.errors.json import Json, maybe
 from pipelex.pipes.effects.requests import ExtractRequest
@@ -68,9 +69,11 @@ class Keeper:
 
         Args:
             picture: the picture.
-            stem: its name without extension, unless it has one of its own.
+            stem: its name, unless it has one of its own; with the usual extension of its type where it has no right one.
         """
-        filename = f"{picture.stem or stem}.{extension_of(picture.mime_type)}"
+        name = picture.stem or stem
+        is_whole = type_of_extension(name) == picture.mime_type
+        filename = name if is_whole else f"{name.partition('.')[0]}.{extension_of(picture.mime_type)}"
         blob = await self.storage.put(picture.data, mime_type=picture.mime_type, filename=filename)
         found: dict[str, Json] = {**blob.content(), "width": picture.width, "height": picture.height}
         return found if picture.caption is None else {**found, "caption": picture.caption}
