@@ -321,7 +321,9 @@ def test_a_durable_run_ends_with_the_next_command(durable_cli: Cli, stub: OpenAI
         failed = durable_cli.command("run", "greet.mthds", "-i", "name=Bo", "--durable", "--run-id", bad)
 
     assert f"\n  Run: {good}, cost " in done.err
-    assert "\n  Page: not known; set `ui_url` in [temporal.temporal_config.temporal_server_configs.tests]" in done.err
+    assert (
+        "\n  In the UI: not known; set `ui_url` in [temporal.temporal_config.temporal_server_configs.tests]" in done.err
+    )
     assert failed.code == 1
     assert f"pipelex runs show {bad}\n" in failed.err
     assert f"pipelex runs retry {bad}\n" in failed.err
@@ -336,7 +338,13 @@ def test_a_durable_run_ends_with_the_next_command(durable_cli: Cli, stub: OpenAI
     assert f"In the UI  https://ui.example/namespaces/default/workflows/{good}" in durable_cli("runs", "show", good).out
     (node,) = json.loads((folder / "graphspec.json").read_text(encoding="utf-8"))["nodes"]
     assert (node["status"], node["domain_code"], node["error"]["code"]) == ("failed", "harbour", problem["code"])
-    assert (folder / "run.html").exists()
+    document = (
+        (folder / "run.html").read_text(encoding="utf-8").partition('<script type="application/json" id="run">')[2]
+    )
+    (shown,) = json.loads(document.partition("</script>")[0])["nodes"]
+    (call,) = shown["effects"]
+    assert (call["model"], call["error"]) == ("stub", shown["error"])
+    assert (shown["error"]["code"], shown["error"]["advice"]) == (problem["code"], problem["advice"])
 
 
 def test_the_whole_life_of_durable_runs(durable_cli: Cli, stub: OpenAIStub) -> None:
@@ -363,6 +371,11 @@ def test_the_whole_life_of_durable_runs(durable_cli: Cli, stub: OpenAIStub) -> N
         shown = json.loads(durable_cli("runs", "show", new, "--json").out)
         assert shown["replay_of"] == first
         assert json.loads(durable_cli("runs", "show", first, "--json").out)["replays"] == [new]
+        assert durable_cli.command("run", "chain.mthds", "-i", "text=sea", "--run-id", "here").code == 0
+        across = json.loads(durable_cli("runs", "diff", "here", first, "--json").out)
+        assert (across["changed_pipes"], across["same_output"]) == ({}, True)
+        refused = durable_cli(*there, "retry", first, "--from", "step_4")
+        assert (refused.code, "step_3" in refused.err) == (2, True)
         diff = json.loads(durable_cli("runs", "diff", first, new, "--json").out)
         assert (list(diff["changed_pipes"]), diff["same_output"]) == (["step_2"], True)
         assert diff["pipes"]["step_1"]["second"]["reused"] == 1
@@ -377,4 +390,4 @@ def test_the_whole_life_of_durable_runs(durable_cli: Cli, stub: OpenAIStub) -> N
         again = durable_cli(*there, "retry", first, "--from", "step_3", "--json")
         assert json.loads(again.out) == {"pipeline_run_id": first, "state": "restarted"}
         assert json.loads(durable_cli.command(*there, "watch", first, "--json").out) == {"text": "answer 3"}
-        assert len(stub.completions) == 3 + 2 + 1
+        assert len(stub.completions) == 3 + 2 + 3 + 1

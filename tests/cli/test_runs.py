@@ -138,6 +138,15 @@ def test_replays_that_cannot_be(chained: Cli) -> None:
         assert words in ended.err
 
 
+def test_a_retry_from_a_pipe_that_is_none(chained: Cli, stub: OpenAIStub) -> None:
+    refused = chained("runs", "retry", "first", "--from", "step_4", "--json")
+    assert (refused.code, json.loads(refused.err)["code"]) == (2, "request.pipe_not_found")
+    assert "step_3" in refused.err
+    assert len(stub.completions) == 3
+    assert json.loads(chained("runs", "retry", "first", "--from", "step_3", "--json").out)["state"] == "completed"
+    assert len(stub.completions) == 4
+
+
 def test_retries_one_by_one_and_together(cli: Cli, stub: OpenAIStub) -> None:
     stub.on("Describe c", REFUSED, REFUSED, REFUSED, Reply(text="mended"))
     stub.on(matches="Describe", text="sea")

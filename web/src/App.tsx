@@ -62,6 +62,7 @@ export function App({ run }: { run: Run }) {
               facts.status.replace("_", " "),
               duration((Number.isNaN(time(facts.ended)) ? run.ended : time(facts.ended)) - time(facts.started)),
               run.ran ? `${count(run.ran)} pipe run${run.ran === 1 ? "" : "s"}` : "",
+              run.reused ? `${count(run.reused)} reused` : "",
               totals?.calls ? `${count(totals.calls)} call${totals.calls === 1 ? "" : "s"}` : "",
               totals?.calls ? `${count(totals.inputTokens + totals.outputTokens)} tokens` : "",
               money(totals?.cost ?? null),
@@ -138,7 +139,7 @@ export function App({ run }: { run: Run }) {
           )}
           {view === "Timeline" && <Timeline run={run} selected={selected} select={select} />}
         </div>
-        {selected !== undefined && <Details run={run} index={selected} close={() => setSelected(undefined)} />}
+        {selected !== undefined && <Details key={selected} run={run} index={selected} close={() => setSelected(undefined)} />}
       </main>
     </div>
   );

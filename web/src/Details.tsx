@@ -1,7 +1,13 @@
+import { useState } from "react";
 import { clock, count, duration, money } from "./format";
 import { type Effect, type Problem, type Run, time } from "./model";
 import { StatusMark } from "./parts";
 import { Copy, ValueView } from "./ValueView";
+
+/** Calls that are shown at first; a pipe has many where those it runs are no workflows of their own. */
+const CALLS_SHOWN = 50;
+/** Calls whose prompts are in sight at once. */
+const CALLS_OPEN = 5;
 
 /** Everything known of one pipe run. */
 export function Details({ run, index, close }: { run: Run; index: number; close: () => void }) {
@@ -9,6 +15,9 @@ export function Details({ run, index, close }: { run: Run; index: number; close:
   const facts = run.facts(index);
   const totals = run.totals[index]!;
   const output = run.value(node.output);
+  const effects = node.effects ?? [];
+  const attempts = effects.reduce((most, effect) => Math.max(most, effect.attempts ?? 1), 0);
+  const [shown, setShown] = useState(CALLS_SHOWN);
   return (
     <aside className="details" aria-label={`Details of ${run.label(index)}`}>
       <header>
@@ -32,8 +41,9 @@ export function Details({ run, index, close }: { run: Run; index: number; close:
       <dl className="facts">
         <Fact name="Started" value={clock(node.started)} />
         <Fact name="Took" value={duration(time(node.ended) - time(node.started))} />
-        <Fact name="Model" value={totals.models.join(", ")} />
+        <Fact name="Model" value={run.models(index).join(", ")} />
         <Fact name="Calls" value={totals.calls ? count(totals.calls) : ""} />
+        <Fact name="Attempts" value={attempts > 1 ? count(attempts) : ""} />
         <Fact name="Tokens" value={totals.calls ? `${count(totals.inputTokens)} in, ${count(totals.outputTokens)} out` : ""} />
         <Fact name="Cost" value={money(totals.cost)} />
         <Fact name="Outcome" value={node.outcome ?? ""} />
@@ -60,12 +70,15 @@ export function Details({ run, index, close }: { run: Run; index: number; close:
           })}
         </section>
       )}
-      {(node.effects ?? []).length > 0 && (
+      {effects.length > 0 && (
         <section>
           <h3>Calls</h3>
-          {(node.effects ?? []).map((effect, number) => (
-            <Call key={number} effect={effect} />
+          {effects.slice(0, shown).map((effect, number) => (
+            <Call key={number} effect={effect} isOpen={effects.length <= CALLS_OPEN} />
           ))}
+          {effects.length > shown && (
+            <button onClick={() => setShown(shown + 10 * CALLS_SHOWN)}>{`Show more (${count(effects.length - shown)} left)`}</button>
+          )}
         </section>
       )}
       {(facts?.prompt || facts?.system_prompt || facts?.expression) && (
@@ -110,10 +123,11 @@ function withCode(text: string) {
   return text.split("`").map((part, rank) => (rank % 2 ? <code key={rank}>{part}</code> : part));
 }
 
-function Call({ effect }: { effect: Effect }) {
+function Call({ effect, isOpen }: { effect: Effect; isOpen: boolean }) {
   const { usage, prompt } = effect;
   const parts = [
     duration(time(effect.ended) - time(effect.started)),
+    effect.model ?? usage?.handle ?? "",
     usage ? `${count(usage.input_tokens ?? 0)} in, ${count(usage.output_tokens ?? 0)} out` : "",
     money(usage?.cost_usd ?? null),
     (effect.attempts ?? 1) > 1 ? `${effect.attempts} attempts` : "",
@@ -121,7 +135,7 @@ function Call({ effect }: { effect: Effect }) {
     effect.queue ? `queue ${effect.queue}` : "",
   ].filter(Boolean);
   return (
-    <details className="call-details" open={prompt !== undefined}>
+    <details className="call-details" open={effect.error !== undefined || (isOpen && prompt !== undefined)}>
       <summary>
         <StatusMark status={effect.status} /> {effect.summary || effect.name}
       </summary>

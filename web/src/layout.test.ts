@@ -119,6 +119,14 @@ test("steps that did not run and outcomes that were not taken are no pipe runs",
     node("d", "PipeLLM", { parent: 0, status: "not_run" }),
   ]);
   expect(found.ran).toBe(3);
+  expect([...found.counts([1, 2, 3, 4])]).toEqual([["failed", 1], ["not_run", 1], ["skipped", 1], ["completed", 1]]);
+});
+
+test("a model that did not answer is one that was asked", () => {
+  const call = { name: "act_llm_gen_text", summary: "", status: "failed" as const, model: "m" };
+  const found = run([node("a", "PipeLLM", { status: "failed", effects: [call, call] }), node("b", "PipeLLM", { parent: 0, reused: "r0" })]);
+  expect(found.models(0)).toEqual(["m"]);
+  expect(found.reused).toBe(1);
 });
 
 test("the worst state of several is the one to see first", () => {

@@ -3,7 +3,7 @@
  * the steps of a sequence below each other, branches and outcomes side by side, a batch folded into one card. Every
  * node is looked at once, whatever their number.
  */
-import type { PipeNode, Run, Status } from "./model";
+import { type PipeNode, type Run, SEVERITY, type Status } from "./model";
 
 export interface Box {
   id: string;
@@ -266,8 +266,6 @@ function merged(blocks: Block[], width: number, height: number, arrows: Arrow[])
 function arrow(source: string, target: string): Arrow {
   return { id: `${source}→${target}`, source, target };
 }
-
-const SEVERITY: Status[] = ["failed", "cancelled", "running", "not_run", "skipped", "completed"];
 
 export function worst(states: readonly Status[]): Status {
   return SEVERITY.find((status) => states.includes(status)) ?? "completed";

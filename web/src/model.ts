@@ -116,6 +116,9 @@ export interface RunDocument {
   files?: RunFile[];
 }
 
+/** States, those first that somebody may have to do something about. */
+export const SEVERITY: readonly Status[] = ["failed", "cancelled", "running", "not_run", "skipped", "completed"];
+
 export interface Totals {
   calls: number;
   inputTokens: number;
@@ -167,19 +170,30 @@ export class Run {
     return node.item === undefined ? name : `${name}[${node.item}]`;
   }
 
-  /** How many of some nodes are in each state. */
+  /** How many of some nodes are in each state, the worst state first. */
   counts(indices: readonly number[]): Map<Status, number> {
     const found = new Map<Status, number>();
     for (const index of indices) {
       const { status } = this.node(index);
       found.set(status, (found.get(status) ?? 0) + 1);
     }
-    return found;
+    return new Map(SEVERITY.filter((status) => found.has(status)).map((status) => [status, found.get(status)!]));
   }
 
   /** How many pipes ran, or run: not the steps and outcomes that the method has beside them. */
   get ran(): number {
     return this.document.nodes.filter(({ status }) => status !== "not_run" && status !== "skipped").length;
+  }
+
+  /** How many pipes took over the result of another run. */
+  get reused(): number {
+    return this.document.nodes.filter(({ reused }) => reused !== undefined).length;
+  }
+
+  /** The models that a pipe run asked, whether they answered or not. */
+  models(index: number): string[] {
+    const asked = (this.node(index).effects ?? []).flatMap(({ model }) => (model === undefined ? [] : [model]));
+    return [...new Set([...this.totals[index]!.models, ...asked])];
   }
 
   /** The nodes that a node ran in, from the inside out. */

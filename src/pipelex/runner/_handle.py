@@ -138,6 +138,8 @@ class RunHandle:
             The run that goes on; of a durable run, this very one.
 
         Raises:
-            PipelexError: it goes on, or has succeeded.
+            PipelexError: it goes on, or has succeeded; or its method has no such pipe.
         """
+        if start_over is not None:
+            start_over = (await self.run.source()).library.find_pipe(start_over)
         return replace(self, run=await self.run.retry(start_over), started=None)

@@ -58,12 +58,15 @@ class RunDiff:
     def changed_pipes(self) -> list[str]:
         """The pipes whose own tables differ, and those that only one of the methods has."""
         before, after = self.first.texts, self.second.texts
-        return [code for code in dict.fromkeys([*before, *after]) if before.get(code) != after.get(code)]
+        codes = dict.fromkeys([*before, *after])
+        return [code for code in codes if (code in before) != (code in after) or self.changed_members(code)]
 
     def changed_members(self, code: str) -> list[tuple[str, Json, Json]]:
         """The members of a pipe that differ: name, before, after."""
         before, after = self.first.texts.get(code, {}), self.second.texts.get(code, {})
-        names = dict.fromkeys([*before, *after])
+        names = list(dict.fromkeys([*before, *after]))
+        if before and after and not (before.get("description") and after.get("description")):
+            names = [name for name in names if name != "description"]  # an engine need not keep that of the entry pipe
         return [(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)]
 
     @property

@@ -92,8 +92,8 @@ def end_with_failures(result: "RunResult") -> None:
 
 def failures_text(failures: "ItemFailures", paint: "Paint") -> str:
     """The items that a run left out, one line each."""
-    noun = "item" if failures.count == 1 else "items"
-    lines = [paint(f"✗ {failures.count:,} {noun} failed and were left out:", "red", "bold")]
+    what = "1 item failed and was" if failures.count == 1 else f"{failures.count:,} items failed and were"
+    lines = [paint(f"✗ {what} left out:", "red", "bold")]
     for failure in failures.first[:_TOLD]:
         lines.append(f"  {'/'.join(failure.path)}: {failure.error['detail']} ({failure.error['code']})")
     if failures.count > _TOLD:

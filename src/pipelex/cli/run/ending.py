@@ -149,12 +149,12 @@ def _facts(ended: Ended, usage: "Sequence[ModelUsage]", written: WrittenRun | No
         lines.append(f"  Output: {folder}/")
     if written is not None:
         lines += saved_lines(written.saved)
-    if ended.run is not None and ended.run.link is not None:
-        lines.append(f"  Page: {ended.run.link}")
-    elif ended.run is not None and ended.run.unlinked:
-        lines.append(f"  Page: not known; {ended.run.unlinked}")
-    elif folder is not None and (folder / "run.html").exists():
+    if folder is not None and (folder / "run.html").exists():
         lines.append(f"  Page: {folder / 'run.html'}")
+    if ended.run is not None and ended.run.link is not None:
+        lines.append(f"  In the UI: {ended.run.link}")
+    elif ended.run is not None and ended.run.unlinked:
+        lines.append(f"  In the UI: not known; {ended.run.unlinked}")
     return lines
 
 
@@ -215,6 +215,8 @@ def _failure(
     elif written is not None:
         again = with_inputs_of(args, written.folder / "inputs.json")
         lines.append(f"  Run it again on the same inputs:  {shlex.join(['pipelex', *again])}")
+        if usage and app.settings.runtime.run_records.is_enabled:
+            lines.append(f"  Go on, on what was paid for:      pipelex runs retry {handle.run_id}")
 
     def tell() -> None:
         if not flags.json:

@@ -8,10 +8,12 @@ from typing import Final, cast
 from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
+from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from pipelex.errors import ErrorReport
 from pipelex.errors.json import Json, as_array
 from pipelex.pipes.models import ModelUsage
 from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState
@@ -147,23 +149,36 @@ async def _read_events(
                     effect.result = await reader.result(effect.name, done.result.payloads)
             case EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
                 lost = event.activity_task_failed_event_attributes
-                _end(scheduled[lost.scheduled_event_id], event, RunState.FAILED)
-                details = lost.failure.application_failure_info.details.payloads
-                scheduled[lost.scheduled_event_id].usage, _ = await _paid(client, details)
+                effect = scheduled[lost.scheduled_event_id]
+                _end(effect, event, RunState.FAILED)
+                effect.usage, _ = await _paid(client, lost.failure.application_failure_info.details.payloads)
+                effect.error = await _error(reader, lost.failure, f"activity '{effect.name}'")
             case kind if kind in _ACTIVITY_ENDS:
                 state, attributes = _ACTIVITY_ENDS[kind]
-                _end(scheduled[getattr(event, attributes).scheduled_event_id], event, state)
+                effect = scheduled[getattr(event, attributes).scheduled_event_id]
+                _end(effect, event, state)
+                overrun = event.activity_task_timed_out_event_attributes
+                effect.error = await _error(reader, overrun.failure, f"activity '{effect.name}'")
             case kind if kind in _CHILD_ENDS:
                 _end_child(children, event)
             case kind if kind in _WORKFLOW_ENDS:
                 trace.status = _WORKFLOW_ENDS[kind]
                 trace.ended = _time(event.event_time)
+                broken = event.workflow_execution_failed_event_attributes
+                trace.error = await _error(reader, broken.failure, f"pipe '{trace.pipe}'")
                 if reader is not None:
                     told = event.workflow_execution_completed_event_attributes.result.payloads
                     trace.output = await reader.output(told)
             case _:
                 pass
     return trace, list(children.values()), trace.status.has_ended
+
+
+async def _error(reader: ValueReader | None, failure: Failure, what: str) -> ErrorReport | None:
+    """The report of a failure, where there is one and values are read."""
+    if reader is None or not failure.WhichOneof("failure_info"):
+        return None
+    return await reader.error(failure, what)
 
 
 async def _begun(client: Client, event: HistoryEvent) -> PipeTrace:

@@ -9,6 +9,7 @@ from pipelex.content.stuff import Absence, Stuff
 from pipelex.errors import ErrorReport
 from pipelex.errors.json import Json, exactly
 from pipelex.library import Library, Pipe
+from pipelex.pipes.effects.jobs import ModelJob
 from pipelex.pipes.effects.requests import LLMPrompt
 from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState, pipes_of
 from pipelex.pipes.traces.steps import step_of, without_slices
@@ -190,6 +191,7 @@ def _rank(keys: Sequence[str | int]) -> int | None:
 
 def _effect(effect: EffectTrace) -> dict[str, Json]:
     prompt = getattr(effect.job, "prompt", None)
+    model = effect.job.model.handle if isinstance(effect.job, ModelJob) else None
     return _without_none(
         {
             "name": effect.name,
@@ -198,6 +200,7 @@ def _effect(effect: EffectTrace) -> dict[str, Json]:
             "attempts": effect.attempts,
             **_times(effect),
             "queue": effect.queue,
+            "model": model,
             "cached": effect.kept_from is not None or None,
             "usage": effect.usage[-1].model_dump(mode="json") if effect.usage else None,
             "prompt": _prompt(prompt) if isinstance(prompt, LLMPrompt) else None,

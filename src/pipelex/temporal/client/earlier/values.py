@@ -5,17 +5,20 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from temporalio.api.common.v1 import Payload
+from temporalio.api.failure.v1 import Failure
 from temporalio.common import RawValue
 from temporalio.converter import DataConverter
 
 from pipelex.content.stuff import Absence, Stuff
 from pipelex.durable.jobs import PipeJob
 from pipelex.durable.large import LargeInputs, whole
+from pipelex.errors import ErrorReport
 from pipelex.pipes.calls import PipeOutcome
 from pipelex.pipes.effects.kind import EffectKind
 from pipelex.pipes.effects.kinds import EFFECTS
 from pipelex.pipes.wire import Wire
 from pipelex.temporal.codec import loaded
+from pipelex.temporal.workflow.failures import from_failure
 
 _KINDS: Final[Mapping[str, EffectKind[Any, Any]]] = {kind.activity: kind for kind in EFFECTS}
 
@@ -52,6 +55,18 @@ class ValueReader:
     async def result(self, activity: str, told: Sequence[Payload]) -> Wire | None:
         """What an effect gave."""
         return await self._wire(told, None if activity not in _KINDS else _KINDS[activity].result)
+
+    async def error(self, failure: Failure, what: str) -> ErrorReport | None:
+        """How something failed.
+
+        Args:
+            failure: what the event of its end tells.
+            what: the thing, for failures that carry no report of ours.
+        """
+        try:
+            return from_failure(await self.converter.decode_failure(failure), what=what).report
+        except Exception:
+            return None
 
     async def _wire(self, payloads: Sequence[Payload], kind: type[Wire] | None) -> Wire | None:
         if kind is None or not payloads:
