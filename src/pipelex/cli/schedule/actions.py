@@ -172,8 +172,11 @@ def report(view: "ScheduleView", words: str = "", *, is_json: bool) -> None:
 
 def _brief(value: "Json") -> str:
     """A value on one line, cut when it is long; the text of a text."""
-    is_text = isinstance(value, dict) and list(value) == ["text"]
-    text = str(value["text"]) if is_text else json_text(value, sys.stdout)
+    match value:
+        case {"text": str(text), **others} if not others:
+            pass
+        case _:
+            text = json_text(value, sys.stdout)
     flat = " ".join(text.split())
     return flat if len(flat) <= _MOST_CHARACTERS else flat[: _MOST_CHARACTERS - 1] + "…"
 
