@@ -85,7 +85,7 @@ export function Tree({
   select: (index: number) => void;
 }) {
   const { lines, toggle } = useLines(run, query, selected);
-  const focus = lines.findIndex((line) => line.index === selected);
+  const focus = selected === undefined ? -1 : lines.findIndex((line) => line.index === selected);
   const onKeyDown = (event: React.KeyboardEvent) => {
     const line = lines[focus];
     const to = { ArrowDown: focus + 1, ArrowUp: focus - 1, Home: 0, End: lines.length - 1 }[event.key];
