@@ -144,7 +144,7 @@ def test_a_table_of_an_installed_orchestrator_is_its_own(
     (metadata / "entry_points.txt").write_text(
         "[pipelex.orchestrators]\nlight-house = lighthouse.factory:FACTORY\n", encoding="utf-8"
     )
-    monkeypatch.syspath_prepend(str(metadata.parent))
+    monkeypatch.setattr(sys, "path", [str(metadata.parent), *sys.path])
     settings = load(text)
     told = " ".join(fault.detail for fault in settings.warnings)
     assert "light_house" not in told

@@ -3,13 +3,17 @@
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, BinaryIO, Final, Literal, TextIO, overload
 
 OWN_FOLDER: Final = 0o700
 """The mode of a folder that its user alone may enter."""
 _OWN_FILE: Final = 0o600
 
 
+@overload
+def open_own(path: Path, mode: Literal["w"] = "w", *, newline: str | None = None) -> TextIO: ...
+@overload
+def open_own(path: Path, mode: Literal["wb", "ab"]) -> BinaryIO: ...
 def open_own(path: Path, mode: str = "w", *, newline: str | None = None) -> IO[Any]:
     """A file to write to: one that is new is its user's alone, one that is there keeps its mode.
 

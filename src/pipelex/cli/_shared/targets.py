@@ -1,6 +1,6 @@
 """Targets of the command line: a bundle or folder, an installed method, or a pipe's code."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +72,7 @@ def open_target(app: "Pipelex", target: Target, library_dirs: Sequence[Path], *,
 
 
 @contextmanager
-def looked_for(target: Target) -> Iterator[None]:
+def looked_for(target: Target) -> Generator[None]:
     """Have a failure to find a target that is a pipe's code say that it may have been meant as a file's name.
 
     Raises:
