@@ -22,7 +22,6 @@ from pipelex.inference.extract.processes import end_processes
 from tests.inference.extract.conftest import Bench, images_of, text_of
 from tests.support.documents import encoded, plain
 from tests.support.http_stub import Answer, http_stub
-from tests.support.untyped import untyped
 
 PICTURE = encoded(plain(30, 20))
 DATA_URL = "data:image/png;base64," + base64.b64encode(PICTURE).decode()
@@ -237,8 +236,8 @@ async def test_an_extra_that_is_not_installed(
 
 
 async def test_dates_and_pictures_of_excel_files(bench: Bench):
-    book = Workbook()
-    sheet = untyped(book.active)
+    book: Any = Workbook()
+    sheet = book.active
     sheet.append(["Day", datetime(2026, 3, 1), datetime(2026, 3, 1, 10, 30)])
     picture = BytesIO()
     Image.new("RGB", (40, 30), "red").save(picture, "PNG")

@@ -84,10 +84,11 @@ def words_of(textpage: Any) -> tuple[list[Word], int]:
 
 
 def _turn_of(textpage: Any, count: int) -> int:
-    from pypdfium2.raw import FPDFText_GetCharAngle
+    import pypdfium2
 
+    angle_of: Any = pypdfium2.raw.FPDFText_GetCharAngle
     looked_at = range(0, count, max(1, count // _SAMPLE))
-    turns = Counter(round(-FPDFText_GetCharAngle(textpage, index) / (pi / 2)) % 4 for index in looked_at)
+    turns = Counter(round(-angle_of(textpage, index) / (pi / 2)) % 4 for index in looked_at)
     return turns.most_common(1)[0][0]
 
 
