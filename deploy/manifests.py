@@ -4,12 +4,16 @@
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from workers import NAMES, Deployment, WorkerSpec
 
 HERE = Path(__file__).resolve().parent
+VERSION = re.findall(r'^__version__ = "(.+)"$', (HERE.parent / "src/pipelex/__init__.py").read_text("utf-8"), re.M)[0]
+IMAGE = f"pipelex-worker:{VERSION}"
+"""The worker's image, by the version that is in it: a tag that moves would have pods of one deployment differ."""
 HEALTH_PORT = 8080
 GRACE = 45
 """Seconds for a worker to drain: its own grace of 30, and time to leave."""
@@ -95,7 +99,7 @@ name: pipelex-{deployment.name}
 
 x-worker: &worker
   build: {{ context: ../.., dockerfile: deploy/Dockerfile }}
-  image: pipelex-worker
+  image: {IMAGE}
   restart: unless-stopped
   stop_grace_period: {GRACE}s
   volumes:
@@ -166,7 +170,7 @@ spec:
       securityContext: {{ runAsNonRoot: true, runAsUser: 10001 }}
       containers:
         - name: worker
-          image: pipelex-worker
+          image: {IMAGE}
           args: {json.dumps([*worker.arguments, "--health-port", str(HEALTH_PORT)])}
           env:
             - {{ name: PIPELEX_ENV, value: cluster }}
@@ -212,7 +216,7 @@ configMapGenerator:
   - name: pipelex-settings
     files: [.pipelex/pipelex.toml, .pipelex/pipelex_cluster.toml]
 images:
-  - {{ name: pipelex-worker, newName: pipelex-worker, newTag: latest }}
+  - {{ name: pipelex-worker, newName: pipelex-worker, newTag: {VERSION} }}
 """
 
 

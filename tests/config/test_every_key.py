@@ -56,6 +56,12 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     "inference.extract.test_bombs:test_limits_are_settings": below(
         "inference.extract", "timeout_seconds", "max_memory_bytes", "max_pages", "max_text_characters"
     ),
+    "inference.documents.test_apart:test_limits_are_settings": below(
+        "inference.doc_gen", "timeout_seconds", "max_memory_bytes"
+    ),
+    "inference.documents.test_apart:test_what_is_told_of_images_is_limited_by_a_setting": (
+        "inference.doc_gen.max_text_characters",
+    ),
     f"{EXTRACT}:test_the_default_resolution_of_views_is_a_setting": ("inference.extract.default_page_views_dpi",),
     f"{EFFECTS}:test_how_prompts_write_values": below(
         "inference.templating.default_templating_style", "tag_style", "text_format"

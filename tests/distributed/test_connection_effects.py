@@ -205,6 +205,30 @@ async def test_the_rpc_timeout(project: Project, temporal_server: DevServer) -> 
     assert failed.value.code == "runtime.unavailable"
 
 
+def test_certificates_of_the_users_own_file_are_read_relative_to_it(
+    project: Project, certificates: Certificates
+) -> None:
+    from pipelex.temporal.config import connection, parse_temporal_config
+
+    home = project.root / "home" / ".pipelex"
+    home.mkdir(parents=True)
+    (home / "pipelex.toml").write_text(f'{PROFILE}.tls.server_root_ca_cert = "own/ca.pem"\n', encoding="utf-8")
+    for folder, content in ((home, Path(certificates.ca).read_bytes()), (project.root, b"the project's")):
+        (folder / "own").mkdir()
+        (folder / "own" / "ca.pem").write_bytes(content)
+    settings = project.settings()
+    tls = connection(parse_temporal_config(settings), settings).tls
+    assert tls is not None
+    assert tls.server_root_ca_cert == certificates.ca.read_bytes()
+    (project.root / ".pipelex" / "pipelex_override.toml").write_text(
+        f'{PROFILE}.tls.server_root_ca_cert = "own/ca.pem"\n', encoding="utf-8"
+    )
+    settings = project.settings()
+    tls = connection(parse_temporal_config(settings), settings).tls
+    assert tls is not None
+    assert tls.server_root_ca_cert == b"the project's", "the file that decides a value is what its path starts from"
+
+
 def test_certificates_are_read_relative_to_the_project(project: Project, certificates: Certificates) -> None:
     from pipelex.temporal.config import connection, parse_temporal_config
 

@@ -1,8 +1,10 @@
 """What `deploy/` ships: every queue has its workers, and the files for clusters say what `workers.toml` says."""
 
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any, cast
 import pytest
 import yaml
 
+import pipelex
 from pipelex.config import load_settings
 from pipelex.durable.dispatch import OPTIONS, resolve_dispatch
 from pipelex.temporal.config import TemporalConfig, parse_temporal_config
@@ -122,6 +125,48 @@ def test_the_yaml_files_start_these_workers(manifests: ModuleType, name: str) ->
         assert probes == {"startup": "/readyz", "readiness": "/readyz", "liveness": "/healthz"}
         assert "/readyz" in compose["x-worker"]["healthcheck"]["test"][-1]
         assert set(worker.secrets) == {key for key in service["environment"] if key in deployment.secrets}
+
+
+def images_of(text: str) -> list[str]:
+    """The images that a file of any kind names."""
+    found = re.findall(r"^\s*(?:-\s*)?image:\s*(\S+)$|^FROM\s+(\S+)", text, re.MULTILINE)
+    named = [compose or docker for compose, docker in found]
+    kustomized = re.findall(r"newName: (\S+), newTag: (\S+) ", text)
+    return [*named, *(f"{name}:{tag}" for name, tag in kustomized)]
+
+
+def test_every_image_is_pinned_to_a_patch_version() -> None:
+    files = [
+        path
+        for path in DEPLOY.rglob("*")
+        if path.is_file() and (path.suffix in (".yaml", ".yml") or "Dockerfile" in path.name)
+    ]
+    found = {(file.relative_to(DEPLOY), image) for file in files for image in images_of(file.read_text("utf-8"))}
+    assert len(found) >= 10
+    for file, image in found:
+        default = re.sub(r"^\$\{\w+:-(.+)\}$", r"\1", image)
+        assert re.fullmatch(r"[\w./-]+:\d+\.\d+\.\d+(-[\w.-]+)?(@sha256:[0-9a-f]{64})?", default), (file, image)
+        if "pipelex-worker" in default:
+            assert default == f"pipelex-worker:{pipelex.__version__}", file
+
+
+def test_images_install_what_the_lock_file_names() -> None:
+    """Names, versions and markers of the constraints are those of the lock, build requirements included."""
+    lock = (DEPLOY.parent / "requirements-dev.lock").read_text("utf-8")
+    locked = re.findall(r"^([a-z0-9][^ \n]*==[^ \n]+(?: ; [^\\\n]*[^ \\\n])?) *\\?$", lock, re.MULTILINE)
+    constraints = (DEPLOY / "constraints.txt").read_text("utf-8").split("\n")
+    assert [line for line in constraints if line] == locked
+    dockerfile = (DEPLOY / "Dockerfile").read_text("utf-8")
+    installs = [line for line in dockerfile.splitlines() if re.search(r"\b(pip|uv) .*install", line)]
+    assert installs
+    assert all("PIP_CONSTRAINT=/build/constraints.txt" in line for line in installs)
+    assert "apt-get" not in dockerfile, "packages of the distribution would need their versions, too"
+    project = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    optional = [each for group in project["optional-dependencies"].values() for each in group]
+    wanted = {re.split(r"[^A-Za-z0-9_.-]", each)[0].lower() for each in (*project["dependencies"], *optional)}
+    pinned = {re.split("==", line)[0].partition("[")[0] for line in locked}
+    missing = {re.sub(r"[-_.]+", "-", name) for name in wanted} - {re.sub(r"[-_.]+", "-", name) for name in pinned}
+    assert missing <= {"pipelex"}, "run `make lock`"
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on this machine")

@@ -5,6 +5,7 @@ import types
 import typing
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -124,13 +125,23 @@ def _unknown(model: type[BaseModel], local: Sequence[str | int], path: Path, at:
     near = near_names(key, siblings, most=1)
     if near:
         return KeyFault(path, f"unknown key {key!r}; did you mean {_choices(near)}?", near, is_unknown=True)
-    elsewhere = tuple(dotted((*at, *known)) for known in known_keys(model) if known[-1] == key and "*" not in known)
+    elsewhere = tuple(dotted((*at, *known)) for known in _known_by_name(model).get(key, ()))
     if elsewhere:
         return KeyFault(
             path, f"unknown key {key!r} here; it belongs at {_choices(elsewhere)}", elsewhere, is_unknown=True
         )
     known = f"; known here: {', '.join(siblings)}" if 0 < len(siblings) <= 20 else ""
     return KeyFault(path, f"unknown key {key!r}{known}", is_unknown=True)
+
+
+@cache
+def _known_by_name(model: type[BaseModel]) -> Mapping[str, Sequence[Path]]:
+    """The last segment of a key → the paths that end in it, tables of named tables left out."""
+    found: dict[str, list[Path]] = {}
+    for known in known_keys(model):
+        if "*" not in known:
+            found.setdefault(known[-1], []).append(known)
+    return found
 
 
 def _choices(names: Sequence[str]) -> str:

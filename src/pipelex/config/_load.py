@@ -19,10 +19,12 @@ from pipelex.config._notes import why_without_effect
 from pipelex.config._sections import Sections
 from pipelex.config._settings import Layer, LayerKind, Settings, describe
 from pipelex.config.engine_tables import PACKAGED, is_engine_table
+from pipelex.config.plain_files import read_plain_text
+from pipelex.config.toml_text import read_toml
 from pipelex.config.trust import TRUST_VARIABLE, Demand, Trust, not_in_force
 from pipelex.config.trust.named_files import unseen_files
 from pipelex.config.trust.settings import withheld_settings, withheld_variables, without_refused, without_unseen
-from pipelex.errors import ConfigurationError, Fault, Json, Location, near_names
+from pipelex.errors import ConfigurationError, Fault, Json, Location, comparing_few_names, near_names
 
 FOLDER = ".pipelex"
 FILE = "pipelex.toml"
@@ -31,6 +33,7 @@ _YES = ("1", "true", "yes", "on")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
+@comparing_few_names
 def load_settings(
     *,
     cwd: Path | None = None,
@@ -205,7 +208,7 @@ def _named_by_files(project_dir: Path | None) -> tuple[str, ...]:
     texts: list[Json] = []
     for file in (*project_dir.glob("*.toml"), *(project_dir / "inference").rglob("*.toml")):
         with suppress(OSError, UnicodeDecodeError):
-            texts.append(file.read_text(encoding="utf-8"))
+            texts.append(read_plain_text(file))
     return named_variables(texts)
 
 
@@ -216,7 +219,7 @@ def _shown(file: Path, here: Path) -> str:
 def _read_layer(kind: LayerKind, file: Path, here: Path) -> Layer | None:
     shown = _shown(file, here)
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_plain_text(file)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
@@ -224,7 +227,7 @@ def _read_layer(kind: LayerKind, file: Path, here: Path) -> Layer | None:
             f"{shown}: the settings file cannot be read: {error}", location=Location(file=shown)
         ) from error
     try:
-        return Layer(kind, tomllib.loads(text), file, shown, text)
+        return Layer(kind, read_toml(text), file, shown, text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax_error(shown, text, error) from error
 
@@ -283,7 +286,7 @@ class _Dotenv:
 
 def _read_dotenv(file: Path, environ: Mapping[str, str]) -> _Dotenv:
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_plain_text(file)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return _Dotenv(file)
     except (OSError, UnicodeDecodeError) as error:

@@ -275,6 +275,17 @@ class ExtractTable(Section):
     """The maximum length of the text of a document that is read here."""
 
 
+class DocGenTable(Section):
+    """Printing of documents."""
+
+    timeout_seconds: Annotated[float, Field(gt=0)] = 300.0
+    """The longest that a document may take to be printed, its images included, in seconds."""
+    max_memory_bytes: Positive = 512 * 1024 * 1024
+    """The maximum memory that printing one document may take, in a process of its own."""
+    max_text_characters: Positive = 20_000_000
+    """The maximum length of the addresses of all images that a document shows."""
+
+
 class TemplatingStyleTable(Section):
     """The way templates write values where a pipe has no `templating_style`."""
 
@@ -332,6 +343,7 @@ class InferenceSettings(Section):
     llm: LLMTable = LLMTable()
     img_gen: ImgGenTable = ImgGenTable()
     extract: ExtractTable = ExtractTable()
+    doc_gen: DocGenTable = DocGenTable()
     templating: TemplatingTable = TemplatingTable()
     dry_run: DryRunTable = DryRunTable()
 

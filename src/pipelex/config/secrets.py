@@ -10,6 +10,8 @@ from typing import Protocol, cast
 
 from pipelex.config._interpolation import SECRET, secret_variable
 from pipelex.config._settings import Settings
+from pipelex.config.plain_files import read_plain_text
+from pipelex.config.toml_text import read_toml
 from pipelex.errors import ConfigurationError, Json, Location
 
 SECRETS_FILE = "secrets.toml"
@@ -50,7 +52,7 @@ class FileSecrets:
     def get(self, secret_id: str) -> str | None:
         try:
             self._require_privacy()
-            table: Mapping[str, Json] = tomllib.loads(self.file.read_text(encoding="utf-8"))
+            table: Mapping[str, Json] = read_toml(read_plain_text(self.file))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -8,6 +8,8 @@ from typing import Any
 
 from pipelex.config._keys import dotted
 from pipelex.config._positions import TomlPositions
+from pipelex.config.plain_files import read_plain_text
+from pipelex.config.toml_text import read_toml
 from pipelex.errors import ConfigurationError, Location
 
 Table = dict[str, Any]
@@ -30,11 +32,11 @@ class TomlFile:
             ConfigurationError: the file cannot be read, or is not TOML.
         """
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_plain_text(path)
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"{path} cannot be read: {error}", location=Location(file=str(path))) from error
         try:
-            return cls(path, text, tomllib.loads(text))
+            return cls(path, text, read_toml(text))
         except tomllib.TOMLDecodeError as error:
             line = _line_of(error)
             location = Location(file=str(path), line=line)

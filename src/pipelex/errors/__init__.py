@@ -19,7 +19,7 @@ from pipelex.errors._exceptions import (
     ProjectNotTrustedError,
     TemporalConfigError,
 )
-from pipelex.errors._names import near_names
+from pipelex.errors._names import comparing_few_names, near_names
 from pipelex.errors._registry import CORE_CODES, CodeFacts
 from pipelex.errors._report import (
     NOT_CONNECTED,
@@ -48,6 +48,7 @@ __all__ = [
     "ProjectNotTrustedError",
     "SuggestedFix",
     "TemporalConfigError",
+    "comparing_few_names",
     "error_type_name",
     "near_names",
 ]

@@ -14,6 +14,7 @@ from pipelex.inference.chat.options import ChatOptions
 from pipelex.inference.chat.service import Chat
 from pipelex.inference.deck.catalog import INTERNAL
 from pipelex.inference.deck.model_deck import ModelDeck
+from pipelex.inference.documents.provider import PrintLimits
 from pipelex.inference.documents.service import Documents
 from pipelex.inference.extract.service import Extraction, ExtractionOptions
 from pipelex.inference.families import FAMILY_OF
@@ -39,6 +40,7 @@ class InferenceOptions:
     chat: ChatOptions = field(default_factory=ChatOptions)
     extract: ExtractionOptions = field(default_factory=ExtractionOptions)
     images: ImageOptions = field(default_factory=ImageOptions)
+    printing: PrintLimits = field(default_factory=PrintLimits)
     functions: FunctionOptions = field(default_factory=FunctionOptions)
     call_timeout: float = SECONDS
     """The time limit of one request to a provider, in seconds, where the orchestrator gives an attempt none."""
@@ -88,7 +90,7 @@ class Inference:
         )
         self.extraction = Extraction(deck, self.storage, self.policy, self.options.extract, seconds)
         self.images = Images(deck, self.storage, self.policy, self.options.images, seconds)
-        self.documents = Documents(deck, self.storage, self.policy, self.trees)
+        self.documents = Documents(deck, self.storage, self.policy, self.trees, self.options.printing)
         self.search = Search(deck, seconds)
         self.judge = Judge(deck, self.chat, seconds)
         given = {} if environ is None else {"environ": environ}

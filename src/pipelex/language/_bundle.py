@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipelex.errors import Fault, Location, SuggestedFix, near_names
+from pipelex.errors import Fault, Location, SuggestedFix, comparing_few_names, near_names
 from pipelex.language._concepts import check_concept
 from pipelex.language._fault import (
     Report,
@@ -100,6 +100,7 @@ def normalise_newlines(text: str) -> str:
     return text.replace("\r\n", "\n")
 
 
+@comparing_few_names
 def parse_bundle(source: bytes | str, *, path: str | None = None) -> ParsedBundle:
     """Read a bundle file. Never raises: whatever is wrong is in `faults`.
 

@@ -52,13 +52,15 @@ def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = T
     paths = input_paths(pipe)
     for site in sites:
         keys = (*base, *site.keys)
-        names = (*slots, *site.extra_names)
+        names = dict.fromkeys((*slots, *site.extra_names))
         analysis = analyse_template(site.template, category=site.category, sigils=site.has_sigils, declared=names)
         is_known = is_known and analysis.is_parsed
         faults.extend(_template_fault(code, keys, site, found) for found in analysis.faults[:_MOST_TOLD])
         inline |= {found.name.partition(".")[0] for found in analysis.faults if found.kind == "inline_sigil"}
         for each in analysis.reads:
             read.add(each.root)
+            if len(reported) > _MOST_TOLD:
+                continue
             if each.root not in names and ("undeclared", each.root) not in reported:
                 reported.add(("undeclared", each.root))
                 faults.append(_undeclared(code, keys, each.root, max(0, each.offset - site.prefix), slots))
@@ -77,8 +79,9 @@ def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = T
     if is_known and model is not None and model.reads_every_input:
         inline |= {name for name in slots if PLAIN_NAME_PATTERN.fullmatch(name) is None}
         meant = {near for found in faults for near in found.suggestions if found.code == "method.input_undeclared"}
-        texts = [site.template for site in sites if site.has_sigils]
-        faults.extend(_unused(code, name, texts) for name in slots if name not in read | inline | meant)
+        as_text = _named_as_text([site.template for site in sites if site.has_sigils])
+        told = read | inline | meant
+        faults.extend(_unused(code, name, as_text) for name in slots if name not in told)
     return faults
 
 
@@ -176,12 +179,12 @@ def _undeclared(code: str, keys: Keys, root: str, offset: int, slots: Mapping[st
     )
 
 
-def _unused(code: str, name: str, templates: Sequence[str]) -> UnplacedFault:
+def _unused(code: str, name: str, as_text: Mapping[str, str]) -> UnplacedFault:
     keys = ("pipe", code, "inputs", name)
     operation = delete_key(("pipe", code, "inputs"), name)
     advice = "read it in a template, or remove it"
     fix: SuggestedFix | None = SuggestedFix("remove-input", f"remove input '{shorten(name)}'", (operation,), "unsafe")
-    told = _text_that_names(name, templates)
+    told = as_text.get(name)
     if told is not None:
         fix, advice = None, told
     return UnplacedFault(
@@ -195,17 +198,25 @@ def _unused(code: str, name: str, templates: Sequence[str]) -> UnplacedFault:
     )
 
 
-def _text_that_names(name: str, templates: Sequence[str]) -> str | None:
-    """Advice where a template has the name of an unread input behind a sigil, in a place where that is text."""
-    instead = f"write '{{{{ {name} }}}}' there"
-    for pattern, advice in (
-        (r"(?<!\w)\${}[ \t]+[({{\"']", "'${}' before a bracket or a quote is text, as in shell snippets; {}"),
-        (r"(?<=\w)\${}(?!\w)", "'${}' behind a letter or a digit is text; {}"),
-        (r"(?<=\w)@{}(?!\w)", "'@{}' behind a letter or a digit is text, as in addresses; {}"),
-    ):
-        if any(re.search(pattern.replace("{}", re.escape(name)), text) for text in templates):
-            return advice.replace("{}", name, 1).replace("{}", instead)
-    return None
+_AS_TEXT: Final = (
+    (
+        re.compile(r"(?<!\w)\$(\w+)[ \t]+[({\[\"']"),
+        "'${}' before a bracket or a quote is text, as in shell snippets; {}",
+    ),
+    (re.compile(r"(?<=\w)\$(\w+)"), "'${}' behind a letter or a digit is text; {}"),
+    (re.compile(r"(?<=\w)@(\w+)"), "'@{}' behind a letter or a digit is text, as in addresses; {}"),
+)
+"""A name behind a sigil, in a place where that is text → the advice."""
+
+
+def _named_as_text(templates: Sequence[str]) -> dict[str, str]:
+    """The names that templates have behind a sigil in a place where that is text → advice."""
+    found: dict[str, str] = {}
+    for pattern, advice in _AS_TEXT:
+        for name in {match[1] for text in templates for match in pattern.finditer(text)}:
+            told = advice.replace("{}", name, 1).replace("{}", f"write '{{{{ {name} }}}}' there")
+            found.setdefault(name, told)
+    return found
 
 
 def _unguarded(code: str, keys: Keys, site: TemplateSite, read: TemplateRead) -> UnplacedFault:

@@ -2,24 +2,13 @@
 
 import re
 import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pipelex.language._fault import is_table
+from pipelex.config.plain_files import MOST_BYTES
+from pipelex.config.toml_text import MAX_DEPTH, is_deeper_than, line_and_column, unfit_key
 from pipelex.language._toml_hints import hint_for
 
-MAX_BYTES: Final = 4_000_000
-MAX_DEPTH: Final = 40
-"""Nesting of tables and arrays; the language itself needs fewer than ten, a construct a few more."""
-
-# tomllib's time grows with the square of a key's parts, so hostile keys are refused before it sees them.
-_MAX_LONG_KEYS: Final = 5_000
-_LONG_KEY_PARTS: Final = 8
-_MAX_KEY_PARTS: Final = 16
-_KEY_PART: Final = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
-_LONG_KEY: Final = re.compile(rf"^[ \t]*+\[{{0,2}}[ \t]*+(?:{_KEY_PART}){{{_LONG_KEY_PARTS}}}", re.MULTILINE)
-_ENDLESS_KEY: Final = re.compile(rf"^[ \t]*+\[{{0,2}}[ \t]*+(?:{_KEY_PART}){{{_MAX_KEY_PARTS}}}", re.MULTILINE)
 _PLACED: Final = re.compile(r"(.*) \(at (?:line ([0-9]+), column ([0-9]+)|end of document)\)", re.DOTALL)
 
 _SENTENCES: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
@@ -76,14 +65,10 @@ def read_document(text: str) -> dict[str, Any] | SyntaxFault:
     """The document of a text with normalised line ends, or why there is none."""
     if text.startswith("\ufeff"):
         return SyntaxFault("the file starts with a byte-order mark: save it as UTF-8 without BOM", 1, 1)
-    if (size := len(text.encode("utf-8"))) > MAX_BYTES:
-        return SyntaxFault(f"the file has {size:,} bytes; a bundle has at most {MAX_BYTES:,}", 1, 1)
-    if (endless := _endless_key(text)) is not None:
-        return SyntaxFault(f"this key has more than {_MAX_KEY_PARTS} parts", *line_and_column(text, endless))
-    for count, long_key in enumerate(_LONG_KEY.finditer(text)):
-        if count >= _MAX_LONG_KEYS:
-            message = f"the file has more than {_MAX_LONG_KEYS:,} keys of more than {_LONG_KEY_PARTS} parts"
-            return SyntaxFault(message, *line_and_column(text, long_key.start()))
+    if (size := len(text.encode("utf-8"))) > MOST_BYTES:
+        return SyntaxFault(f"the file has {size:,} bytes; a bundle has at most {MOST_BYTES:,}", 1, 1)
+    if (unfit := unfit_key(text)) is not None:
+        return SyntaxFault(unfit[0], *line_and_column(text, unfit[1]))
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as wrong:
@@ -92,14 +77,9 @@ def read_document(text: str) -> dict[str, Any] | SyntaxFault:
         return SyntaxFault("arrays or tables are nested too deeply", *_deepest(text))
     except ValueError:  # int() refuses more than 4,300 digits
         return SyntaxFault("a number has too many digits", *_longest_number(text))
-    if _is_deeper_than(document, MAX_DEPTH):
+    if is_deeper_than(document, MAX_DEPTH):
         return SyntaxFault(f"arrays or tables are nested more than {MAX_DEPTH} deep", *_deepest(text))
     return document
-
-
-def line_and_column(text: str, offset: int) -> tuple[int, int]:
-    """The 1-based place of a character."""
-    return text.count("\n", 0, offset) + 1, offset - (text.rfind("\n", 0, offset) + 1) + 1
 
 
 def _offset(text: str, line: int, column: int) -> int:
@@ -107,23 +87,6 @@ def _offset(text: str, line: int, column: int) -> int:
     for _ in range(line - 1):
         start = text.index("\n", start) + 1
     return start + column - 1
-
-
-def _endless_key(text: str) -> int | None:
-    """The start of a key with far too many parts; a line of a text that only looks like one does not count."""
-    if _ENDLESS_KEY.search(text) is None:
-        return None
-    import tree_sitter
-    import tree_sitter_toml
-
-    language = tree_sitter.Language(tree_sitter_toml.language())
-    root = tree_sitter.Parser(language).parse(text.encode("utf-8")).root_node
-    for match in _ENDLESS_KEY.finditer(text):
-        inside = len(text[: match.end() - 1].rstrip(". \t").encode("utf-8")) - 1
-        node = root.descendant_for_byte_range(inside, inside + 1)
-        if node is None or node.type != "string":
-            return match.start()
-    return None
 
 
 def _translate(message: str, text: str) -> SyntaxFault:
@@ -156,23 +119,6 @@ def _translate_named(said: str) -> str:
         shown = re.search(r"'(.*)'", said, re.DOTALL)
         return f"the character {shown[1] if shown else ''} is not allowed here"
     return said
-
-
-def _is_container(value: object) -> bool:
-    return isinstance(value, dict | list)
-
-
-def _is_deeper_than(document: dict[str, Any], limit: int) -> bool:
-    level: list[Any] = [document]
-    for _ in range(limit):
-        deeper: list[Any] = []
-        for value in level:
-            children: Iterable[object] = value.values() if is_table(value) else value
-            deeper.extend(child for child in children if _is_container(child))
-        if not deeper:
-            return False
-        level = deeper
-    return True
 
 
 def _deepest(text: str) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelex.config.plain_files import read_plain
 from pipelex.errors import ErrorCategory, Fault, PipelexError, near_names
 from pipelex.library._names import PackageBundles
 from pipelex.library._reach import FoundPackage, Reach, constraints_of
@@ -221,7 +222,7 @@ class _Loader:
     def _package_at(self, root: Path) -> FoundPackage:
         file = root / MANIFEST_NAME
         try:
-            content = file.read_bytes() if file.is_file() else None
+            content = read_plain(file) if file.is_file() else None
             manifest, faults = (None, ()) if content is None else read_manifest(content, path=display_path(file))
             tree = walk_tree(root, manifest.exclude if manifest is not None else (), self._rules)
             return FoundPackage(tree, manifest, (*faults, *_lock_faults(tree, display_path(root / LOCK_NAME))))

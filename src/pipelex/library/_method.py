@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors import ErrorCategory, PipelexError, comparing_few_names
 from pipelex.library._library import Library
 from pipelex.library._link import LinkedBundles, link
 from pipelex.library._load import LoadedFiles, display_path, load_files, load_paths
@@ -57,6 +57,7 @@ class LoadedLibrary:
         return self.entry
 
 
+@comparing_few_names
 def load_library(
     paths: Sequence[Path],
     *,
@@ -85,6 +86,7 @@ def load_library(
     return replace(loaded, verdict=with_siblings(loaded.verdict, tree, domains, folder))
 
 
+@comparing_few_names
 def load_library_files(
     files: Mapping[str, str | bytes], *, check_model: CheckModel | None = None, rules: TreeRules | None = None
 ) -> LoadedLibrary:

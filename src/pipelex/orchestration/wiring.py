@@ -16,6 +16,7 @@ from pipelex.pipes.calls import Mocks, OnItemFailure, RunOptions
 if TYPE_CHECKING:
     from pipelex.inference import Inference, ModelDeck
     from pipelex.inference.calls.results import ResultCache
+    from pipelex.inference.documents.provider import PrintLimits
     from pipelex.inference.extract import ExtractionOptions
     from pipelex.inference.functions import FunctionOptions
     from pipelex.inference.images import ImageOptions
@@ -88,6 +89,7 @@ def inference_of(settings: Settings, deck: "ModelDeck | None" = None) -> "Infere
         ),
         extract=extraction_of(settings),
         images=images_of(settings),
+        printing=printing_of(settings),
         functions=functions_of(settings),
         call_timeout=settings.inference.call_timeout,
         longest_retry_after=settings.inference.longest_retry_after,
@@ -134,6 +136,14 @@ def extraction_of(settings: Settings) -> "ExtractionOptions":
     found = settings.inference.extract
     limits = ReadingLimits(found.max_memory_bytes, found.timeout_seconds, found.max_pages, found.max_text_characters)
     return ExtractionOptions(found.default_page_views_dpi, limits)
+
+
+def printing_of(settings: Settings) -> "PrintLimits":
+    """The limits of printing one document."""
+    from pipelex.inference.documents.provider import PrintLimits
+
+    found = settings.inference.doc_gen
+    return PrintLimits(found.timeout_seconds, found.max_memory_bytes, found.max_text_characters)
 
 
 def images_of(settings: Settings) -> "ImageOptions":

@@ -2,20 +2,22 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
 from pipelex.errors import PipelexError
 from pipelex.inference.documents import DocumentAsk, apart
-from pipelex.inference.documents.provider import Pictures
+from pipelex.inference.documents.provider import Pictures, PrintLimits
 from pipelex.inference.extract.process import ReadingProcess
 from pipelex.pipes.effects.requests import DocumentRequest
+from tests.support.project import write_project
 
 LONG = "<table>" + "<tr><td>a</td><td>b</td></tr>" * 60_000 + "</table>"
 
 
-def page(html: str) -> DocumentAsk:
-    return DocumentAsk(DocumentRequest(format="pdf", filename="x", source="html", html=html))
+def page(html: str, limits: PrintLimits = PrintLimits()) -> DocumentAsk:  # noqa: B008 it is frozen
+    return DocumentAsk(DocumentRequest(format="pdf", filename="x", source="html", html=html), limits=limits)
 
 
 async def no_pictures(urls: Sequence[str]) -> Pictures:
@@ -55,18 +57,53 @@ async def test_a_cancel_ends_the_process(started: list[ReadingProcess]):
     ("html", "limit"), [(lambda: LONG, 30_000_000), (lambda: "<p>" + "x " * 4_000_000 + "</p>", 30_000_000)]
 )
 async def test_a_document_takes_no_more_memory_than_it_may(
-    monkeypatch: pytest.MonkeyPatch, started: list[ReadingProcess], html: Callable[[], str], limit: int
+    started: list[ReadingProcess], html: Callable[[], str], limit: int
 ):
-    monkeypatch.setattr(apart, "_MAX_MEMORY", limit)
     with pytest.raises(PipelexError, match=r"[Mm]emory"):
-        await apart.print_apart("pdf", page(html()), no_pictures)
+        await apart.print_apart("pdf", page(html(), PrintLimits(max_memory=limit)), no_pictures)
     assert await asyncio.to_thread(started[0].wait) is not None
 
 
-async def test_a_document_takes_no_more_time_than_it_may(
-    monkeypatch: pytest.MonkeyPatch, started: list[ReadingProcess]
-):
-    monkeypatch.setattr(apart, "_MAX_SECONDS", 0.2)
+async def test_a_document_takes_no_more_time_than_it_may(started: list[ReadingProcess]):
     with pytest.raises(PipelexError, match="longer than"):
-        await apart.print_apart("pdf", page(LONG), no_pictures)
+        await apart.print_apart("pdf", page(LONG, PrintLimits(seconds=0.2)), no_pictures)
     assert all([await asyncio.to_thread(one.wait) in (-9, 0) for one in started])
+
+
+METHOD = """
+domain = "quay"
+main_pipe = "print"
+[pipe.print]
+type = "PipeDocGen"
+description = "Print"
+inputs = { text = "Text" }
+output = "Document"
+format = "pdf"
+template = "<p>$text</p><img src='https://example.invalid/a.png'>"
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("timeout_seconds", 0.0001, "longer than 0.0001 seconds"),
+        ("max_memory_bytes", 1, "memory"),
+    ],
+)
+async def test_limits_are_settings(tmp_path: Path, key: str, value: float, said: str):
+    project = write_project(tmp_path, stub="http://127.0.0.1:1/v1")
+    async with project.app("direct", overrides={f"inference.doc_gen.{key}": value}) as app:
+        with pytest.raises(PipelexError, match=said):
+            await app.load(project.method(METHOD)).run({"text": "x"})
+
+
+async def test_what_is_told_of_images_is_limited_by_a_setting(tmp_path: Path, started: list[ReadingProcess]):
+    project = write_project(tmp_path, stub="http://127.0.0.1:1/v1")
+    method = METHOD.replace("<img src='https://example.invalid/a.png'>", "")
+    async with project.app("direct", overrides={"inference.doc_gen.max_text_characters": 1}) as app:
+        limits = app.inference.documents.limits
+        assert limits.max_text == 1
+        assert (await app.load(project.method(method)).run({"text": "x"})).value is not None
+        many = "".join(f"<img src='https://example.invalid/{number}/{'x' * 2_000}.png'>" for number in range(600))
+        with pytest.raises(PipelexError, match="ended the process"):
+            await apart.print_apart("pdf", page(many, limits), no_pictures)

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from pipelex.config.own_files import OWN_FOLDER, write_own_file
+from pipelex.config.plain_files import read_plain, read_plain_text
+from pipelex.config.toml_text import read_toml
 from pipelex.config.trust._demand import Demand
 from pipelex.errors import ConfigurationError, Json, Location
 
@@ -72,7 +74,7 @@ def read_record(home_dir: Path) -> dict[str, str]:
     """
     file = home_dir / TRUST_FILE
     try:
-        table: Json = tomllib.loads(file.read_text(encoding="utf-8")).get("files", {})
+        table: Json = read_toml(read_plain_text(file)).get("files", {})
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -118,7 +120,7 @@ def trust_files(home_dir: Path, files: Iterable[Path]) -> list[Path]:
     found: dict[Path, str] = {}
     for file in files:
         try:
-            found[file] = digest_of(file.read_text(encoding="utf-8"))
+            found[file] = digest_of(read_plain_text(file))
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"{file}: cannot be read: {error}", location=Location(file=str(file))) from None
     return _record(home_dir, found)
@@ -159,9 +161,9 @@ def _digests_now(file: Path) -> set[str]:
     """The digest of a file's text, and that of its bytes, which a certificate is trusted by."""
     found: set[str] = set()
     with suppress(OSError, UnicodeDecodeError):
-        data = file.read_bytes()
+        data = read_plain(file)
         found.add(hashlib.sha256(data).hexdigest())
-        found.add(digest_of(file.read_text(encoding="utf-8")))
+        found.add(digest_of(read_plain_text(file)))
     return found
 
 

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Final, NoReturn
 
+from pipelex.config.toml_text import read_toml
 from pipelex.content.files.local import why_unfit
 from pipelex.content.files.not_readable import NotReadable
 from pipelex.content.files.text import TO_UTF8, decoded
@@ -29,7 +30,7 @@ def parse(text: str, file_type: str) -> Json:
     try:
         match file_type:
             case "toml":
-                return tomllib.loads(text)
+                return read_toml(text)
             case "yaml":
                 from pipelex.content.files.yaml import load_yaml
 

@@ -19,11 +19,6 @@ T = TypeVar("T")
 
 _CHILD: Final = Path(__file__).with_name("child.py")
 _MOST_AT_ONCE: Final = 2
-_MAX_SECONDS: Final = 300.0
-"""The time that a document may take, its images included, in seconds."""
-_MAX_MEMORY: Final = 512 * 1024 * 1024
-"""The memory that printing one may take, in bytes."""
-_MAX_MESSAGE: Final = 20_000_000
 _slots: Final = Slots(_MOST_AT_ONCE)
 
 Message = tuple[dict[str, Any], list[bytes]]
@@ -46,12 +41,14 @@ async def print_apart(printer: str, ask: DocumentAsk, pictures: ReadPictures) ->
         with TemporaryDirectory(prefix="pipelex-print-", ignore_cleanup_errors=True) as scratch:
             try:
                 process = await _in_thread(partial(ReadingProcess, _CHILD))
-                async with asyncio.timeout(_MAX_SECONDS):
+                async with asyncio.timeout(ask.limits.seconds):
                     return await _printed(process, _task(printer, ask, scratch), ask, pictures)
             except TimeoutError:
-                raise content_failure(f"the document took longer than {_MAX_SECONDS:g} seconds to be printed") from None
+                raise content_failure(
+                    f"the document took longer than {ask.limits.seconds:g} seconds to be printed"
+                ).with_report(advice=_advice("timeout_seconds")) from None
             except (BrokenWire, OSError, ValueError):
-                raise await _ended(process) from None
+                raise await _ended(process, ask) from None
             finally:
                 if process is not None:
                     process.kill()
@@ -66,12 +63,12 @@ def _task(printer: str, ask: DocumentAsk, scratch: str) -> dict[str, Any]:
         "request": ask.request.model_dump(mode="json", exclude_unset=True),
         "root": None if ask.root is None else str(ask.root),
         "scratch": scratch,
-        "max_memory": _MAX_MEMORY,
+        "max_memory": ask.limits.max_memory,
     }
 
 
 async def _printed(process: ReadingProcess, task: dict[str, Any], ask: DocumentAsk, pictures: ReadPictures) -> bytes:
-    process.limit_messages(_MAX_MESSAGE)
+    process.limit_messages(ask.limits.max_text)
     await _in_thread(partial(process.send, task, [] if ask.template is None else [ask.template]))
     while True:
         head, blobs = await _in_thread(process.receive)
@@ -91,14 +88,19 @@ def _failure(report: ErrorReport) -> PipelexError:
     )
 
 
-async def _ended(process: ReadingProcess | None) -> PipelexError:
+async def _ended(process: ReadingProcess | None, ask: DocumentAsk) -> PipelexError:
     if process is None:
         return content_failure("the process that prints documents cannot be started")
     process.kill()
     code = await _in_thread(process.wait)
     if code == TOOK_TOO_MUCH:
-        return content_failure(f"the document takes more than {_MAX_MEMORY:,} bytes of memory to be printed")
+        detail = f"the document takes more than {ask.limits.max_memory:,} bytes of memory to be printed"
+        return content_failure(detail).with_report(advice=_advice("max_memory_bytes"))
     return content_failure(f"the document ended the process that printed it (exit {code})")
+
+
+def _advice(key: str) -> str:
+    return f"Print less in one document, or raise {key} of [inference.doc_gen]."
 
 
 @cache

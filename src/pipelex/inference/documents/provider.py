@@ -1,7 +1,7 @@
 """The interface of a document engine, and its request."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +18,18 @@ ReadPictures = Callable[[Sequence[str]], Awaitable[Pictures]]
 
 
 @dataclass(frozen=True)
+class PrintLimits:
+    """What printing one document may take, in a process of its own."""
+
+    seconds: float = 300.0
+    """The time, images included."""
+    max_memory: int = 512 * 1024 * 1024
+    """The memory, in bytes."""
+    max_text: int = 20_000_000
+    """The characters of what the process asks and answers: the addresses of the images it shows."""
+
+
+@dataclass(frozen=True)
 class DocumentAsk:
     """A document to print."""
 
@@ -26,6 +38,8 @@ class DocumentAsk:
     """The template file, where the request names one."""
     root: Path | None = None
     """The method's folder, the only one whose files may be read; None where the method has none on disk."""
+
+    limits: PrintLimits = field(default_factory=PrintLimits)
 
     @property
     def folder(self) -> Path | None:

@@ -8,7 +8,7 @@ from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.calls.model_call import call_of
 from pipelex.inference.deck.catalog import ModelEntry
 from pipelex.inference.deck.model_deck import ModelDeck
-from pipelex.inference.documents.provider import DocumentAsk, DocumentEngine, Pictures
+from pipelex.inference.documents.provider import DocumentAsk, DocumentEngine, Pictures, PrintLimits
 from pipelex.inference.method_trees import MethodTrees
 from pipelex.inference.providers import factory
 from pipelex.pipes.effects.jobs import ContentResult, DocumentJob
@@ -36,6 +36,8 @@ class Documents:
     """The policy for fetching the images of a document."""
     trees: MethodTrees = field(default_factory=MethodTrees)
     """The methods' folders, which hold the template files."""
+    limits: PrintLimits = field(default_factory=PrintLimits)
+    """What printing one document may take."""
 
     async def generate_document(self, job: DocumentJob) -> ContentResult:
         """Print a document and store it: its Document content.
@@ -54,9 +56,9 @@ class Documents:
 
     def _ask(self, request: DocumentRequest) -> DocumentAsk:
         if request.source != "template_file":
-            return DocumentAsk(request)
+            return DocumentAsk(request, limits=self.limits)
         tree, content = self.trees.find(request.file, f"the template of '{request.filename}.{request.format}'")
-        return DocumentAsk(request, content, tree.root)
+        return DocumentAsk(request, content, tree.root, self.limits)
 
     async def _pictures(self, urls: Sequence[str]) -> Pictures:
         """See `ReadPictures`.

@@ -1,11 +1,12 @@
 """Files beside a lone bundle that declare what it lacks: whoever names one file may have meant its folder."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, cast
 
+from pipelex.config.plain_files import read_plain_text
+from pipelex.config.toml_text import read_toml
 from pipelex.errors import Fault
 from pipelex.language.references import Reference
 from pipelex.library._trees.tree import MethodTree
@@ -68,8 +69,6 @@ def _declared_beside(root: Path, known: Iterable[str]) -> dict[tuple[str, str], 
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            return {}
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return read_toml(read_plain_text(path, most=_MOST_BYTES))
+    except (OSError, ValueError):
         return {}

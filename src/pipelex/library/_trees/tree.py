@@ -9,9 +9,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from pipelex.config.plain_files import read_plain
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.library._trees.ignore import IgnoreRule, ignore_rules, is_ignored
 from pipelex.library.packages import MANIFEST_NAME
+
+_MOST_BYTES = 268_435_456
+"""The maximum size, in bytes, of one file that is read."""
 
 _NEVER = frozenset({"__pycache__", "node_modules"})
 _INPUTS = frozenset({"inputs.json", "inputs.toml"})
@@ -95,7 +99,7 @@ class MethodTree:
     def read(self, path: str) -> bytes | None:
         """The content of a tree path; None when there is no such file."""
         found = self.find(path)
-        return found.read_bytes() if isinstance(found, Path) else found
+        return read_plain(found, most=_MOST_BYTES) if isinstance(found, Path) else found
 
     @cached_property
     def digest(self) -> str:
@@ -186,7 +190,7 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 def _gitignore(folder: Path, base: str) -> list[IgnoreRule]:
     try:
-        return ignore_rules((folder / ".gitignore").read_text("utf-8", "replace").splitlines(), base)
+        return ignore_rules(read_plain(folder / ".gitignore").decode("utf-8", "replace").splitlines(), base)
     except OSError:
         return []
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
+from pipelex.config.toml_text import read_toml
 from pipelex.errors import ErrorCategory, Fault, Json, Location, PipelexError, near_names
 from pipelex.language.references import DOMAIN_PATTERN, NATIVE_DOMAIN, PIPE_CODE_PATTERN
 from pipelex.library.packages._versions import is_constraint, is_version, satisfies
@@ -20,6 +21,10 @@ MTHDS_VERSION: Final = "8.0.0"
 
 _RESERVED: Final = frozenset({NATIVE_DOMAIN, "mthds", "pipelex"})
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{1,24}")
+_MOST_PLACED: Final = 100
+"""The faults of one file that are told with their line."""
+_SHOWN: Final = 60
+"""The characters of a wrong value that are shown."""
 _ADDRESS: Final = re.compile(r"[a-zA-Z0-9._-]+\.[a-zA-Z0-9._-]+/[a-zA-Z0-9._/-]+")
 _ALIAS: Final = re.compile(r"[a-z][a-z0-9_]*")
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
@@ -163,8 +168,8 @@ class _Reader:
 
     def document(self) -> dict[str, Any] | None:
         try:
-            return tomllib.loads(self.text)
-        except (tomllib.TOMLDecodeError, RecursionError) as wrong:
+            return read_toml(self.text)
+        except tomllib.TOMLDecodeError as wrong:
             line = re.search(r"line (\d+), column (\d+)", str(wrong))
             place = (
                 Location(file=self.path, line=int(line[1]), column=int(line[2])) if line else Location(file=self.path)
@@ -173,7 +178,8 @@ class _Reader:
             return None
 
     def fault(self, detail: str, key: str | None = None) -> None:
-        line = self.line(key) if key is not None else None
+        # Each place is looked for in the whole text.
+        line = self.line(key) if key is not None and len(self.faults) < _MOST_PLACED else None
         self.faults.append(_fault(f"{self.path}: {detail}", Location(file=self.path, line=line, field=key)))
 
     def line(self, key: str) -> int | None:
@@ -210,7 +216,7 @@ class _Reader:
                 self.fault(f"'{key}' is missing: {what}", key)
             return None
         if not isinstance(value, str) or not is_right(value):
-            self.fault(f"'{key}' must be {what}, not {value!r}", key)
+            self.fault(f"'{key}' must be {what}, not {repr(value)[:_SHOWN]}", key)
             return None
         return value
 

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from pipelex.config import Settings
 from pipelex.config.distribution import install_command
+from pipelex.config.plain_files import read_plain
 from pipelex.config.secrets import secret_provider
 from pipelex.errors import ConfigurationError, Location, TemporalConfigError, near_names
 from pipelex.errors.hidden import hide
@@ -204,9 +205,16 @@ class _Building:
             raise self._error(f"tls.{key}", f"a variable in {written!r} is not set")
         path = Path(written).expanduser()
         try:
-            return (self._settings.base_dir / path).read_bytes()
+            return read_plain(self._start_of(key) / path)
         except OSError as error:
-            raise self._error(f"tls.{key}", f"{written} cannot be read: {error.strerror}") from None
+            raise self._error(f"tls.{key}", f"{written} cannot be read: {error.strerror or error}") from None
+
+    def _start_of(self, key: str) -> Path:
+        """The folder that a relative path starts from: that of the user's own file, or the project's."""
+        layer = self._settings.layer_of((*_SERVERS, self.name, "tls", key))
+        return (
+            layer.file.parent if layer is not None and layer.kind == "user" and layer.file else self._settings.base_dir
+        )
 
     def _envconfig_tls(self, tls: "ClientConfigTLS") -> TLSSettings | None:
         if tls.disabled:
