@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipelex.config import load_settings
-from pipelex.config.plain_files import read_plain
-from pipelex.config.toml_text import UnfitToml, read_toml
+from pipelex.config.files.plain import read_plain
+from pipelex.config.files.toml import UnfitToml, read_toml
 from pipelex.errors import ConfigurationError, PipelexError
 from pipelex.language import parse_bundle
 from pipelex.library import load_library, load_library_files

@@ -19,8 +19,8 @@ from pipelex.config._notes import why_without_effect
 from pipelex.config._sections import Sections
 from pipelex.config._settings import Layer, LayerKind, Settings, describe
 from pipelex.config.engine_tables import PACKAGED, is_engine_table
-from pipelex.config.plain_files import read_plain_text
-from pipelex.config.toml_text import read_toml
+from pipelex.config.files.plain import read_plain_text
+from pipelex.config.files.toml import read_toml
 from pipelex.config.trust import TRUST_VARIABLE, Demand, Trust, not_in_force
 from pipelex.config.trust.named_files import unseen_files
 from pipelex.config.trust.settings import withheld_settings, withheld_variables, without_refused, without_unseen

@@ -10,8 +10,8 @@ from typing import Protocol, cast
 
 from pipelex.config._interpolation import SECRET, secret_variable
 from pipelex.config._settings import Settings
-from pipelex.config.plain_files import read_plain_text
-from pipelex.config.toml_text import read_toml
+from pipelex.config.files.plain import read_plain_text
+from pipelex.config.files.toml import read_toml
 from pipelex.errors import ConfigurationError, Json, Location
 
 SECRETS_FILE = "secrets.toml"

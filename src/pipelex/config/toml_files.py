@@ -8,8 +8,8 @@ from typing import Any
 
 from pipelex.config._keys import dotted
 from pipelex.config._positions import TomlPositions
-from pipelex.config.plain_files import read_plain_text
-from pipelex.config.toml_text import read_toml
+from pipelex.config.files.plain import read_plain_text
+from pipelex.config.files.toml import read_toml
 from pipelex.errors import ConfigurationError, Location
 
 Table = dict[str, Any]

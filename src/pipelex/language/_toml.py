@@ -5,8 +5,8 @@ import tomllib
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pipelex.config.plain_files import MOST_BYTES
-from pipelex.config.toml_text import MAX_DEPTH, is_deeper_than, line_and_column, unfit_key
+from pipelex.config.files.plain import MOST_BYTES
+from pipelex.config.files.toml import MAX_DEPTH, is_deeper_than, line_and_column, unfit_key
 from pipelex.language._toml_hints import hint_for
 
 _PLACED: Final = re.compile(r"(.*) \(at (?:line ([0-9]+), column ([0-9]+)|end of document)\)", re.DOTALL)

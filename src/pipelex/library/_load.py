@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelex.config.plain_files import read_plain
+from pipelex.config.files.plain import read_plain
 from pipelex.errors import ErrorCategory, Fault, PipelexError, near_names
 from pipelex.library._names import PackageBundles
 from pipelex.library._reach import FoundPackage, Reach, constraints_of

@@ -11,9 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from pipelex.config.files.plain import read_plain, read_plain_text
+from pipelex.config.files.toml import read_toml
 from pipelex.config.own_files import OWN_FOLDER, write_own_file
-from pipelex.config.plain_files import read_plain, read_plain_text
-from pipelex.config.toml_text import read_toml
 from pipelex.config.trust._demand import Demand
 from pipelex.errors import ConfigurationError, Json, Location
 

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Final, NoReturn
 
-from pipelex.config.toml_text import read_toml
+from pipelex.config.files.toml import read_toml
 from pipelex.content.files.local import why_unfit
 from pipelex.content.files.not_readable import NotReadable
 from pipelex.content.files.text import TO_UTF8, decoded

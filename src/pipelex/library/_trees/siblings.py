@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, cast
 
-from pipelex.config.plain_files import read_plain_text
-from pipelex.config.toml_text import read_toml
+from pipelex.config.files.plain import read_plain_text
+from pipelex.config.files.toml import read_toml
 from pipelex.errors import Fault
 from pipelex.language.references import Reference
 from pipelex.library._trees.tree import MethodTree

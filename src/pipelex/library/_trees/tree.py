@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from pipelex.config.plain_files import read_plain
+from pipelex.config.files.plain import read_plain
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.library._trees.ignore import IgnoreRule, ignore_rules, is_ignored
 from pipelex.library.packages import MANIFEST_NAME

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-from pipelex.config.toml_text import read_toml
+from pipelex.config.files.toml import read_toml
 from pipelex.errors import ErrorCategory, Fault, Json, Location, PipelexError, near_names
 from pipelex.language.references import DOMAIN_PATTERN, NATIVE_DOMAIN, PIPE_CODE_PATTERN
 from pipelex.library.packages._versions import is_constraint, is_version, satisfies

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from pipelex.config import Settings
 from pipelex.config.distribution import install_command
-from pipelex.config.plain_files import read_plain
+from pipelex.config.files.plain import read_plain
 from pipelex.config.secrets import secret_provider
 from pipelex.errors import ConfigurationError, Location, TemporalConfigError, near_names
 from pipelex.errors.hidden import hide

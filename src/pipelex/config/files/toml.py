@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterable
 from typing import Any, Final
 
-from pipelex.config.plain_files import MOST_BYTES
+from pipelex.config.files.plain import MOST_BYTES
 
 MAX_DEPTH: Final = 40
 """Nesting of tables and arrays; the language itself needs fewer than ten, a construct a few more."""
