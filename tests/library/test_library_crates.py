@@ -1,6 +1,8 @@
 """Crates, closures, shapes and names; large libraries in bounded time."""
 
+import gc
 import time
+import tracemalloc
 
 import pytest
 
@@ -246,3 +248,29 @@ def test_thousands_of_faults_take_bounded_time() -> None:
     assert time.perf_counter() - start < 20
     assert len(errors) == 1800
     assert {fault.code for fault in errors} == {"method.pipe_unresolved"}
+
+
+@pytest.mark.slow
+def test_what_linked_libraries_hold_is_bounded_by_their_bytes() -> None:
+    """Eight crates of 1.9 MB: what the cache keeps of them takes about twenty times the bytes of those that stay."""
+    most = 4_000_000
+    cache, sizes = LinkedLibraries(most_bytes=most), list[int]()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(8):
+            text = "x" * 60
+            pipes = ",".join(
+                f'"d{number}.p{pipe}":{{"type":"PipeLLM","description":"{text}","output":"native.Text","prompt":"{text}"}}'
+                for pipe in range(9_500)
+            )
+            data = f'{{"concepts":{{}},"pipes":{{{pipes}}}}}'.encode()
+            sizes.append(len(data))
+            cache.get(data)
+        del data, pipes
+        gc.collect()
+        held = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert all(1_700_000 < size < 2_100_000 for size in sizes), sizes
+    assert held < 25 * most
