@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pipelex.config.files.plain import MOST_BYTES
 
@@ -72,8 +72,8 @@ def is_deeper_than(document: dict[str, Any], limit: int) -> bool:
     for _ in range(limit):
         deeper: list[Any] = []
         for value in level:
-            children: Iterable[object] = value.values() if isinstance(value, dict) else value
-            deeper.extend(child for child in children if isinstance(child, dict | list))
+            children = cast("Iterable[Any]", value.values() if isinstance(value, dict) else value)
+            deeper += [child for child in children if isinstance(child, dict | list)]
         if not deeper:
             return False
         level = deeper
