@@ -260,14 +260,14 @@ def test_what_linked_libraries_hold_is_bounded_by_their_bytes() -> None:
         before = tracemalloc.get_traced_memory()[0]
         for number in range(8):
             text = "x" * 60
-            pipes = ",".join(
+            members = ",".join(
                 f'"d{number}.p{pipe}":{{"type":"PipeLLM","description":"{text}","output":"native.Text","prompt":"{text}"}}'
                 for pipe in range(9_500)
             )
-            data = f'{{"concepts":{{}},"pipes":{{{pipes}}}}}'.encode()
+            data = f'{{"concepts":{{}},"pipes":{{{members}}}}}'.encode()
             sizes.append(len(data))
             cache.get(data)
-        del data, pipes
+            del data, members
         gc.collect()
         held = tracemalloc.get_traced_memory()[0] - before
     finally:

@@ -5,13 +5,14 @@ import binascii
 from collections.abc import Iterator
 from functools import cache
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 
 import docx
 import openpyxl
 import pytest
 from PIL import Image, ImageDraw
 
+from pipelex.content import Json
 from pipelex.errors import PipelexError
 from pipelex.inference import Inference
 from pipelex.inference.chat.attachments.plain import plain_size
@@ -96,10 +97,10 @@ def strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        for each in value.values():
+        for each in cast("dict[str, Any]", value).values():
             yield from strings(each)
     elif isinstance(value, list):
-        for each in value:
+        for each in cast("list[Any]", value):
             yield from strings(each)
 
 
@@ -171,7 +172,7 @@ async def test_huge_images_are_scaled(spoken: Spoken, stub: OpenAIStub, inferenc
 @few_clients
 async def test_what_fits_goes_as_it_is(spoken: Spoken, stub: OpenAIStub, inference: Inference) -> None:
     given = [saved(picture(), "PNG"), saved(picture(), "JPEG"), saved(picture(mode="L"), "JPEG")]
-    images = tuple({"url": data_url(data)} for data in given)
+    images: tuple[dict[str, Json], ...] = tuple({"url": data_url(data)} for data in given)
     assert await asked(inference, stub, LLMPrompt(user="look", images=images)) == given
 
 
@@ -229,7 +230,7 @@ async def test_documents_are_read_alike_for_all(
     spoken: Spoken, stub: OpenAIStub, inference: Inference, kind: str
 ) -> None:
     made, mime_type, lines = DOCUMENTS[kind]
-    content = {"url": data_url(made(), mime_type or "application/octet-stream")}
+    content: dict[str, Json] = {"url": data_url(made(), mime_type or "application/octet-stream")}
     assert await asked(inference, stub, LLMPrompt(user="look at [Document 1]", documents=(content,))) == []
     told = "\n".join(strings(stub.requests[-1].body))
     for line in lines:

@@ -86,25 +86,27 @@ def words_of(textpage: Any) -> tuple[list[Word], int]:
 def _turn_of(textpage: Any, count: int) -> int:
     import pypdfium2
 
-    angle_of: Any = pypdfium2.raw.FPDFText_GetCharAngle
+    raw: Any = pypdfium2.raw
     looked_at = range(0, count, max(1, count // _SAMPLE))
-    turns = Counter(round(-angle_of(textpage, index) / (pi / 2)) % 4 for index in looked_at)
+    turns = Counter(round(-raw.FPDFText_GetCharAngle(textpage, index) / (pi / 2)) % 4 for index in looked_at)
     return turns.most_common(1)[0][0]
 
 
 def _words(textpage: Any, count: int, turn: int) -> Iterator[Word]:
     """The words in the file's order; the calls to PDFium are the bulk of the work, so each letter costs two of them."""
-    from pypdfium2.raw import FS_RECTF, FPDFText_GetLooseCharBox, FPDFText_GetUnicode
+    import pypdfium2
 
+    raw: Any = pypdfium2.raw
+    unicode_of, box_of = raw.FPDFText_GetUnicode, raw.FPDFText_GetLooseCharBox
     is_lying = turn % 2 == 1
-    place: Any = FS_RECTF()
+    place = raw.FS_RECTF()
     letters, rank = list[str](), 0
     left = bottom = right = top = 0.0
     for index in range(count + 1):
-        letter = chr(FPDFText_GetUnicode(textpage, index)) if index < count else " "
+        letter = chr(unicode_of(textpage, index)) if index < count else " "
         is_space = letter.isspace() or letter == "\x00"
         if not is_space:
-            FPDFText_GetLooseCharBox(textpage, index, place)
+            box_of(textpage, index, place)
         if letters and (is_space or _is_far((left, bottom, right, top), place, is_lying=is_lying)):
             yield Word("".join(letters), turned((left, bottom, right, top), turn), rank)
             letters, rank = [], rank + 1
