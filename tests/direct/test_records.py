@@ -45,7 +45,7 @@ async def test_another_process_finds_runs(project: Project, stub: OpenAIStub) ->
     stub.on(matches="Describe", text="sea")
     async with project.app("direct") as app:
         greeted = await app.load(project.method(GREET)).run({"name": "Ada"}, attributes={"Tags": ["nightly", "eu"]})
-        described = await app.load(project.method(DESCRIBE_ALL, "all.mthds")).run({"words": ["a", "b"]}, run_id="b/1")
+        described = await app.load(project.method(DESCRIBE_ALL, "all.mthds")).run({"words": ["a", "b"]}, run_id="b:1")
     async with project.app("direct") as app:
         assert await listed(app) == [described.run_id, greeted.run_id]
         assert await listed(app, pipe="greet") == await listed(app, pipe="harbour.greet") == [greeted.run_id]
@@ -60,7 +60,7 @@ async def test_another_process_finds_runs(project: Project, stub: OpenAIStub) ->
         assert (await run.result()).content == described.content
         assert (await run.result()).working_memory.root["words"].count == 2
         root = await run.trace()
-        assert [child.id for child in root.children] == [f"b/1/describe[{number}]" for number in range(2)]
+        assert [child.id for child in root.children] == [f"b:1/describe[{number}]" for number in range(2)]
         assert [child.effects[0].usage[0].calls for child in root.children] == [1, 1]
         assert root.children[1].inputs["word"].content == {"text": "b"}
         source = await run.run.source()

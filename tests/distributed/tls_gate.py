@@ -43,12 +43,15 @@ class Certificates:
 
 
 def make_certificates(folder: Path) -> Certificates:
-    """A CA with a certificate for `SERVER_NAME` and one for a client; and a client's of a CA nobody knows."""
+    """A CA with a certificate for `SERVER_NAME` and one for a client; one that is over, one for another host, and a
+    client's of a CA nobody knows."""
     folder.mkdir(parents=True, exist_ok=True)
     ca_key, ca = _authority("The CA of a test")
     (folder / "ca.pem").write_bytes(ca.public_bytes(serialization.Encoding.PEM))
     _issue(folder, "server", ca, ca_key, ExtendedKeyUsageOID.SERVER_AUTH)
     _issue(folder, "client", ca, ca_key, ExtendedKeyUsageOID.CLIENT_AUTH)
+    _issue(folder, "expired", ca, ca_key, ExtendedKeyUsageOID.SERVER_AUTH, until=-datetime.timedelta(minutes=1))
+    _issue(folder, "elsewhere", ca, ca_key, ExtendedKeyUsageOID.SERVER_AUTH, names=[x509.DNSName("elsewhere.test")])
     other_key, other = _authority("A CA nobody knows")
     _issue(folder, "stranger", other, other_key, ExtendedKeyUsageOID.CLIENT_AUTH)
     return Certificates(folder)
@@ -65,7 +68,12 @@ def _authority(name: str) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
     return key, built.add_extension(usage, critical=True).sign(key, hashes.SHA256())
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    until: datetime.timedelta = datetime.timedelta(hours=1),
+) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
@@ -74,19 +82,26 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivate
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(hours=1))
+        .not_valid_after(now + until)
     )
 
 
 def _issue(
-    folder: Path, name: str, ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey, usage: x509.ObjectIdentifier
+    folder: Path,
+    name: str,
+    ca: x509.Certificate,
+    ca_key: ec.EllipticCurvePrivateKey,
+    usage: x509.ObjectIdentifier,
+    *,
+    until: datetime.timedelta = datetime.timedelta(hours=1),
+    names: Sequence[x509.GeneralName] | None = None,
 ) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    names = [x509.DNSName(SERVER_NAME), *(x509.IPAddress(ipaddress.ip_address(f"127.0.0.{n}")) for n in (1, 2))]
+    own = [x509.DNSName(SERVER_NAME), *(x509.IPAddress(ipaddress.ip_address(f"127.0.0.{n}")) for n in (1, 2))]
     signed = (
-        _builder(subject, ca.subject, key)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        _builder(subject, ca.subject, key, until)
+        .add_extension(x509.SubjectAlternativeName(own if names is None else names), critical=False)
         .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         .sign(ca_key, hashes.SHA256())
     )

@@ -128,6 +128,7 @@ async def test_histories_with_long_ids_replay(
         ("r" * (RUN_ID_BYTES + 1), f"may have {RUN_ID_BYTES}"),
         (" ", "empty"),
         ("a\nb", "control"),
+        ("a/b", "stands between"),
     ],
 )
 async def test_a_run_id_has_bounds(project: Project, orchestrator: str, run_id: str, said: str) -> None:

@@ -120,13 +120,16 @@ def check_run_id(run_id: str) -> None:
     """Refuse an id that no run can have.
 
     Raises:
-        PipelexError: it is empty, longer than `RUN_ID_BYTES`, or has characters that no name has.
+        PipelexError: it is empty, longer than `RUN_ID_BYTES`, or has characters that no name has, or the one that parts a run
+            from the pipes below it.
     """
     size = len(run_id.encode(errors="replace"))
     if not run_id.strip() or size > RUN_ID_BYTES:
         what = "is empty" if size <= RUN_ID_BYTES else f"has {size:,} bytes, and may have {RUN_ID_BYTES}"
     elif not run_id.isprintable():
         what = "has control characters"
+    elif "/" in run_id:
+        what = "has a '/', which stands between the ids of a run and of its pipes"
     else:
         return
     raise PipelexError(
@@ -134,7 +137,7 @@ def check_run_id(run_id: str) -> None:
         f"the run id {_shown(run_id)} {what}",
         category=ErrorCategory.CONTENT,
         params={"field": "run_id"},
-        advice=f"Give a run id of at most {RUN_ID_BYTES} bytes, or none: Pipelex makes one.",
+        advice=f"Give a run id of at most {RUN_ID_BYTES} bytes without '/', or none: Pipelex makes one.",
     )
 
 

@@ -2,8 +2,11 @@
 
 import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -19,8 +22,9 @@ from tests.support.processes import free_port
 
 LASTING, PASSING = ErrorCategory.CONFIGURATION, ErrorCategory.TRANSIENT
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
-OVER_HTTPX = [one for one in SPOKEN if one.sdk not in ("bedrock", "huggingface")]
-each_client = pytest.mark.parametrize("spoken", OVER_HTTPX, ids=str)
+OVER_HTTPX = [one for one in SPOKEN if one.sdk != "bedrock"]  # its client takes no proxy of ALL_PROXY
+each_client = pytest.mark.parametrize("spoken", SPOKEN, ids=str)
+over_httpx = pytest.mark.parametrize("spoken", OVER_HTTPX, ids=str)
 OPENAI = next(one for one in SPOKEN if one.sdk == "openai")
 
 
@@ -104,7 +108,7 @@ async def test_a_proxy_that_is_dead(spoken: Spoken, tmp_path: Path, monkeypatch:
     assert "secret" not in f"{report.detail} {report.what_to_do}"
 
 
-@each_client
+@over_httpx
 async def test_a_proxy_that_speaks_socks(spoken: Spoken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{free_port()}")
     report = await failed(tmp_path, spoken, "http://models.example.com")
@@ -127,6 +131,63 @@ async def test_a_certificate_of_nobody_known(spoken: Spoken, tmp_path: Path, cer
     assert told(report) == ("provider.unavailable", LASTING, "certificate")
     assert "self-signed" in report.detail
     assert "ca_bundle" in report.what_to_do
+
+
+@each_client
+@pytest.mark.parametrize(
+    ("name", "said", "advice"),
+    [("expired", "has expired", "renewed"), ("elsewhere", "is another host's", "endpoint")],
+)
+async def test_a_certificate_that_does_not_hold(
+    spoken: Spoken, name: str, said: str, advice: str, tmp_path: Path, certificates: Certificates
+):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificates.pair(name))
+    with OpenAIStub(api_key=KEY, tls=context) as server:
+        report = await failed(tmp_path, spoken, server.root, f'\nca_bundle = "{certificates.ca}"\n')
+    assert told(report) == ("provider.unavailable", LASTING, "certificate"), report.detail
+    assert said in report.detail
+    assert advice in report.what_to_do
+
+
+@each_client
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_that_wants_a_password(
+    spoken: Spoken, scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with locked_proxy() as port:
+        monkeypatch.setenv(f"{scheme.upper()}_PROXY", f"http://ada:secret@127.0.0.1:{port}")
+        report = await failed(tmp_path, spoken, f"{scheme}://models.example.com")
+    assert told(report) == ("provider.unavailable", LASTING, "proxy_refused"), report.detail
+    assert f"the proxy '127.0.0.1:{port}'" in report.detail
+    assert f"{scheme.upper()}_PROXY" in report.what_to_do
+    assert "secret" not in f"{report.detail} {report.what_to_do}"
+
+
+@contextmanager
+def locked_proxy() -> Iterator[int]:
+    """A proxy that lets nobody through; gives its port."""
+
+    class Locked(BaseHTTPRequestHandler):
+        def refuse(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length") or 0))
+            self.send_response(407, "Proxy Authentication Required")
+            self.send_header("Proxy-Authenticate", 'Basic realm="harbour"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_POST = do_CONNECT = do_GET = refuse
+
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Locked) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 async def test_a_server_without_tls(tmp_path: Path, provider: HTTPStub):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipelex.errors import ErrorCategory, InputError, PipelexError
-from pipelex.inference.calls.connections import connection_failure
+from pipelex.inference.calls.connections import PROXY_WANTS_CREDENTIALS, connection_failure
 from pipelex.inference.calls.facts import Facts, retry_after
 from pipelex.inference.calls.guard import AnswerRefused, RedirectRefused
 from pipelex.language.blueprints import ModelFamily
@@ -62,7 +62,8 @@ def classify_provider_error(
     guard = next((cause for cause in facts.chain if isinstance(cause, AnswerRefused)), None)
     if guard is not None:
         return _guarded(facts, guard)
-    return _by_status(facts) if facts.status is not None or facts.has(*_KINDS) else _without_status(facts)
+    is_answered = facts.status not in (None, PROXY_WANTS_CREDENTIALS) or facts.has(*_KINDS)
+    return _by_status(facts) if is_answered else _without_status(facts)
 
 
 _KINDS = (

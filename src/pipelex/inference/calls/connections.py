@@ -25,7 +25,9 @@ _UNKNOWN_NAMES: Final = frozenset(
 )
 """The numbers of a resolver that is sure; the others say that it could not be asked."""
 
-_CERTIFICATE: Final = re.compile(r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", re.IGNORECASE)
+_CERTIFICATE: Final = re.compile(
+    r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|SSL validation failed", re.IGNORECASE
+)
 _SELF_SIGNED: Final = re.compile(r"self[- ]signed|unable to get local issuer", re.IGNORECASE)
 _EXPIRED: Final = re.compile(r"has expired|not yet valid", re.IGNORECASE)
 _OTHER_NAME: Final = re.compile(r"not valid for|doesn't match|mismatch", re.IGNORECASE)
@@ -33,6 +35,8 @@ _PLAIN: Final = re.compile(r"WRONG_VERSION_NUMBER|HTTP_REQUEST|RECORD_LAYER_FAIL
 _SOCKS: Final = re.compile(r"socksio|Using SOCKS proxy|Missing dependencies for SOCKS", re.IGNORECASE)
 _NO_PROXY_SCHEME: Final = re.compile(r"Unknown scheme for proxy|proxy.*(not supported|unsupported)", re.IGNORECASE)
 _HEADER: Final = re.compile(r"illegal header|invalid header|codec can't encode", re.IGNORECASE)
+PROXY_WANTS_CREDENTIALS: Final = 407
+"""The status of a proxy that lets nobody through without a password; a provider never gives it."""
 _LOCKED: Final = re.compile(r"\b(401|403|407)\b")
 
 
@@ -65,11 +69,12 @@ def _proxy_address(facts: Facts) -> PipelexError | None:
 
 
 def _proxy_refusal(facts: Facts) -> PipelexError | None:
-    if not _is(facts, "ProxyError", "ProxyConnectionError"):
+    is_locked = facts.status == PROXY_WANTS_CREDENTIALS
+    if not is_locked and not _is(facts, "ProxyError", "ProxyConnectionError"):
         return None
     variable, proxy = _proxy(facts) or (_proxy_variable("all"), "")
     named = f"the proxy {proxy!r}" if proxy else "the proxy"
-    if _heard(facts, _LOCKED):
+    if is_locked or _heard(facts, _LOCKED):
         detail = f"{named} does not let the request to {facts.provider!r} through"
         return _lasting(facts, "proxy_refused", detail, f"Check the user and the password in {variable}.")
     return _passing(facts, f"{named} made no connection to {facts.provider!r}", f"Check {variable}, or unset it.")
@@ -175,7 +180,7 @@ def _heard(facts: Facts, pattern: re.Pattern[str]) -> bool:
 
 def _urls(facts: Facts) -> Iterator[str]:
     for error in facts.roots:
-        request: Any = getattr(error, "_request", None)
+        request: Any = vars(error).get("_request") or vars(error).get("request")
         told: Any = getattr(error, "kwargs", None)
         if request is not None:
             yield str(request.url)
@@ -202,12 +207,17 @@ def _host(facts: Facts) -> str:
 
 
 def _proxy(facts: Facts) -> tuple[str, str] | None:
-    """The variable that names the proxy a request went through, and the proxy's host and port; None without one."""
+    """The variable that names the proxy a request went through, and the proxy's host and port; None without one.
+
+    Where no exception tells the address, but one tells of a proxy, it is the first that a variable names.
+    """
     scheme, host, _ = _address(facts)
-    if not host or proxy_bypass(host):
+    is_told = facts.status == PROXY_WANTS_CREDENTIALS or _is(facts, "ProxyError", "ProxyConnectionError")
+    if proxy_bypass(host) if host else not is_told:
         return None
     proxies = getproxies()
-    name = next((name for name in (scheme, "all") if proxies.get(name)), None)
+    names = (scheme, "all") if host else ("https", "http", "all")
+    name = next((name for name in names if proxies.get(name)), None)
     if name is None:
         return None
     return _proxy_variable(name), urlsplit(proxies[name]).netloc.rpartition("@")[2]
