@@ -1,7 +1,7 @@
 """Why a request did not reach its provider, or was refused: each cause has its sentence, its category and its advice."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -165,7 +165,7 @@ async def test_a_proxy_that_wants_a_password(
 
 
 @contextmanager
-def locked_proxy() -> Iterator[int]:
+def locked_proxy() -> Generator[int]:
     """A proxy that lets nobody through; gives its port."""
 
     class Locked(BaseHTTPRequestHandler):
