@@ -245,9 +245,11 @@ def test_files_travel_without_a_shared_disk(site: Site) -> None:
     (compared,) = [request for request in site.asked if "Compare" in json.dumps(request)]
     assert "A lighthouse." in json.dumps(compared)
     assert _picture() in json.dumps(compared)
-    # Nobody kept a file of the run on a disk, the client's document aside.
+    # Nobody kept a file of the run on a disk, but the client its document and the results.
     kept = [file for host in site.network.hosts for file in host.disk.rglob("*") if file.suffix in (".png", ".pdf")]
-    assert kept == [site.client.disk / "page.pdf"]
+    results = [file for file in kept if site.client.disk / "results" in file.parents]
+    assert {*kept} - {*results} == {site.client.disk / "page.pdf"}
+    assert encoded(plain(60, 40)) in [file.read_bytes() for file in results]
 
 
 def test_a_runner_that_was_cut_off_goes_on(site: Site) -> None:

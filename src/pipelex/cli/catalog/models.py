@@ -12,14 +12,16 @@ from pipelex.cli._shared.console import columns, out, paint_out, say, table, wra
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag, open_local_app
 from pipelex.errors import PipelexError
+from pipelex.inference.families import FAMILIES
 from pipelex.language.blueprints import MODEL_FAMILIES, ModelFamily
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from pipelex.inference import ModelDeck
-    from pipelex.inference.deck.catalog import Catalog
+    from pipelex.inference.deck.catalog import Catalog, ModelEntry
     from pipelex.inference.health import ServersHere
+    from pipelex.pipes.models import ResolvedModel
 
 _EXAMPLES = """\b
 Examples:
@@ -142,6 +144,15 @@ def _print(rows: list[_NameRow], *, folded: bool) -> None:
         out("See each of them with: pipelex models --all")
 
 
+def _entries(deck: "ModelDeck", model: "ResolvedModel", family: ModelFamily) -> "Iterator[ModelEntry]":
+    """What the catalog says of a resolved model; a language model judges as well as one made for it."""
+    for kind in (FAMILIES[family].model_type, FAMILIES["llm"].model_type):
+        entry = deck.catalog.entry(model.backend, model.handle, kind)
+        if entry is not None:
+            yield entry
+            return
+
+
 def _names(deck: "ModelDeck", family: ModelFamily, here: "ServersHere") -> "Iterator[_NameRow]":
     from pipelex.pipes.models import ModelChoice
 
@@ -157,6 +168,6 @@ def _names(deck: "ModelDeck", family: ModelFamily, here: "ServersHere") -> "Iter
         status = _READY if not deck.check(choice) else f"needs {' and '.join(lacks)}" if lacks else "not ready"
         if model.backend in here.silent:
             status = _SILENT
-        elif here.lacks(deck.entry(model, family), backend):
+        elif any(here.lacks(entry, backend) for entry in _entries(deck, model, family)):
             status = _UNSERVED
         yield _NameRow(name, family, model.handle, model.backend, status, deck.is_stood_in(choice))
