@@ -12,7 +12,7 @@ def test_public_names() -> None:
         "ANYTHING", "DYNAMIC", "CheckModel", "Concept", "Declaration", "Library", "LibraryCrate",
         "LinkedBundles", "LinkedLibraries", "LoadedFiles", "LoadedLibrary",
         "MethodFile", "MethodTree", "ModelUse", "PackageBundles", "PathFault", "Pipe",
-        "TreeRules", "Verdict", "dotted", "focused", "link", "linked_libraries", "load_files", "load_library", "load_library_files",
+        "TreeRules", "Verdict", "check_is_bundle", "dotted", "focused", "link", "linked_libraries", "load_files", "load_library", "load_library_files",
         "load_paths",
         "missing_target", "model_uses", "ready_pipes", "validate", "walk_path", "walk_tree",
     }  # fmt: skip

@@ -164,7 +164,7 @@ async def test_a_failed_run_goes_on_from_where_it_failed(project: MistralProject
 
 async def test_one_id_is_one_job(project: MistralProject, stub: OpenAIStub, tmp_path: Path) -> None:
     stub.on(None, text="foam")
-    id_ = f"orders/2026 № {tmp_path.name}"
+    id_ = f"orders:2026 № {tmp_path.name}"
     async with project.app() as app:
         method = app.load(project.method(ECHO))
         with serving(app):
