@@ -89,7 +89,6 @@ async def test_html_nested_without_end(bench: Bench):
         (b'name;note\nApple;"a|b\nc"\n', "a.csv", "| name | note |\n| --- | --- |\n| Apple | a\\|b c |"),
         (b"WEBVTT\n\n00:01 --> 00:02\nHello", "a.vtt", "WEBVTT\n\n00:01 --> 00:02\nHello"),
         (b'{"a": 1}', "a.json", '{"a": 1}'),
-        (b"", "a.txt", ""),
     ],
 )
 async def test_text_files(bench: Bench, data: bytes, filename: str, text: str):
