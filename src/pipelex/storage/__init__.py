@@ -10,7 +10,7 @@ from pipelex.storage._blobs import SCHEME, StoredBlob
 from pipelex.storage._decoding import BoundedDecoder, UndecodableError
 from pipelex.storage._fetch import Fetched, FetchPolicy, fetch
 from pipelex.storage._saved import SavedFiles, StoredFile, default_name, files_of, safe_name, save_files
-from pipelex.storage._source import Loaded, load, normalized
+from pipelex.storage._source import Loaded, load, load_content, normalized
 from pipelex.storage._store import Storage
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "file_kind",
     "files_of",
     "load",
+    "load_content",
     "normalized",
     "safe_name",
     "save_files",

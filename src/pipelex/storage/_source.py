@@ -66,6 +66,21 @@ async def load(
     return Loaded(data, sniff(data, declared=declared, filename=name), name)
 
 
+async def load_content(content: Mapping[str, Json], *, storage: Storage, policy: FetchPolicy) -> Loaded:
+    """Read the file that an Image or Document content names.
+
+    Raises:
+        PipelexError: see `load`.
+    """
+    return await load(
+        str(content.get("url", "")),
+        storage=storage,
+        policy=policy,
+        mime_type=maybe(content.get("mime_type"), str),
+        filename=maybe(content.get("filename"), str),
+    )
+
+
 async def normalized(content: Mapping[str, Json], *, storage: Storage, policy: FetchPolicy) -> dict[str, Json]:
     """An Image or Document content whose `data:` URL or local file has been moved into the store.
 
@@ -78,13 +93,7 @@ async def normalized(content: Mapping[str, Json], *, storage: Storage, policy: F
     scheme, colon, _ = url.partition(":")
     if colon and len(scheme) > 1 and scheme.lower() not in ("data", "file"):
         return dict(content)
-    found = await load(
-        url,
-        storage=storage,
-        policy=policy,
-        mime_type=maybe(content.get("mime_type"), str),
-        filename=maybe(content.get("filename"), str),
-    )
+    found = await load_content(content, storage=storage, policy=policy)
     blob = await storage.put(found.data, mime_type=found.mime_type, filename=found.filename)
     return {**content, **blob.content()}
 

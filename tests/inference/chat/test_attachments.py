@@ -295,3 +295,16 @@ def test_every_client_declares_what_it_takes() -> None:
 )
 def test_the_size_of_plain_images(data: bytes, size: tuple[int, int] | None) -> None:
     assert plain_size(data) == size
+
+
+@one_client
+async def test_a_refused_file_is_named_without_what_it_holds(
+    spoken: Spoken, stub: OpenAIStub, inference: Inference
+) -> None:
+    data = b"\x00\x01\x02 the secret of the harbour"
+    prompt = LLMPrompt(user="look", documents=({"url": data_url(data)},))
+    with pytest.raises(PipelexError) as failed:
+        await inference.chat.generate_text(at(text_job("", prompt=prompt)))
+    assert failed.value.code == "input.file_type_unsupported"
+    assert base64.b64encode(data).decode()[:12] not in str(failed.value)
+    assert "data:application/octet-stream" in str(failed.value)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from pipelex.errors import InputError
-from pipelex.errors.json import Json, maybe
+from pipelex.errors.json import Json
 from pipelex.inference.calls.model_call import SECONDS, ModelCall, call_of, check_credentials
 from pipelex.inference.deck.catalog import ModelEntry
 from pipelex.inference.deck.model_deck import ModelDeck
@@ -25,7 +25,7 @@ from pipelex.pipes.effects.jobs import ContentListResult, ExtractJob
 from pipelex.pipes.effects.requests import ViewsRequest
 from pipelex.pipes.models import ModelUsage
 from pipelex.reading.source import ReadingLimits, unreadable
-from pipelex.storage import FetchPolicy, Storage, file_kind, load
+from pipelex.storage import FetchPolicy, Storage, file_kind, load_content
 from pipelex.storage._fetch import shown
 
 
@@ -126,13 +126,7 @@ class Extraction:
 
     async def _loaded(self, content: dict[str, Json]) -> SourceFile:
         url = str(content.get("url", ""))
-        found = await load(
-            url,
-            storage=self.storage,
-            policy=self.policy,
-            mime_type=maybe(content.get("mime_type"), str),
-            filename=maybe(content.get("filename"), str),
-        )
+        found = await load_content(content, storage=self.storage, policy=self.policy)
         name = repr(found.filename) if found.filename else f"the document {shown(url)!r}"
         source = SourceFile(found.data, found.mime_type, file_kind(found.mime_type), name, found.base_url, url)
         if not found.data:

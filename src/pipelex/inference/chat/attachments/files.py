@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from pipelex.content.files.local import not_an_image
 from pipelex.errors import InputError
-from pipelex.errors.json import Json, maybe
+from pipelex.errors.json import Json
 from pipelex.inference.chat.attachments.plain import plain_size
 from pipelex.inference.chat.attachments.takes import Takes
 from pipelex.inference.chat.messages import AttachedFile
@@ -15,7 +15,8 @@ from pipelex.inference.extract.local import TEXT_KINDS
 from pipelex.inference.extract.processes import read_pages
 from pipelex.reading.read import OFFICE_KINDS
 from pipelex.reading.source import ExtractAsk, PictureFit, ReadingLimits, ReadPage, SourceFile
-from pipelex.storage import FetchPolicy, Storage, file_kind, load
+from pipelex.storage import FetchPolicy, Storage, file_kind, load_content
+from pipelex.storage._fetch import shown
 
 AttachmentKind = Literal["image", "document"]
 
@@ -73,14 +74,8 @@ async def attached(
 
 async def _loaded(content: Mapping[str, Json], kind: AttachmentKind, files: PromptFiles) -> SourceFile:
     url = str(content.get("url", ""))
-    found = await load(
-        url,
-        storage=files.storage,
-        policy=files.policy,
-        mime_type=maybe(content.get("mime_type"), str),
-        filename=maybe(content.get("filename"), str),
-    )
-    name = f"the {kind} {found.filename or _shown(url)!r}"
+    found = await load_content(content, storage=files.storage, policy=files.policy)
+    name = f"the {kind} {found.filename or shown(url)!r}"
     source = SourceFile(found.data, found.mime_type, file_kind(found.mime_type), name, found.base_url, url)
     _check_size(source, kind, MAX_ATTACHMENT_BYTES)
     return source
@@ -112,7 +107,3 @@ async def _text(source: SourceFile, files: PromptFiles) -> AttachedFile:
 async def _pages(source: SourceFile, wanted: ExtractAsk, files: PromptFiles) -> list[ReadPage]:
     async with aclosing(read_pages(source, wanted, files.limits)) as found:
         return [page async for page in found]
-
-
-def _shown(url: str) -> str:
-    return url if len(url) <= 80 else url[:79] + "…"
