@@ -20,6 +20,7 @@ from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState
 from pipelex.pipes.traces.closing import close
 from pipelex.pipes.usage import usages_from_json
 from pipelex.temporal.client.earlier.values import ValueReader
+from pipelex.temporal.client.events import CHILD_ENDS, told_by
 from pipelex.temporal.workflow.observability import pipe_of
 
 _AT_ONCE: Final = 8
@@ -33,36 +34,11 @@ _WORKFLOW_ENDS: Final[Mapping[int, RunState]] = {
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: RunState.CANCELLED,
 }
 
-_ACTIVITY_ENDS: Final[Mapping[int, tuple[RunState, str]]] = {
-    EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT: (RunState.TIMED_OUT, "activity_task_timed_out_event_attributes"),
-    EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED: (RunState.CANCELLED, "activity_task_canceled_event_attributes"),
+_ACTIVITY_ENDS: Final[Mapping[int, RunState]] = {
+    EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT: RunState.TIMED_OUT,
+    EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED: RunState.CANCELLED,
 }
-"""Events that end an activity and tell nothing more: the state it is in then, and the member of the event."""
-
-
-_CHILD_ENDS: Final[Mapping[int, tuple[RunState, str]]] = {
-    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED: (
-        RunState.COMPLETED,
-        "child_workflow_execution_completed_event_attributes",
-    ),
-    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED: (
-        RunState.FAILED,
-        "child_workflow_execution_failed_event_attributes",
-    ),
-    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_CANCELED: (
-        RunState.CANCELLED,
-        "child_workflow_execution_canceled_event_attributes",
-    ),
-    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT: (
-        RunState.TIMED_OUT,
-        "child_workflow_execution_timed_out_event_attributes",
-    ),
-    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED: (
-        RunState.TERMINATED,
-        "child_workflow_execution_terminated_event_attributes",
-    ),
-}
-"""Events that tell a workflow of the end of a child, and their member."""
+"""Events that end an activity and tell nothing more."""
 
 
 async def read_trace(client: Client, workflow_id: str, *, values: bool = False, ended: bool = True) -> PipeTrace:
@@ -154,12 +130,11 @@ async def _read_events(
                 effect.usage, _ = await _paid(client, lost.failure.application_failure_info.details.payloads)
                 effect.error = await _error(reader, lost.failure, f"activity '{effect.name}'")
             case kind if kind in _ACTIVITY_ENDS:
-                state, attributes = _ACTIVITY_ENDS[kind]
-                effect = scheduled[getattr(event, attributes).scheduled_event_id]
-                _end(effect, event, state)
+                effect = scheduled[told_by(event).scheduled_event_id]
+                _end(effect, event, _ACTIVITY_ENDS[kind])
                 overrun = event.activity_task_timed_out_event_attributes
                 effect.error = await _error(reader, overrun.failure, f"activity '{effect.name}'")
-            case kind if kind in _CHILD_ENDS:
+            case kind if kind in CHILD_ENDS:
                 _end_child(children, event)
             case kind if kind in _WORKFLOW_ENDS:
                 trace.status = _WORKFLOW_ENDS[kind]
@@ -189,10 +164,9 @@ async def _begun(client: Client, event: HistoryEvent) -> PipeTrace:
 
 
 def _end_child(children: Mapping[str, PipeTrace], event: HistoryEvent) -> None:
-    state, attributes = _CHILD_ENDS[event.event_type]
-    child = children.get(getattr(event, attributes).workflow_execution.workflow_id)
+    child = children.get(told_by(event).workflow_execution.workflow_id)
     if child is not None:
-        child.status, child.ended = state, _time(event.event_time)
+        child.status, child.ended = CHILD_ENDS[event.event_type], _time(event.event_time)
 
 
 async def _scheduled(client: Client, event: HistoryEvent, reader: ValueReader | None) -> EffectTrace:

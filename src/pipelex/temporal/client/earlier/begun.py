@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 from temporalio.service import RPCError
+
+from pipelex.temporal.client.events import CHILD_ENDS, told_by
 
 _Id = tuple[str, str]
 """The id of a child's workflow, and that of its first run; the latter is empty where it never began."""
@@ -90,6 +92,9 @@ class Begun:
     def _child_completed(self, event: HistoryEvent) -> None:
         self._succeeded(event, event.child_workflow_execution_completed_event_attributes.initiated_event_id)
 
+    def _child_closed(self, event: HistoryEvent) -> None:
+        self.open.discard(told_by(event).initiated_event_id)
+
     def _activity_scheduled(self, event: HistoryEvent) -> None:
         activity = event.activity_task_scheduled_event_attributes
         self.unsuccessful[event.event_id] = activity.workflow_task_completed_event_id
@@ -107,37 +112,17 @@ class Begun:
         self.open.discard(began)
 
 
-def _closing(attributes: Callable[[HistoryEvent], Any]) -> Callable[[Begun, HistoryEvent], None]:
-    def close(begun: Begun, event: HistoryEvent) -> None:
-        begun.open.discard(attributes(event).initiated_event_id)
-
-    return close
-
-
 _READING: Final[Mapping[int, Callable[[Begun, HistoryEvent], None]]] = {
     EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED: Begun._task_completed,
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED: Begun._cancel_requested,
     EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED: Begun._child_initiated,
     EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED: Begun._child_started,
-    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED: Begun._child_completed,
     EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED: Begun._activity_scheduled,
     EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED: Begun._activity_completed,
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW: Begun._continued,
-    EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED: _closing(
-        lambda event: event.start_child_workflow_execution_failed_event_attributes
-    ),
-    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED: _closing(
-        lambda event: event.child_workflow_execution_failed_event_attributes
-    ),
-    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT: _closing(
-        lambda event: event.child_workflow_execution_timed_out_event_attributes
-    ),
-    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_CANCELED: _closing(
-        lambda event: event.child_workflow_execution_canceled_event_attributes
-    ),
-    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED: _closing(
-        lambda event: event.child_workflow_execution_terminated_event_attributes
-    ),
+    EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED: Begun._child_closed,
+    **dict.fromkeys(CHILD_ENDS, Begun._child_closed),
+    EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED: Begun._child_completed,
 }
 
 
