@@ -79,14 +79,8 @@ class ChatCompletions(ConnectedProvider["httpx.AsyncClient"]):
         settings: RequestSettings,
         form: AnswerForm,
     ) -> Answer:
-        body = self._body(call, messages, settings, form)
-        content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-        # The client's own limit is for each read: an answer that drips would hold the call for ever.
-        async with asyncio.timeout(call.seconds):
-            response = await client.post("chat/completions", content=content, headers=settings.get("extra_headers", {}))
-        if not response.is_success:
-            raise HttpRefusal(response)
-        return read_completion(response.json(), call, str(client.base_url))
+        told = await posted(call, client, "chat/completions", self._body(call, messages, settings, form), settings)
+        return read_completion(told, call, str(client.base_url))
 
     def _body(
         self,
@@ -130,6 +124,25 @@ class ChatCompletions(ConnectedProvider["httpx.AsyncClient"]):
             limits=httpx.Limits(max_connections=1000, max_keepalive_connections=100),
         )
         return guarded(client, call.max_bytes)
+
+
+async def posted(
+    call: ModelCall, client: "httpx.AsyncClient", address: str, body: dict[str, Any], settings: RequestSettings
+) -> Any:
+    """The JSON that a server answers to a request.
+
+    Raises:
+        HttpRefusal: it refuses.
+        TimeoutError: it takes longer than the call may.
+        ValueError: the answer is not JSON.
+    """
+    content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    # The client's own limit is for each read: an answer that drips would hold the call for ever.
+    async with asyncio.timeout(call.seconds):
+        response = await client.post(address, content=content, headers=settings.get("extra_headers", {}))
+    if not response.is_success:
+        raise HttpRefusal(response)
+    return response.json()
 
 
 class OpenRouter(ChatCompletions):

@@ -4,7 +4,6 @@ Old servers, and some that stand in for one, have Ollama's own API alone. The le
 cut without a word, can be asked for there alone: with `num_ctx` in the backend's table, its own API is asked at once.
 """
 
-import asyncio
 import json
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
@@ -12,7 +11,7 @@ from pipelex.inference.calls.http import HttpRefusal, table
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.chat.attachments.takes import COMMON
 from pipelex.inference.chat.completions.answers import read_completion
-from pipelex.inference.chat.completions.client import ChatCompletions
+from pipelex.inference.chat.completions.client import ChatCompletions, posted
 from pipelex.inference.chat.completions.requests import message_members
 from pipelex.inference.chat.messages import Answer, AnswerForm, Message, RequestSettings
 from pipelex.inference.deck.catalog import Backend
@@ -67,11 +66,8 @@ class Ollama(ChatCompletions):
     ) -> Answer:
         body = native_body(call.entry.model_id, messages, settings, form, self._context)
         address = f"{ollama_root(str(client.base_url))}/api/chat"
-        async with asyncio.timeout(call.seconds):
-            response = await client.post(address, json=body, headers=settings.get("extra_headers", {}))
-        if not response.is_success:
-            raise HttpRefusal(response)
-        return read_completion(as_completion(table(response.json())), call, str(client.base_url))
+        told = await posted(call, client, address, body, settings)
+        return read_completion(as_completion(table(told)), call, str(client.base_url))
 
 
 def _speaks_of_a_model(refusal: HttpRefusal) -> bool:
