@@ -87,7 +87,7 @@ MISTAKES = [
     Mistake("run harbour.gret", 2, ("did you mean harbour.greet",)),
     Mistake("run port.gret", 2, ("did you mean ", "harbour.greet")),
     Mistake("run harbour.greet.mthds", 2, ("did you mean 'greet.mthds'?",)),
-    Mistake("validate nothing -L empty", 2, ("'nothing' is no file and no folder",)),
+    Mistake("validate nothing -L empty", 2, ("'nothing' is neither a file nor a folder",)),
     Mistake("graph greet.mthds --out greet.mthds/page.html", 2, ("cannot be read or written",)),
     Mistake("dev --port 99999999", 2, ("'--port'", "at most 65535")),
     Mistake("runs list --limit -1", 2, ("'--limit' / '-n': it is at least 1.",)),

@@ -275,7 +275,7 @@ class Fault:
     suggested_fix: SuggestedFix | None = None
 
     def mapped(self, change: Callable[[str], str]) -> Self:
-        """The finding, with its texts changed."""
+        """The fault, with its texts changed."""
         return replace(
             self,
             detail=change(self.detail),

@@ -55,10 +55,13 @@ def _refuse_empty(args: Sequence[str]) -> None:
         Misuse: there is one.
     """
     for before, arg in zip(["", *args], args, strict=False):
-        name = arg[:-1] if arg.startswith("--") and arg.find("=") == len(arg) - 1 else before
-        if arg == "" or name is not before:
-            what = f"the value of {name}" if name.startswith("-") and name != "--" else "an argument"
-            raise Misuse(f"{what} is empty; a variable of the shell that is not set makes it so")
+        option, _, value = arg.partition("=")
+        if arg == "":
+            option = before if before.startswith("-") and before != "--" else ""
+        elif value or not arg.startswith("--") or arg == option:
+            continue
+        what = f"the value of {option}" if option else "an argument"
+        raise Misuse(f"{what} is empty; a variable of the shell that is not set makes it so")
 
 
 def argument_name(argument: Any) -> str:

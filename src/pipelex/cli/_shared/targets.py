@@ -22,7 +22,7 @@ class Target:
     paths: tuple[Path, ...]
     pipe: str | None = None
     is_code: bool = False
-    """Whether the pipe's code alone was named, no file and no folder."""
+    """Whether the pipe's code alone was named, neither a file nor a folder."""
 
     @property
     def folder(self) -> Path | None:
@@ -89,7 +89,7 @@ def looked_for(target: Target) -> Generator[None]:
             raise
         detail = wrong.report.detail
         if wrong.code == "method.not_found":
-            detail = f"'{target.pipe}' is no file and no folder, and there is no pipe of that name: {detail}"
+            detail = f"'{target.pipe}' is neither a file nor a folder, and there is no pipe of that name: {detail}"
         near = _bundles_like(target.pipe)
         advice = f"A pipe was looked for. For the method: {' or '.join(near)}." if near else wrong.report.advice
         raise wrong.with_report(detail=detail, advice=advice) from None

@@ -144,13 +144,11 @@ def _print(rows: list[_NameRow], *, folded: bool) -> None:
         out("See each of them with: pipelex models --all")
 
 
-def _entries(deck: "ModelDeck", model: "ResolvedModel", family: ModelFamily) -> "Iterator[ModelEntry]":
+def _entry(deck: "ModelDeck", model: "ResolvedModel", family: ModelFamily) -> "ModelEntry | None":
     """What the catalog says of a resolved model; a language model judges as well as one made for it."""
-    for kind in (FAMILIES[family].model_type, FAMILIES["llm"].model_type):
-        entry = deck.catalog.entry(model.backend, model.handle, kind)
-        if entry is not None:
-            yield entry
-            return
+    kinds = (FAMILIES[family].model_type, FAMILIES["llm"].model_type)
+    found = (deck.catalog.entry(model.backend, model.handle, kind) for kind in kinds)
+    return next((entry for entry in found if entry is not None), None)
 
 
 def _names(deck: "ModelDeck", family: ModelFamily, here: "ServersHere") -> "Iterator[_NameRow]":
@@ -168,6 +166,6 @@ def _names(deck: "ModelDeck", family: ModelFamily, here: "ServersHere") -> "Iter
         status = _READY if not deck.check(choice) else f"needs {' and '.join(lacks)}" if lacks else "not ready"
         if model.backend in here.silent:
             status = _SILENT
-        elif any(here.lacks(entry, backend) for entry in _entries(deck, model, family)):
+        elif (entry := _entry(deck, model, family)) is not None and here.lacks(entry, backend):
             status = _UNSERVED
         yield _NameRow(name, family, model.handle, model.backend, status, deck.is_stood_in(choice))

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 from pipelex.errors import ErrorCategory, ErrorReport, PipelexError
@@ -35,16 +36,15 @@ def within_wait(failed: PipelexError, longest: float) -> PipelexError:
     )
 
 
-_LENGTHS = ((86_400, "d"), (3600, "h"), (60, "min"))
+_LENGTHS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def _words(seconds: float) -> str:
     """A length of time in words: `45 s`, `15 min`, `2 h 30 min`, `3 d`."""
     whole = round(seconds)
-    for number, (unit, word) in enumerate(_LENGTHS):
+    for (unit, word), (smaller, more) in pairwise(_LENGTHS):
         if whole >= unit:
-            rest = whole % unit // _LENGTHS[number + 1][0] if number + 1 < len(_LENGTHS) else whole % unit
-            more = _LENGTHS[number + 1][1] if number + 1 < len(_LENGTHS) else "s"
+            rest = whole % unit // smaller
             return f"{whole // unit} {word} {rest} {more}" if rest else f"{whole // unit} {word}"
     return f"{whole} s"
 
