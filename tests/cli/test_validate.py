@@ -1,7 +1,10 @@
 import json
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
+
+import pytest
 
 from tests.cli.conftest import Cli
 
@@ -143,3 +146,27 @@ def test_the_command_as_a_process(cli: Cli) -> None:
     )  # fmt: skip
 
     assert (done.returncode, done.stdout) == (0, "✓ greet.mthds: valid, 1 pipe\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "code", "said"),
+    [
+        ("validate", "huge.mthds", 2, "it has more than"),
+        ("validate", "huge.bin", 2, "is a file of data, not a method"),
+        ("fmt", "huge.json", 2, "is a JSON file, not a method"),
+        ("explain", "huge.json", 2, "it has more than"),
+    ],
+)
+def test_a_huge_file_is_not_read_whole(cli: Cli, command: str, name: str, code: int, said: str) -> None:
+    with (cli.root / name).open("wb") as file:
+        file.truncate(3_000_000_000)
+
+    tracemalloc.start()
+    try:
+        ended = cli(command, name)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert (ended.code, said in ended.err) == (code, True), ended.err
+    assert most < 400_000_000

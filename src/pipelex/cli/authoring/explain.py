@@ -12,6 +12,7 @@ from pipelex.cli._shared.console import out, table
 from pipelex.cli._shared.group import Misuse, command_app
 from pipelex.cli._shared.session import JsonFlag
 from pipelex.cli._shared.streams import is_terminal, stdin_text
+from pipelex.config.files.plain import read_plain_text
 from pipelex.errors.json import Json
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _code_in(said: str) -> str:
 
 def _code_of_document(source: str) -> str:
     try:
-        text = stdin_text() if source == "-" else Path(source).read_text(encoding="utf-8")
+        text = stdin_text() if source == "-" else read_plain_text(Path(source))
         code = json.loads(text)["code"]
     except OSError as failed:
         raise Misuse(f"'{source}' cannot be read: {failed.strerror}") from None

@@ -9,6 +9,14 @@ MOST_BYTES: Final = 4_000_000
 """The maximum size of a file of settings, in bytes."""
 
 
+class UnfitFile(OSError):
+    """A file that is not read: it is not a plain one, or too large."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.strerror = why
+
+
 def read_plain(path: Path, *, most: int = MOST_BYTES) -> bytes:
     """The content of a plain file. A device or a pipe, also behind a symbolic link, might never end.
 
@@ -17,14 +25,14 @@ def read_plain(path: Path, *, most: int = MOST_BYTES) -> bytes:
         most: the maximum size, in bytes.
 
     Raises:
-        OSError: it cannot be read, is not a plain file, or is larger.
+        OSError: it cannot be read, is not a plain file, or is larger (`UnfitFile`).
     """
     with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise OSError("it is a device, a pipe or a socket, not a file")
+            raise UnfitFile("it is a device, a pipe or a socket, not a file")
         data = stream.read(most + 1)
     if len(data) > most:
-        raise OSError(f"it has more than {most:,} bytes")
+        raise UnfitFile(f"it has more than {most:,} bytes")
     return data
 
 

@@ -13,6 +13,8 @@ _BUNDLE_LINE: Final = re.compile(
     rb"^[ \t]*(?:(?:domain|main_pipe)[ \t]*=|\[[ \t]*(?:pipe|concept)[ \t.\]])", re.MULTILINE
 )
 """A line that only bundles have, whatever else is wrong in the text."""
+_LOOKED_AT: Final = 1_000_000
+"""The number of bytes at a file's beginning that tell what it is."""
 _INPUTS: Final = {".json": "a JSON file", ".toml": "a TOML file", ".yaml": "a YAML file", ".yml": "a YAML file"}
 """Suffixes of files that hold the inputs of a run, all at once."""
 _KINDS: Final = {
@@ -42,7 +44,8 @@ def check_is_bundle(path: Path) -> None:
     """
     if path.suffix in BUNDLE_SUFFIXES:
         return
-    content = path.read_bytes()
+    with path.open("rb") as file:
+        content = file.read(_LOOKED_AT)
     if _BUNDLE_LINE.search(content):
         return
     raise PipelexError(
