@@ -294,7 +294,7 @@ def test_a_text_file_of_any_encoding(cli: Cli, content: bytes, shown: str) -> No
         (b"name,crew,,\nAta,1,,\n", "<Ata|1|>"),
         (b"name,crew\nAta\n", "<Ata||>"),
         (b"name,crew\nAta,1,2\n", "it.csv, line 2 has 3 cells, the header 2"),
-        (b"name,name\nA,B\n", "it.csv, line 1 the column 'name' stands there twice"),
+        (b"name,name\nA,B\n", "it.csv, line 1 the column 'name' appears twice"),
         (b"Name\nA\n", "the column 'Name' is not a field of Boat; did you mean 'name'?"),
         (f"{_HEAD}Ata,three,\n".encode(), "it.csv, line 2, column 'crew' must be a whole number, not the text 'three'"),
         (f"{_HEAD},,\n".encode(), "it.csv, line 2, column 'name' is required"),

@@ -269,7 +269,7 @@ def test_a_table_is_a_list(tmp_path: Path) -> None:
         ("", "boats.csv is empty: the first row must name the fields"),
         ("nmae\nA\n", "boats.csv, line 1 the column 'nmae' is not a field of Boat; did you mean 'name'? (and 1 more)"),
         ("crew\n3\n", "boats.csv, line 1 the required column 'name' is missing"),
-        ("name,name\nA,B\n", "boats.csv, line 1 the column 'name' stands there twice"),
+        ("name,name\nA,B\n", "boats.csv, line 1 the column 'name' appears twice"),
         ("name,crew\nA,many\n", "boats.csv, line 2, column 'crew' must be a whole number, not the text 'many'"),
         ("name,crew\n,3\n", "boats.csv, line 2, column 'name' is required"),
         ("name\nA,B\n", "boats.csv, line 2 has 2 cells, the header 1"),

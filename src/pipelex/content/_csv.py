@@ -129,7 +129,7 @@ def _columns(names: Sequence[str], shape: ObjectShape, file_name: str) -> list[F
             hint = f"; did you mean '{near[0]}'?" if near else ""
             faults.append((where, f"the column '{name}' is not a field of {shape.title}{hint}"))
         elif field in fields:
-            faults.append((where, f"the column '{name}' stands there twice"))
+            faults.append((where, f"the column '{name}' appears twice"))
         else:
             fields.append(field)
     missing = [field.name for field in shape.fields if field.required and field.name not in names]

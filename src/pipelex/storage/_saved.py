@@ -47,6 +47,11 @@ class SavedFiles:
         """Where the files are."""
         return [self.folder / name for name in self.names.values()]
 
+    @property
+    def by_address(self) -> dict[str, Json]:
+        """Where each file is, by its address in the storage, as programs are told."""
+        return {file.uri: str(self.folder / name) for file, name in self.names.items()}
+
     def path(self, name: str) -> str:
         """The path of a file from the folder above this one."""
         return f"{self.folder.name}/{name}"

@@ -57,9 +57,8 @@ def _advice(args: Sequence[str], wrong: PipelexError, pipe: "Pipe", library: "Li
         if fault.code == "input.unexpected" and fault.suggestions
     }
     missing = [str(fault.params["input"]) for fault in faults if fault.code == "input.missing"]
-    lacking = [
-        *dict.fromkeys(name for name in missing if name not in renamed.values())
-    ]  # of rows, the same one many times
+    # Of rows, the same input may be missing many times.
+    lacking = list(dict.fromkeys(name for name in missing if name not in renamed.values()))
     unknown = [fault for fault in faults if fault.code == "input.unexpected" and not fault.suggestions]
     if not faults or unknown or not args:
         return None

@@ -188,7 +188,7 @@ def _envelope(method: "Method", result: "RunResult", written: WrittenRun | None)
     if written is not None:
         found["output_file"] = str(written.folder / "main_stuff.json")
         if written.saved.names:
-            found["files"] = {file.uri: str(written.saved.folder / name) for file, name in written.saved.names.items()}
+            found["files"] = written.saved.by_address
     return found
 
 

@@ -42,9 +42,7 @@ def write_result(app: "Pipelex", result: "RunResult", output_dir: Path, *, is_js
         saved = asyncio.run(app.save_files(bare_json(result.value), folder=folder / FILES))
         write_main(folder, result, None, saved)
     if is_json:
-        print_json(
-            {"folder": str(folder), "files": {file.uri: str(saved.folder / name) for file, name in saved.names.items()}}
-        )
+        print_json({"folder": str(folder), "files": saved.by_address})
         return
     out(str(folder))
     for line in saved_lines(saved):

@@ -114,7 +114,9 @@ def _check_names(variable: str | None, name: str | None) -> None:
         Misuse: one of them is none.
     """
     if variable is not None and not re.fullmatch(r"[A-Za-z_]\w*", variable, re.ASCII):
-        raise Misuse(f"--key-variable names a variable of the environment, such as MY_API_KEY; {variable!r} is none")
+        raise Misuse(
+            f"--key-variable names a variable of the environment, such as MY_API_KEY; {variable!r} is not a name"
+        )
     if name is not None and not re.fullmatch(r"[\w-]+", name, re.ASCII):
         raise Misuse(f"--name is of letters, digits, '_' and '-'; {name!r} is not")
 

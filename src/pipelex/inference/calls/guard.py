@@ -119,4 +119,4 @@ def _host(location: str) -> str:
     try:
         return urlsplit(location).hostname or "the same host"
     except ValueError:
-        return "an address that is none"
+        return "something that is not an address"

@@ -143,7 +143,7 @@ def _by_address(call: ModelCall, url: str) -> SourceFile:
     if not url.lower().startswith(("http://", "https://")):
         raise InputError(
             "input.file_type_unsupported",
-            f"the model {call.entry.handle!r} reads web pages by their address, but {shown(url)!r} is none",
+            f"the model {call.entry.handle!r} reads web pages by their address, but {shown(url)!r} is not one",
             format="file",
             model=call.entry.handle,
         )

@@ -179,7 +179,7 @@ def _converted(name: str, attribute: CustomAttribute, value: Any) -> Any:
         shown = str(value)
         raise PipelexError(
             "request.invalid",
-            f"the search attribute '{name}' is of type {attribute.type}, and {shown[:80]!r} is none",
+            f"the search attribute '{name}' is of type {attribute.type}, and {shown[:80]!r} is not",
             category=ErrorCategory.CONTENT,
             params={"field": name},
         ) from None
