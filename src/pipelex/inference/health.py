@@ -4,11 +4,10 @@ import asyncio
 import socket
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
 from pipelex.config.trust import stays_here
-from pipelex.content.stuff import Json
 from pipelex.errors import ConfigurationError
 from pipelex.inference.calls.connections import connection_failure
 from pipelex.inference.calls.facts import Facts
@@ -16,6 +15,7 @@ from pipelex.inference.calls.guard import AnswerRefused, guarded
 from pipelex.inference.calls.tls import tls_of
 from pipelex.inference.deck.catalog import Backend, Catalog, ModelEntry
 from pipelex.inference.deck.endpoints import ollama_root
+from pipelex.inference.local_servers import names_in
 
 if TYPE_CHECKING:
     import httpx
@@ -149,7 +149,7 @@ def _unreached(backend: Backend, failed: Exception) -> Answered:
 async def _listed(client: "httpx.AsyncClient", backend: Backend) -> Answered:
     address = (backend.table.endpoint or "").rstrip("/")
     response = await client.get(f"{address}/models")
-    served = _served(response) if response.is_success else None
+    served = _served(response)
     if served is None and any(model.table.sdk == "ollama" for model in backend.models):
         served = _served(await client.get(f"{ollama_root(address)}/api/tags"), "models", "name")
     if served is None and (response.is_success or response.status_code in _NO_LIST):
@@ -181,12 +181,5 @@ def _failed(status: int) -> Answered:
 
 
 def _served(response: "httpx.Response", key: str = "data", member: str = "id") -> frozenset[str] | None:
-    try:
-        found: Json = response.json() if response.is_success else None
-    except ValueError:
-        return None
-    items = cast("dict[str, Any]", found).get(key) if isinstance(found, dict) else None
-    if not isinstance(items, list):
-        return None
-    tables = [cast("dict[str, Any]", item) for item in cast("list[Any]", items) if isinstance(item, dict)]
-    return frozenset(str(table.get(member, "")).removeprefix("models/") for table in tables)
+    names = names_in(response, key, member)
+    return None if names is None else frozenset(name.removeprefix("models/") for name in names)

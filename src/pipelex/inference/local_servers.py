@@ -93,7 +93,7 @@ async def list_endpoint(endpoint: str, api_key: str | None = None) -> EndpointLi
         return EndpointListing(is_strange="CERTIFICATE_VERIFY_FAILED" in str(failed))
     if response.status_code in (401, 403):
         return EndpointListing(is_there=True, needs_key=True)
-    names = _names_in(response, "data", "id") or pulled or ()
+    names = names_in(response, "data", "id") or pulled or ()
     return EndpointListing(names, is_there=True, is_ollama=pulled is not None)
 
 
@@ -122,13 +122,19 @@ async def _listed(client: "httpx.AsyncClient", url: str, key: str, member: str) 
     from pipelex.inference.calls.guard import AnswerRefused
 
     try:
-        return _names_in(await client.get(url), key, member)
+        return names_in(await client.get(url), key, member)
     except (httpx.HTTPError, AnswerRefused):
         return None
 
 
-def _names_in(response: "httpx.Response", key: str, member: str) -> tuple[str, ...] | None:
-    """The names in a list of models; None where the answer is none."""
+def names_in(response: "httpx.Response", key: str, member: str) -> tuple[str, ...] | None:
+    """The names in a list of models; None where the answer is not a list.
+
+    Args:
+        response: the answer of a server.
+        key: the member that holds the list: `data` by OpenAI's protocol, `models` by Ollama's own.
+        member: the member of each item that names the model: `id`, or `name`.
+    """
     try:
         answer: Any = response.json() if response.is_success else None
     except ValueError:
