@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from pathlib import Path
+from typing import Final
 
 import typer
 
@@ -10,8 +11,11 @@ from pipelex.cli._shared.console import out
 from pipelex.cli._shared.results import print_json
 from pipelex.cli._shared.session import settings_for
 from pipelex.cli.run.files import writing
+from pipelex.errors import InputError
 from pipelex.orchestration.wiring import storage_of
 from pipelex.storage import default_name
+
+_ADVICE: Final = "Give an address as a result has it, pipelex-storage://…, where [runtime.storage] is that of the run or of its worker."
 
 
 def get_file(ctx: typer.Context, address: str, output: Path | None, *, is_json: bool) -> None:
@@ -20,9 +24,11 @@ def get_file(ctx: typer.Context, address: str, output: Path | None, *, is_json: 
     Raises:
         PipelexError: the address is none, the storage does not have the file, or it cannot be written.
     """
-    name = default_name(address)
     storage = storage_of(settings_for(ctx, connects=True))
-    data = asyncio.run(storage.get(address))
+    try:
+        name, data = default_name(address), asyncio.run(storage.get(address))
+    except InputError as wrong:
+        raise wrong.with_report(advice=_ADVICE) from None
     if output == Path("-"):
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
