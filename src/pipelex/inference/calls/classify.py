@@ -196,7 +196,7 @@ def _timeout(facts: Facts) -> PipelexError:
 
 _GARBAGE = (
     "UnexpectedModelBehavior", "JSONDecodeError", "DecodingError", "ValidationError", "APIResponseValidationError",
-    "ResponseValidationError", "UnknownApiResponseError", "ResponseParserError",
+    "ResponseValidationError", "UnknownApiResponseError", "ResponseParserError", "UnicodeDecodeError",
 )  # fmt: skip
 _STUMBLED = ("AttributeError", "IndexError", "KeyError", "TypeError")
 """The exceptions of clients that take an answer apart without having looked at its shape."""

@@ -147,7 +147,7 @@ def _said(chain: list[BaseException]) -> str:
 _INTERNAL = re.compile(
     r"validation errors? for|errors\.pydantic\.dev|object has no attribute|NoneType|status_code: |list index out of range"
     r"|Traceback|\bat 0x[0-9a-f]+|object is not (subscriptable|iterable)|unexpected keyword|Invalid response from"
-    r"|Expecting (value|property)|Unterminated string|All connection attempts failed"
+    r"|Expecting (value|property)|Unterminated string|All connection attempts failed|codec can't decode"
 )
 """What client libraries say to those who program with them."""
 _TITLE = re.compile(r"(?is)<title[^>]*>(.*?)</title>")
