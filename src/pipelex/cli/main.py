@@ -102,9 +102,7 @@ class PipelexGroup(LazyGroup):
         except TyperException as wrong:
             from pipelex.cli._shared.failures import report_misuse
 
-            if report_misuse(wrong, ctx.meta):
-                raise Exit(ExitCode.NOT_TRIED) from None
-            raise
+            raise Exit(report_misuse(wrong, ctx.meta)) from None
         except Exit:
             raise
         except (Abort, KeyboardInterrupt):  # the former is Ctrl-C, or the end of the input, at a question

@@ -1,13 +1,12 @@
 """Text for people: colours where a terminal shows them, plain everywhere else, and nothing a terminal would obey.
 
-Whatever is printed goes through `out` or `say`, which let no control character through but those of `Paint`.
+Whatever is printed goes through `out`, `tell_out` or `say`, which let no control character through but those of `Paint`.
 """
 
 import json
 import os
 import re
 import secrets
-import shutil
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -17,11 +16,13 @@ from itertools import zip_longest
 from typing import Final, TextIO
 
 from pipelex.cli._shared.streams import is_terminal, speaks_unicode
+from pipelex.cli.fitting import COLOUR, fitted, width_of
 from pipelex.errors.terminal import clean
 
 _CODES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 _NARROWEST: Final = 6
 """The width of a column below which it is not narrowed, in columns of the terminal."""
+_USUAL_WIDTH: Final = 80
 _TOKEN: Final = secrets.token_hex(8)
 """Marks the colours of this process, so that no text from elsewhere passes for one."""
 _STYLE: Final = re.compile(rf"\x1b<{_TOKEN}:([0-9;]+)>")
@@ -51,19 +52,32 @@ class Paint:
         return f"\x1b<{_TOKEN}:{';'.join(_CODES[style] for style in styles)}>{text}\x1b<{_TOKEN}:0>"
 
 
-def shown(text: str) -> str:
-    """The text as a terminal may have it: clean, with the colours of `Paint`."""
+def shown(text: str, width: int | None = None) -> str:
+    """The text as a terminal may have it: clean, with the colours of `Paint`, in a width where one is given."""
     pieces = _STYLE.split(text)
-    return "".join(f"\x1b[{piece}m" if rank % 2 else clean(piece) for rank, piece in enumerate(pieces))
+    colours = pieces[1::2]
+    words = fitted(COLOUR.join(map(clean, pieces[::2])), width).split(COLOUR)
+    return words[0] + "".join(f"\x1b[{colour}m{piece}" for colour, piece in zip(colours, words[1:], strict=True))
 
 
 def out(text: str = "") -> None:
-    """A line of a result."""
+    """A line of a result, as it is: values, names, paths, and what programs read."""
     sys.stdout.write(shown(text) + "\n")
 
 
+def tell_out(text: str = "") -> None:
+    """A line of a result for people, in the width of their terminal."""
+    sys.stdout.write(shown(text, columns(sys.stdout)) + "\n")
+
+
 def say(text: str = "") -> None:
-    """A line of diagnostics."""
+    """A line of diagnostics for people, in the width of their terminal."""
+    sys.stderr.write(shown(text, columns(sys.stderr)) + "\n")
+    sys.stderr.flush()
+
+
+def say_whole(text: str) -> None:
+    """Diagnostics as they are: what programs read, and tracebacks."""
     sys.stderr.write(shown(text) + "\n")
     sys.stderr.flush()
 
@@ -84,19 +98,48 @@ def paint_err() -> Paint:
     return Paint.of(sys.stderr)
 
 
-def columns() -> int | None:
-    """The width that text for people has to fit; None where no terminal shows it, and `COLUMNS` says nothing."""
+def columns(stream: TextIO | None = None) -> int | None:
+    """The width that text for people has to fit; None where no terminal shows it, and `COLUMNS` says nothing.
+
+    Args:
+        stream: where the text goes; any of the two for people when None.
+    """
     told = os.environ.get("COLUMNS", "")
     if told.isdigit() and int(told) > 0:
         return int(told)
-    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) or is_terminal(sys.stderr) else None
+    shows = next((each for each in ([stream] if stream else [sys.stdout, sys.stderr]) if is_terminal(each)), None)
+    return None if shows is None else _terminal_width(shows)
+
+
+def _terminal_width(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _USUAL_WIDTH
+    except (OSError, ValueError):  # a stream that says it is a terminal, and is none
+        return _USUAL_WIDTH
 
 
 def wrapped(text: str, width: int | None) -> list[str]:
     """A text in lines of so many columns at most; a word that is longer is broken."""
-    if width is None or len(text) <= width:
+    if width is None or width_of(text) <= width:
         return [text]
+    if width_of(text) != len(text):
+        return _by_columns(text, max(width, _NARROWEST))
     return textwrap.wrap(text, max(width, _NARROWEST), break_on_hyphens=False) or [""]
+
+
+def _by_columns(text: str, width: int) -> list[str]:
+    """A text, some characters of which take two columns, in lines of so many columns at most."""
+    lines = [""]
+    for character in text:
+        if width_of(lines[-1] + character) > width:
+            lines.append("")
+        lines[-1] += character
+    return [line.strip() for line in lines]
+
+
+def _padded(text: str, width: int, *, is_right: bool) -> str:
+    space = " " * (width - width_of(text))
+    return space + text if is_right else text + space
 
 
 def table(rows: Sequence[Sequence[str]], headings: Sequence[str], paint: Paint, *, right: Sequence[int] = ()) -> str:
@@ -108,7 +151,7 @@ def table(rows: Sequence[Sequence[str]], headings: Sequence[str], paint: Paint, 
         paint: colours of the stream it goes to.
         right: columns that are aligned to the right.
     """
-    widths = [max(len(row[index]) for row in [headings, *rows]) for index in range(len(headings))]
+    widths = [max(width_of(row[index]) for row in [headings, *rows]) for index in range(len(headings))]
     room = columns()
     if room is not None:
         widths = _narrowed(widths, room - 2 * (len(widths) - 1))
@@ -117,7 +160,7 @@ def table(rows: Sequence[Sequence[str]], headings: Sequence[str], paint: Paint, 
         pieces = [wrapped(cell, width) for cell, width in zip(cells, widths, strict=True)]
         for parts in zip_longest(*pieces, fillvalue=""):
             aligned = [
-                part.rjust(width) if index in right else part.ljust(width)
+                _padded(part, width, is_right=index in right)
                 for index, (part, width) in enumerate(zip(parts, widths, strict=True))
             ]
             yield "  ".join(aligned).rstrip()

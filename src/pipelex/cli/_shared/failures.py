@@ -1,5 +1,6 @@
 """Failures as people and programs read them."""
 
+import io
 import re
 import shlex
 import sys
@@ -9,7 +10,7 @@ from typing import Any
 
 from typer.exceptions import TyperException
 
-from pipelex.cli._shared.console import Paint, json_text, paint_err, say
+from pipelex.cli._shared.console import Paint, columns, json_text, paint_err, say, say_whole
 from pipelex.cli._shared.keys import DEBUG_KEY, JSON_KEY
 from pipelex.errors import ErrorCategory, ErrorReport, Fault, Location, MethodInvalidError, PipelexError, near_names
 from pipelex.errors.hidden import without_secrets
@@ -43,7 +44,7 @@ def report_failure(failed: Exception, meta: Mapping[str, Any]) -> int:
     if meta.get(DEBUG_KEY):
         import traceback
 
-        say(without_secrets("".join(traceback.format_exception(failed)).rstrip()))
+        say_whole(without_secrets("".join(traceback.format_exception(failed)).rstrip()))
     if isinstance(failed, RunFailed):
         code = _report(failed.error, meta, failed.run_id)
         failed.tell()
@@ -58,7 +59,7 @@ def _report(failed: Exception, meta: Mapping[str, Any], run_id: str | None = Non
         _report_unexpected(failed, meta)
         return ExitCode.NOT_TRIED
     if meta.get(JSON_KEY):
-        say(json_text(failed.report.to_problem(run_id), sys.stderr))
+        say_whole(json_text(failed.report.to_problem(run_id), sys.stderr))
     elif isinstance(failed, MethodInvalidError):
         say(invalid_text([fault for fault in failed.faults if fault.severity == "error"], paint_err()))
         say(problem_text(failed.report, paint_err(), detail=False))
@@ -78,18 +79,25 @@ def _file_problem(failed: OSError) -> PipelexError:
     )
 
 
-def report_misuse(wrong: TyperException, meta: Mapping[str, Any]) -> bool:
-    """Print what is wrong with the command line as a problem, where problems are JSON.
-
-    Returns:
-        Whether it was printed; otherwise it is safe to print as it is.
-    """
+def report_misuse(wrong: TyperException, meta: Mapping[str, Any]) -> int:
+    """Print what is wrong with the command line on standard error, as a problem where problems are JSON; the exit code."""
     wrong.message = clean(_with_near_names(wrong.message))
-    if not meta.get(JSON_KEY):
-        return False
-    report = ErrorReport("request.invalid", wrong.format_message(), params={"field": "command line"})
-    say(json_text(report.to_problem(), sys.stderr))
-    return True
+    if meta.get(JSON_KEY):
+        report = ErrorReport("request.invalid", wrong.format_message(), params={"field": "command line"})
+        say_whole(json_text(report.to_problem(), sys.stderr))
+        return ExitCode.NOT_TRIED
+    say(_usage(wrong).rstrip("\n"))
+    return wrong.exit_code
+
+
+def _usage(wrong: TyperException) -> str:
+    """What is wrong, below how the command is used, where that is known."""
+    show = getattr(wrong, "show", None)  # the base class has none
+    if show is None:
+        return f"Error: {wrong.format_message()}"
+    said = io.StringIO()
+    show(said)
+    return said.getvalue()
 
 
 def _with_near_names(message: str) -> str:
@@ -111,7 +119,7 @@ def _with_near_names(message: str) -> str:
 def _report_unexpected(failed: Exception, meta: Mapping[str, Any]) -> None:
     what = f"{type(failed).__name__}: {failed}" if str(failed) else type(failed).__name__
     if meta.get(JSON_KEY):
-        say(json_text(ErrorReport("runtime.unexpected", what).to_problem(), sys.stderr))
+        say_whole(json_text(ErrorReport("runtime.unexpected", what).to_problem(), sys.stderr))
     else:
         paint = paint_err()
         say(f"{paint('Unexpected error:', 'red', 'bold')} {' '.join(what.split())}")
@@ -225,20 +233,31 @@ def excerpt(location: Location, paint: Paint, colour: str) -> list[str]:
     if not 1 <= location.line <= len(source):
         return []
     width = len(str(location.line))
+    start, length = _span(location, source[location.line - 1])
+    begin, end = _window(start, length, width + len("   │ "))
     lines: list[str] = []
     for number in range(max(1, location.line - _BEFORE), location.line + 1):
-        text = _shown(source[number - 1])
-        if number < location.line and not text.strip():
+        text = _cut(source[number - 1], begin, end)
+        if number < location.line and not text.strip(" …"):
             continue
         lines.append(f"  {paint(f'{number:>{width}} │', 'dim')} {text}")
-    start, length = _span(location, source[location.line - 1])
-    lines.append(f"  {' ' * width} {paint('│', 'dim')} {' ' * start}{paint('^' * length, colour, 'bold')}")
+    carets = paint("^" * min(length, end - start), colour, "bold")
+    lines.append(f"  {' ' * width} {paint('│', 'dim')} {' ' * (start - begin)}{carets}")
     return lines
 
 
-def _shown(text: str) -> str:
+def _window(start: int, length: int, before: int) -> tuple[int, int]:
+    """The first and last columns of the source that are shown, so that what is meant is among them."""
+    wide = columns()
+    room = _WIDEST if wide is None else min(_WIDEST, max(wide - before, 1))
+    begin = 0 if start + length <= room else max(0, min(start - room // 4, start + length - room))
+    return begin, begin + room
+
+
+def _cut(text: str, begin: int, end: int) -> str:
     flat = marked(text).replace("\t", " ")  # one column per character, so that the carets stand below what they mean
-    return flat if len(flat) <= _WIDEST else flat[: _WIDEST - 1] + "…"
+    cut = flat[begin:end] if len(flat) <= end else f"{flat[begin : end - 1]}…"
+    return f"…{cut[1:]}" if begin and cut else cut
 
 
 def _span(location: Location, text: str) -> tuple[int, int]:
@@ -248,5 +267,4 @@ def _span(location: Location, text: str) -> tuple[int, int]:
     end = len(text.rstrip())
     if location.end_column is not None and location.end_line in (None, location.line):
         end = min(location.end_column - 1, len(text))
-    start = min(start, _WIDEST - 1)
-    return start, max(1, min(end, _WIDEST) - start)
+    return start, max(1, end - start)

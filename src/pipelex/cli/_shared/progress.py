@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from pipelex.cli._shared.console import clock, json_text, say
+from pipelex.cli._shared.console import clock, json_text, say, say_whole
 from pipelex.cli._shared.console import shown as in_colour
 from pipelex.cli._shared.streams import is_terminal
 from pipelex.errors.terminal import clean
@@ -67,7 +67,10 @@ def progress(title: str, *, is_silent: bool, noun: str = "pipe") -> Generator[Pr
 
 def notice(text: str, *, is_json: bool) -> None:
     """Something that whoever waits should know, on standard error; for a program a line `{"notice": "…"}`."""
-    say(json_text({"notice": text}, sys.stderr) if is_json else text)
+    if is_json:
+        say_whole(json_text({"notice": text}, sys.stderr))
+    else:
+        say(text)
 
 
 class _Silent:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelex.cli._shared.console import out, paint_out
+from pipelex.cli._shared.console import out, paint_out, tell_out
 from pipelex.cli._shared.flags import with_flags
 from pipelex.cli._shared.group import TargetGroup, command_app
 from pipelex.cli._shared.session import JsonFlag
@@ -195,7 +195,7 @@ def _write(text: str, path: Path, value: "Json", *, is_json: bool) -> None:
     if is_json:
         print_json({"written": str(path), "value": value})
     else:
-        out(f"{paint_out()('✓', 'green')} wrote {path}")
+        tell_out(f"{paint_out()('✓', 'green')} wrote {path}")
 
 
 def _group(name: str, help_text: str, flags: type, work: Any) -> None:
@@ -256,6 +256,6 @@ def structures(
         print_json({"written": written})
         return
     for path in written:
-        out(f"{paint_out()('✓', 'green')} wrote {path}")
+        tell_out(f"{paint_out()('✓', 'green')} wrote {path}")
     if not written:
-        out("No concept is declared: nothing to write.")
+        tell_out("No concept is declared: nothing to write.")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelex.cli._shared.console import out, table
+from pipelex.cli._shared.console import columns, out, table, tell_out
 from pipelex.cli._shared.group import Misuse, command_app
 from pipelex.cli._shared.session import JsonFlag
-from pipelex.cli._shared.streams import is_terminal, stdin_text
+from pipelex.cli._shared.streams import stdin_text
 from pipelex.config.files.plain import read_plain_text
 from pipelex.errors.json import Json
 
@@ -53,7 +53,7 @@ def explain(
         from pipelex.cli._shared.results import print_json
 
         print_json(_json_of(found))
-    elif is_terminal(sys.stdout):
+    elif columns(sys.stdout) is not None:
         _print_page(found.to_markdown())
     else:
         out(found.to_markdown().rstrip())
@@ -124,7 +124,9 @@ def _list_all(is_json: bool) -> None:
 def _print_list(found: "list[Explanation]", paint: "Paint") -> None:
     rows = [(each.code, _first_sentence(each.cause)) for each in found if not each.is_servers]
     out(table(rows, ("code", "meaning"), paint))
-    out(f"\n{len(found) - len(rows)} more codes come from servers of the protocol alone: `pipelex explain --json`.")
+    tell_out(
+        f"\n{len(found) - len(rows)} more codes come from servers of the protocol alone: `pipelex explain --json`."
+    )
 
 
 def _first_sentence(text: str) -> str:

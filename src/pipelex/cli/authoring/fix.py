@@ -119,7 +119,7 @@ def auto(ctx: typer.Context, paths: Annotated[list[Path], typer.Argument(metavar
 
 
 def _fix_one(app_: "Pipelex", path: Path, flags: FixFlags) -> bool:
-    from pipelex.cli._shared.console import out, paint_out
+    from pipelex.cli._shared.console import out, paint_out, tell_out
     from pipelex.cli._shared.failures import fault_text
     from pipelex.cli._shared.results import print_json
     from pipelex.runner import tree_rules_of
@@ -158,22 +158,22 @@ def _fix_one(app_: "Pipelex", path: Path, flags: FixFlags) -> bool:
         for rewrite in result.rewrites:
             mark = paint(rewrite.safety, "green" if rewrite.safety == "safe" else "yellow")
             where = f"{name}:{rewrite.location.line}"
-            out(f"{where}: {paint(rewrite.fix_code, 'bold')} ({mark}): {rewrite.description}")
+            tell_out(f"{where}: {paint(rewrite.fix_code, 'bold')} ({mark}): {rewrite.description}")
         for rewrite in proposed.get(name, ()):
             where = f"{name}:{rewrite.location.line}"
             mark = paint("needs --unsafe", "yellow")
-            out(f"{where}: {paint(rewrite.fix_code, 'bold')} ({mark}): {rewrite.description}")
+            tell_out(f"{where}: {paint(rewrite.fix_code, 'bold')} ({mark}): {rewrite.description}")
         if name in written:
-            out(f"{paint('✓', 'green')} wrote {written[name]}")
+            tell_out(f"{paint('✓', 'green')} wrote {written[name]}")
     count = sum(len(result.rewrites) for result in results.values())
     if verdict.errors:
-        out("\n".join(["", *(fault_text(fault, paint, number=n) for n, fault in enumerate(verdict.errors, 1))]))
+        tell_out("\n".join(["", *(fault_text(fault, paint, number=n) for n, fault in enumerate(verdict.errors, 1))]))
     left = "valid" if verdict.is_valid else f"{len(verdict.errors)} left that cannot be fixed here"
     hint = "" if flags.write or not count else "; nothing is written without --write"
     more = sum(map(len, proposed.values()))
     if more:
         hint += f"; {more} more with --unsafe"
-    out(f"{path}: {count} rewrite{'' if count == 1 else 's'}, {left}{hint}")
+    tell_out(f"{path}: {count} rewrite{'' if count == 1 else 's'}, {left}{hint}")
     return verdict.is_accepted(allow_signatures=flags.allow_signatures)
 
 

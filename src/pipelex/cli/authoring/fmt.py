@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelex.cli._shared.console import out, paint_out, say
+from pipelex.cli._shared.console import out, paint_out, say, tell_out
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag
 from pipelex.cli._shared.streams import is_terminal, stdin_text
@@ -63,7 +63,7 @@ def fmt(
         if diff and found["changed"]:
             out(_difference(str(path), before, found["formatted"]))
         elif found["changed"]:
-            out(f"{paint('✓', 'green')} {'would format' if check else 'formatted'} {path}")
+            tell_out(f"{paint('✓', 'green')} {'would format' if check else 'formatted'} {path}")
     if is_json:
         print_json(report)
     raise typer.Exit(ExitCode.FAILED if is_failed else ExitCode.DONE)

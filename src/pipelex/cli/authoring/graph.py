@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelex.cli._shared.console import out, paint_out
+from pipelex.cli._shared.console import out, paint_out, tell_out
 from pipelex.cli._shared.group import Misuse, command_app
 from pipelex.cli._shared.session import JsonFlag
 from pipelex.cli.authoring.loading import LibraryDirs, PipeOption
@@ -90,7 +90,7 @@ def graph(
     out_file.parent.mkdir(parents=True, exist_ok=True)
     out_file.write_text(text, encoding="utf-8")
     if not is_json:
-        out(f"{paint_out()('✓', 'green')} wrote {out_file}")
+        tell_out(f"{paint_out()('✓', 'green')} wrote {out_file}")
 
 
 def _static(ctx: typer.Context, target: str, pipe: str | None, library_dirs: list[Path]) -> "StaticGraph":

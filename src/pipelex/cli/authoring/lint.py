@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipelex.cli._shared.console import out, paint_out
+from pipelex.cli._shared.console import paint_out, tell_out
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag
 from pipelex.errors.json import Json, as_object
@@ -40,7 +40,7 @@ def lint(
                 place = as_object(found["range"] or {"start_line": 1, "start_col": 1})
                 where = f"{path}:{place['start_line']}:{place['start_col']}"
                 about = f" ({found['location']})" if found["location"] else ""
-                out(f"{where}: {paint(str(found['kind']), 'red')}: {found['message']}{about}")
+                tell_out(f"{where}: {paint(str(found['kind']), 'red')}: {found['message']}{about}")
     if is_json:
         print_json(report)
     raise typer.Exit(ExitCode.FAILED if report else ExitCode.DONE)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipelex.cli._shared.console import out, paint_out, say, table
+from pipelex.cli._shared.console import out, paint_out, say, table, tell_out
 from pipelex.cli._shared.group import Misuse, command_app
 from pipelex.cli._shared.session import JsonFlag
 
@@ -65,7 +65,7 @@ def _write(folder: Path, source: str, *, is_json: bool) -> None:
         print_json({"folder": str(folder), "files": [str(path) for path in written]})
         return
     for path in written:
-        out(f"{paint_out()('wrote', 'green')} {path}")
+        tell_out(f"{paint_out()('wrote', 'green')} {path}")
     say(
         f"\n{chosen.description}. Its inputs are in {folder / 'inputs.toml'}. Run it with:\n\n  pipelex run {shlex.quote(str(folder))}"
     )

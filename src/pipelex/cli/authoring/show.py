@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelex.cli._shared.console import out, paint_out, table
+from pipelex.cli._shared.console import out, paint_out, table, tell_out
 from pipelex.cli._shared.group import Misuse
 from pipelex.cli._shared.session import JsonFlag
 from pipelex.cli.authoring.loading import LibraryDirs
@@ -67,10 +67,10 @@ def show_concept(
         print_json({**answer, "declared_in": _place(method, found.ref) or None})
         return
     paint = paint_out()
-    out(paint(found.ref, "bold") + (f"  refines {found.refines}" if found.refines else ""))
-    out(found.description)
+    tell_out(paint(found.ref, "bold") + (f"  refines {found.refines}" if found.refines else ""))
+    tell_out(found.description)
     if place := _place(method, found.ref):
-        out(f"{paint('declared in', 'dim')} {place}")
+        tell_out(f"{paint('declared in', 'dim')} {place}")
     if isinstance(shape, ObjectShape):
         rows = [[field.name, "yes" if field.required else "", field.description] for field in shape.fields]
         out("\n" + table(rows, ["field", "required", "description"], paint))
@@ -126,12 +126,12 @@ def _pipe_json(method: "Method", pipe: "Pipe") -> "dict[str, Json]":
 
 def _print_pipe(method: "Method", pipe: "Pipe") -> None:
     paint = paint_out()
-    out(f"{paint(pipe.ref, 'bold')}  {pipe.type}")
-    out(pipe.description)
-    out(f"{paint('declared in', 'dim')} {_place(method, pipe.ref)}")
+    tell_out(f"{paint(pipe.ref, 'bold')}  {pipe.type}")
+    tell_out(pipe.description)
+    tell_out(f"{paint('declared in', 'dim')} {_place(method, pipe.ref)}")
     rows = [[name, str(slot), method.library.concept(slot.concept).description] for name, slot in pipe.inputs.items()]
     rows.append(["→", str(pipe.output), method.library.concept(pipe.output.concept).description])
     out("\n" + table(rows, ["takes", "concept", ""], paint))
     runs = method.library.callees(pipe.ref)
     if runs:
-        out(f"\nruns {', '.join(runs)}")
+        tell_out(f"\nruns {', '.join(runs)}")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pipelex.cli._shared.console import out
+from pipelex.cli._shared.console import out, tell_out
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag
 from pipelex.cli.authoring.loading import LibraryDirs
@@ -34,7 +34,7 @@ def which(
     is_concept = ref.rpartition(".")[2][:1].isupper()
     found = concept_ref(method, ref) if is_concept else method.pipe(ref).ref
     if found not in method.loaded.linked.sources:
-        out(f"{found} is native: no file declares it") if not is_json else print_json({"ref": found, "file": None})
+        tell_out(f"{found} is native: no file declares it") if not is_json else print_json({"ref": found, "file": None})
         return
     place = place_of(method, found)
     if is_json:

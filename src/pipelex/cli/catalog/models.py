@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from pipelex.cli._shared.console import columns, out, paint_out, say, table, wrapped
+from pipelex.cli._shared.console import columns, out, paint_out, say, table, tell_out, wrapped
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag, open_local_app
 from pipelex.errors import PipelexError
@@ -141,7 +141,7 @@ def _print(rows: list[_NameRow], *, folded: bool) -> None:
         for line in wrapped(f"{model} of {backend} stands in for {len(found)} names of {family}: {few}", columns()):
             out(line)
     if others:
-        out("See each of them with: pipelex models --all")
+        tell_out("See each of them with: pipelex models --all")
 
 
 def _entry(deck: "ModelDeck", model: "ResolvedModel", family: ModelFamily) -> "ModelEntry | None":

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pipelex.cli._shared.console import out, paint_out, table
+from pipelex.cli._shared.console import out, paint_out, table, tell_out
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag, open_local_app
 from pipelex.cli.authoring.show import show_concept, show_pipe
@@ -77,7 +77,7 @@ def backends(
         for backend in found
     ]
     out(table(rows, ["backend", "name", "models", "status", "origin"], paint_out(), right=(2,)))
-    out(f"\nRouting profile: {catalog.profile_name}")
+    tell_out(f"\nRouting profile: {catalog.profile_name}")
 
 
 @app.command(epilog=_EXAMPLES)

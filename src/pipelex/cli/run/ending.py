@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from pipelex.cli._shared.console import duration, json_text, out, paint_err, paint_out, say, since
+from pipelex.cli._shared.console import duration, json_text, out, paint_err, paint_out, say, say_whole, since
 from pipelex.cli._shared.failures import RunFailed
 from pipelex.cli._shared.results import bare_json, cost_table, failures_text, print_json, print_result, rendered
 from pipelex.cli._shared.usage import cost_text, usage_json
@@ -162,7 +162,7 @@ def _print_costs(app: "Pipelex", usages: "Sequence[ModelUsage]", flags: RunFlags
     settings = app.settings.runtime
     if flags.json:
         if flags.costs:
-            say(json_text({"usage": usage_json(usages)}, sys.stderr))
+            say_whole(json_text({"usage": usage_json(usages)}, sys.stderr))
         return
     wants_costs = settings.reporting.is_log_costs_to_console if flags.costs is None else flags.costs
     if wants_costs and usages:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import typer
 
-from pipelex.cli._shared.console import json_text, paint_err, say
+from pipelex.cli._shared.console import json_text, paint_err, say, say_whole
 from pipelex.cli._shared.group import Misuse
 from pipelex.cli._shared.loops import Interrupted, interruptible
 from pipelex.cli._shared.progress import Progress, progress
@@ -136,7 +136,7 @@ class RowsRun:
         if flags.json:
             print_json([self._row_json(index) for index in range(len(self._many.inputs))])
             if flags.costs:
-                say(json_text({"usage": usage_json(meter.total)}, sys.stderr))
+                say_whole(json_text({"usage": usage_json(meter.total)}, sys.stderr))
             return
         if flags.save_csv is None and not flags.no_pretty_print:
             self._write_table(sys.stdout)

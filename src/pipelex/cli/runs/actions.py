@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipelex.cli._shared.console import duration, moment, out, paint_out, say, since, table
+from pipelex.cli._shared.console import duration, moment, out, paint_out, say, since, table, tell_out
 from pipelex.cli._shared.failures import RunFailed
 from pipelex.cli._shared.results import end_with_failures, print_json
 from pipelex.cli.runs.endings import ending_text
@@ -97,7 +97,7 @@ def show_run(ctx: typer.Context, run_id: str, *, only_failed: bool, server: str 
     if is_json:
         print_json(view.to_json())
     else:
-        out(view_text(view, paint_out()))
+        tell_out(view_text(view, paint_out()))
 
 
 def print_run_result(
@@ -152,4 +152,4 @@ def _report(run_id: str, state: str, words: str, *, is_json: bool, status: RunSt
     if is_json:
         print_json({"pipeline_run_id": run_id, "state": state} | ({"status": status} if status else {}))
     else:
-        out(words)
+        tell_out(words)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import typer
 
-from pipelex.cli._shared.console import Paint, duration, out, paint_out, since, table
+from pipelex.cli._shared.console import Paint, duration, paint_out, since, table, tell_out
 from pipelex.cli._shared.results import bare_json, print_json
 from pipelex.cli.runs.places import RunPlaces, with_places
 from pipelex.content.stuff import Absence, Stuff
@@ -28,7 +28,7 @@ def diff_runs(ctx: typer.Context, first: str, second: str, *, server: str | None
     if is_json:
         print_json(_to_json(diff))
     else:
-        out("\n".join(_text(diff, paint_out())))
+        tell_out("\n".join(_text(diff, paint_out())))
 
 
 # --- for people -------------------------------------------------------------------------------------------------------

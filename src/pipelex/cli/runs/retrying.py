@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipelex.cli._shared.console import out, paint_out, say, table
+from pipelex.cli._shared.console import out, paint_out, say, table, tell_out
 from pipelex.cli._shared.failures import RunFailed
 from pipelex.cli._shared.progress import progress
 from pipelex.cli._shared.results import bare_json, end_with_failures, print_json, print_result
@@ -41,7 +41,7 @@ def retry_run(ctx: typer.Context, run_id: str, start_over: str | None, *, server
         if is_json:
             print_json({"pipeline_run_id": handle.run_id, "state": "restarted"})
         else:
-            out(words)
+            tell_out(words)
         return
     if is_json:
         print_json({"pipeline_run_id": handle.run_id, "state": "completed", "output": bare_json(result.value)})

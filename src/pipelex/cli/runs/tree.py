@@ -167,8 +167,8 @@ def view_text(view: RunView, paint: Paint) -> str:
 
 
 def _tree_lines(view: RunView, trace: PipeTrace, paint: Paint, first: str, rest: str) -> Iterator[str]:
-    segment = trace.id.rpartition("/")[2] if "/" in trace.id else trace.pipe
-    yield f"{first}{_mark(trace.status, paint)} {paint(segment, 'bold')} {paint(trace.type, 'dim')}  {_taken(trace)}".rstrip()
+    first, rest = _shallow(first), _shallow(rest)
+    yield from _branch(trace, paint, first, rest)
     waits = view.waits.get(trace.id, ())
     children, left_out = _shown_children(trace)
     items: list[EffectTrace | Wait | PipeTrace | str] = [*trace.effects, *waits, *children]
@@ -185,6 +185,24 @@ def _tree_lines(view: RunView, trace: PipeTrace, paint: Paint, first: str, rest:
             yield from _leaf(branch, below, paint("…", "cyan"), _wait(item, trace.id))
         else:
             yield from _leaf(branch, below, _mark(item.status, paint), _effect(item))
+
+
+def _branch(trace: PipeTrace, paint: Paint, first: str, rest: str) -> Iterator[str]:
+    segment = trace.id.rpartition("/")[2] if "/" in trace.id else trace.pipe
+    parts = (segment, trace.type, f" {_taken(trace)}".rstrip())
+    plain = " ".join(filter(None, parts))
+    if (room := columns()) is not None and len(first) + 2 + len(plain) > room:
+        yield from _leaf(first, rest, _mark(trace.status, paint), plain)
+    else:
+        painted = (paint(segment, "bold"), paint(trace.type, "dim"), parts[2])
+        yield f"{first}{_mark(trace.status, paint)} {' '.join(filter(None, painted))}"
+
+
+def _shallow(indent: str) -> str:
+    """The indent of a pipe; of one so deep that nothing would fit beside it, the end."""
+    room = columns()
+    most = len(indent) if room is None else room // 2
+    return indent if len(indent) <= most else f"… {indent[2 - most :]}"
 
 
 def _leaf(branch: str, below: str, mark: str, text: str) -> Iterator[str]:

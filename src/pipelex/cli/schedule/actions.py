@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from pipelex.cli._shared.attributes import attributes_of
-from pipelex.cli._shared.console import json_text, out, paint_out, say, table
+from pipelex.cli._shared.console import json_text, out, paint_out, say, table, tell_out
 from pipelex.cli._shared.group import Misuse
 from pipelex.cli._shared.results import print_json
 from pipelex.cli._shared.session import open_app
@@ -165,9 +165,9 @@ def report(view: "ScheduleView", words: str = "", *, is_json: bool) -> None:
         ("Running", ", ".join(view.running) or "none"),
     )
     for name, value in rows:
-        out(f"{paint(f'{name:<10}', 'dim')} {value}")
+        tell_out(f"{paint(f'{name:<10}', 'dim')} {value}")
     for at, run_id in view.recent:
-        out(f"  {at.astimezone():%Y-%m-%d %H:%M:%S}  {run_id}")
+        tell_out(f"  {at.astimezone():%Y-%m-%d %H:%M:%S}  {run_id}")
 
 
 def _brief(value: "Json") -> str:
@@ -224,7 +224,7 @@ def trigger(
     if is_json:
         print_json({"schedule_id": schedule} | ({} if started is None else {"pipeline_run_id": started}))
     elif started is None:
-        out(
+        tell_out(
             f"Schedule {schedule} starts a run, as its overlap policy allows. See which: pipelex schedule show {schedule}"
         )
     else:
@@ -254,7 +254,7 @@ def backfill(
     if is_json:
         print_json({"schedule_id": schedule, "start": begin.isoformat(), "end": until.isoformat()})
     else:
-        out(f"Schedule {schedule} starts its runs of {begin.isoformat()} to {until.isoformat()}.")
+        tell_out(f"Schedule {schedule} starts its runs of {begin.isoformat()} to {until.isoformat()}.")
 
 
 def delete(ctx: typer.Context, schedule: str, *, server: str | None, is_json: bool) -> None:
@@ -267,4 +267,4 @@ def delete(ctx: typer.Context, schedule: str, *, server: str | None, is_json: bo
     if is_json:
         print_json({"schedule_id": schedule, "deleted": True})
     else:
-        out(f"Schedule {schedule} is deleted; its runs stay.")
+        tell_out(f"Schedule {schedule} is deleted; its runs stay.")

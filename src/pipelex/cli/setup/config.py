@@ -1,12 +1,13 @@
 """`pipelex config`."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pipelex.cli._shared.console import out, paint_out
+from pipelex.cli._shared.console import columns, out, paint_out, tell_out
 from pipelex.cli._shared.group import Misuse, command_app
 from pipelex.cli._shared.session import JsonFlag, ServerOption, settings_for
 from pipelex.errors import near_names
@@ -56,11 +57,13 @@ def show(
 
         print_json({key: {"value": value, "origin": where} for key, value, where in found})
         return
-    paint = paint_out()
+    paint, room = paint_out(), columns(sys.stdout)
     width = max((len(f"{key} = {_toml(value)}") for key, value, _ in found), default=0)
     for key, value, where in found:
-        line = f"{key} = {_toml(value)}"
-        out(f"{line:<{min(width, 72)}}  {paint(f'# {where}', 'dim')}" if origin else line)
+        line, source = f"{key} = {_toml(value)}", paint(f"# {where}", "dim")
+        beside = f"{line:<{min(width, 72)}}  "
+        fits = room is None or len(f"{beside}# {where}") <= room
+        tell_out(line if not origin else f"{beside}{source}" if fits else f"{line}\n    {source}")
 
 
 @app.command(epilog=_EXAMPLES)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from pipelex.cli._shared.console import out, paint_out
+from pipelex.cli._shared.console import paint_out, tell_out
 from pipelex.cli._shared.failures import located
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag, ServerOption
@@ -47,7 +47,7 @@ def doctor(ctx: typer.Context, server: ServerOption = None, is_json: JsonFlag = 
         _print_json(checks, is_healthy=not issues)
     else:
         _print(checks)
-        out(f"\n{issues} issue{'' if issues == 1 else 's'}." if issues else "\nHealthy.")
+        tell_out(f"\n{issues} issue{'' if issues == 1 else 's'}." if issues else "\nHealthy.")
     raise typer.Exit(ExitCode.FAILED if issues else ExitCode.DONE)
 
 
@@ -55,9 +55,9 @@ def _print(checks: list[ReadinessCheck]) -> None:
     paint = paint_out()
     marks = {"ok": paint("✓", "green"), "issue": paint("!", "red", "bold"), "off": paint("–", "dim")}
     for check in checks:
-        out(f"{marks[_state(check)]} {check.subject}: {check.detail}")
+        tell_out(f"{marks[_state(check)]} {check.subject}: {check.detail}")
         if check.advice:
-            out(f"    → {check.advice}")
+            tell_out(f"    → {check.advice}")
 
 
 def _print_json(checks: list[ReadinessCheck], *, is_healthy: bool) -> None:

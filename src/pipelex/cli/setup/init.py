@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-from pipelex.cli._shared.console import out, paint_out, say
+from pipelex.cli._shared.console import paint_out, say, tell_out
 from pipelex.cli._shared.group import Misuse, command_app
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _write_endpoint(settings: "Settings", folder: Path, own: "OwnEndpoint") -> N
     from pipelex.inference.deck.endpoint_file import write_endpoint
 
     file = write_endpoint(folder, own, settings.home_dir)
-    out(f"{paint_out()('wrote', 'green')} [{own.backend}] in {file}")
+    tell_out(f"{paint_out()('wrote', 'green')} [{own.backend}] in {file}")
     say(f"{own.models[0]} stands for every standard name now.")
     variable = own.key_variable
     if variable is not None and not settings.environ.get(variable):
@@ -146,8 +146,8 @@ def _write(path: Path, text: str, *, force: bool) -> None:
     is_there = path.exists()
     if is_there and not force:
         same = path.read_text(encoding="utf-8") == text
-        out(f"{paint('kept', 'dim'):<8} {path}{'' if same else '  (differs from the packaged one)'}")
+        tell_out(f"{paint('kept', 'dim'):<8} {path}{'' if same else '  (differs from the packaged one)'}")
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    out(f"{paint('replaced', 'yellow') if is_there else paint('wrote', 'green'):<8} {path}")
+    tell_out(f"{paint('replaced', 'yellow') if is_there else paint('wrote', 'green'):<8} {path}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelex.cli._shared.console import out, say
+from pipelex.cli._shared.console import say, tell_out
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag
 from pipelex.errors.json import Json
@@ -89,6 +89,6 @@ def _tell(is_json: bool, data: Mapping[str, Json], lines: list[str]) -> None:
     if is_json:
         print_json(data)
     elif lines:
-        out("\n".join(lines))
+        tell_out("\n".join(lines))
     else:
         say("Nothing in this project needs trust.")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from pipelex.cli._shared.console import out, paint_out, table
+from pipelex.cli._shared.console import paint_out, table, tell_out
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag, ServerOption, open_app
 from pipelex.errors import PipelexError
@@ -62,9 +62,9 @@ def routes(
     if is_json:
         print_json({"routes": [_to_json(dispatch, through) for through, dispatch in found]})
     elif activity is not None and (handle is not None or backend is not None):
-        out(_details(*found[0]))
+        tell_out(_details(*found[0]))
     else:
-        out(_overview(found))
+        tell_out(_overview(found))
 
 
 @app.command("codec-server", epilog=_EXAMPLES)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelex.cli._shared.console import out, paint_out, say
+from pipelex.cli._shared.console import out, paint_out, say, tell_out
 from pipelex.cli._shared.group import command_app
 from pipelex.cli._shared.session import JsonFlag, ServerOption, open_app
 
@@ -51,14 +51,16 @@ def setup_temporal_namespace(
         )
         return
     if not state.missing:
-        out(f"{paint_out()('✓', 'green', 'bold')} namespace '{state.namespace}' has every configured search attribute")
+        tell_out(
+            f"{paint_out()('✓', 'green', 'bold')} namespace '{state.namespace}' has every configured search attribute"
+        )
     elif dry_run:
-        out(f"Namespace '{state.namespace}' lacks: {', '.join(state.missing)}")
-        out("Register them with one of:")
+        tell_out(f"Namespace '{state.namespace}' lacks: {', '.join(state.missing)}")
+        tell_out("Register them with one of:")
         out("\n".join(state.setup_commands()))
     else:
         names = ", ".join(state.missing)
-        out(f"{paint_out()('✓', 'green', 'bold')} registered in namespace '{state.namespace}': {names}")
+        tell_out(f"{paint_out()('✓', 'green', 'bold')} registered in namespace '{state.namespace}': {names}")
 
 
 async def _set_up(app: "Pipelex", *, dry_run: bool, create: timedelta | None) -> "NamespaceState":

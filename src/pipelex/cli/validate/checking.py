@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipelex.cli._shared.console import Paint, out, paint_out
+from pipelex.cli._shared.console import Paint, out, paint_out, tell_out
 from pipelex.cli._shared.failures import fault_text, report_failure
 from pipelex.cli._shared.results import print_json
 from pipelex.cli._shared.session import open_local_app
@@ -67,7 +67,7 @@ def _check_one(app: "Pipelex", checked: Checked, flags: "ValidateFlags") -> bool
         print_json(_line(checked.name, verdict))
     else:
         pipes = len(ready_pipes(method.loaded))
-        out(verdict_text(checked.name, verdict, paint_out(), pipes, allow_signatures=flags.allow_signatures))
+        tell_out(verdict_text(checked.name, verdict, paint_out(), pipes, allow_signatures=flags.allow_signatures))
     return verdict.is_accepted(allow_signatures=flags.allow_signatures)
 
 
