@@ -1,18 +1,25 @@
 """Ctrl-C at every stage of a command: one line, exit code 130, no traceback, nothing left behind."""
 
+import asyncio
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import IO
 
 import pytest
+from temporalio.client import Client
 
+from pipelex.temporal.dev_server import DevServer
 from tests.cli.conftest import Cli, Ended
+from tests.cli.test_durable import worker
 from tests.support.openai_server import OpenAIStub
 
 _PATIENCE = 60.0
@@ -57,15 +64,26 @@ class Interrupted:
     cli: Cli
     args: Sequence[str]
 
-    def once(self, is_there: Callable[[], bool]) -> Ended:
+    def once_said(self, words: str, log: Path) -> Ended:
+        """The end, after SIGINT was sent as soon as the command said something on standard error."""
+        with log.open("wb") as stream:
+            ended = self.once(lambda: words in log.read_text(encoding="utf-8"), err=stream)
+        return Ended(ended.code, ended.out, log.read_text(encoding="utf-8"))
+
+    def once(
+        self,
+        is_there: Callable[[], bool],
+        environ: Mapping[str, str] = MappingProxyType({}),
+        err: IO[bytes] | None = None,
+    ) -> Ended:
         """The command's end, after SIGINT was sent as soon as something is there."""
         with subprocess.Popen(
             [sys.executable, "-m", "pipelex.cli", *self.args],
             cwd=self.cli.root,
-            env=self.cli.environ,
+            env={**self.cli.environ, **environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=err or subprocess.PIPE,
             text=True,
         ) as child:
             try:
@@ -73,10 +91,10 @@ class Interrupted:
                 while not is_there() and child.poll() is None and time.monotonic() < until:
                     time.sleep(0.02)
                 child.send_signal(signal.SIGINT)
-                out, err = child.communicate(timeout=_PATIENCE)
+                out, said = child.communicate(timeout=_PATIENCE)
             finally:
                 child.kill()
-        return Ended(child.returncode, out, err)
+        return Ended(child.returncode, out, said)
 
 
 def files(root: Path) -> set[str]:
@@ -104,13 +122,13 @@ def test_while_it_is_loaded(cli: Cli, module: str) -> None:
     assert left == set()
 
 
-def _interrupted_at(cli: Cli, module: str) -> Ended:
+def _interrupted_at(cli: Cli, module: str, *options: str) -> Ended:
     """The end of a run that gets SIGINT while it imports a module."""
     hooks = cli.root / "hooks"
     hooks.mkdir()
     (hooks / "sitecustomize.py").write_text(AT_IMPORT, encoding="utf-8")
     child = subprocess.run(
-        [sys.executable, "-m", "pipelex.cli", "run", "greet.mthds", "-i", "name=Ada"],
+        [sys.executable, "-m", "pipelex.cli", "run", "greet.mthds", "-i", "name=Ana", *options],
         cwd=cli.root,
         env={**cli.environ, "PYTHONPATH": str(hooks), "INTERRUPT_AT": module},
         stdin=subprocess.DEVNULL,
@@ -206,3 +224,131 @@ def _read_until(reader: int, wanted: bytes | None) -> bytes:
             break
         said += part
     return said
+
+
+# --- a durable run, at every stage ------------------------------------------------------------------------------------
+
+
+def durable(cli: Cli, *args: str) -> Interrupted:
+    return Interrupted(cli, ["run", "greet.mthds", "-i", "name=Ana", "--durable", *args])
+
+
+def is_told_once(ended: Ended) -> bool:
+    return (ended.code, ended.err.count("Interrupted"), "Traceback" in ended.err) == (130, 1, False)
+
+
+def run_named(cli: Cli, said: str) -> str:
+    """The id of the run that goes on, as a command was told it."""
+    found = re.search(r"pipelex runs (?:result|show|watch) (\S+)", said)
+    assert found is not None, said
+    return found[1]
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("stage", ["waiting", "called"])
+def test_a_durable_run_goes_on(durable_cli: Cli, stub: OpenAIStub, stage: str) -> None:
+    stub.on("Hello Ana", text="Welcome", delay=4.0 if stage == "called" else 0.0)
+    if stage == "waiting":  # for a worker
+        log = durable_cli.root / "err.log"
+        ended = durable(durable_cli).once_said("Running harbour.greet", log)
+        with worker(durable_cli):
+            result = durable_cli.command("runs", "result", run_named(durable_cli, ended.err))
+    else:
+        with worker(durable_cli):
+            ended = durable(durable_cli).once(lambda: bool(stub.completions))
+            result = durable_cli.command("runs", "result", run_named(durable_cli, ended.err))
+    assert is_told_once(ended), ended.err
+    assert "goes on" in ended.err
+    assert result.out.strip() == "Welcome", result.err
+    assert len(stub.completions) == 1
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_while_a_durable_run_is_submitted(durable_cli: Cli, *, is_lost: bool) -> None:
+    """The engine's answer to the start comes late, or never: whether the run is there is told as far as it is known."""
+    hooks = durable_cli.root / "hooks"
+    hooks.mkdir()
+    (hooks / "sitecustomize.py").write_text(LATE_START.replace("SECONDS", "600" if is_lost else "2"), encoding="utf-8")
+    sent = durable_cli.root / "sent"
+    environ = {"PYTHONPATH": str(hooks), "SENT": str(sent)}
+    ended = durable(durable_cli, "--run-id", f"late-{durable_cli.root.name}").once(sent.exists, environ)
+    assert is_told_once(ended), ended.err
+    assert ("may have been started" in ended.err, "goes on" in ended.err) == (is_lost, not is_lost), ended.err
+    shown = durable_cli.command("runs", "show", run_named(durable_cli, ended.err))
+    assert shown.code == 0, shown.err
+    assert durable_cli("runs", "terminate", f"late-{durable_cli.root.name}").code == 0
+
+
+LATE_START = """
+import asyncio, os, pathlib
+class Late:
+    def find_spec(self, name, path=None, target=None):
+        if name == "pipelex.cli.run.one":
+            import sys
+            sys.meta_path.remove(self)
+            from pipelex.runner import Method
+            start = Method.start_request
+            async def late(self, request):
+                handle = await start(self, request)
+                pathlib.Path(os.environ["SENT"]).touch()
+                await asyncio.sleep(SECONDS)
+                return handle
+            Method.start_request = late
+import sys
+sys.meta_path.insert(0, Late())
+"""
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("module", ["pipelex.temporal.client.orchestrator", "pipelex.tooling.contracts"])
+def test_before_and_after_a_durable_run(durable_cli: Cli, stub: OpenAIStub, module: str) -> None:
+    stub.on("Hello Ana", text="Welcome")
+    with worker(durable_cli):
+        ended = _interrupted_at(durable_cli, module, "--durable")
+        assert (ended.code, "Traceback" in ended.err, "Interrupted" in ended.err) == (130, False, True), ended.err
+        if module.startswith("pipelex.tooling"):
+            assert durable_cli.command("runs", "result", run_named(durable_cli, ended.err)).out.strip() == "Welcome"
+            assert ended.out.strip() == "Welcome"
+    assert len(stub.completions) == (1 if module.startswith("pipelex.tooling") else 0)
+
+
+@pytest.mark.timeout(180)
+def test_rows_of_durable_runs(durable_cli: Cli, stub: OpenAIStub) -> None:
+    stub.on("Hello Ada", text="first")
+    stub.on("Hello Bo", text="second", delay=4.0)
+    (durable_cli.root / "rows.csv").write_text("name\nAda\nBo\n", encoding="utf-8")
+    command = ["run", "greet.mthds", "--inputs-csv", "rows.csv", "--save-csv", "out.csv", "--durable"]
+    with worker(durable_cli):
+        ended = Interrupted(durable_cli, command).once(lambda: len(stub.completions) == 2)
+        found = re.search(r"--run-id (\S+)", ended.err)
+        assert found is not None, ended.err
+        again = durable_cli.command(*command, "--run-id", found[1])
+    assert is_told_once(ended), ended.err
+    assert "Those under way go on." in ended.err
+    assert again.code == 0, again.err
+    assert (durable_cli.root / "out.csv").read_text(encoding="utf-8").count("second") == 1
+    assert len(stub.completions) == 2, "no row is paid for twice"
+
+
+async def is_asked_to_end(server: DevServer, run_id: str) -> bool:
+    client = await Client.connect(server.target)
+    history = await client.get_workflow_handle(run_id).fetch_history()
+    return any(event.HasField("workflow_execution_cancel_requested_event_attributes") for event in history.events)
+
+
+@pytest.mark.timeout(180)
+def test_while_a_durable_run_is_watched(durable_cli: Cli, temporal_server: DevServer) -> None:
+    run_id = f"watched-{durable_cli.root.name}"
+    begun = durable_cli.command("run", "greet.mthds", "-i", "name=Ana", "--durable", "--detach", "--run-id", run_id)
+    assert begun.code == 0, begun.err
+    for words in (["watch", run_id], ["result", run_id], ["cancel", run_id, "--wait", "600"]):
+        log = durable_cli.root / f"{words[0]}.log"
+        command = Interrupted(durable_cli, ["runs", *words])
+        if words[0] == "cancel":
+            ended = command.once(lambda: asyncio.run(is_asked_to_end(temporal_server, run_id)))
+        else:
+            ended = command.once_said("Running", log)
+        assert is_told_once(ended), ended.err
+        assert ("was asked to end" if words[0] == "cancel" else f"pipelex runs result {run_id}") in ended.err
+    assert durable_cli("runs", "terminate", run_id).code == 0

@@ -199,9 +199,16 @@ class Method:
         Raises:
             PipelexError: the inputs do not fit, the id is that of another run, no engine answers, or it refuses.
         """
-        if not keywords.get("dry_run"):
+        return await self.start_request(await self.request(inputs, **keywords))
+
+    async def start_request(self, request: RunRequest) -> RunHandle:
+        """Start what `request` gave.
+
+        Raises:
+            PipelexError: see `start`.
+        """
+        if request.options.mode == "live":
             require_trust(self.app.settings.demands)
-        request = await self.request(inputs, **keywords)
         started: StartedRun = await self.app.orchestrator.start(request)
         return RunHandle(self.app.orchestrator, started.run, request.call.pipe, request.call.inputs, started)
 

@@ -1,36 +1,32 @@
 """The whole of `pipelex run`, from the target to the files."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from pipelex.cli._shared.attributes import attributes_of
-from pipelex.cli._shared.console import out, say
 from pipelex.cli._shared.group import Misuse
 from pipelex.cli._shared.keys import ARGS_KEY
-from pipelex.cli._shared.loops import Interrupted, interruptible
-from pipelex.cli._shared.progress import Progress, progress
-from pipelex.cli._shared.results import print_json
+from pipelex.cli._shared.loops import Interrupted
+from pipelex.cli._shared.progress import notice
 from pipelex.cli._shared.session import open_app
 from pipelex.cli._shared.targets import Target, open_target
-from pipelex.cli.completing import remember
 from pipelex.cli.run.corrected import corrected
 from pipelex.cli.run.ending import Ended, files_wanted, finish
 from pipelex.cli.run.files import check_is_a_table, check_places
 from pipelex.cli.run.flags import RunFlags
 from pipelex.cli.run.inputs import RawInputs, constant_inputs, gather_inputs
-from pipelex.cli.runs.endings import AFTER_INTERRUPT, ending_text
+from pipelex.cli.run.one import OneRun
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.exits import ExitCode
-from pipelex.orchestration import IN_PROCESS, RunState, factory_of
+from pipelex.orchestration import IN_PROCESS, factory_of
 
 if TYPE_CHECKING:
     from pipelex.library import Pipe
-    from pipelex.pipes.trace import PipeTrace
-    from pipelex.runner import Method, Pipelex, RunHandle, RunKeywords
+    from pipelex.runner import Method, Pipelex
 
 
 def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path], flags: RunFlags) -> None:
@@ -65,12 +61,13 @@ def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path],
         if not (flags.mock_inputs and raw is None):
             method.read_inputs(raw, pipe.ref, allow_files=allow_files)
     _prepare_models(app, method, pipe, flags)
-    work = _Run(app, method, pipe.ref, raw, flags, allow_files)
+    work = OneRun(app, method, pipe.ref, raw, flags, allow_files)
     try:
         ended = asyncio.run(work.to_the_end())
-    except Interrupted as interrupted:
+    except (Interrupted, KeyboardInterrupt) as interrupted:
         work.tell_how_to_go_on()
-        raise typer.Exit(interrupted.exit_code) from None
+        code = interrupted.exit_code if isinstance(interrupted, Interrupted) else ExitCode.INTERRUPTED
+        raise typer.Exit(code) from None
     if ended is not None:
         _finish(ctx, app, method, ended, flags)
 
@@ -81,7 +78,7 @@ def _finish(ctx: typer.Context, app: "Pipelex", method: "Method", ended: Ended, 
     except KeyboardInterrupt:
         run_id = ended.handle.run_id
         kept = "" if flags.dry_run else f" It is paid for, and its result is kept:  pipelex runs result {run_id}"
-        say(f"\nInterrupted while the files of run {run_id} were written.{kept}")
+        notice(f"Interrupted while the files of run {run_id} were written.{kept}", is_json=flags.json)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
@@ -144,124 +141,3 @@ def _check(flags: RunFlags, app: "Pipelex") -> None:
         )
     if flags.detach and not app.orchestrator.is_durable:
         raise Misuse("--detach needs a durable run: add --durable, or set `[temporal] is_enabled = true`")
-
-
-class _Run:
-    """One run, and what is known of it when it is interrupted."""
-
-    def __init__(
-        self, app: "Pipelex", method: "Method", pipe: str, raw: RawInputs, flags: RunFlags, allow_files: bool | Path
-    ) -> None:
-        self._app = app
-        self._method = method
-        self._pipe = pipe
-        self._raw = raw
-        self._flags = flags
-        self._allow_files = allow_files
-        self._run_id: str | None = None
-        self._state: RunState | None = None
-        """The state in which the run ended after an interruption that was to cancel it."""
-
-    async def to_the_end(self) -> Ended | None:
-        """The run, ended; None when it goes on without us."""
-        async with self._app:  # which ends what still runs in this process
-            if self._app.orchestrator.is_durable:
-                return await self._elsewhere()
-            with progress(self._pipe, is_silent=self._flags.json) as shown:
-                return await interruptible(self._in_process(shown))
-
-    async def _in_process(self, shown: Progress) -> Ended:
-        from pipelex.cli.runs.attached import told
-
-        handle = _noted(await self._method.start(self._raw, **self._keywords(on_change=shown.trace)), shown)
-        try:
-            result = await told(handle, shown, handle.result())
-            return await Ended.of(handle, result=result, wants_page=self._wants_page)
-        except PipelexError as failed:
-            return await Ended.of(handle, failed=failed)
-
-    @property
-    def _wants_page(self) -> bool:
-        from pipelex.cli.run.ending import files_wanted
-
-        wanted = files_wanted(self._app, self._flags)
-        return wanted.graph and (wanted.main_stuff or wanted.working_memory)
-
-    @property
-    def _wants_memory(self) -> bool:
-        flags = self._flags
-        return flags.save_working_memory or flags.with_memory or flags.working_memory_path is not None
-
-    async def _elsewhere(self) -> Ended | None:
-        from pipelex.cli.runs.attached import Patience, check_for_workers, follow
-
-        flags, orchestrator = self._flags, self._app.orchestrator
-        patience = Patience(orchestrator, waits=flags.wait is True, is_silent=flags.json)
-        await interruptible(patience.until_it_can(orchestrator.connect))
-        if flags.wait is False:
-            await check_for_workers(orchestrator)
-        handle = await interruptible(patience.until_it_can(self._start))
-        self._run_id = handle.run_id
-        remember(handle.run_id)
-        if flags.detach:
-            self._print_id(handle)
-            return None
-        with progress(f"{self._pipe} ({handle.run_id})", is_silent=flags.json) as shown:
-            following = follow(
-                _noted(handle, shown), shown, full_memory=self._wants_memory, waits=flags.wait is not False
-            )
-            try:
-                return await Ended.of(handle, result=await interruptible(following), wants_page=self._wants_page)
-            except PipelexError as failed:
-                return await Ended.of(handle, failed=failed)
-            except Interrupted:
-                if flags.cancel_on_interrupt:
-                    self._state = await interruptible(handle.cancel(within=AFTER_INTERRUPT))
-                raise
-
-    async def _start(self) -> "RunHandle":
-        return await self._method.start(self._raw, **self._keywords())
-
-    def _keywords(self, on_change: "Callable[[PipeTrace], None] | None" = None) -> "RunKeywords":
-        flags = self._flags
-        return {
-            "pipe": self._pipe,
-            "run_id": flags.run_id,
-            "dry_run": flags.dry_run,
-            "mock": flags.mock_inputs,
-            "full_memory": self._wants_memory and not flags.detach,
-            "output_concept": flags.dynamic_output_concept,
-            "on_item_failure": flags.on_item_failure,
-            "allow_files": self._allow_files,
-            "attributes": attributes_of(flags.attribute or (), flags.tag or ()),
-            "on_change": on_change,
-        }
-
-    def _print_id(self, handle: "RunHandle") -> None:
-        if self._flags.json:
-            attached = {"attached": True} if handle.is_attached else {}
-            print_json({"pipeline_run_id": handle.run_id, "workflow_id": handle.workflow_id} | attached)
-        else:
-            out(handle.run_id)
-            say(f"{handle.note or 'Started.'} Follow it with: pipelex runs watch {handle.run_id}")
-
-    def tell_how_to_go_on(self) -> None:
-        """After an interruption: what became of the run."""
-        if self._flags.json:
-            return
-        if self._run_id is None:
-            was = "nothing was started" if self._app.orchestrator.is_durable else "the run was cancelled"
-            say(f"Interrupted; {was}.")
-        elif self._state is not None:
-            say(f"Interrupted. {ending_text(self._run_id, self._state)}")
-        else:
-            say(f"Detached; run {self._run_id} goes on.")
-            say(f"  Get its result:  pipelex runs result {self._run_id}")
-            say(f"  Cancel it:       pipelex runs cancel {self._run_id}")
-
-
-def _noted(handle: "RunHandle", shown: Progress) -> "RunHandle":
-    """The handle; what was found under the run's id is told."""
-    if handle.note is not None:
-        shown.note(handle.note)
-    return handle

@@ -12,7 +12,7 @@ import typer
 from pipelex.cli._shared.console import json_text, paint_err, say, say_whole
 from pipelex.cli._shared.group import Misuse
 from pipelex.cli._shared.loops import Interrupted, interruptible
-from pipelex.cli._shared.progress import Progress, progress
+from pipelex.cli._shared.progress import Progress, notice, progress
 from pipelex.cli._shared.results import bare_json, cost_table, print_json
 from pipelex.cli._shared.usage import usage_json
 from pipelex.cli.run.files import WrittenRun, new_folder, write_json, writing
@@ -64,6 +64,7 @@ class RowsRun:
         self._flags = flags
         self._run_id = flags.run_id or new_run_id()
         self._ended: dict[int, RowRun] = {}
+        self._is_under_way = False
 
     def to_the_end(self) -> None:
         """Run the rows, show and write what came of them.
@@ -75,14 +76,14 @@ class RowsRun:
         failed: PipelexError | None = None
         try:
             asyncio.run(self._run())
-        except Interrupted as interrupted:
-            self._finish()
-            say(f"Interrupted after {len(self._ended)} of {len(self._many.inputs)} rows.")
-            say(f"  Go on with the others: the same command with --run-id {self._run_id}")
-            raise typer.Exit(interrupted.exit_code) from None
+        except (Interrupted, KeyboardInterrupt) as interrupted:
+            self._finish_all()
+            self._tell_how_to_go_on()
+            code = interrupted.exit_code if isinstance(interrupted, Interrupted) else ExitCode.INTERRUPTED
+            raise typer.Exit(code) from None
         except PipelexError as wrong:
             failed = wrong
-        self._finish(failed)
+        self._finish_all(failed)
         if failed is not None:
             raise failed
         if any(row.error is not None for row in self._ended.values()):
@@ -97,13 +98,13 @@ class RowsRun:
                 patience = Patience(orchestrator, waits=self._flags.wait is True, is_silent=self._flags.json)
                 await interruptible(patience.until_it_can(orchestrator.connect))
                 if self._flags.wait is False:
-                    await check_for_workers(orchestrator)
+                    await interruptible(check_for_workers(orchestrator))
             title = f"{self._pipe.ref} ({self._run_id})"
             with progress(title, is_silent=self._flags.json, noun="row") as shown:
                 await interruptible(self._rows(shown))
 
     async def _rows(self, shown: Progress) -> None:
-        flags = self._flags
+        flags, self._is_under_way = self._flags, True
 
         def on_row(row: "RowRun") -> None:
             self._ended[row.index] = row
@@ -121,7 +122,28 @@ class RowsRun:
             on_row=on_row,
         )
 
+    def _tell_how_to_go_on(self) -> None:
+        under_way = " Those under way go on." if self._app.orchestrator.is_durable and self._is_under_way else ""
+        lines = [
+            f"Interrupted after {len(self._ended)} of {len(self._many.inputs)} rows.{under_way}",
+            f"  Go on with the others: the same command with --run-id {self._run_id}",
+        ]
+        notice("\n".join(lines), is_json=self._flags.json)
+
     # --- what came of it ----------------------------------------------------------------------------------------------
+
+    def _finish_all(self, failed: PipelexError | None = None) -> None:
+        """Show and write what there is.
+
+        Raises:
+            typer.Exit: somebody interrupted.
+        """
+        try:
+            self._finish(failed)
+        except KeyboardInterrupt:
+            again = f"Write them with: the same command with --run-id {self._run_id}"
+            notice(f"Interrupted while the rows were written. {again}", is_json=self._flags.json)
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
 
     def _finish(self, failed: PipelexError | None = None) -> None:
         flags, meter = self._flags, Meter()

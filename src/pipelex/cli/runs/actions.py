@@ -122,6 +122,8 @@ def print_run_result(
         try:
             if state.has_ended:
                 return app, await handle.result()
+            leave = f"Run {handle.run_id} goes on. Get its result: pipelex runs result {handle.run_id}"
+            places.if_interrupted = leave  # also a run of another process of this machine
             with progress(handle.run_id, is_silent=is_json) as shown:
                 return app, await follow(handle, shown)
         except PipelexError as failed:
@@ -138,7 +140,13 @@ def print_run_result(
 def cancel_run(ctx: typer.Context, run_id: str, seconds: float, *, server: str | None, is_json: bool) -> None:
     """Ask a run to end, and say whether it has."""
     within = timedelta(seconds=seconds)
-    state = with_run(ctx, server, run_id, lambda handle: handle.cancel(within=within))
+
+    async def work(places: RunPlaces) -> RunState:
+        _, handle = await places.attach(run_id)
+        places.if_interrupted = f"Run {handle.run_id} was asked to end. See: pipelex runs show {handle.run_id}"
+        return await handle.cancel(within=within)
+
+    state = with_places(ctx, server, work)
     _report(run_id, "cancel requested", ending_text(run_id, state), is_json=is_json, status=state)
 
 

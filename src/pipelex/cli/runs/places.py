@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from pipelex.cli._shared.keys import ORCHESTRATOR_KEY
+from pipelex.cli._shared.keys import JSON_KEY, ORCHESTRATOR_KEY
 from pipelex.cli._shared.loops import Interrupted, interruptible
+from pipelex.cli._shared.progress import notice
 from pipelex.cli._shared.session import open_app
 from pipelex.errors import PipelexError
 from pipelex.orchestration import IN_PROCESS, EngineUnavailable, RunDescription, RunFilter, chosen_name
@@ -34,6 +35,8 @@ class RunPlaces:
     _there: "Pipelex | None" = None
     notes: list[str] = field(default_factory=list[str])
     """What people should know of what was not asked."""
+    if_interrupted: str | None = None
+    """What is true of a run once an interruption ends the command."""
 
     @classmethod
     def of(cls, ctx: typer.Context, server: str | None) -> "RunPlaces":
@@ -56,6 +59,14 @@ class RunPlaces:
             chosen = self.ctx.meta.get(ORCHESTRATOR_KEY)
             self._there = open_app(self.ctx, server=self.server, orchestrator=chosen, durable=True, connects=True)
         return self._there
+
+    def follows(self, app: "Pipelex", run_id: str) -> None:
+        """Take note of a run that the command waits for, and what becomes of it after an interruption."""
+        self.if_interrupted = (
+            f"Run {run_id} goes on. Follow it with: pipelex runs watch {run_id}"
+            if app.orchestrator.is_durable
+            else f"Run {run_id} was cancelled. Go on, on what was paid for: pipelex runs retry {run_id}"
+        )
 
     # --- asking -------------------------------------------------------------------------------------------------------
 
@@ -171,6 +182,8 @@ def with_places(ctx: typer.Context, server: str | None, work: Callable[[RunPlace
     try:
         return asyncio.run(run())
     except Interrupted as interrupted:
+        words = "" if places.if_interrupted is None else f" {places.if_interrupted}"
+        notice(f"Interrupted.{words}", is_json=bool(ctx.meta.get(JSON_KEY)))
         raise typer.Exit(interrupted.exit_code) from None
 
 

@@ -45,6 +45,7 @@ def replay_run(ctx: typer.Context, run_id: str, flags: ReplayFlags) -> None:
             return None
         if not flags.yes and not flags.json:
             _ask(replay.forecast)
+        places.follows(app, replay.run_id)
         return await _run(app, replay, flags)
 
     result = with_places(ctx, flags.server, prepare)

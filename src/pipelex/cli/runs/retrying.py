@@ -31,6 +31,7 @@ def retry_run(ctx: typer.Context, run_id: str, start_over: str | None, *, server
         again = await handle.retry(start_over=start_over)
         if app.orchestrator.is_durable:
             return again, None
+        places.follows(app, again.run_id)
         with progress(f"{again.pipe} ({again.run_id})", is_silent=is_json):
             return again, await _ended(again)
 
