@@ -1,7 +1,9 @@
 """Payloads that somebody in the namespace made by hand: they end their own run, and nothing else."""
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,16 @@ def many_values() -> Payload:
     return zstd_payload(json_payload(b"[" + b"[]," * (4 * MEGABYTE) + b"[]]"))
 
 
+def many_bombs() -> list[Payload]:
+    """Three hundred arguments of two kilobytes, each of which becomes sixteen megabytes, which one alone may."""
+    return [zstd_payload(json_payload(b" " * (16 * MEGABYTE) + b"1"))] * 300
+
+
+def many_lists() -> list[Payload]:
+    """Twenty arguments that stay below the number of values one may have."""
+    return [zstd_payload(json_payload(b"[" + b"[]," * (2 * MEGABYTE) + b"[]]"))] * 20
+
+
 def broken_frame() -> Payload:
     return Payload(metadata={"encoding": b"binary/zstd"}, data=b"no frame at all")
 
@@ -81,6 +93,46 @@ def named(stored: StoredPayload, name: str) -> Payload:
     part = reference_payload(stored)
     part.metadata[NAME] = name.encode()
     return part
+
+
+async def one_large_blob_many_times(store: PayloadStore) -> list[Payload]:
+    """A blob of sixty megabytes, as each of forty arguments."""
+    stored = await store.put(json_payload(b'"' + b"x" * (60 * MEGABYTE) + b'"'))
+    return [reference_payload(stored)] * 40
+
+
+def of_gigabytes(folder: Path, *, told: int) -> Payload:
+    """A reference to a file of four gigabytes in the store."""
+    name = f"{told:064x}.bin"
+    with (folder / name).open("wb") as file:
+        file.truncate(4 * 1024**3)
+    return reference_payload(StoredPayload(key=f"temporal-payloads/{name}", size=told))
+
+
+def of_a_lie(folder: Path) -> Payload:
+    """A reference to a blob that has more bytes than the reference says."""
+    data = json_payload(b'"' + b"y" * MEGABYTE + b'"').SerializeToString()
+    name = f"{hashlib.sha256(data).hexdigest()}.bin"
+    (folder / name).write_bytes(data)
+    return reference_payload(StoredPayload(key=f"temporal-payloads/{name}", size=20))
+
+
+def of_another_store(payload: Payload) -> Payload:
+    return Payload(metadata=payload.metadata, data=payload.data.replace(b'"pipelex"', b'"elsewhere"'))
+
+
+def marked(payload: Payload) -> Payload:
+    """Garbage that says it is a reference."""
+    metadata = {"encoding": b"json/plain", "__temporal_external_storage_reference": b"true"}
+    return Payload(metadata=metadata, data=b"{}")
+
+
+def of_no_json(payload: Payload) -> Payload:
+    return Payload(metadata=payload.metadata, data=b"{" * 1_000)
+
+
+def former() -> Payload:
+    return Payload(metadata={"encoding": b"json/external-storage-reference"}, data=b"[[[")
 
 
 async def failure_of(client: Client, queue: str, id_: str, arguments: Sequence[Payload]) -> ApplicationError:
@@ -108,17 +160,48 @@ async def test_they_end_their_run_and_leave_the_worker_small(
     with process(command, cwd=project.root, environ=project.environ, log=tmp_path / "worker.log") as worker:
         wait_for_file(ready, worker, tmp_path / "worker.log")
         job, crate = json_payload(b'{"call":{"pipe":"hostile.echo"}}'), json_payload(b'{"pipes":{}}')
-        attacks = {
-            "bomb": bomb(),
-            "stream": stream_bomb(),
-            "values": many_values(),
-            "frame": broken_frame(),
-            "parts": broken_parts(),
-            "blobs": await one_blob_many_times(store),
+        folder = project.root / ".pipelex" / "storage" / "temporal-payloads"
+        reference = reference_payload(await store.put(json_payload(b'"' + b"x" * 1_000 + b'"')))
+        too_large: dict[str, list[Payload]] = {
+            "bomb": [bomb()],
+            "stream": [stream_bomb()],
+            "values": [many_values()],
+            "blobs": [await one_blob_many_times(store)],
+            "bombs": many_bombs(),
+            "lists": many_lists(),
+            "large blobs": await one_large_blob_many_times(store),
+            "gigabytes": [of_gigabytes(folder, told=4 * 1024**3)],
         }
-        for name, payload in attacks.items():
-            id_ = f"{project.queue}-{name}"
-            failure = await failure_of(client, project.queue, id_, [job, crate, payload])
-            assert failure.type == ("RequestMalformed" if name in ("frame", "parts") else "RequestTooLarge"), name
-            assert (await method.run({"text": f"beside {name}"})).text == "an echo"
+        malformed: dict[str, list[Payload]] = {
+            "frame": [broken_frame()],
+            "parts": [broken_parts()],
+            "gigabytes that are told to be few": [of_gigabytes(folder, told=1_000)],
+            "a lie": [of_a_lie(folder)],
+            "another store": [of_another_store(reference)],
+            "marked": [marked(reference)],
+            "no JSON": [of_no_json(reference)],
+            "former": [former()],
+        }
+        for code, attacks in (("RequestTooLarge", too_large), ("RequestMalformed", malformed)):
+            for name, payloads in attacks.items():
+                id_ = f"{project.queue}-{name}"
+                failure = await failure_of(client, project.queue, id_, [job, crate, *payloads])
+                assert failure.type == code, name
+                assert (await method.run({"text": f"beside {name}"})).text == "an echo"
+        await signalled(client, project.queue)
+        assert (await method.run({"text": "beside signals"})).text == "an echo"
         assert peak_memory(worker.pid) < 700 * MEGABYTE
+
+
+async def signalled(client: Client, queue: str) -> None:
+    """Signals, each of which decompresses to what one may be; no workflow of ours reads them."""
+    unread = f"{queue}-unread"
+    (signal,) = many_bombs()[:1]
+    job = RawValue(json_payload(b'{"call":{"pipe":"hostile.echo"}}'))
+    handle = await client.start_workflow(
+        "PipeLLM", args=[job], id=unread, task_queue=queue, start_delay=timedelta(seconds=3)
+    )
+    for _ in range(60):
+        await handle.signal("anything", RawValue(signal))
+    with pytest.raises(WorkflowFailureError):
+        await asyncio.wait_for(handle.result(), 60)

@@ -15,7 +15,7 @@ from pipelex.mistral_workflows.carried import CarriedValue, plain, reference_to,
 from pipelex.pipes.batches import cut
 from pipelex.pipes.references import ListReference
 from pipelex.pipes.window import together
-from pipelex.storage import Storage
+from pipelex.storage import MOST_KEPT, Storage
 
 _JSON: Final = "application/json"
 _AT_ONCE: Final = 8
@@ -46,9 +46,9 @@ class CarriedValues:
         """The JSON of a value that is kept.
 
         Raises:
-            PipelexError: the storage does not have it, or cannot be read.
+            PipelexError: the storage does not have it, it is larger than 128 MiB, or cannot be read.
         """
-        return await self._storage().get(stored.key)
+        return await self._storage().get(stored.key, most=MOST_KEPT)
 
     async def carried(self, data: bytes) -> CarriedValue:
         """A value as it travels, by its JSON: in the storage where it is large."""

@@ -7,6 +7,7 @@ hold; `normalized` moves it into the store.
 
 from pipelex.content.files.kinds import extension_of, file_kind, sniff
 from pipelex.storage._blobs import SCHEME, StoredBlob
+from pipelex.storage._bounded import MOST_KEPT
 from pipelex.storage._decoding import BoundedDecoder, UndecodableError
 from pipelex.storage._fetch import Fetched, FetchPolicy, fetch
 from pipelex.storage._saved import SavedFiles, StoredFile, default_name, files_of, safe_name, save_files
@@ -14,6 +15,7 @@ from pipelex.storage._source import Loaded, load, load_content, normalized
 from pipelex.storage._store import Storage
 
 __all__ = [
+    "MOST_KEPT",
     "SCHEME",
     "BoundedDecoder",
     "FetchPolicy",

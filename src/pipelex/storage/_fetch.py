@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
 from pipelex.errors import ErrorCategory, InputError, PipelexError
 from pipelex.storage._addresses import METADATA_HOSTS, Address, TargetClass, refusal
+from pipelex.storage._bounded import MAX_BYTES
 from pipelex.storage._decoding import PIECE, BoundedDecoder, UndecodableError
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 Network = IPv4Network | IPv6Network
 
-MAX_BYTES = 100 * 1024 * 1024
 USER_AGENT = "pipelex (+https://github.com/Pipelex/pipelex)"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})

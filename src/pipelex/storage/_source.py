@@ -52,7 +52,8 @@ async def load(
             name = filename or found.filename
             return Loaded(found.data, sniff(found.data, declared=found.content_type, filename=name), name, found.url)
         case _ if scheme == SCHEME:
-            data, declared, name = await storage.get(url), mime_type or storage.mime_type(url), filename
+            data = await storage.get(url, most=policy.max_bytes)
+            declared, name = mime_type or storage.mime_type(url), filename
         case "data":
             declared, data = _from_data_url(url)
             declared, name = declared or mime_type, filename

@@ -18,6 +18,7 @@ from pipelex.config.own_files import OWN_FOLDER
 from pipelex.content.files.kinds import extension_of, sniff, type_of_extension
 from pipelex.errors import ConfigurationError, ErrorCategory, InputError, Location, PipelexError
 from pipelex.storage._blobs import SCHEME, StoredBlob, check_format, check_name, key_of, make_key
+from pipelex.storage._bounded import MAX_BYTES, MOST_KEPT, LargerThanAllowed, check_plain, read_bounded, too_large
 
 if TYPE_CHECKING:
     from obstore import Attributes
@@ -141,19 +142,22 @@ class Storage:
             await self._reached("write to", lambda: self._written(key, data, attributes))
         return StoredBlob(f"{SCHEME}://{key}", mime_type, len(data), sha256, filename)
 
-    async def get(self, uri: str) -> bytes:
+    async def get(self, uri: str, *, most: int = MAX_BYTES) -> bytes:
         """The bytes of a blob, checked against their hash.
 
-        Raises:
-            PipelexError: `input.reference_not_found`: there is no such blob; `runtime.unavailable` or
-                `runtime.misconfigured`: the store cannot be read; `input.file_unreadable`: it is not what was stored.
-        """
-        import obstore
+        Args:
+            uri: a URI of ours.
+            most: the maximum size, in bytes. Reading stops there.
 
+        Raises:
+            PipelexError: `input.reference_not_found`: there is no such blob; `input.too_large`: it is larger;
+                `input.file_unreadable`: it is not what was stored; `runtime.unavailable` or `runtime.misconfigured`:
+                the store cannot be read.
+        """
         key, sha256 = key_of(uri)
 
         def read() -> tuple[bytes, str]:
-            data = bytes(obstore.get(self._store, key).bytes())
+            data = self._read(key, uri, most)
             return data, _digest(data)
 
         try:
@@ -226,13 +230,12 @@ class Storage:
         """The value that was last kept under a name; None when there is none.
 
         Raises:
-            PipelexError: `runtime.unavailable` or `runtime.misconfigured`: the store cannot be read.
+            PipelexError: `runtime.unavailable` or `runtime.misconfigured`: the store cannot be read;
+                `input.too_large`: it is larger than 128 MiB.
         """
-        import obstore
-
         check_name(name)
         try:
-            return await self._reached("read", lambda: bytes(obstore.get(self._store, name).bytes()))
+            return await self._reached("read", lambda: self._read(name, name, MOST_KEPT))
         except FileNotFoundError:
             return None
 
@@ -289,6 +292,14 @@ class Storage:
                     retry_config=_RETRIES,
                     config=config,  # pyright: ignore[reportArgumentType]
                 )
+
+    def _read(self, key: str, named: str, most: int) -> bytes:
+        if self.settings.method == "local":
+            check_plain(self.folder / key, named)
+        try:
+            return read_bounded(self._store, key, most)
+        except LargerThanAllowed as larger:
+            raise too_large(named, self.label, most, larger.size) from None
 
     def _written(self, key: str, data: bytes, attributes: "Attributes | None" = None) -> None:
         import obstore

@@ -24,7 +24,7 @@ from pipelex.durable.limits import EngineLimits
 from pipelex.errors import ConfigurationError, PipelexError
 from pipelex.inference import Inference
 from pipelex.orchestration.wiring import inference_of
-from pipelex.temporal.codec import data_converter, without_size_warnings
+from pipelex.temporal.codec import bounded_by_task, data_converter, without_size_warnings
 from pipelex.temporal.config import PayloadCodecConfig, TemporalConfig, connection, parse_temporal_config
 from pipelex.temporal.tracing import interceptors
 from pipelex.temporal.worker.activities import activities_of
@@ -175,6 +175,7 @@ class PipelexPlugin(SimplePlugin):
         """
         _require_converter(self._config.payload_codec_config, worker.client.data_converter)
         _grant_time(worker)
+        _bound_tasks(worker)
         quieten_expected_failures()
         self._workers += 1
         try:
@@ -209,6 +210,17 @@ def _grant_time(worker: Worker) -> None:
     workflows: Any = getattr(worker, "_workflow_worker", None)
     if getattr(workflows, "_deadlock_timeout_seconds", None) is not None:
         workflows._deadlock_timeout_seconds = LONGEST_ACTIVATION
+
+
+def _bound_tasks(worker: Worker) -> None:
+    """Let whatever one task decodes draw on one allowance.
+
+    The converter is set on the worker's own parts: that of its client also serves activities, which load long lists
+    piece by piece.
+    """
+    for part in (getattr(worker, "_workflow_worker", None), getattr(worker, "_activity_worker", None)):
+        if getattr(part, "_data_converter", None) is not None:
+            part._data_converter = bounded_by_task(worker.client.data_converter)
 
 
 def pipelex_runner(runner: WorkflowRunner | None, *, is_sandboxed: bool) -> WorkflowRunner:

@@ -32,6 +32,7 @@ class PipelexCodec(PayloadCodec, WithSerializationContext):
         store: the store for large inputs, each by itself; None stores nothing.
         limit: the maximum size of one decoded payload, in bytes, all its parts included.
         run: the run that payloads are written and read in; None where it is not known.
+        task: the allowance of the task that the payloads come with; None gives each call of `decode` its own.
     """
 
     encryption: Encryption
@@ -39,6 +40,7 @@ class PipelexCodec(PayloadCodec, WithSerializationContext):
     store: PayloadStore | None = None
     limit: int = MAX_PAYLOAD_BYTES
     run: str | None = None
+    task: Allowance | None = None
 
     def with_context(self, context: SerializationContext) -> "PipelexCodec":
         """See base class."""
@@ -60,15 +62,21 @@ class PipelexCodec(PayloadCodec, WithSerializationContext):
             ApplicationError: a payload is damaged or too large: the run that has it ends with the report.
             PipelexError: a key, a library or a store is missing: whoever has it may go on with the run.
         """
+        task = self.task or Allowance.of_task(self.limit)
         try:
-            return [await self.decoded(payload) for payload in payloads]
+            return [await self.decoded(payload, task=task) for payload in payloads]
         except PipelexError as failed:
             if failed.report.category is not ErrorCategory.CONTENT:
                 raise
             raise to_application_error(failed.report, may_retry=False) from None
 
     async def decoded(
-        self, payload: Payload, *, most: int | None = None, allowance: Allowance | None = None
+        self,
+        payload: Payload,
+        *,
+        most: int | None = None,
+        allowance: Allowance | None = None,
+        task: Allowance | None = None,
     ) -> Payload:
         """One decoded payload.
 
@@ -76,6 +84,7 @@ class PipelexCodec(PayloadCodec, WithSerializationContext):
             payload: an encoded one.
             most: bytes of a large input that is fetched; of a larger one only its place is told. None: all are.
             allowance: the share of its caller's allowance that the payload may take; one of its own when None.
+            task: the allowance that what is fetched and decompressed draws on as well.
 
         Raises:
             PipelexError: see `decode`.
@@ -83,6 +92,9 @@ class PipelexCodec(PayloadCodec, WithSerializationContext):
         allowance = allowance or Allowance.of(self.limit)
         found = await _done(self._decoded, payload)
         allowance.take(len(found.data))
+        if task is not None:
+            task.take(max(0, len(found.data) - len(payload.data)))
+            allowance.within = task
         if not has_parts(found):
             return found
         return await fetched_parts(found, self.store, self._part_decoded, most=most, allowance=allowance)

@@ -32,7 +32,8 @@ def data_converter(config: TemporalConfig, settings: Settings, target: Connectio
     codec = config.payload_codec_config
     store = storage = None
     if codec.has_storage(is_local=target.is_local):
-        store = PayloadStore(Storage.open(codec.storage, settings.base_dir, settings.environ, table=_TABLE))
+        opened = Storage.open(codec.storage, settings.base_dir, settings.environ, table=_TABLE)
+        store = PayloadStore(opened, codec.max_payload_bytes)
         storage = ExternalStorage(drivers=[store], payload_size_threshold=codec.size_threshold)
     if codec.compression is not None:
         require_zstd()

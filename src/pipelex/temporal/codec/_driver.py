@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from copy import copy
 from datetime import timedelta
-from typing import Final
+from typing import Final, cast
 
 from google.protobuf.message import DecodeError
 from temporalio.api.common.v1 import Payload
@@ -17,8 +18,12 @@ from temporalio.converter import (
 from pipelex.durable.stored import StoredPayload
 from pipelex.errors import ErrorCategory, InputError, PipelexError
 from pipelex.storage import SCHEME, Storage
+from pipelex.temporal.codec._limits import ENVELOPE, Allowance
 from pipelex.temporal.codec._recent import RecentBlobs
+from pipelex.temporal.config import MAX_PAYLOAD_BYTES
+from pipelex.temporal.workflow.failures import to_application_error
 from pipelex.temporal.workflow.references import DRIVER, claim_of, of_claim
+from pipelex.temporal.workflow.refusals import malformed, too_large
 
 RENEWED_AFTER: Final = timedelta(days=1)
 """A payload that is stored again after this is written again, so that deleting by age spares what is in use."""
@@ -31,11 +36,20 @@ class PayloadStore(StorageDriver):
 
     Args:
         storage: the storage of payloads.
+        limit: the maximum size of one payload, in bytes; a blob that is larger is not fetched.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, limit: int = MAX_PAYLOAD_BYTES) -> None:
         self._storage = storage
+        self._limit = limit
         self._recent = RecentBlobs()
+        self._task: Allowance | None = None
+
+    def within(self, allowance: Allowance) -> "PayloadStore":
+        """The same store for one task, whose payloads may take so much together."""
+        bounded = copy(self)
+        bounded._task = allowance
+        return bounded
 
     def name(self) -> str:
         """See base class."""
@@ -65,29 +79,67 @@ class PayloadStore(StorageDriver):
         """See base class.
 
         Raises:
+            ApplicationError: a claim is none of ours, or the payloads are too large: the run that has them ends with
+                the report.
             PipelexError: `runtime.unavailable`: the store cannot be reached; `runtime.misconfigured`: it refuses, or
                 does not have what was stored.
         """
-        return list(await asyncio.gather(*(self.get(of_claim(claim.claim_data)) for claim in claims)))
+        try:
+            return await self._retrieved([of_claim(claim.claim_data) for claim in claims])
+        except PipelexError as failed:
+            if failed.report.category is not ErrorCategory.CONTENT:
+                raise
+            raise to_application_error(failed.report, may_retry=False) from None
+
+    async def _retrieved(self, found: Sequence[StoredPayload]) -> list[Payload]:
+        allowance = self._task or Allowance.of_task(self._limit)
+        for stored in found:
+            allowance.take(stored.size)
+        return list(await asyncio.gather(*map(self.get, found)))
 
     async def put(self, payload: Payload) -> StoredPayload:
         """Store one encoded payload; see `store`."""
         data = payload.SerializeToString(deterministic=True)
         blob = await self._storage.put(data, mime_type=_MIME_TYPE, renewed_after=RENEWED_AFTER)
         stored = StoredPayload(key=blob.uri.removeprefix(f"{SCHEME}://"), size=blob.size)
-        self._recent.add(stored.key, data)
+        self._recent.add(_recent_key(stored), data)
         return stored
 
     async def get(self, stored: StoredPayload) -> Payload:
-        """One encoded payload; see `retrieve`."""
+        """One encoded payload.
+
+        Raises:
+            PipelexError: it is larger than payloads may be (`request.too_large`), or than the reference says
+                (`request.malformed`); see `retrieve` for others.
+        """
+        most = self._limit + ENVELOPE
+        if stored.size > most:
+            raise too_large(f"{stored.size:,} stored bytes are more than {self._limit:,}", self._limit, stored.size)
         try:
-            data = await self._recent.get(stored.key, lambda: self._storage.get(f"{SCHEME}://{stored.key}"))
-            return Payload.FromString(data)
+            data = await self._recent.get(
+                _recent_key(stored), lambda: self._storage.get(f"{SCHEME}://{stored.key}", most=stored.size)
+            )
+            payload = Payload.FromString(data)
         except (InputError, DecodeError) as lost:
             raise _lost(stored, self.label, lost) from None
+        if len(data) != stored.size:
+            raise _other_size(stored, len(data))
+        return payload
+
+
+def _recent_key(stored: StoredPayload) -> str:
+    """The size belongs to it: whoever names a wrong one must not spoil the fetch that others wait for."""
+    return f"{stored.key} {stored.size}"
+
+
+def _other_size(stored: StoredPayload, size: int) -> PipelexError:
+    detail = f"a reference says that the payload '{stored.key}' has {stored.size:,} bytes, and it has {size:,}"
+    return malformed(detail, "not_json")
 
 
 def _lost(stored: StoredPayload, label: str, error: Exception) -> PipelexError:
+    if isinstance(error, InputError) and error.code == "input.too_large":
+        return _other_size(stored, cast("int", error.report.params["size"]))
     is_there = not isinstance(error, InputError) or error.code != "input.reference_not_found"
     what = "has been altered" if is_there else "is not there"
     return PipelexError(

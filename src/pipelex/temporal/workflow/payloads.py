@@ -19,7 +19,7 @@ from pipelex.temporal.workflow.references import reference_payload
 from pipelex.temporal.workflow.refusals import malformed, too_large
 
 MARKS: Final = 5_000_000
-"""The maximum number of commas and opening brackets in one payload. Each may begin a value of its own, which takes up to a
+"""The maximum number of commas and opening brackets in payloads that come together. Each may begin a value of its own, which takes up to a
 hundred bytes of memory however short its text; fifty megabytes of prose have about a million."""
 
 
@@ -33,11 +33,10 @@ class CompactPayloadConverter(PydanticPayloadConverter):
         """See base class.
 
         Raises:
-            PipelexError: a payload holds too many values (`request.too_large`).
+            PipelexError: the payloads hold too many values (`request.too_large`).
             ApplicationError: a payload without a type is not JSON (`request.malformed`).
         """
-        for payload in payloads:
-            _check_marks(payload.data)
+        _check_marks(payloads)
         try:
             return super().from_payloads(payloads, type_hints)
         except Exception as unreadable:
@@ -48,10 +47,10 @@ class CompactPayloadConverter(PydanticPayloadConverter):
             raise to_application_error(refused.report, may_retry=False) from None
 
 
-def _check_marks(data: bytes) -> None:
-    if len(data) <= MARKS:
+def _check_marks(payloads: Sequence[Payload]) -> None:
+    if sum(len(payload.data) for payload in payloads) <= MARKS:
         return
-    marks = sum(data.count(mark) for mark in (b",", b"[", b"{"))
+    marks = sum(payload.data.count(mark) for payload in payloads for mark in (b",", b"[", b"{"))
     if marks > MARKS:
         raise too_large(f"its JSON has {marks:,} separators, and at most {MARKS:,} are read", MARKS, marks)
 

@@ -1,0 +1,69 @@
+"""Objects of a store, read up to a size: a reference of some bytes may name gigabytes."""
+
+import stat
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pipelex.errors import InputError
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+MAX_BYTES: Final = 100 * 1024 * 1024
+"""The maximum size of a file that runs read, in bytes, wherever it is: 100 MiB."""
+MOST_KEPT: Final = 128 * 1024 * 1024
+"""The maximum size of what is kept under a name, and of a value by reference, in bytes: 128 MiB."""
+
+_CHUNK: Final = 4 * 1024 * 1024
+
+
+class LargerThanAllowed(Exception):
+    """An object has more bytes than may be read."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"{size} bytes")
+        self.size = size
+        """The size that the store tells, or the number of bytes at which reading stopped."""
+
+
+def read_bounded(store: "ObjectStore", key: str, most: int) -> bytes:
+    """The bytes of an object.
+
+    Nothing is read of one whose size the store tells to be larger. What comes is counted all the same.
+
+    Raises:
+        LargerThanAllowed: it has more bytes than `most`.
+        FileNotFoundError: there is none.
+    """
+    import obstore
+
+    found = obstore.get(store, key)
+    if found.meta["size"] > most:
+        raise LargerThanAllowed(found.meta["size"])
+    read = BytesIO()
+    for chunk in found.stream(min_chunk_size=_CHUNK):
+        read.write(memoryview(chunk))
+        if read.tell() > most:
+            raise LargerThanAllowed(read.tell())
+    return read.getvalue()
+
+
+def check_plain(file: Path, uri: str) -> None:
+    """Refuse what stands in a local store's folder and is not a file; a pipe or a device may never end.
+
+    Raises:
+        InputError: it is a folder, a pipe or a device (`input.file_unreadable`).
+    """
+    try:
+        mode = file.stat().st_mode
+    except OSError:
+        return  # the store says it better
+    if not stat.S_ISREG(mode):
+        raise InputError("input.file_unreadable", f"{uri!r} cannot be read: it is not a file", reason="not_a_file")
+
+
+def too_large(uri: str, label: str, most: int, size: int) -> InputError:
+    """The refusal of an object."""
+    detail = f"{uri!r} in {label} is larger than {most:,} bytes"
+    return InputError("input.too_large", detail, limit=most, size=size)
