@@ -118,7 +118,11 @@ def test_what_is_kept_fits_a_worker_of_a_gigabyte():
     assert MOST_KEPT <= 128 * 1024 * 1024
 
 
-@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, device])
 async def test_what_stands_in_the_folder_and_is_no_file_is_not_waited_for(tmp_path: Path, make: Callable[[Path], None]):
     storage = opened(tmp_path, local__path="blobs")
     await storage.put(b"makes the folder")

@@ -218,7 +218,8 @@ def _bound_tasks(worker: Worker) -> None:
     The converter is set on the worker's own parts: that of its client also serves activities, which load long lists
     piece by piece.
     """
-    for part in (getattr(worker, "_workflow_worker", None), getattr(worker, "_activity_worker", None)):
+    parts: list[Any] = [getattr(worker, "_workflow_worker", None), getattr(worker, "_activity_worker", None)]
+    for part in parts:
         if getattr(part, "_data_converter", None) is not None:
             part._data_converter = bounded_by_task(worker.client.data_converter)
 
