@@ -272,16 +272,22 @@ def test_a_gateway_from_init_to_a_first_result(
     with OpenAIStub(api_key="key-0123456789", tls=context).on("Ada", text="Welcome") as gateway:
         nameless = fresh("init", "--endpoint", gateway.url, "--key-variable", "GATEWAY_KEY")
         assert (nameless.code, "its certificate is of an authority" in nameless.err) == (2, True), nameless.err
-        ended = fresh(
-            "init", "--endpoint", gateway.url, "--model", "m", "--key-variable", "GATEWAY_KEY", "--name", "gate"
-        )
-        assert (ended.code, 'ca_bundle = "FILE"' in ended.err) == (0, True), ended.err
+        gate = ("init", "--endpoint", gateway.url, "--key-variable", "GATEWAY_KEY", "--name", "gate")
+        ended = fresh(*gate, "--model", "m")
+        assert (ended.code, "--ca-bundle FILE" in ended.err) == (0, True), ended.err
         monkeypatch.setenv("GATEWAY_KEY", "key-0123456789")
+        monkeypatch.setenv("TEAM", "blue")
         assert not fresh.greets()  # nobody it knows vouches for the gateway
-        table = fresh.home / ".pipelex" / "inference" / "backends.toml"
-        (table.parent / "ca.pem").write_bytes(certificates.ca.read_bytes())
-        more = f'ca_bundle = "ca.pem"\nheaders = {{ X-Team = "blue" }}\ntoken_parameter = "{parameter}"\n'
-        table.write_text(table.read_text(encoding="utf-8") + more, encoding="utf-8")
+        ca = fresh.work / "ca.pem"
+        ca.write_bytes(certificates.ca.read_bytes())
+        more = ("--header", "X-Team=${TEAM}", "--ca-bundle", str(ca), "--token-parameter", parameter)
+        gateway.models = ("m",)
+        ended = fresh(*gate, *more)  # asks by them which model it serves
+        assert (ended.code, "Note:" in ended.err) == (0, False), ended.err
+        assert gateway.listings[-1]["x-team"] == "blue"
+        written = tables(fresh.home / ".pipelex" / "inference" / "backends.toml")["gate"]
+        assert written["headers"] == {"X-Team": "${TEAM}"}
+        assert (written["ca_bundle"], written["token_parameter"]) == (str(ca), parameter)
         limited = METHOD + 'model = { model = "m", temperature = 0, max_tokens = 9 }\n'
         (fresh.work / "limited.mthds").write_text(limited, encoding="utf-8")
         ended = fresh("run", "limited.mthds", "-i", "name=Ada")
@@ -290,6 +296,39 @@ def test_a_gateway_from_init_to_a_first_result(
         assert (request.headers["x-team"], request.headers["authorization"]) == ("blue", "Bearer key-0123456789")
         assert {key: value for key, value in request.body.items() if "tokens" in key} == {parameter: 9}
         assert "backend gate: answers" in fresh("doctor").out
+
+
+def test_a_project_names_its_authority_by_a_path_of_its_own(fresh: Fresh, tmp_path: Path) -> None:
+    ca = fresh.work / "certificates" / "ca.pem"
+    ca.parent.mkdir()
+    ca.write_bytes(make_certificates(tmp_path / "made").ca.read_bytes())
+    command = ("init", "--endpoint", "https://127.0.0.1:1/v1", "--model", "m", "--local", "--name", "gate")
+    assert fresh(*command, "--ca-bundle", "certificates/ca.pem").code == 0
+    assert tables(fresh.backends)["gate"]["ca_bundle"] == "../../certificates/ca.pem"
+    ended = fresh(*command, "--no-verify", "--header", "X-Team: blue")
+    table = tables(fresh.backends)["gate"]
+    assert (ended.code, table["verify"], table["headers"]) == (0, False, {"X-Team": "blue"})
+    assert "refuses connections" in fresh("doctor").out
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--header", "X-Team"], "--header X-Team: it is NAME=VALUE"),
+        (["--header", "X Team=blue"], "it is NAME=VALUE"),
+        (["--ca-bundle", "gone.pem"], "--ca-bundle gone.pem: No such file"),
+        (["--ca-bundle", "."], "--ca-bundle .: "),
+        (["--ca-bundle", "words.pem"], "holds no certificates in PEM format"),
+        (["--ca-bundle", "words.pem", "--no-verify"], "--no-verify contradicts --ca-bundle"),
+        (["--token-parameter", "max_token"], "Did you mean 'max_tokens'"),
+    ],
+)
+def test_what_stands_before_an_endpoint_is_checked(fresh: Fresh, flags: list[str], told: str) -> None:
+    (fresh.work / "words.pem").write_text("words", encoding="utf-8")
+    ended = fresh("init", "--endpoint", "https://127.0.0.1:1/v1", "--model", "m", *flags)
+    assert (ended.code, told in ended.err) == (2, True), ended.err
+    assert not (fresh.home / ".pipelex").exists()
+    assert "belong to --endpoint URL" in fresh("init", *flags).err or "--token-parameter" in flags
 
 
 # --- README -----------------------------------------------------------------------------------------------------------

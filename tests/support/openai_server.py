@@ -156,6 +156,8 @@ class OpenAIStub:
         """The models that it lists."""
         self.ollama: Literal["no", "too", "alone"] = "no"
         """Whether it answers Ollama's own API below `/api`: beside OpenAI's, or that alone."""
+        self.listings: list[Mapping[str, str]] = []
+        """The headers of each request for the list of models."""
         self.requests: list[Recorded] = []
         self.refused = 0
         """Requests with another key."""
@@ -335,6 +337,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.server.stub.ollama == "alone":
             self._send(404, "404 page not found", {"content-type": "text/plain"})
         elif self.server.stub.lists_models and self.path.rstrip("/").endswith("/models"):
+            self.server.stub.listings.append({key.lower(): value for key, value in self.headers.items()})
             listed = [{"id": model, "object": "model", "owned_by": "tests"} for model in self.server.stub.models]
             self._send(200, {"object": "list", "data": listed})
         else:

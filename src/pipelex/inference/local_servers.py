@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pipelex.inference.deck.endpoints import address_of, ollama_root
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     import httpx
 
 USUAL_PORTS: Final[tuple[tuple[str, int], ...]] = (
@@ -78,15 +81,38 @@ async def find_local_servers(places: Sequence[tuple[str, str]]) -> list[LocalMod
     return [server for server in found if server is not None]
 
 
-async def list_endpoint(endpoint: str, api_key: str | None = None) -> EndpointListing:
+@dataclass(frozen=True)
+class EndpointAccess:
+    """What an endpoint wants besides a key, and how its certificate is checked."""
+
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    ca_bundle: Path | None = None
+    """The file with the certificates to check the endpoint's against; the usual ones when None."""
+    verify: bool = True
+
+    @property
+    def tls(self) -> "SSLContext | bool":
+        """The value that an HTTP client takes as `verify`.
+
+        Raises:
+            OSError: the file cannot be read, or holds no certificates.
+        """
+        from ssl import create_default_context
+
+        return create_default_context(cafile=self.ca_bundle) if self.verify and self.ca_bundle else self.verify
+
+
+async def list_endpoint(
+    endpoint: str, api_key: str | None = None, access: EndpointAccess = EndpointAccess()
+) -> EndpointListing:
     """Ask an endpoint of OpenAI's protocol which models it serves."""
     import httpx
 
     from pipelex.inference.calls.guard import AnswerRefused, guarded
 
-    headers = {} if api_key is None else {"authorization": f"Bearer {api_key}"}
+    headers = {**access.headers, **({} if api_key is None else {"authorization": f"Bearer {api_key}"})}
     try:
-        async with guarded(_client(_SECONDS_AWAY), _MAX_BYTES) as client:
+        async with guarded(_client(_SECONDS_AWAY, tls=access.tls), _MAX_BYTES) as client:
             response = await client.get(f"{endpoint.rstrip('/')}/models", headers=headers)
             pulled = await _pulled(client, ollama_root(endpoint)) if response.status_code not in (401, 403) else None
     except (httpx.HTTPError, httpx.InvalidURL, AnswerRefused) as failed:
@@ -97,10 +123,10 @@ async def list_endpoint(endpoint: str, api_key: str | None = None) -> EndpointLi
     return EndpointListing(names, is_there=True, is_ollama=pulled is not None)
 
 
-def _client(seconds: float, *, is_here: bool = False) -> "httpx.AsyncClient":
+def _client(seconds: float, *, is_here: bool = False, tls: "SSLContext | bool" = True) -> "httpx.AsyncClient":
     import httpx
 
-    return httpx.AsyncClient(timeout=seconds, trust_env=not is_here)
+    return httpx.AsyncClient(timeout=seconds, trust_env=not is_here, verify=tls)
 
 
 async def _ask(client: "httpx.AsyncClient", name: str, root: str) -> LocalModelServer | None:

@@ -15,11 +15,11 @@ from pipelex.cli._shared.streams import is_terminal
 
 if TYPE_CHECKING:
     from pipelex.inference.deck.endpoint_file import OwnEndpoint
-    from pipelex.inference.local_servers import EndpointListing, LocalModelServer
+    from pipelex.inference.local_servers import EndpointAccess, EndpointListing, LocalModelServer
 
 _OLLAMA: Final = "ollama"
 """The packaged backend of Ollama, and the client that speaks with it."""
-_OWN_CA: Final = 'add to its table in backends.toml: ca_bundle = "FILE"'
+_OWN_CA: Final = "name its file with --ca-bundle FILE"
 _MOST_OFFERED: Final = 20
 """Models that are offered to choose among."""
 
@@ -74,6 +74,7 @@ def checked_endpoint(
     name: str | None = None,
     environ: Mapping[str, str],
     may_ask: bool = True,
+    access: "EndpointAccess | None" = None,
 ) -> "OwnEndpoint":
     """An endpoint that was asked what it serves, and whether it wants a key; the model is asked for where it is open.
 
@@ -84,20 +85,22 @@ def checked_endpoint(
         name: the id of its table.
         environ: the environment.
         may_ask: whether to ask for the model, where somebody is there; the first one that is served, otherwise.
+        access: what it wants besides a key.
 
     Raises:
         Misuse: the address is none, or no model is named and none can be told.
     """
     from pipelex.inference.deck.endpoint_file import OwnEndpoint, usual_variable
-    from pipelex.inference.local_servers import list_endpoint
+    from pipelex.inference.local_servers import EndpointAccess, list_endpoint
 
+    access = access or EndpointAccess()
     address = _address(endpoint)
     _check_names(variable, name)
-    listing = asyncio.run(list_endpoint(address, environ.get(variable) if variable else None))
+    listing = asyncio.run(list_endpoint(address, environ.get(variable) if variable else None, access))
     if variable is None and listing.needs_key:
         variable = usual_variable(address)
         if environ.get(variable):
-            listing = asyncio.run(list_endpoint(address, environ[variable]))
+            listing = asyncio.run(list_endpoint(address, environ[variable], access))
     _check_that_a_model_can_be_told(address, listing, models, may_ask=may_ask)
     _tell(address, listing, models, variable if variable and environ.get(variable) else None)
     api_key = f"${{{variable}}}" if variable else None

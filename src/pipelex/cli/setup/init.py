@@ -1,6 +1,7 @@
 """`pipelex init`."""
 
 import re
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -8,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from pipelex.cli._shared.console import paint_out, say, tell_out
+from pipelex.cli._shared.flags import with_flags
 from pipelex.cli._shared.group import Misuse, command_app
+from pipelex.cli.setup.gateway import GatewayFlags
 
 if TYPE_CHECKING:
     from pipelex.config import Settings
@@ -20,6 +23,7 @@ Examples:
   pipelex init --local
   pipelex init --endpoint http://localhost:11434/v1 --model llama3.2
   pipelex init --endpoint https://models.example.com/v1 --model my-model --key-variable MY_KEY
+  pipelex init --endpoint https://gateway.example.com/v1 --model m --header X-Team=support --ca-bundle our-ca.pem
   pipelex init config --local"""
 
 _HEADER: Final = """\
@@ -42,10 +46,13 @@ _BACKENDS: Final = """\
 # `pipelex init --endpoint URL --model NAME` writes one.
 """
 
+_OF_ENDPOINT: Final = "--model, --key-variable, --name, --header, --ca-bundle, --no-verify and --token-parameter"
+
 app = command_app()
 
 
 @app.command(epilog=_EXAMPLES)
+@with_flags(GatewayFlags)
 def init(
     what: Annotated[
         Literal["all", "config", "inference"] | None,
@@ -64,6 +71,8 @@ def init(
         str | None, typer.Option("--key-variable", metavar="NAME", help="The variable that holds its key.")
     ] = None,
     name: Annotated[str | None, typer.Option("--name", metavar="ID", help="The name of the endpoint.")] = None,
+    *,
+    flags: GatewayFlags,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there; each one is named.")] = False,
 ) -> None:
     """Make an endpoint the default: answer at most three questions, or give flags.
@@ -79,9 +88,13 @@ def init(
         for path, text in _files(what):
             _write(folder / path, text, force=force)
         return
-    if endpoint is None and (model or key_variable or name):
-        raise Misuse("--model, --key-variable and --name belong to --endpoint URL")
-    own = _asked(settings) if endpoint is None else _from_flags(settings, endpoint, model or (), key_variable, name)
+    if endpoint is None and (model or key_variable or name or flags.are_given):
+        raise Misuse(f"{_OF_ENDPOINT} belong to --endpoint URL")
+    own = (
+        _asked(settings)
+        if endpoint is None
+        else _from_flags(settings, endpoint, model or (), key_variable, name, flags)
+    )
     if own is not None:
         _write_endpoint(settings, folder.absolute(), own)
     _tell_next()
@@ -99,11 +112,24 @@ def _asked(settings: "Settings") -> "OwnEndpoint | None":
 
 
 def _from_flags(
-    settings: "Settings", endpoint: str, models: "list[str] | tuple[()]", variable: str | None, name: str | None
+    settings: "Settings",
+    endpoint: str,
+    models: "list[str] | tuple[()]",
+    variable: str | None,
+    name: str | None,
+    gateway: GatewayFlags,
 ) -> "OwnEndpoint":
     from pipelex.cli.setup.endpoint_asked import checked_endpoint
 
-    return checked_endpoint(endpoint, models, variable=variable, name=name, environ=settings.environ)
+    access = gateway.access(settings.environ)
+    own = checked_endpoint(endpoint, models, variable=variable, name=name, environ=settings.environ, access=access)
+    return replace(
+        own,
+        headers=gateway.headers,
+        ca_bundle=gateway.ca_bundle,
+        verify=gateway.verify,
+        token_parameter=gateway.token_parameter,
+    )
 
 
 def _write_endpoint(settings: "Settings", folder: Path, own: "OwnEndpoint") -> None:

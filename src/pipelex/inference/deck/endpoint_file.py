@@ -1,5 +1,6 @@
 """Writing an endpoint of the user's own into `backends.toml`, comments and other tables kept."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,14 @@ class OwnEndpoint:
     sdk: str | None = None
     is_default: bool = True
     """Whether it stands for every standard name, whatever other keys there are."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """Headers of every request."""
+    ca_bundle: Path | None = None
+    """The file with the certificates to check the endpoint's against; the usual ones when None."""
+    verify: bool = True
+    """Whether the endpoint's certificate is checked."""
+    token_parameter: str | None = None
+    """The name of a request's limit of tokens; that of the backend's client when None."""
 
     @property
     def backend(self) -> str:
@@ -89,7 +98,7 @@ def write_endpoint(folder: Path, own: OwnEndpoint, home_dir: Path) -> Path:
     try:
         before = file.read_text(encoding="utf-8") if file.exists() else None
         document = tomlkit.parse(before or "")
-        _fill(document, own)
+        _fill(document, own, file.parent)
         was_trusted = before is None or is_recorded(home_dir, file, before)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(tomlkit.dumps(document), encoding="utf-8")
@@ -106,7 +115,7 @@ def write_endpoint(folder: Path, own: OwnEndpoint, home_dir: Path) -> Path:
     return file
 
 
-def _fill(document: Any, own: OwnEndpoint) -> None:
+def _fill(document: Any, own: OwnEndpoint, folder: Path) -> None:
     import tomlkit
 
     if own.is_default:
@@ -123,7 +132,26 @@ def _fill(document: Any, own: OwnEndpoint) -> None:
         "sdk": own.sdk,
         "models": list(own.models),
         "is_default": own.is_default or None,
+        "headers": _inline(own.headers) if own.headers else None,
+        "ca_bundle": None if own.ca_bundle is None else _seen_from(folder, own.ca_bundle),
+        "verify": None if own.verify else False,
+        "token_parameter": own.token_parameter,
     }
     for key, value in values.items():
         if value is not None:
             table[key] = value
+
+
+def _inline(values: Mapping[str, str]) -> Any:
+    import tomlkit
+
+    table = tomlkit.inline_table()
+    table.update(values)
+    return table
+
+
+def _seen_from(folder: Path, file: Path) -> str:
+    """The path of a file of the same project, from the folder of its configuration; of any other, the whole path."""
+    place, project = file.absolute(), folder.absolute().parent.parent
+    is_of_project = place.is_relative_to(project)
+    return Path(os.path.relpath(place, folder.absolute())).as_posix() if is_of_project else str(place)

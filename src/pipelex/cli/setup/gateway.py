@@ -1,0 +1,85 @@
+"""The options of `pipelex init` for what stands before an endpoint: headers, an own authority, the name of a limit."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from pipelex.cli._shared.group import Misuse
+
+if TYPE_CHECKING:
+    from pipelex.inference.local_servers import EndpointAccess
+
+_HEADER = re.compile(r"([!#$%&'*+.^_`|~\w-]+)(?:=|:\s*)(.+)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class GatewayFlags:
+    """The options that say how an endpoint is reached."""
+
+    header: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--header", metavar="NAME=VALUE", help="A header of every request; '${NAME}' is a variable; repeatable."
+        ),
+    ] = None
+    ca_bundle: Annotated[
+        Path | None,
+        typer.Option("--ca-bundle", metavar="FILE", help="The certificates (PEM) to check the endpoint's against."),
+    ] = None
+    verify: Annotated[
+        bool, typer.Option("--verify/--no-verify", help="Whether its certificate is checked; not to is for tests only.")
+    ] = True
+    token_parameter: Annotated[
+        Literal["max_tokens", "max_completion_tokens"] | None,
+        typer.Option(
+            "--token-parameter",
+            metavar="NAME",
+            help="What it calls the limit of tokens: max_tokens or max_completion_tokens.",
+        ),
+    ] = None
+
+    @property
+    def are_given(self) -> bool:
+        """Whether any of them is."""
+        return self != type(self)()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers by their names.
+
+        Raises:
+            Misuse: a header is none.
+        """
+        return dict(map(_header, self.header or ()))
+
+    def access(self, environ: Mapping[str, str]) -> "EndpointAccess":
+        """How the endpoint is asked, with variables filled in.
+
+        Raises:
+            Misuse: a header is none, or the file of certificates is none.
+        """
+        from pipelex.config._interpolation import interpolate
+        from pipelex.inference.local_servers import EndpointAccess
+
+        filled = {name: interpolate(value, environ).text for name, value in self.headers.items()}
+        found = EndpointAccess(filled, self.ca_bundle, self.verify)
+        if self.ca_bundle is not None and not self.verify:
+            raise Misuse("--no-verify contradicts --ca-bundle: the certificate is checked against it, or not at all")
+        try:
+            _ = found.tls
+        except OSError as wrong:  # of ssl, too
+            why = wrong.strerror if isinstance(wrong, FileNotFoundError | IsADirectoryError | PermissionError) else None
+            said = why or "it holds no certificates in PEM format (-----BEGIN CERTIFICATE-----)"
+            raise Misuse(f"--ca-bundle {self.ca_bundle}: {said}") from None
+        return found
+
+
+def _header(given: str) -> tuple[str, str]:
+    found = _HEADER.fullmatch(given.strip())
+    if found is None:
+        raise Misuse(f"--header {given}: it is NAME=VALUE, such as --header 'X-Team=support'")
+    return found[1], found[2].strip()
