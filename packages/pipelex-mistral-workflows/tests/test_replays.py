@@ -18,10 +18,12 @@ from mistral_stand_in.api import StandIn
 from tests.support.methods import DESCRIBE_ALL
 from tests.support.openai_server import OpenAIStub
 from tests.temporal.test_replays import (  # noqa: F401 they are run here with the fixtures below
+    test_a_retry_from_a_pipe_keeps_the_id,
     test_an_edited_bundle_goes_on_from_a_failed_run,
     test_an_edited_prompt_of_a_long_method,
     test_from_a_pipe_and_with_another_model,
     test_other_inputs_of_a_batch,
+    test_the_failed_items_alone_are_retried,
 )
 
 IS_PART = os.environ.get("PIPELEX_MISTRAL_TESTS") == "few"

@@ -51,15 +51,15 @@ class MistralAPI:
 
     # --- executions ---------------------------------------------------------------------------------------------------
 
-    async def execute(self, workflow: str, execution_id: str, input_: Members, deployment: str) -> bool:
+    async def execute(self, workflow: str, execution_id: str, input_: Members, deployment: str) -> Members | None:
         """Start an execution.
 
         Returns:
-            Whether it is new; False: there is one of that id.
+            Its description; None: the platform does not take the id, for there is one of it.
         """
         work = self._workflows.execute_workflow_async
         try:
-            await _answer(
+            told = await _answer(
                 work,
                 workflow_identifier=workflow,
                 execution_id=execution_id,
@@ -69,8 +69,8 @@ class MistralAPI:
         except APIRefusal as refused:
             if refused.status != _TAKEN:
                 raise
-            return False
-        return True
+            return None
+        return _members(told)
 
     async def execution(self, execution_id: str) -> Members | None:
         """The description of an execution, with its result; None where there is none of that id."""

@@ -76,6 +76,9 @@ class Carried:
     """The items of a slice, where they are in the storage."""
     lanes: tuple[str, ...] = ()
     """Backends whose calls go through a queue with a rate, as whoever started the run configured it."""
+    earlier: Mapping[str, Json] | None = None
+    """The run whose results calls take after a reset, see `pipelex.pipes.calls.Reuse`: the same one, as it was before. It
+    is beside the job, whose bytes decide what is kept in the storage: what was recorded before the reset replays."""
     about: Mapping[str, Json] | None = None
     """The facts about the job that events tell: its pipe, the path to it, whom it is for."""
 
@@ -87,6 +90,7 @@ class Carried:
             "large": None if self.large is None else dict(self.large),
             "items": self.items,
             "lanes": list(self.lanes),
+            "earlier": None if self.earlier is None else dict(self.earlier),
             "about": None if self.about is None else dict(self.about),
         }
         return {name: value for name, value in members.items() if value}
@@ -105,6 +109,7 @@ class Carried:
                 large=wire.get("large"),
                 items=wire.get("items"),
                 lanes=tuple(wire.get("lanes", ())),
+                earlier=wire.get("earlier"),
                 about=wire.get("about"),
             )
         except (KeyError, TypeError):

@@ -4,24 +4,25 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final, cast
 
 from pipelex.content.stuff import Json, WorkingMemory
 from pipelex.durable.failures import out_of_time
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.errors.json import as_object
+from pipelex.errors.json import as_object, maybe
 from pipelex.inference.calls.kept import KeptResults
 from pipelex.mistral_workflows import names
 from pipelex.mistral_workflows.about import attributes_in, replay_in, user_in
 from pipelex.mistral_workflows.api import EVENTS_PER_PAGE
 from pipelex.mistral_workflows.earlier.begun import read_source
 from pipelex.mistral_workflows.earlier.kept import read_kept
-from pipelex.mistral_workflows.earlier.restart import retry_run
+from pipelex.mistral_workflows.earlier.restart import begin_again, reset_run, until_closed
 from pipelex.mistral_workflows.limits import limits_of
 from pipelex.mistral_workflows.platform import Platform
 from pipelex.mistral_workflows.progress import STATES, ExecutionProgress, Told
 from pipelex.orchestration import PATIENCE, RunCounts, RunDescription, RunSource, RunState, Wait, WaitKind
-from pipelex.orchestration.refusals import has_ended, is_cancelled, no_such_run, unsupported
+from pipelex.orchestration.refusals import goes_on, has_ended, is_cancelled, no_such_run, nothing_to_retry, unsupported
 from pipelex.pipes.calls import PipeOutcome, Reuse
 from pipelex.pipes.references import read_value
 from pipelex.pipes.trace import PipeTrace
@@ -35,6 +36,8 @@ _LATE_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.25
 _FIRST_EVENTS: Final = 20
 """The events among which the first task of a run is."""
+_RESET: Final = (RunState.FAILED, RunState.TERMINATED)
+"""The ends after which a reset has a run go on as it was."""
 _COUNTED: Final = 10_000
 """The most executions that are counted."""
 
@@ -219,16 +222,38 @@ class MistralRun:
         await self.platform.api.terminate(self.workflow_id)
 
     async def retry(self, start_over: str | None = None) -> "MistralRun":
-        """See `OrchestratedRun.retry`."""
-        if start_over is not None:
-            raise unsupported(
-                "retry --from",
-                f"{self.platform.place} goes on only from where a run failed",
-                f"Run it once more from there: pipelex runs replay {self.run_id} --from {start_over}",
-            )
-        state = state_of(await self.execution())
-        await retry_run(self.platform.api, self.run_id, self.workflow_id, state)
-        return self
+        """See `OrchestratedRun.retry`.
+
+        A run that failed or was terminated is reset: nothing else is certain to keep its id. A reset would keep the time
+        that the run had and may keep the request that cancelled it, and names no pipe: there the run is started again.
+        """
+        execution = await self.execution()
+        state = state_of(execution)
+        if not state.has_ended:
+            raise goes_on(self.run_id)
+        is_partial = state is RunState.COMPLETED
+        if start_over is None and is_partial and (await self.result()).failures is None:
+            raise nothing_to_retry(self.run_id, state)
+        await until_closed(self.platform.api, self.run_id, self.workflow_id)
+        ways = [partial(self._begins_again, execution, start_over)]
+        if start_over is None and not is_partial:
+            ways.insert(0 if state in _RESET else 1, partial(reset_run, self.platform.api, self.workflow_id))
+        for goes_on_so in ways:
+            if await goes_on_so():
+                return self
+        raise self._takes_its_id_once(start_over)
+
+    async def _begins_again(self, execution: Members, start_over: str | None) -> bool:
+        source = await read_source(self.platform, self.run_id, self.workflow_id)
+        return await begin_again(self.platform, source, await self.reuse(start_over), execution)
+
+    def _takes_its_id_once(self, start_over: str | None) -> PipelexError:
+        option = "" if start_over is None else f" --from {start_over}"
+        return unsupported(
+            "retry",
+            f"Mistral Workflows does not start run '{self.run_id}' again under its id",
+            f"Run it once more, on what it was given before: pipelex runs replay {self.run_id}{option}",
+        )
 
     # --- what it was, for other runs ----------------------------------------------------------------------------------
 
@@ -243,7 +268,10 @@ class MistralRun:
 
     async def reuse(self, start_over: str | None = None) -> Reuse:
         """See `OrchestratedRun.reuse`."""
-        return Reuse.sparse(run_id=self.run_id, workflow_id=self.workflow_id, start_over=start_over)
+        execution = maybe((await self.execution()).get("run_id"), str)
+        return Reuse.sparse(
+            run_id=self.run_id, workflow_id=self.workflow_id, execution=execution, start_over=start_over
+        )
 
     async def _check_it_goes_on(self) -> None:
         state = state_of(await self.execution())

@@ -15,11 +15,13 @@ from temporalio.exceptions import ApplicationError
 
 from pipelex.durable.large import LargeInputs, whole
 from pipelex.errors import ErrorReport, PipelexError
+from pipelex.inference.calls.kept import KeptResults
 from pipelex.library import linked_libraries
 from pipelex.mistral_workflows import names
 from pipelex.mistral_workflows.carried import PREPARE, Carried, CarriedValue, reference_to, stored_in, write, written
 from pipelex.mistral_workflows.config import CallRate
 from pipelex.mistral_workflows.progress import CALL_TASK
+from pipelex.pipes.calls import Reuse
 from pipelex.pipes.effects.jobs import kept_from, usages_of
 from pipelex.pipes.effects.kind import EffectKind
 from pipelex.pipes.effects.kinds import EFFECTS
@@ -39,6 +41,9 @@ PUT_VALUE: Final = "pipelex_put_value"
 """The local activity that keeps a value which workflow code laid out."""
 GET_VALUE: Final = "pipelex_get_value"
 """The local activity that brings a value to where workflow code reads it."""
+
+_ENCRYPTED: Final = "runtime.unsupported"
+"""The code of the error for events that cannot be read back; see `pipelex.mistral_workflows.events`."""
 
 
 @dataclass
@@ -143,12 +148,29 @@ async def _attempted[R: Wire](kind: EffectKind[Any, R], deployment: Deployment, 
             call=attempt.told.call,
             library=lambda: linked_libraries().get(crate),
             ledger=attempt.ledger,
-            kept=await deployment.kept.of(getattr(job, "reuse", None)),
+            kept=await _kept(deployment, carried, getattr(job, "reuse", None)),
             place=str((carried.about or {}).get("place") or ""),
             seconds=attempt.told.seconds,
         )
 
     return await attempt.made(perform)
+
+
+async def _kept(deployment: Deployment, carried: Carried, reuse: Reuse | None) -> KeptResults | None:
+    """The results that a call takes instead of asking: those from before a reset, which lead to those of a replay.
+
+    Raises:
+        PipelexError: they cannot be read. Of a run that was reset, it is not for ever: what the platform encrypts is
+            asked for again.
+    """
+    if carried.earlier is None:
+        return await deployment.kept.of(reuse)
+    try:
+        return await deployment.kept.of(Reuse.model_validate(carried.earlier))
+    except PipelexError as unreadable:
+        if unreadable.code != _ENCRYPTED:
+            raise
+        return await deployment.kept.of(reuse)
 
 
 async def _read(kind: EffectKind[Any, Any], deployment: Deployment, carried: Carried) -> tuple[Any, bytes]:

@@ -63,9 +63,16 @@ class MistralHost:
         deployment: that this worker serves.
         lanes: the backends whose calls go through queues of their own, fixed when the run began.
         run_id: the run's id.
+        earlier: the run whose results calls take after a reset, as whoever began the workflow knew it.
     """
 
-    def __init__(self, deployment: Deployment, lanes: tuple[str, ...] = (), run_id: str | None = None) -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        lanes: tuple[str, ...] = (),
+        run_id: str | None = None,
+        earlier: Mapping[str, Json] | None = None,
+    ) -> None:
         info = workflow.info()
         self.dispatcher: Dispatcher = deployment.dispatcher
         self.limits: EngineLimits = deployment.limits
@@ -76,6 +83,7 @@ class MistralHost:
         self._stored_above = deployment.values.stored_above
         self._lanes = lanes
         self._run_id = run_id
+        self._earlier = _before_a_reset(info, self.root_id, run_id) or earlier
         self._kept: dict[str, StoredPayload] = {}
         """The SHA-256 of each value that this workflow put into the storage → where it is."""
         self._being_kept: set[str] = set()
@@ -160,11 +168,11 @@ class MistralHost:
         about: dict[str, Json] = {"summary": effect.summary, "pipe": activity.pipe}
         if model is not None:
             about |= {"model": model.handle, "backend": model.backend}
-        if getattr(effect.job, "reuse", None) is not None:
+        if self._earlier is not None or getattr(effect.job, "reuse", None) is not None:
             about["place"] = "/".join(names.path_of(self.root_id, workflow.info().workflow_id) or ())
         if activity.arguments is not None:
             return await self.carried(activity.arguments, about)
-        return Carried(job=await self._carried_value(write(effect.job)), about=about)
+        return Carried(job=await self._carried_value(write(effect.job)), earlier=self._earlier, about=about)
 
     # --- values -------------------------------------------------------------------------------------------------------
 
@@ -182,6 +190,7 @@ class MistralHost:
             large=None if envelope.large is None else await self._carried_inputs(envelope.large),
             items=None if envelope.items is None else reference_to(envelope.items),
             lanes=self._lanes,
+            earlier=self._earlier,
             about=about,
         )
 
@@ -298,6 +307,16 @@ class MistralHost:
 
     def log(self, message: str) -> None:
         workflow.logger.info("%s", message)
+
+
+def _before_a_reset(info: workflow.Info, root_id: str, run_id: str | None) -> Mapping[str, Json] | None:
+    """The run as it was before its workflow was reset; None where it was not.
+
+    A reset is a new run on the server, of a workflow that says which was its first. So does a slice that goes on.
+    """
+    if info.run_id == info.first_execution_run_id or info.continued_run_id is not None:
+        return None
+    return {"run_id": run_id or names.run_id_of(root_id), "workflow_id": root_id, "execution": info.run_id}
 
 
 async def locally(activity: str, arguments: list[Any], *, result_type: type, limits: EngineLimits) -> Any:

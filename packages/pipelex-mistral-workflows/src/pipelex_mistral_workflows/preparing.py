@@ -6,8 +6,8 @@ from pipelex.content.inputs import read_inputs
 from pipelex.durable.jobs import PipeJob, crate_of
 from pipelex.durable.large import LargeValues
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.mistral_workflows.begin import fixed
 from pipelex.mistral_workflows.carried import Carried, write
-from pipelex.mistral_workflows.submit import fixed
 from pipelex.orchestration.wiring import options_of
 from pipelex.pipes.calls import PipeCall, RunIdentity
 from pipelex.runner import input_slots

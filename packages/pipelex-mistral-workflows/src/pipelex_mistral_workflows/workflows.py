@@ -148,7 +148,7 @@ async def _run_exposed(pipe: str, given: Any) -> Members:
 async def _run_pipe(carried: Carried) -> Members:
     """Run the pipe of a job, and tell of it in a task."""
     about = carried.about or {}
-    host = MistralHost(served(), carried.lanes, maybe(about.get("run"), str))
+    host = MistralHost(served(), carried.lanes, maybe(about.get("run"), str), carried.earlier)
     job = _read(PipeJob, await host.data(carried.job))
     host.follow(job.options)
     state: Members = {**about, "path": list(job.call.path), "state": RunState.RUNNING.value}
@@ -179,7 +179,7 @@ async def _run_pipe(carried: Carried) -> Members:
 
 async def _run_slice(given: Any) -> Members:
     carried = _job_in(given)
-    host = MistralHost(served(), carried.lanes, maybe((carried.about or {}).get("run"), str))
+    host = MistralHost(served(), carried.lanes, maybe((carried.about or {}).get("run"), str), carried.earlier)
     job = _read(SliceJob, await host.data(carried.job))
     host.follow(job.options)
     items, large = await host.items_of(carried, job), await host.large_inputs(carried)

@@ -21,7 +21,7 @@ from .http import Answer, HttpServer, Request, Stream
 
 KEY = "stand-in-key"
 _ALIVE = timedelta(seconds=30)
-_HISTORY_SECONDS = 0.05
+_AGAIN = WorkflowIDReusePolicy.ALLOW_DUPLICATE
 
 
 @dataclass
@@ -56,6 +56,8 @@ class StandIn:
     events: list[dict[str, Any]] = field(default_factory=list)
     largest: int = 0
     """The bytes of the largest call."""
+    takes_ids_again: bool = True
+    """Whether an execution that has ended gives its id to a new one."""
     slow_events: float = 0.0
     """Seconds before an event is taken."""
     refusals: dict[str, int] = field(default_factory=dict)
@@ -223,7 +225,7 @@ class StandIn:
                 id=id_,
                 task_queue=body.get("deployment_name") or spec["task_queue"],
                 execution_timeout=_duration(spec.get("execution_timeout")),
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_reuse_policy=_AGAIN if self.takes_ids_again else WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             )
         except WorkflowAlreadyStartedError:

@@ -72,6 +72,8 @@ class _Answered:
     effect: EffectTrace
     execution: str
     """The id of the execution that asked, as traces tell it."""
+    turn: int
+    """The number of runs on the server that were known before the one in which it asked: a retry is a new one."""
     result: Json = None
 
 
@@ -83,6 +85,8 @@ class _AskedCalls:
     root_id: str
     _calls: dict[tuple[str, str, str], _Answered] = field(default_factory=dict[tuple[str, str, str], _Answered])
     """Execution, its run on the server, and the activity's id → the call, in the order in which they began."""
+    _turns: dict[str, int] = field(default_factory=dict[str, int])
+    """Run on the server → the number of those known before."""
 
     def read(self, event: Members) -> None:
         """Take an event in."""
@@ -92,24 +96,26 @@ class _AskedCalls:
         if kind_of(event) == "ACTIVITY_TASK_STARTED":
             kind = _KINDS.get(names.effect_of(activity_in(event)))
             if kind is not None:
-                self._calls[key] = self._began(kind, execution, payload_in(event, "input"))
+                turn = self._turns.setdefault(key[1], len(self._turns))
+                self._calls[key] = self._began(kind, execution, turn, payload_in(event, "input"))
         elif kind_of(event) == "ACTIVITY_TASK_COMPLETED" and key in self._calls:
             self._calls[key].result = payload_in(event, "result")
 
-    def _began(self, kind: EffectKind[Any, Any], execution: str, given: Json) -> _Answered:
+    def _began(self, kind: EffectKind[Any, Any], execution: str, turn: int, given: Json) -> _Answered:
         carried = Carried.from_json(as_object(given[0] if isinstance(given, list) and given else given))
         summary = str((carried.about or {}).get("summary") or "")
-        return _Answered(kind, carried, EffectTrace(kind.activity, summary), execution)
+        return _Answered(kind, carried, EffectTrace(kind.activity, summary), execution, turn)
 
     def effects_of(self, execution: str) -> list[EffectTrace]:
         """The calls of an execution."""
         return [call.effect for call in self._calls.values() if call.execution == execution]
 
     def results(self, root: PipeTrace) -> Iterator[Awaitable[Kept]]:
-        """The results in a tree, or in a part of one."""
+        """The results in a tree, or in a part of one; the latest first where a pipe ran several times."""
         calls = {id(call.effect): call for call in self._calls.values() if call.result is not None}
         for pipe in pipes_of(root):
-            yield from (self._kept(calls[id(effect)]) for effect in pipe.effects if id(effect) in calls)
+            found = [calls[id(effect)] for effect in pipe.effects if id(effect) in calls]
+            yield from map(self._kept, sorted(found, key=lambda call: -call.turn))
 
     async def _kept(self, call: _Answered) -> Kept:
         job = call.kind.job.model_validate(await self.values.value(call.carried.job))

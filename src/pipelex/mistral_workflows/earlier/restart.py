@@ -1,4 +1,7 @@
-"""The point of its history from which an execution that did not succeed goes on."""
+"""Going on with a run that did not succeed: its execution is reset, or started again under its id.
+
+Either way its calls look first among the results that the run had, so that nothing which was answered is paid for again.
+"""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,9 +9,12 @@ from typing import Final, cast
 
 from pipelex.content.stuff import Json
 from pipelex.mistral_workflows.api import MistralAPI
+from pipelex.mistral_workflows.begin import begin, execution_input
+from pipelex.mistral_workflows.platform import Platform
 from pipelex.mistral_workflows.progress import STATES
-from pipelex.orchestration import EngineUnavailable, RunState
-from pipelex.orchestration.refusals import goes_on, has_ended
+from pipelex.orchestration import EngineUnavailable, RunSource, RunState
+from pipelex.orchestration.refusals import goes_on
+from pipelex.pipes.calls import Reuse
 
 Members = Mapping[str, Json]
 
@@ -18,23 +24,39 @@ _CLOSING_SECONDS: Final = 15.0
 _LOOK_SECONDS: Final = 0.2
 
 
-async def retry_run(api: MistralAPI, run_id: str, execution_id: str, state: RunState) -> None:
+async def reset_run(api: MistralAPI, execution_id: str) -> bool:
     """Reset a run's own execution to the point before its first child or activity that did not succeed.
 
+    Returns:
+        Whether there is such a point; a run that never began has none.
+
     Raises:
-        PipelexError: the run goes on, succeeded or never began, or its pipes have not ended yet.
         EngineUnavailable: the platform refuses.
     """
-    if not state.has_ended:
-        raise goes_on(run_id)
-    if state is RunState.COMPLETED:
-        raise has_ended(run_id, state, f"run '{run_id}' succeeded: there is nothing to retry")
-    events = events_of(await api.history(execution_id))
-    point = reset_point(events)
-    if point is None:
-        raise has_ended(run_id, state, f"run '{run_id}' never began: start it anew")
-    await _until_closed(api, run_id, execution_id)
-    await api.reset(execution_id, point, _REASON)
+    point = reset_point(events_of(await api.history(execution_id)))
+    if point is not None:
+        await api.reset(execution_id, point, _REASON)
+    return point is not None
+
+
+async def begin_again(platform: Platform, source: RunSource, reuse: Reuse, before: Members) -> bool:
+    """Start a run's own execution again under its id, on what its calls gave before.
+
+    Args:
+        platform: the platform that it is on.
+        source: what the run was started with.
+        reuse: the run, as it was before.
+        before: the platform's description of its execution, which has ended.
+
+    Returns:
+        Whether it began; not where the platform takes an id only once.
+
+    Raises:
+        PipelexError: the platform refuses the start, or the storage does not take the inputs.
+    """
+    request = source.request(reuse=reuse)
+    told = await begin(platform, request, await execution_input(platform, request))
+    return told is not None and told.get("start_time") != before.get("start_time")
 
 
 def events_of(history: Json) -> list[Members]:
@@ -59,7 +81,8 @@ def events_of(history: Json) -> list[Members]:
 def reset_point(events: list[Members]) -> int | None:
     """The workflow task whose commands began what did not succeed; the last one when all that was begun succeeded.
 
-    What the history leaves open did not succeed either.
+    What the history leaves open did not succeed either. What follows a request to cancel the execution does not count:
+    with the request in its history it would be cancelled once more.
 
     Args:
         events: a closed execution's history.
@@ -74,6 +97,8 @@ def reset_point(events: list[Members]) -> int | None:
         decided = attributes.get("workflowTaskCompletedEventId")
         if kind == "WORKFLOW_TASK_COMPLETED":
             last = _id(event)
+        elif kind == "WORKFLOW_EXECUTION_CANCEL_REQUESTED":
+            break
         elif kind in ("START_CHILD_WORKFLOW_EXECUTION_INITIATED", "ACTIVITY_TASK_SCHEDULED") and decided is not None:
             begun[str(_id(event))] = int(str(decided))
         elif kind == "CHILD_WORKFLOW_EXECUTION_COMPLETED":
@@ -99,7 +124,7 @@ def _attributes(event: Members) -> Members:
     return {}
 
 
-async def _until_closed(api: MistralAPI, run_id: str, root: str) -> None:
+async def until_closed(api: MistralAPI, run_id: str, root: str) -> None:
     """Wait until the pipes have ended that a run left behind: their ids are used again.
 
     Raises:
