@@ -1,6 +1,7 @@
 """The engine in memory is an orchestrator like the others: it has what the port has, and means by it what they mean."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from tests.durable.memory_orchestrator import MemoryOrchestrator, MemoryRun
 from tests.durable.test_parity import WAYS, engine_of
 from tests.support.methods import DESCRIBE_ALL
 from tests.support.openai_server import OpenAIStub
-from tests.support.project import Project
+from tests.support.project import Project, write_project
 
 
 def members(protocol: type[Any]) -> set[str]:
@@ -30,8 +31,13 @@ def test_every_orchestrator_has_what_the_port_has(orchestrator: type[Any]) -> No
     assert not {name for name in members(OrchestratedRun) if not hasattr(MemoryRun, name)}
 
 
-async def test_a_run_in_memory(project: Project, stub: OpenAIStub) -> None:
-    stub.on(matches="Describe", text="sea")
+async def test_a_run_in_memory(tmp_path: Path) -> None:
+    with OpenAIStub() as stub:
+        stub.on(matches="Describe", text="sea")
+        await _lived(write_project(tmp_path, stub=stub.url))
+
+
+async def _lived(project: Project) -> None:
     async with project.app("direct") as app:
         method = app.load(project.method(DESCRIBE_ALL))
         pipe = method.pipe().ref
