@@ -43,7 +43,7 @@ GET_VALUE: Final = "pipelex_get_value"
 """The local activity that brings a value to where workflow code reads it."""
 
 _ENCRYPTED: Final = "runtime.unsupported"
-"""The code of the error for events that cannot be read back; see `pipelex.mistral_workflows.events`."""
+"""The code of the error for events that cannot be read back; see `pipelex.mistral_workflows.earlier.events`."""
 
 
 @dataclass

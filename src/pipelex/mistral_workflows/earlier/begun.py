@@ -11,7 +11,7 @@ from pipelex.errors.json import as_object
 from pipelex.library import Library, LibraryCrate
 from pipelex.mistral_workflows.about import attributes_in
 from pipelex.mistral_workflows.carried import JOB, PREPARE, Carried
-from pipelex.mistral_workflows.events import activity_in, kind_of, payload_in
+from pipelex.mistral_workflows.earlier.events import activity_in, kind_of, payload_in
 from pipelex.mistral_workflows.platform import Platform
 from pipelex.orchestration import RunSource
 from pipelex.pipes.calls import RunIdentity

@@ -12,7 +12,7 @@ from pipelex.inference.calls.logical import digest
 from pipelex.mistral_workflows import names
 from pipelex.mistral_workflows.carried import Carried
 from pipelex.mistral_workflows.earlier.begun import read_carried
-from pipelex.mistral_workflows.events import activity_in, attributes_of, kind_of, payload_in
+from pipelex.mistral_workflows.earlier.events import activity_in, attributes_of, kind_of, payload_in
 from pipelex.mistral_workflows.platform import Platform
 from pipelex.mistral_workflows.progress import ExecutionProgress
 from pipelex.mistral_workflows.values import CarriedValues
