@@ -93,15 +93,16 @@ def page(rows: Sequence[Row], started: Sequence[StartUp], calls: Sequence[CallRo
     lines = [
         "# Benchmarks",
         "",
-        f"Made on {datetime.now(UTC):%Y-%m-%d} by `{command}`; [bench/README.md](../bench/README.md) says what is "
-        "measured and how. Events, actions and bytes are exact; wall times are medians, CPU times means, and belong to this machine.",
+        f"Measured on {datetime.now(UTC):%Y-%m-%d} by `{command}`. [Benchmarks](../bench/README.md) says what is measured, and "
+        "how. Events, actions and bytes are exact. Wall times are medians and CPU times are means; both depend on the machine.",
         "",
         *(f"- {name}: {value}" for name, value in surroundings().items()),
         "",
         "## Beside a hand-written workflow",
         "",
-        "Each cell is ours / the floor / the ratio. The shown floor is the same with summaries, details and search "
-        "attributes, which Pipelex always writes. The last column is the wall time of the same method in-process.",
+        "Each cell has Pipelex's figure, that of the *floor* (a workflow written by hand that makes the same calls), and "
+        "their ratio. The *shown floor* also writes summaries, details and search attributes, as Pipelex always does. The "
+        "last column is the wall time of the same method in-process.",
         "",
         "| scenario | " + " | ".join(measures) + " | in-process, ms |",
         "|---|" + "---:|" * (len(measures) + 1),
@@ -114,7 +115,8 @@ def page(rows: Sequence[Row], started: Sequence[StartUp], calls: Sequence[CallRo
         "",
         "## Beside the bare client",
         "",
-        f"CPU time of a run in-process and of OpenAI's own client asking the same; a call may cost {MOST} times as much.",
+        f"CPU time of an in-process run, and of OpenAI's own client making the same calls. A run may take at most {MOST} "
+        "times as much.",
         "",
         "| scenario | in-process, ms | bare client, ms | ratio |",
         "|---|---:|---:|---:|",
@@ -122,8 +124,8 @@ def page(rows: Sequence[Row], started: Sequence[StartUp], calls: Sequence[CallRo
         "",
         "## Start-up",
         "",
-        "A run is one call that is answered at once; the durable one is its submitter, whose worker is warm. CPU times are "
-        "the best.",
+        "A run makes one call, which is answered at once. For the durable run, the row is about the command; its worker is "
+        "already warm. CPU times are the best ones.",
         "",
         "| command | best, ms | median, ms | CPU, ms | memory, MB |",
         "|---|---:|---:|---:|---:|",
