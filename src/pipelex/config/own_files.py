@@ -44,6 +44,25 @@ def write_own_text(path: Path, text: str) -> None:
         stream.write(text)
 
 
+def append_own(path: Path, data: bytes) -> None:
+    """Write behind what is in a file, which is made if it is not there.
+
+    Raises:
+        OSError: the file cannot be written, and is as it was.
+    """
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), _OWN_FILE)
+    written = 0
+    try:
+        while written < len(data):
+            written += os.write(file, memoryview(data)[written:])
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(file, os.fstat(file).st_size - written)
+        raise
+    finally:
+        os.close(file)
+
+
 def write_own_file(path: Path, data: bytes, *, in_place: bool = False) -> None:
     """Write a file that its user alone may read, whole or not at all.
 

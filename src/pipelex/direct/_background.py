@@ -108,7 +108,7 @@ class BackgroundRun:
         if self._records is None:
             return None
         recording = Recording(self._records, self._facts(RunState.RUNNING), source_of(self._request), run.waits)
-        run.waits.on_change = recording.waits_changed
+        run.waits.on_change, run.journal = recording.waits_changed, recording.journal
         return recording
 
     async def _record_end(
@@ -116,7 +116,7 @@ class BackgroundRun:
     ) -> None:
         if self._recording is not None:
             root = None if self._run is None else self._run.root
-            await self._recording.end(self._facts(state, root, error), root, execution)
+            await self._recording.end(self._facts(state, root, error), execution)
 
     def _facts(self, state: RunState, root: PipeTrace | None = None, error: ErrorReport | None = None) -> RecordedFacts:
         request, reuse = self._request, self._request.options.reuse

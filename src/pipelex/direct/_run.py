@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pipelex.content.stuff import Stuff
 from pipelex.direct._known import KnownExecutions
 from pipelex.direct._waits import Waits
+from pipelex.direct.records.journal import Journal
 from pipelex.errors import PipelexError
 from pipelex.inference.attempts import EffectPerformer
 from pipelex.inference.calls.asker import asked_by
@@ -73,6 +74,8 @@ class DirectRun:
         self.retry = retry or RetryPolicy()
         self.waits = Waits(self.retry.max_attempts)
         self.root: PipeTrace | None = None
+        self.journal: Journal | None = None
+        """Where what begins and ends is written down, if it is."""
         self._on_change = on_change
         self._keeps_values = keeps_values
         self.kept = kept
@@ -126,6 +129,8 @@ class DirectRun:
             self.root = trace
         else:
             parent.children.append(trace)
+        if self.journal is not None:
+            self.journal.begin(trace, parent)
         return await DirectRuntime(self, call, trace).execute()
 
     async def recorded(self, trace: PipeTrace | EffectTrace, work: Awaitable[T]) -> T:
@@ -158,10 +163,14 @@ class DirectRuntime(OrchestratedRuntime):
 
     async def run_itself(self) -> Execution:
         """See base class; it is recorded in the trace."""
-        execution = await self._run.recorded(self._trace, super().run_itself())
-        if self._run.is_watched:
-            self._trace.output = execution.outcome.value
-        return execution
+        try:
+            execution = await self._run.recorded(self._trace, super().run_itself())
+            if self._run.is_watched:
+                self._trace.output = execution.outcome.value
+            return execution
+        finally:
+            if self._run.journal is not None:
+                self._run.journal.end(self._trace)
 
     async def run_child(self, call: PipeCall) -> PipeOutcome:
         _check_it_goes_on()
@@ -192,6 +201,9 @@ class DirectRuntime(OrchestratedRuntime):
         if self._run.is_watched:
             trace.job = effect.job
         self._trace.effects.append(trace)
+        journal = self._run.journal
+        if journal is not None:
+            journal.ask(self._trace, trace)
         call = f"{self._trace.id}#{len(self._trace.effects)}"
 
         async def attempt() -> R:
@@ -220,6 +232,8 @@ class DirectRuntime(OrchestratedRuntime):
         finally:
             self._run.waits.end(trace)
             trace.usage = ledger.usage
+            if journal is not None:
+                journal.answer(self._trace, trace)
 
 
 def _check_it_goes_on() -> None:

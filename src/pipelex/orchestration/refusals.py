@@ -66,10 +66,15 @@ def nothing_to_retry(run_id: str, state: RunState) -> PipelexError:
     return has_ended(run_id, state, f"run '{run_id}' succeeded: there is nothing to retry")
 
 
-def is_cancelled(run_id: str) -> PipelexError:
-    """The error of a run that was asked to end, and did."""
+def is_cancelled(run_id: str, detail: str | None = None) -> PipelexError:
+    """The error of a run that was asked to end, and did.
+
+    Args:
+        run_id: the run.
+        detail: the sentence, where it ended for another reason.
+    """
     advice = f"Have it go on, on what it was given before: pipelex runs retry {run_id}"
-    return PipelexError("run.cancelled", f"run '{run_id}' was cancelled", advice=advice)
+    return PipelexError("run.cancelled", detail or f"run '{run_id}' was cancelled", advice=advice)
 
 
 def id_is_taken(run_id: str) -> PipelexError:

@@ -44,6 +44,13 @@ class RunDescription:
     """The run whose results it takes, where it is a replay."""
     fingerprint: str | None = None
     """The fingerprint of what ran, where the orchestrator tells: equal ones are the same version of a method."""
+    is_interrupted: bool = False
+    """Whether the process that ran it ended before the run did, in its state `CANCELLED`; only in-process."""
+
+    @property
+    def words(self) -> str:
+        """The state for people."""
+        return "interrupted" if self.is_interrupted else self.state.words
 
     @property
     def pipe_code(self) -> str:

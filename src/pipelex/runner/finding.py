@@ -45,7 +45,7 @@ def only_one(given: str, candidates: list[RunDescription]) -> RunDescription:
     """
     if len(candidates) == 1:
         return candidates[0]
-    named = [f"{run.run_id} ({run.pipe_code}, {run.state.words})" for run in candidates[:_MOST_NAMED]]
+    named = [f"{run.run_id} ({run.pipe_code}, {run.words})" for run in candidates[:_MOST_NAMED]]
     more = ", …" if len(candidates) > _MOST_NAMED else ""
     raise PipelexError(
         "request.invalid",

@@ -40,7 +40,7 @@ def list_runs(ctx: typer.Context, wanted: RunFilter, *, server: str | None, is_j
         [
             run.run_id,
             run.pipe_code,
-            run.state.words,
+            run.words,
             moment(run.started),
             duration(since(run.started, run.ended)) if run.ended or not run.state.has_ended else "",
             *(["" if run.cost is None else f"${run.cost:.4f}"] if has_costs else []),
@@ -70,6 +70,7 @@ def _to_json(run: RunDescription) -> dict[str, Json]:
         "cost_usd": run.cost,
         "replay_of": run.replay_of,
         "place": run.place,
+        "interrupted": run.is_interrupted or None,
     }
     return found | {name: value for name, value in more.items() if value not in (None, "", {})}
 

@@ -39,7 +39,7 @@ def _text(diff: RunDiff, paint: Paint) -> Iterator[str]:
     rows = [
         ["run", *(each.run.run_id for each in runs)],
         ["pipe", *(each.run.pipe for each in runs)],
-        ["status", *(each.run.state.words for each in runs)],
+        ["status", *(each.run.words for each in runs)],
         ["time", *(duration(since(each.run.started, each.run.ended)) for each in runs)],
         ["cost", *(_money(each.cost) for each in runs)],
         ["version", *((each.run.fingerprint or _version(each))[:12] or "?" for each in runs)],

@@ -42,6 +42,8 @@ class RunView:
             "usage": usage_json(self.usage),
             "trace": self._trace_json(self.root),
         }
+        if self.run.is_interrupted:
+            found["interrupted"] = True
         if self.run.replay_of is not None:
             found["replay_of"] = self.run.replay_of
         if self.replays:
@@ -145,7 +147,7 @@ def view_text(view: RunView, paint: Paint) -> str:
     """A run as lines for people."""
     lines = [
         f"{paint('Run', 'dim')}        {paint(view.run.run_id, 'bold')}",
-        f"{paint('Status', 'dim')}     {view.run.state.words}",
+        f"{paint('Status', 'dim')}     {view.run.words}",
         f"{paint('Workflow', 'dim')}   {view.run.workflow_id} ({view.run.place})",
     ]
     if view.run.replay_of is not None:

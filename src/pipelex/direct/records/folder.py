@@ -16,16 +16,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self
 
-from pipelex.config.own_files import OWN_FOLDER, write_own_file
+from pipelex.config.own_files import OWN_FOLDER, append_own, write_own_file
 from pipelex.content.stuff import WorkingMemory
+from pipelex.direct.records.journal import lines_of, trace_from_lines
 from pipelex.direct.records.sources import source_from_json, source_to_json
-from pipelex.direct.records.traces import trace_from_json, trace_to_json
+from pipelex.direct.records.traces import trace_from_json
 from pipelex.direct.records.waits import wait_from_json, wait_to_json
 from pipelex.errors import ErrorReport, Json, PipelexError
 from pipelex.orchestration import Attributes, RunDescription, RunSource, RunState, Wait
 from pipelex.pipes import Execution
 from pipelex.pipes.calls import PipeOutcome
 from pipelex.pipes.trace import PipeTrace
+from pipelex.pipes.traces.closing import close
+from pipelex.pipes.usage import cost_of
 
 logger = logging.getLogger("pipelex.direct")
 
@@ -36,7 +39,9 @@ _FACTS: Final = "run.json"
 _SOURCE: Final = "source.json.gz"
 _TRACE: Final = "trace.json.gz"
 _WAITS: Final = "waits.json"
+_JOURNAL: Final = "journal.jsonl"
 _EARLIER: Final = "trace-{}.json.gz"
+_EARLIER_JOURNAL: Final = "trace-{}.jsonl"
 _UNREADABLE: Final = (OSError, ValueError, KeyError, TypeError, EOFError, PipelexError)
 
 
@@ -61,10 +66,16 @@ class RecordedFacts:
     """Host, process and its start: whoever runs it."""
 
     @property
+    def is_interrupted(self) -> bool:
+        """Whether the process of the run is gone, and the run did not come to its end."""
+        return self.state is RunState.RUNNING and not _is_alive(self.process)
+
+    @property
     def description(self) -> RunDescription:
-        """The run as the port describes it; one whose process is gone did not come to its end."""
-        is_lost = self.state is RunState.RUNNING and not _is_alive(self.process)
-        return self.described(RunState.CANCELLED if is_lost else self.state)
+        """The run as the port describes it."""
+        is_interrupted = self.is_interrupted
+        described = self.described(RunState.CANCELLED if is_interrupted else self.state)
+        return replace(described, is_interrupted=is_interrupted)
 
     def described(self, state: RunState) -> RunDescription:
         """The run as the port describes it, in a state."""
@@ -137,15 +148,27 @@ class RecordFolder:
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
-    def begin(self, facts: RecordedFacts, source: RunSource) -> None:
-        """Record that a run begins, in place of an earlier record of the same id."""
+    def begin(self, facts: RecordedFacts, source: RunSource) -> bool:
+        """Record that a run begins, in place of an earlier record of the same id; whether that could be done."""
         try:
             folder, _ = self._made(facts.run_id)
             (folder / _WAITS).unlink(missing_ok=True)
             _write(folder / _SOURCE, source_to_json(source))
             _write(folder / _FACTS, replace(facts, process=_this_process()).to_json())
+            return True
         except OSError as failed:
             logger.info("The run '%s' leaves no record: %s", facts.run_id, failed)
+            return False
+
+    def append(self, run_id: str, lines: bytes) -> bool:
+        """Write lines into the journal of a run that goes on; whether they are there, and more of them may be."""
+        try:
+            # A program may have a thousand runs under way: none of them keeps a file open.
+            append_own(self._folder(run_id) / _JOURNAL, lines)
+            return True
+        except OSError as failed:
+            logger.info("The journal of run '%s' cannot be written: %s", run_id, failed)
+            return False
 
     def wait(self, run_id: str, waits: Sequence[Wait]) -> None:
         """Record the waits of a run that goes on, in place of those before; a run without a record has none."""
@@ -155,7 +178,7 @@ class RecordFolder:
     def end(
         self,
         facts: RecordedFacts,
-        trace: PipeTrace | None,
+        lines: bytes,
         execution: Execution | None,
         source: RunSource | None = None,
     ) -> None:
@@ -163,7 +186,7 @@ class RecordFolder:
 
         Args:
             facts: what the run is.
-            trace: what it did.
+            lines: the lines of its journal that are not written yet.
             execution: what it gave.
             source: what it was started with, where `begin` has not recorded it.
         """
@@ -172,15 +195,17 @@ class RecordFolder:
             if not folder.is_dir():
                 return
             (folder / _WAITS).unlink(missing_ok=True)
-            written: dict[str, Json] = {} if trace is None else {"trace": trace_to_json(trace)}
+            written: dict[str, Json] = {}
             if execution is not None:
                 written["outcome"] = execution.outcome.model_dump(mode="json", exclude_unset=True)
                 written["memory"] = execution.memory.to_json()
             if source is not None:
                 written["source"] = source_to_json(source)
             # Without its facts a record is none, so that the files of a new one need not be whole before that.
-            _write(folder / _TRACE, written, is_seen=not is_new)
+            trace = _with_lines(written, _journal(folder) + lines)
+            write_own_file(folder / _TRACE, gzip.compress(trace, 1), in_place=is_new)
             _write(folder / _FACTS, facts.to_json(), is_seen=not is_new)
+            (folder / _JOURNAL).unlink(missing_ok=True)
         except OSError as failed:
             logger.info("The record of run '%s' cannot be written: %s", facts.run_id, failed)
 
@@ -222,14 +247,14 @@ class RecordFolder:
             return None
 
     def trace(self, run_id: str) -> PipeTrace | None:
-        """What a run did; None where nobody can tell."""
-        return _trace(self._folder(run_id) / _TRACE)
+        """What a run did, or did until now; None where nobody can tell."""
+        folder = self._folder(run_id)
+        return _trace(folder / _TRACE) or _closed(_trace(folder / _JOURNAL), folder)
 
     def traces(self, run_id: str) -> list[PipeTrace]:
         """What a run did each time that it was run, the last time first."""
         folder = self._folder(run_id)
-        earlier = sorted(folder.glob(_EARLIER.format("*")), reverse=True)
-        found = [_trace(folder / name) for name in (_TRACE, *earlier)]
+        found = [_trace(path) for path in (folder / _TRACE, folder / _JOURNAL, *reversed(_earlier(folder)))]
         return [trace for trace in found if trace is not None]
 
     def execution(self, run_id: str) -> Execution | None:
@@ -271,30 +296,82 @@ class RecordFolder:
 
 def _facts(folder: Path) -> RecordedFacts | None:
     try:
-        return RecordedFacts.from_json(_read(folder / _FACTS))
+        facts = RecordedFacts.from_json(_read(folder / _FACTS))
     except _UNREADABLE:
         return None
+    return _with_journal(facts, folder) if facts.is_interrupted else facts
+
+
+def _with_journal(facts: RecordedFacts, folder: Path) -> RecordedFacts:
+    """The facts of an interrupted run, with those that its end would have told."""
+    root = _trace(folder / _TRACE) or _trace(folder / _JOURNAL)
+    return replace(facts, ended=_last_heard(folder), cost=None if root is None else cost_of(root.usage))
+
+
+def _last_heard(folder: Path) -> datetime | None:
+    """The time when the process of a run last told of it."""
+    for name in (_JOURNAL, _FACTS):
+        with suppress(OSError):
+            return datetime.fromtimestamp((folder / name).stat().st_mtime, UTC)
+    return None
+
+
+def _closed(root: PipeTrace | None, folder: Path) -> PipeTrace | None:
+    """A tree out of a journal, of which nothing goes on where the run was interrupted."""
+    facts = _facts(folder)
+    if root is not None and facts is not None and facts.is_interrupted:
+        root.status, root.ended = RunState.CANCELLED, facts.ended
+        close(root)
+    return root
 
 
 def _trace(file: Path) -> PipeTrace | None:
     try:
-        return trace_from_json(_read(file)["trace"])
+        if file.suffix != ".gz":
+            return trace_from_lines(lines_of(file.read_bytes()))
+        written = _read(file)
+        return trace_from_lines(written["lines"]) if "lines" in written else trace_from_json(written["trace"])
     except _UNREADABLE:
         return None
 
 
+def _journal(folder: Path) -> bytes:
+    with suppress(FileNotFoundError):
+        return (folder / _JOURNAL).read_bytes()
+    return b""
+
+
+def _with_lines(members: Mapping[str, Json], lines: bytes) -> bytes:
+    """An object with these members, and the lines of a journal as the list `lines`: they are JSON already."""
+    return (
+        _encoded(members)[:-1] + (b"," if members else b"") + b'"lines":[' + lines.strip().replace(b"\n", b",") + b"]}"
+    )
+
+
+def _earlier(folder: Path) -> list[Path]:
+    """What is left of the earlier times that a run was run, the first time first."""
+    return sorted(path for name in (_EARLIER, _EARLIER_JOURNAL) for path in folder.glob(name.format("*")))
+
+
 def _set_aside(folder: Path) -> None:
     """Keep what a run did before it is run again under its id: its results are worth their price."""
-    trace = folder / _TRACE
+    trace, journal = folder / _TRACE, folder / _JOURNAL
+    number = f"{len(_earlier(folder)) + 1:03}"
     if trace.exists():
-        number = sum(1 for _ in folder.glob(_EARLIER.format("*")))
-        trace.replace(folder / _EARLIER.format(f"{number + 1:03}"))
+        trace.replace(folder / _EARLIER.format(number))
+        journal.unlink(missing_ok=True)
+    elif journal.exists():
+        journal.replace(folder / _EARLIER_JOURNAL.format(number))
 
 
 def _write(path: Path, content: Json, *, is_seen: bool = True) -> None:
     """Write a file that the user alone may read; whole or not at all, where others may see it meanwhile."""
-    data = json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=str).encode(errors="replace")
+    data = _encoded(content)
     write_own_file(path, gzip.compress(data, 1) if path.suffix == ".gz" else data, in_place=not is_seen)
+
+
+def _encoded(content: Json) -> bytes:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=str).encode(errors="replace")
 
 
 def _read(path: Path) -> Any:

@@ -6,13 +6,16 @@ from itertools import islice
 from typing import Final
 
 from pipelex.direct.records.folder import RecordedFacts, RecordFolder
+from pipelex.direct.records.journal import Journal
 from pipelex.orchestration import RunSource, Wait
 from pipelex.pipes import Execution
-from pipelex.pipes.trace import PipeTrace
 
 SHORT: Final = 0.25
 """Seconds. A run that ends within them is recorded once, at its end: for a call that is answered at once, two more files
 would cost as much as the call."""
+
+SOON: Final = 0.05
+"""Seconds from an answer until it is on disk, at most: answers that come fast are written together."""
 
 _WAITS: Final = 20
 """The number of waits that are recorded: a large batch waits for the same few things in all of its items."""
@@ -20,6 +23,8 @@ _WAITS: Final = 20
 
 class Recording:
     """The record of a run, from its beginning on.
+
+    What was answered is in the run's journal at once, or `SOON`; what else happens is there within `SHORT`.
 
     Args:
         records: the folder of records.
@@ -34,11 +39,64 @@ class Recording:
         self._source = source
         self._waits = waits
         self._telling: asyncio.Task[None] | None = None
-        self._begun: asyncio.Future[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(SHORT, self._begin)
+        self._begun: asyncio.Future[bool] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(SHORT, self._begin)
+        self._is_answered = False
+        self.journal = Journal(self._happened)
+        self._is_kept = False
+        """Whether the journal can be written to."""
+        self._writing: asyncio.TimerHandle | None = None
+        self._written = 0.0
+        """The time when the journal was written to last, by the loop's clock."""
+        self._left = b""
+        """The lines that could not be written."""
 
     def _begin(self) -> None:
         self._begun = asyncio.ensure_future(asyncio.to_thread(self._records.begin, self._facts, self._source))
+        self._begun.add_done_callback(self._open)
+
+    # --- its journal --------------------------------------------------------------------------------------------------
+
+    def _open(self, begun: asyncio.Future[bool]) -> None:
+        self._is_kept = not begun.cancelled() and begun.exception() is None and begun.result()
+        self._write()
+
+    def _happened(self, is_answer: bool) -> None:
+        if self._is_kept:
+            now = self._loop.time()
+            self._write_at(max(now, self._written + SOON) if is_answer else now + SHORT, now)
+        elif is_answer and not self._is_answered and self._begun is None:
+            self._is_answered = True
+            self._begin_soon()
+
+    def _begin_soon(self) -> None:
+        at = self._loop.time() + SOON
+        if at < self._timer.when():
+            self._timer.cancel()
+            self._timer = self._loop.call_at(at, self._begin)
+
+    def _write_at(self, at: float, now: float) -> None:
+        if at <= now:
+            self._write()
+        elif self._writing is None or self._writing.when() > at:
+            self._write_no_more()
+            self._writing = self._loop.call_at(at, self._write)
+
+    def _write_no_more(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
+
+    def _write(self) -> None:
+        self._write_no_more()
+        if self._is_kept:
+            self._written = self._loop.time()
+            lines = self.journal.take()
+            self._is_kept = self._records.append(self._facts.run_id, lines)
+            self._left = b"" if self._is_kept else lines
+
+    # --- its waits and its end ----------------------------------------------------------------------------------------
 
     def waits_changed(self) -> None:
         """Record the waits of the run soon, with what changes until then: other processes tell them."""
@@ -53,18 +111,21 @@ class Recording:
         waits = list(islice(self._waits, _WAITS))
         await asyncio.to_thread(self._records.wait, self._facts.run_id, waits)
 
-    async def end(self, facts: RecordedFacts, trace: PipeTrace | None, execution: Execution | None) -> None:
+    async def end(self, facts: RecordedFacts, execution: Execution | None) -> None:
         """Record how the run ended.
 
         Args:
             facts: what the run is.
-            trace: what it did.
             execution: what it gave.
         """
         self._timer.cancel()
+        self._write_no_more()
         if self._telling is not None:
             self._telling.cancel()
         if self._begun is not None:
             await self._begun
+        await asyncio.to_thread(self._end, facts, execution)
+
+    def _end(self, facts: RecordedFacts, execution: Execution | None) -> None:
         source = self._source if self._begun is None else None
-        await asyncio.to_thread(self._records.end, facts, trace, execution, source)
+        self._records.end(facts, self._left + self.journal.take(), execution, source)

@@ -50,7 +50,7 @@ class RecordedRun:
         return source
 
     async def trace(self, *, values: bool = False, ended: bool = True) -> PipeTrace:
-        """See `OrchestratedRun.trace`; of a run that goes on only its entry pipe is known."""
+        """See `OrchestratedRun.trace`; of a run that began just now only its entry pipe is known."""
         facts = self._facts()
         found = self.folder.trace(self.run_id)
         if found is None:
@@ -89,6 +89,8 @@ class RecordedRun:
             raise goes_on(self.run_id, detail=f"run '{self.run_id}' goes on in another process", advice=advice)
         if facts.error is not None:
             raise PipelexError.from_report(facts.error)
+        if facts.is_interrupted:
+            raise is_cancelled(self.run_id, f"the process of run '{self.run_id}' ended before the run did")
         if state is not RunState.COMPLETED:
             raise is_cancelled(self.run_id)
         execution = self.folder.execution(self.run_id)

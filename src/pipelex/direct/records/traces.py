@@ -1,8 +1,6 @@
-"""A run's tree as JSON, each value once, and back."""
+"""What is in a run's tree as JSON, and back."""
 
-import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,15 +15,11 @@ from pipelex.pipes.wire import Wire
 KINDS: Final[Mapping[str, EffectKind[Any, Any]]] = {kind.activity: kind for kind in EFFECTS}
 
 
-def trace_to_json(root: PipeTrace) -> dict[str, Json]:
-    """A tree as data."""
-    values = _Written()
-    tree = _pipe(root, values)
-    return {"values": values.table, "root": tree}
-
-
 def trace_from_json(written: Mapping[str, Any]) -> PipeTrace:
-    """The inverse of `trace_to_json`.
+    """The tree of a run.
+
+    Args:
+        written: its values by their keys, and its root, whose effects and children stand in it.
 
     Raises:
         ValueError, KeyError, TypeError: it is none.
@@ -34,53 +28,51 @@ def trace_from_json(written: Mapping[str, Any]) -> PipeTrace:
     return _read_pipe(written["root"], values)
 
 
-class _Written:
-    """The values of a tree by their digests."""
-
-    def __init__(self) -> None:
-        self.table: dict[str, Json] = {}
-        self._known: dict[int, tuple[Stuff, str]] = {}
-
-    def add(self, stuff: Stuff) -> str:
-        # The value is kept beside its key, so that its identity stays its own.
-        if id(stuff) not in self._known:
-            wire: dict[str, Json] = {**stuff.to_json(), "is_list": stuff.is_list}
-            key = hashlib.sha256(json.dumps(wire, sort_keys=True, default=str).encode()).hexdigest()[:24]
-            self.table[key] = wire
-            self._known[id(stuff)] = (stuff, key)
-        return self._known[id(stuff)][1]
+def value_to_json(stuff: Stuff) -> dict[str, Json]:
+    """A value of a tree as data."""
+    return {**stuff.to_json(), "is_list": stuff.is_list}
 
 
-def _pipe(trace: PipeTrace, values: _Written) -> dict[str, Json]:
-    members: dict[str, Json] = {"id": trace.id, "pipe": trace.pipe, "type": trace.type, **_life(trace)}
+def pipe_asked(trace: PipeTrace, key_of: Callable[[Stuff], str]) -> dict[str, Json]:
+    """What a pipe run was asked, which does not change.
+
+    Args:
+        trace: the pipe run, whose effects and children are left out.
+        key_of: gives the key that stands for a value.
+    """
+    members: dict[str, Json] = {"id": trace.id, "pipe": trace.pipe, "type": trace.type}
     if trace.inputs:
-        members["inputs"] = {name: values.add(stuff) for name, stuff in trace.inputs.items()}
-    if isinstance(trace.output, Stuff):
-        members["output"] = values.add(trace.output)
-    elif trace.output is not None:
-        members["absence"] = trace.output.to_json()
-    if trace.effects:
-        members["effects"] = [_effect(effect) for effect in trace.effects]
-    if trace.children:
-        members["children"] = [_pipe(child, values) for child in trace.children]
+        members["inputs"] = {name: key_of(stuff) for name, stuff in trace.inputs.items()}
     return members
 
 
-def _effect(effect: EffectTrace) -> dict[str, Json]:
-    members: dict[str, Json] = {
-        "name": effect.name,
-        "summary": effect.summary,
-        "attempts": effect.attempts,
-        **_life(effect),
-    }
+def pipe_ended(trace: PipeTrace, key_of: Callable[[Stuff], str]) -> dict[str, Json]:
+    """What became of a pipe run by now; see `pipe_asked`."""
+    members = _life(trace)
+    if isinstance(trace.output, Stuff):
+        members["output"] = key_of(trace.output)
+    elif trace.output is not None:
+        members["absence"] = trace.output.to_json()
+    return members
+
+
+def effect_asked(effect: EffectTrace) -> dict[str, Json]:
+    """What an effect was asked, which does not change."""
+    return {"name": effect.name, "summary": effect.summary, **_wire("job", effect.job)}
+
+
+def effect_ended(effect: EffectTrace) -> dict[str, Json]:
+    """What became of an effect by now."""
+    members: dict[str, Json] = {"attempts": effect.attempts, **_life(effect), **_wire("result", effect.result)}
     if effect.usage:
         members["usage"] = usages_to_json(effect.usage)
     if effect.kept_from is not None:
         members["kept_from"] = effect.kept_from
-    for name, wire in (("job", effect.job), ("result", effect.result)):
-        if wire is not None:
-            members[name] = wire.model_dump(mode="json", exclude_unset=True)
     return members
+
+
+def _wire(name: str, wire: Wire | None) -> dict[str, Json]:
+    return {} if wire is None else {name: wire.model_dump(mode="json", exclude_unset=True)}
 
 
 def _life(trace: PipeTrace | EffectTrace) -> dict[str, Json]:
