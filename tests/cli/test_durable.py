@@ -68,6 +68,7 @@ def test_a_detached_run_and_its_life(durable_cli: Cli, stub: OpenAIStub, monkeyp
     waiting = durable_cli.command("runs", "result", run_id, "--no-wait")
     with worker(durable_cli):
         result = durable_cli.command("runs", "result", run_id, "--json")
+    again = durable_cli.command("run", "greet.mthds", *INPUTS, "--durable", "--detach", "--run-id", run_id)
     listed = json.loads(durable_cli("runs", "list", "--status", "completed", "--limit", "500", "--json").out)["runs"]
     shown = json.loads(durable_cli("runs", "show", run_id, "--json").out)
     text = durable_cli("runs", "show", run_id).out
@@ -75,6 +76,8 @@ def test_a_detached_run_and_its_life(durable_cli: Cli, stub: OpenAIStub, monkeyp
     assert (started.code, started.out) == (0, f"{run_id}\n")
     assert (waiting.code, "run.not_finished" in waiting.err) == (1, True)
     assert json.loads(result.out) == {"text": "Good morning, Ana"}
+    assert (again.code, again.out) == (0, f"{run_id}\n")
+    assert f"completed before. Get its result: pipelex runs result {run_id}" in again.err
     (mine,) = [run for run in listed if run["pipeline_run_id"] == run_id]
     assert (mine["pipe_code"], mine["pipe_type"], mine["status"]) == ("greet", "PipeLLM", "COMPLETED")
     (activity,) = shown["trace"]["activities"]

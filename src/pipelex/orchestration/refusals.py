@@ -81,7 +81,7 @@ def id_is_taken(run_id: str) -> PipelexError:
     """The error for a start whose id belongs to a run with another job."""
     return PipelexError(
         "request.idempotency_conflict",
-        f"the run id '{run_id}' belongs to a run of another method or with other inputs",
+        f"the run id '{run_id}' belongs to a run of another method, with other inputs or with other options",
         category=ErrorCategory.CONTENT,
         advice="Give another run id, or none; or attach to that run with the same method, pipe, inputs and options.",
     )

@@ -35,9 +35,14 @@ class RunHandle:
         return self.run.workflow_id
 
     @property
+    def found(self) -> RunState | None:
+        """The state of the run with the same id and job that was there when this one was to start; None where none was."""
+        return None if self.started is None else self.started.found
+
+    @property
     def is_attached(self) -> bool:
         """Whether a run with the same id and job was there already when this one was to start."""
-        return self.started is not None and self.started.found is not None
+        return self.found is not None
 
     @property
     def note(self) -> str | None:
@@ -68,7 +73,7 @@ class RunHandle:
 
     def _told(self, failed: PipelexError) -> PipelexError:
         """A failure that was there before this start says so, and how to go on."""
-        if self.started is None or self.started.found in (None, RunState.RUNNING) or self.note is None:
+        if self.found in (None, RunState.RUNNING) or self.note is None:
             return failed
         advice = "\n".join(filter(None, (self.note, failed.report.advice)))
         return failed.with_report(advice=advice)

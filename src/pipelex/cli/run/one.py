@@ -14,7 +14,7 @@ from pipelex.cli.completing import remember
 from pipelex.cli.run.ending import Ended, files_wanted
 from pipelex.cli.run.flags import RunFlags
 from pipelex.cli.run.inputs import RawInputs
-from pipelex.cli.runs.endings import AFTER_INTERRUPT, ending_text
+from pipelex.cli.runs.endings import AFTER_INTERRUPT, detached_text, ending_text
 from pipelex.errors import PipelexError
 from pipelex.orchestration import EngineUnavailable, RunState
 
@@ -139,12 +139,13 @@ class OneRun:
         }
 
     def _print_id(self, handle: "RunHandle") -> None:
+        found = handle.found
         if self._flags.json:
-            attached = {"attached": True} if handle.is_attached else {}
+            attached = {} if found is None else {"attached": True, "run_status": found.value}
             print_json({"pipeline_run_id": handle.run_id, "workflow_id": handle.workflow_id} | attached)
         else:
             out(handle.run_id)
-            say(f"{handle.note or 'Started.'} Follow it with: pipelex runs watch {handle.run_id}")
+            say(detached_text(handle.run_id, found, handle.note))
 
     # --- an interruption ----------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The end of a run that was asked to end."""
+"""Sentences for people on a run that was asked to end, or that was found at its end."""
 
 from datetime import timedelta
 from typing import Final
@@ -26,3 +26,20 @@ def ending_text(run_id: str, state: RunState) -> str:
             )
         case _:
             return f"Run {run_id} was asked to end, and had just ended by itself: {state.words}."
+
+
+def detached_text(run_id: str, found: RunState | None, note: str | None) -> str:
+    """What is said to somebody who starts a run and does not wait for it.
+
+    Args:
+        run_id: the run.
+        found: the state of the run that was there already under the id; None where this one was started.
+        note: one sentence on the run that was there.
+    """
+    match found:
+        case None | RunState.RUNNING:
+            return f"{note or 'Started.'} Follow it with: pipelex runs watch {run_id}"
+        case RunState.COMPLETED:
+            return f"Run '{run_id}' completed before. Get its result: pipelex runs result {run_id}"
+        case _:
+            return note or f"Run '{run_id}' has ended: {found.words}."
