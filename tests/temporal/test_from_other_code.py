@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio import workflow
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from pipelex.cli.main import app as cli_app
 from pipelex.orchestration import RunState
@@ -142,6 +143,14 @@ async def test_a_job_as_json(project: Project) -> None:
 
 Spoiling = Callable[[list[Any]], list[Any]]
 
+
+
+def with_inputs(inputs: Any) -> Spoiling:
+    """The arguments with other inputs in the job."""
+    return lambda good: [{**good[0], "call": {**good[0]["call"], "inputs": inputs}}, *good[1:]]
+
+
+TEXT = {"concept": "native.Text", "content": {"text": "Ann"}}
 GARBAGE: dict[str, tuple[Spoiling, str]] = {
     "nothing": (lambda _: [], "the first argument (the job) is missing"),
     "no_crate": (lambda good: good[:1], "the second argument (the crate) is missing"),
@@ -156,12 +165,27 @@ GARBAGE: dict[str, tuple[Spoiling, str]] = {
         lambda good: [{**good[0], "call": {**good[0]["call"], "pipe": "harbour.other"}}, *good[1:]],
         "other",
     ),
+    "no_input": (with_inputs({}), "the input 'name' (native.Text) is missing"),
+    "another_input": (with_inputs({"name": TEXT, "nome": TEXT}), "'nome' is not an input"),
+    "a_bare_input": (with_inputs({"name": "Ann"}), "call.inputs.name: Value error, not an object"),
+    "an_input_without_content": (with_inputs({"name": {"concept": "native.Text"}}), "call.inputs.name"),
+    "an_input_of_an_unknown_concept": (with_inputs({"name": {**TEXT, "concept": "x.Y"}}), "no concept 'x.Y'"),
+    "an_input_of_another_concept": (
+        with_inputs({"name": {"concept": "native.Number", "content": {"number": 5}}}),
+        "takes a native.Text, not a native.Number",
+    ),
+    "a_list_for_one_value": (
+        with_inputs({"name": {"concept": "native.Text", "content": {"items": [{"text": "Ann"}]}}}),
+        "takes one value, not a list",
+    ),
     "large_inputs_of_text": (lambda good: [*good[:2], "garbage"], "the third argument (large inputs) cannot be read"),
 }
 
 
 @pytest.mark.parametrize("case", GARBAGE)
-async def test_an_argument_that_is_none_ends_the_run(app: Pipelex, project: Project, case: str) -> None:
+async def test_an_argument_that_is_none_ends_the_run(
+    app: Pipelex, project: Project, stub: OpenAIStub, case: str
+) -> None:
     spoil, said = GARBAGE[case]
     job = await job_of(app, project.method(GREET), {"name": "Ann"})
     client = await plain_client(app)
@@ -178,6 +202,34 @@ async def test_an_argument_that_is_none_ends_the_run(app: Pipelex, project: Proj
     (report,) = cause.details
     assert said in report["detail"]
     assert report["code"] != "runtime.unexpected"
+    assert stub.completions == []
+
+
+@workflow.defn
+class Starting:
+    """A workflow of one's own that starts a method by what it is given."""
+
+    @workflow.run
+    async def run(self, kind: str, arguments: list[Any], queue: str) -> Any:
+        return await workflow.execute_child_workflow(kind, args=arguments, task_queue=queue)
+
+
+async def test_a_child_of_one_s_own_workflow_is_checked_too(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
+    job = await job_of(app, project.method(GREET), {"name": "Ann"})
+    client = await plain_client(app)
+    own = f"own-{project.root.name}"
+    async with Worker(client, task_queue=own, workflows=[Starting], workflow_runner=UnsandboxedWorkflowRunner()):
+        with pytest.raises(WorkflowFailureError) as failed:
+            await client.execute_workflow(
+                Starting.run,
+                args=[job.workflow_type, with_inputs({})(job.arguments), job.task_queue],
+                id=own,
+                task_queue=own,
+            )
+    child = failed.value.cause
+    assert child is not None
+    assert "the input 'name' (native.Text) is missing" in str(child.__cause__)
+    assert stub.completions == []
 
 
 # --- a workflow of one's own ------------------------------------------------------------------------------------------

@@ -5,19 +5,18 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from pipelex.content.measure import json_size
-from pipelex.content.structure import ContentError, ListShape, validate
 from pipelex.content.stuff import Stuff
 from pipelex.durable.budgets import HistoryBudget
+from pipelex.durable.given import check_inputs, check_type
 from pipelex.durable.host import Host
 from pipelex.durable.jobs import PipeJob, SliceJob
 from pipelex.durable.large import LargeInputs, whole
 from pipelex.durable.runtime import DurableRuntime, WorkflowRun, slice_envelope
-from pipelex.errors import ErrorCategory, Location, PipelexError
-from pipelex.library import Library, linked_libraries
+from pipelex.errors import PipelexError
+from pipelex.library import linked_libraries
 from pipelex.pipes import Execution, unexpected_failure
 from pipelex.pipes.batches import joined
 from pipelex.pipes.calls import BatchOutcome, PipeCall
-from pipelex.pipes.references import parts_of
 from pipelex.pipes.usage import Meter
 
 _BUG: Final = "runtime.unexpected"
@@ -30,7 +29,6 @@ async def run_pipe(
     large: LargeInputs | None,
     *,
     pipe_type: str | None = None,
-    is_checked: bool = True,
 ) -> Execution:
     """Run the pipe of a job to its end.
 
@@ -40,7 +38,6 @@ async def run_pipe(
         crate: JSON of the closure crate of the pipe.
         large: inputs of the call that the job leaves out.
         pipe_type: the type of pipes that the workflow runs; None: any.
-        is_checked: whether the inputs come from a workflow of ours, which has checked them.
 
     Raises:
         BaseException: it failed, or was cancelled; see `Host.failure`.
@@ -49,9 +46,9 @@ async def run_pipe(
     with failing_with_reports(host, call):
         library = linked_libraries().get(crate)
         if pipe_type is not None:
-            _check_type(library, call, pipe_type)
-        if not is_checked:
-            _check_contents(library, call)
+            check_type(library, call, pipe_type)
+        if not call.path:  # the inputs of other calls come from a workflow of ours, which has checked them
+            check_inputs(library, call)
         workflow = WorkflowRun(host, library, job.options, job.run)
         execution = await DurableRuntime(workflow, call).execute()
         workflow.check(execution.outcome, what=f"the result of pipe '{call.pipe}'")
@@ -118,56 +115,3 @@ def failing_with_reports(host: Host, call: PipeCall) -> Generator[None]:
         # A bug of ours must end the run with its name: left alone, an engine would repeat the task for ever.
         host.log_bug(f"pipe '{call.pipe}' failed unexpectedly")
         raise host.failure(unexpected_failure(call, bug).report) from bug
-
-
-# --- what somebody may have written by hand ----------------------------------------------------------------------------
-
-
-def _check_type(library: Library, call: PipeCall, pipe_type: str) -> None:
-    """Refuse a pipe of another type than the workflow's: what may run where is told by types of workflows.
-
-    Raises:
-        PipelexError: `request.malformed`.
-    """
-    pipe = library.pipe(call.pipe)
-    if pipe.type != pipe_type:
-        raise PipelexError(
-            "request.malformed",
-            f"a workflow of type '{pipe_type}' runs pipes of that type, and '{pipe.ref}' is a {pipe.type}",
-            category=ErrorCategory.CONTENT,
-            params={"reason": "invalid_argument"},
-        )
-
-
-def _check_contents(library: Library, call: PipeCall) -> None:
-    """Refuse inputs whose content is none of their concept; lists by reference are checked where they are read.
-
-    Raises:
-        PipelexError: `input.invalid`.
-    """
-    for name, stuff in call.inputs.items():
-        if not parts_of(stuff):
-            _check_content(library, name, stuff)
-
-
-def _check_content(library: Library, name: str, stuff: Stuff) -> None:
-    shape = library.shape(stuff.concept)
-    try:
-        if stuff.is_list:
-            validate(ListShape(shape), stuff.items, where=name)
-        else:
-            validate(shape, stuff.content, where=name)
-    except ContentError as wrong:
-        place, message = wrong.faults[0]
-        raise PipelexError(
-            "input.invalid",
-            f"the input '{name}' is not a valid {stuff.concept}: {place} {message}",
-            category=ErrorCategory.CONTENT,
-            params={"input": name, "field": place.removeprefix(name).removeprefix(".")},
-            location=Location(input=name),
-        ) from None
-    except (KeyError, TypeError) as wrong:
-        detail = f"the input '{name}' is not a list of {stuff.concept}: {type(wrong).__name__}"
-        raise PipelexError(
-            "input.invalid", detail, category=ErrorCategory.CONTENT, params={"input": name, "field": ""}
-        ) from None

@@ -30,7 +30,12 @@ class Wire(BaseModel):
 
 
 def _read_stuff(value: Any) -> Stuff:
-    return value if isinstance(value, Stuff) else read_value(value)
+    if isinstance(value, Stuff):
+        return value
+    try:
+        return read_value(value)
+    except (KeyError, TypeError, ValueError):
+        raise ValueError('not an object {"concept": …, "content": …}') from None
 
 
 def _write_stuff(value: Stuff) -> dict[str, Json]:

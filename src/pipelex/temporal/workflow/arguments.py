@@ -12,6 +12,7 @@ from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 
+from pipelex.durable.given import WRITTEN_JOB
 from pipelex.errors import PipelexError
 from pipelex.temporal.workflow.refusals import malformed
 
@@ -33,7 +34,7 @@ def read(argument: object, kind: type[T], *, what: str) -> T:
         PipelexError: it is missing, or cannot be read (`request.malformed`).
     """
     if argument is NOTHING:
-        raise malformed(f"{what} is missing", "missing_argument")
+        raise malformed(f"{what} is missing", "missing_argument", WRITTEN_JOB)
     try:
         if isinstance(argument, RawValue):
             return workflow.payload_converter().from_payload(argument.payload, kind)
@@ -41,9 +42,9 @@ def read(argument: object, kind: type[T], *, what: str) -> T:
     except PipelexError:
         raise
     except ValidationError as invalid:
-        raise malformed(f"{what} cannot be read: {_first(invalid)}", "invalid_argument") from None
+        raise malformed(f"{what} cannot be read: {_first(invalid)}", "invalid_argument", WRITTEN_JOB) from None
     except Exception as unreadable:
-        raise malformed(f"{what} cannot be read: {unreadable}", "invalid_argument") from None
+        raise malformed(f"{what} cannot be read: {unreadable}", "invalid_argument", WRITTEN_JOB) from None
 
 
 def read_optional(argument: object, kind: type[T], *, what: str) -> T | None:
@@ -61,11 +62,11 @@ def crate_bytes(argument: object) -> bytes:
     """
     what = "the second argument (the crate)"
     if argument is NOTHING:
-        raise malformed(f"{what} is missing", "missing_argument")
+        raise malformed(f"{what} is missing", "missing_argument", WRITTEN_JOB)
     if isinstance(argument, RawValue):
         return argument.payload.data
     if not isinstance(argument, dict):
-        raise malformed(f"{what} is not an object", "invalid_argument")
+        raise malformed(f"{what} is not an object", "invalid_argument", WRITTEN_JOB)
     return to_json(argument)
 
 

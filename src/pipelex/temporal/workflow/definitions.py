@@ -42,10 +42,8 @@ class PipeWorkflow:
             inputs = read_optional(large, LargeInputs, what="the third argument (large inputs)")
         host = TemporalHost(told.root, is_entry=not told.call.path)
         with counted_runs(told.call.pipe, is_entry=not told.call.path):
-            info = workflow.info()
-            execution = await entry.run_pipe(
-                host, told, linked, inputs, pipe_type=info.workflow_type, is_checked=info.parent is not None
-            )
+            pipe_type = workflow.info().workflow_type
+            execution = await entry.run_pipe(host, told, linked, inputs, pipe_type=pipe_type)
         self._memory = execution.memory
         return execution.outcome
 

@@ -3,14 +3,17 @@
 from pipelex.errors import ErrorCategory, PipelexError
 
 
-def malformed(detail: str, reason: str) -> PipelexError:
+def malformed(detail: str, reason: str, advice: str | None = None) -> PipelexError:
     """A payload that nobody can read, whatever the configuration.
 
     Args:
         detail: the sentence for people.
         reason: one of the reasons of `request.malformed`.
+        advice: the advice, where it is another than that of the code.
     """
-    return PipelexError("request.malformed", detail, category=ErrorCategory.CONTENT, params={"reason": reason})
+    return PipelexError(
+        "request.malformed", detail, category=ErrorCategory.CONTENT, params={"reason": reason}, advice=advice
+    )
 
 
 def too_large(why: str, limit: int, size: int) -> PipelexError:
