@@ -3,10 +3,14 @@
 import ast
 import asyncio
 import json
+import os
 import re
 import shlex
 import subprocess
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +24,11 @@ from pipelex.cli.main import app as cli_app
 from pipelex.orchestration import RunState
 from pipelex.runner import Pipelex
 from pipelex.temporal import MethodJob
-from pipelex.temporal.dev_server import DevServer, find_binary
+from pipelex.temporal.dev_server import find_binary
 from tests.support.methods import DESCRIBE_ALL, sequence_of
 from tests.support.openai_server import OpenAIStub
 from tests.support.processes import REPOSITORY
-from tests.support.project import Project
+from tests.support.project import Project, worker_of
 from tests.support.temporal import client_of
 
 PAGE = REPOSITORY / "docs" / "distributed" / "from-other-code.md"
@@ -115,8 +119,6 @@ async def run_cli(project: Project, *words: str) -> str:
     from typer.testing import CliRunner
 
     def run() -> str:
-        import os
-
         here = Path.cwd()
         os.chdir(project.root)
         try:
@@ -142,7 +144,6 @@ async def test_a_job_as_json(project: Project) -> None:
 # --- what cannot be read ----------------------------------------------------------------------------------------------
 
 Spoiling = Callable[[list[Any]], list[Any]]
-
 
 
 def with_inputs(inputs: Any) -> Spoiling:
@@ -235,36 +236,32 @@ async def test_a_child_of_one_s_own_workflow_is_checked_too(app: Pipelex, projec
 # --- a workflow of one's own ------------------------------------------------------------------------------------------
 
 
-async def test_the_page_s_own_workflow(
-    project: Project, stub: OpenAIStub, temporal_server: DevServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stub.on("Greet: Ann", text="hello Ann").on("Greet: Bob", text="hello Bob")
+@pytest.mark.parametrize("queue", ["plugin.task_queue", '"welcome_q"'], ids=["one_queue", "a_queue_of_its_own"])
+async def test_the_page_s_own_program(idle: Pipelex, project: Project, stub: OpenAIStub, queue: str) -> None:
+    """It runs as it is on the page, in a process of its own: alone, and on another queue beside a worker of ours."""
+    stub.on("Greet: Ada", text="hello Ada").on("Greet: Bob", text="hello Bob")
     stub.on(matches=r"Polish: hello (\w+)", text="Hello, \\1!", expand=True)
     project.method(GREET, "greet.mthds")
-    monkeypatch.chdir(project.root)
-    monkeypatch.syspath_prepend(str(project.root))  # pyright: ignore[reportUnknownMemberType]
-    for name, value in project.environ.items():
-        monkeypatch.setenv(name, value)
+    client = await client_of(idle)
     (program,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    definitions, _, start = program.partition("plugin = ")
-    module = f"own_{project.root.name.replace('-', '_')}"
-    (project.root / f"{module}.py").write_text(definitions, encoding="utf-8")
-    names: dict[str, Any] = {}
-    exec(f"from {module} import *", names)  # noqa: S102 our own page
-    start = f"plugin = {start}".replace("localhost:7233", temporal_server.target)
-    await eval(compile(start, PAGE.name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)  # noqa: S307 our own page
-    worker, client = names["worker"], names["client"]
-    assert isinstance(worker, Worker)
-    id_ = f"welcome-{project.root.name}"
-    async with worker:
-        said = await asyncio.wait_for(
-            client.execute_workflow("Welcome", ["Ann", "Bob", "Ann"], id=id_, task_queue=names["plugin"].task_queue), 90
+    id_ = f"welcome-{queue.strip(chr(34))}-{project.root.name}"
+    for old, new in (
+        ("localhost:7233", client.service_client.config.target_host),
+        ('id="welcome"', f'id="{id_}"'),
+        ("queue = plugin.task_queue", f"queue = {queue}"),
+    ):
+        assert old in program
+        program = program.replace(old, new)
+    (project.root / "own.py").write_text(program, encoding="utf-8")
+    environ = {**os.environ, **project.environ}
+    async with nullcontext() if queue == "plugin.task_queue" else worker_of(idle):
+        running = await asyncio.create_subprocess_exec(
+            sys.executable, "own.py", cwd=project.root, env=environ, stdout=PIPE, stderr=PIPE
         )
-    assert [text if isinstance(text, str) else text["text"] for text in said] == [
-        "Hello, Ann!", "Hello, Bob!", "Hello, Ann!", "Hello, Ann!",
-    ]  # fmt: skip
+        out, err = await asyncio.wait_for(running.communicate(), 90)
+    assert ast.literal_eval(out.decode()) == ["Hello, Ada!", "Hello, Bob!", "Hello, Bob!"], err.decode()
     children = {each.id async for each in client.list_workflows(f"WorkflowId STARTS_WITH '{id_}/'")}
-    assert {f"{id_}/greeting-0/1-greet", f"{id_}/greeting-2/2-polish"} <= children
+    assert {f"{id_}/greeting-0/1-greet", f"{id_}/greeting-1/2-polish"} <= children
 
 
 async def test_one_s_own_workflow_runs_deep_methods_beside_each_other(
