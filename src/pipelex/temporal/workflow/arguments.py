@@ -12,7 +12,7 @@ from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 
-from pipelex.durable.given import WRITTEN_JOB
+from pipelex.durable.entry import WRITTEN_JOB
 from pipelex.errors import PipelexError
 from pipelex.temporal.workflow.refusals import malformed
 
