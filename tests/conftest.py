@@ -1,4 +1,5 @@
 import asyncio
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,8 @@ from pipelex.config import load_settings
 from pipelex.temporal.client import namespace
 from pipelex.temporal.config import parse_temporal_config
 from pipelex.temporal.dev_server import DevServer
+
+os.environ.pop("COLUMNS", None)  # the width of a terminal that runs tests is no setting of what they try
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -166,6 +166,38 @@ MISTAKES = [
     Mistake("run greet.mthds -i name=@methods", 1, ("'methods' is a folder, not a file",)),
     Mistake("run greet.mthds -i {'name':'Ana'}", 1, ("--inputs is not JSON", "-i name=value")),
     Mistake("run greet.mthds --inputs-csv methods", 1, ("'methods' is a folder, not a CSV file",)),
+    # what can be known without a server is said before one is asked
+    Mistake(
+        "schedule create s greet.mthds -i name=A --cron bad", 2, ("'bad' is not a cron expression: it has 1 field",)
+    ),
+    Mistake("schedule create s greet.mthds -i name=A --cron 0␣9␣*␣*␣8", 2, ("the day of week '8' is not of 0 to 7",)),
+    Mistake("schedule create s greet.mthds -i name=A", 2, ("a schedule needs a time", "--cron, --every or --calendar")),
+    Mistake("schedule create s greet.mthds -i name=A --every 1x", 2, ("--every 1x: it is a length of time",)),
+    Mistake(
+        "schedule create s greet.mthds -i name=A --every 1h --time-zone Europe/Pari", 2, ("Did you mean Europe/Paris",)
+    ),
+    Mistake(
+        "schedule create s greet.mthds -i name=A --calendar hours=9", 2, ("'hours=9' is not a field of a calendar",)
+    ),
+    Mistake("schedule create s gret.mthds --cron @daily", 2, ("did you mean 'greet.mthds'?",)),
+    Mistake("schedule create s greet.mthds --cron @daily", 1, ("the input 'name' (native.Text) is missing",)),
+    Mistake("schedule create s greet.mthds -i nam=A --cron @daily", 1, ("'nam' is not an input",)),
+    Mistake("schedule create s greet.mthds --cron @daily --attribute foo", 2, ("--attribute foo: it is NAME=VALUE",)),
+    Mistake("schedule create s greet.mthds --cron @daily --overlap skp", 2, ("Did you mean 'skip'",)),
+    Mistake("schedule update s gret.mthds", 2, ("did you mean 'greet.mthds'?",)),
+    Mistake("schedule update s --cron bad", 2, ("'bad' is not a cron expression",)),
+    Mistake("schedule update s --jitter 1m", 2, ("--jitter comes with the times of the schedule",)),
+    Mistake("schedule update s --tag x", 2, ("--pipe, --attribute and --tag come with a method",)),
+    Mistake("schedule backfill s --start 2026-01-02 --end 2026-01-01", 2, ("it is not later than --start 2026-01-02",)),
+    Mistake("schedule backfill s --start yesterday --end now", 2, ("--start yesterday: it is a point in time",)),
+    Mistake("runs list --status nonsense", 2, ("'nonsense' is not one of",)),
+    Mistake("runs list --since bad", 2, ("--since bad: it is a time ago such as 30m",)),
+    Mistake("runs replay x --set bad", 2, ("--set bad: it is pipe.CODE.MEMBER=VALUE",)),
+    Mistake("runs replay x --set greet.prompt=Hi", 2, ("it is pipe.CODE.MEMBER=VALUE, such as",)),
+    Mistake("runs replay x --bundle gone.mthds", 2, ("--bundle gone.mthds: there is no file or folder",)),
+    Mistake("runs result x -o greet.mthds", 2, ("'greet.mthds' cannot be written",)),
+    Mistake("runs open x -o empty", 2, ("'empty' cannot be written", "with --output")),
+    Mistake("run greet.mthds -i name=A --durable --attribute bad", 2, ("--attribute bad: it is NAME=VALUE",)),
     # the method
     Mistake("run broken.mthds -i {}", 1, ("method.input_undeclared", "broken.mthds:9:17")),
     Mistake("validate broken.mthds", 1, ("at broken.mthds:9:",)),

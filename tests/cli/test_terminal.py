@@ -20,7 +20,12 @@ from tests.support.processes import kill
 
 
 def on_a_terminal(
-    cli: Cli, *args: str, seconds: float = 60.0, until: str = "", then: Callable[[], object] = str
+    cli: Cli,
+    *args: str,
+    seconds: float = 60.0,
+    until: str = "",
+    then: Callable[[], object] = str,
+    columns: int = 100,
 ) -> tuple[int, str]:
     """Run a command whose standard streams are a terminal; the exit code and all it showed.
 
@@ -30,11 +35,12 @@ def on_a_terminal(
         seconds: the longest that it may take.
         until: something that it shows sooner or later.
         then: what is done when it has shown that, besides.
+        columns: the terminal's width.
     """
     ours, theirs = pty.openpty()
     child = subprocess.Popen(
         [sys.executable, "-m", "pipelex.cli", *args],
-        cwd=cli.root, env={**cli.environ, "TERM": "xterm", "COLUMNS": "100"}, stdin=theirs, stdout=theirs, stderr=theirs,
+        cwd=cli.root, env={**cli.environ, "TERM": "xterm", "COLUMNS": str(columns)}, stdin=theirs, stdout=theirs, stderr=theirs,
     )  # fmt: skip
     os.close(theirs)
     seen = b""

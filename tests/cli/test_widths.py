@@ -8,6 +8,7 @@ from pipelex.cli._shared.console import Paint, shown
 from pipelex.cli.fitting import fitted, width_of
 from tests.cli.conftest import Cli
 from tests.cli.test_durable import worker
+from tests.cli.test_terminal import on_a_terminal
 from tests.support.openai_server import OpenAIStub
 
 _WHOLE = re.compile(
@@ -53,8 +54,6 @@ COMMANDS = [
     ["init", "--endpoint", "http://127.0.0.1:1/v1", "--local"],
     ["init", "--endpoint", "http://127.0.0.1:1/v1", "--model", "m", "--local", "--key-variable", "A_KEY_THAT_IS_NOT_SET"],
     ["explain"],
-    ["explain", "method.input_unused"],
-    ["explain", "provider.rate_limited"],
     ["explain", "input.mising"],
     ["run", "greet.mthds"],
     ["run", "greet.mthds", "-i", "name=Ana"],
@@ -104,6 +103,13 @@ def test_what_commands_print_fits(cli: Cli, stub: OpenAIStub, width: int, monkey
         ended = cli(*words)
         assert "Traceback" not in ended.err, ended.err
         assert too_wide(ended.out + ended.err, width) == [], words
+
+
+@pytest.mark.parametrize(("width", "code"), [(60, "method.input_unused"), (80, "provider.rate_limited")])
+def test_a_page_fits_its_terminal(cli: Cli, width: int, code: str) -> None:
+    ended, seen = on_a_terminal(cli, "explain", code, columns=width)
+    assert ended == 0, seen
+    assert too_wide(re.sub(r"\x1b\[[0-9;]*m", "", seen), width) == []
 
 
 @pytest.mark.slow

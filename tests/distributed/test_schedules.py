@@ -13,7 +13,9 @@ import pytest
 from pipelex.errors import PipelexError
 from pipelex.orchestration import RunState
 from pipelex.runner import Pipelex
-from pipelex.temporal.client.schedules import Schedules, Timing, calendar
+from pipelex.temporal.client.schedules import Schedules
+from pipelex.temporal.client.timing.cron import fault_of
+from pipelex.temporal.client.timing.times import Timing, calendar
 from pipelex.temporal.dev_server import DevServer
 from tests.distributed.inprocess import polling, until
 from tests.support.methods import GREET
@@ -136,8 +138,9 @@ async def test_encrypted_arguments_are_read_by_every_run(
         (Timing(), "needs a time"),
         (Timing(calendars=["hours=9"]), "'hours=9' is not a field"),
         (Timing(calendars=["hour=nine"]), "'nine' is not a value"),
-        (Timing(crons=["every day"]), "refuses the schedule"),
-        (Timing(crons=["0 9 * * *"], time_zone="Mars/North"), "refuses the schedule"),
+        (Timing(crons=["every day"]), "'every day' is not a cron expression: it has 2 fields"),
+        (Timing(crons=["0 9 * * *"], time_zone="Mars/North"), "'Mars/North' is not a time zone"),
+        (Timing(crons=["TZ=Mars/North 0 9 * * *"]), "refuses the schedule"),
     ],
 )
 async def test_times_that_are_none(project: Project, timing: Timing, said: str) -> None:
@@ -154,6 +157,44 @@ def test_a_calendar() -> None:
     assert [(each.start, each.end) for each in found.day_of_week] == [(1, 5)]
     assert [each.start for each in found.month] == [1]
     assert [(each.start, each.end) for each in calendar("day_of_week=SAT-SUN").day_of_week] == [(6, 6), (0, 0)]
+
+
+@pytest.mark.parametrize(
+    "cron",
+    [
+        "0 9 * * *", "*/5 9-17 1,15 JAN-MAR MON-FRI", "0 0 * * 7", "0 9 * * sunday", "0 9 1 1 * 2030", "30 0 9 * * 1-5 *",
+        "@daily", "@hourly", "@every 30m", "@every 1h30m/5m", "CRON_TZ=Europe/Paris 0 9 * * *", "0 9 * * * # at nine",
+    ],
+)  # fmt: skip
+async def test_a_cron_that_is_taken(project: Project, cron: str) -> None:
+    """The server takes each, as the check does."""
+    assert fault_of(cron) is None
+    async with project.app() as app:
+        schedules = await made(
+            app, project.method(GREET), f"cron-{project.root.name}", Timing(crons=[cron]), name="Ada"
+        )
+        await schedules.delete(f"cron-{project.root.name}")
+
+
+@pytest.mark.parametrize(
+    ("cron", "said"),
+    [
+        ("", "it has 0 fields"),
+        ("9", "it has 1 field,"),
+        ("60 9 * * *", "the minute '60' is not of 0 to 59"),
+        ("0 24 * * *", "the hour '24' is not of 0 to 23"),
+        ("0 9 0 * *", "the day of month '0'"),
+        ("0 9 * MAI *", "the month 'MAI' is not of 1 to 12 or JAN to DEC"),
+        ("0 9 * * FRY", "the day of week 'FRY'"),
+        ("0 17-9 * * *", "'17-9' ends before it begins"),
+        ("*/0 9 * * *", "the step of '*/0' is 0"),
+        ("0 9:30 * * *", "'9:30' is not a value of the hour"),
+        ("@dayly", "the short forms are @yearly"),
+        ("@every hour", "the short forms are"),
+    ],
+)
+def test_a_cron_that_is_none(cron: str, said: str) -> None:
+    assert said in (fault_of(cron) or "")
 
 
 @pytest.mark.slow

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelex.cli._shared.console import columns, out, table, tell_out
+from pipelex.cli._shared.console import out, table, tell_out
 from pipelex.cli._shared.group import Misuse, command_app
 from pipelex.cli._shared.session import JsonFlag
-from pipelex.cli._shared.streams import stdin_text
+from pipelex.cli._shared.streams import is_terminal, stdin_text
 from pipelex.config.files.plain import read_plain_text
 from pipelex.errors.json import Json
 
@@ -53,7 +53,7 @@ def explain(
         from pipelex.cli._shared.results import print_json
 
         print_json(_json_of(found))
-    elif columns(sys.stdout) is not None:
+    elif is_terminal(sys.stdout):
         _print_page(found.to_markdown())
     else:
         out(found.to_markdown().rstrip())

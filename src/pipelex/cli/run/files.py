@@ -137,21 +137,26 @@ def check_places(wanted: FilesToWrite) -> None:
     """
     with writing():
         if wanted.main_stuff or (wanted.working_memory and wanted.working_memory_path is None):
-            _check_folder(wanted.output_dir)
-    _check_file(wanted.working_memory_path, "--working-memory-path")
-    _check_file(wanted.csv, "--save-csv")
+            check_folder(wanted.output_dir)
+    check_file(wanted.working_memory_path, "--working-memory-path")
+    check_file(wanted.csv, "--save-csv")
 
 
-def _check_file(file: Path | None, option: str) -> None:
+def check_file(file: Path | None, option: str) -> None:
+    """Refuse a file that cannot be written, before what goes into it is asked for.
+
+    Raises:
+        PipelexError: it cannot.
+    """
     if file is None:
         return
     with writing(f"a file that can be written with {option}"):
-        _check_folder(file.parent)
+        check_folder(file.parent)
         if file.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
 
 
-def _check_folder(folder: Path) -> None:
+def check_folder(folder: Path) -> None:
     """Refuse a folder that is not there and cannot be made, or in which nothing can be made."""
     there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
     if not there.is_dir():

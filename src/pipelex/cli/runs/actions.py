@@ -111,9 +111,14 @@ def print_run_result(
         PipelexError: there is no such run, it goes on and is not to be waited for, or a file cannot be written.
     """
     from pipelex.cli._shared.progress import progress
+    from pipelex.cli.run.files import check_folder, writing
     from pipelex.cli.runs.attached import follow
     from pipelex.cli.runs.results import show_result, write_result
     from pipelex.errors import PipelexError
+
+    if output_dir is not None:
+        with writing():
+            check_folder(output_dir)
 
     async def work(places: RunPlaces) -> "tuple[Pipelex, RunResult]":
         app, handle = await places.attach(run_id)

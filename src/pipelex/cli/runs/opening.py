@@ -10,7 +10,7 @@ import typer
 
 from pipelex.cli._shared.console import out, say
 from pipelex.cli._shared.results import print_json
-from pipelex.cli.run.files import writing
+from pipelex.cli.run.files import check_file, writing
 from pipelex.cli.runs.places import RunPlaces, with_places
 from pipelex.config.own_files import OWN_FOLDER, write_own_file
 from pipelex.errors import PipelexError
@@ -27,6 +27,7 @@ def open_run(
     Raises:
         PipelexError: there is no such run, or the page cannot be written.
     """
+    check_file(output, "--output")
 
     async def work(places: RunPlaces) -> Path:
         app, handle = await places.attach(run_id)

@@ -1,6 +1,7 @@
 """`pipelex runs replay`: a run once more, with an edit, on the results that the edit does not touch."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,12 +35,15 @@ def replay_run(ctx: typer.Context, run_id: str, flags: ReplayFlags) -> None:
         RunFailed: the replay failed.
         PipelexError: there is no such run, it cannot be replayed, or the edit does not fit.
     """
+    members = dict(map(_member, flags.members or ()))
+    if flags.bundle is not None and not flags.bundle.exists():
+        raise Misuse(f"--bundle {flags.bundle}: there is no file or folder of that name")
 
     async def prepare(places: RunPlaces) -> "RunResult | None":
         from pipelex.runner.replays import prepare_replay
 
         app, handle = await places.attach(run_id)
-        replay = await prepare_replay(app, handle.run_id, await _edit(handle, flags))
+        replay = await prepare_replay(app, handle.run_id, await _edit(handle, flags, members))
         _tell(replay, flags)
         if flags.dry_run:
             return None
@@ -91,7 +95,7 @@ def _detached(handle: "RunHandle", flags: ReplayFlags) -> None:
 # --- the edit ---------------------------------------------------------------------------------------------------------
 
 
-async def _edit(handle: "RunHandle", flags: ReplayFlags) -> "ReplayEdit":
+async def _edit(handle: "RunHandle", flags: ReplayFlags, members: Mapping[str, Json]) -> "ReplayEdit":
     from pipelex.cli.run.inputs import constant_inputs
     from pipelex.runner.replays import ReplayEdit
 
@@ -99,15 +103,16 @@ async def _edit(handle: "RunHandle", flags: ReplayFlags) -> "ReplayEdit":
     if flags.inputs:
         source = await handle.run.source()
         inputs = constant_inputs(flags.inputs, source.library.pipe(source.call.pipe), source.library)
-    members = dict(map(_member, flags.members or ()))
     return ReplayEdit(flags.start_over, members, flags.bundle, inputs, flags.model)
 
 
 def _member(given: str) -> tuple[str, Json]:
     """`pipe.CODE.MEMBER=VALUE`; the value is JSON where it reads as such, `@file` a file's text, else the text itself."""
     key, equals, text = given.partition("=")
-    if not equals or not key:
-        raise Misuse(f"--set {given}: it is pipe.CODE.MEMBER=VALUE")
+    if not equals or not re.fullmatch(r"pipe(\.[^.\s]+){2,}", key):
+        raise Misuse(
+            f"--set {given}: it is pipe.CODE.MEMBER=VALUE, such as --set 'pipe.summarize.prompt=Be brief: $text'"
+        )
     if text.startswith("@"):
         try:
             return key, Path(text[1:]).read_text(encoding="utf-8")

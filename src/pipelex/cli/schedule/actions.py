@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -17,13 +18,14 @@ from pipelex.cli._shared.session import open_app
 from pipelex.cli._shared.targets import detect, open_target
 from pipelex.cli.run.inputs import RawInputs, gather_inputs
 from pipelex.cli.schedule.flags import MethodFlags, OverlapName, moment
+from pipelex.orchestration.jobs import Attributes
 from pipelex.pipes.calls import RunIdentity
 
 if TYPE_CHECKING:
     from pipelex.content.stuff import Json, Stuff
     from pipelex.library import Library, Pipe
     from pipelex.orchestration import RunRequest
-    from pipelex.runner import Pipelex
+    from pipelex.runner import Method, Pipelex
     from pipelex.temporal.client.schedules import Schedules, ScheduleView
 
 T = TypeVar("T")
@@ -34,12 +36,25 @@ _MOST_CHARACTERS: Final = 80
 
 def with_schedules(ctx: typer.Context, server: str | None, work: "Callable[[Pipelex, Schedules], Awaitable[T]]") -> T:
     """Do something with the schedules of the selected server."""
+    return _on_server(opened_app(ctx, server), work)
+
+
+def opened_app(ctx: typer.Context, server: str | None) -> "Pipelex":
+    """The runtime that knows schedules; no server is asked yet.
+
+    Raises:
+        PipelexError: the extra of Temporal is not installed.
+    """
     from pipelex.temporal.factory import FACTORY
 
-    app = open_app(ctx, server=server, orchestrator="temporal", connects=True)
     FACTORY.require()
+    return open_app(ctx, server=server, orchestrator="temporal", connects=True)
+
+
+def _on_server(app: "Pipelex", work: "Callable[[Pipelex, Schedules], Awaitable[T]]") -> T:
     from pipelex.temporal.client.cluster import Cluster
     from pipelex.temporal.client.schedules import Schedules
+    from pipelex.temporal.factory import FACTORY
 
     async def run() -> T:
         async with app:
@@ -49,29 +64,46 @@ def with_schedules(ctx: typer.Context, server: str | None, work: "Callable[[Pipe
     return asyncio.run(run())
 
 
-async def request_of(
-    app: "Pipelex", schedule: str, target: str, flags: MethodFlags, kept: "Mapping[str, Stuff] | None" = None
-) -> "RunRequest":
-    """The request that each run of a schedule makes: a method with inputs.
+@dataclass(frozen=True)
+class _Wanted:
+    """The method and the inputs that a command names, read before a server is asked."""
 
-    Args:
-        app: the application.
-        schedule: the schedule's id.
-        target: the method.
-        flags: the flags of the command, as they were given.
-        kept: the inputs that hold where no others are given; those that the method has no more are left out.
-    """
-    dirs = flags.library_dir or []
-    found = detect(target, flags.pipe, dirs)
-    method = open_target(app, found, dirs)
-    pipe = method.pipe(found.pipe)
-    inputs = None
-    if flags.inputs or kept is None:
-        inputs = gather_inputs(flags.inputs or (), found.folder, pipe, method.library)
-    if kept is not None:
-        inputs = _above(kept, inputs, pipe, method.library)
-    attributes = attributes_of(flags.attribute or (), flags.tag or ())
-    return await method.request(inputs, pipe=pipe.ref, run_id=schedule, attributes=attributes)
+    method: "Method"
+    pipe: "Pipe"
+    inputs: RawInputs
+    attributes: Attributes
+
+    @classmethod
+    def of(cls, app: "Pipelex", target: str, flags: MethodFlags, *, needs_inputs: bool) -> "_Wanted":
+        """As the flags say.
+
+        Args:
+            app: the application.
+            target: the method.
+            flags: the flags of the command, as they were given.
+            needs_inputs: whether there are no others that the given ones are laid over.
+        """
+        attributes = attributes_of(flags.attribute or (), flags.tag or ())
+        dirs = flags.library_dir or []
+        found = detect(target, flags.pipe, dirs)
+        method = open_target(app, found, dirs)
+        pipe = method.pipe(found.pipe)
+        inputs: RawInputs = None
+        if flags.inputs or needs_inputs:
+            inputs = gather_inputs(flags.inputs or (), found.folder, pipe, method.library)
+        if needs_inputs:
+            method.read_inputs(inputs, pipe.ref)
+        return cls(method, pipe, inputs, attributes)
+
+    async def request(self, schedule: str, kept: "Mapping[str, Stuff] | None" = None) -> "RunRequest":
+        """The request that each run of a schedule makes: a method with inputs.
+
+        Args:
+            schedule: the schedule's id.
+            kept: the inputs that hold where no others are given; those that the method has no more are left out.
+        """
+        inputs = self.inputs if kept is None else _above(kept, self.inputs, self.pipe, self.method.library)
+        return await self.method.request(inputs, pipe=self.pipe.ref, run_id=schedule, attributes=self.attributes)
 
 
 def _above(kept: "Mapping[str, Stuff]", given: RawInputs, pipe: "Pipe", library: "Library") -> "Mapping[str, Json]":
@@ -86,42 +118,47 @@ def _above(kept: "Mapping[str, Stuff]", given: RawInputs, pipe: "Pipe", library:
 
 def create(ctx: typer.Context, schedule: str, target: str, flags: MethodFlags) -> None:
     """Make a schedule."""
+    app = opened_app(ctx, flags.server)
+    timing = flags.timing()
+    asked = _Wanted.of(app, target, flags, needs_inputs=True)
 
-    async def work(app: "Pipelex", schedules: "Schedules") -> "ScheduleView":
-        timing = flags.timing()
-        request = await request_of(app, schedule, target, flags)
-        await schedules.create(schedule, request, timing, is_paused=flags.paused, note=flags.note)
+    async def work(_: "Pipelex", schedules: "Schedules") -> "ScheduleView":
+        await schedules.create(schedule, await asked.request(schedule), timing, is_paused=flags.paused, note=flags.note)
         return await schedules.show(schedule)
 
-    report(with_schedules(ctx, flags.server, work), f"Schedule {schedule} is made.", is_json=flags.json)
+    report(_on_server(app, work), f"Schedule {schedule} is made.", is_json=flags.json)
 
 
 def update(ctx: typer.Context, schedule: str, target: str | None, flags: MethodFlags) -> None:
     """Bring a newer method, other inputs or other times to a schedule."""
     if flags.paused or flags.note:
         raise Misuse(f"--paused and --note come with: pipelex schedule pause {schedule} --note TEXT")
+    if target is None and (flags.attribute or flags.tag or flags.pipe):
+        raise Misuse(f"--pipe, --attribute and --tag come with a method: pipelex schedule update {schedule} TARGET …")
+    if not flags.has_times and flags.of_times:
+        raise Misuse(f"{flags.of_times[0]} comes with the times of the schedule: --cron, --every or --calendar")
+    app = opened_app(ctx, flags.server)
+    timing = flags.timing() if flags.has_times else None
+    asked = None if target is None else _Wanted.of(app, target, flags, needs_inputs=False)
 
     async def work(app: "Pipelex", schedules: "Schedules") -> "ScheduleView":
-        timing = flags.timing() if flags.has_times else None
-        request = await _newer(app, schedules, schedule, target, flags)
+        request = await _newer(app, schedules, schedule, asked, flags.inputs or ())
         await schedules.update(schedule, request, timing)
         return await schedules.show(schedule)
 
-    report(with_schedules(ctx, flags.server, work), f"Schedule {schedule} is updated.", is_json=flags.json)
+    report(_on_server(app, work), f"Schedule {schedule} is updated.", is_json=flags.json)
 
 
 async def _newer(
-    app: "Pipelex", schedules: "Schedules", schedule: str, target: str | None, flags: MethodFlags
+    app: "Pipelex", schedules: "Schedules", schedule: str, asked: _Wanted | None, inputs: Sequence[str]
 ) -> "RunRequest | None":
     """The request of a schedule's runs from now on; None where only its times change."""
-    if target is None and (flags.attribute or flags.tag or flags.pipe):
-        raise Misuse(f"--pipe, --attribute and --tag come with a method: pipelex schedule update {schedule} TARGET …")
-    if target is None and not flags.inputs:
+    if asked is None and not inputs:
         return None
     scheduled = await schedules.call(schedule)
-    if target is None:
-        return scheduled.request(read(app, scheduled, flags.inputs or ()), RunIdentity(run_id=schedule))
-    return await request_of(app, schedule, target, flags, kept=scheduled.job.call.inputs)
+    if asked is None:
+        return scheduled.request(read(app, scheduled, inputs), RunIdentity(run_id=schedule))
+    return await asked.request(schedule, scheduled.job.call.inputs)
 
 
 def show_all(ctx: typer.Context, *, server: str | None, is_json: bool) -> None:
@@ -246,6 +283,8 @@ def backfill(
 ) -> None:
     """Start what a schedule would have started in a time."""
     begin, until = moment("--start", start), moment("--end", end)
+    if until <= begin:
+        raise Misuse(f"--end {end}: it is not later than --start {start}")
 
     async def work(_: "Pipelex", schedules: "Schedules") -> None:
         await schedules.backfill(schedule, begin, until, overlap)

@@ -13,7 +13,7 @@ from pipelex.cli._shared.group import Misuse
 from pipelex.cli._shared.session import JsonFlag, ServerOption
 
 if TYPE_CHECKING:
-    from pipelex.temporal.client.schedules import Timing
+    from pipelex.temporal.client.timing.times import Timing
 
 OverlapName = Literal["skip", "buffer_one", "buffer_all", "cancel_other", "terminate_other", "allow_all"]
 InputsOption = Annotated[
@@ -67,15 +67,30 @@ class TimingFlags:
         """Whether they name a time."""
         return bool(self.cron or self.every or self.calendar)
 
+    @property
+    def of_times(self) -> list[str]:
+        """The options given that only say more of times."""
+        given = {
+            "--time-zone": self.time_zone,
+            "--jitter": self.jitter,
+            "--start": self.start,
+            "--end": self.end,
+            "--catchup": self.catchup,
+            "--overlap": self.overlap != "skip",
+            "--pause-on-failure": self.pause_on_failure,
+        }
+        return [option for option, value in given.items() if value]
+
     def timing(self) -> "Timing":
         """The timing that the flags describe.
 
         Raises:
             Misuse: a length of time or a moment is none.
+            PipelexError: a cron, a calendar or the time zone is none, or there is no time at all.
         """
-        from pipelex.temporal.client.schedules import Timing
+        from pipelex.temporal.client.timing.times import Timing
 
-        return Timing(
+        found = Timing(
             crons=self.cron or (),
             intervals=[length("--every", each) for each in self.every or ()],
             calendars=self.calendar or (),
@@ -87,6 +102,8 @@ class TimingFlags:
             catchup=None if self.catchup is None else length("--catchup", self.catchup),
             pause_on_failure=self.pause_on_failure,
         )
+        found.spec()  # which says what cannot be read, before anybody is asked
+        return found
 
 
 @dataclass(frozen=True)

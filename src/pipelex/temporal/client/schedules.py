@@ -1,11 +1,10 @@
 """Temporal Schedules of methods: what runs is fixed when a schedule is made, until it is updated."""
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal, cast
+from datetime import UTC, datetime
+from typing import Any, Final, cast
 
 from temporalio.api.common.v1 import Payload
 from temporalio.client import (
@@ -17,9 +16,6 @@ from temporalio.client import (
     ScheduleCalendarSpec,
     ScheduleDescription,
     ScheduleHandle,
-    ScheduleIntervalSpec,
-    ScheduleOverlapPolicy,
-    SchedulePolicy,
     ScheduleRange,
     ScheduleSpec,
     ScheduleState,
@@ -38,114 +34,12 @@ from pipelex.pipes.calls import PipeCall, RunIdentity
 from pipelex.temporal.client.cluster import Cluster
 from pipelex.temporal.client.starting import Start, options_of
 from pipelex.temporal.client.submit import submit
+from pipelex.temporal.client.timing.times import FIELDS, OVERLAPS, Overlap, Timing, invalid
 from pipelex.temporal.codec import stored_above
 from pipelex.temporal.workflow import observability
 
 SCHEDULE: Final = "pipelex_schedule"
 """The memo of an entry workflow that holds the schedule it is of."""
-
-Overlap = Literal["skip", "buffer_one", "buffer_all", "cancel_other", "terminate_other", "allow_all"]
-
-_OVERLAPS: Final[Mapping[Overlap, ScheduleOverlapPolicy]] = {
-    "skip": ScheduleOverlapPolicy.SKIP,
-    "buffer_one": ScheduleOverlapPolicy.BUFFER_ONE,
-    "buffer_all": ScheduleOverlapPolicy.BUFFER_ALL,
-    "cancel_other": ScheduleOverlapPolicy.CANCEL_OTHER,
-    "terminate_other": ScheduleOverlapPolicy.TERMINATE_OTHER,
-    "allow_all": ScheduleOverlapPolicy.ALLOW_ALL,
-}
-
-_DAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-_MONTHS: Final = ("", "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-_FIELDS: Final = ("second", "minute", "hour", "day_of_month", "month", "year", "day_of_week")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Timing:
-    """The times at which a schedule starts runs, and its behaviour while one still goes on."""
-
-    crons: Sequence[str] = ()
-    """Expressions of cron, with five to seven fields."""
-    intervals: Sequence[timedelta] = ()
-    """Lengths of time after which it starts one, counted from 1970."""
-    calendars: Sequence[str] = ()
-    """`hour=9 minute=30 day_of_week=MON-FRI`: what is not said is 0 for times of a day, else every one."""
-    time_zone: str | None = None
-    """A name of the IANA, in which crons and calendars are; UTC when None."""
-    jitter: timedelta | None = None
-    """The longest random delay of each start."""
-    start: datetime | None = None
-    end: datetime | None = None
-    overlap: Overlap = "skip"
-    catchup: timedelta | None = None
-    """The time after an outage within which a missed start is made up for; a year when None."""
-    pause_on_failure: bool = False
-
-    def spec(self) -> ScheduleSpec:
-        """The timing as Temporal's `ScheduleSpec`.
-
-        Raises:
-            PipelexError: a calendar cannot be read, or there is no time at all.
-        """
-        if not (self.crons or self.intervals or self.calendars):
-            raise _invalid("a schedule needs a time", "Give --cron, --every or --calendar.")
-        return ScheduleSpec(
-            cron_expressions=list(self.crons),
-            intervals=[ScheduleIntervalSpec(every=every) for every in self.intervals],
-            calendars=[calendar(text) for text in self.calendars],
-            time_zone_name=self.time_zone,
-            jitter=self.jitter,
-            start_at=self.start,
-            end_at=self.end,
-        )
-
-    def policy(self) -> SchedulePolicy:
-        """The timing as Temporal's `SchedulePolicy`."""
-        return SchedulePolicy(
-            overlap=_OVERLAPS[self.overlap], catchup_window=self.catchup, pause_on_failure=self.pause_on_failure
-        )
-
-
-def calendar(text: str) -> ScheduleCalendarSpec:
-    """A calendar: fields with values, ranges and steps, such as `hour=9-17/2 day_of_week=MON,WED month=JAN-MAR`.
-
-    Raises:
-        PipelexError: it is none.
-    """
-    told: dict[str, list[ScheduleRange]] = {}
-    for word in text.split():
-        name, equals, values = word.partition("=")
-        if name not in _FIELDS or not equals:
-            raise _invalid(
-                f"'{word}' is not a field of a calendar", f"Fields are {', '.join(_FIELDS)}: hour=9 minute=30"
-            )
-        names = _DAYS if name == "day_of_week" else _MONTHS if name == "month" else ()
-        told[name] = [found for value in values.split(",") for found in _ranges(value, names)]
-    return ScheduleCalendarSpec(**told)  # pyright: ignore[reportArgumentType] every field is a list of ranges
-
-
-def _ranges(text: str, names: Sequence[str]) -> "list[ScheduleRange]":
-    """A value or a range; one of days that goes over Sunday, which is 0, is two."""
-    found = re.fullmatch(r"(\w+)(?:-(\w+))?(?:/(\d+))?", text)
-    if found is None:
-        raise _invalid(
-            f"'{text}' is not a value of a calendar", "Values are numbers, names of days and months, 9-17, 0-59/5."
-        )
-    first, step = _number(found[1], names), int(found[3] or 1)
-    last = _number(found[2], names) if found[2] else first
-    if last < first and names is _DAYS:
-        return [ScheduleRange(first, 6, step), ScheduleRange(0, last, step)]
-    if last < first:
-        raise _invalid(f"'{text}' ends before it begins", "Write the smaller value first.")
-    return [ScheduleRange(first, last, step)]
-
-
-def _number(text: str, names: Sequence[str]) -> int:
-    if text.isdigit():
-        return int(text)
-    if text.upper()[:3] in names:
-        return names.index(text.upper()[:3])
-    raise _invalid(f"'{text}' is not a value of a calendar", f"Write a number{' or a name' if names else ''}.")
 
 
 @dataclass(frozen=True)
@@ -303,7 +197,7 @@ class Schedules:
 
     async def trigger(self, id_: str, overlap: Overlap | None = None) -> None:
         """Have it start a run now."""
-        policy = None if overlap is None else _OVERLAPS[overlap]
+        policy = None if overlap is None else OVERLAPS[overlap]
         await self._told(id_, self._handle(id_).trigger(overlap=policy))
 
     async def call(self, id_: str) -> "ScheduledCall":
@@ -329,7 +223,7 @@ class Schedules:
 
     async def backfill(self, id_: str, start: datetime, end: datetime, overlap: Overlap) -> None:
         """Start what it would have started in a time."""
-        period = ScheduleBackfill(start_at=start, end_at=end, overlap=_OVERLAPS[overlap])
+        period = ScheduleBackfill(start_at=start, end_at=end, overlap=OVERLAPS[overlap])
         await self._told(id_, self._handle(id_).backfill(period))
 
     async def delete(self, id_: str) -> None:
@@ -398,7 +292,7 @@ class Schedules:
             {} if call is None else {name: stuff.content for name, stuff in call.inputs.items()},
             schedule.state.paused,
             schedule.state.note or "",
-            next(name for name, policy in _OVERLAPS.items() if policy == schedule.policy.overlap),
+            next(name for name, policy in OVERLAPS.items() if policy == schedule.policy.overlap),
             schedule.spec.time_zone_name or "UTC",
             _times(schedule.spec),
             info.next_action_times[:5],
@@ -428,7 +322,7 @@ def _pairs(action: ScheduleActionStartWorkflow) -> Sequence[SearchAttributePair[
 def _action_of(described: ScheduleDescription) -> ScheduleActionStartWorkflow:
     action = described.schedule.action
     if not isinstance(action, ScheduleActionStartWorkflow) or not _is_ours(described):
-        raise _invalid(f"the schedule '{described.id}' runs no method", "`pipelex schedule list` lists those that do.")
+        raise invalid(f"the schedule '{described.id}' runs no method", "`pipelex schedule list` lists those that do.")
     return action
 
 
@@ -441,7 +335,7 @@ def _shown(of: ScheduleCalendarSpec) -> str:
     if of.comment:
         return of.comment
     told: list[str] = []
-    for name in reversed(_FIELDS):
+    for name in reversed(FIELDS):
         ranges: Sequence[ScheduleRange] = getattr(of, name)
         default: Sequence[ScheduleRange] = getattr(ScheduleCalendarSpec(), name)
         if ranges and list(ranges) != list(default):
@@ -454,12 +348,6 @@ def _one(of: ScheduleRange) -> str:
     return span if of.step <= 1 else f"{span}/{of.step}"
 
 
-def _invalid(detail: str, advice: str) -> PipelexError:
-    return PipelexError(
-        "request.invalid", detail, category=ErrorCategory.CONTENT, params={"field": "schedule"}, advice=advice
-    )
-
-
 def _refused(refused: RPCError, id_: str) -> PipelexError:
     if refused.status == RPCStatusCode.NOT_FOUND:
         return PipelexError(
@@ -470,7 +358,7 @@ def _refused(refused: RPCError, id_: str) -> PipelexError:
             advice="`pipelex schedule list` lists those there are.",
         )
     if refused.status == RPCStatusCode.INVALID_ARGUMENT:
-        return _invalid(f"Temporal refuses the schedule: {refused.message}", "Look at its times.")
+        return invalid(f"Temporal refuses the schedule: {refused.message}", "Look at its times.")
     if refused.status == RPCStatusCode.PERMISSION_DENIED:
         return ConfigurationError(f"schedules may not be changed from here: {refused.message}")
     return EngineUnavailable(

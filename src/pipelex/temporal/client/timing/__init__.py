@@ -1,0 +1,1 @@
+"""The times at which schedules start runs."""

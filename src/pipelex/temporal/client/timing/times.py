@@ -1,0 +1,141 @@
+"""The times of a schedule, as people say them and as Temporal takes them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+from zoneinfo import available_timezones
+
+from temporalio.client import (
+    ScheduleCalendarSpec,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleRange,
+    ScheduleSpec,
+)
+
+from pipelex.errors import ErrorCategory, PipelexError, near_names
+from pipelex.temporal.client.timing.cron import CRON_ADVICE, DAYS, MONTHS, fault_of
+
+Overlap = Literal["skip", "buffer_one", "buffer_all", "cancel_other", "terminate_other", "allow_all"]
+
+OVERLAPS: Final[Mapping[Overlap, ScheduleOverlapPolicy]] = {
+    "skip": ScheduleOverlapPolicy.SKIP,
+    "buffer_one": ScheduleOverlapPolicy.BUFFER_ONE,
+    "buffer_all": ScheduleOverlapPolicy.BUFFER_ALL,
+    "cancel_other": ScheduleOverlapPolicy.CANCEL_OTHER,
+    "terminate_other": ScheduleOverlapPolicy.TERMINATE_OTHER,
+    "allow_all": ScheduleOverlapPolicy.ALLOW_ALL,
+}
+
+FIELDS: Final = ("second", "minute", "hour", "day_of_month", "month", "year", "day_of_week")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """The times at which a schedule starts runs, and its behaviour while one still goes on."""
+
+    crons: Sequence[str] = ()
+    """Expressions of cron, with five to seven fields."""
+    intervals: Sequence[timedelta] = ()
+    """Lengths of time after which it starts one, counted from 1970."""
+    calendars: Sequence[str] = ()
+    """`hour=9 minute=30 day_of_week=MON-FRI`: what is not said is 0 for times of a day, else every one."""
+    time_zone: str | None = None
+    """A name of the IANA, in which crons and calendars are; UTC when None."""
+    jitter: timedelta | None = None
+    """The longest random delay of each start."""
+    start: datetime | None = None
+    end: datetime | None = None
+    overlap: Overlap = "skip"
+    catchup: timedelta | None = None
+    """The time after an outage within which a missed start is made up for; a year when None."""
+    pause_on_failure: bool = False
+
+    def spec(self) -> ScheduleSpec:
+        """The timing as Temporal's `ScheduleSpec`.
+
+        Raises:
+            PipelexError: a cron or a calendar cannot be read, the time zone is none, or there is no time at all.
+        """
+        if not (self.crons or self.intervals or self.calendars):
+            raise invalid("a schedule needs a time", "Give --cron, --every or --calendar.")
+        for cron in self.crons:
+            if (wrong := fault_of(cron)) is not None:
+                raise invalid(f"'{cron}' is not a cron expression: {wrong}", CRON_ADVICE)
+        _check_time_zone(self.time_zone)
+        if self.start is not None and self.end is not None and self.end <= self.start:
+            raise invalid("the schedule ends before it begins", "Give an end that is later than the start.")
+        return ScheduleSpec(
+            cron_expressions=list(self.crons),
+            intervals=[ScheduleIntervalSpec(every=every) for every in self.intervals],
+            calendars=[calendar(text) for text in self.calendars],
+            time_zone_name=self.time_zone,
+            jitter=self.jitter,
+            start_at=self.start,
+            end_at=self.end,
+        )
+
+    def policy(self) -> SchedulePolicy:
+        """The timing as Temporal's `SchedulePolicy`."""
+        return SchedulePolicy(
+            overlap=OVERLAPS[self.overlap], catchup_window=self.catchup, pause_on_failure=self.pause_on_failure
+        )
+
+
+def calendar(text: str) -> ScheduleCalendarSpec:
+    """A calendar: fields with values, ranges and steps, such as `hour=9-17/2 day_of_week=MON,WED month=JAN-MAR`.
+
+    Raises:
+        PipelexError: it is none.
+    """
+    told: dict[str, list[ScheduleRange]] = {}
+    for word in text.split():
+        name, equals, values = word.partition("=")
+        if name not in FIELDS or not equals:
+            raise invalid(f"'{word}' is not a field of a calendar", f"Fields are {', '.join(FIELDS)}: hour=9 minute=30")
+        names = DAYS if name == "day_of_week" else MONTHS if name == "month" else ()
+        told[name] = [found for value in values.split(",") for found in _ranges(value, names)]
+    return ScheduleCalendarSpec(**told)  # pyright: ignore[reportArgumentType] every field is a list of ranges
+
+
+def _ranges(text: str, names: Sequence[str]) -> "list[ScheduleRange]":
+    """A value or a range; one of days that goes over Sunday, which is 0, is two."""
+    found = re.fullmatch(r"(\w+)(?:-(\w+))?(?:/(\d+))?", text)
+    if found is None:
+        raise invalid(
+            f"'{text}' is not a value of a calendar", "Values are numbers, names of days and months, 9-17, 0-59/5."
+        )
+    first, step = _number(found[1], names), int(found[3] or 1)
+    last = _number(found[2], names) if found[2] else first
+    if last < first and names is DAYS:
+        return [ScheduleRange(first, 6, step), ScheduleRange(0, last, step)]
+    if last < first:
+        raise invalid(f"'{text}' ends before it begins", "Write the smaller value first.")
+    return [ScheduleRange(first, last, step)]
+
+
+def _number(text: str, names: Sequence[str]) -> int:
+    if text.isdigit():
+        return int(text)
+    if text.upper()[:3] in names:
+        return names.index(text.upper()[:3])
+    raise invalid(f"'{text}' is not a value of a calendar", f"Write a number{' or a name' if names else ''}.")
+
+
+def _check_time_zone(name: str | None) -> None:
+    known = available_timezones()
+    if name is None or name in known or not known:  # a machine without a list of them leaves it to the server
+        return
+    near = near_names(name, known)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    raise invalid(f"'{name}' is not a time zone", f"Give a name of the IANA, such as Europe/Paris.{hint}")
+
+
+def invalid(detail: str, advice: str) -> PipelexError:
+    """The refusal of a schedule."""
+    return PipelexError(
+        "request.invalid", detail, category=ErrorCategory.CONTENT, params={"field": "schedule"}, advice=advice
+    )
