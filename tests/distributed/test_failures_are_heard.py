@@ -22,6 +22,7 @@ from pipelex.orchestration import Wait, WaitKind
 from pipelex.runner import Pipelex, RunHandle
 from pipelex.temporal.worker.build import identity
 from pipelex.temporal.worker.logs import OfTheTask
+from pipelex.temporal.workflow.subjects import HEADER, Subject
 from tests.distributed.inprocess import polling, until
 from tests.support.methods import DESCRIBE_ALL, sequence_of
 from tests.support.openai_server import OpenAIStub, Reply
@@ -180,6 +181,38 @@ async def test_pipes_inside_their_parent_s_workflow_are_named(project: Project, 
             await app.load(project.method(sequence_of(2))).run({"text": "a"}, run_id="inside")
     (line,) = [line for line in lines if "act_llm_gen_text" in line["message"]]
     assert (line["run_id"], line["pipe"], line["workflow_id"]) == ("inside", "say", "inside")
+
+
+@pytest.mark.parametrize("policy", ["every_pipe", "controllers"])
+async def test_an_item_is_named_with_its_rank(project: Project, stub: OpenAIStub, policy: str) -> None:
+    stub.on("Describe b", Reply(status=401)).on("Describe", text="fine")
+    async with project.app(overrides={f"{W}.child_workflow_policy": policy}) as app, polling(app):
+        with lines_of(app) as lines, pytest.raises(PipelexError):
+            await app.load(project.method(DESCRIBE_ALL)).run({"words": ["a", "b", "c"]}, run_id=f"items-{policy}")
+    (line,) = [line for line in lines if "act_llm_gen_text failed" in line["message"]]
+    assert (line["run_id"], line["pipe"], line["item"]) == (f"items-{policy}", "describe", "describe[1]")
+    assert "pipe describe[1]: act_llm_gen_text failed" in line["message"]
+    ended = next(line for line in lines if "failed in pipe" in line["message"])
+    assert (ended["failed_pipe"].rpartition(".")[2], ended["failed_item"]) == ("describe", "describe[1]")
+
+
+SUBJECTS = [
+    (Subject("a"), "a", None),
+    (Subject("a", "note", "note[3]"), "a/1-note[3]", None),
+    (Subject("a", "note", "note[3]"), "a", b"note[3]"),
+    (Subject("a", "say", "note[3]"), "a/1-note[3]/2-say", None),
+    (Subject("a", "say", "note[3]"), "a/1-note[3]", b"say of note[3]"),
+    (Subject("a", "say"), "other/1-x", b"say\na"),
+    (Subject("a", "note", "note[3]"), "other/1-note[3]", b"\na"),
+    (Subject("a", "say"), "a/1-all", b"say"),
+]
+
+
+@pytest.mark.parametrize(("subject", "workflow_id", "told"), SUBJECTS)
+def test_a_header_says_what_an_id_does_not(subject: Subject, workflow_id: str, told: bytes | None) -> None:
+    header = subject.beyond(workflow_id)
+    assert (None if header is None else header.data) == told
+    assert Subject.of_activity(workflow_id, {} if header is None else {HEADER: header}) == subject
 
 
 async def test_many_failures_at_once_leave_no_other_line(

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -33,6 +34,22 @@ REFUSED = ErrorReport("model.content_refused", "no", ErrorCategory.CONTENT, loca
 def test_a_failed_attempt_is_one_line(report: ErrorReport, tries: Tries, wait: float | None, line: str) -> None:
     said = failed_attempt("run a, pipe p", "act", report, tries, None if wait is None else timedelta(seconds=wait))
     assert said == f"run a, pipe p: act failed: {line}"
+
+
+@pytest.mark.parametrize(
+    ("path", "where", "item"),
+    [
+        ((), "d.p", None),
+        (("2-p",), "d.p", None),
+        (("1-p[3]",), "d.p[3]", "p[3]"),
+        (("1-all", "2-note[3]", "1-p"), "d.p of note[3]", "note[3]"),
+        (("1-note[3]", "1-p[0]"), "d.p[0]", "p[0]"),
+    ],
+)
+def test_the_item_of_a_failed_run(path: tuple[str, ...], where: str, item: str | None) -> None:
+    report = replace(REFUSED, location=Location(pipe="d.p", path=path))
+    assert failed_run("a", report) == f"run a failed in pipe {where}: model.content_refused: no"
+    assert fields_of(report).get("failed_item") == item
 
 
 def test_other_lines() -> None:

@@ -55,6 +55,8 @@ class Activity(Generic[R]):
     """The effect to perform, with the name of the activity."""
     pipe: str
     """The code of the pipe that asks."""
+    path: tuple[str, ...]
+    """The path of that pipe's run; see `PipeCall.path`."""
     run_id: str
     """The run's id."""
     arguments: Envelope[Any] | None

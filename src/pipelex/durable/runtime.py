@@ -186,6 +186,7 @@ class DurableRuntime(OrchestratedRuntime):
         activity = Activity(
             effect=effect,
             pipe=self.library.pipe(self.call.pipe).code,
+            path=self.call.path,
             run_id=self.identity.run_id,
             arguments=self._arguments(effect),
             dispatch=options,

@@ -1,14 +1,34 @@
 """The words of a worker about failures: one line each, and the same facts as fields for programs."""
 
+import re
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Final
 
 from pipelex.durable.tries import Tries
 from pipelex.errors import ErrorReport, Json
 
+_ITEM: Final = re.compile(r"(?:\d+-)?(?P<code>[^\[\]]+)(?P<rank>\[\d+\])")
+
+
+def item_in(path: Sequence[str]) -> str | None:
+    """The item of a batch that a path leads into, the innermost one: `note[3]` of `2-note[3]/1-summarize`."""
+    found = next(filter(None, map(_ITEM.fullmatch, reversed(path))), None)
+    return None if found is None else found["code"] + found["rank"]
+
+
+def in_words(pipe: str, item: str | None) -> str:
+    """A pipe with its item of a batch: `note[3]`, or `summarize of note[3]` for a pipe that an item runs."""
+    code, _, rank = (item or "").partition("[")
+    if item is None:
+        return pipe
+    return f"{pipe}[{rank}" if code == pipe.rpartition(".")[2] else f"{pipe} of {item}"
+
 
 def failed_run(run_id: str, report: ErrorReport) -> str:
     """The line for a run that failed."""
-    where = "" if report.location.pipe is None else f" in pipe {report.location.pipe}"
+    pipe = report.location.pipe
+    where = "" if pipe is None else f" in pipe {in_words(pipe, item_in(report.location.path))}"
     return f"run {run_id} failed{where}: {_what(report)}"
 
 
@@ -48,6 +68,7 @@ def fields_of(report: ErrorReport) -> dict[str, Json]:
         "provider": report.provider,
         "status": report.status,
         "failed_pipe": report.location.pipe,
+        "failed_item": item_in(report.location.path),
     }
     return {name: value for name, value in found.items() if value is not None}
 

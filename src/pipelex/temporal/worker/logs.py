@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from temporalio import activity, workflow
@@ -63,7 +64,8 @@ class OfTheTask(logging.Filter):
         elif workflow.in_workflow():
             info = workflow.info()
             attributes = observability.subject(info.typed_search_attributes.search_attributes)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-            _add(record, attributes or Subject.of_workflow(info.workflow_id))
+            derived = Subject.of_workflow(info.workflow_id)
+            _add(record, derived if attributes is None else replace(attributes, item=derived.item))
             if self._log.is_workflow_info_on_extra:
                 record.__dict__.setdefault("temporal_workflow", info._logger_details())  # pyright: ignore[reportPrivateUsage]
             if self._log.is_full_workflow_info_on_extra:
@@ -75,6 +77,8 @@ def _add(record: logging.LogRecord, subject: Subject) -> None:
     record.__dict__.setdefault("run_id", subject.run_id)
     if subject.pipe is not None:
         record.__dict__.setdefault("pipe", subject.pipe)
+    if subject.item is not None:
+        record.__dict__.setdefault("item", subject.item)
 
 
 def _reset(logger: logging.Logger) -> None:

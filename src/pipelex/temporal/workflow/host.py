@@ -17,7 +17,7 @@ from pipelex.durable.jobs import Envelope, SliceJob
 from pipelex.durable.limits import EngineLimits
 from pipelex.durable.stored import LOAD_LIST, STORE_LIST, StoredList, StoredPayload
 from pipelex.durable.tries import attempts_with_interruptions
-from pipelex.durable.words import failed_run, fields_of
+from pipelex.durable.words import failed_run, fields_of, item_in
 from pipelex.errors import ErrorReport, PipelexError
 from pipelex.pipes.calls import RunIdentity
 from pipelex.pipes.effects.kinds import DOCUMENT, FUNCTION
@@ -115,7 +115,8 @@ class TemporalHost:
         effect, dispatch = activity.effect, activity.dispatch
         args = [effect.job] if activity.arguments is None else self._arguments.of(activity.arguments)
         # Read as the activity is scheduled, and never taken back: a workflow that is evicted ends in another context.
-        ASKING.set(Subject(activity.run_id, activity.pipe).beyond(workflow.info().workflow_id))
+        subject = Subject(activity.run_id, activity.pipe, item_in(activity.path))
+        ASKING.set(subject.beyond(workflow.info().workflow_id))
         try:
             result = await workflow.execute_activity(
                 effect.activity,

@@ -13,10 +13,13 @@ from temporalio.api.common.v1 import Payload
 from temporalio.worker import StartActivityInput, WorkflowInboundInterceptor, WorkflowOutboundInterceptor
 from temporalio.workflow import ActivityHandle
 
+from pipelex.durable.words import in_words, item_in
+
 HEADER: Final = "pipelex"
 """The header of an activity that says what its workflow's id does not."""
 
 _SEGMENT: Final = re.compile(r"(?:\d+-)?(?P<code>[^\[\]]+)(?:\[[^\]]*\])*")
+_TOLD: Final = re.compile(r"(?P<pipe>[^\s\[]+)(?P<rank>\[\d+\])?(?: of (?P<item>\S+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +29,15 @@ class Subject:
     run_id: str
     pipe: str | None = None
     """The pipe's code; None where nothing tells it."""
+    item: str | None = None
+    """The item of a batch, with the pipe that runs on it: `note[3]`; None outside of batches."""
 
     @classmethod
     def of_workflow(cls, workflow_id: str) -> "Subject":
-        """The subject in the id of a workflow: `monday/2-summarize[3]` is about pipe `summarize` of run `monday`."""
-        root, _, path = workflow_id.partition("/")
-        found = _SEGMENT.fullmatch(path.rpartition("/")[2]) if path else None
-        return cls(root, found["code"] if found else None)
+        """The subject in the id of a workflow: `monday/2-note[3]` is about pipe `note` of run `monday`, and its item 3."""
+        root, *path = workflow_id.split("/")
+        found = _SEGMENT.fullmatch(path[-1]) if path else None
+        return cls(root, found["code"] if found else None, item_in(path))
 
     @classmethod
     def of_activity(cls, workflow_id: str, headers: Mapping[str, Payload]) -> "Subject":
@@ -41,8 +46,12 @@ class Subject:
         told = headers.get(HEADER)
         if told is None:
             return derived
-        pipe, _, run_id = told.data.decode(errors="replace").partition("\n")
-        return cls(run_id or derived.run_id, pipe or derived.pipe)
+        about, _, run_id = told.data.decode(errors="replace").partition("\n")
+        found = _TOLD.fullmatch(about)
+        if found is None:
+            return cls(run_id or derived.run_id, about or derived.pipe, derived.item)
+        item = found["pipe"] + found["rank"] if found["rank"] else found["item"]
+        return cls(run_id or derived.run_id, found["pipe"], item or derived.item)
 
     def beyond(self, workflow_id: str) -> Payload | None:
         """The part of the subject that the id of a workflow does not say, as a header; None when it says all.
@@ -50,14 +59,20 @@ class Subject:
         The text is the whole payload, for it is in the history of every activity that needs it.
         """
         derived = self.of_workflow(workflow_id)
-        pipe = "" if self.pipe is None or self.pipe == derived.pipe else self.pipe
+        is_said = (self.pipe, self.item) in ((None, None), (derived.pipe, derived.item))
         run_id = "" if self.run_id == derived.run_id else self.run_id
-        if not pipe and not run_id:
+        if is_said and not run_id:
             return None
-        return Payload(data=(f"{pipe}\n{run_id}" if run_id else pipe).encode())
+        about = "" if is_said else self.about
+        return Payload(data=(f"{about}\n{run_id}" if run_id else about).encode())
+
+    @property
+    def about(self) -> str:
+        """The pipe and its item in words; empty where nothing tells the pipe."""
+        return "" if self.pipe is None else in_words(self.pipe, self.item)
 
     def __str__(self) -> str:
-        return f"run {self.run_id}" + ("" if self.pipe is None else f", pipe {self.pipe}")
+        return f"run {self.run_id}" + (f", pipe {self.about}" if self.about else "")
 
 
 ASKING: ContextVar[Payload | None] = ContextVar("pipelex_asking", default=None)
