@@ -15,15 +15,15 @@ class ExitCode(IntEnum):
         member.meaning = meaning
         return member
 
-    DONE = 0, "done, and the verdict, where one was asked for, is positive"
+    DONE = 0, "done, with a positive verdict if one was asked for"
     FAILED = (
         1,
-        "tried, and the answer is no: a negative verdict, refused inputs, a run or one of its items that failed, a "
-        "server that does not answer",
+        "tried, without success: a negative verdict, refused inputs, a run or one of its items that failed, a server "
+        "that does not answer",
     )
     NOT_TRIED = 2, "nothing was tried, because the command, the configuration or a name in them is wrong"
     INTERRUPTED = 130, "interrupted with Ctrl-C"
-    NO_READER = 141, "whatever read the output went away"
+    NO_READER = 141, "the reader of the output went away"
     TERMINATED = 143, "ended by SIGTERM"
 
 

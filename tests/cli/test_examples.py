@@ -121,7 +121,7 @@ def test_new_names_what_it_cannot_do(cli: Cli) -> None:
     (cli.root / "taken").mkdir()
     (cli.root / "taken/file").touch()
 
-    assert "'taken' is there already" in cli("new", "taken").err
+    assert "'taken' already exists" in cli("new", "taken").err
     unknown = cli("new", "mine", "--from", "invoise")
     assert (unknown.code, "did you mean 'invoice'" in unknown.err) == (2, True)
     assert not (cli.root / "mine").exists()

@@ -41,7 +41,7 @@ MISTAKES = [
     Mistake("run greet.mthds --orchestrator tempral", 2, ("Did you mean temporal?",)),
     Mistake("validate", 2, ("Usage: pipelex validate",)),
     Mistake("new", 2, ("name the method to write, or give --list",)),
-    Mistake("new methods", 2, ("'methods' is there already",)),
+    Mistake("new methods", 2, ("'methods' already exists",)),
     Mistake("new mine --from invoise", 2, ("did you mean 'invoice'?",)),
     Mistake("RUN greet.mthds", 2, ("No such command 'RUN'. Did you mean 'pipelex run'?",)),
     Mistake("help", 2, ("Did you mean 'pipelex --help'?",)),

@@ -18,7 +18,8 @@ class RunSettings(Section):
     """Settings of `pipelex run`: the place where methods run."""
 
     execution: Literal["local", "hosted"] = "local"
-    """The place where `pipelex run` runs a method when neither `--local` nor `--hosted` is given."""
+    """The place where `pipelex run` runs methods. Only `local` is supported; `hosted` is a setting of other releases, and
+    is refused unless a flag such as `--local` or `--durable` says otherwise."""
 
 
 # --- runtime ----------------------------------------------------------------------------------------------------------

@@ -77,11 +77,11 @@ _ADVICE: Final[Mapping[str, tuple[str, ...]]] = {
     "pipe.condition_refused": ("Change the inputs: '{pipe}' refuses the outcome '{outcome}'.", "Change the inputs."),
     "pipe.binding_failed": (
         "Check that an earlier step leaves '{binding}' with the field '{segment}'.",
-        "Check the names that the steps hand on.",
+        "Check the names that the steps pass on.",
     ),
     "pipe.input_unresolved": (
         "Check that an earlier step or the inputs leave a value named '{variable}'.",
-        "Check the names that the steps hand on.",
+        "Check the names that the steps pass on.",
     ),
     "pipe.forced_input_absent": (
         "Give '{variable}' a value, or declare it as optional with '?'.",

@@ -57,7 +57,7 @@ def _broken_inline_table(text: str, offset: int) -> Hint | None:
     ends_open = text[start:offset].rstrip().endswith((",", "{"))
     if not ends_open and "}" not in text[start : _statement_end(text, offset)]:
         return None
-    return Hint(f"an inline table stands on one line: put it on one line, or write {_own_table(text, start)}", start)
+    return Hint(f"an inline table must be on one line: put it on one line, or write {_own_table(text, start)}", start)
 
 
 def _statement_end(text: str, offset: int) -> int:

@@ -58,7 +58,7 @@ def conflicts() -> Iterator[Fault]:
         installed = _installed(name) if name in _SHARED else None
         if installed is not None and upper is not None and _numbers(installed) >= _numbers(upper[1]):
             detail = f"{name} {installed} is installed, and {_SDK} needs {wanted}: its workers cannot run here"
-            advice = f"make an environment of their own for them, or install the older one: {name}<{upper[1]}"
+            advice = f"make a separate environment for them, or install the older version: {name}<{upper[1]}"
             yield Fault("runtime.misconfigured", f"{detail}; {advice}", severity="warning")
 
 

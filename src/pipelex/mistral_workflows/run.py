@@ -252,7 +252,7 @@ class MistralRun:
         return unsupported(
             "retry",
             f"Mistral Workflows does not start run '{self.run_id}' again under its id",
-            f"Run it once more, on what it was given before: pipelex runs replay {self.run_id}{option}",
+            f"Run it again with the results that it already has: pipelex runs replay {self.run_id}{option}",
         )
 
     # --- what it was, for other runs ----------------------------------------------------------------------------------

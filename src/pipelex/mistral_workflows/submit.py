@@ -44,5 +44,5 @@ async def _found(run: MistralRun, request: RunRequest) -> StartedRun:
     if kept is not None and kept.decode() != request.digest:
         raise id_is_taken(run.run_id)
     state = state_of(await run.execution())
-    retry = f"Go on from where it failed: pipelex runs retry {run.run_id}. Or give another run id."
+    retry = f"Continue from where it failed: pipelex runs retry {run.run_id}. Or give another run id."
     return StartedRun(run, state, note_on(run.run_id, state, retry=retry))

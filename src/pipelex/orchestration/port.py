@@ -1,4 +1,4 @@
-"""The port for the outside of a run: what an orchestrator offers to whoever starts, follows or ends runs."""
+"""The port for the outside of a run: the operations with which callers start, follow and end runs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class OrchestratedRun(Protocol):
-    """One run as its orchestrator knows it, started here or elsewhere.
+    """One run of an orchestrator, started here or elsewhere.
 
-    Every method raises `run.not_found` where the run is not there any more, and `EngineUnavailable` where the engine
-    does not answer.
+    Every method raises `run.not_found` if the run does not exist any more, and `EngineUnavailable` if the engine does
+    not answer.
     """
 
     @property
@@ -40,7 +40,7 @@ class OrchestratedRun(Protocol):
         ...
 
     async def result(self) -> PipeOutcome:
-        """Wait for the run's end and give what it gave.
+        """Wait for the run's end, and return its outcome.
 
         Raises:
             PipelexError: it failed, was cancelled or terminated, or timed out.
@@ -48,11 +48,11 @@ class OrchestratedRun(Protocol):
         ...
 
     async def ended(self, within: timedelta) -> RunState:
-        """The state of the run once it has ended; `RUNNING` when it goes on after that time."""
+        """The state of the run once it has ended; `RUNNING` if it has not ended within the time."""
         ...
 
     async def working_memory(self) -> WorkingMemory | None:
-        """The memory the entry pipe ended with; None where nobody can tell."""
+        """The entry pipe's memory at the end of the run; None if it is not known."""
         ...
 
     async def trace(self, *, values: bool = False, ended: bool = True) -> PipeTrace:
@@ -66,19 +66,19 @@ class OrchestratedRun(Protocol):
         ...
 
     async def counts(self) -> RunCounts | None:
-        """The number of pipes in each state, without reading the tree; None where the engine cannot tell."""
+        """The number of pipes in each state, without reading the tree; None if the engine does not provide it."""
         ...
 
     async def waits(self, patience: timedelta = PATIENCE) -> list[Wait]:
-        """The waits of the run, each with its reason; empty where everything is under way.
+        """The waits of the run, each with its reason; empty if nothing is held up.
 
         Args:
-            patience: the time that a task may lie in a queue before it counts.
+            patience: the time that a task may wait in a queue before it counts.
         """
         ...
 
     async def cancel(self) -> None:
-        """Ask the run to end: nothing new is started, what is under way is told. See `ended`.
+        """Ask the run to end: it starts nothing new, and cancels what is under way. See `ended`.
 
         Raises:
             PipelexError: it has ended already.
@@ -94,7 +94,7 @@ class OrchestratedRun(Protocol):
         ...
 
     async def retry(self, start_over: str | None = None) -> "OrchestratedRun":
-        """Go on with a run that did not succeed from where it failed, under the same id.
+        """Continue an unsuccessful run from where it failed, under the same id.
 
         What was paid for is not paid for again; of a batch, the failed items alone are. A run that left items out may be
         retried, too.
@@ -112,7 +112,7 @@ class OrchestratedRun(Protocol):
         ...
 
     async def source(self) -> RunSource:
-        """What the run was started with.
+        """The method, inputs and options with which the run was started.
 
         Raises:
             PipelexError: the orchestrator does not tell.
@@ -165,7 +165,7 @@ class Orchestrator(Protocol):
         ...
 
     async def connect(self) -> None:
-        """Make sure that the engine answers.
+        """Check that the engine answers.
 
         Raises:
             EngineUnavailable: it does not.
@@ -199,7 +199,7 @@ class Orchestrator(Protocol):
         ...
 
     async def check_workers(self, within: timedelta) -> None:
-        """Make sure that somebody will take up a run, and give a worker that time to show up.
+        """Check that a worker will take up a run, after waiting at most the given time for one.
 
         Raises:
             PipelexError: nobody does.
@@ -207,7 +207,7 @@ class Orchestrator(Protocol):
         ...
 
     async def check(self) -> "list[ReadinessCheck]":
-        """Check that everything which runs need of the engine is there.
+        """Check that the engine has everything that runs need.
 
         Raises:
             EngineUnavailable: the engine does not answer.
@@ -215,7 +215,7 @@ class Orchestrator(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Give up what this process holds. Durable runs go on; those in this process are cancelled."""
+        """Close the connections of this process. Durable runs continue; those in this process are cancelled."""
         ...
 
 

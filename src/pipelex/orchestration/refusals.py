@@ -73,7 +73,7 @@ def is_cancelled(run_id: str, detail: str | None = None) -> PipelexError:
         run_id: the run.
         detail: the sentence, where it ended for another reason.
     """
-    advice = f"Have it go on, on what it was given before: pipelex runs retry {run_id}"
+    advice = f"Continue it with the results that it already has: pipelex runs retry {run_id}"
     return PipelexError("run.cancelled", detail or f"run '{run_id}' was cancelled", advice=advice)
 
 

@@ -1,4 +1,4 @@
-"""A run as the public API offers it, whatever runs it."""
+"""The handle of a run in the public API, for every orchestrator."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ from pipelex.runner._result import RunResult, result_of
 
 @dataclass(frozen=True)
 class RunHandle:
-    """A run that can be waited for, watched and ended; a durable one from any process."""
+    """A handle to wait for a run, watch it and end it; for a durable run, from any process."""
 
     orchestrator: Orchestrator
     run: OrchestratedRun = field(repr=False)
@@ -100,18 +100,18 @@ class RunHandle:
         """The waits of the run that may need somebody to act, each with its reason.
 
         Args:
-            patience: the time that a task may lie in a queue before it counts.
+            patience: the time that a task may wait in a queue before it counts.
         """
         return await self.run.waits(patience)
 
     async def cancel(self, *, within: timedelta = timedelta(0)) -> RunState:
-        """Ask the run to end: nothing new is started, what is under way is told.
+        """Ask the run to end: it starts nothing new, and cancels what is under way.
 
         Args:
             within: the time to wait for the end; by default none.
 
         Returns:
-            What the run ended as; `RUNNING` when it has not ended yet.
+            The state in which the run ended; `RUNNING` if it has not ended yet.
 
         Raises:
             PipelexError: it has ended already.
@@ -131,7 +131,7 @@ class RunHandle:
         await self.run.terminate(reason)
 
     async def retry(self, *, start_over: str | None = None) -> "RunHandle":
-        """Go on with a run that did not succeed from where it failed, under the same id.
+        """Continue an unsuccessful run from where it failed, under the same id.
 
         What was paid for is not paid for again; of a batch, the failed items alone are. A run that left items out may be
         retried, too.

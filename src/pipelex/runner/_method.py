@@ -56,7 +56,7 @@ class Method:
         return self if name == self.loaded.focus else replace(self, loaded=focused(self.loaded, name))
 
     async def validate(self, *, dry_run: bool = True) -> Verdict:
-        """The verdict, with what dry runs of the pipes find.
+        """The verdict, including the faults that dry runs of the pipes find.
 
         Args:
             dry_run: whether to run each valid pipe on made-up values, in this process and without any model.
@@ -149,7 +149,7 @@ class Method:
         attributes: Attributes | None = None,
         on_change: Callable[[PipeTrace], None] | None = None,
     ) -> RunResult:
-        """Run a pipe to its end, where the configuration says.
+        """Run a pipe to its end, in the place that the configuration chooses.
 
         A run in this process ends when the caller is cancelled; a durable one goes on.
 
@@ -159,13 +159,13 @@ class Method:
             run_id: the run's id. One that is in use attaches to that run where method, pipe, inputs and options are the
                 same, and is refused where they are not.
             dry_run: mock every effect.
-            mock: make the inputs up, too; only in a dry run. "sparse" leaves optional values out of whatever is made up.
+            mock: make the inputs up, too; only in a dry run. "sparse" leaves out optional values.
             full_memory: bring back everything the entry pipe's memory held at the end.
-            output_concept: stands for a `Dynamic` output.
+            output_concept: the concept that replaces a `Dynamic` output.
             on_item_failure: the effect of a failing item of a batch: the run fails, or the item is left out of the list
                 and told in `RunResult.failures`.
             allow_files: see `read_inputs`.
-            attributes: search attributes of one's own, which the settings declare.
+            attributes: your own search attributes, which the settings declare.
             on_change: a function that is called in-process with the run's trace whenever something begins or ends.
 
         Raises:
@@ -194,7 +194,7 @@ class Method:
     async def start(
         self, inputs: Mapping[str, Json] | PathLike | None = None, **keywords: Unpack[RunKeywords]
     ) -> RunHandle:
-        """Start a pipe without waiting, where the configuration says; the arguments are those of `run`.
+        """Start a pipe without waiting, in the place that the configuration chooses; the arguments are those of `run`.
 
         Raises:
             PipelexError: the inputs do not fit, the id is that of another run, no engine answers, or it refuses.
@@ -202,7 +202,7 @@ class Method:
         return await self.start_request(await self.request(inputs, **keywords))
 
     async def start_request(self, request: RunRequest) -> RunHandle:
-        """Start what `request` gave.
+        """Start a request that `request` made.
 
         Raises:
             PipelexError: see `start`.
@@ -264,7 +264,7 @@ class Method:
         max_concurrency: int | None = None,
         on_row: Callable[[RowRun], None] | None = None,
     ) -> list[RowRun]:
-        """Run a pipe once for each row, several at a time, where the configuration says.
+        """Run a pipe once for each row, several at a time, in the place that the configuration chooses.
 
         Every row is checked before any runs, and runs under an id of its own: `RUN_ID-1`, `RUN_ID-2` and so on. With the
         run id and the rows of an earlier call, rows that have ended are not run again.
@@ -275,8 +275,8 @@ class Method:
             pipe: code or reference; the entry pipe when None.
             run_id: the beginning of the ids of the runs.
             dry_run: mock every effect.
-            output_concept: stands for a `Dynamic` output.
-            on_item_failure: the effect of a failing row: it ends everything, or is told as an error beside the others.
+            output_concept: the concept that replaces a `Dynamic` output.
+            on_item_failure: the effect of a failing row: it ends everything, or its error is reported beside the others.
             allow_files: see `read_inputs`.
             max_concurrency: the number of rows under way at a time; `max_concurrency` of the settings when None.
             on_row: called as each row ends.

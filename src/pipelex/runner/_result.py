@@ -28,8 +28,8 @@ class RunResult:
     value: Stuff | Absence
     """The main result: a value, or a recorded absence, which is a success, too."""
     working_memory: WorkingMemory
-    """The memory of the entry pipe at its end. A durable run tells only its inputs and its main result, unless it was
-    asked for more."""
+    """The memory of the entry pipe at its end. For a durable run, it has only the inputs and the main result, unless
+    `full_memory` was asked for."""
     usage: tuple[ModelUsage, ...] = ()
     """The usage, one entry for each model."""
     failures: ItemFailures | None = None
@@ -80,7 +80,7 @@ class RunResult:
         return TypeAdapter(type_).validate_python(content)
 
     def _repr_html_(self) -> str:
-        """The main result in a notebook: its Markdown as HTML, cleaned as our pages are."""
+        """The main result in a notebook: its Markdown as HTML, sanitised like the pages of runs."""
         if isinstance(self.value, Absence):
             return f"<em>no value ({self.value.kind.replace('_', ' ')})</em>"
         content = self.value.items if self.value.is_list else self.value.content

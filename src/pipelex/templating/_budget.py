@@ -132,7 +132,7 @@ def exceed(operation: str, limit: int) -> NoReturn:
         "pipe.template_budget_exceeded",
         f"the template does too much: {operation} goes beyond {limit:,}",
         category=ErrorCategory.CONTENT,
-        advice="Do less in the template: shorter loops, narrower padding, or a step of its own for the work.",
+        advice="Do less in the template: shorter loops, narrower padding, or a separate step for the work.",
         params={"operation": operation, "limit": limit},
     )
 

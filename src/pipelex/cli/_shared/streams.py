@@ -72,7 +72,7 @@ def stdin_text() -> str:
     if stream is None or stream.closed:
         raise _refused("standard input is closed", "Give the inputs by name, -i NAME=VALUE, or in a file, -i FILE.")
     if is_terminal(stream):
-        sys.stderr.write("Reading standard input; end it with Ctrl-D on a line of its own.\n")
+        sys.stderr.write("Reading standard input; end it with Ctrl-D at the beginning of a line.\n")
     try:
         return decoded(stream.buffer.read())
     except NotReadable as error:

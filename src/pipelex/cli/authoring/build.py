@@ -204,7 +204,7 @@ def _group(name: str, help_text: str, flags: type, work: Any) -> None:
     about = {
         "bundle": ("PATH", f"{help_text} The method is a bundle file or a folder."),
         "method": ("NAME", f"{help_text} The method is an installed one."),
-        "pipe": ("CODE", f"{help_text} The pipe is one of the library directories."),
+        "pipe": ("CODE", f"{help_text} The pipe is in the library directories."),
         TargetGroup.short_form: ("TARGET", help_text),
     }
     for kind, (metavar, told) in about.items():

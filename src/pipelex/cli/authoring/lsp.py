@@ -29,7 +29,7 @@ app = command_app()
 def lsp(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log on standard error.")] = False,
     stdio: Annotated[
-        bool, typer.Option("--stdio", hidden=True, help="Accepted, for editors that pass --stdio.")
+        bool, typer.Option("--stdio", hidden=True, help="No effect: the server always uses standard input and output.")
     ] = True,
 ) -> None:
     """Serve an editor: faults while you type, completion, hover, definitions, references, renames and fixes.

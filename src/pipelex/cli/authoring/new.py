@@ -56,7 +56,7 @@ def _write(folder: Path, source: str, *, is_json: bool) -> None:
     try:
         written = chosen.copy_to(folder)
     except FileExistsError:
-        raise Misuse(f"'{folder}' is there already; choose another name") from None
+        raise Misuse(f"'{folder}' already exists; choose another name") from None
     except OSError as wrong:
         raise Misuse(f"'{folder}' cannot be written: {wrong.strerror}") from None
     if is_json:

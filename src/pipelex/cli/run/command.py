@@ -77,7 +77,7 @@ def run_pipe(
 @with_flags(RunFlags)
 def method(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The method's folder, as it is installed.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the installed method's folder.")],
     flags: RunFlags,
     pipe: PipeOption = None,
     library_dir: LibraryDirs = None,

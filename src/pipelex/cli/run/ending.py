@@ -210,13 +210,13 @@ def _failure(
         lines.append(f"  {unwritable}")
     lines = [*_facts(ended, usage, written)[0 if usage else 1 :], *lines]
     if handle.orchestrator.is_durable:
-        lines.append(f"  See where it failed:      pipelex runs show {handle.run_id}")
-        lines.append(f"  Go on once it is mended:  pipelex runs retry {handle.run_id}")
+        lines.append(f"  See where it failed:        pipelex runs show {handle.run_id}")
+        lines.append(f"  Continue once it is fixed:  pipelex runs retry {handle.run_id}")
     elif written is not None:
         again = with_inputs_of(args, written.folder / "inputs.json")
         lines.append(f"  Run it again on the same inputs:  {shlex.join(['pipelex', *again])}")
         if usage and app.settings.runtime.run_records.is_enabled:
-            lines.append(f"  Go on, on what was paid for:      pipelex runs retry {handle.run_id}")
+            lines.append(f"  Continue without paying twice:    pipelex runs retry {handle.run_id}")
 
     def tell() -> None:
         if not flags.json:

@@ -76,7 +76,7 @@ class RunFlags:
     ] = None
     output_dir: Annotated[
         Path,
-        typer.Option("--output-dir", "-o", metavar="DIR", help="The folder in which the run gets a folder of its own."),
+        typer.Option("--output-dir", "-o", metavar="DIR", help="The folder below which each run gets its own folder."),
     ] = Path("results")
     save_main_stuff: Annotated[
         bool, typer.Option("--save-main-stuff/--no-save-main-stuff", help="Write main_stuff.json, .md and .html.")

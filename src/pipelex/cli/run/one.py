@@ -180,7 +180,7 @@ class OneRun:
     def _going_on_here(self, run_id: str) -> list[str]:
         if self._flags.dry_run or not self._app.settings.runtime.run_records.is_enabled:
             return []
-        return [f"  Go on, on what was paid for:  pipelex runs retry {run_id}"]
+        return [f"  Continue without paying twice:  pipelex runs retry {run_id}"]
 
 
 class _Submission:

@@ -210,7 +210,7 @@ def outlook(wait: Wait) -> str:
     elif wait.most_failures is not None:
         parts.append(f"it may fail {wait.most_failures} times")
     elif wait.kind is WaitKind.CALL_FAILS:
-        parts.append("it may fail as often as it likes")
+        parts.append("it may fail any number of times")
     if wait.deadline is not None:
         parts.append(f"the run waits until {clock(wait.deadline)} at the latest")
     text = "; ".join(parts)

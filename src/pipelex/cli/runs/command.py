@@ -92,7 +92,9 @@ def watch(ctx: typer.Context, run_id: RunId, server: ServerOption = None, is_jso
 def result(
     ctx: typer.Context,
     run_id: RunId,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Whether to wait for a run that goes on.")] = True,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Whether to wait for a run that is still running.")
+    ] = True,
     output_dir: Annotated[
         Path | None,
         typer.Option(
@@ -193,7 +195,10 @@ def open_page(
         bool, typer.Option("--browser/--no-browser", help="Whether to show it; its path is printed in any case.")
     ] = True,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where the page goes; a folder of the user's.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The file to write; by default, one in your own folder of pages."
+        ),
     ] = None,
     server: ServerOption = None,
     is_json: JsonFlag = False,

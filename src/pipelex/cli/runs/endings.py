@@ -25,7 +25,7 @@ def ending_text(run_id: str, state: RunState) -> str:
                 f"come to their end. See: pipelex runs show {run_id}"
             )
         case _:
-            return f"Run {run_id} was asked to end, and had just ended by itself: {state.words}."
+            return f"Run {run_id} was asked to end, but had already ended: {state.words}."
 
 
 def detached_text(run_id: str, found: RunState | None, note: str | None) -> str:

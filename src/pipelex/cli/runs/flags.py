@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 Status = Literal["running", "completed", "failed", "cancelled", "terminated", "timed_out"]
 FromOption = Annotated[
     str | None,
-    typer.Option("--from", metavar="PIPE", help="The pipe to go on from: it runs anew, with all that followed it."),
+    typer.Option(
+        "--from", metavar="PIPE", help="The pipe to continue from: it runs again, with everything that followed it."
+    ),
 ]
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="The number of runs, newest first.")]
 
@@ -110,9 +112,9 @@ class ReplayFlags:
     model: Annotated[
         str | None, typer.Option("--model", metavar="MODEL", help="The language model that every pipe asks.")
     ] = None
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be reused, and what paid for.")] = (
-        False
-    )
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be reused, and what would be paid for.")
+    ] = False
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")] = False
     detach: Annotated[bool, typer.Option("--detach", help="Durable runs: start, print the new run's id, leave.")] = (
         False

@@ -65,7 +65,7 @@ class RunPlaces:
         self.if_interrupted = (
             f"Run {run_id} goes on. Follow it with: pipelex runs watch {run_id}"
             if app.orchestrator.is_durable
-            else f"Run {run_id} was cancelled. Go on, on what was paid for: pipelex runs retry {run_id}"
+            else f"Run {run_id} was cancelled. Continue without paying twice: pipelex runs retry {run_id}"
         )
 
     # --- asking -------------------------------------------------------------------------------------------------------

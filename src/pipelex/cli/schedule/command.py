@@ -116,7 +116,7 @@ def trigger(
     inputs: InputsOption = None,
     run_id: Annotated[str | None, typer.Option("--run-id", metavar="ID", help="The run's id.")] = None,
     overlap: Annotated[
-        OverlapName | None, typer.Option("--overlap", help="The reaction when a run still goes on.")
+        OverlapName | None, typer.Option("--overlap", help="The reaction if a run is still running.")
     ] = None,
     server: ServerOption = None,
     is_json: JsonFlag = False,
@@ -134,7 +134,7 @@ def backfill(
     start: Annotated[str, typer.Option("--start", metavar="TIME", help="The beginning of the period.")],
     end: Annotated[str, typer.Option("--end", metavar="TIME", help="The end of the period.")],
     overlap: Annotated[
-        OverlapName, typer.Option("--overlap", help="The reaction when a run still goes on.")
+        OverlapName, typer.Option("--overlap", help="The reaction if a run is still running.")
     ] = "buffer_all",
     server: ServerOption = None,
     is_json: JsonFlag = False,

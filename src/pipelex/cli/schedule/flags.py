@@ -54,7 +54,7 @@ class TimingFlags:
     ] = None
     end: Annotated[str | None, typer.Option("--end", metavar="TIME", help="Start nothing after this time.")] = None
     overlap: Annotated[
-        OverlapName, typer.Option("--overlap", help="The reaction when the run before still goes on.")
+        OverlapName, typer.Option("--overlap", help="The reaction if the previous run is still running.")
     ] = "skip"
     catchup: Annotated[
         str | None,

@@ -107,7 +107,7 @@ def _asked(settings: "Settings") -> "OwnEndpoint | None":
         return ask_endpoint(settings.environ)
     for path, text in _files("all"):
         _write(settings.home_dir / path, text, force=False)
-    say("Nobody can be asked here; name an endpoint with: pipelex init --endpoint URL --model NAME")
+    say("There is no terminal to ask questions at; name an endpoint with: pipelex init --endpoint URL --model NAME")
     return None
 
 
@@ -137,7 +137,7 @@ def _write_endpoint(settings: "Settings", folder: Path, own: "OwnEndpoint") -> N
 
     file = write_endpoint(folder, own, settings.home_dir)
     tell_out(f"{paint_out()('wrote', 'green')} [{own.backend}] in {file}")
-    say(f"{own.models[0]} stands for every standard name now.")
+    say(f"{own.models[0]} now serves every standard name.")
     variable = own.key_variable
     if variable is not None and not settings.environ.get(variable):
         say(f"Its key is read from {variable}, which is not set yet: export {variable}=…")

@@ -81,7 +81,8 @@ def codec_server(
         ),
     ] = None,
     allow_remote: Annotated[
-        bool, typer.Option("--allow-remote", help="Listen for other machines, too. Whoever reaches it reads payloads.")
+        bool,
+        typer.Option("--allow-remote", help="Accept other machines, too. Anybody who can reach it can read payloads."),
     ] = False,
     server: ServerOption = None,
 ) -> None:

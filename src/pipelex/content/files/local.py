@@ -140,7 +140,7 @@ def _require_inside(text: str, path: Path, root: Path | None) -> None:
     if root is not None and not path.is_relative_to(root.resolve()):
         raise FileRefused(
             "security.input_path_refused",
-            f"'{text}' is outside of '{root}', and inputs that come with a method may name files of its folder alone",
+            f"'{text}' is outside of '{root}', and inputs that come with a method may name only files in its folder",
             rule="outside_root",
         )
 

@@ -86,7 +86,7 @@ class RecordedRun:
         state = facts.description.state
         if not state.has_ended:
             advice = "It is a run of another process on this machine: wait there."
-            raise goes_on(self.run_id, detail=f"run '{self.run_id}' goes on in another process", advice=advice)
+            raise goes_on(self.run_id, detail=f"run '{self.run_id}' is running in another process", advice=advice)
         if facts.error is not None:
             raise PipelexError.from_report(facts.error)
         if facts.is_interrupted:

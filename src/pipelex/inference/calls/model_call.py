@@ -112,7 +112,7 @@ def _check_characters(call: ModelCall) -> None:
         "credentials_malformed",
         f"the key of {call.backend.id!r} holds a character that no key has: a space or line end at its edge, a control"
         " character, or a letter beyond ASCII",
-        f"Correct {named}: take the key alone, on one line.",
+        f"Correct {named}: it must be the key alone, on one line.",
     )
 
 

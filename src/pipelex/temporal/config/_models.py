@@ -25,7 +25,7 @@ MAX_PAYLOAD_BYTES: Final = 134_217_728
 
 
 class TLSProfile(Section):
-    """Paths are relative to the project's root."""
+    """Encryption of the connection. Paths are relative to the project's root; in your own `~/.pipelex/pipelex.toml`, to its folder."""
 
     enabled: bool = True
     """Whether the connection is encrypted."""
@@ -186,7 +186,7 @@ class RuntimeProfile(Section):
     max_concurrent_local_activities: Slots | None = None
     """The local activities at a time."""
     max_concurrent_workflow_task_polls: Slots | None = None
-    """The number of pollers for workflow tasks; with None it follows the load."""
+    """The number of pollers for workflow tasks; it follows the load if not set."""
     max_concurrent_activity_task_polls: Slots | None = None
     """The activity pollers; the number follows the load where not set."""
     max_activities_per_second: PerSecond | None = None
@@ -271,7 +271,7 @@ STORES: Final = {"local": LocalStorage, "s3": BucketStorage, "gcs": GoogleStorag
 
 
 class StorageProviderConfig(Section):
-    """The chosen method's table is checked as one of `STORES`; the other tables are ignored."""
+    """The store for large payloads. Only the table of the chosen method is checked; the others are ignored."""
 
     method: Literal["local", "s3", "gcs", "azure"] = "local"
     """The kind of the store; the table of the same name says where it is."""
@@ -292,7 +292,7 @@ class StorageProviderConfig(Section):
 
 class PayloadCodecConfig(Section):
     is_enabled: bool | None = None
-    """Whether large payloads go to the store; None: with a server on loopback, not with others. Encryption and
+    """Whether large payloads go to the store. If not set, they do with a server on this machine, and not with others. Encryption and
     compression act wherever they are set."""
     size_threshold: Annotated[int, Field(ge=1, le=MOST_INLINE)] = 131_072
     """The size in bytes beyond which a payload goes to the store."""
