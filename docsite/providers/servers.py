@@ -69,7 +69,7 @@ SERVERS: Final[Sequence[Server]] = (
 |---|---|
 | `headers = { "X-Team" = "support" }` | wants headers of its own |
 | `ca_bundle = "our-ca.pem"` | has a certificate of your own authority |
-| `token_parameter = "max_tokens"` | does not know `max_completion_tokens` |
+| `token_parameter = "max_completion_tokens"` | passes requests on to models that reject `max_tokens`, such as OpenAI's newer ones |
 | `idempotency_header = ""` | refuses the header `Idempotency-Key` |
 
 Where the gateway uses the names of the packaged models, `OPENAI_BASE_URL` together with `OPENAI_API_KEY` is enough, and no

@@ -1,5 +1,7 @@
 """The site: links lead somewhere, and the pages that are made from the code say what the code does."""
 
+import posixpath
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -55,6 +57,35 @@ def test_links(said: str, shown: str) -> None:
 def test_broken_links(target: str) -> None:
     with pytest.raises(BrokenLink, match="leads nowhere"):
         linked(f"[a]({target})")
+
+
+def anchors_of(page: str) -> set[str]:
+    """The anchors that a page's headings make."""
+    found: set[str] = set()
+    for heading in re.findall(r"^#{1,6} (.+)$", without_fences(page), re.MULTILINE):
+        if named := re.search(r"\{ #([\w.-]+) \}", heading):
+            found.add(named[1])
+            continue
+        text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "")
+        found.add(re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", text).strip().lower()))
+    return found
+
+
+def without_fences(page: str) -> str:
+    return re.sub(r"^(```|~~~).*?^\1", "", page, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_anchors_exist(tmp_path: Path) -> None:
+    write_pages(tmp_path)
+    pages = {file.relative_to(tmp_path).as_posix(): file.read_text(encoding="utf-8") for file in tmp_path.rglob("*.md")}
+    dead: list[str] = []
+    for place, text in pages.items():
+        for target in re.findall(r"(?<!!)\[[^\[\]]*\]\(([^()\s]*#[^()\s]+)\)", without_fences(text)):
+            address, _, anchor = target.partition("#")
+            there = posixpath.normpath(posixpath.join(posixpath.dirname(place), address)) if address else place
+            if "://" not in target and anchor not in anchors_of(pages[there]):
+                dead.append(f"{place}: {target}")
+    assert dead == []
 
 
 def test_commands() -> None:
