@@ -18,10 +18,6 @@ from tests.support.openai_server import OpenAIStub
 from tests.support.otlp_collector import Collector
 from tests.support.project import Project, write_project
 
-_LEFT_OUT = ("PIPELEX_", "TEMPORAL_", "FORCE_COLOR", "COLUMNS")
-"""What the variables begin with that would change what commands do."""
-
-
 @dataclass(frozen=True)
 class Ended:
     """How a command ended, and what it wrote."""
@@ -48,7 +44,7 @@ class Cli:
 
     @property
     def environ(self) -> dict[str, str]:
-        known = {key: value for key, value in os.environ.items() if not key.startswith(_LEFT_OUT)}
+        known = {key: value for key, value in os.environ.items() if not key.startswith(("PIPELEX_", "TEMPORAL_"))}
         return {**known, **self.project.environ}
 
     def command(self, *args: str, stdin: str | int | None = None, seconds: float = 60.0) -> Ended:
@@ -85,7 +81,7 @@ def collector() -> Iterator[Collector]:
 def _cli(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
     monkeypatch.chdir(project.root)
     for name in os.environ:
-        if name.startswith(_LEFT_OUT):
+        if name.startswith(("PIPELEX_", "TEMPORAL_", "FORCE_COLOR")):
             monkeypatch.delenv(name)
     for name, value in project.environ.items():
         monkeypatch.setenv(name, value)
