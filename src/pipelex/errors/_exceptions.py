@@ -81,7 +81,7 @@ class ConfigurationError(PipelexError):
 
 
 class ProjectNotTrustedError(ConfigurationError):
-    """Files of a project name what is the user's, or addresses of their choice, and were not trusted yet."""
+    """Files of a project name the user's variables, secrets or files, or addresses of their choice, and are not trusted yet."""
 
 
 class TemporalConfigError(ConfigurationError):

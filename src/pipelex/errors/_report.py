@@ -116,7 +116,7 @@ class ErrorReport:
     faults: tuple["Fault", ...] = ()
     """The single faults, when the failure is an invalid method."""
     usage: tuple[Json, ...] = ()
-    """The usage that was paid for by the failed work, all attempts and everything below it included: one JSON
+    """The usage that the failed work cost, all attempts and everything below it included: one JSON
     `ModelUsage` for each model."""
 
     @property
@@ -136,7 +136,7 @@ class ErrorReport:
 
     @property
     def retry(self) -> Retry:
-        """Whether the same request may be sent again: what the registry says, unless this failure is known to stay."""
+        """Whether the same request may be sent again: as the registry says, unless this failure is known to be permanent."""
         return "no" if self.facts.retry == "yes" and self.category in _STEPS_OF_LASTING else self.facts.retry
 
     @property
@@ -151,7 +151,7 @@ class ErrorReport:
 
     @property
     def exit_code(self) -> ExitCode:
-        """The exit code of a command that fails so."""
+        """The exit code of a command that fails with this report."""
         is_unnamed = self.code in _UNNAMED or (self.facts.domain == "input" and self.code.startswith("request."))
         return ExitCode.NOT_TRIED if is_unnamed or self.facts.next_step == "fix_configuration" else ExitCode.FAILED
 
@@ -186,7 +186,7 @@ class ErrorReport:
         return self._mapped(without_secrets)
 
     def without_folders(self) -> Self:
-        """The report for a caller on another machine: its texts name files, and not the folders they are in here."""
+        """The report for a caller on another machine: its texts name files without their folders."""
         return self._mapped(without_folders)
 
     def _mapped(self, change: Callable[[str], str]) -> Self:

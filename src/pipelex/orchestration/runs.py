@@ -1,4 +1,4 @@
-"""Facts that an orchestrator tells about runs, in the same words for every engine."""
+"""Facts about runs, in the same form for every orchestrator."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ PATIENCE: Final = timedelta(seconds=3)
 
 @dataclass(frozen=True, slots=True)
 class RunDescription:
-    """A run without what its pipes did."""
+    """A run as lists show it, without its tree of pipes."""
 
     run_id: str
     workflow_id: str
@@ -27,13 +27,13 @@ class RunDescription:
     state: RunState
     started: datetime
     ended: datetime | None = None
-    """The time when the run ended; None while it goes on."""
+    """The time when the run ended; None while it is running."""
     place: str = ""
     """The place where the engine keeps the run, for people; for example `namespace default`."""
     link: str | None = None
     """The address of the run in the engine's own UI, where it is known."""
     unlinked: str = ""
-    """What to do to have the address known, as the rest of a sentence; empty where nothing can be done."""
+    """The way to make the address known, as the rest of a sentence; empty if there is none."""
     user: str | None = None
     """The user who started it, where that is known."""
     attributes: Mapping[str, str | Sequence[str]] = field(default_factory=dict[str, str])
@@ -41,7 +41,7 @@ class RunDescription:
     cost: float | None = None
     """The cost of its models, in US dollars; None where it is not known, or was not asked for."""
     replay_of: str | None = None
-    """The run whose results it takes, where it is a replay."""
+    """The run whose results it reuses, if it is a replay."""
     fingerprint: str | None = None
     """The fingerprint of what ran, where the orchestrator tells: equal ones are the same version of a method."""
     is_interrupted: bool = False
@@ -123,20 +123,20 @@ class WaitKind(StrEnum):
     """The reason why a run waits."""
 
     NO_WORKER = "no_worker"
-    """Nobody polls the queue that a task lies in."""
+    """No worker polls the queue in which a task waits."""
     NO_VERSION = "no_version"
     """Only workers of a versioned deployment poll the queue, and none of its versions is current."""
     NOT_TAKEN = "not_taken"
     """Workers poll the queue, and none has taken the task yet."""
     TASK_FAILS = "task_fails"
-    """A worker cannot go on with the run, for want of a key, a store or the right release; the task is repeated."""
+    """A worker cannot continue the run, because it lacks a key, a store or the right release; the task is repeated."""
     CALL_FAILS = "call_fails"
-    """A call of an effect failed, and is tried again."""
+    """The call of an effect failed, and is retried."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Something a run waits for that may need somebody to do something."""
+    """Something that a run waits for, and that may need somebody to act."""
 
     kind: WaitKind
     workflow_id: str
@@ -144,7 +144,7 @@ class Wait:
     what: str
     """The activity, or `workflow task`, that is not done."""
     detail: str
-    """The detail in one sentence: the thing that is waited for, and the reason."""
+    """One sentence with the thing that the run waits for, and the reason."""
     advice: str | None = None
     """The advice: what ends the wait."""
     queue: str | None = None
@@ -183,4 +183,4 @@ class ReadinessCheck:
     is_issue: bool = False
     advice: str | None = None
     is_off: bool = False
-    """Whether nothing uses it, so that what it lacks matters to nobody."""
+    """Whether nothing uses it, so that its lack does not matter."""

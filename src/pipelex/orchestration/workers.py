@@ -16,7 +16,7 @@ WORKERS: Final = "pipelex.workers"
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerOptions:
-    """What a worker is started with beside the settings. None, or the default, stands for what the settings say."""
+    """The options of a worker, in addition to the settings. With None, or the default, the settings decide."""
 
     libraries: tuple[Path, ...] = ()
     """The method folders whose functions and templates the worker has at hand."""
@@ -36,7 +36,7 @@ class WorkerOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Serving:
-    """What a worker that polls serves."""
+    """A description of a worker that polls."""
 
     facts: Mapping[str, str]
     """Name → value, for people."""
@@ -48,7 +48,7 @@ class Serving:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerHooks:
-    """The events of a worker that its starter wants to hear of."""
+    """The callbacks for the events of a worker."""
 
     on_connecting: Callable[[], None]
     """The callback before a connection is made that carries the context of spans."""

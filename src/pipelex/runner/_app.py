@@ -103,7 +103,7 @@ class Pipelex(Configured):
             folder: where they go; made when there is at least one.
 
         Returns:
-            The files; those that the storage of this machine does not have are told with the reason.
+            The files; for those that the storage of this machine does not have, the reason.
 
         Raises:
             OSError: one cannot be written.

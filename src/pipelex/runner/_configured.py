@@ -1,4 +1,4 @@
-"""What a configuration opens: settings, the model deck, whoever performs effects, the orchestrator."""
+"""The parts that a configuration opens: settings, model deck, performers of effects, orchestrator."""
 
 import secrets
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Configured:
-    """What one configuration says, opened as it is needed: settings, models, an orchestrator.
+    """One configuration, whose parts are opened when they are needed: settings, models, an orchestrator.
 
     Args:
         settings: the configuration; by default that of the working directory's project.
@@ -87,7 +87,7 @@ class Configured:
         return inference_of(self.settings, self.deck)
 
     async def aclose(self) -> None:
-        """Give up connections. Durable runs go on; those in this process are cancelled."""
+        """Close connections. Durable runs continue; those in this process are cancelled."""
         if "orchestrator" in self.__dict__:
             await self.orchestrator.aclose()
         if "inference" in self.__dict__:

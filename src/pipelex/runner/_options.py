@@ -1,4 +1,4 @@
-"""The keywords of runs, for whoever hands them on."""
+"""The keywords of runs, for code that passes them on."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,6 +1,6 @@
 """The Temporal orchestrator: one workflow per pipe run, one activity per effect.
 
-`PipelexPlugin` puts Pipelex into a worker of one's own, and `MethodJob` is a method's run for whatever starts workflows. Both
+`PipelexPlugin` adds Pipelex to a worker of your own, and `MethodJob` is a method's run for whatever starts workflows. Both
 are imported when they are asked for, so that the configuration can be read without the Temporal SDK.
 """
 

@@ -1,6 +1,6 @@
 """Pipelex as a Temporal plugin: give it to a client, and that client's workers run methods.
 
-`pipelex worker` is a thin command on top; a worker of one's own takes the same plugin beside its own workflows:
+`pipelex worker` is a thin command on top; a worker of your own takes the same plugin beside your workflows:
 
 ```python
 plugin = PipelexPlugin.from_settings()
@@ -118,7 +118,7 @@ class PipelexPlugin(SimplePlugin):
     def from_settings(
         cls, settings: Settings | None = None, *, scope: str | None = None, is_sandboxed: bool = True
     ) -> Self:
-        """The plugin as the settings say.
+        """The plugin, configured by the settings.
 
         Args:
             settings: the configuration; that of the working directory's project when None.
@@ -187,7 +187,7 @@ class PipelexPlugin(SimplePlugin):
 
 
 def _require_converter(config: PayloadCodecConfig, converter: DataConverter) -> None:
-    """Refuse to write in the clear, or whole, what is to be encrypted or stored."""
+    """Refuse to run if payloads that should be encrypted or stored would be written plain."""
     lacking = {
         "encryption": config.encryption is not None and converter.payload_codec is None,
         "is_enabled": config.is_enabled is True and converter.external_storage is None,

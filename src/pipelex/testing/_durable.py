@@ -29,7 +29,7 @@ async def durable(
     overrides: Mapping[str, Json] | None = None,
     allow_network: bool = False,
 ) -> AsyncGenerator[Pipelex]:
-    """A runtime whose runs are workflows, with a worker for them, while the block runs; models answer by the script.
+    """A runtime whose runs are workflows, with a worker for them, while the block runs. The script answers for models.
 
     It needs the extra `temporal`, and `dev-server` where no server is given.
 

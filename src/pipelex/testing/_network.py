@@ -11,7 +11,7 @@ _METHODS: Final = ("connect", "connect_ex")
 
 
 class NetworkRefused(OSError):
-    """A connection to another machine was tried inside `no_network`; an `OSError`, as a host that is not there gives."""
+    """A connection to another machine was tried inside `no_network`; an `OSError`, like that of an unreachable host."""
 
 
 @contextmanager

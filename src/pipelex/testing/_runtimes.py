@@ -76,7 +76,7 @@ def scripted(
     overrides: Mapping[str, Json] | None = None,
     allow_network: bool = False,
 ) -> Generator[Pipelex]:
-    """A runtime in this process whose models answer as the script says, while the block runs.
+    """A runtime in this process, while the block runs. The script answers for all models.
 
     Nothing of the user's is read, and files of runs go into a folder that is removed at the end.
 
@@ -93,7 +93,7 @@ def scripted(
 
 @contextmanager
 def dry(*, project: "PathLike | None" = None, overrides: Mapping[str, Json] | None = None) -> Generator[Pipelex]:
-    """A runtime whose runs are all dry, while the block runs: no model is asked, results are made up from their types.
+    """A runtime whose runs are all dry, while the block runs: no model is called, and results are made up.
 
     Args:
         project: see `scripted`.

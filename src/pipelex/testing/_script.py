@@ -53,14 +53,14 @@ class Reply:
 
 @dataclass(frozen=True)
 class Refusal:
-    """The model refuses: the run meets `model.content_refused`."""
+    """A refusal of the model, which fails the run with `model.content_refused`."""
 
     text: str = "I cannot help with that."
 
 
 @dataclass(frozen=True)
 class Failure:
-    """The provider fails, and the failure is classified as that of a real one is: 429 and 503 are tried again."""
+    """A failure of the provider, classified like that of a real one: 429 and 503 are retried."""
 
     status: int = 503
     """The HTTP status of the answer."""
@@ -75,7 +75,7 @@ Respond: TypeAlias = Callable[[Asked], Answer]
 
 
 class ScriptExhausted(AssertionError):
-    """A model was asked something that its script has no answer for."""
+    """A model got a request for which its script has no answer."""
 
 
 class _InOrder(list[Answer]):

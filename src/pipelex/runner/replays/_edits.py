@@ -15,7 +15,7 @@ _MODEL_TYPES: Final = ("PipeLLM", "PipeStructure")
 
 @dataclass(frozen=True)
 class ReplayEdit:
-    """What is other in a replay than in the run it replays."""
+    """The differences between a replay and the run that it replays."""
 
     start_over: str | None = None
     """Code or reference of the pipe that runs anew, with everything that followed it."""

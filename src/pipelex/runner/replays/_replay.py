@@ -1,4 +1,4 @@
-"""A replay: prepared, told about, then started."""
+"""A replay: prepared, announced, then started."""
 
 import re
 import secrets
