@@ -73,7 +73,12 @@ def html_to_markdown(html: bytes | str, source: SourceFile) -> Converted:
         for tag in soup.find_all(_UNSEEN):
             tag.decompose()
         body = soup.body or soup
-        text = MarkdownConverter(heading_style="ATX", bullets="-", escape_misc=False).convert_soup(body)
+        for cell in body.find_all(("td", "th")):
+            for inner in cell.find_all(string=True):
+                if "|" in inner:
+                    inner.replace_with(inner.replace("|", "\\|"))
+        writer = MarkdownConverter(heading_style="ATX", bullets="-", escape_misc=False, table_infer_header=True)
+        text = writer.convert_soup(body)
     except RecursionError:
         raise unreadable(source, "nesting", "its elements are nested too deeply") from None
     return Converted(spaced(text), images, raw)

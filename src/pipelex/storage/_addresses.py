@@ -21,8 +21,11 @@ _METADATA: Final = frozenset(
     )
 )
 _NAT64: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
-_SHARED: Final = (ip_network("100.64.0.0/10"), ip_network("192.0.0.0/24"))
-"""Between providers and their customers, and for protocols: Python releases differ in what they say of the latter."""
+_SHARED: Final = tuple(
+    ip_network(text) for text in ("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "fec0::/10", "5f00::/16")
+)
+"""Networks between providers and their customers, of sites, and of protocols: Python releases differ in what they say of
+them."""
 
 
 def refusal(address: Address) -> TargetClass | None:

@@ -84,8 +84,8 @@ class _Layer:
         while data:
             try:
                 piece = self._decompress(data)
-            except zlib.error as damaged:
-                raise UndecodableError(f"its {self._name} encoding is damaged: {damaged}") from None
+            except zlib.error:
+                raise UndecodableError(f"its {self._name} encoding is damaged") from None
             data = self._known.unconsumed_tail
             self._size += len(piece)
             if self._size > self._limit:

@@ -1,11 +1,12 @@
 """Why a request did not reach its provider, or was refused: each cause has its sentence, its category and its advice."""
 
 import ssl
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Thread
 from typing import Any
 
@@ -24,6 +25,9 @@ LASTING, PASSING = ErrorCategory.CONFIGURATION, ErrorCategory.TRANSIENT
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 OVER_HTTPX = [one for one in SPOKEN if one.sdk != "bedrock"]  # its client takes no proxy of ALL_PROXY
 each_client = pytest.mark.parametrize("spoken", SPOKEN, ids=str)
+CLIENTS = [one for one in SPOKEN if one.sdk in ("openai", "openai_responses", "anthropic", "google", "mistral", "huggingface", "bedrock")]  # fmt: skip
+of_each_client = pytest.mark.parametrize("spoken", CLIENTS, ids=str)
+"""One way for each library that speaks HTTP."""
 over_httpx = pytest.mark.parametrize("spoken", OVER_HTTPX, ids=str)
 OPENAI = next(one for one in SPOKEN if one.sdk == "openai")
 
@@ -205,6 +209,65 @@ async def test_a_key_that_no_header_carries(spoken: Spoken, tmp_path: Path, key:
     assert provider.asked == []
 
 
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+BROKEN = {
+    "in the middle": HEAD + b'content-length: 500\r\n\r\n{"id": 1',
+    "in a chunk": HEAD + b'transfer-encoding: chunked\r\n\r\nff\r\n{"id"',
+    "no chunk": HEAD + b"transfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n",
+    "no HTTP": b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
+    "nothing": b"",
+}
+
+
+@of_each_client
+@pytest.mark.parametrize("what", BROKEN)
+async def test_an_answer_that_breaks_off(spoken: Spoken, what: str, tmp_path: Path):
+    with raw_server(BROKEN[what]) as url:
+        report = await failed(tmp_path, spoken, url)
+    if spoken.sdk == "bedrock" and what == "in the middle":  # its client hands on what it got
+        assert told(report)[:2] == ("provider.response_invalid", PASSING), report.detail
+        return
+    assert told(report) == ("provider.unavailable", PASSING, None), report.detail
+    assert "has no whole answer" in report.detail
+    assert not [word for word in INTERNALS if word in report.detail], report.detail
+
+
+@pytest.mark.parametrize("spoken", [one for one in CLIENTS if one.sdk != "bedrock"], ids=str)
+async def test_an_encoding_that_is_none(spoken: Spoken, tmp_path: Path, provider: HTTPStub):
+    provider.on("*", Answer(b'{"id": 1}', headers={"content-encoding": "gzip"}))
+    report = await failed(tmp_path, spoken, provider.url)
+    assert told(report)[:2] == ("provider.response_invalid", PASSING), report.detail
+    assert "its gzip encoding is damaged" in report.detail
+
+
+@contextmanager
+def raw_server(answer: bytes) -> Generator[str]:
+    """A server that answers every request with the same bytes, then hangs up."""
+
+    class Raw(BaseRequestHandler):
+        def handle(self) -> None:
+            head, _, body = self._until(b"", lambda data: b"\r\n\r\n" in data).partition(b"\r\n\r\n")
+            length = next(
+                (int(line[15:]) for line in head.lower().split(b"\r\n") if line[:15] == b"content-length:"), 0
+            )
+            self._until(body, lambda data: len(data) >= length)
+            self.request.sendall(answer)
+
+        def _until(self, data: bytes, is_whole: Callable[[bytes], bool]) -> bytes:
+            while not is_whole(data) and (piece := self.request.recv(65_536)):
+                data += piece
+            return data
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Raw) as server:
+        thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 GOOGLE_KEY = [{"error": {"code": 400, "message": "API key not valid. Please pass a valid API key.", "status": "INVALID_ARGUMENT", "details": [{"reason": "API_KEY_INVALID"}]}}]  # fmt: skip
 
 
@@ -218,6 +281,8 @@ def google_limit(period: str) -> list[dict[str, Any]]:
 MISTRAL_MODEL = {"object": "error", "message": "Invalid model: mistral-smal", "type": "invalid_model", "code": "1500"}
 OPENAI_MODEL = {"error": {"message": "The model `gpt-9` does not exist or you do not have access to it.", "code": "model_not_found"}}  # fmt: skip
 OPENAI_RATE = {"error": {"message": "Rate limit reached on tokens per min (TPM). Add a payment method at https://platform.openai.com/account/billing", "type": "tokens"}}  # fmt: skip
+FLAGGED = {"error": {"message": "The model requires moderation and your input was flagged", "code": 403}}
+TOO_MUCH = {"error": {"message": "Request too large for gpt-9 on tokens per min (TPM): Limit 30000, Requested 70000.", "code": "rate_limit_exceeded"}}  # fmt: skip
 FASTAPI = {"detail": [{"loc": ["body", "messages", 0], "msg": "field required", "type": "missing"}]}
 MISTRAL_DETAIL = {
     "object": "error",
@@ -247,8 +312,26 @@ MISTRAL_DETAIL = {
         ),
         (503, b"upstream connect error", "provider.unavailable", PASSING, "upstream connect error"),
         (400, {"unheard": "of"}, "provider.failed", ErrorCategory.CONTENT, "with status 400"),
+        (403, {"code": "denied", "error": "Content violates usage guidelines."}, "model.content_refused", ErrorCategory.CONTENT, "usage guidelines"),
+        (403, FLAGGED, "model.content_refused", ErrorCategory.CONTENT, "was flagged"),
+        (400, {"error": {"message": "Output blocked by content filtering policy"}}, "model.content_refused", ErrorCategory.CONTENT, "blocked"),
+        (403, {"error": {"message": "Country, region, or territory not supported"}}, "provider.credential_refused", LASTING, "does not allow this"),
+        (400, {"error": {"message": "The model `mix-8x7.1b` has been decommissioned."}}, "model.unavailable", LASTING, "decommissioned"),
+        (400, {"message": "Invocation of model ID a.b-9 with on-demand throughput isn't supported."}, "model.unavailable", LASTING, "on-demand"),
+        (400, {"error": {"message": "This model does not support image input"}}, "model.capability_unsupported", LASTING, "cannot take this"),
+        (404, {"error": {"message": "No endpoints found that support tool use"}}, "model.capability_unsupported", LASTING, "tool use"),
+        (413, b"Request Entity Too Large", "provider.failed", ErrorCategory.CONTENT, "Request Entity Too Large"),
+        (429, TOO_MUCH, "provider.failed", ErrorCategory.CONTENT, "Requested 70000"),
+        (424, {"message": "The model returned an error"}, "provider.failed", PASSING, "returned an error"),
+        (498, {"error": {"message": "Flex tier capacity exceeded"}}, "provider.failed", PASSING, "capacity exceeded"),
+        (529, {"error": {"type": "overloaded_error", "message": "Overloaded"}}, "provider.unavailable", PASSING, "Overloaded"),
+        (425, {"error": {"message": "Too early"}}, "provider.failed", PASSING, "Too early"),
+        (409, {"error": {"message": "Locked"}}, "provider.failed", PASSING, "Locked"),
+        (408, b"", "provider.timeout", PASSING, "in time"),
+        (500, b"Traceback (most recent call last):\n  KeyError: 'x'", "provider.failed", PASSING, "(status 500)"),
+        (502, {"message": "<html><head><title>Bad gateway</title></head></html>"}, "provider.unavailable", PASSING, ": Bad gateway"),
     ],
-)
+)  # fmt: skip
 async def test_what_a_provider_says(
     status: int, body: Any, code: str, category: ErrorCategory, said: str, tmp_path: Path, provider: HTTPStub
 ):
@@ -260,7 +343,76 @@ async def test_what_a_provider_says(
         assert report.retry_after in (34.0, 34.07)
 
 
-INTERNALS = ("status_code", "validation error", "NoneType", "attribute", "pydantic", "Traceback", "model_name", "0x")
+@pytest.mark.parametrize(
+    ("headers", "said", "seconds"),
+    [
+        ({"retry-after": "1.5"}, "", 1.5),
+        ({"retry-after-ms": "250", "retry-after": "9"}, "", 0.25),
+        ({"retry-after-ms": "soon", "retry-after": "9"}, "", 9.0),
+        ({"retry-after": "nan"}, "", None),
+        ({"retry-after": "-1"}, "", None),
+        ({"retry-after": "3"}, "Please try again in 6.2s.", 3.0),
+        ({}, "Rate limit reached. Please try again in 6.2s.", 6.2),
+        ({}, "Please try again in 850ms.", 0.85),
+        ({}, "Please try again in 7m12.5s.", 432.5),
+        ({}, "Try again in 2h3m.", 7380.0),
+        ({}, "Please try again in 20 seconds", 20.0),
+        ({}, "Please try again in a while", None),
+    ],
+)
+async def test_how_long_to_wait(
+    headers: dict[str, str], said: str, seconds: float | None, tmp_path: Path, provider: HTTPStub
+):
+    provider.on("*", Answer({"error": {"message": said or "slow down"}}, 429, headers))
+    report = await failed(tmp_path, OPENAI, provider.url)
+    assert (report.code, report.retry_after) == ("provider.rate_limited", seconds), report.detail
+    assert len(provider.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "category"),
+    [
+        ({"message": "Rate limit exceeded", "code": 429}, "provider.rate_limited", PASSING),
+        ({"message": "No auth credentials found", "code": "401"}, "provider.credential_refused", LASTING),
+        ({"message": "Insufficient credits", "code": 402}, "provider.quota_exhausted", ErrorCategory.CAPACITY),
+        (
+            {"message": "This model's maximum context length is 9 tokens"},
+            "model.context_exceeded",
+            ErrorCategory.CONTENT,
+        ),
+        ({"message": "Upstream timed out", "code": 504}, "provider.timeout", PASSING),
+        ({"message": "Provider returned error", "code": 502}, "provider.unavailable", PASSING),
+        ("model overloaded, try later", "provider.failed", PASSING),
+    ],
+)
+@pytest.mark.parametrize("place", ["answer", "choice"])
+async def test_a_failure_told_in_an_answer_of_success(
+    error: Any, code: str, category: ErrorCategory, place: str, tmp_path: Path, provider: HTTPStub
+):
+    message = {"role": "assistant", "content": ""}
+    inside = {"choices": [{"index": 0, "message": message, "finish_reason": "error", "error": error}]}
+    provider.on("*", Answer({"error": error} if place == "answer" else inside))
+    report = await failed(tmp_path, OPENAI, provider.url)
+    assert (report.code, report.category) == (code, category), report.detail
+    assert (error if isinstance(error, str) else error["message"]) in report.detail
+    assert len(provider.asked) == 1
+
+
+INTERNALS = (
+    "status_code",
+    "validation error",
+    "NoneType",
+    "attribute",
+    "pydantic",
+    "Traceback",
+    "model_name",
+    "0x",
+    "recursion",
+    "line 1",
+    "bytearray",
+    "Error -3",
+    "Connection broken",
+)
 
 
 @each_client
@@ -271,4 +423,13 @@ async def test_nothing_of_the_libraries_shows(
 ):
     provider.on("*", Answer(body, status))
     report = await failed(tmp_path, spoken, provider.url)
+    assert not [word for word in INTERNALS if word in report.detail], report.detail
+
+
+@of_each_client
+@pytest.mark.parametrize("body", [b"{}\n{}", b"[" * 100_000, {"choices": []}], ids=["two", "deep", "none"])
+async def test_nothing_of_readers_of_json_shows(spoken: Spoken, body: Any, tmp_path: Path, provider: HTTPStub):
+    provider.on("*", Answer(body))
+    report = await failed(tmp_path, spoken, provider.url)
+    assert told(report)[:2] == ("provider.response_invalid", PASSING), report.detail
     assert not [word for word in INTERNALS if word in report.detail], report.detail

@@ -37,7 +37,7 @@ model_type = "text_extractor"
 sdk = "mistral"
 inputs = ["pdf", "image", "docx"]
 outputs = ["pages"]
-costs = { input = 0.002 }
+costs = { input = 0.004, input_captioned = 0.005 }
 x-team = "blue"
 [mistral-odd]
 model_type = "text_extractor"
@@ -97,12 +97,13 @@ async def test_mistral(bench_at: MakeBench):
     assert await bench.bytes_of(found) == JPEG
     assert [page["page_view"]["width"] for page in pages] == [300, 300]
     assert bench.usage is not None
-    assert bench.usage.cost_usd == pytest.approx(0.004)
+    assert bench.usage.cost_usd == pytest.approx(2 * 0.005)  # pictures that are described have their price
 
 
 async def test_mistral_with_an_image_and_nothing_besides_text(bench_at: MakeBench):
     async with http_stub(lambda _: Answer.of_json({"pages": [mistral_page(0, mistral_image(0))]})) as stub:
-        pages = await bench_at(stub.url).pages(JPEG, "mistral-ocr", backend="mistral", max_page_images=0)
+        bench = bench_at(stub.url)
+        pages = await bench.pages(JPEG, "mistral-ocr", backend="mistral", max_page_images=0, page_image_captions=True)
 
     sent = stub.requests[0].json
     assert sent["document"]["type"] == "image_url"
@@ -110,6 +111,8 @@ async def test_mistral_with_an_image_and_nothing_besides_text(bench_at: MakeBenc
     assert sent["include_image_base64"] is False
     assert "bbox_annotation_format" not in sent
     assert images_of(pages[0]) == []
+    assert bench.usage is not None
+    assert bench.usage.cost_usd == 0.004
 
 
 async def test_text_files_need_no_provider(bench_at: MakeBench):
@@ -324,7 +327,7 @@ async def test_linkup(bench_at: MakeBench):
     assert pages[0]["text_and_images"]["raw_html"] == "<h1>Shop</h1>"
     assert images_of(pages[0]) == [{"url": "https://shop.example/a.png", "caption": "Apple"}]
     assert bench.usage is not None
-    assert bench.usage.cost_usd is None
+    assert bench.usage.cost_usd == 0.005
 
 
 async def test_linkup_reads_only_addresses(bench_at: MakeBench):

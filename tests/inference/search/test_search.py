@@ -60,7 +60,7 @@ async def test_linkup_answers_with_sources(served: Project, service: HTTPStub):
         "includeDomains": ["a.test"],
     }
     (usage,) = result.usage
-    assert (usage.handle, usage.calls, usage.cost_usd) == ("linkup-deep", 1, 0.05)
+    assert (usage.handle, usage.calls, usage.cost_usd) == ("linkup-deep", 1, 0.055)
 
 
 async def test_tavily_answers_with_sources_and_images(served: Project, service: HTTPStub):

@@ -1,4 +1,8 @@
-"""One place that says what a provider's failure means, for retries and for people."""
+"""One place that says what a provider's failure means, for retries and for people.
+
+LiteLLM maps failures by status and by sentences, too, and pydantic-ai hands the status on. Neither tells what stays from
+what may pass, nor why no connection was made: see "Libraries and hand-written code" in docs/architecture.md.
+"""
 
 import re
 from collections.abc import Iterable
@@ -7,10 +11,13 @@ from typing import Any
 from pipelex.errors import ErrorCategory, InputError, PipelexError
 from pipelex.inference.calls.connections import PROXY_WANTS_CREDENTIALS, connection_failure
 from pipelex.inference.calls.facts import Facts, retry_after
-from pipelex.inference.calls.guard import AnswerRefused, RedirectRefused
+from pipelex.inference.calls.guard import AnswerDamaged, AnswerRefused, RedirectRefused
 from pipelex.language.blueprints import ModelFamily
 
-_CONTENT_FILTER = re.compile(r"(?i)content_filter|content_policy|content management policy|safety system|flagged")
+_CONTENT_FILTER = re.compile(
+    r"(?i)content[_ ]filter|content[_ ]policy|content management policy|safety system|flagged|requires moderation"
+    r"|violat\w+ .{0,60}?(polic|guideline)"
+)
 _CONTEXT = re.compile(
     r"(?i)context_length_exceeded|exceed_context_size|maximum context length|context (window|size|length)"
     r"|prompt is too long|too many (input )?tokens"
@@ -30,9 +37,18 @@ _WRONG_KEY = re.compile(
 )
 _NO_MODEL = re.compile(
     r"(?i)invalid[-_ ]model\b|model[-_ ]not[-_ ]found|unknown[-_ ]model|model identifier is invalid"
-    r"|not a valid model|\bmodel\b[^.]{0,80}\b(does not exist|is not found|was not found)"
+    r"|not a valid model|on-demand throughput"
+    r"|\bmodel\b.{0,80}?\b(does not exist|(is|was) not found|decommissioned|retired|no longer (available|supported))"
 )
+_LACKS = re.compile(
+    r"(?i)((does|do)(n't| not)|not|no endpoints found that) support (the )?"
+    r"(image|vision|audio|video|file|pdf|document|multi-?modal|tool|function|structured|json|response[_ ]format)"
+)
+"""What says that a model lacks a capability, whatever the status."""
+_ABOVE_RATE = re.compile(r"(?i)request too large .{0,200}?(per[-_ ]min|[rt]pm)")
+"""What says that one request is more than a whole minute admits: it never passes."""
 
+_REWORD = "Change the inputs or the prompt, or name another model."
 _URL_REFUSED = re.compile(r"(?i)private/internal|blocked for security|protocol .* is not allowed")
 _INCAPABLE = re.compile(r"(?i)not supported|not support\b|unsupported|only .* (is|are) supported")
 
@@ -68,7 +84,7 @@ def classify_provider_error(
 
 _KINDS = (
     "ModelQuotaExceededError", "ModelRateLimitError", "ModelAuthenticationError", "ModelContextWindowExceededError",
-    "ModelUnavailableError", "ModelServerError",
+    "ModelUnavailableError", "ModelServerError", "ToldFailure",
 )  # fmt: skip
 """The classes that a client makes of a failure told inside an answer with a status of success."""
 
@@ -76,6 +92,8 @@ _KINDS = (
 def _guarded(facts: Facts, guard: AnswerRefused) -> PipelexError:
     """An answer that was not read: the same request would be answered in the same way."""
     provider, model = facts.provider, facts.model
+    if isinstance(guard, AnswerDamaged):
+        return invalid_response(provider, model, "unreadable", str(guard))
     if isinstance(guard, RedirectRefused):
         code, params = "security.provider_url_refused", {"provider": provider}
         detail = f"{provider!r} answered the request for {model!r} with {guard}, and redirects are not followed"
@@ -110,14 +128,17 @@ def _by_status(facts: Facts) -> PipelexError:
             advice=f"Check the plan and the billing of the account at {provider!r}.",
             provider=provider,
         )
+    if status in (413, 429) and facts.speaks_of(_ABOVE_RATE):
+        return _unfit(facts)
     if status == 429 or facts.has("ModelRateLimitError", "ModelQuotaExceededError"):
         return _rate_limited(facts)
-    is_wrong_key = status == 400 and facts.speaks_of(_WRONG_KEY)
+    if status < 500 and status != 401 and facts.speaks_of(_CONTENT_FILTER):
+        detail = f"the model {model!r} refused the content"
+        return facts.error("model.content_refused", ErrorCategory.CONTENT, detail, advice=_REWORD, model=model)
+    is_wrong_key = status in (0, 400) and facts.speaks_of(_WRONG_KEY)
     if status in (401, 403) or is_wrong_key or facts.has("ModelAuthenticationError"):
         return _refused(facts)
-    if status < 500 and facts.speaks_of(_CONTENT_FILTER):
-        return refused_content(facts.provider, model, facts.said)
-    if facts.has("ModelContextWindowExceededError") or (400 <= status < 500 and facts.speaks_of(_CONTEXT)):
+    if facts.has("ModelContextWindowExceededError") or (status < 500 and facts.speaks_of(_CONTEXT)):
         return facts.error(
             "model.context_exceeded",
             ErrorCategory.CONTENT,
@@ -125,7 +146,17 @@ def _by_status(facts: Facts) -> PipelexError:
             advice="Shorten the inputs, split them into batches, or name a model with a longer context.",
             model=model,
         )
-    if status == 404 or (status in (400, 422) and facts.speaks_of(_NO_MODEL)):
+    if status in (0, 400, 404, 415, 422) and facts.speaks_of(_LACKS):
+        return facts.error(
+            "model.capability_unsupported",
+            ErrorCategory.CONFIGURATION,
+            f"{provider!r} says that {model!r} cannot take this",
+            advice="Name another model, or correct 'inputs' and 'structure_method' of the model's entry in "
+            f"backends/{provider}.toml.",
+            model=model,
+            capability=facts.said,
+        )
+    if status == 404 or (status in (0, 400, 422) and facts.speaks_of(_NO_MODEL)):
         return facts.error(
             "model.unavailable",
             ErrorCategory.CONFIGURATION,
@@ -137,14 +168,24 @@ def _by_status(facts: Facts) -> PipelexError:
         )
     if status in (408, 504):
         return _timeout(facts)
-    if status in (409, 425) or status >= 500 or facts.has("ModelUnavailableError", "ModelServerError"):
+    if status in _PASSING or status >= 500 or facts.has("ModelUnavailableError", "ModelServerError", "ToldFailure"):
         return _failed(facts)
+    return _unfit(facts)
+
+
+_PASSING = (0, 409, 424, 425, 498)
+"""Refusals that may pass: a lock, a model that stumbled (AWS), a request too early, no capacity left (Groq)."""
+
+
+def _unfit(facts: Facts) -> PipelexError:
+    """A refusal of what was sent: the same request would be refused again."""
+    status = facts.status or 0
     return facts.error(
         "provider.failed",
-        ErrorCategory.CONTENT if status in (400, 413, 415, 422) else ErrorCategory.CONFIGURATION,
-        f"{provider!r} refused the request for {model!r} with status {status}",
+        ErrorCategory.CONTENT if status in (400, 413, 415, 422, 429) else ErrorCategory.CONFIGURATION,
+        f"{facts.provider!r} refused the request for {facts.model!r} with status {status}",
         advice="The same request would be refused again: change what the pipe sends, or the model's entry.",
-        provider=provider,
+        provider=facts.provider,
         status=status,
     )
 
@@ -163,11 +204,13 @@ def _rate_limited(facts: Facts) -> PipelexError:
 
 def _refused(facts: Facts) -> PipelexError:
     named = " or ".join(facts.variables) or f"'api_key' of [{facts.provider}] in backends.toml"
+    is_known = facts.status == 403
     return facts.error(
         "provider.credential_refused",
         ErrorCategory.CONFIGURATION,
-        f"{facts.provider!r} refused the credentials",
-        advice=f"Check {named}.",
+        f"{facts.provider!r} "
+        + ("does not allow this with these credentials" if is_known else "refused the credentials"),
+        advice=f"Check {named}, and what its account may do." if is_known else f"Check {named}.",
         provider=facts.provider,
     )
 
@@ -198,8 +241,8 @@ _GARBAGE = (
     "UnexpectedModelBehavior", "JSONDecodeError", "DecodingError", "ValidationError", "APIResponseValidationError",
     "ResponseValidationError", "UnknownApiResponseError", "ResponseParserError", "UnicodeDecodeError",
 )  # fmt: skip
-_STUMBLED = ("AttributeError", "IndexError", "KeyError", "TypeError")
-"""The exceptions of clients that take an answer apart without having looked at its shape."""
+_STUMBLED = ("AssertionError", "AttributeError", "IndexError", "KeyError", "RecursionError", "TypeError")
+"""The exceptions of clients that take an answer apart without having looked at its shape, or at how deep it is."""
 _NO_CREDENTIALS = (
     "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError",
     "ProfileNotFound", "DefaultCredentialsError", "RefreshError",
@@ -293,7 +336,7 @@ def refused_content(provider: str, model: str, said: str = "") -> PipelexError:
         params={"model": model},
         provider=provider,
         model=model,
-        advice="Change the inputs or the prompt, or name another model.",
+        advice=_REWORD,
     )
 
 

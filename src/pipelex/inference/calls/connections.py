@@ -1,7 +1,8 @@
 """What kept a request from its provider: a certificate, a name, a proxy, a port, or a header that cannot be sent.
 
 Each has its own sentence. Only what may pass by itself counts as transient; a host that does not exist, a certificate that
-nobody vouches for and a proxy that wants a password stay as they are, however often they are asked.
+nobody vouches for and a proxy that wants a password stay as they are, however often they are asked. Client libraries, and
+LiteLLM above them, say "Connection error." of all of these.
 """
 
 import re
@@ -19,6 +20,16 @@ _KINDS: Final = (
     "ConnectionRefusedError", "gaierror",
 )  # fmt: skip
 """The classes that the clients raise when no connection was made, so that nothing was sent."""
+
+_BROKEN: Final = (
+    "RemoteProtocolError", "ReadError", "IncompleteRead", "IncompleteReadError", "ProtocolError", "ChunkedEncodingError",
+    "ConnectionClosedError", "ResponseStreamingError", "ServerDisconnectedError",
+)  # fmt: skip
+"""The classes that the clients raise when a connection ends before the answer does."""
+_NO_HTTP: Final = re.compile(
+    r"illegal (chunk|status|header)|invalid.{0,9}(chunk|header|http)|bad ?status|malformed", re.IGNORECASE
+)
+_UNANSWERED: Final = re.compile(r"without sending a response|without response|before we received", re.IGNORECASE)
 
 _UNKNOWN_NAMES: Final = frozenset(
     number for name in ("EAI_NONAME", "EAI_NODATA") if (number := getattr(socket, name, None)) is not None
@@ -145,8 +156,29 @@ def _refused(facts: Facts) -> PipelexError | None:
     return _passing(facts, f"no connection to {facts.provider!r} could be made: {why}", advice)
 
 
+def _broken(facts: Facts) -> PipelexError | None:
+    """The connection stood, and the answer came to no end: it may have been paid for."""
+    if not _is(facts, *_BROKEN):
+        return None
+    if _heard(facts, _NO_HTTP):
+        why = f"what {_host(facts)} answers is no HTTP"
+    elif _heard(facts, _UNANSWERED):
+        why = f"{_host(facts)} closed the connection without an answer"
+    else:
+        why = f"{_host(facts)} closed the connection in the middle of the answer"
+    return PipelexError(
+        "provider.unavailable",
+        f"the request to {facts.provider!r} has no whole answer: {why}",
+        category=ErrorCategory.TRANSIENT,
+        advice=f"Run it again; where it repeats, check 'endpoint' of [{facts.provider}] in backends.toml.",
+        params={"provider": facts.provider},
+        provider=facts.provider,
+        model=facts.model,
+    )
+
+
 _CAUSES: Final[tuple[Callable[[Facts], PipelexError | None], ...]] = (
-    _socks, _proxy_address, _proxy_refusal, _header, _certificate, _plain_server, _unknown_host, _refused,
+    _socks, _proxy_address, _proxy_refusal, _header, _certificate, _plain_server, _unknown_host, _refused, _broken,
 )  # fmt: skip
 
 

@@ -137,7 +137,7 @@ def _said(chain: list[BaseException]) -> str:
     for exc in chain:
         message = _message(_parsed(getattr(exc, "body", None)))
         if message:
-            return _short(message)
+            return _readable(message)
     if any(_status(exc) is not None for exc in chain):
         return next((said for exc in chain if (said := _plain(getattr(exc, "body", None)))), "")
     said = _short(str(chain[0]))
@@ -147,9 +147,11 @@ def _said(chain: list[BaseException]) -> str:
 _INTERNAL = re.compile(
     r"validation errors? for|errors\.pydantic\.dev|object has no attribute|NoneType|status_code: |list index out of range"
     r"|Traceback|\bat 0x[0-9a-f]+|object is not (subscriptable|iterable)|unexpected keyword|Invalid response from"
-    r"|Expecting (value|property)|Unterminated string|All connection attempts failed|codec can't decode"
+    r"|Expecting (value|property|')|Unterminated string|Extra data:|line \d+ column \d+|maximum recursion"
+    r"|All connection attempts failed|codec can't decode|\bConnection error\.|Response has no '|\bb'|bytearray\("
 )
 """What client libraries say to those who program with them."""
+_MARKUP = re.compile(r"(?i)<(!doctype|html|head|body|title|p|h\d|\?xml)\b")
 _TITLE = re.compile(r"(?is)<title[^>]*>(.*?)</title>")
 
 
@@ -157,8 +159,14 @@ def _plain(body: Any) -> str:
     """What a body says that is not JSON: its text, or the title of a web page."""
     if not isinstance(body, str | bytes) or _parsed(body) is not None:
         return ""
-    text = _text(body).strip()
-    if "<" not in text[:200]:
+    return _readable(_text(body).strip())
+
+
+def _readable(text: str) -> str:
+    """The text, the title of a web page, or nothing where it speaks to those who program."""
+    if _INTERNAL.search(text):
+        return ""
+    if not _MARKUP.search(text[:200]):
         return _short(text)
     found = _TITLE.search(text)
     return _short(found[1]) if found else ""
@@ -209,7 +217,7 @@ def _parsed(body: Any) -> Any:
         return body
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -222,8 +230,11 @@ def _short(text: str) -> str:
     return line if len(line) <= 300 else line[:299] + "…"
 
 
-_RETRY_DELAY = re.compile(r"""retryDelay['"]?: ?['"](\d+(?:\.\d+)?)s|[Rr]etry in (\d+(?:\.\d+)?) ?s""")
-"""How Google's bodies say when to come back: they have no header for it."""
+_RETRY_DELAY = re.compile(
+    r"""(?ix) retryDelay['"]?: \s? ['"] (?P<delay>\d+(\.\d+)?) s
+    | (re)?try (\s again)? \s in \s ((?P<h>\d+) h)? ((?P<m>\d+) m(?!s))? ((?P<s>\d+(\.\d+)?) \s? (?P<unit>ms|s))? """
+)
+"""How bodies say when to come back where no header does: Google's `retryDelay`, and `try again in 7m12.5s` of the others."""
 
 
 _MOST_ASKED = 10 * 365 * 24 * 3600.0
@@ -244,9 +255,9 @@ def _asked_wait(facts: Facts) -> float | None:
             return seconds / 1000
     value = facts.headers.get("retry-after")
     if value is None:
-        told = _RETRY_DELAY.search(facts.body)
+        told = _said_wait(facts)
         if told is not None:
-            return float(told[1] or told[2])
+            return told
         found = next((r for e in facts.chain if (r := getattr(e, "retry_after", None)) is not None), None)
         return float(found) if isinstance(found, int | float) else None
     seconds = _number(value)
@@ -258,6 +269,18 @@ def _asked_wait(facts: Facts) -> float | None:
         return None
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return max((aware - datetime.now(UTC)).total_seconds(), 0.0)
+
+
+def _said_wait(facts: Facts) -> float | None:
+    found = _RETRY_DELAY.search(facts.body)
+    if found is None:
+        return None
+    if found["delay"]:
+        return float(found["delay"])
+    if not (found["h"] or found["m"] or found["s"]):
+        return None
+    rest = float(found["s"] or 0) / (1000 if found["unit"] == "ms" else 1)
+    return int(found["h"] or 0) * 3600 + int(found["m"] or 0) * 60 + rest
 
 
 def _number(text: str) -> float | None:

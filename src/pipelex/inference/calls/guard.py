@@ -1,7 +1,8 @@
 """Guards of every provider client: no redirect is followed, and an answer has a limit while it is decoded.
 
 A redirect would take the prompt, and often the key, to an address that nobody configured. An answer of a few kilobytes
-may decode to gigabytes, or never end.
+may decode to gigabytes, or never end. httpx follows no redirect by itself, but the clients built on it do, and neither it
+nor aiohttp limits what a body decodes to.
 """
 
 import sys
@@ -28,6 +29,10 @@ class RedirectRefused(AnswerRefused):
     def __init__(self, status: int, location: str) -> None:
         super().__init__(f"a redirect (status {status}) to {_host(location)!r}")
         self.redirect_status = status
+
+
+class AnswerDamaged(AnswerRefused):
+    """An answer is not what its encoding promises; the next one may be."""
 
 
 class AnswerTooLarge(AnswerRefused):
@@ -101,7 +106,7 @@ def _bounded(base: type[Any], stream: Any, codings: str, limit: int) -> Any:
                     for piece in decoder.pieces(chunk):
                         yield piece
             except UndecodableError as failed:
-                raise AnswerTooLarge(str(failed)) from None
+                raise (AnswerDamaged if failed.size is None else AnswerTooLarge)(str(failed)) from None
 
         async def aclose(self) -> None:
             await stream.aclose()

@@ -27,8 +27,19 @@ class HttpRefusal(Exception):
         self.headers = dict(response.headers)
         try:
             self.body: Json = response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             self.body = response.text[:300]
+
+
+class ToldFailure(Exception):
+    """A failure that is told in an answer whose status is one of success, as gateways do."""
+
+    def __init__(self, body: dict[str, Any]) -> None:
+        super().__init__()
+        self.body = body
+        code = table(body.get("error")).get("code")
+        told = int(code) if isinstance(code, int | str) and str(code).isdecimal() else 0
+        self.status_code = told if 400 <= told < 600 else None
 
 
 @dataclass(frozen=True)
@@ -115,7 +126,7 @@ class HttpCall:
         """
         try:
             found = response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
             raise self.garbled("not_a_json_object")

@@ -126,6 +126,10 @@ class Costs(_Table):
     """Tokens of a prediction that the answer took over."""
     output_rejected_prediction: Price | None = None
     """Tokens of a prediction that the answer did not take over."""
+    input_captioned: Price | None = None
+    """The price of a page whose pictures are described, where it is another one."""
+    input_rendered: Price | None = None
+    """The price of a web page whose JavaScript is run, where it is another one."""
 
 
 class ImageRules(_Table):

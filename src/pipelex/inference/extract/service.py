@@ -8,6 +8,7 @@ from pipelex.errors.json import Json
 from pipelex.inference.calls.model_call import SECONDS, ModelCall, call_of, check_credentials
 from pipelex.inference.deck.catalog import ModelEntry
 from pipelex.inference.deck.model_deck import ModelDeck
+from pipelex.inference.deck.schema import Costs
 from pipelex.inference.extract.local import TEXT_KINDS, LocalExtractor
 from pipelex.inference.extract.provider import (
     ExtractAsk,
@@ -75,13 +76,13 @@ class Extraction:
         if extractor.reads_by_address:
             check_credentials(self.deck, call)
             source = _by_address(call, str(job.request.source.get("url", "")))
-            return _result(entry, await extractor.extract(source, wanted, keeper), is_priced=True)
+            return _result(entry, wanted, await extractor.extract(source, wanted, keeper), is_priced=True)
         source = await self._loaded(job.request.source)
         is_taken = self._is_taken(entry, source)
         if is_taken:
             check_credentials(self.deck, call)
         reading = extractor if is_taken else LocalExtractor(entry.handle)
-        return _result(entry, await reading.extract(source, wanted, keeper), is_priced=is_taken)
+        return _result(entry, wanted, await reading.extract(source, wanted, keeper), is_priced=is_taken)
 
     async def render_page_views(self, request: ViewsRequest) -> ContentListResult:
         """An Image content of each page of a document, or of an image.
@@ -150,16 +151,24 @@ def _by_address(call: ModelCall, url: str) -> SourceFile:
     return SourceFile(b"", "text/html", "html", f"the page {shown(url)!r}", url=url)
 
 
-def _result(entry: ModelEntry, pages: list[ExtractedPage], *, is_priced: bool) -> ContentListResult:
-    cost = _price(entry, len(pages)) if is_priced else 0.0
-    usage = ModelUsage(handle=entry.handle, backend=entry.backend, cost_usd=cost)
+def _result(entry: ModelEntry, wanted: ExtractAsk, pages: list[ExtractedPage], *, is_priced: bool) -> ContentListResult:
+    price = _page_price(entry.table.costs, wanted)
+    cost = None if price is None else len(pages) * price
+    usage = ModelUsage(handle=entry.handle, backend=entry.backend, cost_usd=cost if is_priced else 0.0)
     contents: tuple[Json, ...] = tuple(page.content() for page in pages)
     return ContentListResult(contents=contents, usage=usage)
 
 
-def _price(entry: ModelEntry, pages: int) -> float | None:
-    """USD for so many pages; None when the backend's file gives no price."""
-    costs = entry.table.costs
+def _page_price(costs: Costs | None, wanted: ExtractAsk) -> float | None:
+    """USD for a page read as it is wanted; None when the backend's file gives no price."""
     if costs is None:
         return None
-    return pages * ((costs.input or 0.0) + (costs.output or 0.0))
+    special = [
+        price
+        for price, is_wanted in (
+            (costs.input_captioned, wanted.captions and wanted.room(0) != 0),
+            (costs.input_rendered, wanted.render_js),
+        )
+        if is_wanted and price is not None
+    ]
+    return (max(special) if special else costs.input or 0.0) + (costs.output or 0.0)

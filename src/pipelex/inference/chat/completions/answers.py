@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from pipelex.errors import PipelexError
-from pipelex.inference.calls.http import table, tables
+from pipelex.inference.calls.http import ToldFailure, table, tables
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.chat.completions.requests import said
 from pipelex.inference.chat.messages import Answer, FinishReason, TokenCounts, ToolUse
@@ -34,12 +34,13 @@ def read_completion(body: Any, call: ModelCall, address: str) -> Answer:
 
     Raises:
         PipelexError: it holds none (`provider.response_invalid`).
+        ToldFailure: it holds a failure instead.
     """
     completion = table(body)
     choice, usage = _choice(completion, call), _usage(completion.get("usage"))
     message = choice.get("message")
     if not isinstance(message, dict):
-        raise _unreadable(call, "its choice has no message", body)
+        raise _unreadable(call, "its choice has no message")
     members = cast("dict[str, Any]", message)
     model = completion.get("model")
     named = model if isinstance(model, str) and model else call.entry.model_id
@@ -67,15 +68,18 @@ def read_completion(body: Any, call: ModelCall, address: str) -> Answer:
 
 def _choice(completion: dict[str, Any], call: ModelCall) -> dict[str, Any]:
     choices = tables(completion.get("choices"))
+    told = next((error for found in (completion, *choices[:1]) if (error := found.get("error"))), None)
+    if told is not None:
+        raise ToldFailure({"error": told})
     if not choices:
-        raise _unreadable(call, "it has no choices", completion)
+        raise _unreadable(call, "it has no choices")
+    if choices[0].get("finish_reason") == "error":
+        raise _unreadable(call, "it ended with an error")
     return choices[0]
 
 
-def _unreadable(call: ModelCall, what: str, body: Any) -> PipelexError:
-    error = table(body).get("error")
-    told = error.get("message") if isinstance(error, dict) else error  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return call.garbled("unreadable", f"{what}: {told}" if isinstance(told, str) else what)
+def _unreadable(call: ModelCall, what: str) -> PipelexError:
+    return call.garbled("unreadable", what)
 
 
 def _reason(given: Any, uses: tuple[ToolUse, ...]) -> FinishReason | None:
@@ -90,7 +94,7 @@ def _uses(given: Any, call: ModelCall) -> tuple[ToolUse, ...]:
         function = table(entry.get("function"))
         name, arguments = function.get("name"), function.get("arguments")
         if not isinstance(name, str) or not isinstance(arguments, str | dict):
-            raise _unreadable(call, "a call of a tool has no name or no arguments", None)
+            raise _unreadable(call, "a call of a tool has no name or no arguments")
         known = entry.get("id")
         found.append(
             ToolUse(
@@ -120,7 +124,7 @@ def _content(content: Any, call: ModelCall) -> str:
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
-        raise _unreadable(call, "its message has no text", None)
+        raise _unreadable(call, "its message has no text")
     return "".join(map(_part, cast("list[Any]", content)))
 
 
