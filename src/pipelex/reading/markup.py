@@ -1,4 +1,7 @@
-"""Files that are text: HTML, Markdown, CSV, subtitles, mail. HTML becomes Markdown by `markdownify`."""
+"""Files that are text: HTML, Markdown, CSV, subtitles, mail. HTML becomes Markdown by `markdownify`.
+
+markitdown stands on it, too; of mail it gives the source, and of CSV only what commas part.
+"""
 
 import csv
 import re

@@ -1,4 +1,7 @@
-"""Word, PowerPoint and Excel files as Markdown: by `mammoth`, `python-pptx` and `openpyxl`, of the extra `office`."""
+"""Word, PowerPoint and Excel files as Markdown: by `mammoth`, `python-pptx` and `openpyxl`, of the extra `office`.
+
+markitdown stands on the first two; it loses the levels of bullets, and writes cells as pandas sees them (`3.0`, `NaN`).
+"""
 
 import zipfile
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,7 @@
-"""Fetching what a URL names, under a policy that keeps callers out of the network this process stands in."""
+"""Fetching what a URL names, under a policy that keeps callers out of the network this process stands in.
+
+pydantic-ai's `safe_download` does much of this; it is private, allows no networks of one's own, and limits the time of each step alone.
+"""
 
 import asyncio
 import socket

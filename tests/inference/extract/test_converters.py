@@ -85,6 +85,11 @@ async def test_html_nested_without_end(bench: Bench):
         ("Äpfel".encode("utf-16"), "a.txt", "Äpfel"),
         ("Äpfel".encode("cp1252"), "a.txt", "Äpfel"),
         (b"\xef\xbb\xbfhello", "a.txt", "hello"),
+        (
+            b"<table><tr><td>Code</td><td>Means</td></tr><tr><td>a|b</td><td><b>or|else</b></td></tr></table>",
+            "a.html",
+            "| Code | Means |\n| --- | --- |\n| a\\|b | **or\\|else** |",
+        ),
         (b"name,price\nApple,2\nPear,\n", "a.csv", "| name | price |\n| --- | --- |\n| Apple | 2 |\n| Pear |  |"),
         (b'name;note\nApple;"a|b\nc"\n', "a.csv", "| name | note |\n| --- | --- |\n| Apple | a\\|b c |"),
         (b"WEBVTT\n\n00:01 --> 00:02\nHello", "a.vtt", "WEBVTT\n\n00:01 --> 00:02\nHello"),

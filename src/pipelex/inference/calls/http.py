@@ -1,4 +1,7 @@
-"""Requests to a provider over plain HTTP, with its failures classified as those of language models are."""
+"""Requests to a provider over plain HTTP, with its failures classified as those of language models are.
+
+The SDKs of OCR and search providers follow redirects with the prompt, decode without a limit, and some repeat by themselves.
+"""
 
 import asyncio
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,8 @@
-"""The retry of one effect: the wait that a provider may ask for, and the bounded repetition in this process."""
+"""The retry of one effect: the wait that a provider may ask for, and the bounded repetition in this process.
+
+tenacity could run the loop, but all of its policy would stay here: attempts that reach nobody are not counted, and who
+watches is told of each pause. stamina counts every attempt.
+"""
 
 import asyncio
 import random

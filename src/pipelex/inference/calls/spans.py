@@ -1,4 +1,7 @@
-"""Spans of effects, by OpenTelemetry's conventions for generative AI."""
+"""Spans of effects, by OpenTelemetry's conventions for generative AI.
+
+pydantic-ai makes spans of its own calls alone, and needs the SDK; these are of every family, and once for every orchestrator.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final

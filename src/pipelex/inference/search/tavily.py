@@ -1,4 +1,7 @@
-"""Tavily. Source: https://docs.tavily.com/documentation/api-reference/endpoint/search (`POST /search`)."""
+"""Tavily. Source: https://docs.tavily.com/documentation/api-reference/endpoint/search (`POST /search`).
+
+Tavily's SDK follows redirects with the question, and holds all that an answer decodes to.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

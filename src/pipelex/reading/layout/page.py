@@ -1,4 +1,7 @@
-"""A page as text: columns one after the other, tables as tables of Markdown."""
+"""A page as text: columns one after the other, tables as tables of Markdown.
+
+pdfplumber, on which markitdown stands, finds tables by their lines alone, and none right on a turned page.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final

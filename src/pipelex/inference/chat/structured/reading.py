@@ -3,7 +3,7 @@
 pydantic-ai reads the arguments of a tool as JSON and strips one Markdown fence from a text. Models say more: a sentence
 before the object, an example in another fence, a string that holds a fence, a thought whose end they forget. So every
 object and list that a text holds is a candidate here, the most likely first, and whoever asked takes the first one that
-fits.
+fits. json-repair reads fewer of them, and makes values of what is broken: that is asked for again instead.
 """
 
 import json
