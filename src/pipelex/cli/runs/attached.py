@@ -205,6 +205,8 @@ def outlook(wait: Wait) -> str:
         parts.append(f"It is tried again at {clock(wait.until)}")
     if wait.report is not None and wait.report.is_free:
         parts.append("nothing was sent, so it costs no attempt for now")
+    elif wait.failures == 0:
+        pass  # what it waits for is no failure
     elif wait.failures is not None and wait.most_failures is not None:
         parts.append(f"it failed {wait.failures} of {wait.most_failures} times")
     elif wait.most_failures is not None:

@@ -124,17 +124,23 @@ def _require_declared(name: str, config: TemporalConfig) -> CustomAttribute:
     declared = config.search_attributes.custom
     if name in declared:
         return declared[name]
+    if name in SEARCH_ATTRIBUTES:
+        known = ", ".join(declared) or "none so far"
+        advice = f"Take an attribute of your own, of [temporal.search_attributes.custom]: {known}."
+        raise _refused(name, f"the search attribute {name!r} is set by Pipelex itself", advice)
     near = near_names(name, [*declared, TAGS], most=1)
-    built_in = " is set by Pipelex itself" if name in SEARCH_ATTRIBUTES else " is not declared"
     hint = f"; did you mean {near[0]!r}?" if near and near[0] in declared else ""
     kind = "KeywordList" if name == TAGS else KEYWORD
-    raise PipelexError(
-        "request.invalid",
-        f"the search attribute {name!r}{built_in}{hint}",
-        category=ErrorCategory.CONTENT,
-        params={"field": name},
-        advice=f'Declare it: [temporal.search_attributes.custom.{name}] with type = "{kind}"; then register it with '
-        "`pipelex setup-temporal-namespace`.",
+    advice = (
+        f'Declare it: [temporal.search_attributes.custom.{name}] with type = "{kind}"; then register it with '
+        "`pipelex setup-temporal-namespace`."
+    )
+    raise _refused(name, f"the search attribute {name!r} is not declared{hint}", advice)
+
+
+def _refused(name: str, detail: str, advice: str) -> PipelexError:
+    return PipelexError(
+        "request.invalid", detail, category=ErrorCategory.CONTENT, params={"field": name}, advice=advice
     )
 
 
@@ -177,12 +183,9 @@ def _converted(name: str, attribute: CustomAttribute, value: Any) -> Any:
         return _CONVERSIONS[attribute.type](value)
     except (ValueError, TypeError):
         shown = str(value)
-        raise PipelexError(
-            "request.invalid",
-            f"the search attribute '{name}' is of type {attribute.type}, and {shown[:80]!r} is not",
-            category=ErrorCategory.CONTENT,
-            params={"field": name},
-        ) from None
+        detail = f"the search attribute '{name}' is of type {attribute.type}, and {shown[:80]!r} is not"
+        advice = f"Give a value of that type, or change `type` in [temporal.search_attributes.custom.{name}]."
+        raise _refused(name, detail, advice) from None
 
 
 def _text(value: Any) -> str:
