@@ -18,6 +18,7 @@ from tests.support.openai_server import OpenAIStub
 from tests.support.otlp_collector import Collector
 from tests.support.project import Project, write_project
 
+
 @dataclass(frozen=True)
 class Ended:
     """How a command ended, and what it wrote."""

@@ -2,9 +2,12 @@
 
 import json
 import os
+import pty
+import select
 import shutil
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from pipelex.orchestration import RunDescription, RunState
 from pipelex.pipes.trace import EffectTrace, PipeTrace
 from pipelex.runner import RunResult
 from tests.cli.conftest import Cli
+from tests.cli.test_interrupts import own_terminal
 
 
 def completed(cli: Cli, *words: str) -> list[str]:
@@ -120,6 +124,62 @@ def test_each_shell_completes(cli: Cli, shell: str, words: list[str], offered: s
     )
     files = {"bin/", "home/", "greet.mthds", "script"} if shell == "fish" else set[str]()
     assert set(ended.stdout.split()) - files == offered, ended.stderr
+
+
+_TYPED = ["valida", "run gre", "runs show run-", "worker --profile qui"]
+_MEANT = ["validate", "run greet", "runs show run-7", "worker --profile quick"]
+_COMPLETES = """#!/bin/sh
+[ -n "$_PIPELEX_COMPLETE" ] && exec {python} -m pipelex.cli "$@"
+echo "$@" >> ran
+"""
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_tab_key_completes_on_a_terminal(cli: Cli, shell: str) -> None:
+    """A command, a pipe, a run's id and a profile, each typed by halves, with the key, and run."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    program, ran = cli.root / "bin" / "pipelex", cli.root / "ran"
+    program.parent.mkdir()
+    program.write_text(_COMPLETES.format(python=sys.executable), encoding="utf-8")
+    program.chmod(0o755)
+    (cli.root / "script").write_text(cli("completion", shell).out, encoding="utf-8")
+    (cli.root / ".pipelex" / "pipelex_quick.toml").write_text(
+        "[temporal.worker_runtime_profiles.profiles.quick]\n", encoding="utf-8"
+    )
+    (cli.root / "results" / "greet_output_01").mkdir(parents=True)
+    (cli.root / "results" / "greet_output_01" / "usage.json").write_text('{"id": "run-7"}', encoding="utf-8")
+    plain = {"bash": ["--norc", "--noprofile"], "zsh": ["-f"], "fish": ["--no-config"]}[shell]
+    environ = {**cli.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", "TERM": "xterm", "HOME": str(cli.root)}
+    keyboard, terminal = pty.openpty()
+    with subprocess.Popen(
+        [shell, *plain, "-i"],
+        cwd=cli.root,
+        env={**environ, "XDG_CACHE_HOME": str(cli.root / "cache")},
+        stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
+        preexec_fn=own_terminal,
+    ) as child:  # fmt: skip
+        os.close(terminal)
+        try:
+            setup = "autoload -Uz compinit && compinit -u && " if shell == "zsh" else ""
+            _type(keyboard, f"{setup}source ./script && echo ready >> ran\n", ran, 1)
+            for number, typed in enumerate(_TYPED, 2):
+                _type(keyboard, f"pipelex {typed}\t\n", ran, number)
+        finally:
+            child.kill()
+            os.close(keyboard)
+    assert ran.read_text(encoding="utf-8").split("\n")[1:-1] == _MEANT
+
+
+def _type(keyboard: int, keys: str, ran: Path, lines: int) -> None:
+    """Press keys, and wait until so many lines were written; what the terminal shows is read, lest it blocks."""
+    os.write(keyboard, keys.encode())
+    until, seen = time.monotonic() + 50, b""
+    while (ran.read_text(encoding="utf-8") if ran.exists() else "").count("\n") < lines:
+        assert time.monotonic() < until, seen.decode(errors="replace")
+        if select.select([keyboard], [], [], 0.2)[0]:
+            seen += os.read(keyboard, 65536)
 
 
 @pytest.mark.parametrize(

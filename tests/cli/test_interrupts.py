@@ -188,7 +188,7 @@ def test_at_a_question_of_init(cli: Cli, key: bytes) -> None:
         stdout=subprocess.PIPE,
         stderr=terminal,
         start_new_session=True,
-        preexec_fn=_own_terminal,
+        preexec_fn=own_terminal,
     ) as child:
         os.close(terminal)
         try:
@@ -204,7 +204,7 @@ def test_at_a_question_of_init(cli: Cli, key: bytes) -> None:
     assert not (cli.root / ".pipelex" / "inference" / "backends.toml").read_text(encoding="utf-8").count("is_default")
 
 
-def _own_terminal() -> None:
+def own_terminal() -> None:
     """Make standard input the terminal that controls the process, so that its keys are signals."""
     import fcntl
     import termios
