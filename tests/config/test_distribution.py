@@ -1,5 +1,6 @@
 """The command that adds an extra names the copy that runs."""
 
+import json
 import re
 import sys
 from importlib import metadata
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelex.config import distribution
-from pipelex.config.distribution import install_command
+from pipelex.config.distribution import companion_command, install_command
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -64,6 +65,23 @@ def test_a_checkout_that_was_never_installed(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(metadata, "distribution", missing)
     assert install_command("ocr").endswith(f'pip install -e "{ROOT}[ocr]"')
+
+
+def test_another_distribution_comes_from_where_the_copy_came_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pretend(monkeypatch, Installed(INSTALLER="pip"))
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert companion_command("pipelex-other", is_elsewhere=False) == f"{sys.executable} -m pip install pipelex-other"
+    assert companion_command("pipelex-other", is_elsewhere=True) == "python -m pip install pipelex-other"
+    checkout = tmp_path / "my house"
+    url = json.dumps({"url": checkout.as_uri(), "dir_info": {"editable": True}})
+    pretend(monkeypatch, Installed(INSTALLER="uv", direct_url=url))
+    assert companion_command("pipelex-other", is_elsewhere=True) == "uv pip install pipelex-other"
+    (checkout / "packages" / "pipelex-other").mkdir(parents=True)
+    here = f"'{checkout}'", f"'{checkout}/packages/pipelex-other'"
+    assert companion_command("pipelex-other", is_elsewhere=True) == f"uv pip install -e {here[0]} -e {here[1]}"
+    assert companion_command("pipelex-other", is_elsewhere=False) == f"uv pip install -e {here[1]}"
 
 
 def test_nobody_else_says_how_to_install() -> None:

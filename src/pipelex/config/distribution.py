@@ -34,13 +34,22 @@ def install_command(*extras: str) -> str:
     return f'{_installer()} {"-e " if is_editable else ""}"{path}{wanted}"'
 
 
-def package_command(name: str) -> str:
-    """The shell command that installs another distribution.
+def companion_command(name: str, *, is_elsewhere: bool) -> str:
+    """The shell command that installs another distribution of this repository, beside this one.
 
     Args:
         name: the distribution's name.
+        is_elsewhere: whether it is for another environment, which this distribution is to be in as well.
     """
-    return f"{_installer()} {shlex.quote(name)}"
+    installer = _installer(is_elsewhere=is_elsewhere)
+    source, is_editable = _source()
+    checkout = Path(unquote(urlsplit(source or "").path))
+    companion = checkout / "packages" / name
+    if source is None or not companion.is_dir():
+        return f"{installer} {shlex.quote(name)}"
+    option = "-e " if is_editable else ""
+    folders = [checkout, companion] if is_elsewhere else [companion]
+    return f"{installer} {' '.join(f'{option}{shlex.quote(str(folder))}' for folder in folders)}"
 
 
 def reinstall_command(name: str) -> str:
@@ -64,14 +73,16 @@ def _source() -> tuple[str | None, bool]:
     return found.get("url"), bool(found.get("dir_info", {}).get("editable"))
 
 
-def _installer() -> str:
-    """`uv pip install` where uv installed this copy, else the pip of the interpreter that runs."""
+def _installer(*, is_elsewhere: bool = False) -> str:
+    """`uv pip install` where uv installed this copy, else the pip of the interpreter that runs, or that of any other."""
     try:
         installer = metadata.distribution(NAME).read_text("INSTALLER") or ""
     except metadata.PackageNotFoundError:
         installer = ""
     if installer.strip() == "uv":
         return "uv pip install"
+    if is_elsewhere:
+        return "python -m pip install"
     python = shutil.which("python")
     is_same = python is not None and Path(python).absolute() == Path(sys.executable).absolute()
     return f"{'python' if is_same else shlex.quote(sys.executable)} -m pip install"

@@ -7,7 +7,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from typing import Final
 
-from pipelex.config.distribution import install_command, package_command
+from pipelex.config.distribution import companion_command, install_command
 from pipelex.errors import ErrorCategory, Fault, PipelexError
 
 WORKER_DISTRIBUTION: Final = "pipelex-mistral-workflows"
@@ -39,8 +39,8 @@ def require_client() -> None:
 def no_worker() -> PipelexError:
     """The error where the distribution with the workers is not installed."""
     oldest, here = (".".join(map(str, version[:2])) for version in (OLDEST_PYTHON, sys.version_info))
-    install = package_command(WORKER_DISTRIBUTION)
     is_old = sys.version_info < OLDEST_PYTHON
+    install = companion_command(WORKER_DISTRIBUTION, is_elsewhere=is_old)
     return _missing(
         f"a worker of Mistral Workflows needs the package {WORKER_DISTRIBUTION}, which is not installed, and Python {oldest} "
         f"or newer; this is Python {here}",
