@@ -38,7 +38,7 @@ def test_what_does_not_go_together(monkeypatch: pytest.MonkeyPatch, versions: di
     requires(monkeypatch, **versions)
     found = list(environment.conflicts())
     assert [fault.detail.partition(" is installed")[0] for fault in found] == said
-    assert all("an environment of their own" in fault.detail for fault in found)
+    assert all("a separate environment" in fault.detail for fault in found)
 
 
 def test_without_the_sdk_there_is_no_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
