@@ -135,6 +135,37 @@ def former() -> Payload:
     return Payload(metadata={"encoding": b"json/external-storage-reference"}, data=b"[[[")
 
 
+async def hostile_payloads(store: PayloadStore, folder: Path) -> dict[str, dict[str, list[Payload]]]:
+    """Arguments by the type of failure that they end their run with.
+
+    Args:
+        store: the store that references lead to.
+        folder: where it keeps payloads.
+    """
+    reference = reference_payload(await store.put(json_payload(b'"' + b"x" * 1_000 + b'"')))
+    too_large = {
+        "bomb": [bomb()],
+        "stream": [stream_bomb()],
+        "values": [many_values()],
+        "blobs": [await one_blob_many_times(store)],
+        "bombs": many_bombs(),
+        "lists": many_lists(),
+        "large blobs": await one_large_blob_many_times(store),
+        "gigabytes": [of_gigabytes(folder, told=4 * 1024**3)],
+    }
+    malformed = {
+        "frame": [broken_frame()],
+        "parts": [broken_parts()],
+        "gigabytes that are told to be few": [of_gigabytes(folder, told=1_000)],
+        "a lie": [of_a_lie(folder)],
+        "another store": [of_another_store(reference)],
+        "marked": [marked(reference)],
+        "no JSON": [of_no_json(reference)],
+        "former": [former()],
+    }
+    return {"RequestTooLarge": too_large, "RequestMalformed": malformed}
+
+
 async def failure_of(client: Client, queue: str, id_: str, arguments: Sequence[Payload]) -> ApplicationError:
     handle = await client.start_workflow(
         "PipeLLM", args=[RawValue(payload) for payload in arguments], id=id_, task_queue=queue
@@ -161,28 +192,7 @@ async def test_they_end_their_run_and_leave_the_worker_small(
         wait_for_file(ready, worker, tmp_path / "worker.log")
         job, crate = json_payload(b'{"call":{"pipe":"hostile.echo"}}'), json_payload(b'{"pipes":{}}')
         folder = project.root / ".pipelex" / "storage" / "temporal-payloads"
-        reference = reference_payload(await store.put(json_payload(b'"' + b"x" * 1_000 + b'"')))
-        too_large: dict[str, list[Payload]] = {
-            "bomb": [bomb()],
-            "stream": [stream_bomb()],
-            "values": [many_values()],
-            "blobs": [await one_blob_many_times(store)],
-            "bombs": many_bombs(),
-            "lists": many_lists(),
-            "large blobs": await one_large_blob_many_times(store),
-            "gigabytes": [of_gigabytes(folder, told=4 * 1024**3)],
-        }
-        malformed: dict[str, list[Payload]] = {
-            "frame": [broken_frame()],
-            "parts": [broken_parts()],
-            "gigabytes that are told to be few": [of_gigabytes(folder, told=1_000)],
-            "a lie": [of_a_lie(folder)],
-            "another store": [of_another_store(reference)],
-            "marked": [marked(reference)],
-            "no JSON": [of_no_json(reference)],
-            "former": [former()],
-        }
-        for code, attacks in (("RequestTooLarge", too_large), ("RequestMalformed", malformed)):
+        for code, attacks in (await hostile_payloads(store, folder)).items():
             for name, payloads in attacks.items():
                 id_ = f"{project.queue}-{name}"
                 failure = await failure_of(client, project.queue, id_, [job, crate, *payloads])

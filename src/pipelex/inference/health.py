@@ -133,7 +133,7 @@ async def _ask(backend: Backend, auth: Mapping[str, str]) -> Answered:
             return await _listed(client, backend)
     except ConfigurationError as wrong:
         return Answered(wrong.report.detail, is_there=False)
-    except (httpx.HTTPError, httpx.InvalidURL, AnswerRefused, ValueError, ImportError) as failed:
+    except (httpx.HTTPError, httpx.InvalidURL, AnswerRefused, ValueError, RecursionError, ImportError) as failed:
         return _unreached(backend, failed)
 
 

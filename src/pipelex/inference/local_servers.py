@@ -163,7 +163,7 @@ def names_in(response: "httpx.Response", key: str, member: str) -> tuple[str, ..
     """
     try:
         answer: Any = response.json() if response.is_success else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     items = cast("dict[str, Any]", answer).get(key) if isinstance(answer, dict) else None
     if not isinstance(items, list):

@@ -70,6 +70,7 @@ ATTACKS: dict[str, Callable[[], Answer]] = {
     "plain": lambda: Answer(b'{"choices": "' + b" " * 5_000_000 + b'"}'),
     "without end": lambda: Answer(chunks=_endless),
     "zeros without end": lambda: Answer(chunks=_endless_zeros, headers={"content-encoding": "gzip"}),
+    "many values": lambda: Answer(b"[" + b"[]," * 1_500_000 + b"[]]"),
     "an error": lambda: Answer(_bomb(50_000_000), 500, headers={"content-encoding": "gzip"}),
 }
 
@@ -111,6 +112,37 @@ async def test_every_coding_is_bounded(spoken: Spoken, attack: str, tmp_path: Pa
     assert error.code == "provider.response_invalid", error.report
     assert not error.report.is_retryable
     assert len(service.asked) == 1
+
+
+UNREADABLE = {
+    "open lists": b"[" * 200_000,
+    "open objects": b'{"a":' * 200_000,
+    "lists in lists": b'{"choices":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "a long number": b'{"created":' + b"9" * 100_000 + b"}",
+    "halves of characters alone": rb'"\ud800"',
+    "no UTF-8": b"\xff\xfe" * 1_000,
+}
+
+
+@but_for_aws([*UNREADABLE])
+async def test_what_no_client_can_read_is_an_unreadable_answer(
+    spoken: Spoken, case: str, tmp_path: Path, service: HTTPStub
+):
+    service.on("*", Answer(UNREADABLE[case]))
+    error = await failure(served_by(spoken, service.url, tmp_path, 10_000_000), text_job("?"))
+    assert error.code == "provider.response_invalid", error.report
+    service.on("*", Answer(UNREADABLE[case], 400))
+    assert (
+        await failure(served_by(spoken, service.url, tmp_path, 10_000_000), text_job("?"))
+    ).code != "runtime.unexpected"
+
+
+async def test_many_values_take_no_memory(tmp_path: Path, service: HTTPStub):
+    service.on("*", Answer(b"[" + b"[]," * 16_000_000 + b"[]]"))
+    inference = served_by(SPOKEN[0], service.url, tmp_path, ModelDeck.max_answer_bytes)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert (await failure(inference, text_job("?"))).report.params["defect"] == "too_large"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kilobytes
 
 
 async def test_a_gigabyte_in_a_megabyte_is_never_held(tmp_path: Path, service: HTTPStub):

@@ -243,10 +243,16 @@ _GARBAGE = (
 )  # fmt: skip
 _STUMBLED = ("AssertionError", "AttributeError", "IndexError", "KeyError", "RecursionError", "TypeError")
 """The exceptions of clients that take an answer apart without having looked at its shape, or at how deep it is."""
+_UNREAD = re.compile("integer string conversion|^Invalid (input data|data type)")
+"""The words of Python about a whole number of thousands of digits, and of a client about JSON of another shape."""
 _NO_CREDENTIALS = (
     "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError",
     "ProfileNotFound", "DefaultCredentialsError", "RefreshError",
 )  # fmt: skip
+
+
+def _is_unread(facts: Facts) -> bool:
+    return facts.has("ValueError") and bool(_UNREAD.search(facts.said))
 
 
 def _attachment(facts: Facts) -> PipelexError | None:
@@ -279,7 +285,7 @@ def _without_status(facts: Facts) -> PipelexError:
     attachment = _attachment(facts)
     if attachment is not None:
         return attachment
-    if facts.has(*_GARBAGE, *_STUMBLED) or type(facts.exc).__name__ == "ModelAPIError":
+    if facts.has(*_GARBAGE, *_STUMBLED) or type(facts.exc).__name__ == "ModelAPIError" or _is_unread(facts):
         return invalid_response(provider, model, "unreadable", "" if facts.has(*_STUMBLED) else facts.said)
     if facts.has("NotImplementedError", "UserError", "RuntimeError") and _INCAPABLE.search(facts.said):
         return facts.error(

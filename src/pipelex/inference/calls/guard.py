@@ -1,7 +1,8 @@
 """Guards of every provider client: no redirect is followed, and an answer has a limit while it is decoded.
 
 A redirect would take the prompt, and often the key, to an address that nobody configured. An answer of a few kilobytes
-may decode to gigabytes, or never end. httpx follows no redirect by itself, but the clients built on it do, and neither it
+may decode to gigabytes, or never end, and one of some megabytes may hold millions of values, each of which takes up to a
+hundred bytes of memory. httpx follows no redirect by itself, but the clients built on it do, and neither it
 nor aiohttp limits what a body decodes to.
 """
 
@@ -15,6 +16,9 @@ from pipelex.storage import BoundedDecoder, UndecodableError
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _CODINGS: Final = "gzip, deflate"
 """The codings that are asked for: those that are undone with a limit."""
+
+MARKS: Final = 2_000_000
+"""The maximum number of commas and opening brackets in an answer; sixty megabytes of prose have about a million."""
 
 C = TypeVar("C")
 
@@ -59,7 +63,9 @@ def guarded(client: C, limit: int) -> C:
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > limit:
             raise AnswerTooLarge(f"it has {int(length):,} bytes, and at most {limit:,} are read")
-        response.stream = _bounded(base, response.stream, headers.get("content-encoding", ""), limit)
+        # Events are read one after the other; what they hold together is never in memory at once.
+        marks = None if "event-stream" in headers.get("content-type", "") else Marks()
+        response.stream = _bounded(base, response.stream, headers.get("content-encoding", ""), limit, marks)
         headers.pop("content-encoding", None)
 
     hooks: dict[str, list[Any]] = pool.event_hooks
@@ -73,11 +79,12 @@ def read_bounded(pieces: Iterable[bytes], limit: int) -> bytes:
     """A body that comes in pieces, as it is.
 
     Raises:
-        AnswerTooLarge: it is larger than the limit.
+        AnswerTooLarge: it is larger than the limit, or holds too many values.
     """
-    body = bytearray()
+    body, marks = bytearray(), Marks()
     for piece in pieces:
         body += piece
+        marks.count(piece)
         if len(body) > limit:
             raise AnswerTooLarge(f"it is larger than the {limit:,} bytes that are read")
     return bytes(body)
@@ -93,7 +100,24 @@ def check_status(status: int, location: str) -> None:
         raise RedirectRefused(status, location)
 
 
-def _bounded(base: type[Any], stream: Any, codings: str, limit: int) -> Any:
+class Marks:
+    """A count of the commas and opening brackets in an answer."""
+
+    def __init__(self) -> None:
+        self._found = 0
+
+    def count(self, piece: bytes) -> None:
+        """Count those of a piece.
+
+        Raises:
+            AnswerTooLarge: there are more than an answer may have.
+        """
+        self._found += sum(piece.count(mark) for mark in (b",", b"[", b"{"))
+        if self._found > MARKS:
+            raise AnswerTooLarge(f"its JSON has more than {MARKS:,} separators")
+
+
+def _bounded(base: type[Any], stream: Any, codings: str, limit: int, marks: Marks | None) -> Any:
     try:
         decoder = BoundedDecoder(codings, limit)
     except UndecodableError as unknown:
@@ -104,6 +128,8 @@ def _bounded(base: type[Any], stream: Any, codings: str, limit: int) -> Any:
             try:
                 async for chunk in stream:
                     for piece in decoder.pieces(chunk):
+                        if marks is not None:
+                            marks.count(piece)
                         yield piece
             except UndecodableError as failed:
                 raise (AnswerDamaged if failed.size is None else AnswerTooLarge)(str(failed)) from None

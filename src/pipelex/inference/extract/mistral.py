@@ -115,7 +115,7 @@ def _caption(annotation: object) -> str | None:
         return None
     try:
         found = json.loads(annotation)
-    except ValueError:
+    except (ValueError, RecursionError):
         return annotation.strip()
     caption = table(found).get("caption")
     return caption.strip() or None if isinstance(caption, str) else None
