@@ -166,6 +166,12 @@ MISTAKES = [
     Mistake("run greet.mthds -i name=@methods", 1, ("'methods' is a folder, not a file",)),
     Mistake("run greet.mthds -i {'name':'Ana'}", 1, ("--inputs is not JSON", "-i name=value")),
     Mistake("run greet.mthds --inputs-csv methods", 1, ("'methods' is a folder, not a CSV file",)),
+    Mistake("runs list --cost-above x", 2, ("'--cost-above'", "a number is wanted.")),
+    Mistake("runs cancel x --wait soon", 2, ("'--wait'", "a number is wanted.")),
+    Mistake("run greet.mthds -i name:=A", 1, ("Type: -i name=A",)),
+    Mistake("storage fetch", 2, ("No such command 'fetch'. Known: get.",)),
+    Mistake("build runner greet.mthds", 2, ("No such command 'runner'. Known: ", "inputs")),
+    Mistake("nonsense", 2, ("No such command 'nonsense'. Known: new, run,",)),
     # what can be known without a server is said before one is asked
     Mistake(
         "schedule create s greet.mthds -i name=A --cron bad", 2, ("'bad' is not a cron expression: it has 1 field",)

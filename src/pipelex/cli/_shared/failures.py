@@ -81,7 +81,7 @@ def _file_problem(failed: OSError) -> PipelexError:
 
 def report_misuse(wrong: TyperException, meta: Mapping[str, Any]) -> int:
     """Print what is wrong with the command line on standard error, as a problem where problems are JSON; the exit code."""
-    wrong.message = clean(_with_near_names(wrong.message))
+    wrong.message = clean(_with_known_names(wrong, _with_near_names(wrong.message)))
     if meta.get(JSON_KEY):
         report = ErrorReport("request.invalid", wrong.format_message(), params={"field": "command line"})
         say_whole(json_text(report.to_problem(), sys.stderr))
@@ -100,12 +100,23 @@ def _usage(wrong: TyperException) -> str:
     return said.getvalue()
 
 
+def _with_known_names(wrong: TyperException, message: str) -> str:
+    """The message about a command that is none, with those there are, where no near one is known."""
+    context = getattr(wrong, "ctx", None)
+    if context is None or not re.fullmatch(r"No such command '[^']*'\.", message):
+        return message
+    known = [name for name in context.command.list_commands(context) if not context.command.commands[name].hidden]
+    return f"{message} Known: {', '.join(known)}."
+
+
 def _with_near_names(message: str) -> str:
     """The message about a value that is none of a few names, with the nearest of them added."""
     if (extra := re.fullmatch(r"Got unexpected extra argument\(s\) \(([A-Za-z_]\w*=.*)\)", message)) is not None:
         return f"{message}: an input is given as -i {shlex.quote(extra[1])}"
     if message.startswith("Input should be a valid integer"):
         return "a whole number is wanted."
+    if message.startswith("Input should be a valid number"):
+        return "a number is wanted."
     if (bound := re.fullmatch(r"Input should be (greater|less) than or equal to (\S+)", message)) is not None:
         return f"it is {'at least' if bound[1] == 'greater' else 'at most'} {bound[2]}."
     found = re.fullmatch(r"Value error, '(.*)' is not one of ('.*')\.", message)

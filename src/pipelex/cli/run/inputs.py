@@ -78,7 +78,8 @@ def _check_is_something(text: str, pipe: "Pipe") -> None:
     found = _NEARLY_NAMED.fullmatch(text)
     if found is None or Path(text).exists():
         return
-    name, has_value, value = found[1] or "", found[2], found[3]
+    name, has_value = found[1] or "", found[2]
+    value = (found[3] or "").removeprefix("=" if (has_value or "").startswith(":") else "")
     near = (name,) if name in pipe.inputs else near_names(name, pipe.inputs) if name else tuple(pipe.inputs)
     if not near or (not name and not has_value):
         return
