@@ -116,7 +116,7 @@ BUILT_IN: Final[tuple[ProviderEntry, ...]] = (
     _of("img_gen", "fal", "images.fal:FalImages"),
     _of("search", "linkup", "search.linkup:Linkup"),
     _of("search", "tavily", "search.tavily:Tavily"),
-    _of("doc_gen", "reportlab", "documents.pdf:PdfEngine", "documents", "xhtml2pdf"),
+    _of("doc_gen", "reportlab", "documents.pdf:PdfEngine", "documents", "lxml", "pypdf"),
     _of("doc_gen", "python_docx", "documents.docx:WordEngine", "documents", "docx", "lxml"),
     _of("doc_gen", "openpyxl", "documents.excel:ExcelEngine", "documents", "openpyxl", "lxml"),
     _of("doc_gen", "ooxml_template", "documents.templates:TemplateEngine", "documents", "lxml"),

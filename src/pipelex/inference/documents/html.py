@@ -11,10 +11,11 @@ STYLE = """
 @page { size: a4 portrait; margin: 2cm; }
 body { font-family: Helvetica; font-size: 10pt; line-height: 1.35; }
 h1 { font-size: 18pt; } h2 { font-size: 14pt; } h3 { font-size: 12pt; } h4, h5, h6 { font-size: 10.5pt; }
-table { border: 0.5pt solid #999999; margin-bottom: 8pt; }
-td, th { border: 0.5pt solid #999999; padding: 3pt; text-align: left; vertical-align: top; }
+table { border: 0.5pt solid #999999; border-collapse: collapse; margin-bottom: 8pt; }
+td, th { border: 0.5pt solid #999999; padding: 3pt; text-align: start; vertical-align: top; }
 th { background-color: #eeeeee; font-weight: bold; }
-pre { font-family: Courier; font-size: 8.5pt; }
+pre { font-family: Courier; font-size: 8.5pt; white-space: pre-wrap; }
+h1, h2, h3, h4, h5, h6 { break-after: avoid; } body { overflow-wrap: break-word; }
 """
 _WIDTH = 480
 """Points between the margins of the page."""

@@ -1,4 +1,4 @@
-"""The letters of a page and the fonts that have them.
+"""The letters of a page and the fonts that have them, on machines for which PlutoPrint has no wheel.
 
 The fonts that every PDF viewer has know Western European letters alone; whatever they lack would be printed as boxes. So
 texts with other letters are set in a font that has them: Noto Sans and its companions, which come with the extra
@@ -8,20 +8,17 @@ and shapes nothing else.
 """
 
 import html
-import os
 import re
-import sys
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import entry_points
-from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, cast
 
 from pipelex.errors import PipelexError
+from pipelex.inference.documents.fonts import installed_files, packaged_files
 from pipelex.inference.documents.provider import content_failure
 
 _TAGS: Final = re.compile(
@@ -30,6 +27,7 @@ _TAGS: Final = re.compile(
 )
 _PREFERRED: Final = ("NotoSans[", "NotoSans-Regular", "NotoSansArabic", "Heebo", "DejaVuSans.")
 """The fonts that are tried first, in this order, for they fit together."""
+_TRUE_TYPE: Final = (".ttf", ".ttc")
 _PLAIN: Final = re.compile(r"(?i)(bold|italic|oblique|black|light|thin|medium|condensed|narrow|mono|serif)")
 _SHAPED: Final = frozenset(
     [
@@ -186,13 +184,16 @@ class _Shelf:
         self.open: dict[str, _Font] = {}
         """The fonts that were looked into so far."""
         self._rest: Iterator[Path] | None = None
+        self._looked = 0
 
     def fonts(self) -> Iterator[tuple[str, _Font]]:
         yield from tuple(self.open.items())
         if self._rest is None:
             self._rest = iter(sorted(_files(), key=_rank))
         for path in self._rest:
-            name = f"letters{len(self.open)}"
+            # A font that is not taken stays registered.
+            self._looked += 1
+            name = f"letters{self._looked}"
             letters = _registered(name, path)
             if letters and not any(letters <= font.letters for font in self.open.values()):
                 self.open[name] = _Font(path, letters)
@@ -224,34 +225,17 @@ def _registered(name: str, path: Path) -> frozenset[int]:
 
 def _files() -> Iterator[Path]:
     seen: set[str] = set()
-    for folder in (*_packages(), *_system_folders()):
-        for path in folder.rglob("*.tt[fc]") if folder.is_dir() else ():
-            if path.name not in seen and (_rank(path)[0] < len(_PREFERRED) or not _PLAIN.search(path.name)):
-                seen.add(path.name)
-                yield path
+    for path in (*packaged_files(), *installed_files()):
+        is_new = path.suffix.lower() in _TRUE_TYPE and path.name not in seen
+        if is_new and (_rank(path)[0] < len(_PREFERRED) or not _PLAIN.search(path.name)):
+            seen.add(path.name)
+            yield path
 
 
 def _rank(path: Path) -> tuple[int, str]:
     place = next((rank for rank, name in enumerate(_PREFERRED) if path.name.startswith(name)), len(_PREFERRED))
     is_slanted = bool(re.search(r"(?i)bold|italic|oblique", path.name))
     return (len(_PREFERRED) + is_slanted if is_slanted else place), path.name
-
-
-def _packages() -> Iterable[Path]:
-    """The folders of the font packages that are installed: each names its own in the group of `fontpkg`."""
-    for point in entry_points(group="fontpkg.family"):
-        spec = find_spec(point.module)
-        if spec is not None and spec.origin is not None:
-            yield Path(spec.origin).parent / "files"
-
-
-def _system_folders() -> Iterable[Path]:
-    home = Path.home()
-    if sys.platform == "darwin":
-        return Path("/System/Library/Fonts"), Path("/Library/Fonts"), home / "Library/Fonts"
-    if sys.platform == "win32":
-        return (Path(os.environ.get("WINDIR", "C:/Windows")) / "Fonts",)
-    return Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), home / ".local/share/fonts", home / ".fonts"
 
 
 def _without_font(lacking: list[str]) -> PipelexError:

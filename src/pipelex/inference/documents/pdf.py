@@ -1,10 +1,12 @@
-"""HTML as PDF with xhtml2pdf, which stands on ReportLab."""
+"""HTML as PDF: with PlutoPrint where it has a wheel, else with xhtml2pdf, which stands on ReportLab."""
 
 import base64
 import html
 import re
 from dataclasses import dataclass
+from importlib.util import find_spec
 from io import BytesIO
+from mimetypes import guess_type
 from pathlib import Path
 from re import Match
 from typing import Any, Final, cast
@@ -13,8 +15,10 @@ from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.documents.apart import print_apart
 from pipelex.inference.documents.html import page
 from pipelex.inference.documents.letters import with_fonts
+from pipelex.inference.documents.paged.printer import printed_pages
 from pipelex.inference.documents.provider import DocumentAsk, Pictures, ReadPictures, content_failure
 from pipelex.inference.documents.templates import filled_html
+from pipelex.storage import Loaded
 
 _ONE_PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 
@@ -58,6 +62,38 @@ def printed(text: str, pictures: Pictures, root: Path | None, folder: Path | Non
     Raises:
         PipelexError: it cannot be printed.
     """
+    if find_spec("plutoprint") is None:
+        return _printed_simply(text, pictures, root, folder)
+    return printed_pages(text, _Files(pictures, root, folder))
+
+
+@dataclass(frozen=True)
+class _Files:
+    """The files that a page may show: images that were read for it, and files of the method's folder."""
+
+    pictures: Pictures
+    root: Path | None
+    folder: Path | None
+
+    def __call__(self, url: str) -> Loaded:
+        """The file at an address.
+
+        Raises:
+            OSError: it is none that the page may show.
+        """
+        found = self.pictures.get(url)
+        if found is not None:
+            return found
+        if self.root is None or self.folder is None or ":" in url:
+            raise PermissionError(url)
+        path = (self.folder / url).resolve()
+        if not path.is_relative_to(self.root.resolve()):
+            raise PermissionError(url)
+        return Loaded(path.read_bytes(), guess_type(path.name)[0] or "application/octet-stream")
+
+
+def _printed_simply(text: str, pictures: Pictures, root: Path | None, folder: Path | None) -> bytes:
+    """The page as PDF on machines for which PlutoPrint has no wheel."""
     from reportlab import rl_config
     from xhtml2pdf import pisa
     from xhtml2pdf.config.resources import RenderLimitError, ResourceAccessPolicy
