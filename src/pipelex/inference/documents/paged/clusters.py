@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Final
 
 from pipelex.inference.documents.paged.faces import PRIVATE, NamedFace, is_visible
@@ -55,7 +56,7 @@ def meanings_of(texts: Iterable[str], faces: Sequence[NamedFace]) -> Meanings:
         faces: the faces that it is set in.
     """
     texts = list(texts)
-    letters = frozenset(map(ord, set().union(*texts)))
+    letters = frozenset(map(ord, set[str]().union(*texts)))
     found = Meanings(letters | {ord(" ")})
     shapers = [_Shaper(face) for face in faces]
     for word in _words(texts):
@@ -109,21 +110,19 @@ def _script(letter: str) -> str | None:
 
 class _Shaper:
     def __init__(self, face: NamedFace) -> None:
-        import uharfbuzz
-
         self.face = face
-        self._font: Any = uharfbuzz.Font(uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(face.path))))
+        self._library: Any = import_module("uharfbuzz")
+        blob = self._library.Blob.from_file_path(str(face.path))
+        self._font = self._library.Font(self._library.Face(blob))
 
     def shape(self, text: str, language: str | None) -> list[tuple[int, int]]:
         """The code point of each glyph, and the place in the text that it is for."""
-        import uharfbuzz
-
-        buffer: Any = uharfbuzz.Buffer()
+        buffer = self._library.Buffer()
         buffer.add_str(text)
         buffer.guess_segment_properties()
         if language is not None:
             buffer.language, buffer.script = language, "Hani"
-        uharfbuzz.shape(self._font, buffer, _FEATURES if is_from_right(text) else {})
+        self._library.shape(self._font, buffer, _FEATURES if is_from_right(text) else {})
         return [(self.face.keys.get(info.codepoint, 0), info.cluster) for info in buffer.glyph_infos]
 
 

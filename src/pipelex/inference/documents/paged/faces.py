@@ -202,9 +202,10 @@ def _keep_apart(font: Any, letters: Mapping[int, str]) -> None:
 
 
 def _set_cmap(font: Any, cmap: dict[int, str]) -> None:
-    from fontTools.ttLib.tables._c_m_a_p import CmapSubtable
+    from fontTools.ttLib.tables import _c_m_a_p
 
-    table: Any = CmapSubtable.newSubtable(12)
+    library: Any = _c_m_a_p
+    table = library.CmapSubtable.newSubtable(12)
     table.platformID, table.platEncID, table.language, table.cmap = 3, 10, 0, cmap
     variants = [each for each in font["cmap"].tables if each.format == 14]
     font["cmap"].tables = [table, *variants]

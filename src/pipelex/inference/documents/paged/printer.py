@@ -87,7 +87,7 @@ def _configure(folder: Path) -> None:
         encoding="utf-8",
     )
     os.environ["FONTCONFIG_FILE"] = str(folder / "fonts.conf")
-    plutoprint.plutobook_set_fontconfig_path(folder)
+    plutoprint.plutobook_set_fontconfig_path(str(folder))
 
 
 def _rule(name: str, family: str) -> str:

@@ -56,7 +56,7 @@ def readable(data: bytes, meanings: Meanings, *, may_lack: bool) -> bytes:
     for page in writer.pages:
         rewriter.rewrite_page(page)
     for each in objects:
-        if isinstance(each, dict) and each.get("/Subtype") == "/Form":
+        if isinstance(each, dict) and "/Subtype" in each and each["/Subtype"] == "/Form":
             rewriter.rewrite_form(each)
     writer.metadata = {"/Producer": "Pipelex"}
     out = BytesIO()
