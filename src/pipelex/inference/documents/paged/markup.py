@@ -58,7 +58,7 @@ def marked(page: str) -> Markup:
     Args:
         page: HTML.
     """
-    reader = _Reader(page)
+    reader = _MarkupReader(page)
     reader.feed(page)
     reader.close()
     every = "".join(reader.texts)
@@ -105,7 +105,7 @@ def _language(element: _Element, language: str) -> str:
     return f' lang="{found}"' if found else ""
 
 
-class _Reader(HTMLParser):
+class _MarkupReader(HTMLParser):
     def __init__(self, page: str) -> None:
         super().__init__(convert_charrefs=True)
         self.elements: list[_Element] = []

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from pipelex.inference.documents.paged.clusters import meanings_of
@@ -87,7 +87,8 @@ def _configure(folder: Path) -> None:
         encoding="utf-8",
     )
     os.environ["FONTCONFIG_FILE"] = str(folder / "fonts.conf")
-    plutoprint.plutobook_set_fontconfig_path(str(folder))
+    library: Any = plutoprint
+    library.plutobook_set_fontconfig_path(folder)
 
 
 def _rule(name: str, family: str) -> str:

@@ -65,7 +65,7 @@ def readable(data: bytes, meanings: Meanings, *, may_lack: bool) -> bytes:
 
 
 @dataclass
-class _Font:
+class _PrintedFont:
     keys: Mapping[int, int]
     """The code points of its glyphs, by their codes."""
     width: int
@@ -77,7 +77,7 @@ class _Rewriter:
     meanings: Meanings
     longest: Mapping[int, int]
     may_lack: bool
-    fonts: dict[int, _Font] = field(default_factory=dict[int, _Font])
+    fonts: dict[int, _PrintedFont] = field(default_factory=dict[int, _PrintedFont])
     done: set[int] = field(default_factory=set[int])
 
     def learn(self, font: Any) -> None:
@@ -86,7 +86,7 @@ class _Rewriter:
         keys = _keys(stream.get_data())
         if not self.may_lack and _NO_LETTER in keys.values() and _NO_LETTER not in self.meanings.letters:
             raise _boxed()
-        self.fonts[id(font)] = _Font(keys, 2 if font.get("/Subtype") == "/Type0" else 1)
+        self.fonts[id(font)] = _PrintedFont(keys, 2 if font.get("/Subtype") == "/Type0" else 1)
         if id(stream) not in self.done:
             self.done.add(id(stream))
             width = 4 if font.get("/Subtype") == "/Type0" else 2
@@ -130,7 +130,7 @@ _Item = _Glyph | bytes | float
 @dataclass
 class _Content:
     data: bytes
-    fonts: Mapping[bytes, _Font | None]
+    fonts: Mapping[bytes, _PrintedFont | None]
     meanings: Meanings
     longest: Mapping[int, int]
 
@@ -140,7 +140,7 @@ class _Content:
 
     def _runs(self) -> Iterable[list[_Item]]:
         """The items of each text object, with what is before it."""
-        font: _Font | None = None
+        font: _PrintedFont | None = None
         run: list[_Item] = []
         place = 0
         for found in _TOKEN.finditer(self.data):
@@ -202,7 +202,7 @@ def _operator(shown: list[bytes]) -> bytes:
     return b"\n[" + b"".join(shown).replace(b"><", b"") + b"]TJ\n" if shown else b""
 
 
-def _items(shown: bytes, font: _Font) -> list[_Item]:
+def _items(shown: bytes, font: _PrintedFont) -> list[_Item]:
     items: list[_Item] = []
     for part in _PART.findall(shown):
         if part[:1] not in (b"(", b"<"):
