@@ -276,3 +276,10 @@ def test_links_and_the_same_bytes():
     assert [link.get_object()["/A"]["/URI"] for link in links] == ["https://example.invalid/x"]
     assert b"CreationDate" not in data
     assert data == apart(page)
+
+
+def test_a_page_that_is_mostly_written_from_the_right_begins_there():
+    page = marked("<html><body><p>שלום עולם</p><p>Acme</p><ul><li>a</li></ul></body></html>").page
+    assert page == (
+        '<html><body dir="rtl"><p>שלום עולם</p><p dir="ltr">Acme</p><ul dir="ltr"><li>a</li></ul></body></html>'
+    )

@@ -18,8 +18,8 @@ _VOID: Final = frozenset(
 )
 _LINES: Final = frozenset(["p", "td", "th", "li", "h1", "h2", "h3", "h4", "h5", "h6", "dd", "dt", "caption", "div"])
 """The elements whose lines begin where their first letter does."""
-_FRAMES: Final = frozenset({"table", "ul", "ol", "dl", "blockquote"})
-"""The elements that begin where most of their letters do: columns of tables, marks of lists."""
+_FRAMES: Final = frozenset({"body", "table", "ul", "ol", "dl", "blockquote"})
+"""The elements that begin where most of their letters do: pages, columns of tables, marks of lists."""
 _LANGUAGES: Final = _LINES | {"body", "html", "span", "pre", "b", "i", "strong", "em", "a"}
 
 
