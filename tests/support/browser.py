@@ -87,6 +87,13 @@ class Page:
         """The value of an expression in the page itself."""
         return self._ask("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
 
+    def press(self, key: str, before: str = "") -> None:
+        """Press a key, by its name in the DOM, after an expression was evaluated."""
+        if before:
+            self.evaluate(before)
+        for kind in ("keyDown", "keyUp"):
+            self._ask("Input.dispatchKeyEvent", type=kind, key=key, code=key)
+
     def wait_for(self, *texts: str, seconds: float = _SECONDS) -> str:
         """The text of the page once it shows all of these.
 

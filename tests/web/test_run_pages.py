@@ -74,6 +74,9 @@ def test_a_batch_of_500(project: tuple[Project, OpenAIStub], tab: Page, tmp_path
     assert 0 < nodes(tab) < 50, "the items are folded"
     picture(tab, "batch-graph")
     opened(tab, page, "tree", "describe_all")
+    for key in ("End", "ArrowRight"):  # the keyboard alone opens the line of the batch
+        tab.press(key, "document.querySelector('.rows').focus()")
+    tab.wait_for("describe[0]")
     assert int(tab.evaluate("document.querySelectorAll('[role=treeitem]').length")) < 200, "only what is seen is drawn"
     picture(tab, "batch-tree")
     opened(tab, page, "result", "about 0")

@@ -34,8 +34,10 @@ export function App({ run }: { run: Run }) {
     const onKey = (event: KeyboardEvent) => {
       const isTyping = event.target instanceof HTMLInputElement;
       if (event.key === "Escape") {
+        const isInDetails = document.activeElement?.closest(".details") != null;
         setSelected(undefined);
         if (isTyping) (event.target as HTMLInputElement).blur();
+        if (isInDetails) (document.querySelector<HTMLElement>(".rows") ?? document.querySelector<HTMLElement>("[aria-selected=true]"))?.focus();
       } else if (!isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
         const picked = VIEWS[Number(event.key) - 1];
         if (picked) setView(picked);
@@ -49,6 +51,13 @@ export function App({ run }: { run: Run }) {
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
   }, []);
+  const onTabKey = (event: React.KeyboardEvent) => {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const next = by === undefined ? undefined : VIEWS[(VIEWS.indexOf(view) + by + VIEWS.length) % VIEWS.length];
+    if (next === undefined) return;
+    setView(next);
+    (event.currentTarget.children[VIEWS.indexOf(next)] as HTMLElement).focus();
+  };
   const totals = run.totals[0];
   return (
     <div className="app">
@@ -71,18 +80,26 @@ export function App({ run }: { run: Run }) {
               .join(" · ")}
           </span>
         </div>
-        <nav role="tablist" aria-label="Views">
-          {VIEWS.map((name, rank) => (
-            <button key={name} role="tab" aria-selected={view === name} onClick={() => setView(name)} title={`${name} (${rank + 1})`}>
-              {name}
-            </button>
-          ))}
+        <div className="views">
+          <div role="tablist" aria-label="Views" onKeyDown={onTabKey}>
+            {VIEWS.map((name, rank) => (
+              <button
+                key={name}
+                role="tab"
+                aria-selected={view === name}
+                tabIndex={view === name ? 0 : -1}
+                onClick={() => setView(name)}
+                title={`${name} (${rank + 1})`}
+              >
+                {name}
+              </button>
+            ))}
+          </div>
           <button className="theme" aria-label={isDark ? "Light colours" : "Dark colours"} onClick={() => setDark(!isDark)}>
             {isDark ? "☀" : "☾"}
           </button>
-        </nav>
-      </header>
-      <p className="where faint">
+        </div>
+        <p className="where faint">
         run <code>{facts.id}</code> · {facts.orchestrator} · {clock(facts.started)}
         {facts.replays !== undefined && (
           <>
@@ -95,7 +112,8 @@ export function App({ run }: { run: Run }) {
             {link.label}
           </a>
         ))}
-      </p>
+        </p>
+      </header>
       {facts.error && <ProblemView problem={facts.error} />}
       {facts.waiting && <p className="note">{facts.waiting}</p>}
       <main className={selected === undefined ? "" : "with-details"}>

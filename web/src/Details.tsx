@@ -19,7 +19,7 @@ export function Details({ run, index, close }: { run: Run; index: number; close:
   const attempts = effects.reduce((most, effect) => Math.max(most, effect.attempts ?? 1), 0);
   const [shown, setShown] = useState(CALLS_SHOWN);
   return (
-    <aside className="details" aria-label={`Details of ${run.label(index)}`}>
+    <aside className="details" tabIndex={-1} aria-label={`Details of ${run.label(index)}`}>
       <header>
         <h2>
           <StatusMark status={node.status} /> {run.label(index)}

@@ -14,8 +14,8 @@ import {
   useReactFlow,
 } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
-import { memo, useEffect, useMemo } from "react";
-import { duration, money } from "./format";
+import { memo, useEffect, useMemo, useRef } from "react";
+import { count, duration, money } from "./format";
 import { type Box, draw } from "./layout";
 import { type Run, time } from "./model";
 import { StatusMark } from "./parts";
@@ -80,13 +80,23 @@ function Drawn({ run, open, selected, toggle, select, isDark }: Parameters<typeo
     [drawing],
   );
   const flow = useReactFlow();
+  const centre = (duration: number) => {
+    const box = selected === undefined ? undefined : boxOf(run, drawing.boxes, selected);
+    if (box) void flow.setCenter(box.x + box.width / 2, box.y + Math.min(box.height, 200) / 2, { zoom: Math.max(flow.getZoom(), 0.6), duration });
+  };
+  const isFitted = useRef(false);
   useEffect(() => {
-    void flow.fitView({ padding: 0.08, minZoom: 0.45, maxZoom: 1.1 });
-  }, [flow, run.document.run.id]);
+    isFitted.current = false;
+    void flow.fitView({ padding: 0.08, minZoom: 0.6, maxZoom: 1.1 }).then(() => {
+      // What is larger than the window begins at its beginning.
+      const { x, y, zoom } = flow.getViewport();
+      void flow.setViewport({ x: Math.max(x, 20), y: Math.max(y, 20), zoom });
+      centre(0);
+      isFitted.current = true;
+    });
+  }, [flow, run.document.run.id]); // eslint-disable-line
   useEffect(() => {
-    if (selected === undefined) return;
-    const box = drawing.boxes.find((each) => each.index === selected);
-    if (box) void flow.setCenter(box.x + box.width / 2, box.y + Math.min(box.height, 200) / 2, { zoom: Math.max(flow.getZoom(), 0.6), duration: 250 });
+    if (isFitted.current) centre(250);
   }, [selected]); // eslint-disable-line
   return (
     <ReactFlow
@@ -110,6 +120,19 @@ function Drawn({ run, open, selected, toggle, select, isDark }: Parameters<typeo
   );
 }
 
+/** The box of a pipe run, or the innermost one that it is folded into. */
+function boxOf(run: Run, boxes: readonly Box[], index: number): Box | undefined {
+  for (const each of [index, ...run.above(index)]) {
+    const box = boxes.find((one) => one.index === each) ?? boxes.find((one) => one.kind === "batch" && !one.isOpen && one.members?.includes(each));
+    if (box) return box;
+  }
+  return undefined;
+}
+
+function inWords(run: Run, members: readonly number[]): string {
+  return [...run.counts(members)].map(([status, number]) => `${count(number)} ${status.replace("_", " ")}`).join(", ");
+}
+
 function BoxView({ data }: NodeProps<BoxNode>) {
   const { box, run, isSelected, toggle, select } = data;
   const onClick = () => {
@@ -120,28 +143,22 @@ function BoxView({ data }: NodeProps<BoxNode>) {
     <div
       className={`box ${box.kind} ${box.status}${isSelected ? " selected" : ""}${box.isOpen ? " open" : ""}`}
       style={{ width: box.width, height: box.height }}
-      role="button"
-      tabIndex={0}
-      aria-label={`${box.title}, ${box.status.replace("_", " ")}`}
       onClick={(event) => {
         event.stopPropagation();
         onClick();
-      }}
-      onKeyDown={(event) => {
-        if (event.key === "Enter" || event.key === " ") {
-          event.preventDefault();
-          onClick();
-        }
       }}
     >
       <Handle type="target" position={Position.Top} isConnectable={false} />
       <div className="box-title">
         <StatusMark status={box.status} />
-        <span className="box-name">{box.title}</span>
+        <button className="box-name" aria-label={`${box.title}, ${box.status.replace("_", " ")}`}>
+          {box.title}
+        </button>
+        {box.isOpen && box.kind === "batch" && <span className="box-detail">{inWords(run, box.members ?? [])}</span>}
         {box.fold && box.kind !== "more" && (
           <button
             className="fold"
-            aria-label={box.isOpen ? "Fold" : "Unfold"}
+            aria-label={`${box.isOpen ? "Fold" : "Unfold"} ${box.title}`}
             onClick={(event) => {
               event.stopPropagation();
               toggle(box.fold!);
@@ -151,7 +168,7 @@ function BoxView({ data }: NodeProps<BoxNode>) {
           </button>
         )}
       </div>
-      {!(box.isOpen && box.kind === "controller") && <BoxDetail box={box} run={run} />}
+      {!(box.isOpen && box.kind !== "pipe") && <BoxDetail box={box} run={run} />}
       <Handle type="source" position={Position.Bottom} isConnectable={false} />
     </div>
   );
@@ -187,7 +204,7 @@ export function States({ run, members }: { run: Run; members: readonly number[] 
           <span key={status} className={status} style={{ flexGrow: number }} />
         ))}
       </div>
-      <div className="box-detail">{counts.map(([status, number]) => `${number} ${status.replace("_", " ")}`).join(", ")}</div>
+      <div className="box-detail">{inWords(run, members)}</div>
     </>
   );
 }

@@ -35,24 +35,34 @@ export function Timeline({ run, selected, select }: { run: Run; selected: number
         count={order.length}
         height={HEIGHT}
         focus={order.findIndex((each) => each.index === selected)}
+        role="listbox"
         label="Timeline of the run"
         onKeyDown={(event) => {
           const at = order.findIndex((each) => each.index === selected);
-          const to = { ArrowDown: at + 1, ArrowUp: at - 1 }[event.key];
+          const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: order.length - 1 }[event.key];
+          if (event.key === "Enter") document.querySelector<HTMLElement>(".details")?.focus();
           const next = to === undefined ? undefined : order[Math.max(0, Math.min(order.length - 1, to))];
           if (next) {
             event.preventDefault();
             select(next.index);
           }
         }}
-        row={(rank) => {
+        row={(rank, id) => {
           const { index, from, to } = order[rank]!;
           const node = run.node(index);
           const until = Number.isNaN(to) ? end : to;
           const left = ((from - run.started) / span) * 100;
           const width = Math.max(((until - from) / span) * 100, 0.15);
           return (
-            <div key={index} className={`line${index === selected ? " selected" : ""}`} style={{ height: HEIGHT }} onClick={() => select(index)}>
+            <div
+              key={index}
+              id={id}
+              role="option"
+              aria-selected={index === selected}
+              className={`line${index === selected ? " selected" : ""}`}
+              style={{ height: HEIGHT }}
+              onClick={() => select(index)}
+            >
               <span className="line-name">
                 <StatusMark status={node.status} />
                 <span className="line-label">{run.label(index)}</span>

@@ -16,6 +16,8 @@ interface Line {
 }
 
 const HEIGHT = 30;
+/** Lines that a key for a page goes. */
+const PAGE = 20;
 /** A batch of more items than this is one line until it is opened. */
 const MANY = 12;
 
@@ -85,20 +87,36 @@ export function Tree({
   select: (index: number) => void;
 }) {
   const { lines, toggle } = useLines(run, query, selected);
-  const focus = selected === undefined ? -1 : lines.findIndex((line) => line.index === selected);
+  /** The line of a batch that the keyboard is at: there are no details of it to select. */
+  const [batch, setBatch] = useState<string>();
+  const atBatch = batch === undefined ? -1 : lines.findIndex((line) => line.key === batch);
+  const atSelected = selected === undefined ? -1 : lines.findIndex((line) => line.index === selected);
+  const focus = atBatch < 0 ? atSelected : atBatch;
+  const go = (line: Line | undefined) => {
+    if (line === undefined) return;
+    setBatch(line.index === undefined ? line.key : undefined);
+    if (line.index !== undefined) select(line.index);
+  };
   const onKeyDown = (event: React.KeyboardEvent) => {
     const line = lines[focus];
-    const to = { ArrowDown: focus + 1, ArrowUp: focus - 1, Home: 0, End: lines.length - 1 }[event.key];
+    const to = { ArrowDown: focus + 1, ArrowUp: focus - 1, Home: 0, End: lines.length - 1, PageDown: focus + PAGE, PageUp: focus - PAGE }[event.key];
     if (to !== undefined) {
-      event.preventDefault();
-      const ahead = lines.slice(Math.max(0, to)).find((each) => each.index !== undefined);
-      const behind = lines.slice(0, Math.max(0, Math.min(lines.length, to + 1))).findLast((each) => each.index !== undefined);
-      const next = to < focus ? behind : (ahead ?? behind);
-      if (next?.index !== undefined) select(next.index);
-    } else if (line && line.hasChildren && ((event.key === "ArrowRight" && !line.isOpen) || (event.key === "ArrowLeft" && line.isOpen))) {
-      event.preventDefault();
-      toggle(line);
+      go(lines[Math.max(0, Math.min(lines.length - 1, to))]);
+    } else if (line === undefined) {
+      return;
+    } else if (event.key === "ArrowRight" && line.hasChildren) {
+      if (line.isOpen) go(lines[focus + 1]);
+      else toggle(line);
+    } else if (event.key === "ArrowLeft") {
+      if (line.isOpen) toggle(line);
+      else go(lines.slice(0, focus).findLast((each) => each.depth < line.depth));
+    } else if (event.key === "Enter" || event.key === " ") {
+      if (line.index === undefined) toggle(line);
+      else document.querySelector<HTMLElement>(".details")?.focus();
+    } else {
+      return;
     }
+    event.preventDefault();
   };
   return (
     <div className="tree">
@@ -113,25 +131,28 @@ export function Tree({
         count={lines.length}
         height={HEIGHT}
         focus={focus}
+        role="tree"
         label="Pipes of the run"
         onKeyDown={onKeyDown}
-        row={(rank) => <TreeLine key={lines[rank]!.key} run={run} line={lines[rank]!} isSelected={rank === focus} select={select} toggle={toggle} />}
+        row={(rank, id) => <TreeLine key={lines[rank]!.key} id={id} run={run} line={lines[rank]!} isSelected={rank === focus} go={go} toggle={toggle} />}
       />
     </div>
   );
 }
 
 function TreeLine({
+  id,
   run,
   line,
   isSelected,
-  select,
+  go,
   toggle,
 }: {
+  id: string;
   run: Run;
   line: Line;
   isSelected: boolean;
-  select: (index: number) => void;
+  go: (line: Line) => void;
   toggle: (line: Line) => void;
 }) {
   const { index, members } = line;
@@ -142,11 +163,15 @@ function TreeLine({
     <div
       className={`line${isSelected ? " selected" : ""}`}
       style={{ height: HEIGHT }}
+      id={id}
       role="treeitem"
       aria-selected={isSelected}
       aria-expanded={line.hasChildren ? line.isOpen : undefined}
       aria-level={line.depth + 1}
-      onClick={() => (index === undefined ? toggle(line) : select(index))}
+      onClick={() => {
+        go(line);
+        if (index === undefined) toggle(line);
+      }}
     >
       <span className="line-name" style={{ paddingLeft: line.depth * 18 }}>
         <button

@@ -128,7 +128,9 @@ function List({ items, files, concept }: { items: Json[]; files: readonly RunFil
               <tr>
                 <th className="rank">#</th>
                 {columns.map((key) => (
-                  <th key={key}>{words(key)}</th>
+                  <th key={key} className={typeof (items[0] as Table)[key] === "number" ? "number" : ""}>
+                    {words(key)}
+                  </th>
                 ))}
               </tr>
             </thead>
@@ -164,7 +166,12 @@ function Cell({ value, files }: { value: Json | undefined; files: readonly RunFi
   if (value === undefined || value === null) return null;
   if (typeof value === "string") return value.length > 200 || value.includes("\n") ? <Text text={value} /> : <>{value}</>;
   if (typeof value !== "object") return <>{String(value)}</>;
+  if (Array.isArray(value) && value.every(isShort)) return <>{value.join(", ")}</>;
   return <Content content={value} files={files} concept="" />;
+}
+
+function isShort(value: Json): boolean {
+  return typeof value === "string" ? value.length <= 60 && !value.includes("\n") : value !== null && typeof value !== "object";
 }
 
 /** The columns of a list of records, or nothing where it is none. */
@@ -200,6 +207,7 @@ function clean(html: string): string {
 
 DOMPurify.addHook("afterSanitizeAttributes", (element) => {
   if (element.tagName === "IMG" && !/^data:image\/(png|jpeg|gif|webp);/.test(element.getAttribute("src") ?? "")) element.removeAttribute("src");
+  if (element.tagName === "TABLE") element.setAttribute("tabindex", "0"); // a wide one is scrolled by keys, too
   if (element.tagName === "A") {
     if (!/^https?:/.test(element.getAttribute("href") ?? "")) element.removeAttribute("href");
     element.setAttribute("target", "_blank");
