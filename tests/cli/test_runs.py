@@ -174,6 +174,16 @@ def test_a_run_of_nobody(cli: Cli) -> None:
         assert (ended.code, json.loads(ended.err)["code"]) == (2, "run.not_found")
 
 
+def test_a_server_that_is_away_may_have_the_run(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+    for command in ("show", "result", "watch"):
+        ended = cli("runs", command, "nobody", "--json")
+        problem = json.loads(ended.err.splitlines()[-1])
+        assert (ended.code, problem["code"]) == (1, "runtime.unavailable"), ended.err
+        assert "there is no run 'nobody' in the records of this machine" in problem["detail"]
+        assert "durable runs cannot be looked up: no Temporal at 127.0.0.1:1 answers" in problem["detail"]
+
+
 def test_a_tag_of_runs_here_need_not_be_declared_elsewhere(durable_cli: Cli, stub: OpenAIStub) -> None:
     stub.on("Hello", text="Hi")
     ran = durable_cli("run", "greet.mthds", "-i", "name=Ana", "--run-id", "tagged", "--tag", "nightly", "--no-graph")

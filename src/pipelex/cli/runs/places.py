@@ -158,8 +158,10 @@ def _nowhere(not_here: PipelexError | None, wrong: PipelexError, *, is_there_mea
         return wrong
     if is_there_meant:
         return wrong.with_report(detail=f"{wrong.report.detail}; {not_here.report.detail}")
+    # Whether there is a durable run cannot be told while its server is away, so that nobody is told for sure that none is.
+    said = wrong if wrong.code == "runtime.unavailable" else not_here
     detail = f"{not_here.report.detail}; durable runs cannot be looked up: {wrong.report.detail}"
-    return not_here.with_report(detail=detail, advice=f"{not_here.report.what_to_do} For durable ones: `pipelex dev`.")
+    return said.with_report(detail=detail, advice=f"{not_here.report.what_to_do} For durable ones: `pipelex dev`.")
 
 
 async def _exactly(app: "Pipelex", run_id: str) -> "RunHandle":
