@@ -427,9 +427,26 @@ async def test_nothing_of_the_libraries_shows(
 
 
 @of_each_client
-@pytest.mark.parametrize("body", [b"{}\n{}", b"[" * 100_000, {"choices": []}], ids=["two", "deep", "none"])
+@pytest.mark.parametrize(
+    "body",
+    [b"{}\n{}", b"[" * 100_000, {"choices": []}, b"\xef\xbb\xbf{", b""],
+    ids=["two", "deep", "none", "mark", "empty"],
+)
 async def test_nothing_of_readers_of_json_shows(spoken: Spoken, body: Any, tmp_path: Path, provider: HTTPStub):
     provider.on("*", Answer(body))
     report = await failed(tmp_path, spoken, provider.url)
     assert told(report)[:2] == ("provider.response_invalid", PASSING), report.detail
     assert not [word for word in INTERNALS if word in report.detail], report.detail
+
+
+@pytest.mark.parametrize("sdk", ["openai", "groq", "huggingface"])
+async def test_counts_that_are_no_numbers(sdk: str, tmp_path: Path, provider: HTTPStub):
+    message = {"role": "assistant", "content": "Sunny"}
+    body = {"id": "c", "object": "chat.completion", "created": 1, "model": "m"}
+    body |= {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    provider.on("*", Answer({**body, "usage": {"prompt_tokens": "3", "completion_tokens": "x", "total_tokens": "y"}}))
+    spoken = next(one for one in SPOKEN if one.sdk == sdk)
+    inference = Inference.load([write_provider(tmp_path / "i", spoken, provider.url)], {})
+    result = await inference.chat.generate_text(at(text_job("How?")))
+    await inference.aclose()
+    assert (result.text, result.usage.input_tokens) == ("Sunny", 0)

@@ -151,6 +151,7 @@ _INTERNAL = re.compile(
     r"validation errors? for|errors\.pydantic\.dev|object has no attribute|NoneType|status_code: |list index out of range"
     r"|Traceback|\bat 0x[0-9a-f]+|object is not (subscriptable|iterable)|unexpected keyword|Invalid response from"
     r"|Expecting (value|property|')|Unterminated string|Extra data:|line \d+ column \d+|maximum recursion"
+    r"|Expected a JSON response|Unexpected response received|Response validation failed|Failed to decode|\{'message'"
     r"|All connection attempts failed|codec can't decode|\bConnection error\.|Response has no '|\bb'|bytearray\("
 )
 """What client libraries say to those who program with them."""

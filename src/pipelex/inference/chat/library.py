@@ -1,6 +1,7 @@
 """The base of clients of language models that stand on pydantic-ai."""
 
 import asyncio
+import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
@@ -49,6 +50,7 @@ class LibraryProvider(ConnectedProvider[Client]):
     ) -> Answer:
         from pipelex.inference.chat.translated import from_library, to_library, to_parameters
 
+        _silence()
         model, wanted = self.library_model(call), cast("ModelSettings", settings)
         parameters = self._parameters(wanted, to_parameters(form))
         # The client's own limit is for each read: an answer that drips would hold the call for ever.
@@ -100,6 +102,12 @@ class LibraryProvider(ConnectedProvider[Client]):
         pool.headers.update(headers or {})
         self._pools.append(pool)
         return pool
+
+
+def _silence() -> None:
+    """Keep warnings about the shape of an answer from people: they speak to those who program with these libraries."""
+    warnings.filterwarnings("ignore", message="Pydantic serializer warnings")
+    warnings.filterwarnings("ignore", message="Failed to extract usage")
 
 
 def without_forced_tool(parameters: "ModelRequestParameters") -> "ModelRequestParameters":

@@ -89,7 +89,10 @@ def from_library(response: ModelResponse) -> Answer:
         ),
         finish_reason=response.finish_reason if response.finish_reason in _REASONS else None,
         usage=TokenCounts(
-            usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.details.get("reasoning_tokens")
+            _count(usage.input_tokens),
+            _count(usage.output_tokens),
+            _count(usage.cache_read_tokens),
+            usage.details.get("reasoning_tokens"),
         ),
         model_name=response.model_name,
         response_id=response.provider_response_id,
@@ -97,6 +100,11 @@ def from_library(response: ModelResponse) -> Answer:
         listed_price=lambda: _listed(response),
         said=response if response.parts else None,
     )
+
+
+def _count(found: object) -> int:
+    """A count as servers tell it: some clients hand on whatever that is."""
+    return int(found) if isinstance(found, int | float) and found > 0 else 0
 
 
 def _listed(response: ModelResponse) -> float | None:
