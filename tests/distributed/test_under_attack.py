@@ -309,13 +309,12 @@ async def by_hand(attacker: Attacker, project: Project, library: Path, *, is_pla
 
 def add_settings(project: Project, settings: Mapping[str, Any]) -> None:
     """Put settings into the file of a project."""
+    tables: dict[str, list[str]] = {}
+    for key, value in settings.items():
+        table, _, name = key.rpartition(".")
+        tables.setdefault(table, []).append(f"{name} = {json.dumps(value)}\n")
     with (project.root / ".pipelex" / "pipelex.toml").open("a", encoding="utf-8") as file:
-        for key, value in settings.items():
-            table, _, name = key.rpartition(".")
-            if f"[{table}]" not in (project.root / ".pipelex" / "pipelex.toml").read_text():
-                file.write(f"\n[{table}]\n")
-            file.write(f"{name} = {json.dumps(value)}\n")
-            file.flush()
+        file.writelines(f"\n[{table}]\n{''.join(lines)}" for table, lines in tables.items())
 
 
 @pytest.mark.slow
