@@ -185,8 +185,9 @@ class Attacker:
             id=f"{self.queue}-{kind}-{next(self.numbers)}",
             task_queue=self.queue,
         )
+        reader = await client_of(self.app)  # what a run ends with is encrypted, too
         try:
-            await asyncio.wait_for(handle.result(), 45)
+            await asyncio.wait_for(reader.get_workflow_handle(handle.id).result(), 45)
             outcome = "done"
         except WorkflowFailureError as failed:
             outcome = str(getattr(failed.cause, "type", failed.cause))
@@ -243,7 +244,7 @@ class Attacker:
             for name, sent in attacks.items():
                 outcome = await self.by_hand("payloads", name, "PipeLLM", [job, crate, *sent])
                 assert outcome in ({code, "RequestMalformed"} if is_plain_refused else {code}), (name, outcome)
-        await signalled(self.client, self.queue)
+        await signalled(self.client, self.queue, reader=await client_of(self.app))
         self.tell("payloads", "signals", "ended")
 
     async def jobs(self) -> None:

@@ -203,7 +203,7 @@ async def test_they_end_their_run_and_leave_the_worker_small(
         assert peak_memory(worker.pid) < 700 * MEGABYTE
 
 
-async def signalled(client: Client, queue: str) -> None:
+async def signalled(client: Client, queue: str, *, reader: Client | None = None) -> None:
     """Signals, each of which decompresses to what one may be; no workflow of ours reads them."""
     unread = f"{queue}-unread"
     (signal,) = many_bombs()[:1]
@@ -214,4 +214,4 @@ async def signalled(client: Client, queue: str) -> None:
     for _ in range(60):
         await handle.signal("anything", RawValue(signal))
     with pytest.raises(WorkflowFailureError):
-        await asyncio.wait_for(handle.result(), 60)
+        await asyncio.wait_for((reader or client).get_workflow_handle(unread).result(), 60)
