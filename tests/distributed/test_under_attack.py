@@ -221,7 +221,7 @@ class Attacker:
         assert loaded is not None
         crate = loaded.closure("quay.total").json_bytes
         pwned = self.root / "pwned"
-        inputs = {name: {"concept": "native.Text", "content": {"text": f"touch {pwned}"}} for name in ("text", "args")}
+        inputs = {name: {"concept": "native.Text", "content": {"text": f"touch {pwned}"}} for name in ("text",)}
         job = json_payload(json.dumps({"call": {"pipe": "quay.total", "inputs": inputs}}).encode())
         own = await self.by_hand("functions", "its own", "PipeFunc", [job, json_payload(crate)])
         assert (own == "done") is not is_plain_refused
