@@ -146,7 +146,8 @@ def _inline(values: Mapping[str, str]) -> Any:
     import tomlkit
 
     table = tomlkit.inline_table()
-    table.update(values)
+    for name, value in values.items():
+        table[name] = value
     return table
 
 
