@@ -21,6 +21,8 @@ from mistral_stand_in.server import TimeSkippingServer
 from tests.support.methods import DESCRIBE_ALL
 from tests.support.openai_server import OpenAIStub, Reply
 
+pytestmark = pytest.mark.xdist_group("long waits")
+
 HOUR = timedelta(hours=1)
 WAITS = 2 * HOUR
 """The time between two attempts of a call."""

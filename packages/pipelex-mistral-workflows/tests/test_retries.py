@@ -81,6 +81,16 @@ async def _failed(run: RunHandle, stub: OpenAIStub, asked: int) -> None:
     assert await run.run.ended(END) is RunState.FAILED
 
 
+def _results(stand_in: StandIn, run: RunHandle) -> int:
+    """The number of a run's calls whose result the platform has heard."""
+    return sum(
+        event["root_workflow_exec_id"] == run.workflow_id
+        and event["event_type"] == "ACTIVITY_TASK_COMPLETED"
+        and str(event["attributes"].get("activity_name")).startswith("act_")
+        for event in stand_in.events
+    )
+
+
 End = Callable[[RunHandle, OpenAIStub, int], Awaitable[None]]
 SHAPES: dict[str, tuple[str, dict[str, int], int, str]] = {
     "batch": (DESCRIBE_ALL, {}, 5, "word05"),
@@ -102,7 +112,7 @@ PART = [
 
 @pytest.mark.parametrize(("shape", "end", "app"), PART if IS_PART else EVERY, indirect=["app"])
 async def test_a_retry_pays_for_nothing_that_was_answered(
-    app: Pipelex, project: MistralProject, stub: OpenAIStub, shape: str, end: End
+    app: Pipelex, project: MistralProject, stub: OpenAIStub, stand_in: StandIn, shape: str, end: End
 ) -> None:
     text, options, asked, refused = SHAPES[shape]
     if end is _failed:
@@ -112,6 +122,8 @@ async def test_a_retry_pays_for_nothing_that_was_answered(
     await end(run, stub, asked)
     effects = [effect for pipe in pipes_of(await run.trace()) for effect in pipe.effects]
     answered = sum(effect.status is RunState.COMPLETED for effect in effects)
+    # A call tells that it is done before its result: between the two the run may have ended.
+    await until(lambda: _results(stand_in, run) >= answered)
     await run.retry()
     result = await asyncio.wait_for(run.result(), 120)
     assert result.content == {"items": [{"text": "sea"}] * len(WORDS)}
@@ -127,8 +139,10 @@ async def test_a_retry_pays_for_nothing_that_was_answered(
 
 
 @pytest.mark.usefixtures("once")
-async def test_a_platform_that_takes_an_id_once_resets(app: Pipelex, project: MistralProject, stub: OpenAIStub) -> None:
-    await test_a_retry_pays_for_nothing_that_was_answered(app, project, stub, "in a later batch", _cancelled)
+async def test_a_platform_that_takes_an_id_once_resets(
+    app: Pipelex, project: MistralProject, stub: OpenAIStub, stand_in: StandIn
+) -> None:
+    await test_a_retry_pays_for_nothing_that_was_answered(app, project, stub, stand_in, "in a later batch", _cancelled)
 
 
 async def test_the_branches_that_ended_well_are_not_asked_again(
