@@ -11,7 +11,7 @@ from pipelex.config.trust import stays_here
 from pipelex.errors import ConfigurationError
 from pipelex.inference.calls.connections import connection_failure
 from pipelex.inference.calls.facts import Facts
-from pipelex.inference.calls.guard import AnswerRefused, guarded
+from pipelex.inference.calls.guard import AnswerRefused, ToldFailure, guarded
 from pipelex.inference.calls.tls import tls_of
 from pipelex.inference.deck.catalog import Backend, Catalog, ModelEntry
 from pipelex.inference.deck.endpoints import ollama_root
@@ -166,10 +166,13 @@ async def _listed(client: "httpx.AsyncClient", backend: Backend) -> Answered:
 
 async def _without_list(client: "httpx.AsyncClient", address: str, status: int) -> Answered:
     """The outcome for a service that lists no models, from its answer to a request that asks for nothing."""
-    response = await client.post(f"{address}/chat/completions", json={})
-    if response.status_code in _UNDERSTOOD:
+    try:
+        answered = (await client.post(f"{address}/chat/completions", json={})).status_code
+    except ToldFailure as told:
+        answered = told.status_code or 400
+    if answered in _UNDERSTOOD:
         return Answered("answers, without a list of models", is_there=True, is_well=True)
-    return _failed(response.status_code if response.status_code in (401, 403) else status)
+    return _failed(answered if answered in (401, 403) else status)
 
 
 def _failed(status: int) -> Answered:

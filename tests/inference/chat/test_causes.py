@@ -1,5 +1,6 @@
 """Why a request did not reach its provider, or was refused: each cause has its sentence, its category and its advice."""
 
+import json
 import ssl
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -396,6 +397,77 @@ async def test_a_failure_told_in_an_answer_of_success(
     assert (report.code, report.category) == (code, category), report.detail
     assert (error if isinstance(error, str) else error["message"]) in report.detail
     assert len(provider.asked) == 1
+
+
+TOLD: dict[str, tuple[dict[str, Any], str, ErrorCategory]] = {
+    "quota": (
+        {"message": "You exceeded your quota", "type": "insufficient_quota"},
+        "provider.quota_exhausted",
+        ErrorCategory.CAPACITY,
+    ),
+    "money": ({"message": "Nothing left", "type": "billing_error"}, "provider.quota_exhausted", ErrorCategory.CAPACITY),
+    "rate": ({"message": "Slow down", "type": "rate_limit_error"}, "provider.rate_limited", PASSING),
+    "rate by number": ({"message": "Slow down", "code": 429}, "provider.rate_limited", PASSING),
+    "rate by status": ({"message": "Slow down", "status": "RESOURCE_EXHAUSTED"}, "provider.rate_limited", PASSING),
+    "key": (
+        {"message": "No such key", "type": "invalid_request_error", "code": "invalid_api_key"},
+        "provider.credential_refused",
+        LASTING,
+    ),
+    "key by text": ({"message": "No such key", "code": "401"}, "provider.credential_refused", LASTING),
+    "model": ({"message": "Nobody of this name", "code": "model_not_found"}, "model.unavailable", LASTING),
+    "overloaded": ({"message": "Too busy", "type": "overloaded_error"}, "provider.unavailable", PASSING),
+    "unheard": ({"message": "The moon is full", "type": "lunacy", "code": None}, "provider.failed", PASSING),
+}
+
+
+@each_client
+@pytest.mark.parametrize("what", TOLD)
+async def test_every_client_tells_what_an_answer_of_success_tells(
+    spoken: Spoken, what: str, tmp_path: Path, provider: HTTPStub
+):
+    error, code, category = TOLD[what]
+    provider.on("*", Answer({"type": "error", "error": error, "request_id": "r1"}))
+    report = await failed(tmp_path, spoken, provider.url)
+    assert (report.code, report.category) == (code, category), report.detail
+    assert error["message"] in report.detail
+    assert len(provider.asked) == 1
+
+
+@each_client
+async def test_an_answer_whose_error_is_null_is_one(spoken: Spoken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from tests.support import openai_server
+
+    handler: Any = vars(openai_server)["_Handler"]
+    plain: Callable[..., dict[str, Any]] = handler._success
+    monkeypatch.setattr(handler, "_success", lambda *given: {**plain(*given), "error": None})
+    with OpenAIStub(api_key=KEY) as server:
+        server.on("weather", text='Sunny: {"error": {"message": "none"}}')
+        inference = Inference.load([write_provider(tmp_path / "i", spoken, server.root)], {})
+        result = await inference.chat.generate_text(at(text_job("How is the weather?")))
+        await inference.aclose()
+    assert result.text.startswith("Sunny")
+
+
+@pytest.mark.parametrize(
+    ("method", "kind"), [("GET", "application/json"), ("POST", "text/event-stream"), ("POST", "application/json")]
+)
+async def test_what_is_streamed_or_asked_for_is_left_to_its_reader(method: str, kind: str):
+    import httpx
+
+    from pipelex.inference.calls.guard import ToldFailure, guarded
+
+    body = {"status": "failed", "error": {"code": "InvalidContent", "message": "It is no picture"}}
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"content-type": kind}, stream=httpx.ByteStream(json.dumps(body).encode()))
+
+    async with guarded(httpx.AsyncClient(transport=httpx.MockTransport(answer)), 10_000) as client:
+        if (method, kind) == ("POST", "application/json"):
+            with pytest.raises(ToldFailure):
+                await client.request(method, "http://models.example.com")
+        else:
+            assert (await client.request(method, "http://models.example.com")).json() == body
 
 
 INTERNALS = (

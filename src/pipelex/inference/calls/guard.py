@@ -6,9 +6,10 @@ hundred bytes of memory. httpx follows no redirect by itself, but the clients bu
 nor aiohttp limits what a body decodes to.
 """
 
+import json
 import sys
 from collections.abc import AsyncIterator, Iterable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
 
 from pipelex.storage import BoundedDecoder, UndecodableError
@@ -19,6 +20,25 @@ _CODINGS: Final = "gzip, deflate"
 
 MARKS: Final = 2_000_000
 """The maximum number of commas and opening brackets in an answer; sixty megabytes of prose have about a million."""
+
+_LONGEST_TOLD: Final = 65_536
+"""The maximum size of an answer that may be a failure only, in bytes."""
+
+_STATUSES: Final = {
+    400: "invalid_request_error invalid_request invalid_argument bad_request context_length_exceeded",
+    401: "authentication_error invalid_api_key unauthenticated unauthorized",
+    402: "billing_error insufficient_credits payment_required",
+    403: "permission_error permission_denied forbidden",
+    404: "not_found_error model_not_found not_found",
+    413: "request_too_large",
+    429: "rate_limit_error rate_limit_exceeded too_many_requests resource_exhausted insufficient_quota quota_exceeded",
+    500: "api_error server_error internal_server_error internal",
+    503: "unavailable service_unavailable service_unavailable_error",
+    504: "timeout_error timeout gateway_timeout deadline_exceeded",
+    529: "overloaded_error overloaded",
+}
+"""The words that providers and gateways have for a failure, by the status that comes with them elsewhere."""
+_STATUS_OF: Final = {word: status for status, words in _STATUSES.items() for word in words.split()}
 
 C = TypeVar("C")
 
@@ -43,8 +63,22 @@ class AnswerTooLarge(AnswerRefused):
     """An answer is larger than the limit, or is encoded in a way that has none."""
 
 
+class ToldFailure(Exception):
+    """A failure that is told in an answer whose status is one of success, as gateways do."""
+
+    def __init__(self, body: dict[str, Any]) -> None:
+        super().__init__()
+        self.body = body
+        error: Any = body.get("error")
+        members = cast("dict[str, Any]", error) if isinstance(error, dict) else {}
+        told = (_status(members.get(name)) for name in ("code", "status", "type"))
+        self.status_code = next((status for status in told if status is not None), None)
+
+
 def guarded(client: C, limit: int) -> C:
     """The same asynchronous client of `httpx` or `httpx2`, which follows no redirect and reads no more than the limit.
+
+    What it is answered to a POST with success, but is a failure by its body, is raised as that.
 
     Args:
         client: the client; whoever closes it goes on doing so.
@@ -52,6 +86,7 @@ def guarded(client: C, limit: int) -> C:
 
     Raises:
         AnswerRefused: from requests, where the answer is a redirect or too large.
+        ToldFailure: from requests, where the answer tells a failure.
     """
     pool: Any = client
     base: type[Any] = sys.modules[_library(pool)].AsyncByteStream
@@ -64,8 +99,11 @@ def guarded(client: C, limit: int) -> C:
         if length.isdigit() and int(length) > limit:
             raise AnswerTooLarge(f"it has {int(length):,} bytes, and at most {limit:,} are read")
         # Events are read one after the other; what they hold together is never in memory at once.
-        marks = None if "event-stream" in headers.get("content-type", "") else Marks()
-        response.stream = _bounded(base, response.stream, headers.get("content-encoding", ""), limit, marks)
+        is_streamed = "event-stream" in headers.get("content-type", "")
+        marks = None if is_streamed else Marks()
+        # Who asks for the state of a job, with GET, is told in success that the job failed.
+        told = Told() if response.is_success and response.request.method == "POST" and not is_streamed else None
+        response.stream = _bounded(base, response.stream, headers.get("content-encoding", ""), limit, marks, told)
         headers.pop("content-encoding", None)
 
     hooks: dict[str, list[Any]] = pool.event_hooks
@@ -117,7 +155,56 @@ class Marks:
             raise AnswerTooLarge(f"its JSON has more than {MARKS:,} separators")
 
 
-def _bounded(base: type[Any], stream: Any, codings: str, limit: int, marks: Marks | None) -> Any:
+class Told:
+    """An answer of success, as long as it may be a failure by its body."""
+
+    def __init__(self) -> None:
+        self._body = bytearray()
+        self._is_longer = False
+
+    def add(self, piece: bytes) -> None:
+        """Take the next piece of the answer."""
+        self._is_longer = self._is_longer or len(self._body) + len(piece) > _LONGEST_TOLD
+        if not self._is_longer:
+            self._body += piece
+
+    def check(self) -> None:
+        """Look at the whole answer.
+
+        Raises:
+            ToldFailure: it is one.
+        """
+        if not self._is_longer:
+            check_told(bytes(self._body))
+
+
+def check_told(body: bytes) -> None:
+    """Refuse an answer of success that is an object with an `error`, which says what is wrong.
+
+    Raises:
+        ToldFailure: it is one.
+    """
+    if len(body) > _LONGEST_TOLD or b'"error"' not in body:
+        return
+    try:
+        found: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return
+    error: Any = cast("dict[str, Any]", found).get("error") if isinstance(found, dict) else None
+    message: Any = cast("dict[str, Any]", error).get("message") if isinstance(error, dict) else None
+    if isinstance(message, str) and message.strip():
+        raise ToldFailure({"error": error})
+
+
+def _status(told: object) -> int | None:
+    """The status that a failure names: as a number, or by its word."""
+    word = str(told).lower() if isinstance(told, int | str) else ""
+    if not (word.isascii() and word.isdecimal() and len(word) == 3):
+        return _STATUS_OF.get(word)
+    return int(word) if 400 <= int(word) < 600 else None
+
+
+def _bounded(base: type[Any], stream: Any, codings: str, limit: int, marks: Marks | None, told: Told | None) -> Any:
     try:
         decoder = BoundedDecoder(codings, limit)
     except UndecodableError as unknown:
@@ -130,7 +217,11 @@ def _bounded(base: type[Any], stream: Any, codings: str, limit: int, marks: Mark
                     for piece in decoder.pieces(chunk):
                         if marks is not None:
                             marks.count(piece)
+                        if told is not None:
+                            told.add(piece)
                         yield piece
+                if told is not None:
+                    told.check()
             except UndecodableError as failed:
                 raise (AnswerDamaged if failed.size is None else AnswerTooLarge)(str(failed)) from None
 

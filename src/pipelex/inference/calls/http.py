@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.inference.calls.guard import AnswerRefused, guarded
+from pipelex.inference.calls.guard import AnswerRefused, ToldFailure, guarded
 from pipelex.inference.calls.logical import request_headers
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.calls.tls import tls_of
@@ -32,17 +32,6 @@ class HttpRefusal(Exception):
             self.body: Json = response.json()
         except (ValueError, RecursionError):
             self.body = response.text[:300]
-
-
-class ToldFailure(Exception):
-    """A failure that is told in an answer whose status is one of success, as gateways do."""
-
-    def __init__(self, body: dict[str, Any]) -> None:
-        super().__init__()
-        self.body = body
-        code = table(body.get("error")).get("code")
-        told = int(code) if isinstance(code, int | str) and str(code).isdecimal() else 0
-        self.status_code = told if 400 <= told < 600 else None
 
 
 @dataclass(frozen=True)
@@ -109,6 +98,7 @@ class HttpCall:
         except (
             HttpRefusal,
             AnswerRefused,
+            ToldFailure,
             httpx.HTTPError,
             httpx.InvalidURL,
             TimeoutError,

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from pipelex.inference.calls.guard import check_status, read_bounded
+from pipelex.inference.calls.guard import check_status, check_told, read_bounded
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.chat.attachments.takes import BEDROCK
 from pipelex.inference.chat.library import LibraryProvider
@@ -106,6 +106,8 @@ def _bounding(client: Any, limit: int) -> Callable[..., Any]:
         try:
             check_status(response.status_code, response.headers.get("location", ""))
             response._content = read_bounded(response.raw.stream(_PIECE, decode_content=False), limit)
+            if response.status_code < 300:
+                check_told(response._content)
         except BaseException:
             response.raw.close()
             raise

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from pipelex.errors import PipelexError
-from pipelex.inference.calls.http import ToldFailure, table, tables
+from pipelex.inference.calls.guard import ToldFailure
+from pipelex.inference.calls.http import table, tables
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.chat.completions.requests import said
 from pipelex.inference.chat.messages import Answer, FinishReason, TokenCounts, ToolUse
