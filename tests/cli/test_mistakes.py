@@ -47,6 +47,22 @@ MISTAKES = [
     Mistake("help", 2, ("Did you mean 'pipelex --help'?",)),
     Mistake("version", 2, ("Did you mean 'pipelex --version'?",)),
     Mistake("check greet.mthds", 2, ("Did you mean 'pipelex validate'?",)),
+    Mistake("run greet.mthds --local --durable", 2, ("Error: --local contradicts --durable",)),
+    Mistake("run greet.mthds --durable --graph --no-graph", 2, ("--graph contradicts --no-graph",)),
+    Mistake("run greet.mthds --durable --detach --save-csv a.csv", 2, ("--detach contradicts --save-csv",)),
+    Mistake("run greet.mthds --durable --detach -o out", 2, ("--detach contradicts --output-dir",)),
+    Mistake("run greet.mthds --local --server=prod", 2, ("--local contradicts --server",)),
+    Mistake("trust --list --revoke", 2, ("--list contradicts --revoke",)),
+    Mistake("runs replay x --dry-run --detach", 2, ("--dry-run starts nothing",)),
+    Mistake("runs retry x --status failed", 2, ("name a run, or choose runs with filters",)),
+    Mistake("init config --endpoint http://127.0.0.1:1/v1", 2, ("takes neither --endpoint",)),
+    Mistake("storage get pipelex-storage://x.pdf -o - --json", 2, ("both want standard output",)),
+    Mistake("schedule trigger s -i name=A --overlap skip", 2, ("--overlap is for the runs of the schedule itself",)),
+    Mistake("models llm", 2, ("Type: pipelex models --type llm",)),
+    Mistake("trust greet.mthds", 2, ("trust is given to the project of the working directory",)),
+    Mistake("trust list", 2, ("Type: pipelex trust --list",)),
+    Mistake("run greet.mthds --timeout 5", 2, ("No such option: --timeout. Settings limit times", "call_timeout")),
+    Mistake("run greet.mthds -i name=A --dry-run --run-id a␣b", 2, ("the run id 'a b' has blanks",)),
     Mistake("run greet.mthds --Durable", 2, ("No such option: --Durable", "--durable")),
     Mistake("run greet.mthds name=A", 2, ("unexpected extra argument(s) (name=A): an input is given as -i name=A",)),
     Mistake("run --pipe greet", 2, ("Missing argument 'TARGET'",)),
@@ -187,7 +203,11 @@ MISTAKES = [
     ),
     Mistake("schedule create s gret.mthds --cron @daily", 2, ("did you mean 'greet.mthds'?",)),
     Mistake("schedule create s greet.mthds --cron @daily", 1, ("the input 'name' (native.Text) is missing",)),
-    Mistake("schedule create s greet.mthds -i nam=A --cron @daily", 1, ("'nam' is not an input",)),
+    Mistake(
+        "schedule create s greet.mthds -i nam=A --cron @daily",
+        1,
+        ("Type: pipelex schedule create s greet.mthds -i name=A --cron @daily",),
+    ),
     Mistake("schedule create s greet.mthds --cron @daily --attribute foo", 2, ("--attribute foo: it is NAME=VALUE",)),
     Mistake("schedule create s greet.mthds --cron @daily --overlap skp", 2, ("Did you mean 'skip'",)),
     Mistake("schedule update s gret.mthds", 2, ("did you mean 'greet.mthds'?",)),
@@ -284,6 +304,12 @@ def test_a_memory_that_no_run_wrote(place: Cli) -> None:
     for memory in ('{"root": {"name": "x"}}', '{"root": {"name": {"concept": "Text"}}}', '{"root": {"main_stuff": 3}}'):
         ended = place("run", "greet.mthds", "-i", "-", stdin=f'{{"working_memory": {memory}}}')
         assert (ended.code, "--json --with-memory" in ended.err) == (1, True), ended.err
+
+
+def test_no_option_is_proposed_that_is_far_from_what_was_typed(place: Cli) -> None:
+    assert "Possible options" not in place("run", "greet.mthds", "--timeout", "5").err
+    assert "--save-csv" in place("run", "greet.mthds", "--csv", "5").err
+    assert place("run", "greet.mthds", "-i", "name=--local", "--dry-run", "--durable", "--run-id", "--local").code == 1
 
 
 WITH_JSON = [mistake for mistake in MISTAKES if mistake.code == 1 and mistake.words[0] in ("run", "runs")]

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pipelex.cli._shared.console import Paint, shown
+from pipelex.cli._shared.console import Paint, shown, table
 from pipelex.cli.fitting import fitted, width_of
 from tests.cli.conftest import Cli
 from tests.cli.test_durable import worker
@@ -157,6 +157,16 @@ def test_what_commands_print_of_durable_runs_fits(
 def test_a_long_line_goes_on_below_its_beginning(text: str, folded: str) -> None:
     assert fitted(text, 20) == folded
     assert fitted(text, None) == text
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+@pytest.mark.parametrize("size", [10, 28, 55, 128])
+def test_an_id_stays_whole(width: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    row = ["r" * size, "a_pipe_of_a_long_name", "completed", "2026-11-28 15:57:35", "0.1 s", "$0.0001"]
+    told = table([row, row], ["run", "pipe", "status", "started", "time", "cost"], Paint(False), has_ids=True)
+    assert told.split().count("r" * size) == 2
+    assert [line for line in too_wide(told, width) if line != row[0]] == []
 
 
 def test_colours_take_no_column(monkeypatch: pytest.MonkeyPatch) -> None:

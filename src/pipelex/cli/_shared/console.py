@@ -22,6 +22,8 @@ from pipelex.errors.terminal import clean
 _CODES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 _NARROWEST: Final = 6
 """The width of a column below which it is not narrowed, in columns of the terminal."""
+_READABLE: Final = 10
+"""The width of a word, such as a date, below which a column beside ids is not narrowed."""
 _USUAL_WIDTH: Final = 80
 _TOKEN: Final = secrets.token_hex(8)
 """Marks the colours of this process, so that no text from elsewhere passes for one."""
@@ -142,7 +144,14 @@ def _padded(text: str, width: int, *, is_right: bool) -> str:
     return space + text if is_right else text + space
 
 
-def table(rows: Sequence[Sequence[str]], headings: Sequence[str], paint: Paint, *, right: Sequence[int] = ()) -> str:
+def table(
+    rows: Sequence[Sequence[str]],
+    headings: Sequence[str],
+    paint: Paint,
+    *,
+    right: Sequence[int] = (),
+    has_ids: bool = False,
+) -> str:
     """Rows as aligned columns under their headings; where they do not fit, the widest columns go on in further lines.
 
     Args:
@@ -150,13 +159,24 @@ def table(rows: Sequence[Sequence[str]], headings: Sequence[str], paint: Paint, 
         headings: one per column.
         paint: colours of the stream it goes to.
         right: columns that are aligned to the right.
+        has_ids: whether the first column has ids, which stay whole, so that they can be copied: where no room is left beside
+            them, each stands in a line of its own above the rest of its row.
     """
     widths = [max(width_of(row[index]) for row in [headings, *rows]) for index in range(len(headings))]
     room = columns()
-    if room is not None:
-        widths = _narrowed(widths, room - 2 * (len(widths) - 1))
+    gaps = 2 * (len(widths) - 1)
+    is_stacked = False
+    if room is not None and has_ids:
+        beside = _beside_ids(rows, headings, widths[1:], room - gaps - widths[0])
+        is_stacked = sum(beside) > room - gaps - widths[0]
+        widths = [0, *_narrowed(widths[1:], room - gaps)] if is_stacked else [widths[0], *beside]
+    elif room is not None:
+        widths = _narrowed(widths, room - gaps)
 
     def lines(cells: Sequence[str]) -> Iterator[str]:
+        if is_stacked:
+            yield cells[0]
+            cells = ["", *cells[1:]]
         pieces = [wrapped(cell, width) for cell, width in zip(cells, widths, strict=True)]
         for parts in zip_longest(*pieces, fillvalue=""):
             aligned = [
@@ -170,11 +190,31 @@ def table(rows: Sequence[Sequence[str]], headings: Sequence[str], paint: Paint, 
     )
 
 
-def _narrowed(widths: Sequence[int], room: int) -> list[int]:
-    """The widths of columns that share some room: the widest give way first, down to what can still be read."""
+def _beside_ids(rows: Sequence[Sequence[str]], headings: Sequence[str], widths: Sequence[int], room: int) -> list[int]:
+    """The widths of the columns that stand beside ids: between words first, then within the longest of them."""
+    words = [
+        max(_NARROWEST, *(width_of(word) for row in [headings, *rows] for word in row[index].split()))
+        for index in range(1, len(headings))
+    ]
+    between = _narrowed(widths, room, words)
+    return _narrowed(between, room, [min(word, _READABLE) for word in words])
+
+
+def _narrowed(widths: Sequence[int], room: int, least: Sequence[int] = ()) -> list[int]:
+    """The widths of columns that share some room: the widest give way first, down to what can still be read.
+
+    Args:
+        widths: the widths that the columns want.
+        room: the columns of the terminal that they share.
+        least: the widths below which they are not narrowed, one for each; `_NARROWEST` by default.
+    """
     found = list(widths)
-    while sum(found) > room and max(found) > _NARROWEST:
-        found[found.index(max(found))] -= 1
+    floors = list(least) or [_NARROWEST] * len(found)
+    while sum(found) > room:
+        wide = [index for index, (width, floor) in enumerate(zip(found, floors, strict=True)) if width > floor]
+        if not wide:
+            break
+        found[max(wide, key=lambda index: found[index])] -= 1
     return found
 
 

@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, get_args
 
 from typer.exceptions import TyperException
 
@@ -81,13 +81,54 @@ def _file_problem(failed: OSError) -> PipelexError:
 
 def report_misuse(wrong: TyperException, meta: Mapping[str, Any]) -> int:
     """Print what is wrong with the command line on standard error, as a problem where problems are JSON; the exit code."""
-    wrong.message = clean(_with_known_names(wrong, _with_near_names(wrong.message)))
+    wrong.message = clean(_with_known_names(wrong, _with_near_names(_with_meant(wrong))))
     if meta.get(JSON_KEY):
         report = ErrorReport("request.invalid", wrong.format_message(), params={"field": "command line"})
         say_whole(json_text(report.to_problem(), sys.stderr))
         return ExitCode.NOT_TRIED
     say(_usage(wrong).rstrip("\n"))
     return wrong.exit_code
+
+
+def _with_meant(wrong: TyperException) -> str:
+    """The message about an option or an argument that the command does not have, with what may be meant."""
+    context, option = getattr(wrong, "ctx", None), getattr(wrong, "option_name", "")
+    proposed = getattr(wrong, "possibilities", None)
+    if proposed:
+        setattr(wrong, "possibilities", [each for each in proposed if _is_near(option, each)])  # noqa: B010 of no public type
+    if proposed is not None and "timeout" in option.lower():
+        return f"{wrong.message}. {_TIMES}"
+    extra = re.fullmatch(r"Got unexpected extra argument\(s\) \((\S+)\)", wrong.message)
+    if context is None or extra is None:
+        return wrong.message
+    hint = _as_option(context, extra[1])
+    if not hint and context.info_name == "trust":
+        hint = f": trust is given to the project of the working directory. Type: {context.command_path}"
+    return wrong.message + hint
+
+
+_TIMES: Final = (
+    "Settings limit times: `[inference] call_timeout` that of a request, and of durable runs "
+    "`workflow_execution_timeout` of [temporal.worker_config]."
+)
+
+
+def _as_option(context: Any, word: str) -> str:
+    """What to type where an argument that is too many is the value of an option, or its name."""
+    for each in context.command.get_params(context):
+        if each.param_type_name != "option":
+            continue
+        if each.is_flag and f"--{word}" in each.opts:
+            return f". Type: {context.command_path} --{word}"
+        if word in get_args(getattr(getattr(each, "type_descriptor", None), "annotation", None)):
+            return f". Type: {context.command_path} {each.opts[0]} {word}"
+    return ""
+
+
+def _is_near(typed: str, option: str) -> bool:
+    """Whether an option may be meant by what was typed: few letters differ, or it has all of its words."""
+    name, known = typed.lstrip("-"), option.lstrip("-")
+    return bool(near_names(name, [known], cutoff=0.7)) or set(name.split("-")) <= set(known.split("-"))
 
 
 def _usage(wrong: TyperException) -> str:

@@ -3,10 +3,62 @@
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
-from typing import Any, TypeVar, get_type_hints
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, TypeVar, get_type_hints
 
 T = TypeVar("T")
+
+_APART: Final = (
+    *(
+        ("--detach", other)
+        for other in (
+            "--output-dir", "--save-csv", "--working-memory-path", "--with-memory", "--save-main-stuff",
+            "--save-working-memory", "--graph", "--costs", "--cancel-on-interrupt",
+        )
+    ),
+    *(("--local", other) for other in ("--server", "--wait", "--no-wait", "--cancel-on-interrupt")),
+    ("--list", "--revoke"),
+)  # fmt: skip
+"""Pairs of options that contradict each other wherever a command has both."""
+
+
+def contradiction(parameters: Sequence[Any], args: Sequence[str]) -> str | None:
+    """The sentence about two options that were typed and cannot both be meant; None where there are no such.
+
+    Args:
+        parameters: the options and arguments of the command.
+        args: what was typed after the command.
+    """
+    typed = dict.fromkeys(_typed(parameters, args))
+    switches = [(yes, no) for each in parameters for yes in each.opts for no in each.secondary_opts]
+    for one, other in (*switches, *_APART):
+        if one in typed and other in typed:
+            return f"{one} contradicts {other}: give one of them"
+    return None
+
+
+def _typed(parameters: Sequence[Any], args: Sequence[str]) -> Iterator[str]:
+    """The options that were typed, each by its long name."""
+    names = {
+        name: next((long for long in each.opts if long.startswith("--")), name)
+        for each in parameters
+        if each.param_type_name == "option"
+        for name in each.opts
+    }
+    names |= {name: name for each in parameters for name in each.secondary_opts}
+    takes_value = {
+        name for each in parameters if each.param_type_name == "option" and not each.is_flag for name in each.opts
+    }
+    is_value = False
+    for arg in args:
+        name = arg.partition("=")[0] if arg.startswith("--") else arg if arg in names else arg[:2]
+        if is_value:
+            is_value = False
+        elif arg == "--":
+            return
+        elif name in names:
+            yield names[name]
+            is_value = arg in takes_value
 
 
 def with_flags(flags: type[T]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from pipelex.cli._shared.flags import contradiction
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -23,9 +25,11 @@ class PlainCommand(TyperCommand):
     """A command that shows those of its module's examples that are its own, and its arguments by their names alone."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """See base class; an empty text names nothing, least of all the working directory."""
+        """See base class; an empty text names nothing, and options must not contradict each other."""
         if not ctx.resilient_parsing:
             _refuse_empty(args)
+            if (wrong := contradiction(self.get_params(ctx), args)) is not None:
+                raise Misuse(wrong)
         return super().parse_args(ctx, args)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:

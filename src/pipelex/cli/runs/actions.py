@@ -48,7 +48,7 @@ def list_runs(ctx: typer.Context, wanted: RunFilter, *, server: str | None, is_j
         for run in found
     ]
     headings = ["run", "pipe", "status", "started", "time", *(["cost"] if has_costs else [])]
-    out(table(rows, headings, paint_out(), right=(4, 5) if has_costs else (4,)))
+    out(table(rows, headings, paint_out(), right=(4, 5) if has_costs else (4,), has_ids=True))
 
 
 def _to_json(run: RunDescription) -> dict[str, Json]:

@@ -167,6 +167,8 @@ def retry(
     from pipelex.cli.runs.retrying import is_retryable, retry_many, retry_run
 
     if run_id is not None:
+        if flags.is_filter:
+            raise Misuse("name a run, or choose runs with filters such as --status, not both")
         retry_run(ctx, run_id, start_over, server=flags.server, is_json=flags.json)
         return
     wanted = flags.wanted(flags.limit)

@@ -44,6 +44,11 @@ class FilterFlags:
         ),
     ] = None
 
+    @property
+    def is_filter(self) -> bool:
+        """Whether any of them was given."""
+        return any((self.status, self.pipe, self.domain, self.user, self.attribute, self.tag, self.since))
+
     def wanted(self, limit: int, cost_above: float | None = None) -> "RunFilter":
         """The filter that they make.
 

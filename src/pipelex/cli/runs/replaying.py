@@ -35,6 +35,8 @@ def replay_run(ctx: typer.Context, run_id: str, flags: ReplayFlags) -> None:
         RunFailed: the replay failed.
         PipelexError: there is no such run, it cannot be replayed, or the edit does not fit.
     """
+    if flags.dry_run and flags.detach:
+        raise Misuse("--dry-run starts nothing that --detach could leave: give one of them")
     members = dict(map(_member, flags.members or ()))
     if flags.bundle is not None and not flags.bundle.exists():
         raise Misuse(f"--bundle {flags.bundle}: there is no file or folder of that name")

@@ -82,7 +82,7 @@ def retry_many(
         say("No runs.")
     else:
         rows = [[str(each["pipeline_run_id"]), str(each["state"]), str(each.get("detail", ""))] for each in told]
-        out(table(rows, ["run", "now", "why"], paint_out()))
+        out(table(rows, ["run", "now", "why"], paint_out(), has_ids=True))
     if any(each["state"] == "failed" for each in told):
         raise typer.Exit(ExitCode.FAILED)
 

@@ -16,6 +16,7 @@ from pipelex.cli._shared.group import Misuse
 from pipelex.cli._shared.results import print_json
 from pipelex.cli._shared.session import open_app
 from pipelex.cli._shared.targets import detect, open_target
+from pipelex.cli.run.corrected import corrected
 from pipelex.cli.run.inputs import RawInputs, gather_inputs
 from pipelex.cli.schedule.flags import MethodFlags, OverlapName, moment
 from pipelex.orchestration.jobs import Attributes
@@ -74,10 +75,13 @@ class _Wanted:
     attributes: Attributes
 
     @classmethod
-    def of(cls, app: "Pipelex", target: str, flags: MethodFlags, *, needs_inputs: bool) -> "_Wanted":
+    def of(
+        cls, ctx: typer.Context, app: "Pipelex", target: str, flags: MethodFlags, *, needs_inputs: bool
+    ) -> "_Wanted":
         """As the flags say.
 
         Args:
+            ctx: the context of the command, which has what was typed.
             app: the application.
             target: the method.
             flags: the flags of the command, as they were given.
@@ -89,10 +93,11 @@ class _Wanted:
         method = open_target(app, found, dirs)
         pipe = method.pipe(found.pipe)
         inputs: RawInputs = None
-        if flags.inputs or needs_inputs:
-            inputs = gather_inputs(flags.inputs or (), found.folder, pipe, method.library)
-        if needs_inputs:
-            method.read_inputs(inputs, pipe.ref)
+        with corrected(ctx, pipe, method.library):
+            if flags.inputs or needs_inputs:
+                inputs = gather_inputs(flags.inputs or (), found.folder, pipe, method.library)
+            if needs_inputs:
+                method.read_inputs(inputs, pipe.ref)
         return cls(method, pipe, inputs, attributes)
 
     async def request(self, schedule: str, kept: "Mapping[str, Stuff] | None" = None) -> "RunRequest":
@@ -120,7 +125,7 @@ def create(ctx: typer.Context, schedule: str, target: str, flags: MethodFlags) -
     """Make a schedule."""
     app = opened_app(ctx, flags.server)
     timing = flags.timing()
-    asked = _Wanted.of(app, target, flags, needs_inputs=True)
+    asked = _Wanted.of(ctx, app, target, flags, needs_inputs=True)
 
     async def work(_: "Pipelex", schedules: "Schedules") -> "ScheduleView":
         await schedules.create(schedule, await asked.request(schedule), timing, is_paused=flags.paused, note=flags.note)
@@ -139,7 +144,7 @@ def update(ctx: typer.Context, schedule: str, target: str | None, flags: MethodF
         raise Misuse(f"{flags.of_times[0]} comes with the times of the schedule: --cron, --every or --calendar")
     app = opened_app(ctx, flags.server)
     timing = flags.timing() if flags.has_times else None
-    asked = None if target is None else _Wanted.of(app, target, flags, needs_inputs=False)
+    asked = None if target is None else _Wanted.of(ctx, app, target, flags, needs_inputs=False)
 
     async def work(app: "Pipelex", schedules: "Schedules") -> "ScheduleView":
         request = await _newer(app, schedules, schedule, asked, flags.inputs or ())
@@ -179,7 +184,7 @@ def show_all(ctx: typer.Context, *, server: str | None, is_json: bool) -> None:
             ]
             for view in found
         ]
-        out(table(rows, ["schedule", "pipe", "state", "times", "next"], paint_out()))
+        out(table(rows, ["schedule", "pipe", "state", "times", "next"], paint_out(), has_ids=True))
 
 
 def report(view: "ScheduleView", words: str = "", *, is_json: bool) -> None:
@@ -248,6 +253,8 @@ def trigger(
     is_json: bool,
 ) -> None:
     """Start a run of a schedule now, with its inputs or with others."""
+    if overlap is not None and (inputs or run_id is not None):
+        raise Misuse("--overlap is for the runs of the schedule itself, not with --inputs or --run-id")
 
     async def work(app: "Pipelex", schedules: "Schedules") -> str | None:
         if not inputs and run_id is None:

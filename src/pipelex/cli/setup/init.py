@@ -85,6 +85,8 @@ def init(
     settings = load_settings()
     folder = Path(".pipelex") if local else settings.home_dir
     if what is not None:
+        if endpoint or model or key_variable or name or flags.are_given:
+            raise Misuse(f"{what} writes commented files, and takes neither --endpoint nor what belongs to it")
         for path, text in _files(what):
             _write(folder / path, text, force=force)
         return

@@ -8,6 +8,7 @@ from typing import Final
 import typer
 
 from pipelex.cli._shared.console import out
+from pipelex.cli._shared.group import Misuse
 from pipelex.cli._shared.results import print_json
 from pipelex.cli._shared.session import settings_for
 from pipelex.cli.run.files import writing
@@ -24,6 +25,8 @@ def get_file(ctx: typer.Context, address: str, output: Path | None, *, is_json: 
     Raises:
         PipelexError: the address is none, the storage does not have the file, or it cannot be written.
     """
+    if is_json and output == Path("-"):
+        raise Misuse("--json and --output - both want standard output: give one of them")
     storage = storage_of(settings_for(ctx, connects=True))
     try:
         name, data = default_name(address), asyncio.run(storage.get(address))
