@@ -175,6 +175,20 @@ def test_while_a_model_is_called(cli: Cli, stub: OpenAIStub, many: int, args: li
         assert left == set()
 
 
+@pytest.mark.parametrize("again", [["retry", "one"], ["replay", "one", "--yes", "--set", "pipe.greet.prompt=Hi $name"]])
+def test_while_a_run_is_done_again(cli: Cli, stub: OpenAIStub, again: list[str]) -> None:
+    stub.on(matches=".", text="late", delay=20.0)
+    first = Interrupted(cli, ["run", "greet.mthds", "-i", "name=Ada", "--run-id", "one"]).once(
+        lambda: len(stub.completions) == 1
+    )
+    assert first.code == 130, first.err
+    ended = Interrupted(cli, ["runs", *again]).once(lambda: len(stub.completions) == 2)
+    assert (ended.code, ended.out) == (130, ""), ended.err
+    assert ended.err.count("Interrupted") == 1, ended.err
+    assert "Traceback" not in ended.err
+    assert len(stub.completions) == 2
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such terminals")
 @pytest.mark.parametrize("key", [b"\x03", b"\x04"], ids=["ctrl-c", "ctrl-d"])
 def test_at_a_question_of_init(cli: Cli, key: bytes) -> None:
