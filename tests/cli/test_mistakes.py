@@ -113,7 +113,7 @@ MISTAKES = [
         "run greet.mthds -i name=Ana --output-dir greet.mthds", 2, ("'greet.mthds' cannot be written", "--output-dir")
     ),
     Mistake("init --endpoint my␣model --model m", 2, ("is not the address of an endpoint",)),
-    Mistake("runs show NOBODY", 2, ("there is no run 'NOBODY' in the records of this machine (", "no Temporal at")),
+    Mistake("runs show NOBODY", 1, ("there is no run 'NOBODY' in the records of this machine (", "no Temporal at")),
     Mistake("which gret", 2, ("did you mean greet?",)),
     Mistake("fmt nosuch.mthds", 2, ("there is no file or directory 'nosuch.mthds'",)),
     Mistake("init --endpoint http://127.0.0.1:1/v1", 2, ("name a model of http://127.0.0.1:1/v1 with --model NAME",)),

@@ -102,7 +102,7 @@ def guarded(client: C, limit: int) -> C:
         is_streamed = "event-stream" in headers.get("content-type", "")
         marks = None if is_streamed else Marks()
         # Who asks for the state of a job, with GET, is told in success that the job failed.
-        told = Told() if response.is_success and response.request.method == "POST" and not is_streamed else None
+        told = ToldText() if response.is_success and response.request.method == "POST" and not is_streamed else None
         response.stream = _bounded(base, response.stream, headers.get("content-encoding", ""), limit, marks, told)
         headers.pop("content-encoding", None)
 
@@ -155,7 +155,7 @@ class Marks:
             raise AnswerTooLarge(f"its JSON has more than {MARKS:,} separators")
 
 
-class Told:
+class ToldText:
     """An answer of success, as long as it may be a failure by its body."""
 
     def __init__(self) -> None:
@@ -204,7 +204,7 @@ def _status(told: object) -> int | None:
     return int(word) if 400 <= int(word) < 600 else None
 
 
-def _bounded(base: type[Any], stream: Any, codings: str, limit: int, marks: Marks | None, told: Told | None) -> Any:
+def _bounded(base: type[Any], stream: Any, codings: str, limit: int, marks: Marks | None, told: ToldText | None) -> Any:
     try:
         decoder = BoundedDecoder(codings, limit)
     except UndecodableError as unknown:
