@@ -1,4 +1,4 @@
-"""Tables in CSV: objects of a flat shape are read from one, and written to one."""
+"""Tables in CSV: reads objects of a flat shape from a table, and writes them to one."""
 
 import csv
 import io
@@ -17,15 +17,16 @@ from pipelex.errors import near_names
 from pipelex.errors.json import Json, as_object
 
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
-"""The beginning of a formula for a spreadsheet program, which would run it when the file is opened. An apostrophe
-before it makes the cell text (https://owasp.org/www-community/attacks/CSV_Injection)."""
+"""The beginning of a cell that a spreadsheet program takes for a formula and runs when the file is opened. An
+apostrophe before it makes the cell text (https://owasp.org/www-community/attacks/CSV_Injection)."""
 
 
 def read_csv(path: Path, shape: ObjectShape) -> list[Json]:
     """The objects of a table: the first row names fields, every other row is one object, an empty cell is absent.
 
     Raises:
-        ContentError: unknown or missing columns, or cells that do not read as their field; all faults at once.
+        ContentError: columns are unknown or missing, or cells cannot be read as their fields; reports all faults at
+            once.
         OSError: the file cannot be read.
     """
     table = read_table(path)
@@ -50,14 +51,14 @@ class Table:
     columns: tuple[str, ...]
     """The names in the first row."""
     rows: tuple[tuple[int, tuple[str, ...]], ...]
-    """Each other row with its line; it may have fewer cells than there are columns, and has no more."""
+    """The other rows, each with its line number. A row may have fewer cells than there are columns, but never more."""
 
 
 def read_table(path: Path) -> Table:
-    """The cells of a CSV file, with the texts that `write_csv` took for formulas as they were.
+    """The cells of a CSV file, without the apostrophes that `write_csv` puts before formulas.
 
     Raises:
-        ContentError: it is not a text, not CSV, or has no first row; rows have more cells than it.
+        ContentError: the file is not text, is not CSV or has no first row, or a row has more cells than the first.
         OSError: the file cannot be read.
     """
     if (why := why_unfit(path)) is not None:
@@ -88,7 +89,7 @@ def _without_guard(cell: str) -> str:
 
 
 def _named(names: list[str], rows: Iterable[tuple[int, tuple[str, ...]]]) -> tuple[str, ...]:
-    """The columns without those at the end that have neither a name nor a cell, which spreadsheet programs leave."""
+    """The columns without those at the end that have neither a name nor cells, which spreadsheet programs leave."""
     used = max((len(_without_end(cells, 0)) for _, cells in rows), default=0)
     while len(names) > max(used, 1) and not names[-1]:
         names = names[:-1]
@@ -96,14 +97,14 @@ def _named(names: list[str], rows: Iterable[tuple[int, tuple[str, ...]]]) -> tup
 
 
 def _without_end(cells: tuple[str, ...], length: int) -> tuple[str, ...]:
-    """The cells of a row without the empty ones beyond a length."""
+    """The cells of a row, without the empty cells beyond a given length."""
     while len(cells) > length and not cells[-1]:
         cells = cells[:-1]
     return cells
 
 
 def _separator(text: str) -> str:
-    """What is between the cells: a comma; a semicolon or a tab where the first row has those alone."""
+    """The separator of the cells: a comma, or a semicolon or a tab if the first row has no comma."""
     first = text.split("\n", 1)[0]
     return "," if "," in first else ";" if ";" in first else "\t" if "\t" in first else ","
 
@@ -140,14 +141,14 @@ def _columns(names: Sequence[str], shape: ObjectShape, file_name: str) -> list[F
 
 
 def object_of(fields: Sequence[FieldShape], cells: Sequence[str]) -> dict[str, Json]:
-    """The object of a row, not checked yet; an empty cell is absent."""
+    """The object of a row, not checked yet; an empty cell leaves its field out."""
     found: dict[str, Json] = {}
     for field, cell in zip(fields, cells, strict=False):
         if cell == "":
             continue
         if isinstance(field.shape, ScalarShape):
             value = parse_scalar(field.shape.kind, cell)
-            # A cell that does not read stays a text: the check of the object then says what is expected.
+            # A cell that cannot be read stays a text, and the check of the object then says what is expected.
             found[field.name] = cell if value is None else value
         else:
             found[field.name] = cell.strip() if isinstance(field.shape, ChoiceShape) else cell
@@ -157,7 +158,8 @@ def object_of(fields: Sequence[FieldShape], cells: Sequence[str]) -> dict[str, J
 def write_csv(items: Sequence[Json], shape: ObjectShape, stream: TextIO) -> None:
     """Write objects as a table that `read_csv` reads back; an absent field is an empty cell.
 
-    A text that a spreadsheet program would run as a formula has an apostrophe before it, which `read_csv` takes away.
+    A text that a spreadsheet program would run as a formula is written with an apostrophe before it, which `read_csv`
+    removes.
 
     Raises:
         ContentError: the concept is not flat: it has a nested object, list or dict.
@@ -177,7 +179,7 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[Json]], stream: 
 
 
 def _line(cells: Sequence[str]) -> str:
-    """A row of a table. The writer quotes both characters of its line's end, and a single empty cell, by itself."""
+    """A row of a table, as a line of CSV. The CSV writer itself quotes line ends in cells, and a lone empty cell."""
     line = io.StringIO()
     csv.writer(line, lineterminator="\r\n").writerow(cells)
     return line.getvalue().removesuffix("\r\n") + "\n"

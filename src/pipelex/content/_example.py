@@ -1,4 +1,4 @@
-"""Made-up values of shapes, the same each time, for dry runs and for inputs to start from."""
+"""Made-up values of shapes, for dry runs and for templates of inputs; they are the same each time."""
 
 from pipelex.content._shapes import (
     ChoiceShape,
@@ -13,7 +13,8 @@ from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
 
 _MOST_VALUES = 100_000
-"""Structures may share parts, so a small declaration can unfold into a value that no machine holds."""
+"""The maximum number of values in an example. Structures may share parts, so a small declaration can unfold into a
+value that does not fit into memory."""
 
 _NUMBERS: dict[ScalarKind, float] = {"integer": 1, "number": 1.5}
 
@@ -36,7 +37,7 @@ LIGHT_FIELDS: dict[str, str] = {
     "Document": "url",
     "JSON": "json_obj",
 }
-"""Native concepts that a caller may give as a bare value, and the field that value stands for."""
+"""Native concepts that a caller may give as a bare value → the field that the bare value stands for."""
 
 
 def example(
@@ -46,11 +47,11 @@ def example(
 
     Args:
         shape: the shape to make up.
-        light: bare values where a caller may give them (a string for a Text, a URL for an Image), as in an inputs file.
-            Without it, the content that `validate` accepts unchanged.
-        seed_text: the name the value goes under; texts and URLs are made from it, so that they differ from one another.
+        light: use bare values where a caller may (a string for a Text, a URL for an Image), as in an inputs file.
+            Otherwise the value is content that `validate` accepts unchanged.
+        seed_text: the name of the value. Texts and URLs are made from it, so they differ from one another.
         list_items: the number of items in each list.
-        is_sparse: leave out the fields that need not be there.
+        is_sparse: leave out the optional fields.
 
     Raises:
         PipelexError: `method.mock_unsatisfiable` when the structure unfolds into too many values.
@@ -96,7 +97,7 @@ class _Maker:
                 return self.make(field.shape, name or bare)
         # A made-up type or size would contradict the made-up file.
         is_sparse = self._is_sparse or shape.native in ("Image", "Document")
-        # The bare field of a native stands for the whole value, so it goes under the value's own name.
+        # The bare field of a native concept stands for the whole value, so it uses the value's own name.
         return {
             field.name: self.make(field.shape, name if field.name == bare and name else field.name)
             for field in shape.fields

@@ -1,4 +1,4 @@
-"""Bare values, as a person writes them, become the contents of native concepts."""
+"""Turns bare values, as a person writes them, into contents of native concepts."""
 
 import datetime
 import re
@@ -21,14 +21,14 @@ _DATE_WITH_TIME: Final = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}.*)", 
 
 
 class LightReader:
-    """Puts bare values of native concepts into their content form, at every depth, and resolves local files."""
+    """Expands bare values of native concepts to their content form, at every depth, and resolves local files."""
 
     def __init__(self, files: LocalFiles | None) -> None:
         self._files = files
         self.refused: list[tuple[str, FileRefused]] = []
 
     def expand(self, shape: Shape, value: Json, where: str) -> Json:
-        """The value with bare parts expanded; parts that do not fit are left to the check that follows."""
+        """The value with its bare parts expanded. Parts that do not fit stay unchanged, for the check to report."""
         if isinstance(shape, ListShape) and isinstance(value, list | tuple):
             items = cast("Sequence[Json]", value)
             return [self.expand(shape.items, item, f"{where}[{rank}]") for rank, item in enumerate(items)]

@@ -1,6 +1,6 @@
-"""Contents whose concepts nobody declared: the parts of a `Composite`.
+"""Contents without a declared concept: the parts of a `Composite`.
 
-Such a part is told by its form alone. A list is written `{"items": [...]}` as everywhere, and is to be read as a list.
+Only its form says what such a part is: a list is written `{"items": [...]}`, as everywhere, and must be read as a list.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ class OpenList(list[Json]):
 
 
 def open_parts(shape: Shape, content: Json) -> Json:
-    """A content in which every list reads as a list, where the shape says that its parts are contents themselves."""
+    """A content whose lists are opened for reading, if the shape says that its parts are contents themselves."""
     if not isinstance(shape, DictShape) or not shape.holds_contents or not isinstance(content, Mapping):
         return content
     return {name: _opened(part) for name, part in cast("Mapping[str, Json]", content).items()}

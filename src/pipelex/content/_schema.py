@@ -1,4 +1,4 @@
-"""JSON Schemas out of shapes, for models that answer in a structure."""
+"""JSON Schemas made from shapes, for models that answer with an object."""
 
 from collections import Counter
 
@@ -35,11 +35,11 @@ _WRITTEN_AS: dict[ScalarKind, str] = {
 
 
 def json_schema(shape: Shape) -> dict[str, Json]:
-    """The JSON Schema (2020-12) a model is asked to satisfy.
+    """The JSON Schema (2020-12) that a model's answer must satisfy.
 
-    Exactly the required fields are `required`; an optional one may also be null. Objects are closed. An object used
-    once is written in place, one used several times goes to `$defs`. Only keywords are used that schema-to-grammar
-    converters and strict modes of providers understand.
+    Only the required fields are `required`; an optional one may also be null. Objects are closed. An object that is
+    used once is written in place; one that is used several times goes to `$defs`. The schema uses only keywords that
+    schema-to-grammar converters and the strict modes of providers understand.
     """
     uses = Counter[str]()
     for found in nested_objects(shape):

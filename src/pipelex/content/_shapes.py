@@ -1,4 +1,4 @@
-"""Shapes: the structure of contents as code uses it, for checks, schemas and made-up values."""
+"""Shapes describe the structure of contents, for checks, schemas and made-up values."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias, cast, get_args
 from pipelex.errors.json import Json, as_array, as_object, as_objects, as_texts, exactly, maybe
 
 ScalarKind = Literal["text", "url", "integer", "number", "boolean", "date", "datetime", "time"]
-"""The simple values. `url` is a text that only native concepts have."""
+"""The kinds of simple values. `url` is a text that only native concepts have."""
 
 _SCALAR_KINDS: Final = frozenset(get_args(ScalarKind))
 
@@ -38,7 +38,7 @@ class ListShape:
 
 @dataclass(frozen=True, slots=True)
 class DictShape:
-    """An object with free keys. Keys are strings in JSON; each must read as `keys`."""
+    """An object with free keys. Keys are strings in JSON; each must be readable as a value of kind `keys`."""
 
     values: "Shape"
     keys: ScalarKind = "text"
@@ -65,7 +65,10 @@ class FieldShape:
 
 @dataclass(frozen=True, slots=True)
 class ObjectShape:
-    """The content of a concept that has fields. A concept has one shape: two shapes with one `concept` are equal."""
+    """The content of a concept that has fields.
+
+    A concept has only one shape, so shapes with the same `concept` are equal.
+    """
 
     concept: str
     """The concept with its domain, for example `native.Image` or `harbour.Berth`."""
@@ -108,15 +111,15 @@ def declared_field(
     item_type: str | None = None,
     concept: Shape | None = None,
 ) -> FieldShape:
-    """A field as an author declares it, already checked by the language layer.
+    """The shape of a field that an author declared and the language layer has checked.
 
     Args:
         name: the field's name.
-        description: forwarded to models.
+        description: the description that models are given.
         type: one of the ten type names; None beside `choices`.
         required: whether the field must be present.
         default_value: a TOML value of the field's type.
-        choices: makes the field an enumeration.
+        choices: the words of an enumeration; None for a field of another kind.
         key_type: the type of the keys, for `dict`.
         value_type: the type of the values, for `dict`; `Any`, or an unknown name, leaves them unspecified.
         item_type: the type of the items, for `list`; None, or an unknown name, leaves them unspecified.
@@ -152,12 +155,12 @@ def _key_kind(name: str | None) -> ScalarKind:
 
 
 def refined(shape: Shape, concept: str, description: str) -> Shape:
-    """The shape of a concept that refines another, or, given Text's, of one that has only a description."""
+    """The shape of a concept that refines another. A concept that has only a description refines Text."""
     return replace(shape, concept=concept, description=description) if isinstance(shape, ObjectShape) else shape
 
 
 def to_plain_json(value: object) -> Json:
-    """A value read from TOML as plain JSON: dates and times become ISO strings, the rest is kept."""
+    """A value read from TOML as plain JSON: dates and times become ISO strings, and the rest stays as it is."""
     if isinstance(value, Mapping):
         return {str(key): to_plain_json(item) for key, item in cast("Mapping[object, object]", value).items()}
     if isinstance(value, list | tuple):
@@ -169,7 +172,7 @@ def to_plain_json(value: object) -> Json:
 def reach(shape: Shape, path: Sequence[str]) -> Shape | None:
     """The shape behind a dotted path, `("text_and_images", "images")`; None when a step names no field.
 
-    A step on a list steps into its items. Behind an open shape everything is open.
+    A list is passed through: the step applies to its items. Every path into an open shape leads to an open shape.
     """
     for name in path:
         while isinstance(shape, ListShape):
@@ -187,7 +190,7 @@ def reach(shape: Shape, path: Sequence[str]) -> Shape | None:
 
 
 def nested_objects(shape: Shape) -> Iterator[ObjectShape]:
-    """Every object inside a shape, itself included, each concept once, outermost first."""
+    """Every object inside a shape, the shape itself included: each concept once, the outermost first."""
     seen: set[str] = set()
     pending: list[Shape] = [shape]
     while pending:
@@ -206,7 +209,7 @@ def nested_objects(shape: Shape) -> Iterator[ObjectShape]:
 
 
 def shape_to_json(shape: Shape) -> dict[str, Json]:
-    """A shape as plain JSON; each object is written once, in `objects`, and named elsewhere."""
+    """A shape as plain JSON. Each object is written once, under `objects`; every other place refers to it by name."""
     objects = {found.concept: _object_to_json(found) for found in nested_objects(shape)}
     return {"shape": _to_json(shape), "objects": objects}
 
@@ -245,10 +248,10 @@ def _object_to_json(shape: ObjectShape) -> Json:
 
 
 def shape_from_json(data: Mapping[str, Json]) -> Shape:
-    """The shape `shape_to_json` wrote.
+    """The inverse of `shape_to_json`.
 
     Raises:
-        ValueError: the data names an object that is not there, or itself inside itself.
+        ValueError: the data refers to an object that it does not contain, or an object contains itself.
     """
     return _ShapeReader(as_object(data["objects"])).read(data["shape"], ())
 

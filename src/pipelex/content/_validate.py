@@ -1,4 +1,4 @@
-"""Values are checked against shapes and put into their normal form; everything that is wrong is told at once."""
+"""Checks values against shapes and normalises them; reports all faults of a value at once."""
 
 import copy
 import datetime
@@ -21,7 +21,7 @@ from pipelex.content.stuff import Json
 from pipelex.errors import near_names
 
 _DEEPEST: Final = 200
-"""The depth of nested JSON values beyond which neither writers nor readers of JSON can be relied on."""
+"""The maximum depth of nested JSON values. Beyond it, JSON readers and writers may fail."""
 
 _DATE = r"\d{4}-\d{2}-\d{2}"
 _TIME = r"\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d{2}(?::?\d{2})?)?"
@@ -36,33 +36,34 @@ _MISSING: Final = cast("Json", object())
 
 
 class ContentError(ValueError):
-    """A value does not have the shape of its concept. `faults` has everything that is wrong with it."""
+    """A value does not have the shape of its concept. `faults` lists everything that is wrong with it."""
 
     def __init__(self, faults: list[tuple[str, str]]) -> None:
         self.faults = faults
-        """Dotted path and message, in the order of the value."""
+        """The dotted path and the message of each fault, in the order of the value."""
         shown = "; ".join(f"{path}: {message}" if path else message for path, message in faults[:3])
         more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
         super().__init__(shown + more)
 
 
 def validate(shape: Shape, value: Json, *, where: str = "") -> Json:
-    """Check a plain-JSON value against a shape and put it in its normal form.
+    """Check a plain-JSON value against a shape, and normalise it.
 
-    In the normal form fields stand in declared order, defaults are filled in, optional fields without a value are left
-    out, dates and times are ISO strings with the offset as stated, and a whole number for an `integer` is an integer.
-    Dates and times may also come as Python's own, as TOML gives them, or as the tagged objects that older result files hold.
+    In the normal form, fields are in declared order, defaults are filled in, optional fields without a value are left
+    out, dates and times are ISO strings that keep the stated offset, and a whole number for an `integer` is an integer.
+    Dates and times are also accepted as Python objects, which the TOML parser returns, or as the tagged objects of
+    older result files.
 
     Args:
         shape: the expected shape.
         value: the value; it is never changed.
-        where: the value's name, put before every path of the faults.
+        where: the value's name, with which the paths of the faults begin.
 
     Returns:
-        The normalised value, which shares nothing with the shape and little with the value.
+        The normalised value. It shares no objects with the shape, and may share some with the value.
 
     Raises:
-        ContentError: the value does not fit; all faults at once.
+        ContentError: the value does not fit; has all faults.
     """
     checker = _ContentChecker()
     checked = checker.check(shape, value, where)
@@ -75,7 +76,7 @@ def plain_json(value: object, *, where: str = "") -> Json:
     """Any value as plain JSON, dates and times as ISO strings.
 
     Raises:
-        ContentError: the value holds something JSON cannot, such as a number that is infinite.
+        ContentError: the value holds something that JSON cannot, such as an infinite number.
     """
     checker = _ContentChecker()
     checked = checker.open_value(value, where, 0)
@@ -252,7 +253,7 @@ def _read_boolean(value: Json) -> Json:
 
 
 def _untagged(value: Json, kind: str) -> Json:
-    """The text in a tagged object of an older result file; such a tag is data, no class is ever looked up."""
+    """The text in a tagged object of an older result file. The tag is only compared: it never names a class to load."""
     if isinstance(value, Mapping):
         tagged = cast("Mapping[str, Json]", value)
         is_tag = tagged.get("__class__") == kind and tagged.get("__module__") == "datetime"
@@ -295,7 +296,7 @@ def _read_time(value: Json) -> Json:
 
 
 def _with_colon(time: str) -> str:
-    """A time whose offset, where it states one, is written with a colon: `+0100` and `+01` are `+01:00`."""
+    """The time with a colon in its offset, if it has one: `+0100` and `+01` become `+01:00`."""
     return _OFFSET.sub(lambda match: f"{match[1]}:{match[2] or '00'}", time)
 
 
@@ -320,7 +321,7 @@ _READERS: Final[dict[ScalarKind, Callable[[Json], Json]]] = {
 
 
 def parse_scalar(kind: ScalarKind, text: str) -> Json:
-    """The simple value a text stands for, as in a table cell; None when it does not stand for one."""
+    """The simple value that a text, such as a table cell, stands for; None if it stands for none."""
     if kind == "boolean":
         return {"true": True, "false": False, "yes": True, "no": False}.get(text.strip().casefold())
     if kind in ("integer", "number"):

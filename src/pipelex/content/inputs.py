@@ -1,4 +1,4 @@
-"""Run-time inputs: from what a caller passes to stuffs that fit the slots of a pipe.
+"""Run-time inputs: turns the values that a caller passes into stuffs that fit the slots of a pipe.
 
 Source: MTHDS 8.0.0, section 10 of the language reference.
 """
@@ -53,7 +53,7 @@ class InputSlot:
 
 
 class UnresolvedConcept(LookupError):
-    """A concept named by an input is unknown, or several have that name."""
+    """An input names a concept that is unknown or ambiguous."""
 
     def __init__(self, message: str, suggestions: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -61,14 +61,14 @@ class UnresolvedConcept(LookupError):
 
 
 class ConceptView(Protocol):
-    """The view of the library that reading inputs needs."""
+    """The part of the library that reading inputs needs."""
 
     def shape(self, ref: str) -> Shape:
         """The shape of a domain-qualified concept."""
         ...
 
     def native_base(self, ref: str) -> str | None:
-        """Code of the native concept a concept is or refines; None for an author's own structure."""
+        """The code of the native concept that a concept is or refines; None for an author's own structure."""
         ...
 
     def is_compatible(self, given: str, expected: str) -> bool:
@@ -76,7 +76,7 @@ class ConceptView(Protocol):
         ...
 
     def resolve(self, text: str) -> str:
-        """The domain-qualified reference behind a full reference or a bare code.
+        """The domain-qualified reference that a full reference or a bare code stands for.
 
         Raises:
             UnresolvedConcept: no concept has that name, or several have.
@@ -85,14 +85,14 @@ class ConceptView(Protocol):
 
 
 class PlacedInputs(dict[str, Json]):
-    """Raw inputs that come from several places: the relative paths of each start from a folder of its own."""
+    """Raw inputs from several places. Each has its own folder, from which its relative paths start."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folders: dict[str, Path] = {}
 
     def put(self, name: str, value: Json, folder: Path) -> None:
-        """Add an input, or take another value for it."""
+        """Add an input, or replace its value."""
         self[name] = value
         self.folders[name] = folder
 
@@ -105,17 +105,17 @@ def read_inputs(
     concepts: ConceptView,
     root: Path | None = None,
 ) -> dict[str, Stuff]:
-    """Read a run's inputs from the declared slots down.
+    """Read a run's inputs as their declared slots say.
 
     Args:
         raw: input name → bare value, `{concept, content}` envelope, or list of these.
         slots: the pipe's declared inputs.
-        base_dir: folder that relative file paths start from; None where local files are out of reach.
+        base_dir: the folder that relative file paths start from; None if no local files may be read.
         concepts: the library's view of concepts.
-        root: the only folder whose files may be named; None: any file that the user may read.
+        root: the only folder whose files may be named; None allows any file that the user may read.
 
     Returns:
-        A stuff for each given input, in declared order; a left-out optional input has none.
+        A stuff for each given input, in declared order; an optional input that is left out has none.
 
     Raises:
         InputError: something does not fit. Its code and location are those of the first fault; `report.faults`
@@ -145,12 +145,12 @@ def read_inputs(
 
 
 def expanded(shape: Shape, value: Json) -> Json:
-    """A value with the bare values of native concepts, at any depth, in their content form."""
+    """The value with the bare values of native concepts expanded to their content form, at any depth."""
     return LightReader(None).expand(shape, value, "")
 
 
 def one_error(faults: list[Fault]) -> InputError:
-    """One exception for all that is wrong with a run's inputs: it speaks as the first fault; `faults` has them all."""
+    """One exception for all faults of a run's inputs. Its message is that of the first; `faults` has them all."""
     first = faults[0]
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     error = InputError(first.code, first.detail + more, input=first.location.input)
@@ -210,7 +210,7 @@ class _InputReader:
         if faults:
             raise _InputRefused(faults)
         given = {stuff.concept: None for stuff in stuffs}
-        # Envelopes of the items may name a more specific concept; a list has one for all.
+        # The envelopes of items may name more specific concepts, but a list has one concept for all its items.
         common = next(iter(given)) if len(given) == 1 else concept
         return Stuff.of_list(common, [stuff.content for stuff in stuffs])
 
@@ -226,7 +226,7 @@ class _InputReader:
         return self._one(value, self._slot.concept, self._name)
 
     def _items(self, value: Json) -> tuple[str, list[Json]]:
-        """The items of a list and the concept they are to be read as."""
+        """The concept to read the items of a list as, and the items."""
         concept = self._slot.concept
         envelope = self._envelope(value, concept)
         if envelope is not None:
@@ -254,7 +254,7 @@ class _InputReader:
         return list(items)
 
     def _may_hold_items(self, concept: str) -> bool:
-        """Whether `{"items": [...]}` can be a single value of the concept, and not the wire form of a list."""
+        """Whether `{"items": [...]}` can be a single value of the concept rather than the wire form of a list."""
         shape = self._concepts.shape(concept)
         if isinstance(shape, ObjectShape) and shape.native != "JSON":
             return shape.field("items") is not None
@@ -345,7 +345,7 @@ class _InputReader:
     # --- envelopes ----------------------------------------------------------------------------------------------------
 
     def _envelope(self, value: Json, concept: str) -> Mapping[str, Json] | None:
-        """The value, where it is an envelope `{concept, content}`; None where it is a content."""
+        """The value if it is an envelope `{concept, content}`; None if it is a content."""
         if not isinstance(value, Mapping) or "content" not in value or not value.keys() <= _ENVELOPE_MEMBERS:
             return None
         named = value.get("concept")
@@ -354,7 +354,7 @@ class _InputReader:
         shape = self._concepts.shape(concept)
         if not isinstance(shape, ObjectShape) or shape.field("concept") is None:
             return value
-        # The declared structure has a field called `concept` itself.
+        # The declared structure has its own field called `concept`.
         try:
             is_compatible = self._concepts.is_compatible(self._concepts.resolve(named), concept)
         except UnresolvedConcept:

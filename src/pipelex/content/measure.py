@@ -1,4 +1,4 @@
-"""The size of a value: its texts, its JSON at most, its JSON exactly. All three walk plain JSON without recursion."""
+"""The size of a value: of its texts, an upper bound of its JSON, or exactly of its JSON."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -17,36 +17,36 @@ class _Weights(NamedTuple):
     text: int
     """The weight of a text besides its characters."""
     key: int | None
-    """The weight of a key besides its characters; with None, keys count nothing."""
+    """The weight of a key besides its characters; with None, keys do not count at all."""
     leaf: int
     """The weight of a number, a boolean or null."""
 
 
 _TEXTS: Final = _Weights(character=1, text=0, key=None, leaf=8)
 _JSON: Final = _Weights(character=2, text=4, key=6, leaf=24)
-"""Escapes at most double ordinary text; quotes, colons and commas are counted with what they surround."""
+"""Escapes at most double ordinary text. Quotes, colons and commas count with the value beside them."""
 
 Opened = Callable[[object], Iterable[Any] | None]
 
 
 def text_size(values: Iterable[Json], *, most: int = sys.maxsize) -> int:
-    """About how many characters some contents are when they are written out: their texts, and a few for other values.
+    """The approximate number of characters of contents when written out: their texts, and a few for each other value.
 
     Args:
         values: contents.
-        most: counting ends beyond this; the number is then only known to be larger.
+        most: counting stops beyond this number; the result then only says that there are more.
     """
     return _weigh(values, _TEXTS, most, None)
 
 
 def json_bound(values: Iterable[Any], opened: Opened | None = None) -> int:
-    """An upper bound of the characters of some values' JSON without its brackets, in a fraction of the time of writing it.
+    """An upper bound of the size of some values' JSON, in characters without brackets; much faster than writing it.
 
-    Workflows decide by it, so it must not change: a replay would decide otherwise.
+    Workflows make decisions with it, so its results must never change, or a replay would decide differently.
 
     Args:
         values: JSON values, or objects that `opened` knows.
-        opened: the members of an object that stands in the tree; None for what is a leaf.
+        opened: returns the members of an object in the tree, or None if it is a leaf.
     """
     return _weigh(values, _JSON, sys.maxsize, opened)
 

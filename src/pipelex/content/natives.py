@@ -1,4 +1,4 @@
-"""The native concepts, always available and never declared.
+"""The native concepts, which are always available and need no declaration.
 
 Source: MTHDS 8.0.0, section 3 of the language reference; `Markdown` is an extension of the reference runtime.
 """
@@ -179,10 +179,10 @@ NATIVE_CONCEPTS: Final[Mapping[str, NativeConcept]] = MappingProxyType({concept.
 RETIRED_NATIVES: Final[Mapping[str, str]] = MappingProxyType(
     {"PDF": "Document", "ImgGenPrompt": "Text", "LlmPrompt": "Text", "OcrInput": "Document"}
 )
-"""Natives of older files, and what replaces each."""
+"""Native concepts of older files → the concept that replaces each."""
 
 
 def native_code(ref: str) -> str | None:
-    """The native concept's code a reference names, bare or qualified; None when it names none."""
+    """The code of the native concept that a reference names, bare or qualified; None if it names none."""
     code = ref.removeprefix("native.")
     return code if code in NATIVE_CONCEPTS else None

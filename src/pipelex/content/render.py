@@ -1,4 +1,4 @@
-"""A content as text for people and prompts: plain, Markdown, HTML or JSON.
+"""Renders contents as text for people and prompts: plain, Markdown, HTML or JSON.
 
 Source: MTHDS 8.0.0, sections 9.2 and 9.5 of the language reference.
 """
@@ -14,13 +14,13 @@ from pipelex.content.stuff import Json
 TextFormat = Literal["plain", "markdown", "html", "json"]
 
 Attach: TypeAlias = Callable[[str, Mapping[str, Json]], str | None]
-"""Called with the native code (`Image`, `Document`) and the content of a file inside a value; gives the token that
-stands for it, or None to have it described in words."""
+"""Called with the native code (`Image`, `Document`) and the content of a file inside a value. Returns the token that
+stands for the file, or None to have it described in words."""
 
 _INDENT: Final = 2
 _DEEPEST: Final = 250
 _SINGLE_LINE: Final = 200
-"""A list item up to this length stands beside its rank."""
+"""The maximum length of a list item that is written on the line of its number, in characters."""
 
 
 def render_content(
@@ -35,9 +35,9 @@ def render_content(
     Args:
         shape: the content's shape; for a list, a `ListShape`.
         content: plain JSON that fits the shape; for a list, the bare array.
-        text_format: `plain` and `markdown` write a structure as one heading per field with the value beneath, `html`
-            as sections, `json` as its JSON.
-        attach: replaces images and documents by tokens.
+        text_format: `plain` and `markdown` write a structure as one heading per field with the value beneath; `html`
+            writes sections; `json` writes its JSON.
+        attach: returns the tokens that stand for images and documents; None to describe them in words.
 
     Returns:
         Text without a line break at its end.
@@ -51,12 +51,12 @@ def render_content(
 
 
 def json_text(content: Json) -> str:
-    """JSON for people: indented, in its own characters."""
+    """JSON for people: indented, and without escapes for characters beyond ASCII."""
     return json.dumps(content, ensure_ascii=False, indent=_INDENT)
 
 
 def scalar_text(value: Json) -> str:
-    """A simple value as text; a number of a `Number` that is whole has no decimals."""
+    """A simple value as text; a whole number has no decimals."""
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
@@ -65,7 +65,7 @@ def scalar_text(value: Json) -> str:
 
 
 def bare_text(native: str | None, content: Mapping[str, Json]) -> str | None:
-    """The text of a native that prints as one simple value; None for every other content."""
+    """The text of a native concept that prints as one simple value; None for any other content."""
     if native in ("Text", "Markdown"):
         return scalar_text(content.get("text"))
     if native == "Number":
@@ -82,7 +82,7 @@ def bare_text(native: str | None, content: Mapping[str, Json]) -> str | None:
 
 
 def describe_file(native: str, content: Mapping[str, Json]) -> str:
-    """An image or document in words: what it shows or is called, and where it is unless that is the data itself."""
+    """An image or document in words: its caption, title or name, and its URL unless that is a `data:` URL."""
     named = content.get("caption") or content.get("title") or content.get("filename")
     url = _url(content)
     place = "" if url.startswith("data:") else url
@@ -91,7 +91,7 @@ def describe_file(native: str, content: Mapping[str, Json]) -> str:
 
 
 def _inferred(value: Json) -> Json:
-    """The plain value of a content whose concept is unknown, where its single member tells."""
+    """The plain value of a content whose concept is unknown, if its only member is `text` or `number`."""
     if not isinstance(value, Mapping):
         return value
     members = cast("Mapping[str, Json]", value)
@@ -104,7 +104,7 @@ def _url(content: Mapping[str, Json]) -> str:
 
 
 def _address(content: Mapping[str, Json]) -> str:
-    """A file's URL; none of a kind that a browser would run."""
+    """A file's URL; empty if it is of a kind that a browser would run."""
     url = _url(content)
     return "" if url.strip().lower().startswith(("javascript:", "vbscript:")) else url
 
@@ -156,7 +156,7 @@ class _ContentWriter:
         )
 
     def _page(self, shape: ObjectShape, content: Mapping[str, Json], depth: int) -> str:
-        """The text, then the images; the HTML the text came from would only repeat it."""
+        """The text, then the images. The raw HTML is left out, because it would only repeat the text."""
         shown = [field for field in shape.fields if field.name != "raw_html" and content.get(field.name) is not None]
         return self.blocks([self.write(field.shape, content[field.name], depth + 1) for field in shown])
 
@@ -266,7 +266,7 @@ class _HtmlWriter(_ContentWriter):
 
 
 def markdown_to_html(text: str) -> str:
-    """HTML of a Markdown text (CommonMark with tables); HTML inside it is shown as text, not passed through."""
+    """The HTML of a Markdown text (CommonMark with tables). HTML inside the text is escaped."""
     from markdown_it import MarkdownIt
 
     return MarkdownIt("commonmark", {"html": False}).enable("table").render(text).strip()

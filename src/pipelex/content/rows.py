@@ -1,4 +1,4 @@
-"""The rows of a table as the inputs of a pipe that runs once for each, and what it gave as columns beside them."""
+"""Reads the rows of a table as inputs of a pipe that runs once for each row, and writes the results beside them."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ _FORM: Final = "Rows are a CSV file in UTF-8, or UTF-16 with its mark; its first
 
 @dataclass(frozen=True, slots=True)
 class InputRow:
-    """A row of a table, and the inputs it stands for."""
+    """A row of a table, and the inputs that it stands for."""
 
     label: str
     """The row's place, for messages: `rows.csv, line 3`."""
@@ -36,7 +36,7 @@ class InputTable:
     columns: tuple[str, ...]
     rows: tuple[InputRow, ...]
     unused: tuple[str, ...]
-    """Columns that are not inputs; they are kept beside the results."""
+    """Columns that are not inputs; they are written out again beside the results."""
 
 
 def read_rows(
@@ -44,8 +44,9 @@ def read_rows(
 ) -> InputTable:
     """Read the rows of a CSV file as a pipe's inputs.
 
-    Columns are inputs by their names, each cell as it would be typed; where no column is one, and the pipe takes one flat
-    structure, columns are its fields. An empty cell leaves the input out. Relative paths start at the file's folder.
+    Each column is the input of its name, and each cell is read as if it were typed. If no column is an input and the
+    pipe takes one flat structure, the columns are its fields. An empty cell leaves the input out. Relative paths start
+    at the file's folder.
 
     Args:
         path: the file.
@@ -54,7 +55,7 @@ def read_rows(
         constant: inputs that are the same for every row.
 
     Raises:
-        PipelexError: the file cannot be read, a column is there twice, or a cell is not what the input takes.
+        PipelexError: the file cannot be read, a column occurs twice, or a cell does not fit its input.
     """
     try:
         table = read_table(path)
@@ -103,7 +104,7 @@ def _unreadable(path: Path, detail: str, reason: str, advice: str = _FORM) -> Pi
 
 
 def _check_names(path: Path, columns: Sequence[str], names: Sequence[str], slots: Mapping[str, InputSlot]) -> None:
-    """Refuse columns whose names are nearly those of inputs that no column gives."""
+    """Refuse a column whose name looks like a misspelling of an input that has no column."""
     for name in names:
         if name in columns or slots[name].presence == "optional":
             continue
@@ -114,7 +115,7 @@ def _check_names(path: Path, columns: Sequence[str], names: Sequence[str], slots
 
 
 def _whole(columns: Sequence[str], slots: Mapping[str, InputSlot], concepts: ConceptView) -> str | None:
-    """The input that a whole row is, where no column is an input."""
+    """The input that a whole row stands for; None if a column is an input or no single input fits."""
     if any(name in slots for name in columns):
         return None
     rows = [name for name in slots if _fields_of(name, slots, concepts) & set(columns)]
@@ -158,7 +159,7 @@ def result_columns(shape: Shape, *, is_list: bool) -> tuple[str, ...]:
 
 
 def result_cells(value: Stuff | Absence, shape: Shape, *, is_list: bool) -> list[Json]:
-    """A result as one cell for each of its columns; what is not a single value is JSON."""
+    """A result as one cell for each of its columns; a list or an object becomes JSON."""
     count = len(result_columns(shape, is_list=is_list))
     if isinstance(value, Absence):
         return [None] * count
@@ -186,14 +187,14 @@ def write_rows(
     rows: Iterable[tuple[Mapping[str, str], Sequence[Json] | None, str | None]],
     stream: TextIO,
 ) -> None:
-    """Write rows with what came of them: the row's cells, the result's, and the error, where a row has one.
+    """Write each row with its result: the row's cells, the result's cells, and the error if there is one.
 
-    A column of the result whose name the table has already is called `result.NAME`.
+    A result's column is called `result.NAME` if the table has a column of that name.
 
     Args:
         columns: the columns of the table.
         added: the columns of the result.
-        rows: the row, its result's cells, and what is wrong with it.
+        rows: each row's cells by column, its result's cells, and its error.
         stream: the stream to write to.
     """
     known = list(rows)

@@ -1,7 +1,7 @@
-"""Shapes: what the content of a concept looks like, and everything that follows from it.
+"""Shapes: the structure of a concept's content, and everything that follows from it.
 
-A `Shape` is a small frozen description that the library makes from concepts. From it come the schema a model is asked
-to satisfy, the check of a value where it enters, and made-up values for dry runs.
+A `Shape` is a small frozen description that the library makes from concepts. The schema of a model's answer, the check
+of incoming values and the made-up values of dry runs are derived from it.
 
 Source: MTHDS 8.0.0, sections 2 and 3 of the language reference.
 """

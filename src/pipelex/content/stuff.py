@@ -1,4 +1,4 @@
-"""The values that travel: stuffs, recorded absences, and the working memory that names them.
+"""The values of a run: stuffs, recorded absences, and the working memory that names them.
 
 Source: MTHDS 8.0.0, sections 8 and 10.3 of the language reference.
 """
@@ -10,7 +10,7 @@ from typing import Final, Literal, Self, cast
 from pipelex.errors.json import Json, as_object, exactly, maybe
 
 MAIN_STUFF: Final = "main_stuff"
-"""The name kept for the current main result."""
+"""The reserved name of the current main result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Stuff:
         return len(self.items)
 
     def to_json(self) -> dict[str, Json]:
-        """The wire form. A single value that looks like a list says so, which other readers ignore."""
+        """The wire form. A single value that looks like a list has `is_list: false`, which other readers ignore."""
         wire: dict[str, Json] = {"concept": self.concept, "content": self.content}
         if not self.is_list and _looks_like_list(self.content):
             wire["is_list"] = False
@@ -64,13 +64,13 @@ AbsenceKind = Literal["declared_absent", "skipped", "not_provided"]
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """A value that is not there, and why: a condition continued, a pipe was skipped, an input was left out."""
+    """The absence of a value, and its reason: a condition continued, a pipe was skipped, or an input was left out."""
 
     kind: AbsenceKind
     pipe: str | None = None
-    """The pipe that gave the absence."""
+    """The pipe that returned the absence."""
     cause: str | None = None
-    """The name of the absent input a skipped pipe waited for."""
+    """The name of the absent input because of which the pipe was skipped."""
 
     def to_json(self) -> dict[str, Json]:
         found: dict[str, Json] = {"kind": self.kind}
@@ -87,7 +87,7 @@ class Absence:
 
 @dataclass(frozen=True, slots=True)
 class WorkingMemory:
-    """Names of a run and what they hold. Immutable: each change gives a new memory that shares the values."""
+    """The named values of a run. Immutable: each change returns a new memory that shares the values."""
 
     root: Mapping[str, Stuff] = field(default_factory=dict[str, Stuff])
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -105,7 +105,7 @@ class WorkingMemory:
         return self.get(MAIN_STUFF)
 
     def with_value(self, name: str, value: Stuff | Absence) -> Self:
-        """The memory after a value, or an absence, took a name; what was there before is gone."""
+        """A memory with a value or an absence under a name, in place of any earlier one."""
         root = {key: stuff for key, stuff in self.root.items() if key != name}
         absences = {key: absence for key, absence in self.absences.items() if key != name}
         aliases = {key: target for key, target in self.aliases.items() if key != name}
@@ -116,7 +116,7 @@ class WorkingMemory:
         return replace(self, root=root, aliases=aliases, absences=absences)
 
     def with_result(self, name: str | None, value: Stuff | Absence) -> Self:
-        """The memory after a step: the value under its name and as the main result."""
+        """A memory with a step's result, under its name and as the main result."""
         if name is None or name == MAIN_STUFF:
             return self.with_value(MAIN_STUFF, value)
         named = self.with_value(MAIN_STUFF, value).with_value(name, value)
@@ -138,7 +138,7 @@ class WorkingMemory:
 
         Args:
             wire: the wire form.
-            read: reads one value of it.
+            read: the function that reads one value.
         """
         aliases, absences = as_object(wire.get("aliases", {})), as_object(wire.get("absences", {}))
         return cls(

@@ -1,7 +1,8 @@
-"""Inputs as people type them: `name=value`, `name=@file`, a file, or plain text, read by what the pipe declares.
+"""Reads inputs as people type them: `name=value`, `name=@file`, a file, or plain text.
 
-A text stays a text, whatever it looks like; a number is read as one; an image or a document is a path or an address; a
-structure is JSON, or a file of JSON, TOML or YAML; a list is JSON, a CSV file, or the same name given several times.
+The pipe's declaration decides how a value is read. A text stays a text, whatever it looks like. A number is read as a
+number. An image or a document is a path or a URL. A structure is JSON, or a file of JSON, TOML or YAML. A list is JSON,
+a CSV file, or the same name given several times.
 """
 
 import re
@@ -38,7 +39,7 @@ def named_value(given: str) -> tuple[str, str] | None:
 
 
 def only_input(slots: Mapping[str, InputSlot], *, kinds: tuple[str, ...], concepts: ConceptView) -> str | None:
-    """The input that a lone text or file is for: the only one, or the only one that must be there, of some kinds."""
+    """The input that a lone text or file is for: the only input, or the only required one, if its kind fits."""
     needed = [name for name, slot in slots.items() if slot.presence != "optional"]
     names = needed if len(needed) == 1 else list(slots)
     if len(names) != 1:
@@ -48,24 +49,24 @@ def only_input(slots: Mapping[str, InputSlot], *, kinds: tuple[str, ...], concep
 
 
 def text_inputs(text: str, slots: Mapping[str, InputSlot], concepts: ConceptView) -> dict[str, Json] | None:
-    """Plain text as the input of a pipe that takes one text; None where it takes anything else."""
+    """Plain text as the input of a pipe that takes one text; None if the pipe takes anything else."""
     name = only_input(slots, kinds=_TEXTS, concepts=concepts)
     return None if name is None else {name: _without_line_end(text)}
 
 
 def _without_line_end(text: str) -> str:
-    """A text of standard input without what a shell writes at the end of a line, which is not the text's."""
+    """A text of standard input without its last line break, which the shell added."""
     return text.removesuffix("\n").removesuffix("\r")
 
 
 def file_inputs(path: Path, slots: Mapping[str, InputSlot], concepts: ConceptView) -> tuple[Mapping[str, Json], Path]:
     """The inputs in a file, and the folder that its relative paths start from.
 
-    JSON, TOML and YAML hold inputs by their names. A CSV file is the one list that the pipe takes; any other file is the
-    one text, image or document that it takes.
+    JSON, TOML and YAML files hold inputs by their names. A CSV file is the only list that the pipe takes. Any other
+    file is the only text, image or document that it takes.
 
     Raises:
-        PipelexError: the file cannot be read, or there is no input that it could be.
+        PipelexError: the file cannot be read, or the pipe has no input that it could be.
     """
     suffix, here = path.suffix.lower(), path.resolve()
     name: str | None = None
@@ -98,14 +99,14 @@ def _only_list(path: Path, slots: Mapping[str, InputSlot]) -> str:
 
 @dataclass
 class TypedInputs:
-    """Inputs put together from what was typed; what comes later takes the place of what came before."""
+    """Collects typed inputs. A later file or mapping replaces earlier values of the same names."""
 
     slots: Mapping[str, InputSlot]
     concepts: ConceptView
     folder: Path
     """The folder that relative paths start from."""
     read_stdin: Callable[[], str] | None = None
-    """The function that gives the text of standard input, for `name=@-`."""
+    """The function that returns the text of standard input, for `name=@-`."""
     found: PlacedInputs = field(default_factory=PlacedInputs)
     _typed: set[str] = field(default_factory=set[str])
 
@@ -119,15 +120,15 @@ class TypedInputs:
         self.add_mapping(values, folder)
 
     def add_mapping(self, values: Mapping[str, Json], folder: Path | None = None) -> None:
-        """Inputs by their names."""
+        """Add inputs by their names."""
         for name, value in values.items():
             self.found.put(name, value, folder or self.folder)
 
     def add_value(self, name: str, text: str) -> None:
-        """One input; a list grows with each value of the same name.
+        """Add one typed input. Several values of one name are joined to a list if the input is a list.
 
         Raises:
-            InputError: the text is not what the pipe takes under the name.
+            InputError: the text does not fit the input of that name.
         """
         slot = self.slots.get(name)
         value, folder = (text, self.folder) if slot is None else self._value(name, slot, text)
@@ -182,7 +183,7 @@ class TypedInputs:
         return self._typed_value(name, slot, text, is_file=True), path.parent
 
     def _table(self, name: str, slot: InputSlot, path: Path) -> Json:
-        """A CSV file as a list: of a flat concept as the reader of inputs takes it, else the values of its one column."""
+        """A CSV file as a list: its path if the items are flat structures, else the values of its only column."""
         if self._is_row(slot):
             return str(path)
         try:
@@ -196,7 +197,7 @@ class TypedInputs:
         return [self._single(name, slot, cells[0]) for _, cells in table.rows if cells]
 
     def _is_row(self, slot: InputSlot) -> bool:
-        """Whether a value is a row of a table."""
+        """Whether each value of the input can be a row of a table."""
         shape = self.concepts.shape(slot.concept)
         return isinstance(shape, ObjectShape) and shape.native is None and shape.is_flat
 

@@ -1,1 +1,1 @@
-"""Files that inputs name: where they are, what kind they are of, and files that hold the inputs themselves."""
+"""Files that inputs name, with their places and kinds, and files that hold the inputs themselves."""

@@ -1,4 +1,4 @@
-"""Files that hold inputs: JSON, TOML and YAML, by the file's extension."""
+"""Files that hold inputs, in JSON, TOML or YAML as their extensions say."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, Location, PipelexError, near_names
 
 TYPES: Final = {".json": "json", ".toml": "toml", ".yaml": "yaml", ".yml": "yaml"}
-"""Extension → what the file is written in."""
+"""Extension → file type."""
 
 
 def parse(text: str, file_type: str) -> Json:
@@ -25,7 +25,7 @@ def parse(text: str, file_type: str) -> Json:
         file_type: `json`, `toml` or `yaml`.
 
     Raises:
-        NotReadable: it is not valid; with line and column where they are known.
+        NotReadable: the text is not valid; has the line and the column if they are known.
     """
     try:
         match file_type:
@@ -55,7 +55,7 @@ def parse(text: str, file_type: str) -> Json:
 
 
 def _json_fault(error: json.JSONDecodeError) -> str:
-    """The fault of a JSON text, in the words of what people usually meant there."""
+    """The fault of a JSON text, explained by the mistake that people usually make there."""
     if not error.doc.strip():
         return "it is empty"
     rest = error.doc[error.pos :].lstrip()
@@ -69,7 +69,7 @@ def _json_fault(error: json.JSONDecodeError) -> str:
 
 
 def load_value_file(path: Path) -> Json:
-    """The value that a file holds: TOML and YAML by the extension, otherwise JSON.
+    """The value that a file holds: TOML or YAML if its extension says so, otherwise JSON.
 
     Raises:
         PipelexError: `input.file_unreadable`, with line and column where the file's text is wrong.
@@ -93,10 +93,10 @@ def load_value_file(path: Path) -> Json:
 
 
 def load_inputs_file(path: Path) -> dict[str, Json]:
-    """Read an inputs file: TOML and YAML by the extension, otherwise JSON.
+    """Read an inputs file: TOML or YAML if its extension says so, otherwise JSON.
 
     Returns:
-        Input name → value, as `read_inputs` takes it; TOML dates and times are still Python's.
+        Input name → value, as `read_inputs` takes it; dates and times of TOML are Python objects.
 
     Raises:
         PipelexError: `input.file_unreadable`, with line and column where the file's text is wrong.
@@ -124,7 +124,7 @@ def _load_json(text: str) -> Json:
 
 def _missing(path: Path) -> PipelexError:
     there = [file.name for file in path.parent.iterdir() if file.is_file()] if path.parent.is_dir() else []
-    # Every file of inputs ends alike: their names tell them apart.
+    # All files of inputs have one of a few extensions, so only the stems are compared.
     alike = near_names(path.stem, [Path(name).stem for name in there])
     near = [str(path.parent / name) for name in near_names(path.name, there) if Path(name).stem in alike]
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -1,7 +1,8 @@
 """The kind of a file, by its first bytes: a small table of the formats that methods meet.
 
-The pure layers need it, so it reads nothing but the bytes. Of 34 files it names all; filetype names no text and no SVG,
-puremagic takes 20 times as long and calls CSV and Markdown plain text, magika guesses and loads ONNX.
+The pure layers need it, so it reads nothing but the bytes. In a comparison over 34 files it named all of them. The
+library filetype recognises neither text nor SVG, puremagic takes 20 times as long and calls CSV and Markdown plain
+text, and magika guesses and loads ONNX.
 """
 
 import re
@@ -86,11 +87,12 @@ _TEXT_WINDOW: Final = 4096
 def sniff(data: bytes, *, declared: str | None = None, filename: str | None = None) -> str:
     """The MIME type of some bytes.
 
-    What the bytes say wins; for text, which says little, the declared type, then the extension, then a guess.
+    The signature in the bytes wins. Text has no signature, so the declared type, then the extension, then a guess
+    decides.
 
     Args:
-        data: the bytes; the whole file, since formats in a ZIP are told by its directory.
-        declared: the type that a server or a content claims, parameters allowed.
+        data: the whole file: formats based on ZIP can only be told apart by its directory.
+        declared: the type that a server or a content claims; it may have parameters.
         filename: the file's name, or the last part of its path.
     """
     told = _by_magic(data)
@@ -111,7 +113,7 @@ def sniff(data: bytes, *, declared: str | None = None, filename: str | None = No
 
 
 def plain_type(declared: str | None) -> str | None:
-    """A MIME type without parameters, under its usual name; None for none and for `application/octet-stream`."""
+    """A MIME type without parameters, by its usual name; None if there is none, and for `application/octet-stream`."""
     if declared is None:
         return None
     bare = declared.partition(";")[0].strip().lower()
@@ -125,14 +127,14 @@ def extension_of(mime_type: str) -> str:
 
 
 def type_of_extension(name: str) -> str:
-    """The MIME type the name's extension stands for."""
+    """The MIME type that a file name's extension stands for; `application/octet-stream` for an unknown extension."""
     return _by_name(name) or OCTETS
 
 
 def file_kind(mime_type: str) -> str:
-    """The kind that a MIME type is to a text extractor.
+    """The kind of file that a MIME type is to a text extractor.
 
-    It is `pdf`, `image`, `docx`, `html`, `txt`, …; else the type itself.
+    This is `pdf`, `image`, `docx`, `html`, `txt`, …, or the type itself if there is no such word for it.
     """
     known = _KINDS.get(mime_type)
     if known is not None:
@@ -160,12 +162,12 @@ def _by_magic(data: bytes) -> str | None:
         return "application/zip"
     if data[:2] == b"BM" and int.from_bytes(data[2:6], "little") == len(data):
         return "image/bmp"
-    # Readers accept a PDF whose header stands after some rubbish.
+    # PDF readers accept some junk before the header.
     return "application/pdf" if b"%PDF-" in data[:_PDF_WINDOW] and not _is_text(data[:_PDF_WINDOW]) else None
 
 
 def _by_brand(data: bytes) -> str:
-    """The type of a file of ISO's container: pictures share it with films, and one brand with each other."""
+    """The type of a file in ISO's base media format, which images share with films. AVIF and HEIC share some brands."""
     head = data[8 : min(int.from_bytes(data[:4]), 256)]
     brands = [head[:4], *(head[at : at + 4] for at in range(8, len(head), 4))]  # the second word is a version
     named = brands[1:] if brands[0] in _SHARED_BRANDS else brands[:1]
@@ -200,7 +202,7 @@ def _is_textual(mime_type: str) -> bool:
 
 
 def _is_text(data: bytes) -> bool:
-    """Whether the beginning has no byte that text does not have; UTF-16 needs its mark."""
+    """Whether the beginning has only bytes that occur in text; UTF-16 is text only with a byte order mark."""
     head = data[:_TEXT_WINDOW]
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True

@@ -1,4 +1,4 @@
-"""Local files that inputs name: found, readable, and of the kind that is wanted."""
+"""Finds the local files that inputs name, and checks that they are readable and of the wanted kind."""
 
 import binascii
 import re
@@ -36,7 +36,7 @@ MIME_TYPES: Final = {
     ".webp": "image/webp",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-"""A table of our own, so that the same file has the same type on every machine."""
+"""MIME types by extension. The system's own table is not used, so a file has the same type on every machine."""
 
 # A single letter before the colon is a Windows drive.
 _URL: Final = re.compile(r"data:|[A-Za-z][A-Za-z0-9+.-]+://")
@@ -46,12 +46,12 @@ MAX_INPUTS_BYTES: Final = 256 * 1024 * 1024
 """The maximum size of a file that holds inputs, in bytes."""
 
 _KERNEL_FOLDERS: Final = tuple(map(Path, ("/proc", "/sys", "/dev")))
-"""The folders of the kernel. Their files are answers of the system, this process's environment among them, and never
-documents."""
+"""The folders of the kernel. Their files are not documents: the kernel makes them up, for example from this process's
+environment."""
 
 
 class FileRefused(Exception):
-    """A local file an input names cannot be used."""
+    """A local file that an input names cannot be used."""
 
     def __init__(self, code: str, detail: str, **params: Json) -> None:
         super().__init__(detail)
@@ -71,19 +71,19 @@ class LocalFiles:
     base_dir: Path
     """The folder that relative paths start from."""
     root: Path | None = None
-    """The only folder whose files may be named; None: any file that the user may read."""
+    """The only folder whose files may be named; None allows any file that the user may read."""
 
 
 def local_file(text: str, files: LocalFiles | None, *, file_type: str) -> Path:
-    """The readable file a path names, absolute.
+    """The absolute path of the readable file that a path or a URL names.
 
     Args:
         text: a path, absolute, relative to the base folder or starting with `~`; or a `file://` URL.
-        files: the files that may be named; None where all are out of reach.
+        files: the files that may be named; None if no local file may be.
         file_type: the type that the file should have, for messages.
 
     Raises:
-        FileRefused: there is no such file, it may not be named, or it cannot be read.
+        FileRefused: the file does not exist, may not be named, or cannot be read.
     """
     if files is None:
         raise FileRefused(
@@ -118,9 +118,9 @@ def local_file(text: str, files: LocalFiles | None, *, file_type: str) -> Path:
 
 
 def not_a_file(path: Path) -> str | None:
-    """The reason why a path leads to no document; None where it does.
+    """The reason why the file at a path cannot be a document; None if it can.
 
-    Pipes and devices may never end, and the kernel's files tell secrets.
+    Pipes and devices may never end, and the kernel's files may hold secrets.
 
     Raises:
         OSError: there is nothing there, or it cannot be looked at.
@@ -146,7 +146,7 @@ def _require_inside(text: str, path: Path, root: Path | None) -> None:
 
 
 def why_unfit(path: Path) -> str | None:
-    """The reason why a file cannot hold inputs; None where it can. It is not a file, or too large.
+    """The reason why a file cannot hold inputs: it is not a regular file, or it is too large. None if it can.
 
     Raises:
         OSError: there is nothing there, or it cannot be looked at.
@@ -179,15 +179,15 @@ def file_content(path: Path) -> dict[str, Json]:
 
 
 _HEAD: Final = 4096
-"""Bytes that tell what kind of file it is."""
+"""The number of bytes at the beginning that show the kind of the file."""
 
 
 def check_file(path: Path, text: str, file_type: str) -> None:
-    """Make sure that a readable file has something in it, and is an image where one is wanted.
+    """Check that a readable file is not empty, and that it is an image if one is wanted.
 
     Args:
         path: the file.
-        text: the name under which it was given, for messages.
+        text: the file's name as the caller wrote it, for messages.
         file_type: the type that it should have: `image` or `document`.
 
     Raises:
@@ -195,13 +195,13 @@ def check_file(path: Path, text: str, file_type: str) -> None:
     """
     with path.open("rb") as opened:
         head, size = opened.read(_HEAD), path.stat().st_size
-    # A bitmap says its own length, which the head alone does not have.
+    # A bitmap states the length of the whole file, which `sniff` would compare with the length of the head.
     is_bitmap = head[:2] == b"BM" and int.from_bytes(head[2:6], "little") == size
     _check(head, f"'{text}'", file_type, "image/bmp" if is_bitmap else sniff(head, filename=path.name))
 
 
 def check_data_url(url: str, file_type: str) -> None:
-    """Check a `data:` URL like `check_file`; one that cannot be decoded is left to whoever reads it.
+    """Check a `data:` URL like `check_file`. A URL that cannot be decoded passes: its reader will report that.
 
     Raises:
         FileRefused: it is empty, or of another kind.
@@ -226,7 +226,7 @@ def _check(head: bytes, named: str, file_type: str, mime_type: str) -> None:
 
 
 def not_an_image(mime_type: str) -> str | None:
-    """The message about a file that should be an image and is of another type; None for an image."""
+    """The message about a file that should be an image but has another type; None for an image."""
     kind = file_kind(mime_type)
     if kind in ("image", "svg"):
         return None

@@ -1,4 +1,4 @@
-"""The text of bytes that people wrote: UTF-8, or UTF-16 and UTF-32 where a byte order mark says so."""
+"""Decodes files that people wrote: UTF-8, or UTF-16 or UTF-32 with a byte order mark."""
 
 import codecs
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ TO_UTF8: Final = (
 )
 """The advice on a file in another encoding."""
 
-# The mark of UTF-32 in little endian begins with that of UTF-16.
+# The little-endian mark of UTF-32 begins with that of UTF-16, so it is looked for first.
 MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -26,10 +26,10 @@ def decoded(data: bytes, *, marks: Sequence[tuple[bytes, str]] = MARKS) -> str:
 
     Args:
         data: the bytes.
-        marks: the encodings that are taken beside UTF-8, by the marks that they begin with.
+        marks: the byte order marks that are recognised, each with its encoding; without a mark, the text is UTF-8.
 
     Raises:
-        NotReadable: they are in another encoding; with the line, and with what it looks like.
+        NotReadable: the bytes are in another encoding; has the line, and says which encoding it may be.
     """
     encoding = next((name for mark, name in marks if data.startswith(mark)), "utf-8")
     try:
@@ -53,6 +53,6 @@ def _why(data: bytes, start: int, encoding: str) -> str:
 
 
 def _wide(data: bytes) -> str | None:
-    """The fault of a text in UTF-16 that does not say so; None for any other."""
+    """The fault of a UTF-16 text without a byte order mark; None for any other text."""
     head = data[:200]
     return "looks like UTF-16 without a byte order mark" if 3 * head.count(b"\0") > len(head) else None

@@ -1,4 +1,4 @@
-"""YAML as inputs are written in: JSON's values, so that `no` and `012` are texts, and a date stays as it is written."""
+"""Reads YAML inputs. They have JSON's values, so `no` and `012` are texts, and a date stays as it is written."""
 
 import re
 from collections.abc import Hashable
@@ -15,18 +15,19 @@ _SCALARS: Final = (
     ("int", r"[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
     ("float", r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
 )
-"""The plain scalars that are not texts, as the core schema of YAML 1.2 has them: name, form, first characters."""
+"""The plain scalars that are not texts, from the core schema of YAML 1.2: the tag, the pattern, and the possible first
+characters."""
 
 
 _HINTS: Final = {
     "mapping values are not allowed": "a text with a colon stands in quotes",
     "'\\t' that cannot start": "lines are indented by blanks",
 }
-"""The usual reason of a fault, by a part of what the parser says."""
+"""A part of the parser's message → the usual reason for the fault."""
 
 
 class CoreLoader(yaml.SafeLoader):
-    """Reads the core schema, without aliases, and refuses a key that is there twice."""
+    """Reads the core schema, and refuses aliases and duplicate keys."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 declared so by the base class
 
@@ -50,7 +51,7 @@ class CoreLoader(yaml.SafeLoader):
 
 
 def _untyped(loader: object) -> Any:
-    """A loader whose methods have no types: the stubs leave them out."""
+    """The loader as `Any`, because the stubs leave out some of its methods."""
     return loader
 
 
@@ -63,7 +64,7 @@ def load_yaml(text: str) -> Json:
     """The value of a YAML document.
 
     Raises:
-        NotReadable: it is not valid, or has what JSON has not.
+        NotReadable: the document is not valid, or has something that JSON does not have.
     """
     try:
         return yaml.load(text, CoreLoader)
