@@ -1,4 +1,4 @@
-"""The reading of `.mthds` files: from text to blueprints and faults, each with file, line and column.
+"""Reads `.mthds` files: turns text into blueprints and faults, each with file, line and column.
 
 ```python
 bundle = parse_bundle(Path("berths.mthds").read_bytes(), path="berths.mthds")
@@ -6,7 +6,7 @@ for fault in bundle.faults:
     print(fault.location.line, fault.detail)
 ```
 
-Nothing here needs another file: references are resolved, and pipes wired, by `pipelex.library`.
+Nothing here needs another file; `pipelex.library` resolves references and wires pipes.
 """
 
 from pipelex.language._bundle import ParsedBundle, parse_bundle

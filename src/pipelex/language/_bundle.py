@@ -1,4 +1,4 @@
-"""The reading of one `.mthds` file: from bytes to its blueprint and faults.
+"""Reads one `.mthds` file: turns bytes into a blueprint and faults.
 
 Source: MTHDS 8.0.0, sections 1 and 11 of the language reference.
 """
@@ -41,13 +41,13 @@ _VERSION_KEYS = ("language_version", "mthds_version", "version")
 
 @dataclass(frozen=True)
 class ParsedBundle:
-    """A bundle file as read: its blueprint as far as it is sound, and everything that is wrong with it."""
+    """A bundle file after reading: the valid part of its blueprint, and everything that is wrong with it."""
 
     path: str | None
     text: str
-    """The file's text; what is not UTF-8 in it is replaced."""
+    """The file's text; bytes that are not UTF-8 are replaced."""
     blueprint: BundleBlueprint | None = None
-    """The blueprint, with the concepts and pipes that are sound alone; None when the file is not TOML or its domain is
+    """The blueprint, with only the valid concepts and pipes; None when the file is not TOML or its domain is
     unknown."""
     faults: tuple[Fault, ...] = ()
     """The faults in file order, warnings included."""
@@ -70,7 +70,7 @@ class ParsedBundle:
             on_key: point at the key rather than at its value.
 
         Returns:
-            Its location; of the nearest table around it when the file has no such key.
+            The location of the value, or of the nearest table around it when the file has no such key.
         """
         span = self._positions.find(keys, on_key=on_key, offset=offset) if self._positions is not None else None
         line, column, end_line, end_column = span or (1, 1, None, None)
@@ -96,13 +96,13 @@ class ParsedBundle:
 
 
 def normalise_newlines(text: str) -> str:
-    """The text as TOML counts its lines; a lone carriage return stays, for TOML refuses it."""
+    """The text with line feeds only, as TOML counts lines. A lone carriage return stays, because TOML refuses it."""
     return text.replace("\r\n", "\n")
 
 
 @comparing_few_names
 def parse_bundle(source: bytes | str, *, path: str | None = None) -> ParsedBundle:
-    """Read a bundle file. Never raises: whatever is wrong is in `faults`.
+    """Read a bundle file. Never raises: everything that is wrong is in `faults`.
 
     Args:
         source: the file's bytes or text.
@@ -150,7 +150,7 @@ def _placed(bundle: ParsedBundle, fault: UnplacedFault) -> Fault:
 
 
 def _check_header(faults: list[UnplacedFault], document: dict[str, Any]) -> dict[str, Any]:
-    """The header's keys that are sound."""
+    """Report the faults of the header, and return its valid keys."""
     report = Report((), faults)
     for key in document:
         if key not in _TOP_KEYS:

@@ -27,7 +27,7 @@ _SITES: dict[str, SiteKind] = {"text": "text", "integer": "number", "number": "n
 
 
 def check_concept(code: str, declared: Any) -> tuple[ConceptBlueprint | None, list[UnplacedFault]]:
-    """One entry of `[concept]`: its blueprint, or None, and what there is to say about it."""
+    """Check one entry of `[concept]`: return its blueprint, or None, and its faults."""
     report = Report(("concept", code))
     _check_code(report, code)
     if isinstance(declared, str):
@@ -117,7 +117,7 @@ def _check_structure(report: Report, structure: Any) -> None:
 
 
 def _reserved_name(report: Report, name: str, structure: Mapping[str, Any], keys: Keys) -> None:
-    """A field name that the object model takes, with names that are free."""
+    """Report a field name that the object model reserves, and suggest free names."""
     plain = name.strip("_") or "value"
     tries = (plain, f"{plain}_value", f"{plain}_text", f"its_{plain}", f"{plain}_field")
     free = [each for each in tries if each.isidentifier() and each not in RESERVED_FIELD_NAMES]
@@ -138,7 +138,7 @@ def _reserved_name(report: Report, name: str, structure: Mapping[str, Any], keys
 
 
 def _check_named_types(report: Report, field: Mapping[str, Any], name: str) -> None:
-    """Warn of a type of items, keys or values that names nothing: they are then of any kind."""
+    """Warn of an unknown type of items, keys or values, which then may be of any type."""
     for key, of_type in (("item_type", "list"), ("key_type", "dict"), ("value_type", "dict")):
         written = field.get(key)
         known = FIELD_TYPES if key == "item_type" else FIELD_TYPES[:-1]
@@ -174,7 +174,7 @@ def _check_named_types(report: Report, field: Mapping[str, Any], name: str) -> N
 
 
 def _check_date_default(report: Report, field: Mapping[str, Any], name: str) -> None:
-    """A date in a bundle is a TOML date; a string is how a crate, which is JSON, carries it."""
+    """Report a date that is written as a string. Bundles use TOML dates; only crates, which are JSON, use strings."""
     example = _DATE_LITERALS.get(str(field.get("type")))
     if example is not None and isinstance(field.get("default_value"), str):
         report.schema(
@@ -188,7 +188,7 @@ def _check_date_default(report: Report, field: Mapping[str, Any], name: str) -> 
 
 
 def _suggest_item_concept(report: Report, field: Mapping[str, Any], name: str) -> None:
-    """A misspelt field type is often a concept's name: say how a concept is written."""
+    """Say how to refer to a concept, if the wrong field type looks like a concept's name."""
     written = field.get("type")
     if isinstance(written, str) and Reference.parse(written).is_concept:
         report.schema(

@@ -1,4 +1,4 @@
-"""Faults of a document as they are found, by the keys of tables; places in the text are looked up at the end."""
+"""Faults of a document, first located by the keys of tables; their places in the text are looked up at the end."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Names of the types and keys of a structure's fields in Python, JSON Schema and older files."""
+"""Words of Python, JSON Schema and older files for the types and keys of a structure's fields."""
 
 from collections.abc import Mapping
 from typing import Any, Final, cast
@@ -18,7 +18,7 @@ _BY_HABIT: Final = {
     **dict.fromkeys(("array", "tuple", "set"), "list"),
     **dict.fromkeys(("object", "map", "mapping", "json"), "dict"),
 }
-"""The names of types elsewhere → those of MTHDS."""
+"""Names of types in other languages → the MTHDS types."""
 
 _FIELD_KEYS: Final = {
     "items": "item_type",
@@ -31,12 +31,12 @@ _FIELD_KEYS: Final = {
 
 
 def is_field_type(written: str) -> bool:
-    """Whether a text is a field type in another case, or another language's name of one."""
+    """Whether a text names a field type, in any case or by another language's name."""
     return written.casefold() in (*FIELD_TYPES, *_BY_HABIT)
 
 
 def field_type_meant(written: str) -> str | None:
-    """The field type that somebody means who writes another language's name of it, or misspells one."""
+    """The field type that another language's name or a misspelling means; None if it is not clear."""
     folded = written.casefold()
     if is_field_type(written):
         return _BY_HABIT.get(folded, folded)
@@ -45,7 +45,7 @@ def field_type_meant(written: str) -> str | None:
 
 
 def meant_key(keys: Keys, entry: Mapping[str, Any]) -> SuggestedFix | None:
-    """The change that writes a key of a field as MTHDS calls it; None where it is not plain what is meant.
+    """The fix that renames a key of a field to its MTHDS name; None if it is not clear what is meant.
 
     Args:
         keys: where the key stands in the file.

@@ -1,4 +1,4 @@
-"""Presentation hints: their shape is the blueprints' matter, their content only ever a warning.
+"""Presentation hints. Blueprints check their shape; their content only ever leads to warnings.
 
 Source: MTHDS 8.0.0, section 2.5 of the language reference.
 """
@@ -10,13 +10,13 @@ from pipelex.errors import near_names
 from pipelex.language._fault import Keys, Report, UnplacedFault, did_you_mean, is_table, place, shorten
 
 SiteKind: TypeAlias = Literal["text", "number", "other", "unknown"]
-"""The kind of value that a hint is on; `unknown` where only the linked library can tell."""
+"""The kind of value that a hint is about; `unknown` if only the linked library knows."""
 
 _INTENTS: Final[dict[str, SiteKind]] = {"prose": "text", "label": "text", "rating": "number", "quantity": "number"}
 
 
 def check_hints(report: Report, table: Mapping[str, Any], keys: Keys, site: SiteKind) -> None:
-    """Warn about what `hints` of one table says that means nothing."""
+    """Warn about meaningless entries in the `hints` of one table."""
     hints = table.get("hints")
     if not is_table(hints):
         return

@@ -1,4 +1,4 @@
-"""Names that MTHDS itself takes: native concepts, retired ones, reserved domains and reserved field names.
+"""Names that MTHDS reserves: native concepts, retired ones, reserved domains and reserved field names.
 
 Source: MTHDS 8.0.0, sections 1.1, 3 and 13 of the language reference.
 """
@@ -25,10 +25,13 @@ NATIVE_CODES: Final = (
     "Composite",
     "Markdown",
 )
-"""`Markdown` is an extension of the reference runtime that public methods use; the others are the pinned set."""
+"""The codes of the native concepts.
+
+`Markdown` is an extension of the reference runtime that public methods use; the standard fixes the others.
+"""
 
 RETIRED_NATIVES: Final = {"PDF": "Document", "ImgGenPrompt": "Text", "LlmPrompt": "Text", "OcrInput": "Document"}
-"""Natives of older releases, and what to write now."""
+"""Native concepts of older releases → the concepts to write now."""
 
 NATIVES_BY_HABIT: Final = {
     **dict.fromkeys(("str", "string", "varchar", "char"), "Text"),
@@ -41,11 +44,11 @@ NATIVES_BY_HABIT: Final = {
     **dict.fromkeys(("doc", "file"), "Document"),
     **dict.fromkeys(("md",), "Markdown"),
 }
-"""Names of such values in other languages, in lower case → the native concept."""
+"""Names of such types in other languages, in lower case → the native concept."""
 
 
 def native_meant(code: str) -> str | None:
-    """The native concept that somebody means who writes a name of another language, or another case of its own."""
+    """The native concept that a name of another language, or a name in the wrong case, means; None if there is none."""
     folded = code.casefold()
     if folded in NATIVES_BY_HABIT:
         return NATIVES_BY_HABIT[folded]
@@ -87,13 +90,13 @@ RESERVED_FIELD_NAMES: Final = frozenset(
         "validate",
     }
 )
-"""Public names the reference runtime's object model takes; refused so that methods stay portable."""
+"""Public names of the reference runtime's object model, which are refused so that methods stay portable."""
 
 METADATA_NAMES: Final = frozenset({"_stuff_name", "_content_class", "_concept_code", "_stuff_code"})
 """The only names with a leading underscore that a template may read."""
 
 RUNTIME_NAMES: Final = frozenset({"preliminary_text", "place_holder"})
-"""Template names the runtime fills in; they are never inputs."""
+"""Template names that the runtime fills in; they are never inputs."""
 
 COUNT_NAME: Final = "_nb_output"
-"""The template name of how many values the output asks for, which an author may read."""
+"""The template name of the number of values that the output asks for; templates may read it."""

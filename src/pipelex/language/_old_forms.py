@@ -1,7 +1,7 @@
-"""Older forms of pipes in public files: each is refused with the form that replaced it.
+"""Older forms of pipes in public files: each is refused, with advice on the form that replaced it.
 
-Where the new form follows mechanically, the table is also rewritten in memory so that the rest of it can be checked,
-and the fault carries the change. Source: section 13 of the language reference.
+If the new form can be derived mechanically, the fault carries the change, and the table is rewritten in memory so that
+the rest of it can be checked. Source: section 13 of the language reference.
 """
 
 from collections.abc import Callable, Mapping
@@ -168,4 +168,4 @@ _REWRITES: Final[Mapping[str, Callable[[Report, dict[str, Any]], None]]] = {
     "PipeImgGen": _multiplicity,
     "PipeCompose": _compose_style,
 }
-"""The rewrites that the older tables of a type need besides renaming."""
+"""Pipe type → the rewrites that its older tables need besides renaming."""

@@ -30,9 +30,9 @@ _HINT_SITES: dict[str, SiteKind] = {"Text": "text", "Markdown": "text", "Number"
 
 
 def check_pipe(code: str, declared: Any) -> tuple[PipeBlueprint | None, list[UnplacedFault]]:
-    """One entry of `[pipe]`: its blueprint, or None, and what there is to say about it.
+    """Check one entry of `[pipe]`: return its blueprint, or None, and its faults.
 
-    A pipe whose templates alone are at fault keeps its blueprint: its contract is known.
+    A pipe with faults only in its templates keeps its blueprint, because its contract is known.
     """
     report = Report(("pipe", code))
     _check_code(report, code)
@@ -55,7 +55,7 @@ def check_pipe(code: str, declared: Any) -> tuple[PipeBlueprint | None, list[Unp
 
 
 def _where_written(fault: UnplacedFault, written: Mapping[str, Any], table: Mapping[str, Any]) -> UnplacedFault:
-    """The fault at the key the file has, where an older key was read as the new one."""
+    """The fault at the key that the file has, if an older key was read as the new one."""
     if len(fault.keys) < 3 or fault.keys[2] in written or fault.keys[2] not in table:
         return fault
     value = table[str(fault.keys[2])]

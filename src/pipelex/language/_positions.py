@@ -1,6 +1,6 @@
 """Places of the keys and values of a TOML document in its text.
 
-Values come from `tomllib`; this index of the syntax tree is built only when somebody asks for a place.
+`tomllib` provides the values; this index of the syntax tree is built only when a place is asked for.
 """
 
 import re
@@ -28,7 +28,7 @@ class _Entry:
 
 
 class Positions:
-    """The places of one text that `tomllib` has accepted, its line ends normalised."""
+    """The places in one text that `tomllib` has accepted and whose line ends are normalised."""
 
     def __init__(self, text: str) -> None:
         import tree_sitter
@@ -42,7 +42,7 @@ class Positions:
         self._build(self._tree.root_node)
 
     def find(self, keys: Sequence[str | int], *, on_key: bool = False, offset: int | None = None) -> Span | None:
-        """The place of a value (of its key with `on_key`), or of the nearest table around it that is there."""
+        """The place of a value (with `on_key`, of its key), or of the nearest table around it that exists."""
         entry, is_exact = self._nearest(keys)
         if is_exact and offset is not None and entry.value is not None and entry.value.type == "string":
             return self._inside(entry.value, offset)
@@ -143,7 +143,10 @@ class Positions:
 
 
 class _Columns:
-    """Byte columns to character columns; remembers the last one of a line, so that a long line is read once."""
+    """Converts byte columns to character columns.
+
+    Remembers the last one of each line, so a long line is read only once.
+    """
 
     def __init__(self, source: bytes) -> None:
         self._source = source
@@ -163,7 +166,7 @@ _KEY_TYPES: Final = frozenset({"bare_key", "quoted_key", "dotted_key"})
 
 
 def key_parts(node: "Node") -> "Iterator[tuple[str, Node]]":
-    """The parts of a key in order. The grammar nests dotted keys to the left, as deep as they are long."""
+    """The parts of a key in order. The grammar nests a dotted key to the left, one level for each part."""
     pending = [node]
     while pending:
         part = pending.pop()

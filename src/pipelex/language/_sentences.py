@@ -1,4 +1,4 @@
-"""Errors of the blueprint models in the words of a method's author."""
+"""Translates validation errors of the blueprint models into messages for a method's author."""
 
 import re
 import types
@@ -49,7 +49,7 @@ _NAME_KEYS: Final = frozenset({"result", "batch_as", "input_item_name", "input_l
 
 
 def check_table(model: type[BaseModel], table: Mapping[str, Any], base: Keys) -> tuple[Any, list[UnplacedFault]]:
-    """Validate one concept or pipe; what the model refuses comes back as faults, the model as None."""
+    """Validate one concept or pipe: return the model and no faults, or None and what the model refuses as faults."""
     try:
         return model.model_validate(table), []
     except ValidationError as wrong:
@@ -59,7 +59,7 @@ def check_table(model: type[BaseModel], table: Mapping[str, Any], base: Keys) ->
         fault = UnplacedFault(SCHEMA, f"{place(base)} is nested too deeply", base, _params(base, "nesting"))
         return None, [fault]
     if unknown:
-        # An unknown key keeps the model's own rules from running: look again without it.
+        # An unknown key keeps the model's own rules from running, so validate again without it.
         try:
             model.model_validate(_without(table, unknown, len(base)))
         except ValidationError as wrong:
@@ -102,7 +102,7 @@ def _translate(
         value = _value_at(table, path)
         for kind, context, message in _merged(errors, value, path in deeper):
             if kind == "too_short" and len(value) >= context["min_length"]:
-                continue  # pydantic counts the valid items only
+                continue  # pydantic counts only the valid items
             faults.append(_fault(kind, context, message, path, value, table, base, model))
     return faults
 
@@ -136,7 +136,7 @@ def _value_at(table: Any, path: Keys) -> Any:
 def _merged(
     errors: list[tuple[str, dict[str, Any], str]], value: Any, has_deeper: bool
 ) -> Iterable[tuple[str, dict[str, Any], str]]:
-    """One error for a value that fits no branch of a union, and none for the branches it was not meant for."""
+    """One error for a value that fits no branch of a union, without the errors of branches that were not meant."""
     wrong_kind = [error for error in errors if error[0] in _TYPES]
     others = [error for error in errors if error[0] not in _TYPES]
     if isinstance(value, dict | list):
@@ -285,7 +285,7 @@ def _marker(keys: Keys, detail: str) -> UnplacedFault:
 
 
 def _rule(kind: str, about: Sequence[str], message: str, keys: Keys, value: Any) -> UnplacedFault:
-    """A rule of a blueprint's own, whose message was written for people and which says what keys it is about."""
+    """The fault of a blueprint's own rule, whose message is written for people and which names its keys."""
     owner = keys
     if is_table(value):
         key = next((name for name in about if name in value), None)
@@ -321,7 +321,7 @@ def _binding(keys: Keys, detail: str) -> UnplacedFault:
 
 
 def _as_binding_fault(found: UnplacedFault, path: Keys, table: Mapping[str, Any], base: Keys) -> UnplacedFault:
-    """Whatever is wrong inside a binding step is that step's fault."""
+    """Turn a fault inside a binding step into a fault of that step."""
     if len(path) < 3 or path[0] != "steps" or found.category not in (BLUEPRINT, "invalid_input_name"):
         return found
     step = _value_at(table, path[:2])
@@ -331,7 +331,7 @@ def _as_binding_fault(found: UnplacedFault, path: Keys, table: Mapping[str, Any]
     return replace(binding, suggestions=found.suggestions, fix=found.fix, on_key=found.on_key)
 
 
-# --- what a model allows at a path
+# --- keys and words that a model allows at a path
 
 
 def allowed_keys(model: type[BaseModel], path: Keys, owner: Mapping[str, Any]) -> tuple[str, ...]:
@@ -342,12 +342,12 @@ def allowed_keys(model: type[BaseModel], path: Keys, owner: Mapping[str, Any]) -
             candidates.append(tuple(info.alias or name for name, info in annotation.model_fields.items()))
     if not candidates:
         return ()
-    # Of two kinds of steps, the one that shares more keys with what is written.
+    # Of two kinds of steps, choose the one that shares more keys with the written table.
     return max(candidates, key=lambda names: len(owner.keys() & set(names)))
 
 
 def allowed_words(model: type[BaseModel], path: Keys) -> tuple[str, ...]:
-    """The words of which the string at `path` is one; none where it may be any."""
+    """The words that the string at `path` must be one of; empty if it may be any string."""
     found: list[str] = []
     for annotation in annotations_at(model, path):
         if get_origin(annotation) is Literal:
@@ -356,7 +356,7 @@ def allowed_words(model: type[BaseModel], path: Keys) -> tuple[str, ...]:
 
 
 def annotations_at(model: type[BaseModel], path: Keys) -> list[Any]:
-    """The annotations of the model at `path`, each branch of a union for itself."""
+    """The annotations of the model at `path`, with each branch of a union separately."""
     current: list[Any] = [model]
     for key in path:
         following: list[Any] = []

@@ -1,4 +1,4 @@
-"""The rules about templates that one pipe's table alone can tell: syntax, the two-way rule, guarded reads.
+"""The rules about templates that can be checked in one pipe's table: syntax, the two-way rule, guarded reads.
 
 Source: MTHDS 8.0.0, sections 5.2, 8.1 and 9 of the language reference.
 """
@@ -29,7 +29,8 @@ from pipelex.language.templates import (
 )
 
 _MOST_TOLD: Final = 50
-"""The faults of one template that are reported: each has a place to be found, and may have a fix that holds all of it."""
+"""The maximum number of faults that are reported for one template. Each takes a search for its place, and may carry a
+fix that contains the whole template."""
 
 
 def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = True) -> list[UnplacedFault]:
@@ -38,14 +39,14 @@ def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = T
     Args:
         code: the pipe's code.
         pipe: its table.
-        is_complete: False when a misspelt key may hide a template, so that an input may look unread and be read.
+        is_complete: False when a misspelt key may hide a template, which may read an input that looks unread.
     """
     base: Keys = ("pipe", code)
     slots = _slots(pipe)
     faults: list[UnplacedFault] = []
     read: set[str] = set()
     inline: set[str] = set()
-    # A dotted input name is a fault of its own; reading its root is then what the new form wants.
+    # A dotted input name has its own fault, and templates that read its root are right in the new form.
     reported = {("undeclared", name.partition(".")[0]) for name in slots if "." in name}
     is_known = is_complete
     sites = template_sites(pipe)
@@ -73,7 +74,7 @@ def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = T
         if root not in slots and ("undeclared", root) not in reported:
             reported.add(("undeclared", root))
             faults.append(_undeclared(code, (*base, *keys), root, 0, slots))
-    # Without any template there is a plainer fault to tell first.
+    # Without any template, a plainer fault is reported instead.
     is_known = is_known and bool(sites or paths or pipe.get("construct"))
     model = PIPE_TYPES.get(str(pipe.get("type")))
     if is_known and model is not None and model.reads_every_input:
@@ -86,7 +87,7 @@ def check_templates(code: str, pipe: Mapping[str, Any], *, is_complete: bool = T
 
 
 def check_default_system_prompt(text: str) -> list[UnplacedFault]:
-    """Faults about the bundle's own `system_prompt`, which reads whatever the pipe that uses it declares."""
+    """Faults about the bundle's own `system_prompt`, which may read any input of the pipe that uses it."""
     analysis = analyse_template(text, category="llm_prompt", sigils=True, declared=())
     site = TemplateSite(("system_prompt",), text, "llm_prompt")
     return [_template_fault("", ("system_prompt",), site, each) for each in analysis.faults]
@@ -206,11 +207,11 @@ _AS_TEXT: Final = (
     (re.compile(r"(?<=\w)\$(\w+)"), "'${}' behind a letter or a digit is text; {}"),
     (re.compile(r"(?<=\w)@(\w+)"), "'@{}' behind a letter or a digit is text, as in addresses; {}"),
 )
-"""A name behind a sigil, in a place where that is text → the advice."""
+"""A pattern of a name after a sigil, in a place where both are plain text → the advice."""
 
 
 def _named_as_text(templates: Sequence[str]) -> dict[str, str]:
-    """The names that templates have behind a sigil in a place where that is text → advice."""
+    """The names that templates write after a sigil in a place where both are plain text → the advice."""
     found: dict[str, str] = {}
     for pattern, advice in _AS_TEXT:
         for name in {match[1] for text in templates for match in pattern.finditer(text)}:

@@ -1,4 +1,4 @@
-"""Bytes to a TOML document, or to one syntax fault with its place. Nothing here raises for whatever input."""
+"""Turns bytes into a TOML document, or into one syntax fault with its place. Never raises, whatever the input."""
 
 import re
 import tomllib
@@ -45,7 +45,7 @@ class SyntaxFault:
 
 
 def decode(source: bytes | str) -> tuple[str, SyntaxFault | None]:
-    """The source as text; what cannot be decoded is replaced, and told by the fault."""
+    """The source as text. Bytes that cannot be decoded are replaced, and the fault reports them."""
     if isinstance(source, str):
         lone = re.search(r"[\ud800-\udfff]", source)
         if lone is None:
@@ -62,7 +62,7 @@ def decode(source: bytes | str) -> tuple[str, SyntaxFault | None]:
 
 
 def read_document(text: str) -> dict[str, Any] | SyntaxFault:
-    """The document of a text with normalised line ends, or why there is none."""
+    """The document in a text with normalised line ends, or the reason why there is none."""
     if text.startswith("\ufeff"):
         return SyntaxFault("the file starts with a byte-order mark: save it as UTF-8 without BOM", 1, 1)
     if (size := len(text.encode("utf-8"))) > MOST_BYTES:
@@ -105,7 +105,7 @@ def _translate(message: str, text: str) -> SyntaxFault:
 
 
 def _translate_named(said: str) -> str:
-    """The messages of tomllib that name a key or a character."""
+    """Our words for the messages of tomllib that name a key or a character."""
     names = ".".join(re.findall(r"'([^']*)'", said))
     if said.startswith("Cannot declare"):
         return f"table [{names}] is declared twice"

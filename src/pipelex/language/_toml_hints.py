@@ -1,4 +1,4 @@
-"""Hints in the text around a TOML syntax error: an inline table over several lines, a table or a key declared twice."""
+"""Better messages for TOML syntax errors: inline tables over several lines, and tables or keys declared twice."""
 
 import re
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ _HEADER: Final = re.compile(r"^[ \t]*\[\[?[ \t]*([^\[\]\n]+?)[ \t]*\]\]?", re.MU
 
 
 class Hint(NamedTuple):
-    """A better sentence for a syntax error, and where it belongs."""
+    """A better message for a syntax error, and its place."""
 
     message: str
     offset: int
 
 
 def hint_for(said: str, text: str, offset: int) -> Hint | None:
-    """The message in place of the one of TOML's parser; None where the parser's says enough.
+    """The message that replaces the parser's; None if the parser's message is clear enough.
 
     Args:
         said: the parser's message, without the place.
@@ -61,13 +61,13 @@ def _broken_inline_table(text: str, offset: int) -> Hint | None:
 
 
 def _statement_end(text: str, offset: int) -> int:
-    """The latest end of a value that is not finished at a place: before a header, or an empty line."""
+    """The last place where an unfinished value can end: before the next header or empty line."""
     match = _BREAK.search(text, offset)
     return len(text) if match is None else match.start()
 
 
 def _own_table(text: str, start: int) -> str:
-    """The header of the table that an inline one could be instead."""
+    """The header of the table that could replace an inline table."""
     match = _KEY_BEFORE.search(text, text.rfind("\n", 0, start) + 1, start) or _KEY_BEFORE.search(text[:start][-400:])
     header = next(reversed(list(_HEADER.finditer(text, 0, start))), None)
     if match is None:
@@ -78,7 +78,7 @@ def _own_table(text: str, start: int) -> str:
 
 
 def _open_brackets(text: str, end: int) -> list[int]:
-    """The places of the brackets that are open at a place."""
+    """The places of the brackets that are still open at `end`."""
     opened: list[int] = []
     for match in _TOKEN.finditer(text, 0, end):
         if match[0] in ("[", "{"):

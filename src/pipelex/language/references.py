@@ -67,7 +67,7 @@ class Reference:
 class Slot:
     """The input of a pipe under one name, or its output.
 
-    It is a concept, the number of values, and whether it may be absent.
+    It consists of a concept, the number of values, and whether the value may be absent.
     """
 
     concept: str

@@ -1,6 +1,6 @@
-"""The JSON Schema of a bundle, derived from the blueprints that read one: for editors and other validators.
+"""The JSON Schema of a bundle, for editors and other validators, derived from the blueprints that read bundles.
 
-It says what one table alone can tell: keys, types, words. References, wiring and templates are the validator's matter.
+It covers what can be checked in one table: keys, types and words. Validation checks references, wiring and templates.
 """
 
 from typing import Any, Final
@@ -16,7 +16,7 @@ from pipelex.language.references import CONCEPT_CODE_PATTERN, DOMAIN_PATTERN, PI
 __all__ = ["SCHEMA_NAME", "allowed_keys", "allowed_words", "bundle_schema", "models_at"]
 
 SCHEMA_NAME: Final = ".mthds.schema.json"
-"""The file beside a method that holds the schema; hidden, so that it is not a part of the method's tree."""
+"""The name of the schema's file beside a method; hidden files are not part of the method's tree."""
 
 _DESCRIPTION: Final = "A bundle of the MTHDS standard: typed concepts and the pipes that work on them."
 
@@ -49,13 +49,13 @@ def bundle_schema() -> dict[str, Json]:
 
 
 def _defined(name: str, schema: Schema, definitions: dict[str, Json]) -> dict[str, Json]:
-    """Put a table's schema, and those it uses, among the definitions."""
+    """Add a table's schema, and the schemas that it uses, to the definitions, and return a reference to it."""
     definitions.update(schema.pop("$defs", {}))
     definitions[name] = schema
     return {"$ref": f"#/$defs/{name}"}
 
 
 def models_at(model: type[BaseModel], path: Keys) -> list[type[BaseModel]]:
-    """The models that a table at a path inside of a model may be."""
+    """The models that a table at a path inside a model may have."""
     found = annotations_at(model, path)
     return [each for each in found if isinstance(each, type) and issubclass(each, BaseModel)]

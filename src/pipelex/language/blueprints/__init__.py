@@ -1,8 +1,8 @@
 """Blueprints: the content of a bundle file as frozen pydantic models, before anything is linked.
 
-They hold what the author wrote and check what one table alone can tell: closed keys, types, patterns and exclusive
-keys. References are strings here; the library resolves them, and its crates carry the same models with every
-reference domain-qualified.
+They hold what the author wrote, and check what can be checked in one table: closed keys, types, patterns and exclusive
+keys. References are strings here. The library resolves them, and its crates use the same models with every reference
+domain-qualified.
 
 Source: MTHDS 8.0.0, sections 1, 2 and 5 to 7 of the language reference.
 """

@@ -1,4 +1,4 @@
-"""Answers of blueprints about themselves."""
+"""The types of what blueprints report about themselves: called pipes, models and named files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class AskedModel:
 
     family: ModelFamily
     key: str
-    """The key of the pipe's table that names it, or would."""
+    """The key of the pipe's table that names the model, present or not."""
     named: ModelName
     purpose: ModelPurpose = "text"
     """The purpose whose default applies when no model is named; only language models have two."""
@@ -58,7 +58,7 @@ Changes: TypeAlias = "Mapping[str | int, Changes | str]"
 
 
 def changed(value: Any, changes: "Changes | str") -> Any:
-    """A part of a blueprint with other texts at some keys, everything else as it was."""
+    """A copy of a part of a blueprint with other texts at some keys."""
     if isinstance(changes, str):
         return changes
     if isinstance(value, tuple):

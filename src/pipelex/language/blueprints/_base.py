@@ -30,22 +30,22 @@ PipeReference = Annotated[str, StringConstraints(min_length=1)]
 
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 ALIASED: ConfigDict = {**STRICT, "validate_by_name": True, "validate_by_alias": True, "serialize_by_alias": True}
-"""The configuration of tables with a key that is not a Python name, or one that pydantic uses itself. The key is written
-and read."""
+"""The configuration of tables with a key that is not a valid Python name, or that pydantic reserves. Both reading and
+writing use the key as the alias."""
 
 
 RULE_KEYS: Final = "keys"
-"""The member of a refusal's context that has the keys of the table that the rule is about."""
+"""The member of a refusal's context that lists the keys that the rule is about."""
 
 
 def refuse(kind: str, message: str, *keys: str) -> PydanticCustomError:
-    """A fault by a blueprint's own rule.
+    """The error of a blueprint's own rule.
 
     Args:
         kind: the error's type; the language layer maps it to a code.
         message: the fault, for people.
-        keys: the keys of the table that the rule is about. The fault points at the first one that is written, and at
-            the table where none is.
+        keys: the keys of the table that the rule is about. The fault points at the first one that is present, or at the
+            table if none is.
     """
     context = {RULE_KEYS: keys, "message": message}  # in this order: what stands in the message is not replaced
     return PydanticCustomError(cast("LiteralString", kind), "{message}", context)

@@ -46,7 +46,7 @@ ConstructValue: TypeAlias = "str | bool | int | float | list[Any] | ConstructFro
 
 
 def parse_construct(value: Any) -> Any:
-    """Tell the kinds of construct values apart by their keys, so that a wrong one gets one message."""
+    """Tell the kinds of construct values apart by their keys, so a wrong value leads to only one message."""
     if not isinstance(value, dict):
         return value
     table = cast("dict[str, Any]", value)
@@ -54,7 +54,8 @@ def parse_construct(value: Any) -> Any:
         raise refuse("construct_empty", "a nested construct needs at least one field", "construct")
     if "from" in table and "template" in table:
         raise refuse("construct_keys", "'from' and 'template' exclude each other", "construct")
-    # A table stands for a method (`from`, `template`) only with a string there: a nested concept may have such fields.
+    # `from` and `template` are keys of the language only if their value is a string: a nested concept may have fields
+    # of these names.
     if isinstance(table.get("from"), str):
         if extra := sorted(table.keys() - {"from", "list_to_dict_keyed_by"}):
             raise refuse(

@@ -56,16 +56,16 @@ class PipeStep(Blueprint):
 
     @property
     def number(self) -> tuple[bool, int | None] | None:
-        """The step's say on how many values its pipe gives: whether a list, and of how many.
+        """The number of values that the step asks its pipe for: whether it is a list, and its length.
 
-        `nb_output = 1` asks for a single value. None: as many as the pipe declares.
+        `nb_output = 1` asks for a single value. None leaves the number to the pipe's declaration.
         """
         if self.nb_output is not None:
             return (True, self.nb_output) if self.nb_output > 1 else (False, None)
         return None if self.multiple_output is None else (self.multiple_output, None)
 
     def overridden(self, output: Slot) -> Slot:
-        """The slot of what its pipe gives, after the step's say on how many values that is."""
+        """The output slot of the step's pipe, with the number of values that the step asks for."""
         if self.number is None:
             return output
         is_list, count = self.number

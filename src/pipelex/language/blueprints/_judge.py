@@ -74,7 +74,7 @@ def check_judge_kind(
     criteria: JudgeCriteria | None,
     threshold: float | None,
 ) -> None:
-    """Refuse kind keys that exclude each other or that are too few to choose from."""
+    """Refuse keys that exclude each other, and options or levels that are too few to choose from."""
     if options is not None and levels is not None:
         raise refuse(
             "judge_kind", "'options' and 'levels' exclude each other", "options", "levels", "criteria", "threshold"
@@ -167,7 +167,7 @@ class PipeJudgeBlueprint(PipeBlueprint):
 
     @property
     def all_questions(self) -> dict[str | None, JudgeQuestion]:
-        """Every question by its name; a single one under None."""
+        """Every question by its name; an unnamed single question is under None."""
         if self.questions is not None:
             return {**self.questions}
         assert self.question is not None

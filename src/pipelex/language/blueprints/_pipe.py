@@ -1,4 +1,4 @@
-"""The base of every pipe, and its answers about itself.
+"""The base of every pipe's blueprint, and what it reports about the pipe.
 
 Source: MTHDS 8.0.0, section 5 of the language reference.
 """
@@ -80,7 +80,8 @@ class PipeBlueprint(Blueprint):
     def output_slot(self) -> Slot:
         return Slot.parse(self.output)
 
-    # --- what it answers ----------------------------------------------------------------------------------------------
+    # --- reports about the pipe
+    # ----------------------------------------------------------------------------------------------
 
     @classmethod
     def type_name(cls) -> str:
@@ -90,14 +91,14 @@ class PipeBlueprint(Blueprint):
 
     @classmethod
     def sites_in(cls, table: Mapping[str, Any]) -> Iterator[TemplateSite]:
-        """The templates in a table of the type as its file has it, sound or not."""
+        """The templates in a table of this type as its file has it, valid or not."""
         for key, category in cls.prompts:
             if isinstance(table.get(key), str):
                 yield TemplateSite((key,), table[key], category)
 
     @classmethod
     def paths_in(cls, table: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
-        """The dotted paths to inputs in a table of the type as its file has it, sound or not, each with its place."""
+        """The dotted paths to inputs in a table of this type as its file has it, valid or not, each with its keys."""
         del table
         yield from ()
 
@@ -107,11 +108,11 @@ class PipeBlueprint(Blueprint):
         return tuple(self.sites_in(self.model_dump(by_alias=True, exclude_none=True)))
 
     def called_pipes(self) -> Iterator[CalledPipe]:
-        """The pipes it may run, in the order of its table; a pipe that is named twice is here twice."""
+        """The pipes that it may run, in the order of its table; a pipe that is named twice occurs twice."""
         yield from ()
 
     def with_callees(self, name: Callable[[CalledPipe], str]) -> Self:
-        """The same pipe, running the pipes that are named instead."""
+        """A copy of the pipe that runs other pipes instead: those that `name` returns."""
         changes: dict[str | int, Any] = {}
         for called in self.called_pipes():
             *outer, last = called.keys
@@ -129,14 +130,14 @@ class PipeBlueprint(Blueprint):
         return frozenset()
 
     def run_in_place(self) -> Iterator[str]:
-        """The pipes it runs in its own memory, so that what they leave there is left by it, too."""
+        """The pipes that it runs in its own memory; the names that they leave there are also left by this pipe."""
         yield from ()
 
     def given(self, output_of: Callable[[str], Slot | None]) -> Slot | None:
-        """The output that the pipes of a controller make it give, where it is the output of one of them.
+        """The output of a controller as its pipes determine it, if it is the output of one of them.
 
         Args:
-            output_of: the output of a pipe, by reference; None where it is not known.
+            output_of: returns the output of a pipe by its reference, or None if it is not known.
         """
         del output_of
         return None
@@ -151,10 +152,10 @@ class PipeBlueprint(Blueprint):
         yield from ()
 
     def named_file(self) -> NamedFile | None:
-        """The file of the method tree that it names."""
+        """The file of the method tree that it names; None if it names none."""
         return None
 
     def with_system_prompt(self, text: str | None) -> Self:
-        """The same pipe with the bundle's system prompt, where the type has one and the pipe says none."""
+        """A copy with the bundle's system prompt, if the type has a system prompt and the pipe does not set one."""
         del text
         return self

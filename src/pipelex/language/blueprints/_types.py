@@ -1,7 +1,7 @@
-"""The table of pipe types: the one place that names all of them.
+"""The table of pipe types, the only place that names all of them.
 
-A blueprint answers for its own type (see `PipeBlueprint`). What a type means when it runs, and the rules that need more
-than its own table, are registered by its name: `pipelex.pipes.semantics`, `pipelex.library._validate`.
+A blueprint holds the facts about its own type (see `PipeBlueprint`). `pipelex.pipes.semantics` registers by type name
+what a pipe does when it runs, and `pipelex.library._validate` the rules that need more than the pipe's own table.
 """
 
 from collections.abc import Mapping
@@ -66,12 +66,12 @@ class PipeSignatureBlueprint(PipeBlueprint):
 
 
 def template_sites(table: Mapping[str, Any]) -> tuple[TemplateSite, ...]:
-    """The templates in a pipe's table as its file has it, sound or not."""
+    """The templates in a pipe's table as its file has it, valid or not."""
     model = PIPE_TYPES.get(str(table.get("type")))
     return () if model is None else tuple(model.sites_in(table))
 
 
 def input_paths(table: Mapping[str, Any]) -> tuple[tuple[Keys, str], ...]:
-    """The dotted paths to inputs in a pipe's table as its file has it, sound or not, each with its place."""
+    """The dotted paths to inputs in a pipe's table as its file has it, valid or not, each with its keys."""
     model = PIPE_TYPES.get(str(table.get("type")))
     return () if model is None else tuple(model.paths_in(table))

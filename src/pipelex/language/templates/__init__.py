@@ -1,4 +1,4 @@
-"""Templates: the sigils of prompts, and what a template reads, found without rendering it.
+"""Templates: expands the sigils of prompts, and finds what a template reads without rendering it.
 
 Source: MTHDS 8.0.0, sections 9.1 to 9.4 of the language reference.
 """

@@ -1,4 +1,4 @@
-"""The reads of a template and its faults, found without rendering it."""
+"""Finds the reads and the faults of a template without rendering it."""
 
 import functools
 from collections.abc import Collection
@@ -16,7 +16,8 @@ MAX_CHARACTERS: Final = 256_000
 MAX_TAGS: Final = 20_000
 MAX_BRACKETS: Final = 24
 MAX_BLOCKS: Final = 32
-"""Nesting of statements, and of brackets in one tag; more would overflow the parser on a deep stack."""
+"""The maximum nesting of statements, and of brackets in one tag; more could overflow the parser when the stack is
+already deep."""
 
 
 class _AnalysisRefused(Exception):
@@ -30,7 +31,7 @@ def analyse_template(template: str, *, category: str, sigils: bool, declared: Co
 
     Args:
         template: the text as its author wrote it.
-        category: a key of `FILTERS_BY_CATEGORY`; says which filters it may use.
+        category: a key of `FILTERS_BY_CATEGORY`, which decides the filters that it may use.
         sigils: whether `$path`, `@path` and `@?path` are expanded.
         declared: the names from outside that the template may read: the pipe's inputs.
     """
@@ -60,7 +61,7 @@ def _analyse(template: str, category: str, sigils: bool, declared: frozenset[str
 
 
 def parsed(template: str) -> "jinja2.nodes.Template | None":
-    """The syntax tree of a template without sigils that was analysed before; None where it has none."""
+    """The syntax tree of a template without sigils; None if it cannot be parsed."""
     import jinja2
 
     if not analyse_template(template, category="expression", sigils=False, declared=()).is_parsed:
@@ -120,7 +121,10 @@ _OPENERS: Final = frozenset({"if", "for", "macro", "call", "filter", "with", "bl
 
 
 def _name_offsets(expansion: Expansion) -> dict[tuple[int, str], list[int]]:
-    """The places of each variable name in the original, by line and name; refuses what is nested too deeply."""
+    """The places of each variable name in the original, by line and name.
+
+    Refuses a template that is nested too deeply.
+    """
     found: dict[tuple[int, str], list[int]] = {}
     text = expansion.text
     position = brackets = blocks = 0

@@ -1,4 +1,4 @@
-"""Facts from the analysis of a template: its reads and its faults."""
+"""The results of a template's analysis: its reads and its faults."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -24,8 +24,8 @@ class TemplateRead:
     """One read of a value from outside the template."""
 
     trail: tuple[str, ...]
-    """The way to the value as far as it is static: the root, then fields, with `ITEM` where an item is taken out of a list.
-    In `{% for n in notes %}{{ n.text }}` the read is `("notes", ITEM, "text")`."""
+    """The static part of the path to the value: the root, then fields, with `ITEM` for an item of a list. In `{% for n
+    in notes %}{{ n.text }}` the read is `("notes", ITEM, "text")`."""
     offset: int
     """The place in the original template of the name that the read starts with."""
     is_guarded: bool = False
@@ -33,8 +33,8 @@ class TemplateRead:
     is_with_images: bool = False
     """Whether the `with_images` filter is applied to it."""
     truth: Literal["unread", "read"] | None = None
-    """The use of a value whose truth decides something: whether the text that depends on it reads the value, or only
-    asks for it."""
+    """Set if only the truth of the value is tested: `read` if the template also reads the value itself there, otherwise
+    `unread`."""
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ class TemplateFault:
     message: str
     offset: int
     name: str = ""
-    """The filter, test, variable or statement it is about."""
+    """The filter, test, variable or statement that the fault is about."""
     suggestions: tuple[str, ...] = ()
 
 
@@ -65,4 +65,4 @@ class TemplateAnalysis:
     reads: tuple[TemplateRead, ...] = ()
     faults: tuple[TemplateFault, ...] = ()
     is_parsed: bool = True
-    """Whether the template could be read at all; when not, nothing is known about its reads."""
+    """Whether the template could be parsed; if not, nothing is known about its reads."""

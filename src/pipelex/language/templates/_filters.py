@@ -1,7 +1,8 @@
-"""The filters, tests and globals a template may use.
+"""The filters, tests and globals that a template may use.
 
-Source: MTHDS 8.0.0, sections 9.3 and 9.4 of the language reference. The names are listed, not taken from Jinja2 at run
-time: a later release of it must not widen the language, and most callers need no Jinja2 at all.
+Source: MTHDS 8.0.0, sections 9.3 and 9.4 of the language reference. The names are listed here instead of taken from
+Jinja2 at run time, because a later release of Jinja2 must not extend the language, and most callers do not need to load
+it.
 """
 
 from typing import Final
@@ -64,7 +65,7 @@ _JINJA_FILTERS: Final = frozenset(
 )
 
 REFUSED_FILTERS: Final = frozenset({"random"})
-"""The filters of Jinja2's own that are refused, because they are not deterministic."""
+"""Jinja2's filters that are refused because they are not deterministic."""
 
 FILTERS_BY_CATEGORY: Final[dict[str, frozenset[str]]] = {
     "basic": _JINJA_FILTERS | {"format", "tag"},
@@ -75,8 +76,8 @@ FILTERS_BY_CATEGORY: Final[dict[str, frozenset[str]]] = {
     "llm_prompt": _JINJA_FILTERS | {"format", "tag", "with_images"},
     "img_gen_prompt": _JINJA_FILTERS | {"format", "tag", "with_images"},
 }
-"""Every filter a template of a category may use. `format` is Jinja2's own in `expression` and `mermaid`, and the
-language's in the others."""
+"""Category → the filters that its templates may use. `format` is Jinja2's own filter in `expression` and `mermaid`, and
+the language's in the others."""
 
 TESTS: Final = frozenset(
     {
@@ -125,4 +126,4 @@ TESTS: Final = frozenset(
 GLOBALS: Final = frozenset({"range", "dict", "cycler", "joiner", "namespace"})
 
 REFUSED_GLOBALS: Final = frozenset({"lipsum"})
-"""The globals that are refused, because they are not deterministic."""
+"""Jinja2's globals that are refused because they are not deterministic."""

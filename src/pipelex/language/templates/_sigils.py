@@ -17,7 +17,7 @@ _ESCAPE: Final = re.compile(r"@@|\$\$")
 # A name, blanks, then a bracket or a quote is a shell snippet, not a sigil.
 _DOLLAR: Final = re.compile(rf"(?P<brace>(?<!\{{)\{{)?+(?<!\w)\$(?P<path>{_PATH})(?![ \t]++[({{\"'])")
 _ALONE: Final = re.compile(rf"^[ \t]*+(?P<sigil>@\??(?P<path>{_PATH}))[ \t]*+$", re.MULTILINE)
-# Text by the rule, and hardly ever meant as text where the name is an input's.
+# By the rules this is text, but if the name is an input's, the author hardly ever means text.
 _GLUED: Final = re.compile(rf"(?<=\w)\$(?P<path>{_PATH})")
 _BEFORE_BRACKET: Final = re.compile(rf"(?<!\w)\$(?P<path>{_PATH})(?=[ \t]++[({{\"'])")
 _INLINE: Final = re.compile(rf"(?<!\w)@\??(?P<path>{_PATH})")
@@ -32,7 +32,7 @@ SigilFault = Literal["inline", "odd_space", "glued", "before_bracket"]
 
 @dataclass(frozen=True, slots=True)
 class InlineSigil:
-    """An `@name` or a `$name` that names an input and is text, because of what stands beside it."""
+    """An `@name` or a `$name` that names an input, but is plain text because of the characters beside it."""
 
     path: str
     offset: int
@@ -40,7 +40,7 @@ class InlineSigil:
 
     @property
     def is_refused(self) -> bool:
-        """Whether it is a fault; otherwise it is text that its author hardly meant as text."""
+        """Whether it is an error; otherwise it stays text, although the author probably meant the input."""
         return self.fault in ("inline", "odd_space")
 
 
@@ -53,14 +53,14 @@ class _Edit:
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """A template with its sigils expanded, and the way back to the places of the original."""
+    """A template with its sigils expanded, and the mapping back to places in the original."""
 
     text: str
     inline: tuple[InlineSigil, ...]
     edits: tuple[_Edit, ...]
 
     def original_offsets(self) -> Callable[[int], int]:
-        """A function from places in `text` to places in the original, for places that only grow."""
+        """A function from places in `text` to places in the original; it must be called with ascending places."""
         remaining = iter(self.edits)
         current = next(remaining, None)
         shift = 0
@@ -115,7 +115,7 @@ def _mask(
     written: Callable[[re.Match[str]], str],
     group: str | int = 0,
 ) -> str:
-    """Note an edit for every match and blank it out with as many fillers, so that offsets stay those of the original."""
+    """Record an edit for every match, and replace it by as many fillers, so offsets stay those of the original."""
 
     def blank(match: re.Match[str]) -> str:
         edits.append(_Edit(match.start(group), match.end(group), written(match)))
@@ -140,7 +140,7 @@ def _inline_sigils(masked: str, declared: Collection[str]) -> list[InlineSigil]:
     found: list[InlineSigil] = []
     for match in _INLINE.finditer(masked):
         path = match["path"]
-        # A window is enough: nobody puts hundreds of odd spaces beside a name.
+        # A window is enough, because nobody puts hundreds of odd spaces beside a name.
         before = masked[max(0, match.start() - _WINDOW) : match.start()].rpartition("\n")[2]
         after = masked[match.end() : match.end() + _WINDOW].partition("\n")[0]
         if not before.strip() and not after.strip():
@@ -184,7 +184,7 @@ def expand_sigils(template: str, *, declared: Collection[str] | None = None) -> 
 
 
 def describe_inline(sigil: InlineSigil) -> str:
-    """The fault of an inline sigil, and the text to write in its place."""
+    """The message about an inline sigil, with the text to write instead."""
     if sigil.fault == "odd_space":
         return f"'@{sigil.path}' has a non-ASCII space beside it: only spaces and tabs may stand on its line"
     written = f"write '{{{{ {sigil.path} }}}}'"

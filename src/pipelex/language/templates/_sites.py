@@ -1,4 +1,4 @@
-"""A template of a pipe, and where it stands."""
+"""A template of a pipe, and its place in the pipe's table."""
 
 from dataclasses import dataclass
 
@@ -16,4 +16,4 @@ class TemplateSite:
     prefix: int = 0
     """The number of characters of `template` before the author's text."""
     extra_names: tuple[str, ...] = ()
-    """Names it may read besides the pipe's inputs."""
+    """Names that it may read besides the pipe's inputs."""

@@ -1,4 +1,4 @@
-"""The texts that a short template can render to, where they can be told before any run."""
+"""Finds the texts that a short template can render to, if they are known before any run."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import product
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from jinja2 import nodes
 
 Texts: TypeAlias = frozenset[str] | None
-"""Every text that can come out; None where that is not known."""
+"""Every text that can be the result; None if they are not known."""
 
 _MOST_TEXTS: Final = 200
 _TRUTHS: Final[Texts] = frozenset({"True", "False"})
@@ -25,11 +25,11 @@ _MAPPED: Final[dict[str, Callable[[str], str]]] = {
 
 
 def possible_texts(template: str, value_of: Callable[[tuple[str, ...]], Texts]) -> Texts:
-    """The texts that a template without sigils can render to, stripped; None where nobody can tell.
+    """The texts that a template without sigils can render to, stripped; None if they are not known.
 
     Args:
         template: a condition as a template.
-        value_of: the texts that a value at a dotted path can print as.
+        value_of: returns the texts that the value at a dotted path can render to.
     """
     tree = parsed(template)
     if tree is None:

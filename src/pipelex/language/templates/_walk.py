@@ -13,22 +13,23 @@ from pipelex.language.templates._filters import GLOBALS, REFUSED_FILTERS, REFUSE
 
 _MAX_DEPTH: Final = 100
 _MAX_BRANCHES: Final = 200
-"""A chain of `elif` nests in the Python text a template becomes."""
+"""The maximum number of branches of an `if`: a chain of `elif` nests in the Python code that a template is compiled
+to."""
 
 _Path: TypeAlias = tuple[str, ...] | None
-"""The meaning of a name: the trail of a value from outside, or None for anything else."""
+"""What a name stands for: the trail of a value from outside, or None for anything else."""
 _Guards: TypeAlias = frozenset[str]
 
 _NO_GUARDS: Final[_Guards] = frozenset()
 _SAME_ITEMS: Final = frozenset({"sort", "reverse", "list", "unique", "select", "reject", "selectattr", "rejectattr"})
-"""Filters whose result has the items of what they are given."""
+"""Filters whose result has items of their input."""
 _ONE_ITEM: Final = frozenset({"first", "last", "min", "max"})
-"""Filters whose result is one of the items of what they are given."""
+"""Filters whose result is one of the items of their input."""
 _TAKES_ATTRIBUTE: Final[dict[str, int | None]] = {
     "attr": 0, "map": None, "sort": 2, "groupby": 0, "unique": 1, "min": 1, "max": 1, "sum": 0, "join": 1,
     "selectattr": 0, "rejectattr": 0,
 }  # fmt: skip
-"""Filters that are told an attribute's name → which of their arguments it is; None where it has to be named."""
+"""Filters that take an attribute's name → the position of that argument; None if it is a keyword argument."""
 _REFUSED_STATEMENTS: Final[dict[type[nodes.Node], str]] = {
     nodes.Include: "include",
     nodes.Import: "import",
@@ -36,7 +37,7 @@ _REFUSED_STATEMENTS: Final[dict[type[nodes.Node], str]] = {
     nodes.Extends: "extends",
 }
 _OF_PRESENCE: Final = frozenset({"defined", "undefined", "none"})
-"""Tests whose answer says whether there is a value."""
+"""Tests that check whether there is a value."""
 _MACRO_NAMES: Final = ("caller", "varargs", "kwargs")
 
 
@@ -66,7 +67,7 @@ class Walker:
         self._last_offset = 0
 
     def walk(self, tree: nodes.Template) -> bool:
-        """Whether the tree could be walked to its end; one that is nested too deeply cannot."""
+        """Walk the tree; False if it is nested too deeply to be walked to its end."""
         try:
             self._statements(tree.body, _NO_GUARDS)
         except (_TooDeep, RecursionError):
@@ -77,7 +78,7 @@ class Walker:
 
     def _bind(self, target: nodes.Node, path: _Path) -> None:
         if isinstance(target, nodes.Name):
-            self._offset(target, target.name)  # so that the next one of that name is found behind it
+            self._offset(target, target.name)  # so the next search for that name starts after it
             self._scopes[-1][target.name] = path
         elif isinstance(target, nodes.Tuple):
             for item in target.items:
@@ -191,13 +192,13 @@ class Walker:
         self._settle_truths(start)
 
     def _branch(self, body: Iterable[nodes.Node], guards: _Guards, before: dict[str, _Path]) -> dict[str, _Path]:
-        """Walk one branch; what names stand for at its end."""
+        """Walk one branch, and return what names stand for at its end."""
         self._scopes[-1] = dict(before)
         self._statements(body, guards)
         return self._scopes[-1]
 
     def _truth_of(self, node: nodes.Node, guards: _Guards) -> None:
-        """An expression of which only the truth counts."""
+        """Walk an expression of which only the truth matters."""
         start = len(self.reads)
         path = self._expression(node, guards, is_tested=True)
         if (
@@ -208,7 +209,7 @@ class Walker:
             self.reads[-1] = replace(self.reads[-1], truth="unread")
 
     def _settle_truths(self, start: int) -> None:
-        """Say of each value whose truth was asked since then whether it was read as well."""
+        """Mark each value whose truth was tested since `start` and that was also read."""
         read = [each.trail for each in self.reads[start:] if each.truth is None]
         for index in range(start, len(self.reads)):
             asked = self.reads[index]
@@ -247,7 +248,7 @@ class Walker:
     def _expression(
         self, node: nodes.Node, guards: _Guards, *, is_tested: bool = False, is_with_images: bool = False
     ) -> _Path:
-        """Record what an expression reads; returns the path it stands for, where it is one."""
+        """Record what an expression reads, and return the path that it stands for; None if it is not a path."""
         self._depth += 1
         if self._depth > _MAX_DEPTH:
             raise _TooDeep
@@ -308,7 +309,7 @@ class Walker:
         return path if is_static else None
 
     def _read_on(self, base: nodes.Node, steps: tuple[str, ...], guards: _Guards, *, is_static: bool) -> _Path:
-        """A read that goes on from what an expression gives: `(notes|first).text`."""
+        """Record a read that continues from the result of an expression: `(notes|first).text`."""
         if isinstance(base, nodes.Const | nodes.TemplateData):
             return None
         start = len(self.reads)
@@ -335,7 +336,7 @@ class Walker:
         return name not in GLOBALS and name not in RUNTIME_NAMES
 
     def _unwind(self, node: nodes.Expr, guards: _Guards) -> tuple[nodes.Node, tuple[str, ...], bool]:
-        """The start of a chain of attributes and subscripts, its static steps, and whether all of them are."""
+        """The start of a chain of attributes and subscripts, its static steps, and whether all steps are static."""
         links: list[nodes.Getattr | nodes.Getitem] = []
         while isinstance(node, nodes.Getattr | nodes.Getitem):
             links.append(node)
@@ -404,7 +405,7 @@ class Walker:
         self._report("unknown_filter", message, self._last_offset, name, near)
 
     def _attributes(self, node: nodes.Filter, path: _Path, guards: _Guards) -> None:
-        """The names of attributes that a filter is told are read of the value, or of its items."""
+        """Record the attributes that a filter's arguments name as reads of the value or of its items."""
         position = _TAKES_ATTRIBUTE[node.name]
         named = [keyword.value for keyword in node.kwargs if keyword.key == "attribute"]
         if position is not None:
@@ -443,7 +444,7 @@ class Walker:
     # --- guards
 
     def _truth(self, node: nodes.Node, depth: int = 0) -> tuple[_Guards, _Guards]:
-        """The roots known to be there when an expression is true, and when it is false."""
+        """The roots that are known to be present when an expression is true, and when it is false."""
         if depth > _MAX_DEPTH:
             raise _TooDeep
         match node:
@@ -480,7 +481,7 @@ class Walker:
 
 
 def _joined(endings: list[dict[str, _Path]]) -> dict[str, _Path]:
-    """The meanings of names where branches meet: nothing certain where they do not agree."""
+    """What names stand for where branches meet: None for a name on which the branches do not agree."""
     names = dict.fromkeys(name for ending in endings for name in ending)
     found: dict[str, _Path] = {}
     for name in names:
