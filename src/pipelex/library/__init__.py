@@ -1,4 +1,4 @@
-"""The library: bundles become a linked, validated whole, and crates that travel.
+"""The library: links and validates bundles, and makes the crates that travel between processes.
 
 ```python
 loaded = load_library([Path("berths.mthds")])

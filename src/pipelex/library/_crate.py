@@ -1,4 +1,4 @@
-"""Crates: libraries as canonical JSON with every reference qualified, which is what travels."""
+"""Crates: libraries as canonical JSON with every reference qualified, for sending to other processes."""
 
 import hashlib
 import json
@@ -21,22 +21,23 @@ from pipelex.language.blueprints import (
 
 @dataclass(frozen=True, slots=True)
 class MethodFile:
-    """A file of a method tree that a pipe names: a function's module, a document's template. The file stays there."""
+    """A file of a method tree that a pipe names, such as a function's module. The crate does not contain the file."""
 
     tree: str
     """The digest of the tree."""
     path: str
     """Tree path."""
     sha256: str
-    """The SHA-256 of the file itself, in hexadecimal. The tree of a lone bundle does not hold the files beside it."""
+    """The SHA-256 of the file itself, in hexadecimal. The digest of a lone bundle's tree does not cover the files
+    beside it."""
 
 
 @dataclass(frozen=True)
 class LibraryCrate:
     """A library as data: concept and pipe blueprints in which every reference is qualified.
 
-    Keys are `domain.Code`, or `package->domain.Code` for what a dependency declares. Native concepts are known to
-    every runtime and are not listed. A crate holds nothing executable.
+    Keys are `domain.Code`, or `package->domain.Code` for the declarations of a dependency. Native concepts are not
+    listed, because every runtime knows them. A crate holds nothing executable.
     """
 
     concepts: Mapping[str, ConceptBlueprint] = field(default_factory=dict[str, ConceptBlueprint])

@@ -1,4 +1,4 @@
-"""Concepts and pipes that lead back to themselves, whatever the length of the way."""
+"""Finds concepts and pipes that lead back to themselves, through any number of others."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -6,9 +6,9 @@ from itertools import pairwise
 from pipelex.language.blueprints import CalledPipe, ConceptBlueprint, Keys, PipeBlueprint
 
 Edge = tuple[str, Keys] | CalledPipe
-"""The reference, and its place."""
+"""A reference to another concept or pipe, and its keys."""
 Cycle = tuple[list[str], Keys]
-"""The members, the first one again at the end, and the key of the first that leads on."""
+"""The members, with the first repeated at the end, and the keys in the first that lead to the second."""
 
 
 def refinement_cycles(concepts: Mapping[str, ConceptBlueprint]) -> Iterator[Cycle]:
@@ -40,12 +40,12 @@ def structure_cycles(concepts: Mapping[str, ConceptBlueprint]) -> Iterator[Cycle
 
 
 def pipe_cycles(pipes: Mapping[str, PipeBlueprint]) -> Iterator[Cycle]:
-    """Pipes that run themselves, through whatever controllers."""
+    """Pipes that run themselves, directly or through controllers."""
     return _cycles({ref: list(blueprint.called_pipes()) for ref, blueprint in pipes.items()})
 
 
 def _cycles(edges: Mapping[str, Sequence[Edge]]) -> Iterator[Cycle]:
-    """One cycle out of each knot of a graph (strongly connected part), told from its first declared member."""
+    """One cycle of each strongly connected part of a graph, starting at the part's first declared member."""
     position = {ref: index for index, ref in enumerate(edges)}
     knots = [sorted(knot, key=position.__getitem__) for knot in _knots(edges)]
     for knot in sorted(knots, key=lambda knot: position[knot[0]]):
@@ -53,7 +53,7 @@ def _cycles(edges: Mapping[str, Sequence[Edge]]) -> Iterator[Cycle]:
 
 
 def _knots(edges: Mapping[str, Sequence[Edge]]) -> Iterator[list[str]]:
-    """Tarjan's algorithm on a stack of its own; only parts that hold a cycle."""
+    """The strongly connected parts that contain a cycle, by Tarjan's algorithm on an explicit stack."""
     order: dict[str, int] = {}
     low: dict[str, int] = {}
     waiting: list[str] = []

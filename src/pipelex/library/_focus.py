@@ -1,4 +1,4 @@
-"""The part of a verdict that concerns one pipe, so that its neighbours' faults do not keep it from running."""
+"""Narrows a verdict to one pipe, so that faults of other pipes do not keep it from running."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 def focused(loaded: LoadedLibrary, name: str) -> LoadedLibrary:
-    """A loaded library whose verdict is about one pipe and what it runs, and whose entry is that pipe.
+    """The loaded library with a verdict on only one pipe and what it runs, and with that pipe as the entry.
 
-    A pipe that cannot be read has its own faults alone. Where nothing could be linked, or where something the pipe needs
-    could not, the verdict stays that on everything.
+    The verdict on a pipe that cannot be read has only its own faults. If nothing could be linked, or something that the
+    pipe needs could not, the verdict stays the one on everything.
 
     Args:
         loaded: the library that was loaded.
         name: the pipe's code, or its reference.
 
     Raises:
-        PipelexError: there is no such pipe, or several have that code.
+        PipelexError: there is no such pipe, or several pipes have that code.
     """
     if faults := _faults_of_broken(loaded, name):
         return replace(loaded, verdict=Verdict(faults), focus=name)
@@ -43,10 +43,10 @@ def focused(loaded: LoadedLibrary, name: str) -> LoadedLibrary:
 
 
 def ready_pipes(loaded: LoadedLibrary) -> list[str]:
-    """The pipes a valid verdict is about that can run: written, with everything below them.
+    """The pipes that can run, among those that a valid verdict is about: they and everything below them are written.
 
     Returns:
-        Qualified references, in the order of the files: of the targets' pipes, or of the pipe in focus.
+        The qualified references of the targets' pipes, in the order of the files, or of the pipe in focus.
     """
     library = loaded.library
     if library is None or not loaded.verdict.is_valid:
@@ -93,7 +93,7 @@ def _declares_a_concept_of(bundle: "ParsedBundle", needed: "LibraryCrate") -> bo
 
 
 def _is_unlinked(loaded: LoadedLibrary, library: Library, name: str) -> bool:
-    """Whether the name means pipes that are declared, and that could not be linked."""
+    """Whether the name means pipes that are declared but could not be linked."""
     declared = {
         f"{bundle.blueprint.domain}.{code}"
         for bundle in loaded.files.packages[0].bundles
@@ -109,7 +109,7 @@ def _codes(refs: "Set[str]") -> frozenset[str]:
 
 
 def _faults_of_broken(loaded: LoadedLibrary, name: str) -> tuple[Fault, ...]:
-    """The faults of a pipe that is declared in a form that could not be read, if the name means one."""
+    """The faults of the pipe that the name means, if its declaration could not be read; otherwise none."""
     domain, _, code = name.rpartition(".")
     files = {
         bundle.path

@@ -73,7 +73,7 @@ class Pipe:
 class Library:
     """A crate made usable: concepts with their shapes, pipes with their slots, closures.
 
-    A library is immutable and keeps nothing of a run; whatever it remembers only saves time.
+    A library is immutable and holds no state of runs; its caches only save time.
     """
 
     def __init__(self, crate: LibraryCrate) -> None:
@@ -108,13 +108,13 @@ class Library:
         )
 
     def _near(self, name: str) -> tuple[str, ...]:
-        """The pipes that may have been meant, by the whole name, by its code alone, or by its code in another domain."""
+        """Pipes that may have been meant: with a similar name, a similar code, or a similar code in another domain."""
         codes = {known.rpartition(".")[2] for known in self.pipes}
         domain, _, code = name.rpartition(".")
         alike = near_names(code, codes)
         if not domain:
             return near_names(name, self.pipes) or alike
-        # Of a name in full the code says more than the domain, which many pipes share.
+        # In a qualified name the code says more than the domain, which many pipes share.
         in_full = near_names(name, (known for known in self.pipes if known.rpartition(".")[2] in alike), cutoff=0)
         return in_full or near_names(name, self.pipes)
 
@@ -137,7 +137,8 @@ class Library:
         """The qualified reference of a pipe that a person names, by reference or by code alone.
 
         Raises:
-            PipelexError: there is none (`request.pipe_not_found`) or several (`request.pipe_ambiguous`).
+            PipelexError: there is no such pipe (`request.pipe_not_found`), or there are several
+                (`request.pipe_ambiguous`).
         """
         if name in self.pipes:
             return name
@@ -155,7 +156,7 @@ class Library:
         return self.pipe(name).ref
 
     def resolve(self, text: str) -> str:
-        """The qualified reference behind a concept's full reference, its wire form, or its code alone.
+        """The qualified reference of a concept, from its full reference, its wire form, or its code alone.
 
         Raises:
             UnresolvedConcept: no concept has that name, or several have.
@@ -181,7 +182,7 @@ class Library:
     def lineage(self, ref: str) -> Iterator[str]:
         """The concept itself and everything it refines, nearest first.
 
-        A concept without a structure and without a parent holds a text: it ends in `native.Text`.
+        A concept without a structure and without a parent holds a text, so its lineage ends with `native.Text`.
         """
         seen: set[str] = set()
         current: str | None = ref
@@ -214,7 +215,7 @@ class Library:
         return self.native_base(ref) in ("Text", "Markdown")
 
     def is_written(self, ref: str) -> bool:
-        """Whether a language model writes a value of the concept as one text: no structure has to be asked for."""
+        """Whether a language model writes a value of the concept as plain text, without being asked for a structure."""
         return self.native_base(ref) in ("Text", "Markdown", "TextAndImages")
 
     def shape(self, ref: str) -> Shape:
@@ -224,7 +225,7 @@ class Library:
         return self._shapes[ref]
 
     def least_runs(self, ref: str) -> int:
-        """The least number of pipes that one run of the pipe runs, itself included."""
+        """The minimum number of pipes that one run of the pipe runs, the pipe itself included."""
         return self._least_runs.get(ref, 1)
 
     @cached_property
@@ -242,7 +243,7 @@ class Library:
 
         Args:
             ref: the pipe.
-            concepts: those of the values it is given, which may refine the ones it declares.
+            concepts: the concepts of the given values, which may refine the declared ones.
         """
         key = (ref, ())
         if key not in self._closures:
@@ -272,7 +273,7 @@ class Library:
             for slot in (*pipe.inputs.values(), pipe.output):
                 self._collect_concepts(slot.concept, concepts)
             waiting.extend(self.callees(current))
-        # Whoever starts the pipe has shown its description; what runs it does not read it.
+        # Only starting a pipe needs its description; running the crate does not.
         pipes[ref] = pipes[ref].model_copy(update={"description": ""})
         return LibraryCrate(concepts, pipes, {name: file for name, file in self.crate.files.items() if name in pipes})
 
@@ -287,12 +288,12 @@ class Library:
             waiting.extend(parts_of(blueprint))
 
     def inner_names(self, ref: str) -> frozenset[str]:
-        """Names that a pipe leaves in its caller's memory beside its own result.
+        """The names that a pipe leaves in its caller's memory besides its own result.
 
         Published methods read the results of a nested sequence's steps, and of a parallel's branches, by those names.
         """
         path = [ref]
-        while path:  # callees first, on a stack of its own: nesting may be deep
+        while path:  # callees first, on an explicit stack, because nesting may be deep
             current = path[-1]
             waiting = [] if current in self._inner_names else [*self._run_in_place(current)]
             missing = next((name for name in waiting if name not in self._inner_names and name not in path), None)
@@ -309,7 +310,7 @@ class Library:
         return own.union(*(self._inner_names.get(name, frozenset()) for name in nested))
 
     def _run_in_place(self, ref: str) -> Iterator[str]:
-        """The pipes a pipe runs in its own memory, whose inner names become its own."""
+        """The pipes that a pipe runs in its own memory, whose inner names become its own."""
         if ref in self.pipes:
             yield from self.pipes[ref].blueprint.run_in_place()
 
@@ -319,7 +320,7 @@ def _native(code: str | None) -> str | None:
 
 
 def _without_hints(blueprint: PipeBlueprint) -> PipeBlueprint:
-    """Hints are about presentation; a run does not carry them."""
+    """The blueprint without hints: they are about presentation, and runs do not need them."""
     if not any(entry.hints for entry in blueprint.inputs.values()):
         return blueprint
     inputs = {name: entry.model_copy(update={"hints": None}) for name, entry in blueprint.inputs.items()}
@@ -334,14 +335,15 @@ def _concept_without_hints(blueprint: ConceptBlueprint) -> ConceptBlueprint:
 
 
 class LinkedLibraries:
-    """Libraries of a process by the exact bytes of their crates, so that each is linked once.
+    """A process's cache of libraries by the exact bytes of their crates, so that each is linked only once.
 
-    It changes speed only: the same bytes always give an equal library. The least recently used leave first.
+    It only changes speed: the same bytes always lead to an equal library. The least recently used libraries are dropped
+    first.
 
     Args:
         most: the maximum number of libraries.
-        most_bytes: the maximum size of their crates together, in bytes. A linked library takes about twenty times as much
-            memory as its crate. The library used last always stays.
+        most_bytes: the maximum size of their crates together, in bytes. A linked library takes about twenty times as
+            much memory as its crate. The most recently used library always stays.
     """
 
     def __init__(self, most: int = 512, most_bytes: int = 8_000_000) -> None:

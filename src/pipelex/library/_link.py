@@ -1,4 +1,4 @@
-"""Bundles become a library: every reference is resolved, and every one that leads nowhere is a fault."""
+"""Links bundles into a library: resolves every reference, and reports each one that leads nowhere."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,7 +29,7 @@ class Declaration:
     """The key path of its table in the bundle: `("pipe", "plan_day")`."""
     package: str | None = None
     label: str = ""
-    """The name of it in messages: the code, or the reference where several share the code."""
+    """Its name in messages: the code, or the reference if several declarations share the code."""
 
     def locate(self, *keys: str | int, offset: int | None = None, on_key: bool = False) -> Location:
         """The place of a key inside the table; `offset` is a character inside that string."""
@@ -48,10 +48,10 @@ def dotted(keys: Sequence[str | int]) -> str:
 
 @dataclass(frozen=True)
 class LinkedBundles:
-    """Bundles whose references are resolved, with what was found on the way."""
+    """Bundles whose references are resolved, and the facts and faults that were found on the way."""
 
     crate: LibraryCrate
-    """The crate of everything whose own references are sound; a controller may still name a pipe that is not."""
+    """The crate of everything whose own references are valid; a controller may still name a pipe that is not in it."""
     library: Library
     faults: tuple[Fault, ...]
     """The faults of the bundles themselves, then those of linking."""
@@ -61,7 +61,7 @@ class LinkedBundles:
     main_pipes: tuple[str, ...]
     """Entry pipes that the bundles of the current package name, in order."""
     hanging: frozenset[str]
-    """Controllers that name a pipe which is missing or broken: their flow cannot be judged."""
+    """Controllers that name a missing or broken pipe, so their flow cannot be checked."""
     packages: tuple[PackageBundles, ...] = ()
     """The current package, then the dependencies."""
 
@@ -69,11 +69,11 @@ class LinkedBundles:
 def link(bundles: Sequence["ParsedBundle"], *, packages: Sequence[PackageBundles] = ()) -> LinkedBundles:
     """Resolve every reference of some bundles and put them together into a library.
 
-    Never raises for what an author wrote: whatever is wrong is in `faults`, each at its place. A reference to
-    something that is declared but broken is not reported again.
+    Never raises because of an author's mistakes: they are in `faults`, each with its place. A reference to something
+    that is declared but broken is not reported again.
 
     Args:
-        bundles: the current package's, parsed. Ignored when `packages` begins with one without an address.
+        bundles: the parsed bundles of the current package. Ignored if the first of `packages` has no address.
         packages: the current package (its address is None), then the dependencies within reach.
     """
     if not packages or packages[0].address is not None:
@@ -89,12 +89,12 @@ class _Linker:
     pipes: dict[str, PipeBlueprint] = field(default_factory=dict[str, PipeBlueprint])
     sources: dict[str, Declaration] = field(default_factory=dict[str, Declaration])
     broken: set[str] = field(default_factory=set[str])
-    """The names that are declared and not usable."""
+    """Names that are declared but not usable."""
     hanging: set[str] = field(default_factory=set[str])
     promises: list[tuple[str, PipeBlueprint, Declaration]] = field(
         default_factory=list[tuple[str, PipeBlueprint, Declaration]]
     )
-    """Signatures of pipes that another bundle defines or declares first, by the pipe's reference."""
+    """Signatures of pipes that another bundle defines or declared earlier, with the pipe's reference."""
 
     def link(self) -> LinkedBundles:
         self.names = Names(self.packages)
@@ -241,7 +241,7 @@ class _Linker:
             if contract is None:
                 self.broken.add(ref)
                 del self.pipes[ref]
-                # What the body names is still worth a word.
+                # Still report the wrong references in its body.
                 self._linked_body(ref, blueprint)
             else:
                 self.pipes[ref] = contract
@@ -251,7 +251,7 @@ class _Linker:
             self.pipes[ref] = self._linked_body(ref, blueprint)
 
     def _check_promise(self, ref: str, signature: PipeBlueprint, source: Declaration) -> None:
-        """Compare a signature with the pipe that another bundle defines; callers of a broken promise are not judged."""
+        """Compare a signature with the pipe that another bundle defines. If they differ, callers are not checked."""
         linked = self._linked_contract(source, signature)
         if linked is None or ref not in self.pipes:
             return
@@ -302,7 +302,7 @@ class _Linker:
     # --- references ---------------------------------------------------------------------------------------------------
 
     def _concept(self, text: str, source: Declaration, *keys: str | int) -> str | None:
-        """The qualified reference; None, said once, when there is none or it is broken."""
+        """The qualified reference; None if it is broken, or if there is none, which is then reported."""
         found = self.names.concept(text, source.package, _domain(source))
         if isinstance(found, str):
             return None if found in self.broken else found

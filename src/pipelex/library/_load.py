@@ -1,4 +1,4 @@
-"""Bundle files are found, read and parsed, with the packages they belong to."""
+"""Finds, reads and parses bundle files, with the packages that they belong to."""
 
 import os
 import string
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipelex.language import ParsedBundle
 
 _MOST_ROUNDS = 10
-"""The number of rounds in which versions are chosen anew, each with the demands of the packages chosen before."""
+"""The maximum number of rounds of choosing versions. Each round uses the constraints of the packages chosen before."""
 _ADDRESS_CHARACTERS = string.ascii_letters + string.digits + "._/-"
 
 
@@ -28,9 +28,9 @@ class LoadedFiles:
     """Bundle files, parsed, with the packages they belong to."""
 
     packages: tuple[PackageBundles, ...]
-    """The current package, then those its bundles name, directly or not."""
+    """The current package, then the packages that its bundles refer to, directly or indirectly."""
     targets: tuple["ParsedBundle", ...]
-    """The bundles that were asked for; the others are there to be referred to."""
+    """The bundles that were asked for; the others may only be referred to."""
     tree: MethodTree
     """The files that travel with the method."""
     trees: Mapping[str, MethodTree] = field(default_factory=dict[str, MethodTree])
@@ -50,19 +50,19 @@ def load_paths(
 ) -> LoadedFiles:
     """Find, read and parse bundle files.
 
-    A file of a package brings the other bundles of its package; a directory, every bundle of its method tree. A
-    library directory adds its bundles to the same names, or, when it is or holds packages, adds those that a
-    reference calls by address. Without `paths` the library directories themselves are the targets.
+    A file of a package brings in the other bundles of its package, and a directory every bundle of its method tree. A
+    library directory adds its bundles to the same namespace; if it is a package or holds packages, these can be
+    referred to by address instead. Without `paths`, the library directories are the targets.
 
     Args:
         paths: bundle files and directories.
         library_dirs: additional folders to look in.
         rules: the limits of folders, and the folders that are not searched for bundles; the usual rules when None.
-        texts: resolved path of a bundle → the text that counts instead of the file's.
+        texts: resolved path of a bundle → the text that is used instead of the file's.
 
     Raises:
         PipelexError: a target cannot be read or holds no bundle (`method.not_found`), or is too large
-            (`method.package_invalid`); there is no verdict then.
+            (`method.package_invalid`). There is no verdict then.
     """
     loader = _Loader(rules, texts)
     targets = [*paths] or [*library_dirs]
@@ -78,7 +78,7 @@ def load_paths(
 def load_files(files: Mapping[str, str | bytes], *, rules: TreeRules | None = None) -> LoadedFiles:
     """Parse a method that comes as tree path → content, for instance in a request.
 
-    Every bundle at the top, or below the first manifest, is a target; packages below are within reach by address.
+    Every bundle at the top, or below the first manifest, is a target. Packages below can be referred to by address.
 
     Raises:
         PipelexError: there is no bundle (`method.not_found`), or a path is not a tree path (`method.package_invalid`).
@@ -185,7 +185,7 @@ class _Loader:
             self.reach.add(package)
 
     def set_current(self, package: FoundPackage) -> None:
-        """Make a package the current one, unless there is one; what lies inside it is within reach by address."""
+        """Make a package the current one, unless one is set. Packages inside it can be referred to by address."""
         if self.current is None or (self.current.manifest is None and package.manifest is not None):
             self.current = package
         self.reach.origin = self.current.tree.root
@@ -216,7 +216,7 @@ class _Loader:
         return bundle
 
     def _text_of(self, tree: MethodTree, name: str) -> str | None:
-        """The text of a bundle that counts instead of its file's."""
+        """The text that is used instead of a bundle's file; None to read the file."""
         return None if tree.root is None or not self._texts else self._texts.get((tree.root / name).resolve())
 
     def _package_at(self, root: Path) -> FoundPackage:
@@ -244,7 +244,7 @@ class _Loader:
         return LoadedFiles(tuple(found), tuple(self.targets), self.current.tree, self.trees)
 
     def _gathered(self, current: FoundPackage, constraints: Mapping[str, frozenset[str]]) -> list[PackageBundles]:
-        """The current package, and whatever its bundles and those of its dependencies call."""
+        """The current package, and the packages that its bundles and those of its dependencies refer to."""
         bundles = tuple(self.bundles.values())
         found = [PackageBundles(None, bundles, current.manifest, self._aliases(current), current.faults)]
         waiting = self._named(found[0])
@@ -282,14 +282,14 @@ class _Loader:
         """Addresses that the bundles of a package may refer to; too many is harmless."""
         prefixes: dict[str, None] = {}
         for bundle in package.bundles:
-            # Stripping from the end takes time in proportion to the text, whatever it holds; a pattern would not.
+            # Stripping from the end takes time in proportion to the text; a regular expression could take much longer.
             for before in bundle.text.split("->")[:-1]:
                 prefixes[before[len(before.rstrip(_ADDRESS_CHARACTERS)) :].lstrip("._/-")] = None
         return [package.aliases.get(prefix, prefix) for prefix in prefixes]
 
 
 def manifest_folder(folder: Path) -> Path | None:
-    """The package a folder lies in: walk up to the first `METHODS.toml`, a folder with `.git`, or the root."""
+    """The package folder that a folder lies in; None if `.git` or the root comes before any `METHODS.toml`."""
     here = folder.resolve()
     while True:
         if (here / MANIFEST_NAME).is_file():
@@ -300,7 +300,7 @@ def manifest_folder(folder: Path) -> Path | None:
 
 
 def display_path(path: Path) -> str:
-    """A path as messages show it: relative to the working directory when it lies below."""
+    """A path as messages show it: relative if it lies below the working directory, otherwise absolute."""
     resolved = Path(os.path.abspath(path))
     here = Path.cwd()
     return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(resolved)
@@ -335,7 +335,7 @@ def _why_empty(path: Path, tree: MethodTree) -> str:
 
 
 def missing_target(path: Path) -> PipelexError:
-    """The error for a bundle or folder that is not there, with what may have been meant (`method.not_found`)."""
+    """The error for a bundle or folder that does not exist, with suggestions (`method.not_found`)."""
     try:
         there = {
             entry.stem: entry for entry in path.parent.iterdir() if entry.is_dir() or entry.suffix in BUNDLE_SUFFIXES

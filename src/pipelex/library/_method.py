@@ -1,4 +1,4 @@
-"""The loading of a method: from files to a library with its verdict, in one call."""
+"""Loads a method: turns files into a library with its verdict, in one call."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ class LoadedLibrary:
     """The library; None when nothing could be linked. It may be incomplete when the verdict is negative."""
     verdict: Verdict
     entries: tuple[str, ...]
-    """The pipes that the targets name as their main one; one of the manifest goes before all others."""
+    """The pipes that the targets name as their main pipe; one that the manifest names takes precedence."""
     files: LoadedFiles
     linked: LinkedBundles
     focus: str | None = None
@@ -40,7 +40,7 @@ class LoadedLibrary:
         return self.files.tree
 
     def pipe_ref(self, name: str | None = None) -> str:
-        """The qualified reference of the pipe a person names, or of the entry pipe.
+        """The qualified reference of the pipe that a person names, or of the entry pipe.
 
         Raises:
             PipelexError: the method is invalid (`method.invalid`), there is no such pipe (`request.pipe_not_found`),
@@ -71,13 +71,14 @@ def load_library(
     Args:
         paths: bundle files and directories; without any, the library directories are the targets.
         library_dirs: additional folders of the concepts, pipes and packages that the method refers to.
-        check_model: says what is wrong with a model that a pipe names; without it models are not checked.
+        check_model: returns the faults of a model that a pipe names; without it, models are not checked.
         rules: the limits of folders, and the folders that are not searched for bundles; the usual rules when None.
-        texts: resolved path of a bundle → the text that counts instead of the file's, as an editor has it.
+        texts: resolved path of a bundle → the text that is used instead of the file's, such as the text in an editor.
 
     Raises:
         PipelexError: a target cannot be read or holds no bundle (`method.not_found`), or is too large
-            (`method.package_invalid`): there is no verdict. Whatever an author wrote wrong is in the verdict instead.
+            (`method.package_invalid`). There is no verdict then. An author's mistakes do not raise; they are in the
+            verdict.
     """
     loaded = _loaded(load_paths(paths, library_dirs=library_dirs, rules=rules, texts=texts), check_model)
     tree = loaded.tree
@@ -114,11 +115,11 @@ def _entries(files: LoadedFiles, linked: LinkedBundles) -> list[str]:
     manifest = files.manifest
     if manifest is not None and manifest.main_pipe is not None:
         named = [ref for ref in codes if ref.rpartition(".")[2] == manifest.main_pipe]
-        # A file that names its own main pipe means that one; a whole package means the manifest's.
+        # A single file with a main pipe means that pipe; a whole package means the manifest's main pipe.
         if named and (len(files.targets) > 1 or not found):
             preferred = [ref for ref in named if ref in found] or named
             return [ref for ref in preferred if ref in linked.crate.pipes]
-    if not found and len(codes) == 1:  # the only pipe there is needs no naming
+    if not found and len(codes) == 1:  # the only pipe need not be named
         found = codes
     return [ref for ref in found if ref in linked.crate.pipes]
 

@@ -1,4 +1,4 @@
-"""The names of concepts and pipes in packages, and the rules that lead from a reference to one."""
+"""The names of concepts and pipes in packages, and the rules for resolving references to them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pipelex.language import ParsedBundle
 
 _MOST_SUGGESTING = 40
-"""Near names are searched for the first faults only: among ten thousand names each search takes a while."""
+"""The maximum number of faults for which near names are searched: among ten thousand names, each search takes a
+while."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +43,17 @@ class NameFault:
     params: dict[str, Json] = field(default_factory=dict[str, Json])
     suggestions: tuple[str, ...] = ()
     is_silent: bool = False
-    """Whether the named thing may be in a file that could not be read; that file's fault is enough then."""
+    """Whether the fault is not reported, because the declaration may be in a file that could not be read and has its
+    own fault."""
 
     @cached_property
     def takes(self) -> tuple[str, ...]:
-        """The parameters the registry gives the code."""
+        """The parameters that the registry lists for the code."""
         return CORE_CODES[self.code].params
 
 
 class Names:
-    """Every name of some packages, and the rules that lead from a reference to one (section 4 of the reference)."""
+    """Every name of some packages, and the rules for resolving references (section 4 of the language reference)."""
 
     def __init__(self, packages: Sequence[PackageBundles]) -> None:
         self._packages = {package.address: package for package in packages}
@@ -60,11 +62,11 @@ class Names:
         self._local: dict[tuple[str, str | None, str], list[str]] = {}
         """Kind, package, domain → codes."""
         self._unreadable: set[str | None] = set()
-        """Packages that hold a bundle of which nothing is known."""
+        """Packages with a bundle that could not be read at all."""
         self._exports: dict[str | None, set[str]] = {}
         self._suggested = 0
         self.broken: set[str] = set()
-        """The names that are declared in a form that could not be read."""
+        """Names whose declarations could not be read."""
         for package in packages:
             for bundle in package.bundles:
                 self._register(package, bundle)
@@ -94,7 +96,7 @@ class Names:
         return _is_signature(self._owners["pipe", ref], code)
 
     def _define(self, ref: str, bundle: "ParsedBundle", *, is_broken: bool) -> None:
-        """Let a definition take the place of the signature that stands for the pipe so far."""
+        """Let a definition replace the signature that has declared the pipe so far."""
         self._owners["pipe", ref] = bundle
         if is_broken:
             self.broken.add(ref)
@@ -130,7 +132,7 @@ class Names:
         return self._find("pipe", Reference.parse(text), package, domain)
 
     def hidden(self, ref: str, package: str | None, domain: str) -> NameFault | None:
-        """The reason why an existing pipe may not be called from a package and domain; None when it may."""
+        """The reason why an existing pipe may not be called from a package and domain; None if it may."""
         target = Reference.parse(ref)
         owner = self._packages[target.package]
         if target.package == package and (owner.manifest is None or target.domain == domain):
@@ -147,7 +149,7 @@ class Names:
         )
 
     def broken_promises(self, package: PackageBundles) -> Iterator[Fault]:
-        """The names that a manifest exports, or its main pipe, that no bundle of the package declares."""
+        """The faults of exports, and of a main pipe, that a manifest names but no bundle of the package declares."""
         manifest = package.manifest
         if manifest is None or package.address in self._unreadable:
             return
@@ -205,7 +207,7 @@ class Names:
         )
 
     def _unfit(self, reference: Reference, package: str | None, address: str) -> NameFault | None:
-        """The reason why the version of a dependency within reach is not one that a package asks for."""
+        """The fault of a dependency whose available version is not one that a package asks for; None if it fits."""
         asking, given = self._packages[package].manifest, self._packages[address].manifest
         for dependency in asking.dependencies.values() if asking is not None else ():
             wanted = dependency.version
@@ -248,7 +250,7 @@ class Names:
         return NameFault(code, detail, category, params, suggestions)
 
     def _near(self, kind: str, reference: Reference, package: str | None, domain: str) -> tuple[str, ...]:
-        """The same code elsewhere first, written as it must be written here; then alike codes of the domain."""
+        """Suggestions: first the same code elsewhere, as it must be written here, then similar codes of the domain."""
         self._suggested += 1
         if self._suggested > _MOST_SUGGESTING:
             return ()
@@ -268,7 +270,7 @@ def _is_signature(bundle: "ParsedBundle", code: str) -> bool:
 
 
 def _may_name(ref: str, reference: Reference) -> bool:
-    """Whether a declaration elsewhere is worth suggesting: dependencies only to those who name one."""
+    """Whether a declaration elsewhere is worth suggesting: only for package references if in a dependency."""
     return (Reference.parse(ref).package is None) == (reference.package is None)
 
 

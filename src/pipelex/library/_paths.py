@@ -1,4 +1,4 @@
-"""Dotted paths through declared structures: the slot at their end, or why there is none."""
+"""Follows dotted paths through declared structures to the slot at their end, or to the reason why there is none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,11 +43,12 @@ def walk_path(library: Library, root: Slot, fields: Sequence[str]) -> Reached | 
 
     Args:
         library: the library that has the root's concept.
-        root: the value the path starts from. Its presence says whether it may be absent.
+        root: the slot of the value that the path starts from. Its presence says whether the value may be absent.
         fields: the segments after the root; none leads to the root itself.
 
     Returns:
-        The concept, multiplicity and presence of the value at the end, or where the path breaks off.
+        The concept, multiplicity and presence of the value at the end, or the fault at the segment that cannot be
+        followed.
     """
     if not fields:
         return Reached(root, root.is_list)
@@ -55,7 +56,7 @@ def walk_path(library: Library, root: Slot, fields: Sequence[str]) -> Reached | 
     is_list, may_lack = root.is_list, root.presence == "optional"
     concept = root.concept
     ended: str | None = None
-    """The reason why the path may not go on, once it stands on a value without fields."""
+    """The reason why the path must end here, once it has reached a value without fields."""
     for name in fields:
         if ended is not None:
             return PathFault(name, f"'{name}' leads on from where the path ends: {ended}")
@@ -79,7 +80,7 @@ def walk_path(library: Library, root: Slot, fields: Sequence[str]) -> Reached | 
 
 
 def _landing(shape: Shape, name: str) -> tuple[str | None, str | None]:
-    """The concept of what a segment holds, and why the path must end there if it must."""
+    """The concept of a segment's value, and the reason why the path must end there; None if it may continue."""
     match shape:
         case ObjectShape():
             return shape.concept, None

@@ -1,4 +1,4 @@
-"""The packages that references may call by address, and which version of one is taken."""
+"""The packages that references may name by address, and the choice of their versions."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from pipelex.library.packages import Manifest, packages_beside, satisfies, versi
 
 @dataclass
 class FoundPackage:
-    """A package on disk or in memory, before anything but its manifest is read."""
+    """A package on disk or in memory, of which only the manifest has been read."""
 
     tree: MethodTree
     manifest: Manifest | None
@@ -20,18 +20,18 @@ class FoundPackage:
 
 @dataclass
 class Reach:
-    """Packages by address: those that were shipped or named first, then those of the same repository."""
+    """Packages by address: first those that were shipped or named, then those of the same repository."""
 
     read: Callable[[Path], FoundPackage]
     """Reads the package of a folder."""
     origin: Path | None = None
-    """The folder of the current package, whose repository is searched for what is nowhere else."""
+    """The folder of the current package. Its repository is searched for packages that are found nowhere else."""
     _by_address: dict[str, list[FoundPackage]] = field(default_factory=dict[str, list[FoundPackage]])
     _roots: set[Path] = field(default_factory=set[Path])
     _is_searched: bool = False
 
     def add(self, package: FoundPackage) -> None:
-        """Let a package be called by the addresses of its manifest."""
+        """Make a package available under the addresses of its manifest."""
         root = package.tree.root
         if root is not None and root.resolve() in self._roots:
             return
@@ -41,14 +41,14 @@ class Reach:
             self._by_address.setdefault(identity, []).append(package)
 
     def stand_in(self, address: str, folder: Path) -> None:
-        """Let the package of a folder be the one of an address that nothing else has, whatever it calls itself."""
+        """Use the package of a folder for an address that no other package has, whatever its manifest says."""
         if address not in self._by_address:
             self._by_address[address] = [self.read(folder)]
 
     def find(self, address: str, constraints: Iterable[str]) -> FoundPackage | None:
         """The package of an address: the lowest version that satisfies every constraint.
 
-        Where none does, the first package is given all the same, so that it can be said which version is there.
+        If none does, the first package is returned, so that a message can name its version.
         """
         candidates = self._candidates(address)
         fitting = [
@@ -64,7 +64,7 @@ class Reach:
             for folder in packages_beside(self.origin):
                 try:
                     self.add(self.read(folder))
-                except PipelexError:  # a neighbour that is too large is none
+                except PipelexError:  # a neighbour that is too large does not count
                     continue
         return self._by_address.get(address, [])
 

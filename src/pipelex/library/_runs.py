@@ -1,4 +1,4 @@
-"""The least number of pipes that a pipe runs, itself included: known before anything runs."""
+"""The minimum number of pipes that a pipe runs, itself included, computed before anything runs."""
 
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -14,7 +14,7 @@ from pipelex.language.blueprints import (
 
 
 def least_runs(blueprints: Mapping[str, PipeBlueprint], callees: Mapping[str, list[str]]) -> dict[str, int]:
-    """Pipe → the runs of pipes that one run of it takes at least. Lists are taken for empty, outcomes for the shortest.
+    """Pipe → the minimum number of pipe runs in one run of it, if lists are empty and the shortest outcomes are chosen.
 
     Args:
         blueprints: every pipe of a library.

@@ -1,4 +1,4 @@
-"""A signature and the definition of the same pipe in another bundle: one pipe, if both promise the same."""
+"""Compares a pipe's signature with its definition in another bundle; they are one pipe if their contracts agree."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from pipelex.language.references import Slot
 def differences(signature: PipeBlueprint, definition: PipeBlueprint) -> Iterator[tuple[tuple[str, ...], str]]:
     """The differences between the contracts of two linked pipes: the key in the signature's table, and a sentence.
 
-    Concepts are compared by identity: one that refines the other is another one.
+    Concepts are compared by identity: a concept that refines the other is different.
     """
     promised, defined = signature.input_slots, definition.input_slots
     for name, slot in promised.items():

@@ -1,4 +1,4 @@
-"""Shapes out of the blueprints of concepts."""
+"""Makes shapes from the blueprints of concepts."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,7 +8,8 @@ from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.language.blueprints import ConceptBlueprint
 
 BlueprintOf = Callable[[str], ConceptBlueprint | None]
-"""The declaration of a qualified concept reference; None for a native one. Raises when there is no such concept."""
+"""Returns the declaration of a qualified concept reference, or None for a native concept. Raises if there is no such
+concept."""
 
 
 def shape_of(ref: str, blueprint_of: BlueprintOf, known: dict[str, Shape]) -> Shape:
@@ -16,13 +17,13 @@ def shape_of(ref: str, blueprint_of: BlueprintOf, known: dict[str, Shape]) -> Sh
 
     Args:
         ref: qualified reference.
-        blueprint_of: gives the declarations; references in them are qualified.
-        known: shapes made before, by reference; completed with every shape made on the way.
+        blueprint_of: returns the declarations, in which references are qualified.
+        known: the shapes made so far, by reference; every shape that is made here is added.
 
     Raises:
         PipelexError: the concept contains itself (`method.cycle`), or one it needs is missing.
     """
-    # A stack of its own, because a chain of a thousand concepts must not meet Python's recursion limit.
+    # An explicit stack, because a chain of a thousand concepts would exceed Python's recursion limit.
     path: list[str] = [ref]
     on_path: set[str] = {ref}
     while path:
@@ -47,7 +48,7 @@ def shape_of(ref: str, blueprint_of: BlueprintOf, known: dict[str, Shape]) -> Sh
 
 
 def parts_of(blueprint: ConceptBlueprint | None) -> Iterator[str]:
-    """The concepts a declaration names: the one it refines, and those of its fields."""
+    """The concepts that a declaration names: the one that it refines, and those of its fields."""
     if blueprint is None:
         return
     if blueprint.refines is not None:

@@ -17,7 +17,7 @@ class Verdict:
     pending_signatures: tuple[str, ...] = ()
     """Qualified references of pipes that are declared but not written yet."""
     unchecked: tuple[str, ...] = ()
-    """Qualified references of pipes that were to run on made-up values, and did not since the time for it was over."""
+    """Qualified references of pipes that did not run on made-up values, because the time for these runs was over."""
 
     @property
     def is_valid(self) -> bool:
@@ -25,18 +25,18 @@ class Verdict:
 
     @property
     def is_runnable(self) -> bool:
-        """Valid, and every pipe is written."""
+        """Whether the library is valid and every pipe is written."""
         return self.is_valid and not self.pending_signatures
 
     def is_accepted(self, *, allow_signatures: bool = False) -> bool:
-        """Whether the verdict is the one that was asked for."""
+        """Whether the library is valid and, unless signatures are allowed, runnable."""
         return self.is_valid if allow_signatures else self.is_runnable
 
     def require_valid(self) -> None:
-        """Make the errors an exception.
+        """Raise the errors, if there are any.
 
         Raises:
-            MethodInvalidError: there are errors; all of them are in it.
+            MethodInvalidError: there are errors; the exception has all of them.
         """
         if self.errors:
             raise MethodInvalidError(self.errors)
@@ -56,11 +56,11 @@ class Verdict:
 
     @classmethod
     def of(cls, faults: Iterable[Fault], files: Iterable[str | None], pending_signatures: Iterable[str]) -> "Verdict":
-        """The verdict over some faults.
+        """The verdict that consists of some faults.
 
         Args:
-            faults: the faults, in any order, possibly the same one twice.
-            files: the files' order.
+            faults: the faults, in any order; duplicates are removed.
+            files: the files, in the order in which their faults are listed.
             pending_signatures: pipes that are not written yet.
         """
         position = {file: index for index, file in enumerate(files)}

@@ -13,7 +13,7 @@ class IgnoreRule:
     is_negated: bool
     only_directories: bool
     base: str
-    """Tree path of the folder the pattern was written in, with a trailing slash; empty at the root."""
+    """The tree path of the folder whose file contains the pattern, with a trailing slash; empty at the root."""
 
 
 def ignore_rules(lines: Iterable[str], base: str = "") -> list[IgnoreRule]:
@@ -61,7 +61,7 @@ def _segment(part: str) -> str:
         char = part[index]
         index += 1
         if char == "*":
-            while part[index : index + 1] == "*":  # one star says as much, without the backtracking
+            while part[index : index + 1] == "*":  # one star means the same, without the backtracking
                 index += 1
             expression += "[^/]*"
         elif char == "?":

@@ -13,9 +13,9 @@ from pipelex.library._trees.tree import MethodTree
 
 
 def with_files(linked: LinkedBundles, trees: Mapping[str, MethodTree]) -> LinkedBundles:
-    """The same library, in which every pipe that names a file of its tree says which.
+    """The library, with the file of the method tree for every pipe that names one.
 
-    A file that is not there is left to validation. A tree that may not travel gives a fault.
+    Validation reports files that do not exist. A tree that may not travel is a fault.
 
     Args:
         linked: the library that `link` made.
@@ -45,13 +45,13 @@ def with_files(linked: LinkedBundles, trees: Mapping[str, MethodTree]) -> Linked
 
 
 def module_files(tree: MethodTree, function: str) -> list[str]:
-    """The files that may be the module of a function's import path; a sound tree has exactly one."""
+    """The files that may be the module of a function's import path; a valid tree has exactly one."""
     path = "/".join(function.split(".")[:-1])
     return [file for file in (f"{path}.py", f"{path}/__init__.py") if tree.find(file) is not None]
 
 
 def tree_path(tree: MethodTree, bundle: str, name: str) -> str | None:
-    """The tree path of a name relative to a bundle's file; None when it leaves the tree."""
+    """The tree path of a name that is relative to a bundle's folder; None if it leaves the tree."""
     place = max((path for path in tree.files if bundle == path or bundle.endswith("/" + path)), key=len, default="")
     segments = place.split("/")[:-1]
     for segment in name.split("/"):

@@ -1,4 +1,4 @@
-"""Files that are named as methods and are something else: what they are, and what to type instead."""
+"""Recognises files that are given as methods but are something else, and advises what to type instead."""
 
 import re
 import shlex
@@ -12,9 +12,9 @@ BUNDLE_SUFFIXES: Final = (".mthds", ".plx")
 _BUNDLE_LINE: Final = re.compile(
     rb"^[ \t]*(?:(?:domain|main_pipe)[ \t]*=|\[[ \t]*(?:pipe|concept)[ \t.\]])", re.MULTILINE
 )
-"""A line that only bundles have, whatever else is wrong in the text."""
+"""A line that only bundles have, whatever else is wrong with the text."""
 _LOOKED_AT: Final = 1_000_000
-"""The number of bytes at a file's beginning that tell what it is."""
+"""The number of bytes at a file's beginning that are searched for such a line."""
 _INPUTS: Final = {".json": "a JSON file", ".toml": "a TOML file", ".yaml": "a YAML file", ".yml": "a YAML file"}
 """Suffixes of files that hold the inputs of a run, all at once."""
 _KINDS: Final = {
@@ -36,10 +36,10 @@ _KINDS: Final = {
 
 
 def check_is_bundle(path: Path) -> None:
-    """Refuse a file that is no bundle by its name and by what it holds; one with faults is a bundle all the same.
+    """Refuse a file that is not a bundle, by its name and by its content. A bundle with faults is still a bundle.
 
     Raises:
-        PipelexError: it is something else (`method.not_found`); the advice says what to type.
+        PipelexError: the file is something else (`method.not_found`); the advice says what to type.
         OSError: it cannot be read.
     """
     if path.suffix in BUNDLE_SUFFIXES:
@@ -71,7 +71,7 @@ def _kind(path: Path, content: bytes) -> str:
 
 
 def _advice(path: Path) -> str:
-    """What to type; the only method beside the file is taken for the one that was meant."""
+    """The command to type. If there is only one method beside the file, the command names it."""
     beside = [file for file in sorted(path.parent.iterdir()) if file.suffix in BUNDLE_SUFFIXES]
     method = shlex.quote(str(beside[0])) if len(beside) == 1 else "METHOD.mthds"
     given = shlex.quote(str(path))

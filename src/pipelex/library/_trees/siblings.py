@@ -1,4 +1,4 @@
-"""Files beside a lone bundle that declare what it lacks: whoever names one file may have meant its folder."""
+"""Finds files beside a lone bundle that declare what it lacks: its folder may have been meant instead of the file."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -18,17 +18,17 @@ _NAMED_BY: Final[Mapping[str, tuple[str, str]]] = {
     "method.concept_unresolved": ("concept", "concept"),
     "method.pipe_unresolved": ("pipe", "missing"),
 }
-"""Code of a fault → the kind of thing that is missing, and the parameter that names it."""
+"""Code of a fault → the kind of the missing declaration, and the parameter that names it."""
 
 
 def with_siblings(verdict: Verdict, tree: MethodTree, domains: Mapping[str | None, str], folder: str) -> Verdict:
-    """The verdict on a lone file, where what it lacks is declared beside it: the faults say to give the folder.
+    """The verdict on a lone file, whose faults advise giving the folder if files beside it declare what it lacks.
 
     Args:
-        verdict: on the file alone.
-        tree: that holds the file alone.
+        verdict: the verdict on the file alone.
+        tree: the tree, which holds only the file.
         domains: bundle path → its domain.
-        folder: the file's, as messages show it.
+        folder: the file's folder, as messages show it.
     """
     if not tree.is_lone or tree.root is None or not any(fault.code in _NAMED_BY for fault in verdict.errors):
         return verdict
@@ -54,7 +54,7 @@ def _told(
 
 
 def _declared_beside(root: Path, known: Iterable[str]) -> dict[tuple[str, str], str]:
-    """Kind and qualified reference of what the other bundles of a folder declare → the file's name."""
+    """Kind and qualified reference of a declaration in another bundle of the folder → the file's name."""
     found: dict[tuple[str, str], str] = {}
     others = sorted(path for path in root.glob("*.mthds") if path.name not in set(known))
     for path in others[:_MOST_FILES]:

@@ -23,22 +23,23 @@ _INPUTS = frozenset({"inputs.json", "inputs.toml"})
 
 @dataclass(frozen=True)
 class TreeRules:
-    """The largest size of a method's folder, and the folders in it that are not searched for bundles."""
+    """The limits of a method's folder, and the folders in it that are not searched for bundles."""
 
     max_files: int = 10_000
-    """The most files of a tree."""
+    """The maximum number of files of a tree."""
     max_total_bytes: int = 1_073_741_824
-    """The most bytes of all files of a tree together."""
+    """The maximum total size of a tree's files, in bytes."""
     excluded_dirs: frozenset[str] = frozenset()
-    """The names of folders whose bundles are not part of a library; their files travel with a method all the same."""
+    """The names of folders whose bundles are not part of a library; their files still travel with the method."""
 
     def bundles(self, tree: "MethodTree", *endings: str, below: str = "") -> list[str]:
         """The tree paths of the bundles to read.
 
         Args:
-            tree: the tree they are in.
-            *endings: the endings of their names; `.mthds` when there is none.
-            below: a folder of the tree that was asked for, with a slash at its end; those outside are left out.
+            tree: the tree to look in.
+            *endings: the endings of the names of bundles; `.mthds` by default.
+            below: a folder of the tree, with a slash at its end; only bundles inside it are returned. Empty for the
+                whole tree.
         """
         return [
             path
@@ -53,11 +54,11 @@ class TreeRules:
 
         Args:
             where: the name of the tree in messages.
-            count: its files, as many as were counted.
-            size: their bytes.
+            count: the number of files counted so far.
+            size: their size, in bytes.
 
         Raises:
-            PipelexError: there is too much (`method.package_invalid`).
+            PipelexError: the tree is too large (`method.package_invalid`).
         """
         if count > self.max_files:
             raise _too_large(where, f"more than {self.max_files} files", "max_files", self.max_files)
@@ -80,11 +81,12 @@ class MethodTree:
     files: Mapping[str, Path | bytes] = field(default_factory=dict[str, Path | bytes])
     """Tree path → file or content."""
     is_lone: bool = False
-    """One bundle with no manifest above it. Its functions and templates are looked for beside it."""
+    """Whether the tree is one bundle with no manifest above it. Its functions and templates are looked for beside
+    it."""
     prefix: str = ""
     """The prefix in messages of the paths of a tree in memory that lies inside a larger one."""
     nested: tuple[Path, ...] = ()
-    """Packages below the root: no part of this tree."""
+    """Packages below the root, which are not part of this tree."""
 
     def find(self, path: str) -> Path | bytes | None:
         """The file of a tree path, or its content for a tree in memory."""
@@ -117,14 +119,14 @@ class MethodTree:
 
     @property
     def size(self) -> int:
-        """The bytes of a tree in memory."""
+        """The size of a tree in memory, in bytes."""
         return sum(len(content) for content in self.files.values() if isinstance(content, bytes))
 
     def check(self) -> None:
-        """Refuse what another machine could not hold the same way.
+        """Refuse files that other machines might not store in the same way.
 
         Raises:
-            PipelexError: a symbolic link, a special file, a forbidden name or two that collide
+            PipelexError: there is a symbolic link, a special file, a forbidden name, or two names that collide
                 (`method.package_invalid`).
         """
         folded: dict[str, str] = {}
@@ -144,7 +146,7 @@ class MethodTree:
 
 
 def walk_tree(root: Path, exclude: tuple[str, ...] = (), rules: TreeRules | None = None) -> MethodTree:
-    """The method tree of a folder, without what never travels.
+    """The method tree of a folder, without the files that never travel.
 
     Args:
         root: the package's or the method's folder.
@@ -152,7 +154,7 @@ def walk_tree(root: Path, exclude: tuple[str, ...] = (), rules: TreeRules | None
         rules: the limits of the tree; the usual rules when None.
 
     Raises:
-        PipelexError: it is larger (`method.package_invalid`).
+        PipelexError: the tree is larger than the rules allow (`method.package_invalid`).
     """
     rules_of_size = rules or TreeRules()
     size = 0

@@ -1,7 +1,7 @@
-"""Static validation of linked bundles, one module a theme.
+"""Static validation of linked bundles, with one module for each theme.
 
-Source: MTHDS 8.0.0, section 11 of the language reference. What one table alone can tell is the language layer's
-matter; what needs linked concepts, other pipes or other files is checked here.
+Source: MTHDS 8.0.0, section 11 of the language reference. The language layer checks what one table shows; this package
+checks what needs linked concepts, other pipes or other files.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,13 +29,13 @@ def validate(
     trees: Mapping[str, MethodTree] | None = None,
     check_model: CheckModel | None = None,
 ) -> Verdict:
-    """Judge linked bundles without running anything.
+    """Validate linked bundles without running anything.
 
     Args:
         linked: the library that `link` made.
-        trees: bundle path → the method tree it lies in; without one, a bundle's functions and template files are not
-            looked for.
-        check_model: says what is wrong with a model that a pipe names; without it models are not checked.
+        trees: bundle path → the method tree that it lies in. The functions and template files of a bundle without a
+            tree are not looked for.
+        check_model: returns the faults of a model that a pipe names; without it, models are not checked.
     """
     checks = Checks(linked, trees or {})
     for theme in _THEMES:

@@ -1,4 +1,4 @@
-"""The rules of PipeCompose: a template gives a text, a construct the structure it builds."""
+"""The rules of PipeCompose: a template's output is a text, and a construct's the structure that it builds."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ from pipelex.library._validate._outputs import report_output
 
 
 def check_compose(checks: Checks, pipe: Pipe) -> None:
-    """A template gives a text, and a construct has the structure it builds (section 6.7 of the language reference)."""
+    """Check that a template's output is a text, and a construct's its structure (section 6.7 of the reference)."""
     blueprint = pipe.blueprint
     assert isinstance(blueprint, PipeComposeBlueprint)
     if blueprint.construct_table is None:
@@ -103,7 +103,7 @@ class _Construct:
     def path(self, field: FieldShape, entry: ConstructFrom, keys: Keys) -> None:
         root, *fields = entry.from_path.split(".")
         slot = self.pipe.inputs.get(root)
-        if slot is None:  # said by the language layer
+        if slot is None:  # reported by the language layer
             return
         found = walk_path(self.checks.library, slot, fields)
         if isinstance(found, PathFault):
@@ -171,7 +171,7 @@ class _Construct:
 
 
 def _takes_text(shape: Shape) -> bool:
-    """Whether a rendered template may fit; dates and choices depend on what it renders to."""
+    """Whether a rendered template may fit; for dates and choices, only the rendered text decides."""
     if isinstance(shape, ScalarShape):
         return shape.kind not in ("integer", "number", "boolean")
     return isinstance(shape, ChoiceShape | AnyShape)

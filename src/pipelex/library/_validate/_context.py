@@ -11,12 +11,12 @@ from pipelex.library._link import Declaration, LinkedBundles
 from pipelex.library._trees.tree import MethodTree
 
 Rule: TypeAlias = "Callable[[Checks, Pipe], None]"
-"""A rule: it looks at one pipe, and reports its faults."""
+"""A rule, which checks one pipe and reports its faults."""
 
 
 @dataclass
 class Checks:
-    """The subject of every theme's checks, and the collector of their faults."""
+    """The linked bundles that every theme checks, and the collected faults."""
 
     linked: LinkedBundles
     trees: Mapping[str, MethodTree]
@@ -51,7 +51,7 @@ class Checks:
         offset: int | None = None,
         **params: Json,
     ) -> None:
-        """Add a fault about a pipe at a key of its table. `pipe` is added to the params where the registry has it."""
+        """Add a fault about a pipe at a key of its table. `pipe` is added to the params if the registry lists it."""
         known = {"pipe": self.label(pipe), **{name: value for name, value in params.items() if value is not None}}
         self.faults.append(
             Fault(
@@ -68,6 +68,6 @@ class Checks:
 
 
 def shown(slot: Slot) -> str:
-    """A slot as messages write it: without the domain of natives, and without what a reader need not see."""
+    """A slot as messages write it, without the domain `native`."""
     text = str(slot)
     return text.removeprefix("native.")

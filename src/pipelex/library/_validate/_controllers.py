@@ -39,7 +39,7 @@ def check_sequence(walk: Walk, blueprint: PipeSequenceBlueprint) -> None:
 
 
 def _leave(walk: Walk, inner: Mapping[str, Known]) -> None:
-    """Put names that a nested pipe leaves into memory; the standard hides them, so an input stays one that is read."""
+    """Put the names that a nested pipe leaves into memory. The standard hides them, so an input stays an input."""
     for name, value in inner.items():
         shadowed = walk.memory.get(name)
         walk.memory[name] = replace(value, is_input=shadowed is not None and shadowed.is_input)
@@ -83,7 +83,7 @@ def check_condition(walk: Walk, blueprint: PipeConditionBlueprint) -> None:
             input=None,
             site="condition_output",
         )
-    # An alias may stand for any input, and an expression that cannot be read for any read.
+    # An alias may stand for any input, and an unreadable expression may read any input.
     if is_readable and blueprint.add_alias_from_expression_to is None:
         walk.unused("outcome, nor the expression,")
 

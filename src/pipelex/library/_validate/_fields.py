@@ -12,11 +12,12 @@ _NATIVES_FOR = {
     "datetime": ("Date", "Text", "Markdown"),
     "time": ("Time", "Text", "Markdown"),
 }
-"""Native concepts whose bare value a plain field takes. Whether a text is a date or one of the choices shows in the run."""
+"""Native concepts whose bare values plain fields accept. Only the run shows whether a text is a date or one of the
+choices."""
 
 
 def suits(library: Library, shape: Shape, slot: Slot) -> bool:
-    """Whether a value may fill a field of that shape: bare in a plain field, whole in a concept's."""
+    """Whether a value may fill a field of that shape: plain fields take bare values, concept fields whole contents."""
     if isinstance(shape, AnyShape) or slot.concept == DYNAMIC:
         return True
     if isinstance(shape, ListShape):

@@ -1,4 +1,4 @@
-"""The Python functions that pipes name, found and read as text, never imported (section 6.8 of the language reference)."""
+"""Checks the Python functions that pipes name, without importing them (section 6.8 of the language reference)."""
 
 import ast
 from typing import Final, TypeAlias
@@ -18,7 +18,7 @@ _OLD_PARAMETER: Final = "working_memory"
 
 
 def check_function(checks: Checks, pipe: Pipe) -> None:
-    """The function that a PipeFunc names is in the method's folder, and takes what the pipe has."""
+    """Check that a PipeFunc's function is in the method's folder, and that its parameters fit the pipe's inputs."""
     blueprint = pipe.blueprint
     assert isinstance(blueprint, PipeFuncBlueprint)
     tree = checks.tree(pipe)
@@ -35,7 +35,7 @@ def check_function(checks: Checks, pipe: Pipe) -> None:
 
 
 def _fault(tree: MethodTree, pipe: Pipe, name: str) -> str | None:
-    """The reason why a function cannot be called; None when it can."""
+    """The reason why a function cannot be called; None if it can."""
     *modules, function = name.split(".")
     path = "/".join(modules)
     candidates = module_files(tree, name)
@@ -58,7 +58,7 @@ def _fault(tree: MethodTree, pipe: Pipe, name: str) -> str | None:
 
 
 def _old_convention(module: ast.Module, function: _Function, pipe: Pipe) -> str | None:
-    """The advice for a function of an earlier release's calling convention."""
+    """The advice for a function that uses the calling convention of an earlier release; None for any other."""
     is_decorated = _imports_decorator(module)
     takes_memory = _OLD_PARAMETER not in pipe.inputs and _OLD_PARAMETER in _parameters(function)
     if not is_decorated and not takes_memory:
@@ -81,7 +81,7 @@ def _imports_decorator(module: ast.Module) -> bool:
 
 
 def _parameters(function: _Function) -> dict[str, bool]:
-    """Parameter name → whether it must be given; those of `*` and `**` are left out."""
+    """Parameter name → whether it is required; `*` and `**` parameters are left out."""
     arguments = function.args
     positional = [*arguments.posonlyargs, *arguments.args]
     required = len(positional) - len(arguments.defaults)
@@ -92,9 +92,9 @@ def _parameters(function: _Function) -> dict[str, bool]:
 
 
 def _wrong_parameter(function: _Function, pipe: Pipe) -> str | None:
-    """The parameter that cannot be given.
+    """The message about a parameter that the pipe cannot pass; None if there is none.
 
-    A decorator may change parameters, so a decorated function is left to the run.
+    A decorator may change the parameters, so only the run shows whether a decorated function fits.
     """
     if function.decorator_list:
         return None

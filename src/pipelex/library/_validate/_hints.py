@@ -10,7 +10,7 @@ _KINDS = {"Text": "text", "Markdown": "text", "Number": "number"}
 
 
 def check_hints(checks: Checks) -> None:
-    """Warn of intents on sites whose kind only the linked concepts tell (section 2.5 of the language reference)."""
+    """Warn of wrong intents where only the linked concept shows the kind of value (section 2.5 of the reference)."""
     for ref, blueprint in checks.linked.crate.concepts.items():
         source = checks.linked.sources[ref]
         if blueprint.refines is not None:

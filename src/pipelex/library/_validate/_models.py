@@ -1,4 +1,4 @@
-"""The models that pipes ask for, checked against whoever knows which there are."""
+"""Checks the models that pipes ask for, with a function that knows the available ones."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ _CATEGORIES: Final = {
 
 @dataclass(frozen=True)
 class ModelUse:
-    """A model that a pipe asks for, by name or by leaving the choice to the runtime."""
+    """A pipe's request for a model, by name or by the default."""
 
     family: ModelFamily
     purpose: ModelPurpose
@@ -30,16 +30,15 @@ class ModelUse:
     document: str | None = None
     """`<format>.<source>` of a document, which picks the default of the family `doc_gen`."""
     needs: tuple[str, ...] = ()
-    """The inputs that the pipe hands to the model besides text in any case: `images`, `documents`, `reference
-    images`."""
+    """What the pipe always hands to the model besides text: `images`, `documents`, `reference images`."""
 
 
 CheckModel: TypeAlias = Callable[[ModelUse], Sequence[Fault]]
-"""A check of a model's use, which gives its faults. Locations are filled in by the caller, and `pipe` in the params."""
+"""A check of a model's use, which returns its faults. The caller fills in the locations, and `pipe` in the params."""
 
 
 def check_models(checks: Checks, check_model: CheckModel) -> None:
-    """Ask about every model that pipes name; the same question is asked once."""
+    """Check every model that pipes name; equal uses are checked only once."""
     known: dict[str, Sequence[Fault]] = {}
     for pipe in checks.library.pipes.values():
         for use, key in model_uses(pipe, checks.library):
@@ -52,7 +51,7 @@ def check_models(checks: Checks, check_model: CheckModel) -> None:
 
 
 def _named(use: ModelUse, fault: Fault) -> Fault:
-    """The fault with its older category; a document engine that is not installed is not a fault of the method."""
+    """The fault with its older category. A document engine that is not installed is only a warning."""
     is_idle = use.family == "doc_gen" and fault.code == "model.unspecified"
     severity = "warning" if is_idle else fault.severity
     return replace(fault, category=fault.category or _CATEGORIES.get(fault.code), severity=severity)
@@ -67,7 +66,7 @@ def _inner_keys(use: ModelUse, fault: Fault) -> tuple[str, ...]:
 
 
 def model_uses(pipe: Pipe, library: Library) -> Iterator[tuple[ModelUse, str]]:
-    """The models a pipe asks for, each with the key that names it."""
+    """The models that a pipe asks for, each with the key that names it."""
     is_text = library.is_written(pipe.output.concept) and not pipe.output.is_list
     for asked in pipe.blueprint.asked_models(is_text=is_text):
         needs = _needs(asked, pipe, library)
@@ -84,7 +83,7 @@ def _needs(asked: AskedModel, pipe: Pipe, library: Library) -> tuple[str, ...]:
 
 
 def _attached(pipe: Pipe, library: Library) -> tuple[str, ...]:
-    """The images and documents that the pipe's templates always show the model as they are."""
+    """The kinds of files that the pipe's templates always attach: images, documents or both."""
     found: dict[str, None] = {}
     for site in pipe.blueprint.sites:
         analysis = analyse_template(

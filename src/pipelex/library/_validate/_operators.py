@@ -109,7 +109,7 @@ def gives_single(checks: Checks, pipe: Pipe) -> None:
 
 
 def check_judge(checks: Checks, pipe: Pipe) -> None:
-    """A verdict for each question: the native one of its kind, or a field of that."""
+    """Check that the output has a verdict for each question: the native concept of its kind, or a field of that."""
     blueprint = pipe.blueprint
     assert isinstance(blueprint, PipeJudgeBlueprint)
     _check_questions(checks, pipe, blueprint)
@@ -162,7 +162,7 @@ def check_judge(checks: Checks, pipe: Pipe) -> None:
 
 
 def _check_questions(checks: Checks, pipe: Pipe, blueprint: PipeJudgeBlueprint) -> None:
-    """A question is plain text: images and documents are evidence, and belong to the prompt."""
+    """Check that questions are plain text: images and documents are evidence, and belong in the prompt."""
     for site in blueprint.sites:
         if site.keys[-1] != "question":
             continue

@@ -1,4 +1,4 @@
-"""Outcomes of conditions that no value of the expression can choose."""
+"""Finds outcomes of conditions that no value of the expression can choose."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from pipelex.library._validate._presence import callable_from_outside
 from pipelex.library._validate._reads import follow, may_lack
 
 ToldTexts: TypeAlias = Mapping[tuple[str, ...], frozenset[str]]
-"""Path inside of a value → every text that can stand there; the empty path is what the value prints as."""
+"""Path inside a value → every text that is possible there; the empty path stands for the text of the value itself."""
 
 _YES_NO: Texts = frozenset({"yes", "no"})
 _TRUTHS: Texts = frozenset({"True", "False"})
@@ -23,9 +23,9 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?(e[-+]?\d+)?")
 
 
 def check_outcomes(checks: Checks, pipe: Pipe) -> None:
-    """Warn of every outcome that the condition's expression never renders to, where all it can render to is known.
+    """Warn of every outcome that the condition's expression never renders to, if all its possible texts are known.
 
-    Where it can render to none of them, and the default is to fail, the condition always fails: an error.
+    If it can render to none of the outcomes and the default is to fail, the condition always fails, which is an error.
     """
     blueprint = pipe.blueprint
     assert isinstance(blueprint, PipeConditionBlueprint)
@@ -63,9 +63,9 @@ def texts_given_by(pipe: Pipe) -> ToldTexts:
 
 
 def warn_of_dead_choices(checks: Checks, told: Mapping[tuple[str, str], Sequence[ToldTexts]]) -> None:
-    """Warn of outcomes that no caller's value can choose, where every caller's value is a choice among a few.
+    """Warn of outcomes that no caller's value can choose, if every caller's value is one of a few known texts.
 
-    Pipes that may be called from outside are left alone.
+    Pipes that may be called from outside are not checked.
     """
     open_pipes = callable_from_outside(checks)
     for ref in dict.fromkeys(ref for ref, _ in told):
@@ -88,7 +88,7 @@ def warn_of_dead_choices(checks: Checks, told: Mapping[tuple[str, str], Sequence
 
 
 def _in_all(told: Sequence[ToldTexts]) -> ToldTexts:
-    """The texts that may be in a value that is one of several."""
+    """The texts that are possible in a value that comes from one of several callers."""
     paths = set(told[0]).intersection(*told[1:]) if told else set[tuple[str, ...]]()
     return {path: frozenset[str]().union(*(each[path] for each in told)) for path in paths}
 
@@ -137,7 +137,7 @@ def _report_unmatched(checks: Checks, pipe: Pipe, gives: str) -> None:
 
 
 def _is_number(checks: Checks, pipe: Pipe, expression: str | None) -> bool:
-    """Whether an expression is the path of one number."""
+    """Whether an expression is the path of a single number."""
     path = tuple((expression or "").strip().split("."))
     slot = pipe.inputs.get(path[0])
     if slot is None or slot.is_list:
@@ -167,7 +167,7 @@ def _renamed(checks: Checks, pipe: Pipe, outcome: str, text: str) -> SuggestedFi
 
 
 def _texts_of(checks: Checks, pipe: Pipe, path: tuple[str, ...]) -> Texts:
-    """Every text that a value prints as; None where there are too many."""
+    """Every text that a value may render to; None if there are too many."""
     slot = pipe.inputs.get(path[0])
     if slot is None or slot.is_list:
         return None

@@ -1,4 +1,4 @@
-"""Outputs of controllers compared with what they declare."""
+"""Compares the outputs of controllers with their declarations."""
 
 from collections.abc import Mapping
 
@@ -10,13 +10,13 @@ from pipelex.library._validate._fields import suits
 
 
 def check_given_output(checks: Checks, pipe: Pipe, given: Slot, keys: tuple[str | int, ...], site: str) -> None:
-    """Compare what a controller's last or chosen pipe gives with the output the controller declares.
+    """Compare the output of a controller's last or chosen pipe with the output that the controller declares.
 
     Args:
         checks: the collector of faults.
         pipe: the controller.
         given: the slot of the value; `optional` when it may be absent.
-        keys: the keys that name the pipe which gives it.
+        keys: the keys that name the pipe that returns it.
         site: the `site` of a fault about absence.
     """
     declared = pipe.output
@@ -81,7 +81,7 @@ def check_parallel_output(checks: Checks, pipe: Pipe, results: Mapping[str, tupl
         return
     for name, (index, slot) in results.items():
         field = shape.field(name)
-        if field is None or slot is None:  # a branch beside the fields is run, and what it gives is not combined
+        if field is None or slot is None:  # a branch without a field runs, but its result is not part of the output
             continue
         if not suits(checks.library, field.shape, slot):
             report_output(
@@ -112,7 +112,7 @@ def check_parallel_output(checks: Checks, pipe: Pipe, results: Mapping[str, tupl
 def report_output(
     checks: Checks, pipe: Pipe, detail: str, expected: str, *keys: str | int, is_image: bool = False
 ) -> None:
-    """Report that a pipe's output concept is not what it can give."""
+    """Report that a pipe cannot return its declared output concept."""
     checks.report(
         pipe,
         "method.output_concept_mismatch",

@@ -4,9 +4,9 @@ from pipelex.library._validate._context import Checks
 
 
 def warn_of_idle_markers(checks: Checks, feeds: Mapping[tuple[str, str], Sequence[bool]]) -> None:
-    """Warn of presence markers that change nothing, because every caller always gives the value.
+    """Warn of presence markers that change nothing, because every caller always passes the value.
 
-    Pipes that may be called from outside are left alone.
+    Pipes that may be called from outside are not checked.
     """
     open_pipes = callable_from_outside(checks)
     for (ref, name), may_be_absent in feeds.items():
@@ -31,7 +31,7 @@ def warn_of_idle_markers(checks: Checks, feeds: Mapping[tuple[str, str], Sequenc
 
 
 def callable_from_outside(checks: Checks) -> set[str]:
-    """The pipes that may be run by others than the method's own: main ones, and those that a package exports."""
+    """The pipes that may be called from outside the method: main pipes, and those that a package exports."""
     found: set[str] = set()
     for package in checks.linked.packages:
         prefix = "" if package.address is None else f"{package.address}->"

@@ -1,7 +1,7 @@
-"""Reads of templates, followed through the declared structures: names that are not there, and truths that surprise.
+"""Follows the reads of templates through the declared structures, to find missing names and misleading truth tests.
 
-Source: MTHDS 8.0.0, sections 8.1 and 9.2 of the language reference. All of it is told by warnings: such a template
-renders.
+Source: MTHDS 8.0.0, sections 8.1 and 9.2 of the language reference. Its faults are warnings, because such a template
+still renders.
 """
 
 import re
@@ -17,9 +17,9 @@ from pipelex.library._validate._context import Checks
 
 _MOST_NAMES: Final = 12
 _CLOSING: Final = " }}"
-"""The text behind the author's, where there is a text before it."""
+"""The text after the author's, if the site has a prefix before it."""
 _AS_WRITTEN: Final = re.compile(r"[$@]?\??([A-Za-z_][\w.\[\]]*)\.")
-"""A name with its dot, before the step that is taken of it."""
+"""A name and its dot, before the step that is read."""
 _DOTTED: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _MOMENT_PARTS: Final = frozenset({"year", "month", "day", "hour", "minute", "second"})
 _PARTS: Final[dict[str, frozenset[str]]] = {
@@ -34,19 +34,19 @@ _VALUES: Final[dict[str, tuple[str, str]]] = {
     "Text": ("text", "an empty text"),
     "Markdown": ("text", "an empty text"),
 }
-"""Natives that hold a value which Python takes for false → the field that has it, and that value in words."""
+"""Native concepts with a value that Python treats as false → its field, and the value in words."""
 
 
 @dataclass(frozen=True)
 class Astray:
-    """The place where a read leaves the declared structures."""
+    """The step at which a read leaves the declared structures."""
 
     index: int
-    """The step of the trail that is not there."""
+    """The index of the step that does not exist."""
     detail: str
     available: tuple[str, ...] = ()
     instead: str | None = None
-    """The text to write for the step."""
+    """The text to write instead of the step."""
 
     def said(self, name: str) -> str:
         """The reason, for a value of that name."""
@@ -54,7 +54,7 @@ class Astray:
 
 
 def follow(shape: Shape, trail: tuple[str, ...], *, is_list: bool = False) -> Shape | Astray | None:
-    """The target of a trail from a value of a shape; None where the structures leave that open.
+    """The shape at the end of a trail, or where the trail goes astray; None if the structures leave it open.
 
     Args:
         shape: the shape of one content of the root.
@@ -130,7 +130,7 @@ def written(trail: tuple[str, ...]) -> str:
 
 
 def check_reads(checks: Checks, pipe: Pipe) -> None:
-    """Look at what the templates of a pipe read of its inputs."""
+    """Check what the templates of a pipe read from its inputs."""
     told: set[tuple[object, ...]] = set()
     for site in pipe.blueprint.sites:
         analysis = analyse_template(
@@ -184,7 +184,7 @@ def _warn_of_missing(checks: Checks, pipe: Pipe, site: TemplateSite, read: Templ
 
 
 def _place_of(template: str, offset: int, step: str) -> int | None:
-    """The place of a read's step in its template, from where the read begins to the end of its tag or line."""
+    """The place of a read's step, between the start of the read and the end of its tag or line; None if not found."""
     if template[offset : offset + 1] in ("@", "$"):
         ends = [template.find("\n", offset)]
     else:
@@ -197,7 +197,7 @@ def _place_of(template: str, offset: int, step: str) -> int | None:
 def _rewrite(
     checks: Checks, pipe: Pipe, site: TemplateSite, template: str, code: str, description: str
 ) -> SuggestedFix:
-    """The fix that gives a site another template."""
+    """The fix that replaces the template of a site."""
     text = template[site.prefix : -len(_CLOSING)] if site.prefix else template
     source = checks.source(pipe)
     table = ["pipe", pipe.code, *site.keys[:-1]]
@@ -237,7 +237,7 @@ def _warn_of_truth(
 
 
 def _name_at(template: str, offset: int) -> tuple[str, int]:
-    """The dotted name that stands at a place of a template, and where it ends."""
+    """The dotted name at a place in a template, and the place where it ends."""
     match = _DOTTED.match(template, offset)
     return ("", offset) if match is None else (match[0], match.end())
 

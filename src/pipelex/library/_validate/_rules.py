@@ -1,4 +1,4 @@
-"""The rules of every pipe type: one entry for each, beside the table of pipe types."""
+"""The rules of the pipe types, with one entry for each type."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,12 +26,11 @@ from pipelex.library._validate._walk import Flows, Walk
 
 @dataclass(frozen=True)
 class Rules:
-    """The checks of the pipes of one type, besides what their own tables tell."""
+    """The checks of one pipe type, beyond those of its own table."""
 
     own: tuple[Rule, ...] = ()
     flow: Callable[[Walk, Any], None] | None = None
-    """The check of a controller, which follows the values that it hands on and takes the blueprint, too; None for an
-    operator."""
+    """The check that follows the values that a controller passes on; None for an operator."""
 
 
 RULES: Final[Mapping[str, Rules]] = {
@@ -58,7 +57,7 @@ def check_pipes(checks: Checks) -> None:
     for pipe in checks.library.pipes.values():
         for rule in RULES[pipe.type].own:
             rule(checks, pipe)
-        if pipe.type != "PipeDocGen":  # where a path that leads nowhere is an error
+        if pipe.type != "PipeDocGen":  # in which a path that leads nowhere is an error
             check_reads(checks, pipe)
 
 
@@ -72,7 +71,7 @@ def check_flows(checks: Checks) -> None:
             flows.murky.add(ref)
         elif flow is not None:
             flow(Walk(flows, pipe), pipe.blueprint)
-    if not checks.linked.hanging:  # with parts missing, nobody can say how a pipe is always called
+    if not checks.linked.hanging:  # if parts are missing, not all calls of a pipe are known
         warn_of_idle_markers(checks, flows.feeds)
         warn_of_dead_choices(checks, flows.texts)
 

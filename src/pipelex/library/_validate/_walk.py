@@ -1,4 +1,4 @@
-"""The values a controller hands on, followed before any run."""
+"""Follows the values that controllers pass on, before any run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,30 +16,30 @@ from pipelex.library._validate._outputs import check_given_output
 
 @dataclass(frozen=True)
 class Known:
-    """The knowledge about a name in a controller's memory before any run."""
+    """What is known about a name in a controller's memory before any run."""
 
     slot: Slot | None
-    """The slot of the value; None when nothing is known, because its source is broken. `optional` presence: it may be
-    absent."""
+    """The slot of the value; None if it is unknown, because its source is broken. The presence `optional` means that it
+    may be absent."""
     is_input: bool = False
     texts: ToldTexts = field(default_factory=dict[tuple[str, ...], frozenset[str]])
-    """The known texts in it, where its source chooses among a few."""
+    """The possible texts in it, if its source chooses among a few."""
 
 
 @dataclass
 class Flows:
-    """The faults of the checks of controllers, callees before callers."""
+    """What the checks of controllers share; callees are checked before their callers."""
 
     checks: Checks
     inner: dict[str, dict[str, Known]] = field(default_factory=dict[str, dict[str, Known]])
     """Names that a pipe leaves in its caller's memory (see `Library.inner_names`)."""
     murky: set[str] = field(default_factory=set[str])
-    """Pipes of which it is not known which names they leave."""
+    """Pipes that may leave unknown names in their caller's memory."""
     feeds: dict[tuple[str, str], list[bool]] = field(default_factory=dict[tuple[str, str], list[bool]])
-    """Pipe and input → for every place that calls the pipe, whether the input may be absent there."""
+    """Pipe and input → for each call of the pipe, whether the input may be absent."""
 
     texts: dict[tuple[str, str], list[ToldTexts]] = field(default_factory=dict[tuple[str, str], list[ToldTexts]])
-    """Pipe and input → for every place that calls the pipe, what is known of the texts in the input there."""
+    """Pipe and input → for each call of the pipe, the known texts in the input."""
 
 
 @dataclass
@@ -88,7 +88,7 @@ class Walk:
         return Known(slot, texts=given.texts), self.flows.inner.get(step.pipe, {})
 
     def with_override(self, step: PipeStep, slot: Slot, keys: Keys) -> Slot:
-        """The slot after the step's say on how many values its pipe gives."""
+        """The slot with the number of values that the step asks for; reports a number that the pipe cannot return."""
         overridden = step.overridden(slot)
         callee = self.checks.library.pipe(step.pipe)
         if (
@@ -133,7 +133,7 @@ class Walk:
         return None
 
     def bind(self, path: str, keys: Keys) -> Slot | None:
-        """The slot at a dotted path of the memory; None, said once, when the path leads nowhere."""
+        """The slot at a dotted path of the memory; None if the path leads nowhere, which is reported."""
         root, *fields = path.split(".")
         value = self.read(root)
         if value is None:
@@ -201,7 +201,7 @@ class Walk:
     # --- calls --------------------------------------------------------------------------------------------------------
 
     def call(self, ref: str, keys: Keys, added: Mapping[str, Slot | None] | None = None) -> Known:
-        """The output of a pipe that runs on this memory; its inputs are checked."""
+        """Check the inputs of a pipe that runs on this memory, and return its output."""
         callee = self.checks.library.pipes.get(ref)
         if callee is None:
             return Known(None)

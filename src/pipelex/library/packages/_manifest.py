@@ -1,4 +1,4 @@
-"""Packages: `METHODS.toml`, `methods.lock`, and what they promise.
+"""Reads `METHODS.toml` and `methods.lock`.
 
 Source: MTHDS 8.0.0, sections 12.1 and 12.2 of the language reference.
 """
@@ -22,9 +22,9 @@ MTHDS_VERSION: Final = "8.0.0"
 _RESERVED: Final = frozenset({NATIVE_DOMAIN, "mthds", "pipelex"})
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{1,24}")
 _MOST_PLACED: Final = 100
-"""The faults of one file that are told with their line."""
+"""The maximum number of faults of one file that are reported with their lines."""
 _SHOWN: Final = 60
-"""The characters of a wrong value that are shown."""
+"""The maximum number of characters of a wrong value that are shown."""
 _ADDRESS: Final = re.compile(r"[a-zA-Z0-9._-]+\.[a-zA-Z0-9._-]+/[a-zA-Z0-9._/-]+")
 _ALIAS: Final = re.compile(r"[a-z][a-z0-9_]*")
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
@@ -33,12 +33,12 @@ _SOURCE: Final = re.compile(r"https://\S+\.git")
 
 @dataclass(frozen=True)
 class Dependency:
-    """A package that another one needs, under the name it gives it."""
+    """A package that another package needs."""
 
     address: str
     version: str | None = None
     path: str | None = None
-    """A folder relative to the manifest, in place of a published version."""
+    """A folder, relative to the manifest, that is used instead of a published version."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Manifest:
     mthds_version: str | None = None
     main_pipe: str | None = None
     exclude: tuple[str, ...] = ()
-    """Patterns kept out of the method tree, in gitignore's language."""
+    """Patterns of files that are kept out of the method tree, in gitignore's syntax."""
     exports: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Domain → pipe codes that other packages and domains may call."""
     dependencies: Mapping[str, Dependency] = field(default_factory=dict[str, Dependency])
@@ -63,17 +63,17 @@ class Manifest:
     path: str = MANIFEST_NAME
     """The name of the file in messages."""
     lines: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Key → the line that writes it."""
+    """Key → the line that it is on."""
 
     def fault(self, detail: str, key: str, near: tuple[str, ...] = ()) -> Fault:
-        """The fault of the manifest at one of its keys, seen from the bundles."""
+        """A fault at a key of the manifest that is found by comparing it with the bundles."""
         hint = f"; did you mean '{near[0]}'?" if near else ""
         place = Location(file=self.path, line=self.lines.get(key), field=key)
         return _fault(f"{self.path}: {detail}{hint}", place, near)
 
     @property
     def identities(self) -> tuple[str, ...]:
-        """The addresses callers may use: one of several packages of a repository adds its name."""
+        """The addresses that references may use: the address, and the address with the package's name added."""
         if self.name is None or self.address.endswith(f"/{self.name}"):
             return (self.address,)
         return (self.address, f"{self.address}/{self.name}")
@@ -99,8 +99,8 @@ def read_manifest(text: str | bytes, *, path: str) -> tuple[Manifest | None, tup
         path: the name of the file in messages.
 
     Returns:
-        The manifest, and every fault (`method.package_invalid`). A manifest with faults is still given when its
-        address is known, so that what it exports can be judged; None otherwise.
+        The manifest, and every fault (`method.package_invalid`). A manifest with faults is still returned if its
+        address is known, so that its exports can be checked; otherwise it is None.
     """
     reader = _Reader(path, text)
     document = reader.document()
@@ -118,7 +118,7 @@ def read_manifest(text: str | bytes, *, path: str) -> tuple[Manifest | None, tup
 
 
 def read_lock(text: str | bytes, *, path: str) -> dict[str, LockedPackage]:
-    """Read a `methods.lock`: package address → what is pinned.
+    """Read a `methods.lock`: package address → the pinned package.
 
     Raises:
         PipelexError: the file is not a lock of this standard (`method.dependency_invalid`).
@@ -178,7 +178,7 @@ class _Reader:
             return None
 
     def fault(self, detail: str, key: str | None = None) -> None:
-        # Each place is looked for in the whole text.
+        # Each search for a line goes through the whole text.
         line = self.line(key) if key is not None and len(self.faults) < _MOST_PLACED else None
         self.faults.append(_fault(f"{self.path}: {detail}", Location(file=self.path, line=line, field=key)))
 

@@ -1,4 +1,4 @@
-"""The packages that lie in one repository, as folders."""
+"""Finds the packages in one repository."""
 
 import os
 from collections.abc import Iterator
@@ -8,14 +8,14 @@ from typing import Final
 from pipelex.library.packages._manifest import MANIFEST_NAME
 
 _MOST_FOLDERS: Final = 10_000
-"""The folders of a repository that are looked into; packages beyond them are not found."""
+"""The maximum number of folders of a repository that are searched; packages in further folders are not found."""
 _NEVER: Final = frozenset({"__pycache__", "node_modules"})
 
 
 def packages_beside(folder: Path) -> Iterator[Path]:
     """The packages of the repository that a folder lies in, apart from the folder's own.
 
-    A package that lies in no repository has its neighbours in the same folder, for it may be a copy of one.
+    If a package is not in a repository, its siblings in the same folder count, because it may be a copy from one.
     """
     here = folder.resolve()
     root = next((above for above in (here, *here.parents) if (above / ".git").exists()), None)

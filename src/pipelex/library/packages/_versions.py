@@ -24,7 +24,10 @@ def is_constraint(text: str) -> bool:
 
 
 def satisfies(version: str, constraint: str) -> bool:
-    """Whether a version fulfils every part of a constraint. A part of a version means any in it: `1.2` is `1.2.*`."""
+    """Whether a version fulfils every part of a constraint.
+
+    A partial version means any version in it: `1.2` is `1.2.*`.
+    """
     key = _key(version)
     for part in constraint.split(","):
         bounds = _bounds(part)
