@@ -1,4 +1,4 @@
-"""Running one pipe against the runtime port: the single place where every orchestrator meets the semantics."""
+"""Runs one pipe against the runtime port: the one entry through which every orchestrator uses the semantics."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +15,7 @@ from pipelex.pipes.semantics._run import PipeRun
 from pipelex.pipes.tally import RunTally
 
 NESTING_LIMIT: Final = 20
-"""Pipes inside pipes; deeper than this a method is taken to call itself for ever."""
+"""The maximum nesting of pipes. A method that runs deeper is assumed to call itself without end."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ async def execute_pipe(library: Library, call: PipeCall, runtime: Runtime) -> Ex
     Args:
         library: the library that the pipe and everything below it need; its closure is enough.
         call: the pipe, its inputs and its place in the run.
-        runtime: the orchestrator's side of this very pipe run.
+        runtime: the orchestrator's implementation for this pipe run.
 
     Raises:
         PipelexError: the pipe failed; the report's location names the innermost failing pipe and its path.
@@ -69,7 +69,7 @@ async def execute_pipe(library: Library, call: PipeCall, runtime: Runtime) -> Ex
 
 
 def unexpected_failure(call: PipeCall, bug: Exception) -> PipelexError:
-    """The report of an exception nobody foresaw: a bug, which is to end the run with the pipe's name."""
+    """The error for an unexpected exception, which is a bug: it ends the run and names the pipe."""
     detail = f"pipe '{call.pipe}' failed unexpectedly: {type(bug).__name__}: {bug}"
     error = PipelexError("runtime.unexpected", detail, category=ErrorCategory.UNKNOWN)
     return error.with_location(pipe=call.pipe, path=call.path)

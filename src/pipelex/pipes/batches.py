@@ -1,4 +1,4 @@
-"""The items of a batch, whatever runs them: one item's end, and what all of them give together."""
+"""Runs the items of a batch, and gathers their outcomes, on any orchestrator."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
@@ -25,17 +25,16 @@ async def run_item(
     Args:
         run_pipe: runs a pipe to its end.
         batch: the batch.
-        index: the item's, in this batch.
+        index: the index of the item in this batch.
         options: the options of the run.
         tally: counts the pipe runs of the batch.
-        spent: is told what the item used, so that it is known should the batch fail.
+        spent: counts what the item used, so that it is known even if the batch fails.
 
     Raises:
-        PipelexError: it failed, and the run's options say that this fails the batch. What is wrong with the
-            configuration, and a run that grows beyond its limit, would fail every item alike, so that fails the batch
-            whatever they say.
+        PipelexError: the item failed, and the run's options say that this fails the batch. A wrong configuration, or a
+            run that grows beyond its limit, always fails the batch, because it would fail every item.
     """
-    # The item's call is made here, when its turn comes, so that a long list is not held twice.
+    # The call is made only when the item's turn comes, so a long list is not held twice.
     call = batch.item_call(index)
     try:
         outcome = await run_pipe(call)
@@ -54,12 +53,12 @@ def _fails_all(failed: PipelexError) -> bool:
 
 
 def gathered(library: Library, batch: BatchCall, ends: Iterable[PipeOutcome | ItemFailure]) -> BatchOutcome:
-    """The outcome of the items of a batch, together.
+    """Combine the outcomes of a batch's items.
 
     Args:
         library: has the batch's pipe.
         batch: the batch.
-        ends: one for each item, in order.
+        ends: the outcome or the failure of each item, in order.
     """
     values: list[Stuff] = []
     meter = Meter()
@@ -78,12 +77,12 @@ def gathered(library: Library, batch: BatchCall, ends: Iterable[PipeOutcome | It
 
 
 def joined(library: Library, batch: BatchCall, outcomes: Sequence[BatchOutcome]) -> BatchOutcome:
-    """The outcome of consecutive slices of a batch, together.
+    """Combine the outcomes of consecutive slices of a batch.
 
     Args:
         library: has the batch's pipe.
         batch: the whole batch.
-        outcomes: one for each slice, in order; those with values hold them either all by reference or all by content.
+        outcomes: the outcome of each slice, in order. Either all of them hold their values by reference, or none does.
     """
     meter = Meter()
     for outcome in outcomes:
@@ -98,7 +97,7 @@ def joined(library: Library, batch: BatchCall, outcomes: Sequence[BatchOutcome])
 
 
 def _common(library: Library, batch: BatchCall, concepts: set[str]) -> str:
-    """Every value of a pipe has the concept it declares, or one that refines it: a list of one kind keeps its kind."""
+    """The concept of all values if they have the same, otherwise the concept that the pipe declares."""
     return concepts.pop() if len(concepts) == 1 else library.pipe(batch.call.pipe).output.concept
 
 
@@ -107,7 +106,7 @@ def _outcome(values: Stuff, meter: Meter, runs: int) -> BatchOutcome:
 
 
 def cut(items: Sequence[Json], *, most_items: int, most_bytes: int) -> list[list[Json]]:
-    """Consecutive pieces of a list, each of at most that many items and, unless it is one item, bytes of JSON."""
+    """Cut a list into pieces of at most `most_items` items and, unless a piece is one item, `most_bytes` of JSON."""
     pieces: list[list[Json]] = []
     size = 0
     for item in items:

@@ -1,4 +1,4 @@
-"""A run, its pipes and its batches: what is asked of a runtime, and what it gives."""
+"""The options of a run, and the calls and outcomes of its pipes and batches."""
 
 from typing import Final, Literal
 
@@ -9,38 +9,38 @@ from pipelex.pipes.models import ModelUsage
 from pipelex.pipes.wire import AbsenceWire, StuffWire, Wire
 
 MOST_REPORTED: Final = 100
-"""Failed items of a batch that are told with their reports; the others are counted."""
+"""The maximum number of failed items of a batch that are kept with their reports; further ones are only counted."""
 
 OnItemFailure = Literal["fail", "collect"]
 
 
 class Mocks(Wire):
-    """The values that the effects of a dry run make up, where the method leaves them open."""
+    """The settings of made-up results in a dry run."""
 
     text_chars: int = Field(default=256, ge=1)
-    """The most characters of a prompt that a made-up text repeats."""
+    """The maximum number of characters of a prompt that a made-up text repeats."""
     list_items: int = Field(default=3, ge=1)
-    """The items of a made-up list."""
+    """The number of items of a made-up list."""
     pages: int = Field(default=4, ge=1)
-    """The pages of an extracted document."""
+    """The number of pages of an extracted document."""
     image_urls: tuple[str, ...] = ("https://mock.invalid/image_1.png", "https://mock.invalid/image_2.png")
-    """The addresses of made-up images, taken in turn."""
+    """The URLs of made-up images, used in turn."""
     is_sparse: bool = False
     """Whether optional fields are left out."""
 
 
 class Reuse(Wire):
-    """An earlier run, whose results of effects are taken wherever the very same is asked again."""
+    """An earlier run, whose results are reused for effects with the same request."""
 
     run_id: str
     """The earlier run."""
     workflow_id: str | None = None
-    """The engine's id of its entry workflow, where there is one."""
+    """The id of its entry workflow; None without a workflow engine."""
     execution: str | None = None
-    """The execution of that workflow, where an id may have several."""
+    """The execution (run id) of that workflow, because a workflow id may have several."""
     start_over: str | None = None
-    """The reference of the pipe that is run anew, with everything that followed it; with None, whatever is the same is
-    taken."""
+    """The reference of the pipe that runs again, with everything that followed it. None reuses every result of an
+    unchanged request."""
 
 
 class RunOptions(Wire):
@@ -50,24 +50,25 @@ class RunOptions(Wire):
     """
 
     mode: Literal["live", "dry"] = "live"
-    """`dry`: every effect is mocked from the declared types; nothing leaves the process."""
+    """In the mode `dry`, every effect is mocked from the declared types, and nothing leaves the process."""
     max_concurrency: int = Field(default=8, ge=1)
-    """Children of one batch in flight at a time."""
+    """The maximum number of items of one batch that run at the same time."""
     on_item_failure: OnItemFailure = "fail"
     """The effect of a failing item of a batch: the run fails, or the item is left out of the list and reported."""
     full_memory: bool = False
-    """Whether every name that a nested pipe leaves behind comes back to its caller, not only those that later steps
-    read."""
+    """Whether a nested pipe returns every name that it leaves behind to its caller, instead of only the names that
+    later steps read."""
     max_pipe_runs: int = Field(default=1_000_000, ge=1)
-    """The most pipes that the run may run, the entry pipe and every item of a batch included; beyond them it fails."""
+    """The maximum number of pipe runs, the entry pipe and every item of a batch included. A run that needs more
+    fails."""
     tag_style: Literal["no_tag", "ticks", "xml", "square_brackets"] = "xml"
-    """The marks that `@name` puts around a value, where the pipe does not say."""
+    """The tags that `@name` puts around a value, unless the pipe sets them."""
     text_format: Literal["plain", "markdown", "html", "json"] = "plain"
-    """The format in which `$name` writes a structured value, where the pipe does not say."""
+    """The format in which `$name` writes a structured value, unless the pipe sets it."""
     mocks: Mocks = Mocks()
     """The values that a dry run makes up."""
     reuse: Reuse | None = None
-    """The run whose results are taken; None: every effect is performed."""
+    """The run whose results are reused; None performs every effect."""
 
 
 class RunIdentity(Wire):
@@ -79,19 +80,19 @@ class RunIdentity(Wire):
 
 
 class SlotOverride(Wire):
-    """A step's say on how many values its pipe gives."""
+    """The number of values that a step asks its pipe for, if it differs from the pipe's declaration."""
 
     is_list: bool
     count: int | None = None
 
 
 class PipeCall(Wire):
-    """One pipe to run on the values it declares, nothing else."""
+    """A call of one pipe, with only the inputs that it declares."""
 
     pipe: str
     """The reference of the pipe with its domain."""
     inputs: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])
-    """The present ones of the pipe's declared inputs."""
+    """The pipe's declared inputs that have a value."""
     path: tuple[str, ...] = ()
     """The steps from the entry pipe down to this one, for example `("2-analyze[17]", "1-summarize")`; empty at the root."""
     override: SlotOverride | None = None
@@ -117,8 +118,8 @@ class ItemFailures(Wire):
 
     count: int
     first: tuple[ItemFailure, ...]
-    """The first failures, in the order of the items. They are at most `MOST_REPORTED`, for a report must not grow with
-    the list."""
+    """The first failures, in the order of the items; at most `MOST_REPORTED`, so that a report does not grow with the
+    list."""
 
 
 class PipeOutcome(Wire):
@@ -130,9 +131,9 @@ class PipeOutcome(Wire):
     usage: tuple[ModelUsage, ...] = ()
     """The usage of the pipe and everything below it, one entry for each model."""
     failures: ItemFailures | None = None
-    """Items that batches in the pipe or below it left out."""
+    """The items that batches in the pipe or below it left out."""
     runs: int = 1
-    """The pipes that ran: this one and everything below it."""
+    """The number of pipe runs: this one and everything below it."""
 
     @property
     def value(self) -> Stuff | Absence:
@@ -147,10 +148,10 @@ class PipeOutcome(Wire):
 
 
 class BatchCall(Wire):
-    """One pipe to run on every item of a list."""
+    """A call of one pipe for every item of a list."""
 
     call: PipeCall
-    """The call without the item; its last path segment is the stem of each item's own: `analyze` → `analyze[17]`."""
+    """The call without the item. The last segment of its path becomes each item's own: `analyze` → `analyze[17]`."""
     item_name: str
     items: StuffWire
     """The list, possibly held by reference."""
@@ -159,7 +160,7 @@ class BatchCall(Wire):
 
     @property
     def last(self) -> int:
-        """Rank of the last item in the whole list."""
+        """The rank of the last item in the whole list."""
         return self.offset + self.items.count - 1
 
     def of_items(self, items: Stuff, offset: int) -> "BatchCall":
@@ -185,4 +186,4 @@ class BatchOutcome(Wire):
     usage: tuple[ModelUsage, ...] = ()
     failures: ItemFailures | None = None
     runs: int = 0
-    """The pipes that ran, on all items."""
+    """The number of pipe runs for all items."""

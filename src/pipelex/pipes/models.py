@@ -1,4 +1,4 @@
-"""Models: which one a pipe asks for, which one that is here, and what its calls used."""
+"""Models: the choice of a pipe, the resolved model, and the usage of its calls."""
 
 from pydantic import Field
 
@@ -16,7 +16,7 @@ class ModelChoice(Wire):
     document: str | None = None
     """`<format>.<source>` of a document, which picks the default of the family `doc_gen`."""
     choice: str | dict[str, Json] | None = None
-    """A reference (`$preset`, `@alias`, `~waterfall`, a handle), an inline settings table, or nothing."""
+    """A reference (`$preset`, `@alias`, `~waterfall`, a handle), an inline settings table, or None for the default."""
 
 
 class ModelTarget(Wire):
@@ -27,14 +27,17 @@ class ModelTarget(Wire):
 
 
 class ResolvedModel(Wire):
-    """A model choice after presets, aliases, waterfalls and routing: what an effect is dispatched by."""
+    """The result of resolving a model choice through presets, aliases, waterfalls and routing.
+
+    Effects are routed by it.
+    """
 
     handle: str
     backend: str
     settings: dict[str, Json] = Field(default_factory=dict[str, Json])
     """The family's settings (`temperature`, `max_tokens`, …), without `model` and `description`."""
     fallbacks: tuple[ModelTarget, ...] = ()
-    """The models that are asked in turn, with the same settings, when the provider fails; only where the settings allow
+    """The models that are tried in turn, with the same settings, if the provider fails. Empty unless the settings allow
     it."""
 
 

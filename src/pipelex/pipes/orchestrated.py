@@ -1,6 +1,6 @@
-"""The surroundings of a pipe run on every orchestrator: its span, its usage, and unexpected failures.
+"""What surrounds a pipe run on every orchestrator: its span, its usage, and unexpected failures.
 
-An orchestrator subclasses `OrchestratedRuntime` and answers what differs: how a child, a batch's items and a job run.
+An orchestrator subclasses `OrchestratedRuntime`, and implements how children, the items of a batch and jobs run.
 """
 
 from abc import abstractmethod
@@ -16,14 +16,15 @@ from pipelex.pipes.traces.steps import step_of
 
 
 class OrchestratedRuntime(EffectRuntime):
-    """The runtime port for one pipe run, with all that does not depend on where it runs.
+    """The runtime port for one pipe run, with everything that does not depend on the orchestrator.
 
     Args:
-        library: has the pipe, and everything below it.
+        library: a library with the pipe and everything below it.
         call: the pipe run.
         identity: the owner of the run.
         options: the options of the run.
-        is_replayed: whether the pipe's code may run again from a history, so that its span must not be told twice.
+        is_replayed: whether the pipe's code may be replayed from a workflow's history, which must not make a second
+            span.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class OrchestratedRuntime(EffectRuntime):
         self._is_replayed = is_replayed
 
     async def execute(self) -> Execution:
-        """Run the pipe to its end; its outcome, or its failure, tells everything that was used until then.
+        """Run the pipe to its end. Its outcome, or its failure, includes everything that was used.
 
         Raises:
             PipelexError: the pipe failed, whatever the reason.
@@ -48,7 +49,7 @@ class OrchestratedRuntime(EffectRuntime):
         return replace(execution, outcome=self.meter.close(execution.outcome))
 
     async def run_itself(self) -> Execution:
-        """Run the pipe, and nothing around it; an exception that nobody foresaw becomes an error with a report."""
+        """Run the pipe without a span; an unexpected exception becomes a `PipelexError`."""
         try:
             return await execute_pipe(self.library, self.call, self)
         except PipelexError:
@@ -72,7 +73,7 @@ class OrchestratedRuntime(EffectRuntime):
         self.meter.absorb(outcome)
         return outcome
 
-    # --- what an orchestrator answers ---------------------------------------------------------------------------------
+    # --- implemented by orchestrators ---------------------------------------------------------------------------------
 
     @abstractmethod
     async def run_child(self, call: PipeCall) -> PipeOutcome:
@@ -83,10 +84,10 @@ class OrchestratedRuntime(EffectRuntime):
         """Run a batch's pipe on each of its items, see `Runtime.run_batch`."""
 
     def is_cancellation(self, error: Exception) -> bool:
-        """Whether an exception is the orchestrator's way to cancel, which is not a failure."""
+        """Whether an exception is the orchestrator's cancellation, which is not a failure."""
         del error
         return False
 
     def unexpected(self, bug: Exception) -> PipelexError:
-        """The error of an exception that nobody foresaw."""
+        """The error for an unexpected exception."""
         return unexpected_failure(self.call, bug)

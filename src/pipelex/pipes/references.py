@@ -1,6 +1,7 @@
-"""Long lists that a runtime holds by reference: their items are in a store until somebody reads them.
+"""Long lists that a runtime holds by reference, with their items in a store until they are read.
 
-Controllers hand such a list on as they do any value; what reads its content asks the runtime port to `load` it.
+Controllers pass such a list on like any other value. Code that reads its content first asks the runtime port to `load`
+it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,20 +17,20 @@ class ListPart:
     """Consecutive items of a long list that are kept in a store."""
 
     key: Json
-    """The key by which its store finds it again."""
+    """The key of the part in its store."""
     count: int
-    """The number of items in it."""
+    """The number of items in the part."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListReference(Stuff):
-    """A list without its content: the places of its items in a store, in order."""
+    """A list without its content, but with the places of its items in a store, in order."""
 
     parts: tuple[ListPart, ...] = ()
 
     @classmethod
     def of(cls, concept: str, parts: Iterable[ListPart]) -> Self:
-        """The list of some parts.
+        """The list that consists of some parts.
 
         Args:
             concept: the concept of the items.
@@ -39,7 +40,7 @@ class ListReference(Stuff):
 
     @property
     def items(self) -> list[Json]:
-        """The items; a runtime's `load` gives the list with them."""
+        """Not available: a runtime's `load` returns the list with its items."""
         raise TypeError(f"this list of {self.concept} is held by reference; load it first")
 
     @property
@@ -48,7 +49,7 @@ class ListReference(Stuff):
         return sum(part.count for part in self.parts)
 
     def to_json(self) -> dict[str, Json]:
-        """The wire form, which `read_value` tells from that of a value with its content."""
+        """The wire form, which `read_value` distinguishes from that of a value with its content."""
         return {"concept": self.concept, "parts": [{"key": part.key, "count": part.count} for part in self.parts]}
 
 

@@ -1,4 +1,4 @@
-"""The budget of templates in the code of pipes, where nothing else runs while they do."""
+"""The budget of templates that are rendered in the code of pipes, where they block everything else."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -12,9 +12,9 @@ from pipelex.pipes.templates import limits_over
 from pipelex.templating import Budget, Limits
 
 IN_PLACE: Final = Limits(turns=20_000, chars=1_000_000)
-"""The work of templates between two pauses of the code they run in: about a tenth of a second. Two seconds stop a
-workflow for ever. A template that wants more by itself is rendered as an effect. These are counts, so every replay
-decides alike."""
+"""The work of templates between two pauses of a pipe's code, about a tenth of a second. Temporal treats a workflow that
+does not yield for two seconds as deadlocked. A single template that needs more is rendered as an effect. These are
+counts, so every replay decides in the same way."""
 
 LONG_TEMPLATE: Final = 20_000
 """The number of characters above which compiling a template takes too long for the pipe's own code."""
@@ -22,16 +22,17 @@ LONG_TEMPLATE: Final = 20_000
 _COMPILING: Final = 300
 _COMPILING_A_CHARACTER: Final = 4
 _SIGIL: Final = 20
-"""Turns that compiling a template takes, and each character of its code."""
+"""The turns that compiling a template takes, the turns for each character of its code, and the characters that a sigil
+counts as."""
 
 
 def share() -> Budget:
-    """The work that may be done until the next pause."""
+    """A new budget for the work until the next pause."""
     return Budget.of(IN_PLACE)
 
 
 def is_whole(budget: Budget) -> bool:
-    """Whether nothing was taken from it yet."""
+    """Whether nothing has been taken from the budget yet."""
     return budget == share()
 
 
@@ -41,13 +42,13 @@ def is_used_up(budget: Budget) -> bool:
 
 
 def pay_for_compiling(template: str, budget: Budget) -> None:
-    """Take what compiling a template costs, whether or not this process has compiled it before."""
+    """Take the cost of compiling a template from the budget, even if this process has compiled it before."""
     code = code_size(template) + _SIGIL * (template.count("$") + template.count("@"))
     budget.turns -= _COMPILING + _COMPILING_A_CHARACTER * code
 
 
 class TemplateUse:
-    """The work of one pipe run's templates so far. Together they may do as much as one template alone."""
+    """The work of one pipe run's templates so far. All of them together have the limits of a single template."""
 
     def __init__(self) -> None:
         self._turns = 0
@@ -55,11 +56,11 @@ class TemplateUse:
         self._are_large: bool | None = None
 
     def count(self, result: TemplateResult, values: Mapping[str, Stuff]) -> None:
-        """Count what a render did.
+        """Count the work of one rendering.
 
         Args:
             result: the result of the rendering.
-            values: the values that it could read.
+            values: the values that the template could read.
 
         Raises:
             PipelexError: `pipe.template_budget_exceeded`.
@@ -73,7 +74,10 @@ class TemplateUse:
             raise _exceeded("characters", most)
 
     def are_values_large(self, values: Iterable[Stuff], limit: int) -> bool:
-        """Whether the values have more characters than the limit; they are the same for every template of a pipe."""
+        """Whether the values have more characters than the limit.
+
+        Computed once, because all templates of a pipe share them.
+        """
         if self._are_large is None:
             self._are_large = text_size((stuff.content for stuff in values), most=limit) > limit
         return self._are_large

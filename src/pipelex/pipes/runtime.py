@@ -1,6 +1,6 @@
-"""The runtime port: every effect a pipe may ask for.
+"""The runtime port, through which pipes run child pipes and ask for effects.
 
-A pipe's meaning is written once against `Runtime`; an orchestrator is an implementation of it.
+The semantics of pipes are written once against `Runtime`, which each orchestrator implements.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 
 class Runtime(Protocol):
-    """The port by which an orchestrator serves the one pipe run it was made for.
+    """The port through which an orchestrator serves one pipe run.
 
-    Every method raises `PipelexError` when the effect fails for good; a pipe never repeats one by itself.
+    Every method raises `PipelexError` when the effect fails permanently; a pipe never retries one itself.
     """
 
     @property
@@ -26,7 +26,7 @@ class Runtime(Protocol):
 
     @property
     def in_place_chars(self) -> int:
-        """Characters of values that a template may read in the pipe's own code; one that reads more is an effect."""
+        """The maximum size of a template's values, in characters; beyond it, the template is rendered as an effect."""
         ...
 
     async def run_pipe(self, call: PipeCall) -> PipeOutcome:
@@ -41,24 +41,25 @@ class Runtime(Protocol):
         ...
 
     async def load(self, value: Stuff) -> Stuff:
-        """A value with its content, wherever it was."""
+        """The value with its content, which is fetched if the value is held by reference."""
         ...
 
     async def together(self, efforts: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
-        """Await several efforts side by side; results in order; the first failure cancels the others and is raised."""
+        """Await several efforts concurrently, and return their results in order.
+
+        The first failure cancels the others.
+        """
         ...
 
     async def rendering(self) -> Budget:
         """The work that templates may still do in the code of pipes.
 
-        Where it is used up, this waits until others had a turn.
-
-        Where it is used up, this waits until others had a turn.
+        If it is used up, this first waits until other code has run.
         """
         ...
 
     async def ask(self, kind: EffectKind[Q, R], request: Q, model: ModelChoice | None = None) -> R:
-        """Have an effect done.
+        """Have an effect performed.
 
         Args:
             kind: the kind of effect; see `pipelex.pipes.effects.kinds`.

@@ -1,8 +1,8 @@
-"""Spans of what happens in a run, for whoever watches it: nothing is made, nor imported, while nobody does.
+"""Spans of what happens in a run. Without an observer, nothing is created or imported.
 
-A process that is watched has installed an `Observer`. What a span is called and what it tells is written once for every
-orchestrator: of runs and pipes here, of calls to providers in `pipelex.inference`. None tells any content of a run,
-unless the observer captures it.
+A process that is observed has installed an `Observer`. The names and attributes of spans are the same for every
+orchestrator: those of runs and pipes are defined here, and those of provider calls in `pipelex.inference`. Spans
+contain no content of a run unless the observer captures it.
 """
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -22,37 +22,37 @@ class Span(Protocol):
     """A span that is open."""
 
     def set(self, attributes: Attributes) -> None:
-        """Tell more."""
+        """Add attributes."""
         ...
 
 
 class Observer(Protocol):
-    """Whoever makes spans. A failure that leaves a span's block is told by its code, never by its text."""
+    """Makes spans. It records an exception that leaves a span's block by its code, never by its text."""
 
     @property
     def captures_content(self) -> bool:
-        """Whether prompts and answers are told, too."""
+        """Whether spans also contain prompts and answers."""
         ...
 
     @property
     def is_replay_safe(self) -> bool:
-        """Whether a block that is run again from a workflow's history gives no second span."""
+        """Whether replaying a block from a workflow's history does not make a second span."""
         ...
 
     def span(self, name: str, attributes: Attributes, *, is_call: bool = False) -> AbstractContextManager[Span]:
-        """A span around a block, inside the span that is open around it.
+        """A span around a block, as a child of the current span.
 
         Args:
-            name: the name, of few different values.
-            attributes: the attributes that are known when it begins.
-            is_call: another service is asked.
+            name: the name; it must have few different values.
+            attributes: the attributes that are known at the start.
+            is_call: whether the span is a request to another service.
         """
         ...
 
 
 class _NoSpan:
     def set(self, attributes: Attributes) -> None:
-        """Nobody watches."""
+        """Do nothing: there is no observer."""
 
 
 _nothing = nullcontext(_NoSpan())
@@ -60,7 +60,7 @@ _observers: list[Observer] = []
 
 
 def install(observer: Observer) -> None:
-    """Have an observer see what happens in this process from now on, instead of the one before."""
+    """Use an observer for this process from now on; it replaces an earlier one."""
     _observers[:] = [observer]
 
 
@@ -70,7 +70,7 @@ def uninstall() -> None:
 
 
 def observer() -> Observer | None:
-    """Whoever watches this process."""
+    """The observer of this process; None if there is none."""
     return _observers[0] if _observers else None
 
 
@@ -83,15 +83,15 @@ def span(name: str, attributes: Attributes, *, is_call: bool = False) -> Abstrac
 def of_pipe(
     pipe: Pipe, call: PipeCall, run: RunIdentity, options: RunOptions, meter: Meter, *, is_replayed: bool = False
 ) -> Generator[None]:
-    """The span of one pipe run around the block that runs it; the entry pipe's is inside the whole run's.
+    """The span of a pipe run, around the block that runs it. The entry pipe's span is inside that of the whole run.
 
     Args:
         pipe: the pipe that runs.
         call: the call, with its place in the run.
         run: the owner of the run.
         options: the options of the run.
-        meter: asked at the end for what was used.
-        is_replayed: the block may be run again from a history.
+        meter: read at the end for what was used.
+        is_replayed: whether the block may be replayed from a workflow's history.
     """
     watching = observer()
     if watching is None or (is_replayed and not watching.is_replay_safe):
@@ -117,9 +117,9 @@ def of_pipe(
 
 
 def used(usages: Iterable[ModelUsage]) -> Attributes:
-    """The usage of several calls together; the cost only where every price is known.
+    """The total usage of several calls, as attributes; the cost is set only if every price is known.
 
-    The names are not those of the conventions: what a caller used would be counted there a second time.
+    The names differ from OpenTelemetry's conventions, under which the usage of a caller would be counted twice.
     """
     known = list(usages)
     costs = [usage.cost_usd for usage in known]

@@ -1,4 +1,4 @@
-"""The limit of pipe runs in a run: a method of a few lines may ask for more of them than anybody means."""
+"""Limits the pipe runs of a run, because a method of a few lines may ask for far more than its author means."""
 
 from typing import Final
 
@@ -9,10 +9,10 @@ TOO_MANY: Final = "pipe.stack_overflow"
 
 
 class RunTally:
-    """The pipe runs of a pipe and of everything below it so far.
+    """Counts the pipe runs of a pipe and everything below it.
 
     Args:
-        limit: the most of them; `RunOptions.max_pipe_runs`.
+        limit: the maximum number; see `RunOptions.max_pipe_runs`.
     """
 
     def __init__(self, limit: int) -> None:
@@ -23,17 +23,17 @@ class RunTally:
         """Count further runs.
 
         Raises:
-            PipelexError: they are more than there may be.
+            PipelexError: there are more than the limit.
         """
         self.total += runs
         if self.total > self._limit:
             raise _too_many(f"a run may run {self._limit:,} pipes, and this one asks for more", self._limit)
 
     def expect(self, library: Library, pipe: str, times: int = 1) -> None:
-        """Refuse to begin what cannot end within the limit.
+        """Refuse to start pipe runs that cannot end within the limit.
 
         Raises:
-            PipelexError: running the pipe so many times takes more pipe runs than there may be.
+            PipelexError: running the pipe that many times takes more pipe runs than the limit.
         """
         least = times * library.least_runs(pipe)
         if self.total + least > self._limit:
@@ -47,7 +47,7 @@ class RunTally:
 
 
 def _innermost(library: Library, pipe: str, limit: int) -> str:
-    """The pipe deepest down that alone is too much: it is where the doubling ends."""
+    """The innermost pipe that alone exceeds the limit."""
     while (below := next((ref for ref in library.callees(pipe) if library.least_runs(ref) > limit), None)) is not None:
         pipe = below
     return pipe

@@ -1,4 +1,4 @@
-"""Rendering a request away from the pipe's own code: what an effect `act_jinja2_gen_text` does."""
+"""Renders template requests: the work of the effect `act_jinja2_gen_text`."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,21 +12,22 @@ from pipelex.pipes.effects.requests import TemplateRequest
 from pipelex.templating import Attachments, Budget, Limits, Style, TagStyle, TextFormat, render
 
 IN_PLACE_CHARS: Final = 100_000
-"""Characters of values that a template may read in the pipe's own code, unless an orchestrator says otherwise."""
+"""The maximum size of values, in characters, for rendering a template in the pipe's own code; an orchestrator may set
+another."""
 WRITTEN: Final = 4
-"""The number of times that a template may write values larger than its usual limit."""
+"""The number of times that a template may write its values, if they are larger than its usual limit allows."""
 
 
 def render_request(
     library: Library, request: TemplateRequest, limits: Limits | None = None, budget: Budget | None = None
 ) -> TemplateResult:
-    """Render a request; the library gives the shapes of the values' concepts.
+    """Render a template request.
 
     Args:
-        library: knows the concepts of the values.
+        library: the library that has the concepts of the values.
         request: the template and its values.
-        limits: the limits of the render; the usual ones when None, and enough to write large values a few times.
-        budget: the turns and characters that it may take, where it shares them with other renders.
+        limits: the limits of the rendering; if None, the usual ones, extended for large values.
+        budget: the turns and characters that it shares with other renderings; None for its own budget.
 
     Raises:
         PipelexError: see `pipelex.templating.render`.
@@ -62,13 +63,13 @@ def render_request(
 
 
 def limits_over(values: Mapping[str, Stuff]) -> Limits:
-    """The limits of templates over some values: the usual ones, and enough to write large values a few times."""
+    """The usual limits of templates, extended so that large values can be written a few times."""
     usual = Limits()
     return replace(usual, chars=max(usual.chars, WRITTEN * text_size(stuff.content for stuff in values.values())))
 
 
 def style_from(tag_style: str | None, text_format: str | None) -> Style | None:
-    """A style from its two words; None is the default of each."""
+    """A style from its two settings, each of which has a default; None if both are None."""
     if tag_style is None and text_format is None:
         return None
     default = Style()

@@ -1,4 +1,4 @@
-"""The trace of a run, as a tree of pipes with their effects: the same picture from every orchestrator."""
+"""The trace of a run, as a tree of pipes with their effects, which is the same for every orchestrator."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from pipelex.pipes.wire import Wire
 
 
 class RunState(StrEnum):
-    """The state of a run, of a pipe of it or of an effect, spelt as MTHDS's protocol spells it."""
+    """The state of a run, one of its pipes or an effect, with the names of the MTHDS protocol."""
 
     RUNNING = "RUNNING"
     COMPLETED = "COMPLETED"
@@ -24,7 +24,7 @@ class RunState(StrEnum):
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more happens by itself."""
+        """Whether it is no longer running."""
         return self is not RunState.RUNNING
 
     @property
@@ -49,23 +49,23 @@ class EffectTrace:
     queue: str | None = None
     """The task queue it ran on; None in-process."""
     usage: tuple[ModelUsage, ...] = ()
-    """The usage of its answers, one entry for each model; those of failed attempts, too."""
+    """The usage of its answers, one entry for each model, including failed attempts."""
     job: Wire | None = None
-    """The job, where somebody in this process watches the run."""
+    """The job; None unless the run is watched in this process."""
     error: ErrorReport | None = None
-    """The failure, where it is known here."""
+    """The failure, if it is known here."""
     result: Wire | None = None
     """The result of the effect, under the same condition as `job`."""
     kept_from: str | None = None
-    """The run whose result was taken instead of performing it; None: it was performed."""
+    """The run whose result was reused; None if the effect was performed."""
 
 
 @dataclass
 class PipeTrace:
-    """One pipe run with what it did, in the order it began."""
+    """One pipe run with its effects and children, in the order in which they began."""
 
     id: str
-    """The workflow's id; in-process, the id the workflow would have."""
+    """The workflow's id; in-process, the id that the workflow would have."""
     pipe: str
     type: str
     started: datetime | None = None
@@ -74,11 +74,11 @@ class PipeTrace:
     effects: list[EffectTrace] = field(default_factory=list[EffectTrace])
     children: list["PipeTrace"] = field(default_factory=list["PipeTrace"])
     inputs: Mapping[str, Stuff] = field(default_factory=dict[str, Stuff])
-    """The values that the pipe was given, where somebody in this process watches the run."""
+    """The inputs of the pipe; empty unless the run is watched in this process."""
     output: Stuff | Absence | None = None
-    """The value that the pipe gave, under the same condition."""
+    """The output of the pipe, under the same condition."""
     error: ErrorReport | None = None
-    """The failure, where it is known here."""
+    """The failure, if it is known here."""
 
     @property
     def usage(self) -> tuple[ModelUsage, ...]:
@@ -93,7 +93,7 @@ class PipeTrace:
 
     @property
     def seconds(self) -> float | None:
-        """The duration of the pipe in seconds, where both ends are known."""
+        """The duration of the pipe in seconds; None unless both ends are known."""
         return _seconds(self.started, self.ended)
 
 
@@ -102,7 +102,7 @@ def _seconds(started: datetime | None, ended: datetime | None) -> float | None:
 
 
 def counts_of(root: PipeTrace) -> tuple[int, int, int]:
-    """The pipes of a tree that run, that completed, and that ended otherwise."""
+    """The numbers of pipes in a tree that are running, that completed, and that ended otherwise."""
     states = [pipe.status for pipe in pipes_of(root)]
     running, completed = states.count(RunState.RUNNING), states.count(RunState.COMPLETED)
     return running, completed, len(states) - running - completed

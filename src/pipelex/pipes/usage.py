@@ -1,4 +1,4 @@
-"""Adding up what model calls used, and which items of batches failed."""
+"""Adds up the usage of model calls, and collects failed items of batches."""
 
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from pipelex.pipes.models import ModelUsage
 
 
 class Meter:
-    """The usage and the omissions of one pipe run so far: those of its own effects and of its children."""
+    """Counts the usage and the omitted items of one pipe run: of its own effects and of its children."""
 
     def __init__(self) -> None:
         self._by_model: dict[tuple[str, str], ModelUsage] = {}
@@ -35,7 +35,7 @@ class Meter:
         self._failures = ItemFailures(count=count + failures.count, first=(first + failures.first)[:MOST_REPORTED])
 
     def add_failed(self, failed: PipelexError) -> None:
-        """Count what was used by something that failed; its report tells."""
+        """Count the usage in the report of a failure."""
         self.add(usages_from_json(failed.report.usage))
 
     def absorb(self, outcome: PipeOutcome | BatchOutcome) -> None:
@@ -45,7 +45,7 @@ class Meter:
 
     @property
     def total(self) -> tuple[ModelUsage, ...]:
-        """One entry per model, in the order of first use."""
+        """The usage so far, one entry for each model, in the order of first use."""
         return tuple(self._by_model.values())
 
     @property
@@ -55,7 +55,7 @@ class Meter:
 
     @contextmanager
     def counting(self) -> Generator[None]:
-        """Count what the block used, should it fail."""
+        """Count what the block used, if it fails."""
         try:
             yield
         except PipelexError as failed:
@@ -64,14 +64,14 @@ class Meter:
 
     @contextmanager
     def telling(self) -> Generator[None]:
-        """Let a failure of the block tell everything that was counted until then, instead of what itself used."""
+        """Have a failure of the block report everything that was counted so far, instead of only its own usage."""
         try:
             yield
         except PipelexError as failed:
             raise failed.with_report(usage=tuple(usages_to_json(self.total))) from failed.__cause__
 
     def close(self, outcome: PipeOutcome) -> PipeOutcome:
-        """The outcome with everything that was used to make it, and left out of it."""
+        """The outcome, with the counted usage and omitted items."""
         found: dict[str, object] = {}
         if self._by_model:
             found["usage"] = self.total
@@ -81,7 +81,7 @@ class Meter:
 
 
 def add_usage(first: ModelUsage, second: ModelUsage) -> ModelUsage:
-    """The sum of two usages of one model; the cost is unknown once a part of it is."""
+    """The sum of two usages of one model; the cost is unknown if either cost is."""
     cost: float | None = None
     if first.cost_usd is not None and second.cost_usd is not None:
         cost = first.cost_usd + second.cost_usd
@@ -102,7 +102,7 @@ def usages_to_json(usages: Iterable[ModelUsage]) -> list[Json]:
 
 
 def usages_from_json(data: object) -> tuple[ModelUsage, ...]:
-    """The usages that `usages_to_json` wrote; what is none is left out."""
+    """The usages that `usages_to_json` wrote; invalid entries are left out."""
     found: list[ModelUsage] = []
     for item in cast("list[Any]", data) if isinstance(data, list | tuple) else ():
         try:
@@ -113,6 +113,6 @@ def usages_from_json(data: object) -> tuple[ModelUsage, ...]:
 
 
 def cost_of(usages: Iterable[ModelUsage]) -> float | None:
-    """What models cost together, in US dollars; None once one price is not known."""
+    """The total cost of some usages, in US dollars; None if one price is not known."""
     costs = [usage.cost_usd for usage in usages]
     return None if None in costs else sum(cost for cost in costs if cost is not None)

@@ -1,6 +1,6 @@
-"""Several efforts side by side, bounded: the only fan-out there is.
+"""Runs several efforts concurrently, with a limit. All fan-out goes through this module.
 
-Uses nothing of asyncio but tasks and `gather`, which run in the same order at every replay of a workflow.
+It uses only tasks and `gather` of asyncio, which run in the same order at every replay of a workflow.
 """
 
 import asyncio
@@ -12,11 +12,11 @@ T = TypeVar("T")
 
 
 async def drain(efforts: Iterable[Callable[[], Awaitable[Any]]], *, limit: int) -> None:
-    """Await efforts, at most `limit` of them at a time, each new one as soon as another ends.
+    """Await efforts, at most `limit` of them at a time, and start a new one as soon as another ends.
 
     Args:
-        efforts: asked for the next one only when it may begin, and for no more once it had none.
-        limit: the most that may be under way.
+        efforts: the efforts. The next one is only taken when it may start, and nothing is taken after the end.
+        limit: the maximum number of efforts that run at the same time.
 
     Raises:
         BaseException: the first failure; the other efforts are cancelled, and their ends awaited, before it is raised.
@@ -30,7 +30,7 @@ async def drain(efforts: Iterable[Callable[[], Awaitable[Any]]], *, limit: int) 
     workers = [asyncio.ensure_future(work()) for _ in range(limit)]
     try:
         await asyncio.gather(*workers)
-    except GeneratorExit:  # the workflow was put away in the middle: nothing can be awaited any more
+    except GeneratorExit:  # the workflow was evicted: nothing can be awaited any more
         raise
     except BaseException:
         for worker in workers:
@@ -56,6 +56,6 @@ async def together(efforts: Sequence[Callable[[], Awaitable[T]]], *, limit: int)
 
 
 def is_cancelled() -> bool:
-    """Whether the current task was asked to end, even where what it awaited then ended well and swallowed that."""
+    """Whether the current task was cancelled, even if what it awaited swallowed the cancellation and succeeded."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

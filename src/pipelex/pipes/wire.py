@@ -1,6 +1,6 @@
 """Values that cross the runtime port: frozen pydantic models of plain JSON.
 
-They may cross a process boundary as they are; none of them holds anything executable.
+They can cross process boundaries, and hold nothing executable.
 """
 
 from typing import Annotated, Any, Self
@@ -18,7 +18,7 @@ class Wire(BaseModel):
 
     @classmethod
     def sparse(cls, **members: Any) -> Self:
-        """An instance with only those members set that say more than their defaults, so that no other is written."""
+        """An instance in which only members that differ from their defaults are set, so only these are written."""
         fields = cls.model_fields
         return cls(
             **{

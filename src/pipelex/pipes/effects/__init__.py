@@ -1,1 +1,1 @@
-"""Effects: what pipes ask to have done outside of their own code."""
+"""Effects: the work that pipes ask others to do outside the pipes' own code."""

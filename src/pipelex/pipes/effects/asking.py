@@ -1,9 +1,9 @@
-"""The job of an effect, made of a pipe's request.
+"""Makes the job of an effect from a pipe's request.
 
-This is written once, so that orchestrators differ only in where a job is performed.
+Orchestrators share this code, and differ only in where a job is performed.
 
-`EffectRuntime` implements the effects of the runtime port over two questions an orchestrator answers: which model a
-choice means, and how a job is performed.
+`EffectRuntime` implements the effects of the runtime port on top of two methods of an orchestrator: one resolves a
+model choice, and the other performs a job.
 """
 
 from abc import ABC, abstractmethod
@@ -23,12 +23,12 @@ T = TypeVar("T")
 
 
 class EffectRuntime(ABC):
-    """The runtime port for one pipe run, short of how children run and jobs are performed.
+    """The runtime port for one pipe run, except how children run and jobs are performed.
 
     Args:
         pipe: reference of the pipe that runs.
         options: the options of the run.
-        item: the rank of the item that it runs on, where it is run by a batch.
+        item: the rank of the item that it runs on; None if it is not run by a batch.
     """
 
     def __init__(self, pipe: str, options: RunOptions, item: int | None = None) -> None:
@@ -53,22 +53,22 @@ class EffectRuntime(ABC):
         self.meter.add(usages_of(result))
         return result
 
-    # --- what an orchestrator answers ---------------------------------------------------------------------------------
+    # --- implemented by orchestrators ---------------------------------------------------------------------------------
 
     @abstractmethod
     def resolve(self, model: ModelChoice) -> ResolvedModel:
-        """The model behind a choice, as configured here.
+        """The model that a choice stands for in this configuration.
 
         Raises:
-            PipelexError: no such model, or none that is served.
+            PipelexError: there is no such model, or no backend serves it.
         """
 
     @abstractmethod
     async def perform(self, effect: Effect[R]) -> R:
-        """Have a job done; transient failures are repeated on the way.
+        """Have a job performed; transient failures are retried.
 
         Raises:
-            PipelexError: it failed for good.
+            PipelexError: it failed permanently.
         """
 
     @abstractmethod

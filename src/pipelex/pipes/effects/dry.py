@@ -1,4 +1,4 @@
-"""Dry runs: every effect is made up from the declared types, whatever the orchestrator."""
+"""Dry runs: results of effects are made up from the declared types, on any orchestrator."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class DryRuntime:
-    """A runtime whose effects are made up; child pipes, and effects that have no mock, go to the real one."""
+    """A runtime that makes up results of effects. The real runtime runs child pipes, and effects without a mock."""
 
     def __init__(self, library: Library, runtime: Runtime) -> None:
         self._library = library

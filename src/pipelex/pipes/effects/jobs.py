@@ -1,7 +1,7 @@
-"""Jobs and results of effects: the request with the model it was resolved to, and the result with its cost.
+"""Jobs and results of effects: a job is a request with its resolved model, and a result includes its cost.
 
-A job is what an orchestrator hands to whoever performs the effect: a provider call in this process, or an activity
-on another machine. A result is what comes back. Both are frozen pydantic models of plain JSON.
+An orchestrator hands a job to the performer of the effect, which is a provider call in this process or an activity on
+another machine, and gets a result back. Both are frozen pydantic models of plain JSON.
 """
 
 from typing import Self
@@ -23,7 +23,10 @@ from pipelex.pipes.wire import Wire
 
 
 class ModelJob(PerformedJob):
-    """Base of the jobs that a model performs: the model, and the request as a member or as members of the job."""
+    """Base of the jobs that a model performs.
+
+    The request is either one member of the job, or its fields are members.
+    """
 
     model: ResolvedModel
 
@@ -82,11 +85,10 @@ class PaidResult(Wire):
     """Base of the results that a provider may charge for."""
 
     others: tuple[ModelUsage, ...] = ()
-    """The usage of other models' answers that were of no use, one entry for each model; `usage` tells of the model that
-    gave the result, its answers in failed attempts included."""
+    """The usage of other models whose answers could not be used, one entry for each model. `usage` is that of the model
+    that returned the result, including its failed attempts."""
     kept_from: str | None = None
-    """The run that paid for the result, where it was taken from there; `usage` is what that run paid, and this one did
-    not."""
+    """The earlier run from which the result was reused. `usage` is then what that run paid for, not this one."""
 
 
 class LLMTextResult(PaidResult):
@@ -97,14 +99,14 @@ class LLMTextResult(PaidResult):
 
 
 class LLMObjectResult(PaidResult):
-    """A validated object and what it cost, repeated questions included."""
+    """A validated object and what it cost, including repeated requests."""
 
     content: dict[str, Json]
     usage: ModelUsage
 
 
 class LLMObjectListResult(PaidResult):
-    """Validated objects and what they cost, repeated questions included."""
+    """Validated objects and what they cost, including repeated requests."""
 
     items: tuple[dict[str, Json], ...]
     usage: ModelUsage
@@ -125,18 +127,18 @@ class ContentListResult(PaidResult):
 
 
 class TemplateResult(Wire):
-    """A rendered template, with what its tokens stand for."""
+    """A rendered template, with the images and documents that its tokens stand for."""
 
     text: str
     images: tuple[dict[str, Json], ...] = ()
     documents: tuple[dict[str, Json], ...] = ()
     turns: int = 0
-    """The turns of a budget that rendering took; see `pipelex.templating.Budget`."""
+    """The number of turns of the budget that rendering took; see `pipelex.templating.Budget`."""
     chars: int = 0
 
 
 def usages_of(result: Wire) -> tuple[ModelUsage, ...]:
-    """What a result was paid with, one entry per model; empty where no model was asked, or another run paid."""
+    """The usage of a result, one entry for each model; empty if no model was asked, or if another run paid."""
     if kept_from(result) is not None:
         return ()
     usage: ModelUsage | None = getattr(result, "usage", None)
@@ -145,6 +147,6 @@ def usages_of(result: Wire) -> tuple[ModelUsage, ...]:
 
 
 def kept_from(result: Wire | None) -> str | None:
-    """The run that a result was taken from; None where it was made for the run that has it."""
+    """The run that a result was reused from; None if this run performed the effect."""
     found: str | None = getattr(result, "kept_from", None)
     return found

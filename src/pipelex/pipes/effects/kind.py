@@ -1,4 +1,4 @@
-"""The fixed facts of a kind of effect, and one effect of it."""
+"""The description of a kind of effect, and a single effect of a kind."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ Q = TypeVar("Q", bound=Wire)
 R = TypeVar("R", bound=Wire)
 
 RoutingKey = Literal[ModelFamily, "function"]
-"""The key that an effect is routed by: the handle of a model of that family, or the function's name."""
+"""What an effect is routed by: the handle of a model of that family, or the function's name."""
 
 _PIPE: Final = re.compile(r"(?:^| · )pipe=([^\s\[]+)")
 
@@ -33,56 +33,57 @@ def _no_subject(_: Any) -> str | None:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EffectKind(Generic[Q, R]):
-    """One kind of effect: what a pipe asks with and is given, and everything else that is the same in all of its kind."""
+    """One kind of effect: its request and result types, and everything else that all effects of the kind share."""
 
     activity: str
-    """The effect's documented name: in Temporal, in configuration files, in traces."""
+    """The documented name of the effect in Temporal, configuration files and traces."""
     request: type[Q]
     result: type[R]
     job: type[Wire]
-    """The job that a performer is handed: the request itself, or the request with a model (a `ModelJob`)."""
+    """The type of the job that a performer gets: the request itself, or the request with a model (a `ModelJob`)."""
     mock: "Callable[[Q, Library, RunOptions], R] | None"
-    """The result in a dry run; None: the effect is performed in dry runs, too."""
+    """The function that makes up the result in a dry run; None if the effect is performed in dry runs, too."""
     compute: Callable[[Library, Q], R] | None = None
-    """The function that gives the result from the library and the request alone, without any I/O. A pipe does by itself
-    what is small; the effect is for what would take too long in the pipe's own code. None: a performer is needed."""
+    """The function that computes the result from the library and the request alone, without any I/O; None if a
+    performer is needed. Pipes do small computations themselves, and use the effect for what would take too long in
+    their own code."""
 
     family: ModelFamily | None = None
-    """The family of the model that performs it; None: it needs no model."""
+    """The family of the model that performs it; None if it needs no model."""
     purpose: ModelPurpose = "text"
     """The purpose whose default applies when the pipe names no model."""
     is_paid: bool = False
-    """Whether a provider may charge for it, so that its result is worth keeping for a further attempt."""
+    """Whether a provider may charge for it, so its result is kept for further attempts."""
 
     routing_key: RoutingKey | None = None
-    """The key that routes it besides its name; None for none."""
+    """What it is routed by besides its name; None for nothing else."""
     key: Callable[[Q], str] | None = None
-    """The routing key of an effect without a model."""
+    """The function that returns the routing key of an effect without a model."""
     group: str | None = None
-    """The name of a table of routes that it shares with others."""
+    """The name of a table of routes that it shares with other kinds."""
     runners: tuple[str, ...] = ()
-    """The built-in worker scopes `runner-…` that perform it, by what follows the dash."""
+    """The names, after `runner-`, of the built-in worker scopes that perform it."""
     is_crafting: bool = True
-    """Whether it generates content, as the tasks pack `crafting` means it."""
+    """Whether it generates content, and so belongs to the tasks pack `crafting`."""
 
     what: Callable[[Q], str]
-    """The description in a few words for people; it never holds any prompt text."""
+    """A description in a few words for people, which never contains prompt text."""
     details: Callable[[Q], Mapping[str, str]] = field(default=_nothing)
     """Further members of its summary."""
     model_word: str = "model"
     """The word for the model in the summary."""
 
     operation: str | None = None
-    """The name of its operation in spans, as OpenTelemetry's conventions call it; None: its requests have spans of their
-    own, and it has none."""
+    """The name of its operation in spans, by OpenTelemetry's conventions. None if its requests have their own spans,
+    and it has none."""
     span_subject: Callable[[Q], str | None] = field(default=_no_subject)
-    """What its span names after the operation, where no model performs it."""
+    """What the span's name has after the operation, if no model performs it."""
     span_details: Callable[[Q], Attributes] = field(default=_nothing)
-    """Further attributes of its span; never any content of a run."""
+    """Further attributes of its span, which never have any content of a run."""
     span_content: Callable[[Q], Mapping[str, str]] = field(default=_nothing)
-    """The attributes of its span that are told only where content is captured."""
+    """The attributes of its span that are set only if content is captured."""
     is_composed: bool = False
-    """Whether it is made of calls that have spans and usage of their own."""
+    """Whether it consists of calls that have their own spans and usage."""
 
     def summary(self, pipe: str, request: Q, model: ResolvedModel | None, item: int | None = None) -> str:
         """One line for people: `LLM object · pipe=read_invoice[3] · class=Invoice · model=gpt-4o-mini`."""
@@ -100,8 +101,8 @@ class EffectKind(Generic[Q, R]):
         Args:
             pipe: reference of the pipe that asks.
             request: the request.
-            model: the model that is to perform it, where the kind needs one.
-            item: the rank of the item that the pipe runs on, where it is run by a batch.
+            model: the model that performs it; None if the kind needs no model.
+            item: the rank of the item that the pipe runs on; None if it is not run by a batch.
         """
         job = self.job.of(request, model) if model is not None and issubclass(self.job, ModelJob) else request
         key = None if self.key is None else self.key(request)
@@ -127,7 +128,7 @@ class Effect(Generic[R]):
     """The routing key of an effect without a model: a function's name."""
 
     def reusing(self, reuse: Reuse | None) -> "Effect[R]":
-        """The effect, told which run's result it may take; what is computed is computed again."""
+        """The effect, with the run whose result it may reuse. Computed effects are always computed again."""
         if reuse is None or self.kind.compute is not None:
             return self
         return replace(self, job=self.job.model_copy(update={"reuse": reuse}))

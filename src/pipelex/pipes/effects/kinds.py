@@ -1,8 +1,8 @@
-"""The table of effects: every kind there is, declared once.
+"""The table of effects, which declares every kind once.
 
-The activities of Temporal and their names in configuration files, the performers' duties, the worker scopes, the dry
-run and the results that are kept are all derived from it. A new kind needs an entry here, its request and result (and
-its job, where it needs a model), its mock, and whoever performs it (`pipelex.inference.performers`).
+Temporal's activities and their names in configuration files, the performers, the worker scopes, dry runs and the
+results that are kept are all derived from it. A new kind needs an entry here, a request and a result (and a job, if it
+needs a model), a mock, and a performer (`pipelex.inference.performers`).
 """
 
 import json
@@ -44,7 +44,7 @@ from pipelex.pipes.templates import render_request
 
 
 def _asked(prompt: str) -> str:
-    """A prompt as the conventions of OpenTelemetry write the messages of a request."""
+    """A prompt as a request's messages in the format of OpenTelemetry's conventions."""
     return json.dumps([{"role": "user", "parts": [{"type": "text", "content": prompt}]}], ensure_ascii=False)
 
 
@@ -99,7 +99,7 @@ LLM_OBJECT_LIST: Final = EffectKind(
     what=lambda _: "LLM object list",
     details=_class,
 )
-"""Objects that satisfy a schema: exactly as many as are asked for, or as many as the model gives."""
+"""Objects that satisfy a schema: exactly as many as are asked for, or as many as the model returns."""
 
 IMAGES: Final = EffectKind(
     activity="act_img_gen_images",
@@ -178,7 +178,7 @@ JUDGE: Final = EffectKind(
     span_details=lambda request: {"pipelex.questions": len(request.questions)},
     is_composed=True,
 )
-"""One verdict content for each question, None where the model refused to answer."""
+"""One verdict content for each question, or None if the model refused to answer it."""
 
 DOCUMENT: Final = EffectKind(
     activity="act_doc_gen",
@@ -220,7 +220,7 @@ TEMPLATE: Final = EffectKind(
     runners=("jinja2",),
     what=lambda _: "Templated text",
 )
-"""A rendered template, with what its tokens stand for."""
+"""A rendered template, with the images and documents that its tokens stand for."""
 
 EFFECTS: Final[tuple[EffectKind[Any, Any], ...]] = (
     LLM_TEXT,

@@ -1,7 +1,7 @@
-"""A value as a row of plain blocks, from which any document engine can print it.
+"""Lays out a value as a sequence of plain blocks, from which any document engine can print it.
 
-Written once, from the shapes of the concepts, so that every engine and every format shows the same things in the same
-order. A block is plain JSON with a `kind`:
+The layout follows the shapes of the concepts, so every engine and every format shows the same things in the same order.
+A block is plain JSON with a `kind`:
 
 - `heading`: `text`, `level` from 1, and `sheet` when it begins an input
 - `paragraph`, `markdown`, `html`, `code`: `text`
@@ -21,18 +21,18 @@ from pipelex.errors.json import Json, as_array, as_object, as_objects
 from pipelex.library import Library
 
 Block: TypeAlias = dict[str, Json]
-"""One part of a layout: its `kind`, and what such a part holds."""
+"""One part of a layout: its `kind`, and the members of that kind."""
 
 _DEEPEST = 40
 _BARE = frozenset({"Text", "Number", "YesNo", "Choice", "Rating", "Date", "Time"})
-"""Natives that print as one simple value."""
+"""Native concepts that print as one simple value."""
 
 
 def laid_out(library: Library, name: str, value: Stuff) -> list[Block]:
     """The blocks of an input, its heading first.
 
     Args:
-        library: knows the shape of the value's concept.
+        library: the library that has the value's concept.
         name: the input's name.
         value: the value.
     """
@@ -44,7 +44,7 @@ def laid_out(library: Library, name: str, value: Stuff) -> list[Block]:
 
 
 def rows_of(block: Block) -> list[Sequence[Json]]:
-    """The rows of a table's block, or of one of pairs."""
+    """The rows of a block of kind `table` or `pairs`."""
     return [as_array(row) for row in as_array(block["rows"])]
 
 
@@ -103,7 +103,7 @@ def _free(shape: Shape, content: Mapping[str, Json], level: int) -> Iterator[Blo
 
 
 def _fields(fields: Sequence[tuple[str, Shape]], content: Mapping[str, Json], level: int) -> Iterator[Block]:
-    """Simple values as pairs of label and value, then each other field under a heading of its own."""
+    """Simple values as pairs of label and value, then each other field under its own heading."""
     pairs: list[list[Json]] = []
     others: list[tuple[str, Shape]] = []
     for name, shape in fields:
@@ -140,7 +140,7 @@ def _list(shape: Shape, items: Sequence[Json], level: int) -> Iterator[Block]:
 
 
 def _rows(shape: Shape, items: Sequence[Json]) -> Block | None:
-    """A table, when every item is an object of simple values."""
+    """A table of the items if every item is an object of simple values; None otherwise."""
     if not isinstance(shape, ObjectShape) or shape.native is not None:
         return None
     objects = [as_object(item) for item in items]
@@ -159,7 +159,10 @@ _NOT_SIMPLE: Any = _NotSimple()
 
 
 def _cell(shape: Shape, value: Json) -> Json:
-    """A value as the content of a table's cell: numbers and booleans as they are; `_NOT_SIMPLE` for what needs more."""
+    """A value as the content of a table cell; numbers and booleans stay as they are.
+
+    `_NOT_SIMPLE` if it does not fit.
+    """
     if value is None or isinstance(value, str | int | float | bool):
         return value
     if not isinstance(shape, ObjectShape) or not isinstance(value, Mapping) or shape.native not in _BARE:

@@ -1,4 +1,4 @@
-"""Results of effects in a dry run: made up from the declared types, whatever the orchestrator."""
+"""Results of effects in a dry run, made up from the declared types."""
 
 from itertools import cycle, islice
 from typing import Final, cast
@@ -38,7 +38,7 @@ _MIME_TYPES: Final = {
 
 
 _FREE: Final = ModelUsage(handle="dry-run", backend="dry-run", calls=0)
-"""The usage of a made-up answer; nobody counts it."""
+"""The usage of a made-up answer, which is not counted."""
 
 
 def text(request: LLMTextRequest, library: Library, options: RunOptions) -> LLMTextResult:

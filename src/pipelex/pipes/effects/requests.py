@@ -1,4 +1,4 @@
-"""Requests of pipes: one for each kind of effect, before a model is resolved."""
+"""The requests of pipes, one type for each kind of effect, before a model is resolved."""
 
 from typing import Literal
 
@@ -21,15 +21,15 @@ class LLMPrompt(Wire):
 
 
 class ObjectSpec(Wire):
-    """The object a model is asked for."""
+    """The object that a model is asked for."""
 
     concept: str
     """The concept's domain-qualified name, for messages and summaries."""
     shape: dict[str, Json] | None = None
-    """The concept's shape, as `shape_to_json` writes it: what answers are checked against."""
+    """The concept's shape, as `shape_to_json` writes it, against which answers are checked."""
     json_schema: dict[str, Json] | None = None
-    """The JSON Schema (2020-12) of one object; made from the shape when None. Alone, it is what answers are checked
-    against, as in the jobs of earlier releases."""
+    """The JSON Schema (2020-12) of one object; if None, it is made from the shape. Without a shape, as in jobs of
+    earlier releases, answers are checked against the schema."""
 
 
 class LLMTextRequest(Wire):
@@ -72,26 +72,26 @@ class ExtractRequest(Wire):
     max_page_images: int | None = None
     page_image_captions: bool | None = None
     page_views: bool | None = None
-    """Whether the extractor gives views of the pages, too; pipes ask for them apart, see `ViewsRequest`."""
+    """Whether the extractor returns views of the pages, too. Pipes ask for them separately, see `ViewsRequest`."""
     page_views_dpi: int | None = None
     render_js: bool | None = None
     include_raw_html: bool | None = None
 
 
 class PerformedJob(Wire):
-    """Base of the jobs that somebody performs, as against those that are computed."""
+    """Base of the jobs that a performer performs, unlike those that are computed."""
 
     reuse: Reuse | None = None
-    """The run whose result is taken where it was asked the same; no part of what is asked."""
+    """The run whose result is reused if it had the same request; not part of the request itself."""
 
 
 class ViewsRequest(PerformedJob):
-    """Views of all pages of a document, or of an image, which is one page."""
+    """Views of all pages of a document; an image counts as one page."""
 
     source: dict[str, Json]
     """A Document or Image content."""
     dpi: int | None = None
-    """The resolution in dots per inch; None for the one that is configured where they are made."""
+    """The resolution in dots per inch; None for the one that the performer's configuration sets."""
 
 
 class SearchRequest(Wire):
@@ -126,7 +126,7 @@ class JudgeRequest(Wire):
 
 
 class TreeFile(Wire):
-    """A file of the method tree; it does not travel, whoever performs the effect has the tree."""
+    """A reference to a file of the method tree. The file itself is not sent, because the performer has the tree."""
 
     tree: str
     """The digest of the tree."""
@@ -157,11 +157,11 @@ class DocumentRequest(Wire):
     filename: str
     source: Literal["layout", "html", "template_file"]
     html: str | None = None
-    """The rendered page, when the source is `html`."""
+    """The rendered page, if the source is `html`."""
     blocks: tuple[dict[str, Json], ...] = ()
-    """The blocks to lay out, when the source is `layout`: see `pipelex.pipes.effects.layout`."""
+    """The blocks to lay out, if the source is `layout`; see `pipelex.pipes.effects.layout`."""
     file: TreeFile | None = None
-    """The template, when the source is `template_file`; None in a method that was loaded without its tree."""
+    """The template, if the source is `template_file`; None in a method that was loaded without its tree."""
     inputs: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])
     """The values that the template may read."""
     shapes: dict[str, Json] = Field(default_factory=dict[str, Json])
@@ -169,7 +169,7 @@ class DocumentRequest(Wire):
 
 
 class ComputedRequest(Wire):
-    """Base of the requests that are computed from the library and the values they bring."""
+    """Base of the requests that are computed from the library and their own values."""
 
     inputs: dict[str, StuffWire] = Field(default_factory=dict[str, StuffWire])
 

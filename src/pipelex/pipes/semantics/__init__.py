@@ -1,4 +1,4 @@
-"""The meaning of each pipe type: one entry for each, beside the table of pipe types."""
+"""The semantics of the pipe types, with one entry for each type."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
@@ -18,7 +18,7 @@ from pipelex.pipes.semantics.sequence import run_sequence
 from pipelex.pipes.semantics.signature import run_signature
 
 Meaning: TypeAlias = Callable[[PipeRun], Awaitable[tuple[PipeOutcome, WorkingMemory]]]
-"""The meaning of a pipe type: it runs a pipe, and gives the outcome and the memory it ended with."""
+"""The semantics of a pipe type: a function that runs a pipe, and returns the outcome and the final memory."""
 
 SEMANTICS: Final[Mapping[str, Meaning]] = {
     "PipeLLM": run_llm,
@@ -36,4 +36,4 @@ SEMANTICS: Final[Mapping[str, Meaning]] = {
     "PipeBatch": run_batch,
     "PipeSignature": run_signature,
 }
-"""Name of a pipe type → what it means."""
+"""Name of a pipe type → its semantics."""

@@ -1,4 +1,4 @@
-"""Filling the fields of an object from values with concepts."""
+"""Fills the fields of an object from values with concepts."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ from pipelex.pipes.semantics._run import PipeRun
 
 
 def fill_object(run: PipeRun, concept: str, values: Mapping[str, Stuff | Json]) -> dict[str, Json]:
-    """An object of a concept from its fields' values, checked.
+    """Make an object of a concept from the values of its fields, and check it.
 
     Args:
         run: the pipe whose output it is.
@@ -36,7 +36,7 @@ def fill_object(run: PipeRun, concept: str, values: Mapping[str, Stuff | Json]) 
 
 
 def fill_fields(run: PipeRun, shape: Shape, values: Mapping[str, Stuff | Json]) -> dict[str, Json]:
-    """Fill like `fill_object`, for a part of the object that is checked with the whole."""
+    """Fill like `fill_object`, without a check, for a part of an object that is checked as a whole."""
     filled: dict[str, Json] = {}
     for name, value in values.items():
         field = shape.field(name) if isinstance(shape, ObjectShape) else None
@@ -47,7 +47,7 @@ def fill_fields(run: PipeRun, shape: Shape, values: Mapping[str, Stuff | Json]) 
 
 
 def field_value(run: PipeRun, shape: Shape, value: Stuff) -> Json:
-    """The content of a field of that shape for a value: bare for a plain field, the content for a concept field."""
+    """What a value puts into a field of that shape: the bare value in a plain field, the content in a concept field."""
     if value.is_list:
         item_shape = shape.items if isinstance(shape, ListShape) else AnyShape()
         return [believable(run, item_shape, _bare(run, item_shape, value.concept, item)) for item in value.items]
@@ -55,9 +55,9 @@ def field_value(run: PipeRun, shape: Shape, value: Stuff) -> Json:
 
 
 def believable(run: PipeRun, shape: Shape, value: Json) -> Json:
-    """The value; in a dry run, something that fits where a made-up text meets a date or one of a few words.
+    """The value; in a dry run, an example of the shape if a made-up value does not fit it.
 
-    Only real values can tell whether those fit, so a dry run must not fail for them.
+    A made-up text does not fit a date or a choice, and a dry run must not fail because of that.
     """
     if run.runtime.options.mode != "dry" or not isinstance(shape, ChoiceShape | ScalarShape):
         return value
@@ -84,7 +84,7 @@ def checked_output(run: PipeRun, concept: str, content: Json, *, code: str = "pi
     """The content in its concept's normal form.
 
     Raises:
-        PipelexError: it does not fit; every fault is named.
+        PipelexError: the content does not fit the concept; the message names every fault.
     """
     try:
         return validate(run.library.shape(concept), content)

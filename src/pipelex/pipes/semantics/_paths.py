@@ -1,4 +1,4 @@
-"""Walking a dotted path through a value (sections 6.7 and 7.1 of the language reference)."""
+"""Follows dotted paths through values (sections 6.7 and 7.1 of the language reference)."""
 
 from collections.abc import Sequence
 
@@ -28,14 +28,14 @@ VALUE_FIELDS = {
     "JSON": "json_obj",
     "Choice": "choice",
 }
-"""The one field in which a native concept holds its value."""
+"""Native concept → the only field, which holds its value."""
 
 
 def reach(library: Library, value: Stuff, fields: Sequence[str]) -> Stuff | None:
-    """The value behind a path of fields, None where a single one is not there.
+    """The value at the end of a path of fields; None if a single value on the path is absent.
 
-    Crossing a list maps over its items, flattens, and drops the items in which a segment holds nothing. A leaf is
-    wrapped into its native concept.
+    A list on the path is mapped over and flattened, and items in which a segment is absent are dropped. A leaf is
+    wrapped in its native concept.
 
     Raises:
         PipelexError: the path leaves the value's structure (`method.field_path_unresolved`).

@@ -1,4 +1,4 @@
-"""The base of every pipe type's semantics: the run at hand, its inputs, and calls of child pipes."""
+"""The base of every pipe type's semantics: the pipe run, its inputs, and calls of child pipes."""
 
 from dataclasses import dataclass, replace
 
@@ -19,22 +19,22 @@ from pipelex.pipes.tally import RunTally
 
 @dataclass(frozen=True)
 class PipeRun:
-    """One pipe about to run on the values it declares."""
+    """A run of one pipe, with the declared inputs."""
 
     library: Library
     pipe: Pipe
     call: PipeCall
     runtime: Runtime
     memory: WorkingMemory
-    """The declared inputs; those that are absent are recorded."""
+    """The declared inputs; absent ones are recorded as absences."""
     tally: RunTally
-    """The count of the pipe runs of this one and of those below it."""
+    """The number of pipe runs of this pipe and everything below it."""
     templates: TemplateUse
     """The work of the pipe's templates so far."""
 
     @property
     def output(self) -> Slot:
-        """The output slot after the caller's say on multiplicity and the concept that stands for `Dynamic`."""
+        """The output slot, with the caller's multiplicity and with the concept that stands for `Dynamic`."""
         slot = self.pipe.output
         if self.call.override is not None:
             slot = replace(slot, is_list=self.call.override.is_list, count=self.call.override.count, presence="plain")
@@ -44,7 +44,7 @@ class PipeRun:
 
     @property
     def file(self) -> TreeFile | None:
-        """The file of the method tree that the pipe names."""
+        """The file of the method tree that the pipe names; None if it names none."""
         named = self.library.crate.files.get(self.pipe.ref)
         return None if named is None else TreeFile(tree=named.tree, path=named.path, sha256=named.sha256)
 
@@ -63,7 +63,7 @@ class PipeRun:
     async def ask(
         self, kind: EffectKind[Q, R], request: Q, model: ModelName = None, *, document: str | None = None
     ) -> R:
-        """Have an effect done.
+        """Have an effect performed.
 
         Args:
             kind: the kind of effect.
@@ -77,7 +77,7 @@ class PipeRun:
         return await self.runtime.ask(kind, request, choice)
 
     async def loaded(self) -> "PipeRun":
-        """The run with the content of every input at hand."""
+        """The run with the content of every input loaded."""
         if not any(isinstance(value, ListReference) for value in self.memory.root.values()):
             return self
         root = {name: await self.runtime.load(value) for name, value in self.memory.root.items()}
@@ -108,7 +108,7 @@ class ChildStep:
 def prepare_call(
     run: PipeRun, step: ChildStep, memory: WorkingMemory, *, item_name: str | None = None
 ) -> PipeCall | Absence:
-    """The call of a child pipe on a memory, or the absence it gives because a plain input is absent.
+    """The call of a child pipe on a memory, or its absence if it is skipped because a plain input is absent.
 
     Args:
         run: the controller.
@@ -157,7 +157,7 @@ def prepare_call(
 
 
 async def run_child(run: PipeRun, step: ChildStep, memory: WorkingMemory) -> PipeOutcome:
-    """Run a child pipe once; a skipped child gives its absence without being run."""
+    """Run a child pipe once. A child that is skipped returns an absence without running."""
     call = prepare_call(run, step, memory)
     if isinstance(call, Absence):
         return PipeOutcome.of(call)
@@ -170,7 +170,7 @@ async def run_child(run: PipeRun, step: ChildStep, memory: WorkingMemory) -> Pip
 async def run_over(
     run: PipeRun, step: ChildStep, memory: WorkingMemory, *, items: Stuff, item_name: str
 ) -> Stuff | Absence:
-    """Run a child pipe on every item of a list; the list of its values, those absent left out."""
+    """Run a child pipe on every item of a list, and return the list of its values without absent ones."""
     if not items.is_list:
         raise run.failure(
             "method.wiring_invalid",

@@ -1,4 +1,4 @@
-"""Templates inside a pipe: rendered on the spot, or as an effect when they are large or do much."""
+"""Renders templates of a pipe: in the pipe's code, or as an effect if they are large or do much work."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,7 @@ __all__ = ["Attachments", "render_text", "style_of"]
 
 
 def style_of(declared: TagStyle | TemplatingStyle | None, options: RunOptions) -> Style:
-    """A pipe's templating style: what the pipe declares, over the run's default."""
+    """A pipe's templating style: what the pipe declares, completed by the run's defaults."""
     if declared is None:
         return Style(options.tag_style, options.text_format)
     if isinstance(declared, str):
@@ -39,20 +39,20 @@ async def render_text(
     extra_context: Mapping[str, Json] | None = None,
     is_strict: bool = False,
 ) -> TemplateResult:
-    """Render one of the pipe's templates over its memory.
+    """Render one of the pipe's templates with the values in its memory.
 
     Args:
         run: the pipe, with the values the template may read.
         template: the template, as written in the method.
-        category: the category, of section 9.3 of the language reference.
+        category: the template's category (section 9.3 of the language reference).
         sigils: whether `$name` and `@name` are expanded.
         style: the tags and formats of values; the run's default when None.
-        attachments: numbers images and documents over several templates of one prompt.
+        attachments: collects and numbers the images and documents of several templates of one prompt.
         extra_context: further variables.
-        is_strict: a missing name or field is an error.
+        is_strict: whether a missing name or field is an error.
 
     Raises:
-        PipelexError: the template fails, or does more than its budget allows.
+        PipelexError: the template fails, or needs more than its budget.
     """
     attachments = attachments if attachments is not None else Attachments()
     style = style or style_of(None, run.runtime.options)
@@ -100,9 +100,7 @@ async def _render(run: PipeRun, request: TemplateRequest) -> TemplateResult:
 
 
 def _count(run: PipeRun, template: str) -> dict[str, Json]:
-    """The number of values that the output asks for, where the template says its name.
-
-    It is null for a list of any length.
+    """The variable with the number of values that the output asks for, if the template uses it.
 
     It is null for a list of any length.
     """
@@ -112,7 +110,7 @@ def _count(run: PipeRun, template: str) -> dict[str, Json]:
 
 
 def _values(run: PipeRun) -> dict[str, Stuff]:
-    """The memory's values by every name they answer to."""
+    """The memory's values by their names and aliases."""
     values = dict(run.memory.root)
     for alias in run.memory.aliases:
         stuff = run.memory.get(alias)

@@ -36,7 +36,7 @@ async def run_condition(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
 
 
 def _chosen(run: PipeRun, blueprint: PipeConditionBlueprint, answer: str) -> str:
-    """The outcome for an answer. A dry run, whose answer comes from made-up values, does not fail for it."""
+    """The outcome for an answer. A dry run does not choose `fail`, because its answer comes from made-up values."""
     chosen = blueprint.outcomes.get(answer, blueprint.default_outcome)
     if chosen != "fail" or run.runtime.options.mode != "dry":
         return chosen

@@ -13,7 +13,7 @@ from pipelex.pipes.semantics._fields import checked_output
 from pipelex.pipes.semantics._run import PipeRun
 
 _MEMBERS: Final = {"Html": "inner_html", "Choice": "choice", "Rating": "level"}
-"""Native concepts that a function may give as a bare value, besides those that inputs may."""
+"""Native concepts that a function may return as a bare value, besides those that inputs may, and their fields."""
 
 
 async def run_func(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
@@ -38,7 +38,7 @@ async def run_func(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
 
 
 def _content(run: PipeRun, given: Json) -> Json:
-    """The result of a function as the concept's content; `str` stands for a Text, a number for a Number."""
+    """The result of a function as the concept's content; a `str` may stand for a Text, and a number for a Number."""
     concept = run.output.concept
     member = _MEMBERS.get(run.library.native_base(concept) or "")
     if member is not None and not isinstance(given, dict | list):

@@ -44,7 +44,7 @@ async def run_structure(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
 
 
 def _written(run: PipeRun, text: Json) -> Json:
-    """The content of the output for a text that a model wrote; a `TextAndImages` holds it as its text."""
+    """The output's content for a text that a model wrote; in a `TextAndImages`, it becomes the field `text`."""
     return {"text": text} if _has_images(run) else text
 
 

@@ -38,8 +38,8 @@ async def run_extract(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
         source_kind="image" if run.library.native_base(source.concept) == "Image" else "document",
         **options,
     )
-    # Views are made apart from the text, so that they may be made elsewhere; first, since they cost nothing, and a
-    # document that cannot be shown is refused before anybody is paid for reading it.
+    # Views are made separately from the text, so that another worker can make them. They are made first, because they
+    # cost nothing and a document that cannot be rendered is refused before a provider charges for reading it.
     views: tuple[Json, ...] = ()
     if blueprint.page_views:
         asked = ViewsRequest.sparse(source=as_object(source.content), dpi=blueprint.page_views_dpi)

@@ -22,7 +22,7 @@ async def run_parallel(run: PipeRun) -> tuple[PipeOutcome, WorkingMemory]:
         partial(_run_branch, run, branch, number) for number, branch in enumerate(blueprint.branches, start=1)
     ]
     values = await run.runtime.together(efforts)
-    # The results are new values that nothing else holds, so the memory may share them with the combination.
+    # The results are new values that nothing else refers to, so the memory may share them with the combination.
     results = {branch.result or "": value for branch, value in zip(blueprint.branches, values, strict=True)}
     present = {name: value for name, value in results.items() if isinstance(value, Stuff)}
     combined = _combine(run, {name: await run.runtime.load(value) for name, value in present.items()})

@@ -44,7 +44,7 @@ async def _run_step(
         child = ChildStep(step.pipe, segment, override=step_override(step))
         return await run_over(run, child, memory, items=items, item_name=step.batch_as), {}
     inner = run.library.inner_names(step.pipe)
-    # A caller's own exports are read further up: they count as read later, too.
+    # The exports of this call are read by its callers, so they count as read later, too.
     needed = inner if run.runtime.options.full_memory else inner & (read_later | frozenset(run.call.exports))
     outcome = await run_child(
         run,
@@ -55,7 +55,7 @@ async def _run_step(
 
 
 def step_override(step: PipeStep) -> SlotOverride | None:
-    """A step's say on how many values its pipe gives."""
+    """The number of values that a step asks its pipe for; None if it leaves that to the pipe."""
     if step.number is None:
         return None
     is_list, count = step.number
@@ -63,7 +63,7 @@ def step_override(step: PipeStep) -> SlotOverride | None:
 
 
 async def _bind(run: PipeRun, memory: WorkingMemory, path: str) -> Stuff | Absence:
-    """See `bind`; a list by reference is loaded where the path leads into it."""
+    """See `bind`. A list that is held by reference is loaded if the path leads into it."""
     root, *fields = path.split(".")
     value = memory.get(root)
     if fields and isinstance(value, ListReference):
@@ -72,7 +72,7 @@ async def _bind(run: PipeRun, memory: WorkingMemory, path: str) -> Stuff | Absen
 
 
 def bind(run: PipeRun, memory: WorkingMemory, path: str) -> Stuff | Absence:
-    """A deep copy of the value at a dotted path of the memory, wrapped into its native concept where it is a leaf."""
+    """A deep copy of the value at a dotted path of the memory; a leaf is wrapped in its native concept."""
     root, *fields = path.split(".")
     value = memory.get(root)
     if value is None:

@@ -1,1 +1,1 @@
-"""Reading trees of runs: where a pipe stood, and what came before it."""
+"""Reads traces of runs: the place of a pipe, and what came before it."""

@@ -1,13 +1,13 @@
-"""The end of what a run left behind."""
+"""Marks pipes and effects as ended that a run left open."""
 
 from pipelex.pipes.trace import PipeTrace, RunState, pipes_of
 
 
 def close(root: PipeTrace) -> None:
-    """Have nothing of a pipe that has ended go on.
+    """Mark everything below a pipe that has ended as ended, too.
 
-    An engine that terminates a run, or ends one that is out of time, ends its children and activities without a word of
-    theirs.
+    When an engine terminates a run or ends one that has timed out, its children and activities end without reporting
+    it.
     """
     for pipe in pipes_of(root):
         if not pipe.status.has_ended:
@@ -18,5 +18,5 @@ def close(root: PipeTrace) -> None:
 
 
 def _left_behind(root: PipeTrace) -> RunState:
-    """What became of a thing that went on when what it belonged to ended."""
+    """The state of something that was still running when its root ended."""
     return root.status if root.status in (RunState.TERMINATED, RunState.TIMED_OUT) else RunState.CANCELLED

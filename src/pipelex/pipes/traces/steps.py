@@ -1,4 +1,4 @@
-"""Where a pipe stood in a run, as the ids of pipes tell it."""
+"""Finds the place of a pipe in a run from the ids of pipes."""
 
 import re
 from dataclasses import replace
@@ -12,7 +12,7 @@ _SEGMENT: Final = re.compile(r"^(?:(?P<step>\d+)-)?(?P<name>.*?)(?:\[(?P<item>\d
 
 
 _SLICE: Final = re.compile(r"\[\d+-\d+\]$")
-"""What the id of a part of a batch ends with: `2-analyze[0-499]`."""
+"""The end of the id of a slice of a batch: `2-analyze[0-499]`."""
 
 
 class Step(NamedTuple):
@@ -39,9 +39,9 @@ def step_of(trace_id: str) -> Step:
 
 
 def without_slices(root: PipeTrace) -> PipeTrace:
-    """A tree of pipes alone, without the parts that an engine cuts a long batch into.
+    """The tree without the slices that an engine cuts a long batch into.
 
-    What ran in them stands in the pipe whose batch it is.
+    The children and effects of a slice move to the pipe whose batch it is.
     """
     return _merged(root) if any(_SLICE.search(pipe.id) for pipe in pipes_of(root)) else root
 
@@ -59,14 +59,14 @@ def _merged(root: PipeTrace) -> PipeTrace:
 
 
 def without_later(root: PipeTrace, pipe: str) -> PipeTrace | None:
-    """A tree without every run of a pipe, and without the steps that followed it in the sequences around it.
+    """The tree without all runs of a pipe, and without the steps that followed them in the enclosing sequences.
 
     Args:
         root: the tree.
         pipe: reference of the pipe, or its code.
 
     Returns:
-        What is left, the very tree where nothing is gone; None when the root itself is the pipe.
+        The rest of the tree, or the same object if nothing was removed; None if the root itself is the pipe.
     """
     if _is_called(root.pipe, pipe):
         return None
@@ -77,19 +77,19 @@ def without_later(root: PipeTrace, pipe: str) -> PipeTrace | None:
         last = min((step_of(id_).rank or 0 for id_ in cut), default=0)
         children = [child for child in children if (step_of(child.id).rank or 0) <= last]
     effects = root.effects[: _first_of(root, pipe)]
-    if cut:  # what a pipe that runs others asks by itself may have come after them
+    if cut:  # effects of a pipe that runs others may have come after those
         effects = []
     is_same = not cut and len(effects) == len(root.effects)
     return root if is_same else replace(root, children=children, effects=effects)
 
 
 def _is_called(ref: str, name: str) -> bool:
-    """Whether a name means a pipe; either may be the code alone."""
+    """Whether a name means a pipe; either of them may be the code alone."""
     return ref == name or (("." not in ref or "." not in name) and ref.rpartition(".")[2] == name.rpartition(".")[2])
 
 
 def _first_of(root: PipeTrace, pipe: str) -> int:
-    """The rank of the first effect of a pipe that ran inside another one's workflow."""
+    """The index of the first effect of a pipe that ran inside another pipe's workflow."""
     code = pipe.rpartition(".")[2]
     if code == root.pipe.rpartition(".")[2]:  # they are its own
         return len(root.effects)
