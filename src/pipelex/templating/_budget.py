@@ -1,4 +1,4 @@
-"""The budget of renders, counted and never timed, and the state of one render."""
+"""The budget of renderings, which counts work and never measures time, and the state of one rendering."""
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -17,23 +17,23 @@ PROMPT_CATEGORIES: Final = frozenset({"llm_prompt", "img_gen_prompt"})
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of one render. They are counts, not clocks, so that the same template ends the same way everywhere."""
+    """The limits of one rendering. They are counts, not times, so a template ends in the same way on every machine."""
 
     turns: int = 500_000
-    """The number of loop turns and single operations."""
+    """The maximum number of loop turns and single operations."""
     chars: int = 20_000_000
-    """Characters written, intermediate texts included."""
+    """The maximum number of characters written, intermediate texts included."""
     width: int = 10_000
-    """The padding of one value, in characters."""
+    """The maximum padding of one value, in characters."""
     depth: int = 50
-    """The depth of macros, blocks and recursive loops inside one another."""
+    """The maximum nesting of macros, blocks and recursive loops."""
     digits: int = 4_096
-    """The size of a whole number, in bits."""
+    """The maximum size of a whole number, in bits."""
 
 
 @dataclass(slots=True)
 class Budget:
-    """The budget that several renders share; each takes from it."""
+    """A budget that several renderings may share; each takes from it."""
 
     turns: int
     """See `Limits.turns`."""
@@ -42,7 +42,7 @@ class Budget:
 
     @classmethod
     def of(cls, limits: Limits) -> "Budget":
-        """A budget nothing has been taken from."""
+        """A new budget with all of its limits left."""
         return cls(limits.turns, limits.chars)
 
 
@@ -57,7 +57,8 @@ class Style:
 class Attachments:
     """Images and documents of one model call, numbered in order of appearance.
 
-    Pass the same collector to the renders of a system and of a user text, in this order, and they share their numbers.
+    To number the files of a system text and a user text together, pass the same collector to both renderings, in this
+    order.
     """
 
     def __init__(self) -> None:
@@ -65,7 +66,7 @@ class Attachments:
         self._ranks: dict[tuple[str, str], int] = {}
 
     def token(self, native: str, content: Mapping[str, Json]) -> str:
-        """The token of an `Image` or a `Document` content, which is attached unless it already is."""
+        """The token of an `Image` or a `Document` content, which is attached if it is not yet."""
         key = (native, str(content.get("url")))
         if key not in self._ranks:
             self._contents[native].append(dict(content))
@@ -82,7 +83,7 @@ class Attachments:
 
 
 class RenderState:
-    """One render under way: what is left of its budget, and where its attachments go."""
+    """The state of one rendering: the rest of its budget, and the collector of its attachments."""
 
     def __init__(
         self, limits: Limits, category: str, style: Style, attachments: Attachments, budget: Budget | None = None
@@ -114,7 +115,7 @@ class RenderState:
 
     @contextmanager
     def inside(self, operation: str) -> Generator[None]:
-        """One level deeper."""
+        """Run the block one level deeper."""
         if self._depth >= self.limits.depth:
             exceed(operation, self.limits.depth)
         self._depth += 1
@@ -151,13 +152,14 @@ def fail(detail: str, *, variable: str | None = None) -> NoReturn:
     raise PipelexError("pipe.template_render_failed", detail, category=ErrorCategory.CONTENT, params=params)
 
 
-# --- containers a template makes --------------------------------------------------------------------------------------
+# --- containers that a template makes
+# --------------------------------------------------------------------------------------
 
 
 class MadeList(list[Json]):
-    """A list made by the template, with the size of the tree it stands for.
+    """A list that the template made, with the size of its contents as a tree.
 
-    `{% set x = [x, x] %}` doubles that tree at no cost; comparing or printing it would pay for all of it.
+    `{% set x = [x, x] %}` doubles that tree at no cost, but comparing or printing it takes time for all of it.
     """
 
     weight: int = 0
@@ -184,11 +186,11 @@ class Weighable:
     __slots__ = ()
 
     template_content: Any
-    """JSON; what it may be is known from the shape beside it."""
+    """The content as JSON, in the form that the value's shape describes."""
 
 
 def weigh(value: object, state: RenderState) -> int:
-    """The size of a value as a tree, in characters; a node counts as much as a short word."""
+    """The size of a value as a tree, in characters; each node counts like a short word."""
     weight = 0
     visited = 0
     pending: list[object] = [value]
@@ -215,12 +217,12 @@ def weigh(value: object, state: RenderState) -> int:
 
 
 def made(value: Any, state: RenderState, *parts: Any) -> Any:
-    """A container the template just made, in the form that knows its weight.
+    """A container that the template just made, in the class that stores its weight.
 
     Args:
         value: the container.
-        state: the render.
-        parts: the containers it was joined from, when their weights are known.
+        state: the state of the rendering.
+        parts: the containers that it was joined from, if their weights are known.
     """
     if len(value) > state.limits.turns:
         exceed("the size of a list", state.limits.turns)

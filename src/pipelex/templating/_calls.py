@@ -1,4 +1,4 @@
-"""The calls, attributes and loops that a template may make, each checked and paid for."""
+"""Checks the calls, attributes and loops of templates, and charges them to the budget."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -47,7 +47,7 @@ ATTRIBUTES: Final[tuple[tuple[type, frozenset[str]], ...]] = (
     (Cycler, frozenset({"current", "next", "reset"})),
     (Macro, frozenset({"arguments", "caller", "catch_kwargs", "catch_varargs", "name"})),
 )  # fmt: skip
-"""The attributes that a template may read of values that are not ours; any other name is refused."""
+"""The attributes that a template may read from objects of other classes than `Value`; any other name is refused."""
 
 MOMENT_PARTS: Final = frozenset({"year", "month", "day", "hour", "minute", "second"})
 
@@ -57,10 +57,10 @@ _DIRECTIVE: Final = re.compile(
 
 
 def call_checked(env: Environment, context: Any, state: RenderState, called: Any, args: Any, kwargs: Any) -> Any:
-    """Call what a template calls, when it is one of the few things a template may call.
+    """Make a call of a template, if it is one of the few that templates may make.
 
     Raises:
-        PipelexError: it is not, or the call would exceed the budget.
+        PipelexError: the call is not allowed, or would exceed the budget.
     """
     state.spend(1, "calls")
     if isinstance(called, Macro | BlockReference):
@@ -106,12 +106,12 @@ def _make(kind: type, state: RenderState, args: Sequence[Any], kwargs: Mapping[s
 
 
 def is_readable(owner: object, name: str) -> bool:
-    """Whether a template may read that attribute of a value that is not ours."""
+    """Whether a template may read an attribute of an object that is not a `Value`."""
     return any(isinstance(owner, kind) and name in names for kind, names in ATTRIBUTES)
 
 
 class Turns:
-    """The items of a loop, each turn paid for."""
+    """The items of a loop; each turn is charged to the budget."""
 
     def __init__(self, iterable: Any, state: RenderState) -> None:
         self._iterable = iterable
@@ -149,7 +149,7 @@ def _call_method(
 
 
 def _check_growth(state: RenderState, owner: str, name: str, args: list[Any]) -> None:
-    """Refuse a result that would be too large, before it is made."""
+    """Refuse a call whose result would be too large, before it is made."""
     if name in ("center", "ljust", "rjust", "zfill", "expandtabs") and args:
         check_width(state, args[0])
     if name == "expandtabs" and args:
@@ -167,7 +167,7 @@ def _check_growth(state: RenderState, owner: str, name: str, args: list[Any]) ->
 
 
 def check_replace(state: RenderState, text: str, old: str, new: str) -> None:
-    """Pay for `replace` before it is done."""
+    """Charge the result of `replace` to the budget, before it is made."""
     state.write(len(text) + text.count(old) * len(new), "'replace'")
 
 
@@ -178,7 +178,7 @@ def check_width(state: RenderState, width: object) -> None:
 
 
 def percent(state: RenderState, pattern: str, values: Any) -> str:
-    """`pattern % values`, its size checked first."""
+    """`pattern % values`, after a check of the result's size."""
     plain: Any
     parts: list[Any]
     if isinstance(values, tuple):
@@ -210,7 +210,7 @@ def percent(state: RenderState, pattern: str, values: Any) -> str:
 
 
 def _written(values: Any, write: Callable[[], str]) -> str:
-    """A text with values in it; a value that is not there says so where a number is asked for."""
+    """A formatted text; if a missing value is formatted as a number, the error says why it is missing."""
     try:
         return write()
     except (TypeError, ValueError):
@@ -232,7 +232,7 @@ def _formattable(value: Any) -> Any:
 def format_text(
     env: Environment, state: RenderState, pattern: str, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> str:
-    """`pattern.format(*args, **kwargs)` inside the sandbox: attributes go through the environment, widths are bounded."""
+    """`pattern.format(*args, **kwargs)` inside the sandbox: attributes are read through the environment."""
     text = _BoundedFormatter(env, state).vformat(str(pattern), args, kwargs)
     return Markup(text) if isinstance(pattern, Markup) else text
 
@@ -277,7 +277,7 @@ class _BoundedFormatter(Formatter):
 
 
 def operate(state: RenderState, operator: str, left: Any, right: Any, plain_operator: Any) -> Any:
-    """A binary operation, its result bounded before it is made."""
+    """A binary operation, after a check of the result's size."""
     if isinstance(left, str) and operator == "%":
         return percent(state, left, right)
     left, right = _operand(left), _operand(right)

@@ -23,7 +23,7 @@ from pipelex.templating._values import METADATA, MISSING, IsoText, Value, as_tex
 
 _LONGEST_TEMPLATE: Final = 2_000_000
 _MOST_CODE: Final = 100_000
-"""Characters between template braces; compiling takes its time."""
+"""The maximum number of characters of code between braces, because compiling it takes time."""
 
 _FORBIDDEN_STATEMENTS: Final[dict[type[nodes.Node], str]] = {
     nodes.Include: "include",
@@ -34,7 +34,7 @@ _FORBIDDEN_STATEMENTS: Final[dict[type[nodes.Node], str]] = {
 
 
 class _TemplateGuard(NodeTransformer):
-    """Refuses what no template may do, and puts the budget into loops, comparisons and new containers."""
+    """Refuses forbidden statements and names, and has loops, comparisons and new containers charged to the budget."""
 
     def visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> Any:
         statement = _FORBIDDEN_STATEMENTS.get(type(node))
@@ -133,7 +133,7 @@ def _finalize(context: Any, value: Any) -> Any:
 
 
 class SandboxEnvironment(ImmutableSandboxedEnvironment):
-    """Jinja for templates nobody has read: no private names, few calls, everything paid for from a budget."""
+    """Jinja for untrusted templates: no private names, only a few calls, and a budget for all work."""
 
     code_generator_class = _Generator
     concat = staticmethod(_join_buffer)  # type: ignore[assignment]
@@ -142,7 +142,7 @@ class SandboxEnvironment(ImmutableSandboxedEnvironment):
 
     def __init__(self, category: str, *, strict: bool) -> None:
         super().__init__(
-            # Constants are folded while compiling, where there is no budget.
+            # The optimiser would fold constants while compiling, without a budget.
             optimized=False,
             autoescape=category == "html",
             finalize=_finalize,
@@ -204,7 +204,7 @@ class SandboxEnvironment(ImmutableSandboxedEnvironment):
     def getitem(self, obj: Any, argument: Any) -> Any:
         argument = bare(argument)
         if isinstance(argument, str):
-            # The one way to a mapping's own key that starts with an underscore.
+            # Only a subscript can read a mapping's key that starts with an underscore.
             return wrap(AnyShape(), obj[argument], argument) if _holds(obj, argument) else self.getattr(obj, argument)
         if _holds(obj, str(argument)):
             argument = str(argument)
@@ -228,7 +228,7 @@ def _environment(category: str, strict: bool) -> SandboxEnvironment:
 
 @lru_cache(maxsize=512)
 def compiled(template: str, *, category: str, sigils: bool, strict: bool) -> Template:
-    """The template ready to render; the last few hundred are kept.
+    """The compiled template; the most recent few hundred are cached.
 
     Raises:
         PipelexError: `method.template_invalid` or `security.template_refused`.

@@ -1,4 +1,4 @@
-"""Failures of templates in the words of their author: where, and with what kinds of values."""
+"""Explains failures of templates to their authors: the place, and the kinds of the values."""
 
 import re
 from typing import Final
@@ -34,14 +34,14 @@ _KINDS: Final = {
     "builtin_function_or_method": "a method",
     "Macro": "a macro",
 }
-"""The author's words for the classes that Python names in its messages."""
+"""Class names in Python's messages → words for the author."""
 
 _CLASS: Final = re.compile(rf"""(?P<quote>['"]?)\b(?:{"|".join(sorted(_KINDS))})\b(?P=quote)(?: object)?""")
 _INSTANCES: Final = re.compile(r"not supported between instances of (.+) and (.+)")
 
 
 def plain_words(error: Exception) -> str:
-    """The message of what an expression raised, without the names of classes."""
+    """The message of an exception that an expression raised, without class names."""
     text = str(error)
     if not isinstance(error, TypeError):
         return text or type(error).__name__
@@ -50,7 +50,7 @@ def plain_words(error: Exception) -> str:
 
 
 def place_of(error: BaseException, ready: Template, template: str) -> str:
-    """`, line 2: {{ … }}`: where a template failed; nothing where that is not known."""
+    """The place where a template failed, as `, line 2: {{ … }}`; empty if it is not known."""
     line = None
     trace = error.__traceback__
     while trace is not None:

@@ -1,4 +1,4 @@
-"""The filters of templates: Jinja2's own, made safe, and those of the language."""
+"""The filters of templates: Jinja2's own, made safe, and the filters of the language."""
 
 import functools
 import json
@@ -57,16 +57,16 @@ _OF_ITEMS: Final = frozenset(
 )  # fmt: skip
 
 _UNTOUCHED: Final = frozenset({"first", "last", "length", "count", "attr"})
-"""Filters that look at the value itself, or at its length, and must be given it as it is."""
+"""Filters that need the value itself, or its length, and so get it unchanged."""
 
 _OF_NONE: Final = frozenset({"float", "int"})
-"""Filters that have an answer for none."""
+"""Filters that accept none."""
 
 _LONGEST_WORD: Final = 4_096
 
 
 def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """One of Jinja's own filters, with its values made plain and its work paid for."""
+    """One of Jinja's own filters, which gets plain values and is charged to the budget."""
     skipped = 1 if hasattr(function, "jinja_pass_arg") else 0
 
     @functools.wraps(function)
@@ -92,7 +92,7 @@ def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def refuse_kind(name: str, value: object) -> None:
-    """Say what a filter or a test was given, where that is nothing or a structured value."""
+    """Fail with a clear message if a filter or a test was given a missing or structured value."""
     if isinstance(value, Undefined):
         fail(f"{reason(value)}, so '{name}' cannot be used on it", variable=str(value._undefined_name))
     if isinstance(value, Value):
@@ -208,7 +208,8 @@ _CHECKS: Final[dict[str, Callable[[RenderState, Any, list[Any], dict[str, Any]],
 }
 
 
-# --- filters of our own -----------------------------------------------------------------------------------------------
+# --- filters of the language, and replacements
+# -----------------------------------------------------------------------------------------------
 
 
 def _format(value: Any, style: str | None = None) -> str:
@@ -335,7 +336,7 @@ _REPLACED: Final[dict[str, Callable[..., Any]]] = {
     "sum": _sum,
     "tojson": _tojson,
 }
-"""Filters under Jinja's names that are our own: its own would reach inside our values."""
+"""Replacements for filters of Jinja that would access the internals of our values."""
 
 _LANGUAGE_FILTERS: Final[dict[str, dict[str, Callable[..., Any]]]] = {
     "basic": {"format": _format, "tag": _tag},
@@ -350,8 +351,9 @@ _LANGUAGE_FILTERS: Final[dict[str, dict[str, Callable[..., Any]]]] = {
 CATEGORIES: Final = frozenset(_LANGUAGE_FILTERS)
 
 
-# --- what the compiled template calls ---------------------------------------------------------------------------------
-# A name that no template can write keeps these to the environment itself.
+# --- functions that compiled templates call
+# --------------------------------------------------------------------------------- No template can write these names,
+# so only the environment can call them.
 
 
 def _turns(value: Any) -> Any:
@@ -363,7 +365,7 @@ def _turns(value: Any) -> Any:
 
 
 def seen(value: Any) -> Any:
-    """Pay for looking through a value, as comparing, searching and slicing do."""
+    """Charge a look through a value to the budget, as comparing, searching and slicing need one."""
     if isinstance(value, str | list | tuple | dict | ListValue):
         size = len(cast("str", value))
         weight = value.weight if isinstance(value, MadeList | MadeTuple | MadeDict) else 0
@@ -376,7 +378,7 @@ def _made(value: Any) -> Any:
 
 
 def filters_of(category: str) -> dict[str, Callable[..., Any]]:
-    """Every filter a template of the category may use."""
+    """Every filter that a template of the category may use."""
     names = FILTERS_BY_CATEGORY[category]
     guarded = {name: _guarded(name, function) for name, function in DEFAULT_FILTERS.items()}
     offered = guarded | _REPLACED | _LANGUAGE_FILTERS[category]

@@ -1,6 +1,7 @@
-"""Values that a template reads and that are not there.
+"""Missing values in templates.
 
-An optional value that was left out is null: it equals none, prints as nothing, and fails only where a value is needed.
+An optional value that was left out is null: it equals none, prints as an empty text, and only fails if a value is
+needed.
 """
 
 from typing import Any, Final, NoReturn, cast
@@ -48,7 +49,7 @@ class Missing(ChainableUndefined):
 
 
 class StrictMissing(StrictUndefined):
-    """A missing value like `Missing`, where printing it is an error."""
+    """A missing value like `Missing`, except that printing it is an error."""
 
     __slots__ = ()
 
@@ -67,7 +68,7 @@ class StrictMissing(StrictUndefined):
 
 
 class Null(Missing):
-    """An optional value that was left out. What lies below it is null as well, as far as its shape goes."""
+    """An optional value that was left out. Fields that its shape has are null as well."""
 
     __slots__ = ("template_shape",)
 
@@ -76,7 +77,7 @@ class Null(Missing):
         self.template_shape = shape
 
     def member(self, name: str) -> "Missing":
-        """The value that a path finds when it goes on into a value that was left out."""
+        """The value of a field of this value: null if the shape may have it, otherwise missing."""
         shape = self.template_shape
         if isinstance(shape, ObjectShape):
             field = shape.field(name)
@@ -91,7 +92,7 @@ class Null(Missing):
 
 
 def is_nothing(value: object) -> bool:
-    """Whether there is no value: none itself, or what was left out or does not exist."""
+    """Whether there is no value: it is none, was left out, or does not exist."""
     return value is None or isinstance(value, Undefined)
 
 

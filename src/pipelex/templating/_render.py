@@ -1,4 +1,4 @@
-"""Rendering: a template and values give a text and its attachments, the same each time."""
+"""Renders a template with values to a text and its attachments; the result is always the same."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pipelex.templating._values import ShapeView, wrap_stuff
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The result of a template."""
+    """The result of rendering a template."""
 
     text: str
     images: tuple[dict[str, Json], ...] = ()
@@ -36,23 +36,24 @@ def render(
     limits: Limits | None = None,
     budget: Budget | None = None,
 ) -> Rendered:
-    """Render a template. Deterministic: the same arguments give the same text, or the same error, everywhere.
+    """Render a template. Deterministic: the same arguments lead to the same text, or the same error, everywhere.
 
     Args:
         template: Jinja2, with `$path`, `@path` and `@?path` when `sigils` is set.
-        values: the present inputs by name. A name that is not there is undefined and false.
-        concepts: gives the shape of each value's concept.
-        category: decides which filters exist, whether HTML is escaped and whether files are attached.
-        sigils: expand sigils first.
+        values: the present inputs by name. Any other name is undefined, and false in conditions.
+        concepts: returns the shape of each value's concept.
+        category: the category, which decides the available filters, whether HTML is escaped and whether files are
+            attached.
+        sigils: whether sigils are expanded first.
         style: the tags and formats of values; by default `xml` and `plain`.
         extra_context: further variables, plain JSON.
-        attachments: collects files over several renders, so that they share one numbering.
-        strict: make reading a name or field that does not exist an error.
-        limits: the limits of the render.
-        budget: the budget that it shares with other renders, in place of the turns and characters of its limits.
+        attachments: the collector of files, which several renderings may share for one numbering; a new one when None.
+        strict: whether reading a name or field that does not exist is an error.
+        limits: the limits of the rendering; the usual ones when None.
+        budget: a budget that it shares with other renderings, instead of the turns and characters of its limits.
 
     Returns:
-        The text, and the files attached so far when the category is a prompt's.
+        The text, and, if the category is that of a prompt, the files that were attached so far.
 
     Raises:
         PipelexError: `method.template_invalid`, `security.template_refused`, `pipe.template_budget_exceeded` or

@@ -10,7 +10,7 @@ from pipelex.templating._values import ShapeView
 
 @dataclass(frozen=True)
 class ShapeTable:
-    """The shapes of a few concepts on their own, so that a template can be rendered where there is no library."""
+    """The shapes of some concepts, for rendering a template without a library."""
 
     shapes: Mapping[str, Shape]
 

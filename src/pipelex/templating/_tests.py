@@ -1,4 +1,4 @@
-"""The tests of templates, `x is …`: Jinja's own, over plain values, and what it means to have one."""
+"""The tests of templates (`x is …`): Jinja's own with plain values, and those for the presence of a value."""
 
 import functools
 from collections.abc import Callable
@@ -16,12 +16,12 @@ _OF_PRESENCE: Final[dict[str, Callable[..., Any]]] = {
     "none": is_nothing,
     "undefined": is_nothing,
 }
-"""Tests that ask whether there is a value; what was left out and what does not exist are both none."""
+"""Tests for the presence of a value. Values that were left out and values that do not exist both count as none."""
 
 _COMPARING: Final = frozenset(
     {"!=", "<", "<=", "==", ">", ">=", "eq", "equalto", "ge", "greaterthan", "gt", "in", "le", "lessthan", "lt", "ne"}
 )
-"""Tests that are operators: a missing value says itself why it cannot be compared."""
+"""Tests that are operators. They get missing values unchanged, whose own error says why they cannot be compared."""
 
 
 def _guarded_test(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,6 +42,6 @@ def _guarded_test(name: str, function: Callable[..., Any]) -> Callable[..., Any]
 
 
 def tests() -> dict[str, Callable[..., Any]]:
-    """Jinja's own tests, with their values made plain."""
+    """Jinja's own tests, which get plain values, with our tests of presence."""
     guarded = {name: _guarded_test(name, function) for name, function in DEFAULT_TESTS.items()}
     return guarded | {name: DEFAULT_TESTS[name] for name in ("filter", "test")} | _OF_PRESENCE

@@ -1,4 +1,4 @@
-"""Contents as templates see them: wrapped, readable by members, printed by their shape."""
+"""Wraps contents for templates, which read their fields and print them as their shapes say."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time
@@ -22,7 +22,7 @@ _FILES: Final = ("Image", "Document")
 
 
 class ShapeView(Protocol):
-    """The view of the library that rendering needs."""
+    """The part of the library that rendering needs."""
 
     def shape(self, ref: str) -> Shape:
         """The shape of a domain-qualified concept."""
@@ -48,7 +48,7 @@ class IsoText(str):
         return found
 
     def part(self, name: str) -> object:
-        """`year`, `month`, `day`, `hour`, `minute` or `second`; `MISSING` where there is no such part."""
+        """The `year`, `month`, `day`, `hour`, `minute` or `second`; `MISSING` if there is no such part."""
         return getattr(self._parsed, name, MISSING)
 
     def strftime(self, pattern: str) -> str:
@@ -70,7 +70,10 @@ class IsoText(str):
 
 
 class Value(Weighable, Shaped):
-    """A content inside a template. Only the environment gives access to it, so it has no public methods of its own."""
+    """A content inside a template.
+
+    Templates can only access it through the environment, so it has no public methods.
+    """
 
     __slots__ = ("template_concept", "template_content", "template_name", "template_shape")
 
@@ -126,7 +129,7 @@ class ObjectValue(Value):
         return bare_text(self._native, self.template_content)
 
     def _sequence(self) -> Any:
-        """The sequence that indexing, iterating and measuring look at."""
+        """The object that indexing, iterating and `length` apply to."""
         if self._native == "JSON":
             return self.template_content.get("json_obj", {})
         text = self._text()
@@ -179,7 +182,7 @@ class ObjectValue(Value):
         return hash(self.template_concept) if plain is self else hash(plain)
 
     def __bool__(self) -> bool:
-        # Presence, as in the guards of optional inputs: a No and an empty text are there.
+        # Truth means presence, for guards of optional inputs, so a No and an empty text are true.
         return True
 
     def __len__(self) -> int:
@@ -236,7 +239,7 @@ class ListValue(Value):
 
 
 def wrap(shape: Shape, content: Json, name: str, concept: str | None = None) -> Any:
-    """A content, or a part of one, as a template sees it: simple values are plain, the rest is a `Value`."""
+    """A content, or a part of one, as a template sees it: simple values are plain, and the others a `Value`."""
     if content is None:
         return Null(shape, name)
     if isinstance(shape, ObjectShape) and isinstance(content, Mapping):
@@ -271,7 +274,7 @@ def wrap_stuff(name: str, stuff: Stuff, concepts: ShapeView) -> Any:
 
 
 def bare(value: Any) -> Any:
-    """The simple value a native content stands for, so that filters and operators work on it; others are returned."""
+    """The simple value that a native content stands for, for filters and operators; any other value is unchanged."""
     if not isinstance(value, ObjectValue):
         return value
     content = cast("Mapping[str, Json]", value.template_content)
@@ -290,7 +293,7 @@ def bare(value: Any) -> Any:
 
 
 def unwrapped(value: object) -> Json:
-    """A value the template holds as plain JSON."""
+    """A value of a template as plain JSON."""
     if isinstance(value, Value):
         return value.template_content
     if isinstance(value, list | tuple):
@@ -338,7 +341,7 @@ def in_words(value: object) -> str:
 
 
 def drain(items: Iterator[object], state: RenderState) -> list[object]:
-    """The items of an iterator, each paid for."""
+    """The items of an iterator, each charged to the budget."""
     found: list[object] = []
     for item in items:
         state.spend(1, "loop turns")
@@ -347,13 +350,13 @@ def drain(items: Iterator[object], state: RenderState) -> list[object]:
 
 
 def present(value: object, text_format: TextFormat, *, is_explicit: bool = False, with_images: bool = False) -> str:
-    """A value's text in a format, its files attached where the template is a prompt.
+    """The text of a value in a format. If the template is a prompt, files are attached.
 
     Args:
         value: any value of a template.
         text_format: the format to write it in.
-        is_explicit: the template itself named the format; `json` then gives even a file's JSON.
-        with_images: attach images inside the value as well.
+        is_explicit: whether the template itself named the format; `json` then also writes files as JSON.
+        with_images: whether images inside the value are attached as well.
     """
     if not isinstance(value, Value):
         if text_format != "json" or (isinstance(value, Undefined) and not isinstance(value, Null)):

@@ -1,4 +1,4 @@
-"""Test doubles for methods: a model with scripted answers, runs without a network, a durable run in a test.
+"""Test support for methods: a model with scripted answers, runs without a network, and durable runs in tests.
 
 ```python
 from pipelex.testing import ScriptedModel, scripted
@@ -9,7 +9,7 @@ with scripted(model) as app:
 model.assert_asked(1, pipe="plan_meal", containing="a birthday")
 ```
 
-Names are loaded when they are first used. `docs/testing.md` says more.
+Names are loaded when they are first used. See `docs/testing.md`.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""The models of a project with a script behind them."""
+"""A project's models, for all of which a script answers."""
 
 from dataclasses import replace
 
@@ -11,10 +11,10 @@ _REAL_FAMILIES = ("text_extractor", "doc_gen")
 
 
 def scripted_deck(deck: ModelDeck, model: ScriptedModel) -> ModelDeck:
-    """The same handles, aliases, presets and capabilities, all of which a script answers for.
+    """A deck with the same handles, aliases, presets and capabilities, in which a script answers for all models.
 
-    Every backend counts as ready, whatever keys are missing here. What this package does by itself stays real: reading
-    text out of documents, and printing documents.
+    Every backend counts as ready, even if its key is missing here. The engines of this package stay real: text
+    extraction from documents, and printing documents.
     """
     name = keep(model)
     backends = {id: _scripted(backend, name) for id, backend in deck.catalog.backends.items()}

@@ -1,4 +1,4 @@
-"""Durable runs in a test: a Temporal server of this machine, and a worker in the test's own process."""
+"""Durable runs in tests: a local Temporal server, and a worker in the test's own process."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipelex.temporal.dev_server import DevServer
 
 _SERVER: Final = "testing-kit"
-"""The name of the test's server among those that the settings name."""
+"""The name of the test's server in the settings."""
 
 
 @asynccontextmanager
@@ -29,16 +29,16 @@ async def durable(
     overrides: Mapping[str, Json] | None = None,
     allow_network: bool = False,
 ) -> AsyncGenerator[Pipelex]:
-    """A runtime whose runs are workflows, with a worker for them, while the block runs. The script answers for models.
+    """A runtime with a worker, whose runs are workflows, for the duration of the block. The script answers for models.
 
-    It needs the extra `temporal`, and `dev-server` where no server is given.
+    It needs the extra `temporal`, and the extra `dev-server` if no server is given.
 
     Args:
         model: the script.
-        server: a started server, which several tests may share; one of its own, in memory, when None.
+        server: a started server, which several tests may share; if None, an in-memory server is started for the block.
         project: see `scripted`.
         overrides: see `scripted`.
-        allow_network: see `scripted`. Connections of the Temporal SDK are not seen in either case.
+        allow_network: see `scripted`. Connections of the Temporal SDK are never intercepted.
     """
     from pipelex.temporal.dev_server import DevServer
 
@@ -54,7 +54,7 @@ async def durable(
 
 
 def _settings(server: "DevServer") -> dict[str, Json]:
-    """The server, a task queue that nobody else polls, and no patience where a test would wait for nothing."""
+    """Settings with the server, a task queue that no other worker polls, and short waits."""
     place = f"temporal.temporal_config.temporal_server_configs.{_SERVER}"
     return {
         "temporal.temporal_config.selected_server": _SERVER,
@@ -75,7 +75,7 @@ async def _worker(app: Pipelex) -> AsyncGenerator[None]:
     from pipelex.testing._pipe_names import PipeNames
 
     class TestPlugin(PipelexPlugin):
-        """The plugin of a worker, and who asked."""
+        """The plugin of a worker, which also passes on the names of the asking pipes."""
 
         def configure_worker(self, config: "WorkerConfig") -> "WorkerConfig":
             configured: dict[str, Any] = {**super().configure_worker(config)}

@@ -1,4 +1,4 @@
-"""A guard that keeps a test off the network: connections to other machines are refused before they are made."""
+"""A guard that keeps a test off the network by refusing connections to other machines before they are made."""
 
 import socket
 from collections.abc import Callable, Generator
@@ -11,18 +11,18 @@ _METHODS: Final = ("connect", "connect_ex")
 
 
 class NetworkRefused(OSError):
-    """A connection to another machine was tried inside `no_network`; an `OSError`, like that of an unreachable host."""
+    """Code inside `no_network` tried to connect to another machine. An `OSError`, as for an unreachable host."""
 
 
 @contextmanager
 def no_network() -> Generator[None]:
     """Refuse connections to other machines, and look-ups of their names, while the block runs.
 
-    This machine's own addresses and Unix sockets stay open, so that a local server can be tested against. What is not
-    Python's, such as the Temporal SDK's own connection, is not seen.
+    Addresses of this machine and Unix sockets stay usable, for tests with a local server. Connections that are not made
+    by Python, such as those of the Temporal SDK, are not intercepted.
 
     Raises:
-        NetworkRefused: inside the block, from whatever tries to connect.
+        NetworkRefused: inside the block, by any attempt to connect.
     """
     kept = {name: vars(socket.socket).get(name) for name in _METHODS}
     look_up = socket.getaddrinfo

@@ -1,4 +1,4 @@
-"""A picture that costs nothing to make."""
+"""A small picture for scripted image models."""
 
 import struct
 import zlib

@@ -1,6 +1,6 @@
-"""Tells a script which pipe asked, where the asking crosses Temporal: a header of the activities of a test's worker.
+"""Tells a script which pipe asked in a durable run, by a header of the activities of a test's worker.
 
-An activity is given its job, which does not say which pipe it is for; its summary for people does.
+The job of an activity does not name its pipe, but its summary for people does.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ HEADER = "pipelex-testing-pipe"
 
 
 class PipeNames(Interceptor):
-    """Hands the code of the asking pipe from workflows to activities."""
+    """Passes the code of the asking pipe from workflows to activities."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """See base class."""

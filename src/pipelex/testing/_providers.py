@@ -1,7 +1,7 @@
-"""The providers behind a `ScriptedModel`, one for each family: found as any provider is, by the sdk `scripted`.
+"""The providers of a `ScriptedModel`, one for each family, which are found by the sdk `scripted` like any provider.
 
-They stand where a real provider's client would. Everything on this side of it is the code of an ordinary run: the deck,
-prompts and attachments, schemas and repeated questions, classified failures, retries, usage and spans.
+They replace only the client of a real provider. Everything else is the code of an ordinary run: the deck, prompts and
+attachments, schemas and repeated questions, classified failures, retries, usage and spans.
 """
 
 import json
@@ -46,17 +46,17 @@ _scripts: WeakValueDictionary[str, ScriptedModel] = WeakValueDictionary()
 
 
 def keep(model: ScriptedModel) -> str:
-    """The name under which this process finds a script, as long as somebody holds it."""
+    """Register a script, and return its name. The process finds it by this name as long as it is referenced."""
     name = f"script-{id(model):x}"
     _scripts[name] = model
     return name
 
 
 def script_of(backend: Backend) -> ScriptedModel:
-    """The script behind a backend.
+    """The script of a backend.
 
     Raises:
-        PipelexError: this process has none of that name: a worker of another process was asked.
+        PipelexError: this process has no script of that name, because a worker in another process was asked.
     """
     found = _scripts.get(str(backend.extra.get(_KEY, "")))
     if found is None:
@@ -71,7 +71,7 @@ def script_of(backend: Backend) -> ScriptedModel:
 
 
 class _StatusError(Exception):
-    """A failure with a status, in the shape that failures of providers are classified by."""
+    """A failure with an HTTP status, with the attributes by which failures of providers are classified."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -83,7 +83,7 @@ def _answer(call: ModelCall, family: ModelFamily, prompt: str, **more: Any) -> R
     """The script's answer to a request.
 
     Raises:
-        PipelexError: it refuses, fails, or has no answer left.
+        PipelexError: the script refuses, fails, or has no answer left.
     """
     asked = Asked(family, call.entry.handle, asker(), prompt, **more)
     try:
@@ -111,7 +111,7 @@ def _answer(call: ModelCall, family: ModelFamily, prompt: str, **more: Any) -> R
 
 
 class ScriptedChat:
-    """Language models: texts, and objects in the way the model's entry says."""
+    """The provider of language models: texts, and objects by the method that the model's entry sets."""
 
     effort_map = ""
     cuts_softly = False
@@ -135,7 +135,7 @@ class ScriptedChat:
     ) -> Answer:
         schema = form.schema if form.method in ("tool", "native", "json") else None
         prompt, said = _read(messages)
-        if schema is not None:  # what is added to describe the structure is told by the schema alone
+        if schema is not None:  # the schema already says what the prompt adds about the structure
             prompt = prompt.removesuffix(f"\n\n{prompt_with_schema(schema)}")
         reply = _answer(call, "llm", prompt, schema=schema, **said)
         return _response(reply, prompt, schema, form)
@@ -198,7 +198,7 @@ def _counted(told: int | None, text: str) -> int:
 
 
 class ScriptedImages:
-    """Images: the bytes a script gives, or a picture of its own."""
+    """The provider of images: the bytes that a script returns, or a default picture."""
 
     def __init__(self, call: ModelCall) -> None:
         self._call = call
@@ -212,7 +212,7 @@ class ScriptedImages:
 
 
 class ScriptedSearch:
-    """Searches: an answer as a text, or with its sources."""
+    """The provider of searches: an answer as a text, or with its sources."""
 
     def __init__(self, call: ModelCall) -> None:
         self._call = call
@@ -228,7 +228,7 @@ class ScriptedSearch:
 
 
 class ScriptedExtractor:
-    """Extractions by a provider: the text of each page. Readers that are part of this package read for themselves."""
+    """The provider of extractions: the text of each page. Extractors that are part of this package are not scripted."""
 
     reads_by_address = False
 
@@ -242,7 +242,7 @@ class ScriptedExtractor:
 
 
 class ScriptedJudge:
-    """Judgments: one verdict for each question, by its name or in order; None is a question that was refused."""
+    """The provider of judgments: one verdict for each question, by name or in order. None is a refused question."""
 
     def __init__(self, call: ModelCall) -> None:
         self._call = call

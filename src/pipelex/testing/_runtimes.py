@@ -1,4 +1,4 @@
-"""Runtimes for tests: in this process, with a script behind every model, or with every effect made up."""
+"""In-process runtimes for tests: with scripted models, or with only dry runs."""
 
 import os
 from collections.abc import Generator, Mapping
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 _INHERITED: Final = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
-"""The environment variables that a test's runtime keeps: those that processes need, and no key."""
+"""The environment variables that a test's runtime keeps: those that every process needs, and no keys."""
 
 
 class ScriptedPipelex(Pipelex):
-    """The runtime with a script behind every model.
+    """A runtime in which a script answers for every model.
 
     Args:
         model: the script.
@@ -48,7 +48,7 @@ class ScriptedPipelex(Pipelex):
 
 
 class DryPipelex(Pipelex):
-    """The runtime in which every run is a dry one; inputs that are not given are made up, too."""
+    """A runtime in which every run is dry; inputs that are not given are made up, too."""
 
     def open(self, *paths: "PathLike", **options: Any) -> Method:
         """See base class."""
@@ -57,7 +57,7 @@ class DryPipelex(Pipelex):
 
 
 class DryMethod(Method):
-    """A method that is run dry whatever the caller says."""
+    """A method whose runs are always dry."""
 
     async def start(
         self, inputs: "Mapping[str, Json] | PathLike | None" = None, **keywords: "Unpack[RunKeywords]"
@@ -76,14 +76,14 @@ def scripted(
     overrides: Mapping[str, Json] | None = None,
     allow_network: bool = False,
 ) -> Generator[Pipelex]:
-    """A runtime in this process, while the block runs. The script answers for all models.
+    """An in-process runtime for the duration of the block. The script answers for all models.
 
-    Nothing of the user's is read, and files of runs go into a folder that is removed at the end.
+    No files of the user are read, and files of runs go into a folder that is removed at the end.
 
     Args:
         model: the script.
-        project: the folder whose `.pipelex` configures it: its models, aliases and presets can be named; without one,
-            the packaged ones.
+        project: the folder whose `.pipelex` configures the runtime, with its models, aliases and presets; the packaged
+            configuration when None.
         overrides: settings by dotted key.
         allow_network: whether other machines may be reached; see `no_network`.
     """
@@ -93,7 +93,7 @@ def scripted(
 
 @contextmanager
 def dry(*, project: "PathLike | None" = None, overrides: Mapping[str, Json] | None = None) -> Generator[Pipelex]:
-    """A runtime whose runs are all dry, while the block runs: no model is called, and results are made up.
+    """A runtime for the duration of the block whose runs are all dry: no model is called, and results are made up.
 
     Args:
         project: see `scripted`.
@@ -107,10 +107,10 @@ def dry(*, project: "PathLike | None" = None, overrides: Mapping[str, Json] | No
 def isolated(
     project: "PathLike | None", overrides: Mapping[str, Json] | None, *, allow_network: bool = False
 ) -> Generator[Settings]:
-    """Settings of a project, or the packaged ones, with nothing of the user's and a folder of their own for files.
+    """Settings of a project, or the packaged ones, without the user's files and with a temporary folder for files.
 
     Args:
-        project: the folder that has the `.pipelex`.
+        project: the folder that has the `.pipelex`; the packaged settings when None.
         overrides: settings by dotted key.
         allow_network: whether other machines may be reached.
     """
@@ -127,7 +127,7 @@ def isolated(
         }
         home = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         home |= {"HOME": str(folder), "PIPELEX_HOME": str(folder / "home")}
-        home |= {"PIPELEX_TRUST_PROJECT": "1"}  # the caller names the project, and nothing of it is called
+        home |= {"PIPELEX_TRUST_PROJECT": "1"}  # the caller chose the project, and none of its backends is called
         yield load_settings(
             cwd=folder if project is None else Path(project), environ=home, overrides={**own, **(overrides or {})}
         )

@@ -1,4 +1,4 @@
-"""A model whose answers a test writes, and what it was asked."""
+"""A model with scripted answers, which records its requests."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +18,10 @@ class Asked:
     model: str
     """The handle of the model that was asked."""
     pipe: str | None
-    """The code of the pipe that asked; None where the orchestrator does not tell it."""
+    """The code of the pipe that asked; None if the orchestrator does not pass it on."""
     prompt: str
-    """The text of the request, without the description of the structure that `schema` says; of an extraction, the name of
-    its source."""
+    """The text of the request, without the description of the structure, which is in `schema`; for an extraction, the
+    name of its source."""
     system: str = ""
     """The system prompt of a language model."""
     images: int = 0
@@ -29,7 +29,7 @@ class Asked:
     documents: int = 0
     """The number of documents in the request."""
     schema: Mapping[str, Any] | None = None
-    """The JSON Schema that an answer has to satisfy; None where a text is wanted."""
+    """The JSON Schema that an answer must satisfy; None if a text is wanted."""
     again: str | None = None
     """The complaint about the previous answer, when the same object is asked for again."""
 
@@ -39,16 +39,16 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer with what surrounds it; a plain value is enough where nothing of this matters."""
+    """An answer with token counts. Without these, a plain value is enough."""
 
     content: Any
-    """A text, an object or a list of objects; of an image, its bytes; of an extraction, the text of each page."""
+    """A text, an object or a list of objects; for an image, its bytes; for an extraction, the text of each page."""
     input_tokens: int | None = None
-    """The number of tokens of the request; that of its words when None."""
+    """The number of tokens of the request; if None, the number of its words."""
     output_tokens: int | None = None
-    """The number of tokens of the answer; that of its words when None."""
+    """The number of tokens of the answer; if None, the number of its words."""
     is_cut: bool = False
-    """Whether the answer ended at its limit of tokens."""
+    """Whether the answer was cut off at its token limit."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,10 @@ class Failure:
 
 
 Answer: TypeAlias = str | bytes | Mapping[str, Any] | BaseModel | Sequence[Any] | Reply | Refusal | Failure | None
-"""An answer that a model can be told to give: a text; an object or several, as JSON or pydantic models; the bytes of an
-image, or None for any image; the pages of an extraction, each a text; a refusal; a failure."""
+"""A scripted answer: a text; one or several objects, as JSON or pydantic models; the bytes of an image, or None for any
+image; the pages of an extraction, each a text; a refusal; or a failure."""
 Respond: TypeAlias = Callable[[Asked], Answer]
-"""A function from what was asked to the answer."""
+"""A function that returns the answer to a request."""
 
 
 class ScriptExhausted(AssertionError):
@@ -79,11 +79,11 @@ class ScriptExhausted(AssertionError):
 
 
 class _InOrder(list[Answer]):
-    """Answers that are given one after the other."""
+    """Answers that are used one after the other."""
 
 
 def in_order(*answers: Answer) -> Answer:
-    """Several answers for one pipe, each given once, in this order; one plain answer is given every time."""
+    """Several answers for one pipe, each used once, in this order. A single plain answer is used every time."""
     return _InOrder(answers)
 
 
@@ -91,9 +91,9 @@ def in_order(*answers: Answer) -> Answer:
 class ScriptedModel:
     """A model of every family whose answers a test writes.
 
-    An answer is looked for in three places: `pipes`, by the code of the pipe that asks; then `respond`, a function of
-    what was asked; then `answers`, each of which is given once, in the order of the requests. Where requests run side
-    by side their order is chance: answer those by pipe or by function.
+    An answer is looked for in three places: first in `pipes`, by the code of the asking pipe; then `respond` is called
+    with the request; then the next of `answers` is used, each once, in the order of the requests. The order of
+    concurrent requests is random, so answer them by pipe or by function.
 
     ```python
     model = ScriptedModel("Sunny", pipes={"rate": {"level": 3}})
@@ -101,11 +101,11 @@ class ScriptedModel:
     """
 
     answers: list[Answer]
-    """The answers that are left."""
+    """The answers that have not been used yet."""
     pipes: dict[str, Answer]
-    """The answers of pipes; one that was made by `in_order` gets shorter with every use."""
+    """The answers by pipe code; those made by `in_order` are removed as they are used."""
     respond: Respond | None
-    """The function that answers what no pipe's entry does."""
+    """The function that answers requests of pipes without an entry."""
     asked: list[Asked] = field(default_factory=list[Asked])
     """Every request so far, repeated ones included."""
 
@@ -125,10 +125,10 @@ class ScriptedModel:
         return [asked.prompt for asked in self.asked]
 
     def answer(self, asked: Asked) -> Answer:
-        """The answer to a request, which is noted.
+        """Record a request, and return its answer.
 
         Raises:
-            ScriptExhausted: the script has none.
+            ScriptExhausted: the script has no answer for it.
         """
         self.asked.append(asked)
         given = self._of_pipe(asked.pipe)
@@ -149,7 +149,9 @@ class ScriptedModel:
         return given.pop(0) if given else _NOTHING
 
     def assert_asked(self, times: int | None = None, *, pipe: str | None = None, containing: str = "") -> list[Asked]:
-        """The requests of a pipe whose text contains another, which must be so many; at least one when not told.
+        """Check the number of requests, and return them.
+
+        Only requests of the pipe, and with the text `containing`, count. Without a number, there must be at least one.
 
         Raises:
             AssertionError: there are more, or fewer; the message shows every request.
@@ -167,7 +169,7 @@ class ScriptedModel:
         return found
 
     def assert_used_up(self) -> None:
-        """Check that every answer that was to be given once was given.
+        """Check that every answer that can be used only once was used.
 
         Raises:
             AssertionError: some are left; the message shows them.

@@ -6,7 +6,7 @@ A test suite asks for them, in its `conftest.py`:
 pytest_plugins = ["pipelex.testing.pytest_plugin"]
 ```
 
-They are not registered by themselves: whoever merely has Pipelex installed pays nothing at the start of pytest.
+They are not registered automatically, so pytest does not start slower just because Pipelex is installed.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ def scripted_model() -> ScriptedModel:
 
 @pytest.fixture
 def pipelex_app(scripted_model: ScriptedModel) -> "Iterator[Pipelex]":
-    """A runtime in this process behind whose models `scripted_model` is; see `pipelex.testing.scripted`."""
+    """An in-process runtime whose models `scripted_model` answers for; see `pipelex.testing.scripted`."""
     with scripted(scripted_model) as app:
         yield app
 
@@ -51,7 +51,7 @@ def pipelex_server() -> "Iterator[DevServer]":
     from pipelex.temporal.dev_server import DevServer
 
     server = DevServer()
-    with asyncio.Runner() as runner:  # not in a thread: the server ends with the thread that started it
+    with asyncio.Runner() as runner:  # not in a thread, because the server ends with the thread that started it
         runner.run(server.start())
     try:
         yield server
