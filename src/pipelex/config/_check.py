@@ -1,4 +1,4 @@
-"""Tables of a settings file → frozen models, with every fault at its key."""
+"""Reads tables of a settings file into frozen models, and reports every fault with its key."""
 
 import inspect
 import types
@@ -21,7 +21,7 @@ class Section(BaseModel):
 
 
 def list_to_tuple(value: Any) -> Any:
-    """A list as the tuple that a strict frozen model wants; anything else as it is."""
+    """A list as the tuple that a strict frozen model requires; any other value unchanged."""
     return tuple(cast("list[Any]", value)) if isinstance(value, list) else value
 
 
@@ -31,7 +31,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(list_to_tuple)]
 
 @dataclass(frozen=True, slots=True)
 class WithoutEffect:
-    """The mark of a key that is understood and does nothing, for files that have it all the same."""
+    """Marks a key that is accepted but does nothing, because existing files have it."""
 
     why: str
 
@@ -47,7 +47,7 @@ class KeyFault:
     message: str
     suggestions: tuple[str, ...] = ()
     is_unknown: bool = False
-    """The key itself is not known, as opposed to its value not fitting."""
+    """Whether the key itself is unknown; otherwise its value does not fit."""
 
 
 def read_section(
@@ -95,7 +95,7 @@ def read_section(
 
 
 def known_keys(model: type[BaseModel], prefix: Path = ()) -> Iterator[Path]:
-    """The paths of all keys a model knows; below a table of named tables, `*` stands for the name."""
+    """The paths of all keys that a model knows; in a table of named tables, `*` stands for the names."""
     for name, field in model.model_fields.items():
         yield (*prefix, name)
         inner = field.annotation
@@ -108,7 +108,7 @@ def known_keys(model: type[BaseModel], prefix: Path = ()) -> Iterator[Path]:
 
 
 def inert_keys(model: type[BaseModel], prefix: Path = ()) -> Iterator[tuple[Path, str]]:
-    """The paths of keys that are marked as `WithoutEffect`, and why they have none."""
+    """The paths of keys that are marked as `WithoutEffect`, each with the reason."""
     for name, field in model.model_fields.items():
         for mark in field.metadata:
             if isinstance(mark, WithoutEffect):
@@ -136,7 +136,7 @@ def _unknown(model: type[BaseModel], local: Sequence[str | int], path: Path, at:
 
 @cache
 def _known_by_name(model: type[BaseModel]) -> Mapping[str, Sequence[Path]]:
-    """The last segment of a key → the paths that end in it, tables of named tables left out."""
+    """The last segment of a key → the paths that end with it, except those in tables of named tables."""
     found: dict[str, list[Path]] = {}
     for known in known_keys(model):
         if "*" not in known:

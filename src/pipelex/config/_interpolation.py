@@ -1,6 +1,6 @@
 """`${NAME}` and `${NAME:-default}` in settings; `$${NAME}` stands for the text `${NAME}` itself.
 
-`${secret:ID}` is a secret, where whoever fills the text in has secrets to give.
+`${secret:ID}` stands for a secret, if the environment provides secrets.
 """
 
 import re
@@ -17,18 +17,18 @@ _VARIABLE = re.compile(rf"\$?\$\{{({SECRET}[A-Za-z0-9_.-]+|[A-Za-z_][A-Za-z0-9_]
 
 @dataclass(frozen=True, slots=True)
 class Interpolated:
-    """A text with its variables filled in."""
+    """A text with its variables filled in, and their names."""
 
     text: str
-    """Variables without a value stay as they were written."""
+    """The text; variables without a value stay as they were written."""
     used: tuple[str, ...]
-    """Names of all variables the text names; for a secret, the variable that may hold it."""
+    """The names of all variables in the text; for a secret, the name of the variable that may hold it."""
     unset: tuple[str, ...]
     """The variables that have neither a value nor a default."""
 
 
 def interpolate(text: str, environ: Mapping[str, str]) -> Interpolated:
-    """Fill in the variables of a text; like in a shell, `:-` applies to an empty variable too."""
+    """Fill in the variables of a text. As in a shell, `:-` also applies to an empty variable."""
     used: list[str] = []
     unset: list[str] = []
 
@@ -51,7 +51,7 @@ def interpolate(text: str, environ: Mapping[str, str]) -> Interpolated:
 
 
 def named_variables(value: Json) -> tuple[str, ...]:
-    """The variables and secrets (`secret:ID`) that the texts of a value name, as they are written, each once."""
+    """The variables and secrets (`secret:ID`) in the texts of a value, as they are written, each once."""
     found: dict[str, None] = {}
     waiting: list[Json] = [value]
     while waiting:
@@ -80,7 +80,7 @@ class Variables:
 
 
 def interpolate_all(value: Json, environ: Mapping[str, str], found: Variables, at: Path = ()) -> Json:
-    """The value with the variables of all its texts filled in; what they were is added to `found`."""
+    """The value with the variables of all its texts filled in; the variables are added to `found`."""
     if isinstance(value, str):
         if "${" not in value:
             return value

@@ -1,4 +1,4 @@
-"""Dotted keys and nested tables: reading one as the other, looking up, merging."""
+"""Converts dotted keys and nested tables into each other, and looks up and merges tables."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import cast
 from pipelex.errors import ConfigurationError, Json
 
 Path = tuple[str, ...]
-"""The keys from the root of the settings down to one of them."""
+"""The path of a key, from the root of the settings."""
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SEGMENT = re.compile(r"""\s*(?:([A-Za-z0-9_-]+)|"((?:[^"\\]|\\.)*)"|'([^']*)')\s*(\.|$)""")
@@ -47,7 +47,7 @@ def split_dotted(key: str) -> Path:
 
 
 def lookup(values: Mapping[str, Json], path: Sequence[str]) -> tuple[bool, Json]:
-    """Whether the nested tables hold the path, and what is there."""
+    """Whether the nested tables have the path, and the value there."""
     here: Json = values
     for segment in path:
         if not isinstance(here, Mapping) or segment not in here:
@@ -66,7 +66,7 @@ def leaves(values: Mapping[str, Json], prefix: Path = ()) -> Iterator[tuple[Path
 
 
 def merge(below: Mapping[str, Json], above: Mapping[str, Json]) -> dict[str, Json]:
-    """Both tables as one, key by key; where both have a value that is not a table, `above` wins."""
+    """Both tables merged, key by key; if both have a value that is not a table, `above` wins."""
     merged = dict(below)
     for key, value in above.items():
         under = merged.get(key)

@@ -1,4 +1,4 @@
-"""Settings files are found, read and merged into one `Settings`, each value with its origin."""
+"""Finds, reads and merges settings files into one `Settings`, with the origin of each value."""
 
 import os
 import re
@@ -41,14 +41,15 @@ def load_settings(
     environ: Mapping[str, str] | None = None,
     trust_project: bool = False,
 ) -> Settings:
-    """Read and merge the settings; nothing is kept between two calls.
+    """Read and merge the settings; nothing is cached between calls.
 
-    The layers, each over the one before: the packaged defaults; the user's `~/.pipelex/pipelex.toml` (or
+    The layers, each of which overrides the ones before: the packaged defaults; the user's `~/.pipelex/pipelex.toml` (or
     `$PIPELEX_HOME/pipelex.toml`); the project's `.pipelex/pipelex.toml`, in the nearest folder above `cwd` that has
     one; `pipelex_<$PIPELEX_ENV>.toml` and `pipelex_override.toml` beside it; `overrides`. Variables are taken from
     `environ`, then from `.env` beside the project's `.pipelex`, then from `.env` in the user's folder.
 
-    What needs trust in a file of the project is withheld until the file is trusted, see `pipelex.config.trust`.
+    Settings in a file of the project that need trust are withheld until the file is trusted; see
+    `pipelex.config.trust`.
 
     Args:
         cwd: the folder from which the project is looked for; the working directory by default.
@@ -57,8 +58,8 @@ def load_settings(
         trust_project: trust every file of the project, as `PIPELEX_TRUST_PROJECT` in the environment does.
 
     Raises:
-        ConfigurationError: a file cannot be read or is not TOML, or a value does not fit its key; all faults are
-            in `faults`. The tables of orchestrators, such as `[temporal]`, are checked by those that read them.
+        ConfigurationError: a file cannot be read or is not TOML, or a value does not fit its key; all faults are in
+            `faults`. Each orchestrator checks its own table, such as `[temporal]`.
     """
     here = (cwd or Path.cwd()).absolute()
     process = dict(os.environ if environ is None else environ)
@@ -163,7 +164,7 @@ def _read_layers(files: Iterable[tuple[LayerKind, Path]], here: Path) -> list[La
 def _trusted_layer(
     layer: Layer, trust: Trust, below: Iterable[Layer], base_dir: Path
 ) -> tuple[Layer, tuple[Demand, ...]]:
-    """The layer without what its file may not say until it is trusted, and what that is."""
+    """The layer without the keys that need trust, unless its file is trusted, and the demands that were withheld."""
     unseen = without_unseen(layer, trust, base_dir)
     layer = replace(layer, data=unseen.data)
     if trust.of(cast("Path", layer.file), layer.text):
@@ -187,7 +188,7 @@ def _trusted_variables(
     project_dir: Path | None,
     process: Mapping[str, str],
 ) -> tuple[dict[str, str], tuple[Demand, ...]]:
-    """The variables of the project's `.env` that hold, and what the others would say."""
+    """The variables of the project's `.env` that take effect, and the demands of the others."""
     if trust.of(dotenv.file, dotenv.text):
         theirs = dict(dotenv.values) if trust.is_theirs(dotenv.file) else {}
         unseen = unseen_files(trust, theirs, dotenv.file.parent)
@@ -202,7 +203,7 @@ def _trusted_variables(
 
 
 def _named_by_files(project_dir: Path | None) -> tuple[str, ...]:
-    """The variables that a project's own files name; files that cannot be read are told of by whoever reads them."""
+    """The variables that a project's own files name; unreadable files are reported elsewhere."""
     if project_dir is None:
         return ()
     texts: list[Json] = []
@@ -244,7 +245,7 @@ def _syntax_error(shown: str, text: str, error: tomllib.TOMLDecodeError) -> Conf
 
 
 def _find_project(here: Path, environ: Mapping[str, str]) -> Path | None:
-    """The nearest `.pipelex` folder above that configures anything, other than that of the user's home folder."""
+    """The nearest `.pipelex` folder, here or above, that configures anything, except the user's own."""
     users = {_home(environ) / FOLDER, _home_dir(environ)}
     for folder in (here, *here.parents):
         candidate = folder / FOLDER
@@ -254,7 +255,7 @@ def _find_project(here: Path, environ: Mapping[str, str]) -> Path | None:
 
 
 def _configures(folder: Path) -> bool:
-    """Whether a `.pipelex` folder holds more than what runs leave: any run makes one for its files."""
+    """Whether a `.pipelex` folder has configuration files: any run creates such a folder for its own files."""
     try:
         return any(entry.suffix == ".toml" or entry.name == "inference" for entry in folder.iterdir())
     except OSError:
@@ -293,7 +294,7 @@ def _read_dotenv(file: Path, environ: Mapping[str, str]) -> _Dotenv:
         raise ConfigurationError(f"{file}: cannot be read: {error}", location=Location(file=str(file))) from error
     from dotenv import dotenv_values
 
-    # Its own interpolation would look at the process's environment whatever `environ` is.
+    # The interpolation of `dotenv` would use the process's environment instead of `environ`.
     read = dotenv_values(stream=StringIO(text), interpolate=False)
     written = {name: value for name, value in read.items() if value is not None}
     found: dict[str, str] = {}
@@ -311,7 +312,7 @@ def _unset_variables(settings: Settings) -> list[Fault]:
 
 
 def _environment_warnings(settings: Settings) -> list[Fault]:
-    """A `PIPELEX_ENV` without its file is usual; one that nearly names another file is a slip."""
+    """Warn of a `PIPELEX_ENV` that looks like a misspelling of an overlay's name; having no file at all is usual."""
     name, folder = settings.environment, settings.project_dir
     if name is None or folder is None or (folder / f"pipelex_{name}.toml").exists():
         return []

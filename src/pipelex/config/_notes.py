@@ -1,4 +1,4 @@
-"""Keys that people know from elsewhere and that have no effect here, with what to do instead."""
+"""Keys of other releases that have no effect here, with advice on what to do instead."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -19,7 +19,7 @@ _INSTEAD: Final[Mapping[Path, str]] = {
 
 
 def why_without_effect(path: Path) -> str | None:
-    """The reason why an unknown key, or the table that holds it, has no effect; None for a key of no list above."""
+    """The reason why an unknown key, or its table, has no effect; None if no reason is known."""
     for known, why in _INSTEAD.items():
         shared = min(len(known), len(path))
         if known[:shared] == path[:shared]:

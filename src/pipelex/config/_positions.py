@@ -1,4 +1,4 @@
-"""Places of keys in a TOML text."""
+"""The places of keys in a TOML text."""
 
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -15,22 +15,22 @@ _KEYS = ("bare_key", "quoted_key", "dotted_key")
 
 
 class TomlPositions:
-    """The places of every key and value of one TOML text; the text is parsed when the first one is asked for.
+    """The places of every key and value of one TOML text, which is parsed when the first place is asked for.
 
     Args:
-        text: the file's content. What stands outside a syntax error is still found.
+        text: the file's content. Keys outside a syntax error are still found.
     """
 
     def __init__(self, text: str) -> None:
         self._text = text
 
     def key(self, path: Sequence[str | int]) -> Span | None:
-        """The place of the path's last key, in a pair, a table's header or a dotted key; of an item for an index."""
+        """The place of the path's last key, in a pair, a table's header or a dotted key; for an index, of the item."""
         found = self._index.get(tuple(path))
         return None if found is None else self._span(found[0])
 
     def value(self, path: Sequence[str | int]) -> Span | None:
-        """The place of the value; of the last key, where it is a table with a header of its own."""
+        """The place of the value; if it is a table with its own header, the place of the last key."""
         found = self._index.get(tuple(path))
         return None if found is None else self._span(found[1] or found[0])
 
@@ -75,7 +75,7 @@ _Place = tuple[tuple[str | int, ...], "Node", "Node | None", bool]
 
 
 def _places(root: "Node") -> Iterator[_Place]:
-    """Path, key, value, and whether the key is the path's own (not merely passed through by a longer one)."""
+    """Path, key, value, and whether the path ends at the key; otherwise the key is part of a longer one."""
     counts: dict[tuple[str | int, ...], int] = {}
     for child in root.named_children:
         if child.type == "pair":

@@ -1,4 +1,4 @@
-"""The settings in force: typed sections, the raw values, and the layer each value comes from."""
+"""The effective settings: typed sections, the raw values, and the layer that each value comes from."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from pipelex.config.trust import Demand, Trust
 from pipelex.errors import Fault, Json, Location
 
 LayerKind = Literal["default", "user", "project", "environment", "override", "flag"]
-"""Lowest first: each layer wins over those before it."""
+"""The kinds of layers, the lowest first: each layer overrides those before it."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The origin of a value in force: a file and a line, a variable, or a flag."""
+    """The origin of an effective value: a file and a line, a variable, or a flag."""
 
     kind: LayerKind
     file: str | None = None
@@ -60,7 +60,7 @@ MASK = "********"
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings in force, and where each one comes from. Made by `load_settings`."""
+    """The effective settings, and where each one comes from. Made by `load_settings`."""
 
     sections: Sections = field(repr=False)
     values: Mapping[str, Json] = field(repr=False)
@@ -75,7 +75,7 @@ class Settings:
     environment: str | None
     """The name given by `PIPELEX_ENV`."""
     environ: Mapping[str, str] = field(repr=False)
-    """The process's environment over the `.env` files."""
+    """The variables of the `.env` files, overridden by the process's environment."""
     layers: tuple[Layer, ...] = field(repr=False)
     """The layers, the lowest first."""
     variables: Variables = field(repr=False)
@@ -87,10 +87,10 @@ class Settings:
 
     @cached_property
     def demands(self) -> tuple[Demand, ...]:
-        """Everything that the project's files would set with trust. The files about models are read for this, too.
+        """Everything that the project's files would set if they were trusted. This also reads the files about models.
 
         Raises:
-            ConfigurationError: an inference file is wrong.
+            ConfigurationError: a file about models is invalid.
         """
         from pipelex.config.trust.backends import withheld_of_project
 
@@ -114,7 +114,7 @@ class Settings:
 
     @property
     def files(self) -> tuple[FilePath, ...]:
-        """The files read, without the packaged defaults, lowest first."""
+        """The files that were read, without the packaged defaults, the lowest first."""
         return tuple(layer.file for layer in self.layers if layer.file is not None and layer.kind != "default")
 
     @property
@@ -134,17 +134,17 @@ class Settings:
         return value if is_there else default
 
     def layer_of(self, key: str | Sequence[str]) -> Layer | None:
-        """The layer that decided the value at a key, or the highest one that has the table; None for an unset key."""
+        """The layer that sets the value at a key, or the highest layer that has the table; None for an unset key."""
         path = _path(key)
         return next((layer for layer in reversed(self.layers) if lookup(layer.data, path)[0]), None)
 
     def is_set(self, key: str | Sequence[str]) -> bool:
-        """Whether a file of the user's or a flag sets the key, as opposed to the packaged defaults."""
+        """Whether a file of the user or the project, or a flag, sets the key, instead of only the packaged defaults."""
         layer = self.layer_of(key)
         return layer is not None and layer.kind != "default"
 
     def origin(self, key: str | Sequence[str]) -> Origin:
-        """The origin of the value at a key. An unset key has its default from the code."""
+        """The origin of the value at a key. For an unset key, it is the default in the code."""
         path = _path(key)
         layer = self.layer_of(path)
         if layer is None:
@@ -156,7 +156,7 @@ class Settings:
         return Origin(layer.kind, layer.shown, span[0] if span else None, variables)
 
     def location(self, key: str | Sequence[str], *, of_value: bool = False) -> Location:
-        """The place of a key in the file that decided it; of the nearest table above, for a key no file has."""
+        """The place of a key in the file that sets it; if no file has the key, of the nearest table above."""
         path = _path(key)
         for length in range(len(path), 0, -1):
             layer = self.layer_of(path[:length])
@@ -193,7 +193,7 @@ class Settings:
         )
 
     def effective(self) -> list[tuple[str, Json, Origin]]:
-        """Every value in force with its dotted key and origin; secrets are masked."""
+        """Every effective value with its dotted key and origin; secrets are masked."""
         return [(dotted(path), self._masked(path, value), self.origin(path)) for path, value in leaves(self.values)]
 
     def user_keys(self, *prefix: str) -> Iterator[Path]:
@@ -219,7 +219,7 @@ def _path(key: str | Sequence[str]) -> Path:
 
 
 def describe(faults: Sequence[Fault]) -> str:
-    """Faults for people, one per line when there are several: `file:line: key: what is wrong`."""
+    """The text of faults for people, one per line if there are several: `file:line: key: what is wrong`."""
     lines: list[str] = []
     for fault in faults:
         place = fault.location

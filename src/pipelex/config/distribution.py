@@ -1,7 +1,7 @@
-"""The name of this distribution, and the way the running copy was installed. No other module knows either.
+"""The name of this distribution, and how the running copy was installed. No other module knows either.
 
-The name means another product on the public index. So the command that adds an extra names the very copy it is for: a
-checkout, a wheel's file, an address, or the index it came from.
+On the public index, the name stands for another product. So a command that adds an extra names the source of this copy:
+a checkout, a wheel file, a URL, or the index that it came from.
 """
 
 import json
@@ -15,11 +15,11 @@ from urllib.parse import unquote, urlsplit
 
 NAME: Final = "pipelex"
 _ROOT: Final = Path(__file__).parents[3]
-"""The checkout, when the code runs from one."""
+"""The root of the checkout, if the code runs from one."""
 
 
 def install_command(*extras: str) -> str:
-    """The shell command that adds extras to the copy that runs, for example `python -m pip install -e ".[temporal]"`.
+    """The shell command that adds extras to the running copy, for example `python -m pip install -e ".[temporal]"`.
 
     Args:
         *extras: names of the distribution's extras.
@@ -35,11 +35,11 @@ def install_command(*extras: str) -> str:
 
 
 def companion_command(name: str, *, is_elsewhere: bool) -> str:
-    """The shell command that installs another distribution of this repository, beside this one.
+    """The shell command that installs another distribution of this repository next to this one.
 
     Args:
         name: the distribution's name.
-        is_elsewhere: whether it is for another environment, which this distribution is to be in as well.
+        is_elsewhere: whether the command is for another environment, into which it installs this distribution as well.
     """
     installer = _installer(is_elsewhere=is_elsewhere)
     source, is_editable = _source()
@@ -53,7 +53,7 @@ def companion_command(name: str, *, is_elsewhere: bool) -> str:
 
 
 def reinstall_command(name: str) -> str:
-    """The shell command that installs another distribution anew.
+    """The shell command that reinstalls another distribution.
 
     Args:
         name: the distribution's name.
@@ -62,7 +62,7 @@ def reinstall_command(name: str) -> str:
 
 
 def _source() -> tuple[str | None, bool]:
-    """The URL this copy was installed from, None for an index; and whether it is an editable install (PEP 610)."""
+    """The URL that this copy was installed from (None for an index), and whether the install is editable (PEP 610)."""
     try:
         recorded = metadata.distribution(NAME).read_text("direct_url.json")
     except metadata.PackageNotFoundError:
@@ -74,7 +74,7 @@ def _source() -> tuple[str | None, bool]:
 
 
 def _installer(*, is_elsewhere: bool = False) -> str:
-    """`uv pip install` where uv installed this copy, else the pip of the interpreter that runs, or that of any other."""
+    """`uv pip install` if uv installed this copy; otherwise pip of this interpreter, or of any if it is elsewhere."""
     try:
         installer = metadata.distribution(NAME).read_text("INSTALLER") or ""
     except metadata.PackageNotFoundError:

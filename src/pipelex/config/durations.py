@@ -84,7 +84,7 @@ def _read_required(value: Any) -> timedelta:
 
 
 def _read_limit(value: Any) -> timedelta | None:
-    # Zero is a common way to write that there is no limit.
+    # Zero is a common way to write "no limit".
     return None if value is None or value == UNLIMITED else _read(value) or None
 
 

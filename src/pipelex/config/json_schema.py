@@ -1,7 +1,7 @@
 """JSON Schemas (2020-12) of TOML files, made from the models that read them.
 
-The description of a key is the text below its field; of a table, the docstring of its model. Imported only where
-schemas are written: what a model's source says is read from its file.
+The description of a key is the text below its field, and that of a table the docstring of its model. The module is
+imported only where schemas are written, because it reads the models' source files.
 """
 
 import ast
@@ -22,11 +22,11 @@ _VARIABLE: Final = {"type": "string", "pattern": r"\$\{", "description": "An env
 _CONSTRAINTS: Final = ("enum", "const", "pattern", "format", "minLength", "maxLength")
 
 Schema: TypeAlias = dict[str, Any]
-"""A JSON Schema as pydantic makes it, to be changed in place."""
+"""A JSON Schema from pydantic, which is changed in place."""
 
 
 def table_schema(model: type[BaseModel], *, takes_variables: bool = False) -> Schema:
-    """The schema of one table; models below it are in `$defs`.
+    """The schema of one table; the models of inner tables are in `$defs`.
 
     Args:
         model: the model that reads the table.
@@ -46,7 +46,7 @@ def table_schema(model: type[BaseModel], *, takes_variables: bool = False) -> Sc
 
 
 def file_schema(name: str, description: str, schema: Mapping[str, Json]) -> Schema:
-    """A table's schema as that of a whole file.
+    """The schema of a whole file, from the schema of its root table.
 
     Args:
         name: the file's name, which becomes the title.
@@ -70,7 +70,7 @@ def field_texts(model: type[BaseModel]) -> Mapping[str, str]:
 def _texts_of(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
     try:
         source = inspect.getsource(model)
-    except OSError:  # its fields were made from a table, and are described there
+    except OSError:  # the model was made at run time, and its fields have descriptions
         yield from ((name, field.description) for name, field in model.model_fields.items() if field.description)
         return
     (tree,) = ast.parse(textwrap.dedent(source)).body
@@ -118,7 +118,7 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _each_schema(schema: Schema, change: Callable[[Schema], None]) -> None:
-    """Change every schema within a schema, the inner ones first."""
+    """Apply a change to every schema within a schema, the innermost first."""
     for value in [*_children(schema)]:
         _each_schema(value, change)
     change(schema)
@@ -135,7 +135,7 @@ def _children(schema: Schema) -> Iterator[Schema]:
 
 
 def _without_null(schema: Schema) -> None:
-    """TOML has no null: a key that may be absent is left out."""
+    """Remove null from a schema: TOML has no null, and an absent key is left out."""
     if "default" in schema and schema["default"] is None:
         del schema["default"]
     choices: list[Schema] | None = schema.get("anyOf")

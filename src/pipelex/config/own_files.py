@@ -1,4 +1,4 @@
-"""Files that their user alone may read: records of runs, of trust, and pages with the values of runs."""
+"""Writes files that only their user may read: records of runs and of trust, and pages with the values of runs."""
 
 import os
 from contextlib import suppress
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, Final, Literal, TextIO, overload
 
 OWN_FOLDER: Final = 0o700
-"""The mode of a folder that its user alone may enter."""
+"""The mode of a folder that only its user may enter."""
 _OWN_FILE: Final = 0o600
 
 
@@ -15,10 +15,10 @@ def open_own(path: Path, mode: Literal["w"] = "w", *, newline: str | None = None
 @overload
 def open_own(path: Path, mode: Literal["wb", "ab"]) -> BinaryIO: ...
 def open_own(path: Path, mode: str = "w", *, newline: str | None = None) -> IO[Any]:
-    """A file to write to: one that is new is its user's alone, one that is there keeps its mode.
+    """Open a file for writing. Only its user may read a new file; an existing file keeps its mode.
 
     Args:
-        path: the file, which need not be a plain one, in a folder that exists.
+        path: the file, which need not be a regular file, in a folder that exists.
         mode: `w` for text in UTF-8, `wb` or `ab` for bytes.
         newline: see `open`.
 
@@ -45,10 +45,10 @@ def write_own_text(path: Path, text: str) -> None:
 
 
 def append_own(path: Path, data: bytes) -> None:
-    """Write behind what is in a file, which is made if it is not there.
+    """Append to a file, which is created if it does not exist.
 
     Raises:
-        OSError: the file cannot be written, and is as it was.
+        OSError: the file cannot be written; its content is unchanged.
     """
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), _OWN_FILE)
     written = 0
@@ -64,16 +64,16 @@ def append_own(path: Path, data: bytes) -> None:
 
 
 def write_own_file(path: Path, data: bytes, *, in_place: bool = False) -> None:
-    """Write a file that its user alone may read, whole or not at all.
+    """Write a file that only its user may read, completely or not at all.
 
     Args:
-        path: the file, in a folder that exists. One that is there already is replaced.
-        data: what is written.
-        in_place: whether the file itself is written to, where nobody reads it meanwhile, or where it need not be a
-            plain file. It keeps the mode that it has.
+        path: the file, in a folder that exists. An existing file is replaced.
+        data: the content.
+        in_place: whether to write to the file itself instead of replacing it, if nothing reads it meanwhile or it may
+            not be a regular file. It keeps its mode.
 
     Raises:
-        OSError: the file cannot be written; what was there before is there still, if not written in place.
+        OSError: the file cannot be written; unless it was written in place, the earlier file is unchanged.
     """
     if in_place:
         _write(path, data)

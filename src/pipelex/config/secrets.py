@@ -26,7 +26,7 @@ class SecretProvider(Protocol):
         ...
 
     def describe(self, secret_id: str) -> str:
-        """The place where this provider looks for the secret, for people."""
+        """The place where this provider looks for the secret, in words."""
         ...
 
 
@@ -45,7 +45,7 @@ class EnvironmentSecrets:
 
 @dataclass(frozen=True)
 class FileSecrets:
-    """Secrets in a TOML file of `id = "secret"` lines, read at each look-up so that a rotated one is seen."""
+    """Secrets in a TOML file of `id = "secret"` lines. It is read at each look-up, so rotated secrets are found."""
 
     file: Path
 
@@ -56,7 +56,7 @@ class FileSecrets:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            # The message of a TOML error quotes nothing of the file but its place.
+            # The message of a TOML error contains a place, but nothing of the file's content.
             raise ConfigurationError(
                 f"{self.file}: the secrets cannot be read: {error}", location=Location(file=str(self.file))
             ) from None
@@ -68,12 +68,12 @@ class FileSecrets:
         return found or None
 
     def _require_privacy(self) -> None:
-        """Refuse a file that others than its owner may read or write."""
+        """Refuse a file that users other than its owner may read or write."""
         if os.name != "posix":
             return
         found = self.file.stat()
         mode = found.st_mode
-        # A file that a cluster mounts belongs to root, and is readable by the group of its process alone.
+        # A file that a cluster mounts belongs to root, and only the group of its process may read it.
         allowed = 0 if found.st_uid == os.geteuid() else stat.S_IRGRP
         if mode & (stat.S_IRWXG | stat.S_IRWXO) & ~allowed:
             raise ConfigurationError(
@@ -89,7 +89,7 @@ class FileSecrets:
 
 @dataclass(frozen=True)
 class KeyringSecrets:
-    """Secrets of one service in the system's key ring; none where the package `keyring` or a key ring is missing."""
+    """Secrets of one service in the system's key ring; none if the package `keyring` or a key ring is missing."""
 
     service: str = KEYRING_SERVICE
 
@@ -115,7 +115,7 @@ class KeyringSecrets:
 
 @dataclass(frozen=True)
 class ChainedSecrets:
-    """Several providers; the first one that has a secret gives it."""
+    """Several providers; the first that has a secret returns it."""
 
     providers: Sequence[SecretProvider]
 
@@ -135,7 +135,7 @@ def secret_provider(settings: Settings, environ: Mapping[str, str] | None = None
 
 @dataclass(frozen=True)
 class WithSecrets(Mapping[str, str]):
-    """An environment that also has every secret, by the name `secret:<id>`; each is looked up when it is asked for."""
+    """An environment that also has secrets, by the name `secret:<id>`; each is looked up when it is used."""
 
     environ: Mapping[str, str] = field(repr=False)
     secrets: SecretProvider = field(repr=False)

@@ -1,4 +1,4 @@
-"""TOML files that people write, and errors that name their file, line and key."""
+"""Reads TOML files that people write, and makes errors with the file, line and key."""
 
 import tomllib
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Keys = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class TomlFile:
-    """A TOML file that was read, and where its keys stand."""
+    """A TOML file, with its data and the places of its keys."""
 
     path: Path
     text: str
@@ -53,7 +53,7 @@ class TomlFile:
 
         Args:
             detail: the fault, without the file's name.
-            *places: paths of keys; the first one the file has gives the line.
+            *places: paths of keys; the first one that the file has decides the line.
             advice: the advice.
         """
         location = self.location(*places)
@@ -61,7 +61,7 @@ class TomlFile:
         return ConfigurationError(f"{where}: {detail}", advice=advice, location=location)
 
     def location(self, *places: Keys) -> Location:
-        """The place of the first of these paths of keys that the file has; it is named after the first one."""
+        """The place of the first of these paths that the file has; its `field` is always the first path."""
         span = next((found for keys in places if (found := self._positions.key(keys)) is not None), None)
         line, column = (span[0], span[1]) if span else (None, None)
         return Location(file=str(self.path), line=line, column=column, field=dotted(places[0]) if places else None)

@@ -18,10 +18,10 @@ class Asked:
     model: str
     """The handle of the model that was asked."""
     pipe: str | None
-    """The code of the pipe that asked; None if the orchestrator does not pass it on."""
+    """The code of the pipe that asked; None where the orchestrator does not tell it."""
     prompt: str
-    """The text of the request, without the description of the structure, which is in `schema`; for an extraction, the
-    name of its source."""
+    """The text of the request, without the description of the structure that `schema` says; of an extraction, the name of
+    its source."""
     system: str = ""
     """The system prompt of a language model."""
     images: int = 0
@@ -29,7 +29,7 @@ class Asked:
     documents: int = 0
     """The number of documents in the request."""
     schema: Mapping[str, Any] | None = None
-    """The JSON Schema that an answer must satisfy; None if a text is wanted."""
+    """The JSON Schema that an answer has to satisfy; None where a text is wanted."""
     again: str | None = None
     """The complaint about the previous answer, when the same object is asked for again."""
 
@@ -42,13 +42,13 @@ class Reply:
     """An answer with token counts. Without these, a plain value is enough."""
 
     content: Any
-    """A text, an object or a list of objects; for an image, its bytes; for an extraction, the text of each page."""
+    """A text, an object or a list of objects; of an image, its bytes; of an extraction, the text of each page."""
     input_tokens: int | None = None
-    """The number of tokens of the request; if None, the number of its words."""
+    """The number of tokens of the request; that of its words when None."""
     output_tokens: int | None = None
-    """The number of tokens of the answer; if None, the number of its words."""
+    """The number of tokens of the answer; that of its words when None."""
     is_cut: bool = False
-    """Whether the answer was cut off at its token limit."""
+    """Whether the answer ended at its limit of tokens."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,10 @@ class Failure:
 
 
 Answer: TypeAlias = str | bytes | Mapping[str, Any] | BaseModel | Sequence[Any] | Reply | Refusal | Failure | None
-"""A scripted answer: a text; one or several objects, as JSON or pydantic models; the bytes of an image, or None for any
-image; the pages of an extraction, each a text; a refusal; or a failure."""
+"""An answer that a model can be told to give: a text; an object or several, as JSON or pydantic models; the bytes of an
+image, or None for any image; the pages of an extraction, each a text; a refusal; a failure."""
 Respond: TypeAlias = Callable[[Asked], Answer]
-"""A function that returns the answer to a request."""
+"""A function from what was asked to the answer."""
 
 
 class ScriptExhausted(AssertionError):
@@ -101,11 +101,11 @@ class ScriptedModel:
     """
 
     answers: list[Answer]
-    """The answers that have not been used yet."""
+    """The answers that are left."""
     pipes: dict[str, Answer]
-    """The answers by pipe code; those made by `in_order` are removed as they are used."""
+    """The answers of pipes; one that was made by `in_order` gets shorter with every use."""
     respond: Respond | None
-    """The function that answers requests of pipes without an entry."""
+    """The function that answers what no pipe's entry does."""
     asked: list[Asked] = field(default_factory=list[Asked])
     """Every request so far, repeated ones included."""
 

@@ -1,4 +1,4 @@
-"""Small files of a folder that others may have made: read where they are plain files, and not without end."""
+"""Reads small files that others may have made: only regular files, and only up to a maximum size."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ MOST_BYTES: Final = 4_000_000
 
 
 class UnfitFile(OSError):
-    """A file that is not read: it is not a plain one, or too large."""
+    """A file is not read because it is not a regular file, or is too large."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -18,14 +18,14 @@ class UnfitFile(OSError):
 
 
 def read_plain(path: Path, *, most: int = MOST_BYTES) -> bytes:
-    """The content of a plain file. A device or a pipe, also behind a symbolic link, might never end.
+    """The content of a regular file. Devices and pipes, also behind a symbolic link, are refused: they may never end.
 
     Args:
         path: the file.
         most: the maximum size, in bytes.
 
     Raises:
-        OSError: it cannot be read, is not a plain file, or is larger (`UnfitFile`).
+        OSError: the file cannot be read, or it is not a regular file or is larger (`UnfitFile`).
     """
     with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
@@ -37,10 +37,10 @@ def read_plain(path: Path, *, most: int = MOST_BYTES) -> bytes:
 
 
 def read_plain_text(path: Path, *, most: int = MOST_BYTES) -> str:
-    """The same as a text in UTF-8, with line ends of one character.
+    """The content of a regular file as UTF-8 text, with line feeds only.
 
     Raises:
         OSError: see `read_plain`.
-        UnicodeDecodeError: it is not UTF-8.
+        UnicodeDecodeError: the file is not UTF-8.
     """
     return read_plain(path, most=most).decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")

@@ -1,4 +1,4 @@
-"""TOML that others may have written: read in time and memory that grow with its size."""
+"""Reads TOML that others may have written, in time and memory that grow linearly with its size."""
 
 import re
 import tomllib
@@ -8,21 +8,21 @@ from typing import Any, Final, cast
 from pipelex.config.files.plain import MOST_BYTES
 
 MAX_DEPTH: Final = 40
-"""Nesting of tables and arrays; the language itself needs fewer than ten, a construct a few more."""
+"""The maximum nesting of tables and arrays. The language itself needs fewer than ten levels, a construct a few more."""
 
-# tomllib's time grows with the square of a key's parts, so hostile keys are refused before it sees them.
+# tomllib's time grows with the square of the number of a key's parts, so such keys are refused before it reads them.
 _MAX_LONG_KEYS: Final = 5_000
 _LONG_KEY_PARTS: Final = 8
 _MAX_KEY_PARTS: Final = 16
 _KEY_PART: Final = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
 _KEY_BEGINS: Final = r"(?:^[ \t]*+\[{0,2}|[{,])[ \t]*+"
-"""The place before a key: a line's start, or a member's of an inline table."""
+"""The place before a key: the start of a line, or of a member of an inline table."""
 _LONG_KEY: Final = re.compile(rf"{_KEY_BEGINS}(?:{_KEY_PART}){{{_LONG_KEY_PARTS}}}", re.MULTILINE)
 _ENDLESS_KEY: Final = re.compile(rf"{_KEY_BEGINS}(?:{_KEY_PART}){{{_MAX_KEY_PARTS}}}", re.MULTILINE)
 
 
 class UnfitToml(tomllib.TOMLDecodeError):
-    """TOML that is refused for what it would cost to read it."""
+    """TOML is refused because reading it would cost too much time or memory."""
 
     def __init__(self, message: str) -> None:
         ValueError.__init__(self, message)
@@ -32,7 +32,8 @@ def read_toml(text: str) -> dict[str, Any]:
     """The document of a text.
 
     Raises:
-        tomllib.TOMLDecodeError: it is not TOML, or too large, too deep, or has keys or numbers without end (`UnfitToml`).
+        tomllib.TOMLDecodeError: the text is not TOML, or is too large or too deep, or has endless keys or numbers
+            (`UnfitToml`).
     """
     if len(text) > MOST_BYTES:
         raise UnfitToml(f"it has more than {MOST_BYTES:,} characters")
@@ -54,7 +55,7 @@ def read_toml(text: str) -> dict[str, Any]:
 
 
 def unfit_key(text: str) -> tuple[str, int] | None:
-    """The reason why the keys of a text are too long to be read in time, and where the first such key begins."""
+    """The reason why the keys of a text would take too long to read, and the first such key's place; None if not."""
     if (endless := _endless_key(text)) is not None:
         return f"this key has more than {_MAX_KEY_PARTS} parts", endless
     for count, long_key in enumerate(_LONG_KEY.finditer(text)):
@@ -67,7 +68,7 @@ def unfit_key(text: str) -> tuple[str, int] | None:
 
 
 def is_deeper_than(document: dict[str, Any], limit: int) -> bool:
-    """Whether tables and arrays are nested deeper."""
+    """Whether tables and arrays are nested deeper than the limit."""
     level: list[Any] = [document]
     for _ in range(limit):
         deeper: list[Any] = []
@@ -86,7 +87,7 @@ def line_and_column(text: str, offset: int) -> tuple[int, int]:
 
 
 def _endless_key(text: str) -> int | None:
-    """The start of a key with far too many parts; a line of a text that only looks like one does not count."""
+    """The start of a key with far too many parts; None if there is none, or only text in a string looks like one."""
     if _ENDLESS_KEY.search(text) is None:
         return None
     import tree_sitter

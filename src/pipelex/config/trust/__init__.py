@@ -1,9 +1,9 @@
-"""Trust in a project's files: what they may name once they are trusted, and which ones are.
+"""Trust in a project's files: which settings need it, and which files are trusted.
 
-A project's folder may come from anywhere. Until its files are trusted, whatever they say that reads a variable, a secret
-or a file of the user, or that sends something to an address of the project's choice, is withheld: the settings below
-it stay in force. Choosing models, routes and defaults needs no trust. Files are trusted one by one, by their path and
-the digest of their content, so that a file that changes is asked for again.
+A project's folder may come from anywhere. Until a file is trusted, its settings that read a variable, a secret or a
+file of the user, or that send something to an address that the project chooses, are withheld, and the settings of lower
+layers stay in effect. Choosing models, routes and defaults needs no trust. Each file is trusted by its path and the
+digest of its content, so a changed file needs trust again.
 """
 
 from pipelex.config.trust._demand import (

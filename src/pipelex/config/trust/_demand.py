@@ -1,4 +1,4 @@
-"""One demand of a project's file: what of the user's it would read or send, and the sentence that says so."""
+"""A demand of a project's file: what it would read from the user or send, and the sentence that says so."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,31 +11,31 @@ from pipelex.config._interpolation import named_variables
 from pipelex.errors import Fault, Json, Location, ProjectNotTrustedError
 
 TRUST_VARIABLE: Final = "PIPELEX_TRUST_PROJECT"
-"""The variable of the process's own environment that has every file of the project trusted: for workers and CI."""
+"""The variable of the process's environment with which every file of the project is trusted, for workers and CI."""
 
 SECRET_NAME: Final = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIAL", re.IGNORECASE)
 """Names of variables whose values are secrets."""
 
 _WHOLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-[^{}]*)?\}")
-"""An address that is one variable as a whole."""
+"""An address that consists of one variable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Something in a file of a project that needs the file to be trusted."""
+    """A setting in a file of a project that only takes effect if the file is trusted."""
 
     file: Path
     shown: str
     """The file as messages name it."""
     digest: str
-    """The digest of the file as it was read: what is trusted is what was shown."""
+    """The digest of the file as it was read, so that exactly the content that was shown is trusted."""
     what: str
-    """The key, or the table, for people."""
+    """The key or the table, as shown to people."""
     line: int | None = None
     reads: tuple[str, ...] = ()
-    """The things of the user's that are read: `${NAME}`, `${secret:ID}`, or the path of a file."""
+    """What is read from the user: `${NAME}`, `${secret:ID}`, or the path of a file."""
     goes_to: str | None = None
-    """The address that what is read, or what methods are given, would go to; None where nothing goes anywhere."""
+    """The address to which what is read, or what methods are given, would be sent; None if nothing is sent."""
     does: str = "is set"
     """The effect of a key that neither reads nor sends anything."""
 
@@ -61,7 +61,7 @@ class Withheld:
 
 
 def stays_here(address: str) -> bool:
-    """Whether an address is of this machine."""
+    """Whether an address is on this machine."""
     from ipaddress import ip_address
 
     try:
@@ -72,10 +72,10 @@ def stays_here(address: str) -> bool:
 
 
 def why_refused(address: Json) -> str | None:
-    """The reason why an address in a project's file is never used, even with trust; None where it may be used.
+    """The reason why an address in a project's file is never used, even with trust; None if it may be used.
 
-    An address holds no variable: what it names would be read off the wire by whoever has the host, or answers for it. A
-    variable as a whole may be an address, when its name is not that of a secret.
+    An address may not contain a variable, because the owner of the host would learn its value. A variable may be the
+    whole address, unless its name is that of a secret.
     """
     named = named_variables(address)
     if not isinstance(address, str) or not named:
@@ -87,7 +87,7 @@ def why_refused(address: Json) -> str | None:
 
 
 def not_in_force(demands: Iterable[Demand]) -> Fault | None:
-    """A warning about what is withheld; None when nothing is."""
+    """A warning about the withheld settings; None if there are none."""
     first, *others = [*demands] or [None]
     if first is None:
         return None
@@ -97,7 +97,7 @@ def not_in_force(demands: Iterable[Demand]) -> Fault | None:
 
 
 def require_trust(demands: Sequence[Demand]) -> None:
-    """Refuse to go on with less than what a project's files say.
+    """Refuse to continue without the withheld settings of a project's files.
 
     Raises:
         ProjectNotTrustedError: something is withheld.

@@ -1,4 +1,4 @@
-"""The record of trusted files, in the user's folder: each by its path and the digest of its text."""
+"""The record of trusted files in the user's folder, which lists each by its path and the digest of its text."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ class Trust:
     Args:
         home_dir: the user's folder, which holds the record.
         project: the folder whose files need trust; None outside of a project.
-        is_everything_trusted: whether the user said so, once, for this process.
+        is_everything_trusted: whether the user trusts every file, for this process only.
     """
 
     home_dir: Path
@@ -35,7 +35,7 @@ class Trust:
     is_everything_trusted: bool = False
 
     def of(self, file: Path, text: str) -> bool:
-        """Whether a file may name what is the user's: it is not the project's, or was trusted with this text."""
+        """Whether a file is trusted: it is not the project's, or it was trusted with this text."""
         if self.is_everything_trusted or not self.is_theirs(file):
             return True
         return self._recorded.get(_key(file)) == digest_of(text)
@@ -46,7 +46,7 @@ class Trust:
         return is_below and not file.is_relative_to(self.home_dir)
 
     def is_inside(self, file: Path) -> bool:
-        """Whether a file lies in the project, by its name or by what a link leads to."""
+        """Whether a file is in the project, by its own path or by the target of a link."""
         if self.project is None or self.is_theirs(file):
             return self.project is not None
         real = Path(_key(file))
@@ -62,7 +62,7 @@ class Trust:
 
 
 def digest_of(text: str) -> str:
-    """The digest a file is trusted by; the ends of its lines do not matter."""
+    """The digest by which a file is trusted, of its text with normalised line ends."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -97,7 +97,7 @@ def is_recorded(home_dir: Path, file: Path, text: str) -> bool:
 
 
 def record_trust(home_dir: Path, demands: Iterable[Demand]) -> list[Path]:
-    """Have the files of these demands trusted, as they were when the demands were found.
+    """Record the files of these demands as trusted, with their content at the time when the demands were found.
 
     Returns:
         The files that were not trusted before.
@@ -109,7 +109,7 @@ def record_trust(home_dir: Path, demands: Iterable[Demand]) -> list[Path]:
 
 
 def trust_files(home_dir: Path, files: Iterable[Path]) -> list[Path]:
-    """Have files trusted as they are now, because this program wrote them for the user.
+    """Record files as trusted with their current content, because this program wrote them for the user.
 
     Returns:
         The files that were not trusted before.
@@ -127,7 +127,7 @@ def trust_files(home_dir: Path, files: Iterable[Path]) -> list[Path]:
 
 
 def trusted_below(home_dir: Path, folder: Path) -> list[str]:
-    """The files below a folder that are trusted as they are now.
+    """The files below a folder that are trusted with their current content.
 
     Raises:
         ConfigurationError: the record cannot be read.
@@ -137,7 +137,7 @@ def trusted_below(home_dir: Path, folder: Path) -> list[str]:
 
 
 def forget_trust(home_dir: Path, folder: Path) -> list[str]:
-    """Have the files below a folder trusted no longer.
+    """Remove the files below a folder from the record of trusted files.
 
     Returns:
         The files that were trusted.
@@ -158,7 +158,7 @@ def _below(known: Mapping[str, str], folder: Path) -> list[str]:
 
 
 def _digests_now(file: Path) -> set[str]:
-    """The digest of a file's text, and that of its bytes, which a certificate is trusted by."""
+    """The digest of a file's text, and that of its bytes, by which certificates are trusted."""
     found: set[str] = set()
     with suppress(OSError, UnicodeDecodeError):
         data = read_plain(file)

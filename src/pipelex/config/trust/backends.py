@@ -1,8 +1,8 @@
-"""`backends.toml` in layers: the packaged one, the user's, the project's, merged key by key, table by table.
+"""Merges the layers of `backends.toml`, the packaged, the user's and the project's, key by key.
 
-What needs trust in a project's file that has none is left out, so that the layers below stay in force: an address of its
-choice, what would be sent there, and whatever names a variable, a secret or a file of the user. A table that says what
-the packaged one says needs no trust.
+Settings that need trust are left out of a project's file without it, so the lower layers stay in effect: an address
+that the project chooses, what would be sent there, and everything that names a variable, a secret or a file of the
+user. A table that is the same as the packaged one needs no trust.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from pipelex.config.trust.named_files import unseen_files
 from pipelex.errors import Fault
 
 PACKAGED: Final = Path(__file__).parents[2] / "inference" / "defaults"
-"""The packaged model files, which stand below every other directory."""
+"""The packaged model files, which are the lowest layer."""
 
 BACKENDS_FILE: Final = "backends.toml"
 
@@ -37,28 +37,28 @@ FREE: Final = frozenset(
         "num_ctx",
     }
 )
-"""Keys that a project may set as it likes, variables aside."""
+"""Keys that a project may set without trust, unless their values name variables."""
 
 _DATA: Final = frozenset({"model_path"})
-"""Keys that name files which are data, and decide nothing about whom to trust."""
+"""Keys that name data files, which do not affect trust."""
 
 
 @dataclass(frozen=True)
 class BackendLayers:
-    """One backend's table, merged, and where its keys are written."""
+    """One backend's merged table, and the files that its keys come from."""
 
     name: str
     data: Table
     sources: tuple[tuple[TomlFile, Keys], ...]
-    """The files that have the table, the one that wins first."""
+    """The files that have the table, the highest layer first."""
     is_own: bool = False
-    """Whether a file of the user's or of the project's declares it, or lists models for it."""
+    """Whether a file of the user or of the project declares it, or lists models for it."""
     lacks_trust: bool = False
-    """Whether it is not what its file says, for want of trust."""
+    """Whether some of its settings are withheld because a file is not trusted."""
     refusal: Fault | None = None
     """The reason why it is never called, even when the file is trusted."""
     ca_folder: Path | None = None
-    """The folder of the file whose `ca_bundle` is in force."""
+    """The folder of the file whose `ca_bundle` is in effect."""
 
     @property
     def is_enabled(self) -> bool:
@@ -70,7 +70,7 @@ class MergedBackends:
     """The merged tables of all files, and the settings that were left out of them."""
 
     tables: Mapping[str, BackendLayers]
-    """The layers of each backend by its id: the file that wins comes first, the packaged one last."""
+    """The backends by id: those of the highest layer first, the packaged ones last."""
     withheld: tuple[Demand, ...] = ()
 
 
@@ -84,7 +84,7 @@ class _Merging:
     def add(self, file: TomlFile, *, is_own: bool) -> None:
         if any(isinstance(value, dict) and cast("Table", value).get("is_default") for value in file.data.values()):
             for layers in self.tables.values():
-                layers.data.pop("is_default", None)  # whoever writes last says which one is
+                layers.data.pop("is_default", None)  # the last file decides which backend is the default
         for name, value in file.data.items():
             if not isinstance(value, dict):
                 raise file.fault(f"{name!r} must be a table: one for each backend", (name,))
@@ -105,9 +105,9 @@ class _Merging:
         }
         data = dict(below.data) if below is not None else {}
         if is_wanted:
-            data.pop("enabled", None)  # whoever says where a backend is, or gives its key, has it on unless they say so
+            data.pop("enabled", None)  # an address or a key enables a backend, unless `enabled` is set with it
         if "endpoint" in written and written["endpoint"] != data.get("endpoint"):
-            data.pop("endpoint_variables", None)  # they stand for the address that was written with them
+            data.pop("endpoint_variables", None)  # they belong to the address that they were written with
         self.tables[name] = BackendLayers(
             name,
             {**data, **written},
@@ -120,7 +120,7 @@ class _Merging:
         )
 
     def _unseen(self, file: TomlFile, name: str, written: Table) -> dict[str, tuple[Demand, ...]]:
-        """The keys of a project's table that name files of the project whose content was not trusted."""
+        """The keys of a project's table that name files of the project whose content is not trusted."""
         if self.trust is None or not self.trust.is_theirs(file.path):
             return {}
         named = {f"[{name}] {key}": value for key, value in written.items() if key not in FREE and key not in _DATA}
@@ -131,14 +131,14 @@ class _Merging:
         below = self.tables[name].data if name in self.tables else dict[str, Any]()
         table: Table = {**below, **written}
         if _what_matters(table) in (_what_matters(below), _what_matters(self.packaged.get(name, {}))):
-            return  # all of it is as the user, or the package, has it
+            return  # it is the same as the user's or the packaged table
         inherited = {key: value for key, value in below.items() if key not in written and key not in FREE}
         for key, value in written.items():
             if value == below.get(key) or (key in FREE and not _named(value) and not _leads_elsewhere(key, below)):
                 continue
             reads, goes_to = _named(value), None
             if key == "sdk" and not below and not reads:
-                continue  # a new backend: its key and its address need trust themselves
+                continue  # a new backend, whose key and address need trust themselves
             if key == "endpoint":
                 reads = (*reads, *_named({**table, "endpoint": ""}), *_of_the_users(name, inherited))
                 goes_to = str(value)
@@ -155,30 +155,30 @@ class _Merging:
 
 
 def _leads_elsewhere(key: str, below: Table) -> bool:
-    """Whether a key makes another client carry what is the backend's: one without an address has the client's own."""
+    """Whether a key may send the backend's secrets to another client's address, because it has no own address."""
     return key == "models" and bool(below) and not below.get("endpoint") and below.get("sdk") is None
 
 
 def _what_matters(table: Table) -> Table:
-    """The keys of a table that decide where requests go and what they carry."""
+    """The keys of a table that decide where requests go and what they contain."""
     unset: Table = {key: value for key, value in table.items() if key in FREE and _named(value)}
     elsewhere: Table = {key: value for key, value in table.items() if _leads_elsewhere(key, table)}
     return {**unset, **elsewhere, **{key: value for key, value in table.items() if key not in FREE}}
 
 
 def _of_the_users(name: str, inherited: Table) -> Iterator[str]:
-    """The values of the user's own table that requests carry as they are, without a variable."""
+    """The literal secrets in the user's own table that requests would contain."""
     for key, what in (("api_key", "key"), ("headers", "headers")):
         if inherited.get(key) and not _named(inherited[key]):
             yield f"the {what} of [{name}]"
 
 
 def merge_backends(files: Sequence[TomlFile], packaged: TomlFile, trust: Trust | None) -> MergedBackends:
-    """Merge the files.
+    """Merge the layers of `backends.toml`.
 
     Args:
-        files: `backends.toml` of the user and the project, the one that wins last.
-        packaged: the one that comes with the package.
+        files: `backends.toml` of the user and of the project, the highest layer last.
+        packaged: the file that comes with the package.
         trust: the record of trusted files; everything is trusted when None.
 
     Raises:
@@ -195,7 +195,7 @@ def merge_backends(files: Sequence[TomlFile], packaged: TomlFile, trust: Trust |
 
 
 def withheld_models(file: TomlFile, trust: Trust | None, layers: BackendLayers) -> tuple[TomlFile, tuple[Demand, ...]]:
-    """A file of models without the keys that name variables or other clients, unless it is trusted.
+    """A file of models without the keys that name variables or other clients, unless the file is trusted.
 
     Args:
         file: the file.
@@ -227,7 +227,7 @@ def withheld_models(file: TomlFile, trust: Trust | None, layers: BackendLayers) 
 
 
 def _led_elsewhere(file: TomlFile, layers: BackendLayers) -> frozenset[str]:
-    """The tables of a file of models that name, or inherit, a client that may not be named without trust."""
+    """The tables of a file of models that name or inherit a client for which the file needs trust."""
     clients = _clients_of(layers)
     tables = {name: cast("Table", table) for name, table in file.data.items() if isinstance(table, dict)}
     usual = tables.get("defaults", {}).get("sdk")
@@ -237,9 +237,9 @@ def _led_elsewhere(file: TomlFile, layers: BackendLayers) -> frozenset[str]:
 
 
 def _clients_of(layers: BackendLayers) -> frozenset[str] | None:
-    """The clients that models of a backend may name without trust; None where any may be named.
+    """The clients that models of a backend may name without trust; None if they may name any.
 
-    Another client takes the backend's key to the address of its own provider.
+    Another client would send the backend's key to the address of its own provider.
     """
     packaged = PACKAGED / "backends" / f"{layers.name}.toml"
     if layers.data.get("api_key") is None and not packaged.is_file():
@@ -256,10 +256,10 @@ def _clients_of(layers: BackendLayers) -> frozenset[str] | None:
 
 
 def withheld_of_project(config_dirs: Iterable[Path], trust: Trust) -> tuple[Demand, ...]:
-    """Everything that a project's model files would set with trust. Besides them, only the layers below are read.
+    """Everything that a project's model files would set if they were trusted. Reads only these and the lower layers.
 
     Args:
-        config_dirs: the configuration folders, the one that wins first.
+        config_dirs: the configuration folders, the highest layer first.
         trust: the record of trusted files.
 
     Raises:
@@ -279,7 +279,7 @@ def withheld_of_project(config_dirs: Iterable[Path], trust: Trust) -> tuple[Dema
 
 
 def first_file(folders: Iterable[Path], name: str) -> Path | None:
-    """The file of that name of the first folder that has it."""
+    """The file in the first folder that has one of that name."""
     return next((path for folder in folders if (path := folder / name).is_file()), None)
 
 

@@ -1,4 +1,4 @@
-"""Files that a project's configuration names, whose content decides whom to trust: certificates, credentials."""
+"""Files that a project's configuration names and whose content affects trust: certificates and credentials."""
 
 import hashlib
 import os
@@ -14,11 +14,11 @@ _MAX_PATH = 4096
 
 
 def unseen_files(trust: Trust | None, values: Mapping[str, Json], *folders: Path) -> dict[str, tuple[Demand, ...]]:
-    """The keys whose values name a file of the project that was not trusted with its present content, and why.
+    """The keys whose values name a file of the project that is not trusted with its current content, with the demands.
 
     Args:
         trust: the record of trusted files; everything is trusted when None.
-        values: the values by key, as messages name it.
+        values: the values by key, as messages show the key.
         folders: the folders that relative paths may start from.
     """
     if trust is None or trust.is_everything_trusted:
@@ -42,7 +42,7 @@ def _files(value: Json, folders: tuple[Path, ...]) -> Iterator[Path]:
             yield from _files(item, folders)
     elif isinstance(value, str) and value and len(value) <= _MAX_PATH:
         for folder in folders:
-            with suppress(OSError, ValueError, RuntimeError):  # no name of a file
+            with suppress(OSError, ValueError, RuntimeError):  # not the name of a file
                 path = folder / Path(value).expanduser()
                 if path.is_file():
                     yield Path(os.path.normpath(path.absolute()))

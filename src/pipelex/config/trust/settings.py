@@ -1,4 +1,4 @@
-"""Keys of a project's `pipelex.toml` and `.env` that need trust."""
+"""The keys of a project's `pipelex.toml` and `.env` that need trust."""
 
 import json
 import re
@@ -58,7 +58,7 @@ FREE: Final = (
     "mistral_workflows.activities.*",
     "mistral_workflows.rate_limits.*",
 )
-"""Keys that a project may set as it likes, variables aside."""
+"""Keys that a project may set without trust, unless their values name variables."""
 
 _SERVER: Final = "temporal.temporal_config.temporal_server_configs.*"
 _PAYLOADS: Final = "temporal.payload_codec_config.storage_provider_config"
@@ -93,7 +93,7 @@ HARMLESS: Final[Mapping[str, Callable[[Json], bool]]] = {
     f"{_PAYLOADS}.method": lambda value: value == "local",
     f"{_PAYLOADS}.local.path": _is_inside,
 }
-"""Keys that a project may set to some values: which."""
+"""Keys that a project may set to some values without trust → whether a value is one of these."""
 
 _ADDRESSES: Final = (
     "runtime.storage.*.endpoint",
@@ -109,21 +109,23 @@ _NAMES: Final = (f"{_SERVER}.api_key_id", "temporal.payload_codec_config.encrypt
 _FILES: Final = (f"{_SERVER}.tls.*",)
 
 _WITHOUT_EFFECT: Final = ("cogt", "pipelex")
-"""Tables of other releases, which nothing reads."""
+"""Tables of other releases, which are never read."""
 
 
 _OF_DOTENV: Final = frozenset({"PIPELEX_ENV"})
-"""Variables that the `.env` of a project may give without trust: its overlay, which needs trust itself.
+"""Variables that the `.env` of a project may set without trust: only the choice of its overlay, which needs trust
+itself.
 
-A key is none of them. With a key of somebody else the user's prompts go to an account of somebody else, or to a
-provider that the user has no key for.
+Keys of providers always need trust: with somebody else's key, the user's prompts would go to somebody else's account,
+or to a provider for which the user has no key.
 """
 
 _MATTERS: Final = re.compile(
     r"(PIPELEX|TEMPORAL|OTEL|AWS|AZURE|GOOGLE|GEMINI|GCP|OPENAI|ANTHROPIC|MISTRAL|XAI|GROQ|OPENROUTER|OLLAMA|HF|"
     r"HUGGINGFACE|LINKUP|TAVILY|TYPESAFE|FAL)_.*|HTTPS?_PROXY|ALL_PROXY"
 )
-"""Variables that say where something goes, or how this package works; others of a `.env` are other programs'."""
+"""Variables that affect where something is sent, or how this package works; other variables of a `.env` belong to other
+programs."""
 
 
 def withheld_variables(
@@ -135,16 +137,16 @@ def withheld_variables(
     used: Container[str] = (),
     known: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[dict[str, str], tuple[Demand, ...]]:
-    """The variables that a `.env` which is not trusted may give, and what it would give with trust.
+    """The variables that an untrusted `.env` may set, and the demands for those that it would set with trust.
 
     Args:
         file: the file.
         shown: the file as messages name it.
         text: its text.
-        written: its variables, without others filled into their values.
-        named: variables that settings of the user name.
-        used: variables that files of the project name, which need trust themselves to read them.
-        known: the variables that win over the file's: what they give needs no trust.
+        written: its variables, without interpolation.
+        named: the variables that the user's settings name.
+        used: the variables that files of the project name; these files need trust themselves to read them.
+        known: the variables that override the file's; values that are the same need no trust.
     """
     kept = {
         name: value
@@ -169,13 +171,13 @@ def _variable(file: FilePath, shown: str, text: str, name: str, value: str) -> D
 
 
 def withheld_settings(layer: Layer, below: Mapping[str, Json], known_tables: Sequence[str]) -> Withheld:
-    """A layer of a project that is not trusted, without what needs trust.
+    """The layer of an untrusted file of a project without the settings that need trust.
 
     Args:
         layer: the layer.
-        below: the layers below, merged: what says the same as they do needs no trust.
-        known_tables: the root tables this package knows; what reads another one is not known, so that all of it needs
-            trust.
+        below: the merged lower layers; values that are the same as theirs need no trust.
+        known_tables: the root tables that this package knows. All of any other table needs trust, because it is not
+            known what reads it.
     """
     demands: list[Demand] = []
     kept: dict[str, Json] = {}
@@ -190,10 +192,10 @@ def withheld_settings(layer: Layer, below: Mapping[str, Json], known_tables: Seq
 
 
 def without_unseen(layer: Layer, trust: Trust, base_dir: FilePath) -> Withheld:
-    """A layer of a project without the keys that name a file of the project whose content was not trusted.
+    """A layer of a project without the keys that name a file of the project whose content is not trusted.
 
     Args:
-        layer: the layer, without what its own file may not say.
+        layer: the layer, without the settings for which its own file needs trust.
         trust: the record of trusted files.
         base_dir: the folder that relative paths start from.
     """
@@ -210,7 +212,7 @@ def without_unseen(layer: Layer, trust: Trust, base_dir: FilePath) -> Withheld:
 
 
 def without_refused(layer: Layer) -> tuple[Layer, list[Fault]]:
-    """A layer of a project without the addresses that are never used, whoever trusts it, and a warning of each."""
+    """A layer of a project without the addresses that are never used, even with trust, and a warning about each."""
     refused = {
         path: why
         for path, value in leaves(layer.data)
