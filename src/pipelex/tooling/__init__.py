@@ -1,1 +1,1 @@
-"""Tools for authors, around a method: fixing older files, static graphs, example inputs and outputs, contracts."""
+"""Tools for authors of methods: fixes of older files, static graphs, example inputs and outputs, contracts."""

@@ -1,4 +1,4 @@
-"""Files an author starts from: example inputs and outputs of a pipe, and concepts as Python classes.
+"""Makes files for authors to start from: example inputs and outputs of a pipe, and concepts as Python classes.
 
 Source: part A of the command line reference (`build`), section 10.1 of the language reference for inputs.
 """
@@ -39,19 +39,19 @@ _PYTHON: Final[dict[ScalarKind, str]] = {
 
 
 def example_inputs(library: Library, pipe: Pipe, *, is_explicit: bool = False) -> dict[str, Json]:
-    """Made-up inputs of a pipe, always the same, that a run accepts.
+    """Made-up inputs of a pipe that a run accepts; always the same.
 
     Args:
         library: the library that the pipe belongs to.
-        pipe: the pipe that takes the inputs; optional ones are there too.
-        is_explicit: `{concept, content}` envelopes instead of bare values.
+        pipe: the pipe that takes the inputs; optional inputs are included.
+        is_explicit: whether to write `{concept, content}` envelopes instead of bare values.
     """
     return {name: _example_input(library, name, slot, is_explicit) for name, slot in pipe.inputs.items()}
 
 
 def _example_input(library: Library, name: str, slot: Slot, is_explicit: bool) -> Json:
     base = library.native_base(slot.concept)
-    # Natives without a bare form are read by shape, so that only the envelope says what they are.
+    # Native concepts without a bare form are read by shape, so only an envelope says what they are.
     is_bare = base is None or base in LIGHT_FIELDS or base == "Anything"
     shape = library.shape(slot.concept)
     names = [name]
@@ -65,12 +65,12 @@ def _example_input(library: Library, name: str, slot: Slot, is_explicit: bool) -
 
 
 def wire_concept(ref: str) -> str:
-    """A concept reference as values carry it: a dependency's has `::`."""
+    """A concept reference in the wire form of values, in which a dependency's has `::`."""
     return ref.replace("->", "::", 1)
 
 
 def example_output(library: Library, pipe: Pipe) -> Json:
-    """A made-up result of a pipe: the bare content, `{"items": […]}` for a list."""
+    """A made-up result of a pipe: the bare content, or `{"items": […]}` for a list."""
     shape = library.shape(pipe.output.concept)
     if pipe.output.is_list:
         count = pipe.output.count or _LIST_ITEMS
@@ -79,18 +79,18 @@ def example_output(library: Library, pipe: Pipe) -> Json:
 
 
 def slot_shape(library: Library, slot: Slot) -> Shape:
-    """The shape of a slot's content as a result has it."""
+    """The shape of a slot's content in a result."""
     shape = library.shape(slot.concept)
     return ListShape(shape) if slot.is_list else shape
 
 
 def output_schema(library: Library, pipe: Pipe) -> dict[str, Json]:
-    """The JSON Schema of a pipe's result, as a document of its own."""
+    """The JSON Schema of a pipe's result, as a complete document."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **result_schema(library, pipe.output)}
 
 
 def result_schema(library: Library, slot: Slot) -> dict[str, Json]:
-    """The JSON Schema of a slot's content as a result has it: a list is the object with `items`."""
+    """The JSON Schema of a slot's content in a result, where a list is an object with `items`."""
     schema = json_schema(library.shape(slot.concept))
     if not slot.is_list:
         return schema
@@ -101,7 +101,7 @@ def result_schema(library: Library, slot: Slot) -> dict[str, Json]:
 
 
 def list_schema(item: dict[str, Json], count: int | None) -> dict[str, Json]:
-    """The JSON Schema of an array of items, of that many where the number is fixed."""
+    """The JSON Schema of an array of items; with a count, of exactly that many."""
     schema: dict[str, Json] = {"type": "array", "items": item}
     return schema if count is None else {**schema, "minItems": count, "maxItems": count}
 
@@ -125,9 +125,9 @@ def _without_nulls(value: Json) -> Json:
 
 
 def python_modules(library: Library) -> dict[str, str]:
-    """File name → text of a module of pydantic classes, one for each domain of the package that declares concepts.
+    """File name → text of a module of pydantic classes, for each domain of the package that declares concepts.
 
-    A module stands alone: it also has the classes of other domains and the natives that its own concepts hold.
+    A module imports no other: it also has the classes of other domains' and native concepts that its concepts contain.
     """
     domains: dict[str, list[str]] = {}
     for ref in library.crate.concepts:
@@ -141,7 +141,7 @@ def python_modules(library: Library) -> dict[str, str]:
 
 
 def python_module(library: Library, refs: Iterable[str], docstring: str) -> str:
-    """The text of a Python module with a pydantic class for each concept, and for whatever they hold."""
+    """The text of a Python module with a pydantic class for each concept, and for every concept that they contain."""
     shapes: dict[str, ObjectShape] = {}
     for ref in refs:
         for found in nested_objects(library.shape(ref)):
@@ -170,7 +170,7 @@ def python_module(library: Library, refs: Iterable[str], docstring: str) -> str:
 
 
 def _class_names(shapes: dict[str, ObjectShape]) -> dict[str, str]:
-    """Concept → class name: the code, with the domain before it where two share a code."""
+    """Concept → class name: the code, prefixed with the domain if two concepts share the code."""
     codes = [shape.title for shape in shapes.values()]
     names: dict[str, str] = {}
     for ref, shape in shapes.items():
@@ -252,6 +252,6 @@ class _ClassWriter:
 
 
 def _plain(text: str) -> str:
-    """A text that may stand between three quotes."""
+    """A text in a form that can be used inside triple quotes."""
     flat = " ".join(text.split()).replace("\\", "\\\\").replace('"', "'")
     return flat or "No description."

@@ -1,7 +1,7 @@
-"""Contracts of a library's pipes, for programs, and forms of their inputs and outputs.
+"""Contracts of a library's pipes for programs, and forms for their inputs and outputs.
 
-Source: section 8 of the protocol's reference. The shapes are closed: a contract always has every member, `item_count`
-being null where no number is fixed; a node of a form has no member that does not apply to it.
+Source: section 8 of the protocol's reference. The formats are closed. A contract always has every member; `item_count`
+is null if no number is fixed. A node of a form only has members that apply to it.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,8 @@ from pipelex.library import Library, Pipe
 from pipelex.tooling.build import list_schema, result_schema, wire_concept
 
 _MOST_NODES: Final = 10_000
-"""Structures may share parts, so a small declaration can unfold into a form nobody could show."""
+"""The maximum number of nodes of a form. Structures may share parts, so a small declaration can unfold into a form that
+is too large to show."""
 
 _PRESENCES: Final[Mapping[Presence, str]] = {"plain": "plain", "optional": "optional", "forced": "force"}
 
@@ -50,7 +51,7 @@ _SCALAR_KINDS: Final[Mapping[str, Mapping[str, Json]]] = {
 
 
 def contract_files(library: Library) -> dict[str, dict[str, Json]]:
-    """File name → document, as they lie beside a result; each has an entry for every pipe of the library."""
+    """The documents beside a result: file name → document, with an entry for every pipe of the library."""
 
     def of_every_pipe(make: Callable[[Library, Pipe], dict[str, Json]]) -> dict[str, Json]:
         return {ref: make(library, pipe) for ref, pipe in library.pipes.items()}
@@ -104,7 +105,7 @@ def _argument_schema(library: Library, slot: Slot) -> dict[str, Json]:
 
 
 def input_form(library: Library, pipe: Pipe) -> dict[str, Json]:
-    """The form a person fills in to run a pipe: `{"fields": [node, …]}`, one for each input, in declared order."""
+    """The form for running a pipe: `{"fields": [node, …]}`, with a node for each input, in declared order."""
     maker = _FormMaker(library)
     return {"fields": [maker.input(name, slot, pipe) for name, slot in pipe.inputs.items()]}
 
@@ -121,7 +122,7 @@ class _FormMaker:
 
     def input(self, name: str, slot: Slot, pipe: Pipe) -> dict[str, Json]:
         node = self.slot(name, slot, hints=pipe.blueprint.inputs[name].hints or {})
-        is_open_list = slot.is_list and slot.count is None  # the empty list is a value to start with
+        is_open_list = slot.is_list and slot.count is None  # the empty list is a valid initial value
         return {**node, "presence": _presence(slot), "gating": node["required"] and not is_open_list}
 
     def slot(self, name: str, slot: Slot, *, hints: Mapping[str, str]) -> dict[str, Json]:
@@ -144,7 +145,7 @@ class _FormMaker:
         concept: str | None = None,
         description: str | None = None,
     ) -> dict[str, Json]:
-        """One node; the item of a list is the one without a name."""
+        """Make one node. Only the item of a list has no name."""
         self._left -= 1
         facts: dict[str, Json] = {} if description is None else {"description": description}
         if isinstance(shape, ListShape) and self._left >= 0:
@@ -163,7 +164,7 @@ class _FormMaker:
         concept: str | None,
         hints: Mapping[str, str],
     ) -> dict[str, Json]:
-        """A list says the concept of its items, and the hints, as its item does."""
+        """The node of a list, which has the concept and the hints of its items, like the node of the item."""
         more = self._concept_facts(concept, hints, is_described="description" in facts)
         node = self.node(item, required=True, concept=concept, hints=hints)
         return {**_head({"kind": "list"}, name), "required": required, **facts, **more, "item": node}
@@ -229,5 +230,5 @@ class _FormMaker:
 
 
 def _head(kind: dict[str, Json], name: str | None) -> dict[str, Json]:
-    """The members that a reader looks for first, in front."""
+    """The members of a node, with its kind and name first."""
     return kind if name is None else {"kind": kind.pop("kind"), "name": name, **kind}

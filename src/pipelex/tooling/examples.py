@@ -1,4 +1,4 @@
-"""The example methods that come with the package, and copies of them to start from."""
+"""The example methods that come with the package, which can be copied as a start."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ _LEFT_OUT: Final = frozenset({"results", "__pycache__"})
 
 @dataclass(frozen=True)
 class Example:
-    """A method with its inputs, in a folder of its own."""
+    """A method with its inputs, in its own folder."""
 
     folder: Path
 
@@ -36,24 +36,24 @@ class Example:
 
     @property
     def description(self) -> str:
-        """The task of the method, in its own words."""
+        """The description in the method's bundle."""
         return str(tomllib.loads(self.bundle.read_text(encoding="utf-8")).get("description", ""))
 
     def files(self) -> Iterator[Path]:
-        """The files of the example, as paths inside its folder; what runs left and what is hidden stays out."""
+        """The files of the example, as paths inside its folder, without results of runs and hidden files."""
         for path in sorted(self.folder.rglob("*")):
             inside = path.relative_to(self.folder)
             if path.is_file() and not any(part.startswith(".") or part in _LEFT_OUT for part in inside.parts):
                 yield inside
 
     def copy_to(self, folder: Path) -> list[Path]:
-        """Copy the method; its bundle gets the folder's name, and a schema for editors beside it.
+        """Copy the method. The bundle is named after the folder, and a schema for editors is written beside it.
 
         Returns:
             The files that were written.
 
         Raises:
-            FileExistsError: the folder is there and is not empty.
+            FileExistsError: the folder exists and is not empty.
             OSError: it cannot be written.
         """
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -85,7 +85,7 @@ def example(name: str) -> Example:
     """The example of a name.
 
     Raises:
-        PipelexError: there is none (`method.not_found`).
+        PipelexError: there is no such example (`method.not_found`).
     """
     known = {each.name: each for each in examples()}
     if name in known:

@@ -1,6 +1,7 @@
-"""Diagnostics of the standard's linter, each at its place.
+"""Finds precise places for the diagnostics of the standard's linter.
 
-The linter names the table that a schema refuses; where the refusal is about keys, each key is pointed at instead.
+The linter names the table that the schema refuses. If the refusal is about keys, the diagnostics point at each key
+instead.
 """
 
 import re
@@ -20,11 +21,11 @@ Diagnostic = dict[str, Json]
 
 
 def placed(text: str, diagnostics: list[Diagnostic]) -> list[Diagnostic]:
-    """The diagnostics in the order of their places; unknown keys that the linter passed over are among them.
+    """The diagnostics in the order of their places, with unknown keys that the linter did not report.
 
     Args:
-        text: the bundle they are about.
-        diagnostics: the diagnostics as `lint_mthds` of `pipelex-tools-py` gives them.
+        text: the bundle.
+        diagnostics: the diagnostics that `lint_mthds` of `pipelex-tools-py` returned.
     """
     bundle = parse_bundle(text)
     unknown = [fault for fault in bundle.faults if fault.detail.startswith("unknown key ")]
@@ -39,7 +40,7 @@ def _start(diagnostic: Diagnostic) -> Mapping[str, int]:
 
 
 def _better(bundle: ParsedBundle, unknown: list[Fault], diagnostic: Diagnostic) -> Iterator[Diagnostic]:
-    """A diagnostic, or those that say more precisely what it says, but for the unknown keys that are told already."""
+    """A diagnostic, or more precise ones instead, without unknown keys that are reported already."""
     message = str(diagnostic["message"])
     path = render_path(_keys(diagnostic.get("location")))
     if (match := _UNKNOWN_KEYS.search(message)) is not None:
@@ -49,7 +50,7 @@ def _better(bundle: ParsedBundle, unknown: list[Fault], diagnostic: Diagnostic) 
                 place = bundle.locate((*keys, name), on_key=True)
                 yield {**diagnostic, "message": f"unknown key '{name}'", "range": _range(bundle, place)}
     elif (match := _REQUIRED.search(message)) is not None:
-        # Of a table that may be one of several things the linter may take the wrong one.
+        # If a table may be one of several kinds, the linter may choose the wrong one.
         told = [fault for fault in bundle.faults if _owner(fault) == path]
         if not told or any(_path(fault) == f"{path}.{match[1]}" for fault in told):
             yield diagnostic
@@ -65,7 +66,7 @@ def _owner(fault: Fault) -> str:
 
 
 def _path(fault: Fault) -> str:
-    """The key that a fault is about; that of a binding step is told from its pipe's table on."""
+    """The key that a fault is about. The path of a binding step's fault starts at its pipe's table."""
     path = str(fault.params.get("field_path", ""))
     return f"pipe.{fault.params['pipe']}.{path}" if fault.code == "method.binding_step_invalid" else path
 

@@ -1,7 +1,7 @@
-"""Rules of every page that is written: nothing runs but its own script, nothing is fetched, and content is cleaned.
+"""Rules for all written pages: only their own script runs, nothing is fetched, and content is sanitised.
 
-A page shows what models, documents and methods said. Its policy keeps scripts and addresses out of force; cleaning takes
-them out, with what no policy covers, such as a refresh that leads elsewhere.
+A page shows texts of models, documents and methods. Its policy blocks scripts and foreign addresses. Sanitising removes
+them, and also what no policy covers, such as a refresh that leads elsewhere.
 """
 
 import base64
@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 FILES: Final = "files"
-"""The folder beside a page that holds the files of its run: the only one whose files a page shows."""
+"""The folder beside a page with the files of its run; a page shows files of no other folder."""
 
 _STRICT: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data: 'self'; base-uri 'none'; form-action 'none'"
@@ -35,10 +35,10 @@ def policy(script: str = "") -> str:
 
 
 def cleaned(text: str) -> str:
-    """HTML of anybody, without scripts, styles, frames, forms, refreshes and whatever else acts or loads.
+    """Untrusted HTML without scripts, styles, frames, forms, refreshes and anything else that acts or loads.
 
-    Links to pages of the web stay, to be followed by whoever reads; pictures stay where they are inside of the text, or
-    among the files of the run.
+    Links to web pages stay, for readers to follow. Pictures stay if they are inside the text or among the files of the
+    run.
     """
     import nh3
 
@@ -55,7 +55,7 @@ def _kept(tag: str, attribute: str, value: str) -> str | None:
 
 
 def leading_page(title: str, target: str) -> str:
-    """A page that leads to another one beside it, at once, and by a link where nothing does so by itself.
+    """A page that redirects to another page beside it, with a link for browsers that do not redirect.
 
     Args:
         title: its title, as text.
@@ -72,7 +72,7 @@ def written_page(title: str, body: str, *, style: str = "") -> str:
 
     Args:
         title: its title, as text.
-        body: its HTML; whatever of it is not ours is cleaned.
+        body: its HTML, in which any foreign content must be sanitised.
         style: its style sheet.
     """
     sheet = f"<style>{style}</style>\n" if style else ""

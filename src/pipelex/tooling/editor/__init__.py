@@ -1,6 +1,6 @@
-"""Answers for an editor about a bundle that is being typed: faults, suggestions, meanings and places of names.
+"""Answers an editor's questions about a bundle that is being edited: faults, suggestions, and names.
 
-Everything here works on half-typed text; nothing here knows of an editor's protocol.
+Everything here works on incomplete text, and nothing depends on an editor's protocol.
 """
 
 from pipelex.tooling.editor._asking import AskedPlace, TextChange, ask

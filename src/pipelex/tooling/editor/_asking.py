@@ -1,4 +1,4 @@
-"""The symbol at a place: its kind, its declaration, its other places, and the changes of a new name."""
+"""Answers questions about the symbol at a place: its description, declarations, references, and renaming."""
 
 import re
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ _PATTERNS: Final[dict[str, tuple[re.Pattern[str], str]]] = {
 
 @dataclass(frozen=True)
 class TextChange:
-    """A text that takes the place of another."""
+    """A replacement of a part of a file's text."""
 
     file: str
     start: int
@@ -31,7 +31,7 @@ class TextChange:
 
 
 class AskedPlace:
-    """Questions about one place of a file."""
+    """Answers questions about one place of a file."""
 
     def __init__(self, group: OpenMethod, file: OpenFile, offset: int) -> None:
         self._group = group
@@ -39,12 +39,12 @@ class AskedPlace:
         self._offset = offset
         self._all = occurrences(group)
         self._same = SameNames(group)
-        # Of a field and a name at one place, the name is what stands there.
+        # If a field and a name are at the same place, the name is meant.
         here = [each for each in self._all if each.file == file.path and each.start <= offset <= each.end]
         self.here = min(here, key=lambda each: (each.end - each.start, each.symbol.kind == "field"), default=None)
 
     def hover(self) -> tuple[str, int, int] | None:
-        """The description of the symbol at the place, in Markdown, and the text it is about."""
+        """The description of the symbol at the place, in Markdown, and the symbol's range; None if there is none."""
         if self.here is not None:
             text = described(self._group, self.here.symbol)
             if text is not None:
@@ -54,7 +54,7 @@ class AskedPlace:
         return None if name is None or not text else (f"**{name.path[-1]}**: {text}", name.start, name.end)
 
     def definitions(self) -> list[Occurrence]:
-        """The declarations of the symbol at the place; a name that others hand on is declared where each takes it."""
+        """The declarations of the symbol at the place. A name that pipes pass on is declared in each of them."""
         if self.here is None:
             return []
         own = [each for each in self._all if each.is_declaration and each.symbol == self.here.symbol]
@@ -62,7 +62,7 @@ class AskedPlace:
         return list(first.values())
 
     def references(self, *, with_declarations: bool = True) -> list[Occurrence]:
-        """Every place of the symbol at the place."""
+        """Every occurrence of the symbol at the place."""
         if self.here is None:
             return []
         one = self._same.one(self.here.symbol)
@@ -74,7 +74,7 @@ class AskedPlace:
 
     @property
     def is_renamable(self) -> bool:
-        """Whether the symbol at the place is the author's own."""
+        """Whether the method itself declares the symbol at the place."""
         return self.here is not None and not self.here.symbol.is_native and self._is_declared(self.here.symbol)
 
     def _is_declared(self, symbol: Symbol) -> bool:
@@ -82,14 +82,14 @@ class AskedPlace:
         return any(each.is_declaration and self._same.one(each.symbol) == one for each in self._all)
 
     def rename(self, name: str, manifests: dict[Path, str] | None = None) -> list[TextChange]:
-        """The edits that give the symbol at the place another name, in every file.
+        """The changes that rename the symbol at the place in every file.
 
         Args:
             name: the new name.
             manifests: path → text of the manifests that may name a pipe of the method.
 
         Raises:
-            ValueError: it is not the author's own, or the name has a wrong form or is taken; the message says why.
+            ValueError: the method does not declare the symbol, or the name is invalid or taken; the message says why.
         """
         if self.here is None or not self.is_renamable:
             raise ValueError("nothing that this method declares is here")
@@ -110,12 +110,12 @@ class AskedPlace:
 
 
 def ask(group: OpenMethod, file: OpenFile, offset: int) -> AskedPlace:
-    """The place of a file, to be asked about."""
+    """The place of a file, for questions about it."""
     return AskedPlace(group, file, offset)
 
 
 def _manifest_edits(path: str, text: str, symbol: Symbol, name: str) -> list[TextChange]:
-    """The edits where a manifest names a pipe: its main one, and those it exports."""
+    """The changes of a manifest that names the pipe as its main pipe or as an export."""
     found = sketch(text)
     edits: list[TextChange] = []
     for value in found.values:

@@ -1,4 +1,4 @@
-"""The dotted names in a template, with their places; what a loop or a `set` calls them is followed back."""
+"""Finds the dotted names in a template, with their places; names of loops and `set`s are traced to their values."""
 
 import re
 from collections.abc import Iterator
@@ -25,19 +25,19 @@ _WORDS: Final = frozenset(_KEYWORDS.split())
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A dotted name as it is written, and the path from an input that it stands for."""
+    """A dotted name in a template, and the path from an input that it stands for."""
 
     start: int
     names: tuple[str, ...]
     base: tuple[str, ...] | None = None
-    """The path that the first name stands for; None where that is the first name itself."""
+    """The path that the first name stands for; None if the first name is itself an input."""
 
     @property
     def path(self) -> tuple[str, ...]:
         return self.names if self.base is None else (*self.base, *self.names[1:])
 
     def spans(self) -> Iterator[tuple[int, int, tuple[str, ...]]]:
-        """Each name's place, and the path down to it; a first name that stands for a path is left out."""
+        """The place of each name, and the path to it. A first name that stands for a path is left out."""
         place = self.start
         for index, name in enumerate(self.names):
             if index or self.base is None:
@@ -47,7 +47,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class TemplateText:
-    """A template as it stands in a file."""
+    """A template as it is written in a file."""
 
     text: str
     """The text between its quotes."""
@@ -80,7 +80,7 @@ def chains(template: TemplateText) -> list[Chain]:
 
 
 def bound_at(template: TemplateText, offset: int) -> dict[str, tuple[str, ...] | None]:
-    """The meanings of the names of loops and `set`s at a place; None for what is not a path."""
+    """The names of loops and `set`s at a place → the paths that they stand for; None for anything else."""
     bound: dict[str, tuple[str, ...] | None] = {}
     for match in _TAG.finditer(template.text, 0, offset):
         if match["statement"] is not None and match.end() <= offset:
@@ -89,7 +89,7 @@ def bound_at(template: TemplateText, offset: int) -> dict[str, tuple[str, ...] |
 
 
 def _targets(code: str) -> dict[str, None]:
-    """The names that a statement makes, which it does not read."""
+    """The names that a statement assigns rather than reads."""
     match = _OTHER_TARGETS.match(code)
     names = "" if match is None else match["loop"] or match["set"] or ""
     return dict.fromkeys(re.findall(r"[A-Za-z_]\w*", names))

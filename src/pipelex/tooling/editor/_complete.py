@@ -25,7 +25,7 @@ _DOTTED: Final = re.compile(r"(?P<sigil>\$|@\??)?(?P<path>(?:[A-Za-z_]\w*)?(?:\.
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """One thing that can stand at a place."""
+    """One suggestion for a place."""
 
     label: str
     kind: Literal["concept", "pipe", "name", "field", "key", "word"]
@@ -34,17 +34,17 @@ class Suggestion:
     detail: str = ""
     documentation: str = ""
     insert: str | None = None
-    """The text that is written, where it is more than the label."""
+    """The text to insert; None to insert the label."""
 
 
 def suggestions(group: OpenMethod, file: OpenFile, offset: int, around: OpenMethod | None = None) -> list[Suggestion]:
-    """The suggestions for a place of a file, whatever else is wrong with it.
+    """The suggestions for a place of a file, even if the file has faults.
 
     Args:
         group: the method of the file.
         file: the file as it is now.
         offset: the place.
-        around: the files that may yet become part of the method; those of the method when None.
+        around: the files that may become part of the method; only those of the method when None.
     """
     value = file.sketch.value_at(offset)
     if value is not None and value.kind == "string":
@@ -71,7 +71,7 @@ def _keys(file: OpenFile, offset: int) -> Iterator[Suggestion]:
 
 
 def _known_keys(file: OpenFile, table: Path) -> dict[str, str]:
-    """The keys of a table, each with what it is for."""
+    """The keys of a table → their descriptions."""
     if not table:
         top = field_texts(BundleBlueprint)
         return {_TOP_KEYS.get(name, name): top.get(name, "") for name in BundleBlueprint.model_fields}
@@ -89,7 +89,7 @@ def _known_keys(file: OpenFile, table: Path) -> dict[str, str]:
 
 
 def key_text(file: OpenFile, path: Path) -> str:
-    """The purpose of a bundle's key."""
+    """The description of a key of a bundle."""
     return _known_keys(file, path[:-1]).get(str(path[-1]), "") if path else ""
 
 
@@ -190,7 +190,7 @@ def _path(
     offset: int,
     bound: Mapping[str, tuple[str, ...] | None],
 ) -> Iterator[Suggestion]:
-    """The names that begin a path, or the fields that go on with it."""
+    """Suggest the names that can start a path, or the fields that can continue it."""
     *names, last = written.split(".")
     start = offset - len(last)
     if not names:

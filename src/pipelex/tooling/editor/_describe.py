@@ -1,4 +1,4 @@
-"""Descriptions of symbols, in Markdown, for whoever points at them."""
+"""Descriptions of symbols in Markdown, for hovers."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from pipelex.tooling.editor._occurrences import Symbol
 
 
 def described(group: OpenMethod, symbol: Symbol) -> str | None:
-    """The description of a symbol; None where it is not known."""
+    """The description of a symbol; None if it is not known."""
     match symbol.kind:
         case "concept":
             return _concept(group, symbol)
@@ -89,7 +89,7 @@ def field_line(field: FieldShape) -> str:
 
 
 def kind_of_shape(shape: Shape) -> str:
-    """The content of a shape, in a word or two."""
+    """The kind of a shape, in a few words."""
     match shape:
         case ObjectShape():
             return shape.title

@@ -1,4 +1,4 @@
-"""The files of one method as an editor has them, and what is declared in them."""
+"""The files of one method with their current texts in an editor, and their declarations."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class OpenFile:
 
 @dataclass
 class PipeView:
-    """A pipe as its table is written."""
+    """A pipe as it is written in its table."""
 
     file: OpenFile
     code: str
@@ -45,14 +45,14 @@ class PipeView:
 
     @property
     def contract(self) -> str:
-        """The pipe's inputs and output in a line."""
+        """The pipe's inputs and output on one line."""
         taken = ", ".join(f"{name}: {slot}" for name, slot in self.inputs.items())
         return f"({taken}) → {self.output or '?'}"
 
 
 @dataclass(frozen=True)
 class PathEnd:
-    """The target of a path."""
+    """What a path leads to."""
 
     shape: Shape
     is_list: bool = False
@@ -62,11 +62,11 @@ class PathEnd:
 
 
 class OpenMethod:
-    """The bundles of one method, with the library that their last sound texts made.
+    """The bundles of one method, with the library that was made from their last valid texts.
 
     Args:
         files: path → bundle.
-        library: the library that has the concepts and their shapes; None where there is none yet.
+        library: the library that has the concepts and their shapes; None if there is none yet.
     """
 
     def __init__(self, files: Mapping[str, OpenFile], library: Library | None = None) -> None:
@@ -107,7 +107,7 @@ class OpenMethod:
         return str(reference) if reference.package is not None else f"{reference.domain or domain}.{reference.code}"
 
     def shape(self, concept: str) -> Shape | None:
-        """The shape of a concept's contents; None where it is not known."""
+        """The shape of a concept's contents; None if it is not known."""
         if self.library is None:
             return None
         try:
@@ -116,7 +116,7 @@ class OpenMethod:
             return None
 
     def slot(self, text: str, domain: str) -> PathEnd | None:
-        """The content of a slot."""
+        """The value in a slot; None if its concept is not known."""
         shape = self.shape(self.concept_ref(text, domain))
         if shape is None:
             return None
@@ -124,7 +124,7 @@ class OpenMethod:
         return PathEnd(ListShape(shape) if is_list else shape, is_list)
 
     def walk(self, start: PathEnd, names: tuple[str, ...]) -> PathEnd | None:
-        """The target of a path from a value; lists are stepped into."""
+        """What a path from a value leads to; a step into a list leads into its items."""
         current: PathEnd | None = start
         for name in names:
             if current is None:
@@ -156,7 +156,7 @@ class OpenMethod:
         return concept
 
     def names(self, view: PipeView) -> dict[str, PathEnd | None]:
-        """The names that a pipe may read: its inputs, and what its steps keep."""
+        """The names that a pipe may read: its inputs, and the results of its steps."""
         domain = view.file.domain
         found = {name: self.slot(slot, domain) for name, slot in view.inputs.items()}
         for step, table in rows(view.file.sketch, ("pipe", view.code)):
@@ -182,7 +182,7 @@ class OpenMethod:
 
 
 def inner(shape: Shape) -> Shape:
-    """The shape inside of lists."""
+    """The shape of the items, if it is a list; otherwise the shape itself."""
     while isinstance(shape, ListShape):
         shape = shape.items
     return shape

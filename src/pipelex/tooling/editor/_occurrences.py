@@ -1,7 +1,7 @@
-"""Places where concepts, pipes, names and fields are declared and read, in all files of a method.
+"""Finds the places where concepts, pipes, names and fields are declared and read, in all files of a method.
 
-A name is an input of a pipe, or what one of its steps keeps. Pipes hand values on by their names, so a name of a
-controller and the input of the pipe that it runs are one: they are renamed together.
+A name is an input of a pipe, or the result of one of its steps. Pipes pass values on by name, so a controller's name
+and the input of the pipe that it runs are the same name, and are renamed together.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """A place where a symbol stands."""
+    """A place where a symbol is written."""
 
     file: str
     start: int
@@ -49,7 +49,7 @@ class Occurrence:
 
 
 def occurrences(group: OpenMethod) -> list[Occurrence]:
-    """Every place of every symbol."""
+    """Every occurrence of every symbol."""
     return [found for file in group.files.values() for found in _Finder(group, file).all()]
 
 
@@ -174,15 +174,16 @@ class _Finder:
 
 
 def is_structured(reached: PathEnd | None) -> bool:
-    """Whether a value has fields to go on with."""
+    """Whether a value has fields that a path can continue with."""
     return reached is not None and isinstance(inner(reached.shape), ObjectShape)
 
 
-# --- names that are one -----------------------------------------------------------------------------------------------
+# --- names that are the same
+# -----------------------------------------------------------------------------------------------
 
 
 class SameNames:
-    """The names of pipes that are one, because a pipe hands a value to another under that name."""
+    """Groups of names of different pipes that are the same, because one pipe passes a value to another by that name."""
 
     def __init__(self, group: OpenMethod) -> None:
         self._parents: dict[Symbol, Symbol] = {}
@@ -192,7 +193,7 @@ class SameNames:
                     self._join(Symbol("name", view.ref, name), Symbol("name", callee.ref, name))
 
     def one(self, symbol: Symbol) -> Symbol:
-        """The symbol that stands for all of them."""
+        """The symbol that represents the group of a symbol."""
         while symbol in self._parents:
             symbol = self._parents[symbol]
         return symbol

@@ -1,4 +1,4 @@
-"""Contents of the places of a bundle: concepts, pipes, names, paths, templates."""
+"""The kinds of strings at the places of a bundle: concepts, pipes, names, paths, templates."""
 
 from collections.abc import Mapping
 from typing import Final, Literal

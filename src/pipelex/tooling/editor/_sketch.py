@@ -1,6 +1,6 @@
-"""A TOML text as an editor has it, half typed: its keys and values with their places, whatever else is wrong with it.
+"""Reads incomplete TOML text in an editor: finds keys and values with their places, even if the text is not valid.
 
-A statement that is not finished ends with its line, so that what stands behind it is still read.
+An unfinished statement ends with its line, so the text after it is still read.
 """
 
 import re
@@ -17,7 +17,7 @@ _KEY_PART: Final = re.compile(r"""[A-Za-z0-9_-]+|"[^"\n]*"?|'[^'\n]*'?""")
 _NEXT_LINE: Final = re.compile(
     r"""[ \t]*\[{1,2}[ \t]*[A-Za-z_"'][^\[\]\n=]*\]{1,2}[ \t]*(?:#[^\n]*)?(?=\n|$)|[A-Za-z_][\w-]*[ \t]*="""
 )
-"""A header, or a statement at the start of its line: neither stands inside of a value."""
+"""A header, or a statement at the start of its line; neither occurs inside a value."""
 _BARE_END: Final = re.compile(r"[,\]}#\n]")
 
 
@@ -26,7 +26,7 @@ class WrittenName:
     """One part of a key or of a table's header."""
 
     path: Path
-    """The whole path down to it."""
+    """The whole path that ends with this part."""
     start: int
     end: int
 
@@ -44,19 +44,19 @@ class WrittenValue:
     """The end of a string without its quotes."""
 
     def holds(self, offset: int) -> bool:
-        """Whether a place is inside of it; the place behind the last character is, too."""
+        """Whether a place is inside the value; the place after the last character is, too."""
         return self.inner_start <= offset <= self.inner_end
 
 
 @dataclass
 class Sketch:
-    """The outline of a text, in the order of the text."""
+    """The keys, values and headers of a text, in its order."""
 
     text: str
     names: list[WrittenName] = field(default_factory=list[WrittenName])
     values: list[WrittenValue] = field(default_factory=list[WrittenValue])
     headers: list[tuple[int, Path]] = field(default_factory=list[tuple[int, Path]])
-    """The end of each table's header, and the table."""
+    """The end of each table's header, and the path of the table."""
 
     def string(self, path: Path) -> str | None:
         """The text of a string, as it is written between its quotes."""
@@ -67,7 +67,7 @@ class Sketch:
         return self.text[value.inner_start : value.inner_end]
 
     def keys_below(self, path: Path) -> Iterator[WrittenName]:
-        """The names right below a table, each time one is written."""
+        """The names directly below a table, with every occurrence."""
         return (name for name in self.names if len(name.path) == len(path) + 1 and name.path[:-1] == path)
 
     def value_at(self, offset: int) -> WrittenValue | None:
@@ -79,7 +79,7 @@ class Sketch:
         return next((name for name in self.names if name.start <= offset <= name.end), None)
 
     def table_at(self, offset: int) -> Path:
-        """The table in which a key at a place would be."""
+        """The table that a key at a place would belong to."""
         inline = [value for value in self.values if value.kind == "table" and value.start < offset <= value.inner_end]
         if inline:
             return inline[-1].path
@@ -87,7 +87,7 @@ class Sketch:
 
 
 def sketch(text: str) -> Sketch:
-    """Read a text as far as it goes. Never raises."""
+    """Read as much of a text as possible. Never raises."""
     reader = _SketchReader(text)
     reader.read()
     reader.found.values.sort(key=lambda value: (value.start, -value.end))
@@ -99,7 +99,7 @@ class _SketchReader:
         self.text = text
         self.found = Sketch(text)
         self._rows: dict[Path, int] = {}
-        """Array of tables → how many tables it has so far."""
+        """Array of tables → the number of its tables so far."""
 
     def read(self) -> None:
         place, base = 0, ()
@@ -134,7 +134,7 @@ class _SketchReader:
         return end, path
 
     def _key(self, place: int, base: Path, *, is_header: bool = False) -> tuple[int, Path]:
-        """Read the parts of a key; the place behind them, and the path they lead to."""
+        """Read the parts of a key, and return the place after them and the whole path."""
         path = base
         while True:
             start = self._after(_BLANK, place)
@@ -151,7 +151,7 @@ class _SketchReader:
             place += 1
 
     def _statement(self, place: int, base: Path, *, depth: int, closing: str) -> int:
-        """Read `key = value`; the place behind as much of it as there is."""
+        """Read `key = value`, complete or not, and return the place after it."""
         place, path = self._key(place, base)
         if self.text[place : place + 1] != "=":
             return place
@@ -198,7 +198,7 @@ class _SketchReader:
         return max(close, place + 1)
 
     def _is_left(self, place: int) -> bool:
-        """Whether another statement begins here, so that whatever was open is not closed any more."""
+        """Whether another statement begins here, so an open value counts as ended."""
         start = self.text.rfind("\n", 0, place) + 1
         return not self.text[start:place].strip() and _NEXT_LINE.match(self.text, start) is not None
 

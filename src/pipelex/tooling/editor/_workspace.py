@@ -1,4 +1,4 @@
-"""The files of an editor: which of them are one method, and what the validator says of them as they are typed."""
+"""The files of an editor: groups them into methods, and validates their current texts."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from pipelex.tooling.editor._occurrences import SPECIAL_OUTCOMES
 from pipelex.tooling.editor._sites import site_at
 
 Load: TypeAlias = Callable[[Sequence[Path], Mapping[Path, str]], LoadedLibrary]
-"""A function that loads bundle files, with texts that count instead of some files' own."""
+"""A function that loads bundle files, with texts that replace those of some files."""
 
 _SUFFIX: Final = ".mthds"
 _MOST_FILES: Final = 300
@@ -37,20 +37,20 @@ class Workspace:
 
     Args:
         roots: the folders that are open.
-        load: loads bundle files.
+        load: the function that loads bundle files.
     """
 
     roots: list[Path]
     load: Load
     texts: dict[Path, str] = field(default_factory=dict[Path, str])
-    """Resolved path → text, of the files that are open."""
+    """Resolved path → text of each open file."""
     _kept: dict[Path, tuple[tuple[int, int], OpenFile]] = field(
         default_factory=dict[Path, tuple[tuple[int, int], OpenFile]]
     )
     _libraries: dict[Path, Library] = field(default_factory=dict[Path, Library])
 
     def file(self, path: Path) -> OpenFile | None:
-        """A bundle as it is now."""
+        """A bundle with its current text; None if it cannot be read."""
         text = self.texts.get(path)
         known = self._kept.get(path)
         if text is not None:
@@ -69,19 +69,19 @@ class Workspace:
         return self._kept[path][1]
 
     def group(self, path: Path) -> OpenMethod:
-        """The method that a file belongs to, with what is known of its concepts."""
+        """The method that a file belongs to, with its last valid library."""
         files = {str(each): file for each in self.members(path) if (file := self.file(each)) is not None}
         return OpenMethod(files, self._libraries.get(path))
 
     def around(self, path: Path) -> OpenMethod:
-        """The files that may become part of the method of a file."""
+        """The files that may become part of a file's method."""
         paths = self.members(path) if _package_of(path.parent) is not None else self._around(path)
         return OpenMethod({str(each): file for each in paths if (file := self.file(each)) is not None})
 
     def members(self, path: Path) -> list[Path]:
-        """The files of the method that a file belongs to, itself first.
+        """The files of the method that a file belongs to, the file itself first.
 
-        Those of its package; without one, the files around it that it needs, and that need it.
+        These are the files of its package; without one, the nearby files that it needs, and those that need it.
         """
         folder = _package_of(path.parent)
         if folder is not None:
@@ -98,7 +98,7 @@ class Workspace:
         return list(found)[:_MOST_FILES]
 
     def manifest(self, path: Path) -> dict[Path, str]:
-        """Path → text of the manifest of the package that a file belongs to; none where it belongs to none."""
+        """Path → text of the manifest of the package that a file belongs to; empty if it belongs to none."""
         folder = _package_of(path.parent)
         file = None if folder is None else folder / MANIFEST
         try:
@@ -109,11 +109,11 @@ class Workspace:
     # --- checking -----------------------------------------------------------------------------------------------------
 
     def check(self, path: Path) -> CheckedFiles:
-        """Have the validator judge the method of a file; takes as long as that takes."""
+        """Validate the method of a file. Blocks until validation ends."""
         members, texts = self.members(path), dict(self.texts)
         loaded, faults = self._loaded(members, texts)
         broken = {file for file, found in faults.items() if any(each.code == "method.syntax" for each in found)}
-        if broken:  # what is known of the rest is known, and of the broken file what its other lines say
+        if broken:  # the library is made from the other files, and from the valid lines of the broken ones
             healed = {each: _healed(file.text) for each in broken if (file := self.file(each)) is not None}
             loaded, _ = self._loaded(members, {**texts, **healed})
         library = None if loaded is None else loaded.library
@@ -136,7 +136,7 @@ class Workspace:
 
 
 def _healed(text: str) -> str:
-    """A text of which the lines that make it no TOML are left empty."""
+    """The text with the lines that are not valid TOML replaced by empty ones."""
     from pipelex.language import parse_bundle
 
     for _ in range(_MOST_HEALED):
@@ -152,7 +152,7 @@ def _healed(text: str) -> str:
     return text
 
 
-# --- which files are one method ---------------------------------------------------------------------------------------
+# --- the files of one method ---------------------------------------------------------------------------------------
 
 
 def _package_of(folder: Path) -> Path | None:
@@ -165,7 +165,7 @@ def _package_of(folder: Path) -> Path | None:
 
 
 def _bundles_below(folder: Path) -> Iterator[Path]:
-    """The bundles of a folder and of the folders in it, but for hidden ones and other packages."""
+    """The bundles of a folder and its subfolders, except hidden folders and other packages."""
     waiting, count = [folder], 0
     while waiting and count < _MOST_FILES:
         current = waiting.pop(0)
@@ -185,7 +185,7 @@ def _bundles_below(folder: Path) -> Iterator[Path]:
 
 
 def _connected(path: Path, around: Mapping[Path, OpenFile]) -> list[Path]:
-    """The files that a file needs, directly or not, and those that need it."""
+    """The files that a file needs, directly or indirectly, and those that need it."""
     declared: dict[tuple[str, str], list[Path]] = {}
     for each, file in around.items():
         for key in set(_declared(file)):
@@ -196,7 +196,7 @@ def _connected(path: Path, around: Mapping[Path, OpenFile]) -> list[Path]:
         for key in set(_named(file)) - own:
             homes = declared.get(key, [])
             homes = [home for home in homes if home.parent == each.parent] or homes
-            if len(homes) == 1:  # of what several declare side by side nobody knows which is meant
+            if len(homes) == 1:  # if several files declare it, it is not clear which is meant
                 links[each].add(homes[0])
                 links[homes[0]].add(each)
     found, waiting = {path: None}, [path]

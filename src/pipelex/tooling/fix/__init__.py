@@ -1,4 +1,4 @@
-"""Older forms of bundles rewritten to the current standard, comments and layout kept.
+"""Rewrites older forms of bundles to the current standard, and keeps comments and layout.
 
 ```python
 result = fix_bundle(Path("old.plx").read_text(), path="old.mthds")

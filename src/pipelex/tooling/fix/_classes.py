@@ -1,4 +1,4 @@
-"""Structures that older files keep in Python classes, read from the source without running it."""
+"""Reads structures that older files keep in Python classes, without running them."""
 
 import ast
 from collections.abc import Iterable
@@ -35,13 +35,13 @@ _CONTENTS: Final = {
     "PageContent": "Page",
     "TextAndImagesContent": "TextAndImages",
 }
-"""Classes of the runtime that older structures use, and the native concepts they are."""
+"""Classes of the older runtime that structures use → the native concepts."""
 _WRAPPERS: Final = frozenset({"Annotated", "Required", "Final"})
 _NONE: Final = object()
 
 
 class _Unsaid(Exception):
-    """A type that a structure table has no words for."""
+    """A type cannot be expressed in a structure table."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class _Source:
         return table
 
     def type(self, node: ast.expr) -> tuple[Table, bool]:
-        """The type's keys in a field's table, and whether None is a value."""
+        """The keys of a field's table that express the type, and whether None is allowed."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return self.type(ast.parse(node.value, mode="eval").body)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
@@ -121,10 +121,10 @@ class _Source:
 
 
 def structures_of_source(sources: Iterable[str]) -> dict[str, dict[str, Table]]:
-    """Class name → structure table, for every class whose fields a structure table can say.
+    """Class name → structure table, for every class whose fields can be expressed in one.
 
     Args:
-        sources: the text of Python files; they are parsed, never run. One that is not Python is passed over.
+        sources: the text of Python files; they are parsed, never run. Invalid ones are skipped.
     """
     classes: dict[str, ast.ClassDef] = {}
     for source in sources:
@@ -177,7 +177,7 @@ def _enumeration(node: ast.ClassDef) -> list[str]:
 
 
 def _default_and_description(node: ast.expr | None) -> tuple[Any, str | None]:
-    """A field's default (None without one, `_NONE` when it is None or made by a factory) and its description."""
+    """A field's default and description. No default is None; a default that is None or from a factory is `_NONE`."""
     if node is None:
         return None, None
     if not isinstance(node, ast.Call):
@@ -198,7 +198,7 @@ def _default(node: ast.expr) -> Any:
     try:
         value = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError):
-        return _NONE  # a name or a call: there is a default, which a table cannot say
+        return _NONE  # a name or a call: a default that a table cannot express
     if value is ...:
         return None
     return value if isinstance(value, str | int | float | bool) else _NONE

@@ -1,4 +1,4 @@
-"""A bundle's text that is changed by operations, its comments and layout kept.
+"""Changes a bundle's text by operations, and keeps its comments and layout.
 
 Source: MTHDS 8.0.0, section 11.1 of the language reference. The members of an operation are `op`, `table` (the path of
 keys and indexes of a table), `key`, and by operation `value`, `new_key`, `new_table` or `mapping`.
@@ -29,15 +29,15 @@ _PREDECESSORS: Final[dict[str, tuple[str, ...]]] = {
     "model": ("output",),
     "default_outcome": ("outcomes", "pipe_map", "expression", "expression_template", "output"),
 }
-"""The usual predecessors of a new key; any other goes after the last plain key of its table."""
+"""New key → the keys that it usually follows; any other key goes after the last plain key of its table."""
 
 
 class OpRefused(Exception):
-    """An operation that does not fit the document it is applied to."""
+    """An operation does not fit the document."""
 
 
 class Document:
-    """The text of a bundle and its plain data, always in agreement.
+    """The text of a bundle, with the plain data of the same content.
 
     Raises:
         ValueError: the text is not TOML.
@@ -48,7 +48,7 @@ class Document:
         self.plain: dict[str, Any] = tomllib.loads(text)
 
     def apply(self, groups: Sequence[Sequence[Op]]) -> list[bool]:
-        """Apply groups of operations, each as a whole or not at all; says of each whether it changed the document."""
+        """Apply each group of operations completely or not at all; return for each whether it changed the document."""
         if len(groups) > 1:
             together = self._applied([op for group in groups for op in group])
             if together is not None and all(self._fits(group) for group in groups):
@@ -63,7 +63,7 @@ class Document:
         return done
 
     def _fits(self, group: Sequence[Op]) -> bool:
-        """Whether a group alone would change the document."""
+        """Whether a group would change the document on its own."""
         try:
             return changed(self.plain, group) != self.plain
         except OpRefused:
@@ -78,14 +78,14 @@ class Document:
             for op in ops:
                 _apply(document, op)
             text = tomlkit.dumps(document)  # type: ignore[reportUnknownMemberType]
-            # The layout-keeping tree is checked against the plain data, so that a rewrite never says anything else.
+            # Compare the new text with the expected data, so a rewrite never changes anything else.
             return (text, expected) if tomllib.loads(text) == expected else None
         except (OpRefused, TOMLKitError, ValueError, KeyError, IndexError, RecursionError):
             return None
 
 
 def apply_ops(text: str, ops: Sequence[Op]) -> str:
-    """The text of a bundle after some operations.
+    """Apply some operations to the text of a bundle.
 
     Raises:
         ValueError: the text is not TOML, or the operations do not fit it.
@@ -97,7 +97,7 @@ def apply_ops(text: str, ops: Sequence[Op]) -> str:
 
 
 def changed_or_none(plain: dict[str, Any], ops: Sequence[Op]) -> dict[str, Any] | None:
-    """The document that `changed` gives; None instead of an error."""
+    """The result of `changed`; None if an operation does not fit."""
     try:
         return changed(plain, ops)
     except OpRefused:
@@ -108,7 +108,7 @@ def changed_or_none(plain: dict[str, Any], ops: Sequence[Op]) -> dict[str, Any] 
 
 
 def changed(plain: Mapping[str, Any], ops: Sequence[Op]) -> dict[str, Any]:
-    """Plain data after some operations.
+    """A copy of plain data with some operations applied.
 
     Raises:
         OpRefused: an operation does not fit.
@@ -175,8 +175,8 @@ def _pop(table: dict[str, Any], key: str) -> Any:
 
 
 # --- on the tree that keeps the layout --------------------------------------------------------------------------------
-# A table may be written in several places of a file, so every step goes through all of its fragments; the tree's lists
-# are changed directly, because its own methods see one fragment at a time.
+# A table may be written in several places of a file, so every step visits all of its fragments. The tree's lists are
+# changed directly, because its own methods see only one fragment at a time.
 
 
 def _apply(document: tomlkit.TOMLDocument, op: Op) -> None:
@@ -277,7 +277,7 @@ def _pairs(table: InlineTable) -> list[tuple[Key, Item]]:
 
 
 def _write_inline(table: InlineTable, pairs: Sequence[tuple[Key, Item]]) -> None:
-    """Give an inline table these entries, on one line."""
+    """Replace the entries of an inline table, on one line."""
     written = ", ".join(f"{key.as_string().strip()} = {item.as_string()}" for key, item in pairs)
     fresh = cast("InlineTable", _parsed(f"{{ {written} }}" if written else "{}"))
     table.value.body[:] = fresh.value.body
@@ -336,7 +336,7 @@ def _ensure(document: tomlkit.TOMLDocument, path: Path) -> None:
 
 
 def _key_like(other: Key | None, name: str) -> Key:
-    """A key whose `=` stands where the other key's does, when its author aligned them."""
+    """A key whose `=` is aligned with the other key's, if the author aligned them."""
     key = SingleKey(name)
     if other is None:
         return key
@@ -348,7 +348,7 @@ def _key_like(other: Key | None, name: str) -> Key:
 
 
 def _forget_names(item: Item) -> None:
-    """Have the headers of a renamed table and of those inside it written anew."""
+    """Have the headers of a renamed table, and of the tables inside it, written with the new name."""
     if isinstance(item, Table):
         item.display_name = None
         for _, inner in item.value.body:

@@ -1,4 +1,4 @@
-"""Rewrites in rounds, until the files are valid or nothing more can be done."""
+"""Rewrites files in rounds, until they are valid or nothing more can be done."""
 
 import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -23,17 +23,20 @@ _FORMS: Final[tuple[Rule, ...]] = (
     _rules_pipes.function_paths,
     _rules_pipes.field_readers,
 )
-"""Rules about the documents alone: they all run in one round, each on what the one before left."""
+"""Rules that need only the documents. All of them run in each round, each on the result of the one before."""
 
 _CONTRACT_CODES: Final = frozenset(
     {"declare-input", "remove-input", "list-input", "given-output", "list-output", "optional-output"}
 )
-"""Rewrites of what a pipe takes or gives that answer to a fault: an entry pipe's contract is its callers', and stays."""
+"""Rewrites of a pipe's contract because of a fault.
+
+They leave entry pipes alone, because callers depend on their contracts.
+"""
 
 _OWN_CODES: Final = frozenset(
     {"inline-sigil", "remove-input", "template-table", "output-brackets", "new-pipe-type", "single-refines"}
 )
-"""Fixes that validation suggests and that are done here with more care."""
+"""Fixes that validation suggests, but that rules here do with more care."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Rewrite:
     fix_code: str
     description: str
     location: Location
-    """The place in the text as it stood then."""
+    """The place in the text at the time of the rewrite."""
     safety: Safety
     ops: tuple[Op, ...] = ()
 
@@ -92,10 +95,10 @@ class FixResult:
 
 @dataclass(frozen=True)
 class FixOptions:
-    """The rewrites that are made, and the facts besides the files."""
+    """The rewrites to make, and the facts that they need besides the files."""
 
     select: Collection[str] = ()
-    """The fix codes that are applied; all when empty."""
+    """The fix codes to apply; all if empty."""
     ignore: Collection[str] = ()
     is_safe_only: bool = False
     max_iterations: int = MAX_ITERATIONS
@@ -103,7 +106,7 @@ class FixOptions:
     """The check of a model; without it, model names stay as they are."""
     default_model: DefaultModel | None = None
     provider_models: Collection[str] = ()
-    """Names of models that some provider has, whether it can be reached or not: they stay as they are."""
+    """Names of models that some provider has, reachable or not; they stay as they are."""
     classes: Mapping[str, Mapping[str, Table]] = field(default_factory=dict[str, Mapping[str, Table]])
     """Structures that older files keep in Python, by class name (see `structures_of_source`)."""
     functions: Mapping[str, Collection[str]] = field(default_factory=dict[str, Collection[str]])
@@ -122,12 +125,12 @@ def fix_bundle(
     others: Mapping[str, str] | None = None,
     options: FixOptions | None = None,
 ) -> FixResult:
-    """Rewrite the older forms of one bundle. Never raises for what an author wrote.
+    """Rewrite the older forms of one bundle. Never raises because of an author's mistakes.
 
     Args:
         text: the bundle.
-        path: its name, for locations.
-        others: other bundles it refers to, path → text; they are not changed.
+        path: the bundle's name, for locations.
+        others: path → text of other bundles that it refers to; they are not changed.
         options: the rewrites to make.
     """
     return fix_files({path: text}, others=others, options=options)[path]
@@ -140,12 +143,12 @@ def fix_files(
     surroundings: LoadedFiles | None = None,
     options: FixOptions | None = None,
 ) -> dict[str, FixResult]:
-    """Fix like `fix_bundle`, for several bundles of one package that are judged together.
+    """Fix like `fix_bundle`, for several bundles of one package that are validated together.
 
     Args:
         texts: path → text of the bundles to rewrite.
         others: path → text of bundles beside them.
-        surroundings: files that were loaded with them: the rest of the package, and its dependencies.
+        surroundings: the rest of the package and its dependencies, loaded before.
         options: the rewrites to make.
     """
     engine = _Engine(texts, others or {}, surroundings, options or FixOptions())
@@ -202,7 +205,7 @@ class _Engine:
             if not self.now.faults or not self.rewrite():
                 break
             self.now = self.judged()
-            if self.state() in seen:  # two rules that undo one another
+            if self.state() in seen:  # two rules undo each other
                 break
             seen.add(self.state())
         self.after = self.now.verdict
@@ -211,7 +214,7 @@ class _Engine:
         return tuple(document.text for document in self.documents.values())
 
     def rewrite(self) -> bool:
-        """One round; whether anything was changed."""
+        """Run one round; return whether anything was changed."""
         changed = [self.apply(rule) for rule in _FORMS]
         return any(changed) or any(self.apply(rule) for rule in _BY_FAULTS)
 
@@ -285,4 +288,4 @@ _BY_FAULTS: Final[tuple[Rule, ...]] = (
     _rules_flow.declared_for_callees,
     _rules_templates.remove_unused,
 )
-"""Rules about what validation found: the first that can do something has the round."""
+"""Rules about faults. In each round, only the first rule that changes something is applied."""

@@ -1,4 +1,4 @@
-"""The files that `pipelex fix` works on, and where fixed texts are written."""
+"""Reads the files that `pipelex fix` works on, and writes the fixed texts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from pipelex.tooling.fix._round import Table
 
 _OLD_SUFFIX = ".plx"
 _OLD_SUFFIXES = (_OLD_SUFFIX, ".toml")
-"""Bundles were plain `.toml` files once; among other files only a `.plx` is sure to be one."""
+"""Bundles were once plain `.toml` files. In a folder, only `.plx` files are sure to be bundles."""
 _NEW_SUFFIX = ".mthds"
 
 
@@ -22,20 +22,20 @@ class FixTarget:
     """The bundles of one file or folder that are to be fixed."""
 
     texts: dict[str, str]
-    """Name to show → text. An older file goes under the name it gets, `old.plx` as `old.mthds`."""
+    """Displayed name → text. An older file has its new name: `old.plx` is `old.mthds`."""
     sources: dict[str, Path]
-    """Name → the file it was read from."""
+    """Name → the file that it was read from."""
     surroundings: LoadedFiles | None
     classes: dict[str, dict[str, Table]] = field(default_factory=dict[str, dict[str, Table]])
     functions: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     def destination(self, name: str) -> Path:
-        """The place of the fixed text of a file."""
+        """The path to which the fixed text of a file is written."""
         source = self.sources[name]
         return source.with_suffix(_NEW_SUFFIX) if source.suffix in _OLD_SUFFIXES else source
 
     def write(self, name: str, text: str) -> Path:
-        """Write a fixed text: over the file it came from, or beside it when that has an older ending.
+        """Write a fixed text over its file, or beside it if the file has an older suffix.
 
         Raises:
             PipelexError: an older file has a newer one beside it already, or the file cannot be written.
@@ -51,9 +51,9 @@ class FixTarget:
 
 
 def read_target(path: Path, *, library_dirs: Sequence[Path] = (), rules: TreeRules | None = None) -> FixTarget:
-    """Read the bundles of a file or folder, `.plx` files among them, with what they refer to.
+    """Read the bundles of a file or folder, including `.plx` files, with what they refer to.
 
-    The Python files of the method are read too, never run: older methods keep structures and functions in them.
+    The method's Python files are also read, but never run, because older methods keep structures and functions in them.
 
     Args:
         path: the file or folder.

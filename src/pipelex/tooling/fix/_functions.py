@@ -1,4 +1,4 @@
-"""Functions that older files name flatly, as they were registered, found in the method's Python files."""
+"""Finds the functions that older files name without an import path in the method's Python files."""
 
 import ast
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ _DECORATOR = "pipe_func"
 
 
 def functions_of_sources(sources: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Name → import paths of the functions of that name: those registered as pipe functions, else any at a file's top.
+    """Name → import paths of the pipe functions registered by that name, or else of any top-level functions.
 
     Args:
         sources: tree path → text of the Python files of a method; they are parsed, never run.
@@ -29,7 +29,7 @@ def functions_of_sources(sources: Mapping[str, str]) -> dict[str, tuple[str, ...
 
 
 def _registered_names(node: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[str, ...]:
-    """The names that a function is registered as: its own, and the one its decorator gives it."""
+    """The names that a function is registered by: its own, and the one that its decorator sets."""
     for decorator in node.decorator_list:
         call = decorator if isinstance(decorator, ast.Call) else None
         called = call.func if call is not None else decorator

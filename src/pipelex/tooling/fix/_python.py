@@ -1,4 +1,4 @@
-"""Python files beside a method, read and never run."""
+"""Parses Python files beside a method without running them."""
 
 import ast
 
@@ -6,7 +6,7 @@ from pipelex.library.python_source import parse_module
 
 
 def parsed(source: str) -> ast.Module | None:
-    """The syntax tree of a module; None when it is not Python."""
+    """The syntax tree of a module; None if it is not valid Python."""
     try:
         return parse_module(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError, SystemError):

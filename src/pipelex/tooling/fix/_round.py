@@ -1,4 +1,4 @@
-"""The view of the rules: the documents as they stand, their faults, and their meaning together."""
+"""The state that rules see: the current documents, their faults, and the linked library."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,14 +15,14 @@ from pipelex.tooling.fix._document import Document, Op
 Keys: TypeAlias = tuple[str | int, ...]
 Table: TypeAlias = dict[str, Any]
 DefaultModel: TypeAlias = Callable[[ModelUse], str | None]
-"""The reference a deck uses where a pipe names no model; None when that is a table, or there is none."""
+"""Returns the reference that a deck uses if a pipe names no model; None if that is a table, or there is none."""
 
 Safety = Literal["safe", "unsafe"]
 
 
 @dataclass(frozen=True)
 class Edit:
-    """One rewrite as a rule proposes it."""
+    """One rewrite that a rule proposes."""
 
     file: str
     keys: Keys
@@ -32,7 +32,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class Declared:
-    """A pipe's or a concept's table in a document, sound or not."""
+    """A pipe's or a concept's table in a document, valid or not."""
 
     file: str
     domain: str | None
@@ -46,7 +46,7 @@ class Declared:
 
     @property
     def model(self) -> type[PipeBlueprint] | None:
-        """The blueprint of the pipe's type; None when there is no such type."""
+        """The blueprint class of the pipe's type; None if there is no such type."""
         return PIPE_TYPES.get(self.type)
 
     @property
@@ -121,19 +121,19 @@ class Round:
                     yield Declared(file, domain if isinstance(domain, str) else None, code, own, kind)
 
     def pipe_at(self, fault: Fault) -> Declared | None:
-        """The pipe a fault is about, when its file may be changed."""
+        """The pipe that a fault is about, if its file may be changed."""
         code = (fault.location.pipe or "").rpartition(".")[2]
         return next((pipe for pipe in self.pipes if (pipe.file, pipe.code) == (fault.location.file, code)), None)
 
     def concept_at(self, fault: Fault) -> Declared | None:
-        """The concept a fault is about, when its file may be changed."""
+        """The concept that a fault is about, if its file may be changed."""
         code = (fault.location.concept or "").rpartition(".")[2]
         found = (one for one in self.concepts if (one.file, one.code) == (fault.location.file, code))
         return next(found, None)
 
     @cached_property
     def _entries(self) -> frozenset[str]:
-        """References of the pipes that a bundle or the manifest names for callers."""
+        """References of the main pipes, and of the pipes that the manifest exports."""
         manifest = self.linked.packages[0].manifest
         exports: Mapping[str, tuple[str, ...]] = {} if manifest is None else manifest.exports
         named = {f"{domain}.{code}" for domain, codes in exports.items() for code in codes}
@@ -146,7 +146,7 @@ class Round:
         return frozenset(named)
 
     def is_entry(self, pipe: Declared) -> bool:
-        """Whether callers of the method start a pipe."""
+        """Whether callers of the method may start a pipe."""
         return pipe.ref in self._entries
 
     def owner(self, edit: Edit) -> Declared | None:
@@ -154,15 +154,15 @@ class Round:
         return next((one for one in self.pipes if one.file == edit.file and one.base == edit.keys[:2]), None)
 
     def linked_pipe(self, declared: Declared) -> Pipe | None:
-        """The pipe of the library behind a table, when it is sound."""
+        """The library's pipe that a table declares; None if the table is not valid."""
         return self.library.pipes.get(declared.ref)
 
     def table_of(self, ref: str) -> Declared | None:
-        """The table of a pipe, by qualified reference, when its file may be changed."""
+        """The table of a pipe, by qualified reference, if its file may be changed."""
         return next((pipe for pipe in self.pipes if pipe.ref == ref), None)
 
     def is_concept_declared(self, code: str, domain: str | None) -> bool:
-        """Whether a domain has a concept of its own by that name."""
+        """Whether a domain declares a concept of that name."""
         for bundle in (*self.bundles.values(), *self.linked.packages[0].bundles):
             blueprint = bundle.blueprint
             if blueprint is None or blueprint.domain != domain:
@@ -172,7 +172,7 @@ class Round:
         return any(concept.code == code and concept.domain == domain for concept in self.concepts)
 
     def native_of(self, text: Any, domain: str | None) -> str | None:
-        """The native concept behind a written slot, through refinements; None for a structured or unknown one."""
+        """The native concept that a written slot's concept is or refines; None for a structured or unknown one."""
         try:
             ref = Slot.parse(text).concept if isinstance(text, str) else ""
         except ValueError:
@@ -204,7 +204,7 @@ def slot_of(entry: Any) -> str | None:
 
 
 def parsed_slot(entry: Any) -> Slot | None:
-    """The slot of an entry of `inputs`, or of an output; None when it is none."""
+    """The slot of an entry of `inputs`, or of an output; None if it is not a valid slot."""
     text = slot_of(entry)
     try:
         return None if text is None else Slot.parse(text)

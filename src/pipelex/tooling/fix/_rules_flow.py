@@ -1,7 +1,7 @@
-"""Rewrites of what pipes hand to one another: parallel outputs, lists into single slots, outputs as they really are.
+"""Rewrites of what pipes pass to each other: outputs of parallels, lists in single slots, and wrong outputs.
 
-Older releases checked little of this, so published files declare what does not flow. These rewrites change declarations,
-never what runs. Source: sections 7 and 13 of the language reference.
+Older releases checked little of this, so the declarations in published files often do not match the values that pipes
+really pass. These rewrites change declarations, never what runs. Source: sections 7 and 13 of the language reference.
 """
 
 import re
@@ -20,7 +20,7 @@ _STEP: Final = re.compile(r"steps\[(\d+)\]\.pipe")
 
 
 def composite_outputs(now: Round) -> Iterator[Edit]:
-    """A PipeParallel gives its branches by name: a `Composite`, unless a structure really fits them."""
+    """Declare the output of a PipeParallel as a `Composite` of its branches, unless a structure really fits them."""
     for fault in now.faults:
         pipe = now.pipe_at(fault)
         if pipe is None or pipe.type != "PipeParallel" or pipe.table.get("output") == "Composite":
@@ -37,7 +37,7 @@ def composite_outputs(now: Round) -> Iterator[Edit]:
 
 
 def shadowed_branches(now: Round) -> Iterator[Edit]:
-    """A step that keeps a parallel's `Composite` under a branch's name hides the branch from the steps behind it."""
+    """Remove the result name of a step that keeps a parallel's `Composite` by a branch's name, and hides the branch."""
     for fault in now.faults:
         caller = now.pipe_at(fault)
         is_composite = fault.params.get("declared") == "native.Composite"
@@ -59,7 +59,7 @@ def shadowed_branches(now: Round) -> Iterator[Edit]:
 
 
 def _parallel_behind(now: Round, ref: str | None) -> Declared | None:
-    """The pipe of a reference, or the last one of the sequence that it is."""
+    """The PipeParallel of a reference; for a sequence, its last pipe."""
     table = now.table_of(ref) if ref is not None else None
     for _ in now.pipes:
         if table is None or table.type != "PipeSequence":
@@ -77,7 +77,7 @@ def _branch_names(parallel: Declared) -> list[str]:
 
 
 def list_inputs(now: Round) -> Iterator[Edit]:
-    """A pipe that is always handed a list takes a list."""
+    """Declare an input as a list if callers always pass a list."""
     found: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for fault in now.faults:
         caller = now.pipe_at(fault)
@@ -114,7 +114,7 @@ def _as_list(pipe: Declared, name: str) -> Iterator[Edit]:
 
 
 def _twin(now: Round, pipe: Declared, name: str, places: Sequence[tuple[str, str]]) -> Iterator[Edit]:
-    """A second pipe that takes the list, for the places that hand over one, where others hand over a single value."""
+    """Add a copy of a pipe that takes a list, for the callers that pass one while others pass a single value."""
     entry = inputs_of(pipe.table).get(name)
     slot, code = parsed_slot(entry), f"{pipe.code}_on_list"
     callers = [now.table_of(ref) for ref, _ in places]
@@ -143,18 +143,18 @@ def _called_at(now: Round, caller: Declared, field: str) -> str | None:
 
 
 def _sites(now: Round, ref: str, name: str) -> Iterator[tuple[str, str]]:
-    """Every place that runs a pipe and hands it a value by a name."""
+    """Every place that runs a pipe and passes it a value by a name."""
     for caller in now.library.pipes.values():
         yield from ((caller.ref, field) for field, called in _calls(caller) if called == ref)
 
 
 def _calls(pipe: Pipe) -> Iterator[tuple[str, str]]:
-    """Field and qualified reference of every pipe a controller names."""
+    """Field and qualified reference of every pipe that a controller names."""
     return ((dotted(called.keys), called.ref) for called in pipe.blueprint.called_pipes())
 
 
 def batch_lists(now: Round) -> Iterator[Edit]:
-    """A PipeBatch takes a list and gives one."""
+    """Declare the input and the output of a PipeBatch as lists."""
     for fault in now.faults:
         pipe = now.pipe_at(fault)
         is_single = fault.code == "method.output_multiplicity_mismatch" and fault.location.field == "output"
@@ -169,7 +169,7 @@ def batch_lists(now: Round) -> Iterator[Edit]:
 
 
 def forgotten_batches(now: Round) -> Iterator[Edit]:
-    """A step whose pipe takes one of what the sequence has a list of, read by nothing: the step runs over the list."""
+    """Batch a step over an unread list of the sequence, if the step's pipe takes a single item of it."""
     for fault in now.faults:
         pipe = now.pipe_at(fault)
         step = _STEP.fullmatch(fault.location.field or "")
@@ -191,7 +191,7 @@ def _is_list_input(pipe: Declared, name: str) -> bool:
 
 
 def _idle_alike(now: Round, pipe: Declared, fault: Fault, name: str) -> list[str]:
-    """Inputs of a controller that nothing reads, of the concept that a pipe it runs takes under another name."""
+    """Unread inputs of a controller whose concept a pipe that it runs takes by another name."""
     ref = _called_at(now, pipe, fault.location.field or "")
     callee = now.library.pipes.get(ref) if ref is not None else None
     wanted = callee.inputs.get(name) if callee is not None else None
@@ -203,7 +203,7 @@ def _idle_alike(now: Round, pipe: Declared, fault: Fault, name: str) -> list[str
 
 
 def given_outputs(now: Round) -> Iterator[Edit]:
-    """A controller declares what its last or chosen pipe gives."""
+    """Declare the output of a controller as that of its last or chosen pipe."""
     codes = ("method.output_concept_mismatch", "method.output_multiplicity_mismatch")
     for fault in now.faults:
         pipe = now.pipe_at(fault)
@@ -222,7 +222,7 @@ def given_outputs(now: Round) -> Iterator[Edit]:
 
 
 def optional_outputs(now: Round) -> Iterator[Edit]:
-    """A controller whose output may be absent says so."""
+    """Declare the output of a controller as optional if it may be absent."""
     for fault in now.faults:
         pipe = now.pipe_at(fault)
         is_output = fault.params.get("site") in ("condition_output", "condition", "sequence_step")
@@ -238,7 +238,7 @@ def optional_outputs(now: Round) -> Iterator[Edit]:
 
 
 def declared_for_callees(now: Round) -> Iterator[Edit]:
-    """A controller declares what a pipe it runs needs and nothing before gives."""
+    """Declare an input of a controller that a pipe needs and no earlier step returns."""
     for fault in now.faults:
         pipe = now.pipe_at(fault)
         names: Any = fault.params.get("variables")

@@ -1,6 +1,6 @@
-"""Older forms that one pipe's table alone shows.
+"""Rewrites of older forms that can be recognised in one pipe's table.
 
-Source: section 13 of the language reference. Keys that were only renamed are not here: their faults carry the change.
+Source: section 13 of the language reference. Renamed keys need no rules, because their faults carry the change.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _IMAGE_SETTINGS: Final = ("nb_steps", "guidance_scale", "is_moderated", "safety_
 
 
 def type_as_key(now: Round) -> Iterator[Edit]:
-    """`PipeLLM = "what it does"` in place of `type` and `description`."""
+    """Rewrite `PipeLLM = "what it does"` to `type` and `description`."""
     for pipe in now.pipes:
         found = [key for key in pipe.table if key in PIPE_TYPES and isinstance(pipe.table[key], str)]
         if "type" in pipe.table or len(found) != 1:
@@ -35,7 +35,7 @@ def type_as_key(now: Round) -> Iterator[Edit]:
 
 
 def retired_types(now: Round) -> Iterator[Edit]:
-    """`PipeOcr`, `PipeJinja2` and `PipeLLMPrompt`."""
+    """Replace the types `PipeOcr`, `PipeJinja2` and `PipeLLMPrompt`."""
     for pipe in now.pipes:
         new = RETIRED_TYPES.get(pipe.type)
         if new is not None and "input" not in pipe.table:
@@ -43,7 +43,7 @@ def retired_types(now: Round) -> Iterator[Edit]:
 
 
 def extract_keys(now: Round) -> Iterator[Edit]:
-    """`page_images = true` became a number, and none for all of them."""
+    """Replace the boolean `page_images` by the number `max_page_images`, which is left out for all images."""
     for pipe in now.pipes:
         if pipe.type != "PipeExtract" or "page_images" not in pipe.table:
             continue
@@ -60,7 +60,7 @@ def extract_keys(now: Round) -> Iterator[Edit]:
 
 
 def combined_output(now: Round) -> Iterator[Edit]:
-    """The combined concept of a PipeParallel is its output."""
+    """Make the `combined_output` of a PipeParallel its output."""
     for pipe in now.pipes:
         if pipe.type != "PipeParallel" or "combined_output" not in pipe.table:
             continue
@@ -75,7 +75,7 @@ def combined_output(now: Round) -> Iterator[Edit]:
 
 
 def default_outcome(now: Round) -> Iterator[Edit]:
-    """A condition without a default failed where nothing matched; it now says so."""
+    """Add the default `fail` to a condition without one, which failed when nothing matched."""
     for pipe in now.pipes:
         has_map = isinstance(pipe.table.get("outcomes", pipe.table.get("pipe_map")), dict)
         if (
@@ -88,7 +88,7 @@ def default_outcome(now: Round) -> Iterator[Edit]:
 
 
 def output_brackets(now: Round) -> Iterator[Edit]:
-    """`nb_output` and `multiple_output` of a pipe became brackets on its output."""
+    """Replace `nb_output` and `multiple_output` of a pipe by brackets on its output."""
     for pipe in now.pipes:
         written = [key for key in ("nb_output", "multiple_output") if key in pipe.table]
         slot = parsed_slot(pipe.table.get("output"))
@@ -128,7 +128,7 @@ def compose_style(now: Round) -> Iterator[Edit]:
 
 
 def _template_table(table: Table, template: str) -> tuple[Table, bool]:
-    """The template's table, and whether it says all that was said."""
+    """The template's table, and whether it keeps everything that was set."""
     said = [table[key] for key in ("category", "template_category", "target_format") if key in table]
     category = next((word for word in said if isinstance(word, str) and word in FILTERS_BY_CATEGORY), None)
     is_lossless = category is not None or not said
@@ -153,7 +153,7 @@ def _style(value: Any) -> Json:
 
 
 def image_settings(now: Round) -> Iterator[Edit]:
-    """`nb_steps` and the like of a PipeImgGen belong to the model's table."""
+    """Move `nb_steps` and similar keys of a PipeImgGen into the model's table."""
     for pipe in now.pipes:
         written = {key: pipe.table[key] for key in _IMAGE_SETTINGS if key in pipe.table}
         if pipe.type != "PipeImgGen" or not written:
@@ -174,7 +174,7 @@ def image_settings(now: Round) -> Iterator[Edit]:
 
 
 def image_prompt(now: Round) -> Iterator[Edit]:
-    """A PipeImgGen without a prompt drew what its one text input said."""
+    """Add a prompt to a PipeImgGen without one, which used its only text input."""
     for pipe in now.pipes:
         if pipe.type != "PipeImgGen" or _IMAGE_PROMPTS & pipe.table.keys():
             continue

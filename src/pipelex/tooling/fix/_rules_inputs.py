@@ -1,4 +1,4 @@
-"""Older ways to declare what a pipe takes, and retired names of concepts.
+"""Rewrites of older declarations of inputs, and of retired names of concepts.
 
 Source: section 13 of the language reference.
 """
@@ -29,7 +29,7 @@ _READ: Final = re.compile(r"(?<!\w)(?:[@$]\??|\{\{-?\s*)([a-z][a-z0-9_]*)")
 
 
 def single_input(now: Round) -> Iterator[Edit]:
-    """`input = "Concept"`, or `inputs`, in place of a table."""
+    """Rewrite `input = "Concept"`, or `inputs = "Concept"`, to a table."""
     for pipe in now.pipes:
         key = "inputs" if isinstance(pipe.table.get("inputs"), str) else "input"
         concept = pipe.table.get(key)
@@ -47,7 +47,7 @@ def single_input(now: Round) -> Iterator[Edit]:
 
 
 def _name_of_input(now: Round, pipe: Declared, concept: str) -> str:
-    """The name the value went by: what the templates read, or the concept's own in snake case."""
+    """The name of the value: the one that the templates read, or the concept's code in snake case."""
     slot = parsed_slot(concept)
     code = Reference.parse(slot.concept if slot is not None else concept).code
     plain = snake_case(code)
@@ -78,7 +78,7 @@ def _callees(pipe: Declared) -> Iterator[str]:
 
 
 def dotted_inputs(now: Round) -> Iterator[Edit]:
-    """`"page.page_view" = "Image"`: the root is the input, its field is read."""
+    """Rewrite `"page.page_view" = "Image"` to an input for the root, whose field is read."""
     for pipe in now.pipes:
         if pipe.type in ("PipeExtract", "PipeOcr", "PipeStructure"):
             continue  # they take the field itself: see `field_readers`
@@ -113,7 +113,7 @@ def dotted_inputs(now: Round) -> Iterator[Edit]:
 
 
 def dotted_names(inputs: Table) -> Iterator[tuple[str, str, str]]:
-    """Key as written, dotted path and slot, for quoted names with a dot and for bare ones that TOML nests."""
+    """The written key, dotted path and slot of dotted input names, both quoted ones and bare ones that TOML nests."""
     for name, entry in inputs.items():
         if "." in name:
             slot = slot_of(entry)
@@ -138,7 +138,7 @@ def _is_read(pipe: Declared, path: str) -> bool:
 
 
 def concept_of_root(now: Round, pipe: Declared, path: str) -> str | None:
-    """The concept of the value whose field a dotted name is: the one that has the field, or that others declare."""
+    """The concept of a dotted name's root: the one that has the field, or that other pipes declare for the root."""
     root, _, rest = path.partition(".")
     field = rest.partition(".")[0]
     if field in ("page_view", "text_and_images"):
@@ -160,7 +160,7 @@ def concept_of_root(now: Round, pipe: Declared, path: str) -> str | None:
 
 
 def retired_natives(now: Round) -> Iterator[Edit]:
-    """Native concepts that are gone: the one to write now."""
+    """Replace retired native concepts."""
     for pipe in now.pipes:
         for name, entry in inputs_of(pipe.table).items():
             inner: tuple[str, ...] = ("inputs", name) if isinstance(entry, dict) else ("inputs",)
@@ -192,7 +192,7 @@ def _retired(now: Round, owner: Declared, key: str, text: Any, *inner: str) -> I
 
 
 def refined_lists(now: Round) -> Iterator[Edit]:
-    """`refines = ["A", "B"]`: a concept refines one other."""
+    """Reduce `refines = ["A", "B"]` to one concept."""
     for concept in now.concepts:
         parents = concept.table.get("refines")
         if isinstance(parents, list) and parents and all(isinstance(one, str) for one in cast("list[Any]", parents)):
@@ -204,7 +204,7 @@ def refined_lists(now: Round) -> Iterator[Edit]:
 
 
 def descriptions(now: Round) -> Iterator[Edit]:
-    """Give everything a description; where there is none, the code's own words."""
+    """Add missing descriptions, made from the words of the code."""
     for owner in (*now.concepts, *now.pipes):
         if owner.kind == "concept" and not owner.table:
             continue
@@ -233,7 +233,7 @@ def descriptions(now: Round) -> Iterator[Edit]:
 
 
 def typed_fields(now: Round) -> Iterator[Edit]:
-    """A field that names no type was a text."""
+    """Add the type `text` to fields without a type."""
     for concept in now.concepts:
         structure = concept.table.get("structure")
         for name, entry in cast("Table", structure).items() if isinstance(structure, dict) else ():
@@ -244,7 +244,7 @@ def typed_fields(now: Round) -> Iterator[Edit]:
 
 
 def default_and_required(now: Round) -> Iterator[Edit]:
-    """A field with a default never was required in effect."""
+    """Remove `required` from fields with a default, which were never required in effect."""
     for fault in now.faults:
         concept = now.concept_at(fault)
         if concept is None or fault.params.get("finding") != "default_required":

@@ -1,4 +1,4 @@
-"""Models of older decks, and sigils that were not written.
+"""Rewrites of model names from older decks, and of missing sigils.
 
 Source: section 13 of the language reference.
 """
@@ -15,14 +15,14 @@ from pipelex.tooling.fix._templates import value_at
 
 _WORDS = ("preset", "alias", "waterfall", "handle")
 _HANDLE: Final = re.compile(r"[/:.\d-]")
-"""The characters that handles have and the names of old presets, such as `llm_to_engineer`, lack: `vendor/name:tag`,
+"""The characters that occur in handles, but not in names of old presets such as `llm_to_engineer`: `vendor/name:tag`,
 `claude-2`."""
 
 
 def known_models(now: Round) -> Iterator[Edit]:
-    """A name the deck knows under another sigil gets that sigil; an old preset or alias becomes the family's default.
+    """Correct the sigil of a name that the deck knows, and replace an old preset or alias by the family's default.
 
-    A model's own name stays: which model is meant is plain, and another one gives other results.
+    The name of a model itself stays, because it is clear which model is meant, and another would return other results.
     """
     for fault in now.faults:
         pipe = now.pipe_at(fault)
@@ -63,7 +63,7 @@ def _place(pipe: Declared, fault: Fault) -> tuple[tuple[str, ...], str] | None:
 
 
 def _is_model_name(written: str, known: Collection[str]) -> bool:
-    """Whether a reference names a model itself: one that a provider has, or a name with the marks of a handle."""
+    """Whether a reference names a model itself: a provider's model, or a name that looks like a handle."""
     word, colon, rest = written.strip().partition(":")
     if colon and word in _WORDS:
         return word == "handle" or rest in known

@@ -1,4 +1,4 @@
-"""Rewrites that need more than a key: a pipe made of two, and what older files keep in Python."""
+"""Rewrites that change more than a key: one pipe into two, and references to Python code."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from pipelex.tooling.fix._rules_inputs import concept_of_root, dotted_names
 
 
 def structured_searches(now: Round) -> Iterator[Edit]:
-    """A PipeSearch gives a SearchResult; what its author wanted of it is made by a second step."""
+    """Split a PipeSearch with a structured output: a search with a SearchResult, and a step that structures it."""
     for fault in now.faults:
         pipe = now.pipe_at(fault)
         codes = ("method.output_concept_mismatch", "method.output_multiplicity_mismatch")
@@ -63,7 +63,7 @@ def _split(now: Round, pipe: Declared, search: str, answer: str) -> list[Op]:
 
 
 def field_readers(now: Round) -> Iterator[Edit]:
-    """An extraction or a structuring of `"mail.attachment"`: a sequence takes the mail, and binds the field for it."""
+    """Wrap an extraction or structuring of `"mail.attachment"` in a sequence that binds the field."""
     for pipe in now.pipes:
         dotted = list(dotted_names(inputs_of(pipe.table)))
         if pipe.type not in ("PipeExtract", "PipeOcr", "PipeStructure") or len(dotted) != 1:
@@ -95,7 +95,7 @@ def field_readers(now: Round) -> Iterator[Edit]:
 
 
 def function_paths(now: Round) -> Iterator[Edit]:
-    """`function_name = "total"`: the import path of the one function of that name."""
+    """Replace `function_name = "total"` by the import path of the only function of that name."""
     for pipe in now.pipes:
         name = pipe.table.get("function_name")
         paths = now.functions.get(name, ()) if isinstance(name, str) and "." not in name else ()
@@ -106,7 +106,7 @@ def function_paths(now: Round) -> Iterator[Edit]:
 
 
 def python_structures(now: Round) -> Iterator[Edit]:
-    """`structure = "PyClass"`: the fields of that class, where its source is at hand."""
+    """Replace `structure = "PyClass"` by the fields of that class, if its source is available."""
     for concept in now.concepts:
         name = concept.table.get("structure")
         made: dict[str, dict[str, Table]] = {}
@@ -133,9 +133,9 @@ def _structure(code: str, fields: dict[str, Table]) -> list[Op]:
 def _named(
     now: Round, concept: Declared, class_name: str, made: dict[str, dict[str, Table]]
 ) -> dict[str, Table] | None:
-    """The fields of a class with concepts in place of other classes; None when a class cannot be a concept here.
+    """The fields of a class, with concepts instead of other classes; None if a class cannot become a concept.
 
-    `made` gains the concepts that those other classes become.
+    The concepts that those classes become are added to `made`.
     """
     fields: dict[str, Table] = {}
     for name, entry in now.classes.get(class_name, {}).items():

@@ -1,4 +1,4 @@
-"""Rewrites of templates: inline sigils, and values that older releases attached to a prompt without being asked.
+"""Rewrites of templates: inline sigils, and values that older releases attached to prompts automatically.
 
 Source: sections 9.1, 9.5 and 13 of the language reference.
 """
@@ -17,7 +17,7 @@ _PATH: Final = re.compile(r"@(\??)([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)")
 
 
 def inline_sigils(now: Round) -> Iterator[Edit]:
-    """`@name` inside a line: the tag that it stood for, which keeps the delimiters around the value."""
+    """Replace `@name` inside a line by the `tag` filter, which keeps the delimiters around the value."""
     for pipe in now.pipes:
         declared = tuple(inputs_of(pipe.table))
         for site in template_sites(pipe.table):
@@ -32,7 +32,7 @@ def inline_sigils(now: Round) -> Iterator[Edit]:
 
 
 def rewrite_sigils(template: str, category: str, declared: Collection[str]) -> tuple[str, list[tuple[str, str]]]:
-    """A template whose sigils stand where they may; of those that were rewritten, the path and what stands for it."""
+    """The template with inline sigils rewritten, and the path and the replacement of each."""
     faults = analyse_template(template, category=category, sigils=True, declared=declared).faults
     text, names = template, list[tuple[str, str]]()
     for found in sorted((one for one in faults if one.kind == "inline_sigil"), key=lambda one: -one.offset):
@@ -60,7 +60,7 @@ def _rewritten(text: str, found: TemplateFault, category: str) -> tuple[str, tup
 
 
 def attached_files(now: Round) -> Iterator[Edit]:
-    """Images and documents of a PipeLLM are attached by being read; older releases attached every declared one."""
+    """Read unread images and documents in the prompt of a PipeLLM; older releases attached every declared one."""
     for pipe in now.pipes:
         if pipe.type != "PipeLLM":
             continue
@@ -77,7 +77,7 @@ def attached_files(now: Round) -> Iterator[Edit]:
 
 
 def images_key(now: Round) -> Iterator[Edit]:
-    """`images = [...]` of a PipeLLM: read in the prompt."""
+    """Replace `images = [...]` of a PipeLLM by reads in the prompt."""
     for pipe in now.pipes:
         images = pipe.table.get("images")
         if pipe.type != "PipeLLM" or images is None:
@@ -102,7 +102,7 @@ def _slot(pipe: Declared, name: str) -> str | None:
 
 
 def read_undeclared(now: Round) -> Iterator[Edit]:
-    """A value that a template reads without declaring it, when every caller has one of a single concept by that name."""
+    """Declare a value that a template reads, if every caller has a value of one concept by that name."""
     for fault in now.faults:
         pipe = now.pipe_at(fault)
         names = as_texts(fault.params.get("variables", ())) if fault.code == "method.input_undeclared" else ()
@@ -119,7 +119,7 @@ def read_undeclared(now: Round) -> Iterator[Edit]:
 
 
 def _slots_at_callers(now: Round, pipe: Declared, name: str) -> set[str]:
-    """The slots of a name in the sequences that run a pipe, as this pipe's file writes them."""
+    """The slots that a name has in the sequences that run a pipe, as this pipe's file writes them."""
     found: set[str] = set()
     for caller in now.pipes:
         for index, step in enumerate(cast("list[Any]", caller.table.get("steps") or [])):
@@ -138,7 +138,7 @@ def _slots_at_callers(now: Round, pipe: Declared, name: str) -> set[str]:
 
 
 def guarded_sigils(now: Round) -> Iterator[Edit]:
-    """`$name` before a bracket or a quote is text, to spare shell snippets; an input nothing else reads was meant."""
+    """Rewrite `$name` before a bracket or a quote, which is text, if it names an input that nothing else reads."""
     for pipe in now.pipes:
         unread = unused_inputs(now, pipe)
         for site in template_sites(pipe.table) if unread else ():
@@ -152,7 +152,7 @@ def guarded_sigils(now: Round) -> Iterator[Edit]:
 
 
 def remove_unused(now: Round) -> Iterator[Edit]:
-    """Remove inputs that nothing reads; one that a text mentions in some way of its own is left to its author."""
+    """Remove inputs that nothing reads, except those whose names occur in a text."""
     lacking = {
         (fault.location.file, fault.location.pipe) for fault in now.faults if fault.code == "method.input_undeclared"
     }

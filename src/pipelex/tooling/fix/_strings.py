@@ -1,4 +1,4 @@
-"""TOML strings rewritten in the form their author chose: quotes, line breaks and escapes stay where nothing changes."""
+"""Rewrites TOML strings in the form that their author chose: unchanged parts keep their quotes, breaks and escapes."""
 
 import bisect
 import difflib
@@ -16,7 +16,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def string_item(value: str, like: String | None = None) -> String:
-    """A TOML string of a value, written as far as possible like another one."""
+    """A TOML string of a value, in the form of another string as far as possible."""
     kind = _kind(value, like)
     original = _edited(like, value) if like is not None and like.type is kind else None
     if original is None:
@@ -48,13 +48,13 @@ def _escaped(value: str, kind: StringType) -> str:
 
 @dataclass(frozen=True)
 class _Raw:
-    """The text between a string's quotes, with the way from places in the value to places in it."""
+    """The text between a string's quotes, and the mapping from places in the value to places in the text."""
 
     text: str
     starts: list[int]
-    """Place in the value of each token."""
+    """The place of each token in the value."""
     offsets: list[int]
-    """Place in the text of each token."""
+    """The place of each token in the text."""
 
     def offset(self, place: int) -> int:
         index = bisect.bisect_left(self.starts, place)
@@ -62,7 +62,7 @@ class _Raw:
 
 
 def _edited(old: String, new: str) -> str | None:
-    """The old string's raw text with only the changed places rewritten; None when that cannot be told."""
+    """The old string's raw text with only the changed places rewritten; None if that is not possible."""
     raw = _read(old)
     if raw is None:
         return None
@@ -98,7 +98,7 @@ def _read(old: String) -> _Raw | None:
 
 
 def _hunks(old: str, new: str) -> list[tuple[int, int, str]]:
-    """The places of the old value that change, in order, and what stands there now."""
+    """The places of the old value that change, in order, each with the new text."""
     before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
     found: list[tuple[int, int, str]] = []
     for tag, first, last, from_line, to_line in difflib.SequenceMatcher(None, before, after, False).get_opcodes():
@@ -129,7 +129,7 @@ def _within(start: int, line: str, other: str) -> list[tuple[int, int, str]]:
 
 
 def _trimmed(start: int, old: str, new: str) -> tuple[int, int, str]:
-    """One change without what is the same at both ends."""
+    """A change without the common text at both ends."""
     shorter = min(len(old), len(new))
     head = next((index for index in range(shorter) if old[index] != new[index]), shorter)
     most = shorter - head

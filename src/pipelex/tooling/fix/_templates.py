@@ -1,4 +1,4 @@
-"""Templates of a pipe's table, and how a read is added to a prompt."""
+"""Finds the templates in a pipe's table, and adds reads to a prompt."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
@@ -24,7 +24,7 @@ _OLD_TEXTS: Final = (
 
 
 def text_keys(table: Table, *, with_old: bool = False) -> Iterator[Keys]:
-    """The places of a pipe's templates; with those of older keys if asked."""
+    """The places of a pipe's templates; with `with_old`, also those of older keys."""
     found = dict.fromkeys(site.keys for site in template_sites(table))
     if with_old:
         found.update({(key,): None for key in _OLD_TEXTS if isinstance(table.get(key), str)})
@@ -32,7 +32,7 @@ def text_keys(table: Table, *, with_old: bool = False) -> Iterator[Keys]:
 
 
 def reading(pipe: Declared, paths: Sequence[str]) -> list[Any]:
-    """The operations that have a PipeLLM's prompt read some values at its end, each on a line of its own."""
+    """The operations that append reads of some values to a PipeLLM's prompt, each on its own line."""
     key = "prompt_template" if "prompt_template" in pipe.table and "prompt" not in pipe.table else "prompt"
     text = pipe.table.get(key, "")
     if not isinstance(text, str):
@@ -47,7 +47,7 @@ def reading(pipe: Declared, paths: Sequence[str]) -> list[Any]:
 
 
 def value_at(table: Table, keys: Keys) -> Any:
-    """The value at a path of keys and indexes; None when there is none."""
+    """The value at a path of keys and indexes; None if there is none."""
     current: Any = table
     for key in keys:
         if isinstance(current, dict):
@@ -60,7 +60,7 @@ def value_at(table: Table, keys: Keys) -> Any:
 
 
 def unused_inputs(now: Round, pipe: Declared) -> list[str]:
-    """The inputs of a pipe that validation says nothing reads."""
+    """The inputs of a pipe that nothing reads, according to validation."""
     found: dict[str, None] = {}
     for fault in now.faults:
         if fault.code == "method.input_unused" and now.pipe_at(fault) == pipe:

@@ -1,6 +1,6 @@
-"""The static graph of a method: what runs what, and which value goes where, before any run; and the graph of a run.
+"""The static graph of a method, with its pipes and the values between them, and the graph of a run.
 
-Controllers are groups, everything else is a node; an edge is labelled with the name of the value it carries.
+Controllers are groups, and everything else is a node. An edge is labelled with the name of its value.
 """
 
 from pipelex.tooling.graph._build import static_graph

@@ -17,10 +17,11 @@ from pipelex.library import Library, Pipe
 from pipelex.tooling.graph._model import Edge, EdgeKind, Group, Node, NodeKind, StaticGraph
 
 _MOST_NODES: Final = 1500
-"""A pipe that runs in several places is drawn in each, so a small method can unfold into a drawing nobody could read."""
+"""The maximum number of nodes. A pipe that runs in several places is drawn in each, so a small method can unfold into
+an unreadable drawing."""
 
 _Memory: TypeAlias = dict[str, tuple[str, ...]]
-"""Name → the nodes that may have given its value."""
+"""Name → the nodes that its value may come from."""
 
 
 def static_graph(library: Library, ref: str) -> StaticGraph:
@@ -43,11 +44,11 @@ def static_graph(library: Library, ref: str) -> StaticGraph:
 @dataclass
 class _Called:
     given: tuple[str, ...]
-    """The nodes that may give the result."""
+    """The nodes that the result may come from."""
     left: _Memory = field(default_factory=dict[str, tuple[str, ...]])
     """Names that the pipe leaves in its caller's memory."""
     first: tuple[str, ...] = ()
-    """The nodes a choice leads to."""
+    """The nodes that a choice leads to."""
 
 
 class _Drawing:
@@ -211,6 +212,6 @@ def _read_roots(pipe: Pipe) -> Iterator[str]:
 
 
 def _short(slot: str) -> str:
-    """A slot without what its reader knows: the domain."""
+    """A slot without its domain."""
     head, dot, code = slot.rpartition(".")
     return code if dot and head else slot

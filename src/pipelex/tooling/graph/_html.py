@@ -1,4 +1,4 @@
-"""A graph as one HTML page that needs nothing else: the drawing is inline SVG, and nothing is ever fetched."""
+"""A graph as one self-contained HTML page: the drawing is inline SVG, and nothing is fetched."""
 
 import html
 from collections.abc import Iterator

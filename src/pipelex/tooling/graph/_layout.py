@@ -1,4 +1,4 @@
-"""Places for a graph's nodes: inside each group layers along the flow, groups laid out before what holds them."""
+"""Lays out a graph: the nodes of each group in layers along the flow, and inner groups before outer ones."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _MOST_CHARACTERS = 34
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """The place of a drawn thing, in pixels from the top left."""
+    """The place and size of a drawn item, in pixels from the top left."""
 
     x: float
     y: float
@@ -37,13 +37,13 @@ class Layout:
 
 
 def shortened(text: str, most: int = _MOST_CHARACTERS) -> str:
-    """A text on one line that fits a node."""
+    """A text on one line, cut to fit a node."""
     flat = " ".join(text.split())
     return flat if len(flat) <= most else flat[: most - 1] + "…"
 
 
 def lay_out(graph: StaticGraph, direction: Direction) -> Layout:
-    """Find a place for everything."""
+    """Find the places of all nodes and groups."""
     is_flat = direction == "left_to_right"
     holders = {item.id: item.parent for item in (*graph.groups, *graph.nodes)}
     inner: dict[str | None, dict[str, Box]] = {}
@@ -84,7 +84,7 @@ def _size(node: Node) -> tuple[float, float]:
 
 
 def _lifted(graph: StaticGraph, holders: dict[str, str | None], group: str | None) -> set[tuple[str, str]]:
-    """The edges between the direct children of a group, taken for what is inside them."""
+    """The edges between the direct children of a group, which include edges between their contents."""
     found: set[tuple[str, str]] = set()
     for edge in graph.edges:
         ends = (_child_of(edge.source, holders, group), _child_of(edge.target, holders, group))
@@ -138,7 +138,7 @@ def _along(size: tuple[float, float], is_flat: bool) -> float:
 
 
 def _ranks(items: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, int]:
-    """The length of the longest way to each item; the graph has no loops but between groups, which are cut."""
+    """The length of the longest path to each item. Loops, which only occur between groups, are cut."""
     ranks = dict.fromkeys(items, 0)
     for _ in range(len(items)):
         is_settled = True
@@ -152,7 +152,7 @@ def _ranks(items: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, 
 
 
 def _untangle(rows: list[list[str]], edges: Sequence[tuple[str, str]]) -> None:
-    """Order each layer by where its items' sources stand, so that fewer edges cross."""
+    """Order each layer by the places of its items' sources, so that fewer edges cross."""
     sources: dict[str, list[str]] = {}
     for source, target in edges:
         sources.setdefault(target, []).append(source)

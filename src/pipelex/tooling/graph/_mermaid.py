@@ -24,7 +24,7 @@ def to_mermaid(graph: StaticGraph, direction: Direction = "top_down") -> str:
 
 
 def _mermaid_inside(graph: StaticGraph, parent: str | None, indent: str, lines: list[str]) -> None:
-    # On a stack of its own: controllers may be nested deeply.
+    # An explicit stack, because controllers may be nested deeply.
     waiting: list[tuple[str, Group | Node | None]] = [(indent, item) for item in reversed(children(graph, parent))]
     while waiting:
         space, item = waiting.pop()
@@ -42,7 +42,7 @@ def _mermaid_inside(graph: StaticGraph, parent: str | None, indent: str, lines: 
 
 
 def escape_mermaid(text: str) -> str:
-    """A text as the inside of a quoted Mermaid label: whatever could end it or start markup is written as an entity."""
+    """A text for a quoted Mermaid label. Characters that could end the label or start markup become entities."""
     flat = " ".join(text.split())
     return "".join(
         character if character.isalnum() or character in " .,:;_-+()[]?!=→…·/|" else f"#{ord(character)};"

@@ -39,7 +39,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A value, or a choice, on its way from one node to another."""
+    """A value or a choice that goes from one node to another."""
 
     source: str
     target: str

@@ -1,4 +1,4 @@
-"""The drawing of a run: its graph document as the same kind of drawing as a method's.
+"""Turns the graph document of a run into the same kind of drawing as a method's.
 
 Source of the document: section A.1 of the command-line reference.
 """
@@ -20,11 +20,11 @@ _Table = Mapping[str, Json]
 def run_graph(document: Mapping[str, Json]) -> StaticGraph:
     """The drawing of a run's graph document.
 
-    Controllers are groups, operators are nodes with their state and time; an edge leads from each step of a sequence to the
-    next.
+    Controllers are groups, and operators are nodes with their state and duration. An edge leads from each step of a
+    sequence to the next.
 
     Raises:
-        PipelexError: it is no such document (`input.invalid`).
+        PipelexError: the document is not a graph of a run (`input.invalid`).
     """
     try:
         pipeline, nodes = as_object(document["pipeline_ref"]), as_objects(document["nodes"])
@@ -71,7 +71,7 @@ def _id(node: _Table) -> str:
 
 
 def _title(node: _Table) -> str:
-    """The last step of the path: it tells ranks and items, which the pipe's code does not."""
+    """The last step of the path, which has the rank and the item, unlike the pipe's code."""
     return str(node["path"]).rpartition("/")[2] or str(node["pipe_code"])
 
 

@@ -1,4 +1,4 @@
-"""The page of a run: what ran, with inputs, outputs, prompts and costs, in one file that fetches nothing.
+"""The page of a run: its pipes, with inputs, outputs, prompts and costs, in one self-contained file.
 
 `run_document` makes the data of a run's trace; `run_page` puts it into the viewer, which `web/` builds.
 """

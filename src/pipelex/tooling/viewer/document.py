@@ -1,4 +1,4 @@
-"""The document of a run, which the viewer shows. Its form is that of `web/src/model.ts`."""
+"""The document of a run, which the viewer shows, in the format of `web/src/model.ts`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class RunFacts:
     result: Stuff | Absence | None = None
     error: ErrorReport | None = None
     replay_of: str | None = None
-    """The run whose results it took."""
+    """The run whose results it reused."""
     links: Sequence[tuple[str, str]] = ()
     """Labels and addresses."""
     files: Sequence[Mapping[str, Json]] = ()
@@ -42,7 +42,7 @@ def run_document(trace: PipeTrace, facts: RunFacts, library: Library | None) -> 
     Args:
         trace: the trace of the run.
         facts: the facts about the run as a whole.
-        library: the method's library, for descriptions and for what did not run; None where it is not at hand.
+        library: the method's library, for descriptions and for pipes that did not run; None if it is not available.
     """
     writer = _Writer(library)
     writer.add(without_slices(trace))
@@ -72,7 +72,7 @@ def run_document(trace: PipeTrace, facts: RunFacts, library: Library | None) -> 
 
 
 def name_pipes(trace: PipeTrace, library: Library) -> None:
-    """Give the pipes of a tree their references, where an engine's history tells their codes alone."""
+    """Replace codes of pipes in a tree by their references, because an engine's history may only have the codes."""
     by_code = {pipe.code: ref for ref, pipe in library.pipes.items()}
     for each in pipes_of(trace):
         if each.pipe not in library.pipes:
@@ -80,7 +80,7 @@ def name_pipes(trace: PipeTrace, library: Library) -> None:
 
 
 class _Writer:
-    """Puts a tree into a list, each node after the one it ran in."""
+    """Turns a tree into a list, with each node after its parent."""
 
     def __init__(self, library: Library | None) -> None:
         self.nodes: list[dict[str, Json]] = []
@@ -123,9 +123,9 @@ class _Writer:
         return _without_none(node)
 
     def _place(self, trace: PipeTrace, parent: Mapping[str, Json]) -> dict[str, Json]:
-        """The place of a pipe in the one around it.
+        """The place of a pipe in its parent.
 
-        It is the step and the item, as its path tells, or the outcomes that chose it.
+        This is the step and the item in its path, or the outcomes that chose it.
         """
         step = step_of(trace.id)
         place: dict[str, Json] = {"item": step.item}
@@ -180,7 +180,7 @@ class _Writer:
 
 
 def _reused(trace: PipeTrace) -> str | None:
-    """The run whose results a pipe took for everything that it asked; None where something was performed."""
+    """The run from which a pipe reused the results of all its effects; None if an effect was performed."""
     origins = {effect.kept_from for effect in trace.effects}
     return origins.pop() if len(origins) == 1 else None
 

@@ -9,17 +9,17 @@ from pipelex.errors.json import Json, as_object
 
 
 def run_page(document: Mapping[str, Json]) -> str:
-    """A run's page, whole in itself.
+    """The self-contained page of a run.
 
     Args:
-        document: the document that `run_document` gives.
+        document: the document that `run_document` returned.
 
     Returns:
-        HTML. Its policy lets only the viewer's own script run, and nothing load from elsewhere.
+        HTML. Its policy only allows the viewer's own script, and no loading from elsewhere.
     """
     page = files("pipelex.tooling.viewer").joinpath("viewer.html").read_text(encoding="utf-8")
     data = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=str)
     before, _, after = page.partition("{{RUN}}")
     before = before.replace("{{TITLE}}", html.escape(str(as_object(document["run"])["pipe"])), 1)
-    # Inside a script element, only `<` can end or change what the text is.
+    # Inside a script element, only `<` can end the element or change how the text is parsed.
     return before + data.replace("<", "\\u003c") + after

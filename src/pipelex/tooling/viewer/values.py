@@ -1,4 +1,4 @@
-"""The values of a run, each once, and cut where they are too large for a page."""
+"""The values of a run, each stored once, and cut if they are too large for a page."""
 
 import hashlib
 import json
@@ -12,11 +12,11 @@ LONGEST_TEXT: Final = 20_000
 MOST_ITEMS: Final = 1_000
 """The maximum number of items that the page shows of one list."""
 MOST_IN_ALL: Final = 8_000_000
-"""The maximum number of characters of all values on one page; values beyond it are left out."""
+"""The maximum number of characters of all values on one page; further values are left out."""
 
 
 class Values:
-    """The values of one page by their digests."""
+    """The values of one page, by their digests."""
 
     def __init__(self) -> None:
         self.table: dict[str, dict[str, Json]] = {}
@@ -24,8 +24,8 @@ class Values:
         self._left = MOST_IN_ALL
 
     def add(self, stuff: Stuff) -> str | None:
-        """The key of a value in the table; None for one that has no place on the page any more."""
-        # The value is kept beside its key, so that its identity stays its own.
+        """The key of a value in the table; None if there is no more room for it on the page."""
+        # The value is stored with its key, so no other object can get the same `id`.
         if id(stuff) not in self._known:
             self._known[id(stuff)] = (stuff, self._added(stuff))
         return self._known[id(stuff)][1]
