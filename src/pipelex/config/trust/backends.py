@@ -155,7 +155,7 @@ class _Merging:
 
 
 def _leads_elsewhere(key: str, below: Table) -> bool:
-    """Whether a key may send the backend's secrets to another client's address, because it has no own address."""
+    """Whether a key may send the backend's secrets to another client's address, as the backend itself has none."""
     return key == "models" and bool(below) and not below.get("endpoint") and below.get("sdk") is None
 
 
