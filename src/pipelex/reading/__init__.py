@@ -1,6 +1,6 @@
-"""Documents and images read: bytes to pages, by libraries that were never meant for files of strangers.
+"""Reading documents and images: from bytes to pages, by libraries that were not written for untrusted files.
 
-It runs in a process of its own, which `pipelex.inference.extract.processes` starts, limits and ends; nothing here is
-imported by the runtime but the few types of `source` and `wire`. So it needs nothing but `pipelex.errors`, and starts
-quickly. `read` says which module reads which kind of file.
+This package runs in a process of its own, which `pipelex.inference.extract.processes` starts, limits and ends. The
+runtime imports only the few types of `source` and `wire`. The package itself needs only `pipelex.errors`, and so starts
+quickly. `read` chooses the module that reads a kind of file.
 """

@@ -1,4 +1,4 @@
-"""The script of a reading process: it is started by its path, and told where modules are found in its first line."""
+"""The script of a reading process, which is started by its path and reads the module search path as its first line."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import sys
 
 def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # libraries may print as they like
+    os.dup2(2, 1)  # what libraries print goes to standard error
     sys.path[:] = json.loads(sys.stdin.buffer.readline())
     from pipelex.reading.serve import serve
 

@@ -1,4 +1,4 @@
-"""Images made into what somebody takes: upright, in colours of screens, PNG or JPEG, no larger than the limits."""
+"""Images converted to what a recipient accepts: upright, in screen colours, PNG or JPEG, within the limits."""
 
 import warnings
 from collections.abc import Iterator
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _LOSSLESS_BYTES: Final = 1_500_000
-"""A PNG larger than this is a photograph or a scan, which JPEG keeps much smaller."""
+"""The size of a PNG, in bytes, above which it is taken for a photo or a scan, which JPEG keeps much smaller."""
 _PAGED: Final = ("TIFF",)
-"""Formats whose frames are pages; those of others move, or are the same picture once more."""
+"""The formats whose frames are pages; in other formats, they are an animation or the same picture again."""
 _ORIENTATION: Final = 0x0112
 _SHRINKS: Final = 0.8
 _PLAIN_MODES: Final = ("1", "L", "LA", "P", "RGB", "RGBA")
 
 
 def fitted_pages(source: SourceFile, fit: PictureFit) -> Iterator[ReadPage]:
-    """The image as pages without text, each with a view that fits; most images are one.
+    """The image as pages without text, each with a view that fits; most images have one page.
 
     Raises:
-        InputError: it is broken, of a format Pillow does not read, or too large.
+        InputError: the image is broken, in a format that Pillow does not read, or too large.
         MissingExtra: a library is not installed.
     """
     from PIL import Image, UnidentifiedImageError
@@ -58,7 +58,7 @@ def _frames(image: "Image") -> int:
 
 
 def _is_fit(image: "Image", source: SourceFile, fit: PictureFit) -> bool:
-    """Whether the image may stay as it is."""
+    """Whether the image fits without a change."""
     is_small = max(image.size) <= fit.max_side and len(source.data) <= fit.max_bytes
     is_upright = image.getexif().get(_ORIENTATION, 1) == 1
     return is_small and is_upright and source.mime_type in fit.kept_types and image.mode in _PLAIN_MODES
@@ -72,14 +72,14 @@ def _fitted(image: "Image", source: SourceFile, fit: PictureFit) -> Picture:
     if pixels > MAX_PIXELS:
         what = f"has {image.width} by {image.height} pixels; at most {MAX_PIXELS} are read"
         raise too_large(source, what, MAX_PIXELS, pixels)
-    # What takes memory for each pixel comes after the scaling.
+    # Steps that take memory for each pixel come after the scaling.
     shown = _scaled(_even(image), fit.max_side)
     return _within(_visible(ImageOps.exif_transpose(shown)), fit)
 
 
 def _even(image: "Image") -> "Image":
-    """The image in a mode that can be scaled: without a palette, and grey in as many steps as a screen has."""
-    if image.mode.startswith(("I", "F")):  # grey in more steps than a screen has
+    """The image in a mode that can be scaled: without a palette, and with at most 256 levels of grey."""
+    if image.mode.startswith(("I", "F")):  # more than 256 levels of grey
         low, high = (float(value) for value in image.getextrema()[:2])  # pyright: ignore[reportArgumentType] one channel
         steps = 255.0 / ((high - low) or 1.0)
         return image.convert("F").point(lambda value: value * steps - low * steps).convert("L")
@@ -89,7 +89,7 @@ def _even(image: "Image") -> "Image":
 
 
 def _visible(image: "Image") -> "Image":
-    """The image in the colours of a screen."""
+    """The image in a colour mode for screens."""
     if image.mode in ("La", "RGBa"):
         return image.convert("RGBA")
     return image if image.mode in _PLAIN_MODES else image.convert("RGB")
@@ -106,7 +106,7 @@ def _scaled(image: "Image", side: int) -> "Image":
 
 
 def _within(image: "Image", fit: PictureFit) -> Picture:
-    """The image as PNG, or as JPEG where that is much smaller or has to be; scaled until it has few enough bytes."""
+    """The image as PNG, or as JPEG if the PNG is too large; the JPEG is scaled down until it is small enough."""
     lossless = _saved(image, "PNG")
     if len(lossless.data) <= min(_LOSSLESS_BYTES, fit.max_bytes):
         return lossless
@@ -119,7 +119,7 @@ def _within(image: "Image", fit: PictureFit) -> Picture:
 
 
 def _opaque(image: "Image") -> "Image":
-    """The image on white paper."""
+    """The image on a white background."""
     from PIL import Image
 
     if not image.has_transparency_data:

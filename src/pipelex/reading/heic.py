@@ -1,4 +1,4 @@
-"""HEIC, as telephones take pictures, by `pi-heif` of the extra `heic`: a decoder alone, without the encoder's licence."""
+"""HEIC images, as phones take them, read by `pi-heif` of the extra `heic`, which has no encoder to be licensed."""
 
 from importlib import import_module
 from typing import Any, Final
@@ -9,7 +9,7 @@ _TYPES: Final = ("image/heic", "image/heif")
 
 
 def have_heic_read(source: SourceFile) -> None:
-    """Have Pillow read an image, where it is HEIC.
+    """Register the HEIC decoder with Pillow if the source is a HEIC image.
 
     Raises:
         MissingExtra: the extra `heic` is not installed.

@@ -1,4 +1,4 @@
-"""Limits that a reading process sets itself: memory, open files, and a life no longer than that of its starter."""
+"""Limits that a reading process sets itself: its memory, the files it writes, and a life no longer than its parent."""
 
 import os
 import sys
@@ -8,16 +8,16 @@ from typing import Final
 
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _EVERY: Final = 0.05
-"""The seconds between two looks of the watch."""
+"""The seconds between two checks of the memory."""
 TOOK_TOO_MUCH: Final = 77
-"""The exit code of a process whose memory went beyond the limit."""
+"""The exit code of a process whose memory exceeded the limit."""
 
 
 class MemoryWatch:
-    """Ends the process when its memory goes beyond a limit, or when whoever started it is gone.
+    """Ends the process when its memory exceeds a limit, or when its parent is gone.
 
-    The system's own limit makes most libraries say that memory is short; the watch is for those that look away, and for
-    systems without such a limit.
+    With the system's own limit, most libraries report that memory is short. The watch is for libraries that ignore it,
+    and for systems without such a limit.
     """
 
     def __init__(self) -> None:
@@ -26,12 +26,12 @@ class MemoryWatch:
         threading.Thread(target=self._look, name="memory", daemon=True).start()
 
     def allow(self, size: int) -> None:
-        """Let the process take so many bytes more than it has now."""
+        """Let the process take `size` bytes more than it has now."""
         self._most = resident() + size
         _limit_data(_data() + size)
 
     def rest(self) -> None:
-        """Lift the limit of memory: nothing is read now."""
+        """Lift the memory limit while nothing is read."""
         self._most = None
         _limit_data(None)
 
@@ -46,12 +46,12 @@ class MemoryWatch:
 
 
 def deny_files() -> None:
-    """Have the process write no file and leave no image of its memory."""
+    """Keep the process from writing files and from dumping core."""
     limit_files(0)
 
 
 def limit_files(size: int) -> None:
-    """Have the process write no file beyond a size, in bytes, and leave no image of its memory."""
+    """Limit the files that the process writes to a size in bytes, and keep it from dumping core."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
@@ -59,7 +59,7 @@ def limit_files(size: int) -> None:
 
 
 def resident() -> int:
-    """The memory that the process has, in bytes."""
+    """The memory that the process has, in bytes; outside Linux, the most that it has had."""
     if sys.platform == "linux":
         return _statm(1)
     import resource

@@ -1,6 +1,6 @@
-"""Files that are text: HTML, Markdown, CSV, subtitles, mail. HTML becomes Markdown by `markdownify`.
+"""Text files: HTML, Markdown, CSV, subtitles, mail. HTML becomes Markdown by `markdownify`.
 
-markitdown stands on it, too; of mail it gives the source, and of CSV only what commas part.
+markitdown uses it, too, but it returns mail as its source, and reads only commas as delimiters of CSV.
 """
 
 import csv
@@ -28,15 +28,15 @@ class Converted:
 
     text: str
     image_urls: Sequence[dict[str, Json]] = ()
-    """Image contents whose URLs are not stored: on the network, or `data:`."""
+    """The contents of images whose bytes are not in the store: their URL is on the network, or a `data:` URL."""
     raw_html: str | None = None
 
 
 def convert_text(source: SourceFile) -> Converted:
-    """A file of text as Markdown.
+    """A text file as Markdown.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the file cannot be read.
     """
     match source.kind:
         case "html":
@@ -50,7 +50,7 @@ def convert_text(source: SourceFile) -> Converted:
 
 
 def decoded(data: bytes) -> str:
-    """Bytes as text: by their mark, as UTF-8, else as Windows-1252, which takes any byte."""
+    """Bytes as text, decoded by their byte order mark, as UTF-8, or else as Windows-1252."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", "replace")
     try:
@@ -64,7 +64,7 @@ def html_to_markdown(html: bytes | str, source: SourceFile) -> Converted:
     """HTML as Markdown, with links and image addresses made absolute.
 
     Raises:
-        InputError: it is nested too deeply.
+        InputError: its elements are nested too deeply.
     """
     from bs4 import BeautifulSoup
     from markdownify import MarkdownConverter
@@ -123,7 +123,7 @@ def _joined(start: str, link: str) -> str:
 
 
 def csv_to_markdown(text: str) -> str:
-    """Rows as a Markdown table whose head is the first row; the delimiter is guessed."""
+    """Rows as a Markdown table with the first row as its head; the delimiter is guessed."""
     sample = text[:_SNIFFED_CHARS]
     try:
         dialect: type[csv.Dialect] = csv.Sniffer().sniff(sample, delimiters=",;\t|")
@@ -137,7 +137,7 @@ def csv_to_markdown(text: str) -> str:
 
 
 def markdown_table(rows: Iterable[Sequence[object]]) -> str:
-    """Rows as a Markdown table; short rows are filled up, empty ones left out."""
+    """Rows as a Markdown table; short rows are padded, and empty ones are left out."""
     cells = [["" if value is None else _cell(str(value)) for value in row] for row in rows]
     cells = [row for row in cells if any(row)]
     if not cells:

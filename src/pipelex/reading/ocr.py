@@ -1,4 +1,4 @@
-"""Text out of images in this process, by RapidOCR; its models come inside its wheel."""
+"""The text in images, read in this process by RapidOCR, whose models come with its wheel."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,10 +35,9 @@ def prepare() -> None:
 def text_in(image: "Image") -> str:
     """The lines of text in an image, from top to bottom; empty when there are none.
 
-    An image that reads badly is looked at turned by quarters, too, and the way in which it reads best is taken.
+    An image that reads badly is also tried in other rotations, and the best reading is returned.
 
-    Raises:
-        MissingExtra: the extra `ocr` is not installed.
+    Raises: MissingExtra: the extra `ocr` is not installed.
     """
     best = _look(image)
     for degrees in best.other_turns:
@@ -50,19 +49,20 @@ def text_in(image: "Image") -> str:
 
 
 _SURE: Final = 0.9
-"""The mean confidence from which on an image counts as upright: what is turned reads with less, or not at all."""
+"""The mean confidence above which an image counts as upright; rotated text reads with less confidence, or not at all.
+"""
 
 
 @dataclass(frozen=True)
 class _TurnedReading:
-    """What was read in an image as it is turned."""
+    """The text that was read in one rotation of an image."""
 
     boxes: Sequence[TextBox]
     confidences: Sequence[float]
 
     @property
     def worth(self) -> float:
-        """The number of letters, each as sure as its piece is, and less where pieces stand on end as turned lines do."""
+        """The number of letters, weighted by the confidence of their piece; pieces that stand on end count less."""
         return sum(
             len(box.text) * confidence**2 * (0.3 if _is_on_end(box) else 1.0)
             for box, confidence in zip(self.boxes, self.confidences, strict=True)
@@ -70,13 +70,13 @@ class _TurnedReading:
 
     @property
     def is_good(self) -> bool:
-        """Whether it stands upright, as far as one can tell."""
+        """Whether the image is upright, as far as its text shows."""
         sure = sum(len(box.text) * each for box, each in zip(self.boxes, self.confidences, strict=True))
         return not self._stands_on_end and sure >= _SURE * self._letters
 
     @property
     def other_turns(self) -> Sequence[int]:
-        """The degrees by which it is worth turning the image to read it better."""
+        """The other rotations, in degrees, in which the image may read better."""
         if self._stands_on_end:
             return (90, 270)
         return () if self.is_good else (180,)
@@ -99,7 +99,7 @@ def _look(image: "Image") -> _TurnedReading:
     import numpy
 
     pixels = numpy.asarray(image.convert("RGB"))[:, :, ::-1]
-    # The library's classifier turns lines that stand on their head, but not their order on the page.
+    # The library's classifier turns upside-down lines round, but keeps their wrong order on the page.
     found: Any = engine(pixels, use_cls=False)
     if found.txts is None or found.boxes is None:
         return _TurnedReading((), ())
@@ -125,7 +125,7 @@ def _engine() -> Any:
 
 
 def in_lines(boxes: Sequence[TextBox]) -> str:
-    """Boxes as text: those at one height become a line, from left to right; a wide gap between lines a blank one."""
+    """Boxes as text: those at one height form a line, from left to right; a wide gap becomes a blank line."""
     rows: list[list[TextBox]] = []
     for box in sorted(boxes, key=lambda box: (box.top + box.bottom, box.left)):
         middle = (box.top + box.bottom) / 2

@@ -1,6 +1,6 @@
-"""Word, PowerPoint and Excel files as Markdown: by `mammoth`, `python-pptx` and `openpyxl`, of the extra `office`.
+"""Word, PowerPoint and Excel files as Markdown, by `mammoth`, `python-pptx` and `openpyxl` of the extra `office`.
 
-markitdown stands on the first two; it loses the levels of bullets, and writes cells as pandas sees them (`3.0`, `NaN`).
+markitdown uses the first two, but loses the levels of bullets, and writes cells as pandas shows them (`3.0`, `NaN`).
 """
 
 import zipfile
@@ -17,7 +17,7 @@ from pipelex.reading.pictures import measured
 from pipelex.reading.source import MissingExtra, Picture, SourceFile, too_large, unreadable
 
 MAX_UNPACKED = 1024 * 1024 * 1024
-"""Largest sum of the sizes of a file's parts: what a ZIP made to fill the memory claims."""
+"""The maximum total size of a file's parts, in bytes; a ZIP that is made to fill the memory claims more."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class OfficePage:
 
 
 def convert_office(source: SourceFile) -> list[OfficePage]:
-    """The pages of a file: a whole Word document is one, each slide is one, each sheet is one.
+    """The pages of a file: a Word document is one page, and each slide and each sheet is one.
 
     Raises:
-        InputError: it is broken or too large.
+        InputError: the file is broken or too large.
         MissingExtra: the extra `office` is not installed.
     """
     _check_archive(source)
@@ -43,7 +43,7 @@ def convert_office(source: SourceFile) -> list[OfficePage]:
         raise MissingExtra("office", f"reading {source.kind} files") from None
     except (InputError, MemoryError):
         raise
-    except Exception as error:  # these libraries raise whatever their XML parsers and their own look-ups do
+    except Exception as error:  # these libraries let through whatever their XML parsers and look-ups raise
         raise unreadable(source, "damaged", f"{type(error).__name__}: {error}") from None
 
 
@@ -100,7 +100,7 @@ def _pptx(source: SourceFile) -> list[OfficePage]:
 
 
 def _flattened(shapes: Any) -> Iterator[Any]:
-    """Shapes with those inside of groups, in reading order: from top to bottom, then from left to right."""
+    """Shapes, including those inside groups, in reading order: from top to bottom, then from left to right."""
     for shape in sorted(shapes, key=lambda shape: (shape.top or 0, shape.left or 0)):
         if hasattr(shape, "shapes"):
             yield from _flattened(shape.shapes)
@@ -120,7 +120,7 @@ def _blob(shape: Any) -> tuple[bytes, str] | None:
     try:
         return shape.image.blob, shape.image.content_type
     except (AttributeError, ValueError, KeyError):
-        return None  # no picture, or one that is linked to instead of held
+        return None  # not a picture, or one that is only linked
 
 
 def _picture(data: bytes, mime_type: str, stem: str, caption: str | None) -> Picture | None:
@@ -156,7 +156,7 @@ def _has_media(source: SourceFile) -> bool:
 
 
 def _sheet_pictures(source: SourceFile) -> list[tuple[Picture, ...]]:
-    """The pictures of each sheet from top to bottom; reading them takes the whole book into memory."""
+    """The pictures of each sheet, from top to bottom. Finding them loads the whole workbook into memory."""
     openpyxl: Any = import_module("openpyxl")
     book = openpyxl.load_workbook(BytesIO(source.data), data_only=True)
     found: list[tuple[Picture, ...]] = []

@@ -1,4 +1,4 @@
-"""PDF files by PDFium: text layer, embedded images, views of pages. Source: https://pypdfium2.readthedocs.io."""
+"""PDF files, read by PDFium: text layer, embedded images, views of pages. Source: https://pypdfium2.readthedocs.io."""
 
 import re
 from collections.abc import Iterator
@@ -22,17 +22,17 @@ PdfImage = Any
 _POINTS_PER_INCH = 72
 _OCR_DPI = 200
 _SCANNED_BELOW = 32
-"""A page whose text layer has fewer characters is looked at as an image, when an OCR reader is there."""
+"""The number of characters in its text layer below which a page is also read as an image, if OCR is available."""
 _PASSWORD_ERROR = 4
 """FPDF_ERR_PASSWORD."""
 _MAX_RENDERED = 40_000_000
-"""The maximum number of pixels of a view of a page: it is held several times while it is encoded."""
+"""The maximum number of pixels in the view of a page, because encoding holds it in memory several times."""
 _MAX_DEPTH = 6
-"""The depth of nested forms to which images are looked for."""
+"""The depth of nested forms down to which images are looked for."""
 
 
 def pdf_pages(source: SourceFile, wanted: ExtractAsk, *, is_optical: bool, max_pages: int) -> Iterator[ReadPage]:
-    """The pages of a PDF, one after the other, so that a long document never is in memory as images.
+    """The pages of a PDF, one after the other: a long document is never in memory as images all at once.
 
     Args:
         source: the PDF.
@@ -72,17 +72,17 @@ def _open(source: SourceFile) -> PdfDocument:
 
 
 def _is_locked(data: bytes) -> bool:
-    """Whether a PDF that does not open wants a password.
+    """Whether a PDF that does not open needs a password.
 
-    PDFium keeps the last error of its process, and a PDF without pages fails without setting one. So something that is no
-    PDF is opened before: an error that is still there afterwards is that of these bytes.
+    PDFium keeps the last error of its process, and a PDF without pages fails without setting one. So bytes that are not
+    a PDF are opened first, to set a different error: a password error that follows is about `data`.
     """
     _error_of(b"no PDF")
     return _error_of(data) == _PASSWORD_ERROR
 
 
 def _error_of(data: bytes) -> int | None:
-    """PDFium's code of the error with which a PDF does not open; None where it opens."""
+    """PDFium's error code for bytes that do not open as a PDF; None when they open."""
     import pypdfium2
 
     try:
@@ -113,7 +113,7 @@ def _read_page(
 
 
 def _text(page: PdfPage) -> str:
-    """The text of a page in the order in which it is read; PDFium's own order is that of an upright page."""
+    """The text of a page in its reading order; PDFium's own order is that of an upright page."""
     rotation = page.get_rotation()
     page.set_rotation(0)
     textpage = page.get_textpage()
@@ -166,7 +166,7 @@ def _pictures(page: PdfPage, wanted: ExtractAsk, room: int | None) -> list[Pictu
 
 
 def _as_jpeg(item: PdfImage) -> Picture | None:
-    """The image's own JPEG file, when it is one that everybody shows the same way."""
+    """The image's own JPEG file, if every viewer shows it the same way; else None."""
     from PIL import Image
 
     if item.get_filters(skip_simple=True) != ["DCTDecode"]:
@@ -181,7 +181,7 @@ def _as_jpeg(item: PdfImage) -> Picture | None:
 
 
 def _bitmap(item: PdfImage) -> "Image":
-    """The image as it looks on the page, its mask applied; as its bare pixels where that fails."""
+    """The image as it looks on the page, with its mask applied, or its bare pixels where that fails."""
     from pypdfium2 import PdfiumError
 
     try:

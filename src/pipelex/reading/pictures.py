@@ -1,4 +1,4 @@
-"""Images as Pillow sees them, and as bytes."""
+"""Images as Pillow's objects, and as bytes."""
 
 import base64
 import warnings
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_PIXELS = 80_000_000
-"""Largest image that is decoded; 80 megapixels take 240 MB."""
+"""The maximum number of pixels of an image that is decoded; 80 megapixels take 240 MB."""
 _LOSSLESS_BYTES = 1_500_000
-"""A PNG larger than this is a photograph or a scan, which JPEG keeps much smaller."""
+"""The size of a PNG, in bytes, above which it is taken for a photo or a scan, which JPEG keeps much smaller."""
 
 
 def opened_pages(source: SourceFile, max_pages: int) -> "Iterator[Image]":
-    """The pages of an image file, upright and decoded, one after the other; any format but TIFF has one.
+    """The pages of an image file, upright and decoded, one after the other; only a TIFF has more than one.
 
     Args:
         source: the file.
         max_pages: the maximum number of pages.
 
     Raises:
-        InputError: it is broken, of a format Pillow does not read, or too large.
+        InputError: the image is broken, in a format that Pillow does not read, or too large.
         MissingExtra: a library is not installed.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
@@ -79,7 +79,7 @@ def picture_of(image: "Image") -> Picture:
 
 
 def measured(data: bytes, mime_type: str) -> Picture | None:
-    """The bytes as they are, with their size; None when they are not an image that Pillow reads."""
+    """The unchanged bytes of an image, with its width and height; None when Pillow cannot read them."""
     from PIL import Image
 
     try:
@@ -92,7 +92,7 @@ def measured(data: bytes, mime_type: str) -> Picture | None:
 
 
 def from_data_url(url: str) -> Picture | None:
-    """The image that a `data:` URL holds; None where there is none that Pillow reads."""
+    """The image that a `data:` URL holds; None when it holds none that Pillow reads."""
     from PIL import Image
 
     head, _, payload = url.partition(",")

@@ -14,7 +14,7 @@ def pages_of(source: SourceFile, wanted: ExtractAsk, *, is_optical: bool, max_pa
     Args:
         source: the file.
         wanted: the request.
-        is_optical: whether text is also read out of images and of pages that hold none, by optical character recognition.
+        is_optical: whether optical character recognition also reads images, and pages without a text layer.
         max_pages: the maximum number of pages.
 
     Raises:
@@ -70,7 +70,7 @@ def _text(source: SourceFile, wanted: ExtractAsk) -> ReadPage:
         if room is not None and len(images) >= room:
             break
         if str(content["url"])[:5].lower() != "data:":
-            images.append(content)  # it keeps its address, unfetched
+            images.append(content)  # it keeps its address and is not fetched
             continue
         picture = _inner(str(content["url"]), maybe(content.get("caption"), str), number)
         if picture is not None and wanted.is_big_enough(picture.width, picture.height):
@@ -79,7 +79,7 @@ def _text(source: SourceFile, wanted: ExtractAsk) -> ReadPage:
 
 
 def _inner(url: str, caption: str | None, number: int) -> Picture | None:
-    """The picture that a `data:` URL of a page holds; None where it holds none."""
+    """The picture that a `data:` URL in a page holds; None when it holds none."""
     from pipelex.reading.pictures import from_data_url
 
     found = from_data_url(url)

@@ -1,4 +1,4 @@
-"""The loop of a reading process: one file after the other, page by page, each under a limit of memory."""
+"""The loop of a reading process: it reads one file after the other, page by page, under a memory limit."""
 
 import gc
 import logging
@@ -12,15 +12,15 @@ from pipelex.reading.source import ExtractAsk, MissingExtra, PictureFit, SourceF
 from pipelex.reading.wire import page_message, receive, send
 
 _MOST_FILES: Final = 50
-"""The number of files that a process reads before another takes its place."""
+"""The number of files that a process reads before another one replaces it."""
 _WORN: Final = 128 * 1024 * 1024
-"""The memory, in bytes, that a process may have kept of what it has read."""
+"""The growth of a process's memory, in bytes, above which another process replaces it."""
 _MAX_HEAD: Final = 1024 * 1024
 _MAX_SOURCE: Final = 4 * 1024**3
 
 
 class _Telling(logging.Handler):
-    """Hands warnings on to whoever started the process."""
+    """Sends warnings to the process that started this one."""
 
     def __init__(self, answers: BinaryIO) -> None:
         super().__init__(logging.WARNING)
@@ -31,7 +31,7 @@ class _Telling(logging.Handler):
 
 
 def serve(tasks: BinaryIO, answers: BinaryIO) -> None:
-    """Read files until nobody asks any more."""
+    """Read files until the other side ends."""
     logger.addHandler(_Telling(answers))
     logger.propagate = False
     deny_files()
@@ -59,14 +59,14 @@ def _wanted(told: dict[str, Any]) -> ExtractAsk:
 
 
 def _answer(head: dict[str, Any], blobs: list[bytes], answers: BinaryIO, watch: MemoryWatch) -> bool:
-    """Read one file; whether memory ran short on the way."""
+    """Read one file; return whether memory ran short."""
     source = SourceFile(blobs[0], **head["source"])
     wanted = _wanted(head["wanted"])
     try:
         if head["is_optical"]:
             from pipelex.reading.ocr import prepare
 
-            prepare()  # what the reader itself takes does not count
+            prepare()  # the memory of the OCR models does not count
         watch.allow(head["max_memory"])
         for page in pages_of(source, wanted, is_optical=head["is_optical"], max_pages=head["max_pages"]):
             send(answers, *page_message(page))
@@ -82,7 +82,7 @@ def _answer(head: dict[str, Any], blobs: list[bytes], answers: BinaryIO, watch: 
         return True
     except RecursionError:
         send(answers, {"failed": unreadable(source, "nesting", "it is nested too deeply").report.to_json()})
-    except Exception as error:  # whatever a file that nobody has checked makes a library raise
+    except Exception as error:  # an unchecked file can make a library raise anything
         why = f"{type(error).__name__}: {error}"[:300]
         send(answers, {"failed": unreadable(source, "damaged", why).report.to_json()})
     return False

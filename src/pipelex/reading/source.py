@@ -22,37 +22,37 @@ class SourceFile:
     name: str
     """The name of the file, for messages."""
     base_url: str | None = None
-    """The URL of a file from the network; its relative links start from it."""
+    """The URL of a file from the network, against which its relative links are resolved."""
     url: str = ""
-    """The address it was asked for by; all there is for an extractor that reads by address."""
+    """The address by which the file was requested; an extractor that reads by address has nothing else."""
 
 
 @dataclass(frozen=True)
 class PictureFit:
-    """The limits of pictures for whoever is to be sent them."""
+    """The limits that a recipient sets for pictures."""
 
     max_side: int
     """The longest side, in pixels."""
     max_bytes: int
     kept_types: Sequence[str]
-    """The types that may stay as they are; others become PNG or JPEG."""
+    """The MIME types that need no change; others become PNG or JPEG."""
 
 
 @dataclass(frozen=True)
 class ExtractAsk:
-    """The request for what comes besides the text."""
+    """The request for what a reader returns besides the text."""
 
     max_page_images: int | None = None
-    """The number of images of one page; None for all, 0 for none."""
+    """The maximum number of images of one page; None for all, 0 for none."""
     max_nb_images: int | None = None
-    """The number of images of the whole document."""
+    """The maximum number of images of the whole document; None for all."""
     image_min_size: int = 0
-    """The number of pixels that an image must have in both directions."""
+    """The minimum width and height of an image, in pixels; smaller ones are left out."""
     captions: bool = False
     views_dpi: int | None = None
     """The resolution of page views in dots per inch; None for no views."""
     fit: PictureFit | None = None
-    """The limits of the views of images; None: as they are."""
+    """The limits for the views of images; None to leave them unchanged."""
     render_js: bool = False
     raw_html: bool = False
 
@@ -77,16 +77,16 @@ class Picture:
     height: int
     caption: str | None = None
     stem: str | None = None
-    """Name the text refers to it by, without extension."""
+    """The name by which the text refers to it, without an extension."""
 
 
 @dataclass(frozen=True)
 class ReadPage:
-    """One page as it was read: nothing of it is stored yet."""
+    """One page as it was read; none of it is in the store yet."""
 
     text: str
     images: Sequence[Picture | Mapping[str, Json]] = ()
-    """Pictures, and contents of images on the network, which keep their address."""
+    """Pictures, and the contents of images on the network, which keep their address."""
     view: Picture | None = None
     raw_html: str | None = None
 
@@ -96,9 +96,9 @@ class ReadingLimits:
     """The limits of one document."""
 
     max_memory: int = 512 * 1024 * 1024
-    """The memory that reading one may take beyond what the process has at rest, in bytes."""
+    """The memory that reading a document may take beyond what the process has at rest, in bytes."""
     seconds: float = 120.0
-    """The time until its next page, in seconds; a Word file, a text and an image are one page."""
+    """The maximum time until the next page, in seconds; a Word file, a text and an image are one page each."""
     max_pages: int = 5_000
     """The maximum number of its pages, slides or sheets."""
     max_text: int = 20_000_000
@@ -115,13 +115,13 @@ class MissingExtra(Exception):
 
 
 def unreadable(source: SourceFile, reason: str, why: str) -> InputError:
-    """The source is broken, locked, or not what it claims to be."""
+    """The error for a source that is broken, locked, or not what it claims to be."""
     detail = f"{source.name} cannot be read: {why}"
     return InputError("input.file_unreadable", detail, file_type=source.kind, reason=reason)
 
 
 def too_large(source: SourceFile, what: str, limit: int, size: int | None = None) -> InputError:
-    """The source, or what is read out of it, is beyond a limit."""
+    """The error for a source, or a part of it, that is beyond a limit."""
     detail = f"{source.name} {what}"
     if size is None:
         return InputError("input.too_large", detail, limit=limit)

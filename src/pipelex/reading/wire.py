@@ -12,14 +12,14 @@ _LENGTH: Final = struct.Struct(">Q")
 
 
 class BrokenWire(Exception):
-    """The other side has gone, or says something that is not a message."""
+    """The other side has gone, or has sent something that is not a message."""
 
 
 def send(stream: BinaryIO, head: dict[str, Any], blobs: Sequence[bytes] = ()) -> None:
     """Send a message.
 
     Raises:
-        OSError: nobody listens.
+        OSError: the other side has gone.
     """
     text = json.dumps({**head, "blobs": [len(blob) for blob in blobs]}).encode("utf-8", "surrogatepass")
     stream.write(_LENGTH.pack(len(text)) + text)
@@ -29,15 +29,15 @@ def send(stream: BinaryIO, head: dict[str, Any], blobs: Sequence[bytes] = ()) ->
 
 
 def receive(stream: BinaryIO, *, max_head: int, max_blobs: int) -> tuple[dict[str, Any], list[bytes]] | None:
-    """The next message; None where the other side has ended.
+    """The next message; None when the other side has ended.
 
     Args:
         stream: the stream to read from.
-        max_head: the maximum size of its JSON, in bytes.
-        max_blobs: the maximum size of its other bytes together.
+        max_head: the maximum size of the message's JSON, in bytes.
+        max_blobs: the maximum total size of its blobs, in bytes.
 
     Raises:
-        BrokenWire: there is half of one, or it is too large.
+        BrokenWire: the message is cut short or too large.
     """
     length = stream.read(_LENGTH.size)
     if not length:
@@ -77,7 +77,7 @@ def page_of(message: dict[str, Any], blobs: Sequence[bytes]) -> ReadPage:
     """The page in a message.
 
     Raises:
-        BrokenWire: it has none.
+        BrokenWire: the message has no page.
     """
 
     def read(told: Any) -> Any:

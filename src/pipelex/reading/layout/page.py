@@ -1,6 +1,6 @@
 """A page as text: columns one after the other, tables as tables of Markdown.
 
-pdfplumber, on which markitdown stands, finds tables by their lines alone, and none right on a turned page.
+pdfplumber, which markitdown uses, finds tables only by their lines, and finds none correctly on a rotated page.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,14 +12,14 @@ from pipelex.reading.layout.words import Word, words_of
 from pipelex.reading.markup import markdown_table
 
 _PARAGRAPH: Final = 0.9
-"""The space between rows, in heights of a row, from which on a new paragraph begins."""
+"""The space between rows, in row heights, above which a new paragraph begins."""
 
 
 def laid_out(page: Any, textpage: Any) -> str | None:
-    """The text of a page that has columns, tables, or text that is turned; None for any other, which reads as it comes.
+    """The text of a page with columns, tables or rotated text; None for any other page, which needs no new order.
 
     Args:
-        page: the page of PDFium's binding.
+        page: the page, an object of PDFium's binding.
         textpage: its text page.
     """
     words, turn = words_of(textpage)
@@ -35,14 +35,14 @@ def laid_out(page: Any, textpage: Any) -> str | None:
 
 
 def _is_filled(grid: Grid, words: Sequence[Word]) -> bool:
-    """Whether it is a table: a frame around one text, or a drawing, has words in one cell at most."""
+    """Whether the grid is a table, with words in three cells or more; a frame around a text or a drawing has fewer."""
     return len({cell for word in words if (cell := grid.cell_of(word)) is not None}) >= 3
 
 
 def _plain_or_not(band: Band) -> Iterator[Band]:
-    """The band; as rows that are read from left to right where it has neither columns of prose nor cells.
+    """The band itself if it has columns of prose; otherwise its table, and its other rows one by one.
 
-    Rows below a table that have words in its first column alone are texts of their own.
+    Rows at the end of a table that have words only in its first column do not belong to it.
     """
     if not band.gutters or band.is_prose:
         yield band

@@ -1,4 +1,4 @@
-"""Words in rows, and rows in bands: columns of prose, and tables without lines."""
+"""Words grouped into rows, and rows into bands: columns of prose, and tables without lines."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ _GUTTER: Final = 8.0
 """The least width of the space between two columns, in points."""
 _FEWEST_ROWS: Final = 3
 _WORDY: Final = 3.5
-"""Columns whose pieces have more words than that, on average, are prose; those with fewer, cells."""
+"""The average number of words in a piece of a column, above which columns are prose; below it, they are cells."""
 _MARK: Final = re.compile(r"[•·‣◦▪■●*–—-]|\(?(?:\d{1,3}|[ivxIVX]{1,4}|[a-zA-Z])[.)]")
 _RIGHT_TO_LEFT: Final = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 
@@ -37,7 +37,7 @@ class Row:
 
     @cached_property
     def gaps(self) -> list[_Gap]:
-        """The wide spaces in it, those before and behind it among them."""
+        """The wide spaces in the row, including those before its first word and after its last."""
         ends = [float("-inf")]
         found: list[_Gap] = []
         for word in self.words:
@@ -47,13 +47,13 @@ class Row:
         return [*found, (ends[-1], float("inf"))]
 
     def between(self, start: float, end: float) -> list[Word]:
-        """Its words in a column."""
+        """The words of the row in a column."""
         return [word for word in self.words if start <= word.box.middle[0] < end]
 
 
 @dataclass(frozen=True)
 class Band:
-    """Rows that stand below one another, with the spaces that go through all of them."""
+    """Rows below one another, with the spaces that run through all of them."""
 
     rows: Sequence[Row]
     gutters: Sequence[_Gap] = ()
@@ -71,7 +71,7 @@ class Band:
 
     @property
     def is_prose(self) -> bool:
-        """Whether its columns are texts, each to be read to its end."""
+        """Whether each column is running text, to be read to its end before the next one."""
         return min(self._wordiness) > _WORDY
 
     @property
@@ -87,7 +87,7 @@ class Band:
 
 
 def rows_of(words: Sequence[Word]) -> list[Row]:
-    """Words in rows, from top to bottom."""
+    """The rows that the words form, from top to bottom."""
     rows: list[list[Word]] = []
     for word in sorted(words, key=lambda word: (word.box.middle[1], word.box.left)):
         if rows and _is_beside(rows[-1], word):
@@ -104,7 +104,7 @@ def _is_beside(row: Sequence[Word], word: Word) -> bool:
 
 
 def bands_of(rows: Sequence[Row]) -> Iterator[Band]:
-    """Rows in bands, from top to bottom: each as long as a space goes through its rows."""
+    """The bands that the rows form, from top to bottom; a band ends where no space runs on through the next row."""
     start = 0
     while start < len(rows):
         end, gutters = _reach(rows, start)
@@ -113,7 +113,7 @@ def bands_of(rows: Sequence[Row]) -> Iterator[Band]:
 
 
 def _reach(rows: Sequence[Row], start: int) -> tuple[int, list[_Gap]]:
-    """The end of the band that begins at a row, and its gutters; a row of its own has none."""
+    """The end of the band that begins at a row, and its gutters; a band of a single row has none."""
     free = rows[start].gaps
     best: tuple[int, list[_Gap]] = (start + 1, [])
     for end in range(start + 1, len(rows) + 1):
@@ -128,7 +128,7 @@ def _reach(rows: Sequence[Row], start: int) -> tuple[int, list[_Gap]]:
 
 
 def _holds(row: Row, gutters: Sequence[_Gap]) -> bool:
-    """Whether the first row has words on both sides: a heading above the first column is a row of its own."""
+    """Whether the first row has words on both sides of a gutter; a heading above the first column stays on its own."""
     return row.box.left < gutters[0][0] and row.box.right > gutters[0][1]
 
 
@@ -138,7 +138,7 @@ def _shared(some: Sequence[_Gap], others: Sequence[_Gap]) -> list[_Gap]:
 
 
 def _inner(rows: Sequence[Row], free: Sequence[_Gap]) -> list[_Gap]:
-    """The spaces with words on both sides in enough rows; not those behind the marks of a list."""
+    """The spaces with words on both sides in enough rows, except those after the markers of a list."""
     found: list[_Gap] = []
     for gap in free:
         if gap[0] == float("-inf") or gap[1] == float("inf"):
@@ -153,7 +153,7 @@ def _inner(rows: Sequence[Row], free: Sequence[_Gap]) -> list[_Gap]:
 
 
 def text_of(words: Sequence[Word]) -> str:
-    """Words of one line; those that are written from the right are in the order in which the file holds them."""
+    """The text of one line; words that are written from the right keep the order in which the file holds them."""
     if any(_RIGHT_TO_LEFT.search(word.text) for word in words):
         words = sorted(words, key=lambda word: word.rank)
     return " ".join(word.text for word in words)

@@ -8,16 +8,16 @@ from typing import Any, Final
 from pipelex.reading.layout.words import Place, Word, turned
 
 _NEAR: Final = 2.5
-"""The distance, in points, at which lines meet."""
+"""The distance, in points, within which lines count as meeting."""
 _SHORTEST: Final = 4.0
 _MOST_PATHS: Final = 5_000
 _MOST_LINES: Final = 4_000
-"""A page with more is a drawing, and no table is looked for."""
+"""The number of lines above which a page is taken for a drawing, and no table is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line of a page that is as good as horizontal or vertical."""
+    """A line of a page that is roughly horizontal or vertical."""
 
     at: float
     start: float
@@ -42,7 +42,7 @@ class Grid:
         return Place(self.xs[0], self.ys[0], self.xs[-1], self.ys[-1])
 
     def cell_of(self, word: Word) -> tuple[int, int] | None:
-        """Row and column of a word: of a cell over several, the first ones; None for a word outside."""
+        """The row and the column of a word, the first ones for a merged cell; None for a word outside the table."""
         x, y = word.box.middle
         if not (self.xs[0] <= x <= self.xs[-1] and self.ys[0] <= y <= self.ys[-1]):
             return None
@@ -61,8 +61,8 @@ def grids_of(page: Any, turn: int) -> list[Grid]:
     """The drawn tables of a page, from top to bottom.
 
     Args:
-        page: the page of PDFium's binding.
-        turn: the quarter turns by which its text is turned.
+        page: the page, an object of PDFium's binding.
+        turn: the number of quarter turns by which its text is rotated.
     """
     lines = list(_lines(page, turn))
     if not 4 <= len(lines) <= _MOST_LINES:
@@ -74,7 +74,7 @@ def grids_of(page: Any, turn: int) -> list[Grid]:
 
 
 def _groups(across: list[_Line], down: list[_Line]) -> Iterator[tuple[list[_Line], list[_Line]]]:
-    """Lines that meet one another, however indirectly."""
+    """Groups of lines that meet one another, directly or through other lines of the group."""
     left = (set(across), set(down))
     while left[0] and left[1]:
         group: tuple[set[_Line], set[_Line]] = (set(), set())
@@ -128,7 +128,7 @@ def _lines(page: Any, turn: int) -> Iterator[Place]:
 
 
 def _segments(drawn: Any) -> Iterator[tuple[float, float, float, float]]:
-    """The straight lines of a path, in the page's coordinates; a filled bar is one."""
+    """The straight lines of a path, in the page's coordinates; a filled bar counts by its edges."""
     import pypdfium2
 
     raw: Any = pypdfium2.raw

@@ -1,4 +1,4 @@
-"""The words of a PDF page with the places where they stand, turned so that they stand upright."""
+"""The words of a PDF page and their places on it, for a page that is rotated so that its text is upright."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from math import pi
 from typing import Any, Final
 
 _SAMPLE: Final = 200
-"""The number of letters whose direction is looked at."""
+"""The number of letters whose direction is checked, about."""
 _MOST_CHARS: Final = 100_000
-"""A page with more characters is read as it comes: looking at each of them would take too long."""
+"""The number of characters above which a page keeps the file's order, because checking each would take too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +48,15 @@ class Word:
     text: str
     box: Place
     rank: int
-    """Its place in the order in which the file holds the words, which is the order of reading in one line."""
+    """Its rank in the order in which the file holds the words; within a line, that is the reading order."""
 
 
 def turned(box: tuple[float, float, float, float], quarters: int) -> Place:
-    """A box of the page's own coordinates, whose y grows upwards, on the page turned so that its text is upright.
+    """A box in the page's own coordinates, whose y grows upwards, on the page rotated so that its text is upright.
 
     Args:
         box: left, bottom, right, top.
-        quarters: the number of quarter turns, counter-clockwise, by which the text is turned on the page.
+        quarters: the number of quarter turns, counter-clockwise, by which the text is rotated on the page.
     """
     left, bottom, right, top = box
     match quarters % 4:
@@ -71,10 +71,10 @@ def turned(box: tuple[float, float, float, float], quarters: int) -> Place:
 
 
 def words_of(textpage: Any) -> tuple[list[Word], int]:
-    """The words of a page, and the quarter turns by which most of them are turned on it.
+    """The words of a page, and the number of quarter turns by which most of them are rotated.
 
     Args:
-        textpage: the text page of PDFium's binding.
+        textpage: the page's text, an object of PDFium's binding.
     """
     count = textpage.count_chars()
     if not 0 < count <= _MOST_CHARS:
@@ -93,7 +93,7 @@ def _turn_of(textpage: Any, count: int) -> int:
 
 
 def _words(textpage: Any, count: int, turn: int) -> Iterator[Word]:
-    """The words in the file's order; the calls to PDFium are the bulk of the work, so each letter costs two of them."""
+    """The words in the file's order. Calls to PDFium take most of the time, so each letter makes only two."""
     import pypdfium2
 
     raw: Any = pypdfium2.raw
@@ -121,7 +121,7 @@ def _words(textpage: Any, count: int, turn: int) -> Iterator[Word]:
 
 
 def _is_far(word: tuple[float, float, float, float], letter: Any, *, is_lying: bool) -> bool:
-    """Whether a letter belongs to another word, though no space is between them."""
+    """Whether a letter belongs to another word although no space separates them."""
     left, bottom, right, top = word
     along = max(letter.left - right, left - letter.right)
     across = max(letter.bottom - top, bottom - letter.top)
