@@ -1,4 +1,4 @@
-"""What of a run Temporal Cloud bills: actions, as a development server with metrics counts them itself."""
+"""The part of a run that Temporal Cloud bills: its actions, as a development server with metrics counts them."""
 
 import asyncio
 import re
@@ -15,17 +15,17 @@ _SAMPLE: Final = re.compile(r"^action\{(?P<labels>[^}]*)\} (?P<count>\S+)$", re.
 _LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
 
 _TWICE: Final = "command_StartChildWorkflowExecution_Extra"
-"""The server's metric has a child twice: as a command of its parent, and as this. Cloud bills its start alone."""
+"""The second of the server's two counts of one started child workflow; Cloud bills only the first."""
 
 _REST: Final = 3.0
-"""Seconds without a change after which all is counted: the server reports its metrics once a second."""
+"""Seconds without a change after which the counts are final. The server reports its metrics once a second."""
 
 
 def counted(server: DevServer) -> Counter[str]:
     """The actions so far in the server's own namespace, by type.
 
     Args:
-        server: started with a `metrics_port`.
+        server: the server, started with a `metrics_port`.
     """
     with urllib.request.urlopen(f"http://{server.host}:{server.metrics_port}/metrics", timeout=10) as answer:
         text = answer.read().decode()
@@ -38,7 +38,7 @@ def counted(server: DevServer) -> Counter[str]:
 
 
 async def at_rest(server: DevServer) -> Counter[str]:
-    """The actions once nothing is added to them any more."""
+    """The actions, once the server has stopped reporting more."""
     loop = asyncio.get_running_loop()
     found, since = await asyncio.to_thread(counted, server), loop.time()
     while loop.time() - since < _REST:
@@ -50,7 +50,7 @@ async def at_rest(server: DevServer) -> Counter[str]:
 
 
 async def actions_of(server: DevServer, work: Callable[[], Awaitable[T]]) -> tuple[T, Counter[str]]:
-    """What some work gives, and the actions it takes."""
+    """The result of some work, and the actions that it takes."""
     before = await at_rest(server)
     result = await work()
     return result, await at_rest(server) - before

@@ -1,7 +1,7 @@
-"""What a call costs in-process beside OpenAI's bare client, which asks the same model server the same: `python -m bench.calls`.
+"""The CPU time of calls in-process, compared with OpenAI's bare client: `python -m bench.calls`.
 
-The model server answers at once and is a process of its own; both sides run in this process, turn about, and the CPU time of
-this process is what is compared. `MOST` is the ratio that a call may cost.
+Both send the same requests to the same model server, which answers at once and runs in a process of its own. The two
+sides take turns in this process, whose CPU time is compared. `MOST` is the highest ratio that is accepted.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _ANSWERS: Final = {"Hello": "Good day", "Say": "ok", "Describe": "about a word"}
 
 @dataclass(frozen=True)
 class CallScenario:
-    """The same questions, asked by either side."""
+    """Questions that both sides ask."""
 
     name: str
     method: str
@@ -51,7 +51,7 @@ CALL_SCENARIOS: Final = (
 
 @dataclass(frozen=True)
 class CallRow:
-    """One scenario: milliseconds of CPU time of each side."""
+    """One scenario, with the CPU time of each side in milliseconds."""
 
     name: str
     ours: float
@@ -61,7 +61,7 @@ class CallRow:
 
     @property
     def ratio(self) -> float:
-        """Ours as a multiple of the bare client's."""
+        """Our CPU time as a multiple of the bare client's."""
         return self.ours / self.bare
 
     def __str__(self) -> str:
@@ -71,7 +71,7 @@ class CallRow:
 
 @contextmanager
 def model_server(folder: Path) -> Generator[str]:
-    """The model server in a process of its own; gives its endpoint."""
+    """Run the model server in a process of its own, and yield its endpoint."""
     rules = [{"contains": prompt, "replies": [{"text": text}], "cycle": True} for prompt, text in _ANSWERS.items()]
     script, port, log = folder / "rules.json", folder / "port", folder / "server.log"
     script.write_text(json.dumps({"rules": rules}), encoding="utf-8")
@@ -99,7 +99,7 @@ async def call_rows(scenarios: Sequence[CallScenario], rounds: int | None = None
 
 
 async def ask_all(client: openai.AsyncOpenAI, scenario: CallScenario) -> None:
-    """The questions of a scenario, so many at a time, by the bare client."""
+    """Ask the questions of a scenario with the bare client, `window` of them at a time."""
     waiting = iter(scenario.prompts)
 
     async def work() -> None:
@@ -115,7 +115,7 @@ async def ask_all(client: openai.AsyncOpenAI, scenario: CallScenario) -> None:
 async def compared(
     ours: Callable[[], Awaitable[None]], bare: Callable[[], Awaitable[None]], rounds: int
 ) -> tuple[float, float]:
-    """The median CPU time of a round of each side, in milliseconds; a first round does not count."""
+    """The median CPU time of a round on each side, in milliseconds; the first round is a warm-up."""
     spent: tuple[list[float], list[float]] = ([], [])
     for turn in range(-1, rounds):
         for side, work in enumerate((ours, bare)):

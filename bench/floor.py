@@ -1,11 +1,12 @@
-"""The floor: what a run must cost on Temporal when it is written by hand, with nothing of Pipelex.
+"""The floor: the least that a run costs on Temporal when its workflows are written by hand, without Pipelex.
 
-One activity asks the model server with the same HTTP client; a child workflow holds it; a root runs children one after
-the other, all at once, or in a window. Arguments are as small as they can be: a string in, a string out. The activity
-heartbeats, so that a lost worker is noticed, and its attempts are bounded: whoever writes it with care has that, too.
+One activity asks the model server with the same HTTP client. A child workflow runs the activity, and a root workflow
+runs such children one after the other, all at once, or in a window. Arguments are as small as possible: a string in, a
+string out. The activity heartbeats so that a lost worker is noticed, and its attempts are bounded, as in any careful
+implementation.
 
-The same workflows can show what they do, as an operator wants it: a summary for every workflow and activity, details for
-the root, and the five search attributes of a run for all. That is text in the history, whoever writes it.
+The same workflows can also show an operator what they do: with a summary for every workflow and activity, details for
+the root, and the five search attributes of a run for all of them. Any implementation pays for this text in its history.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     import openai
 
 STUB: dict[str, str] = {}
-"""`url` of the model server, set by the worker's process."""
+"""The address of the model server under the key `url`; the worker's process sets it."""
 _clients: dict[str, openai.AsyncOpenAI] = {}
 
 
@@ -53,7 +54,7 @@ class FloorLeaf:
 
 
 async def asked(prompt: str) -> str:
-    # Whoever starts it with search attributes wants a summary, too.
+    # A run that was started with search attributes shows summaries, too.
     shows = len(workflow.info().typed_search_attributes) > 0
     return await workflow.execute_activity(
         ask,
@@ -73,7 +74,7 @@ class FloorSequence:
 
 
 async def in_window(ask: Callable[[str, int], Awaitable[str]], prompts: list[str], window: int) -> list[str]:
-    """The answers, in order, of which so many are waited for at a time."""
+    """The answers in order, with at most `window` questions under way at a time."""
     results = [""] * len(prompts)
     waiting = iter(enumerate(prompts))
 
@@ -94,7 +95,7 @@ class FloorWindow:
 
 @workflow.defn(name="FloorActivities")
 class FloorActivities:
-    """A window of activities without children."""
+    """A window of activities, without child workflows."""
 
     @workflow.run
     async def run(self, prompts: list[str], window: int) -> list[str]:
@@ -115,7 +116,7 @@ async def child(prompt: str, index: int) -> str:
 
 
 def shown(run_id: str) -> dict[str, Any]:
-    """What the start of a root says to an operator, as arguments of `Client.start_workflow`."""
+    """The arguments of `Client.start_workflow` that show an operator what the root workflow is."""
     values = {
         "PipeCode": "say",
         "DomainCode": "harbour",

@@ -1,4 +1,4 @@
-"""How large the histories of a run's workflows are, without reading any."""
+"""The sizes of the histories of a run's workflows, from their descriptions; no history is read."""
 
 import asyncio
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from temporalio.client import Client, WorkflowExecution
 
 _AT_ONCE = 16
-"""Workflows described at a time."""
+"""The number of workflows that are described at a time."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class History:
     type: str
     events: int
     size: int
-    """Bytes."""
+    """The size of the history, in bytes."""
 
 
 async def history_of(client: Client, workflow: WorkflowExecution) -> History:
@@ -27,10 +27,10 @@ async def history_of(client: Client, workflow: WorkflowExecution) -> History:
 
 
 async def all_histories(client: Client, workflow_id: str) -> list[History]:
-    """The histories of an ended workflow and all those below it.
+    """The histories of an ended workflow and of all workflows below it.
 
     Raises:
-        RuntimeError: visibility does not come to rest.
+        RuntimeError: after a minute, some workflows are still running, or visibility still finds more.
     """
     tree = _tree(workflow_id)
     counted = 0
@@ -56,13 +56,13 @@ def _tree(workflow_id: str) -> str:
 
 
 async def histories(client: Client, workflow_id: str, *, leaf: str, leaves: int = 100) -> list[History]:
-    """The histories of a workflow and all those below it, as far as visibility has them.
+    """The histories of a workflow and of all workflows below it, as far as visibility lists them.
 
     Args:
-        client: of their server.
-        workflow_id: the root; the ids below start with it.
-        leaf: the type of the many small ones, of which only some are looked at.
-        leaves: how many.
+        client: a client of their server.
+        workflow_id: the id of the root; the ids of the workflows below start with it.
+        leaf: the type of the many small workflows; only some of them are looked at.
+        leaves: the maximum number of small workflows to look at.
     """
     tree = _tree(workflow_id)
     found = [

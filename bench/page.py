@@ -1,4 +1,4 @@
-"""Benchmarks as lines for a terminal and as the page `docs/benchmarks.md`."""
+"""The results of benchmarks as lines for a terminal and as the page `docs/benchmarks.md`."""
 
 import json
 import os
@@ -20,16 +20,16 @@ from bench.startup import StartUp
 from pipelex.temporal.dev_server import find_binary
 
 RECORDED: Final = Path(__file__).with_name("recorded")
-"""Reports of the soak and of the faults, one file each, that the page shows."""
+"""The folder with the reports of the soak and of the chaos runs that the page shows, one file each."""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What one side costs; times are milliseconds."""
+    """The cost of one side; times are in milliseconds, sizes in bytes."""
 
     events: int
     actions: int
-    """What Temporal Cloud bills."""
+    """The number of actions that Temporal Cloud bills."""
     size: int
     wall: float
     cpu: float
@@ -43,9 +43,9 @@ class Row:
     ours: Measure
     floor: Measure
     shown: int
-    """Bytes of history of the floor that shows what it does."""
+    """The bytes of history of the shown floor, which also writes summaries, details and search attributes."""
     in_process: float
-    """Milliseconds of wall time without Temporal."""
+    """The wall time without Temporal, in milliseconds."""
 
     HEADING: ClassVar[str] = (
         f"{'':24}{'events':^22} | {'actions':^18} | {'bytes of history':^30} | {'shown floor':^18} | {'wall, ms':^26} | {'worker CPU, ms':^26} | "
@@ -56,7 +56,7 @@ class Row:
 
     @property
     def pairs(self) -> list[tuple[float, float]]:
-        """Ours and the floor: events, actions, bytes, wall, CPU."""
+        """Our figure and the floor's for events, actions, bytes, wall time and CPU time."""
         ours, floor = self.ours, self.floor
         return [
             (ours.events, floor.events),
@@ -81,13 +81,13 @@ def _ratio(ours: float, floor: float) -> str:
 
 
 def page(rows: Sequence[Row], started: Sequence[StartUp], calls: Sequence[CallRow], *, command: str) -> str:
-    """The page.
+    """The page `docs/benchmarks.md`.
 
     Args:
-        rows: what was measured beside the floor.
-        started: start-up times.
-        calls: what was measured beside the bare client.
-        command: what made it.
+        rows: the measurements beside the floor.
+        started: the start-up times.
+        calls: the measurements beside the bare client.
+        command: the command that made the page.
     """
     measures = ("events", "actions", "bytes of history", "bytes, shown floor", "wall, ms", "worker CPU, ms")
     lines = [
@@ -141,18 +141,19 @@ def page(rows: Sequence[Row], started: Sequence[StartUp], calls: Sequence[CallRo
 
 
 def recorded(report: dict[str, Any], *, command: str) -> str:
-    """A report as a file of `bench/recorded`: with when, where and how it was made.
+    """A report as the text of a file in `bench/recorded`, with the command, the date and the surroundings.
 
     Args:
-        report: has a `title`, `what` was seen, and `verdicts`: what, found, bound, and whether it holds.
-        command: what made it.
+        report: the report, with a `title`, the results in words as `what`, and the `verdicts`, each of which has
+            `what`, `found`, `bound` and `holds`.
+        command: the command that made the report.
     """
     made = {"command": command, "date": f"{datetime.now(UTC):%Y-%m-%d}", "surroundings": surroundings()}
     return json.dumps(made | report, indent=2, ensure_ascii=False) + "\n"
 
 
 def _recorded_lines() -> Iterator[str]:
-    """The verdicts of the long benchmarks, which are run by themselves."""
+    """The verdicts of the long benchmarks, which are run separately."""
     for file in sorted(RECORDED.glob("*.json")):
         report = json.loads(file.read_text(encoding="utf-8"))
         yield f"## {report['title']}"
@@ -167,7 +168,7 @@ def _recorded_lines() -> Iterator[str]:
 
 
 def surroundings() -> dict[str, str]:
-    """The machine and the versions."""
+    """The machine, the system and the versions."""
     server = subprocess.run([str(find_binary()), "--version"], capture_output=True, text=True, check=False).stdout
     found = re.search(r"Server ([\d.]+)", server)
     return {
@@ -179,7 +180,7 @@ def surroundings() -> dict[str, str]:
 
 
 def _processor() -> str:
-    """The processor's model, where the system tells it."""
+    """The processor's model, as far as the system reports it."""
     told = Path("/proc/cpuinfo")
     lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

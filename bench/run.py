@@ -40,13 +40,13 @@ from tests.support.project import Project, write_project
 from tests.support.temporal import client_of, config_of
 
 WINDOW: Final = 8
-"""Items of a batch at a time: the default of `max_concurrency`, and the floor's window."""
+"""The items of a batch that run at a time: the default of `max_concurrency`, and the floor's window."""
 PAGE: Final = REPOSITORY / "docs" / "benchmarks.md"
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """The same work, asked of either side."""
+    """One piece of work that both sides do."""
 
     name: str
     method: str
@@ -56,7 +56,7 @@ class Scenario:
     rounds: int
     policy: ChildPolicy = "every_pipe"
     is_warmed: bool = True
-    """Whether a first round does not count."""
+    """Whether an extra first round runs that does not count."""
 
 
 def batch_of(count: int, *, rounds: int, is_warmed: bool = True, policy: ChildPolicy = "every_pipe") -> Scenario:
@@ -89,14 +89,14 @@ class Cost:
 
     @property
     def measure(self) -> Measure:
-        # The system counts CPU time in ticks of 10 ms: only the sum over the rounds is exact enough.
+        # The system counts CPU time in ticks of 10 ms, so only the sum over all rounds is exact enough.
         return Measure(
             self.events, self.actions, self.size, statistics.median(self.wall) * 1000, statistics.mean(self.cpu) * 1000
         )
 
 
 async def measured(cost: Cost, worker: psutil.Process, work: Callable[[], Awaitable[str]]) -> str:
-    """Run once and note the times; gives the workflow's id."""
+    """Run once, note the times, and return the workflow's id."""
     before, began = cpu_of(worker), time.perf_counter()
     id_ = await work()
     cost.wall.append(time.perf_counter() - began)
@@ -112,7 +112,11 @@ def cpu_of(worker: psutil.Process) -> float:
 async def compare(
     scenario: Scenario, method: Method, server: DevServer, client: Client, ours: psutil.Process, floor: psutil.Process
 ) -> tuple[Measure, Measure, int]:
-    """Run both sides, once more to count actions; gives what each costs, and the bytes of the floor that shows what it does."""
+    """Run both sides, and once more to count actions.
+
+    Returns:
+        What each side costs, and the bytes of history of the shown floor.
+    """
     costs = Cost(), Cost()
 
     async def run_ours() -> str:
@@ -136,13 +140,13 @@ async def compare(
 
 
 async def events_and_bytes(client: Client, workflow_id: str) -> tuple[int, int]:
-    """Of all histories of a run."""
+    """The number of events and of bytes in all histories of a run."""
     found = await all_histories(client, workflow_id)
     return sum(each.events for each in found), sum(each.size for each in found)
 
 
 async def in_process(scenario: Scenario, method: Method) -> float:
-    """Milliseconds of a run without Temporal."""
+    """The median wall time of a run without Temporal, in milliseconds."""
     wall: list[float] = []
     for turn in range(-1, scenario.rounds):
         began = time.perf_counter()
@@ -221,5 +225,5 @@ async def main(arguments: Sequence[str]) -> None:
 if __name__ == "__main__":
     asyncio.run(main(sys.argv[1:]))
     sys.stdout.flush()
-    time.sleep(0.5)  # the SDK may abort an interpreter that ends while its threads still do
+    time.sleep(0.5)  # the SDK may abort an interpreter that exits before the SDK's threads have ended
     os._exit(0)

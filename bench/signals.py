@@ -1,11 +1,11 @@
-"""How a command that starts processes is ended."""
+"""Signals that end a command which has started processes."""
 
 import signal
 from types import FrameType
 
 
 def end_as_with_ctrl_c() -> None:
-    """Have SIGTERM, and SIGINT even in a shell's background job, raise KeyboardInterrupt, so that processes are ended."""
+    """Make SIGTERM, and SIGINT even in a background job, raise KeyboardInterrupt, so that child processes are ended."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         signal.raise_signal(signal.SIGINT)

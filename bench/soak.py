@@ -58,31 +58,31 @@ class Model(OpenAIStub):
         return Reply(text=f"about {word}"), prompt
 
     def left(self) -> None:
-        """Nothing is kept of a request."""
+        """Do nothing: no request is kept."""
 
 
 @dataclass
 class Soak:
-    """What was seen."""
+    """The settings of a soak, and what was measured."""
 
     items: int
     concurrency: int
     policy: Policy = "every_pipe"
-    """Of children: whether every item is a workflow of its own, or a part of its slice's."""
+    """The `child_workflow_policy`: whether every item is a workflow of its own, or runs inside its slice's workflow."""
     seconds: float = 0.0
     is_right: bool = False
     error: str = ""
     calls: int = 0
     repeated: int = 0
     megabytes: list[float] = field(default_factory=list[float])
-    """Of the worker, every second."""
+    """The worker's memory in megabytes, once a second."""
     peak: float = 0.0
-    """The most it ever held, in megabytes."""
+    """The worker's peak memory, in megabytes."""
     histories: list[History] = field(default_factory=list[History])
 
     @property
     def verdicts(self) -> list[tuple[str, str, str, bool]]:
-        """What, what was found, the bound, and whether it holds."""
+        """Each verdict: what is bounded, the value found, the bound, and whether it holds."""
         events = max((each.events for each in self.histories), default=0)
         size = max((each.size for each in self.histories), default=0)
         return [
@@ -127,7 +127,7 @@ class Soak:
         }
 
     def text(self) -> str:
-        """For people."""
+        """The results as text for a terminal."""
         kinds: dict[str, list[History]] = {}
         for each in self.histories:
             kinds.setdefault(each.type, []).append(each)
@@ -148,7 +148,7 @@ class Soak:
 
 
 async def soak(seen: Soak, minutes: float, root: Path) -> None:
-    """Run it in an empty folder."""
+    """Run the soak in an empty folder."""
     words = [f"word{number:06}" for number in range(seen.items)]
     with Model(seen.items) as model:
         async with DevServer(database=root / "temporal.db", log=root / "server.log") as server:
@@ -173,7 +173,7 @@ async def soak(seen: Soak, minutes: float, root: Path) -> None:
 async def run(
     app: Pipelex, project: Project, words: list[str], seen: Soak, model: Model, worker: psutil.Process, minutes: float
 ) -> None:
-    """Run the batch, look on, and weigh it afterwards."""
+    """Run the batch, watch it, and then check its result and the sizes of its histories."""
     began = time.monotonic()
     try:
         handle = await app.load(project.method(DESCRIBE_ALL)).start({"words": words})
@@ -215,7 +215,7 @@ async def judge(ending: "asyncio.Task[Any]", words: list[str], seen: Soak) -> No
 
 
 async def weigh(handle: RunHandle, seen: Soak) -> None:
-    """Note how large the histories are, once visibility has them all."""
+    """Note the sizes of the histories, once visibility lists them all."""
     run = handle.run
     assert isinstance(run, TemporalRun)
     await asyncio.sleep(2)
@@ -223,7 +223,7 @@ async def weigh(handle: RunHandle, seen: Soak) -> None:
 
 
 def peak_of(worker: psutil.Process) -> float:
-    """The most memory a process ever held, in megabytes, where the system remembers it."""
+    """The peak memory of a process, in megabytes; 0 where the system does not record it."""
     status = Path(f"/proc/{worker.pid}/status")
     if not status.exists():
         return 0.0
@@ -259,5 +259,5 @@ def main() -> int:
 if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
-    time.sleep(0.5)  # the SDK may abort an interpreter that ends while its threads still do
+    time.sleep(0.5)  # the SDK may abort an interpreter that exits before the SDK's threads have ended
     os._exit(code)

@@ -36,11 +36,11 @@ wall, used = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHI
 print(wall, used.ru_maxrss, used.ru_utime + used.ru_stime)
 sys.exit(code)
 """
-"""Runs a command in a small process: the peak memory of a child counts from its parent's."""
+"""Runs a command from a small process, because the peak memory of a child starts from its parent's."""
 
 
 def command(arguments: Sequence[str], project: Project) -> tuple[float, float, float]:
-    """Seconds, megabytes and seconds of CPU time of one command run to its end."""
+    """Run one command to its end; return its wall time in seconds, its megabytes, and its CPU time in seconds."""
     done = subprocess.run(
         [sys.executable, "-S", "-c", _TIMED, sys.executable, "-m", "pipelex.cli", *arguments],
         cwd=project.root,
@@ -63,27 +63,27 @@ class StartUp:
     seconds: Sequence[float]
     megabytes: float
     cpu_seconds: Sequence[float] = ()
-    """Its CPU time in each round, where it ends by itself."""
+    """The CPU time of each round, in seconds; empty for a worker, which does not end on its own."""
 
     @classmethod
     def of(cls, name: str, arguments: Sequence[str], project: Project, rounds: int) -> "StartUp":
-        """Run a command so many times."""
+        """Run a command `rounds` times."""
         found = [command(arguments, project) for _ in range(rounds)]
         return cls(name, [each[0] for each in found], max(each[1] for each in found), [each[2] for each in found])
 
     @property
     def cpu(self) -> float | None:
-        """Milliseconds; the best, for what else the machine does only adds to it."""
+        """The best CPU time in milliseconds, because other work on the machine only adds to it."""
         return min(self.cpu_seconds) * 1000 if self.cpu_seconds else None
 
     @property
     def best(self) -> float:
-        """Milliseconds."""
+        """The best wall time, in milliseconds."""
         return min(self.seconds) * 1000
 
     @property
     def median(self) -> float:
-        """Milliseconds."""
+        """The median wall time, in milliseconds."""
         return statistics.median(self.seconds) * 1000
 
     def __str__(self) -> str:
@@ -92,7 +92,7 @@ class StartUp:
 
 
 async def worker_times(project: Project, rounds: int) -> tuple[list[float], float]:
-    """Seconds until a worker polls, and the megabytes it holds then."""
+    """The seconds until a worker polls, for each round, and the most memory it then held, in megabytes."""
     app: Pipelex = project.app()
     client = await client_of(app)
     await namespace.register(client, await namespace.inspect(client, config_of(app)))
@@ -110,7 +110,7 @@ async def worker_times(project: Project, rounds: int) -> tuple[list[float], floa
 
 
 async def start_ups(rounds: int) -> AsyncGenerator[StartUp]:
-    """Start everything so many times."""
+    """Start everything `rounds` times."""
     with tempfile.TemporaryDirectory() as folder, OpenAIStub() as stub:
         async with DevServer() as server:
             stub.on("Hello", text="Good day", cycle=True)
@@ -146,5 +146,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.startup", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     asyncio.run(main(parser.parse_args().rounds))
-    time.sleep(0.5)  # the SDK may abort an interpreter that ends while its threads still do
+    time.sleep(0.5)  # the SDK may abort an interpreter that exits before the SDK's threads have ended
     os._exit(0)

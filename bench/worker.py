@@ -1,4 +1,4 @@
-"""A worker process of one side: `python -m bench.worker ours|floor STUB_URL READY_FILE`, in a project's folder."""
+"""A worker of one benchmark side: `python -m bench.worker ours|floor STUB_URL READY_FILE`, in a project's folder."""
 
 import asyncio
 import sys

@@ -1,1 +1,1 @@
-"""Runs under way while processes are killed, connections cut, providers fail and disks fill: `python -m bench.chaos`."""
+"""Runs that must survive killed processes, cut connections, failing providers, full disks: `python -m bench.chaos`."""

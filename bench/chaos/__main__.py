@@ -16,7 +16,7 @@ from bench.signals import end_as_with_ctrl_c
 
 
 def main() -> int:
-    """0 when every bound held, 1 when one was broken, 130 when it was interrupted."""
+    """Run the command; the exit code is 0 when every bound held, 1 when one was broken, 130 after an interrupt."""
     parser = argparse.ArgumentParser(prog="python -m bench.chaos", description=(__doc__ or "").partition(":")[0])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--runs", type=int, default=200)
@@ -31,7 +31,7 @@ def main() -> int:
         parser.error(f"no such fault: {', '.join(sorted(unknown))}")
     quiet = LoggingConfig(
         TelemetryFilter(core_level="ERROR", other_level="ERROR")
-    )  # servers that are gone are not news
+    )  # it is expected that servers are gone
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=quiet)))
     plan = Plan(options.seed, options.runs, options.minutes, pause=options.pause, kinds=kinds)
     end_as_with_ctrl_c()
@@ -53,5 +53,5 @@ def main() -> int:
 if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
-    time.sleep(0.5)  # the SDK may abort an interpreter that ends while its threads still do
+    time.sleep(0.5)  # the SDK may abort an interpreter that exits before the SDK's threads have ended
     os._exit(code)

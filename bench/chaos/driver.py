@@ -1,4 +1,4 @@
-"""Starts everything, submits the runs, injects seeded faults until all of them ended, and judges what came of it."""
+"""Start everything, submit the runs, inject seeded faults until all runs have ended, and judge the results."""
 
 import asyncio
 import json
@@ -51,23 +51,23 @@ KINDS: Final = (
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do."""
+    """The size of a chaos run, its seed and its faults."""
 
     seed: int
     runs: int = 200
     minutes: float = 15.0
-    """All runs must have ended by then."""
+    """The time, in minutes, within which all runs must have ended."""
     window: int = 4
-    """Runs that each submitter has under way at a time."""
+    """The number of runs that each submitter has under way at a time."""
     pause: float = 2.0
-    """Seconds between faults, at most."""
+    """The longest pause between two faults, in seconds."""
     kinds: tuple[str, ...] = KINDS
     routers: int = 2
 
 
 @dataclass
 class Ended:
-    """How a run ended."""
+    """The end of a run: its time, and its result or its error."""
 
     at: float
     result: RunResult | None = None
@@ -87,7 +87,7 @@ class Chaos:
     workers: list[Process]
     submitters: list[Submitter]
     app: Pipelex
-    """Of this process, past the proxy."""
+    """The driver's own app, which does not connect through the proxy."""
     began: float
     say: Callable[[str], None]
     faults: list[Fault] = field(default_factory=list[Fault])
@@ -95,7 +95,7 @@ class Chaos:
     started: set[str] = field(default_factory=set[str])
     notes: list[str] = field(default_factory=list[str])
     released: int = 0
-    """Runs that each submitter may have started."""
+    """The number of runs that each submitter may have started so far."""
 
     # --- runs ---------------------------------------------------------------------------------------------------------
 
@@ -128,7 +128,7 @@ class Chaos:
     # --- faults -------------------------------------------------------------------------------------------------------
 
     async def inject(self) -> None:
-        """One fault after the other, each kind once before any comes again, for ever."""
+        """Inject faults one after another without end; each kind comes once before any comes again."""
         chance = Random(f"{self.plan.seed} faults")
         faults = {
             "kill runner": lambda: self.kill_worker(chance.choice(self._workers("runner"))),
@@ -154,7 +154,7 @@ class Chaos:
                     self.say(f"{fault.at - self.began:6.1f}s  {fault.kind} {fault.target}{took} {fault.note}")
 
     async def release(self) -> None:
-        """Let the next runs start, so that every fault finds some under way, and wait until some have."""
+        """Let the next runs start, and wait until enough have, because every fault must find some under way."""
         share = len(self.runs) / SUBMITTERS / (len(self.plan.kinds) + 1)
         portion = max(1, min(math.ceil(share), 2 * self.plan.window))
         self.released += portion
@@ -220,9 +220,10 @@ class Chaos:
         return self.note("full disk", "store", at, note=f"{len(papers)} papers under way")
 
     async def recovered(self, fault: Fault) -> None:
-        """Wait until all that was under way has gone on, and note how long that took since the fault was over.
+        """Wait until everything that was under way has made progress, and note how long that took after the fault.
 
-        A run has gone on when it asked the provider for something, or ended; a lost call when it was made again.
+        A run has made progress when it has sent the provider a request, or has ended; a lost call, when it was
+        repeated.
         """
         since = fault.at if fault.is_kill else fault.until
         runs = set(self.under_way)
@@ -282,7 +283,7 @@ class Chaos:
         )
 
     async def _given(self, result: RunResult) -> Any:
-        """What a run gave, in the form of `PlannedRun.content`."""
+        """The result of a run, in the form of `PlannedRun.content`."""
         content = result.content
         if self.runs[result.run_id].kind != "paper":
             return content
@@ -303,7 +304,7 @@ class Chaos:
 
 
 async def until(is_so: Callable[[], bool], seconds: float) -> bool:
-    """Wait until something is so, for a while; whether it is."""
+    """Wait until a condition holds, for so many seconds at most; return whether it does."""
     deadline = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > deadline:
@@ -314,7 +315,7 @@ async def until(is_so: Callable[[], bool], seconds: float) -> bool:
 
 @asynccontextmanager
 async def set_up(plan: Plan, root: Path, say: Callable[[str], None]) -> AsyncGenerator[Chaos]:
-    """Everything of a plan in a folder, ready; it is gone when the block ends."""
+    """Start everything that a plan needs in a folder, and yield it once it is ready; it ends with the block."""
     async with AsyncExitStack() as stack:
         disk = Disk(root / "disk")
         disk.mount()

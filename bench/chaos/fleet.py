@@ -1,4 +1,4 @@
-"""Processes that are started again when they end: workers, the Temporal server, submitters; and the store's disk."""
+"""The restarting processes of a chaos run: workers, the Temporal server, submitters; and the store's disk."""
 
 import asyncio
 import contextlib
@@ -20,9 +20,9 @@ from tests.support.processes import REPOSITORY, kill
 
 HEARTBEAT_SECONDS: Final = 10
 LIVES: Final = 200
-"""Times a process is started at most."""
+"""The maximum number of times that a process is started."""
 SKEW_SECONDS: Final = 420
-"""How far the clock of one worker is off."""
+"""How far the clock of one worker is ahead, in seconds."""
 DISK_BYTES: Final = 4 * 1024 * 1024
 
 SETTINGS: Final = f"""
@@ -100,11 +100,11 @@ class Process:
     life: int = field(default=0, init=False)
     was_killed: bool = field(default=False, init=False)
     ended_alone: list[int] = field(default_factory=list[int], init=False)
-    """Exit codes of lives that nobody ended."""
+    """The exit codes of the lives that ended without being killed."""
 
     @property
     def key(self) -> str:
-        """What the provider is shown: it names this life of this process."""
+        """The API key that the process sends to the provider; it identifies this life of this process."""
         return f"key-{self.name}-{self.life}-0123456789"
 
     def start(self) -> None:
@@ -121,7 +121,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is for us
+                start_new_session=True,  # Ctrl-C must reach only this process
                 preexec_fn=die_with_parent if sys.platform == "linux" else None,
             )
 
@@ -139,7 +139,7 @@ class Process:
             kill(self.child)
 
     async def keep(self) -> None:
-        """Start it again half a second after it ends, as a supervisor does."""
+        """Start the process, and start it again half a second after each end, as a supervisor does."""
         while self.life < LIVES:
             self.start()
             while self.is_alive:
@@ -151,7 +151,7 @@ class Process:
 
 @dataclass
 class Submitter:
-    """A process that starts a share of the runs; a killed one is followed by another with what is left."""
+    """A process that starts a share of the runs. After a kill, another process starts the runs that are left."""
 
     process: Process
     share: list[PlannedRun]
@@ -161,7 +161,7 @@ class Submitter:
         return self.process.root / f"{self.process.name}.journal"
 
     def started(self) -> set[str]:
-        """Ids of the runs that were started for sure."""
+        """The ids of the runs that are known to have been started."""
         return set(self.journal.read_text(encoding="utf-8").split()) if self.journal.exists() else set()
 
     @property
@@ -169,7 +169,7 @@ class Submitter:
         return len(self.started()) == len(self.share)
 
     async def keep(self) -> None:
-        """Run it until its share is started, or it was started too often."""
+        """Run the process until its share is started, or until the process has been started too often."""
         while not self.is_done and self.process.life < LIVES:
             started = self.started()
             left = [asdict(run) for run in self.share if run.id not in started]
@@ -183,7 +183,7 @@ class Submitter:
 
 @dataclass
 class Server:
-    """A development server on a file, which comes back on the same port."""
+    """A development server on a database file; after a kill, it comes back on the same port."""
 
     database: Path
     log: Path
@@ -194,7 +194,7 @@ class Server:
         await self.now.start()
 
     async def kill(self, seconds: float) -> float:
-        """Kill it, leave it dead for a while, start it again; when it was killed."""
+        """Kill the server, and start it again after some seconds; return the time of the kill."""
         process = self.now.process
         assert process is not None
         at = time.monotonic()
@@ -205,7 +205,7 @@ class Server:
         return at
 
     async def ensure(self) -> None:
-        """Start it again if it is dead."""
+        """Start the server again if it is dead."""
         if self.now.process is None or self.now.process.poll() is not None:
             await self.start(self.now.port)
 
@@ -226,7 +226,7 @@ class Disk:
         self.is_mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
 
     def fill(self) -> None:
-        """Leave no byte."""
+        """Fill the disk to the last byte."""
         with (self.folder / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
             for size in (4096, 512, 1):
                 with contextlib.suppress(OSError):
@@ -243,14 +243,14 @@ class Disk:
 
 
 def skewed_clock() -> dict[str, str] | None:
-    """The environment of a process whose clock is off, where Debian's libfaketime is there and works; else None."""
+    """The environment of a process whose clock is ahead; None if Debian's libfaketime is missing or does not work."""
     known = [os.environ.get("LIBFAKETIME", ""), *map(str, Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))]
     library = next((name for name in known if name and Path(name).is_file()), None)
     if library is None:
         return None
     environ = {
         "LD_PRELOAD": library, "FAKETIME": f"+{SKEW_SECONDS}s",
-        # Only the clock of the day: waits keep their length, or threads would wait minutes for each other.
+        # Only the time of day is shifted: with a shifted monotonic clock, threads would wait minutes for each other.
         "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_FORCE_MONOTONIC_FIX": "0",
     }  # fmt: skip
     told = subprocess.run(

@@ -1,4 +1,4 @@
-"""The provider: answers every label with its one right answer, and counts who asked for it, when, and how that ended."""
+"""The stand-in for a provider: it gives each label its one right answer, and records who asked for it, and when."""
 
 import threading
 import time
@@ -12,9 +12,9 @@ from tests.support.dialects import key_of
 from tests.support.openai_server import OpenAIStub, Reply, prompt_text
 
 STORMY: Final = 0.7
-"""Share of the requests that a storm hits."""
+"""The share of the requests that a storm hits."""
 TIMEOUT_SECONDS: Final = 3.0
-"""How long a request hangs before the provider's gateway gives it up."""
+"""How long a request hangs before the provider's gateway times out, in seconds."""
 
 
 @dataclass
@@ -23,10 +23,10 @@ class Call:
 
     label: str
     worker: str
-    """The key it came with, which is the worker's process."""
+    """The API key of the request, which identifies the worker's process."""
     arrived: float
     ended: float | None = None
-    """When the answer was sent, or found nobody to take it."""
+    """When the answer was sent, or turned out to have no recipient."""
     fault: str | None = None
     """What the provider did instead of answering."""
 
@@ -36,10 +36,10 @@ class Call:
 
 
 class Provider(OpenAIStub):
-    """A model server whose weather can be changed.
+    """A model server that fails on demand: in a storm, it fails most requests.
 
     Args:
-        seed: of the delays and of what a storm does to which request.
+        seed: the seed of the delays and of the faults that a storm brings.
     """
 
     def __init__(self, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""A TCP proxy whose connections can be cut, as a network does that loses its state."""
+"""A TCP proxy whose connections can be cut, as when a network loses its state."""
 
 import asyncio
 import contextlib
@@ -9,14 +9,14 @@ from typing import Self
 
 _BLOCK = 64 * 1024
 _RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER with no patience: closing sends a reset."""
+"""SO_LINGER with a time-out of zero: closing the socket sends a reset."""
 
 
 class Proxy:
-    """Passes connections of a free port of 127.0.0.1 on to another one, while the block runs.
+    """Passes connections to a free port of 127.0.0.1 on to another port, while the block runs.
 
     Args:
-        port: where they go; nothing needs to listen there at all times.
+        port: the port they go to; it may be without a listener at times.
     """
 
     def __init__(self, port: int) -> None:
@@ -42,7 +42,7 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def cut(self) -> int:
-        """Reset every connection; how many there were."""
+        """Reset every connection; return how many there were."""
         cut = list(self._open)
         for writer in cut:
             sock: socket.socket = writer.get_extra_info("socket")

@@ -1,4 +1,4 @@
-"""What came of it: the counts, the bounds, and whether they hold."""
+"""The report of a chaos run: its counts, its bounds, and whether they hold."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from bench.chaos.provider import Call
 
 RECOVERY_BOUND: Final = HEARTBEAT_SECONDS + 10.0
 UNREPORTED_SECONDS: Final = 2.0
-"""A call that was answered less than this before a kill counts as in flight: its worker may not have reported it."""
+"""How long before a kill an answered call still counts as in flight, because its worker may not have reported it."""
 
 Json = Any
 
@@ -23,18 +23,18 @@ class Fault:
     target: str
     at: float
     until: float
-    """When it was over: a killed server answered again, a storm ended."""
+    """When it was over: when a killed server answered again, or a storm ended."""
     lives: tuple[str, ...] = ()
-    """Keys of the processes it ended."""
+    """The keys of the processes that it killed."""
     recovery: float | None = None
-    """Seconds until everything that was under way had gone on; None: nothing was."""
+    """Seconds until everything that was under way had made progress; None when nothing was under way."""
     in_flight: int = 0
-    """Calls that it can have lost."""
+    """The number of calls that it may have lost."""
     repeated: int = 0
-    """Calls that were made again because of it."""
+    """The number of calls that were repeated because of it."""
     note: str = ""
     last: str = ""
-    """The run or the lost call that was the last to go on."""
+    """The run or the lost call that was the last to make progress."""
 
     @property
     def is_kill(self) -> bool:
@@ -52,28 +52,28 @@ class Fault:
 
 @dataclass
 class Report:
-    """The whole of one `python -m bench.chaos`."""
+    """The results of one `python -m bench.chaos`."""
 
     seed: int
     runs: int
     seconds: float
     faults: list[Fault]
     lost: dict[str, str]
-    """Run → what became of it."""
+    """What became of each lost run, by the run's id."""
     wrong: dict[str, str]
     calls: int
     labels: int
-    """Different calls that the runs needed."""
+    """The number of different calls that the runs needed."""
     repeated: dict[str, int]
-    """Why calls were made more than once → how many."""
+    """The number of repeated calls, by reason."""
     unexplained: list[str]
     """Labels of calls that were repeated for no reason."""
     unexpected: list[str]
     """Labels and prompts that no run should have asked for, or that were never asked for."""
     left_running: int
-    """Workflows that still ran at the end."""
+    """The number of workflows that were still running at the end."""
     ended_alone: dict[str, list[int]]
-    """Processes that ended although nobody ended them → exit codes."""
+    """The exit codes of processes that ended without being killed, by the process's name."""
     notes: list[str] = field(default_factory=list[str])
 
     @property
@@ -86,7 +86,7 @@ class Report:
 
     @property
     def bounds(self) -> list[tuple[str, str, str, bool]]:
-        """What is bounded, what was found, the bound, and whether it holds."""
+        """Each bound: what it limits, the value found, the limit, and whether it holds."""
         by_kill = max((fault.repeated - fault.in_flight for fault in self.kills), default=0)
         return [
             ("runs lost", str(len(self.lost)), "0", not self.lost),
@@ -123,7 +123,7 @@ class Report:
         }
 
     def text(self) -> str:
-        """For people."""
+        """The report as text for a terminal."""
         lines = [
             f"seed {self.seed}: {self.runs} runs, {self.calls} provider calls, {len(self.faults)} faults "
             f"in {self.seconds:.0f} s",
@@ -156,14 +156,14 @@ def _counts(found: Mapping[str, int]) -> str:
 
 
 def explain(calls: Sequence[Call], faults: Sequence[Fault]) -> tuple[dict[str, int], list[str]]:
-    """Why calls were made again; the numbers in the faults are filled in.
+    """Find the reasons for repeated calls, and fill in the numbers in the faults.
 
     Args:
-        calls: all of them.
-        faults: all of them.
+        calls: all calls.
+        faults: all faults; the first one that may have lost a call is its reason.
 
     Returns:
-        Reason → how many calls, and the labels without one.
+        The number of repeated calls by reason, and the labels of those without a reason.
     """
     by_label: dict[str, list[Call]] = {}
     for call in sorted(calls, key=lambda call: call.arrived):

@@ -1,4 +1,4 @@
-"""What is run under faults: a few kinds of method, and the right answer of every run."""
+"""The methods that run under faults, and the right answer of every run."""
 
 import hashlib
 import re
@@ -100,7 +100,7 @@ inputs = { text = "Text" }
 output = "Document"
 format = "docx"
 """
-"""Every call's prompt carries a label between `<<` and `>>`: step, run, and what the step was given."""
+"""Every call's prompt carries a label between `<<` and `>>`: the step, the run, and the step's input."""
 
 KINDS: Final = ("one", "tag", "chain", "sides", "batch", "paper")
 _LABEL: Final = re.compile(r"<<(.+?)>>")
@@ -108,12 +108,12 @@ _LABEL: Final = re.compile(r"<<(.+?)>>")
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run: which pipe, on what."""
+    """One run: its pipe and its inputs."""
 
     id: str
     kind: str
     words: tuple[str, ...] = ()
-    """Of a batch."""
+    """The items of a batch; empty for the other kinds."""
 
     @property
     def inputs(self) -> dict[str, Json]:
@@ -138,7 +138,7 @@ class PlannedRun:
 
     @property
     def content(self) -> Json:
-        """The right answer; of a paper, the text that is printed."""
+        """The right answer; for a paper, the text that it prints."""
         texts = [{"text": answer(label)} for label in self.labels]
         match self.kind:
             case "sides":
@@ -154,7 +154,7 @@ class PlannedRun:
 
 
 def planned_runs(count: int, chance: Random) -> list[PlannedRun]:
-    """Runs of every kind, in an order of chance."""
+    """Runs of every kind, in random order."""
     runs: list[PlannedRun] = []
     for number in range(count):
         kind = KINDS[number % len(KINDS)]
@@ -165,7 +165,7 @@ def planned_runs(count: int, chance: Random) -> list[PlannedRun]:
 
 
 def label_of(prompt: str) -> str | None:
-    """What a prompt is labelled with."""
+    """The label in a prompt; None when it has none."""
     found = _LABEL.search(prompt)
     return None if found is None else found[1]
 

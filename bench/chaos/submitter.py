@@ -1,7 +1,7 @@
 """A submitter's process: `python -m bench.chaos.submitter ROOT NAME WINDOW`, in a project's folder.
 
-It starts the runs of `NAME.json` as the driver releases them, a window of them at a time, and notes in `NAME.journal`
-which were started. It may be killed at any moment: run ids are given, so whoever starts a run again attaches to it.
+It starts the runs of `NAME.json` as the driver releases them, a window of them at a time, and records in `NAME.journal`
+which it has started. It may be killed at any moment: run ids are fixed, so starting a run again attaches to it.
 """
 
 import asyncio
@@ -14,9 +14,9 @@ from pipelex.errors import PipelexError
 from pipelex.runner import Method, Pipelex
 
 RELEASED = "released"
-"""The file that says how many runs each submitter may have started."""
+"""The file that holds the number of runs that each submitter may have started."""
 PATIENCE = 100
-"""Times a run is tried to be started, or asked about, while no server answers."""
+"""How often a submitter tries to start a run, or to ask about one, while no server answers."""
 
 
 async def main(root: Path, name: str, window: int) -> None:
@@ -43,7 +43,7 @@ async def main(root: Path, name: str, window: int) -> None:
 
 
 def release_to(file: Path, number: int) -> None:
-    """Let every submitter have started so many runs."""
+    """Allow every submitter to have started so many runs."""
     part = file.with_suffix(".part")
     part.write_text(str(number), encoding="utf-8")
     part.replace(file)
@@ -63,7 +63,7 @@ async def submit(method: Method, run: PlannedRun) -> None:
 
 
 async def ended(app: Pipelex, run: PlannedRun) -> None:
-    """Wait for a run's end, good or bad: the driver judges it."""
+    """Wait until a run has ended, successfully or not; the driver judges it."""
     for attempt in range(PATIENCE):
         try:
             await (await app.attach(run.id)).result()
@@ -75,7 +75,7 @@ async def ended(app: Pipelex, run: PlannedRun) -> None:
 
 
 async def bear(failed: PipelexError, attempt: int) -> None:
-    """Wait a little where no server answers; any other failure is one."""
+    """Wait a little when no server answers; raise any other failure, and the one of the last attempt."""
     if failed.report.code != "runtime.unavailable" or attempt == PATIENCE - 1:
         raise failed
     await asyncio.sleep(0.3)

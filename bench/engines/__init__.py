@@ -1,1 +1,1 @@
-"""The same calls on several engines: what each of them takes on one machine, in one run."""
+"""The same model calls on several workflow engines, measured on one machine in one session."""

@@ -45,9 +45,9 @@ class Engine:
 
     name: str
     packages: tuple[str, ...]
-    """The distributions whose versions are told."""
+    """The distributions whose versions the table shows."""
     run: Callable[[], Awaitable[str]] | None = None
-    """Run the calls once; gives the workflow's id, or an empty text. None: it is not installed here."""
+    """Runs the calls once, and returns the workflow's id or an empty string. None when the engine is not installed."""
     wall: list[float] = field(default_factory=list[float])
     events: int | None = None
     size: int | None = None
@@ -62,7 +62,7 @@ class Engine:
 
 
 async def measured(engines: list[Engine], client: Client, rounds: int) -> None:
-    """Run all engines turn about; the first turn warms up."""
+    """Run all engines in turn; the first round is a warm-up."""
     for turn in range(-1, rounds):
         for engine in engines:
             if engine.run is None:
@@ -85,7 +85,7 @@ def is_there(*packages: str) -> bool:
 
 
 async def worker_process(stack: AsyncExitStack, project: Project, arguments: list[str], name: str) -> None:
-    """A worker in a process of its own; it is ready."""
+    """Start a worker in a process of its own, and wait until it is ready."""
     ready, log = project.root / f"{name}.ready", project.root / f"{name}.log"
     running = process(
         [part.format(ready=ready) for part in arguments], cwd=project.root, environ=project.environ, log=log
@@ -96,7 +96,7 @@ async def worker_process(stack: AsyncExitStack, project: Project, arguments: lis
 def started(
     client: Client, workflow: str, queue: str, arguments: tuple[Any, ...] = (PROMPTS,)
 ) -> Callable[[], Awaitable[str]]:
-    """The function that runs a workflow to its end."""
+    """A function that runs a workflow to its end and returns its id."""
 
     async def run() -> str:
         id_ = f"{workflow}-{time.monotonic_ns()}"
@@ -148,7 +148,7 @@ async def engines_of(stack: AsyncExitStack, root: Path, stub: OpenAIStub, server
 
 
 def prefect() -> Callable[[], Awaitable[str]]:
-    """The function that runs Prefect's flow, with the server that it starts for itself."""
+    """A function that runs Prefect's flow, with the server that Prefect starts for itself."""
 
     async def run() -> str:
         flow = import_module("bench.engines.flow")
@@ -160,7 +160,7 @@ def prefect() -> Callable[[], Awaitable[str]]:
 
 
 async def table(rounds: int) -> list[str]:
-    """Measure; the lines of the table."""
+    """Measure all engines, and return the lines of the table."""
     async with AsyncExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         (root / "prefect").mkdir()
@@ -175,7 +175,7 @@ async def table(rounds: int) -> list[str]:
         server = await stack.enter_async_context(DevServer())
         engines = await engines_of(stack, root, stub, server)
         client = await Client.connect(server.target)
-        # Prefect's flow runs in this process, and its packages slow down whatever else does.
+        # Prefect comes last: its flow runs in this process, and its packages slow down everything else there.
         await measured(engines[:-1], client, rounds)
         await measured(engines[-1:], client, rounds)
         heading = "| engine | versions | events | bytes of history | wall, ms |\n|---|---|---:|---:|---:|"
@@ -219,5 +219,5 @@ async def main() -> None:
 if __name__ == "__main__":
     asyncio.run(main())
     sys.stdout.flush()
-    time.sleep(0.5)  # the SDK may abort an interpreter that ends while its threads still do
+    time.sleep(0.5)  # the SDK may abort an interpreter that exits before the SDK's threads have ended
     os._exit(0)

@@ -1,4 +1,4 @@
-"""pydantic-ai's durable agent: each request of the model is an activity of the workflow that runs the agent."""
+"""pydantic-ai's durable agent: each request to the model is an activity of the workflow that runs the agent."""
 
 from datetime import timedelta
 
