@@ -31,7 +31,7 @@ class LocalDeployment:
     Args:
         deployment: what to start.
         server: the development server they share.
-        ready_dir: where workers say that they poll.
+        ready_dir: the folder in which each worker writes a file once it polls.
     """
 
     def __init__(self, deployment: Deployment, server: DevServer, ready_dir: Path) -> None:
@@ -41,7 +41,7 @@ class LocalDeployment:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def environment(self, worker: WorkerSpec) -> dict[str, str]:
-        """What a worker sees: the secrets of others are taken away."""
+        """The environment of a worker: everything but the secrets of other workers."""
         foreign = set(self.deployment.secrets) - set(worker.secrets)
         known = {name: value for name, value in os.environ.items() if name not in foreign}
         trusting = {"PIPELEX_TRUST_PROJECT": "1"}  # this folder's settings are the deployment's own
@@ -53,7 +53,7 @@ class LocalDeployment:
         }
 
     async def set_up(self) -> None:
-        """Register the search attributes once, before workers race to."""
+        """Register the search attributes once, so that workers do not race to do it."""
         command = [sys.executable, "-m", "pipelex.cli", "setup-temporal-namespace"]
         environment = self.environment(self.deployment.workers[0])
         done = await asyncio.create_subprocess_exec(
@@ -73,7 +73,7 @@ class LocalDeployment:
                     cwd=self.deployment.folder,
                     env=self.environment(worker),
                     stdin=subprocess.DEVNULL,
-                    start_new_session=True,  # Ctrl-C in the terminal is for us; we tell the workers
+                    start_new_session=True,  # Ctrl-C must reach only this process, which stops the workers
                     preexec_fn=die_with_parent if sys.platform == "linux" else None,
                 )
 
@@ -81,7 +81,8 @@ class LocalDeployment:
         """Wait until every worker polls.
 
         Raises:
-            SystemExit: one ended, or took too long.
+            SystemExit: a worker ended.
+            TimeoutError: a worker took too long.
         """
         async with asyncio.timeout(READY_SECONDS):
             waiting = sorted(self.processes)
@@ -93,7 +94,7 @@ class LocalDeployment:
                 waiting = [name for name in waiting if not (self._ready_dir / name).exists()]
 
     async def watch(self) -> None:
-        """Tell of every worker that ends, for ever."""
+        """Report every worker that ends, until cancelled."""
         running = dict(self.processes)
         while True:
             await asyncio.sleep(0.5)
@@ -103,7 +104,7 @@ class LocalDeployment:
                     say(f"Worker {name} ended with status {process.returncode}; the others go on.")
 
     async def stop(self) -> None:
-        """Let every worker drain, and end those that do not."""
+        """Let every worker drain, and kill those that do not end in time."""
         for process in self.processes.values():
             if process.poll() is None:
                 process.terminate()
@@ -118,12 +119,12 @@ class LocalDeployment:
 
 
 def say(text: str) -> None:
-    """To people; standard output stays free."""
+    """Print a message for people on standard error; standard output stays free."""
     print(text, file=sys.stderr, flush=True)
 
 
 def table(local: LocalDeployment, server: DevServer) -> str:
-    """What polls what, and how to run a method here."""
+    """A table of the workers and what they poll, and how to run a method on them."""
     lines = [f"{local.deployment.description}: Temporal at {server.target}, UI at {server.ui_url or '(off)'}", ""]
     for worker in local.deployment.workers:
         pids = [process.pid for name, process in local.processes.items() if name.rstrip("-0123456789") == worker.name]
@@ -171,7 +172,7 @@ async def run(options: argparse.Namespace) -> None:
 
 
 async def or_stop(work: Coroutine[None, None, None], stop: asyncio.Event) -> None:
-    """Await the work, or a signal, whichever comes first."""
+    """Await the work or a signal, whichever comes first."""
     working = asyncio.create_task(work)
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -184,7 +185,7 @@ async def or_stop(work: Coroutine[None, None, None], stop: asyncio.Event) -> Non
 
 
 def tell(ready_file: Path | None, local: LocalDeployment, server: DevServer) -> None:
-    """Write for programs what the table says to people."""
+    """Write the server's address and the workers' process ids as JSON, for programs."""
     if ready_file is None:
         return
     workers = {name: process.pid for name, process in local.processes.items()}

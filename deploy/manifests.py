@@ -13,14 +13,14 @@ from workers import NAMES, Deployment, WorkerSpec
 HERE = Path(__file__).resolve().parent
 VERSION = re.findall(r'^__version__ = "(.+)"$', (HERE.parent / "src/pipelex/__init__.py").read_text("utf-8"), re.M)[0]
 IMAGE = f"pipelex-worker:{VERSION}"
-"""The worker's image, by the version that is in it: a tag that moves would have pods of one deployment differ."""
+"""The worker's image, tagged by version: with a moving tag, the pods of one deployment could differ."""
 HEALTH_PORT = 8080
 GRACE = 45
-"""Seconds for a worker to drain: its own grace of 30, and time to leave."""
+"""Seconds that a worker has to drain and exit: its own 30 seconds of grace, and some to spare."""
 
 
 def files(deployment: Deployment) -> dict[str, str]:
-    """Path below the deployment's folder → text."""
+    """The text of each file, by its path below the deployment's folder."""
     found = {
         f"systemd/pipelex-{worker.name}@.service": systemd_unit(deployment, worker) for worker in deployment.workers
     }
@@ -32,7 +32,7 @@ def files(deployment: Deployment) -> dict[str, str]:
 
 
 def header(deployment: Deployment) -> str:
-    """What each file starts with."""
+    """The first line of each file."""
     return f"# {deployment.description}. Made from workers.toml by deploy/manifests.py.\n"
 
 
@@ -71,7 +71,7 @@ WantedBy=pipelex.target
 
 
 def systemd_target(deployment: Deployment) -> str:
-    """Everything at once."""
+    """The target that starts all workers of a machine."""
     wanted = " ".join(
         f"pipelex-{worker.name}@{number}.service"
         for worker in deployment.workers
@@ -90,7 +90,7 @@ WantedBy=multi-user.target
 
 
 def compose(deployment: Deployment) -> str:
-    """Workers, and a development server for where there is no cluster yet."""
+    """The workers, and a development server for use without a cluster."""
     blocks = [_compose_worker(worker) for worker in deployment.workers]
     return f"""{header(deployment)}# Without a cluster:  docker compose --profile dev-server up --build
 # With one:           TEMPORAL_ADDRESS=temporal.example.com:7233 docker compose up --build
@@ -146,7 +146,7 @@ def _compose_worker(worker: WorkerSpec) -> str:
 
 
 def kubernetes(deployment: Deployment) -> Iterator[str]:
-    """One Deployment for each kind of worker. Scale each by itself."""
+    """One Deployment for each kind of worker, so that each can be scaled separately."""
     for index, worker in enumerate(deployment.workers):
         yield (header(deployment) if index == 0 else "") + _kubernetes_worker(worker)
 
@@ -221,7 +221,7 @@ images:
 
 
 def main() -> None:
-    """Write everything."""
+    """Write the files of every deployment."""
     for name in NAMES:
         folder = HERE / name
         for path, text in files(Deployment.read(folder)).items():

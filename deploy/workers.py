@@ -17,27 +17,27 @@ class WorkerSpec:
     scope: str
     processes: int
     secrets: tuple[str, ...]
-    """Environment variables this kind gets, and no other kind that does not name them."""
+    """The environment variables that this kind gets; another kind gets them only if it names them, too."""
     extras: tuple[str, ...]
-    """Extras of the package that its providers need."""
+    """The extras of the package that its providers need."""
     profile: str | None = None
 
     @classmethod
     def from_table(cls, table: dict[str, Any]) -> Self:
-        """From one of the `[[workers]]`."""
+        """Read one of the `[[workers]]` tables."""
         lists: dict[str, Any] = {key: tuple(table[key]) for key in ("secrets", "extras")}
         return cls(**{**table, **lists})
 
     @property
     def arguments(self) -> list[str]:
-        """What follows `pipelex`."""
+        """The arguments of `pipelex` that start it."""
         tuned = [] if self.profile is None else ["--profile", self.profile]
         return ["worker", "--task-queue", self.task_queue, "--scope", self.scope, *tuned]
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A folder of this directory."""
+    """A deployment: one of the folders beside this file."""
 
     folder: Path
     description: str
@@ -49,7 +49,7 @@ class Deployment:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Of all its workers."""
+        """The secrets of all its workers."""
         return tuple(dict.fromkeys(secret for worker in self.workers for secret in worker.secrets))
 
     @classmethod

@@ -1,7 +1,7 @@
 """Build the site: `python -m docsite [--version NAME] [--output DIR]`.
 
-With a version, the site is built into a folder of that name, and `versions.json` beside it lists the versions there are,
-newest first, for the selector of the theme; `index.html` there leads to the newest.
+With a version, the site is built into a folder of that name. `versions.json` beside it lists all versions, newest
+first, for the version selector of the theme, and `index.html` redirects to the newest.
 """
 
 import argparse
@@ -22,7 +22,7 @@ _LEADS: Final = (
 
 
 def main() -> int:
-    """Build the site; the exit code."""
+    """Build the site, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m docsite", description="Build the documentation's site.")
     parser.add_argument("--output", type=Path, default=BUILD / "site", help="the folder to write (build/site)")
     parser.add_argument("--version", help="build into a folder of this name, beside other versions")

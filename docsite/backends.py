@@ -1,4 +1,4 @@
-"""The page of the packaged backends and models, from the files that come with the package."""
+"""The page of the packaged backends and models, made from the files that come with the package."""
 
 import re
 import tomllib

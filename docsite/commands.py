@@ -1,4 +1,4 @@
-"""The page of all commands, from what their `--help` is made of."""
+"""The page of all commands, made from the same texts as their `--help`."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ def commands_page() -> str:
 
 
 def real_command(group: Any, name: str) -> Any:
-    """A command of a group, loaded where it is only named so far."""
+    """A command of a group; one that the group loads lazily is imported first."""
     entry = group.table.get(name) if isinstance(group, LazyGroup) else None
     if entry is None:
         return group.commands[name]
@@ -41,7 +41,7 @@ def real_command(group: Any, name: str) -> Any:
 
 
 def _command(command: Any, path: Sequence[str], siblings: Sequence[str]) -> Iterator[str]:
-    """A command and those below it: the text, the arguments, the options, the examples."""
+    """A command and its subcommands: the text, the arguments, the options, the examples."""
     title = " ".join(path)
     yield f"### `{title}` {{ #{'-'.join(path[1:])} }}\n"
     yield "\n\n".join(_paragraphs(command.help)) + "\n"

@@ -31,7 +31,7 @@ _LEADS = (
 
 
 def write_addresses(site: Path) -> None:
-    """Write `errors/CODE/` of a site, which leads to the code's section, for each code.
+    """Write a page `errors/CODE/` for each code, which redirects to the code's section.
 
     Args:
         site: the folder that the site was built into.

@@ -46,7 +46,7 @@ def write_pages(folder: Path) -> None:
     """Write every page and picture of the site.
 
     Args:
-        folder: made anew.
+        folder: the folder to write; what it holds is deleted first.
 
     Raises:
         BrokenLink: a link leads to no file of the repository and to no page of the site.
@@ -72,12 +72,12 @@ def _write(file: Path, text: str) -> None:
 
 
 def with_site_links(text: str, file: Path, place: str) -> str:
-    """A page whose links lead to pages of the site; those to files that are not pages become plain text.
+    """A page whose links lead to pages of the site; links to files that are not pages become plain text.
 
     Args:
-        text: of the page.
-        file: where the page is in the repository.
-        place: of the page in the site.
+        text: the text of the page.
+        file: the file of the page in the repository.
+        place: the place of the page in the site.
 
     Raises:
         BrokenLink: a link leads to no file of the repository and to no page of the site.
@@ -108,7 +108,7 @@ def _link(label: str, target: str, file: Path, place: str) -> str:
 
 
 def _place_of(file: Path) -> str | None:
-    """Where a file of the repository is in the site, if it is there."""
+    """The place of a repository's file in the site; None when the site does not have it."""
     if not file.is_relative_to(ROOT):
         return None
     name = file.relative_to(ROOT).as_posix()

@@ -1,4 +1,4 @@
-"""Make the pictures of the pages anew: `python -m docsite.pictures`.
+"""Take the pictures of the pages again: `python -m docsite.pictures`.
 
 They are screenshots of real runs, with a stand-in for the model, in headless Chromium.
 """
@@ -19,7 +19,7 @@ _SIZE: Final = "1400,700"
 
 
 def main() -> int:
-    """Write every picture; the exit code."""
+    """Write every picture, and return the exit code."""
     if CHROMIUM is None:
         sys.stderr.write(f"{WITHOUT}\n")
         return 1

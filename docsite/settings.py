@@ -1,4 +1,4 @@
-"""The page of all settings, from the schemas of the files they are read from."""
+"""The page of all settings, made from the schemas of the settings files."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -84,7 +84,7 @@ def _inner(found: Schema, defs: Schema) -> tuple[Schema | None, bool]:
 
 
 def _options(found: Schema, defs: Schema) -> list[Schema]:
-    """What a value may be, references followed, the variable that may stand for anything left out."""
+    """The schemas that a value may follow, references resolved, without the variable that may replace any value."""
     if "$ref" in found:
         name = found["$ref"].rpartition("/")[2]
         return [] if name == "Variable" else _options(defs[name], defs)

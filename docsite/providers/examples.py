@@ -1,4 +1,4 @@
-"""A bundle for each family of models, to which a page gives the model."""
+"""An example method for each family of models; a page fills in its own model."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -12,7 +12,7 @@ class Example(NamedTuple):
     file: str
     text: str
     arguments: str
-    """The inputs of `pipelex run`."""
+    """The arguments of `pipelex run` that give its inputs."""
 
 
 def _pipe(kind: str, description: str, slots: str, rest: str) -> str:
@@ -72,6 +72,6 @@ EXAMPLES: Final[Mapping[ModelFamily, Example]] = {
 
 
 def example(family: ModelFamily, model: str) -> Example:
-    """The example of a family, with a model written in."""
+    """The example of a family, with the name of a model filled in."""
     found = EXAMPLES[family]
     return found._replace(text=found.text.replace("MODEL", model))

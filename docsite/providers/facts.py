@@ -1,4 +1,4 @@
-"""What is known of each packaged backend, from the files that come with the package and the table of providers."""
+"""The facts about each packaged backend, from the files that come with the package and the table of providers."""
 
 import json
 import re
@@ -25,7 +25,7 @@ class Variable:
     key: str
     """The key of `backends.toml` that it fills."""
     is_needed: bool
-    """Whether the backend is passed over without it."""
+    """Whether the backend is skipped without it."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Model:
 
     @property
     def extra(self) -> str | None:
-        """The extra that installs its client; None where nothing is missing."""
+        """The extra that installs its client; None when the client needs none."""
         return next((each.extra for each in BUILT_IN if (each.family, each.sdk) == (self.family, self.sdk)), None)
 
     @property
@@ -60,12 +60,12 @@ class BackendFacts:
 
     @property
     def title(self) -> str:
-        """The name for readers."""
+        """The name that readers see."""
         return str(self.table.get("display_name", self.id))
 
     @property
     def is_enabled(self) -> bool:
-        """Whether it is on without a file of the user's."""
+        """Whether it is enabled without any settings of the user."""
         return bool(self.table.get("enabled", True))
 
     @property
@@ -91,19 +91,19 @@ class BackendFacts:
 
     @property
     def has_stand_ins(self) -> bool:
-        """Whether its models are reached without the extra, too."""
+        """Whether some of its models can also be reached without the extra."""
         return any(model.is_stand_in for model in self.models)
 
     @property
     def other_client(self) -> str | None:
-        """The extra of a client of its maker's that the packaged models do not use; None when there is none."""
+        """The extra of the maker's own client, if the packaged models do not use that client; else None."""
         used = {model.sdk for model in self.models}
         return next(
             (each.extra for each in BUILT_IN if each.extra and each.sdk == self.id and self.id not in used), None
         )
 
     def first(self, family: ModelFamily) -> str:
-        """The model that stands first in its file, of one family."""
+        """The first model of a family in the backend's file."""
         return next(model.name for model in self.models if model.family == family)
 
 
@@ -114,13 +114,13 @@ def backends() -> Mapping[str, BackendFacts]:
 
 
 def profile(name: str) -> str | None:
-    """A packaged routing profile as a file of its own; None when there is none of that name."""
+    """A packaged routing profile as the text of a file of its own; None when no profile has that name."""
     table = _read("routing_profiles.toml")["profiles"].get(name)
     return None if table is None else f'active = "{name}"\n\n{_as_toml(f"profiles.{name}", table)}'
 
 
 def defaults(backend: str) -> str:
-    """What the packaged file of a backend's models says of all of them, as TOML."""
+    """The `[defaults]` of a backend's packaged file of models, as TOML."""
     return _as_toml("defaults", _read("backends", f"{backend}.toml")["defaults"])
 
 

@@ -1,4 +1,4 @@
-"""What is written by hand about a provider: only what the declared facts do not say."""
+"""The hand-written texts about providers, which add what the declared facts do not say."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -11,7 +11,7 @@ VALUES: Final[Mapping[str, str]] = {
     "GCP_LOCATION": "europe-west4",
     "GCP_PROJECT_ID": "your-project",
 }
-"""Examples of the values of variables that hold no key."""
+"""Example values for the variables that hold no key."""
 
 KEY_AT: Final[Mapping[str, str]] = {
     "anthropic": "https://console.anthropic.com/settings/keys",
@@ -37,7 +37,7 @@ TRIED: Final[Mapping[str, str]] = {
     "azure_openai": "gpt-5.4-mini",
     "xai": "grok-3-mini",
 }
-"""The language model that a page asks, where that is not the first of the backend's file."""
+"""The language model that a page uses, where it is not the first one in the backend's file."""
 
 NOTES: Final[Mapping[str, str]] = {
     "anthropic": """With Anthropic's own client, models read PDF files and think: `reasoning_effort` in a pipe's table of settings says
@@ -123,4 +123,4 @@ comes before it, unless a [routing profile](../providers.md#several-providers-fo
     "vertexai": """Without `GCP_CREDENTIALS_FILE_PATH`, Google's client looks for credentials itself: those of
 `gcloud auth application-default login`, or those of the machine.""",
 }
-"""Prose by the id of a backend, between what to set and the models."""
+"""The prose of each page, by the backend's id; it comes after the credentials."""

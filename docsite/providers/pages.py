@@ -1,4 +1,4 @@
-"""The page of a provider: install, credentials, a method to try, everything through it, its models."""
+"""The page of a provider: install, credentials, a method to try, sending everything there, its models."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -13,7 +13,7 @@ from pipelex.language.blueprints import ModelFamily
 FOLDER: Final = "how-to/providers"
 
 LEFT_OUT: Final = {"internal": "reads and prints files in this process, and calls nobody"}
-"""Backends without a page, each with the reason."""
+"""The backends without a page, and the reason for each."""
 
 _KEYS: Final = ("api_key",)
 _WORDS: Final = {

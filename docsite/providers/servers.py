@@ -1,4 +1,4 @@
-"""The pages of servers and gateways that speak OpenAI's protocol and are not packaged backend."""
+"""The pages of servers and gateways that speak OpenAI's protocol and are not packaged backends."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ class Server:
     title: str
     endpoint: str
     model: str
-    """A model as it names it."""
+    """A model, under the name that the server uses."""
     start: str
-    """The command that starts it; empty where a person does it."""
+    """The command that starts it; empty when there is none to show."""
     intro: str
     variable: str | None = None
     """The variable that holds its key; None for a server without one."""

@@ -1,4 +1,4 @@
-"""What the method's models should not be asked to do."""
+"""The arithmetic that a method should not leave to its models."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
