@@ -2,6 +2,7 @@
 
 import json
 import stat
+from dataclasses import replace
 
 import pytest
 
@@ -148,7 +149,9 @@ def test_a_retry_from_a_pipe_that_is_none(chained: Cli, stub: OpenAIStub) -> Non
 
 
 def test_retries_one_by_one_and_together(cli: Cli, stub: OpenAIStub) -> None:
-    stub.on("Describe c", REFUSED, REFUSED, REFUSED, Reply(text="mended"))
+    # Refused after the other item's answer: a batch that fails leaves the calls that are under way.
+    refused = replace(REFUSED, delay=0.5)
+    stub.on("Describe c", refused, refused, refused, Reply(text="mended"))
     stub.on(matches="Describe", text="sea")
     cli.project.method(DESCRIBE_ALL, "all.mthds")
     for number in (1, 2):

@@ -215,6 +215,6 @@ def commands_of(block: Block) -> Iterator[tuple[str, str | None]]:
 
 
 def is_shown(shown: str, printed: str) -> bool:
-    """Whether a text is part of what was printed; `…` is anything, and blanks at the end of lines count for nothing."""
-    pattern = re.escape("\n".join(line.rstrip() for line in shown.strip().splitlines())).replace("…", ".*?")
-    return re.search(pattern, "\n".join(line.rstrip() for line in printed.splitlines()), re.DOTALL) is not None
+    """Whether a text is part of what was printed, wherever lines break: a long path breaks them; `…` is anything."""
+    pattern = re.escape(" ".join(shown.split())).replace("…", ".*?")
+    return re.search(pattern, " ".join(printed.split()), re.DOTALL) is not None

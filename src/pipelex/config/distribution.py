@@ -61,6 +61,15 @@ def reinstall_command(name: str) -> str:
     return f"{_installer()} --force-reinstall {shlex.quote(name)}"
 
 
+def library_command(name: str) -> str:
+    """The shell command that installs a library next to this distribution.
+
+    Args:
+        name: the library's name on the public index.
+    """
+    return f"{_installer()} {shlex.quote(name)}"
+
+
 def _source() -> tuple[str | None, bool]:
     """The URL that this copy was installed from (None for an index), and whether the install is editable (PEP 610)."""
     try:

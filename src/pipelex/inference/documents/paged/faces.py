@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pipelex.config.distribution import library_command
 from pipelex.errors import PipelexError
 from pipelex.inference.documents.fonts import installed_files, packaged_files
 from pipelex.inference.documents.provider import content_failure
@@ -221,7 +222,7 @@ def without_face(lacking: list[str]) -> PipelexError:
 
 def _advice(lacking: list[str]) -> str:
     if any(unicodedata.name(letter, "").startswith(("CJK", "HIRAGANA", "KATAKANA", "HANGUL")) for letter in lacking):
-        return "Install the fonts of Chinese, Japanese and Korean: pip install manimgx-fonts-cjk"
+        return f"Install the fonts of Chinese, Japanese and Korean: {library_command('manimgx-fonts-cjk')}"
     scripts = ", ".join(
         dict.fromkeys(unicodedata.name(letter, "symbol").partition(" ")[0].lower() for letter in lacking)
     )
