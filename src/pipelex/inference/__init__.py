@@ -1,11 +1,11 @@
-"""Models: which there are, how one is chosen, and how it is asked.
+"""Models: which ones exist, how one is chosen, and how it is asked.
 
-`ModelDeck` reads `.pipelex/inference/**` and resolves what a pipe asks for; `Inference` performs it. One package for
-each family (`chat`, `images`, `search`, `extract`, `documents`, `judge`, `functions`), all of one grammar: `provider`
-says what a provider is, each provider is a file, `service` asks the one that a model's entry names. `providers` is the
-registry of them all, `calls` what their calls share, `deck` the models.
+`ModelDeck` reads `.pipelex/inference/**` and resolves what a pipe asks for; `Inference` performs it. Each family has a
+package (`chat`, `images`, `search`, `extract`, `documents`, `judge`, `functions`), and all are built alike: `provider`
+is the interface of a provider, each provider is a file, and `service` asks the provider that a model's entry names.
+`providers` is the registry of all providers, `calls` holds what their calls share, and `deck` the models.
 
-Names are loaded when they are first used: validating a method asks the deck alone.
+Names are loaded when they are first used, because validating a method needs only the deck.
 """
 
 from importlib import import_module

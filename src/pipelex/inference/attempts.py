@@ -16,10 +16,10 @@ R = TypeVar("R", bound=Wire)
 
 
 class EffectPerformer:
-    """Performs effects in this process, each time one attempt.
+    """Performs effects in this process, one attempt at a time.
 
     Args:
-        performers: gives the performers of this process, by the name of the activity; asked when one is needed.
+        performers: returns this process's performers by the name of their activity; called when the first is needed.
     """
 
     def __init__(self, performers: Callable[[], Mapping[str, Callable[[Any], Awaitable[Any]]]]) -> None:
@@ -47,14 +47,14 @@ class EffectPerformer:
             kind: the kind of the effect.
             job: the job.
             call: the id of the logical call: the same in all its attempts, and in no other call.
-            library: gives the library of the run, for an effect that is computed from it.
+            library: returns the library of the run, for an effect that is computed from it.
             ledger: the ledger of the call's earlier attempts, changed by this one; a new one when None.
-            kept: results of an earlier run, which are taken where the same is asked; None: there are none.
-            place: where in the run it is asked; see `KeptSource.find`.
+            kept: the results of an earlier run, which are reused for equal jobs; None when there are none.
+            place: the place of the job in the run; see `KeptSource.find`.
             seconds: the time that the orchestrator gives the attempt; None where it sets none.
 
         Raises:
-            PipelexError: it failed.
+            PipelexError: the attempt failed.
         """
         if kind.compute is not None:
             return await asyncio.to_thread(kind.compute, library(), job)

@@ -1,4 +1,4 @@
-"""Parts that every call of a provider shares.
+"""The parts that the calls of all providers share.
 
-They are one HTTP client, classification, retries, keys, kept results, usage and spans.
+They are an HTTP client, classification, retries, keys, kept results, usage and spans.
 """

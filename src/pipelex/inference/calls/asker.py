@@ -1,6 +1,6 @@
-"""The pipe that an effect is performed for, where the orchestrator tells it.
+"""The pipe for which an effect is performed, as far as the orchestrator reports it.
 
-Scripts of tests use it; behaviour never does.
+Only test scripts use it; it never changes behaviour.
 """
 
 from collections.abc import Generator
@@ -12,10 +12,10 @@ _asker: ContextVar[str | None] = ContextVar("pipelex_asker", default=None)
 
 @contextmanager
 def asked_by(pipe: str | None) -> Generator[None]:
-    """Say for the block which pipe asks.
+    """Name the pipe that asks, for the length of the block.
 
     Args:
-        pipe: its code or reference; None where it is not known.
+        pipe: its code or reference; None when it is not known.
     """
     token = _asker.set(pipe)
     try:
@@ -25,6 +25,6 @@ def asked_by(pipe: str | None) -> Generator[None]:
 
 
 def asker() -> str | None:
-    """The code of the pipe that asks; None where nobody said it."""
+    """The code of the pipe that asks; None when it is not known."""
     pipe = _asker.get()
     return None if pipe is None else pipe.rpartition(".")[2]

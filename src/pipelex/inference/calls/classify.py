@@ -1,7 +1,8 @@
-"""One place that says what a provider's failure means, for retries and for people.
+"""The meaning of a provider's failures, for retries and for people, in one place.
 
-LiteLLM maps failures by status and by sentences, too, and pydantic-ai hands the status on. Neither tells what stays from
-what may pass, nor why no connection was made: see "Libraries and hand-written code" in docs/architecture.md.
+LiteLLM also maps failures by status and by phrases, and pydantic-ai passes the status on. Neither distinguishes lasting
+failures from passing ones, nor says why no connection was made: see "Libraries and hand-written code" in
+docs/architecture.md.
 """
 
 import re
@@ -30,7 +31,7 @@ _NO_MONEY = re.compile(
 _RATE = re.compile(
     r"(?i)per[-_ ]?(second|minute|hour)|requests[-_ ]per|tokens[-_ ]per[-_ ]?min|rate[-_ ]limit|\b[rt]pm\b"
 )
-"""What says of a limit that it is one of a rate, whatever else is said of quotas and plans beside it."""
+"""The words by which a limit is one of a rate, whatever else the message says of quotas and plans."""
 _BY_DAY = re.compile(r"(?i)per[-_ ]?(day|month)|daily|monthly")
 _WRONG_KEY = re.compile(
     r"(?i)api[-_ ]key[-_ ](not[-_ ]valid|invalid|expired)|(invalid|incorrect|wrong)[-_ ]api[-_ ]key|api key not (valid|found)"
@@ -44,9 +45,9 @@ _LACKS = re.compile(
     r"(?i)((does|do)(n't| not)|not|no endpoints found that) support (the )?"
     r"(image|vision|audio|video|file|pdf|document|multi-?modal|tool|function|structured|json|response[_ ]format)"
 )
-"""What says that a model lacks a capability, whatever the status."""
+"""The words by which a model lacks a capability, whatever the status."""
 _ABOVE_RATE = re.compile(r"(?i)request too large .{0,200}?(per[-_ ]min|[rt]pm)")
-"""What says that one request is more than a whole minute admits: it never passes."""
+"""The words by which one request exceeds what a whole minute allows, so that it never passes."""
 
 _REWORD = "Change the inputs or the prompt, or name another model."
 _URL_REFUSED = re.compile(r"(?i)private/internal|blocked for security|protocol .* is not allowed")
@@ -65,7 +66,7 @@ def classify_provider_error(
     """The meaning of a provider's failed call.
 
     Args:
-        exc: the exception of the client library; a `PipelexError` is returned as it is.
+        exc: the exception of the client library; a `PipelexError` is returned unchanged.
         provider: the backend's id.
         model: the model's handle.
         secrets: texts that must not appear in the message.
@@ -86,11 +87,11 @@ _KINDS = (
     "ModelQuotaExceededError", "ModelRateLimitError", "ModelAuthenticationError", "ModelContextWindowExceededError",
     "ModelUnavailableError", "ModelServerError", "ToldFailure",
 )  # fmt: skip
-"""The classes that a client makes of a failure told inside an answer with a status of success."""
+"""The classes that a client raises for a failure reported inside a successful response."""
 
 
 def _guarded(facts: Facts, guard: AnswerRefused) -> PipelexError:
-    """An answer that was not read: the same request would be answered in the same way."""
+    """An answer that was refused unread: the same request would get the same answer."""
     provider, model = facts.provider, facts.model
     if isinstance(guard, AnswerDamaged):
         return invalid_response(provider, model, "unreadable", str(guard))
@@ -108,7 +109,7 @@ def _guarded(facts: Facts, guard: AnswerRefused) -> PipelexError:
 
 
 def _is_quota(facts: Facts) -> bool:
-    """Whether there is nothing left to spend. Who says when to come back speaks of a rate, whatever else is said."""
+    """Whether the quota is used up. A failure that says when to come back is a rate limit, whatever else it says."""
     if facts.speaks_of(_NO_MONEY) or facts.status == 402:
         return True
     if facts.speaks_of(_RATE) and not facts.speaks_of(_BY_DAY):
@@ -174,7 +175,7 @@ def _by_status(facts: Facts) -> PipelexError:
 
 
 _PASSING = (0, 409, 424, 425, 498)
-"""Refusals that may pass: a lock, a model that stumbled (AWS), a request too early, no capacity left (Groq)."""
+"""The statuses of refusals that may pass: a lock, a stumbling model (AWS), a request too early, no capacity (Groq)."""
 
 
 def _unfit(facts: Facts) -> PipelexError:
@@ -242,9 +243,9 @@ _GARBAGE = (
     "ResponseValidationError", "UnknownApiResponseError", "ResponseParserError", "UnicodeDecodeError",
 )  # fmt: skip
 _STUMBLED = ("AssertionError", "AttributeError", "IndexError", "KeyError", "RecursionError", "TypeError")
-"""The exceptions of clients that take an answer apart without having looked at its shape, or at how deep it is."""
+"""The exceptions of clients that take an answer apart without checking its shape or its depth."""
 _UNREAD = re.compile("integer string conversion|^Invalid (input data|data type)")
-"""The words of Python about a whole number of thousands of digits, and of a client about JSON of another shape."""
+"""Python's message about a whole number of thousands of digits, and a client's about JSON of another shape."""
 _NO_CREDENTIALS = (
     "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError",
     "ProfileNotFound", "DefaultCredentialsError", "RefreshError",
@@ -256,7 +257,7 @@ def _is_unread(facts: Facts) -> bool:
 
 
 def _attachment(facts: Facts) -> PipelexError | None:
-    """The failure of an image or document that the client fetches itself, because the provider takes no URL."""
+    """The failure of an image or document that the client fetches itself, because the provider takes no URLs."""
     if facts.has("ModelAPIError"):
         return None
     said = facts.said
@@ -320,7 +321,7 @@ def _without_status(facts: Facts) -> PipelexError:
 
 
 def invalid_response(provider: str, model: str, defect: str, said: str = "") -> PipelexError:
-    """The provider answered with something that is not an answer."""
+    """The error for an answer that cannot be used."""
     more = f": {said}" if said else ""
     return PipelexError(
         "provider.response_invalid",
@@ -333,7 +334,7 @@ def invalid_response(provider: str, model: str, defect: str, said: str = "") -> 
 
 
 def refused_content(provider: str, model: str, said: str = "") -> PipelexError:
-    """The model, or its provider's filter, refused the content."""
+    """The error for content that the model, or its provider's filter, refused."""
     more = f": {said}" if said else ""
     return PipelexError(
         "model.content_refused",
@@ -347,7 +348,7 @@ def refused_content(provider: str, model: str, said: str = "") -> PipelexError:
 
 
 def truncated_output(provider: str, model: str, max_tokens: int | None, output_tokens: int) -> PipelexError:
-    """The model's answer stopped at the limit of tokens."""
+    """The error for an answer that stopped at the limit of tokens."""
     limit = f"max_tokens = {max_tokens}" if max_tokens is not None else "the model's own limit"
     params: dict[str, Any] = {"model": model, "output_tokens": output_tokens}
     if max_tokens is not None:

@@ -1,8 +1,8 @@
-"""What kept a request from its provider: a certificate, a name, a proxy, a port, or a header that cannot be sent.
+"""Why a request did not reach its provider: a certificate, a name, a proxy, a port, or a header that cannot be sent.
 
-Each has its own sentence. Only what may pass by itself counts as transient; a host that does not exist, a certificate that
-nobody vouches for and a proxy that wants a password stay as they are, however often they are asked. Client libraries, and
-LiteLLM above them, say "Connection error." of all of these.
+Each reason has its own message. Only a reason that may pass counts as transient. A host that does not exist, a
+certificate of an unknown authority, or a proxy that wants a password will fail again on every attempt. Client
+libraries, and LiteLLM above them, say "Connection error." for all of these.
 """
 
 import re
@@ -34,7 +34,7 @@ _UNANSWERED: Final = re.compile(r"without sending a response|without response|be
 _UNKNOWN_NAMES: Final = frozenset(
     number for name in ("EAI_NONAME", "EAI_NODATA") if (number := getattr(socket, name, None)) is not None
 )
-"""The numbers of a resolver that is sure; the others say that it could not be asked."""
+"""The error numbers by which a name does not exist; any other says that the resolver could not be asked."""
 
 _CERTIFICATE: Final = re.compile(
     r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|SSL validation failed", re.IGNORECASE
@@ -47,12 +47,12 @@ _SOCKS: Final = re.compile(r"socksio|Using SOCKS proxy|Missing dependencies for 
 _NO_PROXY_SCHEME: Final = re.compile(r"Unknown scheme for proxy|proxy.*(not supported|unsupported)", re.IGNORECASE)
 _HEADER: Final = re.compile(r"illegal header|invalid header|codec can't encode", re.IGNORECASE)
 PROXY_WANTS_CREDENTIALS: Final = 407
-"""The status of a proxy that lets nobody through without a password; a provider never gives it."""
+"""The status of a proxy that lets nobody through without a password; a provider never answers with it."""
 _LOCKED: Final = re.compile(r"\b(401|403|407)\b")
 
 
 def connection_failure(facts: Facts) -> PipelexError | None:
-    """The failure of a request that did not reach its provider; None where it may have."""
+    """The failure of a request that did not reach its provider or got no whole answer; None for any other failure."""
     found = (cause(facts) for cause in _CAUSES)
     return next((failure for failure in found if failure is not None), None)
 
@@ -157,7 +157,7 @@ def _refused(facts: Facts) -> PipelexError | None:
 
 
 def _broken(facts: Facts) -> PipelexError | None:
-    """The connection stood, and the answer came to no end: it may have been paid for."""
+    """The failure of a connection that ended before its answer did; the call may have been paid for."""
     if not _is(facts, *_BROKEN):
         return None
     if _heard(facts, _NO_HTTP):
@@ -221,7 +221,7 @@ def _urls(facts: Facts) -> Iterator[str]:
 
 
 def _address(facts: Facts) -> tuple[str, str, int | None]:
-    """The scheme, the host and the port that were asked; empty where no exception tells."""
+    """The scheme, host and port of the request; empty when no exception holds them."""
     for url in _urls(facts):
         try:
             parts = urlsplit(url)
@@ -239,9 +239,9 @@ def _host(facts: Facts) -> str:
 
 
 def _proxy(facts: Facts) -> tuple[str, str] | None:
-    """The variable that names the proxy a request went through, and the proxy's host and port; None without one.
+    """The variable that names the proxy of a request, and the proxy's host and port; None without a proxy.
 
-    Where no exception tells the address, but one tells of a proxy, it is the first that a variable names.
+    When no exception holds the address, but one is about a proxy, it is the first proxy that a variable names.
     """
     scheme, host, _ = _address(facts)
     is_told = facts.status == PROXY_WANTS_CREDENTIALS or _is(facts, "ProxyError", "ProxyConnectionError")

@@ -1,6 +1,7 @@
 """Facts in a client library's exception, whichever library it is.
 
-Each client reads `Retry-After` in some of its forms (of 13: pydantic-ai 8, openai and LiteLLM 7), and none in an answer's text.
+Each client reads some of the forms of `Retry-After` (of 13: pydantic-ai 8, openai and LiteLLM 7), and none reads it
+from an answer's text.
 """
 
 import json
@@ -24,7 +25,7 @@ _REQUEST_IDS = (
 
 
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without API keys: the given ones, and whatever looks like one."""
+    """The text without API keys: neither the given ones, nor anything that looks like one."""
     for secret in secrets:
         if len(secret) >= 4:
             text = text.replace(secret, MASK)
@@ -51,7 +52,8 @@ class Facts:
         self.secrets = secrets
         self.chain = list(_causes(exc))
         self.roots = list(_roots(exc))
-        """The exception and whatever led to it, also what the client hides: sockets and certificates lie deep."""
+        """The exception and everything that led to it, even if the client hides it; sockets and certificates lie deep.
+        """
         self.status = next((s for e in self.chain if (s := _status(e)) is not None), None)
         self.headers = next((h for e in self.chain if (h := _headers(e))), dict[str, str]())
         self.code = next((c for e in self.chain if (c := _code(e))), "")
@@ -117,7 +119,7 @@ def _roots(exc: BaseException) -> Iterable[BaseException]:
 
 
 def _status(exc: BaseException) -> int | None:
-    """The HTTP status of a failure: some clients give that of a success to an answer they cannot read."""
+    """The HTTP status of a failure; some clients attach a status of success to an answer that they cannot read."""
     found = getattr(exc, "status_code", None)
     return found if isinstance(found, int) and found >= 400 else None
 
@@ -136,7 +138,7 @@ def _code(exc: BaseException) -> str:
 
 
 def _said(chain: list[BaseException]) -> str:
-    """The provider's own message when there is one, else the exception's, on one line and not too long."""
+    """The provider's own message if there is one, else the exception's, on one line of limited length."""
     for exc in chain:
         message = _message(_parsed(getattr(exc, "body", None)))
         if message:
@@ -154,20 +156,20 @@ _INTERNAL = re.compile(
     r"|Expected a JSON response|Unexpected response received|Response validation failed|Failed to decode|\{'message'"
     r"|All connection attempts failed|codec can't decode|\bConnection error\.|Response has no '|\bb'|bytearray\("
 )
-"""What client libraries say to those who program with them."""
+"""Messages of client libraries that are meant for programmers."""
 _MARKUP = re.compile(r"(?i)<(!doctype|html|head|body|title|p|h\d|\?xml)\b")
 _TITLE = re.compile(r"(?is)<title[^>]*>(.*?)</title>")
 
 
 def _plain(body: Any) -> str:
-    """What a body says that is not JSON: its text, or the title of a web page."""
+    """The message of a body that is not JSON: its text, or the title of a web page."""
     if not isinstance(body, str | bytes) or _parsed(body) is not None:
         return ""
     return _readable(_text(body).strip())
 
 
 def _readable(text: str) -> str:
-    """The text, the title of a web page, or nothing where it speaks to those who program."""
+    """The text, or the title of a web page; empty when the text is meant for programmers."""
     if _INTERNAL.search(text):
         return ""
     if not _MARKUP.search(text[:200]):
@@ -177,7 +179,7 @@ def _readable(text: str) -> str:
 
 
 def _message(body: Any) -> str | None:
-    """The sentence in an error body: OpenAI's, Anthropic's and Google's `error.message`, or the bare `message`."""
+    """The message in an error body: OpenAI's, Anthropic's and Google's `error.message`, or the bare `message`."""
     if isinstance(body, list) and body:
         return _message(cast("list[Any]", body)[0])
     if not isinstance(body, dict):
@@ -189,11 +191,11 @@ def _message(body: Any) -> str | None:
 _MESSAGES = (
     "error", "Error", "errors", "message", "Message", "detail", "details", "error_description", "msg", "title", "reason",
 )  # fmt: skip
-"""The members of error bodies in which providers and gateways say what is wrong, the more telling ones first."""
+"""The members of error bodies in which providers and gateways say what is wrong, the most specific ones first."""
 
 
 def _sentence(name: str, value: Any) -> str | None:
-    """What a member says: a text, an object that holds one, or a list of faults, each with its place."""
+    """The message in a member: a text, an object that holds one, or a list of faults, each with its place."""
     if isinstance(value, str):
         return None if name == "error" and not value.strip() else value.strip() or None
     if isinstance(value, dict):
@@ -216,7 +218,7 @@ def _fault(item: Any) -> str | None:
 
 
 def _parsed(body: Any) -> Any:
-    """An error body as JSON, where a client hands on its text."""
+    """An error body as JSON, for a client that passes on its text; None when it is not JSON."""
     if not isinstance(body, str | bytes):
         return body
     try:
@@ -238,15 +240,15 @@ _RETRY_DELAY = re.compile(
     r"""(?ix) retryDelay['"]?: \s? ['"] (?P<delay>\d+(\.\d+)?) s
     | (re)?try (\s again)? \s in \s ((?P<h>\d+) h)? ((?P<m>\d+) m(?!s))? ((?P<s>\d+(\.\d+)?) \s? (?P<unit>ms|s))? """
 )
-"""How bodies say when to come back where no header does: Google's `retryDelay`, and `try again in 7m12.5s` of the others."""
+"""The waits in bodies, for answers without a header: Google's `retryDelay`, and `try again in 7m12.5s` of others."""
 
 
 _MOST_ASKED = 10 * 365 * 24 * 3600.0
-"""Seconds: whoever asks for more asks for ever."""
+"""The longest wait that is reported, in seconds (ten years); a longer one is cut to it."""
 
 
 def retry_after(facts: Facts) -> float | None:
-    """Seconds the provider asks to wait: milliseconds, seconds or an HTTP date in its headers."""
+    """The wait that the provider asks for, in seconds, from its headers or its message; None when it asks for none."""
     asked = _asked_wait(facts)
     return None if asked is None else min(asked, _MOST_ASKED)
 

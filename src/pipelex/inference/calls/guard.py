@@ -1,9 +1,9 @@
-"""Guards of every provider client: no redirect is followed, and an answer has a limit while it is decoded.
+"""Guards of every provider client: no redirect is followed, and the size of an answer is limited while it is decoded.
 
-A redirect would take the prompt, and often the key, to an address that nobody configured. An answer of a few kilobytes
-may decode to gigabytes, or never end, and one of some megabytes may hold millions of values, each of which takes up to a
-hundred bytes of memory. httpx follows no redirect by itself, but the clients built on it do, and neither it
-nor aiohttp limits what a body decodes to.
+A redirect would send the prompt, and often the key, to an address that nobody configured. An answer of a few kilobytes
+may decode to gigabytes, or never end. An answer of some megabytes may hold millions of values, each of which takes up
+to a hundred bytes of memory. httpx itself follows no redirects, but the clients built on it do, and neither httpx nor
+aiohttp limits the decoded size of a body.
 """
 
 import json
@@ -16,7 +16,7 @@ from pipelex.storage import BoundedDecoder, UndecodableError
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _CODINGS: Final = "gzip, deflate"
-"""The codings that are asked for: those that are undone with a limit."""
+"""The content codings that requests accept: those that can be decoded with a limit."""
 
 MARKS: Final = 2_000_000
 """The maximum number of commas and opening brackets in an answer; sixty megabytes of prose have about a million."""
@@ -44,7 +44,7 @@ C = TypeVar("C")
 
 
 class AnswerRefused(Exception):
-    """An answer of a provider is not read any further."""
+    """A provider's answer is refused, and not read any further."""
 
 
 class RedirectRefused(AnswerRefused):
@@ -56,11 +56,11 @@ class RedirectRefused(AnswerRefused):
 
 
 class AnswerDamaged(AnswerRefused):
-    """An answer is not what its encoding promises; the next one may be."""
+    """An answer does not decode as its encoding says; the next one may."""
 
 
 class AnswerTooLarge(AnswerRefused):
-    """An answer is larger than the limit, or is encoded in a way that has none."""
+    """An answer is larger than the limit, or has an encoding that cannot be limited."""
 
 
 class ToldFailure(Exception):
@@ -76,16 +76,16 @@ class ToldFailure(Exception):
 
 
 def guarded(client: C, limit: int) -> C:
-    """The same asynchronous client of `httpx` or `httpx2`, which follows no redirect and reads no more than the limit.
+    """Make an asynchronous client of `httpx` or `httpx2` follow no redirect, and read no more than the limit.
 
     What it is answered to a POST with success, but is a failure by its body, is raised as that.
 
     Args:
-        client: the client; whoever closes it goes on doing so.
+        client: the client, which is changed and returned; its owner still has to close it.
         limit: the maximum size of a decoded answer, in bytes.
 
     Raises:
-        AnswerRefused: from requests, where the answer is a redirect or too large.
+        AnswerRefused: later, from a request whose answer is a redirect, is too large or cannot be decoded.
         ToldFailure: from requests, where the answer tells a failure.
     """
     pool: Any = client
@@ -98,7 +98,7 @@ def guarded(client: C, limit: int) -> C:
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > limit:
             raise AnswerTooLarge(f"it has {int(length):,} bytes, and at most {limit:,} are read")
-        # Events are read one after the other; what they hold together is never in memory at once.
+        # Events are read one after the other, so their values are never in memory all at once.
         is_streamed = "event-stream" in headers.get("content-type", "")
         marks = None if is_streamed else Marks()
         # Who asks for the state of a job, with GET, is told in success that the job failed.
@@ -114,10 +114,10 @@ def guarded(client: C, limit: int) -> C:
 
 
 def read_bounded(pieces: Iterable[bytes], limit: int) -> bytes:
-    """A body that comes in pieces, as it is.
+    """A body that comes in pieces, joined without decoding.
 
     Raises:
-        AnswerTooLarge: it is larger than the limit, or holds too many values.
+        AnswerTooLarge: the body is larger than the limit, or holds too many values.
     """
     body, marks = bytearray(), Marks()
     for piece in pieces:
@@ -132,7 +132,7 @@ def check_status(status: int, location: str) -> None:
     """Refuse a redirect.
 
     Raises:
-        RedirectRefused: it is one.
+        RedirectRefused: the status is one of a redirect.
     """
     if status in _REDIRECTS:
         raise RedirectRefused(status, location)
@@ -145,10 +145,10 @@ class Marks:
         self._found = 0
 
     def count(self, piece: bytes) -> None:
-        """Count those of a piece.
+        """Count the marks of a piece.
 
         Raises:
-            AnswerTooLarge: there are more than an answer may have.
+            AnswerTooLarge: the answer has more than `MARKS` of them.
         """
         self._found += sum(piece.count(mark) for mark in (b",", b"[", b"{"))
         if self._found > MARKS:
@@ -232,7 +232,7 @@ def _bounded(base: type[Any], stream: Any, codings: str, limit: int, marks: Mark
 
 
 def _library(client: Any) -> str:
-    """The library that a client is of: several clients derive their own classes."""
+    """The library of a client, found through its base classes, because several clients derive their own."""
     packages = [kind.__module__.partition(".")[0] for kind in type(client).__mro__]
     return next(package for package in packages if package in ("httpx", "httpx2"))
 

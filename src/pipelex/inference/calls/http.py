@@ -1,6 +1,7 @@
-"""Requests to a provider over plain HTTP, with its failures classified as those of language models are.
+"""Requests to a provider over plain HTTP, with failures classified like those of language models.
 
-The SDKs of OCR and search providers follow redirects with the prompt, decode without a limit, and some repeat by themselves.
+The SDKs of OCR and search providers follow redirects with the prompt and decode without a limit; some retry on their
+own.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class HttpRefusal(Exception):
-    """An answer that is not a success, in the shape `classify_provider_error` reads."""
+    """An answer with a status of failure, in the shape that `classify_provider_error` reads."""
 
     def __init__(self, response: "httpx.Response") -> None:
         super().__init__(f"status {response.status_code}")
@@ -42,7 +43,7 @@ class HttpCall:
     auth: Mapping[str, str] = field(repr=False)
     """The headers that carry the key."""
     _ranks: Iterator[int] = field(default_factory=count, init=False, repr=False, compare=False)
-    """Ranks of what one job sends."""
+    """The ranks of the requests that one job sends."""
 
     @classmethod
     def authorized(cls, call: ModelCall, scheme: str = "Bearer") -> "HttpCall":
@@ -54,7 +55,7 @@ class HttpCall:
         """The backend's address, without a slash at its end.
 
         Raises:
-            PipelexError: it has none.
+            PipelexError: the backend has no address.
         """
         backend = self.call.backend
         found = backend.table.endpoint or default
@@ -66,7 +67,7 @@ class HttpCall:
         return found.rstrip("/")
 
     async def post(self, url: str, json: Json) -> dict[str, Any]:
-        """Send a JSON body; the JSON object that is answered.
+        """Send a JSON body, and return the JSON object of the answer.
 
         Raises:
             PipelexError: the provider refused or failed, classified, or answered something else.
@@ -74,7 +75,7 @@ class HttpCall:
         return self.read(await self.send("POST", url, json=json))
 
     async def send(self, method: str, url: str, *, json: Json = None) -> "httpx.Response":
-        """One request; the answer is a success.
+        """Send one request, and return its successful response.
 
         Raises:
             PipelexError: the provider refused or failed, classified.
@@ -115,7 +116,7 @@ class HttpCall:
         """The answer's JSON object.
 
         Raises:
-            PipelexError: it is not one.
+            PipelexError: the answer is not a JSON object.
         """
         try:
             found = response.json()
@@ -126,11 +127,11 @@ class HttpCall:
         return cast("dict[str, Any]", found)
 
     def garbled(self, defect: str, said: str = "") -> PipelexError:
-        """The answer lacks what an answer has."""
+        """The error for an answer that lacks something."""
         return self.call.garbled(defect, said)
 
     def same_host(self, url: str, endpoint: str) -> str:
-        """An address the provider told, if it is its own: the key goes there.
+        """An address from the provider's answer, if it is on the endpoint's host, because the key is sent there.
 
         Raises:
             PipelexError: `security.provider_url_refused`.
@@ -155,6 +156,6 @@ def table(value: object) -> dict[str, Any]:
 
 
 def tables(value: object) -> list[dict[str, Any]]:
-    """A member of an answer that should be a list of objects, without what is something else."""
+    """A member of an answer that should be a list of objects; anything else in it is left out."""
     items = cast("list[object]", value) if isinstance(value, list) else []
     return [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]

@@ -1,4 +1,4 @@
-"""The results that an earlier run has, by what was asked: what a replay takes instead of paying again."""
+"""The results of an earlier run, found by their job; a replay takes them instead of paying again."""
 
 import asyncio
 from collections import OrderedDict
@@ -15,9 +15,9 @@ from pipelex.pipes.wire import Wire
 R = TypeVar("R", bound=Wire)
 
 MOST_GENERATIONS: Final = 20
-"""The number of runs through which results are looked for, where runs themselves took those of others."""
+"""The maximum number of runs that are searched, when a run has itself taken results of an earlier one."""
 _MOST_TABLES: Final = 4
-"""The runs whose results a process holds at a time."""
+"""The number of runs whose results a process holds at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +25,23 @@ class Kept:
     """One result of an earlier run."""
 
     job: str
-    """The digest of what was asked; see `pipelex.inference.calls.logical.digest`."""
+    """The digest of the job; see `pipelex.inference.calls.logical.digest`."""
     place: str
-    """The place in the run where it was asked: the path of the pipe, its steps joined by slashes."""
+    """The place of the job in the run: the path of the pipe, its steps joined by slashes."""
     read: "Callable[[type[Wire]], Awaitable[Wire]]"
-    """The result as its kind's type."""
+    """Reads the result, as the given type."""
 
 
 class KeptSource(Protocol):
-    """Whoever knows results of an earlier run."""
+    """A source of the results of an earlier run."""
 
     async def find(self, kind: EffectKind[Any, R], job: Wire, place: str) -> R | None:
-        """The result of the same job; None where there is none.
+        """The result of an equal job; None when there is none.
 
         Args:
             kind: the kind of the effect.
             job: the job.
-            place: where it is asked; of equal jobs, the one that was asked there goes before the others.
+            place: the place of the job in the run; of several equal jobs, the one of the same place is preferred.
         """
         ...
 
@@ -51,8 +51,8 @@ class KeptResults:
 
     Args:
         run_id: the run.
-        results: what it has, in the order in which it was asked.
-        older: where to look for what this run has not: a run that itself took results of an earlier one.
+        results: its results, in the order of their jobs.
+        older: the results of the earlier run from which this run took some, searched when this run has none.
     """
 
     def __init__(self, run_id: str, results: Iterable[Kept], older: KeptSource | None = None) -> None:
@@ -74,7 +74,7 @@ class KeptResults:
 
 
 class KeptTables:
-    """The results of the runs that runs on this worker take them from; each is read once.
+    """The results of the runs that are replayed on this worker; each run is read once.
 
     Args:
         read: reads the results of a run.
@@ -85,13 +85,13 @@ class KeptTables:
         self._tables: OrderedDict[str, asyncio.Task[KeptResults]] = OrderedDict()
 
     async def of(self, reuse: Reuse | None) -> KeptResults | None:
-        """The results of a run; None where none are to be taken.
+        """The results of a run; None when none are to be reused.
 
         Args:
-            reuse: the run.
+            reuse: the run whose results are reused.
 
         Raises:
-            PipelexError: they cannot be read.
+            PipelexError: the results cannot be read.
         """
         if reuse is None:
             return None
@@ -102,4 +102,4 @@ class KeptTables:
             while len(self._tables) > _MOST_TABLES:
                 self._tables.popitem(last=False)
         self._tables.move_to_end(key)
-        return await asyncio.shield(task)  # an attempt that is cancelled leaves the reading to the others
+        return await asyncio.shield(task)  # a cancelled attempt must not cancel the reading for others

@@ -1,7 +1,7 @@
 """The ledger of one logical call over all its attempts: the answers paid for, and those that did not fit.
 
-Whoever repeats attempts keeps one ledger for all of them, so that questions which are asked again and attempts which
-are made again share one budget, and the usage of an attempt that failed in the end is not forgotten.
+Whatever repeats attempts keeps one ledger for all of them. So repeated questions and repeated attempts share one
+budget, and the usage of an attempt that fails in the end is still counted.
 """
 
 from dataclasses import dataclass, field
@@ -17,11 +17,11 @@ class CallLedger:
     """The account of one logical call. It is changed as answers come in."""
 
     unfit: int = 0
-    """The answers that did not fit what was asked for."""
+    """The number of answers that did not fit the schema."""
     _meter: Meter = field(default_factory=Meter)
 
     def spend(self, usage: ModelUsage) -> None:
-        """Count what one answer used, whatever becomes of it."""
+        """Count what one answer used, even if the answer is not used in the end."""
         self._meter.add((usage,))
 
     @property
@@ -31,11 +31,11 @@ class CallLedger:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing that a further attempt would have to know."""
+        """Whether a further attempt needs nothing of the ledger."""
         return not self.unfit and not self.usage
 
     def to_json(self) -> dict[str, Json]:
-        """The ledger, for whoever makes the next attempt in another process."""
+        """The ledger as JSON, for a next attempt in another process."""
         return {"unfit": self.unfit, "usage": usages_to_json(self.usage)}
 
     @classmethod

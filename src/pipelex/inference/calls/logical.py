@@ -1,12 +1,12 @@
 """The logical call that an attempt belongs to: its facts are the same in all its attempts, and in no other call.
 
-Whoever performs effects says it around each attempt (`logical_call`), as a context variable, so that neither the pipes
-nor the performers in between know of it. `performers` binds it to the job; a request then has a key of its own
-(`request_headers`), which is the same in every attempt and another for every further question of the same call.
+The orchestrator sets it around each attempt (`logical_call`) as a context variable, so that neither the pipes nor the
+performers in between know of it. `performers` binds it to the job. Each request then has a key of its own
+(`request_headers`), which is the same in every attempt, and different for every further question of the same call.
 
-OpenAI's client names the header that such keys go into, and changes it from one question of a conversation to the next;
-gateways that speak its protocol go by it. Other providers document none, so they are sent a key only where their table
-of `backends.toml` says in which header: `idempotency_header`.
+OpenAI's client names the header for such keys, and changes the key from one question of a conversation to the next;
+gateways that speak its protocol rely on it. Other providers document no such header, so they get a key only if their
+table of `backends.toml` names one as `idempotency_header`.
 """
 
 import hashlib
@@ -30,19 +30,19 @@ _NAMESPACE = uuid.UUID("5b0f3a8e-7d52-4d0c-9d0b-4a6a1f2f9f37")
 
 @dataclass(frozen=True)
 class LogicalCall:
-    """One call that a run makes, however often it takes to get the answer."""
+    """One call of a run, however many attempts it takes."""
 
     id: str = ""
-    """The id that the orchestrator gives, the same in every attempt; empty where nobody says which call it is."""
+    """The id from the orchestrator, the same in every attempt; empty when the call is not identified."""
     job: str = ""
-    """The digest of what is asked, so that an id that comes back with another job is another call."""
+    """The digest of the job, so that the same id with another job is another call."""
     ledger: CallLedger = field(default_factory=CallLedger, compare=False)
-    """The usage and the misfits of its attempts so far."""
+    """The ledger of its attempts so far."""
     seconds: float | None = None
-    """The time that the orchestrator gives an attempt, in seconds; None where it sets none."""
+    """The time that the orchestrator gives an attempt, in seconds; None when it sets no limit."""
 
     def key(self, *parts: str) -> str:
-        """The key of one of its requests, named by what makes it another than the rest: a UUID of version 5."""
+        """The key of one of its requests, from the parts that distinguish it from the others: a UUID of version 5."""
         return str(uuid.uuid5(_NAMESPACE, "\0".join((self.id, self.job, *parts))))
 
 
@@ -51,10 +51,10 @@ _current: ContextVar[LogicalCall | None] = ContextVar("pipelex_logical_call", de
 
 @contextmanager
 def logical_call(id: str, ledger: CallLedger | None = None, seconds: float | None = None) -> Generator[None]:
-    """Say which logical call the block is an attempt of.
+    """Set the logical call of which the block is an attempt.
 
     Args:
-        id: the same in every attempt of the call, and in no other call.
+        id: the id of the call, the same in all its attempts and in no other call.
         ledger: the ledger of the call's earlier attempts; a new one when None.
         seconds: the time that the orchestrator gives the attempt; None where it sets none.
     """
@@ -67,7 +67,7 @@ def logical_call(id: str, ledger: CallLedger | None = None, seconds: float | Non
 
 @contextmanager
 def asking(activity: str, job: "Wire") -> Generator[LogicalCall]:
-    """Bind the logical call of the block to what it asks."""
+    """Bind the logical call of the block to its job."""
     bound = replace(_current.get() or LogicalCall(), job=digest(activity, job))
     token = _current.set(bound)
     try:
@@ -77,7 +77,7 @@ def asking(activity: str, job: "Wire") -> Generator[LogicalCall]:
 
 
 def current_ledger() -> CallLedger:
-    """The ledger of the logical call that is under way; one that nobody reads, where none is."""
+    """The ledger of the logical call that is under way; without one, a new ledger that is then dropped."""
     call = _current.get()
     return CallLedger() if call is None else call.ledger
 
@@ -99,8 +99,8 @@ def request_headers(backend: "Backend", *parts: str, default: str | None = None)
 
     Args:
         backend: the backend that is asked.
-        parts: the parts that tell the request from the others of the same call: model, rank, answers so far.
-        default: the header, where the backend's table does not say; an empty one there means none.
+        parts: the parts that distinguish the request from the others of the same call: model, rank, answers so far.
+        default: the header if the backend's table names none; an empty name there means that no header is sent.
     """
     call, header = _current.get(), backend.extra.get("idempotency_header", default)
     return {str(header): call.key(backend.id, *parts)} if call is not None and call.id and header else {}

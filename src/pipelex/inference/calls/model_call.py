@@ -1,4 +1,4 @@
-"""One call of one model: whom it asks, for which family, how long it may take, and what its failures mean."""
+"""One call of one model: its backend, its family, its time limit, and the meaning of its failures."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from pipelex.language.blueprints import ModelFamily
 from pipelex.pipes.models import ResolvedModel
 
 SECONDS = 600.0
-"""The time of one call where nothing says otherwise, in seconds."""
+"""The default time limit of a call, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -22,17 +22,17 @@ class ModelCall:
     backend: Backend
     family: ModelFamily
     seconds: float = SECONDS
-    """The time limit of each request."""
+    """The time limit of each request, in seconds."""
     max_bytes: int = MAX_ANSWER_BYTES
     """The maximum size of a decoded answer, in bytes."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Texts that must never be shown."""
+        """The texts that must never be shown."""
         return self.backend.secrets
 
     def failure(self, error: BaseException) -> PipelexError:
-        """The meaning of a failure of the provider, or of the library that asks it."""
+        """The error for a failure of the provider, or of its client library."""
         return classify_provider_error(
             error,
             provider=self.backend.id,
@@ -43,11 +43,11 @@ class ModelCall:
         )
 
     def garbled(self, defect: str, said: str = "") -> PipelexError:
-        """The answer lacks what an answer has."""
+        """The error for an answer that lacks something."""
         return invalid_response(self.backend.id, self.entry.handle, defect, said)
 
     def unavailable(self, reason: str, detail: str, advice: str) -> PipelexError:
-        """The model cannot be asked as this process is configured."""
+        """The error for a model that this process, as configured, cannot ask."""
         return PipelexError(
             "model.unavailable",
             detail,
@@ -60,7 +60,7 @@ class ModelCall:
 
 
 def call_of(deck: ModelDeck, model: ResolvedModel, family: ModelFamily, seconds: float = SECONDS) -> ModelCall:
-    """A call of a resolved model, whatever this process lacks for it.
+    """A call of a resolved model, even if this process lacks its credentials.
 
     Args:
         deck: the models of this process.
@@ -77,7 +77,7 @@ def call_of(deck: ModelDeck, model: ResolvedModel, family: ModelFamily, seconds:
 
 
 def _seconds(entry: ModelEntry, usual: float) -> float:
-    """The time limit of a request: the model's own, within the time of a durable attempt, which stands for the usual."""
+    """The time limit of a request: the model's own, within that of a durable attempt, which replaces the default."""
     given, own = seconds_of_attempt(), entry.table.call_timeout
     whole = usual if given is None else given
     if own is None:
@@ -86,7 +86,7 @@ def _seconds(entry: ModelEntry, usual: float) -> float:
 
 
 def check_credentials(deck: ModelDeck, call: ModelCall) -> None:
-    """Refuse a call whose backend needs what the environment lacks.
+    """Refuse a call whose backend needs credentials that the environment lacks or that are malformed.
 
     Raises:
         PipelexError: `model.unavailable`.
@@ -103,7 +103,7 @@ def check_credentials(deck: ModelDeck, call: ModelCall) -> None:
 
 
 def _check_characters(call: ModelCall) -> None:
-    """Refuse a key that no header can carry: the clients fail of it in ways of their own, and some quote it."""
+    """Refuse a key that no header can carry: each client fails on it in its own way, and some quote it."""
     key = call.backend.table.api_key
     if key is None or (key.isascii() and key.isprintable() and key == key.strip()):
         return

@@ -1,4 +1,4 @@
-"""Results of paid calls, kept under the id of their logical call until the run has them."""
+"""The results of paid calls, kept under the id of their logical call until the run has them."""
 
 import hashlib
 import json
@@ -22,23 +22,23 @@ R = TypeVar("R", bound=Wire)
 
 
 _PLACE: Final = re.compile(r"(/.*|#\d+|:[0-9a-f-]{36}:[^:/]*)$", re.DOTALL)
-"""What follows the run in the id of a logical call: the path of a pipe, the rank or the id of an effect."""
+"""The part of a logical call's id after the run: the path of a pipe, the rank or the id of an effect."""
 
 
 @dataclass(frozen=True)
 class ResultCache:
-    """Keeps the result of each logical call, so that an attempt finds what an earlier one was answered.
+    """Keeps the result of each logical call, so that an attempt finds the answer to an earlier one.
 
-    It must never make a call fail: what cannot be read counts as missing, what cannot be written is left. Failures are
-    never kept.
+    The cache never makes a call fail: an entry that cannot be read counts as missing, and a failure to write is only
+    logged. Failures of calls are never kept.
     """
 
     storage: Storage
     across_runs: bool = False
-    """Whether other calls find a result, too, of whatever run: those that ask the very same of the same model."""
+    """Whether results are also shared between equal calls, of any run: the same request to the same model."""
 
     async def once(self, call: LogicalCall, kind: type[R], ask: Callable[[], Awaitable[R]]) -> R:
-        """The result of an earlier attempt of the call with the same job, or of an equal call, else that of asking."""
+        """The result of an earlier attempt with the same job, or of an equal call; otherwise ask for it."""
         found = await self._found(_name(call.id), call, kind)
         if found is not None:
             logger.info("The result of an earlier attempt of %s is used.", call.id)
@@ -54,7 +54,7 @@ class ResultCache:
         return result
 
     async def _found(self, name: str, call: LogicalCall, kind: type[R]) -> tuple[str, R] | None:
-        """A kept result, with the run that it was made for."""
+        """A kept result, and the run for which it was made."""
         try:
             written = await self.storage.kept(name)
             if written is None:
@@ -85,6 +85,6 @@ _EQUAL: Final = "equal"
 
 
 def _name(text: str, below: str = "") -> str:
-    """Spread over folders, for stores that are folders."""
+    """The name of an entry, spread over folders for stores that are folders."""
     digest = hashlib.sha256(text.encode()).hexdigest()
     return "/".join(filter(None, ("results", below, digest[:2], f"{digest[2:]}.json")))

@@ -1,7 +1,7 @@
 """The retry of one effect: the wait that a provider may ask for, and the bounded repetition in this process.
 
-tenacity could run the loop, but all of its policy would stay here: attempts that reach nobody are not counted, and who
-watches is told of each pause. stamina counts every attempt.
+tenacity could run the loop, but the whole policy would still be here: attempts that reach no provider are not counted,
+and observers are told of each pause. stamina counts every attempt.
 """
 
 import asyncio
@@ -16,17 +16,15 @@ from pipelex.errors import ErrorCategory, ErrorReport, PipelexError
 T = TypeVar("T")
 
 LONGEST_RETRY_AFTER = 900.0
-"""The longest wait that a provider may ask for where the settings say nothing, in seconds."""
+"""The default for the longest wait that a provider may ask for, in seconds."""
 
 
 def within_wait(failed: PipelexError, longest: float) -> PipelexError:
-    """The failure; where its provider asks to wait for longer than a call may, one that nobody repeats.
+    """The failure, which is no longer retried if its provider asks for a longer wait than a call may take.
 
-    Whoever performs an effect says so, for every orchestrator: the wait is as long in-process as when durable.
+    The performer of an effect calls it, for every orchestrator, so that the limit is the same in-process and durably.
 
-    Args:
-        failed: the failure of an attempt.
-        longest: the longest wait, in seconds.
+    Args: failed: the failure of an attempt. longest: the longest wait, in seconds.
     """
     report = failed.report
     if not report.is_retryable or report.retry_after is None or report.retry_after <= longest:
@@ -63,18 +61,18 @@ class RetryPolicy:
     """The pause before the second attempt, in seconds."""
     backoff_coefficient: float = 2.0
     maximum_interval: float = 60.0
-    """The longest wait of our own choosing, in seconds."""
+    """The longest wait that we choose ourselves, in seconds."""
     jitter: float = 0.25
-    """The share of our own wait that is added at random, so that callers do not come back together."""
+    """The share of that wait that is added at random, so that callers do not come back all at once."""
     outage_seconds: float = 0.0
-    """Seconds for which attempts that reach no provider are repeated without being counted: they cost nothing."""
+    """How long attempts that reach no provider are repeated uncounted, in seconds; they cost nothing."""
 
     def __post_init__(self) -> None:
         if self.max_attempts < 1:
             raise ValueError(f"max_attempts must be at least 1, not {self.max_attempts}")
 
     def outage_wait(self, attempt: int, waited: float) -> float | None:
-        """Seconds to wait after an attempt that reached no provider; None where it counts as any other.
+        """The seconds to wait after an attempt that reached no provider; None when it counts like any other.
 
         Args:
             attempt: the number of such attempts so far, this one included.
@@ -84,11 +82,11 @@ class RetryPolicy:
         return own if waited + own <= self.outage_seconds else None
 
     def wait(self, attempt: int, retry_after: float | None) -> float | None:
-        """Seconds to wait after the given attempt (1-based), without the random part; None to give up."""
+        """The seconds to wait after the given attempt (1-based), without the random part; None to give up."""
         return None if attempt >= self.max_attempts else max(self.own_wait(attempt), retry_after or 0.0)
 
     def own_wait(self, attempt: int) -> float:
-        """Seconds to wait after an attempt where no provider asks for more."""
+        """The seconds to wait after an attempt when no provider asks for more."""
         return min(self.initial_interval * self.backoff_coefficient ** min(attempt - 1, 60), self.maximum_interval)
 
 
@@ -100,11 +98,11 @@ class Pause:
     """The failure before it."""
     seconds: float
     failures: int
-    """The number of failures so far that count."""
+    """The number of failures so far that count towards `max_attempts`."""
 
 
 def _untold(pause: Pause) -> None:
-    """Tell nobody."""
+    """Do nothing."""
 
 
 async def with_retries(
@@ -118,11 +116,11 @@ async def with_retries(
     """Try an effect until it succeeds, fails for good, or the policy gives up.
 
     Args:
-        attempt: makes one attempt; called once for each.
+        attempt: makes one attempt.
         policy: the number of repetitions, and the pauses between them.
-        pausing: is told of each pause when it begins.
+        pausing: called with each pause when it begins.
         sleep: waits; replaced in tests.
-        chance: a number in [0, 1) for the jitter; replaced in tests.
+        chance: returns a number in [0, 1) for the jitter; replaced in tests.
 
     Raises:
         PipelexError: the last failure, with `report.attempts` set.

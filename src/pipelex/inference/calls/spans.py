@@ -1,6 +1,6 @@
 """Spans of effects, by OpenTelemetry's conventions for generative AI.
 
-pydantic-ai makes spans of its own calls alone, and needs the SDK; these are of every family, and once for every orchestrator.
+pydantic-ai makes spans only of its own calls, and needs the SDK. These spans cover every family and every orchestrator.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,7 +18,7 @@ _PROVIDERS: Final[Mapping[str, str]] = {
     "vertexai": "gcp.vertex_ai",
     "xai": "x_ai",
 }
-"""Backends that the conventions call something else."""
+"""The backends that have another name in the conventions."""
 
 _IN_PROCESS: Final = "internal"
 
@@ -46,7 +46,7 @@ def observed(kind: EffectKind[Any, Any], perform: Callable[[Any], Awaitable[Any]
 def _told(
     kind: EffectKind[Any, Any], operation: str, job: Any, *, captures_content: bool
 ) -> tuple[str, spans.Attributes, bool]:
-    """The name of a span, its attributes, and whether another service is asked."""
+    """The name of a span, its attributes, and whether it is a call of another service."""
     if kind.family is None:
         subject = kind.span_subject(job)
         named = {} if subject is None else {"gen_ai.operation.name": operation}

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def tls_of(backend: Backend) -> "SSLContext | bool":
-    """The value that an HTTP client takes as `verify`; True is its own usual way.
+    """The value of `verify` for an HTTP client; True leaves the check to the client.
 
     Raises:
         ConfigurationError: the file of certificates of the backend cannot be read.

@@ -1,4 +1,4 @@
-"""The price of a call by the prices of a backend file."""
+"""The price of a call, by the prices in a backend file."""
 
 from pipelex.inference.deck.schema import Costs
 
@@ -6,7 +6,7 @@ _MILLION = 1_000_000
 
 
 def priced(costs: Costs, input_tokens: int, output_tokens: int, cached_tokens: int) -> float | None:
-    """USD of one call, or None when the file prices some of its tokens and not others."""
+    """The price of one call in USD; None when the file has prices for only some of its tokens."""
     if not costs.model_dump(exclude_none=True):
         return 0.0
     fresh = costs.input_non_cached if costs.input_non_cached is not None else costs.input

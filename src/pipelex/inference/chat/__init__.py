@@ -1,1 +1,1 @@
-"""Language models: what a client is, one file per provider, and the service that asks them."""
+"""Language models: the interface of a client, one file for each provider, and the service that asks them."""

@@ -1,4 +1,4 @@
-"""Anthropic's Messages, at Anthropic or on Amazon Bedrock."""
+"""Anthropic's Messages API, at Anthropic or on Amazon Bedrock."""
 
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,11 +18,11 @@ _LEAST_BUDGET = 1024
 """The smallest budget of thinking tokens that the API takes."""
 
 _EFFORTS = {"minimal": "low"}
-"""Efforts the API names otherwise."""
+"""The efforts that have another name in the API."""
 
 
 class Anthropic(LibraryProvider["AsyncAnthropic"]):
-    """Messages at Anthropic, or at an endpoint that speaks them."""
+    """The Messages API of Anthropic, or of an endpoint that speaks it."""
 
     takes = ANTHROPIC
     effort_map = "anthropic"
@@ -36,7 +36,7 @@ class Anthropic(LibraryProvider["AsyncAnthropic"]):
             request["max_tokens"] = call.entry.table.max_tokens  # the API insists on a limit
         self._add_thinking(call, settings, request)
         if request.get("anthropic_thinking", {}).get("type", "disabled") != "disabled":
-            request.pop("temperature", None)  # refused beside thinking
+            request.pop("temperature", None)  # the API refuses it together with thinking
         if self.library_model(call).profile.get("anthropic_disallows_sampling_settings", False):
             request.pop("temperature", None)
         return request
@@ -87,12 +87,12 @@ class Anthropic(LibraryProvider["AsyncAnthropic"]):
             timeout=call.seconds,
             http_client=self._pool(call),
         )
-        client.auth_token = None  # else one from the environment would be sent beside the key
+        client.auth_token = None  # otherwise a token from the environment would be sent beside the key
         return client
 
 
 class AnthropicOnBedrock(Anthropic):
-    """Messages on Amazon Bedrock. Credentials are the backend's, else whatever the AWS client finds."""
+    """The Messages API on Amazon Bedrock. Credentials are the backend's, or else whatever the AWS client finds."""
 
     def _client(self, call: ModelCall) -> Any:
         from anthropic.lib.bedrock import AsyncAnthropicBedrock

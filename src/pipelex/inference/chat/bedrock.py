@@ -21,7 +21,7 @@ _PIECE = 65_536
 
 
 class Bedrock(LibraryProvider["BaseClient"]):
-    """Models on Amazon Bedrock. Credentials are the backend's, else whatever the AWS client finds."""
+    """Models on Amazon Bedrock. Credentials are the backend's, or else whatever the AWS client finds."""
 
     takes = BEDROCK
     effort_map = "anthropic"
@@ -35,13 +35,13 @@ class Bedrock(LibraryProvider["BaseClient"]):
         return request
 
     def _add_budget(self, call: ModelCall, settings: CallSettings, request: "ModelSettings") -> bool:
-        """Whether the thinking has a budget, which is Claude's alone here; the library has fixed ones for efforts."""
+        """Set a budget of thinking tokens, which only Claude has here; return whether one was set."""
         budget = settings.reasoning_budget
         if call.entry.table.thinking_mode != "manual" or not budget or "anthropic." not in call.entry.model_id:
             return False
         thinking = {"thinking": {"type": "enabled", "budget_tokens": budget}}
         cast("dict[str, Any]", request)["bedrock_additional_model_requests_fields"] = thinking
-        request.pop("temperature", None)  # refused beside thinking
+        request.pop("temperature", None)  # the API refuses it together with thinking
         return True
 
     def library_model(self, call: ModelCall) -> "Model[Any]":
@@ -67,7 +67,7 @@ class Bedrock(LibraryProvider["BaseClient"]):
 
         logger = logging.getLogger("botocore")
         if logger.level == logging.NOTSET:
-            logger.setLevel(logging.INFO)  # below that it writes requests with their keys
+            logger.setLevel(logging.INFO)  # at DEBUG, it would log requests with their keys
         key = self._backend.table.api_key
         common: dict[str, Any] = {
             "read_timeout": call.seconds,
@@ -95,7 +95,7 @@ class Bedrock(LibraryProvider["BaseClient"]):
 def _bounding(client: Any, limit: int) -> Callable[..., Any]:
     """A handler that sends a request and reads no more of the answer than the limit; the AWS client reads all of it.
 
-    It undoes no coding, so that bytes are what they are on the wire.
+    It decodes no content coding, so the limit applies to the bytes on the wire.
     """
 
     def send(request: Any, **_: Any) -> Any:
@@ -117,7 +117,7 @@ def _bounding(client: Any, limit: int) -> Callable[..., Any]:
 
 
 def _bearing(key: str) -> Callable[..., None]:
-    """A handler that sends an API key: the AWS client takes one from the environment only."""
+    """A handler that sends an API key, because the AWS client takes one only from the environment."""
 
     def add(params: dict[str, Any], **_: Any) -> None:
         params["headers"]["Authorization"] = f"Bearer {key}"

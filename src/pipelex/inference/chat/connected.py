@@ -1,4 +1,4 @@
-"""The base of every backend's clients: connections that are kept, the key, headers, and the schema as it is."""
+"""The base of all clients: open connections, the key, headers, and a schema that is sent unchanged."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ Client = TypeVar("Client")
 
 
 class ConnectedProvider(ABC, Generic[Client]):
-    """A client of one backend, whose connections are open between calls.
+    """A client of one backend, which keeps its connections open between calls.
 
     Args:
         backend: the backend.
@@ -24,13 +24,13 @@ class ConnectedProvider(ABC, Generic[Client]):
 
     effort_map: ClassVar[str] = ""
     takes: ClassVar[Takes] = COMMON
-    """The files that go into its prompts. A client without the attribute is given PNG, JPEG and PDF."""
+    """The files that its prompts may hold. A client without the attribute gets PNG, JPEG and PDF."""
     idempotency_header: ClassVar[str | None] = None
-    """The header the protocol has for the key of a logical call."""
+    """The protocol's header for the key of a logical call; None if it has none."""
     has_request_headers: ClassVar[bool] = True
-    """Whether the client sends headers of one request's own."""
+    """Whether the client can send headers with a single request."""
     replaced_methods: ClassVar[Mapping[Method, Method]] = {}
-    """Ways to ask for an object that the client lacks, and what it does instead."""
+    """The methods of asking for an object that the client lacks, and the ones that it uses instead."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -66,14 +66,14 @@ class ConnectedProvider(ABC, Generic[Client]):
         """Close a client."""
 
     def _shared(self, key: Any, connect: Callable[[], Client]) -> Client:
-        """The client kept under a key; what makes one client another than the next belongs into it."""
+        """The client under a key, connected when first needed; the key holds everything that distinguishes clients."""
         if key not in self._clients:
             self._clients[key] = connect()
         return self._clients[key]
 
     @property
     def _api_key(self) -> str:
-        """An endpoint without a key gets a word that no secret is: the clients insist on one."""
+        """The API key, or a placeholder for an endpoint without one, because the clients insist on a key."""
         return self._backend.table.api_key or "none"
 
     def _extra(self, key: str) -> str | None:
@@ -82,7 +82,7 @@ class ConnectedProvider(ABC, Generic[Client]):
         return str(value) if value not in (None, "") else None
 
     def _root(self, call: ModelCall, default: str, *, without: tuple[str, ...]) -> str:
-        """The endpoint for a client that adds the protocol's path itself; files may name it with the path."""
+        """The endpoint, for a client that adds the protocol's path itself, although the file may already contain it."""
         endpoint = (self._backend.table.endpoint or default).rstrip("/")
         for path in without:
             endpoint = endpoint.removesuffix(path)

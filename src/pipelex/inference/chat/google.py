@@ -47,12 +47,12 @@ class Google(LibraryProvider["BaseGoogleProvider"]):
         return GoogleModel(call.entry.model_id, provider=self.library_provider(call), profile=profile)
 
     def library_provider(self, call: ModelCall) -> "BaseGoogleProvider":
-        """The library's connection to the backend, for clients of other families, too."""
+        """The library's connection to the backend, also used by clients of other families."""
         root = self._root(call, "", without=_PATHS) or None
         return self._shared((root, call.seconds), lambda: self._connected(root, call))
 
     async def _close(self, client: "BaseGoogleProvider") -> None:
-        client.client.close()  # the synchronous half, which is never used
+        client.client.close()  # the unused synchronous half
 
     def _connected(self, root: str | None, call: ModelCall) -> "BaseGoogleProvider":
         from pydantic_ai.providers.google import GoogleProvider
@@ -71,7 +71,7 @@ class Google(LibraryProvider["BaseGoogleProvider"]):
         )
 
     def _credentials(self) -> "Credentials | None":
-        """The credentials in the backend's file.
+        """The credentials in the file that the backend names.
 
         None leaves them to the client, which looks where Google's tools put them.
         """

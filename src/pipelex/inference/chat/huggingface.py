@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class HuggingFace(LibraryProvider["AsyncInferenceClient"]):
-    """Chat completions of Hugging Face's router, of the provider a backend names, or of an endpoint of one's own."""
+    """Chat completions of Hugging Face's router, of a provider that the backend names, or of your own endpoint."""
 
     replaced_methods: ClassVar[Mapping[Method, Method]] = {"native": "tool"}
     has_request_headers = False
@@ -61,7 +61,7 @@ class HuggingFace(LibraryProvider["AsyncInferenceClient"]):
         client = AsyncInferenceClient(
             base_url=root, provider=chosen, api_key=self._api_key, timeout=call.seconds, headers=headers
         )
-        # It takes no connections, and would make its own with its first request.
+        # It takes no connections, and would make its own for its first request.
         tls = tls_of(self._backend)
         session = get_async_session() if tls is True else AsyncClient(verify=tls, timeout=None)
         pool = guarded(session, call.max_bytes)

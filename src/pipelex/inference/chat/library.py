@@ -1,4 +1,4 @@
-"""The base of clients of language models that stand on pydantic-ai."""
+"""The base of clients of language models that are built on pydantic-ai."""
 
 import asyncio
 import warnings
@@ -24,9 +24,9 @@ Client = TypeVar("Client")
 
 
 class LibraryProvider(ConnectedProvider[Client]):
-    """A client that stands on pydantic-ai: one connection pool, one request a call, one time limit.
+    """A client built on pydantic-ai, with one connection pool, one request for each call, and one time limit.
 
-    The library's own retries are off: one call is one request.
+    The library's own retries are off.
 
     Args:
         backend: the backend.
@@ -39,7 +39,7 @@ class LibraryProvider(ConnectedProvider[Client]):
         self._prepared: set[str] = set()
 
     async def prepare(self, call: ModelCall) -> None:
-        # Some client libraries take seconds to import, which other work of the event loop must not feel.
+        # Some client libraries take seconds to import, which would block the event loop.
         async with self._preparing:
             if call.entry.handle not in self._prepared:
                 await asyncio.to_thread(self.library_model, call)
@@ -53,7 +53,7 @@ class LibraryProvider(ConnectedProvider[Client]):
         _silence()
         model, wanted = self.library_model(call), cast("ModelSettings", settings)
         parameters = self._parameters(wanted, to_parameters(form))
-        # The client's own limit is for each read: an answer that drips would hold the call for ever.
+        # The client's own limit applies to each read: an answer that drips in would hold the call for ever.
         async with asyncio.timeout(call.seconds):
             return from_library(await model.request(to_library(messages), wanted, parameters))
 
@@ -91,7 +91,7 @@ class LibraryProvider(ConnectedProvider[Client]):
         return parameters
 
     def _pool(self, call: ModelCall, headers: Mapping[str, str] | None = None) -> "AsyncClient":
-        """Connections for a client that does not make its own, closed with this provider."""
+        """A connection pool for a client that does not make its own; it is closed with this provider."""
         from httpx2 import AsyncClient
         from pydantic_ai.models import create_async_httpx2_client
 
@@ -105,11 +105,11 @@ class LibraryProvider(ConnectedProvider[Client]):
 
 
 def _silence() -> None:
-    """Keep warnings about the shape of an answer from people: they speak to those who program with these libraries."""
+    """Silence warnings about the shape of an answer, which are meant for programmers and not for users."""
     warnings.filterwarnings("ignore", message="Pydantic serializer warnings")
     warnings.filterwarnings("ignore", message="Failed to extract usage")
 
 
 def without_forced_tool(parameters: "ModelRequestParameters") -> "ModelRequestParameters":
-    """The same request leaving the model free to think before it calls the tool."""
+    """The same request, but the model may think before it calls the tool."""
     return replace(parameters, allow_text_output=True) if parameters.output_tools else parameters

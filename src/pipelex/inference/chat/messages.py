@@ -1,6 +1,7 @@
-"""A conversation with a language model, in our own words: what every client is given, and what it gives back.
+"""A conversation with a language model, in our own types: what every client is given and returns.
 
-Clients that stand on a library translate it (`chat/translated.py`); the one for chat completions writes it as it is sent.
+Clients built on a library translate them (`chat/translated.py`); the client for chat completions writes them as it
+sends them.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from pipelex.inference.chat.structured import Method, Schema
 
 FinishReason = Literal["stop", "length", "content_filter", "tool_call", "error"]
 RequestSettings: TypeAlias = dict[str, Any]
-"""The settings of one request, in a client's own terms; `extra_headers` are headers of the request in all of them."""
+"""The settings of one request, in a client's own terms; in all of them, `extra_headers` are the request's headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class AttachedFile:
     data: bytes = field(repr=False)
     media_type: str
     detail: str | None = None
-    """The detail in which an image is to be looked at: `high`, `low` or `auto`."""
+    """The level of detail at which the model looks at an image: `high`, `low` or `auto`."""
 
     @property
     def is_image(self) -> bool:
@@ -37,7 +38,7 @@ class AttachedFile:
 
     @property
     def inlined(self) -> str:
-        """Its text between two lines that tell where it begins and ends."""
+        """Its text, between two lines that mark its beginning and its end."""
         name = hashlib.sha1(self.data, usedforsecurity=False).hexdigest()[:6]
         begin, end = f'-----BEGIN FILE id="{name}" type="{self.media_type}"-----', f'-----END FILE id="{name}"-----'
         return f"{begin}\n{self.data.decode('utf-8', 'replace')}\n{end}"
@@ -50,7 +51,7 @@ class ToolUse:
     id: str
     name: str
     arguments: str | dict[str, Json]
-    """The arguments, as JSON or as its text."""
+    """The arguments as a JSON object, or as its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class ToolReply:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A message to the model: a prompt, or what is said to its calls of tools."""
+    """A message to the model: a prompt, or the replies to its tool calls."""
 
     text: str | None = None
     system: str | None = None
@@ -78,9 +79,9 @@ class TokenCounts:
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
-    """The tokens of the input that the provider had in its cache."""
+    """The number of input tokens that the provider had in its cache."""
     reasoning_tokens: int | None = None
-    """The tokens of the output that were thoughts; None where that is not told."""
+    """The number of output tokens that were thoughts; None when the provider does not say."""
 
 
 def _no_price() -> float | None:
@@ -95,16 +96,16 @@ class Answer:
     thinking: str | None = None
     tool_uses: tuple[ToolUse, ...] = ()
     finish_reason: FinishReason | None = None
-    """The reason why the answer ends; None for a reason that only the provider knows."""
+    """The reason why the answer ends; None for a reason that only the provider has."""
     usage: TokenCounts = field(default_factory=TokenCounts)
     model_name: str | None = None
     response_id: str | None = None
     refusal: str = ""
-    """The words of a model that refuses the content; empty when it does not."""
+    """The words with which a model refuses the content; empty when it does not refuse."""
     listed_price: Callable[[], float | None] = field(default=_no_price, repr=False, compare=False)
-    """The price in public lists, in USD; None where they have none."""
+    """Returns the price by public lists, in USD; None when they have none."""
     said: Any = field(default=None, repr=False, compare=False)
-    """The answer in the client's own form, to be sent back; None for one that says nothing."""
+    """The answer in the client's own form, to be sent back; None for an answer without content."""
 
 
 Message: TypeAlias = Question | Answer
@@ -112,7 +113,7 @@ Message: TypeAlias = Question | Answer
 
 @dataclass(frozen=True, slots=True)
 class AnswerForm:
-    """The form in which an answer is asked for: a text where the method is None, else an object."""
+    """The form of an answer: a text when the method is None, otherwise an object."""
 
     method: Method | None = None
     name: str = "answer"
@@ -120,4 +121,4 @@ class AnswerForm:
     description: str | None = None
     schema: Schema = field(default_factory=dict[str, Any])
     is_strict: bool | None = None
-    """Whether the provider is to keep to the schema strictly; None leaves it to the client."""
+    """Whether the provider must follow the schema strictly; None leaves it to the client."""

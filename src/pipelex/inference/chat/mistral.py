@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Mistral(LibraryProvider["MistralClient"]):
-    """Chat completions at Mistral. Its client sends no schema but a tool's."""
+    """Chat completions at Mistral, whose client sends no schemas except those of tools."""
 
     takes = MISTRAL
     replaced_methods: ClassVar[Mapping[Method, Method]] = {"native": "tool"}
@@ -39,7 +39,7 @@ class Mistral(LibraryProvider["MistralClient"]):
         return MistralModel(call.entry.model_id, provider=provider, profile=profile)
 
     async def _close(self, client: "MistralClient") -> None:
-        unused = client.sdk_configuration.client  # the synchronous half
+        unused = client.sdk_configuration.client  # the unused synchronous half
         if unused is not None:
             unused.close()
 

@@ -1,4 +1,4 @@
-"""OpenAI's responses, both of its protocols on Azure, and its connection for images, through its own client."""
+"""OpenAI's Responses API, both of its protocols on Azure, and its connection for images, through its own client."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class OpenAIClient(LibraryProvider["AsyncOpenAI"]):
-    """A client that stands on OpenAI's own."""
+    """A client that is built on OpenAI's own."""
 
     takes = OPENAI
     default_endpoint: ClassVar[str] = "https://api.openai.com/v1"
@@ -40,7 +40,7 @@ class OpenAIClient(LibraryProvider["AsyncOpenAI"]):
         return request
 
     def sent(self, schema: Schema, method: Method) -> SentSchema:
-        """Native schemas are strict, except those with a value that may be anything, which no strict schema describes."""
+        """Native schemas are strict, except those with a value of any type, which no strict schema can describe."""
         strict = closed(schema) if method == "native" else None
         return SentSchema(schema) if strict is None else SentSchema(strict, is_strict=True)
 
@@ -48,7 +48,7 @@ class OpenAIClient(LibraryProvider["AsyncOpenAI"]):
         return self._chat_model(call, self._client(call))
 
     def library_provider(self, call: ModelCall) -> "Provider[AsyncOpenAI]":
-        """The library's connection to the backend, for clients of other families, too."""
+        """The library's connection to the backend, also used by clients of other families."""
         return self._provider(self._client(call))
 
     async def _close(self, client: "AsyncOpenAI") -> None:
@@ -89,7 +89,7 @@ class OpenAIClient(LibraryProvider["AsyncOpenAI"]):
         return OpenAICompatibleProvider(self._backend.id, openai_client=client)
 
     def _profile(self) -> "OpenAIModelProfile":
-        """The profile that the entry's file states, instead of what the library guesses from the model's name."""
+        """The capabilities of the model, instead of those that the library guesses from the model's name."""
         from pydantic_ai.profiles.openai import OpenAIModelProfile
 
         return OpenAIModelProfile(
@@ -101,7 +101,7 @@ class OpenAIClient(LibraryProvider["AsyncOpenAI"]):
 
 
 class OpenAIResponses(OpenAIClient):
-    """Responses of OpenAI, or of an endpoint that speaks them."""
+    """The Responses API of OpenAI, or of an endpoint that speaks it."""
 
     def library_model(self, call: ModelCall) -> "Model[Any]":
         from pydantic_ai.models.openai import OpenAIResponsesModel
@@ -155,12 +155,12 @@ class AzureOpenAI(OpenAIClient):
         return super()._provider(client)
 
     def _is_openai(self, client: "AsyncOpenAI") -> bool:
-        """Azure serves OpenAI's own models, with the same arguments, whatever the address."""
+        """True: Azure serves OpenAI's own models, with the same arguments, at any address."""
         return True
 
 
 class AzureOpenAIResponses(AzureOpenAI):
-    """Responses of an Azure OpenAI resource."""
+    """The Responses API of an Azure OpenAI resource."""
 
     def library_model(self, call: ModelCall) -> "Model[Any]":
         from pydantic_ai.models.openai import OpenAIResponsesModel

@@ -11,8 +11,8 @@ class ChatOptions:
     schema_reask_max_attempts: int = 2
     """The number of times that a model is asked again when its object does not fit the schema."""
     is_structure_prompt_enabled: bool = False
-    """Whether the wanted structure is also described in the prompt, where the provider is sent the schema anyway."""
+    """Whether the prompt also describes the structure when the provider is sent the schema anyway."""
     effort_budgets: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
-    """Tokens that stand for reasoning efforts, by provider (`anthropic`, `gemini`), where they are not the usual."""
+    """The tokens of each reasoning effort, by provider (`anthropic`, `gemini`), if they differ from the defaults."""
     default_max_images: int = 100
-    """The most images in one prompt to a model that does not say how many it takes."""
+    """The maximum number of images in one prompt to a model that does not say how many it takes."""

@@ -11,24 +11,24 @@ from pipelex.inference.chat.structured import Method, Schema
 
 @dataclass(frozen=True)
 class SentSchema:
-    """A schema as a provider is sent it."""
+    """A schema in the form that a provider is sent."""
 
     schema: Schema
     is_strict: bool | None = None
-    """Whether the provider is to keep to it strictly; None leaves it to the client library."""
+    """Whether the provider must follow it strictly; None leaves it to the client library."""
 
 
 class ChatProvider(Protocol):
-    """A connected client of one backend, used by one event loop; its factory is called with the `Backend`, once."""
+    """A connected client of one backend, used by one event loop; its factory is called once, with the `Backend`."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Texts that must never be shown."""
+        """The texts that must never be shown."""
         ...
 
     @property
     def cuts_softly(self) -> bool:
-        """Whether a text stopped by the provider's own limit is an answer, cut at its last sentence."""
+        """Whether a text that the provider's own limit stopped still counts as an answer, cut at its last sentence."""
         ...
 
     @property
@@ -37,11 +37,11 @@ class ChatProvider(Protocol):
         ...
 
     def method(self, wanted: Method) -> Method:
-        """The method of asking for an object, where the client has no way for the one wanted."""
+        """The method of asking for an object: the wanted one, or its replacement if the client lacks it."""
         ...
 
     async def prepare(self, call: ModelCall) -> None:
-        """Import and connect what calls of the model need, before their time is counted."""
+        """Import and connect what calls of the model need, before the time limit of a call starts."""
         ...
 
     async def request(
@@ -51,7 +51,7 @@ class ChatProvider(Protocol):
         settings: RequestSettings,
         form: AnswerForm,
     ) -> Answer:
-        """One request to a model. What the client library raises is left to the caller."""
+        """Send one request to a model. Exceptions of the client library are left to the caller."""
         ...
 
     def request_settings(self, call: ModelCall, settings: CallSettings, *, is_structured: bool) -> RequestSettings:
@@ -63,9 +63,9 @@ class ChatProvider(Protocol):
         ...
 
     def sent(self, schema: Schema, method: Method) -> SentSchema:
-        """The schema as this backend is sent it, for one way to ask. Objects with free keys may become lists of pairs.
+        """The schema in the form that this backend is sent for one method.
 
-        See `pipelex.inference.chat.structured.pairs`.
+        Objects with free keys may become lists of pairs: see `pipelex.inference.chat.structured.pairs`.
         """
         ...
 

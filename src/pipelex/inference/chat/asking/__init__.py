@@ -1,1 +1,1 @@
-"""Asking one language model: its messages, its answer, its stand-ins, and the spans of it all."""
+"""Asking one language model: its messages, its answers, its stand-ins, and the spans of its requests."""

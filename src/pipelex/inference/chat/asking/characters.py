@@ -1,4 +1,4 @@
-"""Answers whose texts hold halves of characters: they are mended, so that nobody pays for the question again."""
+"""Answers that hold halves of surrogate pairs: their texts are repaired, so that no question is paid for twice."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,9 +8,9 @@ from pipelex.inference.chat.messages import Answer, ToolUse
 
 
 def whole_characters(answer: Answer) -> Answer:
-    """The same answer, its texts and the arguments of its tools mended.
+    """The same answer, with its texts and the arguments of its tool calls repaired.
 
-    The client's own form of a mended answer is left out: it could not be sent back.
+    A repaired answer has no `said`, because the client's own form of it could not be sent back.
     """
     arguments = [use.arguments for use in answer.tool_uses]
     if is_encodable([answer.text, answer.thinking, arguments]):

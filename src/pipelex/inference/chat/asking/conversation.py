@@ -1,4 +1,4 @@
-"""One language model and what is the same in every request of a job to it."""
+"""A language model, and everything that all requests of a job to it share."""
 
 from dataclasses import dataclass
 
@@ -32,10 +32,9 @@ class Conversation:
         return await first_request(prompt, self.files, takes=takes, image_detail=detail, extra=extra)
 
     async def ask(self, messages: list[Message], form: AnswerForm, *, is_structured: bool) -> Answer:
-        """One request, in a span of its own. What the answer used is in the call's ledger, whatever becomes of it.
+        """Send one request, in a span of its own. The call's ledger counts its usage, even if the answer is not used.
 
-        Raises:
-            PipelexError: the model cannot be asked, refused or failed.
+        Raises: PipelexError: the model cannot be asked, refused or failed.
         """
         call = self.call
         with chat(call.entry, call.backend, self.settings, messages, is_structured=is_structured) as span:
@@ -47,7 +46,7 @@ class Conversation:
             return response
 
     async def _request(self, messages: list[Message], form: AnswerForm, *, is_structured: bool) -> Answer:
-        """One request. What the client library raises is replaced, not chained: its text may hold a key."""
+        """Send one request. A library's exception is replaced, not chained, because its text may hold a key."""
         entry = self.call.entry
         try:
             await self.provider.prepare(self.call)
@@ -65,13 +64,13 @@ class Conversation:
         raise failure
 
     def cut(self, response: Answer) -> PipelexError:
-        """The answer ended at the limit of its tokens."""
+        """The error for an answer that ended at its limit of tokens."""
         entry, tokens = self.call.entry, response.usage.output_tokens
         return truncated_output(entry.backend, entry.handle, self.settings.max_tokens, tokens)
 
 
 def _answers(messages: list[Message]) -> list[str]:
-    """The answers of the model so far; they make a repeated question different from the first one."""
+    """The model's answers so far, which make a repeated question different from the first one."""
     return [
         f"{message.text or ''}{[use.arguments for use in message.tool_uses]}"
         for message in messages

@@ -23,7 +23,7 @@ async def first_request(
         files: the reader of attachments.
         takes: the files that the model's provider takes.
         image_detail: `high`, `low` or `auto`.
-        extra: text added after the user's.
+        extra: a text that is added after the user's text.
 
     Raises:
         PipelexError: an attachment cannot be read, may not be fetched, is too large, or is of a type that no model takes.

@@ -1,8 +1,8 @@
 """Asking a language model for an object, until its answer fits or the budget of questions is used up.
 
-pydantic-ai's agent repeats questions, too, but within one run of its own: it knows nothing of the attempts before, so
-that repeated questions and repeated attempts would multiply, and the parts it repeats a question with change from one
-minor release to the next. So the loop is ours, and each client knows the forms of its requests (tools, native schemas, JSON
+pydantic-ai's agent repeats questions, too, but only within a run of its own. It knows nothing of earlier attempts, so
+repeated questions and repeated attempts would multiply, and the parts that it repeats a question with change between
+its minor releases. So the loop is our own, and each client knows the forms of its requests (tools, native schemas, JSON
 modes, strict schemas).
 """
 
@@ -36,7 +36,7 @@ _TOOL = "answer"
 async def ask_object(
     conversation: Conversation, prompt: LLMPrompt, wanted: WantedObject, options: ChatOptions
 ) -> tuple[dict[str, Json], ModelUsage]:
-    """One object that fits, and what all questions used.
+    """An object that fits, and the usage of all questions.
 
     Raises:
         PipelexError: the model cannot be asked, refused or failed, or never gave an object that fits.
@@ -98,7 +98,7 @@ def _candidates(answer: Answer) -> Iterator[Json]:
 
 
 def _again(answer: Answer, faults: list[str]) -> list[Message]:
-    """The answer that did not fit, and the request that follows it."""
+    """The answer that did not fit, and the question that follows it."""
     message, uses = faults_message(faults), answer.tool_uses
     if not uses:
         return [answer, Question(message)]

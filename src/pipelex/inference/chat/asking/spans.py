@@ -40,7 +40,7 @@ def chat(
 
 
 def answered(span: spans.Span, entry: ModelEntry, response: Answer) -> None:
-    """Tell what a language model answered, and what that took."""
+    """Add a language model's answer and its usage to the span."""
     observer = spans.observer()
     if observer is None:
         return
@@ -59,7 +59,7 @@ def answered(span: spans.Span, entry: ModelEntry, response: Answer) -> None:
 
 
 def _message(message: Message) -> dict[str, Any]:
-    """A message in the conventions' form: its texts whole, everything else by its kind."""
+    """A message in the conventions' form: its texts in full, anything else only by its kind."""
     if isinstance(message, Answer):
         texts = [] if message.text is None else [{"type": "text", "content": message.text}]
         uses = [
@@ -73,7 +73,7 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 def _server(backend: Backend) -> dict[str, Any]:
-    """The host asked, where the backend's file names it; never the whole address, which may hold a password."""
+    """The host and port of the backend's endpoint; never the whole address, which may hold a password."""
     if not backend.table.endpoint:
         return {}
     parts = urlsplit(backend.table.endpoint)

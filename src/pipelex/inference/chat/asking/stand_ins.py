@@ -1,4 +1,4 @@
-"""The models that a job may be given to: those that can do what it needs, and stand-ins when a provider fails."""
+"""The models that may do a job: those that are capable of it, and stand-ins for when a provider fails."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -16,10 +16,10 @@ T = TypeVar("T")
 
 
 async def first_that_answers(model: ResolvedModel, ask: Callable[[ResolvedModel], Awaitable[T]]) -> T:
-    """Ask the model, and where its provider fails, those that may stand in for it.
+    """Ask the model and, when its provider fails, its stand-ins in turn.
 
     Raises:
-        PipelexError: a failure that may pass, when there was one, else the first model's.
+        PipelexError: a failure that may pass if there was one, otherwise the first model's failure.
     """
     failures: list[PipelexError] = []
     for target in (model, *model.fallbacks):
@@ -28,7 +28,7 @@ async def first_that_answers(model: ResolvedModel, ask: Callable[[ResolvedModel]
             return await ask(asked)
         except PipelexError as error:
             if failures and not _is_providers_fault(error):
-                continue  # a stand-in that does not suit
+                continue  # a stand-in that is unsuited
             if not _is_providers_fault(error) or not model.fallbacks:
                 raise
             logger.warning("The model %r of %r failed (%s).", target.handle, target.backend, error.code)
@@ -37,19 +37,19 @@ async def first_that_answers(model: ResolvedModel, ask: Callable[[ResolvedModel]
 
 
 def _is_providers_fault(error: PipelexError) -> bool:
-    """Whether another provider may do better with the very same request."""
+    """Whether another provider may succeed with the same request."""
     is_provider = error.code.startswith("provider.") or error.code in ("model.unavailable", "runtime.unsupported")
     return is_provider and error.report.category is not ErrorCategory.CONTENT
 
 
 def check_capabilities(entry: ModelEntry, prompt: LLMPrompt, most_images: int, *, is_structured: bool) -> None:
-    """Refuse what the model cannot do before anything is sent.
+    """Refuse, before anything is sent, what the model cannot do.
 
     Args:
         entry: the model.
-        prompt: the prompt that it is to be sent.
-        most_images: the most images in a prompt to a model whose entry does not say how many it takes.
-        is_structured: whether it is to answer with an object.
+        prompt: the prompt to send.
+        most_images: the maximum number of images for a model whose entry does not say how many it takes.
+        is_structured: whether the answer has to be an object.
 
     Raises:
         PipelexError: `model.capability_unsupported`.

@@ -9,7 +9,7 @@ from pipelex.pipes.models import ModelUsage
 
 
 async def ask_text(conversation: Conversation, prompt: LLMPrompt) -> tuple[str, ModelUsage]:
-    """One completion, and what it used.
+    """A completion, and its usage.
 
     Raises:
         PipelexError: the model cannot be asked, refused or failed.

@@ -7,7 +7,7 @@ from pipelex.pipes.models import ModelUsage
 
 
 def call_usage(entry: ModelEntry, answer: Answer) -> ModelUsage:
-    """Tokens and price of one call: the price of the backend file, else the public price list, else unknown."""
+    """The tokens and the price of one call, by the backend file, or else by public price lists; otherwise unknown."""
     usage, costs = answer.usage, entry.table.costs
     cost = (
         answer.listed_price()

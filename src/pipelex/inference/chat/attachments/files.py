@@ -1,4 +1,4 @@
-"""The images and documents of a prompt, fetched, and made into what the model's provider takes."""
+"""The images and documents of a prompt, fetched and converted to what the model's provider takes."""
 
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -21,22 +21,22 @@ from pipelex.storage._fetch import shown
 AttachmentKind = Literal["image", "document"]
 
 MAX_ATTACHMENT_BYTES: Final = 50 * 1024 * 1024
-"""Largest image or document that is made fit for a request."""
+"""The maximum size of an image or document that is converted for a request, in bytes."""
 _READ: Final = frozenset({*TEXT_KINDS, *OFFICE_KINDS})
-"""Documents that are read here, and sent as text."""
+"""The kinds of documents that are read here and sent as text."""
 
 
 @dataclass(frozen=True)
 class PromptFiles:
-    """The source of a prompt's files, and the policy under which they are fetched.
+    """The source of a prompt's files, and the policy for fetching them.
 
-    The bytes are sent to a provider, never an address: whoever fetches decides what may be reached.
+    A provider is always sent the bytes and never an address, so that our policy decides what may be fetched.
     """
 
     storage: Storage
     policy: FetchPolicy
     limits: ReadingLimits = field(default_factory=ReadingLimits)
-    """The limits of reading one, where it does not go as it is."""
+    """The limits of reading a file that has to be converted."""
 
 
 async def attached(
@@ -46,8 +46,8 @@ async def attached(
 
     Args:
         content: the content of the image or document.
-        kind: what the prompt takes it for.
-        detail: the detail in which an image is to be looked at.
+        kind: whether the prompt uses it as an image or as a document.
+        detail: the level of detail at which the model looks at an image.
         files: the reader of attachments.
         takes: the files that the provider takes.
 

@@ -1,6 +1,6 @@
 """The size of a plain PNG or JPEG, read from its header without decoding anything.
 
-Most images of prompts are such. All others are looked at, and made fit, in a process of their own.
+Most images of prompts are plain. All others are checked and converted in a process of their own.
 """
 
 from typing import Final
@@ -16,7 +16,7 @@ _ADOBE: Final = 0xEE
 
 
 def plain_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height; None for an image of another kind, or one that may be turned or have the colours of a printer."""
+    """The width and height; None for another kind of image, or one that may be rotated or have print colours."""
     if data.startswith(_PNG):
         if len(data) < 33 or data[12:16] != b"IHDR" or data[24] == 16 or b"acTL" in data[:1024]:
             return None

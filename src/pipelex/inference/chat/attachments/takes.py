@@ -1,4 +1,4 @@
-"""Limits of the files in a prompt, for each family of providers once."""
+"""The limits of the files in a prompt, once for each family of providers."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +11,7 @@ class Takes:
     """The files that a provider takes in a prompt. PDFs go to models whose entry says so; other documents go as text."""
 
     image_types: tuple[str, ...] = ("image/png", "image/jpeg")
-    """The types of images that are sent as they are; others become PNG, or JPEG where that is much smaller."""
+    """The types of images that are sent unchanged; others become PNG, or JPEG where that is much smaller."""
     image_side: int = 4096
     """The longest side of an image, in pixels; larger ones are scaled."""
     image_bytes: int = 15 * MB

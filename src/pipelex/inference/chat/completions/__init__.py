@@ -1,1 +1,1 @@
-"""Chat completions over plain HTTP: the client, its requests and answers, and the model of this machine."""
+"""Chat completions over plain HTTP: the client, its requests and answers, and the local model of this machine."""

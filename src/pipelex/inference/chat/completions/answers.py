@@ -1,7 +1,8 @@
-"""Chat completions as they are answered, by OpenAI and by servers that speak its protocol nearly.
+"""Chat completions as OpenAI answers them, and servers that almost speak its protocol.
 
-What is left out is filled in: ids, roles, counts, why the answer ends. What makes an answer unreadable is told by name.
-OpenAI's client and pydantic-ai refuse what is not as documented: of 15 answers of other servers they read 6.
+Missing members are filled in: ids, roles, counts, the reason why the answer ends. An unreadable answer is reported with
+what is wrong. OpenAI's client and pydantic-ai reject whatever is not as documented: of 15 answers of other servers,
+they read 6.
 """
 
 from datetime import UTC, datetime
@@ -22,21 +23,21 @@ _REASONS: Final[dict[str, FinishReason]] = {
     "content_filter": "content_filter",
 }
 _THOUGHTS: Final = ("reasoning", "reasoning_content")
-"""Members of a message in which servers tell what a model thought."""
+"""The members of a message in which servers put a model's thoughts."""
 _BEGIN, _END = "<think>", "</think>"
 
 
 def read_completion(body: Any, call: ModelCall, address: str) -> Answer:
-    """The answer that a completion holds.
+    """The answer in a completion.
 
     Args:
         body: the JSON that was answered.
         call: the call it answers.
-        address: the endpoint, which says whose prices hold.
+        address: the endpoint, which decides whose prices apply.
 
     Raises:
-        PipelexError: it holds none (`provider.response_invalid`).
-        ToldFailure: it holds a failure instead.
+        PipelexError: the completion holds no answer (`provider.response_invalid`).
+        ToldFailure: the completion holds a failure instead.
     """
     completion = table(body)
     choice, usage = _choice(completion, call), _usage(completion.get("usage"))
@@ -112,7 +113,7 @@ def _uses(given: Any, call: ModelCall) -> tuple[ToolUse, ...]:
 
 
 def _texts(message: dict[str, Any], call: ModelCall) -> tuple[str | None, str | None, str | None]:
-    """The text that is said, the text that is thought, and both as they are sent back in one text."""
+    """The text that is said, the text that is thought, and both as the one text that is sent back."""
     written, thoughts = _split(_content(message.get("content"), call))
     apart = list(_told_apart(message).values())
     sent_back = [f"{_BEGIN}\n{thought}\n{_END}" for thought in thoughts] + written
@@ -120,7 +121,7 @@ def _texts(message: dict[str, Any], call: ModelCall) -> tuple[str | None, str | 
 
 
 def _content(content: Any, call: ModelCall) -> str:
-    """The text of a message, which some servers give in parts."""
+    """The text of a message, which some servers split into parts."""
     if content is None:
         return ""
     if isinstance(content, str):
@@ -136,7 +137,7 @@ def _part(part: Any) -> str:
 
 
 def _told_apart(message: dict[str, Any]) -> dict[str, str]:
-    """The thoughts, where the server keeps them apart from what is said, under their name."""
+    """The thoughts under their member's name, if the server keeps them apart from the text."""
     for name in _THOUGHTS:
         found = message.get(name)
         if isinstance(found, str) and found:
@@ -145,7 +146,7 @@ def _told_apart(message: dict[str, Any]) -> dict[str, str]:
 
 
 def _split(content: str) -> tuple[list[str], list[str]]:
-    """The texts before, between and after thoughts, and the thoughts; one that never ends is a text."""
+    """The texts before, between and after thoughts, and the thoughts; a thought that never ends counts as text."""
     written: list[str] = []
     thoughts: list[str] = []
     before, begin, content = content.partition(_BEGIN)
@@ -172,7 +173,7 @@ def _joined(texts: list[str]) -> str | None:
 
 
 def _usage(given: Any) -> TokenCounts | None:
-    """The counts; those that are missing are none. None where nothing is told at all."""
+    """The token counts, with 0 for missing ones; None when there are no counts at all."""
     usage = table(given)
     if not usage:
         return None

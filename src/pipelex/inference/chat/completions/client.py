@@ -1,7 +1,7 @@
-"""Chat completions over plain HTTP, of OpenAI or of any endpoint that speaks them.
+"""Chat completions over plain HTTP, from OpenAI or any endpoint that speaks its protocol.
 
-What a request holds, and what is made of an answer, is here as data alone: no library stands between. So a call costs the
-time of its JSON, and a program that asks one model does not load the clients of all.
+Requests and answers are plain data here, without a library in between. So a call costs only the time of its JSON, and a
+program that asks one model does not load the clients of all providers.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ _MEMBERS = ("temperature", "reasoning_effort", "seed")
 
 
 class ChatCompletions(ConnectedProvider["httpx.AsyncClient"]):
-    """Chat completions of OpenAI, or of any endpoint that speaks them."""
+    """Chat completions of OpenAI, or of any endpoint that speaks its protocol."""
 
     takes: ClassVar[Takes] = OPENAI
     default_endpoint: ClassVar[str] = "https://api.openai.com/v1"
@@ -43,7 +43,7 @@ class ChatCompletions(ConnectedProvider["httpx.AsyncClient"]):
         self._preparing = asyncio.Lock()
 
     async def prepare(self, call: ModelCall) -> None:
-        # The first client reads the certificates of this machine, which other work of the event loop must not feel.
+        # The first client reads the machine's certificates, which would block the event loop.
         async with self._preparing:
             if not self._clients:
                 await asyncio.to_thread(self._client, call)
@@ -64,7 +64,7 @@ class ChatCompletions(ConnectedProvider["httpx.AsyncClient"]):
         return {**request, "extra_headers": dict(call.entry.table.headers)}
 
     def sent(self, schema: Schema, method: Method) -> SentSchema:
-        """Native schemas are strict, except those with a value that may be anything, which no strict schema describes."""
+        """Native schemas are strict, except those with a value of any type, which no strict schema can describe."""
         strict = closed(schema) if method == "native" else None
         return SentSchema(schema) if strict is None else SentSchema(strict, is_strict=True)
 
@@ -118,7 +118,7 @@ class ChatCompletions(ConnectedProvider["httpx.AsyncClient"]):
                 "user-agent": "pipelex",
                 **{name: value for name, value in named.items() if value is not None},
             },
-            # Reading all certificates of the machine takes longer than most of a short run; plain HTTP has no use for them.
+            # Reading the machine's certificates takes longer than most of a short run, and plain HTTP needs none.
             verify=False if is_plain else tls_of(self._backend),
             timeout=call.seconds,
             limits=httpx.Limits(max_connections=1000, max_keepalive_connections=100),
@@ -129,15 +129,15 @@ class ChatCompletions(ConnectedProvider["httpx.AsyncClient"]):
 async def posted(
     call: ModelCall, client: "httpx.AsyncClient", address: str, body: dict[str, Any], settings: RequestSettings
 ) -> Any:
-    """The JSON that a server answers to a request.
+    """Send a request, and return the JSON of its answer.
 
     Raises:
-        HttpRefusal: it refuses.
-        TimeoutError: it takes longer than the call may.
+        HttpRefusal: the server refused the request.
+        TimeoutError: the answer takes longer than the call may.
         ValueError: the answer is not JSON.
     """
     content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    # The client's own limit is for each read: an answer that drips would hold the call for ever.
+    # The client's own limit applies to each read: an answer that drips in would hold the call for ever.
     async with asyncio.timeout(call.seconds):
         response = await client.post(address, content=content, headers=settings.get("extra_headers", {}))
     if not response.is_success:

@@ -1,4 +1,4 @@
-"""The local model: llama.cpp in a child process, shared by everything in this process that calls it."""
+"""The local model: llama.cpp in a child process, shared by all callers in this process."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ _MOST_THREADS = 4
 
 
 class LocalProvider(ChatCompletions):
-    """The client of the local model. What the entry's `max_tokens` leaves room for is bounded again, to stay quick."""
+    """The client of the local model. Without `max_tokens`, an answer has a limit of its own, to stay quick."""
 
     takes = COMMON
     text_tokens = 256
@@ -52,7 +52,7 @@ class LocalProvider(ChatCompletions):
         return True
 
     async def prepare(self, call: ModelCall) -> None:
-        """The server is started by the first request, whose time is not limited here."""
+        """Do nothing: the first request starts the server, and its time is not limited here."""
 
     async def request(
         self, call: ModelCall, messages: list[Message], settings: RequestSettings, form: AnswerForm
@@ -93,10 +93,10 @@ class LocalProvider(ChatCompletions):
 
 
 def fetch_weights(backend: Backend, announce: Callable[[], None]) -> None:
-    """Have the model's file here before it is needed, where it can be used at all.
+    """Fetch the model's file before it is needed, unless the backend names a file of its own.
 
     Args:
-        backend: the local one.
+        backend: the backend of the local model.
         announce: called before a file is fetched.
 
     Raises:

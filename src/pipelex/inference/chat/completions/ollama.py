@@ -1,7 +1,8 @@
-"""An Ollama server: by OpenAI's protocol where it speaks that, else by its own.
+"""An Ollama server, asked by OpenAI's protocol if it speaks that, otherwise by its own.
 
-Old servers, and some that stand in for one, have Ollama's own API alone. The length of the context, beyond which a prompt is
-cut without a word, can be asked for there alone: with `num_ctx` in the backend's table, its own API is asked at once.
+Old servers, and some that imitate one, have only Ollama's own API. Only there can the length of the context be set,
+beyond which a prompt is cut without a warning: with `num_ctx` in the backend's table, its own API is used from the
+start.
 """
 
 import json
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _NO_PATH: Final = (404, 405, 501)
 _OPTIONS: Final = {"temperature": "temperature", "seed": "seed", "max_tokens": "num_predict"}
-"""Settings of a request, and what Ollama calls them."""
+"""The settings of a request, and their names in Ollama."""
 
 
 class Ollama(ChatCompletions):
@@ -86,14 +87,14 @@ def _not_pulled(call: ModelCall) -> Exception:
 def native_body(
     model: str, messages: list[Message], settings: RequestSettings, form: AnswerForm, context: str | None
 ) -> dict[str, Any]:
-    """A request as `/api/chat` takes it.
+    """A request in the form of `/api/chat`.
 
     Args:
         model: Ollama's name of the model.
         messages: the conversation.
         settings: the settings of the request, as chat completions have them.
         form: the form in which the answer is wanted.
-        context: the length of the context, in tokens; that of the server when None.
+        context: the length of the context, in tokens; None for the server's own.
     """
     options: dict[str, Any] = {theirs: settings[ours] for ours, theirs in _OPTIONS.items() if ours in settings}
     if context is not None:
@@ -107,7 +108,7 @@ def native_body(
     if "reasoning_effort" in settings:
         body["think"] = settings["reasoning_effort"] != "none"
     match form.method:
-        case "tool" | "native":  # a tool cannot be required: its arguments are asked for as the answer
+        case "tool" | "native":  # a tool cannot be required, so its arguments are requested as the answer
             body["format"] = form.schema
         case "json":
             body["format"] = "json"
@@ -117,7 +118,7 @@ def native_body(
 
 
 def _message(member: dict[str, Any]) -> dict[str, Any]:
-    """An entry of `messages` of a chat completion as Ollama has it: a text, with the images beside it."""
+    """A chat completion's entry of `messages` in Ollama's form: a text, with the images beside it."""
     content = member.get("content")
     if not isinstance(content, list):
         return {"role": member["role"], "content": content or ""}

@@ -1,4 +1,4 @@
-"""Requests for chat completions: messages, and the form of the answer, as OpenAI's protocol has them."""
+"""Requests for chat completions: messages, and the form of the answer, in OpenAI's protocol."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ from pipelex.inference.chat.structured.strict import as_sent
 
 
 def message_members(message: Message) -> Iterator[dict[str, Any]]:
-    """A message as the entries of `messages` that it is; an answer that says nothing is none, for providers refuse it."""
+    """The entries of `messages` for a message; none for an answer without content, because providers refuse it."""
     if isinstance(message, Answer):
         if message.said is not None:
             yield cast("dict[str, Any]", message.said)
@@ -45,12 +45,12 @@ def _file(file: AttachedFile) -> dict[str, Any]:
 
 
 def said(text: str | None, uses: tuple[ToolUse, ...], thought: dict[str, str]) -> dict[str, Any] | None:
-    """An answer as it is sent back; None for one that says nothing.
+    """An answer in the form in which it is sent back; None for one without content.
 
     Args:
-        text: what it says.
+        text: the text of the answer.
         uses: the tools that it calls.
-        thought: what it thought, under the name that the provider gave it.
+        thought: the thoughts of the answer, under the provider's name for them.
     """
     if text is None and not uses:
         return None
