@@ -1,7 +1,7 @@
 """Completions for a shell: commands, options, pipes, run ids, profiles. Nothing heavy is imported.
 
-A shell sets `_PIPELEX_COMPLETE` and calls `pipelex` with the words typed so far, the last of which is not whole. What is
-printed, one a line, is offered; where nothing is, the shell offers files.
+A shell sets `_PIPELEX_COMPLETE` and calls `pipelex` with the words typed so far; the last word is incomplete. The
+shell offers the printed lines, or files if nothing is printed.
 """
 
 import json
@@ -23,7 +23,7 @@ _OF_RUNS: Final = ("show", "watch", "result", "cancel", "terminate", "retry", "r
 
 
 def candidates(root: Any, words: Sequence[str]) -> list[str]:
-    """The words that may stand in the place of the last one.
+    """The words that may complete the last one.
 
     Args:
         root: the whole command.
@@ -66,7 +66,7 @@ def _commands(command: Any) -> Iterator[str]:
 
 
 def _inner(command: Any, word: str) -> Any:
-    """The command below a group that has a name; the real one, where the group only knows where it is."""
+    """The named command of a group; its module is imported if the group knows only the module."""
     entry = getattr(command, "table", {}).get(word)
     if entry is not None:
         return typer.main.get_command(import_module(entry.module).app)
@@ -74,7 +74,7 @@ def _inner(command: Any, word: str) -> Any:
 
 
 def _valued(command: Any, word: str) -> Any:
-    """The option of that name, where it takes a value."""
+    """The option of that name if it takes a value; else None."""
     owner = _inner(command, getattr(command, "short_form", "")) or command
     found = next((each for each in owner.params if word in each.opts), None)
     return None if found is None or getattr(found, "is_flag", False) else found
@@ -88,7 +88,7 @@ def _values(option: Any) -> Iterator[str]:
 
 
 def _choices(annotation: Any) -> Iterator[str]:
-    """The values of a `Literal`, also of one that may be None."""
+    """The values of a `Literal`, even inside a union such as `Literal[…] | None`."""
     if get_origin(annotation) is Literal:
         yield from map(str, get_args(annotation))
         return
@@ -97,14 +97,14 @@ def _choices(annotation: Any) -> Iterator[str]:
 
 
 def pipes() -> Iterator[str]:
-    """The codes of pipes that files in the working directory, or not far below it, declare."""
+    """The codes of pipes declared by files in the working directory, or at most two levels below it."""
     files = (file for pattern in ("*.mthds", "*/*.mthds", "*/*/*.mthds") for file in Path().glob(pattern))
     for file in islice(files, _MOST_FILES):
         yield from _PIPE.findall(file.read_text(encoding="utf-8", errors="replace"))
 
 
 def run_ids() -> Iterator[str]:
-    """The ids of runs whose files are here, of those that left a record, and of those started durably from this machine."""
+    """The ids of runs that have files here, of runs with a record, and of durable runs started from this machine."""
     for file in islice(Path("results").glob("*/usage.json"), _MOST_FILES):
         try:
             found = json.loads(file.read_text(encoding="utf-8")).get("id")
@@ -121,7 +121,7 @@ def run_ids() -> Iterator[str]:
 
 
 def remember(run_id: str) -> None:
-    """Keep the id of a durable run for completion; the last hundred are kept."""
+    """Keep the id of a durable run for completion. Only the last hundred ids are kept."""
     file = _remembered()
     from pipelex.config.own_files import write_own_text
 
@@ -129,7 +129,7 @@ def remember(run_id: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         known = file.read_text(encoding="utf-8").split() if file.exists() else []
         write_own_text(file, "\n".join([*(each for each in known if each != run_id), run_id][-100:]))
-    except OSError:  # nothing depends on it
+    except OSError:  # only completion uses it, so a failure does not matter
         return
 
 

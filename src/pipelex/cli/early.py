@@ -1,6 +1,6 @@
-"""Ctrl-C while the command is being loaded, and while it ends: nothing is under way, so that the process ends at once.
+"""Ctrl-C while the command is being loaded, and while it ends: nothing is under way, so the process ends at once.
 
-Python would print the traceback of whatever import it was at.
+Without this, Python would print a traceback of the import it was executing.
 """
 
 import os
@@ -8,13 +8,13 @@ import signal
 
 
 def end_at_once_on_interrupt() -> None:
-    """Have SIGINT end the process with its exit code and one line, unless whoever started it has it ignored."""
+    """Make SIGINT end the process with one line and its own exit code, unless the parent process ignores SIGINT."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _end)
 
 
 def let_the_command_end() -> None:
-    """Leave SIGINT to the command, which cleans up."""
+    """Leave SIGINT to the command, which cleans up after itself."""
     if signal.getsignal(signal.SIGINT) is _end:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -1,6 +1,6 @@
-"""Lines for people in the width of their terminal: what is too long goes on in further lines, below its beginning.
+"""Wrapping of lines to the width of a person's terminal: a long line continues below its first word.
 
-What would be of no use in pieces stays whole, however narrow the terminal: a path, an address, a command to copy.
+Whatever is useless in pieces stays whole, however narrow the terminal: a path, an address, a command to copy.
 """
 
 import re
@@ -9,16 +9,16 @@ from typing import Final
 from unicodedata import combining, east_asian_width
 
 COLOUR: Final = "\x1b"
-"""Stands for a change of colour, which takes no column."""
+"""The character that marks a change of colour; it takes no column."""
 _NARROWEST: Final = 20
-"""The width below which nothing is fitted any more, in columns."""
+"""The least width that lines are wrapped to, in columns."""
 _LEAD: Final = re.compile(rf" *(?:{COLOUR}*(?:[→✓✗!–●○…*+-]|\d+\.){COLOUR}* +)*")
-"""What stands before a line's words: its indent, and a mark."""
+"""The part before a line's words: its indent, and a bullet or a mark."""
 _WHOLE: Final = re.compile(
     r"\S*`[^`]*`\S*"
     rf"|(?:(?<=: )|(?<=:  )|^){COLOUR}*(?:[A-Z_]+=\S+ )*(?:pipelex|pip|python|export|temporal) .*"
 )
-"""Commands: in backquotes, or up to the end of a line, after a colon."""
+"""Commands, which stay whole: in backquotes, or after a colon up to the end of the line."""
 
 
 def width_of(text: str) -> int:
@@ -30,11 +30,11 @@ def width_of(text: str) -> int:
 
 
 def fitted(text: str, width: int | None) -> str:
-    """The lines of a text, each of which fits, as far as its words do.
+    """The lines of a text, wrapped between words so that they fit.
 
     Args:
         text: one or more lines.
-        width: the columns there are; None for any number.
+        width: the columns of the terminal; None for no limit.
     """
     if width is None:
         return text
@@ -43,7 +43,7 @@ def fitted(text: str, width: int | None) -> str:
 
 
 def _folded(line: str, room: int) -> str:
-    """A line that is too long, in several, of which the later ones stand below the words of the first."""
+    """A line that is too long, split into several; the later ones are indented to the words of the first."""
     found = _LEAD.match(line)
     lead = "" if found is None else found[0]
     below = " " * min(width_of(lead) + (0 if lead.strip() else 2), room // 2)

@@ -39,11 +39,11 @@ Examples:
 
 
 _MEANT = {"help": "--help", "version": "--version", "list": "runs", "check": "validate", "test": "validate"}
-"""The command that is meant by the name of none."""
+"""Words that are not commands → the command or option that the user probably means."""
 
 
 class PipelexGroup(LazyGroup):
-    """All commands; the one place where failures become text and exit codes."""
+    """All commands, and the one place where failures become text and exit codes."""
 
     table: ClassVar = {
         "new": Entry("pipelex.cli.authoring.new", "Write a small working method to start from.", _METHODS),
@@ -86,7 +86,7 @@ class PipelexGroup(LazyGroup):
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """See base class; a method in the place of a command is told how it is run."""
+        """See base class; if a method was typed instead of a command, the message says how to run it."""
         if args[0] not in self.commands and (args[0].endswith((".mthds", ".plx")) or os.path.isdir(args[0])):
             raise Misuse(f"'{args[0]}' is a method, not a command. Run it with: pipelex run {args[0]}")
         meant = _MEANT.get(args[0].lower(), args[0].lower())
@@ -105,7 +105,7 @@ class PipelexGroup(LazyGroup):
             raise Exit(report_misuse(wrong, ctx.meta)) from None
         except Exit:
             raise
-        except (Abort, KeyboardInterrupt):  # the former is Ctrl-C, or the end of the input, at a question
+        except (Abort, KeyboardInterrupt):  # `Abort` is Ctrl-C or the end of the input at a question
             sys.stderr.write("\nInterrupted.\n")
             raise Exit(ExitCode.INTERRUPTED) from None
         except BrokenPipeError:
@@ -146,7 +146,7 @@ def root(
 
 
 def run(args: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code."""
+    """Run the command line, and return the exit code."""
     prepare_streams()
     try:
         typer.main.get_command(app).main(None if args is None else list(args), prog_name="pipelex")
@@ -156,7 +156,7 @@ def run(args: Sequence[str] | None = None) -> int:
 
 
 def _complete(words: Sequence[str]) -> None:
-    """Print what may stand in the place of the last word."""
+    """Print the words that may complete the last one."""
     from pipelex.cli.completing import candidates
 
     for each in candidates(typer.main.get_command(app), words):
@@ -165,7 +165,8 @@ def _complete(words: Sequence[str]) -> None:
 
 def main() -> NoReturn:
     """The `pipelex` command."""
-    # Loading modules makes many objects and no garbage: the collector's usual rhythm costs a tenth of a short command.
+    # Loading modules makes many objects but no garbage. At its usual rhythm, the collector would take a tenth of the
+    # time of a short command.
     gc.set_threshold(200_000, 20, 20)
     if os.environ.get("_PIPELEX_COMPLETE"):
         _complete(sys.argv[1:])
@@ -195,6 +196,6 @@ def _run_exit_handlers() -> None:
 
 
 def _silence_output() -> None:
-    """Have what is still buffered go nowhere, so that the interpreter's own flush at the end is silent."""
+    """Discard what is still buffered, so that the interpreter's flush at the end does not fail."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

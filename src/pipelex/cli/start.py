@@ -1,4 +1,4 @@
-"""The `pipelex` command from its first moment on; it loads nothing before it knows what Ctrl-C means."""
+"""The start of the `pipelex` command: it handles Ctrl-C before it loads anything else."""
 
 from pipelex.cli.early import end_at_once_on_interrupt
 

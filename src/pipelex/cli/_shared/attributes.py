@@ -19,10 +19,10 @@ TAGS = "Tags"
 
 
 def attributes_of(given: Sequence[str], tags: Sequence[str]) -> Attributes:
-    """The attributes of these options; several of one name are a list.
+    """The search attributes that these options give; several values of one name become a list.
 
     Raises:
-        Misuse: one is not `NAME=VALUE`.
+        Misuse: an option is not of the form `NAME=VALUE`.
     """
     found: dict[str, list[str]] = {}
     for each in given:

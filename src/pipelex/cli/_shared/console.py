@@ -1,6 +1,6 @@
-"""Text for people: colours where a terminal shows them, plain everywhere else, and nothing a terminal would obey.
+"""Text for people: coloured on a terminal, plain everywhere else, and free of control characters from elsewhere.
 
-Whatever is printed goes through `out`, `tell_out` or `say`, which let no control character through but those of `Paint`.
+All output goes through `out`, `tell_out` or `say`, which remove every control character except those of `Paint`.
 """
 
 import json
@@ -21,12 +21,12 @@ from pipelex.errors.terminal import clean
 
 _CODES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 _NARROWEST: Final = 6
-"""The width of a column below which it is not narrowed, in columns of the terminal."""
+"""The width below which a column of a table is not narrowed, in columns of the terminal."""
 _READABLE: Final = 10
-"""The width of a word, such as a date, below which a column beside ids is not narrowed."""
+"""The width below which a column beside ids is not narrowed, in columns of the terminal; a date fits."""
 _USUAL_WIDTH: Final = 80
 _TOKEN: Final = secrets.token_hex(8)
-"""Marks the colours of this process, so that no text from elsewhere passes for one."""
+"""A random mark of this process's colour codes, so that no text from elsewhere can imitate one."""
 _STYLE: Final = re.compile(rf"\x1b<{_TOKEN}:([0-9;]+)>")
 _NOT_IN_JSON: Final = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -39,23 +39,23 @@ class Paint:
 
     @classmethod
     def of(cls, stream: TextIO) -> "Paint":
-        """Colours for a stream.
+        """The colours for a stream.
 
-        They are on for a terminal, unless `NO_COLOR` says otherwise; `FORCE_COLOR` switches them on anywhere.
+        They are on for a terminal unless `NO_COLOR` is set; `FORCE_COLOR` switches them on everywhere.
         """
         if os.environ.get("NO_COLOR"):
             return cls(False)
         return cls(bool(os.environ.get("FORCE_COLOR")) or (is_terminal(stream) and os.environ.get("TERM") != "dumb"))
 
     def __call__(self, text: str, *styles: str) -> str:
-        """The text in some styles, for `out` and `say`."""
+        """The text marked up in the given styles, for `out` and `say`."""
         if not self.is_on or not text:
             return text
         return f"\x1b<{_TOKEN}:{';'.join(_CODES[style] for style in styles)}>{text}\x1b<{_TOKEN}:0>"
 
 
 def shown(text: str, width: int | None = None) -> str:
-    """The text as a terminal may have it: clean, with the colours of `Paint`, in a width where one is given."""
+    """The text as it is written to a terminal: clean, with the colours of `Paint`, wrapped to `width` if given."""
     pieces = _STYLE.split(text)
     colours = pieces[1::2]
     words = fitted(COLOUR.join(map(clean, pieces[::2])), width).split(COLOUR)
@@ -63,29 +63,29 @@ def shown(text: str, width: int | None = None) -> str:
 
 
 def out(text: str = "") -> None:
-    """A line of a result, as it is: values, names, paths, and what programs read."""
+    """Print a line of a result without wrapping it: values, names, paths, and anything that programs read."""
     sys.stdout.write(shown(text) + "\n")
 
 
 def tell_out(text: str = "") -> None:
-    """A line of a result for people, in the width of their terminal."""
+    """Print a line of a result for people, wrapped to the width of their terminal."""
     sys.stdout.write(shown(text, columns(sys.stdout)) + "\n")
 
 
 def say(text: str = "") -> None:
-    """A line of diagnostics for people, in the width of their terminal."""
+    """Print a line of diagnostics for people, wrapped to the width of their terminal."""
     sys.stderr.write(shown(text, columns(sys.stderr)) + "\n")
     sys.stderr.flush()
 
 
 def say_whole(text: str) -> None:
-    """Diagnostics as they are: what programs read, and tracebacks."""
+    """Print diagnostics without wrapping them: tracebacks, and anything that programs read."""
     sys.stderr.write(shown(text) + "\n")
     sys.stderr.flush()
 
 
 def json_text(value: object, stream: TextIO, *, indent: int | None = None) -> str:
-    """A value as JSON that the stream takes without loss, in which every control character is escaped."""
+    """A value as JSON that the stream's encoding can hold, with every control character escaped."""
     text = json.dumps(value, ensure_ascii=not speaks_unicode(stream), indent=indent, default=str)
     return _NOT_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
@@ -101,10 +101,10 @@ def paint_err() -> Paint:
 
 
 def columns(stream: TextIO | None = None) -> int | None:
-    """The width that text for people has to fit; None where no terminal shows it, and `COLUMNS` says nothing.
+    """The width that text for people must fit; None if no terminal shows it and `COLUMNS` is not set.
 
     Args:
-        stream: where the text goes; any of the two for people when None.
+        stream: where the text goes; if None, standard output or standard error, whichever is a terminal.
     """
     told = os.environ.get("COLUMNS", "")
     if told.isdigit() and int(told) > 0:
@@ -116,12 +116,12 @@ def columns(stream: TextIO | None = None) -> int | None:
 def _terminal_width(stream: TextIO) -> int:
     try:
         return os.get_terminal_size(stream.fileno()).columns or _USUAL_WIDTH
-    except (OSError, ValueError):  # a stream that says it is a terminal, and is none
+    except (OSError, ValueError):  # the stream claims to be a terminal but is not
         return _USUAL_WIDTH
 
 
 def wrapped(text: str, width: int | None) -> list[str]:
-    """A text in lines of so many columns at most; a word that is longer is broken."""
+    """A text as lines of at most `width` columns; a longer word is broken."""
     if width is None or width_of(text) <= width:
         return [text]
     if width_of(text) != len(text):
@@ -130,7 +130,7 @@ def wrapped(text: str, width: int | None) -> list[str]:
 
 
 def _by_columns(text: str, width: int) -> list[str]:
-    """A text, some characters of which take two columns, in lines of so many columns at most."""
+    """A text with characters that take two columns, as lines of at most `width` columns."""
     lines = [""]
     for character in text:
         if width_of(lines[-1] + character) > width:
@@ -152,15 +152,15 @@ def table(
     right: Sequence[int] = (),
     has_ids: bool = False,
 ) -> str:
-    """Rows as aligned columns under their headings; where they do not fit, the widest columns go on in further lines.
+    """Rows as aligned columns under their headings; if they do not fit, the widest columns wrap onto further lines.
 
     Args:
         rows: the cells.
         headings: one per column.
         paint: colours of the stream it goes to.
         right: columns that are aligned to the right.
-        has_ids: whether the first column has ids, which stay whole, so that they can be copied: where no room is left beside
-            them, each stands in a line of its own above the rest of its row.
+        has_ids: whether the first column holds ids. They are never broken, so that they can be copied. If there is no
+            room beside them, each gets a line of its own above the rest of its row.
     """
     widths = [max(width_of(row[index]) for row in [headings, *rows]) for index in range(len(headings))]
     room = columns()
@@ -191,7 +191,7 @@ def table(
 
 
 def _beside_ids(rows: Sequence[Sequence[str]], headings: Sequence[str], widths: Sequence[int], room: int) -> list[int]:
-    """The widths of the columns that stand beside ids: between words first, then within the longest of them."""
+    """The widths of the columns beside ids: narrowed to whole words first, and within long words only if need be."""
     words = [
         max(_NARROWEST, *(width_of(word) for row in [headings, *rows] for word in row[index].split()))
         for index in range(1, len(headings))
@@ -201,12 +201,12 @@ def _beside_ids(rows: Sequence[Sequence[str]], headings: Sequence[str], widths: 
 
 
 def _narrowed(widths: Sequence[int], room: int, least: Sequence[int] = ()) -> list[int]:
-    """The widths of columns that share some room: the widest give way first, down to what can still be read.
+    """The widths of columns that share some room. The widest are narrowed first, but none below its least width.
 
     Args:
         widths: the widths that the columns want.
         room: the columns of the terminal that they share.
-        least: the widths below which they are not narrowed, one for each; `_NARROWEST` by default.
+        least: the least width of each column; `_NARROWEST` for all by default.
     """
     found = list(widths)
     floors = list(least) or [_NARROWEST] * len(found)
@@ -224,12 +224,12 @@ def since(started: datetime, ended: datetime | None) -> timedelta:
 
 
 def moment(time: datetime) -> str:
-    """A point in time for people, in their own zone."""
+    """A point in time for people, in their local time zone."""
     return f"{time.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def clock(time: datetime) -> str:
-    """A near point in time for people, in their own zone: with its date where that is not today's."""
+    """A nearby point in time for people, in their local time zone; the date is shown only if it is not today."""
     here = time.astimezone()
     return f"{here:%H:%M:%S}" if here.date() == datetime.now().astimezone().date() else moment(time)
 

@@ -35,11 +35,11 @@ class RunFailed(Exception):
 
 
 def report_failure(failed: Exception, meta: Mapping[str, Any]) -> int:
-    """Print a failure on standard error; the exit code.
+    """Print a failure on standard error, and return the exit code.
 
     Args:
         failed: the exception that was raised.
-        meta: the command's context: whether it speaks JSON, and whether tracebacks are wanted.
+        meta: the `meta` of the command's context, which says whether output is JSON and whether tracebacks are wanted.
     """
     if meta.get(DEBUG_KEY):
         import traceback
@@ -69,7 +69,7 @@ def _report(failed: Exception, meta: Mapping[str, Any], run_id: str | None = Non
 
 
 def _file_problem(failed: OSError) -> PipelexError:
-    """The failure of a file that a command reads or writes where it was told to."""
+    """The failure to read or write a file that the user named."""
     return PipelexError(
         "runtime.misconfigured",
         f"'{failed.filename}' cannot be read or written: {failed.strerror}",
@@ -80,7 +80,7 @@ def _file_problem(failed: OSError) -> PipelexError:
 
 
 def report_misuse(wrong: TyperException, meta: Mapping[str, Any]) -> int:
-    """Print what is wrong with the command line on standard error, as a problem where problems are JSON; the exit code."""
+    """Print what is wrong with the command line on standard error, as a JSON problem if asked; return the exit code."""
     wrong.message = clean(_with_known_names(wrong, _with_near_names(_with_meant(wrong))))
     if meta.get(JSON_KEY):
         report = ErrorReport("request.invalid", wrong.format_message(), params={"field": "command line"})
@@ -91,7 +91,7 @@ def report_misuse(wrong: TyperException, meta: Mapping[str, Any]) -> int:
 
 
 def _with_meant(wrong: TyperException) -> str:
-    """The message about an option or an argument that the command does not have, with what may be meant."""
+    """The message about an option or argument that the command does not have, with what the user may have meant."""
     context, option = getattr(wrong, "ctx", None), getattr(wrong, "option_name", "")
     proposed = getattr(wrong, "possibilities", None)
     if proposed:
@@ -114,7 +114,7 @@ _TIMES: Final = (
 
 
 def _as_option(context: Any, word: str) -> str:
-    """What to type where an argument that is too many is the value of an option, or its name."""
+    """What to type if a surplus argument is the value of an option, or an option's name without its dashes."""
     for each in context.command.get_params(context):
         if each.param_type_name != "option":
             continue
@@ -126,13 +126,13 @@ def _as_option(context: Any, word: str) -> str:
 
 
 def _is_near(typed: str, option: str) -> bool:
-    """Whether an option may be meant by what was typed: few letters differ, or it has all of its words."""
+    """Whether the typed text may mean an option: few letters differ, or the option contains all of its words."""
     name, known = typed.lstrip("-"), option.lstrip("-")
     return bool(near_names(name, [known], cutoff=0.7)) or set(name.split("-")) <= set(known.split("-"))
 
 
 def _usage(wrong: TyperException) -> str:
-    """What is wrong, below how the command is used, where that is known."""
+    """The usage of the command, if it is known, followed by what is wrong."""
     show = getattr(wrong, "show", None)  # the base class has none
     if show is None:
         return f"Error: {wrong.format_message()}"
@@ -142,7 +142,7 @@ def _usage(wrong: TyperException) -> str:
 
 
 def _with_known_names(wrong: TyperException, message: str) -> str:
-    """The message about a command that is none, with those there are, where no near one is known."""
+    """The message about an unknown command; if no similar one was suggested, it lists the known commands."""
     context = getattr(wrong, "ctx", None)
     if context is None or not re.fullmatch(r"No such command '[^']*'\.", message):
         return message
@@ -151,7 +151,7 @@ def _with_known_names(wrong: TyperException, message: str) -> str:
 
 
 def _with_near_names(message: str) -> str:
-    """The message about a value that is none of a few names, with the nearest of them added."""
+    """The message about a value that is not one of the allowed names, with the nearest of them added."""
     if (extra := re.fullmatch(r"Got unexpected extra argument\(s\) \(([A-Za-z_]\w*=.*)\)", message)) is not None:
         return f"{message}: an input is given as -i {shlex.quote(extra[1])}"
     if message.startswith("Input should be a valid integer"):
@@ -179,7 +179,7 @@ def _report_unexpected(failed: Exception, meta: Mapping[str, Any]) -> None:
 
 
 def problem_text(report: ErrorReport, paint: Paint, *, run_id: str | None = None, detail: bool = True) -> str:
-    """The problem block: title, detail, what to do, where, code, attempts."""
+    """The block of text that describes a problem: title, detail, what to do, where, code, attempts."""
     problem = report.to_problem(run_id)
     lines: list[str] = []
     if detail:
@@ -225,7 +225,7 @@ def _place(location: Location) -> str | None:
 
 
 def position(location: Location) -> str:
-    """`file:line:column`, as far as known."""
+    """`file:line:column`, as far as it is known; empty without a file."""
     known = [str(part) for part in (location.file, location.line, location.column) if part is not None]
     return ":".join(known) if location.file is not None else ""
 
@@ -238,7 +238,7 @@ def located(fault: Fault) -> str:
 
 
 def invalid_text(faults: list[Fault], paint: Paint) -> str:
-    """All faults of a method, numbered, with the places in the source."""
+    """All faults of a method, numbered, each with its place in the source."""
     count = f"{len(faults)} error" + ("" if len(faults) == 1 else "s")
     blocks = [paint(f"The method is not valid: {count}", "red", "bold")]
     blocks += [fault_text(fault, paint, number=number) for number, fault in enumerate(faults, 1)]
@@ -275,7 +275,7 @@ _WIDEST = 160
 
 
 def excerpt(location: Location, paint: Paint, colour: str) -> list[str]:
-    """Numbered source lines and a line of carets; nothing when the file or the line is not known."""
+    """Numbered source lines and a line of carets; empty if the file or the line is not known."""
     if location.file is None or location.line is None:
         return []
     try:
@@ -299,7 +299,7 @@ def excerpt(location: Location, paint: Paint, colour: str) -> list[str]:
 
 
 def _window(start: int, length: int, before: int) -> tuple[int, int]:
-    """The first and last columns of the source that are shown, so that what is meant is among them."""
+    """The first and last columns of the source to show; the marked text is among them."""
     wide = columns()
     room = _WIDEST if wide is None else min(_WIDEST, max(wide - before, 1))
     begin = 0 if start + length <= room else max(0, min(start - room // 4, start + length - room))
@@ -307,7 +307,7 @@ def _window(start: int, length: int, before: int) -> tuple[int, int]:
 
 
 def _cut(text: str, begin: int, end: int) -> str:
-    flat = marked(text).replace("\t", " ")  # one column per character, so that the carets stand below what they mean
+    flat = marked(text).replace("\t", " ")  # one column per character, so that the carets stand in the right place
     cut = flat[begin:end] if len(flat) <= end else f"{flat[begin : end - 1]}…"
     return f"…{cut[1:]}" if begin and cut else cut
 

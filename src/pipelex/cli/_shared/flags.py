@@ -23,7 +23,7 @@ _APART: Final = (
 
 
 def contradiction(parameters: Sequence[Any], args: Sequence[str]) -> str | None:
-    """The sentence about two options that were typed and cannot both be meant; None where there are no such.
+    """A sentence about two typed options that contradict each other; None if no two do.
 
     Args:
         parameters: the options and arguments of the command.
@@ -38,7 +38,7 @@ def contradiction(parameters: Sequence[Any], args: Sequence[str]) -> str | None:
 
 
 def _typed(parameters: Sequence[Any], args: Sequence[str]) -> Iterator[str]:
-    """The options that were typed, each by its long name."""
+    """The long name of each option that was typed."""
     names = {
         name: next((long for long in each.opts if long.startswith("--")), name)
         for each in parameters
@@ -64,8 +64,8 @@ def _typed(parameters: Sequence[Any], args: Sequence[str]) -> Iterator[str]:
 def with_flags(flags: type[T]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options that a dataclass declares.
 
-    The command's last parameter, `flags`, receives an instance; the fields take its place in the signature that
-    typer reads.
+    The command's last parameter, `flags`, receives an instance. In the signature that typer reads, the fields replace
+    that parameter.
 
     Args:
         flags: a dataclass whose fields are annotated with `typer.Option`.

@@ -13,19 +13,19 @@ from pipelex.cli._shared.flags import contradiction
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The place of a command's code, and its line in the list of commands."""
+    """The module of a command's code, and the command's line in the list of commands."""
 
     module: str
     help: str
     section: str = "Commands"
-    """The heading it stands under."""
+    """The heading under which the command is listed."""
 
 
 class PlainCommand(TyperCommand):
-    """A command that shows those of its module's examples that are its own, and its arguments by their names alone."""
+    """A command whose help shows only its own examples out of its module's, and only the names of its arguments."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """See base class; an empty text names nothing, and options must not contradict each other."""
+        """See base class; empty arguments and options that contradict each other are refused."""
         if not ctx.resilient_parsing:
             _refuse_empty(args)
             if (wrong := contradiction(self.get_params(ctx), args)) is not None:
@@ -53,10 +53,10 @@ class PlainCommand(TyperCommand):
 
 
 def _refuse_empty(args: Sequence[str]) -> None:
-    """Refuse an argument, or the value of an option, that is empty.
+    """Refuse an empty argument or an empty value of an option.
 
     Raises:
-        Misuse: there is one.
+        Misuse: an argument or a value is empty.
     """
     for before, arg in zip(["", *args], args, strict=False):
         option, _, value = arg.partition("=")
@@ -69,13 +69,13 @@ def _refuse_empty(args: Sequence[str]) -> None:
 
 
 def argument_name(argument: Any) -> str:
-    """What an argument is called in the help: `PATH`, or `PATH...` where there may be several."""
+    """The name of an argument in the help: `PATH`, or `PATH...` if there may be several."""
     name = (argument.metavar or argument.name.upper()).removesuffix("...").strip("[]")
     return name if argument.nargs == 1 else f"{name}..."
 
 
 def help_record(parameter: Any, ctx: Any) -> tuple[str, str]:
-    """The names of an argument or an option, and what the help says of it."""
+    """The names of an argument or an option, and its help text."""
     names, text = parameter.get_help_record(ctx) or (parameter.name.upper(), parameter.help or "")
     return (argument_name(parameter) if parameter.param_type_name == "argument" else names), text
 
@@ -89,13 +89,13 @@ def _write_examples(epilog: str | None, path: str, others: Sequence[str], format
 
 
 def is_example(line: str, path: str, siblings: Sequence[str]) -> bool:
-    """Whether a line is the command of a path, and not that of a command below it that has a name."""
+    """Whether a line is an example of the command at `path`, and not of one of its named subcommands (`siblings`)."""
     _, found, rest = f" {line.strip()} ".partition(f" {path} ")
     return bool(found) and rest.partition(" ")[0] not in siblings
 
 
 class PlainGroup(TyperGroup):
-    """A group whose list of commands is never cut: what does not fit into a line goes on in the next one."""
+    """A group whose list of commands is never cut: a summary that is too long continues on the next line."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """See base class."""
@@ -113,14 +113,14 @@ class PlainGroup(TyperGroup):
 
 
 def _summary(command: Any) -> str:
-    """The first paragraph's first sentence, or all that was said in one line."""
+    """The first sentence of the help's first paragraph, or the whole paragraph if it has no full stop."""
     text = " ".join((command.help or "").partition("\n\n")[0].split())
     first, dot, _ = text.partition(". ")
     return f"{first}." if dot else text
 
 
 class LazyGroup(PlainGroup):
-    """A group that knows its commands by name; a command's module has a `Typer` called `app`."""
+    """A group that imports a command's module only when the command runs; the module's `Typer` is called `app`."""
 
     table: ClassVar[Mapping[str, Entry]] = {}
 
@@ -143,7 +143,7 @@ class LazyGroup(PlainGroup):
         return found
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """See base class; the command that comes back is the real one."""
+        """See base class; the command's module is imported, and the command in it is returned."""
         name, command, rest = super().resolve_command(ctx, args)
         entry = self.table.get(name or "")
         if entry is not None:
@@ -162,7 +162,7 @@ class _UnnamedContext(typer.Context):
 
 
 class TargetGroup(PlainGroup):
-    """A group with a short form: what follows it is a target when it is not the name of one of its commands."""
+    """A group with a short form: a first argument that is not the name of a command is taken as a target."""
 
     short_form: ClassVar[str] = "auto"
     """The hidden command that takes a target without a name."""
@@ -175,7 +175,7 @@ class TargetGroup(PlainGroup):
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """See base class; the short form has no name that could be shown."""
+        """See base class; the short form is resolved without a name, so the help shows none."""
         name, command, rest = super().resolve_command(ctx, args)
         if name == self.short_form and command is not None:
             command.context_class = _UnnamedContext
@@ -188,7 +188,7 @@ class TargetGroup(PlainGroup):
 
 
 class Misuse(typer.BadParameter):
-    """Options or arguments that make no sense together; the message is the whole of what is said."""
+    """Options or arguments that make no sense; nothing is printed but the message."""
 
     def format_message(self) -> str:
         """See base class."""
@@ -202,7 +202,7 @@ class _App(typer.Typer):
 
 
 def command_app(cls: type[PlainGroup] = PlainGroup, **options: Any) -> typer.Typer:
-    """A `Typer` with the house's settings: plain help, no completion commands, no tracebacks of its own."""
+    """A `Typer` with the settings that all our commands share: plain help, no completion commands, no tracebacks."""
     return _App(
         cls=cls,
         add_completion=False,

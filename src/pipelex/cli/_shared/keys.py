@@ -1,4 +1,4 @@
-"""Keys of what the commands of one invocation tell each other in `ctx.meta`."""
+"""The keys in `ctx.meta` under which the parts of one invocation share values."""
 
 from typing import Final
 
@@ -7,8 +7,8 @@ DEBUG_KEY: Final = "pipelex.debug"
 JSON_KEY: Final = "pipelex.json"
 """Whether results and problems are JSON; a bool."""
 TOLD_KEY: Final = "pipelex.told"
-"""The warnings that were printed already; a set of lines."""
+"""The warnings that have been printed so far; a set of lines."""
 ARGS_KEY: Final = "pipelex.args"
 """The arguments as they were typed; a list of texts."""
 ORCHESTRATOR_KEY: Final = "pipelex.orchestrator"
-"""The name of the orchestrator whose runs are meant; None: the one that the settings choose."""
+"""The name of the orchestrator whose runs the command is about; None means the one that the settings choose."""

@@ -18,29 +18,29 @@ if TYPE_CHECKING:
 _LEVELS = {"VERBOSE": "DEBUG", "DEV": "DEBUG"}
 
 _SUBJECTS: Final = ("temporal_workflow", "temporal_activity")
-"""The members of a record whose own members are fields of a JSON line: what a line of the SDK is about."""
+"""The attributes of a log record in which Temporal's SDK says what it is about; their members become JSON fields."""
 
 _OF_EVERY_RECORD: Final = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 
 
 def is_json_only(settings: "Settings") -> bool:
-    """Whether programs read the log lines, and nobody else."""
+    """Whether only programs read the log lines."""
     return set(settings.runtime.log.sinks) == {"json"}
 
 
 def writes_json() -> bool:
-    """Whether all log lines of this process, as set up, are for programs."""
+    """Whether every log handler that was set up for this process writes JSON."""
     ours = [handler for handler in logging.getLogger().handlers if isinstance(handler, _CliHandler)]
     return bool(ours) and all(isinstance(handler.formatter, JsonFormatter) for handler in ours)
 
 
 def announce(settings: "Settings", text: str, **told: Any) -> None:
-    """Say what a long-running command does: to people in words, to programs in a line of the log.
+    """Announce what a long-running command does: in words for people, or in a log line for programs.
 
     Args:
         settings: the configuration.
         text: the announcement in words.
-        told: the same as fields.
+        told: the same facts as fields of the log line.
     """
     if not is_json_only(settings):
         say(text)
@@ -53,17 +53,17 @@ def announce(settings: "Settings", text: str, **told: Any) -> None:
 
 
 def describe_tasks(of: logging.Filter) -> None:
-    """Have a filter put beside each log line what it is about, in a process that works for others."""
+    """Install a filter that adds to each log line the task it is about; for a process that works on tasks."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, _CliHandler):
             handler.addFilter(of)
 
 
 def set_up_logging(settings: "Settings") -> list[Fault]:
-    """Log lines of ours at the configured level, of libraries from WARNING on, to the configured stream.
+    """Write our log lines at the configured level, and those of libraries from WARNING up, to the configured stream.
 
     Returns:
-        Warnings about what the settings ask for and this release does not do.
+        Warnings about settings that this release does not support.
     """
     warnings: list[Fault] = []
     log = settings.runtime.log
@@ -98,7 +98,7 @@ def _level(name: str) -> int:
 
 
 class _CliHandler(logging.Handler):
-    """Writes to the stream as it is at that moment, since a progress display may stand in for it."""
+    """Looks the stream up for each line, because a progress display may replace it in between."""
 
     def __init__(self, level: int = logging.NOTSET, *, to_stdout: bool = False) -> None:
         super().__init__(level)
@@ -114,7 +114,7 @@ class _CliHandler(logging.Handler):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time with its zone, level, logger, message, and whatever a record has beside them."""
+    """Formats each record as one line of JSON: time with zone, level, logger, message and all further attributes."""
 
     def format(self, record: logging.LogRecord) -> str:
         """See base class."""
@@ -134,7 +134,7 @@ def _fields_of(record: logging.LogRecord) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in vars(record).items():
         if name in _SUBJECTS and isinstance(value, Mapping):
-            told = cast("Mapping[str, Any]", value)  # of which `run_id` is the one of the workflow's run
+            told = cast("Mapping[str, Any]", value)  # `run_id` in it is Temporal's id of the workflow run
             found |= {"workflow_run_id" if key == "run_id" else key: each for key, each in told.items()}
         elif name not in _OF_EVERY_RECORD and not name.startswith("_") and not _says_nothing(value):
             found[name] = _plain(value)
@@ -142,13 +142,13 @@ def _fields_of(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _says_nothing(value: object) -> bool:
-    """Whether a value's text is that of any object, as of the entries that Temporal's core attaches to its lines."""
+    """Whether a value has only the default `repr`, like the entries that Temporal's core attaches to its log lines."""
     kind = type(value)
     return kind.__repr__ is object.__repr__ and kind.__str__ is object.__str__ and not is_dataclass(value)
 
 
 def _plain(value: Any) -> Any:
-    """A value of a record as JSON; of an object, such as Temporal's information on an activity, its members."""
+    """A value of a record as JSON; a dataclass, such as Temporal's activity info, becomes an object of its members."""
     if is_dataclass(value) and not isinstance(value, type):
         return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, Mapping):

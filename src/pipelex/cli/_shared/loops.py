@@ -1,4 +1,4 @@
-"""Running coroutines for a command that a person may interrupt."""
+"""Running coroutines in a command that a person may interrupt."""
 
 import asyncio
 import signal
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Interrupted(Exception):
-    """A signal asked the command to end, and what it did was cancelled."""
+    """A signal asked the command to end, and its work was cancelled."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)

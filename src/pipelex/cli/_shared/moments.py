@@ -1,4 +1,4 @@
-"""Moments as people type them: how long ago, a date, or a date with a time."""
+"""Points in time as people type them: a time ago, a date, or a date with a time."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -11,14 +11,16 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w":
 
 
 def moment_of(text: str, option: str) -> datetime:
-    """A moment: `90s`, `30m`, `2h`, `1d`, `2w` ago; or `2026-01-31`, `2026-01-31T09:45`, here where no zone is said.
+    """A point in time: `90s`, `30m`, `2h`, `1d` or `2w` ago; or `2026-01-31` or `2026-01-31T09:45`.
+
+    A date without a zone is local time.
 
     Args:
         text: what was typed.
-        option: the option, for the message.
+        option: the option's name, for the message.
 
     Raises:
-        Misuse: it is none of these.
+        Misuse: the text has none of these forms.
     """
     ago = _AGO.fullmatch(text.strip().lower())
     if ago is not None:

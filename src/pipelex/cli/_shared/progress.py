@@ -21,28 +21,28 @@ if TYPE_CHECKING:
     from pipelex.orchestration import RunCounts
 
 _EVERY = 5.0
-"""The seconds between two lines where no terminal shows them."""
+"""The seconds between two status lines when standard error is not a terminal."""
 _MOST_SHOWN = 12
-"""Children of one pipe in the live tree; of more, the last ones."""
+"""The most children of one pipe, or calls, that the live tree shows; see `shown_children`."""
 
 
 class Progress(Protocol):
     """A display of a run."""
 
     def trace(self, root: PipeTrace) -> None:
-        """Something began or ended, in-process."""
+        """Show the tree of a run in which something began or ended."""
         ...
 
     def counts(self, counts: "RunCounts") -> None:
-        """So many pipes of a run elsewhere, by state."""
+        """Show the number of a durable run's pipes in each state."""
         ...
 
     def note(self, text: str) -> None:
-        """A line that stays."""
+        """Print a line that stays above the display."""
         ...
 
     def began(self, moment: datetime) -> None:
-        """The run began then, and not when it was first looked at."""
+        """Measure the time from when the run began, not from when it was first looked at."""
         ...
 
 
@@ -52,8 +52,8 @@ def progress(title: str, *, is_silent: bool, noun: str = "pipe") -> Generator[Pr
 
     Args:
         title: the name of the thing that runs.
-        is_silent: show nothing.
-        noun: the name of the things that are counted.
+        is_silent: show no progress.
+        noun: what is counted, in the singular.
     """
     if is_silent:
         yield _Silent()
@@ -66,7 +66,7 @@ def progress(title: str, *, is_silent: bool, noun: str = "pipe") -> Generator[Pr
 
 
 def notice(text: str, *, is_json: bool) -> None:
-    """Something that whoever waits should know, on standard error; for a program a line `{"notice": "…"}`."""
+    """Print something that the caller should know on standard error; for a program, as a line `{"notice": "…"}`."""
     if is_json:
         say_whole(json_text({"notice": text}, sys.stderr))
     else:
@@ -74,7 +74,7 @@ def notice(text: str, *, is_json: bool) -> None:
 
 
 class _Silent:
-    """Shows nothing but notices, and these to a program."""
+    """Shows only notices, as JSON for a program."""
 
     def trace(self, root: PipeTrace) -> None:
         pass
@@ -90,7 +90,7 @@ class _Silent:
 
 
 class _Lines:
-    """A status line now and then."""
+    """Prints a status line every `_EVERY` seconds."""
 
     def __init__(self, noun: str) -> None:
         self._noun = noun
@@ -123,7 +123,7 @@ class _Lines:
 
 
 def _monotonic(moment: datetime) -> float:
-    """What this machine's steady clock said at a moment; now, where the clock of the server is ahead."""
+    """The reading of this machine's monotonic clock at a moment; now, if the server's clock is ahead of ours."""
     return time.monotonic() - max(0.0, (datetime.now(UTC) - moment).total_seconds())
 
 
@@ -139,9 +139,9 @@ def summary(done: int, running: int, failed: int, seconds: float, noun: str = "p
 
 
 class _Live:
-    """A tree of pipes that is drawn anew several times a second, below a line with figures.
+    """A tree of pipes, redrawn several times a second, below a line with figures.
 
-    The figures are those of the whole run where they are told, else those of the tree.
+    The figures are those of the whole run if the engine reports them, else those of the tree.
     """
 
     def __init__(self, title: str, noun: str) -> None:
@@ -191,7 +191,7 @@ class _Live:
         while waiting:
             branch, trace = waiting.pop()
             under_way = [effect for effect in trace.effects if effect.status is RunState.RUNNING]
-            if len(trace.effects) > _MOST_SHOWN:  # of the pipes that run inside this one's workflow
+            if len(trace.effects) > _MOST_SHOWN:  # those of pipes that run inside this pipe's workflow
                 branch.add(f"[dim]calls: {_folded(trace.effects)}[/dim]")
             for effect in under_way[-_MOST_SHOWN:]:
                 branch.add(f"[dim]{_escaped(effect.summary or effect.name)}{_again(effect)}[/dim]")
@@ -203,14 +203,14 @@ class _Live:
 
 
 def _again(effect: EffectTrace) -> str:
-    """The number of an attempt that is not the first, and when one that is waited for begins."""
+    """The number of the current attempt after the first, or of the next one with its starting time."""
     if effect.until is not None:
         return f" (attempt {effect.attempts + 1} at {clock(effect.until)})"
     return f" (attempt {effect.attempts})" if effect.attempts > 1 else ""
 
 
 def shown_children(trace: PipeTrace) -> tuple[list[PipeTrace], str]:
-    """The children of a pipe in the live tree, and a line on those that are folded: of many, what failed and what runs."""
+    """The children of a pipe to show live, and a line on the rest; of many, only failed and running ones are shown."""
     if len(trace.children) <= _MOST_SHOWN:
         return trace.children, ""
     running = [child for child in trace.children if child.status is RunState.RUNNING]
@@ -222,7 +222,7 @@ _WORDS = ((RunState.COMPLETED, "done"), (RunState.RUNNING, "running"), (RunState
 
 
 def _folded(many: Sequence[PipeTrace | EffectTrace]) -> str:
-    """How many of some pipes or calls are in each state."""
+    """The number of pipes or calls in each state, as text."""
     states = Counter(each.status for each in many)
     parts = [f"{number:,} {words}" for state, words in _WORDS if (number := states.pop(state, 0))]
     parts += [f"{number:,} {state.words}" for state, number in states.items()]

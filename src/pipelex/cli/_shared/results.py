@@ -1,4 +1,4 @@
-"""A run's result on the terminal and as text: plain, Markdown, HTML, JSON."""
+"""A run's result, printed on the terminal and rendered as plain text, Markdown, HTML or JSON."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 _TOLD = 20
-"""Failed items that are listed for people."""
+"""The most failed items that are listed for people."""
 
 
 def shape_of(stuff: Stuff, library: "Library | None") -> Shape:
-    """The shape of a result; anything where the library is not at hand."""
+    """The shape of a result; `AnyShape` if the library is not available."""
     item: Shape = AnyShape()
     if library is not None and stuff.concept in library.concepts:
         item = library.shape(stuff.concept)
@@ -57,13 +57,13 @@ def bare_json(value: Stuff | Absence) -> Json:
 
 
 def print_json(value: Json) -> None:
-    """One JSON document on standard output."""
+    """Print one JSON document on standard output."""
     indent = 2 if is_terminal(sys.stdout) else None
     out(json_text(value, sys.stdout, indent=indent))
 
 
 def print_result(result: "RunResult", library: "Library | None") -> None:
-    """The main result for people: as it is in a pipe or a file, framed on a terminal."""
+    """Print the main result for people: framed on a terminal, plain in a shell pipe or a file."""
     text = rendered(result.value, library, "markdown")
     if not is_terminal(sys.stdout):
         out(text)
@@ -73,14 +73,14 @@ def print_result(result: "RunResult", library: "Library | None") -> None:
     from rich.panel import Panel
 
     title = f"{result.value.concept}{'[]' if result.value.is_list else ''}" if isinstance(result.value, Stuff) else None
-    # Links are written out: what is shown is where they lead.
+    # Links are written out, so that the address shown is where they really lead.
     Console().print(
         Panel(Markdown(clean(text), hyperlinks=False), title=title, title_align="left", border_style="green")
     )
 
 
 def end_with_failures(result: "RunResult") -> None:
-    """Tell which items a run left out, and end the command with the code of a failure; nothing where there are none.
+    """List the items that a run left out, and end the command with the exit code of a failure; do nothing without any.
 
     Raises:
         typer.Exit: items were left out.

@@ -43,13 +43,14 @@ def settings_for(
     environ: Mapping[str, str] | None = None,
     connects: bool = False,
 ) -> "Settings":
-    """The settings of the working directory, their warnings told and logging set up.
+    """The settings of the working directory. Their warnings are printed, and logging is set up.
 
     Args:
         ctx: the command's context.
-        server: the server profile instead of the selected one.
-        environ: the environment; the process's when None.
-        connects: the command sends something somewhere, so the project's files must be trusted; asked on a terminal.
+        server: the server profile to use instead of the selected one.
+        environ: the environment; the process's own when None.
+        connects: whether the command sends something somewhere, so that the project's files must be trusted. On a
+            terminal, the user is asked.
 
     Raises:
         ConfigurationError: a settings file is wrong.
@@ -80,9 +81,9 @@ def open_app(
 
     Args:
         ctx: the command's context.
-        server: the server profile instead of the selected one.
+        server: the server profile to use instead of the selected one.
         orchestrator: the name of the orchestrator that runs methods; the one that the settings choose when None.
-        durable: have a durable orchestrator, also where the settings choose none.
+        durable: whether to use a durable orchestrator even if the settings choose none.
         connects: see `settings_for`.
 
     Raises:
@@ -102,14 +103,14 @@ def open_app(
 
 
 def open_local_app(ctx: typer.Context) -> "Pipelex":
-    """The runtime of this process, for what needs no other: see `open_app`."""
+    """The runtime with the in-process orchestrator, for commands that need no other; see `open_app`."""
     from pipelex.orchestration import IN_PROCESS
 
     return open_app(ctx, orchestrator=IN_PROCESS)
 
 
 def tell(ctx: typer.Context, warnings: Iterable[Fault]) -> None:
-    """Print warnings, each once in a command; a program that asked for JSON gets none between its problems."""
+    """Print each warning once per command; none are printed if the command was asked for JSON."""
     told: set[str] = ctx.meta.setdefault(TOLD_KEY, set())
     for line in map(located, warnings):
         if line in told or ctx.meta.get(JSON_KEY):

@@ -1,4 +1,4 @@
-"""The standard streams: whether a person looks at them, which characters they take, and what was written to us."""
+"""The standard streams: whether they are terminals, which characters they can hold, and the text on standard input."""
 
 import codecs
 import io
@@ -16,7 +16,7 @@ _GLYPHS: Final = {
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Whether a person looks at the stream."""
+    """Whether the stream is a terminal, so that a person reads it."""
     try:
         return stream.isatty()
     except ValueError:  # closed
@@ -24,14 +24,15 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 def speaks_unicode(stream: TextIO) -> bool:
-    """Whether the stream takes every character."""
+    """Whether the stream's encoding can hold every character."""
     return (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf")
 
 
 def prepare_streams() -> None:
-    """Have the standard streams take any text, whatever their encoding: what they lack is replaced.
+    """Make the standard streams accept any text: a character that their encoding lacks is replaced.
 
-    A stream that was closed before the start leads nowhere, lest a file that is opened later takes its place.
+    A stream that was closed before the start is opened on the null device, or else a file that is opened later would
+    get its descriptor.
     """
     _open_closed()
     codecs.register_error("pipelex.replace", _replacement)
@@ -41,7 +42,7 @@ def prepare_streams() -> None:
 
 
 def _open_closed() -> None:
-    found: Any = sys  # a stream is None where it was closed, which its type does not say
+    found: Any = sys  # a stream that was closed is None, although its type does not say so
     if found.stdin is None:
         os.open(os.devnull, os.O_RDONLY)
     for name in ("stdout", "stderr"):
@@ -63,7 +64,7 @@ def stdin_text() -> str:
     """All of standard input; a person at a terminal is told how to end it.
 
     Raises:
-        InputError: it is closed, or no text.
+        InputError: standard input is closed, or is not text.
     """
     from pipelex.content.files.not_readable import NotReadable
     from pipelex.content.files.text import TO_UTF8, decoded
@@ -80,10 +81,10 @@ def stdin_text() -> str:
 
 
 def some_stdin_text() -> str:
-    """All of standard input, where there is something.
+    """All of standard input, which must not be empty.
 
     Raises:
-        InputError: it is empty, closed, or no text.
+        InputError: standard input is empty or closed, or is not text.
     """
     if text := stdin_text():
         return text

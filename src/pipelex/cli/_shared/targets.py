@@ -17,12 +17,12 @@ MANIFEST = "METHODS.toml"
 
 @dataclass(frozen=True)
 class Target:
-    """The method to load, and the pipe of it that is meant."""
+    """The method to load, and the pipe in it that the user named."""
 
     paths: tuple[Path, ...]
     pipe: str | None = None
     is_code: bool = False
-    """Whether the pipe's code alone was named, neither a file nor a folder."""
+    """Whether only the pipe's code was named, without a file or a folder."""
 
     @property
     def folder(self) -> Path | None:
@@ -36,12 +36,12 @@ def looks_like_path(text: str) -> bool:
 
 
 def _is_a_file_misspelt(text: str) -> bool:
-    """Whether it resembles a bundle file's name, and is none: `report.mthd`."""
+    """Whether a text looks like a misspelt name of a bundle file, such as `report.mthd`."""
     return any(near_names(Path(text).suffix, [suffix]) for suffix in BUNDLE_SUFFIXES)
 
 
 def detect(text: str, pipe: str | None, library_dirs: Sequence[Path]) -> Target:
-    """The target of the short form: a path when it looks like one, else a pipe's code."""
+    """The target of the short form: a path if the text looks like one, else a pipe's code."""
     if looks_like_path(text):
         return Target((Path(text),), pipe)
     return pipe_target(text, library_dirs)
@@ -59,11 +59,11 @@ def open_target(app: "Pipelex", target: Target, library_dirs: Sequence[Path], *,
         app: the runtime.
         target: the target that a person named.
         library_dirs: additional folders of bundles.
-        is_valid: whether it must have no faults, in what the target's pipe needs if there is one.
+        is_valid: whether the method must be free of faults; if the target names a pipe, only what that pipe needs.
 
     Raises:
-        MethodInvalidError: it has faults, and a valid one is needed.
-        PipelexError: it cannot be read, or there is no such pipe.
+        MethodInvalidError: the method has faults, and a valid one is needed.
+        PipelexError: the method cannot be read, or there is no such pipe.
     """
     if not is_valid:
         return app.open(*target.paths, library_dirs=library_dirs)
@@ -73,10 +73,10 @@ def open_target(app: "Pipelex", target: Target, library_dirs: Sequence[Path], *,
 
 @contextmanager
 def looked_for(target: Target) -> Generator[None]:
-    """Have a failure to find a target that is a pipe's code say that it may have been meant as a file's name.
+    """Add to a failure to find a pipe by its code that the code may have been meant as the name of a file.
 
     Raises:
-        PipelexError: the failure, with what else may have been meant.
+        PipelexError: the failure, with advice on what the user may have meant.
     """
     try:
         yield
@@ -96,7 +96,7 @@ def looked_for(target: Target) -> Generator[None]:
 
 
 def _bundles_like(name: str) -> tuple[str, ...]:
-    """Bundles and folders in the working directory whose name resembles what was taken for a pipe's code."""
+    """The bundles and folders in the working directory whose names resemble the given pipe code."""
     there = {
         entry.stem: entry.name
         for entry in Path().iterdir()
@@ -109,7 +109,7 @@ def method_target(name: str, pipe: str | None, library_dirs: Sequence[Path], con
     """An installed method: a folder of that name below a library directory or a `methods` folder.
 
     Raises:
-        PipelexError: there is none (`method.not_found`).
+        PipelexError: no method of that name is installed (`method.not_found`).
     """
     roots = [*library_dirs, *(folder / "methods" for folder in config_dirs)]
     for root in roots:

@@ -1,4 +1,4 @@
-"""Usage of a run, for programs: by model for the whole run, and by pipe and call where that is known."""
+"""The usage of a run, for programs: by model for the whole run, and by pipe and call if the tree is known."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from pipelex.pipes.trace import PipeTrace
 
 
 def usage_json(usages: Iterable[ModelUsage]) -> dict[str, Json]:
-    """Figures per model, and their cost together; the cost is null once one price is unknown."""
+    """The figures of each model, and their total cost; the total is null if any price is unknown."""
     known = list(usages)
     costs = [usage.cost_usd for usage in known]
     total = None if None in costs else sum(cost for cost in costs if cost is not None)
@@ -28,7 +28,7 @@ def model_json(usage: ModelUsage) -> dict[str, Json]:
 
 
 def trace_usage_json(trace: PipeTrace) -> dict[str, Json]:
-    """The usage of each pipe of a tree, by itself and with everything below it, and of each of its calls."""
+    """The usage of each pipe of a tree, everything below it included, and of each of its calls."""
     found: dict[str, Json] = {"id": trace.id, "pipe": trace.pipe, "type": trace.type, **usage_json(trace.usage)}
     calls = [
         {"activity": effect.name, "summary": effect.summary, "attempts": effect.attempts, **model_json(usage)}

@@ -146,7 +146,7 @@ def _build_output(ctx: typer.Context, kind: str, target: str, flags: OutputFlags
 
 
 def _build_job(ctx: typer.Context, kind: str, target: str, flags: JobFlags) -> None:
-    """Give a run as workflow type and JSON arguments, for whatever starts workflows."""
+    """Print a run as a workflow type with JSON arguments, for any program that starts workflows."""
     import asyncio
     from dataclasses import asdict
 
@@ -171,7 +171,7 @@ def _build_job(ctx: typer.Context, kind: str, target: str, flags: JobFlags) -> N
 
 
 def _start_command(job: "MethodJob") -> str:
-    """The job as a command of `temporal`, for a shell."""
+    """The job as a `temporal workflow start` command for a shell."""
     words = ["temporal", "workflow", "start", "--type", job.workflow_type, "--task-queue", job.task_queue]
     if job.workflow_id is not None:
         words += ["--workflow-id", job.workflow_id]
@@ -184,7 +184,7 @@ def _start_command(job: "MethodJob") -> str:
 
 
 def _write(text: str, path: Path, value: "Json", *, is_json: bool) -> None:
-    """Write a file and say so, or write it to the output."""
+    """Write a file and say so, or print its text if the path is `-`."""
     from pipelex.cli._shared.results import print_json
 
     if str(path) == "-":
@@ -199,7 +199,7 @@ def _write(text: str, path: Path, value: "Json", *, is_json: bool) -> None:
 
 
 def _group(name: str, help_text: str, flags: type, work: Any) -> None:
-    """A group `build <name>` with its forms `bundle`, `method`, `pipe` and the short one."""
+    """Add the group `build <name>` with its forms `bundle`, `method`, `pipe` and the short one."""
     group = command_app(cls=TargetGroup, no_args_is_help=True, help=help_text, epilog=_EXAMPLES)
     about = {
         "bundle": ("PATH", f"{help_text} The method is a bundle file or a folder."),

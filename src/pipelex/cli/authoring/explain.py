@@ -28,7 +28,7 @@ Examples:
   pipelex explain"""
 
 _WIDEST = 100
-"""Columns that a page fills at most."""
+"""The most columns that a page fills."""
 
 app = command_app()
 
@@ -74,7 +74,7 @@ def _found(said: str) -> "Explanation":
 
 
 def _code_in(said: str) -> str:
-    """The code that an address ends with, or that a problem document holds; anything else is taken for a code."""
+    """The code at the end of a URL, or in a problem document; anything else is taken for the code itself."""
     if "://" in said:
         return re.split(r"[/#]", said.rstrip("/"))[-1]
     if said == "-" or said.endswith(".json"):

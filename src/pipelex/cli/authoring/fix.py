@@ -180,7 +180,7 @@ def _fix_one(app_: "Pipelex", path: Path, flags: FixFlags) -> bool:
 def _proposed(
     results: "Mapping[str, FixResult]", target: "FixTarget", options: "FixOptions"
 ) -> "dict[str, tuple[Rewrite, ...]]":
-    """The changes that unsafe rewrites would make to the files after the safe ones."""
+    """The changes that unsafe rewrites would make after the safe ones; none if the files are already valid."""
     from dataclasses import replace
 
     from pipelex.tooling.fix import fix_files
@@ -234,7 +234,7 @@ def _options(app_: "Pipelex", target: "FixTarget", flags: FixFlags) -> "FixOptio
 
 
 def _provider_models(app_: "Pipelex") -> frozenset[str]:
-    """Handles and names of the models of every backend there is a file of, enabled or not."""
+    """The handles and provider names of the models of every backend that has a file, enabled or not."""
     backends = app_.inference.deck.catalog.backends.values()
     return frozenset(
         name for backend in backends for model in backend.models for name in (model.handle, model.model_id)
@@ -242,7 +242,7 @@ def _provider_models(app_: "Pipelex") -> frozenset[str]:
 
 
 def _default_model(app_: "Pipelex", use: "ModelUse") -> str | None:
-    """The reference that the deck uses for a family where a pipe names none."""
+    """The model reference that the deck uses for a family if a pipe names none."""
     tables = app_.inference.deck.tables
     if use.family == "llm":
         defaults = tables.llm.choice_defaults

@@ -106,7 +106,7 @@ def _saved(file: Path) -> "StaticGraph":
     """The graph of a run from its file.
 
     Raises:
-        PipelexError: it cannot be read, or is not a graph of a run.
+        PipelexError: the file cannot be read, or is not a graph of a run.
     """
     import json
 

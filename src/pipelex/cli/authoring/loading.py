@@ -1,4 +1,4 @@
-"""The beginning of most authoring commands: a method's library, and the pipe that is meant."""
+"""The first steps of most authoring commands: find the method, load its library, choose the pipe."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ PipeOption = Annotated[
 
 
 def target_of(ctx: typer.Context, kind: str, name: str, pipe: str | None, library_dirs: Sequence[Path]) -> Target:
-    """The target that a path, a name or a code stands for; `auto` tells them apart by their form.
+    """The target that a path, a name or a code stands for; with the kind `auto`, its form decides which it is.
 
     Raises:
         PipelexError: no method of that name is installed.
@@ -42,15 +42,16 @@ def open_method(ctx: typer.Context, target: Target, library_dirs: Sequence[Path]
     """The method of a target.
 
     Raises:
-        MethodInvalidError: it has faults, in what the target's pipe needs if there is one, and a valid one is needed.
-        PipelexError: it cannot be read.
+        MethodInvalidError: the method has faults and `is_valid` is set; if the target names a pipe, only the faults of
+            what that pipe needs count.
+        PipelexError: the method cannot be read.
     """
     app = open_local_app(ctx)
     return open_target(app, target, library_dirs, is_valid=is_valid)
 
 
 def place_of(method: "Method", ref: str) -> "Location":
-    """The place where a pipe or a concept is declared."""
+    """The place in the source where a pipe or a concept is declared."""
     return method.loaded.linked.sources[ref].locate(on_key=True)
 
 
@@ -60,7 +61,7 @@ def own_refs(method: "Method") -> "list[Pipe]":
 
 
 def default_folder(target: Target) -> Path:
-    """The folder of a file that belongs beside a bundle."""
+    """The folder for a file that is written beside the target's bundle; the working directory without one."""
     if not target.paths:
         return Path()
     first = target.paths[0]

@@ -49,14 +49,14 @@ def lsp(
         stream=sys.stderr, level=logging.INFO if verbose else logging.ERROR, format="%(levelname)s %(name)s %(message)s"
     )
     judge = _Judge()
-    # The server closes its end when it is over, and whatever else prints must not be between its messages.
+    # The server closes its stream at the end, and nothing else may print between its messages.
     messages = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     with contextlib.redirect_stdout(sys.stderr):
         make_server(judge.load, judge.refresh).start_io(sys.stdin.buffer, messages)
 
 
 class _Judge:
-    """Judges bundles with the models that the settings of the working directory declare, where there are such."""
+    """Validates bundles, and checks models against the settings of the working directory if these can be read."""
 
     def __init__(self) -> None:
         self._app: Pipelex | None = None
@@ -67,7 +67,7 @@ class _Judge:
         self._is_known = False
 
     def load(self, paths: Sequence[Path], texts: Mapping[Path, str]) -> "LoadedLibrary":
-        """Load bundle files, with texts that count instead of some files' own."""
+        """Load bundle files; `texts` replaces the content of some of them, as an editor has it."""
         from pipelex.library import load_library
 
         if not self._is_known:
@@ -75,7 +75,7 @@ class _Judge:
         if self._app is not None:
             try:
                 return self._app.open(*paths, texts=texts).loaded
-            except ConfigurationError as wrong:  # a faulty deck is told by the commands that need it
+            except ConfigurationError as wrong:  # the commands that need the deck report its faults
                 logging.getLogger("pipelex.lsp").warning("models are not checked: %s", wrong)
                 self._app = None
         return load_library(list(paths), texts=texts)

@@ -80,7 +80,7 @@ def concept_ref(method: "Method", name: str) -> str:
     """The qualified reference of a concept that a person names.
 
     Raises:
-        PipelexError: no concept has that name, or several have (`method.concept_unresolved`).
+        PipelexError: no concept has that name, or several have it (`method.concept_unresolved`).
     """
     from pipelex.content.inputs import UnresolvedConcept
     from pipelex.errors import ErrorCategory, PipelexError

@@ -1,4 +1,4 @@
-"""The formatter and linter of `pipelex-tools-py`, imported when one of them runs."""
+"""The formatter and linter of `pipelex-tools-py`, imported only when one of them runs."""
 
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,7 +26,7 @@ def tools() -> Any:
 
 
 def bundle_files(paths: "Sequence[Path]") -> "Iterator[Path]":
-    """The bundle files that paths name: files as they are, folders by their method tree.
+    """The bundle files that the paths name: each file itself, and for a folder the bundles of its method tree.
 
     Raises:
         PipelexError: a path does not exist (`method.not_found`), or a folder is too large (`method.package_invalid`).
@@ -35,7 +35,7 @@ def bundle_files(paths: "Sequence[Path]") -> "Iterator[Path]":
 
     for path in paths:
         if path.is_file():
-            if path.suffix != ".toml":  # any of which may be formatted, a manifest for instance
+            if path.suffix != ".toml":  # any TOML file may be formatted, such as a manifest
                 check_is_bundle(path)
             yield path
         elif path.is_dir():
@@ -45,7 +45,7 @@ def bundle_files(paths: "Sequence[Path]") -> "Iterator[Path]":
 
 
 def bundle_text(path: "Path") -> tuple[str, list[dict[str, Json]]]:
-    """The text of a bundle, and a diagnostic where it is none."""
+    """The text of a bundle, and diagnostics if the file is not text."""
     from pipelex.content.files.not_readable import NotReadable
     from pipelex.content.files.text import MARKS, decoded
 

@@ -30,7 +30,7 @@ Examples:
   pipelex models --json"""
 
 _LISTED: Final[tuple[ModelFamily, ...]] = tuple(family for family in MODEL_FAMILIES if family != "doc_gen")
-"""The families whose models a method's author chooses among; a document has one engine for each format."""
+"""The families among whose models a method's author chooses; `doc_gen` is left out, as each format has one engine."""
 
 _READY: Final = "ready"
 _SILENT: Final = "does not answer"
@@ -80,7 +80,7 @@ def models(
 
 
 def _tell_left_out(catalog: "Catalog", found: "Sequence[_NameRow]") -> None:
-    """Name the servers of this machine that do not answer; one that nobody configured needs no word of its own."""
+    """Name the configured servers of this machine that do not answer; others are not mentioned."""
     hidden = Counter(row.backend for row in found if row.status == _SILENT)
     for backend, count in hidden.items():
         if catalog.backends[backend].is_own:
@@ -89,7 +89,7 @@ def _tell_left_out(catalog: "Catalog", found: "Sequence[_NameRow]") -> None:
 
 @contextmanager
 def _quiet() -> "Generator[None]":
-    """Silence the log lines about models that stand in for others: the list itself says it."""
+    """Silence the log lines about models that stand in for others, because the list itself says so."""
     logger = logging.getLogger("pipelex.inference")
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -101,7 +101,7 @@ def _quiet() -> "Generator[None]":
 
 @dataclass(frozen=True)
 class _NameRow:
-    """Something a method can write as its model."""
+    """A name that a method can give as its model."""
 
     name: str
     type: ModelFamily
@@ -123,7 +123,7 @@ def _rank(row: _NameRow) -> tuple[bool, bool, int, bool]:
 
 
 def _print(rows: list[_NameRow], *, folded: bool) -> None:
-    """The rows; names that end at the same stand-in are one line when they are folded."""
+    """Print the rows; if folded, the names that lead to the same stand-in share one line."""
     shown = [row for row in rows if not (folded and row.stands_in)]
     if shown:
         cells = [
@@ -145,7 +145,7 @@ def _print(rows: list[_NameRow], *, folded: bool) -> None:
 
 
 def _entry(deck: "ModelDeck", model: "ResolvedModel", family: ModelFamily) -> "ModelEntry | None":
-    """What the catalog says of a resolved model; a language model judges as well as one made for it."""
+    """The catalog's entry for a resolved model; among language models, too, because they serve as judges."""
     kinds = (FAMILIES[family].model_type, FAMILIES["llm"].model_type)
     found = (deck.catalog.entry(model.backend, model.handle, kind) for kind in kinds)
     return next((entry for entry in found if entry is not None), None)

@@ -1,1 +1,1 @@
-"""The language server: what `pipelex.tooling.editor` knows, in an editor's protocol."""
+"""The language server: offers what `pipelex.tooling.editor` knows over the Language Server Protocol."""

@@ -1,4 +1,4 @@
-"""Places of a text as an editor counts them, and as we do."""
+"""Positions in a text as an editor counts them, and the offsets that we use."""
 
 import re
 from typing import Final
@@ -12,11 +12,11 @@ _WORD: Final = re.compile(r"[\w.-]+")
 
 
 class Places:
-    """The way between offsets and an editor's positions in one text.
+    """Converts between offsets and an editor's positions in one text.
 
     Args:
         text: the document.
-        codec: counts as the editor does, in UTF-16 unless it said otherwise.
+        codec: counts as the editor does; in UTF-16 code units unless another encoding was agreed on.
     """
 
     def __init__(self, text: str, codec: PositionCodec) -> None:
@@ -27,7 +27,7 @@ class Places:
             self._starts.append(self._starts[-1] + len(line) + 1)
 
     def offset(self, position: types.Position) -> int:
-        """The offset of a position; of the nearest one where the text has no such."""
+        """The offset of a position, or of the nearest one if the text has no such position."""
         if position.line >= len(self._lines):
             return self._starts[-1] - 1
         line, units = self._lines[position.line], 0
@@ -45,7 +45,7 @@ class Places:
         return types.Range(self.position(start), self.position(end))
 
     def range_of(self, location: Location) -> types.Range:
-        """The range of a fault; of the word at its place, where only that is known."""
+        """The range of a fault, or of the word at its place if its end is not known."""
         line = min((location.line or 1) - 1, len(self._lines) - 1)
         column = min((location.column or 1) - 1, len(self._lines[line]))
         end_line = min((location.end_line or line + 1) - 1, len(self._lines) - 1)
@@ -53,7 +53,7 @@ class Places:
         if end_line == line and end_column <= column + 1:
             word = _WORD.match(self._lines[line], column)
             end_column = column + 1 if word is None else word.end()
-        elif end_line > line:  # the first line of a long text says enough
+        elif end_line > line:  # of several lines, only the first is marked
             end_line, end_column = line, len(self._lines[line])
         return types.Range(self._at(line, column), self._at(end_line, min(end_column, len(self._lines[end_line]))))
 

@@ -1,7 +1,7 @@
 """The language server of bundles, over `pygls`.
 
-Faults are those of the validator, on the texts as they are in the editor. They are looked for in a thread, a moment after
-the last change; whatever else is asked is answered at once from what was last known.
+The validator finds the faults, in the texts as they are in the editor. It runs in a thread, a moment after the last
+change. All other requests are answered at once from what the last check found.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from pipelex.tooling.editor import (
 from pipelex.tooling.fix import apply_ops
 
 _PAUSE: Final = 0.2
-"""The pause without changes after which faults are looked for, in seconds."""
+"""The seconds without a change after which the texts are checked for faults."""
 
 _KINDS: Final[Mapping[str, types.CompletionItemKind]] = {
     "concept": types.CompletionItemKind.Class,
@@ -56,7 +56,7 @@ class BundleServer(LanguageServer):
     """The state that the server keeps between messages.
 
     Args:
-        load: loads bundle files and judges them.
+        load: loads bundle files and validates them.
         refresh: called when settings may have changed.
     """
 
@@ -71,7 +71,7 @@ class BundleServer(LanguageServer):
     # --- texts --------------------------------------------------------------------------------------------------------
 
     def opened(self, uri: str) -> None:
-        """A document has a new text."""
+        """Take over the new text of a document, and check it soon."""
         path = path_of(uri)
         self.bundles.texts[path] = self.workspace.get_text_document(uri).source
         self.check_soon(path)
@@ -85,7 +85,7 @@ class BundleServer(LanguageServer):
             self.check_soon(other)
 
     def check_soon(self, path: Path) -> None:
-        """Look for faults in a moment, unless the text changes before."""
+        """Check for faults after a short pause, which starts again if the text changes."""
         task = self.waiting.pop(path, None)
         if task is not None:
             task.cancel()
@@ -99,7 +99,7 @@ class BundleServer(LanguageServer):
             self.publish(checked)
 
     def publish(self, checked: CheckedFiles) -> None:
-        """Tell the faults of the files of a method, and take back those that are over."""
+        """Publish the faults of a method's files, and withdraw those that are mended."""
         for path in checked.files:
             faults = tuple(fault for fault in checked.faults.get(path, ()) if not _is_of_machine(fault))
             self.faults[path] = faults
@@ -117,12 +117,12 @@ class BundleServer(LanguageServer):
         return Places(text, self.workspace.position_codec)
 
     def at(self, document: types.TextDocumentIdentifier, position: types.Position) -> tuple[OpenFile, int] | None:
-        """The file of a document and the offset of a place in it."""
+        """The file of a document and the offset of a position in it; None if the file is not known."""
         file = self.bundles.file(path_of(document.uri))
         return None if file is None else (file, self.places(file.text).offset(position))
 
     def asked(self, params: PlaceParams) -> AskedPlace | None:
-        """The place of a request, to be asked about."""
+        """The place in a text that a request asks about; None if its file is not known."""
         found = self.at(params.text_document, params.position)
         return None if found is None else ask(self.bundles.group(Path(found[0].path)), *found)
 
@@ -136,7 +136,7 @@ class BundleServer(LanguageServer):
 
 
 def path_of(uri: str) -> Path:
-    """The file of a document; one that is not saved yet is given a name of its own in the working directory."""
+    """The file of a document; an unsaved document gets a made-up name in the working directory."""
     text = uris.to_fs_path(uri) if uri.startswith("file:") else None
     return Path(text).resolve() if text else Path.cwd() / f"{uri.replace(':', '-').replace('/', '-')}.mthds"
 
@@ -147,14 +147,14 @@ def _is_of_machine(fault: Fault) -> bool:
 
 
 def diagnostic(fault: Fault, places: Places) -> types.Diagnostic:
-    """A fault as an editor shows it."""
+    """A fault as a diagnostic of the protocol."""
     is_error = fault.severity == "error"
     severity = types.DiagnosticSeverity.Error if is_error else types.DiagnosticSeverity.Warning
     return types.Diagnostic(places.range_of(fault.location), fault.detail, severity, fault.code, source="pipelex")
 
 
 def make_server(load: Load, refresh: Callable[[], None]) -> BundleServer:
-    """The server with everything it answers."""
+    """The server with all its request handlers."""
     server = BundleServer(load, refresh)
     _add_texts(server)
     _add_answers(server)
@@ -311,7 +311,7 @@ def _overlap(first: types.Range, second: types.Range) -> bool:
 
 
 def _action(fault: Fault, file: OpenFile, places: Places, path: Path) -> types.CodeAction | None:
-    """The fix of a fault as a change of the text, as small as it is."""
+    """The fix of a fault as the smallest change of the text; None if it has no fix, or the fix does not apply."""
     if fault.suggested_fix is None:
         return None
     try:

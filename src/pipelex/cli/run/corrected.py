@@ -1,4 +1,4 @@
-"""The command that was meant, where inputs are missing or misspelt: the one that was typed, with what it lacks."""
+"""Advice if inputs are missing or misspelt: the command as it was typed, with the inputs corrected."""
 
 import json
 import shlex
@@ -26,10 +26,10 @@ _OPTIONS: Final = ("-i", "--inputs")
 
 @contextmanager
 def corrected(ctx: typer.Context, pipe: "Pipe", library: "Library") -> Generator[None]:
-    """Have what is wrong with the inputs say which command to type instead.
+    """Add to an error about inputs the command to type instead.
 
     Raises:
-        PipelexError: the block's, with that advice where there is one.
+        PipelexError: the error of the block, with that advice if there is any.
     """
     try:
         yield
@@ -41,7 +41,7 @@ def corrected(ctx: typer.Context, pipe: "Pipe", library: "Library") -> Generator
 
 
 def with_inputs_of(args: Sequence[str], file: Path) -> list[str]:
-    """The arguments of a command, with a file for all of its inputs."""
+    """The arguments of a command with all of its inputs replaced by one file."""
     found: list[str] = []
     for before, text in zip(["", *args], args, strict=False):
         if text not in _OPTIONS and _option_value(before, text)[1] is None:
@@ -57,7 +57,7 @@ def _advice(args: Sequence[str], wrong: PipelexError, pipe: "Pipe", library: "Li
         if fault.code == "input.unexpected" and fault.suggestions
     }
     missing = [str(fault.params["input"]) for fault in faults if fault.code == "input.missing"]
-    # Of rows, the same input may be missing many times.
+    # The same input may be missing in many rows.
     lacking = list(dict.fromkeys(name for name in missing if name not in renamed.values()))
     unknown = [fault for fault in faults if fault.code == "input.unexpected" and not fault.suggestions]
     if not faults or unknown or not args:
@@ -77,7 +77,7 @@ def _advice(args: Sequence[str], wrong: PipelexError, pipe: "Pipe", library: "Li
 
 
 def _example(name: str, code: str, pipe: "Pipe", library: "Library") -> str | None:
-    """A value that would do, where the one that was given does not."""
+    """Advice with a value that would fit an input; None if there is no simple one."""
     slot = pipe.inputs.get(name)
     if slot is None or code not in ("input.invalid", "input.wrong_multiplicity"):
         return None
@@ -89,7 +89,7 @@ def _example(name: str, code: str, pipe: "Pipe", library: "Library") -> str | No
 
 
 def _respelt(args: Sequence[str], renamed: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
-    """The arguments with inputs under their right names; and the names that no argument has."""
+    """The arguments with misspelt inputs renamed, and the renamings for names that no argument contains."""
     left = dict(renamed)
     found: list[str] = []
     for before, text in zip(["", *args], args, strict=False):
@@ -102,7 +102,7 @@ def _respelt(args: Sequence[str], renamed: Mapping[str, str]) -> tuple[list[str]
 
 
 def _option_value(before: str, text: str) -> tuple[str, str | None]:
-    """The part of an argument before the value of `--inputs`, and the value; None where there is none."""
+    """The part of an argument before the value of `--inputs`, and the value; None if the argument has none."""
     if before in _OPTIONS:
         return "", text
     if text.startswith("--inputs="):
@@ -134,7 +134,7 @@ def _placeholder(slot: "Slot", name: str, library: "Library") -> str:
 
 
 def _is_large(slot: "Slot", library: "Library") -> bool:
-    """Whether a value of it is better written into a file."""
+    """Whether a value of the input is so large that it is better written into a file."""
     return library.native_base(slot.concept) not in _PLACEHOLDERS
 
 

@@ -29,19 +29,19 @@ if TYPE_CHECKING:
     from pipelex.runner import Method, Pipelex, RunHandle, RunResult
 
 _MOST_READ: Final = 300
-"""The pipes of a durable run whose page is written as it ends; that of a larger one is there on demand: `runs open`."""
+"""The most pipes that a durable run may have for its page to be written at its end; `runs open` shows larger runs."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A run that has ended, with what its orchestrator could still tell of it."""
+    """A run that has ended, with what its orchestrator still reports about it."""
 
     handle: "RunHandle"
     result: "RunResult | None" = None
     failed: PipelexError | None = None
     run: "RunDescription | None" = None
     trace: "PipeTrace | None" = None
-    """What the run did, where it failed, or leaves a page."""
+    """The trace of the run, if the run failed or leaves a page; else None."""
 
     @classmethod
     async def of(
@@ -52,13 +52,13 @@ class Ended:
         failed: PipelexError | None = None,
         wants_page: bool = True,
     ) -> "Ended":
-        """Ask for what is told at the end; what cannot be had is left out.
+        """Ask the orchestrator for the facts to show at the end; facts that it cannot provide are left out.
 
         Args:
             handle: the run.
-            result: what it gave.
-            failed: how it failed.
-            wants_page: whether it leaves a page of what it did.
+            result: its result, if it succeeded.
+            failed: its failure, if it failed.
+            wants_page: whether a page of the run is to be written.
         """
         run: RunDescription | None = None
         trace: PipeTrace | None = None
@@ -66,13 +66,13 @@ class Ended:
             run = await handle.describe()
             if failed is not None or (wants_page and await _is_small(handle)):
                 trace = await handle.trace(values=True)
-        except PipelexError:  # the engine went away: the result, or the failure, is what matters
+        except PipelexError:  # the engine went away, but the result or the failure is known
             pass
         return cls(handle, result, failed, run, trace)
 
 
 async def _is_small(handle: "RunHandle") -> bool:
-    """Whether what a run did can be read without anybody noticing: elsewhere each of its pipes is a history to fetch."""
+    """Whether a run's trace can be read without a noticeable delay; a durable run has a history to fetch per pipe."""
     if not handle.orchestrator.is_durable:
         return True
     counts = await handle.run.counts()
@@ -80,7 +80,7 @@ async def _is_small(handle: "RunHandle") -> bool:
 
 
 def finish(app: "Pipelex", method: "Method", ended: Ended, flags: RunFlags, args: Sequence[str]) -> None:
-    """Show and write what a run gave, or how it failed.
+    """Show and write the result of a run, or its failure.
 
     Args:
         app: the runtime.
@@ -90,11 +90,11 @@ def finish(app: "Pipelex", method: "Method", ended: Ended, flags: RunFlags, args
         args: the command as it was typed.
 
     Raises:
-        RunFailed: the run failed; the lines that follow the failure are in it.
+        RunFailed: the run failed; it prints the lines that follow the failure.
         typer.Exit: items were left out.
     """
     if ended.failed is not None:
-        if ended.run is None or not ended.run.state.has_ended:  # nobody takes it up, or the engine went away
+        if ended.run is None or not ended.run.state.has_ended:  # no worker takes it up, or the engine went away
             raise RunFailed(ended.failed, ended.handle.run_id)
         raise _failure(app, method, ended, ended.failed, flags, args)
     assert ended.result is not None
@@ -116,7 +116,7 @@ def finish(app: "Pipelex", method: "Method", ended: Ended, flags: RunFlags, args
 
 
 def _page(app: "Pipelex", ended: Ended) -> RunPage | None:
-    """What the page of a run shows that gave a result."""
+    """The content of the page of a successful run; None if its trace is not known."""
     from pipelex.tooling.viewer import RunFacts
 
     if ended.trace is None:
@@ -127,7 +127,7 @@ def _page(app: "Pipelex", ended: Ended) -> RunPage | None:
 
 
 def files_wanted(app: "Pipelex", flags: RunFlags) -> FilesToWrite:
-    """The files that a run leaves, as the options and the settings say."""
+    """The files that a run is to leave, by the options and the settings."""
     execution = app.settings.interpreter.pipeline_execution
     return FilesToWrite(
         flags.output_dir,
@@ -198,7 +198,7 @@ def _envelope(method: "Method", result: "RunResult", written: WrittenRun | None)
 def _failure(
     app: "Pipelex", method: "Method", ended: Ended, failed: PipelexError, flags: RunFlags, args: Sequence[str]
 ) -> RunFailed:
-    """The failure of a run, its files written; a file that cannot be written is told beside it."""
+    """The failure of a run, once its files are written; if one cannot be written, the failure's lines say so."""
     handle, usage = ended.handle, usages_from_json(failed.report.usage)
     written, lines = None, list[str]()
     run = FailedRun(handle.run_id, handle.pipe, handle.inputs, failed.report, ended.trace, app.orchestrator_name)

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 
 def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path], flags: RunFlags) -> None:
-    """Load a target, run it, show the result.
+    """Load a target, run it, and show the result.
 
     Raises:
-        PipelexError: the method is invalid, or nothing could be run.
-        RunFailed: the run failed; what it leaves is written.
+        PipelexError: the method is invalid, or the run could not be started.
+        RunFailed: the run failed; its files have been written.
     """
     app = open_app(
         ctx,
@@ -57,7 +57,7 @@ def run_target(ctx: typer.Context, target: Target, library_dirs: Sequence[Path],
         if not flags.mock_inputs or flags.inputs:
             raw = gather_inputs(flags.inputs or (), target.folder, pipe, method.library)
         allow_files = _allowed_files(flags, target, raw)
-        # Checked before anything is connected or started, and again where the values are read.
+        # Checked here before anything is connected or started, and once more when the values are read.
         if not (flags.mock_inputs and raw is None):
             method.read_inputs(raw, pipe.ref, allow_files=allow_files)
     _prepare_models(app, method, pipe, flags)
@@ -83,7 +83,7 @@ def _finish(ctx: typer.Context, app: "Pipelex", method: "Method", ended: Ended, 
 
 
 def _allowed_files(flags: RunFlags, target: Target, raw: RawInputs) -> bool | Path:
-    """The files that inputs may name: any, or those of the method's folder where the folder brought its own inputs."""
+    """The files that inputs may name: any, or only those of the method's folder if the inputs come from there."""
     is_found = not flags.inputs and isinstance(raw, Path) and target.folder is not None
     return target.folder or True if is_found else True
 
@@ -111,7 +111,7 @@ def _prepare_models(app: "Pipelex", method: "Method", pipe: "Pipe", flags: RunFl
 
 
 def _orchestrator(flags: RunFlags) -> str | None:
-    """The name that the flags choose; None where the settings choose."""
+    """The name of the orchestrator that the flags choose; None if they leave it to the settings."""
     chosen = flags.orchestrator
     if chosen is not None and flags.local is not None and factory_of(chosen).is_durable == flags.local:
         raise Misuse(f"--orchestrator {chosen} contradicts --{'local' if flags.local else 'durable'}")

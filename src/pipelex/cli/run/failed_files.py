@@ -1,4 +1,4 @@
-"""The files that a run leaves when it fails: what it was given, what it did and paid for, and where it failed."""
+"""The files that a run leaves when it fails: its inputs, its trace, its usage and its failure."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ class FailedRun:
     links: Sequence[tuple[str, str]] = ()
 
     def with_link(self, label: str, href: str) -> "FailedRun":
-        """The run with an address of a page about it."""
+        """The run with one more link to a page about it."""
         return replace(self, links=(*self.links, (label, href)))
 
 
@@ -85,17 +85,17 @@ def write_failed_files(
 
 
 def _made_in(trace: "PipeTrace") -> list[Json]:
-    """What the pipes gave that called a provider, a document engine or an extractor: a controller only hands it on."""
+    """The outputs of the pipes that performed effects; controllers only pass such outputs on."""
     return [each.output.content for each in pipes_of(trace) if isinstance(each.output, Stuff) and each.effects]
 
 
 def _given(stuff: Stuff) -> Json:
-    """An input as an inputs file has it."""
+    """An input in the form of an inputs file."""
     return {"concept": stuff.concept, "content": stuff.items if stuff.is_list else stuff.content}
 
 
 def _usage_of(run: FailedRun) -> Json:
-    """The tree where it is known; its sum is the report's, which knows of attempts that no effect tells of."""
+    """The usage by pipe if the trace is known. The sums come from the report, which also counts failed attempts."""
     sums = {"id": run.run_id, "pipe": run.pipe, **usage_json(usages_from_json(run.report.usage))}
     return sums if run.trace is None else {**trace_usage_json(run.trace), **sums}
 
@@ -112,7 +112,7 @@ def _draw(folder: Path, run: FailedRun, trace: "PipeTrace", loaded: "LoadedLibra
 
 
 def _complete(trace: "PipeTrace", failed: str, report: ErrorReport) -> None:
-    """Fill in what an engine's history leaves out: why the failed pipe failed."""
+    """Add the report to the failed pipe if the engine's history left it out."""
     for each in pipes_of(trace):
         if each.id == failed and each.error is None:
             each.error = report
@@ -121,7 +121,7 @@ def _complete(trace: "PipeTrace", failed: str, report: ErrorReport) -> None:
 def _paid_for(trace: "PipeTrace") -> list[Json]:
     """The results of pipes that called a model, in the order in which they began.
 
-    There are none where values are not kept in this process.
+    There are none if the trace holds no values.
     """
     return [
         {"id": each.id, "pipe": each.pipe, "value": each.output.to_json()}

@@ -65,13 +65,13 @@ def write_files(
 
     Args:
         app: the runtime, which knows where files are stored.
-        result: what the run gave.
+        result: the result of the run.
         loaded: the method.
-        wanted: which files it is to leave.
-        shown: what its page shows; None where that is not known.
+        wanted: the files that the run is to leave.
+        shown: the content of its page; None if its trace is not known.
 
     Returns:
-        The run's own folder with what is in it, if it got one.
+        The run's own folder with the files in it; None if no such folder was wanted.
 
     Raises:
         PipelexError: a file cannot be written, or the result is not a table.
@@ -100,7 +100,7 @@ def write_files(
 
 
 def _made_by(result: "RunResult", loaded: "LoadedLibrary") -> list[Json]:
-    """The values that a run made: its result, and what its memory has beside its inputs."""
+    """The values that a run made: its result, and the values in its memory other than the inputs."""
     pipe = None if loaded.library is None else loaded.library.pipes.get(result.pipe)
     given = () if pipe is None else pipe.inputs
     made = [stuff.content for name, stuff in result.working_memory.root.items() if name not in given]
@@ -109,13 +109,13 @@ def _made_by(result: "RunResult", loaded: "LoadedLibrary") -> list[Json]:
 
 @contextmanager
 def writing(option: str = "a folder that can be written with --output-dir") -> Generator[None]:
-    """Write files of a run.
+    """Turn a failure to write a file in this block into an error with advice.
 
     Args:
-        option: another place to write to, and the option that names it.
+        option: the other place that the advice proposes, with the option that names it.
 
     Raises:
-        PipelexError: one of them cannot be written.
+        PipelexError: a file cannot be written.
     """
     try:
         yield
@@ -130,7 +130,7 @@ def writing(option: str = "a folder that can be written with --output-dir") -> G
 
 
 def check_places(wanted: FilesToWrite) -> None:
-    """Refuse places that cannot be written before anything is paid for.
+    """Refuse places that cannot be written, before anything is paid for.
 
     Raises:
         PipelexError: a file or folder of the run cannot be written (`runtime.misconfigured`).
@@ -143,10 +143,10 @@ def check_places(wanted: FilesToWrite) -> None:
 
 
 def check_file(file: Path | None, option: str) -> None:
-    """Refuse a file that cannot be written, before what goes into it is asked for.
+    """Refuse a file that cannot be written, before its content is produced.
 
     Raises:
-        PipelexError: it cannot.
+        PipelexError: the file cannot be written.
     """
     if file is None:
         return
@@ -157,7 +157,11 @@ def check_file(file: Path | None, option: str) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that is not there and cannot be made, or in which nothing can be made."""
+    """Refuse a folder that cannot be made, or in which no file can be made.
+
+    Raises:
+        OSError: the folder cannot be used.
+    """
     there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
     if not there.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
@@ -168,12 +172,12 @@ def check_folder(folder: Path) -> None:
 def _usage_of(result: "RunResult") -> Json:
     if result.trace is not None:
         return trace_usage_json(result.trace)
-    # The tree of a run on Temporal is with the server: `pipelex runs show`.
+    # Only the server has the tree of a durable run; `pipelex runs show` prints it.
     return {"id": result.run_id, "pipe": result.pipe, **usage_json(result.usage)}
 
 
 def new_folder(output_dir: Path, name: str) -> Path:
-    """A folder of its own for a run, with the first free number after its name."""
+    """Make a new folder for a run, named `name_01`, `name_02` and so on, with the first free number."""
     output_dir.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
@@ -188,13 +192,13 @@ def new_folder(output_dir: Path, name: str) -> Path:
 
 
 def write_main(folder: Path, result: "RunResult", library: "Library | None", saved: "SavedFiles") -> None:
-    """Write the main result: as JSON, and its renderings, all of them with links to the files that the run made."""
+    """Write the main result as JSON and as Markdown and HTML, each with links to the files that the run made."""
     value, linked = result.value, _with_links(result.value, saved)
     write_json(folder / "main_stuff.json", saved.with_paths(bare_json(value)))
     write_own_text(folder / "main_stuff.md", rendered(linked, library, "markdown") + "\n")
     rendering = rendered(linked, library, "html")
     write_own_text(folder / "main_stuff.html", written_page(result.pipe, cleaned(rendering)))
-    # Without a drawing there is no page of the run; the rendering is what the result's page leads to then.
+    # This leads to the rendering; `write_run_page` replaces it if there is a page of the run.
     write_own_text(folder / "main_stuff_viewer.html", leading_page(result.pipe, "main_stuff.html"))
 
 
@@ -214,7 +218,7 @@ def _write_contracts(folder: Path, loaded: "LoadedLibrary") -> None:
 def _write_graph(
     folder: Path, result: "RunResult", loaded: "LoadedLibrary", shown: "RunPage | None", saved: "SavedFiles"
 ) -> None:
-    """The drawing of what a run may do, and the page of what ran, where that is known."""
+    """Write the drawing of the method, and the page of the run if its trace is known."""
     from pipelex.tooling.graph import static_graph, to_mermaid
 
     library = loaded.library
@@ -227,7 +231,7 @@ def _write_graph(
 
 @dataclass(frozen=True)
 class RunPage:
-    """What the page of a run shows."""
+    """The content of the page of a run."""
 
     trace: "PipeTrace"
     facts: "RunFacts"
@@ -238,11 +242,11 @@ LEADING: Final[Mapping[str, str]] = {
     "mermaidflow.html": "run.html#graph",
     "reactflow.html": "run.html#graph",
 }
-"""The pages that users of the reference look for → the page of the run, which shows what they showed."""
+"""The pages of the reference implementation → the part of the run's page that shows the same."""
 
 
 def write_run_page(folder: Path, shown: RunPage, library: "Library", saved: "SavedFiles") -> None:
-    """Write what ran as a graph document and as a page, to which the pages of old lead."""
+    """Write the trace of a run as a graph document and as a page; the names in `LEADING` redirect to the page."""
     from pipelex.cli.run.graph import graph_json
     from pipelex.tooling.viewer import name_pipes, run_document, run_page
 
@@ -275,7 +279,7 @@ def saved_json(saved: "SavedFiles") -> list[dict[str, Json]]:
 
 
 def memory_json(memory: WorkingMemory) -> Json:
-    """A working memory as its file has it."""
+    """A working memory in the form of its file."""
     return {
         "root": {name: _entry(name, stuff) for name, stuff in memory.root.items()},
         "aliases": dict(memory.aliases),
@@ -307,7 +311,7 @@ def _file(tree: "MethodTree", path: str) -> Json:
 
 
 def write_json(path: Path, value: Json) -> None:
-    """Write a value as JSON, the folders above it included."""
+    """Write a value as JSON, and make the folders above the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_own_text(path, json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
 
@@ -330,10 +334,10 @@ def _write_csv(result: "RunResult", loaded: "LoadedLibrary", path: Path) -> None
 
 
 def check_is_a_table(library: "Library", pipe: "Pipe") -> None:
-    """Refuse what `--save-csv` cannot write, before anything is paid for.
+    """Refuse a pipe whose result `--save-csv` cannot write, before anything is paid for.
 
     Raises:
-        PipelexError: the pipe gives no list of objects.
+        PipelexError: the pipe's output is not a list of objects.
     """
     from pipelex.content.structure import AnyShape, ObjectShape
 

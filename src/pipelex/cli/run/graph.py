@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def graph_json(trace: PipeTrace, run_id: str, library: "Library") -> dict[str, Json]:
-    """The graph of a run from its trace; members that do not apply are absent."""
+    """The graph of a run, made from its trace; members that do not apply are left out."""
     domain, _, code = trace.pipe.rpartition(".")
     started = trace.started or datetime.now(UTC)
     return {

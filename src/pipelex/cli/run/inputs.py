@@ -1,4 +1,4 @@
-"""Sources of a run's inputs, in this order: `--inputs`, standard input, a file in the method's folder."""
+"""The sources of a run's inputs, in this order: `--inputs`, standard input, a file in the method's folder."""
 
 import json
 import os
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 FILES: Final = ("inputs.json", "inputs.toml", "inputs.yaml", "inputs.yml")
 
 _GLANCE: Final = 0.1
-"""The seconds within which a program before us in a pipeline has usually written something."""
+"""The seconds within which the previous program of a shell pipeline has usually written something."""
 _PATIENCE: Final = 2.0
-"""The seconds to wait on a silent pipe when inputs are needed and nothing else gives them."""
+"""The seconds to wait for a silent shell pipe if inputs are needed and have no other source."""
 
 RawInputs = Mapping[str, Json] | Path | None
 
@@ -37,13 +37,13 @@ def gather_inputs(given: Sequence[str], folder: Path | None, pipe: "Pipe", libra
 
     Args:
         given: the values of `--inputs`, each `name=value`, `name=@file`, JSON when it begins with `{`, `-` for standard
-            input, else a file. What comes later takes the place of what came before.
-        folder: the method's folder, when it was named as a folder.
+            input, else a file. A later value overrides an earlier one.
+        folder: the method's folder, if a folder was named.
         pipe: the pipe to run.
         library: knows the concepts.
 
     Raises:
-        PipelexError: an input cannot be read, or is not what the pipe takes.
+        PipelexError: an input cannot be read, or does not fit the pipe.
     """
     if given:
         return _given(given, pipe, library)
@@ -66,14 +66,14 @@ def constant_inputs(given: Sequence[str], pipe: "Pipe", library: "Library") -> "
 
 
 _NEARLY_NAMED: Final = re.compile(r"\s*-*([A-Za-z_]\w*)?\s*([=:]\s*(.*))?", re.DOTALL)
-"""What may be meant as `name=value`: with blanks, with a colon, without a value or without a name."""
+"""A text that was probably meant as `name=value`: with blanks, with a colon, or without the value or the name."""
 
 
 def _check_is_something(text: str, pipe: "Pipe") -> None:
-    """Refuse what is not a file and was meant to name an input.
+    """Refuse a text that is not a file and was probably meant as `name=value`.
 
     Raises:
-        InputError: it was; with what to type.
+        InputError: the text seems to name an input; the advice says what to type.
     """
     found = _NEARLY_NAMED.fullmatch(text)
     if found is None or Path(text).exists():
@@ -92,10 +92,10 @@ _ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 
 
 def _check_may_hold_inputs(text: str, pipe: "Pipe") -> None:
-    """Refuse an address, and a method, in the place of a file of inputs.
+    """Refuse an address or a method that was given instead of a file of inputs.
 
     Raises:
-        InputError: it is one; with what to type.
+        InputError: the text is an address or a method; the advice says what to type.
     """
     name = next(iter(pipe.inputs), "NAME") if len(pipe.inputs) <= 1 else "NAME"
     if _ADDRESS.fullmatch(text):
@@ -149,7 +149,7 @@ def _typed(given: Sequence[str], pipe: "Pipe", library: "Library") -> "TypedInpu
 
 
 def _has_data(*, is_needed: bool) -> bool:
-    """Whether standard input has something to read; an open pipe that stays silent has not."""
+    """Whether standard input has something to read; an open shell pipe that stays silent does not count."""
     try:
         if sys.stdin.closed or is_terminal(sys.stdin):
             return False
@@ -189,7 +189,7 @@ def _from_stdin(text: str, pipe: "Pipe", library: "Library") -> Mapping[str, Jso
 
 
 def _from_envelope(memory: Mapping[str, Json], pipe: "Pipe") -> dict[str, Json]:
-    """The inputs that an upstream run left, by name; for a pipe with a single input, its main result."""
+    """The inputs in the output of an earlier run, by name; a single input of another name takes its main result."""
     root, aliases = as_object(memory.get("root") or {}), as_object(memory.get("aliases") or {})
     found = {name: _envelope(root[name]) for name in pipe.inputs if name in root}
     if not found and len(pipe.inputs) == 1:

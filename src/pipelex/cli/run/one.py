@@ -1,4 +1,4 @@
-"""One run from its start to its end, whoever performs it, and what is told when somebody interrupts."""
+"""One run from its start to its end, on any orchestrator, and the messages after an interruption."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class OneRun:
-    """One run, and what is known of it when it is interrupted."""
+    """One run, with the facts to report if it is interrupted."""
 
     def __init__(
         self, app: "Pipelex", method: "Method", pipe: str, raw: RawInputs, flags: RunFlags, allow_files: bool | Path
@@ -38,14 +38,14 @@ class OneRun:
         self._allow_files = allow_files
         self._submission: _Submission | None = None
         self._run_id: str | None = None
-        """The id of a run that was started."""
+        """The id of the run once it has started."""
         self._has_result = False
         self._state: RunState | None = None
-        """The state in which the run ended after an interruption that was to cancel it."""
+        """The state of the run after an interruption cancelled it; None if it was not cancelled."""
 
     async def to_the_end(self) -> Ended | None:
-        """The run, ended; None when it goes on without us."""
-        async with self._app:  # which ends what still runs in this process
+        """Perform the run to its end; None if it is still running and this command does not wait for it."""
+        async with self._app:  # ends whatever is still running in this process
             if self._app.orchestrator.is_durable:
                 return await self._elsewhere()
             with progress(self._pipe, is_silent=self._flags.json) as shown:
@@ -101,7 +101,7 @@ class OneRun:
                 raise
 
     async def _submitted(self, patience: "Patience") -> "RunHandle":
-        """The run, started; who interrupts meanwhile is told whether it was."""
+        """Start the run; after an interruption, find out whether the engine took it."""
         self._submission = submission = _Submission(self._method, self._raw, self._keywords())
         try:
             handle = await interruptible(patience.until_it_can(submission.attempt))
@@ -119,7 +119,7 @@ class OneRun:
         remember(handle.run_id)
 
     async def _cancel(self, handle: "RunHandle") -> None:
-        """Ask the run to end after an interruption, where that is wanted."""
+        """Cancel the run after an interruption if the options say so."""
         if self._flags.cancel_on_interrupt and not self._has_result:
             self._state = await interruptible(handle.cancel(within=AFTER_INTERRUPT))
 
@@ -150,7 +150,7 @@ class OneRun:
     # --- an interruption ----------------------------------------------------------------------------------------------
 
     def tell_how_to_go_on(self) -> None:
-        """After an interruption: what became of the run."""
+        """Tell the user, after an interruption, what became of the run and how to continue."""
         notice("\n".join(self._after_interruption()), is_json=self._flags.json)
 
     def _after_interruption(self) -> list[str]:
@@ -184,7 +184,7 @@ class OneRun:
 
 
 class _Submission:
-    """The start of a run on an engine, which goes on by itself once it was sent."""
+    """The start of a run on an engine; once the request is sent, an interruption does not stop it."""
 
     def __init__(self, method: "Method", raw: RawInputs, keywords: "RunKeywords") -> None:
         self._method = method
@@ -192,13 +192,13 @@ class _Submission:
         self._keywords = keywords
         self._sent: asyncio.Task[RunHandle] | None = None
         self.unsure_of: str | None = None
-        """The id of the run, while nobody knows whether the engine has it."""
+        """The id of the run while it is not known whether the engine has it; else None."""
 
     async def attempt(self) -> "RunHandle":
         """Start the run.
 
         Raises:
-            PipelexError: it cannot be started.
+            PipelexError: the run cannot be started.
         """
         request = await self._method.request(self._raw, **self._keywords)
         self._sent = asyncio.create_task(self._method.start_request(request))
@@ -206,7 +206,7 @@ class _Submission:
         return await asyncio.shield(self._sent)
 
     async def outcome(self) -> "RunHandle | None":
-        """After an interruption: the run, if the engine took it within a few seconds."""
+        """The run after an interruption, if the engine took it within a few seconds; else None."""
         if self._sent is None:
             return None
         done, _ = await asyncio.wait({self._sent}, timeout=AFTER_INTERRUPT.total_seconds())
@@ -220,7 +220,7 @@ class _Submission:
 
 
 def _noted(handle: "RunHandle", shown: Progress) -> "RunHandle":
-    """The handle; what was found under the run's id is told."""
+    """The handle, after telling the user about an earlier run that was found under the run's id."""
     if handle.note is not None:
         shown.note(handle.note)
     return handle

@@ -1,4 +1,4 @@
-"""`pipelex run --inputs-csv`: a method over the rows of a table, and the rows written back with what came of them."""
+"""`pipelex run --inputs-csv`: runs a method on each row of a table, and writes the rows back with their results."""
 
 import asyncio
 import sys
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 
 def check_rows(flags: RunFlags) -> None:
-    """Refuse what makes no sense for many runs.
+    """Refuse options that make no sense for many runs.
 
     Raises:
-        Misuse: an option is for one run alone.
+        Misuse: an option only works for a single run.
     """
     alone = {
         "--detach": flags.detach,
@@ -52,7 +52,7 @@ def check_rows(flags: RunFlags) -> None:
 
 
 class RowsRun:
-    """The runs of a table's rows, and what is known of them when they are interrupted."""
+    """The runs of a table's rows, with the facts to report if they are interrupted."""
 
     def __init__(self, app: "Pipelex", method: "Method", pipe: "Pipe", many: "ManyRows", flags: RunFlags) -> None:
         from pipelex.runner import new_run_id
@@ -67,11 +67,11 @@ class RowsRun:
         self._is_under_way = False
 
     def to_the_end(self) -> None:
-        """Run the rows, show and write what came of them.
+        """Run the rows, and show and write their results.
 
         Raises:
-            PipelexError: a row failed, and that ends it all; the rows that had ended are written.
-            typer.Exit: rows failed, or somebody interrupted.
+            PipelexError: a row failed, and that ends all of them; the rows that had ended are written.
+            typer.Exit: rows failed, or the user interrupted.
         """
         failed: PipelexError | None = None
         try:
@@ -133,10 +133,10 @@ class RowsRun:
     # --- what came of it ----------------------------------------------------------------------------------------------
 
     def _finish_all(self, failed: PipelexError | None = None) -> None:
-        """Show and write what there is.
+        """Show and write the rows that have ended.
 
         Raises:
-            typer.Exit: somebody interrupted.
+            typer.Exit: the user interrupted the writing.
         """
         try:
             self._finish(failed)
@@ -235,13 +235,13 @@ class RowsRun:
 
 
 def with_paths(value: Stuff | Absence, saved: "SavedFiles | None") -> Stuff | Absence:
-    """A value with the paths of the files that are saved beside it."""
+    """A value in which files are named by the paths of their saved copies."""
     if saved is None or not isinstance(value, Stuff):
         return value
     return replace(value, content=saved.with_paths(value.content))
 
 
 def tell_unused(table: InputTable) -> None:
-    """Say which columns are not inputs: one of them may be a name misspelt."""
+    """Say which columns are not inputs, because one of them may be a misspelt name."""
     if table.unused:
         say(f"Not inputs, and kept as they are: {', '.join(table.unused)}")

@@ -1,4 +1,4 @@
-"""What people are told of the files that a run made."""
+"""Lines that tell people about the files that a run made."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     from pipelex.storage import SavedFiles, StoredFile
 
 _TOLD: Final = 5
-"""Files that are listed for people."""
+"""The most files that are listed for people."""
 
 
 def saved_lines(saved: "SavedFiles") -> list[str]:
-    """A line for each file that is saved, and for each that is not, with what to do about it."""
+    """Lines about the saved files and the files that could not be fetched, with what to do about those."""
     lines = [f"  File: {path}" for path in saved.paths[:_TOLD]]
     if (more := len(saved.names) - _TOLD) > 0:
         lines.append(f"  … and {more:,} more in {saved.folder}/")
@@ -30,7 +30,7 @@ _ELSEWHERE: Final = (
 
 
 def stored_lines(files: "Sequence[StoredFile]", run_id: str) -> list[str]:
-    """How the files of a result are fetched that was only printed."""
+    """Lines that say how to fetch the files of a result that was only printed."""
     if not files:
         return []
     noun = "a file" if len(files) == 1 else f"{len(files):,} files"

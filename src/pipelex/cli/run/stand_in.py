@@ -1,4 +1,4 @@
-"""One line where the tiny local model stands in for a model that cannot be called, and its file before it is needed."""
+"""Announces that the tiny local model stands in for a model that cannot be called, and fetches its file in advance."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def prepare_stand_in(app: "Pipelex", method: "Method", pipe: "Pipe") -> None:
-    """Tell that the tiny local model stands in, and fetch its file, with a bar, before the run is shown.
+    """Say that the tiny local model stands in, and fetch its file with a progress bar before the run is shown.
 
     Raises:
         PipelexError: the file cannot be fetched.
@@ -22,7 +22,7 @@ def prepare_stand_in(app: "Pipelex", method: "Method", pipe: "Pipe") -> None:
     from pipelex.inference.local.server import has_engine
     from pipelex.inference.local.weights import ANNOUNCED
 
-    if not has_engine():  # the call that needs it says how it is installed
+    if not has_engine():  # the call that needs the engine says how to install it
         return
     say(
         f"{paint_err()('note:', 'cyan')} no other model can be called, so a tiny local one (SmolLM2-135M) answers: good for "

@@ -76,7 +76,7 @@ def _to_json(run: RunDescription) -> dict[str, Json]:
 
 
 def show_run(ctx: typer.Context, run_id: str, *, only_failed: bool, server: str | None, is_json: bool) -> None:
-    """Print a run's tree, or what of it did not succeed."""
+    """Print a run's tree, or only the parts that did not succeed."""
     from dataclasses import replace
 
     from pipelex.cli.runs.tree import RunView, read_view, view_text
@@ -88,7 +88,7 @@ def show_run(ctx: typer.Context, run_id: str, *, only_failed: bool, server: str 
         view = await read_view(handle)
         try:
             found = await replays_of(app, handle.run_id)
-        except PipelexError:  # the orchestrator cannot tell
+        except PipelexError:  # the orchestrator cannot list replays
             return view
         return replace(view, replays=[run.run_id for run in found])
 
@@ -104,11 +104,11 @@ def show_run(ctx: typer.Context, run_id: str, *, only_failed: bool, server: str 
 def print_run_result(
     ctx: typer.Context, run_id: str, *, server: str | None, is_json: bool, wait: bool, output_dir: Path | None = None
 ) -> None:
-    """Wait for a run's end and print its main result, or write it with the files that it has.
+    """Wait for a run's end, and print its main result or write it with its files.
 
     Raises:
         RunFailed: the run failed.
-        PipelexError: there is no such run, it goes on and is not to be waited for, or a file cannot be written.
+        PipelexError: there is no such run, it is still running and `wait` is false, or a file cannot be written.
     """
     from pipelex.cli._shared.progress import progress
     from pipelex.cli.run.files import check_folder, writing
@@ -129,7 +129,7 @@ def print_run_result(
             if state.has_ended:
                 return app, await handle.result()
             leave = f"Run {handle.run_id} goes on. Get its result: pipelex runs result {handle.run_id}"
-            places.if_interrupted = leave  # also a run of another process of this machine
+            places.if_interrupted = leave  # even if the run is in another process of this machine
             with progress(handle.run_id, is_silent=is_json) as shown:
                 return app, await follow(handle, shown)
         except PipelexError as failed:
@@ -144,7 +144,7 @@ def print_run_result(
 
 
 def cancel_run(ctx: typer.Context, run_id: str, seconds: float, *, server: str | None, is_json: bool) -> None:
-    """Ask a run to end, and say whether it has."""
+    """Ask a run to end, and report whether it has ended within so many seconds."""
     within = timedelta(seconds=seconds)
 
     async def work(places: RunPlaces) -> RunState:

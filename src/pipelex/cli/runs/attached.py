@@ -1,4 +1,4 @@
-"""Waiting for a durable run, with progress and a word on what it waits for."""
+"""Waiting for a durable run, with its progress and a notice on anything that holds it up."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,9 +17,9 @@ T = TypeVar("T")
 
 _COUNTS_EVERY: Final = 1.0
 _MOST_IN_A_TREE: Final = 30
-"""The pipes of a run that is read whole each time while it is watched: each of them is a history to read."""
+"""The most pipes of a watched run whose whole tree is read each time, because each pipe is a history to read."""
 _REST: Final = 1.0
-"""The time between two looks at a run, in times of what a look takes, so that watching is not what a machine does."""
+"""The pause between two looks at a run, as a multiple of the time a look takes, to keep the load low."""
 _WAITS_EVERY: Final = 4.0
 _CONNECTS_EVERY: Final = 1.0
 _TOLD_AGAIN_AFTER: Final = 60.0
@@ -27,7 +27,7 @@ _WITHOUT_WORKER: Final = (WaitKind.NO_WORKER, WaitKind.NO_VERSION, WaitKind.NOT_
 
 
 class Patience:
-    """Whether to go on trying while the engine cannot be reached, or is not set up."""
+    """Repeats an attempt, if the user wants to wait, while the engine cannot be reached or is not set up."""
 
     def __init__(self, orchestrator: Orchestrator, *, waits: bool, is_silent: bool) -> None:
         self._orchestrator = orchestrator
@@ -36,10 +36,10 @@ class Patience:
         self._is_told = False
 
     async def until_it_can(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """The final result of an attempt. A wait is announced once.
+        """The result of an attempt that succeeds at last. A wait is announced once.
 
         Raises:
-            PipelexError: it fails, and that is not to be waited for.
+            PipelexError: the attempt fails, and waiting is not wanted or would not help.
         """
         while True:
             try:
@@ -59,10 +59,10 @@ class Patience:
 
 
 async def check_for_workers(orchestrator: Orchestrator) -> None:
-    """Make sure somebody will take up a run, before one is started.
+    """Make sure that a worker will take up a run before one is started.
 
     Raises:
-        PipelexError: no worker is there.
+        PipelexError: no worker is there, or the engine does not answer.
     """
     try:
         await orchestrator.check_workers(PATIENCE)
@@ -73,17 +73,17 @@ async def check_for_workers(orchestrator: Orchestrator) -> None:
 
 
 async def follow(handle: "RunHandle", shown: Progress, *, full_memory: bool = False, waits: bool = True) -> "RunResult":
-    """The run's result, with its progress shown until then.
+    """Wait for the run's result, and show its progress meanwhile.
 
     Args:
         handle: the run.
         shown: the progress display.
         full_memory: see `RunHandle.result`.
-        waits: go on when no worker takes the run up, or the engine is away; it is told in any case.
+        waits: whether to keep waiting if no worker takes up the run or the engine is away; the user is told either way.
 
     Raises:
-        PipelexError: the run failed, was cancelled or timed out; or no worker takes it up or the engine does not answer,
-            and it is not to be waited for.
+        PipelexError: the run failed, was cancelled or timed out; or `waits` is false, and no worker takes up the run or
+            the engine does not answer.
     """
     looking = asyncio.create_task(_look_for_obstacles(handle, shown, waits=waits))
     watchers = [asyncio.create_task(_count(handle, shown)), looking]
@@ -103,12 +103,12 @@ async def follow(handle: "RunHandle", shown: Progress, *, full_memory: bool = Fa
 
 
 async def told(handle: "RunHandle", shown: Progress, ending: Awaitable[T]) -> T:
-    """What a run of this process ends with; until then, what it waits for is told.
+    """Await the end of a run of this process, and tell the user meanwhile what it waits for.
 
     Args:
         handle: the run.
         shown: the progress display.
-        ending: gives what it ends with.
+        ending: returns when the run has ended; its result is returned.
     """
     looking = asyncio.create_task(_look_for_obstacles(handle, shown, waits=True))
     try:
@@ -132,25 +132,25 @@ async def _result(handle: "RunHandle", shown: Progress, *, full_memory: bool, wa
 
 
 async def _count(handle: "RunHandle", shown: Progress) -> None:
-    """Show how far the run is, from its own beginning on, as a tree.
+    """Keep showing the progress of the run as a tree, with times counted from the run's own start.
 
-    Of a large run, only what goes on is looked into, and the figures are those of the engine.
+    In a large run, only the running pipes are read, and the figures are the engine's.
     """
     with suppress(PipelexError):
         shown.began((await handle.describe()).started)
     clock = asyncio.get_running_loop().time
-    is_large = True  # nobody knows yet
+    is_large = True  # until the first look shows otherwise
     while True:
         looked = clock()
-        with suppress(PipelexError):  # the result tells what is wrong
+        with suppress(PipelexError):  # waiting for the result reports the problem
             is_large = await _look(handle, shown, is_large=is_large)
         await asyncio.sleep(max(_COUNTS_EVERY, _REST * (clock() - looked)))
 
 
 async def _look(handle: "RunHandle", shown: Progress, *, is_large: bool) -> bool:
-    """Show how far the run is now; whether it is a large one.
+    """Show the progress of the run now, and return whether the run is large.
 
-    Figures and tree are asked for at the same time, so that they tell of the same moment.
+    Figures and tree are requested at the same time, so that they describe the same moment.
     """
     counts, root = await asyncio.gather(handle.run.counts(), handle.trace(ended=not is_large))
     is_large = counts is not None and counts.running + counts.completed + counts.failed > _MOST_IN_A_TREE
@@ -161,17 +161,17 @@ async def _look(handle: "RunHandle", shown: Progress, *, is_large: bool) -> bool
 
 
 async def _look_for_obstacles(handle: "RunHandle", shown: Progress, *, waits: bool) -> None:
-    """Tell of everything the run waits for that does not come by itself: once, and each minute while it lasts.
+    """Tell the user about every wait of the run that needs somebody to act: once, and again each minute while it lasts.
 
     Raises:
-        PipelexError: no worker has taken the run up at first, and it is not to be waited for.
+        PipelexError: no worker has taken up the run at first, and `waits` is false.
     """
     told: dict[str, float] = {}
     await asyncio.sleep(PATIENCE.total_seconds())
     is_first = True
     while True:
         found: list[Wait] = []
-        with suppress(Exception):  # the result tells what is wrong
+        with suppress(Exception):  # waiting for the result reports the problem
             found = await handle.waits()
         for wait in found:
             if is_first and not waits and wait.kind in _WITHOUT_WORKER and wait.workflow_id == handle.workflow_id:
@@ -186,7 +186,7 @@ async def _look_for_obstacles(handle: "RunHandle", shown: Progress, *, waits: bo
 
 
 def notice_of(wait: Wait) -> str:
-    """The lines for whoever waits for a run that waits for something itself."""
+    """The lines that tell a waiting user what the run itself waits for."""
     lines = [
         wait.detail,
         *([wait.advice] if wait.advice else []),
@@ -199,14 +199,14 @@ def notice_of(wait: Wait) -> str:
 
 
 def outlook(wait: Wait) -> str:
-    """The outlook of a call that fails: the time of the next attempt, and the time when the run gives up."""
+    """The outlook of a failing call: the time of the next attempt, and how long until the run gives up."""
     parts: list[str] = []
     if wait.until is not None:
         parts.append(f"It is tried again at {clock(wait.until)}")
     if wait.report is not None and wait.report.is_free:
         parts.append("nothing was sent, so it costs no attempt for now")
     elif wait.failures == 0:
-        pass  # what it waits for is no failure
+        pass  # the run waits, but nothing has failed
     elif wait.failures is not None and wait.most_failures is not None:
         parts.append(f"it failed {wait.failures} of {wait.most_failures} times")
     elif wait.most_failures is not None:

@@ -14,11 +14,11 @@ from pipelex.errors import Json
 from pipelex.runner.comparing import ComparedRun, PipeFigures, RunDiff, compared
 
 _MOST_LINES = 60
-"""The lines of one difference that are printed."""
+"""The most lines of one difference that are printed."""
 
 
 def diff_runs(ctx: typer.Context, first: str, second: str, *, server: str | None, is_json: bool) -> None:
-    """Compare two runs."""
+    """Compare two runs, and print the differences."""
 
     async def work(places: RunPlaces) -> RunDiff:
         (_, before), (_, after) = await places.attach(first), await places.attach(second)
@@ -102,7 +102,7 @@ def _output(run: ComparedRun) -> str:
 
 
 def _plain(value: Stuff | Absence) -> Json:
-    """A result for people: the text of one, the items of a list."""
+    """A result for people: its text if it has only a text, else its content."""
     content = bare_json(value)
     if isinstance(content, dict) and content.keys() == {"text"}:
         return content["text"]

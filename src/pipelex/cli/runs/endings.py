@@ -1,4 +1,4 @@
-"""Sentences for people on a run that was asked to end, or that was found at its end."""
+"""Sentences for people about a run that was asked to end, or that had ended before."""
 
 from datetime import timedelta
 from typing import Final
@@ -10,7 +10,7 @@ AFTER_INTERRUPT: Final = timedelta(seconds=5)
 
 
 def ending_text(run_id: str, state: RunState) -> str:
-    """One sentence for people on a run that was asked to end.
+    """A sentence for people about a run that was asked to end.
 
     Args:
         run_id: the run.
@@ -29,12 +29,12 @@ def ending_text(run_id: str, state: RunState) -> str:
 
 
 def detached_text(run_id: str, found: RunState | None, note: str | None) -> str:
-    """What is said to somebody who starts a run and does not wait for it.
+    """The message to a user who starts a run and does not wait for it.
 
     Args:
         run_id: the run.
-        found: the state of the run that was there already under the id; None where this one was started.
-        note: one sentence on the run that was there.
+        found: the state of an earlier run that was found under the id; None if a new run was started.
+        note: one sentence about the run that was found.
     """
     match found:
         case None | RunState.RUNNING:

@@ -1,4 +1,4 @@
-"""The options of `pipelex runs` that more than one command takes, or that are many."""
+"""The options of `pipelex runs` that several commands share, and those of commands with many options."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,18 +46,18 @@ class FilterFlags:
 
     @property
     def is_filter(self) -> bool:
-        """Whether any of them was given."""
+        """Whether any of these options was given."""
         return any((self.status, self.pipe, self.domain, self.user, self.attribute, self.tag, self.since))
 
     def wanted(self, limit: int, cost_above: float | None = None) -> "RunFilter":
-        """The filter that they make.
+        """The filter that the options describe.
 
         Args:
-            limit: the number of runs, newest first.
-            cost_above: the least cost of a run, in US dollars; any when None.
+            limit: the most runs to list; the newest come first.
+            cost_above: the least cost of a run, in US dollars; None for any cost.
 
         Raises:
-            Misuse: the time is none.
+            Misuse: the value of `--since` is not a time.
         """
         from pipelex.cli._shared.moments import moment_of
         from pipelex.orchestration import RunFilter, RunState

@@ -1,4 +1,4 @@
-"""`pipelex runs open`: the page of a run, whatever ran it."""
+"""`pipelex runs open`: the page of a run, on any orchestrator."""
 
 import webbrowser
 from contextlib import suppress
@@ -43,7 +43,7 @@ def open_run(
 
 
 async def page_of(handle: "RunHandle") -> str:
-    """The page of a run as it is by now."""
+    """The page of a run in its present state."""
     from dataclasses import replace
 
     from pipelex.library import Library
@@ -51,7 +51,7 @@ async def page_of(handle: "RunHandle") -> str:
 
     described, root = await handle.describe(), await handle.trace(values=True)
     library: Library | None = None
-    with suppress(PipelexError):  # the page shows what ran all the same
+    with suppress(PipelexError):  # without the source, the page still shows the trace
         library = (await handle.run.source()).library
     facts = RunFacts(handle.run_id, handle.orchestrator.name, replay_of=described.replay_of)
     if described.link is not None:
@@ -67,12 +67,12 @@ async def page_of(handle: "RunHandle") -> str:
 
 
 def _place(app: "Pipelex", run_id: str) -> Path:
-    """Where the page of a run is kept: in the user's own folder."""
+    """The file for the page of a run in the user's own folder."""
     return Path(app.settings.home_dir) / "pages" / f"{quote(run_id, safe='')[:180]}.html"
 
 
 def _written(page: Path, text: str) -> Path:
-    """Write a page that the user alone may read."""
+    """Write a page that only the user may read, and return its absolute path."""
     with writing():
         page.parent.mkdir(mode=OWN_FOLDER, parents=True, exist_ok=True)
         write_own_file(page, text.encode(), in_place=page.exists() and not page.is_file())

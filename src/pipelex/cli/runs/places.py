@@ -1,4 +1,4 @@
-"""Where the runs are that a command means: the records of this machine, and a durable orchestrator."""
+"""The places where a command looks for runs: the records of this machine, and a durable orchestrator."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,23 +24,23 @@ _NOT_FOUND = "run.not_found"
 
 @dataclass
 class RunPlaces:
-    """The runtimes that know the runs of a command; the durable one is opened when it is needed."""
+    """The runtimes that know the runs of a command; the durable one is opened only when it is needed."""
 
     ctx: typer.Context
     server: str | None
     here: "Pipelex | None"
-    """Knows the runs of this machine's processes; None where another orchestrator was asked for."""
+    """The runtime that knows the runs of this machine's processes; None if another orchestrator was asked for."""
     is_there_meant: bool
-    """Whether flags or settings choose the durable one; elsewhere it is asked, and may be away."""
+    """Whether flags or settings choose the durable orchestrator. If not, it is asked as well, but may be away."""
     _there: "Pipelex | None" = None
     notes: list[str] = field(default_factory=list[str])
-    """What people should know of what was not asked."""
+    """Notes for people about places that could not be asked."""
     if_interrupted: str | None = None
-    """What is true of a run once an interruption ends the command."""
+    """The message about the run to print if an interruption ends the command."""
 
     @classmethod
     def of(cls, ctx: typer.Context, server: str | None) -> "RunPlaces":
-        """As the options and the settings say."""
+        """The places that the options and the settings choose."""
         chosen: str | None = ctx.meta.get(ORCHESTRATOR_KEY)
         if server is not None or chosen not in (None, IN_PROCESS):
             return cls(ctx, server, None, is_there_meant=True)
@@ -49,19 +49,19 @@ class RunPlaces:
 
     @property
     def has_there(self) -> bool:
-        """Whether a durable orchestrator may have runs, too."""
+        """Whether a durable orchestrator may also have runs."""
         return self.ctx.meta.get(ORCHESTRATOR_KEY) != IN_PROCESS
 
     @property
     def there(self) -> "Pipelex":
-        """Knows durable runs."""
+        """The runtime that knows durable runs."""
         if self._there is None:
             chosen = self.ctx.meta.get(ORCHESTRATOR_KEY)
             self._there = open_app(self.ctx, server=self.server, orchestrator=chosen, durable=True, connects=True)
         return self._there
 
     def follows(self, app: "Pipelex", run_id: str) -> None:
-        """Take note of a run that the command waits for, and what becomes of it after an interruption."""
+        """Note the run that the command waits for, so that a message can say what an interruption does to it."""
         self.if_interrupted = (
             f"Run {run_id} goes on. Follow it with: pipelex runs watch {run_id}"
             if app.orchestrator.is_durable
@@ -71,10 +71,10 @@ class RunPlaces:
     # --- asking -------------------------------------------------------------------------------------------------------
 
     async def attach(self, given: str) -> "tuple[Pipelex, RunHandle]":
-        """The run that an id, or its beginning, means; with the runtime that knows it.
+        """The run that has an id, or whose id begins so, and the runtime that knows it.
 
         Raises:
-            PipelexError: there is none, or it may mean several.
+            PipelexError: there is no such run, or there are several.
         """
         from pipelex.runner.finding import beginning_with, only_one
 
@@ -117,10 +117,10 @@ class RunPlaces:
         return place, await _exactly(place, meant.run_id)
 
     async def list(self, wanted: RunFilter) -> "list[tuple[Pipelex, RunDescription]]":
-        """The newest runs that are wanted, of all places; with the runtime that knows each.
+        """The newest runs that the filter takes, from all places, each with the runtime that knows it.
 
         Raises:
-            PipelexError: a place that is meant does not answer.
+            PipelexError: a place that flags or settings choose does not answer.
         """
         found: list[tuple[Pipelex, RunDescription]] = []
         if self.here is not None:
@@ -136,19 +136,19 @@ class RunPlaces:
         return sorted(found, key=lambda each: each[1].started, reverse=True)[: wanted.limit]
 
     async def aclose(self) -> None:
-        """Give up connections."""
+        """Close the connections."""
         for app in (self.here, self._there):
             if app is not None:
                 await app.aclose()
 
 
 def _nowhere(not_here: PipelexError | None, wrong: PipelexError, *, is_there_meant: bool) -> PipelexError:
-    """The failure to find a run among the durable ones, with the other place where it was looked for.
+    """The failure to find a durable run, extended by what the search on this machine found.
 
     Args:
-        not_here: the failure to find it in the records of this machine; None where these were not asked.
+        not_here: the failure to find the run in the records of this machine; None if these were not asked.
         wrong: the failure of the durable orchestrator.
-        is_there_meant: whether flags or settings choose the durable one.
+        is_there_meant: whether flags or settings choose the durable orchestrator.
     """
     if not_here is None:
         return wrong
@@ -158,7 +158,7 @@ def _nowhere(not_here: PipelexError | None, wrong: PipelexError, *, is_there_mea
         return wrong
     if is_there_meant:
         return wrong.with_report(detail=f"{wrong.report.detail}; {not_here.report.detail}")
-    # Whether there is a durable run cannot be told while its server is away, so that nobody is told for sure that none is.
+    # While the server is away, nobody knows whether there is such a durable run, so the message must not deny it.
     said = wrong if wrong.code == "runtime.unavailable" else not_here
     detail = f"{not_here.report.detail}; durable runs cannot be looked up: {wrong.report.detail}"
     return said.with_report(detail=detail, advice=f"{not_here.report.what_to_do} For durable ones: `pipelex dev`.")
@@ -172,7 +172,7 @@ async def _exactly(app: "Pipelex", run_id: str) -> "RunHandle":
 
 
 def with_places(ctx: typer.Context, server: str | None, work: Callable[[RunPlaces], Awaitable[T]]) -> T:
-    """Do something with runs; SIGINT ends it, and leaves durable runs alone."""
+    """Do some work with runs. SIGINT ends the work, and leaves durable runs alone."""
     places = RunPlaces.of(ctx, server)
 
     async def run() -> T:
@@ -190,7 +190,7 @@ def with_places(ctx: typer.Context, server: str | None, work: Callable[[RunPlace
 
 
 def with_run(ctx: typer.Context, server: str | None, run_id: str, work: "Callable[[RunHandle], Awaitable[T]]") -> T:
-    """Do something with one run."""
+    """Do some work with one run."""
 
     async def attached(places: RunPlaces) -> T:
         _, handle = await places.attach(run_id)

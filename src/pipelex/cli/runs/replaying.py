@@ -1,4 +1,4 @@
-"""`pipelex runs replay`: a run once more, with an edit, on the results that the edit does not touch."""
+"""`pipelex runs replay`: runs a run again with an edit, and reuses the results that the edit does not affect."""
 
 import json
 import re
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from pipelex.runner.replays import Forecast, Replay, ReplayEdit
 
 _MOST_NAMED = 8
-"""The pipes that a line names."""
+"""The most pipes that a line names."""
 
 
 def replay_run(ctx: typer.Context, run_id: str, flags: ReplayFlags) -> None:
-    """Say what a replay will take and pay for, then run it.
+    """Say what a replay will reuse and what it will pay for, then run it.
 
     Raises:
         RunFailed: the replay failed.
@@ -109,7 +109,7 @@ async def _edit(handle: "RunHandle", flags: ReplayFlags, members: Mapping[str, J
 
 
 def _member(given: str) -> tuple[str, Json]:
-    """`pipe.CODE.MEMBER=VALUE`; the value is JSON where it reads as such, `@file` a file's text, else the text itself."""
+    """The key and value of `pipe.CODE.MEMBER=VALUE`. The value is JSON if it parses; `@file` means a file's text."""
     key, equals, text = given.partition("=")
     if not equals or not re.fullmatch(r"pipe(\.[^.\s]+){2,}", key):
         raise Misuse(
@@ -146,7 +146,7 @@ def _tell(replay: "Replay", flags: ReplayFlags) -> None:
 
 
 def forecast_json(told: "Forecast") -> dict[str, Json]:
-    """What a replay will take and pay for, for programs."""
+    """What a replay will reuse and pay for, for programs."""
     found: dict[str, Json] = {
         "reused": dict(told.reused),
         "paid": dict(told.paid),
@@ -159,7 +159,7 @@ def forecast_json(told: "Forecast") -> dict[str, Json]:
 
 
 def forecast_lines(told: "Forecast", paint: Paint) -> list[str]:
-    """What a replay will take and pay for, for people."""
+    """What a replay will reuse and pay for, for people."""
     saved = f", which cost ${told.saved:.4f}" if told.saved else ""
     lines = [f"{paint('Reuses', 'green')} {_results(told.reused, 'result')}{saved}"]
     if told.paid:
@@ -186,7 +186,7 @@ def _results(counts: Mapping[str, int], noun: str, most: str = "") -> str:
 
 
 def _ask(told: "Forecast") -> None:
-    """Ask on a terminal before anything is paid for; elsewhere what is typed is meant."""
+    """Ask on a terminal before anything is paid for; otherwise, proceed without asking."""
     import sys
 
     from pipelex.cli._shared.streams import is_terminal

@@ -1,4 +1,4 @@
-"""The result of a run that has ended: printed, or written with the files that it has."""
+"""The result of a run that has ended: printed, or written with its files."""
 
 import asyncio
 from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def show_result(result: "RunResult", *, is_json: bool) -> None:
-    """Print a result, and say how its files are fetched."""
+    """Print a result, and say how to fetch its files."""
     if is_json:
         print_json(bare_json(result.value))
         return
@@ -24,7 +24,7 @@ def show_result(result: "RunResult", *, is_json: bool) -> None:
 
 
 def say_files(result: "RunResult") -> None:
-    """Say how the files of a printed result are fetched."""
+    """Say how to fetch the files of a printed result."""
     from pipelex.storage import files_of
 
     for line in stored_lines(files_of(bare_json(result.value)), result.run_id):
@@ -32,7 +32,7 @@ def say_files(result: "RunResult") -> None:
 
 
 def write_result(app: "Pipelex", result: "RunResult", output_dir: Path, *, is_json: bool) -> None:
-    """Write a result and the files that it has into a folder of its own, and say where.
+    """Write a result and its files into a folder of its own, and print the folder.
 
     Raises:
         PipelexError: a file cannot be written.

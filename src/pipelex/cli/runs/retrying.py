@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def retry_run(ctx: typer.Context, run_id: str, start_over: str | None, *, server: str | None, is_json: bool) -> None:
-    """Have a run go on from where it failed, or from a pipe; a run of this machine to its end.
+    """Continue a run from where it failed, or from a pipe. A run of this machine is run to its end.
 
     Raises:
-        RunFailed: it failed again, in this process.
-        PipelexError: there is no such run, or it cannot go on.
+        RunFailed: the run failed again, in this process.
+        PipelexError: there is no such run, or it cannot be continued.
     """
 
     async def work(places: RunPlaces) -> "tuple[RunHandle, RunResult | None]":
@@ -63,10 +63,10 @@ async def _ended(handle: "RunHandle") -> "RunResult":
 def retry_many(
     ctx: typer.Context, wanted: RunFilter, start_over: str | None, *, server: str | None, is_json: bool
 ) -> None:
-    """Have every run that a filter finds go on, and say of each what became of it.
+    """Continue every run that a filter finds, and report the outcome of each.
 
     Raises:
-        typer.Exit: one of them could not go on, or failed again.
+        typer.Exit: one of the runs could not be continued, or failed again.
     """
 
     async def work(places: RunPlaces) -> list[dict[str, Json]]:
@@ -99,5 +99,5 @@ async def _retried(app: "Pipelex", run_id: str, start_over: str | None) -> dict[
 
 
 def is_retryable(state: RunState | None) -> bool:
-    """Whether runs in a state may be retried together: those that succeeded or go on may not."""
+    """Whether runs in a state may be retried together; successful and running ones may not."""
     return state not in (None, RunState.RUNNING, RunState.COMPLETED)

@@ -1,4 +1,4 @@
-"""A run as a tree of pipes and activities, as its orchestrator tells it."""
+"""A run as a tree of pipes and activities, as its orchestrator reports it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunView:
-    """Everything `runs show` shows."""
+    """Everything that `runs show` shows."""
 
     run: RunDescription
     root: PipeTrace
     error: ErrorReport | None = None
     waits: Mapping[str, Sequence[Wait]] = field(default_factory=dict[str, Sequence[Wait]])
-    """Workflow id → what it waits for."""
+    """Workflow id → the waits of that pipe."""
     whole: PipeTrace | None = None
-    """The run's tree, where `root` is only a part of it."""
+    """The run's whole tree if `root` is only a part of it; else None."""
     replays: Sequence[str] = ()
-    """The runs that took its results."""
+    """The ids of the runs that reuse this run's results."""
 
     def to_json(self) -> dict[str, Json]:
         found: dict[str, Json] = {
@@ -112,7 +112,7 @@ def _wait_json(wait: Wait) -> dict[str, Json]:
 
 
 async def read_view(handle: "RunHandle") -> RunView:
-    """Read a run.
+    """Read a run, with its waits while it is running and its failure once it has failed.
 
     Raises:
         PipelexError: there is no such run.
@@ -122,7 +122,7 @@ async def read_view(handle: "RunHandle") -> RunView:
         waits: dict[str, list[Wait]] = {}
         known = {pipe.id for pipe in pipes_of(root)}
         for wait in await handle.waits():
-            # Of a run of another process only the entry pipe is known.
+            # In a run of another process, only the entry pipe is known, so every wait is shown there.
             waits.setdefault(wait.workflow_id if wait.workflow_id in known else root.id, []).append(wait)
         return RunView(run, root, waits=waits)
     if run.state is not RunState.COMPLETED:
@@ -201,14 +201,14 @@ def _branch(trace: PipeTrace, paint: Paint, first: str, rest: str) -> Iterator[s
 
 
 def _shallow(indent: str) -> str:
-    """The indent of a pipe; of one so deep that nothing would fit beside it, the end."""
+    """The indent of a pipe; if it is so wide that nothing would fit beside it, only its end."""
     room = columns()
     most = len(indent) if room is None else room // 2
     return indent if len(indent) <= most else f"… {indent[2 - most :]}"
 
 
 def _leaf(branch: str, below: str, mark: str, text: str) -> Iterator[str]:
-    """A leaf of the tree, which goes on below itself where it does not fit."""
+    """The lines of a leaf of the tree, wrapped below itself if it does not fit."""
     room = columns()
     first, *more = wrapped(text, None if room is None else room - len(branch) - 2)
     yield f"{branch}{mark} {first}"
@@ -216,11 +216,11 @@ def _leaf(branch: str, below: str, mark: str, text: str) -> Iterator[str]:
 
 
 _MOST_COMPLETED: Final = 20
-"""Children of one pipe that completed and are shown; all others are shown, however many they are."""
+"""The most completed children of one pipe that are shown; all other children are shown."""
 
 
 def _shown_children(trace: PipeTrace) -> tuple[list[PipeTrace], int]:
-    """The children that are shown, in order, and how many are left out."""
+    """The children to show, in order, and the number of those left out."""
     shown: list[PipeTrace] = []
     completed = 0
     for child in trace.children:
@@ -232,7 +232,7 @@ def _shown_children(trace: PipeTrace) -> tuple[list[PipeTrace], int]:
 
 
 def _is_worth_a_look(trace: PipeTrace) -> bool:
-    """Whether it, or anything below it, did not succeed."""
+    """Whether the pipe, or anything below it, failed or was cancelled."""
     if trace.status not in (RunState.COMPLETED, RunState.RUNNING):
         return True
     failed = any(each.status not in (RunState.COMPLETED, RunState.RUNNING) for each in trace.effects)
@@ -247,7 +247,7 @@ def _of_failed(trace: PipeTrace) -> PipeTrace:
 
 
 def _wait(wait: Wait, pipe: str) -> str:
-    """A wait in one line, below a pipe; what to do about it goes after what is waited for."""
+    """A wait as one line below a pipe: what the run waits for, then what to do about it."""
     if wait.report is None:
         return " ".join(filter(None, (wait.detail, wait.advice)))
     of = "" if wait.workflow_id == pipe else f" of {wait.workflow_id}"

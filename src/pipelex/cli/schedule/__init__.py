@@ -1,1 +1,1 @@
-"""`pipelex schedule`: methods that run at times."""
+"""`pipelex schedule`: methods that run at set times."""

@@ -32,19 +32,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MOST_CHARACTERS: Final = 80
-"""The most that is shown of one input."""
+"""The most characters of one input that are shown."""
 
 
 def with_schedules(ctx: typer.Context, server: str | None, work: "Callable[[Pipelex, Schedules], Awaitable[T]]") -> T:
-    """Do something with the schedules of the selected server."""
+    """Do some work with the schedules of the selected server."""
     return _on_server(opened_app(ctx, server), work)
 
 
 def opened_app(ctx: typer.Context, server: str | None) -> "Pipelex":
-    """The runtime that knows schedules; no server is asked yet.
+    """The runtime that knows schedules; it does not connect to a server yet.
 
     Raises:
-        PipelexError: the extra of Temporal is not installed.
+        PipelexError: the extra for Temporal is not installed.
     """
     from pipelex.temporal.factory import FACTORY
 
@@ -78,14 +78,14 @@ class _Wanted:
     def of(
         cls, ctx: typer.Context, app: "Pipelex", target: str, flags: MethodFlags, *, needs_inputs: bool
     ) -> "_Wanted":
-        """As the flags say.
+        """The method and inputs that the flags name.
 
         Args:
-            ctx: the context of the command, which has what was typed.
-            app: the application.
+            ctx: the context of the command, which holds its arguments as they were typed.
+            app: the runtime.
             target: the method.
-            flags: the flags of the command, as they were given.
-            needs_inputs: whether there are no others that the given ones are laid over.
+            flags: the flags of the command.
+            needs_inputs: whether the given inputs must be complete; if not, they are laid over the schedule's own.
         """
         attributes = attributes_of(flags.attribute or (), flags.tag or ())
         dirs = flags.library_dir or []
@@ -105,14 +105,15 @@ class _Wanted:
 
         Args:
             schedule: the schedule's id.
-            kept: the inputs that hold where no others are given; those that the method has no more are left out.
+            kept: the schedule's inputs so far, for those that are not given. Inputs that the method no longer has are
+                left out.
         """
         inputs = self.inputs if kept is None else _above(kept, self.inputs, self.pipe, self.method.library)
         return await self.method.request(inputs, pipe=self.pipe.ref, run_id=schedule, attributes=self.attributes)
 
 
 def _above(kept: "Mapping[str, Stuff]", given: RawInputs, pipe: "Pipe", library: "Library") -> "Mapping[str, Json]":
-    """Given inputs above those that a schedule has already."""
+    """The inputs of a schedule, with the given ones replacing its own."""
     from pipelex.pipes.calls import PipeCall
     from pipelex.runner import read_inputs_of
 
@@ -157,7 +158,7 @@ def update(ctx: typer.Context, schedule: str, target: str | None, flags: MethodF
 async def _newer(
     app: "Pipelex", schedules: "Schedules", schedule: str, asked: _Wanted | None, inputs: Sequence[str]
 ) -> "RunRequest | None":
-    """The request of a schedule's runs from now on; None where only its times change."""
+    """The request that the schedule's runs make from now on; None if only its times change."""
     if asked is None and not inputs:
         return None
     scheduled = await schedules.call(schedule)
@@ -213,7 +214,7 @@ def report(view: "ScheduleView", words: str = "", *, is_json: bool) -> None:
 
 
 def _brief(value: "Json") -> str:
-    """A value on one line, cut when it is long; the text of a text."""
+    """A value on one line, cut if it is long; a text content is shown as its text."""
     match value:
         case {"text": str(text), **others} if not others:
             pass
@@ -224,7 +225,7 @@ def _brief(value: "Json") -> str:
 
 
 def _in_zone(time: datetime, zone: str) -> str:
-    """A point in time in a schedule's own zone, which is named; in that of the machine where it does not know the zone."""
+    """A point in time in a schedule's own time zone, or in the local one if the schedule's is unknown here."""
     try:
         there = time.astimezone(ZoneInfo(zone))
     except (ZoneInfoNotFoundError, ValueError):
@@ -233,7 +234,7 @@ def _in_zone(time: datetime, zone: str) -> str:
 
 
 def change(ctx: typer.Context, schedule: str, do: str, *arguments: Any, server: str | None, is_json: bool) -> None:
-    """Pause or resume a schedule, and print it."""
+    """Pause or resume a schedule, and print the schedule."""
 
     async def work(_: "Pipelex", schedules: "Schedules") -> "ScheduleView":
         await getattr(schedules, do)(schedule, *arguments)
@@ -252,7 +253,7 @@ def trigger(
     server: str | None,
     is_json: bool,
 ) -> None:
-    """Start a run of a schedule now, with its inputs or with others."""
+    """Start a run of a schedule now, with the schedule's inputs or with others."""
     if overlap is not None and (inputs or run_id is not None):
         raise Misuse("--overlap is for the runs of the schedule itself, not with --inputs or --run-id")
 
@@ -277,7 +278,7 @@ def trigger(
 
 
 def read(app: "Pipelex", scheduled: Any, inputs: Sequence[str]) -> dict[str, Any]:
-    """Inputs for the method of a schedule, as its library has it."""
+    """The typed inputs as the method of a schedule takes them, with the schedule's own inputs for the rest."""
     from pipelex.runner import read_inputs_of
 
     library, call = scheduled.library, scheduled.job.call
@@ -288,7 +289,7 @@ def read(app: "Pipelex", scheduled: Any, inputs: Sequence[str]) -> dict[str, Any
 def backfill(
     ctx: typer.Context, schedule: str, start: str, end: str, overlap: OverlapName, *, server: str | None, is_json: bool
 ) -> None:
-    """Start what a schedule would have started in a time."""
+    """Start the runs that a schedule would have started in a period."""
     begin, until = moment("--start", start), moment("--end", end)
     if until <= begin:
         raise Misuse(f"--end {end}: it is not later than --start {start}")
@@ -304,7 +305,7 @@ def backfill(
 
 
 def delete(ctx: typer.Context, schedule: str, *, server: str | None, is_json: bool) -> None:
-    """Take a schedule away."""
+    """Delete a schedule."""
 
     async def work(_: "Pipelex", schedules: "Schedules") -> None:
         await schedules.delete(schedule)

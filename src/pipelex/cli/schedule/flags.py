@@ -25,7 +25,7 @@ NoteOption = Annotated[str, typer.Option("--note", metavar="TEXT", help="A note 
 
 @dataclass(frozen=True)
 class TimingFlags:
-    """The options that say when."""
+    """The options that say when a schedule starts runs."""
 
     cron: Annotated[
         list[str] | None,
@@ -64,12 +64,12 @@ class TimingFlags:
 
     @property
     def has_times(self) -> bool:
-        """Whether they name a time."""
+        """Whether the options name a time to run."""
         return bool(self.cron or self.every or self.calendar)
 
     @property
     def of_times(self) -> list[str]:
-        """The options given that only say more of times."""
+        """The given options that only refine times, and so are useless without any."""
         given = {
             "--time-zone": self.time_zone,
             "--jitter": self.jitter,
@@ -85,8 +85,8 @@ class TimingFlags:
         """The timing that the flags describe.
 
         Raises:
-            Misuse: a length of time or a moment is none.
-            PipelexError: a cron, a calendar or the time zone is none, or there is no time at all.
+            Misuse: a duration or a point in time cannot be read.
+            PipelexError: a cron, a calendar or the time zone is not valid, or no time is named.
         """
         from pipelex.temporal.client.timing.times import Timing
 
@@ -102,13 +102,13 @@ class TimingFlags:
             catchup=None if self.catchup is None else length("--catchup", self.catchup),
             pause_on_failure=self.pause_on_failure,
         )
-        found.spec()  # which says what cannot be read, before anybody is asked
+        found.spec()  # raises if something cannot be read, before the server is asked
         return found
 
 
 @dataclass(frozen=True)
 class MethodFlags(TimingFlags):
-    """The flags of a schedule's method: those above, and the options that name it."""
+    """The options of `create` and `update`: the timing options, and those for the method and its inputs."""
 
     pipe: Annotated[
         str | None, typer.Option("--pipe", metavar="CODE", help="The pipe to use instead of the main one.")
@@ -129,10 +129,10 @@ class MethodFlags(TimingFlags):
 
 
 def length(option: str, text: str) -> timedelta:
-    """A length of time, as settings write it.
+    """A duration, in the form that settings use.
 
     Raises:
-        Misuse: it is none.
+        Misuse: the text is not a duration.
     """
     from pydantic import TypeAdapter, ValidationError
 
@@ -146,10 +146,10 @@ def length(option: str, text: str) -> timedelta:
 
 
 def moment(option: str, text: str) -> datetime:
-    """A point in time; without a zone, of this machine's.
+    """A point in time; without a zone, it is taken as local time.
 
     Raises:
-        Misuse: it is none.
+        Misuse: the text is not a point in time.
     """
     parse: Callable[[str], datetime] = datetime.fromisoformat
     try:

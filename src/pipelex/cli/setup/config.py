@@ -97,7 +97,7 @@ def schema(
 
 
 def _ends(key: str) -> list[int]:
-    """The ends of the table names of a key, and the key itself."""
+    """The positions in a dotted key where the name of a table ends, and the key's length."""
     return [index for index, character in enumerate(key) if character == "."] + [len(key)]
 
 
@@ -106,7 +106,7 @@ def _toml(value: object) -> str:
 
 
 def _connection(settings: "Settings") -> list[tuple[str, Json, str]]:
-    """The connection that a client would use, after `TEMPORAL_*` variables and a `temporal.toml` had their say."""
+    """The connection that a client would use, with `TEMPORAL_*` variables and a `temporal.toml` taken into account."""
     from pipelex.errors import ConfigurationError
     from pipelex.temporal.config import connection, parse_temporal_config
 

@@ -99,7 +99,7 @@ def _checks(server: str | None) -> "Iterator[ReadinessCheck]":
 
 
 def _settings_checks(settings: "Settings") -> "Iterator[ReadinessCheck]":
-    """Every file of settings in force, and what is not understood in them."""
+    """Every settings file in force, and the keys in them that are not understood."""
     files = [f"{layer.file} ({_WHOSE[layer.kind]})" for layer in settings.layers if layer.kind in _WHOSE]
     files += [
         f"{file} ({whose})"
@@ -125,7 +125,7 @@ def _issue(subject: str, wrong: PipelexError) -> ReadinessCheck:
 
 
 def _engine_checks(app_: "Pipelex") -> "Iterator[ReadinessCheck]":
-    """Every installed orchestrator beside this process: whether it is used, and whether runs would go there."""
+    """Every installed orchestrator other than this process: whether it is used, and whether it is ready for runs."""
     from pipelex.orchestration import IN_PROCESS, names
 
     for name in names():

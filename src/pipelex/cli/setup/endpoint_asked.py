@@ -1,4 +1,4 @@
-"""The questions of `pipelex init`, at most three, and what its flags leave open."""
+"""The questions of `pipelex init`, at most three, for whatever its flags leave open."""
 
 import asyncio
 import re
@@ -18,19 +18,23 @@ if TYPE_CHECKING:
     from pipelex.inference.local_servers import EndpointAccess, EndpointListing, LocalModelServer
 
 _OLLAMA: Final = "ollama"
-"""The packaged backend of Ollama, and the client that speaks with it."""
+"""The name of the packaged backend for Ollama, and of the client that speaks its protocol."""
 _OWN_CA: Final = "name its file with --ca-bundle FILE"
 _MOST_OFFERED: Final = 20
-"""Models that are offered to choose among."""
+"""The most models that are offered as a choice."""
 
 
 def can_ask() -> bool:
-    """Whether somebody is there to answer."""
+    """Whether a person is at the terminal to answer."""
     return is_terminal(sys.stdin) and is_terminal(sys.stderr)
 
 
 def ask_endpoint(environ: Mapping[str, str]) -> "OwnEndpoint | None":
-    """Ask for an endpoint: whether to look for servers here, which model, else the address; None for no endpoint."""
+    """Ask for an endpoint: first for consent to look for local servers and for a model, or else for an address.
+
+    Returns:
+        The endpoint; None if the user wants none.
+    """
     from pipelex.inference.local_servers import find_local_servers, usual_places
 
     places = usual_places(environ)
@@ -76,19 +80,19 @@ def checked_endpoint(
     may_ask: bool = True,
     access: "EndpointAccess | None" = None,
 ) -> "OwnEndpoint":
-    """An endpoint that was asked what it serves, and whether it wants a key; the model is asked for where it is open.
+    """An endpoint, after asking it which models it serves and whether it needs a key.
 
     Args:
         endpoint: its address, as typed.
-        models: the models that it serves, the default first; those that it lists itself when empty.
-        variable: the variable that holds its key; found out when None.
+        models: the models that it serves, the default first; if empty, those that it lists itself.
+        variable: the environment variable that holds its key; if None, one is chosen when the endpoint needs a key.
         name: the id of its table.
         environ: the environment.
-        may_ask: whether to ask for the model, where somebody is there; the first one that is served, otherwise.
-        access: what it wants besides a key.
+        may_ask: whether a person may be asked to choose a model; otherwise the first listed one is taken.
+        access: what the endpoint needs besides a key.
 
     Raises:
-        Misuse: the address is none, or no model is named and none can be told.
+        Misuse: the address is not valid, or no model is named and none can be determined.
     """
     from pipelex.inference.deck.endpoint_file import OwnEndpoint, usual_variable
     from pipelex.inference.local_servers import EndpointAccess, list_endpoint
@@ -111,10 +115,10 @@ def checked_endpoint(
 
 
 def _check_names(variable: str | None, name: str | None) -> None:
-    """Refuse what no variable, and no table, is called.
+    """Refuse names that a variable or a table cannot have.
 
     Raises:
-        Misuse: one of them is none.
+        Misuse: a name is not valid.
     """
     if variable is not None and not re.fullmatch(r"[A-Za-z_]\w*", variable, re.ASCII):
         raise Misuse(
@@ -127,10 +131,10 @@ def _check_names(variable: str | None, name: str | None) -> None:
 def _check_that_a_model_can_be_told(
     address: str, listing: "EndpointListing", models: Sequence[str], *, may_ask: bool
 ) -> None:
-    """Refuse an endpoint without a model, where nobody can be asked for one.
+    """Refuse an endpoint whose model is neither named nor evident, if nobody can be asked.
 
     Raises:
-        Misuse: no model is named, and none, or more than one, is served.
+        Misuse: no model is named, and the endpoint lists none or several.
     """
     if models or len(listing.models) == 1 or (listing.models and not may_ask) or (may_ask and can_ask()):
         return
@@ -170,7 +174,7 @@ def _model(listing: "EndpointListing", *, may_ask: bool) -> str:
 
 
 def _address(endpoint: str) -> str:
-    """The address as a URL; without `/v1`, where only a host was typed."""
+    """The typed address as a URL; the fallback scheme is `http`."""
     text = endpoint if "://" in endpoint else f"http://{endpoint}"
     try:
         parts = urlsplit(text)

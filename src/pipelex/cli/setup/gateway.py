@@ -1,4 +1,4 @@
-"""The options of `pipelex init` for what stands before an endpoint: headers, an own authority, the name of a limit."""
+"""The options of `pipelex init` for an endpoint behind a gateway: headers, certificates, a token parameter."""
 
 import re
 from collections.abc import Mapping
@@ -44,23 +44,23 @@ class GatewayFlags:
 
     @property
     def are_given(self) -> bool:
-        """Whether any of them is."""
+        """Whether any of these options was given."""
         return self != type(self)()
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers by their names.
+        """Name of a header → its value.
 
         Raises:
-            Misuse: a header is none.
+            Misuse: a header cannot be read.
         """
         return dict(map(_header, self.header or ()))
 
     def access(self, environ: Mapping[str, str]) -> "EndpointAccess":
-        """How the endpoint is asked, with variables filled in.
+        """How the endpoint is accessed, with environment variables filled in.
 
         Raises:
-            Misuse: a header is none, or the file of certificates is none.
+            Misuse: a header cannot be read, the file of certificates cannot be used, or two options contradict.
         """
         from pipelex.config._interpolation import interpolate
         from pipelex.inference.local_servers import EndpointAccess
@@ -71,7 +71,7 @@ class GatewayFlags:
             raise Misuse("--no-verify contradicts --ca-bundle: the certificate is checked against it, or not at all")
         try:
             _ = found.tls
-        except OSError as wrong:  # of ssl, too
+        except OSError as wrong:  # errors of `ssl` are among them
             why = wrong.strerror if isinstance(wrong, FileNotFoundError | IsADirectoryError | PermissionError) else None
             said = why or "it holds no certificates in PEM format (-----BEGIN CERTIFICATE-----)"
             raise Misuse(f"--ca-bundle {self.ca_bundle}: {said}") from None

@@ -160,7 +160,7 @@ def _files(what: str) -> list[tuple[str, str]]:
 
 
 def commented(text: str) -> str:
-    """A settings file with its tables, and every value commented out."""
+    """A settings file in which the tables stay and every value is commented out."""
     lines = text.splitlines()
     start = next(index for index, line in enumerate(lines) if _TABLE.fullmatch(line))
     found = [

@@ -23,7 +23,7 @@ _PURPOSES: Final["tuple[ModelPurpose, ...]"] = ("text", "object")
 
 
 def model_checks(settings: Settings, deck: "ModelDeck") -> Iterator[ReadinessCheck]:
-    """Everything about models, the backends asked whether they answer."""
+    """The checks of everything about models; each backend is asked whether it answers."""
     from pipelex.inference.deck.model_deck import TINY
     from pipelex.inference.health import ask
 
@@ -38,7 +38,7 @@ def model_checks(settings: Settings, deck: "ModelDeck") -> Iterator[ReadinessChe
     used = {deck.resolve(choice).backend for choice in choices.values() if not deck.check(choice)}
     for backend in enabled:
         if all(model.table.sdk == TINY for model in backend.models):
-            continue  # 'local model' says how it is
+            continue  # the check 'local model' covers it
         yield _backend_check(backend, answers.get(backend.id), is_used=backend.id in used)
     for purpose, choice in choices.items():
         yield _default_check(deck, purpose, choice)
@@ -83,7 +83,7 @@ def _place_of_address(backend: "Backend") -> str:
 
 
 def origin_of(backend: "Backend") -> str:
-    """The origin of a backend: `packaged`, or the place of its table, and the variable that moves its address."""
+    """The origin of a backend: `packaged` or the place of its table, and the variable that sets its address, if any."""
     place = backend.origins[0] if backend.origins else None
     where = "packaged" if place is None else f"{place.file}:{place.line}" if place.line else str(place.file)
     return f"{where}, address from {backend.endpoint_origin}" if backend.endpoint_origin else where

@@ -1,4 +1,4 @@
-"""Asking whether a project's files are trusted."""
+"""Asking the user whether a project's files are trusted."""
 
 import sys
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def ask_for_trust(settings: "Settings") -> bool:
-    """Ask, where there is somebody to ask, and note the answer.
+    """Ask on a terminal whether the project's files are trusted, and record the answer.
 
     Returns:
-        Whether files are trusted now that were not before.
+        Whether files became trusted that were not before.
 
     Raises:
         ConfigurationError: an inference file is wrong.
@@ -39,7 +39,7 @@ def ask_for_trust(settings: "Settings") -> bool:
 
 
 def tell_demands(demands: "Sequence[Demand]") -> None:
-    """Say what would be read, and where it would go."""
+    """Say what the project's files would read, and where it would go."""
     say("Files of this project use your variables, secrets or files, or send something to an address:")
     for demand in demands:
         say(f"  {demand}")

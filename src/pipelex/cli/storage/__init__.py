@@ -1,1 +1,1 @@
-"""The command of stored files."""
+"""The command for stored files."""

@@ -23,7 +23,7 @@ def get_file(ctx: typer.Context, address: str, output: Path | None, *, is_json: 
     """Fetch a file.
 
     Raises:
-        PipelexError: the address is none, the storage does not have the file, or it cannot be written.
+        PipelexError: the address is not valid, the storage does not have the file, or the file cannot be written.
     """
     if is_json and output == Path("-"):
         raise Misuse("--json and --output - both want standard output: give one of them")
@@ -47,7 +47,7 @@ def get_file(ctx: typer.Context, address: str, output: Path | None, *, is_json: 
 
 
 def _place(output: Path | None, name: str) -> Path:
-    """Where the file goes; one that is named is replaced, as by any tool that is told a file's name."""
+    """The path to write to. An existing file of that name is replaced."""
     if output is None:
         return Path(name)
     return output / name if output.is_dir() else output

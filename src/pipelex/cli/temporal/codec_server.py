@@ -18,8 +18,8 @@ def run_codec_server(app: "Pipelex", host: str, port: int, origins: Sequence[str
     """Serve until a signal comes.
 
     Raises:
-        ConfigurationError: the address is not this machine's own, a key is missing, or the settings are wrong.
-        PipelexError: the address cannot be listened on.
+        ConfigurationError: the address is reachable from other machines, a key is missing, or the settings are wrong.
+        PipelexError: the server cannot listen on the address.
     """
     from pipelex.temporal.factory import FACTORY
 

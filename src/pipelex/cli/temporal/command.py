@@ -96,7 +96,7 @@ def codec_server(
 def _questions(
     app_: "Pipelex", config: "TemporalConfig", activity: str | None, handle: str | None, backend: str | None
 ) -> "Iterator[tuple[str, str | None, str | None]]":
-    """Activity, key and backend of every row."""
+    """The activity, the routing key and the backend of every row."""
     from pipelex.temporal.config.catalog import ACTIVITIES
 
     for name in ACTIVITIES if activity is None else (activity,):
@@ -120,7 +120,7 @@ def _questions(
 
 
 def _backend(app_: "Pipelex", activity: str, handle: str | None, backend: str | None) -> str | None:
-    """The backend that the model deck would choose for a handle."""
+    """The backend that the model deck would choose for a handle; None if it does not know the handle."""
     from pipelex.temporal.config.catalog import ACTIVITIES
 
     key = ACTIVITIES[activity].routing_key if activity in ACTIVITIES else None
@@ -130,7 +130,7 @@ def _backend(app_: "Pipelex", activity: str, handle: str | None, backend: str | 
 
     try:
         return app_.inference.resolve(ModelChoice(family=key, choice=handle)).backend
-    except PipelexError:  # a handle of other workers' decks
+    except PipelexError:  # a handle that only the decks of other workers have
         return None
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Checked:
-    """A target and what it is called in the output."""
+    """A target, and its name in the output."""
 
     name: str
     target: Target
@@ -34,12 +34,12 @@ class Checked:
 
     @classmethod
     def of_pipe(cls, code: str | None, library_dirs: Sequence[Path]) -> "Checked":
-        """One pipe, or every one when the code is None."""
+        """The target for one pipe, or for every pipe if the code is None."""
         return cls(code or ", ".join(map(str, library_dirs)) or ".", pipe_target(code, library_dirs))
 
 
 def check(ctx: typer.Context, targets: Sequence[Checked], flags: "ValidateFlags") -> None:
-    """Print a verdict for each target; the exit code is that of the worst one."""
+    """Print a verdict for each target, and end with the exit code of the worst one."""
     app = open_local_app(ctx)
     worst = 0
     for number, target in enumerate(targets):
@@ -49,7 +49,7 @@ def check(ctx: typer.Context, targets: Sequence[Checked], flags: "ValidateFlags"
             is_accepted = _check_one(app, target, flags)
         except BrokenPipeError:
             raise
-        except Exception as failed:  # even a defect of ours with one target leaves the others judged
+        except Exception as failed:  # an unexpected error must not keep the other targets from being checked
             worst = max(worst, report_failure(failed, ctx.meta))
         else:
             worst = max(worst, ExitCode.DONE if is_accepted else ExitCode.FAILED)

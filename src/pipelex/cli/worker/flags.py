@@ -10,7 +10,7 @@ from pipelex.cli._shared.group import Misuse
 from pipelex.cli._shared.session import ServerOption
 
 EVERYWHERE: Final = "0.0.0.0"
-"""The address that a port listens on where none is named."""
+"""The default address that the health port listens on: all interfaces."""
 
 _LAST_PORT: Final = 65_535
 
@@ -87,10 +87,10 @@ class WorkerFlags:
     ] = None
 
     def health(self) -> tuple[str, int | None]:
-        """The address and the port that answer for the worker's health; no port where none is wanted.
+        """The address and the port that serve the worker's health; the port is None if none is wanted.
 
         Raises:
-            Misuse: an address without a port, two different ports, or a port that is none.
+            Misuse: there is an address without a port, there are two different ports, or a port is not valid.
         """
         host, colon, told = (self.health_address or "").rpartition(":")
         if not colon or told.endswith("]"):
@@ -102,7 +102,7 @@ class WorkerFlags:
 
 
 def _port(told: str, given: int | None) -> int | None:
-    """The port of an address, or else the given one."""
+    """The port in the address, or else the one that `--health-port` gives."""
     if not told:
         return given
     if not (told.isascii() and told.isdigit() and int(told) <= _LAST_PORT):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def check_libraries(settings: "Settings", folders: Sequence[Path]) -> None:
-    """Load and check method folders, and say what was found.
+    """Load and check method folders, and print what was found.
 
     Raises:
         PipelexError: a folder holds no bundle, or a method is invalid.

@@ -1,4 +1,4 @@
-"""Signs that a worker is alive and that it polls: an HTTP port and a file."""
+"""Signals that a worker is alive and that it polls: an HTTP port and a file."""
 
 import asyncio
 import os
@@ -12,21 +12,21 @@ from pipelex.cli.worker.flags import EVERYWHERE, WorkerFlags
 from pipelex.errors import ErrorCategory, PipelexError
 
 PATIENCE: Final = 20.0
-"""The seconds without an answer of the server after which a worker is not ready."""
+"""The seconds without an answer from the server after which a worker counts as not ready."""
 
 _LOOKS: Final = 4
-"""The number of questions to the server in that time."""
+"""The number of times that the server is asked within `PATIENCE`."""
 
 
 class Readiness:
-    """Says that a worker is alive, and whether it is ready: it polls, and the server answered a moment ago.
+    """Shows that a worker is alive, and whether it is ready: it polls, and the server has answered recently.
 
     Args:
-        ready_file: there while the worker is ready.
-        health_port: the port of `GET /healthz`, 200 while the process works at all, and `GET /readyz`, 200 while it is
-            ready and 503 otherwise.
+        ready_file: the file that exists while the worker is ready.
+        health_port: the port that serves `GET /healthz`, 200 while the process runs, and `GET /readyz`, 200 while the
+            worker is ready and 503 otherwise.
         health_address: the address that the port listens on.
-        patience: seconds without an answer of the server after which the worker is not ready.
+        patience: the seconds without an answer from the server after which the worker is not ready.
     """
 
     def __init__(
@@ -47,17 +47,17 @@ class Readiness:
 
     @classmethod
     def of(cls, flags: WorkerFlags) -> Self:
-        """The signs that the options of the command ask for.
+        """The signals that the options of the command ask for.
 
         Raises:
-            Misuse: what they say of the health port is contradictory.
+            Misuse: the options for the health port are incomplete or contradict each other.
         """
         address, port = flags.health()
         return cls(flags.ready_file, port, address)
 
     @property
     def port(self) -> int | None:
-        """The port that is listened on; None before, and where none is wanted."""
+        """The port that is listened on; None before `open`, or if none is wanted."""
         return self._server.sockets[0].getsockname()[1] if self._server is not None else None
 
     @property
@@ -69,7 +69,7 @@ class Readiness:
         return f"the Temporal server has not answered for {silent:.0f} s" if silent > self._patience else None
 
     async def open(self) -> None:
-        """Listen on the port; not ready yet.
+        """Listen on the port; the worker is not ready yet.
 
         Raises:
             PipelexError: the port is taken, or the file of an earlier worker cannot be removed.
@@ -91,8 +91,8 @@ class Readiness:
         """Note that the worker polls from now on.
 
         Args:
-            ask: asks the server something, and raises where it does not answer; asked again and again. None: whoever
-                polls is ready.
+            ask: asks the server something, and raises if it does not answer; called at intervals. If None, the worker
+                is ready as long as it polls.
         """
         self._polls = True
         self._answered = time.monotonic() if ask is not None else float("inf")
@@ -101,7 +101,7 @@ class Readiness:
             self._watching = asyncio.create_task(self._watch(ask))
 
     def set_stopping(self) -> None:
-        """Note that the worker takes nothing new from now on."""
+        """Note that the worker takes no new tasks from now on."""
         self._polls = False
         self._follow()
 
@@ -126,7 +126,7 @@ class Readiness:
             await asyncio.sleep(max(0.0, began + interval - time.monotonic()))
 
     def _follow(self) -> None:
-        """Have the file there, or not, as the worker is ready or not."""
+        """Create the file if the worker is ready, and remove it if not."""
         if self._file is None:
             return
         if self.reason is not None:
@@ -135,7 +135,7 @@ class Readiness:
         elif not self._file.exists():
             written = self._file.with_name(f".{self._file.name}.{os.getpid()}")
             written.write_text(f"{os.getpid()}\n", encoding="utf-8")
-            written.replace(self._file)  # never seen half-written
+            written.replace(self._file)  # so that nobody sees it half-written
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):

@@ -1,4 +1,4 @@
-"""The work behind `pipelex worker`, whatever the engine: names first, then polling, with what a person hears of it."""
+"""The work behind `pipelex worker`, for every engine: check the settings and names, then poll and announce it."""
 
 import asyncio
 import os
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from pipelex.orchestration.workers import EngineWorker, Serving, WorkerHooks, WorkerOptions
 
 _DEFAULT = "temporal"
-"""The engine of a worker where neither the command nor the settings choose one."""
+"""The engine of a worker if neither the command nor the settings choose one."""
 
 
 def run_worker(ctx: typer.Context, flags: "WorkerFlags") -> None:
     """Run a worker to its end.
 
     Raises:
-        ConfigurationError: a name or a setting is wrong; nothing heavy was imported yet.
+        ConfigurationError: a name or a setting is wrong; this is found before anything heavy is imported.
         PipelexError: the worker is not installed, or its engine does not answer.
     """
     environ = {**os.environ, "PIPELEX_ENV": "unit_testing"} if flags.unit_testing else None
     settings = settings_for(ctx, server=flags.server, environ=environ, connects=True)
-    ctx.meta[JSON_KEY] = is_json_only(settings)  # what ends the command is a line for programs, too
+    ctx.meta[JSON_KEY] = is_json_only(settings)  # so that a final error is JSON like the log lines
     name = flags.orchestrator or _chosen(settings)
     worker, options = _worker(settings, name), options_of(flags)
     tell(ctx, list(worker.check(settings, options)))
@@ -42,7 +42,7 @@ def run_worker(ctx: typer.Context, flags: "WorkerFlags") -> None:
 
 
 def _chosen(settings: "Settings") -> str:
-    """The orchestrator that the settings choose for durable runs; Temporal where they choose none."""
+    """The orchestrator that the settings choose for durable runs; Temporal if they choose none."""
     from pipelex.orchestration import IN_PROCESS, chosen_name
 
     chosen = chosen_name(settings)
@@ -62,7 +62,7 @@ def _worker(settings: "Settings", name: str) -> "EngineWorker":
 
 
 def options_of(flags: "WorkerFlags") -> "WorkerOptions":
-    """The flags of the command as the engine's worker takes them."""
+    """The flags of the command as options for the engine's worker."""
     from pipelex.orchestration.workers import WorkerOptions
 
     return WorkerOptions(
@@ -92,7 +92,7 @@ async def _run(
 
 
 def hooks_of(ctx: typer.Context, settings: "Settings", readiness: Readiness) -> "WorkerHooks":
-    """What people, and whoever watches over the process, hear of a worker."""
+    """The callbacks that tell people, and whatever supervises the process, about a worker's events."""
     from pipelex.orchestration.workers import WorkerHooks
     from pipelex.runner import start_telemetry
 
