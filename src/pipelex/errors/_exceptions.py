@@ -8,7 +8,7 @@ from pipelex.errors._report import ErrorCategory, ErrorReport, Fault, Location
 
 
 class PipelexError(Exception):
-    """Base class of every error this package raises on purpose; it carries an `ErrorReport`.
+    """The base class of every error that this package raises on purpose; it carries an `ErrorReport`.
 
     Args:
         code: a code of the core registry.
@@ -45,7 +45,7 @@ class PipelexError(Exception):
         return error.with_traceback(self.__traceback__)
 
     def with_location(self, **members: Any) -> Self:
-        """A new error with those members of the location filled in that this one does not know; see `with_report`."""
+        """A new error whose location has these members filled in where they are missing; see `with_report`."""
         known = self.report.location
         missing = {name: value for name, value in members.items() if getattr(known, name) in (None, ())}
         return self.with_report(location=replace(known, **missing))
@@ -55,7 +55,7 @@ class PipelexError(Exception):
 
 
 class ConfigurationError(PipelexError):
-    """A settings file is wrong, or a setting needed for the task is missing; `faults` are the single faults."""
+    """A settings file is wrong, or a setting needed for the task is missing; the report's `faults` lists each fault."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class ProjectNotTrustedError(ConfigurationError):
 
 
 class TemporalConfigError(ConfigurationError):
-    """The `[temporal]` settings are wrong: an unknown key, a value that does not fit, a name nothing defines."""
+    """The `[temporal]` settings are wrong: an unknown key, a value that does not fit, or an undefined name."""
 
 
 class MethodInvalidError(PipelexError):

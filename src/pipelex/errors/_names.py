@@ -9,15 +9,23 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 _MOST_COMPARED = 50_000
-"""The names that are compared while one text is read; thousands of wrong names would be compared to thousands of right ones."""
+"""The most names that are compared while one text is read, because thousands of wrong names may meet thousands of right
+ones."""
 _LONGEST = 200
-"""The characters of a name up to which another one may be meant by it."""
+"""The length, in characters, beyond which no similar names are looked for."""
 
 _left: ContextVar[list[int] | None] = ContextVar("names_left", default=None)
 
 
 def near_names(name: str, known: Iterable[str], *, most: int = 3, cutoff: float = 0.6) -> tuple[str, ...]:
-    """The known names a person may have meant by `name`, best first, at most `most` of them; alike by `cutoff` at least."""
+    """The known names that a person may have meant by `name`, best first.
+
+    Args:
+        name: the name that was written.
+        known: the names that exist.
+        most: the most names to return.
+        cutoff: the least similarity, from 0 to 1.
+    """
     left = _left.get()
     if len(name) > _LONGEST or (left is not None and left[0] <= 0):
         return ()
@@ -31,7 +39,7 @@ def near_names(name: str, known: Iterable[str], *, most: int = 3, cutoff: float 
 
 
 def comparing_few_names(read: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Have a function that reads what others wrote, with all that it calls, look for near names within one budget."""
+    """Decorate a function that reads untrusted text: all its calls of `near_names` share one budget of comparisons."""
 
     @wraps(read)
     def within_budget(*args: _P.args, **kwargs: _P.kwargs) -> _R:

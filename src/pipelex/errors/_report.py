@@ -13,7 +13,7 @@ from pipelex.errors.json import Json, as_objects
 from pipelex.exits import ExitCode
 
 _UNNAMED = ("method.ambiguous", "method.not_found", "run.not_found")
-"""The codes, beside those of requests, of a name that means nothing."""
+"""The codes, besides those of requests, for a name that refers to nothing or is ambiguous."""
 
 
 class ErrorCategory(StrEnum):
@@ -58,7 +58,7 @@ class Location:
     """The column, from 1, in characters."""
     end_line: int | None = None
     end_column: int | None = None
-    """The column after the last, like `end_line` only known for faults in a file."""
+    """The column after the last one; like `end_line`, known only for faults in a file."""
     pipe: str | None = None
     """The pipe's code, or its domain-qualified reference where the code alone would be ambiguous."""
     field: str | None = None
@@ -114,7 +114,7 @@ class ErrorReport:
     attempts: int | None = None
     """The number of attempts before giving up."""
     faults: tuple["Fault", ...] = ()
-    """The single faults, when the failure is an invalid method."""
+    """The faults, one by one, if the failure is an invalid method, input or settings file."""
     usage: tuple[Json, ...] = ()
     """The usage that the failed work cost, all attempts and everything below it included: one JSON
     `ModelUsage` for each model."""
@@ -186,7 +186,7 @@ class ErrorReport:
         return self._mapped(without_secrets)
 
     def without_folders(self) -> Self:
-        """The report for a caller on another machine: its texts name files without their folders."""
+        """The report for a caller on another machine: files are named without their folders."""
         return self._mapped(without_folders)
 
     def _mapped(self, change: Callable[[str], str]) -> Self:
@@ -231,7 +231,7 @@ _STEPS_OF_LASTING: dict[ErrorCategory, NextStep] = {
     ErrorCategory.CONTENT: "change_input",
     ErrorCategory.CONFIGURATION: "fix_configuration",
 }
-"""The next step for failures that the registry calls transient but that stem from the request or the configuration."""
+"""The next step for failures that the registry calls transient but that the request or the configuration causes."""
 
 _PROBLEM_LOCATION = frozenset({"pipe", "path", "input", "field", "item", "attempt", "file", "line", "column"})
 
@@ -244,7 +244,7 @@ class SuggestedFix:
     """The name of the kind of change, in kebab case."""
     description: str
     ops: tuple[Mapping[str, Json], ...] = ()
-    """Each one of `set_key`, `ensure_table`, `delete_key`, `delete_table`, `rename_table_key`, `move_key`, `remap_value`."""
+    """The changes: `set_key`, `ensure_table`, `delete_key`, `delete_table`, `rename_table_key`, `move_key`, `remap_value`."""
     safety: Literal["safe", "unsafe"] = "safe"
     file: str | None = None
 
@@ -271,7 +271,7 @@ class Fault:
     """The reference's older name of the fault, for example `missing_input_variable`."""
     params: Mapping[str, Json] = field(default_factory=dict[str, Json])
     suggestions: tuple[str, ...] = ()
-    """The near names, the best first."""
+    """Similar names, the best first."""
     suggested_fix: SuggestedFix | None = None
 
     def mapped(self, change: Callable[[str], str]) -> Self:

@@ -1,7 +1,7 @@
-"""Explanations of the registry's codes for readers: the cause, the fix, and an example of each.
+"""Explanations of the registry's codes: the cause, the fix, and an example of each.
 
-The texts are in `explained/`, one TOML file for each family of codes (the part before the dot), and are read only when
-somebody asks. A table is named by the code and holds
+The texts are in `explained/`, one TOML file for each family of codes (the part before the dot), and are read only on
+request. Each table is named after a code and holds
 
 - `cause`, `fix`: Markdown of a sentence or more;
 - one example: `text`, a sentence or a command; or `bundle`, a method that has the fault, which `validate` finds or,
@@ -48,7 +48,7 @@ class Explanation:
     bundle: str | None = None
     """A method that has the fault, as the text of a bundle."""
     inputs: str | None = None
-    """The inputs, as JSON, with which running `bundle` fails with the code; without any, validating it does."""
+    """The inputs, as JSON, with which running `bundle` fails with the code; if None, validating it does."""
     status: int | None = None
     """The HTTP status of a provider's answer that has this code."""
     body: str | None = None

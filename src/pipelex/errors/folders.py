@@ -1,7 +1,7 @@
-"""Folders of this machine: they are left out of whatever a worker or a service tells its callers.
+"""Hides the folders of this machine from the callers of a worker or a service.
 
-A report says where things are on the machine that made it, which helps whoever sits there, and tells everybody else about
-the machine alone. So the folders stay in logs, and are left out where a failure leaves the process for a caller.
+A report names paths on the machine that made it. They help a person at that machine, but to anybody else they only
+reveal something about it. So logs keep the folders, and a failure that leaves the process for a caller loses them.
 """
 
 import os
@@ -12,19 +12,19 @@ from pathlib import Path
 
 _HIDDEN = "…"
 _SEGMENTS = r"(?:[\\/][^\s\\/'\"`<>|:;,()\[\]{}]*)*"
-"""The rest of a path, up to whatever ends one in a text."""
+"""A pattern for the rest of a path, up to a character that ends a path in a text."""
 
 _known: set[str] = set()
-"""The folders of this process; unlike any other path they may have spaces in their names."""
+"""The folders known to this process; they are matched literally, so their names may contain spaces."""
 _paths: re.Pattern[str] | None = None
-"""A path of this machine; None until somebody made its folders known."""
+"""The pattern of a path on this machine; None until `hide_folders` is called."""
 
 
 def hide_folders(folders: Iterable[Path | str | None] = ()) -> None:
-    """Remember folders whose place must not be told to callers, beside those that every process has.
+    """Remember folders whose paths must not be shown to callers.
 
     Args:
-        folders: the folders.
+        folders: the folders, in addition to the temporary, the home and Python's own folders.
     """
     import tempfile
 
@@ -37,12 +37,12 @@ def hide_folders(folders: Iterable[Path | str | None] = ()) -> None:
 
 
 def without_folders(text: str) -> str:
-    """The text without the places of its files on this machine; the names of the files stay."""
+    """The text with the folders of this machine's files removed; the names of the files stay."""
     return text if _paths is None else _paths.sub(_named, text)
 
 
 def _forms(folder: Path) -> Iterator[str]:
-    """A folder as it is written: absolute, and without links."""
+    """The forms in which a folder may be written: absolute, and with symbolic links resolved."""
     for form in {os.path.abspath(folder), os.path.realpath(folder)}:
         if len(Path(form).parts) > 1:
             yield form
@@ -56,6 +56,6 @@ def _pattern() -> re.Pattern[str]:
 
 
 def _named(path: re.Match[str]) -> str:
-    """The end of a path: the name of its file."""
+    """The replacement for a path: the name of its file after a mark for the hidden folders."""
     name = re.split(r"[\\/]", path[0].rstrip("\\/"))[-1]
     return f"{_HIDDEN}/{name.removeprefix(_HIDDEN)}"

@@ -1,7 +1,6 @@
-"""Secrets this process knows of: they are left out of whatever it logs or reports, whoever quotes them.
+"""Masks the secrets that this process knows in everything it logs or reports.
 
-Every error masks them in its report when it is made, so that no path to a terminal, a log, a file or a history can forget
-to.
+Every error masks them in its report when it is made, so no terminal, log, file or history can show them.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -9,11 +8,10 @@ from typing import Any, cast
 
 MASK = "***"
 _SHORTEST = 4
-"""A shorter text is in every other word."""
+"""The least length of a secret that is masked, in characters; a shorter text occurs inside ordinary words."""
 
 _NO_KEYS = frozenset({"dummy", "empty", "local", "none", "no-key", "not-needed", "null", "ollama", "test", "unused"})
-"""Words that stand for a key where a server wants one and ignores it. Masking these words would make texts
-unreadable."""
+"""Placeholders for a key that a server demands but ignores. Masking these words would make texts unreadable."""
 
 _known: dict[str, None] = {}
 
@@ -28,7 +26,7 @@ def _is_worth_hiding(secret: str) -> bool:
 
 
 def without_secrets(text: str) -> str:
-    """The text without any secret that is known."""
+    """The text with every known secret masked."""
     for secret in _known:
         text = text.replace(secret, MASK)
     return text

@@ -1,8 +1,8 @@
 """JSON as a type, and the narrowing of a JSON value to what its reader expects.
 
-The alias is written with the read-only `Sequence` and `Mapping`: a `dict[str, str]` is a JSON value as it stands, and
-nothing in this package changes a value that it did not build itself. A `str` is a sequence as well: test for it, or for
-`list`, before `Sequence`.
+The alias uses the read-only `Sequence` and `Mapping`, so a `dict[str, str]` is a JSON value without a cast. Nothing in
+this package changes a value that it did not build itself. A `str` is a sequence, too, so test for it, or for `list`,
+before `Sequence`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Json: TypeAlias = "JsonScalar | Sequence[Json] | Mapping[str, Json]"
     """A JSON value. Treat it as immutable: nothing in this package changes a value that it did not build itself."""
 else:
-    # pydantic reads the annotations of what crosses a process boundary, and would walk, check and copy each value there.
+    # pydantic reads the annotations of values that cross a process boundary, and would check and copy all their JSON.
     Json = Any
 
 _Kind = TypeVar("_Kind", str, int, float, bool)
@@ -69,7 +69,7 @@ def as_texts(value: Json) -> tuple[str, ...]:
 
 
 def exactly(value: Json, kind: type[_Kind]) -> _Kind:
-    """The value, which is of the type of scalar that is named; a whole number is a float as well.
+    """The value, which is a scalar of the given type; a whole number is accepted as a float.
 
     Raises:
         UnexpectedJson: it is something else.

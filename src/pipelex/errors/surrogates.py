@@ -1,4 +1,4 @@
-"""Texts that JSON can write and no reader wants: halves of surrogate pairs, and lists nested without end."""
+"""JSON that is valid but that many readers reject: unpaired surrogates, and values that are nested too deeply."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Final, cast
 from pipelex.errors.json import Json
 
 DEEPEST: Final = 200
-"""The maximum number of levels of lists and objects in each other."""
+"""The maximum depth of nested lists and objects, in levels."""
 
 
 def is_encodable(value: object) -> bool:
@@ -21,7 +21,7 @@ def is_too_deep(value: object) -> bool:
 
 
 def _walk(value: object) -> Iterator[tuple[object, int]]:
-    """Every value in a JSON value, keys included, with its level."""
+    """Every value inside a JSON value, keys included, with its depth."""
     waiting: list[tuple[object, int]] = [(value, 0)]
     while waiting:
         each, depth = waiting.pop()
@@ -34,12 +34,12 @@ def _walk(value: object) -> Iterator[tuple[object, int]]:
 
 
 def mended(text: str) -> str:
-    """The text with pairs joined, and each half that has no other replaced by U+FFFD."""
+    """The text with surrogate pairs joined, and each unpaired surrogate replaced by U+FFFD."""
     return text if _is_text(text) else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def mended_json(value: Json) -> Json:
-    """The same for every text in a JSON value; a value that is nested too deeply is null."""
+    """A JSON value with each of its texts mended; None if the value is nested too deeply."""
     if is_too_deep(value):
         return None
     return value if is_encodable(value) else json.loads(mended(json.dumps(value, ensure_ascii=False)))

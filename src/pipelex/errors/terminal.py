@@ -1,4 +1,4 @@
-"""Text from elsewhere, as it may reach a terminal: answers of models, errors of providers, methods, file names."""
+"""Cleans text from elsewhere for a terminal: answers of models, errors of providers, methods, file names."""
 
 import re
 from typing import Final
@@ -17,12 +17,12 @@ _UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u20
 
 
 def clean(text: str) -> str:
-    """The text without anything a terminal would obey: newlines and tabs stay, escape sequences go as a whole."""
+    """The text without control characters and escape sequences; newlines and tabs stay."""
     if text.isascii() and text.isprintable():
         return text
     return _SURROGATES.sub("\ufffd", _SEQUENCES.sub("", _RETURNS.sub("\n", text)))
 
 
 def marked(line: str) -> str:
-    """One line in which a mark stands for each character that a terminal would obey, so that columns stay."""
+    """One line in which a mark replaces each control character, so that the columns stay the same."""
     return _UNPRINTABLE.sub("\ufffd", line)
