@@ -1,8 +1,8 @@
-"""The outside of a run: the port that every orchestrator implements, its values, and how one is found by its name.
+"""The outside of a run: the port that every orchestrator implements, its values, and the look-up of one by name.
 
-An orchestrator runs methods: in this process (`direct`), or durably on an engine (`temporal`). Whoever starts, follows
-or ends runs speaks to the port, and to nothing of an engine. A further engine is a distribution with an entry point of
-the group `pipelex.orchestrators`, which names an `OrchestratorFactory`.
+An orchestrator runs methods in this process (`direct`) or durably on an engine (`temporal`). Code that starts, follows
+or ends runs uses only the port, and nothing of an engine. A distribution adds an engine by an entry point in the group
+`pipelex.orchestrators` that names an `OrchestratorFactory`.
 """
 
 from pipelex.orchestration.jobs import Attributes, RunRequest, RunSource

@@ -1,4 +1,4 @@
-"""The end of a worker's process, which comes in time whatever its event loop, an SDK or a thread is held up by."""
+"""Ends a worker's process in time, even if its event loop, an SDK or a thread is stuck."""
 
 import os
 import threading
@@ -7,17 +7,17 @@ from datetime import timedelta
 from typing import Final
 
 GAVE_UP: Final = 1
-"""The status of a process that did not end by itself."""
+"""The exit status of a process that had to be ended because it did not end in time."""
 
 
 def end_within(limit: timedelta, on_giving_up: Callable[[], None]) -> None:
-    """End this process after a time, unless it ended before.
+    """End this process after a time limit, unless it has ended before.
 
-    A thread of its own watches: neither a blocked event loop nor a clean-up that waits for ever keeps it from that.
+    A separate thread watches the time, so neither a blocked event loop nor a clean-up that never returns can stop it.
 
     Args:
-        limit: the time.
-        on_giving_up: called before the process ends.
+        limit: the time limit.
+        on_giving_up: called just before the process is ended.
     """
 
     def give_up() -> None:

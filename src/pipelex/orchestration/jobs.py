@@ -1,4 +1,4 @@
-"""The job of a run, and the digest by which two starts are known to ask for the same."""
+"""The job of a run, and the digest that tells whether two starts ask for the same job."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from pipelex.pipes.trace import PipeTrace
 OnChange = Callable[[PipeTrace], None]
 
 Attributes = Mapping[str, str | Sequence[str]]
-"""Search attributes of the user's own: name → value, or values."""
+"""The user's own search attributes: name → value or values."""
 
 
 @dataclass(frozen=True)
@@ -29,26 +29,25 @@ class RunRequest:
     identity: RunIdentity
     options: RunOptions
     trees: tuple[MethodTree, ...] = ()
-    """The method trees on this machine, which an orchestrator of this process takes functions and templates from."""
+    """The method trees on this machine; an in-process orchestrator takes functions and templates from them."""
     is_named: bool = False
-    """Whether the caller chose the run's id, so that the same id may come again."""
+    """Whether the caller chose the run's id, so that another start may use the same id."""
     attributes: Attributes = field(default_factory=dict[str, str])
-    """Attributes by which an orchestrator that keeps runs finds this one again; others ignore them."""
+    """Search attributes by which a durable orchestrator finds this run again; others ignore them."""
     folders: tuple[Path, ...] = ()
-    """The folders of method trees on this machine, where the trees themselves are not at hand."""
+    """The folders of method trees on this machine, if the trees themselves are not available."""
     on_change: OnChange | None = None
-    """The callback that gets the run's trace whenever something begins or ends, from an orchestrator of this
-    process."""
+    """The callback that an in-process orchestrator calls with the run's trace whenever something begins or ends."""
 
     def __post_init__(self) -> None:
         check_run_id(self.identity.run_id)
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of what the caller asks for: method, pipe, inputs, mode and policy of failures.
+        """The SHA-256 of what the caller asks for: method, pipe, inputs, mode and policy for failing items.
 
-        What only the configuration decides, such as concurrency, is left out: it changes no result. The order of the
-        inputs does not count; the order within a value does, since templates show it.
+        Options that only the configuration decides, such as concurrency, are left out because they change no result.
+        The order of the inputs does not count. The order within a value does, because templates show it.
         """
         call, options = self.call, self.options
         concepts = [stuff.concept for stuff in call.inputs.values()]
@@ -63,7 +62,7 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class RunSource:
-    """What a run was started with, as its orchestrator kept it."""
+    """The method, call and options that a run was started with, as its orchestrator kept them."""
 
     library: Library
     """The part of the library that the entry pipe needs."""
@@ -72,16 +71,16 @@ class RunSource:
     identity: RunIdentity
     attributes: Attributes = field(default_factory=dict[str, str])
     folders: tuple[Path, ...] = ()
-    """See `RunRequest.folders`; empty where runs take them from their workers."""
+    """See `RunRequest.folders`; empty if the run takes its method trees from workers."""
 
     def request(
         self, *, run_id: str | None = None, reuse: Reuse | None = None, on_change: OnChange | None = None
     ) -> RunRequest:
-        """The start of the same once more.
+        """The request that starts the same run again.
 
         Args:
-            run_id: the id of the new run; the same id when None.
-            reuse: the run whose results are taken.
+            run_id: the id of the new run; if None, the same id.
+            reuse: the run whose results are reused.
             on_change: see `RunRequest.on_change`.
         """
         identity = self.identity if run_id is None else self.identity.model_copy(update={"run_id": run_id})

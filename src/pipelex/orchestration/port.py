@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class OrchestratedRun(Protocol):
     """One run of an orchestrator, started here or elsewhere.
 
-    Every method raises `run.not_found` if the run does not exist any more, and `EngineUnavailable` if the engine does
-    not answer.
+    Every method raises `run.not_found` if the run no longer exists, and `EngineUnavailable` if the engine does not
+    answer.
     """
 
     @property
@@ -43,7 +43,7 @@ class OrchestratedRun(Protocol):
         """Wait for the run's end, and return its outcome.
 
         Raises:
-            PipelexError: it failed, was cancelled or terminated, or timed out.
+            PipelexError: the run failed, was cancelled or terminated, or timed out.
         """
         ...
 
@@ -59,9 +59,9 @@ class OrchestratedRun(Protocol):
         """The tree of pipes and effects as far as the run got.
 
         Args:
-            values: whether inputs, outputs and what was asked of models is wanted, too, where it is not at hand anyway.
-            ended: whether the insides of pipes that have ended are wanted, too, where each costs a look; without them, what
-                goes on is shown whole.
+            values: whether to include inputs, outputs and prompts even if reading them takes extra requests.
+            ended: whether to include the insides of pipes that have ended even if each takes a request. Running pipes
+                are always included in full.
         """
         ...
 
@@ -70,10 +70,10 @@ class OrchestratedRun(Protocol):
         ...
 
     async def waits(self, patience: timedelta = PATIENCE) -> list[Wait]:
-        """The waits of the run, each with its reason; empty if nothing is held up.
+        """The waits of the run, each with its reason; empty if nothing holds the run up.
 
         Args:
-            patience: the time that a task may wait in a queue before it counts.
+            patience: the time that a task may spend in a queue before it counts as a wait.
         """
         ...
 
@@ -81,7 +81,7 @@ class OrchestratedRun(Protocol):
         """Ask the run to end: it starts nothing new, and cancels what is under way. See `ended`.
 
         Raises:
-            PipelexError: it has ended already.
+            PipelexError: the run has already ended.
         """
         ...
 
@@ -89,25 +89,25 @@ class OrchestratedRun(Protocol):
         """End the run at once, whatever is under way.
 
         Raises:
-            PipelexError: it has ended already, or the orchestrator cannot.
+            PipelexError: the run has already ended, or the orchestrator cannot terminate runs.
         """
         ...
 
     async def retry(self, start_over: str | None = None) -> "OrchestratedRun":
         """Continue an unsuccessful run from where it failed, under the same id.
 
-        What was paid for is not paid for again; of a batch, the failed items alone are. A run that left items out may be
+        Nothing is paid for twice: in a batch, only the failed items run again. A run that left items out may be
         retried, too.
 
         Args:
-            start_over: reference or code of the pipe to go on from, whose results and those of what followed it do not
-                count; where the run failed when None.
+            start_over: reference or code of the pipe to continue from. Its results, and those of everything after it,
+                are discarded. If None, the run continues from where it failed.
 
         Returns:
-            The run that goes on.
+            The continued run.
 
         Raises:
-            PipelexError: it goes on or has succeeded, it never began, or the orchestrator cannot.
+            PipelexError: the run is still running, has succeeded or never began, or the orchestrator cannot retry runs.
         """
         ...
 
@@ -115,23 +115,23 @@ class OrchestratedRun(Protocol):
         """The method, inputs and options with which the run was started.
 
         Raises:
-            PipelexError: the orchestrator does not tell.
+            PipelexError: the orchestrator cannot provide them.
         """
         ...
 
     async def kept(self, start_over: str | None = None) -> "KeptSource":
-        """The results of the run's effects, for a run that may take them.
+        """The results of the run's effects, for another run to reuse.
 
         Args:
             start_over: see `retry`.
 
         Raises:
-            PipelexError: the orchestrator keeps none.
+            PipelexError: the orchestrator keeps no results.
         """
         ...
 
     async def reuse(self, start_over: str | None = None) -> Reuse:
-        """The reference by which a new run on the same orchestrator finds these results."""
+        """The reference by which a new run on the same orchestrator finds the results to reuse."""
         ...
 
 
@@ -141,9 +141,9 @@ class StartedRun:
 
     run: OrchestratedRun
     found: RunState | None = None
-    """The state in which a run with the same id and job was found; None where the run is new."""
+    """The state of an earlier run with the same id and job that was found; None if the run is new."""
     note: str | None = None
-    """One sentence for people on the run that was found."""
+    """One sentence for people about the run that was found."""
 
 
 class Orchestrator(Protocol):
@@ -156,19 +156,19 @@ class Orchestrator(Protocol):
 
     @property
     def is_durable(self) -> bool:
-        """Whether runs outlive this process, and may be found again from another."""
+        """Whether runs outlive this process, and other processes can find them."""
         ...
 
     @property
     def worker_command(self) -> str | None:
-        """The command that starts a worker which takes up runs; None where this process does it itself."""
+        """The command that starts a worker for runs; None if this process runs them itself."""
         ...
 
     async def connect(self) -> None:
         """Check that the engine answers.
 
         Raises:
-            EngineUnavailable: it does not.
+            EngineUnavailable: the engine does not answer.
         """
         ...
 
@@ -183,7 +183,7 @@ class Orchestrator(Protocol):
         ...
 
     async def attach(self, run_id: str) -> OrchestratedRun:
-        """A run that was started before.
+        """The run with an id, which was started before.
 
         Raises:
             PipelexError: there is no such run.
@@ -202,7 +202,7 @@ class Orchestrator(Protocol):
         """Check that a worker will take up a run, after waiting at most the given time for one.
 
         Raises:
-            PipelexError: nobody does.
+            PipelexError: no worker will take up a run.
         """
         ...
 
@@ -225,13 +225,13 @@ class OrchestratorSetup:
 
     settings: Settings
     inference: "Callable[[], Inference]"
-    """The function that gives the performer of effects; it is asked when there is one to perform in this process."""
+    """The function that returns the performer of effects; it is called when this process first performs an effect."""
 
 
 class OrchestratorFactory(Protocol):
     """The factory of an orchestrator: the object that an entry point of the group `pipelex.orchestrators` names.
 
-    Its module loads nothing heavy: factories are asked in every command that runs something.
+    Its module must load nothing heavy, because every command that runs something asks the factories.
     """
 
     @property
@@ -248,7 +248,7 @@ class OrchestratorFactory(Protocol):
         ...
 
     def warnings(self, settings: Settings) -> Sequence[Fault]:
-        """Settings of the orchestrator that have no effect, or will soon have none.
+        """Warnings about settings of the orchestrator that have no effect, or soon will have none.
 
         Raises:
             ConfigurationError: the settings are wrong.
@@ -256,19 +256,19 @@ class OrchestratorFactory(Protocol):
         ...
 
     def require(self) -> None:
-        """Say what to install where something is missing.
+        """Check that everything the orchestrator needs is installed.
 
         Raises:
-            PipelexError: it is missing.
+            PipelexError: something is missing; the advice says what to install.
         """
         ...
 
     def missing_worker(self) -> PipelexError | None:
-        """What to install for a worker, where no distribution here brings one; None: the orchestrator has none at all."""
+        """The error that says what to install for a worker; None if the orchestrator has no workers."""
         ...
 
     def open(self, setup: OrchestratorSetup) -> Orchestrator:
-        """The orchestrator with these settings; nothing is connected yet.
+        """The orchestrator with these settings; it does not connect yet.
 
         Raises:
             ConfigurationError: the settings are wrong.

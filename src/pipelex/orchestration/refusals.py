@@ -1,4 +1,4 @@
-"""Refusals that every orchestrator makes in the same words."""
+"""Errors that every orchestrator raises in the same words."""
 
 from typing import Final
 
@@ -6,11 +6,11 @@ from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.pipes.trace import RunState
 
 RUN_ID_BYTES: Final = 128
-"""The most bytes of a run's id: ids and files of its pipes begin with it, and have bounds of their own."""
+"""The maximum length of a run's id, in bytes. Ids and file names of its pipes begin with it, and are limited, too."""
 
 
 class EngineUnavailable(PipelexError):
-    """The engine cannot be reached, or is not set up: somebody may mend it while a caller waits and asks again."""
+    """The engine cannot be reached or is not set up; a caller may wait for that to be fixed, and try again."""
 
 
 def no_such_run(run_id: str, place: str) -> PipelexError:
@@ -29,12 +29,12 @@ def no_such_run(run_id: str, place: str) -> PipelexError:
 
 
 def goes_on(run_id: str, *, detail: str | None = None, advice: str | None = None) -> PipelexError:
-    """The error for what needs a run that has ended.
+    """The error for an operation on a running run that needs a run that has ended.
 
     Args:
         run_id: the run.
-        detail: the sentence, where it is another than that the run goes on.
-        advice: the advice, where it is another than to wait for the run.
+        detail: the sentence to use instead of the default one.
+        advice: the advice to use instead of waiting for the run.
     """
     return PipelexError(
         "run.not_finished",
@@ -46,12 +46,12 @@ def goes_on(run_id: str, *, detail: str | None = None, advice: str | None = None
 
 
 def has_ended(run_id: str, state: RunState, detail: str | None = None) -> PipelexError:
-    """The error for what needs a run that goes on.
+    """The error for an operation on an ended run that needs a running one.
 
     Args:
         run_id: the run.
-        state: the state in which it ended.
-        detail: the sentence, where it is another than that the run has ended.
+        state: the state in which the run ended.
+        detail: the sentence to use instead of the default one.
     """
     return PipelexError(
         "run.already_ended",
@@ -62,16 +62,16 @@ def has_ended(run_id: str, state: RunState, detail: str | None = None) -> Pipele
 
 
 def nothing_to_retry(run_id: str, state: RunState) -> PipelexError:
-    """The error for a retry of what succeeded."""
+    """The error for a retry of a run that succeeded."""
     return has_ended(run_id, state, f"run '{run_id}' succeeded: there is nothing to retry")
 
 
 def is_cancelled(run_id: str, detail: str | None = None) -> PipelexError:
-    """The error of a run that was asked to end, and did.
+    """The error of a run that was cancelled.
 
     Args:
         run_id: the run.
-        detail: the sentence, where it ended for another reason.
+        detail: the sentence to use instead of the default one, if the run ended for another reason.
     """
     advice = f"Continue it with the results that it already has: pipelex runs retry {run_id}"
     return PipelexError("run.cancelled", detail or f"run '{run_id}' was cancelled", advice=advice)
@@ -88,12 +88,12 @@ def id_is_taken(run_id: str) -> PipelexError:
 
 
 def note_on(run_id: str, found: RunState, *, retry: str) -> str:
-    """One sentence on a run that a start found under its id, with the same job.
+    """A sentence about an earlier run with the same id and job that a start found.
 
     Args:
         run_id: the run.
-        found: the state it was in.
-        retry: the way in which one that did not succeed goes on.
+        found: the state of the run.
+        retry: a sentence that says how to continue the run if it did not succeed.
     """
     match found:
         case RunState.RUNNING:
@@ -105,11 +105,11 @@ def note_on(run_id: str, found: RunState, *, retry: str) -> str:
 
 
 def unsupported(capability: str, detail: str, advice: str | None = None) -> PipelexError:
-    """The error for what an orchestrator does not offer.
+    """The error for something that an orchestrator does not support.
 
     Args:
-        capability: the thing that is asked for, in one or two words.
-        detail: one sentence that says what it cannot do.
+        capability: the missing capability, in one or two words.
+        detail: one sentence that says what the orchestrator cannot do.
         advice: the advice.
     """
     return PipelexError(
@@ -125,8 +125,8 @@ def check_run_id(run_id: str) -> None:
     """Refuse an id that no run can have.
 
     Raises:
-        PipelexError: it is empty, longer than `RUN_ID_BYTES`, or has characters that no name has, or the one that parts a run
-            from the pipes below it.
+        PipelexError: the id is empty, is longer than `RUN_ID_BYTES`, or contains blanks, control characters or a `/`,
+            which separates the ids of a run and its pipes.
     """
     size = len(run_id.encode(errors="replace"))
     if not run_id.strip() or size > RUN_ID_BYTES:

@@ -1,4 +1,4 @@
-"""The installed orchestrators, and the choice among them by the settings."""
+"""The installed orchestrators, and the one that the settings choose."""
 
 from difflib import get_close_matches
 from functools import cache
@@ -12,10 +12,10 @@ from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.orchestration.port import OrchestratorFactory
 
 _DURABLE: Final = "temporal"
-"""The durable orchestrator where one is asked for and the settings choose none."""
+"""The durable orchestrator to use if one is asked for and the settings choose none."""
 
 IN_PROCESS: Final = "direct"
-"""The orchestrator that is always there: this process."""
+"""The name of the orchestrator that is always available: this process."""
 
 
 @cache
@@ -24,7 +24,7 @@ def _entries() -> dict[str, EntryPoint]:
 
 
 def names() -> tuple[str, ...]:
-    """The installed orchestrators, in-process first, the others by their names."""
+    """The names of the installed orchestrators: the in-process one first, then the others in alphabetical order."""
     return tuple(sorted(_entries(), key=lambda name: (name != IN_PROCESS, name)))
 
 
@@ -32,7 +32,7 @@ def factory_of(name: str) -> OrchestratorFactory:
     """The factory of an orchestrator.
 
     Raises:
-        PipelexError: nothing of that name is installed, or it cannot be loaded.
+        PipelexError: no orchestrator of that name is installed, or it cannot be loaded.
     """
     entry = _entries().get(name)
     if entry is None:
@@ -46,15 +46,15 @@ def factory_of(name: str) -> OrchestratorFactory:
 
 
 def chosen_name(settings: Settings, *, durable: bool = False) -> str:
-    """The orchestrator that the settings choose: the one whose factory says so, else this process.
+    """The name of the orchestrator that the settings choose; this process if they choose none.
 
     Args:
         settings: the configuration.
-        durable: only among those whose runs outlive the process; the first of them where the settings choose none.
+        durable: whether the orchestrator must be a durable one; if the settings choose none, there is a default.
 
     Raises:
         ConfigurationError: the settings of an orchestrator are wrong.
-        PipelexError: they choose several; or a durable one is asked for, and none is installed.
+        PipelexError: the settings choose several, or a durable one is asked for and none is installed.
     """
     others = [name for name in names() if name != IN_PROCESS]
     factories = {name: factory_of(name) for name in others}
@@ -77,7 +77,7 @@ def chosen_name(settings: Settings, *, durable: bool = False) -> str:
 def _unknown(name: str) -> PipelexError:
     known = names()
     if not known:
-        # The metadata of an installation is as old as the installation; its code may be newer.
+        # An editable installation may have newer code than its metadata.
         return _misconfigured(
             "the installation of pipelex names no orchestrator", f"Install it again: {install_command()}"
         )

@@ -10,7 +10,7 @@ from pipelex.errors import ErrorReport
 from pipelex.pipes.trace import RunState
 
 PATIENCE: Final = timedelta(seconds=3)
-"""The time that a task may wait for a worker before it counts as waiting."""
+"""The time that a task may spend in a queue before it counts as waiting for a worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class RunDescription:
     workflow_id: str
     """The engine's id of the entry pipe's run; in-process, the run's id."""
     pipe: str
-    """The entry pipe's reference, or its code alone where the engine knows no more; empty when it knows neither."""
+    """The entry pipe's reference, or only its code if the engine knows no more; empty if it knows neither."""
     pipe_type: str
     """The entry pipe's type, for example `PipeSequence`."""
     state: RunState
@@ -33,19 +33,19 @@ class RunDescription:
     link: str | None = None
     """The address of the run in the engine's own UI, where it is known."""
     unlinked: str = ""
-    """The way to make the address known, as the rest of a sentence; empty if there is none."""
+    """What to do to make the address known, as the rest of a sentence; empty if nothing helps."""
     user: str | None = None
     """The user who started it, where that is known."""
     attributes: Mapping[str, str | Sequence[str]] = field(default_factory=dict[str, str])
-    """The search attributes of its own, its tags among them."""
+    """The run's own search attributes, including its tags."""
     cost: float | None = None
-    """The cost of its models, in US dollars; None where it is not known, or was not asked for."""
+    """The cost of the run's model calls, in US dollars; None if it is not known or was not asked for."""
     replay_of: str | None = None
     """The run whose results it reuses, if it is a replay."""
     fingerprint: str | None = None
-    """The fingerprint of what ran, where the orchestrator tells: equal ones are the same version of a method."""
+    """The fingerprint of the method that ran, if the orchestrator reports it; it identifies a version of a method."""
     is_interrupted: bool = False
-    """Whether the process that ran it ended before the run did, in its state `CANCELLED`; only in-process."""
+    """Whether the process ended before the run did, so that the state is `CANCELLED`; only for in-process runs."""
 
     @property
     def words(self) -> str:
@@ -70,9 +70,9 @@ class RunFilter:
     state: RunState | None = None
     """The state of the runs; None for any."""
     limit: int = 20
-    """The number of runs at most, the newest first."""
+    """The most runs to list; the newest come first."""
     attributes: Mapping[str, str | Sequence[str]] = field(default_factory=dict[str, str])
-    """Search attributes that the runs carry: name → value, or values that all are among it."""
+    """Search attributes that the runs must have: name → value, or several values that must all be present."""
     pipe: str | None = None
     """The entry pipe, by its reference or its code; None for any."""
     domain: str | None = None
@@ -82,14 +82,14 @@ class RunFilter:
     since: datetime | None = None
     """The earliest time of their start; None for any time."""
     cost_above: float | None = None
-    """The least cost, in US dollars; None for any, which may leave `RunDescription.cost` out."""
+    """The least cost, in US dollars; None for any cost, in which case `RunDescription.cost` may be None."""
     prefix: str = ""
     """The beginning of their ids."""
     replay_of: str | None = None
     """The run that they are replays of; None for any."""
 
     def takes(self, run: RunDescription) -> bool:
-        """Whether a run is one of those."""
+        """Whether the filter matches a run."""
         return (
             self.state in (None, run.state)
             and self.pipe in (None, run.pipe, run.pipe_code)
@@ -104,7 +104,7 @@ class RunFilter:
 
 
 def _holds(given: str | Sequence[str], wanted: str | Sequence[str]) -> bool:
-    """Whether an attribute has a value, or all of several."""
+    """Whether an attribute has a given value, or all of several given values."""
     values = {given} if isinstance(given, str) else set(given)
     return values >= ({wanted} if isinstance(wanted, str) else set(wanted))
 
@@ -142,25 +142,25 @@ class Wait:
     workflow_id: str
     """The engine's id of the pipe run that waits."""
     what: str
-    """The activity, or `workflow task`, that is not done."""
+    """The name of the activity that is not done, or `workflow task`."""
     detail: str
-    """One sentence with the thing that the run waits for, and the reason."""
+    """One sentence that says what the run waits for, and why."""
     advice: str | None = None
-    """The advice: what ends the wait."""
+    """What to do to end the wait."""
     queue: str | None = None
-    """The task queue, where it is one that is waited for."""
+    """The task queue that a worker must poll, if that is what the run waits for."""
     attempt: int | None = None
-    """The number of the attempt to come, from 1."""
+    """The number of the next attempt, from 1."""
     until: datetime | None = None
     """The time of the next attempt, where it is known."""
     failures: int | None = None
-    """The number of failures of a call so far, where it is told."""
+    """The number of failures of the call so far, if it is known."""
     most_failures: int | None = None
-    """The number of failures after which the run fails; None where there is no limit, or nobody tells."""
+    """The number of failures after which the run fails; None if there is no limit or it is not known."""
     deadline: datetime | None = None
-    """The latest end of the wait, and of the run with it, where it is known."""
+    """The latest time at which the wait ends, and the run fails with it, if it is known."""
     report: ErrorReport | None = None
-    """The failure."""
+    """The last failure, if the run waits because something failed."""
 
 
 def failed_call(name: str, pipe: str, report: ErrorReport) -> str:
@@ -183,4 +183,4 @@ class ReadinessCheck:
     is_issue: bool = False
     advice: str | None = None
     is_off: bool = False
-    """Whether nothing uses it, so that its lack does not matter."""
+    """Whether nothing uses the thing, so that it does not matter if it is missing."""

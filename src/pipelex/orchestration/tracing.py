@@ -1,4 +1,4 @@
-"""The spans of engines that replay: which provider of spans makes each of them once, found through an entry point."""
+"""Tracing on engines that replay code: entry points name providers that make each span only once."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -16,15 +16,15 @@ TRACING: Final = "pipelex.tracing"
 class EngineTracing(Protocol):
     """The tracing of an engine that replays code: the object that an entry point names.
 
-    Its module loads nothing heavy.
+    Its module must load nothing heavy.
     """
 
     def is_installed(self) -> bool:
-        """Whether the engine's SDK is there."""
+        """Whether the engine's SDK is installed."""
         ...
 
     def create_provider(self, resource: "Resource") -> "TracerProvider":
-        """A provider whose spans are made once, however often the code they are in is replayed."""
+        """A provider that makes each span once, however often its code is replayed."""
         ...
 
     def is_replay_safe(self, provider: object) -> bool:
@@ -34,7 +34,7 @@ class EngineTracing(Protocol):
 
 @cache
 def engine_tracings() -> Sequence[EngineTracing]:
-    """The tracings of the engines whose SDK is installed, by the orchestrators' names."""
+    """The tracings of the engines whose SDK is installed, sorted by the orchestrators' names."""
     entries = sorted(entry_points(group=TRACING), key=lambda entry: entry.name)
     found = [cast("EngineTracing", entry.load()) for entry in entries]
     return [tracing for tracing in found if tracing.is_installed()]

@@ -28,9 +28,9 @@ MOST_AT_ONCE = 10_000
 
 
 def deck_of(settings: Settings) -> "ModelDeck":
-    """The models as configured, by the project's inference folder over the user's over the packaged one.
+    """The models as configured. The project's inference folder overrides the user's, which overrides the packaged one.
 
-    What the files say that is not understood is told in the log, once.
+    A warning about each entry that is not understood is logged once.
 
     Raises:
         ConfigurationError: an inference file is wrong.
@@ -55,7 +55,7 @@ def deck_of(settings: Settings) -> "ModelDeck":
 
 
 _told: set[str] = set()
-"""Warnings about inference files that the log of this process has already."""
+"""The warnings about inference files that this process has already logged."""
 
 
 def _tell(warnings: Iterable[Fault]) -> None:
@@ -70,7 +70,7 @@ def inference_of(settings: Settings, deck: "ModelDeck | None" = None) -> "Infere
 
     Args:
         settings: the configuration.
-        deck: the models, where they are known already.
+        deck: the models, if they are already loaded.
 
     Raises:
         ConfigurationError: an inference file is wrong.
@@ -114,7 +114,7 @@ def _results_of(settings: Settings, storage: "Storage") -> "ResultCache | None":
 
 
 def tree_rules_of(settings: Settings) -> TreeRules:
-    """The largest size of a method's folder, and the folders in it that are not searched for bundles."""
+    """The size limits of a method's folder, and the subfolders that are not searched for bundles."""
     limits = settings.interpreter.method_tree_limits
     excluded = frozenset(settings.interpreter.scan.excluded_dirs)
     return TreeRules(limits.max_files, limits.max_total_bytes, excluded)
@@ -147,7 +147,7 @@ def printing_of(settings: Settings) -> "PrintLimits":
 
 
 def images_of(settings: Settings) -> "ImageOptions":
-    """The defaults of an image, used where neither the pipe nor the model's settings say."""
+    """The default parameters of an image, for those that neither the pipe nor the model's settings give."""
     from pipelex.inference.images import ImageOptions
 
     found = settings.inference.img_gen
@@ -166,8 +166,8 @@ def fetch_policy_of(settings: Settings, *, allow_files: bool = False) -> "FetchP
 
     Args:
         settings: the configuration.
-        allow_files: whether this machine's files may be read: only while a person's own inputs are moved into the
-            storage. A run reads none, wherever it runs: its files are in the storage before it begins.
+        allow_files: whether this machine's files may be read. Set it only to move a person's own inputs into the
+            storage. A run itself reads no local files, because its files are in the storage before it begins.
     """
     from pipelex.storage import FetchPolicy
 
@@ -175,7 +175,7 @@ def fetch_policy_of(settings: Settings, *, allow_files: bool = False) -> "FetchP
 
 
 def retry_of(settings: Settings) -> RetryPolicy:
-    """The in-process retry: the configured number of repetitions after a first attempt."""
+    """The in-process retry policy: a first attempt and the configured number of repetitions."""
     inference = settings.inference
     return RetryPolicy(max_attempts=inference.transport_max_retries + 1, outage_seconds=inference.outages.retry_seconds)
 

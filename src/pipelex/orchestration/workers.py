@@ -1,4 +1,4 @@
-"""The workers of engines: polling processes, found by the orchestrator's name."""
+"""The workers of engines: processes that poll for tasks, looked up by the orchestrator's name."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ WORKERS: Final = "pipelex.workers"
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerOptions:
-    """The options of a worker, in addition to the settings. With None, or the default, the settings decide."""
+    """The options of a worker, in addition to the settings; where one is None or the default, the settings decide."""
 
     libraries: tuple[Path, ...] = ()
-    """The method folders whose functions and templates the worker has at hand."""
+    """The method folders whose functions and templates the worker provides."""
     task_queue: str | None = None
     """The task queue to poll."""
     scope: str | None = None
     """The name of the scope, which decides what the worker registers."""
     server: str | None = None
-    """The name of the server to poll, which the settings hold already."""
+    """The name of the server to poll; the settings already have it selected."""
     profile: str | None = None
     """The name of the tuning profile."""
     is_sandboxed: bool = True
@@ -41,9 +41,9 @@ class Serving:
     facts: Mapping[str, str]
     """Name → value, for people."""
     fields: Mapping[str, str | int]
-    """The same for programs."""
+    """Name → value, for programs."""
     probe: Callable[[], Awaitable[object]] | None = None
-    """Asks whether the server answers, and raises where it does not; None where the engine cannot tell."""
+    """Checks that the server answers, and raises if it does not; None if the engine has no such check."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,25 +51,25 @@ class WorkerHooks:
     """The callbacks for the events of a worker."""
 
     on_connecting: Callable[[], None]
-    """The callback before a connection is made that carries the context of spans."""
+    """The callback before the first connection, which carries the context of spans."""
     on_notice: Callable[[str], None]
-    """The callback for a sentence on what was done before polling."""
+    """The callback that receives a sentence about something done before polling."""
     on_warning: Callable[[Sequence[Fault]], None]
-    """The callback for what may be wrong, and does not keep the worker from polling."""
+    """The callback that receives possible problems that do not keep the worker from polling."""
     on_ready: Callable[[Serving], None]
     """The callback once the worker polls."""
     on_tasks: Callable[[Any], None]
-    """The callback with a `logging.Filter` that puts beside each log line which task it is about."""
+    """The callback that receives a `logging.Filter`, which adds to each log line the task it is about."""
     on_stopping: Callable[["float | None"], None]
-    """The callback when the worker was asked to stop, with the grace in seconds where there is one."""
+    """The callback once the worker is asked to stop; it receives the grace period in seconds, or None."""
     on_giving_up: Callable[[], None]
-    """The callback before the process of a worker that did not end in time ends with status 1; any thread calls it."""
+    """The callback before a process that did not stop in time is ended with status 1; any thread may call it."""
 
 
 class EngineWorker(Protocol):
     """A worker of an engine: the object that an entry point of the group `pipelex.workers` names.
 
-    Its module loads nothing heavy.
+    Its module must load nothing heavy.
     """
 
     def check(self, settings: Settings, options: WorkerOptions) -> Sequence[Fault]:
@@ -79,17 +79,17 @@ class EngineWorker(Protocol):
             Warnings.
 
         Raises:
-            ConfigurationError: a name or a setting is wrong, or an option is none of this engine's.
+            ConfigurationError: a name or a setting is wrong, or this engine does not have one of the options.
         """
         ...
 
     async def serve(self, settings: Settings, options: WorkerOptions, hooks: WorkerHooks) -> None:
-        """Poll until SIGINT or SIGTERM comes; then end within a time that the settings say.
+        """Poll until SIGINT or SIGTERM comes; then end within the time that the settings give.
 
         Args:
             settings: the configuration.
-            options: what the worker is started with beside it.
-            hooks: the events that are announced meanwhile.
+            options: the options of the worker.
+            hooks: the callbacks for its events.
 
         Raises:
             ConfigurationError: the settings are wrong.
@@ -104,10 +104,10 @@ def _entries() -> dict[str, EntryPoint]:
 
 
 def worker_of(name: str) -> EngineWorker | None:
-    """The worker of an orchestrator; None where no distribution here brings one.
+    """The worker of an orchestrator; None if no installed distribution provides one.
 
     Args:
-        name: the orchestrator's.
+        name: the name of the orchestrator.
     """
     entry = _entries().get(name)
     return None if entry is None else cast("EngineWorker", entry.load())
