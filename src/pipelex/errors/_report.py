@@ -244,7 +244,8 @@ class SuggestedFix:
     """The name of the kind of change, in kebab case."""
     description: str
     ops: tuple[Mapping[str, Json], ...] = ()
-    """The changes: `set_key`, `ensure_table`, `delete_key`, `delete_table`, `rename_table_key`, `move_key`, `remap_value`."""
+    """The changes, each one of `set_key`, `ensure_table`, `delete_key`, `delete_table`, `rename_table_key`, `move_key`
+    and `remap_value`."""
     safety: Literal["safe", "unsafe"] = "safe"
     file: str | None = None
 

@@ -1,4 +1,4 @@
-"""The runtime: loading methods, judging them, attaching to runs."""
+"""The runtime: loads and validates methods, and attaches to runs."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,20 +24,20 @@ class Pipelex(Configured):
 
     Args:
         settings: the configuration; by default that of the working directory's project.
-        orchestrator: the name of the orchestrator that runs methods: `direct`, `temporal`, or that of another that is
-            installed; by default the one that the settings choose (`[temporal] is_enabled`).
+        orchestrator: the name of the orchestrator that runs methods: `direct`, `temporal` or another installed one; by
+            default the one that the settings choose (`[temporal] is_enabled`).
     """
 
     def load(self, *paths: PathLike, library_dirs: Sequence[PathLike] = (), pipe: str | None = None) -> Method:
         """Load bundle files or a method's folder.
 
         Args:
-            *paths: bundle files and folders; without any, the library folders are what is loaded.
+            *paths: bundle files and folders; without any, the library folders are loaded.
             library_dirs: additional folders of the concepts, pipes and packages that the method refers to.
-            pipe: the pipe that will run: only its own faults, and those of what it runs, count then.
+            pipe: the pipe that will run; only its faults, and those of the pipes it runs, count then.
 
         Raises:
-            MethodInvalidError: there are faults; all of them are in it.
+            MethodInvalidError: the method has faults; the error lists all of them.
             PipelexError: a path cannot be read, or there is no such pipe.
         """
         method = self.open(*paths, library_dirs=library_dirs, pipe=pipe)
@@ -51,13 +51,13 @@ class Pipelex(Configured):
         pipe: str | None = None,
         texts: Mapping[Path, str] | None = None,
     ) -> Method:
-        """Read a method like `load`, whatever the verdict; `Method.verdict` has it.
+        """Read a method like `load`, but return it even if it has faults; see `Method.verdict`.
 
         Args:
             *paths: see `load`.
             library_dirs: see `load`.
             pipe: see `load`.
-            texts: resolved path of a bundle → the text that counts instead of the file's, as an editor has it.
+            texts: resolved path of a bundle → the text to use instead of the file's, for example an editor's.
 
         Raises:
             PipelexError: a path cannot be read, or there is no such pipe.
@@ -84,11 +84,11 @@ class Pipelex(Configured):
         Args:
             *paths: see `load`.
             library_dirs: see `load`.
-            pipe: judge this pipe and what it runs; everything when None.
-            dry_run: also run each valid pipe on made-up values, without any model.
+            pipe: the pipe to check, with the pipes it runs; if None, everything is checked.
+            dry_run: whether to run each valid pipe on made-up values as well, without any model.
 
         Raises:
-            PipelexError: a path cannot be read, or there is no such pipe: there is no verdict.
+            PipelexError: there can be no verdict, because a path cannot be read or there is no such pipe.
         """
         return await self.open(*paths, library_dirs=library_dirs, pipe=pipe).validate(dry_run=dry_run)
 
@@ -96,17 +96,17 @@ class Pipelex(Configured):
         return self.deck.check(choice_of(use), document=use.document, needs=use.needs)
 
     async def save_files(self, *values: Json, folder: PathLike) -> "SavedFiles":
-        """Save the stored files that values name, such as a run's documents and images, under their own names.
+        """Save the stored files that values refer to, such as a run's documents and images, under their own names.
 
         Args:
             values: plain JSON, such as the `content` of a `RunResult`.
-            folder: where they go; made when there is at least one.
+            folder: the folder to write to; it is made if there is at least one file.
 
         Returns:
-            The files; for those that the storage of this machine does not have, the reason.
+            The saved files, and the reason for each file that the storage of this machine could not provide.
 
         Raises:
-            OSError: one cannot be written.
+            OSError: a file cannot be written.
         """
         from pipelex.storage import SavedFiles, files_of, save_files
 
@@ -119,10 +119,10 @@ class Pipelex(Configured):
         """The handle of a run, started here or elsewhere.
 
         Args:
-            run_id: its id, or as much of the id's beginning as no other run has.
+            run_id: the run's id, or a beginning of it that no other run's id shares.
 
         Raises:
-            PipelexError: there is no such run, or several whose ids begin so; or no engine answers.
+            PipelexError: there is no such run, several ids begin so, or the engine does not answer.
         """
         run = await find_run(self.orchestrator, run_id)
         return RunHandle(self.orchestrator, run, (await run.describe()).pipe)

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class Configured:
-    """One configuration, whose parts are opened when they are needed: settings, models, an orchestrator.
+    """One configuration, with parts that are opened when they are needed: settings, models, an orchestrator.
 
     Args:
         settings: the configuration; by default that of the working directory's project.
-        orchestrator: the name of the orchestrator that runs methods: `direct`, `temporal`, or that of another that is
-            installed; by default the one that the settings choose (`[temporal] is_enabled`).
+        orchestrator: the name of the orchestrator that runs methods: `direct`, `temporal` or another installed one; by
+            default the one that the settings choose (`[temporal] is_enabled`).
     """
 
     def __init__(self, settings: Settings | None = None, *, orchestrator: str | None = None) -> None:
@@ -55,7 +55,7 @@ class Configured:
 
         Raises:
             ConfigurationError: its settings are wrong.
-            PipelexError: there is none of that name, or something is not installed.
+            PipelexError: no orchestrator has that name, or something is not installed.
         """
         return open_orchestrator(self.settings, self.orchestrator_name, lambda: self.inference)
 
@@ -64,7 +64,7 @@ class Configured:
         """Warnings of the orchestrator about its settings.
 
         Raises:
-            ConfigurationError: they are wrong.
+            ConfigurationError: the settings are wrong.
         """
         return factory_of(self.orchestrator_name).warnings(self.settings)
 
@@ -79,7 +79,7 @@ class Configured:
 
     @cached_property
     def inference(self) -> "Inference":
-        """The models, as configured.
+        """The performer of effects, with the models as configured.
 
         Raises:
             ConfigurationError: an inference file is wrong.
@@ -87,7 +87,7 @@ class Configured:
         return inference_of(self.settings, self.deck)
 
     async def aclose(self) -> None:
-        """Close connections. Durable runs continue; those in this process are cancelled."""
+        """Close the connections. Durable runs continue; runs in this process are cancelled."""
         if "orchestrator" in self.__dict__:
             await self.orchestrator.aclose()
         if "inference" in self.__dict__:

@@ -1,4 +1,4 @@
-"""Files of a run's inputs, moved into the store before they travel."""
+"""Moves the files of a run's inputs into the store before the run starts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,20 +19,20 @@ async def stored_inputs(
     *,
     with_data_urls: bool = True,
 ) -> dict[str, Stuff]:
-    """The inputs with every local file and `data:` URL of an image or a document replaced by a stored one.
+    """The inputs with every local file and `data:` URL of an image or a document replaced by a stored file.
 
-    What a worker on another machine reads must be where it can reach it, and bytes do not ride in histories. The run
-    itself may read no file of this machine: whoever answers it could name any.
+    A worker on another machine must be able to reach the files, and their bytes do not belong in workflow histories.
+    The run itself must not read files of this machine, because a model's answer could name any of them.
 
     Args:
         inputs: the inputs that a person gave.
-        library: knows the concepts.
-        open_storage: gives where files go; asked where there is an image or a document.
-        policy: the policy for reading their files.
-        with_data_urls: whether `data:` URLs are moved, too; local files always are.
+        library: the library that knows the concepts.
+        open_storage: returns the storage for the files; called only if there is an image or a document.
+        policy: the policy for reading the files.
+        with_data_urls: whether to move `data:` URLs as well; local files are always moved.
 
     Raises:
-        PipelexError: a file cannot be read, or the store does not take it.
+        PipelexError: a file cannot be read, or the store does not accept it.
     """
     moved = dict(inputs)
     moving: _Moving | None = None

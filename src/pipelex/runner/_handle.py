@@ -1,4 +1,4 @@
-"""The handle of a run in the public API, for every orchestrator."""
+"""The handle of a run in the public API, the same for every orchestrator."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,12 +13,12 @@ from pipelex.runner._result import RunResult, result_of
 
 @dataclass(frozen=True)
 class RunHandle:
-    """A handle to wait for a run, watch it and end it; for a durable run, from any process."""
+    """A handle to wait for a run, watch it and end it; it works for a durable run from any process."""
 
     orchestrator: Orchestrator
     run: OrchestratedRun = field(repr=False)
     pipe: str
-    """The entry pipe's reference, or its code alone where the orchestrator knows no more."""
+    """The entry pipe's reference, or only its code if the orchestrator knows no more."""
     inputs: Mapping[str, Stuff] = field(default_factory=dict[str, Stuff], repr=False)
     """The inputs of the run; empty for a run that was started elsewhere."""
     started: StartedRun | None = field(default=None, repr=False)
@@ -36,24 +36,24 @@ class RunHandle:
 
     @property
     def found(self) -> RunState | None:
-        """The state of the run with the same id and job that was there when this one was to start; None where none was."""
+        """The state of an earlier run with the same id and job that the start found; None if it started a new run."""
         return None if self.started is None else self.started.found
 
     @property
     def is_attached(self) -> bool:
-        """Whether a run with the same id and job was there already when this one was to start."""
+        """Whether the start found an earlier run with the same id and job, and attached to it."""
         return self.found is not None
 
     @property
     def note(self) -> str | None:
-        """One sentence on the run that was found instead of being started; None where a new one was started."""
+        """One sentence about the earlier run that the start found; None if it started a new run."""
         return None if self.started is None else self.started.note
 
     async def result(self, *, full_memory: bool = False) -> RunResult:
-        """Wait for the run's end.
+        """Wait for the run's end, and return its result.
 
         Args:
-            full_memory: also ask a worker for everything the entry pipe's memory held.
+            full_memory: whether to also ask a worker for everything that the entry pipe's memory held.
 
         Raises:
             PipelexError: the run failed, was cancelled or terminated, or timed out.
@@ -72,7 +72,7 @@ class RunHandle:
         return result_of(self.run_id, self.pipe, outcome, memory, trace)
 
     def _told(self, failed: PipelexError) -> PipelexError:
-        """A failure that was there before this start says so, and how to go on."""
+        """The failure; if it belongs to an earlier run, the advice says so, and how to continue that run."""
         if self.found in (None, RunState.RUNNING) or self.note is None:
             return failed
         advice = "\n".join(filter(None, (self.note, failed.report.advice)))
@@ -90,9 +90,9 @@ class RunHandle:
         """The tree of pipes and effects so far.
 
         Args:
-            values: whether inputs, outputs and what was asked of models is wanted, too, where it is not at hand anyway.
-            ended: whether the insides of pipes that have ended are wanted, too, where each costs a look; without them, what
-                goes on is shown whole.
+            values: whether to include inputs, outputs and prompts even if reading them takes extra requests.
+            ended: whether to include the insides of pipes that have ended even if each takes a request. Running pipes
+                are always included in full.
         """
         return await self.run.trace(values=values, ended=ended)
 
@@ -100,7 +100,7 @@ class RunHandle:
         """The waits of the run that may need somebody to act, each with its reason.
 
         Args:
-            patience: the time that a task may wait in a queue before it counts.
+            patience: the time that a task may spend in a queue before it counts as a wait.
         """
         return await self.run.waits(patience)
 
@@ -108,13 +108,13 @@ class RunHandle:
         """Ask the run to end: it starts nothing new, and cancels what is under way.
 
         Args:
-            within: the time to wait for the end; by default none.
+            within: the time to wait for the end; by default, the call does not wait.
 
         Returns:
             The state in which the run ended; `RUNNING` if it has not ended yet.
 
         Raises:
-            PipelexError: it has ended already.
+            PipelexError: the run has already ended.
         """
         await self.run.cancel()
         return await self.run.ended(within)
@@ -123,27 +123,28 @@ class RunHandle:
         """End the run at once, whatever is under way.
 
         Args:
-            reason: why, for those who look at the run.
+            reason: the reason, for people who look at the run.
 
         Raises:
-            PipelexError: it has ended already.
+            PipelexError: the run has already ended.
         """
         await self.run.terminate(reason)
 
     async def retry(self, *, start_over: str | None = None) -> "RunHandle":
         """Continue an unsuccessful run from where it failed, under the same id.
 
-        What was paid for is not paid for again; of a batch, the failed items alone are. A run that left items out may be
+        Nothing is paid for twice: in a batch, only the failed items run again. A run that left items out may be
         retried, too.
 
         Args:
-            start_over: reference or code of the pipe to go on from, with everything that followed it.
+            start_over: reference or code of the pipe to run again, with everything after it; if None, the run continues
+                from where it failed.
 
         Returns:
-            The run that goes on; of a durable run, this very one.
+            The handle of the continued run; a durable run continues as the same run.
 
         Raises:
-            PipelexError: it goes on, or has succeeded; or its method has no such pipe.
+            PipelexError: the run is still running or has succeeded, or its method has no such pipe.
         """
         if start_over is not None:
             start_over = (await self.run.source()).library.find_pipe(start_over)

@@ -1,4 +1,4 @@
-"""A pipe's declared inputs as run-time inputs are read and made up."""
+"""Reads a pipe's declared inputs at run time, and makes up values for them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,11 +11,11 @@ from pipelex.library import Library, Pipe
 from pipelex.pipes.calls import PipeCall
 
 MOCK_ITEMS = 2
-"""Items of a made-up list of any length."""
+"""The number of items in a made-up list whose length is not fixed."""
 
 
 def input_slots(pipe: Pipe) -> dict[str, InputSlot]:
-    """The declared inputs as `read_inputs` takes them."""
+    """The declared inputs in the form that `read_inputs` takes."""
     return {
         name: InputSlot(concept=slot.concept, is_list=slot.is_list, count=slot.count, presence=slot.presence)
         for name, slot in pipe.inputs.items()
@@ -26,9 +26,9 @@ def mock_inputs(library: Library, pipe: Pipe, *, is_sparse: bool = False) -> dic
     """A made-up value for every declared input.
 
     Args:
-        library: knows the concepts.
+        library: the library that knows the concepts.
         pipe: the pipe.
-        is_sparse: leave out the optional inputs, and the optional fields of the others.
+        is_sparse: whether to leave out the optional inputs, and the optional fields of the others.
     """
     values: dict[str, Stuff] = {}
     for name, slot in pipe.inputs.items():
@@ -45,15 +45,15 @@ def mock_inputs(library: Library, pipe: Pipe, *, is_sparse: bool = False) -> dic
 
 
 def read_inputs_of(library: Library, call: PipeCall, raw: Mapping[str, Json] | Path | None) -> dict[str, Stuff]:
-    """Other inputs for a call: those that are named, and those that it lacks, as `Method.read_inputs` reads them.
+    """New inputs for a call, read like `Method.read_inputs` does: the given ones, and any that the call lacks.
 
     Args:
-        library: has the call's pipe.
-        call: what runs otherwise.
+        library: the library that has the call's pipe.
+        call: the call, whose own inputs stay where none are given.
         raw: input name → value; or a file that holds them.
 
     Raises:
-        InputError: something does not fit.
+        InputError: an input does not fit, or is missing.
     """
     pipe = library.pipe(call.pipe)
     slots = input_slots(pipe)
@@ -65,5 +65,5 @@ def read_inputs_of(library: Library, call: PipeCall, raw: Mapping[str, Json] | P
 
         values, base_dir = file_inputs(Path(raw), slots, library)
     wanted = {name: slot for name, slot in slots.items() if name in values or name not in call.inputs}
-    # A name that the pipe does not know is refused where it is read.
+    # `read_inputs` refuses a name that the pipe does not have.
     return read_inputs(values, wanted, base_dir=base_dir or Path.cwd(), concepts=library)

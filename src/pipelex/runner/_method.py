@@ -51,7 +51,7 @@ class Method:
         """The method with the verdict on one pipe and what it runs; that pipe is its entry.
 
         Raises:
-            PipelexError: there is no such pipe, or several have that code.
+            PipelexError: there is no such pipe, or several pipes have that code.
         """
         return self if name == self.loaded.focus else replace(self, loaded=focused(self.loaded, name))
 
@@ -72,7 +72,7 @@ class Method:
         """The linked library.
 
         Raises:
-            MethodInvalidError: nothing could be linked.
+            MethodInvalidError: the method has faults that keep it from being linked.
         """
         if self.loaded.library is None:
             self.verdict.require_valid()
@@ -88,7 +88,7 @@ class Method:
         return self.library.pipe(self.loaded.pipe_ref(name))
 
     def stand_in(self, pipe: str | None = None) -> str | None:
-        """The backend of the tiny local model, where it answers for a model that the pipe, or one it may run, asks for.
+        """The backend of the tiny local model, if it stands in for a model that the pipe or a pipe below it asks for.
 
         Args:
             pipe: code or reference; the entry pipe when None.
@@ -114,8 +114,9 @@ class Method:
                 for a pipe that takes one text, image or document.
             pipe: the pipe to run.
             base_dir: the folder that relative paths in a mapping start from; the working directory when None.
-            allow_files: whether inputs may name files of this machine, which are then read and sent on; a folder: those
-                of that folder alone. Say False for inputs that somebody else sent, as a server's callers do.
+            allow_files: whether inputs may name files of this machine, which are then read and sent on. If it is a
+                folder, only files in it may be named. Pass False for inputs that somebody else sent, such as a server's
+                callers.
 
         Raises:
             InputError: something does not fit; every fault is in its report.
@@ -149,21 +150,21 @@ class Method:
         attributes: Attributes | None = None,
         on_change: Callable[[PipeTrace], None] | None = None,
     ) -> RunResult:
-        """Run a pipe to its end, in the place that the configuration chooses.
+        """Run a pipe to its end, on the orchestrator that the configuration chooses.
 
-        A run in this process ends when the caller is cancelled; a durable one goes on.
+        If the caller is cancelled, a run in this process ends and a durable one continues.
 
         Args:
             inputs: see `read_inputs`.
             pipe: code or reference; the entry pipe when None.
-            run_id: the run's id. One that is in use attaches to that run where method, pipe, inputs and options are the
-                same, and is refused where they are not.
-            dry_run: mock every effect.
-            mock: make the inputs up, too; only in a dry run. "sparse" leaves out optional values.
-            full_memory: bring back everything the entry pipe's memory held at the end.
+            run_id: the run's id. If a run has that id, the call attaches to it if method, pipe, inputs and options are
+                the same, and is refused if not.
+            dry_run: whether to mock every effect.
+            mock: whether to make up the inputs, too; only in a dry run. "sparse" leaves out optional values.
+            full_memory: whether to bring back everything that the entry pipe's memory held at the end.
             output_concept: the concept that replaces a `Dynamic` output.
-            on_item_failure: the effect of a failing item of a batch: the run fails, or the item is left out of the list
-                and told in `RunResult.failures`.
+            on_item_failure: what happens if an item of a batch fails: the run fails, or the item is left out of the
+                list and reported in `RunResult.failures`.
             allow_files: see `read_inputs`.
             attributes: your own search attributes, which the settings declare.
             on_change: a function that is called in-process with the run's trace whenever something begins or ends.
@@ -194,10 +195,10 @@ class Method:
     async def start(
         self, inputs: Mapping[str, Json] | PathLike | None = None, **keywords: Unpack[RunKeywords]
     ) -> RunHandle:
-        """Start a pipe without waiting, in the place that the configuration chooses; the arguments are those of `run`.
+        """Start a pipe without waiting, on the orchestrator that the configuration chooses; see `run`.
 
         Raises:
-            PipelexError: the inputs do not fit, the id is that of another run, no engine answers, or it refuses.
+            PipelexError: the inputs do not fit, the id is that of another run, the engine refuses or does not answer.
         """
         return await self.start_request(await self.request(inputs, **keywords))
 
@@ -264,25 +265,25 @@ class Method:
         max_concurrency: int | None = None,
         on_row: Callable[[RowRun], None] | None = None,
     ) -> list[RowRun]:
-        """Run a pipe once for each row, several at a time, in the place that the configuration chooses.
+        """Run a pipe once for each row, several at a time, on the orchestrator that the configuration chooses.
 
-        Every row is checked before any runs, and runs under an id of its own: `RUN_ID-1`, `RUN_ID-2` and so on. With the
-        run id and the rows of an earlier call, rows that have ended are not run again.
+        All rows are checked before any of them runs. Each has an id of its own: `RUN_ID-1`, `RUN_ID-2` and so on. With
+        the run id and the rows of an earlier call, rows that have ended are not run again.
 
         Args:
             rows: the inputs of each run, as `read_inputs` takes them; or a CSV file whose columns are inputs, or the fields
                 of the one structure that the pipe takes.
             pipe: code or reference; the entry pipe when None.
             run_id: the beginning of the ids of the runs.
-            dry_run: mock every effect.
+            dry_run: whether to mock every effect.
             output_concept: the concept that replaces a `Dynamic` output.
-            on_item_failure: the effect of a failing row: it ends everything, or its error is reported beside the others.
+            on_item_failure: what happens if a row fails: everything ends, or its error is reported beside the results.
             allow_files: see `read_inputs`.
             max_concurrency: the number of rows under way at a time; `max_concurrency` of the settings when None.
             on_row: called as each row ends.
 
         Raises:
-            PipelexError: a row does not fit, or failed where that ends it all.
+            PipelexError: a row does not fit, or a row failed and that ends everything.
         """
         many = rows if isinstance(rows, ManyRows) else ManyRows.of(self, _rows_of(rows), pipe, allow_files=allow_files)
         options = options_of(self.app.settings)
@@ -324,7 +325,7 @@ class Method:
         """The concept that a person names; see `Library.resolve`.
 
         Raises:
-            PipelexError: there is none (`method.concept_unresolved`), or several.
+            PipelexError: no concept, or more than one, has that name (`method.concept_unresolved`).
         """
         from pipelex.content.inputs import UnresolvedConcept
 
@@ -388,7 +389,7 @@ def _rows_of(rows: Sequence[Mapping[str, Json]] | PathLike) -> Sequence[Mapping[
 
 
 async def _stopped(handle: RunHandle) -> None:
-    """Have an in-process run end before whoever waited for it does, so that nothing of it goes on unseen."""
+    """Cancel an in-process run and wait for its end, so that nothing of it keeps running in the background."""
     try:
         await handle.cancel()
     except PipelexError:  # it ended in between
@@ -410,9 +411,9 @@ def _user() -> str | None:
 
 
 def run_in_new_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end in a loop of its own; in a thread of its own where a loop runs already, as notebooks do.
+    """Run a coroutine to its end in a new event loop; if a loop is already running, as in notebooks, in a new thread.
 
-    The thread that calls waits in either case.
+    The calling thread waits in either case.
     """
     try:
         asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""The keywords of runs, for code that passes them on."""
+"""The keyword arguments of runs, typed for code that passes them on."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from pipelex.pipes.trace import PipeTrace
 
 
 class RunKeywords(TypedDict, total=False):
-    """The keywords of `Method.run`, which says what each means."""
+    """The keyword arguments of `Method.run`, where each is explained."""
 
     pipe: str | None
     run_id: str | None

@@ -26,14 +26,14 @@ class RunResult:
     pipe: str
     """The entry pipe, domain-qualified."""
     value: Stuff | Absence
-    """The main result: a value, or a recorded absence, which is a success, too."""
+    """The main result: a value, or a recorded absence, which counts as a success."""
     working_memory: WorkingMemory
     """The memory of the entry pipe at its end. For a durable run, it has only the inputs and the main result, unless
     `full_memory` was asked for."""
     usage: tuple[ModelUsage, ...] = ()
     """The usage, one entry for each model."""
     failures: ItemFailures | None = None
-    """Items of batches that failed and were left out, when the run was to collect them."""
+    """The items of batches that failed and were left out, if the run was to leave out failing items."""
     trace: PipeTrace | None = field(default=None, compare=False)
 
     @property
@@ -105,7 +105,7 @@ class RunResult:
 def result_of(
     run_id: str, pipe: str, outcome: PipeOutcome, memory: WorkingMemory, trace: PipeTrace | None
 ) -> RunResult:
-    """The result of an ended run; the main result is in the memory whatever else is."""
+    """The result of an ended run; the main result is added to the memory if it is not in it."""
     if memory.main is None and memory.absence_of(MAIN_STUFF) is None:
         memory = memory.with_value(MAIN_STUFF, outcome.value)
     return RunResult(run_id, pipe, outcome.value, memory, outcome.usage, outcome.failures, trace)

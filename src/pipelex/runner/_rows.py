@@ -1,4 +1,4 @@
-"""A method run once for each of many rows: a window of runs, each with an id of its own."""
+"""Runs a method once for each of many rows, several rows at a time, each under an id of its own."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from pipelex.runner._result import RunResult
 
 
 class TakesRows(Protocol):
-    """A method, as far as its rows are concerned."""
+    """The part of a method that running rows needs."""
 
     @property
     def library(self) -> Library: ...
@@ -35,21 +35,21 @@ class RowRun:
     """The outcome of one row: a result or an error."""
 
     index: int
-    """The row's place among the rows, from 0."""
+    """The row's index, from 0."""
     run_id: str
     result: RunResult | None = None
     error: PipelexError | None = None
-    """The error of the row's run, where failed rows are collected; else None."""
+    """The error of the row's run, if the run failed and failures are collected; else None."""
 
 
 @dataclass(frozen=True)
 class ManyRows:
-    """Rows as inputs, each with what it is called in messages."""
+    """Rows as inputs, each with its label for messages."""
 
     inputs: Sequence[Mapping[str, Json]]
     labels: Sequence[str]
     table: InputTable | None = None
-    """The file that they come from."""
+    """The table of the CSV file that the rows come from; None if they come from no file."""
 
     @classmethod
     def of(
@@ -61,17 +61,17 @@ class ManyRows:
         constant: PlacedInputs | None = None,
         allow_files: bool | Path = True,
     ) -> "ManyRows":
-        """The rows, all of them checked before any runs.
+        """The rows, after all of them have been checked.
 
         Args:
-            method: the method that takes them.
-            rows: input name → value; or a CSV file.
-            pipe: the pipe that takes them.
+            method: the method to run.
+            rows: input name → value for each row; or a CSV file.
+            pipe: the pipe to run.
             constant: inputs that are the same for every row of a file.
             allow_files: see `Method.read_inputs`.
 
         Raises:
-            PipelexError: a row does not fit; every fault is in the report, with its row.
+            PipelexError: a row does not fit; the report lists every fault with its row.
         """
         if isinstance(rows, Path):
             table = read_rows(rows, input_slots(method.pipe(pipe)), method.library, constant=constant)
@@ -109,18 +109,18 @@ async def run_rows(
     on_item_failure: OnItemFailure,
     on_row: Callable[[RowRun], None] | None,
 ) -> list[RowRun]:
-    """Run every row, at most so many at a time.
+    """Run every row, at most `limit` at a time.
 
     Args:
         many: the rows.
-        run: runs one of them, under an id.
+        run: runs one row under an id.
         run_id: the beginning of the ids of the runs.
-        limit: the number of rows under way at a time.
-        on_item_failure: whether a failing row ends it all, or is told beside the others.
+        limit: the most rows to run at a time.
+        on_item_failure: whether a failing row ends everything, or its error is reported beside the results.
         on_row: called as each row ends.
 
     Raises:
-        PipelexError: a row failed, and that fails them all.
+        PipelexError: a row failed, and that ends everything.
     """
     width = len(str(len(many.inputs)))
     found: list[RowRun | None] = [None] * len(many.inputs)

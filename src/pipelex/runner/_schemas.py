@@ -1,4 +1,4 @@
-"""The JSON Schemas of every file of a configuration folder, by the names `pipelex config schema` gives them."""
+"""The JSON Schemas of the files of a configuration folder, by the names that `pipelex config schema` uses."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -8,7 +8,7 @@ Schema: TypeAlias = dict[str, Any]
 
 
 def settings_schema() -> Schema:
-    """The schema of `pipelex.toml` and of the files that lie over it."""
+    """The schema of `pipelex.toml` and of the files that override it."""
     from pipelex.config._sections import Sections
     from pipelex.config.json_schema import file_schema, table_schema
     from pipelex.mistral_workflows.config import MistralWorkflowsConfig

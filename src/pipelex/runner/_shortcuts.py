@@ -1,4 +1,4 @@
-"""The API in single calls, with the configuration of the working directory."""
+"""The API as single functions that use the configuration of the working directory."""
 
 from collections.abc import Mapping, Sequence
 from typing import Unpack
@@ -16,7 +16,7 @@ def load(*paths: PathLike, library_dirs: Sequence[PathLike] = (), pipe: str | No
     """Load bundle files or a method's folder; see `Pipelex.load`.
 
     Raises:
-        MethodInvalidError: there are faults; all of them are in it.
+        MethodInvalidError: the method has faults; the error lists all of them.
         PipelexError: a path cannot be read, or there is no such pipe.
     """
     return Pipelex().load(*paths, library_dirs=library_dirs, pipe=pipe)
@@ -28,7 +28,7 @@ def validate(
     """The verdict on bundle files or a method's folder, the one that `pipelex validate` prints; see `Pipelex.validate`.
 
     Raises:
-        PipelexError: a path cannot be read, or there is no such pipe: there is no verdict.
+        PipelexError: there can be no verdict, because a path cannot be read or there is no such pipe.
     """
     return run_in_new_loop(Pipelex().validate(*paths, library_dirs=library_dirs, pipe=pipe, dry_run=dry_run))
 
@@ -36,7 +36,7 @@ def validate(
 async def run(
     path: PathLike, inputs: Mapping[str, Json] | PathLike | None = None, **keywords: Unpack[RunKeywords]
 ) -> RunResult:
-    """Load a method and run it to its end; the keywords are those of `Method.run`."""
+    """Load a method and run it to its end; see `Method.run` for the keyword arguments."""
     async with Pipelex() as app:
         return await app.load(path, pipe=keywords.get("pipe")).run(inputs, **keywords)
 

@@ -1,4 +1,4 @@
-"""The verdict on a method with what only shows when values flow: each of its pipes runs on made-up values."""
+"""The full verdict on a method: each of its pipes runs on made-up values, to find faults that only show at run time."""
 
 import asyncio
 import time
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from pipelex.inference import Inference
 
 SECONDS: Final = 10.0
-"""The time for the dry runs of one method; the pipes left then are `Verdict.unchecked`."""
+"""The time for the dry runs of one method, in seconds; pipes that are left then are listed in `Verdict.unchecked`."""
 
 PIPE_RUNS: Final = 2_000
-"""The most pipes that the dry run of one pipe runs; beyond them it is not taken to its end."""
+"""The most pipe runs in the dry run of one pipe; a longer one is abandoned."""
 
 _TELLING: Final = frozenset(
     {
@@ -35,36 +35,36 @@ _TELLING: Final = frozenset(
         "pipe.template_render_failed",
     }
 )
-"""Failures that are the method's own. Others may come from the made-up values, as a condition that none of them meets,
-or from this machine."""
+"""The codes of failures that the method itself causes. Other failures may come from this machine, or from the made-up
+values, such as a condition that none of them meets."""
 
 
 @dataclass(frozen=True)
 class JudgedMethod:
-    """The method whose pipes are run dry, and the settings that say how."""
+    """The method whose pipes get dry runs, and the settings for these."""
 
     loaded: LoadedLibrary
     settings: Settings
 
     @property
     def library(self) -> Library:
-        """The linked library; where there is none, no pipe is ready to run and nobody asks for it."""
+        """The linked library. Without one, no pipe is ready to run, so this property is not used."""
         assert self.loaded.library is not None
         return self.loaded.library
 
 
 async def checked_verdict(method: JudgedMethod) -> Verdict:
-    """The verdict of a method, with the faults that dry runs of its pipes bring out.
+    """The verdict on a method, including the faults that dry runs of its pipes find.
 
     Args:
-        method: a method that runs in this process; of one for a single pipe, only that pipe runs.
+        method: the method; if it is focused on a single pipe, only that pipe runs.
     """
     deadline = time.monotonic() + SECONDS
     faults: dict[tuple[object, ...], Fault] = {}
     unchecked: dict[str, None] = {}
     for pipe in _in_order(method):
         left = deadline - time.monotonic()
-        # What runs a pipe that takes too long takes longer still.
+        # A pipe that runs an unchecked pipe would take even longer.
         is_hopeless = left <= 0 or any(below in unchecked for below in method.library.callees(pipe))
         try:
             found = _ABANDONED if is_hopeless else await asyncio.wait_for(_fault(method, pipe), left)
@@ -78,7 +78,7 @@ async def checked_verdict(method: JudgedMethod) -> Verdict:
 
 
 def _in_order(method: JudgedMethod) -> list[str]:
-    """The pipes to run: those that cannot run at all, which is told at once, then the ones with little below them."""
+    """The pipes to run, in order: first those that exceed the limit of pipe runs, then the others by size."""
     limit = method.settings.interpreter.pipeline_execution.max_pipe_runs
     library = method.loaded.library
     ready = ready_pipes(method.loaded)
@@ -102,16 +102,16 @@ def _no_inference() -> "Inference":
 
 
 class _Abandoned:
-    """A dry run that was not taken to its end."""
+    """The outcome of a dry run that was abandoned."""
 
 
 _ABANDONED: Final = _Abandoned()
 
 
 async def _fault(method: JudgedMethod, pipe: str) -> Fault | _Abandoned | None:
-    """A fault of a pipe on made-up values: an error with every optional value there, a warning without them.
+    """The fault of a pipe on made-up values: an error with all optional values present, a warning without them.
 
-    It is a warning, because whether an optional value is ever left out is for the method's author to know.
+    The latter is only a warning, because the method's author knows whether an optional value is ever left out.
     """
     report = await _failure(method, pipe, is_sparse=False)
     if report is not None:

@@ -1,4 +1,4 @@
-"""Two runs side by side: what they gave, what they cost, how long each pipe took, and which method they ran."""
+"""Compares two runs: their results, their costs, the time of each pipe, and the methods that they ran."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,17 +12,17 @@ from pipelex.pipes.usage import cost_of
 
 @dataclass(frozen=True)
 class PipeFigures:
-    """All runs of one pipe in a run."""
+    """The totals of all runs of one pipe within a run."""
 
     runs: int = 0
     seconds: float = 0.0
-    """How long they took together."""
+    """Their total duration, in seconds."""
     cost: float | None = 0.0
-    """What its own calls cost, in US dollars; None once a price is not known."""
+    """The cost of the pipe's own calls, in US dollars; None if any price is not known."""
     calls: int = 0
-    """Its own calls of models."""
+    """The number of the pipe's own model calls."""
     reused: int = 0
-    """Results that were taken from an earlier run."""
+    """The number of results that were reused from an earlier run."""
 
 
 @dataclass(frozen=True)
@@ -31,27 +31,27 @@ class ComparedRun:
 
     run: RunDescription
     value: Stuff | Absence | None = None
-    """What it gave; None where it gave nothing."""
+    """The main result of the run; None if it has none."""
     error: ErrorReport | None = None
     cost: float | None = None
     pipes: Mapping[str, PipeFigures] = field(default_factory=dict[str, PipeFigures])
-    """Code of a pipe → its figures, in the order in which they began."""
+    """Code of a pipe → its figures, in the order in which the pipes began."""
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Code of a pipe → the fingerprint of its closure; empty where the orchestrator does not tell."""
+    """Code of a pipe → the fingerprint of its closure; empty if the orchestrator does not provide the method."""
     texts: Mapping[str, Mapping[str, Json]] = field(default_factory=dict[str, Mapping[str, Json]])
-    """Code of a pipe → its table, without what other pipes it runs."""
+    """Code of a pipe → its own table, without the tables of the pipes it runs."""
 
 
 @dataclass(frozen=True)
 class RunDiff:
-    """What two runs have in common, and what not."""
+    """The differences between two runs."""
 
     first: ComparedRun
     second: ComparedRun
 
     @property
     def is_same_output(self) -> bool:
-        """Whether both gave the same."""
+        """Whether both runs have the same main result."""
         return self.first.value == self.second.value
 
     @property
@@ -66,17 +66,17 @@ class RunDiff:
         before, after = self.first.texts.get(code, {}), self.second.texts.get(code, {})
         names = list(dict.fromkeys([*before, *after]))
         if before and after and not (before.get("description") and after.get("description")):
-            names = [name for name in names if name != "description"]  # an engine need not keep that of the entry pipe
+            names = [name for name in names if name != "description"]  # an engine may not keep the entry pipe's
         return [(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)]
 
     @property
     def pipes(self) -> list[str]:
-        """The pipes that either ran."""
+        """The codes of the pipes that either run ran."""
         return list(dict.fromkeys([*self.first.pipes, *self.second.pipes]))
 
 
 async def compared(run: OrchestratedRun) -> ComparedRun:
-    """A run as it is compared.
+    """Read a run for a comparison.
 
     Raises:
         PipelexError: the orchestrator does not answer.
@@ -95,7 +95,7 @@ async def compared(run: OrchestratedRun) -> ComparedRun:
 async def _method(run: OrchestratedRun) -> tuple[dict[str, str], dict[str, Mapping[str, Json]]]:
     try:
         library = (await run.source()).library
-    except PipelexError:  # somebody else started it, or the orchestrator does not tell
+    except PipelexError:  # the orchestrator does not provide the method
         return {}, {}
     versions = {pipe.code: library.closure(ref).fingerprint for ref, pipe in library.pipes.items()}
     texts: dict[str, Mapping[str, Json]] = {

@@ -1,4 +1,4 @@
-"""Runs by the beginning of their ids."""
+"""Finds runs by the beginning of their ids."""
 
 from typing import Final
 
@@ -6,20 +6,20 @@ from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.orchestration import OrchestratedRun, Orchestrator, RunDescription, RunFilter
 
 _MOST_NAMED: Final = 8
-"""The candidates that a message names."""
+"""The most candidates that a message names."""
 _NOT_FOUND: Final = "run.not_found"
 
 
 async def find_run(orchestrator: Orchestrator, given: str) -> OrchestratedRun:
-    """The run with an id, or the only one whose id begins so.
+    """The run with the given id, or the only run whose id begins with it.
 
     Args:
         orchestrator: the orchestrator that has the run.
         given: an id, or its beginning.
 
     Raises:
-        PipelexError: there is no such run (`run.not_found`), or several begin so (`request.invalid`); or the orchestrator
-            does not answer.
+        PipelexError: there is no such run (`run.not_found`), several ids begin so (`request.invalid`), or the
+            orchestrator does not answer.
     """
     try:
         return await orchestrator.attach(given)
@@ -38,10 +38,10 @@ async def beginning_with(orchestrator: Orchestrator, given: str) -> list[RunDesc
 
 
 def only_one(given: str, candidates: list[RunDescription]) -> RunDescription:
-    """The run that the beginning of an id means.
+    """The only one of the candidates for the beginning of an id.
 
     Raises:
-        PipelexError: it may mean several.
+        PipelexError: there are several candidates.
     """
     if len(candidates) == 1:
         return candidates[0]

@@ -1,4 +1,4 @@
-"""The orchestrator port as the runner offers it, and which implementation is in force."""
+"""The orchestrator port as the runner exports it, and the choice of its implementation."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -35,12 +35,12 @@ __all__ = [
 
 
 def open_orchestrator(settings: Settings, name: str | None, inference: "Callable[[], Inference]") -> Orchestrator:
-    """The orchestrator in force; nothing is connected yet.
+    """Open the orchestrator; it does not connect yet.
 
     Args:
         settings: the configuration.
-        name: the name; the one that the settings choose when None.
-        inference: gives who performs effects in this process.
+        name: the name of the orchestrator; the one that the settings choose when None.
+        inference: returns the performer of effects in this process.
 
     Raises:
         ConfigurationError: the settings are wrong.
@@ -48,5 +48,5 @@ def open_orchestrator(settings: Settings, name: str | None, inference: "Callable
     """
     factory = factory_of(name or chosen_name(settings))
     factory.require()
-    start_telemetry(settings)  # before any connection, which carries the spans' context
+    start_telemetry(settings)  # must come before any connection, which carries the context of spans
     return factory.open(OrchestratorSetup(settings, inference))

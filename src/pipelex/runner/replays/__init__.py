@@ -1,4 +1,4 @@
-"""Running an earlier run again with an edit, on the results that the edit does not touch.
+"""Runs an earlier run again with an edit, and reuses the results that the edit does not affect.
 
 ```python
 replay = await prepare_replay(app, "run-20260131-094501-9f3c2a7b", ReplayEdit(members={"pipe.summarize.prompt": "…"}))
@@ -6,8 +6,8 @@ print(replay.forecast.reused, replay.forecast.paid)
 result = await (await replay.start()).result()
 ```
 
-Every effect is known by what it asks: activity, prompt, model, settings, schema. What was asked before, word for word, is
-taken from the earlier run; everything else is performed. The earlier run stays as it is.
+An effect is identified by what it asks: activity, prompt, model, settings, schema. If the earlier run asked exactly the
+same, its result is reused. Every other effect is performed. The earlier run stays as it is.
 """
 
 from pipelex.runner.replays._edits import ReplayEdit

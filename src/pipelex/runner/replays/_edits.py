@@ -1,4 +1,4 @@
-"""What is changed before a run is run again: members of pipes, models, the whole bundle, inputs."""
+"""The edits to make before a run is run again: members of pipes, the model, the whole bundle, inputs."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from pipelex.errors import ErrorCategory, Fault, Json, MethodInvalidError, Pipel
 from pipelex.library import Library, LibraryCrate, load_library_files
 
 _MODEL_TYPES: Final = ("PipeLLM", "PipeStructure")
-"""The pipe types whose `model` an edit of the model sets."""
+"""The pipe types whose `model` is set by an edit of the model."""
 
 
 @dataclass(frozen=True)
@@ -18,23 +18,23 @@ class ReplayEdit:
     """The differences between a replay and the run that it replays."""
 
     start_over: str | None = None
-    """Code or reference of the pipe that runs anew, with everything that followed it."""
+    """Code or reference of the pipe to run again, with everything after it."""
     members: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    """Members of pipes: `pipe.summarize.prompt` → the value it gets."""
+    """Key of a pipe's member, such as `pipe.summarize.prompt` → its new value."""
     bundle: Path | None = None
-    """The bundle file or method folder that takes the place of what ran."""
+    """The bundle file or method folder that replaces the method that ran."""
     inputs: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    """Inputs that take the place of the run's, as an inputs file has them."""
+    """Inputs that replace the run's own, in the form of an inputs file."""
     model: str | None = None
-    """The model that every pipe asks which writes with a language model."""
+    """The model for every pipe that generates with a language model."""
 
 
 def edited(library: Library, edit: ReplayEdit) -> Library:
-    """A library with the members of an edit set.
+    """The library with the edit's members and model applied.
 
     Raises:
         PipelexError: a key names no pipe, or a value does not fit.
-        MethodInvalidError: the pipes do not fit together any more.
+        MethodInvalidError: the pipes no longer fit together.
     """
     if not edit.members and edit.model is None:
         return library
@@ -85,7 +85,7 @@ def _set(table: dict[str, Any], path: list[str], value: Json) -> None:
 
 
 def _check(before: LibraryCrate, after: LibraryCrate) -> None:
-    """Refuse what an edit breaks; what was found before, in a crate alone, has run all the same.
+    """Refuse new faults that an edit causes; a fault that the crate already had did not keep the run from working.
 
     Raises:
         MethodInvalidError: the edit makes the method invalid.
@@ -97,7 +97,7 @@ def _check(before: LibraryCrate, after: LibraryCrate) -> None:
 
 
 def _faults(crate: LibraryCrate) -> list[Fault]:
-    """What validation finds in the pipes of a crate, written as bundles; packages of others cannot be written so."""
+    """The faults in the pipes of a crate, written out as bundles; none if it uses packages, which they cannot hold."""
     if any("->" in ref for ref in (*crate.pipes, *crate.concepts)):
         return []
     return list(load_library_files(_bundles(crate)).verdict.errors)

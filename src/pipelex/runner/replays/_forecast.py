@@ -1,4 +1,4 @@
-"""What a replay will take and what it will pay for, found by running it in this process without asking anybody."""
+"""Predicts what a replay will reuse and what it will pay for, by running it in this process without any model call."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -29,32 +29,32 @@ _TAKEN: Final = frozenset(kind.activity for kind in EFFECTS if kind.compute is N
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a replay will do, before it does it."""
+    """The prediction of what a replay will do."""
 
     reused: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Pipe → the results of its effects that are taken."""
+    """Pipe → the number of its results that are reused."""
     paid: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Pipe → the calls that are paid for. What follows another answer counts as paid for, at most."""
+    """Pipe → the most calls to pay for. Calls that depend on a new answer are included."""
     performed: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Pipe → effects that are performed and cost nothing: functions, documents."""
+    """Pipe → the number of effects that are performed at no cost: functions, documents."""
     saved: float | None = None
-    """What the taken results cost when they were made, in US dollars, as far as their prices are known."""
+    """The original cost of the reused results, in US dollars, as far as their prices are known."""
     expected: float | None = None
-    """What the calls to pay for cost last time, in US dollars; None where one of them was never made, or has no price."""
+    """The cost of the paid calls last time, in US dollars; None if one of them was never made or has no price."""
     unknown: str | None = None
-    """Why it is not known what comes after some pipe: it depends on what models will answer."""
+    """Why the prediction stops at some pipe: the rest depends on what models will answer; None if it is complete."""
 
 
 async def forecast_of(
     request: RunRequest, kept: KeptSource, earlier: PipeTrace, inference: "Callable[[], Inference]"
 ) -> Forecast:
-    """Run a request on kept results, with made-up answers for whatever nobody was asked before.
+    """Run a request on kept results, with made-up answers for every effect that is new.
 
     Args:
-        request: what is to run.
-        kept: the results that may be taken.
-        earlier: what the earlier run did, for what things cost.
-        inference: gives the models, which are resolved and never asked.
+        request: the request to predict.
+        kept: the results that may be reused.
+        earlier: the trace of the earlier run, which has the costs.
+        inference: returns the models, which are resolved but never called.
     """
     run = DirectRun(request.library, inference, request.identity, request.options, keeps_values=True)
     run.performer = _Pretending(request.library, request, kept)
@@ -92,7 +92,7 @@ def _price(effect: EffectTrace) -> float | None:
 
 
 def _expected(paid: list[tuple[str, EffectTrace]], earlier: PipeTrace) -> float | None:
-    """What calls cost last time, each as much as its pipe's did on the average."""
+    """The expected cost of calls; each counts with the average cost of its pipe's calls in the earlier run."""
     costs: dict[str, list[float | None]] = {}
     for pipe in pipes_of(earlier):
         for effect in pipe.effects:
@@ -108,7 +108,7 @@ def _expected(paid: list[tuple[str, EffectTrace]], earlier: PipeTrace) -> float 
 
 
 class _Pretending(EffectPerformer):
-    """Takes what is kept, computes what can be computed, and makes up everything else."""
+    """Reuses kept results, computes what needs no model, and makes up everything else."""
 
     def __init__(self, library: Library, request: RunRequest, kept: KeptSource) -> None:
         super().__init__(dict)

@@ -1,4 +1,4 @@
-"""A replay: prepared, announced, then started."""
+"""A replay, which is prepared with a forecast first and then started."""
 
 import re
 import secrets
@@ -53,7 +53,7 @@ class Replay:
             on_change: in-process, called with the run's trace whenever something begins or ends.
 
         Raises:
-            PipelexError: no engine answers, or it refuses.
+            PipelexError: the engine does not answer, or refuses.
         """
         require_trust(self.app.settings.demands)
         request = replace(self.request, on_change=on_change)
@@ -62,12 +62,12 @@ class Replay:
 
 
 async def prepare_replay(app: Pipelex, run_id: str, edit: ReplayEdit | None = None) -> Replay:
-    """A run once more, with an edit: what it will take, and what it will pay for. Nothing is started.
+    """Prepare to run a run again with an edit, and predict what that reuses and pays for. Nothing is started.
 
     Args:
-        app: its orchestrator has the run, and runs the new one.
-        run_id: the run, by as much of its id as no other run's begins with.
-        edit: what is changed.
+        app: the runtime whose orchestrator has the run, and will run the new one.
+        run_id: the run's id, or a beginning of it that no other run's id shares.
+        edit: the changes; none if None.
 
     Raises:
         PipelexError: there is no such run, its orchestrator does not keep results, or the edit does not fit.
@@ -91,10 +91,10 @@ async def prepare_replay(app: Pipelex, run_id: str, edit: ReplayEdit | None = No
 
 
 async def replays_of(app: Pipelex, run_id: str) -> list[RunDescription]:
-    """The runs that took results of a run, the newest first.
+    """The runs that reused results of a run, the newest first.
 
     Args:
-        app: its orchestrator has the runs.
+        app: the runtime whose orchestrator has the runs.
         run_id: the run.
 
     Raises:
@@ -105,7 +105,7 @@ async def replays_of(app: Pipelex, run_id: str) -> list[RunDescription]:
 
 
 def _origin(run_id: str) -> str:
-    """The id that the ids of a run's replays begin with: that of the first run, whatever was replayed in between."""
+    """The id with which the ids of a run's replays begin: that of the first run, even for replays of replays."""
     return _REPLAY.sub("", run_id)
 
 
@@ -115,7 +115,7 @@ def _new_id(run_id: str) -> str:
 
 
 async def _options(options: RunOptions, run: OrchestratedRun, start_over: str | None) -> RunOptions:
-    """The options of the earlier run, with where results are taken."""
+    """The options of the earlier run, with a reference to its results."""
     said = {name: getattr(options, name) for name in options.model_fields_set - {"reuse"}}
     return type(options)(**said, reuse=await run.reuse(start_over))
 
@@ -123,7 +123,7 @@ async def _options(options: RunOptions, run: OrchestratedRun, start_over: str | 
 async def _edited(
     app: Pipelex, source: RunSource, edit: ReplayEdit
 ) -> tuple[Library, PipeCall, tuple[MethodTree, ...]]:
-    """What runs, on what, with the folders of its functions."""
+    """The edited library, the call to run, and the method trees of the edit's bundle."""
     library, pipe, trees = source.library, source.call.pipe, tuple[MethodTree, ...]()
     if edit.bundle is not None:
         method = app.load(edit.bundle)

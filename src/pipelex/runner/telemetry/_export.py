@@ -1,7 +1,7 @@
-"""Export of spans, as `[runtime.telemetry]` and OpenTelemetry's own variables say.
+"""Exports spans as `[runtime.telemetry]` and OpenTelemetry's own variables say.
 
-Spans go to the collector that the user names, or to a tracer provider that the surrounding program has set; to nobody
-else. Nothing is imported where neither is there.
+Spans go only to the collector that the user names, or to a tracer provider that the surrounding program has set. If
+there is neither, nothing is imported.
 """
 
 import logging
@@ -27,15 +27,15 @@ logger = logging.getLogger("pipelex.telemetry")
 _KEY: Final = "runtime.telemetry.endpoint"
 _PATH: Final = "/v1/traces"
 _SECONDS: Final = 3.0
-"""The time limit of one export, in seconds. A command waits that long at its end for a collector that does not
+"""The time limit of one export, in seconds. At its end, a command waits that long for a collector that does not
 answer."""
 
 
 def start_telemetry(settings: Settings) -> None:
-    """Have spans of this process exported, where the settings or the environment ask for it; once per process.
+    """Export the spans of this process if the settings or the environment ask for it; done once per process.
 
     Raises:
-        PipelexError: a settings file asks for it, and the library is not installed.
+        PipelexError: a settings file asks for it, but the library is not installed.
     """
     if spans.observer() is not None or not _is_wanted(settings):
         return
@@ -59,7 +59,7 @@ def _is_wanted(settings: Settings) -> bool:
 
 
 def _endpoint(settings: Settings) -> str | None:
-    """The address that spans are posted to: the variables win over the settings."""
+    """The URL to which spans are posted; the variables override the settings."""
     whole = settings.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
     base = settings.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or settings.runtime.telemetry.endpoint
     if whole or not base:
@@ -68,7 +68,7 @@ def _endpoint(settings: Settings) -> str | None:
 
 
 def _surrounding_provider() -> "AnyProvider | None":
-    """The provider that the program around us has set, if it has."""
+    """The tracer provider that the surrounding program has set; None if it has not set one."""
     if "opentelemetry.trace" not in sys.modules:
         return None
     from opentelemetry.trace import ProxyTracerProvider, get_tracer_provider
@@ -118,7 +118,7 @@ def _exporter(settings: Settings, endpoint: str) -> "SpanExporter":
         logger.warning("Spans are exported over http/protobuf, whatever OTEL_EXPORTER_OTLP_PROTOCOL says.")
     headers = environ.get("OTEL_EXPORTER_OTLP_TRACES_HEADERS") or environ.get("OTEL_EXPORTER_OTLP_HEADERS") or ""
     seconds = environ.get("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT") or environ.get("OTEL_EXPORTER_OTLP_TIMEOUT")
-    # Read here, since the settings know the variables of `.env` files, too.
+    # Read from the settings' environment, because it includes the variables of `.env` files.
     known = parse_env_headers(headers, liberal=True)
     hide(known.values())
     return OTLPSpanExporter(

@@ -1,4 +1,4 @@
-"""Spans made with OpenTelemetry. Imported only in a process that is watched."""
+"""Spans made with OpenTelemetry. Imported only if the process exports spans."""
 
 import asyncio
 from collections.abc import Generator, Mapping, Sequence
@@ -25,7 +25,7 @@ class OtelObserver:
         """See `Observer.span`."""
         kind = SpanKind.CLIENT if is_call else SpanKind.INTERNAL
         span = self.tracer.start_span(name, kind=kind, attributes=_given(attributes))
-        # Ended by hand: what else leaves the block is a workflow that is put away, and goes on elsewhere.
+        # The span is ended by hand. Any other exception means that Temporal evicts the workflow, which continues later.
         with use_span(span, end_on_exit=False, record_exception=False, set_status_on_exception=False):
             try:
                 yield OtelSpan(span)
@@ -53,7 +53,7 @@ def _given(attributes: Attributes) -> Mapping[str, str | bool | int | float | Se
 
 
 def _failure(error: BaseException) -> Attributes:
-    """The failure of a block as codes and numbers only, since texts may quote the run's content."""
+    """The failure of a block as codes and numbers only, because texts may quote the run's content."""
     if isinstance(error, PipelexError):
         report = error.report
         return {
