@@ -1,8 +1,8 @@
-"""Files that runs read and make: content-addressed blobs in one store, and fetching from outside under a policy.
+"""The files that runs read and make: content-addressed blobs in one store, and fetching from outside under a policy.
 
-`Storage` keeps bytes under their own SHA-256, in a local folder, in memory or in an object store; a
-`pipelex-storage:` URI means the same blob on every host that shares the store. `load` reads whatever URL a content may
-hold; `normalized` moves it into the store.
+`Storage` keeps bytes under their own SHA-256, in a local folder, in memory or in an object store. A
+`pipelex-storage:` URI means the same blob on every host that shares the store. `load` reads any URL that a content may
+hold, and `normalized` moves local files and `data:` URLs into the store.
 """
 
 from pipelex.content.files.kinds import extension_of, file_kind, sniff

@@ -1,4 +1,4 @@
-"""Network addresses that a stranger's address may not lead to."""
+"""Network addresses that must not be fetched from, because an untrusted URL may lead into the local network."""
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, Literal
@@ -24,12 +24,12 @@ _NAT64: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 _SHARED: Final = tuple(
     ip_network(text) for text in ("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "fec0::/10", "5f00::/16")
 )
-"""Networks between providers and their customers, of sites, and of protocols: Python releases differ in what they say of
-them."""
+"""Shared, site-local and protocol networks that are refused explicitly, because Python releases classify them
+differently."""
 
 
 def refusal(address: Address) -> TargetClass | None:
-    """The class of an address that must not be connected to; None for one of the public internet.
+    """The class of an address that must not be connected to; None for an address of the public internet.
 
     An IPv6 address that carries an IPv4 one (mapped, compatible, 6to4, NAT64, Teredo) is judged by both.
     """

@@ -1,4 +1,4 @@
-"""Blobs and their keys: names by content, and the format of names that settings choose."""
+"""Blobs and their keys, which are made from the content's hash in the format that the settings choose."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from string import Formatter
 from pipelex.errors import ConfigurationError, InputError, Json, Location
 
 SCHEME = "pipelex-storage"
-"""The scheme of our URIs; a key follows, whichever store is behind it."""
+"""The scheme of our URIs; the rest of a URI is a key, which is the same for every kind of store."""
 
 DEFAULT_FORMAT = "{hash}.{extension}"
 _FIELDS = frozenset({"hash", "extension"})
@@ -25,19 +25,19 @@ class StoredBlob:
     size: int
     sha256: str
     filename: str | None = None
-    """Name the bytes came under; the store itself does not keep it."""
+    """The name that the file had; the store itself does not keep it."""
 
     def content(self) -> dict[str, Json]:
-        """The members an Image or Document content has of it."""
+        """The members of an Image or Document content that describe the blob."""
         found: dict[str, Json] = {"url": self.uri, "mime_type": self.mime_type}
         return found if self.filename is None else {**found, "filename": self.filename}
 
 
 def check_format(uri_format: str) -> str:
-    """The format of keys, if it can name blobs.
+    """The format of keys, after checking that it can name blobs.
 
     Raises:
-        ConfigurationError: it lacks `{hash}`, has an unknown placeholder, or makes keys that stores do not take.
+        ConfigurationError: it lacks `{hash}`, has an unknown placeholder, or makes keys that stores do not accept.
     """
     key = "runtime.storage.uri_format"
     advice = f'Write for example "{DEFAULT_FORMAT}".'
@@ -61,10 +61,10 @@ def make_key(uri_format: str, sha256: str, extension: str) -> str:
 
 
 def key_of(uri: str) -> tuple[str, str]:
-    """The key a URI names, and the SHA-256 in it.
+    """The key that a URI names, and the SHA-256 in it.
 
     Raises:
-        InputError: it is not a URI of ours, or a key that no store of ours would have made.
+        InputError: it is not a `pipelex-storage:` URI, or its key cannot be the key of a blob.
     """
     scheme, colon, key = uri.partition("://")
     found = _HASH.search(key)
@@ -75,7 +75,11 @@ def key_of(uri: str) -> tuple[str, str]:
 
 
 def check_name(name: str) -> None:
-    """Raise `ValueError` for a name that could be a blob's, or that stores do not take."""
+    """Check a name for bytes that are kept beside the blobs.
+
+    Raises:
+        ValueError: the name could be a blob's key, or stores do not accept it.
+    """
     if _KEY.fullmatch(name) is None or _HASH.search(name) is not None:
         raise ValueError(f"{name!r} cannot name what is kept beside the blobs")
 

@@ -1,4 +1,4 @@
-"""Objects of a store, read up to a size: a reference of some bytes may name gigabytes."""
+"""Reads objects of a store up to a maximum size, because a short reference may name gigabytes."""
 
 import stat
 from io import BytesIO
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 MAX_BYTES: Final = 100 * 1024 * 1024
-"""The maximum size of a file that runs read, in bytes, wherever it is: 100 MiB."""
+"""The maximum size of a file that runs read, in bytes, from any source: 100 MiB."""
 MOST_KEPT: Final = 128 * 1024 * 1024
-"""The maximum size of what is kept under a name, and of a value by reference, in bytes: 128 MiB."""
+"""The maximum size of bytes kept under a name, and of a value passed by reference, in bytes: 128 MiB."""
 
 _CHUNK: Final = 4 * 1024 * 1024
 
@@ -24,17 +24,17 @@ class LargerThanAllowed(Exception):
     def __init__(self, size: int) -> None:
         super().__init__(f"{size} bytes")
         self.size = size
-        """The size that the store tells, or the number of bytes at which reading stopped."""
+        """The size that the store reports, or the number of bytes at which reading stopped."""
 
 
 def read_bounded(store: "ObjectStore", key: str, most: int) -> bytes:
     """The bytes of an object.
 
-    Nothing is read of one whose size the store tells to be larger. What comes is counted all the same.
+    If the store reports a larger size, nothing is read. The bytes are counted in any case.
 
     Raises:
-        LargerThanAllowed: it has more bytes than `most`.
-        FileNotFoundError: there is none.
+        LargerThanAllowed: the object has more bytes than `most`.
+        FileNotFoundError: there is no such object.
     """
     import obstore
 
@@ -50,20 +50,20 @@ def read_bounded(store: "ObjectStore", key: str, most: int) -> bytes:
 
 
 def check_plain(file: Path, uri: str) -> None:
-    """Refuse what stands in a local store's folder and is not a file; a pipe or a device may never end.
+    """Refuse anything in a local store's folder that is not a regular file, because reading a device may never end.
 
     Raises:
-        InputError: it is a folder, a pipe or a device (`input.file_unreadable`).
+        InputError: the path is a folder, a pipe or a device (`input.file_unreadable`).
     """
     try:
         mode = file.stat().st_mode
     except OSError:
-        return  # the store says it better
+        return  # reading from the store will raise a better error
     if not stat.S_ISREG(mode):
         raise InputError("input.file_unreadable", f"{uri!r} cannot be read: it is not a file", reason="not_a_file")
 
 
 def too_large(uri: str, label: str, most: int, size: int) -> InputError:
-    """The refusal of an object."""
+    """The error for an object that is larger than allowed."""
     detail = f"{uri!r} in {label} is larger than {most:,} bytes"
     return InputError("input.too_large", detail, limit=most, size=size)

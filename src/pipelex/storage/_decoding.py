@@ -1,7 +1,7 @@
-"""HTTP content codings, undone with a limit that holds while they are undone.
+"""Decodes HTTP content codings, with a size limit that is checked while decoding.
 
-`gzip` and `deflate` (RFC 9110, section 8.4.1) may stand several times; each layer gives at most a piece at a time, so that
-three kilobytes never become gigabytes in between.
+`gzip` and `deflate` (RFC 9110, section 8.4.1) may be applied several times. Each layer returns at most one piece at a
+time, so three kilobytes never become gigabytes between two layers.
 """
 
 import zlib
@@ -9,18 +9,18 @@ from collections.abc import Iterator
 from typing import Final, Protocol
 
 PIECE: Final = 65_536
-"""The maximum size, in bytes, of what one layer gives at a time."""
+"""The maximum size, in bytes, of the output that one layer returns at a time."""
 LAYERS: Final = 3
-"""The maximum number of codings of one answer."""
+"""The maximum number of codings of one response."""
 
 
 class UndecodableError(Exception):
-    """An answer has a coding that is not known, is damaged, or becomes too large."""
+    """A response has an unknown coding, is damaged, or becomes too large."""
 
     def __init__(self, why: str, *, size: int | None = None) -> None:
         super().__init__(why)
         self.size = size
-        """The number of bytes at which decoding stopped, when the answer becomes too large."""
+        """The number of bytes at which decoding stopped, if the response became too large; else None."""
 
 
 class _Decompressor(Protocol):
@@ -31,11 +31,11 @@ class _Decompressor(Protocol):
 
 
 class BoundedDecoder:
-    """Undoes the codings of one answer.
+    """Decodes one response.
 
     Args:
-        codings: the value of the `Content-Encoding` header; empty where there is none.
-        limit: the maximum size of the decoded answer, and of each layer in between, in bytes.
+        codings: the value of the `Content-Encoding` header; empty if there is none.
+        limit: the maximum size of the decoded response, and of each layer in between, in bytes.
 
     Raises:
         UndecodableError: a coding is unknown, or there are too many.
@@ -46,16 +46,16 @@ class BoundedDecoder:
         applied = [name for name in names if name != "identity"]
         if len(applied) > LAYERS:
             raise UndecodableError(f"it is encoded {len(applied)} times")
-        # The codings stand in the order in which they were applied.
+        # The header lists the codings in the order in which they were applied.
         self._layers = [_Layer(name, limit) for name in reversed(applied)]
         self._limit = limit
         self._size = 0
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
-        """The decoded pieces of some more bytes of the answer.
+        """The decoded pieces of some more bytes of the response.
 
         Raises:
-            UndecodableError: the answer is damaged or becomes too large.
+            UndecodableError: the response is damaged or becomes too large.
         """
         for piece in self._through(data, 0):
             self._size += len(piece)

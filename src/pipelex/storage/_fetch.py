@@ -1,6 +1,7 @@
-"""Fetching what a URL names, under a policy that keeps callers out of the network this process stands in.
+"""Fetches a URL under a policy that keeps callers out of the network in which this process runs.
 
-pydantic-ai's `safe_download` does much of this; it is private, allows no networks of one's own, and limits the time of each step alone.
+pydantic-ai's `safe_download` does much of this. But it is private, cannot allow chosen networks, and limits only the
+time of each step.
 """
 
 import asyncio
@@ -28,10 +29,10 @@ _PORTS: Mapping[str, int] = {"http": 80, "https": 443}
 
 
 class Resolver(Protocol):
-    """Looks a host name up."""
+    """Looks up a host name."""
 
     def __call__(self, host: str, port: int) -> Awaitable[Sequence[Address]]:
-        """Every address of a host.
+        """All addresses of a host.
 
         Raises:
             OSError: the name is not known.
@@ -40,23 +41,23 @@ class Resolver(Protocol):
 
 
 async def system_resolver(host: str, port: int) -> Sequence[Address]:
-    """The operating system's look-up."""
+    """All addresses of a host, as the operating system's resolver finds them."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [ip_address(entry[4][0]) for entry in found]
 
 
 @dataclass(frozen=True)
 class FetchPolicy:
-    """The limits of fetching: which addresses, and how much."""
+    """The limits of fetching: the allowed addresses, sizes and times."""
 
     is_guarded: bool = True
-    """Whether hosts are refused of which any address is loopback, private, link-local or a metadata service. The
-    connection goes to the addresses that were checked, so a name that changes its mind in between gains nothing.
-    Proxies of the environment are not used, for they look names up themselves."""
+    """Whether a host is refused if any of its addresses is loopback, private, link-local or a metadata service. The
+    connection goes to the addresses that were checked, so it does not matter if the name resolves differently later.
+    Proxies of the environment are not used, because they look up names themselves."""
     allowed_networks: tuple[Network, ...] = ()
     """Networks that may be fetched from although they are not public, for example that of a document server."""
     allow_files: bool = False
-    """Whether `file:` URLs may be read: only where whoever wrote the inputs may read this machine's files anyway."""
+    """Whether `file:` URLs may be read. Set it only if the inputs' author may read this machine's files anyway."""
     max_bytes: int = MAX_BYTES
     max_redirects: int = 5
     connect_timeout: float = 10.0
@@ -73,14 +74,14 @@ class Fetched:
     data: bytes
     content_type: str | None
     filename: str | None
-    """The last part of the path, when it looks like a file's name."""
+    """The last part of the URL's path, if it looks like a file's name."""
     url: str
     """The URL after redirects."""
 
 
 @dataclass(frozen=True)
 class _Hop:
-    """One request: a URL and the addresses it may be sent to."""
+    """One request: a URL and the checked addresses to which it may be sent."""
 
     url: SplitResult
     host: str
@@ -89,11 +90,11 @@ class _Hop:
 
 
 async def fetch(url: str, policy: FetchPolicy) -> Fetched:
-    """Get what an `http:` or `https:` URL names.
+    """Fetch an `http:` or `https:` URL.
 
     Raises:
         PipelexError: `security.input_url_refused`, `input.url_unreachable`, `input.reference_not_found` or
-            `input.too_large`. Texts name the URL without user, password and query.
+            `input.too_large`. The texts show the URL without user, password and query.
     """
     try:
         async with asyncio.timeout(policy.total_timeout):
@@ -103,7 +104,7 @@ async def fetch(url: str, policy: FetchPolicy) -> Fetched:
 
 
 def shown(url: str) -> str:
-    """A URL for messages: without what may be secret in it."""
+    """A URL for messages, without the parts that may be secret."""
     if url[:5].lower() == "data:":
         return f"{url[:5]}{url[5:].partition(',')[0][:60]},…"
     try:
@@ -115,7 +116,7 @@ def shown(url: str) -> str:
 
 
 def refused(url: str, target: TargetClass, reason: str, why: str) -> PipelexError:
-    """A URL the policy does not let through."""
+    """The error for a URL that the policy does not allow."""
     return InputError(
         "security.input_url_refused", f"{shown(url)!r} is refused: {why}", target_class=target, reason=reason
     )
@@ -169,7 +170,7 @@ async def _resolved(url: str, host: str, port: int, resolver: Resolver) -> tuple
 
 
 async def _requested(url: str, hop: _Hop, policy: FetchPolicy) -> Fetched | str:
-    """The answer to the request, or the URL it redirects to. Each address is tried until one accepts the connection."""
+    """The content of the response, or the URL it redirects to. Addresses are tried until one accepts the connection."""
     import httpx
 
     timeout = httpx.Timeout(policy.total_timeout, connect=policy.connect_timeout)
@@ -197,7 +198,7 @@ async def _requested(url: str, hop: _Hop, policy: FetchPolicy) -> Fetched | str:
 
 
 def _aimed(hop: _Hop, address: Address | None) -> str:
-    """The URL with the checked address for its host: what the name means now cannot differ from what was checked."""
+    """The URL with the checked address as its host, so that the name is not resolved a second time."""
     if address is None:
         return urlunsplit(hop.url)
     host = f"[{address}]" if address.version == 6 else str(address)
@@ -237,7 +238,7 @@ async def _read(url: str, hop: _Hop, response: "httpx.Response", policy: FetchPo
 
 
 async def _decoded(response: "httpx.Response", limit: int) -> bytes:
-    """The body of an answer; servers are asked for one without codings, and some encode all the same.
+    """The decoded body of a response. Servers are asked not to encode it, but some do so anyway.
 
     Raises:
         UndecodableError: the body is damaged or too large.

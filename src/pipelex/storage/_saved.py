@@ -1,4 +1,4 @@
-"""The stored files of values, saved as plain files in a folder."""
+"""Saves the stored files that values refer to as plain files in a folder."""
 
 import asyncio
 import re
@@ -20,48 +20,48 @@ _AT_ONCE: Final = 8
 _MAX_BYTES: Final = 200
 _MAX_EXTENSION: Final = 16
 _UNSAFE: Final = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\u200e\u200f\u202a-\u202e\u2066-\u2069]+')
-"""What file systems refuse, and marks that show a name in another order than it has."""
+"""Characters that file systems refuse, and direction marks that make a name appear in another order."""
 _DEVICES: Final = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A stored file that a value names."""
+    """A stored file to which a value refers."""
 
     uri: str
     filename: str
-    """The name under which it is saved, unless another file has that name."""
+    """The name under which the file is saved, unless another file already has that name."""
 
 
 @dataclass(frozen=True)
 class SavedFiles:
-    """Files in a folder, by the stored ones that they are copies of."""
+    """Copies of stored files in a folder."""
 
     folder: Path
     names: Mapping[StoredFile, str] = field(default_factory=dict[StoredFile, str])
     missing: Mapping[StoredFile, PipelexError] = field(default_factory=dict[StoredFile, PipelexError])
-    """The files that could not be read, with why."""
+    """The files that could not be read → the reason."""
 
     @property
     def paths(self) -> list[Path]:
-        """Where the files are."""
+        """The paths of the files."""
         return [self.folder / name for name in self.names.values()]
 
     @property
     def by_address(self) -> dict[str, Json]:
-        """Where each file is, by its address in the storage, as programs are told."""
+        """URI of a stored file → the path of its copy, for programs."""
         return {file.uri: str(self.folder / name) for file, name in self.names.items()}
 
     def path(self, name: str) -> str:
-        """The path of a file from the folder above this one."""
+        """The path of a file, relative to the parent of the folder."""
         return f"{self.folder.name}/{name}"
 
     def linked(self, value: Json, members: Callable[[str], Mapping[str, Json]]) -> Json:
-        """The value whose contents name the saved files in place of the stored ones.
+        """The value with its contents changed to refer to the saved files instead of the stored ones.
 
         Args:
             value: plain JSON.
-            members: gives the members that a content has instead, by the name of its saved file.
+            members: returns the members to set in a content, given the name of its saved file.
         """
         if isinstance(value, list):
             return [self.linked(item, members) for item in value]
@@ -74,29 +74,29 @@ class SavedFiles:
         return {**{key: self.linked(member, members) for key, member in content.items()}, **instead}
 
     def with_paths(self, value: Json) -> Json:
-        """The value with the paths of its files from the folder above this one: what a program opens."""
+        """The value with the paths of its files, relative to the parent of the folder, for programs to open."""
         return self.linked(value, lambda name: {"url": self.path(name)})
 
     def with_links(self, value: Json) -> Json:
-        """The value with links to its files, as Markdown and HTML write them."""
+        """The value with links to its files, quoted for Markdown and HTML."""
         return self.linked(value, lambda name: {"url": quote(self.path(name))})
 
 
 def files_of(*values: Json) -> list[StoredFile]:
-    """The stored files that values name, each once, in their order."""
+    """The stored files to which values refer, each once, in order of appearance."""
     return list(dict.fromkeys(file for value in values for file in _walk(value)))
 
 
 async def save_files(files: Sequence[StoredFile], storage: Storage, folder: Path) -> SavedFiles:
-    """Save stored files under their own names; a second file of a name gets a number.
+    """Save stored files under their own names; a second file of the same name gets a number.
 
     Args:
         files: the files.
-        storage: the storage they are in.
-        folder: where they go; made when there is at least one.
+        storage: the storage that has the files.
+        folder: the folder to write to; it is made if there is at least one file.
 
     Raises:
-        OSError: one cannot be written.
+        OSError: a file cannot be written.
     """
     gate = asyncio.Semaphore(_AT_ONCE)
     names = _distinct([file.filename for file in files])
@@ -117,7 +117,7 @@ async def save_files(files: Sequence[StoredFile], storage: Storage, folder: Path
 
 
 def default_name(uri: str) -> str:
-    """The name of a stored file that came without one: the beginning of its hash.
+    """The name for a stored file that has none: the beginning of its hash, with an extension.
 
     Raises:
         InputError: the URI is not one of ours.
@@ -127,13 +127,13 @@ def default_name(uri: str) -> str:
 
 
 def safe_name(name: str) -> str:
-    """A file name that every file system takes, and that leads to no other folder; empty where nothing is left."""
+    """A file name that every file system accepts and that leads to no other folder; empty if nothing is left."""
     plain = _shortened(_UNSAFE.sub("_", unicodedata.normalize("NFC", name)).strip(" ."))
     return f"_{plain}" if _DEVICES.fullmatch(plain) else plain
 
 
 def _shortened(name: str) -> str:
-    """The name within the bytes that file systems take, its extension kept."""
+    """The name, shortened to the bytes that file systems allow; its extension is kept."""
     stem, dot, extension = name.rpartition(".")
     if not dot or len(extension) > _MAX_EXTENSION:
         stem, extension = name, ""
@@ -173,7 +173,7 @@ def _with_extension(name: str, usual: str) -> str:
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """The names with numbers where they repeat, on file systems that know no case, too."""
+    """The names, with numbers added where they repeat; names that differ only in case count as equal."""
     taken: set[str] = set()
     found: list[str] = []
     for name in names:

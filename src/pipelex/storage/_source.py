@@ -1,4 +1,4 @@
-"""Whatever URL a content holds, as bytes; and the same content with its bytes moved into the store."""
+"""Reads the bytes behind any URL that a content holds, and moves them into the store."""
 
 import asyncio
 import base64
@@ -25,20 +25,20 @@ class Loaded:
     mime_type: str
     filename: str | None = None
     base_url: str | None = None
-    """The URL of a source from the network, after redirects; relative links start from it."""
+    """The URL after redirects, if the bytes come from the network; relative links are resolved against it."""
 
 
 async def load(
     url: str, *, storage: Storage, policy: FetchPolicy, mime_type: str | None = None, filename: str | None = None
 ) -> Loaded:
-    """Read what a URL names: `pipelex-storage:`, `data:`, `file:` where allowed, `http:` and `https:`.
+    """Read the bytes behind a URL: `pipelex-storage:`, `data:`, `http:`, `https:`, or `file:` if the policy allows it.
 
     Args:
         url: the URL; a path is taken as a `file:` URL.
-        storage: the storage that our own URIs lead to.
+        storage: the storage for `pipelex-storage:` URIs.
         policy: the policy for reading.
-        mime_type: the type that the content claims; the bytes win where they say otherwise.
-        filename: the name the content gives.
+        mime_type: the media type that the content claims; if the bytes show another one, that one is used.
+        filename: the file name in the content.
 
     Raises:
         PipelexError: `security.input_url_refused`, `input.url_unreachable`, `input.reference_not_found`,
@@ -68,7 +68,7 @@ async def load(
 
 
 async def load_content(content: Mapping[str, Json], *, storage: Storage, policy: FetchPolicy) -> Loaded:
-    """Read the file that an Image or Document content names.
+    """Read the file to which an Image or Document content refers.
 
     Raises:
         PipelexError: see `load`.
@@ -85,7 +85,7 @@ async def load_content(content: Mapping[str, Json], *, storage: Storage, policy:
 async def normalized(content: Mapping[str, Json], *, storage: Storage, policy: FetchPolicy) -> dict[str, Json]:
     """An Image or Document content whose `data:` URL or local file has been moved into the store.
 
-    A content whose URL is stored or on the network already is returned as it is.
+    A content whose URL is already a stored or a network one is returned unchanged.
 
     Raises:
         PipelexError: see `load` and `Storage.put`.
@@ -125,7 +125,7 @@ def _path(url: str, policy: FetchPolicy) -> Path:
 
 def _read(path: Path, url: str, policy: FetchPolicy) -> bytes:
     try:
-        if path.exists() and not path.is_file():  # a pipe or a device may never end
+        if path.exists() and not path.is_file():  # reading a pipe or a device may never end
             raise _unreadable(url, "not_a_file", "it is not a file")
         with path.open("rb") as file:
             return file.read(policy.max_bytes + 1)

@@ -1,4 +1,4 @@
-"""The store of files by their content, over a folder, memory or an object store."""
+"""The content-addressed store of files, kept in a folder, in memory or in an object store."""
 
 import asyncio
 import hashlib
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SIGNED_FOR = timedelta(hours=1)
-"""The time that a signed URL is good for, unless the caller says otherwise."""
+"""The default time for which a signed URL is valid."""
 
 _making = Lock()
 _THREADS = 8
-"""Operations of stores under way at a time."""
+"""The most store operations that run at a time."""
 
 _S3_VARIABLES = {
     "AWS_ACCESS_KEY_ID": "access_key_id",
@@ -62,18 +62,18 @@ _AZURE_VARIABLES = {
 
 @dataclass(frozen=True)
 class Storage:
-    """Blobs under their own SHA-256, in a folder, in memory, or in an object store; beside them what has a name.
+    """A store of blobs under their own SHA-256, and of bytes under names, in a folder, in memory or in an object store.
 
-    Nothing is touched before the first call. Writing is atomic: a blob is there as a whole or not at all.
+    The store is not opened before the first call. Writing is atomic: a blob is there as a whole or not at all.
     """
 
     settings: "StorageSettings"
     base_dir: Path
-    """The folder that a relative folder starts from."""
+    """The folder against which a relative storage folder is resolved."""
     environ: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    """The variables that hold the store's credentials, under the names that its provider's tools use."""
+    """The environment variables with the store's credentials, under the names that its provider's tools use."""
     table: str = "runtime.storage"
-    """The settings that describe it, for messages."""
+    """The settings table that describes the store, for messages."""
 
     @classmethod
     def open(
@@ -87,7 +87,7 @@ class Storage:
         """The store that a table of settings describes.
 
         Raises:
-            ConfigurationError: `uri_format` cannot name blobs, or the bucket or container is not named.
+            ConfigurationError: `uri_format` cannot name blobs, or no bucket or container is named.
         """
         check_format(settings.uri_format)
         if settings.method in ("s3", "gcp", "azure"):
@@ -122,17 +122,17 @@ class Storage:
         filename: str | None = None,
         renewed_after: timedelta | None = None,
     ) -> StoredBlob:
-        """Keep some bytes; the same bytes are kept once.
+        """Store some bytes; the same bytes are stored only once.
 
         Args:
             data: the bytes.
-            mime_type: the media type; looked up in the bytes when None.
-            filename: the name they came under.
-            renewed_after: a blob that is older than this is written again, so that a rule of the store that deletes
-                by age counts from its last use.
+            mime_type: the media type; detected from the bytes if None.
+            filename: the name that the file had.
+            renewed_after: the age after which an existing blob is written again, so that a rule of the store that
+                deletes by age counts from its last use; None to never write it again.
 
         Raises:
-            PipelexError: `runtime.unavailable` or `runtime.misconfigured`: the store does not take them.
+            PipelexError: `runtime.unavailable` or `runtime.misconfigured`: the store does not accept the bytes.
         """
         mime_type = mime_type or sniff(data, filename=filename)
         sha256 = await self._reached("name a file for", lambda: _digest(data))
@@ -146,12 +146,12 @@ class Storage:
         """The bytes of a blob, checked against their hash.
 
         Args:
-            uri: a URI of ours.
-            most: the maximum size, in bytes. Reading stops there.
+            uri: a `pipelex-storage:` URI.
+            most: the maximum size, in bytes, at which reading stops.
 
         Raises:
             PipelexError: `input.reference_not_found`: there is no such blob; `input.too_large`: it is larger;
-                `input.file_unreadable`: it is not what was stored; `runtime.unavailable` or `runtime.misconfigured`:
+                `input.file_unreadable`: its hash does not match; `runtime.unavailable` or `runtime.misconfigured`:
                 the store cannot be read.
         """
         key, sha256 = key_of(uri)
@@ -181,9 +181,10 @@ class Storage:
         return await self._has(key_of(uri)[0])
 
     async def public_url(self, uri: str, *, expires_in: timedelta = SIGNED_FOR) -> str | None:
-        """A signed URL anybody may read the blob at for a while; None where the store cannot sign.
+        """A signed URL at which anybody can read the blob for a limited time; None if the store cannot sign URLs.
 
-        Whoever has it can read the blob, so it belongs into an answer to a user, not into a log or a history.
+        Everyone who has the URL can read the blob, so it may go into a response to a user, but not into a log or a
+        history.
 
         Raises:
             PipelexError: the URI is not one of ours, or the store's credentials cannot sign.
@@ -204,30 +205,30 @@ class Storage:
         return await self._reached("sign a URL for", signed)
 
     def mime_type(self, uri: str) -> str:
-        """The media type that the URI's extension stands for.
+        """The media type for the extension in the URI.
 
         Raises:
             InputError: the URI is not one of ours.
         """
         return type_of_extension(key_of(uri)[0])
 
-    # --- what is kept under a name ------------------------------------------------------------------------------------
+    # --- bytes under a name -------------------------------------------------------------------------------------------
 
     async def keep(self, name: str, data: bytes) -> None:
-        """Keep some bytes under a name, in place of what was there; no URI leads to them.
+        """Store some bytes under a name, and replace any that were there; no URI leads to them.
 
         Args:
-            name: a key without 64 hexadecimal digits in a row, which would make it a blob's.
+            name: a key without 64 hexadecimal digits in a row, which would make it the key of a blob.
             data: the bytes.
 
         Raises:
-            PipelexError: `runtime.unavailable` or `runtime.misconfigured`: the store does not take them.
+            PipelexError: `runtime.unavailable` or `runtime.misconfigured`: the store does not accept the bytes.
         """
         check_name(name)
         await self._reached("write to", lambda: self._written(name, data))
 
     async def kept(self, name: str) -> bytes | None:
-        """The value that was last kept under a name; None when there is none.
+        """The bytes that were last stored under a name; None if there are none.
 
         Raises:
             PipelexError: `runtime.unavailable` or `runtime.misconfigured`: the store cannot be read;
@@ -260,7 +261,7 @@ class Storage:
         settings, environ = self.settings, self.environ
         match settings.method:
             case "local":
-                self.folder.mkdir(parents=True, exist_ok=True, mode=OWN_FOLDER)  # files of runs are its user's alone
+                self.folder.mkdir(parents=True, exist_ok=True, mode=OWN_FOLDER)  # only the user may read runs' files
                 return LocalStore(self.folder, mkdir=True)
             case "in_memory":
                 return _memory()
@@ -319,11 +320,11 @@ class Storage:
         return is_recent and (size is None or found["size"] == size)
 
     async def _reached(self, what: str, work: Callable[[], T]) -> T:
-        """Do an operation of the store; what it raises becomes ours, a missing object aside.
+        """Run an operation of the store; its exceptions become `PipelexError`s, except for `FileNotFoundError`.
 
-        It is done in a thread of ours, not by the store library's coroutines: their runtime calls back into Python
-        from threads of its own, which aborts the process when it ends at that moment. The library's texts hold
-        request URLs, so only their first line goes on, without any query.
+        It runs in one of our threads, not in the store library's coroutines. Their runtime calls back into Python from
+        its own threads, which aborts the process if it is ending at that moment. The library's messages contain request
+        URLs, so only their first line is passed on, without any query.
         """
         from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
@@ -353,13 +354,13 @@ class Storage:
 
 
 _RETRIES: "RetryConfig" = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
-"""The number of repetitions. It is small, for whoever asked repeats the whole effect by a policy of its own."""
+"""The number of retries and their total time. Both are small, because the caller retries the whole effect anyway."""
 
 
 def _open_like(folder: Path, file: Path) -> None:
-    """Give a new file, and the folders above it, to those whom the store's folder is open to, and to nobody else."""
+    """Give a new file, and the folders above it, the same access rights as the store's folder."""
     mode = stat.S_IMODE(folder.stat().st_mode)
-    with suppress(PermissionError):  # it is another user's, who shares the folder
+    with suppress(PermissionError):  # it belongs to another user who shares the folder
         file.chmod(mode & 0o666)
         for above in takewhile(lambda each: each != folder, file.parents):
             if stat.S_IMODE(above.stat().st_mode) != mode:
@@ -387,7 +388,7 @@ def _client(endpoint: str) -> "ClientConfig":
 
 
 def _filled(environ: Mapping[str, str], variables: Mapping[str, str], **settings: str) -> dict[str, Any]:
-    """Client configuration from the environment, over which the settings that are not empty win."""
+    """The client's configuration from the environment, overridden by the settings that are not empty."""
     found = {name: environ[variable] for variable, name in variables.items() if environ.get(variable)}
     return {**found, **{name: value for name, value in settings.items() if value}}
 
