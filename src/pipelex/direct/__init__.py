@@ -1,4 +1,4 @@
-"""The in-process orchestrator: child pipes are awaited, effects are provider calls of this very process.
+"""The in-process orchestrator: it awaits child pipes, and performs effects as provider calls in this process.
 
-Nothing is imported here, so that its factory can be asked without loading what runs pipes.
+Nothing is imported here, so that its factory can be asked without loading the code that runs pipes.
 """

@@ -1,4 +1,4 @@
-"""One in-process run that goes on beside whoever started it."""
+"""One in-process run, which runs in the background of the code that started it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -28,9 +28,9 @@ class BackgroundRun:
     Args:
         request: the request to run.
         job: the request's digest.
-        prepare: makes the run, with the results that it may take; called for each time it is begun.
-        keep: keeps how it went under the id that the caller chose.
-        records: the records of runs; None keeps none.
+        prepare: creates the run, given the results that it may reuse; called each time the run begins.
+        keep: stores the outcome of the run under the id that the caller chose.
+        records: the records of runs; if None, no record is kept.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class BackgroundRun:
         """Run in a task of its own.
 
         Args:
-            kept: results that are taken where the same is asked.
+            kept: results to reuse for effects that ask the same.
 
         Raises:
             PipelexError: the service that performs the effects is misconfigured.
@@ -79,7 +79,7 @@ class BackgroundRun:
         self._task.add_done_callback(_retrieved)
 
     def recall(self, record: RunRecord) -> None:
-        """Take over what an earlier process was given."""
+        """Take over the outcome that an earlier process recorded."""
         self._recalled = record.execution
         self._started, self._ended = record.started, record.ended
 
@@ -153,12 +153,12 @@ class BackgroundRun:
         """The outcome of the run, once it has ended.
 
         Raises:
-            PipelexError: it failed, or was cancelled.
+            PipelexError: the run failed, or was cancelled.
         """
         if self._recalled is not None:
             return self._recalled
         assert self._task is not None
-        await asyncio.wait((self._task,))  # a caller that is cancelled leaves the run alone
+        await asyncio.wait((self._task,))  # cancelling the caller must not cancel the run
         if self._terminated is not None:
             raise PipelexError(
                 "run.terminated",
@@ -194,7 +194,7 @@ class BackgroundRun:
         return (await self.execution()).memory
 
     async def trace(self, *, values: bool = False, ended: bool = True) -> PipeTrace:
-        """See `OrchestratedRun.trace`; of a run of an earlier process only its entry pipe is known."""
+        """See `OrchestratedRun.trace`; for a run of an earlier process, only the entry pipe is known."""
         if self._run is not None and self._run.root is not None:
             return self._run.root
         described = await self.describe()
@@ -221,7 +221,7 @@ class BackgroundRun:
         return Reuse.sparse(run_id=self.run_id, start_over=start_over)
 
     async def waits(self, patience: timedelta = PATIENCE) -> list[Wait]:
-        """See `OrchestratedRun.waits`: calls that failed and are made again."""
+        """See `OrchestratedRun.waits`; these are failed calls that will be retried."""
         return [] if self._run is None else list(self._run.waits)
 
     async def cancel(self) -> None:
@@ -234,7 +234,7 @@ class BackgroundRun:
         self._terminated = reason
 
     async def retry(self, start_over: str | None = None) -> "BackgroundRun":
-        """See `OrchestratedRun.retry`: the run is begun again, and takes the results that it was given before."""
+        """See `OrchestratedRun.retry`; the run begins again, and reuses the results that it already has."""
         if not self.state.has_ended:
             raise goes_on(self.run_id)
         if self.state is RunState.COMPLETED and start_over is None and (await self.result()).failures is None:
@@ -251,6 +251,6 @@ class BackgroundRun:
 
 
 def _retrieved(task: "asyncio.Task[Execution]") -> None:
-    """Whoever wants the failure asks for it; nobody need."""
+    """Mark the task's exception as retrieved, so that asyncio does not log it if nobody asks for it."""
     if not task.cancelled():
         task.exception()

@@ -1,4 +1,4 @@
-"""Results of a dry run's pipes. Made-up effects give equal calls equal results, so that each runs only once."""
+"""Caches the results of a dry run's pipes: with made-up effects, equal calls have equal results and run only once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,15 +9,15 @@ from pipelex.pipes import Execution
 from pipelex.pipes.calls import PipeCall
 
 SHARED_FROM: Final = 200
-"""Pipe runs after which results are shared. Before that every pipe runs, so that the trace of a run of common size shows
-all of them."""
+"""The number of pipe runs after which results are shared. Up to then every pipe runs, so that the trace of a run of
+ordinary size shows all of them."""
 
 TOO_LONG: Final = "run.timed_out"
-"""The code of a dry run that is not taken to its end."""
+"""The error code of a dry run that is abandoned."""
 
 _MOST_KEPT: Final = 10_000
 _RUNS_AT_A_STRETCH: Final = 32
-"""Nothing in a dry run waits: without a pause, no time limit on it would ever end it."""
+"""The number of pipe runs between two pauses. A dry run never waits, so without pauses no time limit could end it."""
 
 
 class KnownExecutions:
@@ -33,10 +33,10 @@ class KnownExecutions:
         self._begun = 0
 
     async def execution(self, call: PipeCall, execute: Callable[[], Awaitable[Execution]]) -> Execution:
-        """The result of an equal call, or of this one.
+        """The result of an equal earlier call, or else of this call.
 
         Raises:
-            PipelexError: `TOO_LONG`, when too many pipes ran already, or whatever the execution raises.
+            PipelexError: `TOO_LONG` if too many pipes have already run, or any error of the execution.
         """
         self._begun += 1
         if self._begun % _RUNS_AT_A_STRETCH == 0:

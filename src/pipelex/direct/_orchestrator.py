@@ -1,4 +1,4 @@
-"""Runs of this process behind the port of orchestrators."""
+"""The implementation of the orchestrator port for runs in this process."""
 
 import asyncio
 from datetime import timedelta
@@ -35,7 +35,7 @@ _PLACE: Final = "the records of this machine"
 
 
 class DirectOrchestrator:
-    """Runs methods in this process; see `Orchestrator`. What it runs ends with the process, and leaves a record."""
+    """Runs methods in this process; see `Orchestrator`. Its runs end with the process, and leave records."""
 
     name = IN_PROCESS
     is_durable = False
@@ -48,7 +48,7 @@ class DirectOrchestrator:
         self._folder = RecordFolder(Path(setup.settings.home_dir) / "runs", wanted.max_runs)
         self._is_recorded = wanted.is_enabled
         self._runs: WeakValueDictionary[str, BackgroundRun] = WeakValueDictionary()
-        """The runs that go on, and those that somebody holds."""
+        """The runs that are running, and those to which a reference is held."""
 
     async def connect(self) -> None:
         """Do nothing: there is nothing to reach."""
@@ -66,7 +66,7 @@ class DirectOrchestrator:
             raise id_is_taken(run_id)
         run = self._run(request, job, keeps=keeps, is_recorded=is_live and self._is_recorded)
         kept = await self._kept(request, is_again=record is not None)
-        # Another start of the same id may have been made while the record was looked for.
+        # Another start may have used the same id while the record was looked up.
         known = self._runs.setdefault(run_id, run)
         if known is not run:
             return await _again(known, job)
@@ -82,7 +82,7 @@ class DirectOrchestrator:
         return BackgroundRun(request, job, prepare, keep, self._folder if is_recorded else None)
 
     async def _kept(self, request: RunRequest, *, is_again: bool) -> "KeptSource | None":
-        """The results that a run takes: of the run that it replays, or of what it was given before it failed."""
+        """The results that a run reuses: those of the run that it replays, or its own from before it failed."""
         reuse = request.options.reuse
         if reuse is None:
             return await self._kept_of(request.identity.run_id, None) if is_again else None
@@ -135,7 +135,7 @@ class DirectOrchestrator:
         return run
 
     async def list(self, wanted: RunFilter) -> "list[RunDescription]":
-        """See `Orchestrator.list`: those that left a record."""
+        """See `Orchestrator.list`; only runs with a record are listed."""
         found = (facts.description for facts in self._folder.newest())
         return list(islice(filter(wanted.takes, found), wanted.limit))
 
@@ -147,7 +147,7 @@ class DirectOrchestrator:
         return [ReadinessCheck(self.name, "runs in this process")]
 
     async def aclose(self) -> None:
-        """Cancel what still runs, and await its end."""
+        """Cancel the runs that are still running, and wait for their end."""
         going = [run for run in self._runs.values() if not run.state.has_ended]
         for run in going:
             await run.cancel()
@@ -155,11 +155,11 @@ class DirectOrchestrator:
 
 
 async def _forget(record: RunRecord) -> None:
-    """Keep nothing of a run whose id is new whenever it is started."""
+    """Keep no record of a run whose id was not chosen by the caller."""
 
 
 async def _again(known: BackgroundRun, job: str) -> StartedRun:
-    """The outcome of starting a run that this process knows."""
+    """The outcome of a start whose id belongs to a run that this process knows."""
     if known.job != job:
         raise id_is_taken(known.run_id)
     state = known.state

@@ -1,4 +1,4 @@
-"""Records of in-process runs whose id the caller chose, so that the same id means the same run ever after."""
+"""Records of in-process runs whose id the caller chose, so that the same id always means the same run."""
 
 import hashlib
 import json
@@ -23,12 +23,12 @@ class RunRecord:
     """A run that was begun under an id."""
 
     job: str
-    """The digest of what was asked for."""
+    """The digest of the request."""
     started: datetime
     ended: datetime | None = None
-    """The time when the run ended; None for a run that goes on elsewhere, and for one whose process ended before it."""
+    """The time when the run ended; None if it is running elsewhere, or if its process ended before the run did."""
     execution: Execution | None = None
-    """The outcome of the run; None for one that has not succeeded."""
+    """The outcome of the run; None if it has not succeeded."""
 
     @property
     def state(self) -> RunState:
@@ -42,13 +42,13 @@ class RunRecord:
 class RunRecords:
     """The records of runs in a storage.
 
-    They must never make a run fail: what cannot be read counts as missing, what cannot be written is left.
+    They must never make a run fail: an unreadable record counts as missing, and a failure to write is only logged.
     """
 
     open_storage: Callable[[], Storage]
 
     async def find(self, run_id: str) -> RunRecord | None:
-        """The record of a run; None where there is none."""
+        """The record of a run; None if there is none."""
         try:
             written = await self.open_storage().kept(_name(run_id))
             return None if written is None else _read(json.loads(written))
@@ -57,7 +57,7 @@ class RunRecords:
             return None
 
     async def keep(self, run_id: str, record: RunRecord) -> None:
-        """Keep a record in place of what was there."""
+        """Store a record, and replace an earlier one of the same run."""
         try:
             await self.open_storage().keep(_name(run_id), json.dumps(_write(record)).encode())
         except PipelexError as failed:
@@ -89,6 +89,6 @@ def _read(written: dict[str, Any]) -> RunRecord:
 
 
 def _name(run_id: str) -> str:
-    """Spread over folders, for stores that are folders."""
+    """The name under which a record is kept; the names are spread over subfolders for local stores."""
     digest = hashlib.sha256(run_id.encode()).hexdigest()
     return f"runs/{digest[:2]}/{digest[2:]}.json"

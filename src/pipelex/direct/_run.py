@@ -44,14 +44,14 @@ class DirectRun:
 
     Args:
         library: the run's library.
-        inference: gives who performs the effects; asked when there is one to perform.
+        inference: returns the performer of effects; called when the run first performs one.
         identity: the run's id and its submitter.
         options: the options of the run.
-        retry: the policy by which transient failures of effects are repeated.
-        on_change: called with the trace's root whenever something began or ended.
-        most_dry_runs: the most pipes that a dry run runs before it fails with `TOO_LONG`; None: it runs to its end.
-        kept: results of an earlier run, which are taken where the same is asked.
-        keeps_values: whether the trace is to hold values although nobody watches.
+        retry: the policy by which effects are retried after transient failures.
+        on_change: called with the trace's root whenever something has begun or ended.
+        most_dry_runs: the most pipe runs of a dry run before it fails with `TOO_LONG`; None for no limit.
+        kept: results of an earlier run, to reuse for effects that ask the same.
+        keeps_values: whether the trace holds values even if `on_change` is None.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class DirectRun:
         self.waits = Waits(self.retry.max_attempts)
         self.root: PipeTrace | None = None
         self.journal: Journal | None = None
-        """Where what begins and ends is written down, if it is."""
+        """The journal in which the run's events are recorded; None if no record is kept."""
         self._on_change = on_change
         self._keeps_values = keeps_values
         self.kept = kept
@@ -102,11 +102,11 @@ class DirectRun:
 
     @property
     def is_watched(self) -> bool:
-        """Whether somebody watches the run, or its record is kept; its trace then keeps the values."""
+        """Whether the trace must hold values, because the run is watched or recorded."""
         return self._keeps_values or self._on_change is not None
 
     def changed(self) -> None:
-        """Tell whoever watches."""
+        """Call the `on_change` callback, if there is one."""
         if self._on_change is not None and self.root is not None:
             self._on_change(self.root)
 
@@ -134,7 +134,7 @@ class DirectRun:
         return await DirectRuntime(self, call, trace).execute()
 
     async def recorded(self, trace: PipeTrace | EffectTrace, work: Awaitable[T]) -> T:
-        """Await some work, keeping its trace."""
+        """Await some work, and record its state and times in a trace."""
         trace.started = datetime.now(UTC)
         self.changed()
         try:
@@ -162,7 +162,7 @@ class DirectRuntime(OrchestratedRuntime):
         self._trace = trace
 
     async def run_itself(self) -> Execution:
-        """See base class; it is recorded in the trace."""
+        """See base class; the execution is recorded in the trace."""
         try:
             execution = await self._run.recorded(self._trace, super().run_itself())
             if self._run.is_watched:
@@ -237,10 +237,10 @@ class DirectRuntime(OrchestratedRuntime):
 
 
 def _check_it_goes_on() -> None:
-    """Start nothing more once the run was asked to end: a provider's client may swallow that.
+    """Check for a cancellation before starting more work, because a provider's client may have swallowed it.
 
     Raises:
-        CancelledError: it was.
+        CancelledError: the run was cancelled.
     """
     if is_cancelled():
         raise asyncio.CancelledError

@@ -1,4 +1,4 @@
-"""The calls of an in-process run that failed and wait to be tried again."""
+"""The calls of an in-process run that failed and wait to be retried."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from pipelex.pipes.trace import EffectTrace
 
 
 class Waits:
-    """The waits of one run, as they are now.
+    """The current waits of one run.
 
     Args:
         most_failures: the number of failures after which a call fails the run.
@@ -20,13 +20,13 @@ class Waits:
         self._most_failures = most_failures
         self._found: dict[int, Wait] = {}
         self.on_change: Callable[[], None] | None = None
-        """Called whenever a wait began or ended."""
+        """Called whenever a wait has begun or ended."""
 
     def __iter__(self) -> Iterator[Wait]:
         return iter(tuple(self._found.values()))
 
     def begin(self, pipe: str, effect: EffectTrace, pause: Pause) -> None:
-        """A call pauses.
+        """Note that a call pauses before its next attempt.
 
         Args:
             pipe: the id of the pipe run that asks for it.
@@ -50,7 +50,7 @@ class Waits:
         self._changed()
 
     def end(self, effect: EffectTrace) -> None:
-        """A call waits no longer, if it did."""
+        """Note that a call no longer waits, if it did."""
         effect.until = None
         if self._found.pop(id(effect), None) is not None:
             self._changed()

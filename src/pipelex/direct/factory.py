@@ -17,18 +17,18 @@ class DirectFactory:
     is_durable = False
 
     def is_chosen(self, settings: Settings) -> bool:
-        """Whether the settings choose it: never, it is the one that is left where they choose no other."""
+        """Always false: this orchestrator is the default if the settings choose no other."""
         return False
 
     def warnings(self, settings: Settings) -> Sequence[Fault]:
-        """No warnings: the settings have nothing of its own."""
+        """Always empty: this orchestrator has no settings of its own."""
         return ()
 
     def require(self) -> None:
-        """Do nothing: nothing more need be installed."""
+        """Do nothing, because everything is installed."""
 
     def missing_worker(self) -> None:
-        """Nothing: runs in this process need no worker."""
+        """Always None, because runs in this process need no worker."""
 
     def open(self, setup: OrchestratorSetup) -> "DirectOrchestrator":
         """See `OrchestratorFactory.open`."""

@@ -1,8 +1,9 @@
-"""What runs of this process leave in the user's own folder: found, shown, compared, retried and replayed from any other.
+"""The records that in-process runs leave in the user's own folder, so that other processes can find and retry them.
 
-A record is a folder that the user alone may read: `run.json` says what the run is, `source.json.gz` what it was started
-with, `trace.json.gz` what it did, with every value; a short run's trace holds its source, too. `journal.jsonl` is what a run
-under way did until now, and all that one leaves whose process is killed. Nothing of it is ever executed.
+A record is a folder that only the user may read. `run.json` describes the run, `source.json.gz` holds the method and
+call that started it, and `trace.json.gz` holds its trace with every value. The trace of a short run also holds the
+source. `journal.jsonl` holds what a run has done so far; it is all that is left if its process is killed. Nothing in a
+record is ever executed.
 """
 
 from pipelex.direct.records.folder import RecordedFacts, RecordFolder

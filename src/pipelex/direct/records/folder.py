@@ -1,4 +1,4 @@
-"""The records of runs in a folder of the user's."""
+"""The records of runs in the user's own folder."""
 
 import gzip
 import hashlib
@@ -34,7 +34,7 @@ logger = logging.getLogger("pipelex.direct")
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _PRUNED_BEYOND: Final = 1.1
-"""How far the number of records may exceed the maximum before the oldest go."""
+"""The factor by which the number of records may exceed the maximum before the oldest are deleted."""
 _FACTS: Final = "run.json"
 _SOURCE: Final = "source.json.gz"
 _TRACE: Final = "trace.json.gz"
@@ -47,7 +47,7 @@ _UNREADABLE: Final = (OSError, ValueError, KeyError, TypeError, EOFError, Pipele
 
 @dataclass(frozen=True)
 class RecordedFacts:
-    """What `run.json` says of a run."""
+    """The facts about a run in `run.json`."""
 
     run_id: str
     pipe: str
@@ -58,16 +58,16 @@ class RecordedFacts:
     user: str | None = None
     attributes: Attributes = field(default_factory=dict[str, str])
     fingerprint: str | None = None
-    """The fingerprint of the closure that ran."""
+    """The fingerprint of the library closure that ran."""
     cost: float | None = None
     replay_of: str | None = None
     error: ErrorReport | None = None
     process: str = ""
-    """Host, process and its start: whoever runs it."""
+    """The host, the id and the start of the process that runs the run."""
 
     @property
     def is_interrupted(self) -> bool:
-        """Whether the process of the run is gone, and the run did not come to its end."""
+        """Whether the run's process is gone although the run had not ended."""
         return self.state is RunState.RUNNING and not _is_alive(self.process)
 
     @property
@@ -96,7 +96,7 @@ class RecordedFacts:
         )
 
     def to_json(self) -> dict[str, Json]:
-        """The facts as data."""
+        """The facts as JSON."""
         members: dict[str, Json] = {
             "run_id": self.run_id,
             "pipe": self.pipe,
@@ -139,17 +139,17 @@ class RecordedFacts:
 class RecordFolder:
     """The records of a user's runs.
 
-    They must never make a run fail: what cannot be written is left, and what cannot be read is as if it were not there.
+    They must never make a run fail: a failure to write is only logged, and an unreadable record counts as missing.
     """
 
     root: Path
     most: int
-    """The most records that are kept; the oldest go first."""
+    """The most records that are kept; the oldest are deleted first."""
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
     def begin(self, facts: RecordedFacts, source: RunSource) -> bool:
-        """Record that a run begins, in place of an earlier record of the same id; whether that could be done."""
+        """Record that a run begins, and replace an earlier record of the same id; return whether that succeeded."""
         try:
             folder, _ = self._made(facts.run_id)
             (folder / _WAITS).unlink(missing_ok=True)
@@ -161,9 +161,9 @@ class RecordFolder:
             return False
 
     def append(self, run_id: str, lines: bytes) -> bool:
-        """Write lines into the journal of a run that goes on; whether they are there, and more of them may be."""
+        """Append lines to the journal of a running run; return whether that succeeded."""
         try:
-            # A program may have a thousand runs under way: none of them keeps a file open.
+            # The file is not kept open, because a program may have a thousand runs under way.
             append_own(self._folder(run_id) / _JOURNAL, lines)
             return True
         except OSError as failed:
@@ -171,7 +171,7 @@ class RecordFolder:
             return False
 
     def wait(self, run_id: str, waits: Sequence[Wait]) -> None:
-        """Record the waits of a run that goes on, in place of those before; a run without a record has none."""
+        """Record the current waits of a running run, and replace the earlier ones; do nothing without a record."""
         with suppress(OSError):
             _write(self._folder(run_id) / _WAITS, [wait_to_json(wait) for wait in waits])
 
@@ -185,10 +185,10 @@ class RecordFolder:
         """Record how a run ended.
 
         Args:
-            facts: what the run is.
+            facts: the facts about the run.
             lines: the lines of its journal that are not written yet.
-            execution: what it gave.
-            source: what it was started with, where `begin` has not recorded it.
+            execution: the outcome of the run; None if it did not succeed.
+            source: the source of the run, if `begin` has not recorded it.
         """
         try:
             folder, is_new = (self._folder(facts.run_id), False) if source is None else self._made(facts.run_id)
@@ -201,7 +201,7 @@ class RecordFolder:
                 written["memory"] = execution.memory.to_json()
             if source is not None:
                 written["source"] = source_to_json(source)
-            # Without its facts a record is none, so that the files of a new one need not be whole before that.
+            # A record without facts is ignored, so the other files of a new record need not be written atomically.
             trace = _with_lines(written, _journal(folder) + lines)
             write_own_file(folder / _TRACE, gzip.compress(trace, 1), in_place=is_new)
             _write(folder / _FACTS, facts.to_json(), is_seen=not is_new)
@@ -210,7 +210,7 @@ class RecordFolder:
             logger.info("The record of run '%s' cannot be written: %s", facts.run_id, failed)
 
     def _made(self, run_id: str) -> tuple[Path, bool]:
-        """The folder of a run that has none, or had one under the same id; and whether it is new."""
+        """Make the folder for a run, or take that of an earlier run of the same id; return it and whether it is new."""
         folder = self._folder(run_id)
         try:
             self._prune()
@@ -226,7 +226,7 @@ class RecordFolder:
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def facts(self, run_id: str) -> RecordedFacts | None:
-        """What a run is; None where there is no record of it."""
+        """The facts about a run; None if it has no record."""
         return _facts(self._folder(run_id))
 
     def newest(self) -> Iterator[RecordedFacts]:
@@ -235,7 +235,7 @@ class RecordFolder:
         yield from sorted(found, key=lambda facts: facts.started, reverse=True)
 
     def source(self, run_id: str) -> RunSource | None:
-        """What a run was started with; None where nobody can tell."""
+        """The source of a run; None if it cannot be read."""
         folder = self._folder(run_id)
         try:
             with suppress(FileNotFoundError):
@@ -247,18 +247,18 @@ class RecordFolder:
             return None
 
     def trace(self, run_id: str) -> PipeTrace | None:
-        """What a run did, or did until now; None where nobody can tell."""
+        """The trace of a run, so far or to its end; None if it cannot be read."""
         folder = self._folder(run_id)
         return _trace(folder / _TRACE) or _closed(_trace(folder / _JOURNAL), folder)
 
     def traces(self, run_id: str) -> list[PipeTrace]:
-        """What a run did each time that it was run, the last time first."""
+        """The traces of all attempts of a run, the latest first."""
         folder = self._folder(run_id)
         found = [_trace(path) for path in (folder / _TRACE, folder / _JOURNAL, *reversed(_earlier(folder)))]
         return [trace for trace in found if trace is not None]
 
     def execution(self, run_id: str) -> Execution | None:
-        """What a run gave; None where it gave nothing."""
+        """The outcome of a run; None if it has none."""
         try:
             written = _read(self._folder(run_id) / _TRACE)
             outcome = PipeOutcome.model_validate(written["outcome"])
@@ -267,7 +267,7 @@ class RecordFolder:
             return None
 
     def waits(self, run_id: str) -> list[Wait]:
-        """The waits of a run that goes on, as they were last recorded."""
+        """The waits of a running run, as they were last recorded."""
         try:
             return [wait_from_json(written) for written in _read(self._folder(run_id) / _WAITS)]
         except _UNREADABLE:
@@ -276,7 +276,7 @@ class RecordFolder:
     # --- the folder ---------------------------------------------------------------------------------------------------
 
     def _folder(self, run_id: str) -> Path:
-        """The folder of a run; an id that is not a plain name has its digest's."""
+        """The folder of a run; if the id is not a plain name, the folder is named by its digest."""
         is_plain = _PLAIN.fullmatch(run_id) is not None
         return self.root / (run_id if is_plain else "." + hashlib.sha256(run_id.encode()).hexdigest())
 
@@ -303,13 +303,13 @@ def _facts(folder: Path) -> RecordedFacts | None:
 
 
 def _with_journal(facts: RecordedFacts, folder: Path) -> RecordedFacts:
-    """The facts of an interrupted run, with those that its end would have told."""
+    """The facts of an interrupted run, with its end and cost taken from the journal."""
     root = _trace(folder / _TRACE) or _trace(folder / _JOURNAL)
     return replace(facts, ended=_last_heard(folder), cost=None if root is None else cost_of(root.usage))
 
 
 def _last_heard(folder: Path) -> datetime | None:
-    """The time when the process of a run last told of it."""
+    """The time when the run's process last wrote to the record."""
     for name in (_JOURNAL, _FACTS):
         with suppress(OSError):
             return datetime.fromtimestamp((folder / name).stat().st_mtime, UTC)
@@ -317,7 +317,7 @@ def _last_heard(folder: Path) -> datetime | None:
 
 
 def _closed(root: PipeTrace | None, folder: Path) -> PipeTrace | None:
-    """A tree out of a journal, of which nothing goes on where the run was interrupted."""
+    """A tree from a journal; if the run was interrupted, everything still running in it is marked as ended."""
     facts = _facts(folder)
     if root is not None and facts is not None and facts.is_interrupted:
         root.status, root.ended = RunState.CANCELLED, facts.ended
@@ -342,19 +342,19 @@ def _journal(folder: Path) -> bytes:
 
 
 def _with_lines(members: Mapping[str, Json], lines: bytes) -> bytes:
-    """An object with these members, and the lines of a journal as the list `lines`: they are JSON already."""
+    """A JSON object with these members, and with the journal's lines, which are JSON, as the list `lines`."""
     return (
         _encoded(members)[:-1] + (b"," if members else b"") + b'"lines":[' + lines.strip().replace(b"\n", b",") + b"]}"
     )
 
 
 def _earlier(folder: Path) -> list[Path]:
-    """What is left of the earlier times that a run was run, the first time first."""
+    """The files of the earlier attempts of a run, the first attempt first."""
     return sorted(path for name in (_EARLIER, _EARLIER_JOURNAL) for path in folder.glob(name.format("*")))
 
 
 def _set_aside(folder: Path) -> None:
-    """Keep what a run did before it is run again under its id: its results are worth their price."""
+    """Keep the trace of an attempt before the run is run again under its id, because its results were paid for."""
     trace, journal = folder / _TRACE, folder / _JOURNAL
     number = f"{len(_earlier(folder)) + 1:03}"
     if trace.exists():
@@ -365,7 +365,7 @@ def _set_aside(folder: Path) -> None:
 
 
 def _write(path: Path, content: Json, *, is_seen: bool = True) -> None:
-    """Write a file that the user alone may read; whole or not at all, where others may see it meanwhile."""
+    """Write a file that only the user may read; atomically, if other processes may read it meanwhile."""
     data = _encoded(content)
     write_own_file(path, gzip.compress(data, 1) if path.suffix == ".gz" else data, in_place=not is_seen)
 
@@ -389,7 +389,7 @@ def _process(number: int) -> str:
 
 
 def _is_alive(process: str) -> bool:
-    """Whether a process that recorded a run still goes on; one of another host may."""
+    """Whether a process that recorded a run is still alive; a process of another host is assumed to be."""
     host, _, rest = process.partition(" ")
     number, _, began = rest.partition(" ")
     if host != socket.gethostname() or not number.isdigit():
@@ -404,7 +404,7 @@ def _is_alive(process: str) -> bool:
 
 
 def _began(process: int) -> str:
-    """When a process began, in ticks of the kernel's; empty where it does not tell. Numbers of processes come again."""
+    """The start of a process in kernel ticks, which tells reused process ids apart; empty if it is not known."""
     try:
         return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
     except (OSError, IndexError):

@@ -1,7 +1,7 @@
-"""The journal of a run under way: what began and what was answered, line by line, so that whoever is killed loses none of it.
+"""The journal of a running run: its events, line by line, so that a killed process loses none of its results.
 
-A line is a list of entries, each of one value, pipe run or effect. Of those told before, a later entry has only what
-changed. A line that its process did not write to its end is as if it were not there.
+A line is a list of entries, each for one value, pipe run or effect. A later entry for the same thing holds only the
+changes. An incomplete line is ignored.
 """
 
 import json
@@ -34,9 +34,9 @@ class Journal:
     def __init__(self, changed: Callable[[bool], None]) -> None:
         self._changed = changed
         self._waiting: dict[int, tuple[PipeTrace, EffectTrace | None]] = {}
-        """What changed since the last line of it, by its identity: the tree of the run holds it."""
+        """The objects that changed since the last line, by identity, which is stable as the run's tree holds them."""
         self._numbers: dict[int, int] = {}
-        """The rank of each pipe in the run, and of each effect in its pipe."""
+        """Identity of a pipe → its number in the run; identity of an effect → its number in its pipe."""
         self._begun = 0
         self._above: dict[int, int | None] = {}
         self._told: set[int] = set()
@@ -46,23 +46,23 @@ class Journal:
     # --- what happens -------------------------------------------------------------------------------------------------
 
     def begin(self, pipe: PipeTrace, above: PipeTrace | None) -> None:
-        """A pipe begins to run, in the one above it."""
+        """Note that a pipe begins to run, below another one if `above` is given."""
         self._numbers[id(pipe)] = self._begun
         self._begun += 1
         self._above[id(pipe)] = None if above is None else self._numbers[id(above)]
         self._note(pipe, None)
 
     def end(self, pipe: PipeTrace) -> None:
-        """A pipe ended, however it did."""
+        """Note that a pipe ended, successfully or not."""
         self._note(pipe, None)
 
     def ask(self, pipe: PipeTrace, effect: EffectTrace) -> None:
-        """A pipe asks for an effect, the last of those in its trace."""
+        """Note that a pipe asks for an effect, which is the last one in its trace."""
         self._numbers[id(effect)] = len(pipe.effects) - 1
         self._note(pipe, effect)
 
     def answer(self, pipe: PipeTrace, effect: EffectTrace) -> None:
-        """An effect ended, however it did."""
+        """Note that an effect ended, successfully or not."""
         self._note(pipe, effect, is_answer=True)
 
     def _note(self, pipe: PipeTrace, effect: EffectTrace | None, *, is_answer: bool = False) -> None:
@@ -72,7 +72,7 @@ class Journal:
     # --- its lines ----------------------------------------------------------------------------------------------------
 
     def take(self) -> bytes:
-        """A line of what changed since one was taken last; empty where nothing did."""
+        """A line with the changes since the last call; empty if there are none."""
         for pipe, effect in self._waiting.values():
             self._entries.append(self._pipe(pipe) if effect is None else self._effect(pipe, effect))
         self._waiting.clear()
@@ -98,7 +98,7 @@ class Journal:
         return is_new
 
     def _key(self, stuff: Stuff) -> str:
-        # The value is kept beside its key, so that its identity stays its own.
+        # The value is kept beside its key, so that no other object gets the same `id`.
         if id(stuff) not in self._values:
             key = str(len(self._values))
             self._values[id(stuff)] = (stuff, key)
@@ -107,7 +107,7 @@ class Journal:
 
 
 def lines_of(journal: bytes) -> Iterator[list[dict[str, Any]]]:
-    """The lines of a journal that were written to their end."""
+    """The complete lines of a journal."""
     for line in journal.split(b"\n")[:-1]:
         try:
             yield json.loads(line)
@@ -116,10 +116,10 @@ def lines_of(journal: bytes) -> Iterator[list[dict[str, Any]]]:
 
 
 def trace_from_lines(lines: Iterable[Iterable[Mapping[str, Any]]]) -> PipeTrace:
-    """What a run did, as far as the lines of its journal tell.
+    """The trace of a run, as far as the lines of its journal describe it.
 
     Raises:
-        ValueError, KeyError, TypeError: it tells nothing.
+        ValueError, KeyError, TypeError: the lines do not describe a trace.
     """
     values: dict[str, Any] = {}
     pipes: dict[int, dict[str, Any]] = {}

@@ -1,4 +1,4 @@
-"""The results of effects in the record of a run, for a run that takes them."""
+"""The results of effects in the record of a run, for another run to reuse."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,12 +11,12 @@ from pipelex.pipes.wire import Wire
 
 
 def kept_results(run_id: str, roots: Sequence[PipeTrace], start_over: str | None) -> KeptResults:
-    """What effects of a run gave.
+    """The results of a run's effects.
 
     Args:
         run_id: the run.
-        roots: what it did each time it was run, with jobs and results; the last time first.
-        start_over: reference of the pipe whose results, and those of what followed it, do not count; None: all do.
+        roots: the traces of its attempts, with jobs and results; the latest first.
+        start_over: reference of the pipe whose results, and those of everything after it, are left out; None for none.
     """
     older: KeptResults | None = None
     for root in reversed(roots):

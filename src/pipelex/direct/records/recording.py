@@ -1,4 +1,4 @@
-"""The record of one run under way."""
+"""Writes the record of one run while it is running."""
 
 import asyncio
 from collections.abc import Iterable
@@ -11,26 +11,26 @@ from pipelex.orchestration import RunSource, Wait
 from pipelex.pipes import Execution
 
 SHORT: Final = 0.25
-"""Seconds. A run that ends within them is recorded once, at its end: for a call that is answered at once, two more files
-would cost as much as the call."""
+"""A run that ends within so many seconds is recorded only at its end, because writing two more files would take as long
+as such a run."""
 
 SOON: Final = 0.05
-"""Seconds from an answer until it is on disk, at most: answers that come fast are written together."""
+"""The most seconds from an answer until it is on disk; answers in quick succession are written together."""
 
 _WAITS: Final = 20
-"""The number of waits that are recorded: a large batch waits for the same few things in all of its items."""
+"""The most waits that are recorded; the items of a large batch all wait for the same few things."""
 
 
 class Recording:
-    """The record of a run, from its beginning on.
+    """The record of a run from its start.
 
-    What was answered is in the run's journal at once, or `SOON`; what else happens is there within `SHORT`.
+    An answer is written to the run's journal within `SOON`, and any other event within `SHORT`.
 
     Args:
         records: the folder of records.
-        facts: what the run is.
-        source: what it was started with.
-        waits: the waits of the run, as they are whenever they are asked.
+        facts: the facts about the run.
+        source: the source of the run.
+        waits: returns the current waits of the run.
     """
 
     def __init__(self, records: RecordFolder, facts: RecordedFacts, source: RunSource, waits: Iterable[Wait]) -> None:
@@ -48,7 +48,7 @@ class Recording:
         """Whether the journal can be written to."""
         self._writing: asyncio.TimerHandle | None = None
         self._written = 0.0
-        """The time when the journal was written to last, by the loop's clock."""
+        """The time of the last write to the journal, by the event loop's clock."""
         self._left = b""
         """The lines that could not be written."""
 
@@ -99,7 +99,7 @@ class Recording:
     # --- its waits and its end ----------------------------------------------------------------------------------------
 
     def waits_changed(self) -> None:
-        """Record the waits of the run soon, with what changes until then: other processes tell them."""
+        """Record the waits of the run soon, together with further changes, for other processes to show."""
         if self._telling is None:
             self._telling = asyncio.create_task(self._tell_waits())
 
@@ -115,8 +115,8 @@ class Recording:
         """Record how the run ended.
 
         Args:
-            facts: what the run is.
-            execution: what it gave.
+            facts: the facts about the run.
+            execution: its outcome; None if it did not succeed.
         """
         self._timer.cancel()
         self._write_no_more()

@@ -1,4 +1,4 @@
-"""A run of another process, as its record tells it."""
+"""A run of another process, as its record describes it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class RecordedRun:
     folder: RecordFolder
     run_id: str
     take_up: Callable[[str | None], Awaitable[OrchestratedRun]]
-    """Run it again in this process, from a pipe on where one is named."""
+    """Runs the run again in this process, from the named pipe on if one is given."""
 
     @property
     def workflow_id(self) -> str:
@@ -50,7 +50,7 @@ class RecordedRun:
         return source
 
     async def trace(self, *, values: bool = False, ended: bool = True) -> PipeTrace:
-        """See `OrchestratedRun.trace`; of a run that began just now only its entry pipe is known."""
+        """See `OrchestratedRun.trace`; for a run that has only just begun, only the entry pipe is known."""
         facts = self._facts()
         found = self.folder.trace(self.run_id)
         if found is None:
@@ -71,16 +71,16 @@ class RecordedRun:
         return RunCounts(*counts_of(await self.trace()))
 
     async def waits(self, patience: timedelta = PATIENCE) -> list[Wait]:
-        """See `OrchestratedRun.waits`; as its process recorded them last."""
+        """See `OrchestratedRun.waits`; they are those that its process last recorded."""
         return self.folder.waits(self.run_id)
 
     # --- its end ------------------------------------------------------------------------------------------------------
 
     async def execution(self) -> Execution:
-        """What the run gave.
+        """The outcome of the run.
 
         Raises:
-            PipelexError: it failed, was ended, or goes on elsewhere.
+            PipelexError: the run failed, was interrupted, or is still running elsewhere.
         """
         facts = self._facts()
         state = facts.description.state
@@ -122,7 +122,7 @@ class RecordedRun:
         raise self._not_from_here("terminate")
 
     async def retry(self, start_over: str | None = None) -> OrchestratedRun:
-        """See `OrchestratedRun.retry`; the run goes on in this process."""
+        """See `OrchestratedRun.retry`; the run continues in this process."""
         state = self._facts().description.state
         if not state.has_ended:
             raise self._not_from_here("retry")

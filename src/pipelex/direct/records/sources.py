@@ -1,4 +1,4 @@
-"""What a run was started with, as JSON and back."""
+"""Converts the source of a run to JSON and back."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from pipelex.pipes.calls import PipeCall, RunIdentity, RunOptions
 
 
 def source_of(request: RunRequest) -> RunSource:
-    """What a request starts a run with."""
+    """The source of the run that a request starts."""
     folders = [_folder(tree) for tree in request.trees]
     return RunSource(
         request.library,
@@ -29,7 +29,7 @@ def _folder(tree: MethodTree) -> Path | None:
 
 
 def source_to_json(source: RunSource) -> dict[str, Json]:
-    """A source as data: the closure of its pipe is all that a run needs of a library."""
+    """A source as JSON; from the library, it holds only the closure of the pipe."""
     concepts = [stuff.concept for stuff in source.call.inputs.values()]
     if source.call.dynamic_output is not None:
         concepts.append(source.call.dynamic_output)
@@ -51,8 +51,8 @@ def source_from_json(written: Mapping[str, Any]) -> RunSource:
     """The inverse of `source_to_json`.
 
     Raises:
-        PipelexError: the crate is none of this release.
-        ValueError, KeyError, TypeError: it is none.
+        PipelexError: this release cannot read the crate.
+        ValueError, KeyError, TypeError: the JSON is not a source.
     """
     crate = written["crate"]
     call = PipeCall.model_validate(written["call"])

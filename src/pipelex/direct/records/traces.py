@@ -1,4 +1,4 @@
-"""What is in a run's tree as JSON, and back."""
+"""Converts the trace of a run to JSON and back."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -19,26 +19,26 @@ def trace_from_json(written: Mapping[str, Any]) -> PipeTrace:
     """The tree of a run.
 
     Args:
-        written: its values by their keys, and its root, whose effects and children stand in it.
+        written: the values by their keys, and the root with its effects and children inside.
 
     Raises:
-        ValueError, KeyError, TypeError: it is none.
+        ValueError, KeyError, TypeError: the JSON is not a trace.
     """
     values = {key: Stuff.from_json(stuff) for key, stuff in written["values"].items()}
     return _read_pipe(written["root"], values)
 
 
 def value_to_json(stuff: Stuff) -> dict[str, Json]:
-    """A value of a tree as data."""
+    """A value of a trace as JSON."""
     return {**stuff.to_json(), "is_list": stuff.is_list}
 
 
 def pipe_asked(trace: PipeTrace, key_of: Callable[[Stuff], str]) -> dict[str, Json]:
-    """What a pipe run was asked, which does not change.
+    """The facts about a pipe run that are known from its start and do not change.
 
     Args:
         trace: the pipe run, whose effects and children are left out.
-        key_of: gives the key that stands for a value.
+        key_of: returns the key that stands for a value.
     """
     members: dict[str, Json] = {"id": trace.id, "pipe": trace.pipe, "type": trace.type}
     if trace.inputs:
@@ -47,7 +47,7 @@ def pipe_asked(trace: PipeTrace, key_of: Callable[[Stuff], str]) -> dict[str, Js
 
 
 def pipe_ended(trace: PipeTrace, key_of: Callable[[Stuff], str]) -> dict[str, Json]:
-    """What became of a pipe run by now; see `pipe_asked`."""
+    """The facts about a pipe run that change until its end; see `pipe_asked`."""
     members = _life(trace)
     if isinstance(trace.output, Stuff):
         members["output"] = key_of(trace.output)
@@ -57,12 +57,12 @@ def pipe_ended(trace: PipeTrace, key_of: Callable[[Stuff], str]) -> dict[str, Js
 
 
 def effect_asked(effect: EffectTrace) -> dict[str, Json]:
-    """What an effect was asked, which does not change."""
+    """The facts about an effect that are known from its start and do not change."""
     return {"name": effect.name, "summary": effect.summary, **_wire("job", effect.job)}
 
 
 def effect_ended(effect: EffectTrace) -> dict[str, Json]:
-    """What became of an effect by now."""
+    """The facts about an effect that change until its end."""
     members: dict[str, Json] = {"attempts": effect.attempts, **_life(effect), **_wire("result", effect.result)}
     if effect.usage:
         members["usage"] = usages_to_json(effect.usage)

@@ -1,4 +1,4 @@
-"""A wait of a run as JSON, and back."""
+"""Converts a wait of a run to JSON and back."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,7 +9,7 @@ from pipelex.orchestration import Wait, WaitKind
 
 
 def wait_to_json(wait: Wait) -> dict[str, Json]:
-    """A wait of a call as data."""
+    """A wait as JSON."""
     members: dict[str, Json] = {
         "kind": wait.kind.value,
         "pipe": wait.workflow_id,
@@ -29,7 +29,7 @@ def wait_from_json(written: Mapping[str, Any]) -> Wait:
     """The inverse of `wait_to_json`.
 
     Raises:
-        ValueError, KeyError, TypeError: it is none.
+        ValueError, KeyError, TypeError: the JSON is not a wait.
     """
     until, report = written.get("until"), written.get("report")
     return Wait(
