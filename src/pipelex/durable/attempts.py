@@ -1,6 +1,6 @@
-"""The surroundings of an effect in an activity.
+"""Runs an effect as one attempt of an activity.
 
-They are heartbeats, a result that can travel, and a report that tells the attempt.
+It sends heartbeats, checks that the result can travel, and adds the number of the attempt to the report of a failure.
 """
 
 import asyncio
@@ -21,23 +21,23 @@ R = TypeVar("R", bound=Wire)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One attempt of an activity, as an engine tells of it."""
+    """One attempt of an activity, as an engine describes it."""
 
     activity: str
     """The activity's name."""
     call: str
     """The key of the call: the same in all its attempts, and in no other call."""
     number: int
-    """The first one is 1."""
+    """The number of the attempt, from 1."""
     beat: Callable[[], None]
-    """Send a heartbeat."""
+    """Sends a heartbeat."""
     heartbeat_timeout: timedelta | None
-    """The silence after which the attempt counts as lost; None: it never does."""
+    """The time without a heartbeat after which the attempt counts as lost; None for no limit."""
     time_limit: timedelta | None = None
     """The time limit of the attempt; None for no limit."""
     limits: EngineLimits
     stored_above: int | None
-    """The size in bytes from which a result is kept in the store; None where there is no store."""
+    """The size in bytes above which a result is kept in the store; None if there is no store."""
 
     @property
     def seconds(self) -> float | None:
@@ -46,15 +46,15 @@ class Attempt:
 
 
 async def attempted(work: Awaitable[R], attempt: Attempt) -> R:
-    """Await an effect under heartbeats, which go on until the activity is done.
+    """Await an effect, and send heartbeats until the activity is done.
 
     Args:
         work: the effect.
-        attempt: the number of the attempt.
+        attempt: the attempt.
 
     Raises:
-        PipelexError: it failed, or took too long, or its result is too large to travel; the report says how often it was tried. An engine
-            that met such a result by itself would have the call repeated, and paid for, with the same result.
+        PipelexError: the effect failed or took too long, or its result is too large to travel; the report has the
+            number of attempts. If the engine refused the result, it would repeat the call at the same cost, in vain.
     """
     try:
         beat_until_done(attempt.beat, attempt.heartbeat_timeout)

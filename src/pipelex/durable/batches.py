@@ -1,8 +1,7 @@
 """Batches inside workflows: small ones as children of the workflow itself, others as a tree of slices.
 
-Neither a history nor a payload grows with the number of items: a slice has at most `EngineOptions.slice_size` of them and
-goes on in a new run when its history is long, and lists that are longer than a slice are held by reference where there
-is a payload store.
+Neither a history nor a payload grows with the number of items. A slice has at most `EngineOptions.slice_size` items and
+continues as new when its history is long. With a payload store, lists longer than a slice are held by reference.
 """
 
 from collections.abc import Awaitable, Callable, Generator
@@ -29,7 +28,7 @@ T = TypeVar("T")
 
 
 class BatchRunner(Protocol):
-    """Whoever runs what a batch is made of."""
+    """Runs the items and slices of a batch."""
 
     async def run_child(self, call: PipeCall) -> PipeOutcome:
         """Run a batch's pipe on one item, to its end."""
@@ -62,18 +61,18 @@ class Batches:
         self._tally = RunTally(options.max_pipe_runs)
 
     async def run(self, batch: BatchCall, *, travels: bool) -> BatchOutcome:
-        """Run a batch to its end, here where its items fit into this history, else in slices.
+        """Run a batch to its end: in this workflow if its items fit into the history, else in slices.
 
         Args:
             batch: the batch.
-            travels: whether its list is the workflow's result. Without a store, a list that has grown too large for that
-                fails the batch before more items are paid for.
+            travels: whether its list is the workflow's result. Without a store, the batch then fails as soon as the
+                list is too large to travel, before more items are paid for.
         """
         size = self.list_size(batch) if travels else None
         if self._fits(batch):
             return (await self.run_within(HistoryBudget(self._host, is_bounded=False), batch, size=size))[0]
         slices = self._slices(batch)
-        # A slice keeps a window of its own: as many slices at a time as full windows make the run's concurrency.
+        # Each slice has its own window, so only as many slices run at a time as windows fit into the run's concurrency.
         most = self._host.limits.commands_at_once
         at_once = max(1, self._options.max_concurrency // most) if self.is_leaf(slices[0]) else 1
         spent = Meter()
@@ -84,16 +83,16 @@ class Batches:
     async def run_within(
         self, budget: HistoryBudget, batch: BatchCall, skip: int = 0, *, size: ListSize | None
     ) -> tuple[BatchOutcome, int]:
-        """Run items as children of this workflow, in a window, as long as its history may grow.
+        """Run items as children of this workflow, several at a time, until its history budget is used up.
 
         Args:
-            budget: the budget of this run of the workflow.
-            batch: has its items at hand.
-            skip: the number of them that earlier runs of the workflow did.
-            size: of the list of results, where it must not grow too large.
+            budget: the history budget of this run of the workflow.
+            batch: the batch, with its items inline.
+            skip: the number of items that earlier runs of the workflow have done.
+            size: the size of the list of results, if it must be checked; else None.
 
         Returns:
-            What the items gave, and how many of the batch's items are done now.
+            The outcome of the items, and the number of the batch's items that are now done.
         """
         ends: dict[int, PipeOutcome | ItemFailure] = {}
         shared, spent = self._shared_size(batch), Meter()
@@ -123,12 +122,12 @@ class Batches:
         return outcome, skip + len(ends)
 
     def is_leaf(self, batch: BatchCall) -> bool:
-        """Whether a slice runs its items itself, not by slices of its own."""
+        """Whether a slice runs its items itself instead of dividing them into further slices."""
         parts = parts_of(batch.items)
         return len(parts) == 1 or (not parts and batch.items.count <= self._options.slice_size)
 
     def list_size(self, batch: BatchCall) -> ListSize | None:
-        """The size of a batch's list of results, where one that is too large would be refused: where there is no store."""
+        """A counter for the size of a batch's list of results; None with a store, where the size does not matter."""
         if self._options.stored_above is not None:
             return None
         return ListSize(self._host.limits, f"the results of pipe '{self._library.pipe(batch.call.pipe).code}'")
@@ -144,7 +143,7 @@ class Batches:
         return self._host.limits.kept_size(size, self._options.stored_above)
 
     def _shared_size(self, batch: BatchCall) -> int:
-        """Bytes of what every item is given beside itself."""
+        """The bytes of the inputs and the crate that every item receives besides itself."""
         inputs = sum(json_size(stuff.to_json()) for stuff in batch.call.inputs.values())
         return inputs + len(crate_of(self._library, batch.call).json_bytes)
 
@@ -179,7 +178,7 @@ class Batches:
         return outcome
 
     async def kept(self, outcome: BatchOutcome) -> BatchOutcome:
-        """The outcome of one run of a slice, with its values by reference where there is a store."""
+        """The outcome of one run of a slice, with its values held by reference if there is a store."""
         values = outcome.values
         if self._options.stored_above is None or isinstance(values, ListReference) or not values.count:
             return outcome
@@ -188,7 +187,7 @@ class Batches:
 
 
 def _grouped(pieces: list[T], most: int) -> list[list[T]]:
-    """The pieces one by one, or where that would be too many, `most` of them together."""
+    """The pieces one by one or, if there are more than `most`, in groups of `most`."""
     size = most if len(pieces) > most else 1
     return [pieces[start : start + size] for start in range(0, len(pieces), size)]
 

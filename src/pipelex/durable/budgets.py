@@ -1,4 +1,4 @@
-"""The budgets of one workflow: the bytes that it may still send, and the events that its history may still grow by."""
+"""The budgets of one workflow: the bytes it may still send, and the events it may still add to its history."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -9,7 +9,7 @@ from pipelex.templating import Budget
 
 
 class RequestBudget:
-    """The bytes that a workflow's next request may hold: the commands of one task go to the server together.
+    """The bytes that a workflow's next request may hold, because all commands of one task go to the server together.
 
     Args:
         host: the workflow; its pipes share the budget.
@@ -21,7 +21,7 @@ class RequestBudget:
 
     @asynccontextmanager
     async def taking(self, size: int) -> AsyncGenerator[None]:
-        """Send something in the block; it waits until enough of what was sent before has been accepted.
+        """Reserve bytes for something that the block sends; wait until the server has accepted enough earlier requests.
 
         Args:
             size: the size in bytes.
@@ -46,7 +46,7 @@ class HistoryBudget:
 
     Args:
         host: the workflow.
-        is_bounded: False for children that were found to fit, all of them, beforehand.
+        is_bounded: whether to check the budget; False if all children are already known to fit.
     """
 
     def __init__(self, host: Host, *, is_bounded: bool = True) -> None:
@@ -58,18 +58,18 @@ class HistoryBudget:
 
     @property
     def allows_one_more(self) -> bool:
-        """Whether one more child fits. The first one does, or nothing would ever be done."""
+        """Whether one more child fits. The first child always does, or the workflow would make no progress."""
         if not self._is_bounded or self._largest == 0:
             return True
         return self._held < self._host.limits.held_bytes and fits(self._host, self._under_way + 1, self._largest)
 
     def begin(self, size: int) -> None:
-        """A child begins, whose arguments take some bytes."""
+        """Note that a child begins, with arguments of so many bytes."""
         self._under_way += 1
         self._largest = max(self._largest, size)
 
     def end(self, arguments: int, result: int, held: int) -> None:
-        """A child ended.
+        """Note that a child ended.
 
         Args:
             arguments: bytes of its arguments in the history.
@@ -82,7 +82,7 @@ class HistoryBudget:
 
 
 def fits(host: Host, count: int, size: int) -> bool:
-    """Whether some children, each with arguments and a result of some bytes, fit into this run of a workflow."""
+    """Whether `count` children, each with arguments and a result of `size` bytes, fit into this run of a workflow."""
     limits, history = host.limits, host.history()
     events = history.events + count * limits.child_events
     return events <= limits.run_events and history.size + count * (size + limits.child_bytes) <= limits.run_bytes

@@ -1,4 +1,4 @@
-"""The bodies of workflows: what an engine's definitions run, whatever the engine is."""
+"""The bodies of workflows, which the workflow definitions of every engine run."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ from pipelex.pipes.references import parts_of
 from pipelex.pipes.usage import Meter
 
 WRITTEN_JOB: Final = "`pipelex build job TARGET -i …` writes the arguments of a run."
-"""The advice where an argument of a workflow is none."""
+"""The advice if an argument of a workflow is not valid."""
 
 _BUG: Final = "runtime.unexpected"
 
@@ -43,17 +43,17 @@ async def run_pipe(
         job: the call, and what shapes it.
         crate: JSON of the closure crate of the pipe.
         large: inputs of the call that the job leaves out.
-        pipe_type: the type of pipes that the workflow runs; None: any.
+        pipe_type: the type of pipes that the workflow runs; None for any type.
 
     Raises:
-        BaseException: it failed, or was cancelled; see `Host.failure`.
+        BaseException: the pipe failed or was cancelled; see `Host.failure`.
     """
     call = whole(job.call, large)
     with failing_with_reports(host, call):
         library = linked_libraries().get(crate)
         if pipe_type is not None:
             _check_type(library, call, pipe_type)
-        if not call.path:  # the inputs of other calls come from a workflow of ours, which has checked them
+        if not call.path:  # a child's inputs have been checked by its parent workflow
             _check_inputs(library, call)
         workflow = WorkflowRun(host, library, job.options, job.run)
         execution = await DurableRuntime(workflow, call).execute()
@@ -70,12 +70,12 @@ async def run_slice(
         host: the workflow that runs it.
         job: the slice.
         crate: JSON of the crate of the batch's pipe.
-        items: the slice's items, where the job holds them by reference.
+        items: the slice's items, if the job holds them by reference.
         large: inputs of the batch's call that the job leaves out.
 
     Raises:
-        BaseException: an item failed, or the slice was cancelled, or goes on in a new run since its history is long;
-            see `Host.failure` and `Host.go_on`.
+        BaseException: an item failed, the slice was cancelled, or it continues as new because its history is long; see
+            `Host.failure` and `Host.go_on`.
     """
     batch = job.batch.model_copy(update={"call": whole(job.batch.call, large)})
     with failing_with_reports(host, batch.call):
@@ -104,7 +104,7 @@ async def run_slice(
 
 @contextmanager
 def failing_with_reports(host: Host, call: PipeCall) -> Generator[None]:
-    """Have whatever fails in the block fail the workflow, with a report.
+    """Turn any failure in the block into a failure of the workflow, with a report.
 
     Args:
         host: the workflow.
@@ -113,12 +113,12 @@ def failing_with_reports(host: Host, call: PipeCall) -> Generator[None]:
     try:
         yield
     except PipelexError as failed:
-        # The stack of a bug is worth its bytes in the history; other reports say by themselves what happened.
+        # Only the stack of a bug is worth its bytes in the history; other reports say what happened.
         raise host.failure(failed.report) from (failed.__cause__ if failed.code == _BUG else None)
     except Exception as bug:
         if host.is_cancellation(bug):
             raise
-        # A bug of ours must end the run with its name: left alone, an engine would repeat the task for ever.
+        # A bug of ours must fail the run, because an engine would otherwise repeat the workflow task for ever.
         host.log_bug(f"pipe '{call.pipe}' failed unexpectedly")
         raise host.failure(unexpected_failure(call, bug).report) from bug
 
@@ -127,7 +127,7 @@ def failing_with_reports(host: Host, call: PipeCall) -> Generator[None]:
 
 
 def _check_type(library: Library, call: PipeCall, pipe_type: str) -> None:
-    """Refuse a pipe of another type than the workflow's: what may run where is told by types of workflows.
+    """Refuse a pipe of another type than the workflow's, because workflow types decide which worker runs what.
 
     Raises:
         PipelexError: `request.malformed`.
@@ -144,9 +144,9 @@ def _check_type(library: Library, call: PipeCall, pipe_type: str) -> None:
 
 
 def _check_inputs(library: Library, call: PipeCall) -> None:
-    """Refuse inputs that are not those which the pipe declares, before anything is asked of a model.
+    """Refuse inputs that do not match the pipe's declarations, before any model is called.
 
-    Lists by reference are checked where they are read.
+    Lists by reference are checked when they are read.
 
     Raises:
         PipelexError: `input.missing`, `input.unexpected`, `input.wrong_concept`, `input.wrong_multiplicity` or

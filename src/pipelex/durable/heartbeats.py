@@ -1,4 +1,4 @@
-"""Heartbeats of an activity: a lost worker is noticed, and a cancelled run stops paying."""
+"""Heartbeats of an activity, by which the engine notices a lost worker and a cancelled run stops its calls."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,17 +10,17 @@ HEARTBEATS_PER_TIMEOUT: Final = 3
 
 
 def beat_until_done(beat: Callable[[], None], timeout: timedelta | None) -> None:
-    """Tell the engine from now on that the activity goes on, until the task that runs it is done.
+    """Send heartbeats until the asyncio task that runs the activity is done.
 
-    The effect is only a part of it. What comes after, keeping a result or sending an engine's events, may take long,
-    too, and an activity that is taken for lost meanwhile is performed, and paid for, again.
+    The effect is only a part of the activity. Storing a result or sending an engine's events may also take long, and an
+    activity that counts as lost meanwhile is performed, and paid for, again.
 
-    The first heartbeat is sent when a first interval has passed: the start of an activity is a sign of life by itself,
-    and a short call costs no heartbeat.
+    The first heartbeat is sent after one interval: the start of the activity is itself a sign of life, so a short call
+    needs no heartbeat.
 
     Args:
         beat: sends one heartbeat.
-        timeout: the silence after which the engine takes the activity for lost; None: it never does.
+        timeout: the time without a heartbeat after which the activity counts as lost; None for no limit.
     """
     running = asyncio.current_task()
     if timeout is None or running is None:

@@ -1,7 +1,7 @@
-"""The port of an engine: what a workflow asks of whatever runs it.
+"""The port of an engine: the operations that workflow code needs from it.
 
-An engine makes one `Host` for each run of a workflow, and gives it to `pipelex.durable.entry`. Every answer must be the
-same when the workflow's code runs again from its history.
+An engine makes one `Host` for each run of a workflow, and passes it to `pipelex.durable.entry`. Every answer must be
+the same when the workflow is replayed from its history.
 """
 
 from collections.abc import Awaitable, Callable
@@ -44,12 +44,12 @@ class Child(Generic[R]):
     result: type[R]
     """The type of its result."""
     what: str
-    """The thing it is, in a sentence about a failure: `pipe 'summarize'`."""
+    """What the child is called in a sentence about a failure: `pipe 'summarize'`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity(Generic[R]):
-    """An activity to have performed."""
+    """An activity to schedule."""
 
     effect: Effect[R]
     """The effect to perform, with the name of the activity."""
@@ -97,11 +97,11 @@ class Host(Protocol):
 
     @property
     def is_replaying(self) -> bool:
-        """Whether the code runs again over what is in the history, so that nothing is to be logged."""
+        """Whether the workflow is being replayed, so that nothing should be logged."""
         ...
 
     def history(self) -> History:
-        """The length of the history by now."""
+        """The present length of the history."""
         ...
 
     def child_id(self, path: tuple[str, ...], ranks: str = "") -> str:
@@ -117,16 +117,16 @@ class Host(Protocol):
         """Start a child; returns once the engine has accepted it.
 
         Returns:
-            What the child gives, to be awaited. It raises `PipelexError` where the child failed, and the engine's own
-            exception where it was cancelled.
+            An awaitable for the child's result. It raises `PipelexError` if the child failed, and the engine's own
+            exception if it was cancelled.
         """
         ...
 
     async def perform(self, activity: Activity[R]) -> R:
-        """Have an activity performed, and repeated as its dispatch says.
+        """Perform an activity, with retries as its dispatch says.
 
         Raises:
-            PipelexError: it failed for good. Where it was cancelled, the engine's own exception is raised.
+            PipelexError: the activity failed for good. If it was cancelled, the engine's own exception is raised.
         """
         ...
 
@@ -134,7 +134,7 @@ class Host(Protocol):
         """Put items of a list into the payload store, from the worker that runs the workflow.
 
         Raises:
-            PipelexError: the store does not take them.
+            PipelexError: the store does not accept them.
         """
         ...
 
@@ -143,7 +143,7 @@ class Host(Protocol):
         ...
 
     async def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Wait until something has become so by what happens in the workflow."""
+        """Wait until events in the workflow have made a condition true."""
         ...
 
     async def end_task(self) -> None:
@@ -151,7 +151,7 @@ class Host(Protocol):
         ...
 
     async def go_on(self, envelope: Envelope[SliceJob]) -> NoReturn:
-        """End this run of a slice's workflow, and begin the next one with another job."""
+        """Continue a slice's workflow as new, with another job."""
         ...
 
     def failure(self, report: ErrorReport) -> BaseException:
@@ -163,9 +163,9 @@ class Host(Protocol):
         ...
 
     def log_bug(self, message: str) -> None:
-        """Log an exception that nobody foresaw, with its traceback, unless the code is replayed."""
+        """Log an unexpected exception with its traceback, unless the workflow is being replayed."""
         ...
 
     def log(self, message: str) -> None:
-        """Log something for operators, unless the code is replayed."""
+        """Log a message for operators, unless the workflow is being replayed."""
         ...
