@@ -1,4 +1,4 @@
-"""The input of a workflow: its job, and the values beside it."""
+"""The input of a workflow: its job, and the values that travel beside it."""
 
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
@@ -11,7 +11,7 @@ from pipelex.pipes.calls import BatchCall, BatchOutcome, PipeCall, RunIdentity
 from pipelex.pipes.wire import Wire
 
 SLICE_WORKFLOW: Final = "PipeBatchSlice"
-"""The workflow that runs a slice of a batch; that of a pipe is called as the pipe's type."""
+"""The type of the workflow that runs a slice of a batch; a pipe's workflow is named after the pipe's type."""
 
 J = TypeVar("J", bound=Wire)
 
@@ -47,7 +47,7 @@ class SliceJob(Wire):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope(Generic[J]):
-    """A job with all that travels beside it; each engine writes it as the arguments of a workflow or an activity."""
+    """A job with everything that travels beside it; each engine writes it as arguments of a workflow or an activity."""
 
     job: J
     crate: LibraryCrate
@@ -55,14 +55,14 @@ class Envelope(Generic[J]):
     large: WrittenInputs | None = None
     """Inputs that the job leaves out."""
     items: StoredPayload | None = None
-    """The items of a slice, where they are in the store; they are fetched where the slice runs."""
+    """The items of a slice, if they are in the store; the worker that runs the slice fetches them."""
 
 
 def crate_of(library: Library, call: PipeCall, *others: str) -> LibraryCrate:
-    """The part of the library that a call's pipe needs: its closure, and the concepts of the very values it is given.
+    """The part of the library that a call needs: the closure of its pipe, and the concepts of its input values.
 
     Args:
-        library: has the pipe.
+        library: the library that has the pipe.
         call: the pipe and its inputs.
         others: concepts of values that it is given later.
     """

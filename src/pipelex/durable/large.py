@@ -1,7 +1,7 @@
-"""Large inputs apart from the jobs they belong to: what many children are given is written, and stored, once.
+"""Separates large inputs from jobs, so that a value shared by many children is written and stored only once.
 
-Inside a job that also holds a child's own values, the same document would be other bytes for every child. An engine
-carries each large value by itself, whatever others it is sent with.
+Inside a job that also holds a child's own values, the same document would be part of different bytes for every child.
+So an engine carries each large value separately.
 """
 
 from collections.abc import Mapping
@@ -35,10 +35,10 @@ class WrittenInputs:
 
 
 class LargeValues:
-    """Takes large inputs out of calls and requests; what was written once is not written again.
+    """Takes large inputs out of calls and requests; the same inputs are not written twice.
 
     Args:
-        stored_above: bytes from which a value is one for the store; None: there is no store, and all stays whole.
+        stored_above: the size in bytes from which a value goes to the store; None without a store, so nothing is split.
     """
 
     def __init__(self, stored_above: int | None) -> None:
@@ -49,7 +49,7 @@ class LargeValues:
         """The inputs that were given last. The children of a batch are all given the same, one after the other."""
 
     def split(self, asked: Asked) -> tuple[Asked, WrittenInputs | None]:
-        """A call or a request without its large inputs, and these."""
+        """A call or a request without its large inputs, and the large inputs."""
         large = {name: stuff for name, stuff in asked.inputs.items() if self._is_large(stuff)}
         if not large:
             return asked, None
@@ -62,7 +62,7 @@ class LargeValues:
     def _is_large(self, stuff: Stuff) -> bool:
         if self._stored_above is None:
             return False
-        # The value is kept beside what was found, so that its identity stays its own.
+        # The value is kept beside its size, so that no other object gets the same `id`.
         if id(stuff) not in self._sizes:
             self._sizes[id(stuff)] = (stuff, text_size([stuff.content]) >= self._stored_above)
         return self._sizes[id(stuff)][1]

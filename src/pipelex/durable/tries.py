@@ -1,7 +1,7 @@
-"""The number of tries of a call: failures of a provider count apart from interruptions by a lost or stopped worker.
+"""Counts the attempts of a call: failures count separately from interruptions by a lost or stopped worker.
 
-An engine counts every attempt alike. So it is given room for interruptions beside the attempts that are configured, and
-each attempt tells the next one, with its heartbeats, how many failed by themselves.
+An engine counts all attempts alike. So its maximum is the configured one plus room for interruptions, and each attempt
+passes the number of true failures to the next one in its heartbeats.
 """
 
 from dataclasses import dataclass
@@ -33,27 +33,27 @@ LATEST: Final = timedelta(seconds=2)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tries:
-    """An attempt among those of its call."""
+    """One attempt, with the counts of its call's earlier attempts."""
 
     number: int
-    """The attempt's; the first one is 1."""
+    """The number of the attempt, from 1."""
     failures: int = 0
-    """The attempts before it that failed by themselves."""
+    """The number of earlier attempts that truly failed."""
     waits: int = 0
-    """The attempts before it that met a worker without the folder of the method."""
+    """The number of earlier attempts whose worker did not have the folder of the method."""
     unreached: int = 0
-    """The attempts before it that found no provider to connect to, and count as no failure."""
+    """The number of earlier attempts that could not connect to the provider; they do not count as failures."""
     maximum: int = 0
-    """The most failures of the call; 0: no limit."""
+    """The most failures of the call; 0 for no limit."""
 
     @property
     def interruptions(self) -> int:
-        """The attempts before it whose worker was stopped, or lost."""
+        """The number of earlier attempts whose worker was stopped or lost."""
         return max(0, self.number - 1 - self.failures - self.waits - self.unreached)
 
     @property
     def is_last(self) -> bool:
-        """Whether a failure of this attempt is the call's."""
+        """Whether a failure of this attempt makes the call fail."""
         return self.maximum > 0 and self.failures + 1 >= self.maximum
 
     def check(self, what: str, limits: EngineLimits) -> None:
@@ -104,7 +104,7 @@ class Tries:
 
 
 def _grown(initial: timedelta, coefficient: float, steps: int, longest: timedelta) -> timedelta:
-    """A wait that has grown so many times, up to the longest one."""
+    """A wait that has grown `steps` times, limited to the longest one."""
     try:
         return min(initial * coefficient**steps, longest)
     except OverflowError:
@@ -137,7 +137,7 @@ def may_wait(attempts: int) -> bool:
 
 
 def interrupted(what: str) -> PipelexError:
-    """The error of an attempt that ends with its worker.
+    """The error of an attempt that ends because its worker stops.
 
     Args:
         what: the call: `activity 'act_llm_gen_text'`.

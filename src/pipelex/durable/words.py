@@ -1,4 +1,4 @@
-"""The words of a worker about failures: one line each, and the same facts as fields for programs."""
+"""The log lines of a worker about failures, and the same facts as fields for programs."""
 
 import re
 from collections.abc import Sequence
@@ -38,9 +38,9 @@ def failed_attempt(subject: object, activity: str, report: ErrorReport, tries: T
     Args:
         subject: the run and pipe, in words.
         activity: the activity's name.
-        report: what it failed of.
-        tries: the attempt among those of its call.
-        wait: the time until the next one; None: there is none.
+        report: the failure.
+        tries: the attempt, with the counts of its call.
+        wait: the time until the next attempt; None if there is none.
     """
     of = f" of {tries.maximum}" if tries.maximum else ""
     what_next = "none is left" if wait is None else f"next try in {_seconds(wait)}"
@@ -55,7 +55,7 @@ def unreached_attempt(subject: object, activity: str, report: ErrorReport, wait:
 
 
 def interrupted_attempt(subject: object, activity: str, tries: Tries, wait: timedelta | None) -> str:
-    """The line for an attempt that ends with its worker; see `failed_attempt`."""
+    """The line for an attempt that ends because its worker stops; see `failed_attempt`."""
     soon = "" if wait is None else f" in {_seconds(wait)}"
     return f"{subject}: {activity} was interrupted in attempt {tries.number}; another worker makes it again{soon}"
 
