@@ -219,9 +219,11 @@ def test_at_a_question_of_init(cli: Cli, key: bytes) -> None:
 
 
 def own_terminal() -> None:
-    """Make standard input the terminal that controls the process, so that its keys are signals."""
+    """Make standard input the terminal that controls the process, so that its keys are signals, and end it."""
     import fcntl
     import termios
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs tests in the background ignores it
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
