@@ -62,7 +62,6 @@ MISTAKES = [
     Mistake("trust greet.mthds", 2, ("trust is given to the project of the working directory",)),
     Mistake("trust list", 2, ("Type: pipelex trust --list",)),
     Mistake("run greet.mthds --timeout 5", 2, ("No such option: --timeout. Settings limit times", "call_timeout")),
-    Mistake("run greet.mthds -i name=A --dry-run --run-id a␣b", 2, ("the run id 'a b' has blanks",)),
     Mistake("run greet.mthds --Durable", 2, ("No such option: --Durable", "--durable")),
     Mistake("run greet.mthds name=A", 2, ("unexpected extra argument(s) (name=A): an input is given as -i name=A",)),
     Mistake("run --pipe greet", 2, ("Missing argument 'TARGET'",)),

@@ -125,14 +125,14 @@ def check_run_id(run_id: str) -> None:
     """Refuse an id that no run can have.
 
     Raises:
-        PipelexError: the id is empty, is longer than `RUN_ID_BYTES`, or contains blanks, control characters or a `/`,
+        PipelexError: the id is empty, is longer than `RUN_ID_BYTES`, or contains control characters or a `/`,
             which separates the ids of a run and its pipes.
     """
     size = len(run_id.encode(errors="replace"))
     if not run_id.strip() or size > RUN_ID_BYTES:
         what = "is empty" if size <= RUN_ID_BYTES else f"has {size:,} bytes, and may have {RUN_ID_BYTES}"
-    elif any(each.isspace() or not each.isprintable() for each in run_id):
-        what = "has blanks or control characters"
+    elif not run_id.isprintable():
+        what = "has control characters"
     elif "/" in run_id:
         what = "has a '/', which stands between the ids of a run and of its pipes"
     else:
@@ -142,7 +142,7 @@ def check_run_id(run_id: str) -> None:
         f"the run id {_shown(run_id)} {what}",
         category=ErrorCategory.CONTENT,
         params={"field": "run_id"},
-        advice=f"Give a run id of at most {RUN_ID_BYTES} bytes without blanks and '/', or none: Pipelex makes one.",
+        advice=f"Give a run id of at most {RUN_ID_BYTES} bytes without '/', or none: Pipelex makes one.",
     )
 
 
