@@ -192,6 +192,14 @@ MISTAKES = [
         "schedule create s greet.mthds -i name=A --cron bad", 2, ("'bad' is not a cron expression: it has 1 field",)
     ),
     Mistake("schedule create s greet.mthds -i name=A --cron 0␣9␣*␣*␣8", 2, ("the day of week '8' is not of 0 to 7",)),
+    Mistake("schedule create s greet.mthds -i name=A --cron ²␣9␣*␣*␣*", 2, ("'²' is not a value of the minute",)),
+    Mistake(
+        f"schedule create s greet.mthds -i name=A --cron {'9' * 5000}␣9␣*␣*␣*", 2, ("is not a value of the minute",)
+    ),
+    Mistake("schedule create s greet.mthds -i name=A --calendar hour=²", 2, ("'²' is not a value of a calendar",)),
+    Mistake(
+        f"schedule create s greet.mthds -i name=A --calendar hour={'9' * 5000}", 2, ("is not a value of a calendar",)
+    ),
     Mistake("schedule create s greet.mthds -i name=A", 2, ("a schedule needs a time", "--cron, --every or --calendar")),
     Mistake("schedule create s greet.mthds -i name=A --every 1x", 2, ("--every 1x: it is a length of time",)),
     Mistake(

@@ -22,7 +22,7 @@ MARKS: Final = 2_000_000
 """The maximum number of commas and opening brackets in an answer; sixty megabytes of prose have about a million."""
 
 _LONGEST_TOLD: Final = 65_536
-"""The maximum size of an answer that may be a failure only, in bytes."""
+"""The maximum size of a body that is checked for a failure, in bytes."""
 
 _STATUSES: Final = {
     400: "invalid_request_error invalid_request invalid_argument bad_request context_length_exceeded",
@@ -37,7 +37,7 @@ _STATUSES: Final = {
     504: "timeout_error timeout gateway_timeout deadline_exceeded",
     529: "overloaded_error overloaded",
 }
-"""The words that providers and gateways have for a failure, by the status that comes with them elsewhere."""
+"""The types and codes of failures that providers and gateways send, by the HTTP status that belongs to them."""
 _STATUS_OF: Final = {word: status for status, words in _STATUSES.items() for word in words.split()}
 
 C = TypeVar("C")
@@ -56,7 +56,7 @@ class RedirectRefused(AnswerRefused):
 
 
 class AnswerDamaged(AnswerRefused):
-    """An answer does not decode as its encoding says; the next one may."""
+    """An answer cannot be decoded in the encoding that it names; another attempt may succeed."""
 
 
 class AnswerTooLarge(AnswerRefused):
@@ -64,7 +64,7 @@ class AnswerTooLarge(AnswerRefused):
 
 
 class ToldFailure(Exception):
-    """A failure that is told in an answer whose status is one of success, as gateways do."""
+    """A failure in the body of an answer whose status says success, as gateways send it."""
 
     def __init__(self, body: dict[str, Any]) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class ToldFailure(Exception):
 def guarded(client: C, limit: int) -> C:
     """Make an asynchronous client of `httpx` or `httpx2` follow no redirect, and read no more than the limit.
 
-    What it is answered to a POST with success, but is a failure by its body, is raised as that.
+    An answer to a POST whose status says success, but whose body reports a failure, is raised as that failure.
 
     Args:
         client: the client, which is changed and returned; its owner still has to close it.
@@ -86,7 +86,7 @@ def guarded(client: C, limit: int) -> C:
 
     Raises:
         AnswerRefused: later, from a request whose answer is a redirect, is too large or cannot be decoded.
-        ToldFailure: from requests, where the answer tells a failure.
+        ToldFailure: later, from a request whose answer reports a failure in its body.
     """
     pool: Any = client
     base: type[Any] = sys.modules[_library(pool)].AsyncByteStream
@@ -101,7 +101,7 @@ def guarded(client: C, limit: int) -> C:
         # Events are read one after the other, so their values are never in memory all at once.
         is_streamed = "event-stream" in headers.get("content-type", "")
         marks = None if is_streamed else Marks()
-        # Who asks for the state of a job, with GET, is told in success that the job failed.
+        # A GET may ask for the state of a job: an answer that the job failed is then a success.
         told = ToldText() if response.is_success and response.request.method == "POST" and not is_streamed else None
         response.stream = _bounded(base, response.stream, headers.get("content-encoding", ""), limit, marks, told)
         headers.pop("content-encoding", None)
@@ -156,7 +156,7 @@ class Marks:
 
 
 class ToldText:
-    """An answer of success, as long as it may be a failure by its body."""
+    """The body of a successful answer, kept while it is short enough to be a failure report."""
 
     def __init__(self) -> None:
         self._body = bytearray()
@@ -169,20 +169,20 @@ class ToldText:
             self._body += piece
 
     def check(self) -> None:
-        """Look at the whole answer.
+        """Check the whole answer; see `check_told`.
 
         Raises:
-            ToldFailure: it is one.
+            ToldFailure: the body reports a failure.
         """
         if not self._is_longer:
             check_told(bytes(self._body))
 
 
 def check_told(body: bytes) -> None:
-    """Refuse an answer of success that is an object with an `error`, which says what is wrong.
+    """Refuse a successful answer whose body is an object with an `error` that has a message.
 
     Raises:
-        ToldFailure: it is one.
+        ToldFailure: the body is such an object.
     """
     if len(body) > _LONGEST_TOLD or b'"error"' not in body:
         return

@@ -14,12 +14,25 @@ MONTHS: Final = ("", "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SE
 CRON_ADVICE: Final = "Write minute, hour, day of month, month and day of week, in quotes: --cron '0 9 * * MON-FRI' is at 9:00 on weekdays."
 _SHORT: Final = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
 _EVERY: Final = re.compile(r"@every\s+(?:\d+(?:\.\d+)?(?:ms|[smhd]))+(?:/(?:\d+(?:\.\d+)?(?:ms|[smhd]))+)?")
-_PART: Final = re.compile(r"(\*|\?|\w+)(?:-(\w+))?(?:/(\d+))?")
+_PART: Final = re.compile(r"(\*|\?|\w{1,9})(?:-(\w{1,9}))?(?:/(\d{1,9}))?", re.ASCII)
+"""A value, a range or a step. Nine characters are enough for every name and number."""
+
+
+def number_of(text: str, names: Sequence[str]) -> int | None:
+    """The number that a value stands for; None if it is neither a number nor a name.
+
+    Args:
+        text: ASCII digits, or a name of a day or month, of which the first three letters count.
+        names: the names, each at the place of its number.
+    """
+    if text.isdigit():
+        return int(text)
+    return names.index(text.upper()[:3]) if text.upper()[:3] in names else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """A field of an expression: what it is called, and its values."""
+    """A field of an expression: its name, and the values it may have."""
 
     name: str
     least: int
@@ -27,12 +40,12 @@ class _Field:
     names: Sequence[str] = ()
 
     def fault_of(self, text: str) -> str | None:
-        """What is wrong with the field; None where nothing is."""
+        """The fault of the field's text; None if the text is valid."""
         for part in text.split(","):
             found = _PART.fullmatch(part)
             if found is None:
                 return f"'{part}' is not a value of the {self.name}"
-            if found[3] == "0":
+            if found[3] is not None and int(found[3]) == 0:
                 return f"the step of '{part}' is 0"
             if found[1] in ("*", "?"):
                 if found[2] is not None:
@@ -47,9 +60,8 @@ class _Field:
         return None
 
     def _value(self, text: str) -> int | None:
-        if text.upper()[:3] in self.names:
-            return self.names.index(text.upper()[:3])
-        return int(text) if text.isdigit() and self.least <= int(text) <= self.most else None
+        number = number_of(text, self.names)
+        return number if number is not None and self.least <= number <= self.most else None
 
     @property
     def _range(self) -> str:
@@ -69,7 +81,7 @@ _FIELDS: Final = {5: _FIVE, 6: (*_FIVE, _YEAR), 7: (_Field("second", 0, 59), *_F
 
 
 def fault_of(cron: str) -> str | None:
-    """What is wrong with an expression, as the end of a sentence; None where nothing is."""
+    """The fault of an expression, as the end of a sentence; None if the expression is valid."""
     words = cron.partition("#")[0].split()
     if words and words[0].startswith(("TZ=", "CRON_TZ=")):
         words = words[1:]

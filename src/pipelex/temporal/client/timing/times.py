@@ -17,7 +17,7 @@ from temporalio.client import (
 )
 
 from pipelex.errors import ErrorCategory, PipelexError, near_names
-from pipelex.temporal.client.timing.cron import CRON_ADVICE, DAYS, MONTHS, fault_of
+from pipelex.temporal.client.timing.cron import CRON_ADVICE, DAYS, MONTHS, fault_of, number_of
 
 Overlap = Literal["skip", "buffer_one", "buffer_all", "cancel_other", "terminate_other", "allow_all"]
 
@@ -35,30 +35,30 @@ FIELDS: Final = ("second", "minute", "hour", "day_of_month", "month", "year", "d
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """The times at which a schedule starts runs, and its behaviour while one still goes on."""
+    """The times at which a schedule starts runs, and its behaviour while a run is still under way."""
 
     crons: Sequence[str] = ()
     """Expressions of cron, with five to seven fields."""
     intervals: Sequence[timedelta] = ()
-    """Lengths of time after which it starts one, counted from 1970."""
+    """Intervals between starts, counted from the Unix epoch."""
     calendars: Sequence[str] = ()
-    """`hour=9 minute=30 day_of_week=MON-FRI`: what is not said is 0 for times of a day, else every one."""
+    """`hour=9 minute=30 day_of_week=MON-FRI`: an omitted time of day is 0, and any other omitted field matches every value."""
     time_zone: str | None = None
-    """A name of the IANA, in which crons and calendars are; UTC when None."""
+    """The IANA name of the time zone of crons and calendars; None means UTC."""
     jitter: timedelta | None = None
     """The longest random delay of each start."""
     start: datetime | None = None
     end: datetime | None = None
     overlap: Overlap = "skip"
     catchup: timedelta | None = None
-    """The time after an outage within which a missed start is made up for; a year when None."""
+    """How late a start that was missed in an outage may still happen; None means a year."""
     pause_on_failure: bool = False
 
     def spec(self) -> ScheduleSpec:
         """The timing as Temporal's `ScheduleSpec`.
 
         Raises:
-            PipelexError: a cron or a calendar cannot be read, the time zone is none, or there is no time at all.
+            PipelexError: a cron expression, a calendar or the time zone is not valid, or there is no time at all.
         """
         if not (self.crons or self.intervals or self.calendars):
             raise invalid("a schedule needs a time", "Give --cron, --every or --calendar.")
@@ -89,7 +89,7 @@ def calendar(text: str) -> ScheduleCalendarSpec:
     """A calendar: fields with values, ranges and steps, such as `hour=9-17/2 day_of_week=MON,WED month=JAN-MAR`.
 
     Raises:
-        PipelexError: it is none.
+        PipelexError: the text is not a calendar.
     """
     told: dict[str, list[ScheduleRange]] = {}
     for word in text.split():
@@ -102,8 +102,8 @@ def calendar(text: str) -> ScheduleCalendarSpec:
 
 
 def _ranges(text: str, names: Sequence[str]) -> "list[ScheduleRange]":
-    """A value or a range; one of days that goes over Sunday, which is 0, is two."""
-    found = re.fullmatch(r"(\w+)(?:-(\w+))?(?:/(\d+))?", text)
+    """A value or a range; a range of days that passes Sunday, which is 0, becomes two."""
+    found = re.fullmatch(r"(\w{1,9})(?:-(\w{1,9}))?(?:/(\d{1,9}))?", text, re.ASCII)
     if found is None:
         raise invalid(
             f"'{text}' is not a value of a calendar", "Values are numbers, names of days and months, 9-17, 0-59/5."
@@ -118,10 +118,9 @@ def _ranges(text: str, names: Sequence[str]) -> "list[ScheduleRange]":
 
 
 def _number(text: str, names: Sequence[str]) -> int:
-    if text.isdigit():
-        return int(text)
-    if text.upper()[:3] in names:
-        return names.index(text.upper()[:3])
+    number = number_of(text, names)
+    if number is not None:
+        return number
     raise invalid(f"'{text}' is not a value of a calendar", f"Write a number{' or a name' if names else ''}.")
 
 
@@ -131,7 +130,7 @@ def _check_time_zone(name: str | None) -> None:
         return
     near = near_names(name, known)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    raise invalid(f"'{name}' is not a time zone", f"Give a name of the IANA, such as Europe/Paris.{hint}")
+    raise invalid(f"'{name}' is not a time zone", f"Give an IANA name, such as Europe/Paris.{hint}")
 
 
 def invalid(detail: str, advice: str) -> PipelexError:
