@@ -15,9 +15,11 @@ _SEGMENTS = r"(?:[\\/][^\s\\/'\"`<>|:;,()\[\]{}]*)*"
 """A pattern for the rest of a path, up to a character that ends a path in a text."""
 
 _known: set[str] = set()
-"""The folders known to this process; they are matched literally, so their names may contain spaces."""
+"""The folders that are matched literally because their names contain a character that ends a path, such as a space."""
+_ordinary: re.Pattern[str] | None = None
+"""The pattern of a path without such a character; None until `hide_folders` is called."""
 _paths: re.Pattern[str] | None = None
-"""The pattern of a path on this machine; None until `hide_folders` is called."""
+"""The pattern of any path on this machine; None until `hide_folders` is called."""
 
 
 def hide_folders(folders: Iterable[Path | str | None] = ()) -> None:
@@ -28,12 +30,16 @@ def hide_folders(folders: Iterable[Path | str | None] = ()) -> None:
     """
     import tempfile
 
-    global _paths
+    global _ordinary, _paths
+    if _ordinary is None:
+        _ordinary = _paths = _pattern(())
     own = (tempfile.gettempdir(), sys.prefix, sys.base_prefix, os.path.expanduser("~"))
-    found = {form for folder in (*own, *folders) if folder is not None for form in _forms(Path(folder))}
-    if _paths is None or not found <= _known:
-        _known.update(found)
-        _paths = _pattern()
+    forms = {form for folder in (*own, *folders) if folder is not None for form in _forms(Path(folder))}
+    # A process may be told of thousands of folders, and nearly all are ordinary: so the pattern stays short.
+    unusual = {form for form in forms - _known if not _ordinary.fullmatch(form)}
+    if unusual:
+        _known.update(unusual)
+        _paths = _pattern(_known)
 
 
 def without_folders(text: str) -> str:
@@ -48,9 +54,9 @@ def _forms(folder: Path) -> Iterator[str]:
             yield form
 
 
-def _pattern() -> re.Pattern[str]:
+def _pattern(folders: Iterable[str]) -> re.Pattern[str]:
     tops = [f"{os.sep}{name}" for name in os.listdir(os.sep)]
-    begins = "|".join(map(re.escape, [*sorted(_known, key=len, reverse=True), *sorted(tops, key=len, reverse=True)]))
+    begins = "|".join(map(re.escape, [*sorted(folders, key=len, reverse=True), *sorted(tops, key=len, reverse=True)]))
     begun = rf"(?:(?<=file://)|(?<![\w/.\\]))(?:{begins})(?![\w-])"
     return re.compile(rf"(?:{begun}|(?<!\w)[A-Za-z]:(?=\\)|{_HIDDEN}(?=/)){_SEGMENTS}")
 
