@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from pipelex.config.toml_files import Table, TomlFile
+from pipelex.inference.deck.files import read_file
 from pipelex.inference.deck.schema import PRESETS
 from pipelex.language.blueprints import ModelFamily
 
@@ -26,7 +27,7 @@ def own_deck_files(dirs: Sequence[Path]) -> list[TomlFile]:
 
 def deck_files(directory: Path) -> list[TomlFile]:
     """The deck files of one `inference` directory, in the order of their names."""
-    return [TomlFile.read(path) for path in sorted((directory / "deck").glob("*.toml"))]
+    return [read_file(path) for path in sorted((directory / "deck").glob("*.toml"))]
 
 
 def _with_waterfalls(data: Table) -> Table:

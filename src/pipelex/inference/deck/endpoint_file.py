@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pipelex.config._interpolation import named_variables
-from pipelex.config.toml_files import TomlFile
 from pipelex.config.trust import is_recorded, stays_here, trust_files
 from pipelex.config.trust.backends import BACKENDS_FILE, PACKAGED
 from pipelex.errors import ConfigurationError, Location
+from pipelex.inference.deck.files import read_file
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _packaged_at(endpoint: str) -> str | None:
 
 
 def _packaged() -> Mapping[str, Any]:
-    return TomlFile.read(PACKAGED / BACKENDS_FILE).data
+    return read_file(PACKAGED / BACKENDS_FILE).data
 
 
 def _place(endpoint: str) -> tuple[str, str]:

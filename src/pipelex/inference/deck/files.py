@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -9,12 +11,27 @@ from pydantic_core import ErrorDetails
 
 from pipelex.config import dotted
 from pipelex.config.toml_files import Keys, Table, TomlFile
+from pipelex.config.trust.backends import PACKAGED
 from pipelex.errors import ConfigurationError, Fault, near_names
 from pipelex.inference.deck.schema import ModelTable
 
 _SLIP = 0.8
 """The likeness of two words, from 0 to 1, above which one is the other misspelt."""
 _M = TypeVar("_M", bound=BaseModel)
+
+
+def read_file(path: Path) -> TomlFile:
+    """A file below an `inference` directory. A process reads each packaged one only once.
+
+    Raises:
+        ConfigurationError: it cannot be read, or is not TOML.
+    """
+    return _packaged(path) if path.is_relative_to(PACKAGED) else TomlFile.read(path)
+
+
+@cache
+def _packaged(path: Path) -> TomlFile:
+    return TomlFile.read(path)
 
 
 def parse(
@@ -35,7 +52,7 @@ def parse(
     Raises:
         ConfigurationError: the first fault, with file, line, key and the nearest known name.
     """
-    left: Table = deepcopy(dict(data))
+    left: Table = dict(data)
     while True:
         try:
             return model.model_validate(left)
@@ -44,6 +61,7 @@ def parse(
         unknown = [] if warnings is None else [fault for fault in faults if _is_unknown(fault)]
         if not unknown:
             raise _fault_of(min(faults, key=gravity), model, sources)
+        left = deepcopy(left)
         # From the end, so that the places in a list of those before stay what they are.
         for keys, fault in reversed({_toml_keys(fault): fault for fault in unknown}.items()):
             _drop(left, keys)

@@ -22,7 +22,7 @@ from pipelex.errors import ConfigurationError, Fault, near_names
 from pipelex.errors.hidden import hide
 from pipelex.inference.deck.catalog import DEFAULTS, INTERNAL, Backend, Catalog, ModelEntry, secret_texts
 from pipelex.inference.deck.endpoints import endpoint_of
-from pipelex.inference.deck.files import is_slip, parse
+from pipelex.inference.deck.files import is_slip, parse, read_file
 from pipelex.inference.deck.needs import is_unversioned
 from pipelex.inference.deck.routing import active_routing
 from pipelex.inference.deck.schema import BackendTable, ModelTable
@@ -94,7 +94,7 @@ class _FilesRead:
     withheld: list[Demand] = field(default_factory=list[Demand])
 
     def merged(self) -> MergedBackends:
-        *own, packaged = [TomlFile.read(path) for one in self.stack if (path := one / BACKENDS_FILE).is_file()]
+        *own, packaged = [read_file(path) for one in self.stack if (path := one / BACKENDS_FILE).is_file()]
         return merge_backends([*reversed(own)], packaged, self.trust)
 
     def backend(self, layers: BackendLayers) -> Backend:
@@ -165,7 +165,7 @@ class _FilesRead:
     def _models(self, layers: BackendLayers, settings: BackendTable) -> tuple[ModelEntry, ...]:
         path = _first(self.stack, f"backends/{layers.name}.toml")
         try:
-            file = TomlFile.read(path) if path.is_file() else None
+            file = read_file(path) if path.is_file() else None
             return self._read_models(layers, settings, file)
         except ConfigurationError as wrong:
             if settings.enabled:
@@ -183,7 +183,7 @@ class _FilesRead:
             found = self._models_of(file, layers.name, settings)
         if layers.name == INTERNAL and file is not None and file.path.parents[1] != DEFAULTS:
             # It is software of this package: a file of another release does not know all of it.
-            packaged = TomlFile.read(DEFAULTS / "backends" / f"{INTERNAL}.toml")
+            packaged = read_file(DEFAULTS / "backends" / f"{INTERNAL}.toml")
             found = {**self._models_of(packaged, layers.name, settings), **found}
         for name, entry in self._listed_models(layers, settings, file).items():
             if not any(known.handle == name and known.table.model_type == "llm" for _, known in found.values()):

@@ -8,7 +8,7 @@ from typing import Final
 from pipelex.config.toml_files import TomlFile
 from pipelex.errors import ConfigurationError, Fault, near_names
 from pipelex.inference.deck.catalog import DEFAULTS, Backend
-from pipelex.inference.deck.files import is_slip, parse
+from pipelex.inference.deck.files import is_slip, parse, read_file
 from pipelex.inference.deck.schema import RoutingFile, RoutingProfile
 
 ROUTING_FILE: Final = "routing_profiles.toml"
@@ -50,7 +50,7 @@ def active_routing(stack: Sequence[Path], backends: Mapping[str, Backend], warni
     declared: dict[str, tuple[TomlFile, RoutingProfile]] = {}
     saying: tuple[TomlFile, str] | None = None
     for path in (path for folder in stack if (path := folder / ROUTING_FILE).is_file()):
-        file = TomlFile.read(path)
+        file = read_file(path)
         routing = parse(RoutingFile, file.data, [(file, ())], warnings)
         read.append(file)
         declared = {**{name: (file, profile) for name, profile in routing.profiles.items()}, **declared}
