@@ -80,19 +80,20 @@ async def test_it_agrees_in_every_way(case: Case, ways: tuple[Way, ...], tmp_pat
 
 
 async def agree(case: Case, ways: tuple[Way, ...], tmp_path: Path) -> None:
+    """Run a case in this process and in the given ways, by one app: only its orchestrator differs."""
     seen: dict[str, Seen] = {}
     with stub_of(case) as stub:
-        project = write_project(tmp_path / "direct", stub=stub.url)
+        project = write_project(tmp_path, stub=stub.url)
         async with project.app("direct", overrides=case.data.get("settings")) as app:
             seen["direct"] = await run_case(case, app, project, stub)
-    for way in ways:
-        with stub_of(case) as stub:
-            project = write_project(tmp_path / way.name, stub=stub.url)
-            async with project.app("direct", overrides=case.data.get("settings")) as app:
+            await app.orchestrator.aclose()
+            for way in ways:
+                stub.start_over()
                 engine = engine_of(app, way)
                 vars(app)["orchestrator"] = MemoryOrchestrator(engine, way.options)
                 seen[way.name] = await run_case(case, app, project, stub)
-        check(case, seen[way.name])
-        for each in engine.runs:
-            await engine.replay(each)
+                check(case, seen[way.name])
+                for each in engine.runs:
+                    await engine.replay(each)
+                await app.orchestrator.aclose()
     check_agreement(case, seen)

@@ -183,6 +183,12 @@ class OpenAIStub:
         self._rules.append(Rule(replies or (Reply(**reply),), contains, matches, cycle))
         return self
 
+    def start_over(self) -> None:
+        """Forget the requests so far; each rule begins with its first reply again."""
+        with self._lock:
+            self._served.clear()
+            self.requests.clear()
+
     @property
     def port(self) -> int:
         return self._server.server_address[1]
