@@ -1,8 +1,8 @@
-"""Calls one function and writes what it gave: runs as a script of its own, never imported by the runtime.
+"""A script that calls one function and writes its result. The runtime starts it, and never imports it.
 
-Only the standard library is imported, so that the process starts quickly. The task comes as JSON on the standard
-input; the answer, JSON too, goes to what was the standard output, which from then on means the standard error: a
-function may print as it likes.
+It imports only the standard library, so that it starts quickly. It reads the task as JSON from standard input and
+writes the answer as JSON to the original standard output. What the function prints goes to standard error instead, so
+it cannot damage the answer.
 """
 
 import ast
@@ -25,7 +25,7 @@ from typing import Any, cast
 
 
 class CannotBeCalled(Exception):
-    """The function cannot be called as it is."""
+    """The function cannot be called, or what it returns is not content."""
 
 
 def main() -> None:
@@ -56,11 +56,11 @@ async def awaited(given: Any) -> Any:
 
 
 def find(name: str, file: str, source: str) -> Callable[..., Any]:
-    """The function, from the very source that was checked.
+    """Load the function from the source that was checked.
 
     Args:
         name: the function's import path.
-        file: where its module is, for tracebacks and relative imports; it is not read again.
+        file: the path of its module, for tracebacks and relative imports; it is not read again.
         source: the text of the module.
     """
     module_name, _, function_name = name.rpartition(".")
@@ -73,7 +73,7 @@ def find(name: str, file: str, source: str) -> Callable[..., Any]:
 
 
 def defined_functions(source: str, file: str) -> set[str]:
-    """The names that a module's source binds by a `def` of its own, not inside anything."""
+    """The names of the functions that a module's source defines with a `def` at its top level."""
     try:
         tree = ast.parse(source, file)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as wrong:
@@ -82,14 +82,14 @@ def defined_functions(source: str, file: str) -> set[str]:
 
 
 def loaded(module_name: str, file: str, source: str) -> types.ModuleType:
-    """A module made from its checked source, under a private name: none that is already loaded can stand in for it."""
+    """Build a module from its checked source, under a private name that no loaded module has."""
     module = types.ModuleType(f"_pipelex_method.{module_name}")
     module.__file__ = file
     is_package = os.path.basename(file) == "__init__.py"
     module.__package__ = module_name if is_package else module_name.rpartition(".")[0]
     if is_package:
         module.__path__ = [os.path.dirname(file)]
-    sys.modules[module.__name__] = module  # dataclasses and pydantic look their module up
+    sys.modules[module.__name__] = module  # dataclasses and pydantic look up their module
     try:
         exec(compile(source, file, "exec"), module.__dict__)  # noqa: S102 the method's own file, as the run names it
     except Exception as wrong:
@@ -119,11 +119,11 @@ def bind(function: Callable[..., Any], inputs: dict[str, Any], absent: list[str]
     return arguments
 
 
-# --- inputs by the types of parameters ------------------------------------------------------------------------------
+# --- inputs, converted to the types of parameters --------------------------------------------------------------------
 
 
 class DoesNotFit(Exception):
-    """The value is none of the type."""
+    """The value does not fit the type."""
 
 
 NATIVES: dict[str, set[str]] = {
@@ -148,11 +148,11 @@ NATIVES: dict[str, set[str]] = {
         "height",
     },
 }
-"""The member that holds the value of a native concept, and the members that may stand beside it."""
+"""The member that holds the value of a native concept → the other members that its content may have."""
 
 
 def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """The types of a function's parameters; none of them where one cannot be read."""
+    """The types of a function's parameters; empty when any of them cannot be resolved."""
     try:
         return typing.get_type_hints(inspect.unwrap(function))
     except Exception:  # a name that only a type checker sees
@@ -160,7 +160,7 @@ def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def taken(name: str, value: Any, hint: Any) -> Any:
-    """An input as its parameter's type wants it: a bare value for `str` or `float`, an object for a class."""
+    """Convert an input to its parameter's type: a bare value for `str` or `float`, an object for a class."""
     try:
         return None if value is None else fitted(value, hint)
     except DoesNotFit as wrong:
@@ -168,7 +168,7 @@ def taken(name: str, value: Any, hint: Any) -> Any:
 
 
 def fitted(value: Any, hint: Any) -> Any:
-    """A plain content as a value of a type; types that say nothing of it leave it as it is."""
+    """Convert a plain content to a type; a type without a rule here leaves it unchanged."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return first_fitting(value, arguments)
@@ -227,7 +227,7 @@ def of_class(value: Any, hint: type[Any]) -> Any:
 
 
 def by_field(members: dict[str, Any], hint: type[Any], names: list[str]) -> dict[str, Any]:
-    """The members of a content that are fields of a class, each as the field's type wants it."""
+    """The members of a content that are fields of a class, each converted to the field's type."""
     try:
         hints = typing.get_type_hints(hint)
     except Exception:  # a name that only a type checker sees
@@ -246,9 +246,9 @@ def by_field(members: dict[str, Any], hint: type[Any], names: list[str]) -> dict
 
 
 def has_default(hint: type[Any], name: str) -> bool:
-    """Whether a class fills a field by itself when nothing is given."""
+    """Whether a class needs no value for a field."""
     if not dataclasses.is_dataclass(hint):
-        return True  # what a model of pydantic lacks is its own to say
+        return True  # pydantic itself reports a field that is missing
     field = next(one for one in dataclasses.fields(hint) if one.name == name)
     return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
 
@@ -261,7 +261,7 @@ def made(maker: Callable[..., Any], members: dict[str, Any], hint: type[Any]) ->
 
 
 def bare(value: Any) -> Any:
-    """The one value that a native concept's content holds; other values as they are."""
+    """The single value that a native concept's content holds; any other value is returned unchanged."""
     if not isinstance(value, dict):
         return value
     members = cast("dict[str, Any]", value)
@@ -327,7 +327,7 @@ SCALARS: dict[Any, Callable[[Any], Any]] = {
     datetime.datetime: moment(datetime.datetime.fromisoformat, "date with a time"),
     datetime.time: moment(datetime.time.fromisoformat, "time"),
 }
-"""Types that take a bare value, and how each takes it."""
+"""Type that takes a bare value → its converter."""
 
 
 CONTAINERS: dict[Any, Callable[[abc.Iterable[Any]], Any]] = {
@@ -339,14 +339,14 @@ CONTAINERS: dict[Any, Callable[[abc.Iterable[Any]], Any]] = {
     abc.Iterable: list,
     abc.Collection: list,
 }
-"""Types of a parameter that takes a list, and what it is given as."""
+"""Type of a parameter that takes a list → the constructor of the value that it receives."""
 
 
-# --- what it gives --------------------------------------------------------------------------------------------------
+# --- the result -----------------------------------------------------------------------------------------------------
 
 
 def plain(value: Any) -> Any:
-    """A result as plain JSON; members of models and dataclasses without a value are left out."""
+    """Convert a result to plain JSON; members of models and dataclasses that are None are left out."""
     if value is None or isinstance(value, bool | int | float | str):
         return value.value if isinstance(value, enum.Enum) else value
     dump = getattr(value, "model_dump", None)
@@ -373,7 +373,7 @@ def plain(value: Any) -> Any:
 
 
 def place(raised: BaseException, root: str) -> str:
-    """The innermost line of the method's own files, for example `funcs/totals.py, line 12`."""
+    """The innermost line of the traceback in the method's own files, for example `funcs/totals.py, line 12`."""
     frames = traceback.extract_tb(raised.__traceback__)
     own = [frame for frame in frames if os.path.abspath(frame.filename).startswith(os.path.abspath(root) + os.sep)]
     if not own:

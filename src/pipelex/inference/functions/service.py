@@ -1,4 +1,4 @@
-"""Calls of a method's functions, each in a process of its own that ends with the call."""
+"""Calls a method's functions, each in its own process, which ends with the call."""
 
 import asyncio
 import importlib.util
@@ -31,12 +31,13 @@ class FunctionOptions:
     """The options for calls of methods' functions."""
 
     is_enabled: bool = True
-    """Whether functions are called at all. Switch it off for servers that run methods of strangers."""
+    """Whether functions are called at all. Switch it off on servers that run methods you do not trust."""
     timeout: float = 300.0
-    """The time limit of one call, in seconds, the start of its process included."""
+    """The time limit of one call, in seconds, including the start of its process."""
     max_output_bytes: int = 64 * 1024 * 1024
+    """The maximum size of a function's result, in bytes."""
     environment: tuple[str, ...] = ()
-    """Names of further environment variables that functions may see."""
+    """The names of further environment variables that functions may see."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,10 @@ class Functions:
     """Calls functions of methods."""
 
     trees: MethodTrees = field(default_factory=MethodTrees)
-    """The places of the functions' modules."""
+    """The method trees with the functions' modules."""
     options: FunctionOptions = field(default_factory=FunctionOptions)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
-    """The variables that functions may be shown."""
+    """The environment variables that functions may see some of."""
 
     async def call(self, request: FunctionRequest) -> ContentResult:
         """See `call_function`."""
@@ -57,13 +58,13 @@ class Functions:
 async def call_function(
     request: FunctionRequest, trees: MethodTrees, options: FunctionOptions, environ: Mapping[str, str] = os.environ
 ) -> ContentResult:
-    """Call a function in a process of its own, which is gone when this returns, raises or is cancelled.
+    """Call a function in its own process, which has ended when this returns, raises or is cancelled.
 
     Args:
         request: the function and its inputs.
-        trees: the places of the functions' modules.
-        options: time limit, environment.
-        environ: the variables that the function may be shown.
+        trees: the method trees with the functions' modules.
+        options: the time limit, the size limit and the environment variables.
+        environ: the environment variables that the function may see some of.
 
     Raises:
         PipelexError: `method.function_invalid`, `pipe.function_raised`, `pipe.function_timed_out`,
@@ -77,7 +78,7 @@ async def call_function(
             params={"capability": "functions"},
         )
     tree, content = trees.find(request.file, f"the function '{request.function}'")
-    assert request.file is not None  # the trees find nothing without it
+    assert request.file is not None  # `find` raises without it
     _require_module(request, request.file.path)
     source = _source(request, content)
     with tempfile.TemporaryDirectory(prefix="pipelex-function-", ignore_cleanup_errors=True) as folder:
@@ -99,7 +100,7 @@ async def call_function(
 def _require_module(request: FunctionRequest, path: str) -> None:
     """Refuse a function whose import path does not lead to the file that the run names by its digest.
 
-    A run may be started by hand, with any name and any file of the tree.
+    A run that is started by hand may name any function and any file of the tree.
     """
     module = request.function.rpartition(".")[0].replace(".", "/")
     if not module or path not in (f"{module}.py", f"{module}/__init__.py"):
@@ -119,7 +120,7 @@ def _plain(content: Json, is_list: bool) -> Json:
 
 
 def _on_disk(tree: MethodTree, folder: Path) -> Path:
-    """The tree's folder; a tree in memory is written down first."""
+    """The tree's folder; a tree in memory is written to disk first."""
     if tree.root is not None:
         return tree.root.resolve()
     for name, file in tree.files.items():
@@ -164,7 +165,7 @@ async def _answered(
             advice="Make it faster, or raise the time limit of functions.",
         ) from None
     finally:
-        # The whole session: what the function itself started must not outlive it.
+        # Kill the whole session, because processes that the function started must not outlive it.
         kill_session(process.pid)
         await asyncio.shield(process.wait())
         _close(process)
@@ -179,13 +180,13 @@ async def _answered(
 
 
 def _close(process: asyncio.subprocess.Process) -> None:
-    """Let go of the pipes. asyncio does so by itself only once they were read to their end, which a flood never is."""
+    """Close the pipes. asyncio closes only a pipe that was read to its end, which an output over the limit is not."""
     transport: asyncio.SubprocessTransport = getattr(process, "_transport")  # noqa: B009 it has no public name
     transport.close()
 
 
 async def _all_of(process: asyncio.subprocess.Process, limit: int) -> bytes | None:
-    """The whole answer of the process. With more than the limit, it is None and the process is ended."""
+    """The whole output of the process. If it exceeds the limit, the process is killed and this returns None."""
     stream, data = process.stdout, bytearray()
     assert stream is not None
     while chunk := await stream.read(_CHUNK):

@@ -1,8 +1,8 @@
-"""The process that serves the local model, started by its only user; it imports nothing of this package.
+"""The process that serves the local model to its parent; it imports nothing from this package.
 
-It reads one line of JSON from its standard input (`model`, `api_key`, `threads`, `parallel`, `context`), writes one
-line (`address` or `error`) to its standard output, and ends when its input is closed or its parent is gone, which
-covers a parent that was killed.
+It reads one line of JSON from its standard input (`model`, `alias`, `api_key`, `threads`, `parallel`, `context`) and
+writes one line (`address` or `error`) to its standard output. It ends when its input is closed or its parent is gone,
+even if the parent was killed.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 def main() -> None:
     """Serve until the parent is gone."""
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # the engine's own words must not mix with the answer
+    os.dup2(2, 1)  # what the engine prints must not mix with the answer
     wanted: dict[str, Any] = json.loads(_line(0))
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     try:
@@ -46,7 +46,7 @@ def _serve(wanted: dict[str, Any]) -> Any:
     params.cache_prompt = False  # an answer must not depend on the prompts before it
     params.cpuparams.n_threads = wanted["threads"]
     params.cpuparams_batch.n_threads = wanted["threads"]
-    # Threads that poll while there is nothing to do take the machine from those who work.
+    # Threads that poll while they are idle take processor time from those that work.
     params.cpuparams.poll = 0
     params.cpuparams_batch.poll = 0
     params.n_threads_http = wanted["parallel"] + 8
@@ -65,7 +65,7 @@ def _refuse(answer: Any, error: str) -> NoReturn:
 
 
 def _line(descriptor: int) -> bytes:
-    """One line, read without a buffer so that the watcher sees everything after it."""
+    """Read one line without a buffer, so that the watching thread sees everything after it."""
     found = b""
     while not found.endswith(b"\n"):
         byte = os.read(descriptor, 1)
@@ -76,7 +76,7 @@ def _line(descriptor: int) -> bytes:
 
 
 def _end_with_parent(parent: int) -> None:
-    """The closed pipe is the usual sign; the parent's id covers a pipe that some other process still holds open."""
+    """End this process when the pipe is closed, or when the parent is gone but another process holds the pipe open."""
     while os.getppid() == parent:
         readable, _, _ = select.select([0], [], [], 1.0)
         if readable and not os.read(0, 1):

