@@ -1,4 +1,4 @@
-"""The request for an image, made of the pipe, the model's settings and the configured defaults."""
+"""The request for an image, made from the pipe's options, the model's settings and the configured defaults."""
 
 import logging
 from collections.abc import Mapping
@@ -50,13 +50,13 @@ class ImageAsk:
 
     @property
     def full_prompt(self) -> str:
-        """The prompt, with what is not to be seen written into it."""
+        """The prompt, followed by what the image must not show."""
         if self.negative_prompt is None:
             return self.prompt
         return f"{self.prompt}\n\nThe image must not show: {self.negative_prompt}"
 
     def pixels(self, multiple: int = 16) -> tuple[int, int]:
-        """Width and height: as given, else of the ratio and about the tier's area."""
+        """Width and height in pixels: the given size, or one with the ratio and about the area of the tier."""
         if self.size is not None:
             return self.size
         wide, high = self.ratio
@@ -64,7 +64,7 @@ class ImageAsk:
         return _rounded(side * wide, multiple), _rounded(side * high, multiple)
 
     def leave_out(self, what: str) -> None:
-        """Say once per model that it has no argument for something that was asked for."""
+        """Warn once per model that an option is left out because the model has no argument for it."""
         key = (f"{self.entry.backend}/{self.entry.handle}", what)
         if key not in _told:
             _told.add(key)

@@ -1,6 +1,6 @@
 """fal. Source: https://fal.ai/docs/model-api-reference/image-generation-api (`POST https://fal.run/<model>`).
 
-fal's SDK follows redirects with the prompt, and has no limit for an answer.
+fal's SDK is not used, because it sends the prompt on to redirects and does not limit the size of an answer.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ _DEFAULTS = {"inference": "steps_and_guidance", "safety_checker": "enable"}
 
 @dataclass(frozen=True)
 class FalImages:
-    """Images of a model at fal."""
+    """Draws images with a model at fal."""
 
     call: ModelCall
 
     async def draw(self, wanted: ImageAsk, fetch: Fetch) -> DrawnImages:
-        """See `ImageProvider.draw`; `model.content_refused` when its checker blanked an image."""
+        """See `ImageProvider.draw`; raises `model.content_refused` when fal's safety checker blanked an image."""
         entry = self.call.entry
         http, rules = HttpCall.authorized(self.call, "Key"), ImageArguments(entry, _DEFAULTS)
         url = f"{http.endpoint(_ENDPOINT)}/{entry.table.endpoint_path or entry.model_id}"
@@ -52,7 +52,7 @@ def _body(wanted: ImageAsk, rules: ImageArguments, count: int, calls: int) -> di
     apart = rules.get("prompt") == "positive_and_negative"
     body: dict[str, Json] = {
         "prompt": wanted.prompt if apart else wanted.full_prompt,
-        # The images come inside the answer, so that nothing is left lying at the provider.
+        # The images come in the answer, so that the provider stores none.
         "sync_mode": True,
     }
     if apart and wanted.negative_prompt is not None:
@@ -63,9 +63,9 @@ def _body(wanted: ImageAsk, rules: ImageArguments, count: int, calls: int) -> di
         width, height = wanted.pixels(multiple=32)
         body["image_size"] = {"width": width, "height": height}
     if wanted.seed is not None:
-        body["seed"] = wanted.seed + calls  # further calls are not to draw the same images again
+        body["seed"] = wanted.seed + calls  # so that further calls draw other images
     if rules.takes("output_format"):
-        # Of the formats, fal knows two.
+        # fal knows only two of the formats.
         body["output_format"] = "png" if wanted.output_format != "jpeg" else "jpeg"
     inference = rules.get("inference")
     if "steps" in inference:

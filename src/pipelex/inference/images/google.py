@@ -20,7 +20,7 @@ _EXTREME_RATIOS = ((1, 4), (4, 1), (1, 8), (8, 1))
 
 @dataclass(frozen=True)
 class GoogleImages:
-    """Images of Gemini; it draws one at a time."""
+    """Draws images with Gemini, one per request."""
 
     call: ModelCall
 

@@ -1,4 +1,4 @@
-"""The base of image providers that go through pydantic-ai."""
+"""The code that image providers based on pydantic-ai share."""
 
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def references(wanted: ImageAsk) -> "list[BinaryImage]":
-    """The reference images in the library's form."""
+    """The reference images as pydantic-ai takes them."""
     from pydantic_ai.messages import BinaryImage
 
     return [BinaryImage(data=one.data, media_type=one.mime_type) for one in wanted.references]
 
 
 async def asked(call: ModelCall, work: "Awaitable[ImageGenerationResult]") -> "ImageGenerationResult":
-    """One request. What the client library raises is replaced, not chained: its text may hold a key."""
+    """Make one request. A client library's exception is replaced, not chained, because its text may hold a key."""
     try:
         return await work
     except Exception as error:
@@ -31,7 +31,7 @@ async def asked(call: ModelCall, work: "Awaitable[ImageGenerationResult]") -> "I
 
 
 def drawn(call: ModelCall, wanted: ImageAsk, results: "list[ImageGenerationResult]") -> DrawnImages:
-    """The images of the answers, with what they cost."""
+    """The images of the answers, with their usage."""
     images = [(image.content.data, image.content.media_type) for result in results for image in result.images]
     tokens_in = sum(result.usage.input_tokens for result in results)
     tokens_out = sum(result.usage.output_tokens for result in results)

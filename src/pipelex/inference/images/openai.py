@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 _MOST_AT_ONCE = 10
 _FEW_SHAPES = ((1024, 1024), (1536, 1024), (1024, 1536))
 _OLD = ("gpt-image-1",)
-"""Models that draw a few shapes only, and those whose names go on from theirs."""
+"""The prefixes of the ids of models that draw only the shapes of `_FEW_SHAPES`."""
 _LONGEST_EDGE, _STEEPEST = 3840, 3
 
 
 @dataclass(frozen=True)
 class OpenAIImages:
-    """Images of OpenAI, or of an endpoint that speaks its images API."""
+    """Draws images with OpenAI, or with an endpoint that speaks its images API."""
 
     call: ModelCall
 
@@ -74,7 +74,7 @@ def _settings(call: ModelCall, wanted: ImageAsk, count: int, rank: int) -> "Open
 
 
 def _size(call: ModelCall, wanted: ImageAsk) -> str:
-    """A size the model draws: any for the newer ones within their limits, the nearest of three for the older."""
+    """The given size, or one that the model draws: any within limits for newer models, the nearest of three for old."""
     width, height = wanted.pixels()
     if wanted.size is None:
         if call.entry.model_id.startswith(_OLD):

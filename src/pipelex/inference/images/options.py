@@ -1,4 +1,4 @@
-"""The configuration of images, and the arguments that a model takes."""
+"""The configured defaults for images, and the arguments that a model takes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ ImageFormat = Literal["png", "jpeg", "webp"]
 
 @dataclass(frozen=True)
 class ImageOptions:
-    """Defaults for what neither the pipe nor the model's settings say: `[inference.img_gen]`."""
+    """The defaults, from `[inference.img_gen]`, for what neither the pipe nor the model's settings specify."""
 
     aspect_ratio: str = "square"
     background: Literal["transparent", "opaque", "auto"] = "auto"
@@ -31,9 +31,9 @@ class ImageOptions:
 
 @dataclass(frozen=True)
 class ImageArguments:
-    """The arguments that a model takes, by `rules` of its entry. `none` stands for an argument it does not take.
+    """The arguments that a model takes, from the `rules` of its entry; `none` means that it does not take one.
 
-    - `prompt`: `positive_and_negative` sends the negative prompt apart; otherwise it is written into the prompt
+    - `prompt`: `positive_and_negative` sends the negative prompt separately; otherwise it is added to the prompt
     - `num_images`: `one` asks for images one at a time
     - `inference`: `steps`, `guidance`, `steps_and_guidance` or `none`
     - `safety_checker`: `enable`, `tolerance` or `none`
@@ -45,7 +45,7 @@ class ImageArguments:
     defaults: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def get(self, name: str) -> str:
-        """The mapping's name for an argument, or an empty text."""
+        """The rule for an argument, or an empty string."""
         return getattr(self.entry.table.rules, name) or self.defaults.get(name, "")
 
     def takes(self, name: str) -> bool:

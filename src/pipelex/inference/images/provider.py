@@ -10,22 +10,22 @@ from pipelex.pipes.models import ModelUsage
 from pipelex.storage import Loaded
 
 Fetch = Callable[[str], Awaitable[Loaded]]
-"""Reads an image that a provider tells the address of, or gives as a `data:` URL, under the run's policy."""
+"""Reads an image from the address or `data:` URL that a provider returned, under the run's policy for fetching."""
 
 
 @dataclass(frozen=True)
 class DrawnImages:
-    """Images as bytes with their MIME types, and what they cost."""
+    """Images as bytes with their MIME types, and their usage."""
 
     images: list[tuple[bytes, str]]
     usage: ModelUsage
 
 
 class ImageProvider(Protocol):
-    """A way to draw; its factory is called with the `ModelCall`, for each call."""
+    """A provider of image models; its factory is called with the `ModelCall`, once for each call."""
 
     async def draw(self, wanted: ImageAsk, fetch: Fetch) -> DrawnImages:
-        """The images that are asked for.
+        """Draw the requested images.
 
         Raises:
             PipelexError: the provider refused or failed.
@@ -34,9 +34,9 @@ class ImageProvider(Protocol):
 
 
 def image_usage(entry: ModelEntry, calls: int, images: int) -> ModelUsage:
-    """The usage of images at a price each, in millionths of USD as the backend file counts.
+    """The usage of images that have a fixed price each.
 
-    The cost is unknown where the file names no price.
+    The backend file gives the price as `costs.output`, in millionths of a USD. The cost is unknown if it gives none.
     """
     costs = entry.table.costs
     is_free = costs is not None and not costs.model_dump(exclude_none=True)

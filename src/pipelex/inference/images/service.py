@@ -24,12 +24,12 @@ class Images:
 
     deck: ModelDeck
     storage: Storage
-    """The storage of images; only their addresses travel."""
+    """The storage of images; results hold only their addresses."""
     policy: FetchPolicy
-    """The policy for fetching reference images, and images that a provider names by address."""
+    """The policy for fetching reference images, and images that a provider returns by address."""
     options: ImageOptions = field(default_factory=ImageOptions)
     seconds: float = SECONDS
-    """The time limit of each request."""
+    """The time limit of each request, in seconds."""
 
     async def generate_images(self, job: ImageJob) -> ContentListResult:
         """Image contents, each with the address of a stored image; one attempt.

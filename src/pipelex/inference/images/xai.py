@@ -18,7 +18,7 @@ _RATIOS = ((1, 1), (3, 4), (4, 3), (9, 16), (16, 9), (2, 3), (3, 2), (1, 2), (2,
 
 @dataclass(frozen=True)
 class XAIImages:
-    """Images of xAI."""
+    """Draws images with xAI."""
 
     call: ModelCall
 

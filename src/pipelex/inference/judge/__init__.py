@@ -1,4 +1,4 @@
-"""Judgments: closed questions about evidence, answered by a judgment model, or by a language model in its place."""
+"""Judgments: closed questions about evidence, answered by a judgment model or, without one, by a language model."""
 
 from pipelex.inference.judge.provider import JudgmentProvider
 from pipelex.inference.judge.service import Judge

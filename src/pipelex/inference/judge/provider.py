@@ -7,10 +7,10 @@ from pipelex.pipes.effects.requests import JudgeRequest
 
 
 class JudgmentProvider(Protocol):
-    """A way to have closed questions judged; its factory is called with the `ModelCall`, for each call."""
+    """A provider of judgment models; its factory is called with the `ModelCall`, once for each call."""
 
     async def judge(self, request: JudgeRequest) -> ContentListResult:
-        """One verdict content per question, in order, None where the model refused to judge; with what it cost.
+        """One verdict content per question, in order, or None if the model refused to judge; and their usage.
 
         Raises:
             PipelexError: the provider refused or failed.

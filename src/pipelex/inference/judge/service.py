@@ -1,8 +1,7 @@
-"""Closed questions about evidence, asked of a language model that answers in a structure.
+"""Judges closed questions about evidence, with a judgment model or with a language model's structured output.
 
-A language model reports no probability, so a verdict has none: `yes_no`, `choice`, or `level` with its label, and
-nothing else (sections 3 and 6.6 of the language reference). A threshold needs a probability, and is ignored with a
-warning.
+A language model reports no probability, so its verdicts hold only `yes_no`, `choice`, or `level` with its label
+(sections 3 and 6.6 of the language reference). A threshold needs a probability, so it is ignored with a warning.
 """
 
 import logging
@@ -30,7 +29,7 @@ Where the evidence is thin, give the answer it supports best. Answer {refusal} o
 
 @dataclass(frozen=True)
 class _Asked:
-    """One question with the words a model may answer."""
+    """One question, with the words that a model may answer it with."""
 
     key: str
     request: JudgeQuestionRequest
@@ -41,18 +40,18 @@ class _Asked:
 
 @dataclass(frozen=True)
 class Judge:
-    """Judges with a judgment model where a provider of it is installed, else with a language model."""
+    """Judges with a judgment model if its provider is installed, and with a language model otherwise."""
 
     deck: ModelDeck
     chat: Chat
     seconds: float = SECONDS
-    """The time limit of each request."""
+    """The time limit of each request, in seconds."""
 
     async def judge(self, job: JudgeJob) -> ContentListResult:
-        """One verdict content per question, None where the model refused to judge; one attempt.
+        """One verdict content per question, or None if the model refused to judge; one attempt.
 
         Raises:
-            PipelexError: the model cannot be asked, refused or failed.
+            PipelexError: the model cannot be called, or the provider refused or failed.
         """
         entry = self.deck.catalog.entry(job.model.backend, job.model.handle, "judgment")
         if entry is None or not is_callable("judgment", entry.table.sdk):
@@ -63,7 +62,7 @@ class Judge:
 
 
 async def _asked_of_a_language_model(chat: Chat, job: JudgeJob) -> ContentListResult:
-    """All questions go in one request."""
+    """Ask a language model all questions in one request."""
     asked = [_asked(index, question) for index, question in enumerate(job.request.questions, 1)]
     refusal = "refused"
     while any(refusal in one.answers for one in asked):
@@ -75,7 +74,7 @@ async def _asked_of_a_language_model(chat: Chat, job: JudgeJob) -> ContentListRe
         documents=job.request.evidence.documents,
     )
     spec = ObjectSpec(concept="native.Verdicts", json_schema=_schema(asked, refusal))
-    # The same evidence should get the same verdict, as far as that is the model's to give.
+    # The same evidence should get the same verdict, as far as the model allows.
     model = job.model.model_copy(update={"settings": {**job.model.settings, "temperature": 0.0}})
     try:
         result = await chat.generate_object(LLMObjectJob(model=model, prompt=prompt, spec=spec))

@@ -1,6 +1,6 @@
-"""Searches that give an answer with its sources, by any of several providers.
+"""Searches that return an answer with its sources, from any of several providers.
 
-Source: section 6.5 of the language reference. A model's `model_id` is the depth the provider is asked for.
+Source: section 6.5 of the language reference. A model's `model_id` is the depth of the search.
 """
 
 from pipelex.inference.search.provider import SearchAsk, SearchProvider, SourcedAnswer

@@ -1,6 +1,6 @@
 """Linkup. Source: https://docs.linkup.so (`POST /v1/search`, output type `sourcedAnswer`).
 
-Linkup's SDK tells failures in the words of a decoder of JSON, and has no limit for an answer.
+Linkup's SDK is not used, because it reports failures as errors of a JSON decoder and does not limit an answer's size.
 """
 
 from dataclasses import dataclass

@@ -9,7 +9,7 @@ from pipelex.pipes.effects.requests import SearchRequest
 
 @dataclass(frozen=True)
 class SearchAsk:
-    """A search, the model's settings filled in."""
+    """A search request, with the model's settings filled in."""
 
     request: SearchRequest
     include_images: bool
@@ -27,10 +27,10 @@ class SourcedAnswer:
 
 
 class SearchProvider(Protocol):
-    """A way to search; its factory is called with the `ModelCall`, for each call."""
+    """A provider of searches; its factory is called with the `ModelCall`, once for each call."""
 
     async def search(self, wanted: SearchAsk) -> SourcedAnswer:
-        """One search.
+        """Make one search.
 
         Raises:
             PipelexError: the provider refused or failed.
@@ -39,7 +39,7 @@ class SearchProvider(Protocol):
 
 
 def source(url: Json, title: Json, snippet: Json) -> dict[str, Json] | None:
-    """A source as a Document content; None without an address on the web."""
+    """A source as a Document content; None when it has no web address."""
     if not isinstance(url, str) or not url.startswith(("http://", "https://")):
         return None
     members = {"title": title, "snippet": snippet}

@@ -1,4 +1,4 @@
-"""Searches: an answer with its sources, by the provider that the model's entry names."""
+"""Searches for an answer with its sources, with the provider that the model's entry names."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,13 +20,13 @@ class Search:
 
     deck: ModelDeck
     seconds: float = SECONDS
-    """The time limit of each request."""
+    """The time limit of each request, in seconds."""
 
     async def search(self, job: SearchJob) -> ContentResult:
         """A SearchResult content; one attempt.
 
         Raises:
-            PipelexError: the provider cannot be called, refused or failed, or found nothing.
+            PipelexError: the provider cannot be called, it refused or failed, or it found nothing.
         """
         call = open_call(self.deck, job.model, "search", self.seconds)
         entry = call.entry
@@ -60,7 +60,7 @@ def _given(*values: Any) -> bool:
 
 
 def _usage(entry: ModelEntry) -> ModelUsage:
-    """One search at the price of the backend file."""
+    """The usage of one search, at the price in the backend file."""
     costs = entry.table.costs
     price = None if costs is None else costs.input
     is_free = costs is not None and not costs.model_dump(exclude_none=True)

@@ -1,6 +1,6 @@
 """Tavily. Source: https://docs.tavily.com/documentation/api-reference/endpoint/search (`POST /search`).
 
-Tavily's SDK follows redirects with the question, and holds all that an answer decodes to.
+Tavily's SDK is not used, because it sends the question on to redirects and does not limit the size of an answer.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _MOST_RESULTS = 20
 
 @dataclass(frozen=True)
 class Tavily:
-    """Searches with Tavily; the model's id is the depth, `basic` or `advanced`. Its answers have no citations inside."""
+    """Searches with Tavily; the model's id is the depth, `basic` or `advanced`. Its answers hold no citations."""
 
     call: ModelCall
 
