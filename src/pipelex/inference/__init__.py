@@ -1,11 +1,11 @@
-"""Models: which ones exist, how one is chosen, and how it is asked.
+"""Models: which ones exist, how one is chosen, and how it is called.
 
 `ModelDeck` reads `.pipelex/inference/**` and resolves what a pipe asks for; `Inference` performs it. Each family has a
 package (`chat`, `images`, `search`, `extract`, `documents`, `judge`, `functions`), and all are built alike: `provider`
-is the interface of a provider, each provider is a file, and `service` asks the provider that a model's entry names.
-`providers` is the registry of all providers, `calls` holds what their calls share, and `deck` the models.
+is the interface of a provider, each provider is a file, and `service` calls the provider that a model's entry names.
+`providers` is the registry of all providers, `calls` holds the code that their calls share, and `deck` holds the models.
 
-Names are loaded when they are first used, because validating a method needs only the deck.
+Names are imported when they are first used, because validating a method needs only the deck.
 """
 
 from importlib import import_module

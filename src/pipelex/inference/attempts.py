@@ -1,4 +1,4 @@
-"""One attempt of an effect, the same for every orchestrator."""
+"""One attempt at an effect, made the same way for every orchestrator."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,7 +19,7 @@ class EffectPerformer:
     """Performs effects in this process, one attempt at a time.
 
     Args:
-        performers: returns this process's performers by the name of their activity; called when the first is needed.
+        performers: returns this process's performers by activity name; called when the first performer is needed.
     """
 
     def __init__(self, performers: Callable[[], Mapping[str, Callable[[Any], Awaitable[Any]]]]) -> None:
@@ -41,17 +41,17 @@ class EffectPerformer:
         place: str = "",
         seconds: float | None = None,
     ) -> R:
-        """Try once to perform an effect.
+        """Make one attempt at an effect, or reuse the result that an earlier run kept.
 
         Args:
             kind: the kind of the effect.
             job: the job.
-            call: the id of the logical call: the same in all its attempts, and in no other call.
+            call: the id of the logical call, the same in all its attempts and in no other call.
             library: returns the library of the run, for an effect that is computed from it.
-            ledger: the ledger of the call's earlier attempts, changed by this one; a new one when None.
+            ledger: the ledger of the call's earlier attempts, which this attempt adds to; a new one when None.
             kept: the results of an earlier run, which are reused for equal jobs; None when there are none.
             place: the place of the job in the run; see `KeptSource.find`.
-            seconds: the time that the orchestrator gives the attempt; None where it sets none.
+            seconds: the orchestrator's time limit for the attempt, in seconds; None when it sets no limit.
 
         Raises:
             PipelexError: the attempt failed.

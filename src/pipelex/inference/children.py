@@ -1,4 +1,4 @@
-"""Processes that the runtime starts: they have none of its keys, and an end."""
+"""Child processes of the runtime: which environment variables they may see, and how they are killed."""
 
 import os
 import signal
@@ -11,16 +11,16 @@ _HARMLESS: Final = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE",
 
 
 def harmless(environ: Mapping[str, str] = os.environ, more: Iterable[str] = ()) -> dict[str, str]:
-    """The variables that a process may see.
+    """The environment variables that a child process may see.
 
     Args:
-        environ: the variables to look them up in.
-        more: the names of further ones.
+        environ: the variables to choose from.
+        more: the names of further variables that it may see.
     """
     return {name: environ[name] for name in (*_HARMLESS, *more) if name in environ}
 
 
 def kill_session(pid: int) -> None:
-    """End a process that leads a session, with all that it started itself."""
+    """Kill the process that leads a session, and every process in its group."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)

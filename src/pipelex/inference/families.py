@@ -1,4 +1,4 @@
-"""The families of models, in the words of backend files and of messages."""
+"""The families of models, with their names in backend files and in messages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from pipelex.language.blueprints import ModelFamily
 
 @dataclass(frozen=True, slots=True)
 class FamilyFacts:
-    """The names of a family of models."""
+    """The names of one family of models."""
 
     words: str
-    """The family in a sentence: `no default for language models`."""
+    """The family as messages name it, for example in `no default for language models`."""
     model_type: str
     """The `model_type` of its models in backend files."""
 

@@ -1,4 +1,4 @@
-"""Whether backends answer: each is asked for its list of models, with the key, the headers and the checks of its calls."""
+"""Checks whether backends answer: asks each for its models, with the key, the headers and the checks of its calls."""
 
 import asyncio
 import socket
@@ -21,20 +21,21 @@ if TYPE_CHECKING:
     import httpx
 
 SECONDS: Final = 4.0
-"""The time limit of an answer, in seconds."""
+"""The time limit for a backend's answer, in seconds."""
 
 _MAX_BYTES: Final = 16 * 1024 * 1024
-"""The most of an answer that is read."""
+"""The maximum size of an answer, in bytes; a larger one is refused."""
 
 _BEARER: Final = ("openai", "openai_responses", "mistral", "groq", "xai", "openrouter", "ollama", "google")
-"""Clients whose service lists its models at `/models` of the endpoint, as OpenAI does."""
+"""Each `sdk` whose service lists its models at `/models` of the endpoint, as OpenAI does."""
 
 _SECONDS_HERE: Final = 0.5
-"""The time limit of a connection within this machine, in seconds."""
+"""The time limit for connecting to a server on this machine, in seconds."""
 
 _NO_LIST: Final = (404, 405, 501)
+"""The statuses with which a service says that it has no list of models."""
 _UNDERSTOOD: Final = (400, 415, 422)
-"""The statuses by which a service refuses a request without a model and a message."""
+"""The statuses with which a service rejects a chat request that has no model and no messages."""
 
 
 @dataclass(frozen=True)
@@ -45,25 +46,25 @@ class Answered:
     is_there: bool
     """Whether something answers at its address."""
     is_well: bool = False
-    """Whether what answers is such a service, and takes the key."""
+    """Whether a model service answers and accepts the key; a list of models must have at least one of the backend's."""
     is_refused: bool = False
-    """Whether it answers, and refuses the key."""
+    """Whether the service answers but rejects the key."""
     served: frozenset[str] | None = None
-    """The models that it lists; None where it lists none."""
+    """The models that it lists; None when it has no list."""
 
 
 @dataclass(frozen=True)
 class ServersHere:
-    """The ready backends on this machine that have no key: servers that may run or not, with some models or others."""
+    """The ready backends on this machine that need no key: which of their servers run, and which models those serve."""
 
     silent: frozenset[str]
-    """Those whose port nobody listens at."""
+    """The ids of the backends whose port nothing listens on."""
     served: Mapping[str, frozenset[str]]
-    """The models of those that list them."""
+    """The models of the backends that list them, by backend id."""
 
     @classmethod
     def of(cls, catalog: Catalog) -> Self:
-        """The servers as they are now, each asked which models it has."""
+        """Ask every such server that is running which models it has."""
         found = [
             backend
             for backend in catalog.backends.values()
@@ -79,7 +80,7 @@ class ServersHere:
         return cls(silent, served)
 
     def lacks(self, model: ModelEntry, backend: Backend) -> bool:
-        """Whether the model's server lists others, and not this one; a model that the user's own files name is believed."""
+        """Whether the server lists its models and this one is missing; models that the user's own files name never are."""
         is_own = model.handle in backend.table.models or backend.models_file is not None
         return not is_own and backend.id in self.served and not is_listed(model.model_id, self.served[backend.id])
 
@@ -100,10 +101,10 @@ def _is_listening(endpoint: str | None) -> bool:
 
 
 async def ask(backends: Sequence[Backend]) -> dict[str, Answered]:
-    """Ask those of the backends that list their models, all at the same time.
+    """Ask backends for their lists of models, all at the same time.
 
     Returns:
-        What came of it, by the backend's id; a backend that lists none is left out.
+        The outcomes, by backend id; a backend whose service has no list to ask for is left out.
     """
     asked = {backend.id: (backend, auth) for backend in backends if (auth := _auth(backend)) is not None}
     found = await asyncio.gather(*(_ask(backend, auth) for backend, auth in asked.values()))
@@ -111,7 +112,7 @@ async def ask(backends: Sequence[Backend]) -> dict[str, Answered]:
 
 
 def _auth(backend: Backend) -> dict[str, str] | None:
-    """The headers that carry the key; None where there is no list to ask for."""
+    """The headers that carry the key; None when the backend has no list to ask for."""
     sdks = {model.table.sdk for model in backend.models if model.table.model_type == "llm"}
     key = backend.table.api_key or ""
     if not backend.table.endpoint:
@@ -126,7 +127,7 @@ def _auth(backend: Backend) -> dict[str, str] | None:
 async def _ask(backend: Backend, auth: Mapping[str, str]) -> Answered:
     import httpx
 
-    # The type of a failure says enough: its text may quote an address with a password.
+    # Only the type of a failure is reported, because its text may quote an address with a password.
     try:
         async with guarded(httpx.AsyncClient(timeout=SECONDS, verify=tls_of(backend)), _MAX_BYTES) as client:
             client.headers.update({**backend.table.headers, **auth})
@@ -165,7 +166,7 @@ async def _listed(client: "httpx.AsyncClient", backend: Backend) -> Answered:
 
 
 async def _without_list(client: "httpx.AsyncClient", address: str, status: int) -> Answered:
-    """The outcome for a service that lists no models, from its answer to a request that asks for nothing."""
+    """The outcome for a service that lists no models, from its answer to an empty chat request."""
     try:
         answered = (await client.post(f"{address}/chat/completions", json={})).status_code
     except ToldFailure as told:

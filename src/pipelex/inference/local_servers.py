@@ -1,4 +1,4 @@
-"""The models of an endpoint, and servers on this machine, looked for at their usual ports with consent."""
+"""Lists the models of an endpoint, and finds the model servers that run on this machine at their usual ports."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -19,23 +19,23 @@ USUAL_PORTS: Final[tuple[tuple[str, int], ...]] = (
     ("vLLM", 8000),
     ("llama.cpp", 8080),
 )
-"""Servers and the ports they listen on where nobody says otherwise."""
+"""Model servers and their default ports."""
 
 _SECONDS: Final = 1.5
-"""The time limit of an answer from a server of this machine, in seconds."""
+"""The time limit for an answer from a server at a usual port, in seconds."""
 _SECONDS_AWAY: Final = 5.0
-"""The time limit of an answer from an endpoint elsewhere, in seconds."""
+"""The time limit for an answer from an endpoint, which may be on another machine, in seconds."""
 _MAX_BYTES: Final = 4 * 1024 * 1024
-"""The most of an answer that is read."""
+"""The maximum size of an answer, in bytes; a larger one is refused."""
 
 
 @dataclass(frozen=True)
 class LocalModelServer:
-    """A server that answered."""
+    """A model server on this machine that answered."""
 
     name: str
     endpoint: str
-    """The address of the server for OpenAI's protocol."""
+    """The base URL of the server for OpenAI's protocol."""
     models: tuple[str, ...]
     """The models that it says it serves."""
     is_ollama: bool = False
@@ -47,19 +47,19 @@ class EndpointListing:
     """The answer of an endpoint that is asked for its models."""
 
     models: tuple[str, ...] = ()
-    """The models that it says it serves; empty where it lists none."""
+    """The models that it says it serves; empty when it lists none."""
     is_there: bool = False
     """Whether something answers."""
     needs_key: bool = False
-    """Whether it refused to answer without a key, or with the one it was given."""
+    """Whether it requires a key, or rejected the one it was given."""
     is_ollama: bool = False
     """Whether it answers as Ollama does."""
     is_strange: bool = False
-    """Whether its certificate is of an authority that is not known here."""
+    """Whether its certificate could not be verified, for example because its authority is not known here."""
 
 
 def usual_places(environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The servers that are looked for and their addresses; Ollama's is that of `OLLAMA_HOST`, where it is set."""
+    """The servers to look for, with their addresses; `OLLAMA_HOST` gives the address of Ollama when it is set."""
     found = [(name, f"http://127.0.0.1:{port}") for name, port in USUAL_PORTS]
     host = environ.get("OLLAMA_HOST", "").strip()
     if not host:
@@ -83,11 +83,11 @@ async def find_local_servers(places: Sequence[tuple[str, str]]) -> list[LocalMod
 
 @dataclass(frozen=True)
 class EndpointAccess:
-    """What an endpoint wants besides a key, and how its certificate is checked."""
+    """The headers that an endpoint requires besides a key, and how its certificate is verified."""
 
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     ca_bundle: Path | None = None
-    """The file with the certificates to check the endpoint's against; the usual ones when None."""
+    """The file with the certificate authorities to trust; the default ones when None."""
     verify: bool = True
 
     @property
@@ -138,7 +138,7 @@ async def _ask(client: "httpx.AsyncClient", name: str, root: str) -> LocalModelS
 
 
 async def _pulled(client: "httpx.AsyncClient", root: str) -> tuple[str, ...] | None:
-    """The models of an Ollama server, by its own API; None where another server answers, or none."""
+    """The models of an Ollama server, from its own API; None when no Ollama server answers."""
     return await _listed(client, f"{root}/api/tags", "models", "name")
 
 
@@ -158,8 +158,8 @@ def names_in(response: "httpx.Response", key: str, member: str) -> tuple[str, ..
 
     Args:
         response: the answer of a server.
-        key: the member that holds the list: `data` by OpenAI's protocol, `models` by Ollama's own.
-        member: the member of each item that names the model: `id`, or `name`.
+        key: the member that holds the list: `data` in OpenAI's protocol, `models` in Ollama's own.
+        member: the member of each item that holds the model's name: `id` or `name`.
     """
     try:
         answer: Any = response.json() if response.is_success else None

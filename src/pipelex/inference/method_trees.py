@@ -1,7 +1,7 @@
-"""The method trees a process holds, by their digest: what functions and document templates are taken from.
+"""The method trees that a process holds, by digest; functions and document templates are read from them.
 
-Source: section 12.3 of the language reference. A tree never travels; a request names the file it needs by the digests
-of tree and file, and is refused where they are not the ones on this machine.
+Source: section 12.3 of the language reference. A tree is never sent to another process. A request names the file it
+needs by the digests of the tree and of the file, and is refused when either differs on this machine.
 """
 
 import hashlib
@@ -22,8 +22,8 @@ class MethodTrees:
     """Method trees by digest.
 
     Args:
-        trees: those known from the start.
-        rules: the limits of a folder, and the folders that are not searched for bundles; the usual rules when None.
+        trees: the trees to start with.
+        rules: the limits of a folder, and the folders that are not searched for bundles; the default rules when None.
     """
 
     def __init__(self, trees: Iterable[MethodTree] = (), rules: TreeRules | None = None) -> None:
@@ -33,13 +33,13 @@ class MethodTrees:
         self.add(*trees)
 
     def add(self, *trees: MethodTree) -> None:
-        """Make trees known; one that is known already is kept once."""
+        """Add trees; a tree that is already held is not added again."""
         for tree in trees:
             if tree not in self._trees:
                 self._trees.append(tree)
 
     def add_folder(self, folder: Path) -> None:
-        """Make the tree of a folder (or of a file's folder) known, with those of its packages and of each bundle alone."""
+        """Add the tree of a folder (or of a file's folder), the trees of the packages in it, and one for each lone bundle."""
         hide_folders([folder])
         waiting = [folder if folder.is_dir() else folder.parent]
         while waiting:
@@ -58,7 +58,7 @@ class MethodTrees:
                 self.add(*(MethodTree(file.parent, {file.name: file}, is_lone=True) for file in bundles))
 
     def find(self, file: TreeFile | None, what: str) -> tuple[MethodTree, bytes]:
-        """The tree a file belongs to, and the file's content, both exactly as the request names them.
+        """The tree that a file belongs to, and the file's content; both have the digests that the request names.
 
         Args:
             file: the file; None when the method was loaded without its tree.
@@ -66,7 +66,7 @@ class MethodTrees:
 
         Raises:
             PipelexError: `runtime.unsupported`: this process holds no such tree; `security.integrity_mismatch`: the
-                file is another one here.
+                file has another content here.
         """
         tree = (
             None if file is None else next((known for known in self._trees if self._digest(known) == file.tree), None)
@@ -92,7 +92,7 @@ class MethodTrees:
         return tree, content
 
     def _digest(self, tree: MethodTree) -> str | None:
-        """The digest of what the files hold now; read again only when a file's size or time changed."""
+        """The digest of a tree's current files, read again only if a size or a time changed; None if they cannot be read."""
         try:
             stamp = _stamp(tree)
             known = self._digests.get(id(tree))

@@ -1,4 +1,4 @@
-"""The performer of each effect: the one place where a kind of effect meets the service behind it."""
+"""The performer of each effect: the one table that assigns a service to each kind of effect."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -31,9 +31,9 @@ Perform = Callable[[Any], Awaitable[Any]]
 
 
 def performers(inference: Inference) -> Mapping[str, Perform]:
-    """The performer of each effect here: activity name → a coroutine function from its job to its result.
+    """The performers of this process: activity name → a coroutine function that takes a job and returns its result.
 
-    Every kind that is not computed has its line here.
+    Every kind of effect has one, except the kinds that are computed.
     """
     by_kind: dict[EffectKind[Any, Any], Perform] = {
         LLM_TEXT: inference.chat.generate_text,
@@ -54,7 +54,7 @@ def performers(inference: Inference) -> Mapping[str, Perform]:
 
 
 def _bound(inference: Inference, kind: EffectKind[Any, Any], perform: Perform) -> Perform:
-    """The same, for a paid call: its logical call is bound to the job, and its result kept where that is wanted."""
+    """The performer of a paid call: it binds the logical call to the job, and keeps the result if there is a store."""
     results = inference.results
 
     async def bound(job: Any) -> Any:
@@ -73,9 +73,9 @@ def _bound(inference: Inference, kind: EffectKind[Any, Any], perform: Perform) -
 
 
 def _accounted(result: Any, ledger: CallLedger) -> Any:
-    """The result with everything in it that the logical call was charged for."""
+    """The result, with the usage of everything that the logical call was charged for."""
     usage: ModelUsage | None = result.usage
-    if not ledger.usage and usage is not None:  # a provider that gives a single answer
+    if not ledger.usage and usage is not None:  # the provider did not count it in the ledger itself
         ledger.spend(usage)
     if usage is None or ledger.usage == (usage,):
         return result

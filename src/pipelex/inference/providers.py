@@ -1,6 +1,6 @@
-"""Providers by the `sdk` they speak, for every family of models. Other distributions add to this table by entry points.
+"""The table of providers for every family of models, by `sdk`. Other distributions add to it through entry points.
 
-A distribution adds a provider with an entry point of the group `pipelex.providers`. Its name is the family and the
+A distribution adds a provider with an entry point in the group `pipelex.providers`. Its name is the family and the
 `sdk` that backend files write, joined by a dot; its object is the provider's factory:
 
     [project.entry-points."pipelex.providers"]
@@ -8,12 +8,12 @@ A distribution adds a provider with an entry point of the group `pipelex.provide
 
 A factory returns an object with the family's protocol: `chat.provider.ChatProvider`, `images.provider.ImageProvider`,
 `search.provider.SearchProvider`, `extract.provider.Extractor`, `documents.provider.DocumentEngine` or
-`judge.provider.JudgmentProvider`. Those of language models are called with a `Backend`, once for each event loop, and
-keep its connections; all others are called with a `ModelCall`, for each call. An entry point cannot replace a provider
-of this package.
+`judge.provider.JudgmentProvider`. Factories of language models are called with a `Backend`, once for each event loop, and
+what they return keeps its connections open. All other factories are called with a `ModelCall`, once for each call. An
+entry point cannot replace a provider of this package.
 
-Nothing is imported until a provider is called: the deck asks this table which models can be called here, and workflows
-ask the deck.
+No provider is imported until it is called, because the deck looks up in this table which models can be called, and
+workflows use the deck.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -31,36 +31,36 @@ from pipelex.inference.families import FAMILIES
 from pipelex.language.blueprints import ModelFamily
 
 GROUP: Final = "pipelex.providers"
-"""The group of entry points by which a distribution adds providers."""
+"""The group of entry points through which a distribution adds providers."""
 
 
 @dataclass(frozen=True)
 class ProviderEntry:
-    """One provider: the family and the `sdk` it speaks, and where its factory is."""
+    """One provider: its family, its `sdk` and the location of its factory."""
 
     family: ModelFamily
     sdk: str
     factory: str
     """`module:name` of the factory; the module is imported when the first call is made."""
     extra: str | None = None
-    """The extra of this package that installs what the provider needs; None where nothing is missing."""
+    """The extra of this package that installs the modules the provider needs; None when no extra is needed."""
     modules: tuple[str, ...] = ()
-    """Modules that must be importable."""
+    """The modules that must be importable before the provider can be called."""
     preload: tuple[str, ...] = ()
-    """Modules the first call would import, imported off the event loop beforehand."""
+    """The modules that the first call would otherwise import on the event loop; `load` imports them."""
 
     @property
     def is_installed(self) -> bool:
-        """Whether everything it needs is importable."""
+        """Whether every module it needs can be imported."""
         return all(_is_importable(name) for name in self.modules)
 
     @property
     def how_to_install(self) -> str | None:
-        """The command that installs what is missing; None when nothing is, or no extra brings it."""
+        """The command that installs what is missing; None when nothing is missing, or no extra installs it."""
         return None if self.is_installed or self.extra is None else install_command(self.extra)
 
     def load(self) -> Callable[..., Any]:
-        """The factory."""
+        """Import the factory and the modules to preload, and return the factory."""
         module, _, name = self.factory.partition(":")
         for each in self.preload:
             import_module(each)
@@ -101,8 +101,8 @@ BUILT_IN: Final[tuple[ProviderEntry, ...]] = (
     _chat("bedrock_boto3", "bedrock:Bedrock", "bedrock", "boto3"),
     _chat("bedrock_aioboto3", "bedrock:Bedrock", "bedrock", "boto3"),
     _of("extract", "pypdfium2", "extract.local:text_layer"),
-    # Both need the extra 'ocr' for images and scans alone, and say so when they meet one. The second is the name that
-    # public methods use for a local reader; this package's own stands in for it.
+    # Both need the extra 'ocr' only for images and scans, and report it as missing when they meet one. `docling_sdk` is
+    # the name that public methods use for a local reader; this package's own reader takes its place.
     _of("extract", "rapidocr", "extract.local:optical_reader"),
     _of("extract", "docling_sdk", "extract.local:optical_reader"),
     _of("extract", "mistral", "extract.mistral:MistralExtractor"),
@@ -131,7 +131,7 @@ _FAMILIES: Final[Mapping[str, ModelFamily]] = {family: family for family in FAMI
 
 @cache
 def _added() -> Mapping[tuple[str, str], ProviderEntry]:
-    """The providers of other distributions; looked up once in the life of the process."""
+    """The providers of other distributions, looked up once per process."""
     return {(entry.family, entry.sdk): entry for point in entry_points(group=GROUP) for entry in _read(point)}
 
 
@@ -143,17 +143,17 @@ def _read(point: EntryPoint) -> Iterable[ProviderEntry]:
 
 
 def forget_added() -> None:
-    """Look for the providers of other distributions anew, after one was installed into the running process."""
+    """Look up the providers of other distributions again, after one was installed while the process was running."""
     _added.cache_clear()
 
 
 def find(family: ModelFamily, sdk: str) -> ProviderEntry | None:
-    """The provider of an `sdk`; None when nobody speaks it here. Entry points are read only for an unknown one."""
+    """The provider for an `sdk`, or None. Entry points are read only when this package has no provider for it."""
     return _BUILT_IN.get((family, sdk)) or _added().get((family, sdk))
 
 
 def sdks(family: ModelFamily) -> list[str]:
-    """Every `sdk` somebody speaks for a family, those of this package first."""
+    """Every `sdk` that has a provider for a family, with those of this package first."""
     return list(dict.fromkeys(sdk for kind, sdk in (*_BUILT_IN, *_added()) if kind == family))
 
 
@@ -164,21 +164,21 @@ def is_callable(family: ModelFamily, sdk: str) -> bool:
 
 
 def how_to_install(family: ModelFamily, sdk: str) -> str | None:
-    """The command that makes an `sdk` callable, or None when nothing is missing or nothing would help."""
+    """The command that makes an `sdk` callable, or None when nothing is missing or no command would help."""
     found = find(family, sdk)
     return None if found is None else found.how_to_install
 
 
 def factory(family: ModelFamily, sdk: str, backend: str) -> Callable[..., Any]:
-    """The factory of the provider that speaks an `sdk`.
+    """The factory of the provider for an `sdk`.
 
     Args:
         family: the family of the model.
-        sdk: what the model's entry names.
+        sdk: the `sdk` that the model's entry names.
         backend: the backend's id, for messages.
 
     Raises:
-        PipelexError: `runtime.unsupported`: nobody speaks this `sdk`, or what its provider needs is not installed.
+        PipelexError: `runtime.unsupported`: this `sdk` has no provider, or a module that its provider needs is missing.
     """
     found, words = find(family, sdk), FAMILIES[family].words
     if found is None:
@@ -217,7 +217,7 @@ def _is_importable(name: str) -> bool:
     try:
         if not package:
             return find_spec(name) is not None
-        # Looking for a submodule would import its package, and workflows ask this, too.
+        # `find_spec` of a submodule would import its package, and workflows call this function, too.
         found = find_spec(package)
         return found is not None and PathFinder.find_spec(name, found.submodule_search_locations) is not None
     except (ModuleNotFoundError, ValueError):  # a missing parent package; a module that was blocked

@@ -1,4 +1,4 @@
-"""`Inference`: every family of effects over one model deck, as one process performs them."""
+"""`Inference` performs every family of effects in one process, with one model deck."""
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -43,27 +43,27 @@ class InferenceOptions:
     printing: PrintLimits = field(default_factory=PrintLimits)
     functions: FunctionOptions = field(default_factory=FunctionOptions)
     call_timeout: float = SECONDS
-    """The time limit of one request to a provider, in seconds, where the orchestrator gives an attempt none."""
+    """The time limit of one request to a provider, in seconds, when the orchestrator sets none for the attempt."""
     longest_retry_after: float = LONGEST_RETRY_AFTER
-    """The longest wait that a provider may ask for, in seconds; the failure stands when it asks for more."""
+    """The longest wait that a provider may ask for, in seconds; a failure that asks for more is not retried."""
     outage_seconds: float = 0.0
-    """Seconds for which a durable call that reaches no provider is repeated without being counted."""
+    """How long attempts of a durable call that cannot reach its provider do not count as failures, in seconds."""
 
 
 class Inference:
     """Performs what pipes ask for: each call is one attempt.
 
     Every failure is a `PipelexError` whose category says whether trying again can help. Connections to language models
-    are kept open between calls, for each event loop apart; `aclose` closes those of the running loop.
+    stay open between calls, separately for each event loop; `aclose` closes those of the running loop.
 
     Args:
         deck: the models.
         options: the options for performing effects.
         storage: the storage of runs' files; in memory when None.
-        policy: the policy for fetching; nothing of this machine and its network when None.
-        trees: the methods' folders this process holds; none when None.
-        environ: the variables that functions may be shown; this process's when None.
-        results: the store that keeps results of paid calls for further attempts; None keeps none.
+        policy: the policy for fetching; when None, nothing is fetched from this machine or its network.
+        trees: the method trees that this process holds; none when None.
+        environ: the environment variables that functions may see some of; this process's when None.
+        results: the store that keeps the results of paid calls for later attempts; nothing is kept when None.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Inference:
         self.policy = policy or FetchPolicy()
         self.results = results
         self.trees = trees or MethodTrees()
-        """The methods' folders this process holds."""
+        """The method trees that this process holds."""
         seconds = self.options.call_timeout
         self.chat = Chat(
             deck, PromptFiles(self.storage, self.policy, self.options.extract.limits), self.options.chat, seconds
@@ -105,7 +105,7 @@ class Inference:
         *,
         assume_credentials: bool | Collection[str] = False,
     ) -> "Inference":
-        """Read the model configuration of `inference` directories, the one that wins first; see `ModelDeck.load`."""
+        """Read the model configuration of `inference` directories, in order of precedence; see `ModelDeck.load`."""
         return cls(ModelDeck.load(dirs, environ, assume_credentials=assume_credentials), options)
 
     def resolve(self, choice: ModelChoice) -> ResolvedModel:
@@ -113,7 +113,7 @@ class Inference:
         return self.deck.resolve(choice)
 
     def preload(self) -> None:
-        """Import what the first calls of the backends that are ready would import; what cannot be is left to them."""
+        """Import what the first calls to the ready backends would import; a failing import is left for the call to report."""
         wanted: set[tuple[ModelFamily, str]] = {
             (FAMILY_OF[model.table.model_type], model.table.sdk)
             for name, backend in self.deck.catalog.backends.items()
