@@ -1,4 +1,4 @@
-"""Language models: a text, an object, or a list of objects, from the model that a job names."""
+"""Asking the language model that a job names for a text, an object or a list of objects."""
 
 import asyncio
 from collections.abc import Mapping
@@ -33,16 +33,16 @@ from pipelex.pipes.models import ModelUsage, ResolvedModel
 
 
 class Chat:
-    """Asks language models: one call is one attempt, repeated questions about a wrong structure aside.
+    """Asks language models. Each call is one attempt, which may repeat the question if the structure is wrong.
 
     Every failure is a `PipelexError` whose category says whether trying again can help. Connections are kept open
-    between calls, for each event loop apart; `aclose` closes those of the running loop.
+    between calls, separately for each event loop; `aclose` closes those of the running loop.
 
     Args:
-        deck: the models.
-        files: the source of prompts' images and documents.
+        deck: the deck with the models.
+        files: the reader of the images and documents in prompts.
         options: the options of calls.
-        seconds: the time limit of each request.
+        seconds: the time limit of each request, in seconds.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Chat:
         self._providers = WeakKeyDictionary()
 
     async def generate_text(self, job: LLMTextJob) -> LLMTextResult:
-        """One completion."""
+        """One text for the job's prompt."""
 
         async def ask(model: ResolvedModel) -> LLMTextResult:
             conversation = await self._conversation(model, job.prompt, is_structured=False)
@@ -66,7 +66,7 @@ class Chat:
         return await first_that_answers(job.model, ask)
 
     async def generate_object(self, job: LLMObjectJob) -> LLMObjectResult:
-        """One object that fits what the job asks for."""
+        """One object that fits the structure that the job asks for."""
         wanted = WantedObject.single(job.spec)
 
         async def ask(model: ResolvedModel) -> LLMObjectResult:
@@ -76,7 +76,7 @@ class Chat:
         return await first_that_answers(job.model, ask)
 
     async def generate_object_list(self, job: LLMObjectListJob) -> LLMObjectListResult:
-        """Objects that fit what the job asks for: exactly `count`, or as many as the model gives."""
+        """Objects that fit the structure that the job asks for: exactly `count`, or as many as the model returns."""
         wanted = WantedObject.listed(job.spec, job.count)
 
         async def ask(model: ResolvedModel) -> LLMObjectListResult:
@@ -106,12 +106,12 @@ class Chat:
         return Conversation(call, provider, settings, self.files)
 
     async def _provider(self, call: ModelCall) -> ChatProvider:
-        """The client of a backend for one `sdk`, connected once for each event loop."""
+        """The client of a call's backend and `sdk`, created once for each event loop."""
         loop = self._providers.setdefault(asyncio.get_running_loop(), {})
         sdk = call.entry.table.sdk
         key = (call.backend.id, sdk)
         if key not in loop:
-            # Loading it takes a second or more, in which the heartbeats of other calls must go on.
+            # Importing it can take a second or more, and the heartbeats of other calls must continue meanwhile.
             make: Any = await asyncio.to_thread(factory, "llm", sdk, call.backend.id)
             if key not in loop:
                 loop[key] = make(call.backend)

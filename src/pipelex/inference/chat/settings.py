@@ -1,4 +1,4 @@
-"""The settings of a call: those of the pipe's model, after the constraints of the model that is asked."""
+"""The settings of a call: the pipe's settings, adapted to the constraints of the model that is asked."""
 
 import logging
 from collections.abc import Mapping
@@ -20,27 +20,27 @@ EFFORT_BUDGETS: Mapping[ReasoningEffort, int] = {
     "xhigh": 32768,
     "max": 65536,
 }
-"""Tokens of thinking that stand for each effort, where a model knows one and the settings name the other."""
+"""The thinking tokens for each effort, to convert one to the other when a model takes only one of them."""
 
 _ENOUGH_TOKENS = 1024
-"""The number of tokens that counts as high enough for `max_tokens_must_be_high_enough`; such models think before they
-answer."""
+"""The smallest `max_tokens` for models with `max_tokens_must_be_high_enough`, which think before they answer."""
 
 _ROOM = 4, 1024
-"""What a budget of thinking leaves of an answer's tokens for the answer itself: one part of so many, at most so many."""
+"""What a thinking budget leaves of `max_tokens` for the answer itself: one part in 4, but at most 1024 tokens."""
 
 _told: set[tuple[str, str]] = set()
+"""The models and subjects that this process has already warned about."""
 
 
 @dataclass(frozen=True)
 class CallSettings:
-    """Model settings after the constraints of the model: what a provider is sent. None means nothing is sent."""
+    """The settings that a provider is sent, after the model's constraints. A setting that is None is not sent."""
 
     temperature: float | None = None
     max_tokens: int | None = None
     reasoning_effort: ReasoningEffort | None = None
     reasoning_budget: int | None = None
-    """Tokens of thinking: what the effort stands for, or the budget the effort was found from."""
+    """The number of thinking tokens: the effort's, or the budget that the effort was derived from."""
     image_detail: str | None = None
 
 
@@ -53,8 +53,8 @@ def call_settings(
 
     Args:
         entry: the model, with its constraints.
-        settings: the resolved settings of the family `llm`.
-        effort_budgets: tokens that stand for each reasoning effort.
+        settings: the resolved settings, as a preset of the family `llm` has them.
+        effort_budgets: the thinking tokens for each reasoning effort.
     """
     most = _max_tokens(entry, settings.get("max_tokens"))
     effort, tokens = _within(entry, most or entry.table.max_tokens, *_reasoning(entry, settings, effort_budgets))
@@ -80,7 +80,7 @@ def _temperature(entry: ModelEntry, wanted: Any) -> float | None:
 
 def _max_tokens(entry: ModelEntry, wanted: Any) -> int | None:
     cap = entry.table.max_tokens
-    if not isinstance(wanted, int):  # "auto" and null leave it to the provider
+    if not isinstance(wanted, int):  # "auto" and None leave it to the provider
         return None
     if "max_tokens_must_be_high_enough" in entry.listed_constraints and wanted < _ENOUGH_TOKENS:
         tell(entry, "max_tokens", f"needs at least {_ENOUGH_TOKENS} tokens for its answers; {wanted} is raised")
@@ -91,7 +91,7 @@ def _max_tokens(entry: ModelEntry, wanted: Any) -> int | None:
 def _reasoning(
     entry: ModelEntry, settings: Mapping[str, Json], budgets: Mapping[ReasoningEffort, int]
 ) -> tuple[ReasoningEffort | None, int | None]:
-    """The effort and the tokens it stands for, each found from the other where only one is set."""
+    """The effort and its thinking tokens; if only one is set, it determines the other. Both may be None."""
     effort = cast("ReasoningEffort | None", settings.get("reasoning_effort"))
     budget = maybe(settings.get("reasoning_budget"), int)
     if effort is None and budget is None:
@@ -119,9 +119,9 @@ def _reasoning(
 def _within(
     entry: ModelEntry, most: int | None, effort: ReasoningEffort | None, tokens: int | None
 ) -> tuple[ReasoningEffort | None, int | None]:
-    """The same thinking with room for the answer; none where the least that the model takes leaves no room.
+    """The effort and its tokens, reduced to leave room for the answer; both None if even the minimum leaves none.
 
-    What a model thinks counts against the tokens of its answer, so a budget that is as large leaves an empty one.
+    Thinking tokens count against `max_tokens`, so a budget of the same size would lead to an empty answer.
     """
     if most is None or not tokens or entry.table.thinking_mode != "manual":
         return effort, tokens
@@ -134,7 +134,7 @@ def _within(
 
 
 def tell(entry: ModelEntry, about: str, what: str) -> None:
-    """Warn once for each model and subject in the life of the process."""
+    """Warn about a model, once for each subject in the life of the process."""
     key = (f"{entry.backend}/{entry.handle}", about)
     if key not in _told:
         _told.add(key)

@@ -1,4 +1,4 @@
-"""Our messages as pydantic-ai's, and its answers as ours; imported by the clients that stand on it alone."""
+"""Translating our messages to pydantic-ai's, and its answers to ours. Only clients built on pydantic-ai import this."""
 
 from pydantic_ai.messages import (
     BinaryContent,
@@ -21,7 +21,7 @@ _REASONS = ("stop", "length", "content_filter", "tool_call", "error")
 
 
 def to_library(messages: list[Message]) -> list[ModelMessage]:
-    """A conversation as the library takes it; an answer that says nothing is left out, for providers refuse it."""
+    """A conversation in the library's form. Answers without content are left out, because providers refuse them."""
     found: list[ModelMessage] = []
     for message in messages:
         if isinstance(message, Question):
@@ -53,7 +53,7 @@ def _content(file: AttachedFile) -> UserContent:
 
 
 def to_parameters(form: AnswerForm) -> ModelRequestParameters:
-    """The form of an answer, as the library takes it."""
+    """The form of an answer, in the library's terms."""
     match form.method:
         case "tool":
             tool = ToolDefinition(
@@ -70,7 +70,7 @@ def to_parameters(form: AnswerForm) -> ModelRequestParameters:
             )
             return ModelRequestParameters(output_mode="native", output_object=native, allow_text_output=False)
         case "json":
-            # The prompt carries the schema; the template keeps the library from adding it a second time.
+            # The prompt already contains the schema; without a template, the library does not add it again.
             told = OutputObjectDefinition(json_schema=form.schema, name=form.name)
             return ModelRequestParameters(output_mode="prompted", output_object=told, prompted_output_template=False)
         case _:
@@ -78,7 +78,7 @@ def to_parameters(form: AnswerForm) -> ModelRequestParameters:
 
 
 def from_library(response: ModelResponse) -> Answer:
-    """An answer of the library."""
+    """An answer of the library, as ours."""
     usage, details = response.usage, response.provider_details or {}
     return Answer(
         text=response.text,
@@ -103,7 +103,7 @@ def from_library(response: ModelResponse) -> Answer:
 
 
 def _count(found: object) -> int:
-    """A count as servers tell it: some clients hand on whatever that is."""
+    """A token count; 0 if it is missing or not valid, because some clients pass on whatever a server sends."""
     return int(found) if isinstance(found, int | float) and found > 0 else 0
 
 

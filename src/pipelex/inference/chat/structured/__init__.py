@@ -1,4 +1,4 @@
-"""Asking for objects: how, by which schema, and what becomes of the answer."""
+"""Asking for objects: the methods, the schemas, and reading and checking the answers."""
 
 from pipelex.inference.chat.structured.check import faults_message
 from pipelex.inference.chat.structured.method import Method, structure_method

@@ -1,4 +1,4 @@
-"""Schemas for a model that must stop by itself: a grammar made of a bounded schema cannot run on for ever."""
+"""Bounded schemas, for models whose answers follow a grammar: from these schemas, no answer can run on for ever."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -8,16 +8,18 @@ from pipelex.inference.chat.structured.pairs import is_open, is_unspecified, pai
 from pipelex.inference.chat.structured.schema import Schema
 
 MAX_STRING = 160
+"""The maximum length of a string that has no limit of its own."""
 MAX_ITEMS = 4
+"""The maximum number of items in an array that has no limit of its own."""
 
 _MEANS_ITSELF = ("enum", "const", "format", "pattern", "maxLength")
 
 
 def bounded(schema: Schema) -> Schema:
-    """The schema with a limit on every string and array that has none, and every open object as a list of pairs.
+    """The schema, with a limit for every string and array that has none, and with open objects as lists of pairs.
 
-    A grammar only allows what the limits allow, so the answer ends before the limit of tokens does. `pairs.restored`
-    turns an answer back; the result satisfies the given schema.
+    A grammar enforces these limits, so that an answer ends before it reaches the limit of tokens. `pairs.restored`
+    turns an answer into one that satisfies the given schema.
     """
     return cast("Schema", _bounded(schema))
 

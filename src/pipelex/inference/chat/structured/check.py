@@ -1,8 +1,8 @@
-"""The one check of answers, and what a model is told about one that does not fit.
+"""Checking answers, and the message to a model whose answer does not fit.
 
-Where the job tells the shape of the concept, the check is that of the run's own values, so whatever would make the
-answer unfit later makes it unfit here, where the model can be asked again. JSON Schema alone, with which pydantic-ai
-would check, knows neither the kinds of a dict's keys nor dates without an offset nor infinite numbers.
+If the job contains the shape of the concept, an answer gets the same check as the values of a run. So whatever would
+fail later fails here, where the model can be asked again. JSON Schema, with which pydantic-ai would check, cannot
+express the types of a dict's keys, dates without an offset, or infinite numbers.
 """
 
 from collections.abc import Iterable
@@ -21,16 +21,16 @@ _MOST_FAULTS = 10
 
 
 class AnswerCheck(Protocol):
-    """A check of answers."""
+    """The interface of a check of answers."""
 
     def faults(self, value: Json) -> list[str]:
-        """The faults of a value, at most ten sentences; none when it fits."""
+        """The faults of a value, in at most ten sentences; empty when it fits."""
         ...
 
 
 @dataclass(frozen=True)
 class ShapeCheck:
-    """The check of answers against the shape of a concept."""
+    """Checks answers against the shape of a concept."""
 
     shape: Shape
 
@@ -45,11 +45,11 @@ class ShapeCheck:
 
 
 class SchemaCheck:
-    """The check of answers against a schema, for jobs that tell no shape.
+    """Checks answers against a schema, for jobs without a shape.
 
     Args:
-        schema: JSON Schema, 2020-12; `date`, `date-time` and `time` formats are checked too, and so are numbers that
-            are infinite or none.
+        schema: the JSON Schema (2020-12). The formats `date`, `date-time` and `time` are also checked, and infinite
+            numbers and NaN are refused.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -108,7 +108,7 @@ def _is_time(value: object) -> bool:
 
 
 def faults_message(faults: list[str]) -> str:
-    """The message to a model about an answer that does not fit."""
+    """The message to a model whose answer does not fit."""
     listed = "\n".join(f"- {fault}" for fault in faults)
     return (
         f"The answer does not fit the required structure:\n{listed}\nAnswer again with the complete, corrected object."

@@ -1,4 +1,4 @@
-"""Methods of asking a model for an object."""
+"""The methods of asking a model for an object."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ Method = Literal["tool", "native", "json", "markdown"]
 
 
 def structure_method(entry: ModelEntry) -> Method:
-    """The method of asking for objects that the `structure_method` of an entry stands for."""
+    """The method of asking for objects that an entry's `structure_method` means; `tool` if it names none."""
     name = (entry.table.structure_method or "").removeprefix("instructor/")
     if name.endswith("md_json"):
         return "markdown"

@@ -1,7 +1,7 @@
-"""Objects with free keys, for providers that take closed objects only: sent as lists of pairs, read back as objects.
+"""Objects with free keys, for providers that take only closed objects: they are requested as lists of pairs.
 
-Strict modes and grammars know no `additionalProperties`; pydantic-ai's transformers would have such an object answered
-as an empty one.
+Strict modes and grammars do not support `additionalProperties`. With pydantic-ai's transformers, the answer would be an
+empty object.
 """
 
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ _SAYS_WHAT = ("type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref", "prope
 
 
 def is_unspecified(schema: Mapping[str, Json]) -> bool:
-    """Whether the schema admits any value at all."""
+    """Whether the schema allows any value at all."""
     return not any(key in schema for key in _SAYS_WHAT)
 
 
 def is_open(schema: Mapping[str, Json]) -> bool:
-    """Whether the schema is of an object whose keys are free."""
+    """Whether the schema describes an object with free keys."""
     return (
         schema.get("type") == "object"
         and not schema.get("properties")
@@ -28,13 +28,13 @@ def is_open(schema: Mapping[str, Json]) -> bool:
 
 
 def value_schema(schema: Mapping[str, Json]) -> Schema:
-    """The schema of the values of an object whose keys are free."""
+    """The schema of the values in an object with free keys."""
     values = schema.get("additionalProperties", True)
     return values if isinstance(values, dict) else {}
 
 
 def pairs_of(values: Schema, key: Schema) -> Schema:
-    """The schema of a list of pairs."""
+    """The schema of a list of pairs, from the schemas of their values and their keys."""
     return {
         "type": "array",
         "items": {
@@ -47,9 +47,10 @@ def pairs_of(values: Schema, key: Schema) -> Schema:
 
 
 def closed(schema: Schema) -> Schema | None:
-    """The schema with closed objects only, all of whose properties are required and the optional ones nullable.
+    """The schema with only closed objects. All properties are required, and the optional ones become nullable.
 
-    None where it holds a value that may be anything, which no closed schema describes. `restored` turns an answer back.
+    It is None if some value may be anything, which no closed schema can describe. `restored` turns an answer into one
+    that fits the given schema.
     """
     try:
         return cast("Schema", _closed(schema, schema))
@@ -58,7 +59,7 @@ def closed(schema: Schema) -> Schema | None:
 
 
 class _AnyValue(Exception):
-    """The schema holds a value that may be anything."""
+    """The schema contains a value that may be anything."""
 
 
 def _closed(schema: Json, root: Schema) -> Json:
@@ -96,7 +97,7 @@ def _nullable(schema: Schema, root: Schema) -> Schema:
 
 
 def restored(value: Json, schema: Schema) -> Json:
-    """An answer to a closed schema as an answer to the given one: lists of pairs become objects again."""
+    """An answer to a closed or bounded schema, as an answer to the given one: lists of pairs become objects again."""
     return _restored(value, schema, schema)
 
 

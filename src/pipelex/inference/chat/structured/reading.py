@@ -1,9 +1,10 @@
-"""The JSON of an answer, in whatever a model wraps it.
+"""Finding the JSON in an answer, whatever the model wraps around it.
 
-pydantic-ai reads the arguments of a tool as JSON and strips one Markdown fence from a text. Models say more: a sentence
-before the object, an example in another fence, a string that holds a fence, a thought whose end they forget. So every
-object and list that a text holds is a candidate here, the most likely first, and whoever asked takes the first one that
-fits. json-repair reads fewer of them, and makes values of what is broken: that is asked for again instead.
+pydantic-ai reads the arguments of a tool as JSON and strips one Markdown fence from a text. Models write more than
+that: a sentence before the object, an example in another fence, a string that contains a fence, a thought that never
+ends. So every object and list in a text is a candidate here, the most likely first, and the caller takes the first
+that fits. json-repair finds fewer of them, and it makes up values for broken JSON, for which the model should be asked
+again.
 """
 
 import json
@@ -16,17 +17,17 @@ from pipelex.content.stuff import Json
 _FENCE: Final = re.compile(r"```[ \t]*(json\w*)?[ \t]*\s*(?=[\[{])", re.IGNORECASE)
 _THOUGHT: Final = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _MOST_STARTS: Final = 500
-"""Places of one text at which JSON is looked for in vain, before no more are tried."""
+"""The number of places in a text that may turn out not to be JSON before the search stops."""
 
 _DECODER: Final = json.JSONDecoder(strict=False)
-"""Reads line breaks inside of strings, too."""
+"""Also accepts line breaks inside strings."""
 
 
 def read_candidates(text: str) -> Iterator[Json]:
-    """The objects and lists that a text holds, the most likely one first."""
+    """The objects and lists in a text, the most likely one first."""
     stripped = text.lstrip("\ufeff").strip()
     whole = _decoded(stripped)
-    if isinstance(whole, str):  # an object that was written as a JSON string
+    if isinstance(whole, str):  # an object written as a JSON string
         yield from read_candidates(whole)
     elif isinstance(whole, dict | list):
         yield cast("Json", whole)
@@ -38,13 +39,13 @@ def read_candidates(text: str) -> Iterator[Json]:
 
 
 def as_json(text: str) -> Json | None:
-    """The object or the list that a text is, and nothing besides; None when it is none."""
+    """The object or list that makes up a whole text; None if the text is anything else."""
     found: Json = _decoded(text.strip())
     return found if isinstance(found, dict | list) else None  # pyright: ignore[reportUnknownVariableType]
 
 
 def _decoded(text: str) -> Any:
-    """The JSON value a whole text is; None when it is none."""
+    """The JSON value that makes up a whole text; None if it is not valid JSON."""
     try:
         return _DECODER.decode(text)
     except (ValueError, RecursionError):
@@ -52,7 +53,7 @@ def _decoded(text: str) -> Any:
 
 
 def _inside(text: str) -> Iterator[Json]:
-    """The texts inside fences first, those marked as JSON before others."""
+    """The objects and lists in a text: those in fences marked as JSON, those in other fences, then the rest."""
     fences = [(match.end(), bool(match[1])) for match in _FENCE.finditer(text)]
     starts = [at for at, is_json in fences if is_json] + [at for at, is_json in fences if not is_json]
     seen: list[tuple[int, int]] = []

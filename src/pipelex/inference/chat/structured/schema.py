@@ -1,4 +1,4 @@
-"""The schema of an object that a model is asked for."""
+"""Working with the schema of an object that a model is asked for."""
 
 import re
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ from pipelex.content.stuff import Json
 from pipelex.inference.chat.structured.reading import as_json
 
 Schema: TypeAlias = dict[str, Any]
-"""A JSON Schema: what its keys hold is looked at, never assumed, for an author's own `additionalProperties` may be anything."""
+"""A JSON Schema. Its values are checked before they are used, because an author's schema may contain anything."""
 
 ITEMS = "items"
-"""The list in the object that a list of objects is asked for by."""
+"""The property with the list, in the object that a model is asked for to get a list of objects."""
 
 
 def list_schema(item: Schema, count: int | None) -> Schema:
@@ -59,11 +59,11 @@ def _free_name(name: str, taken: Mapping[str, Json]) -> str:
 
 
 def mended(value: Json, schema: Schema) -> Json:
-    """The value without what models like to write differently, and mean the same by.
+    """The value, with harmless deviations from the schema repaired.
 
-    - a null for an optional property that admits none is left out;
-    - an object or a list written as JSON text is read;
-    - a bare list, where an object with one list is wanted, is that list.
+    - A null for an optional property that does not allow null is left out.
+    - An object or a list written as JSON text is parsed.
+    - A bare list is wrapped if the schema wants an object whose only property is a list.
     """
     if isinstance(value, list):
         name = _only_list(schema)
@@ -98,7 +98,7 @@ def _mended(value: Json, schema: Schema, root: Schema) -> Json:
 
 
 def followed(schema: Schema, root: Schema) -> Schema:
-    """The schema behind `$ref`, and the object or array of an `anyOf` with null."""
+    """The schema that `$ref` refers to, or the only alternative to null in an `anyOf`."""
     seen: set[str] = set()
     while True:
         reference = schema.get("$ref")
@@ -122,7 +122,7 @@ def _lookup(reference: str, root: Schema) -> Schema:
 
 
 def admits_null(schema: Schema, root: Schema) -> bool:
-    """Whether a schema takes null."""
+    """Whether a schema allows null."""
     if "$ref" in schema:
         schema = _lookup(schema["$ref"], root) if schema["$ref"] != "#" else {"type": "object"}
     kind = schema.get("type")

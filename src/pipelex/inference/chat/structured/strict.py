@@ -1,9 +1,9 @@
-"""Schemas as OpenAI's protocol takes them: strict ones within the limits of its strict mode, the others as they are.
+"""Preparing schemas for OpenAI's protocol, whose strict mode supports only some of JSON Schema.
 
-https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
+Source: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
 
-The rules are those of pydantic-ai's transformer, which takes longer to import than all of a short run; a test holds the two
-equal.
+The rules are those of pydantic-ai's transformer, which takes longer to import than a whole short run. A test compares
+the two.
 """
 
 import re
@@ -17,7 +17,7 @@ _UNKNOWN: Final = (
     "minLength", "maxLength", "patternProperties", "unevaluatedProperties", "propertyNames", "minProperties",
     "maxProperties", "unevaluatedItems", "contains", "minContains", "maxContains", "uniqueItems",
 )  # fmt: skip
-"""Keywords that strict mode refuses; what they say goes into the description."""
+"""The keywords that strict mode refuses; the description mentions them instead."""
 _FORMATS: Final = ("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid")
 _LOOKAROUND: Final = re.compile(r"(?<!\\)\(\?<?[=!]")
 _NEEDLESS: Final = ("title", "$schema", "discriminator")
@@ -31,11 +31,11 @@ _SINGLE: Final = ("items", "additionalProperties")
 
 
 def as_sent(schema: Schema, *, is_strict: bool | None) -> tuple[Schema, bool]:
-    """A schema as it is sent, and whether it is sent as a strict one.
+    """The schema in the form that is sent, and whether it is sent as strict.
 
     Args:
-        schema: the schema; it is left as it is.
-        is_strict: whether it is to be strict; None: where strict mode takes it without a change of meaning.
+        schema: the schema, which is not modified.
+        is_strict: whether it must be strict; None makes it strict if strict mode takes it without a change of meaning.
     """
     writer = _StrictWriter(is_strict is True)
     sent = cast("Schema", writer.node(schema))
@@ -48,7 +48,7 @@ class _StrictWriter:
     def __init__(self, is_strict: bool) -> None:
         self._is_strict = is_strict
         self.is_compatible = True
-        """Whether strict mode takes the schema as it is."""
+        """Whether strict mode takes the schema without a change of meaning."""
 
     def node(self, value: Json) -> Json:
         if not isinstance(value, Mapping):
@@ -85,7 +85,7 @@ class _StrictWriter:
         return schema
 
     def _refer(self, schema: dict[str, Any]) -> None:
-        """A reference beside other keywords is one of one alternative: strict mode knows it alone."""
+        """Wrap a reference that has other keywords beside it, because strict mode takes only a lone `$ref`."""
         found = schema.get("$ref")
         if not isinstance(found, str):
             return
@@ -124,7 +124,7 @@ class _StrictWriter:
 
 
 def _is_too_large(schema: Schema) -> bool:
-    """Whether a part, the schema itself or a definition, is deeper or larger than strict mode takes."""
+    """Whether the schema itself or a definition is deeper or larger than strict mode allows."""
     parts = [schema, *schema.get("$defs", {}).values()]
     for part in parts:
         objects = list(_objects(part, 1))
@@ -136,7 +136,7 @@ def _is_too_large(schema: Schema) -> bool:
 
 
 def _objects(value: Json, depth: int) -> Iterator[tuple[int, int]]:
-    """The objects of a schema, without its definitions: how deep each lies, and how many properties it has."""
+    """The depth and the number of properties of each object in a schema, without its definitions."""
     if isinstance(value, list):
         for inner in value:
             yield from _objects(inner, depth)

@@ -15,24 +15,24 @@ from pipelex.pipes.effects.requests import ObjectSpec
 
 @dataclass(frozen=True)
 class WantedObject:
-    """An object that a model is asked for: its schema, and the check of what is answered."""
+    """An object that a model is asked for, with its schema and the check of the answer."""
 
     concept: str
     """The concept with its domain, for messages."""
     schema: Schema
     check: AnswerCheck
     count: int | None = None
-    """The number of items of its list; None where any number will do, and where it is not a list."""
+    """The number of items in its list; None if any number will do, or if it is not a list."""
 
     @classmethod
     def single(cls, spec: ObjectSpec) -> "WantedObject":
-        """One object."""
+        """A single object."""
         shape, schema = _told(spec)
         return cls(spec.concept, schema, SchemaCheck(schema) if shape is None else ShapeCheck(shape))
 
     @classmethod
     def listed(cls, spec: ObjectSpec, count: int | None) -> "WantedObject":
-        """An object with the list `items`: of exactly `count` objects, or of as many as the model gives."""
+        """An object with the list `items`, which has exactly `count` objects, or any number if that is None."""
         shape, item = _told(spec)
         schema = list_schema(item, count)
         if shape is None:
@@ -42,7 +42,7 @@ class WantedObject:
         return cls(spec.concept, schema, ShapeCheck(whole), count)
 
     def taken(self, candidates: Iterator[Json]) -> tuple[dict[str, Json] | None, list[str]]:
-        """The first candidate that fits; else None, and what is wrong with the most likely one."""
+        """The first candidate that fits and no faults; if none fits, None and the faults of the most likely one."""
         first: list[str] = []
         for candidate in candidates:
             value = mended(restored(candidate, self.schema), self.schema)
@@ -63,12 +63,12 @@ class WantedObject:
 
     @property
     def prompt(self) -> str:
-        """The addition to the prompt where the provider takes no schema."""
+        """The addition to the prompt when the provider is not sent the schema."""
         return prompt_with_schema(self.schema)
 
 
 def prompt_with_schema(schema: Schema) -> str:
-    """The text that asks for an object and says its schema."""
+    """The text that asks for an object with a schema."""
     return (
         "Answer with one JSON object that satisfies this JSON Schema, and with nothing else:\n"
         f"{json.dumps(schema, ensure_ascii=False)}"
@@ -76,7 +76,7 @@ def prompt_with_schema(schema: Schema) -> str:
 
 
 def _told(spec: ObjectSpec) -> tuple[Shape | None, Schema]:
-    """The shape, where the job tells it, and the schema."""
+    """The shape, or None if the job does not contain it, and the schema."""
     if spec.shape is None:
         return None, spec.json_schema or {"type": "object"}
     shape = shape_from_json(spec.shape)
