@@ -1,1 +1,1 @@
-"""The model that a pipe means: backends and their models, presets, aliases, waterfalls, routing."""
+"""From the model that a pipe names to the backend that serves it: presets, aliases, waterfalls, backends, routing."""

@@ -1,4 +1,4 @@
-"""The abilities that a call needs of its model.
+"""The capabilities that a call needs from its model.
 
 They are checked when a method is validated, and again before anything is sent.
 """
@@ -11,7 +11,7 @@ STRUCTURE, IMAGES, DOCUMENTS, REFERENCES = "structured output", "images", "docum
 
 
 def lacking(entry: ModelEntry, wanted: Iterable[str]) -> str | None:
-    """The first of the wanted capabilities that the entry's file does not give the model; None when it has all."""
+    """The first wanted capability that the model lacks, by its entry in the backend's file; None when it has all."""
     table = entry.table
     images = "image" if table.model_type == "text_extractor" else "images"
     has = {

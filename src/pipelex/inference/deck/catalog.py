@@ -1,4 +1,4 @@
-"""The catalog: every backend with the models it serves, and the routing profile that says who serves which."""
+"""The catalog: every backend with its models, and the routing profile that decides which backend serves a model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,10 +23,10 @@ from pipelex.inference.families import FAMILY_OF, ModelType
 from pipelex.inference.providers import is_callable
 
 DEFAULTS = PACKAGED
-"""The packaged files, which stand below every other directory."""
+"""The directory of the packaged files, which every other directory overrides."""
 
 INTERNAL = "internal"
-"""The backend that is software only; it serves its models whatever the routing."""
+"""The backend of models that run as local software; it serves them whatever the routing profile says."""
 
 
 @dataclass(frozen=True)
@@ -39,63 +39,63 @@ class ModelEntry:
     listed_constraints: frozenset[ListedConstraint]
     valued_constraints: ValuedConstraints
     missing: tuple[str, ...] = ()
-    """Environment variables its table names and that are not set."""
+    """The environment variables that its table names and that are not set."""
 
     @property
     def is_callable(self) -> bool:
-        """Whether what speaks its `sdk` is installed."""
+        """Whether the client for its `sdk` is installed."""
         return is_callable(FAMILY_OF[self.table.model_type], self.table.sdk)
 
     @property
     def model_id(self) -> str:
-        """The provider's own name of the model."""
+        """The provider's own name for the model; the handle if its table has none."""
         return self.table.model_id or self.handle
 
 
 @dataclass(frozen=True)
 class Backend:
-    """A way to reach models: one table of `backends.toml` and the file of the models it serves."""
+    """A service that models are reached through: one table of `backends.toml`, and the file of its models."""
 
     id: str
     table: BackendTable = field(repr=False)
     models: tuple[ModelEntry, ...] = ()
     missing: tuple[str, ...] = ()
-    """Environment variables its table names and that are not set: it fails when it is used."""
+    """The environment variables that its table names and that are not set; if there are any, it cannot be called."""
     variables: tuple[str, ...] = ()
-    """Environment variables its API key is made of."""
+    """The environment variables that its API key is made from."""
     is_own: bool = False
-    """Whether a file of the user's or of the project's declares it, or lists models for it."""
+    """Whether a file of the user or the project declares it, or lists models for it."""
     lacks_trust: bool = False
-    """Whether a file of the project declares it, which is not trusted: it is not called."""
+    """Whether settings of it are withheld because a file of the project is not trusted. If so, it is not called."""
     is_refused: bool = False
-    """Whether it is never called, for what its address holds."""
+    """Whether it is never called, because a file of the project puts environment variables into its address."""
     endpoint_origin: str | None = None
-    """The environment variable that says where it is; None where a file does."""
+    """The environment variable that its address comes from; None when the address comes from a file."""
     sources: tuple[tuple[TomlFile, Keys], ...] = field(default=(), repr=False)
-    """The user's and the project's files that write its table, the one that wins first; nothing for a packaged one."""
+    """The user's and the project's files that contribute to its table, highest priority first."""
     models_file: Path | None = None
-    """The user's or the project's file of its models; None where it is the packaged one, or there is none."""
+    """The user's or the project's file of its models; None if they have none, and at most the packaged one is used."""
 
     @property
     def origins(self) -> tuple[Location, ...]:
-        """The places where its table is written; see `sources`."""
+        """The locations of its table in `sources`."""
         return tuple(file.location(keys) for file, keys in self.sources)
 
     @property
     def extra(self) -> Mapping[str, Any]:
-        """The keys of its table that belong to its client."""
+        """The keys of its table that are meant for its client."""
         return self.table.model_extra or {}
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Texts that must never be shown: its key, and whatever else its tables and headers hold in secret."""
+        """The texts that must never be shown: its API key, and the secrets in its tables and headers."""
         headers = [text for model in self.models for text in secret_texts(model.table.headers)]
         texts = [self.table.api_key or "", *secret_texts(self.extra), *secret_texts(self.table.headers), *headers]
         return tuple(dict.fromkeys(text for text in texts if text))
 
     @property
     def lacks(self) -> tuple[str, ...]:
-        """The reason why it cannot be called, for people; empty when it can be."""
+        """What it lacks to be called, in words for messages; empty when it can be called."""
         found = [f"{name} in the environment" for name in self.missing]
         if self.lacks_trust:
             found.append("its project to be trusted (pipelex trust)")
@@ -114,8 +114,8 @@ class Backend:
 
         Args:
             handle: the model's handle.
-            model_type: its type.
-            is_elsewhere: another process calls the model, so what is installed here says nothing.
+            model_type: the model's type.
+            is_elsewhere: whether another process calls the model, so that the clients installed here do not matter.
         """
         found = [
             model
@@ -134,15 +134,15 @@ class Catalog:
     profile_name: str
     profile: RoutingProfile
     is_packaged_routing: bool = False
-    """Whether the routing profile is the package's: the user's own backends come before its order then."""
+    """Whether the routing profile is packaged. If so, the user's own backends come before its fallback order."""
     elsewhere: bool | frozenset[str] = False
-    """Backends that another process calls, which has what they need: True for all of them."""
+    """The backends that another process calls, with the keys and clients it has; True for all backends."""
     warnings: tuple[Fault, ...] = field(default=(), repr=False)
-    """Warnings about entries of the files that are not understood and have no effect."""
+    """Warnings about entries of the files that are not understood and therefore have no effect."""
     withheld: tuple[Demand, ...] = field(default=(), repr=False)
-    """The settings of the project's files that are withheld until they are trusted."""
+    """The settings of the project's files that have no effect until the files are trusted."""
     files: tuple[Path, ...] = ()
-    """The files in force, without the packaged ones."""
+    """The files that were read, without the packaged ones."""
 
     @cached_property
     def _handles(self) -> Mapping[ModelType, frozenset[str]]:
@@ -153,30 +153,30 @@ class Catalog:
         return {kind: frozenset(handles) for kind, handles in found.items()}
 
     def handles(self, model_type: ModelType) -> frozenset[str]:
-        """Every handle some backend declares, enabled or not."""
+        """Every handle that a backend declares, enabled or not."""
         return self._handles.get(model_type, frozenset())
 
     def entry(self, backend: str, handle: str, model_type: ModelType) -> ModelEntry | None:
-        """The model as one backend serves it."""
+        """The model as one backend serves it; None if the backend is not enabled or does not serve the model."""
         found = self.backends.get(backend)
         if found is None or not found.table.enabled:
             return None
         return found.find(handle, model_type, is_elsewhere=self.is_elsewhere(backend))
 
     def is_elsewhere(self, backend: str) -> bool:
-        """Whether another process calls the backend, so that what this one lacks does not matter."""
+        """Whether another process calls the backend, so that missing keys and clients do not matter here."""
         return self.elsewhere if isinstance(self.elsewhere, bool) else backend in self.elsewhere
 
     def route(self, handle: str, model_type: ModelType) -> ModelEntry | None:
-        """The backend that serves a handle, by the routing profile.
+        """The entry of the backend that the routing profile picks for a handle; None when no backend serves it.
 
-        An explicit route is binding. Of the other candidates, the first one that serves the model and is ready; when
-        none is, the first one that serves it, which then fails when it is used.
+        An explicit route leaves only its backend and the internal one. Of the candidates that serve the model, the
+        first ready one is picked. If none is ready, it is the first one, and the call fails.
         """
         return next(iter(self.routes(handle, model_type)), None)
 
     def routes(self, handle: str, model_type: ModelType) -> list[ModelEntry]:
-        """Every backend that serves a handle, the ready ones first, otherwise in the order of the routing profile."""
+        """The entries of all backends that serve a handle, the ready ones first, otherwise in the profile's order."""
         explicit = self._explicit(handle)
         candidates = [explicit] if explicit is not None else self._candidates()
         if INTERNAL not in candidates:
@@ -185,23 +185,24 @@ class Catalog:
         return sorted(served, key=lambda entry: not self.is_ready(entry))
 
     def is_ready(self, entry: ModelEntry) -> bool:
-        """Whether the entry can be called: its credentials and its client are here, or it is called elsewhere."""
+        """Whether the entry can be called: its credentials and client are here, or another process calls it."""
         if self.is_elsewhere(entry.backend):
             return self.backends[entry.backend].table.enabled
         return self.backends[entry.backend].is_ready and not entry.missing and entry.is_callable
 
     def missing(self, entry: ModelEntry) -> tuple[str, ...]:
-        """The environment variables an entry lacks."""
+        """The environment variables that an entry and its backend need and that are not set."""
         return (*self.backends[entry.backend].missing, *entry.missing)
 
     def lacks(self, entry: ModelEntry) -> tuple[str, ...]:
-        """The reason why an entry cannot be called, for people: `OPENAI_API_KEY in the environment`."""
+        """What an entry lacks to be called, in words for messages, for example `OPENAI_API_KEY in the environment`."""
         return (*self.backends[entry.backend].lacks, *(f"{name} in the environment" for name in entry.missing))
 
     def standard_entry(self, model_type: ModelType) -> tuple[ModelEntry | None, bool]:
-        """The model that stands for names whose own models cannot be called, and whether it does for all others, too.
+        """The model that replaces models which cannot be called, and whether it replaces all others as well.
 
-        It is the first model of the user's own backend that says `is_default`, else of their first one that is ready.
+        It is the first ready model of the user's backend with `is_default`, and then it replaces all others. If there
+        is none, it is the first ready model of any of the user's own backends.
         """
         ready = [
             (backend, entry)
@@ -236,10 +237,10 @@ class Catalog:
 
 
 def secret_texts(table: Mapping[str, Any]) -> list[str]:
-    """The values of a table, or of headers, that are secrets by their names."""
+    """The values in a table, or in headers, whose names say that they are secrets."""
     return [value for name, value in table.items() if is_secret_name(name) and isinstance(value, str)]
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a key of a backend's table, or a header, holds a secret by its name."""
+    """Whether the name of a table's key, or of a header, says that its value is a secret."""
     return any(word in name.lower() for word in ("key", "secret", "token", "password", "auth"))

@@ -1,4 +1,4 @@
-"""The files below `deck/`, and what they name."""
+"""The files in `deck/`, and the names that they declare."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,14 +10,14 @@ from pipelex.inference.deck.schema import PRESETS
 from pipelex.language.blueprints import ModelFamily
 
 Name = tuple[ModelFamily, str, str]
-"""A name in a deck: family, kind (`aliases`, `waterfalls`, `presets`, `default`), name."""
+"""A name in a deck: its family, its kind (`aliases`, `waterfalls`, `presets` or `default`), and the name itself."""
 
 
 def own_deck_files(dirs: Sequence[Path]) -> list[TomlFile]:
-    """The deck files of the first `inference` directory that has any, in the order of their names.
+    """The deck files of the first `inference` directory that has any, sorted by name.
 
     Raises:
-        ConfigurationError: one cannot be read, or is not TOML.
+        ConfigurationError: a file cannot be read, or is not TOML.
     """
     for directory in dirs:
         if files := deck_files(directory):
@@ -26,12 +26,12 @@ def own_deck_files(dirs: Sequence[Path]) -> list[TomlFile]:
 
 
 def deck_files(directory: Path) -> list[TomlFile]:
-    """The deck files of one `inference` directory, in the order of their names."""
+    """The deck files of one `inference` directory, sorted by name."""
     return [read_file(path) for path in sorted((directory / "deck").glob("*.toml"))]
 
 
 def _with_waterfalls(data: Table) -> Table:
-    """The tables with every alias that is a list of models, as earlier releases wrote it, as a waterfall."""
+    """The tables, with the lists of models that earlier releases allowed as aliases turned into waterfalls."""
     return {family: _section_with_waterfalls(section) for family, section in data.items()}
 
 

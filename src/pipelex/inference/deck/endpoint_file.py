@@ -1,4 +1,4 @@
-"""Writing an endpoint of the user's own into `backends.toml`, comments and other tables kept."""
+"""Writing the user's own endpoint into `backends.toml`, without losing comments or other tables."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -16,43 +16,44 @@ from pipelex.inference.deck.files import read_file
 
 @dataclass(frozen=True)
 class OwnEndpoint:
-    """An endpoint that speaks OpenAI's protocol, or that of `sdk`."""
+    """An endpoint that speaks OpenAI's protocol, or the protocol of `sdk`."""
 
     endpoint: str
     models: Sequence[str]
-    """The models it serves; the first one stands for every standard name."""
+    """The models it serves; the first one is the one that may stand for standard names."""
     api_key: str | None = field(default=None, repr=False)
-    """The key, usually `"${NAME}"`; None for an endpoint without one."""
+    """The API key, usually `"${NAME}"`; None for an endpoint without one."""
     name: str | None = None
-    """The backend's id; made of the host when None."""
+    """The backend's id; chosen from the address when None."""
     sdk: str | None = None
+    """The client to use; the one for OpenAI's protocol when None."""
     is_default: bool = True
-    """Whether it stands for every standard name, whatever other keys there are."""
+    """Whether its first model stands for every standard name, even when other backends have keys."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    """Headers of every request."""
+    """The headers to send with every request."""
     ca_bundle: Path | None = None
-    """The file with the certificates to check the endpoint's against; the usual ones when None."""
+    """A file with the certificates to verify the endpoint's certificate with; the usual ones when None."""
     verify: bool = True
-    """Whether the endpoint's certificate is checked."""
+    """Whether to verify the endpoint's certificate."""
     token_parameter: str | None = None
-    """The name of a request's limit of tokens; that of the backend's client when None."""
+    """The request parameter that limits the tokens of an answer; the client's usual one when None."""
 
     @property
     def backend(self) -> str:
-        """The id of its table: that of the packaged backend at this address, else one made of the host."""
+        """The id of its table: its name, or the packaged backend's at this address, or one made from the host."""
         host = urlsplit(self.endpoint).hostname or "mine"
         made = "".join(char if char.isalnum() else "_" for char in host)
         return self.name or _packaged_at(self.endpoint) or ("local_server" if stays_here(self.endpoint) else made)
 
     @property
     def key_variable(self) -> str | None:
-        """The variable its key is expected in, where the key is one; None where it has none."""
+        """The first environment variable that its key refers to; None if it refers to none."""
         found = named_variables(self.api_key or "")
         return found[0] if found else None
 
 
 def usual_variable(endpoint: str) -> str:
-    """The variable to keep the key of an endpoint in: the packaged backend's, else one made of the host's name."""
+    """The environment variable for an endpoint's key: the packaged backend's, else one made from the host's name."""
     packaged = _packaged_at(endpoint)
     written = _packaged()[packaged].get("api_key") if packaged is not None else None
     named = named_variables(written or "")
@@ -61,7 +62,7 @@ def usual_variable(endpoint: str) -> str:
 
 
 def _packaged_at(endpoint: str) -> str | None:
-    """The packaged backend at the address of an endpoint."""
+    """The packaged backend with the address of an endpoint; None if there is none."""
     place = _place(endpoint)
     return next((name for name, table in _packaged().items() if _place(table.get("endpoint", "")) == place), None)
 
@@ -78,15 +79,16 @@ def _place(endpoint: str) -> tuple[str, str]:
 def write_endpoint(folder: Path, own: OwnEndpoint, home_dir: Path) -> Path:
     """Write an endpoint into `inference/backends.toml` of a configuration folder.
 
-    A table of that name is changed, key by key. A file that is new, or was trusted as it was, is trusted as written.
+    If the file already has a table of that name, only the keys that the endpoint sets are replaced. The written file
+    is trusted if it is new, or if its previous content was trusted.
 
     Args:
         folder: the project's `.pipelex`, or the user's.
         own: the endpoint.
-        home_dir: the user's folder, which keeps what is trusted.
+        home_dir: the user's folder, which holds the record of trusted files.
 
     Returns:
-        The file.
+        The path of the file.
 
     Raises:
         ConfigurationError: the file is not TOML, or cannot be read or written.
@@ -152,7 +154,7 @@ def _inline(values: Mapping[str, str]) -> Any:
 
 
 def _seen_from(folder: Path, file: Path) -> str:
-    """The path of a file of the same project, from the folder of its configuration; of any other, the whole path."""
+    """The path of a file: relative to the configuration folder within the same project, otherwise absolute."""
     place, project = file.absolute(), folder.absolute().parent.parent
     is_of_project = place.is_relative_to(project)
     return Path(os.path.relpath(place, folder.absolute())).as_posix() if is_of_project else str(place)

@@ -1,4 +1,4 @@
-"""The address of a backend: that of its table, or of a variable that the provider's other clients heed, too."""
+"""The address of a backend, from its table or from an environment variable that other clients use, too."""
 
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -7,7 +7,7 @@ from pipelex.inference.deck.schema import BackendTable
 
 
 def endpoint_of(table: BackendTable, environ: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """The address of a backend, and the variable that names it; None where the table does, or nobody."""
+    """The address of a backend, and the variable it comes from; the variable is None if the address is the table's."""
     for name, path in table.endpoint_variables.items():
         text = environ.get(name, "").strip()
         if text:
@@ -16,17 +16,17 @@ def endpoint_of(table: BackendTable, environ: Mapping[str, str]) -> tuple[str | 
 
 
 def ollama_root(endpoint: str) -> str:
-    """The address of an Ollama server without the path of the API that is OpenAI's."""
+    """The address of an Ollama server, without the path of its OpenAI-compatible API."""
     return endpoint.rstrip("/").removesuffix("/v1")
 
 
 def address_of(text: str, path: str = "", *, is_host: bool = False) -> str:
-    """An address as people write it, as a URL.
+    """The URL for an address that a person wrote.
 
     Args:
         text: a URL, or a host with or without a port.
-        path: the path that is added where the address does not end with it.
-        is_host: a host alone is Ollama's: over HTTP, at its usual port, and `0.0.0.0` is this machine.
+        path: the path to add if the address does not end with it.
+        is_host: whether the address is an Ollama host: the port defaults to 11434, and `0.0.0.0` means this machine.
     """
     if "://" not in text:
         text = f"http://{text}"

@@ -1,4 +1,4 @@
-"""Models made of the tables of a TOML file, and errors that name file, line and key."""
+"""Reading tables of TOML files into models, with errors that name the file, the line and the key."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
@@ -16,15 +16,15 @@ from pipelex.errors import ConfigurationError, Fault, near_names
 from pipelex.inference.deck.schema import ModelTable
 
 _SLIP = 0.8
-"""The likeness of two words, from 0 to 1, above which one is the other misspelt."""
+"""The similarity, from 0 to 1, above which one word counts as a misspelling of another."""
 _M = TypeVar("_M", bound=BaseModel)
 
 
 def read_file(path: Path) -> TomlFile:
-    """A file below an `inference` directory. A process reads each packaged one only once.
+    """A file in an `inference` directory. A process reads each packaged file only once.
 
     Raises:
-        ConfigurationError: it cannot be read, or is not TOML.
+        ConfigurationError: the file cannot be read, or is not TOML.
     """
     return _packaged(path) if path.is_relative_to(PACKAGED) else TomlFile.read(path)
 
@@ -40,17 +40,18 @@ def parse(
     sources: Sequence[tuple[TomlFile, Keys]],
     warnings: list[Fault] | None = None,
 ) -> _M:
-    """The table as a model.
+    """Validate a table as a model.
 
     Args:
         model: a closed pydantic model.
         data: the table's content.
-        sources: the files the table was made of, with its place in each; the first that has a wrong key is blamed.
-        warnings: what is not understood goes here and is left out: unknown keys, and unknown words of a list. When
-            None, it is an error, too.
+        sources: the files that the table was merged from, with the table's place in each. A fault is reported for the
+            first file that has the wrong key.
+        warnings: the list that warnings about unknown keys and unknown words are added to. These keys and words are
+            left out of the table. When None, they are errors.
 
     Raises:
-        ConfigurationError: the first fault, with file, line, key and the nearest known name.
+        ConfigurationError: the first fault, with the file, the line, the key and the nearest known name.
     """
     left: Table = dict(data)
     while True:
@@ -62,7 +63,7 @@ def parse(
         if not unknown:
             raise _fault_of(min(faults, key=gravity), model, sources)
         left = deepcopy(left)
-        # From the end, so that the places in a list of those before stay what they are.
+        # In reverse order, so that dropping an item of a list does not move the ones before it.
         for keys, fault in reversed({_toml_keys(fault): fault for fault in unknown}.items()):
             _drop(left, keys)
             if warnings is not None:
@@ -83,7 +84,7 @@ def _is_unknown(fault: ErrorDetails) -> bool:
 
 
 def is_slip(word: str, known: Iterable[str]) -> bool:
-    """Whether a word that is not known is one that is, misspelt, and not one of another release."""
+    """Whether an unknown word is a misspelling of a known one, rather than a word of another release."""
     return bool(near_names(word, known, cutoff=_SLIP))
 
 
@@ -104,12 +105,12 @@ def _fault_of(
 
 
 def gravity(fault: ErrorDetails) -> int:
-    """Unknown keys first: a misspelt key explains the missing one beside it."""
+    """The rank of a fault, lowest first. An unknown key comes first, because its misspelling explains a missing key."""
     return 0 if fault["type"] == "extra_forbidden" else 1
 
 
 def _toml_keys(fault: ErrorDetails) -> Keys:
-    """The error's path without the names pydantic puts in for members of a union and keys of a table."""
+    """The error's path, without the parts that pydantic inserts for members of a union and keys of a table."""
     kept = [part for part in fault["loc"] if not (isinstance(part, str) and _is_branch(part))]
     return tuple(kept)
 
@@ -142,7 +143,7 @@ def _has(data: Any, keys: Keys) -> bool:
 
 
 def describe(fault: ErrorDetails, model: type[BaseModel], key: str) -> tuple[str, str | None]:
-    """A pydantic fault as a sentence, and advice when there is any."""
+    """A pydantic fault as a sentence, and the advice if there is any."""
     kind, given = fault["type"], fault["input"]
     name = str(fault["loc"][-1]) if fault["loc"] else ""
     if kind == "extra_forbidden":
@@ -163,13 +164,13 @@ def describe(fault: ErrorDetails, model: type[BaseModel], key: str) -> tuple[str
 
 
 def _expected(fault: ErrorDetails) -> list[str]:
-    """The words that a `literal_error` names."""
+    """The allowed words that a `literal_error` lists."""
     expected: str = fault.get("ctx", {}).get("expected", "")
     return expected.replace("'", "").replace(" or ", ", ").split(", ")
 
 
 def _names_beside(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """The keys the table at `loc` may have."""
+    """The keys that the table at `loc` may have."""
     found: list[type[BaseModel]] = [model]
     for part in loc:
         named = [one for one in found if one.__name__ == part]
@@ -189,7 +190,7 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
 
 
 def merged(below: Table, above: Table) -> Table:
-    """Deep merge, key by key; the second one wins."""
+    """Both tables merged key by key at every depth; where they conflict, `above` wins."""
     result = dict(below)
     for key, value in above.items():
         known = result.get(key)

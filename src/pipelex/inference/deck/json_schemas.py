@@ -1,4 +1,4 @@
-"""JSON Schemas of the files under `.pipelex/inference/`."""
+"""The JSON Schemas of the files under `.pipelex/inference/`."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ def backends_schema() -> Schema:
 def models_schema() -> Schema:
     """The schema of `backends/<backend>.toml`."""
     table = table_schema(ModelTable)
-    del table["properties"]["headers"], table["required"]  # keys with a hyphen; what is required may be a default
+    del table["properties"]["headers"], table["required"]  # headers have a hyphen; `defaults` may have the rest
     table["patternProperties"] = {"-": _HEADER}
     root = _named_tables(table, "Model")
     defaults = {"$ref": "#/$defs/Model", "description": "What holds for every model that does not say otherwise."}
@@ -37,7 +37,7 @@ def deck_schema() -> Schema:
 
 
 def _named_tables(table: Schema, name: str) -> Schema:
-    """The schema of a file that is nothing but tables of one kind, under names of their own."""
+    """The schema of a file that contains only tables of one kind, each under its own name."""
     inner = table.pop("$defs", {})
     reference = {"$ref": f"#/$defs/{name}"}
     return {"type": "object", "additionalProperties": reference, "$defs": {**inner, name: table}}

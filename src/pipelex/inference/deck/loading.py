@@ -1,4 +1,4 @@
-"""The catalog of backends and models, made of the files below `.pipelex/inference/`."""
+"""Loading the catalog of backends and models from the files under `.pipelex/inference/`."""
 
 import base64
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -29,14 +29,14 @@ from pipelex.inference.deck.schema import BackendTable, ModelTable
 from pipelex.inference.families import ModelType
 
 _Served = tuple[str, str, str | None]
-"""The key of a backend's model: handle, type, variant."""
+"""The key of a model within its backend: handle, type and variant."""
 
 _LISTED_MODEL: Table = {
     "sdk": "openai",
     "structure_method": "instructor/json_schema",
     "inputs": ["text", "images"],
 }
-"""The assumptions about a model that a backend only lists by its name."""
+"""The settings of a model that its backend lists only by name, unless the backend's file has defaults."""
 
 
 def load_catalog(
@@ -46,18 +46,18 @@ def load_catalog(
     *,
     trust: Trust | None = None,
 ) -> Catalog:
-    """Read backends, their models and the routing profile.
+    """Read the backends, their models and the routing profile.
 
     Args:
-        dirs: `inference` directories, the one that wins first; the packaged files stand below them. The tables of
-            `backends.toml` are merged key by key, routing profiles by their names; any other file is taken whole from
-            the first directory that has it.
+        dirs: `inference` directories, highest priority first; they override the packaged files. The tables of
+            `backends.toml` are merged key by key, and routing profiles by name. Any other file is taken whole from the
+            first directory that has it.
         environ: the environment variables for `${NAME}`.
-        elsewhere: backends that another process calls; True for all of them.
+        elsewhere: the backends that another process calls; True for all of them.
         trust: the record of trusted files; everything is trusted when None.
 
     Raises:
-        ConfigurationError: a file is wrong, or `elsewhere` names a backend that there is not.
+        ConfigurationError: a file is not valid, or `elsewhere` names a backend that does not exist.
     """
     reading = _FilesRead([*dirs, DEFAULTS], environ, trust)
     merged = reading.merged()
@@ -85,7 +85,7 @@ def load_catalog(
 
 @dataclass
 class _FilesRead:
-    """One pass over the files."""
+    """One pass over the files, which collects warnings and withheld settings."""
 
     stack: list[Path]
     environ: Mapping[str, str] = field(repr=False)
@@ -140,12 +140,12 @@ class _FilesRead:
         )
 
     def _own_file(self, name: str) -> Path | None:
-        """The user's or the project's file of that name."""
+        """The file of that name in the user's or the project's directories; None if they have none."""
         return first_file(self.stack[:-1], name)
 
     @property
     def files(self) -> list[Path]:
-        """The files of backends in force, without the packaged ones, the one that wins first."""
+        """The `backends.toml` files that were read, highest priority first, without the packaged one."""
         return [path for folder in self.stack[:-1] if (path := folder / BACKENDS_FILE).is_file()]
 
     def _table(self, layers: BackendLayers, filled: Table) -> BackendTable:
@@ -158,7 +158,7 @@ class _FilesRead:
             return BackendTable(enabled=False)
 
     def _pass_over(self, wrong: ConfigurationError, what: str = "the backend") -> None:
-        """Nobody calls what is not enabled, so whatever is in its file stops nobody."""
+        """Warn about a fault in something that is not enabled, instead of failing: it is never called."""
         detail = f"{wrong.report.detail}; it has no effect, for {what} is not enabled"
         self.warnings.append(Fault(wrong.code, detail, location=wrong.report.location, severity="warning"))
 
@@ -182,7 +182,7 @@ class _FilesRead:
             self.withheld += demands if settings.enabled else ()
             found = self._models_of(file, layers.name, settings)
         if layers.name == INTERNAL and file is not None and file.path.parents[1] != DEFAULTS:
-            # It is software of this package: a file of another release does not know all of it.
+            # These models are part of this package, and a file from another release may not list all of them.
             packaged = read_file(DEFAULTS / "backends" / f"{INTERNAL}.toml")
             found = {**self._models_of(packaged, layers.name, settings), **found}
         for name, entry in self._listed_models(layers, settings, file).items():
@@ -191,7 +191,7 @@ class _FilesRead:
         return tuple(entry for _, entry in found.values())
 
     def _models_of(self, file: TomlFile, backend: str, settings: BackendTable) -> dict[_Served, tuple[str, ModelEntry]]:
-        """The models of a backend's file, with the names of their tables."""
+        """The models in a backend's file, each with the name of its table."""
         found: dict[_Served, tuple[str, ModelEntry]] = {}
         defaults = _defaults_of(file)
         for name, table in file.data.items():
@@ -214,7 +214,7 @@ class _FilesRead:
     def _entry_of(
         self, file: TomlFile, backend: str, settings: BackendTable, name: str, table: Table
     ) -> ModelEntry | None:
-        """One model of a file; None for one of a type this release does not know, or one that is off and is wrong."""
+        """One model of a file; None if this release does not know its type, or if it is disabled and not valid."""
         kind, known = table.get("model_type"), get_args(ModelType)
         if isinstance(kind, str) and kind not in known and not is_slip(kind, known):
             places = ((name, "model_type"), ("defaults", "model_type"), (name,))
@@ -233,7 +233,7 @@ class _FilesRead:
     def _listed_models(
         self, layers: BackendLayers, settings: BackendTable, file: TomlFile | None
     ) -> dict[str, ModelEntry]:
-        """The models that the backend's table lists by their names, each as the file's defaults say."""
+        """The models that the backend's table lists only by name, with the defaults of the backend's file."""
         defaults = {} if file is None else _defaults_of(file)
         own = {} if settings.sdk is None else {"sdk": settings.sdk}
         found: dict[str, ModelEntry] = {}
@@ -270,7 +270,7 @@ def _defaults_of(file: TomlFile) -> Table:
 
 
 def _ca_bundle(layers: BackendLayers, settings: BackendTable) -> str | None:
-    """The file of certificates; a relative path starts at the folder of the file that names it."""
+    """The path of the certificate file; a relative path is relative to the folder of the file that names it."""
     if settings.ca_bundle is None or layers.ca_folder is None:
         return None
     return str((layers.ca_folder / Path(settings.ca_bundle).expanduser()).absolute())
@@ -290,7 +290,7 @@ def _first(stack: Iterable[Path], name: str) -> Path:
 
 
 def _of_address(endpoint: str | None) -> tuple[str, ...]:
-    """The password in an address, and the credentials as they are sent."""
+    """The password in an address as written and decoded, and the credentials in the form that is sent."""
     try:
         parts = urlsplit(endpoint or "")
     except ValueError:
@@ -306,7 +306,7 @@ def _is_blank(text: str | None) -> bool:
 
 
 def _filled(value: Table, environ: Mapping[str, str]) -> tuple[Table, tuple[str, ...]]:
-    """The table with `${NAME}` replaced in its strings, and the names that are not set."""
+    """The table with `${NAME}` replaced in its strings, and the names of the variables that are not set."""
     missing: dict[str, None] = {}
 
     def fill(item: Any) -> Any:

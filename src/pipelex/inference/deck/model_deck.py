@@ -1,4 +1,4 @@
-"""The deck: from what a pipe asks for, through presets, aliases and waterfalls, to one model of one backend."""
+"""The model deck, which resolves a pipe's choice through presets, aliases and waterfalls to a model of a backend."""
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -39,32 +39,31 @@ from pipelex.pipes.models import ModelChoice, ModelTarget, ResolvedModel
 logger = logging.getLogger("pipelex.inference")
 
 TINY: Final = "llama_cpp"
-"""The `sdk` of the small model of this machine, which only stands in for better ones."""
+"""The `sdk` of the small local model, which only stands in for better ones."""
 
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
-"""The maximum size of a provider's decoded answer where nothing says otherwise, in bytes."""
+"""The default maximum size of a provider's decoded answer, in bytes."""
 
 NOT_SERVED: Final = ("backend_disabled", "model_disabled", "no_route", "not_served")
-"""The reasons why a known model cannot be asked here."""
+"""The reasons why a known model is not served here."""
 
 
 @dataclass(frozen=True)
 class ModelDeck:
-    """Aliases, waterfalls, presets and defaults over a catalog of backends: from what a pipe asks for to a model."""
+    """The presets, aliases, waterfalls and defaults that lead from a pipe's choice to a model in the catalog."""
 
     catalog: Catalog
     tables: DeckTables
     allow_fallback: bool = True
-    """Whether a waterfall may pass over a model that is not served, or whose backend is not ready."""
+    """Whether a waterfall may skip a model that is not served, or whose backend is not ready."""
     fallback_on_failure: bool = False
-    """Whether a resolved model carries the others that may be asked when its provider fails."""
+    """Whether a resolved model lists the models to ask instead when its provider fails."""
     own_names: frozenset[Name] = frozenset()
-    """The names that the user's own deck files declare. They lead where those files say, whichever backend is the
-    default."""
+    """The names that the user's own deck files declare. The default backend does not replace their models."""
     files: tuple[Path, ...] = ()
-    """The files in force, without the packaged ones."""
+    """The files that were read, without the packaged ones."""
     warnings: tuple[Fault, ...] = field(default=(), repr=False)
-    """Warnings about entries of the files that are not understood and have no effect."""
+    """Warnings about entries of the files that are not understood and therefore have no effect."""
     max_answer_bytes: int = MAX_ANSWER_BYTES
     """The maximum size of a provider's decoded answer, in bytes."""
 
@@ -83,17 +82,17 @@ class ModelDeck:
         """Read the model configuration.
 
         Args:
-            dirs: `inference` directories, the one that wins first; the packaged files stand below them.
+            dirs: `inference` directories, highest priority first; they override the packaged files.
             environ: the environment variables for `${NAME}`.
-            allow_fallback: whether waterfalls may pass over a model that cannot be called.
-            fallback_on_failure: whether a resolved model carries the others that may be asked when its provider fails.
-            assume_credentials: backends that count as ready although their keys or clients are not here, because
-                another process calls them; True for all of them.
+            allow_fallback: whether waterfalls may skip a model that cannot be called.
+            fallback_on_failure: whether a resolved model lists the models to ask instead when its provider fails.
+            assume_credentials: the backends that count as ready even without keys and clients here, because another
+                process calls them; True for all of them.
             trust: the record of trusted files; everything is trusted when None.
-            max_answer_bytes: the maximum size of a provider's decoded answer.
+            max_answer_bytes: the maximum size of a provider's decoded answer, in bytes.
 
         Raises:
-            ConfigurationError: a file is wrong; the message names file, line and key.
+            ConfigurationError: a file is not valid. The message names the file, the line and the key.
         """
         catalog = load_catalog(dirs, environ, assume_credentials, trust=trust)
         own = own_deck_files(dirs)
@@ -114,23 +113,23 @@ class ModelDeck:
         return deck
 
     def resolve(self, choice: ModelChoice, *, document: str | None = None) -> ResolvedModel:
-        """Follow presets, aliases, waterfalls and routing down to one model of one backend.
+        """Follow presets, aliases, waterfalls and routing to one model of one backend.
 
         Args:
-            choice: the choice of the pipe.
-            document: `<format>.<source>` of a document, which picks the default of the family `doc_gen`.
+            choice: the pipe's choice of a model.
+            document: the `<format>.<source>` of a document, which selects the default of the family `doc_gen`.
 
         Raises:
             PipelexError: `model.unknown`, `model.unavailable`, `model.unspecified`, or `method.schema_violation` for
-                a settings table that is wrong.
+                a settings table that is not valid.
         """
         return self._resolve(choice, document)[0]
 
     def entry(self, model: ResolvedModel, family: ModelFamily = "llm") -> ModelEntry:
-        """The catalog's entry of a resolved model.
+        """The catalog's entry for a resolved model.
 
         Raises:
-            PipelexError: `model.unavailable`: this process has no such backend, or the backend not the model.
+            PipelexError: the backend does not exist or does not serve the model in this process (`model.unavailable`).
         """
         found = self.catalog.entry(model.backend, model.handle, FAMILIES[family].model_type)
         if found is None:
@@ -144,10 +143,10 @@ class ModelDeck:
         return found
 
     def check(self, choice: ModelChoice, *, document: str | None = None, needs: Sequence[str] = ()) -> list[Fault]:
-        """The fault of a choice, or a warning about a model that this machine does not serve; nothing is raised.
+        """The fault in a choice, or a warning about a model that this machine cannot call; empty if all is well.
 
         Args:
-            choice: the choice of the pipe.
+            choice: the pipe's choice of a model.
             document: see `resolve`.
             needs: the inputs that the model must take besides text.
         """
@@ -156,7 +155,7 @@ class ModelDeck:
         except PipelexError as error:
             report = error.report
             suggestions = as_texts(report.params.get("suggestions", ()))
-            # A model that is known but not served is a matter of this machine, not of the method.
+            # If a known model is not served, the reason is in this machine's configuration, not in the method.
             severity = "warning" if report.params.get("reason") in NOT_SERVED else "error"
             return [Fault(report.code, report.detail, severity=severity, params=report.params, suggestions=suggestions)]
         unable = _incapable(entry, choice, needs)
@@ -180,9 +179,9 @@ class ModelDeck:
         return [Fault("model.unavailable", detail, severity="warning", params=params)]
 
     def is_stood_in(self, choice: ModelChoice) -> bool:
-        """Whether what a name leads to only stands in for it.
+        """Whether a choice leads to a mere stand-in for the model that it names.
 
-        What stands in is the user's own endpoint, the model of this machine, or a language model for a judge.
+        The user's own endpoint or the local model can stand in for any model, and a language model for a judge.
 
         Raises:
             PipelexError: see `resolve`.
@@ -204,7 +203,7 @@ class ModelDeck:
         return all((other.backend, other.handle) != (entry.backend, entry.handle) for other in followed)
 
     def names(self, family: ModelFamily) -> list[str]:
-        """Every reference the family knows, with its sigil, sorted."""
+        """Every reference that the family knows, with its sigil, sorted."""
         return sorted(form for forms in self._forms(family).values() for form in forms)
 
     def _resolve(self, choice: ModelChoice, document: str | None) -> tuple[ResolvedModel, ModelEntry]:
@@ -233,9 +232,10 @@ class ModelDeck:
         return resolved, entry
 
     def _resolve_judge(self, choice: ModelChoice) -> tuple[ResolvedModel, ModelEntry]:
-        """A judgment model where a provider of its `sdk` is installed; else a language model, which stands in for it.
+        """A judgment model if a provider for its `sdk` is installed, otherwise a language model in its place.
 
-        What the deck calls a judgment model becomes the default for objects then; any other name is a language model's.
+        For a judgment model's name, that is the default language model for objects. Any other name is taken as a
+        language model's.
         """
         wanted, section = choice.choice, self.tables.judgment
         if wanted is None:
@@ -260,7 +260,7 @@ class ModelDeck:
         return resolved, entry
 
     def stand_in(self, choice: ModelChoice, *, document: str | None = None) -> str | None:
-        """The backend of the tiny model of this machine, where it answers for a choice that does not name it."""
+        """The backend of the small local model if it answers for a choice that does not name it; otherwise None."""
         try:
             entry = self._resolve(choice, document)[1]
         except PipelexError:
@@ -269,7 +269,7 @@ class ModelDeck:
         return entry.backend if entry.table.sdk == TINY and not is_named else None
 
     def _judge(self, settings: ModelPreset, section: DeckSection) -> ModelEntry | None:
-        """The judgment model itself, where it is served and a provider of its `sdk` is installed."""
+        """The judgment model itself; None if it is not served or no provider for its `sdk` is installed."""
         try:
             entry, *_ = self._follow(settings.model, "judgment", section, [])
         except PipelexError:
@@ -292,7 +292,7 @@ class ModelDeck:
     def _settings(
         self, wanted: str | Mapping[str, Json] | ModelPreset, family: ModelFamily, section: DeckSection
     ) -> ModelPreset:
-        """The settings of a choice: a preset's, an inline table's, or plain ones around a reference."""
+        """The settings of a choice: those of a preset or an inline table, or the default ones for a plain reference."""
         if isinstance(wanted, ModelPreset):
             return wanted
         if isinstance(wanted, str):
@@ -325,7 +325,7 @@ class ModelDeck:
         return PRESETS[family](model=model)
 
     def _named_by(self, choice: ModelChoice, wanted: object, document: str | None) -> list[Name]:
-        """The name that a choice begins with: a default's or a preset's; nothing where it names a model by itself."""
+        """The default and the preset that a choice starts from; empty if it names neither."""
         names: list[Name] = []
         if choice.choice is None:
             key = {"llm": f"for_{choice.purpose}", "doc_gen": document or ""}.get(choice.family, "choice_default")
@@ -335,15 +335,15 @@ class ModelDeck:
         return names
 
     def _served(self, text: str, family: ModelFamily, names: list[Name]) -> list[ModelEntry]:
-        """The model that is asked, and its stand-in; the user's own default endpoint where the names are the package's.
+        """The model to ask, then its stand-ins; the user's own default endpoint comes first for packaged names.
 
         Args:
             text: the reference to follow.
             family: its family.
-            names: what led to it; what it leads over is added.
+            names: the names that led to it; the names that it leads through are added.
 
         Raises:
-            PipelexError: nobody serves it.
+            PipelexError: no backend serves it.
         """
         failure: PipelexError | None = None
         served: list[ModelEntry] = []
@@ -352,7 +352,7 @@ class ModelDeck:
         except PipelexError as failed:
             failure = failed
         standard, for_all = self.catalog.standard_entry(FAMILIES[family].model_type)
-        # Names of 2025 without a sigil are models that the one of this machine goes by, too.
+        # The local model also has handles that methods of 2025 use as names without a sigil.
         is_by_name = bool(names) or (
             bool(served) and all(entry.table.sdk == TINY and entry.handle != entry.model_id for entry in served)
         )
@@ -373,9 +373,10 @@ class ModelDeck:
         return served
 
     def _follow(self, text: str, family: ModelFamily, section: DeckSection, names: list[Name]) -> list[ModelEntry]:
-        """Aliases, then a waterfall, then a handle; a preset cannot stand here.
+        """Follow aliases and a waterfall to handles; a reference to a preset is an error.
 
-        The model to ask comes first, then those that are ready to stand in for it. The names passed are added to `names`.
+        The model to ask comes first, then the ready models that may stand in for it. The names on the way are added to
+        `names`.
         """
         reference, passed = read_reference(text, family), list[str]()
         while reference.kind == "alias":
@@ -455,7 +456,7 @@ class ModelDeck:
         )
 
     def _suggestions(self, reference: ModelReference, family: ModelFamily) -> tuple[str, ...]:
-        """Near names with their sigils: the very name under another sigil first, then the same kind, then others."""
+        """Up to three similar references: the same name under another sigil, then the same kind, then others."""
         forms = self._forms(family)
         exact = forms.get(reference.name, [])
         near = [form for name in near_names(reference.name, forms) for form in forms[name]]
@@ -477,7 +478,7 @@ class ModelDeck:
         return forms
 
     def _check_references(self, file: TomlFile) -> None:
-        """Names that a deck file uses and nobody declares; a handle may be unknown until a backend declares it."""
+        """Refuse references to undeclared aliases and waterfalls. A handle may still be unknown to every backend."""
         for family in FAMILIES:
             section = self.tables.section(family)
             known = {"alias": set(section.aliases), "waterfall": set(section.waterfalls)}
@@ -496,7 +497,7 @@ class ModelDeck:
 
 
 _stood_in: set[str] = set()
-"""Judgment models that the log already says are stood in for."""
+"""The judgment models that this process has already logged a stand-in for."""
 
 
 def _references_of(section: Table, at: Keys) -> Iterable[tuple[Keys, str]]:
@@ -511,9 +512,10 @@ def _references_of(section: Table, at: Keys) -> Iterable[tuple[Keys, str]]:
 
 
 def _incapable(entry: ModelEntry, choice: ModelChoice, needs: Sequence[str]) -> Fault | None:
-    """The fault of a model that lacks an ability. It is the method's only where the method names that very model.
+    """The fault of a model that lacks a capability; None if it lacks none.
 
-    Where it names an alias, a preset or nothing, the deck chose, and the local model stands in for every name.
+    It is an error only if the method names that model by its handle. For an alias, a preset or a default, it is a
+    warning, because the deck chose the model. It is also a warning for the local model, which stands in for any name.
     """
     is_structured = entry.table.model_type == "llm" and (choice.purpose == "object" or choice.family == "judgment")
     capability = lacking(entry, (STRUCTURE, *needs) if is_structured else needs)

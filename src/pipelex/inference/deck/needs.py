@@ -1,4 +1,4 @@
-"""Keys of a backend's table that some clients cannot do without."""
+"""The keys that some clients require in a backend's table."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -6,14 +6,14 @@ from typing import Final
 from pipelex.inference.deck.schema import BackendTable
 
 _VERSIONED: Final = frozenset({"azure_openai", "azure_openai_responses"})
-"""Clients of an API whose requests name its version, unless the address ends with `/v1`."""
+"""Clients whose API wants its version in every request, unless the address ends with `/v1`."""
 
 _ADDRESSED: Final = _VERSIONED | {"azure_document_intelligence"}
-"""Clients without a usual address."""
+"""Clients without a default address."""
 
 
 def missing_keys(sdks: Iterable[str | None], table: BackendTable) -> list[str]:
-    """The keys that a backend's table lacks for the clients of its models."""
+    """The keys that the clients of a backend's models require and that its table lacks."""
     found = set(sdks)
     missing: list[str] = []
     if not table.endpoint and found & _ADDRESSED:
@@ -24,5 +24,5 @@ def missing_keys(sdks: Iterable[str | None], table: BackendTable) -> list[str]:
 
 
 def is_unversioned(endpoint: str | None) -> bool:
-    """Whether an address is that of an API whose requests name no version."""
+    """Whether the API at an address takes requests without a version, which a path ending in `/v1` shows."""
     return (endpoint or "").rstrip("/").endswith("/v1")

@@ -1,4 +1,4 @@
-"""Presets of the user's own deck files that lead to a model nobody serves here."""
+"""Presets in the user's own deck files that lead to a model that no backend serves here."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -16,19 +16,20 @@ from pipelex.pipes.models import ModelChoice
 logger = logging.getLogger("pipelex.inference")
 
 _told: set[str] = set()
-"""Faults that the log of this process has already."""
+"""The faults that this process has already logged."""
 
 
 def react_to_missing_presets(deck: ModelDeck, dirs: Sequence[Path], reaction: Literal["raise", "log", "none"]) -> None:
-    """Do what `inference.model_deck.missing_presets_reaction` says about presets that nothing serves.
+    """React to presets that no backend serves, as `inference.model_deck.missing_presets_reaction` says.
 
     Args:
-        deck: the deck, which leads from a preset to a model.
-        dirs: the `inference` directories the deck was read from; packaged presets are nobody's slip.
-        reaction: refuse the configuration, tell each preset once in the log, or say nothing.
+        deck: the deck that resolves the presets.
+        dirs: the `inference` directories that the deck was read from. Packaged presets are not checked, because they
+            are not the user's mistake.
+        reaction: `raise` refuses the configuration, `log` warns once about each preset, and `none` does nothing.
 
     Raises:
-        ConfigurationError: the reaction is `raise`, and there are such presets.
+        ConfigurationError: the reaction is `raise`, and no backend serves some preset.
     """
     if reaction == "none":
         return

@@ -1,4 +1,4 @@
-"""References to models, as methods and decks write them: `$preset`, `@alias`, `~waterfall` or a handle."""
+"""References to models in methods and decks: `$preset`, `@alias`, `~waterfall` or a handle."""
 
 from dataclasses import dataclass
 from typing import Final, Literal, cast
@@ -10,7 +10,7 @@ ReferenceKind = Literal["preset", "alias", "waterfall", "handle"]
 
 _SIGILS: Final[dict[str, ReferenceKind]] = {"$": "preset", "@": "alias", "~": "waterfall"}
 WRITTEN: Final[dict[ReferenceKind, str]] = {"preset": "$", "alias": "@", "waterfall": "~", "handle": ""}
-"""The sigil of each kind."""
+"""The sigil of each kind of reference; handles have none."""
 
 KIND_WORDS: Final[dict[ReferenceKind, str]] = {
     "preset": "the preset",
@@ -23,7 +23,7 @@ KIND_WORDS: Final[dict[ReferenceKind, str]] = {
 
 @dataclass(frozen=True)
 class ModelReference:
-    """A model reference, its kind and its name apart."""
+    """A model reference, split into its kind and its name."""
 
     kind: ReferenceKind
     name: str
@@ -33,10 +33,10 @@ class ModelReference:
 
     @classmethod
     def parse(cls, text: str) -> "ModelReference":
-        """Read `$preset`, `@alias`, `~waterfall`, `handle`, or the long forms `preset:name`, ….
+        """Parse `$preset`, `@alias`, `~waterfall`, `handle`, or a long form such as `preset:name`.
 
         Raises:
-            ValueError: there is no name.
+            ValueError: the name is missing.
         """
         trimmed = text.strip()
         kind, name = _SIGILS.get(trimmed[:1]), trimmed[1:]
@@ -50,10 +50,10 @@ class ModelReference:
 
 
 def read_reference(text: str, family: ModelFamily) -> ModelReference:
-    """Read a reference that a method or a deck holds.
+    """Parse a reference in a method or a deck.
 
     Raises:
-        PipelexError: `model.unknown`: it names no model.
+        PipelexError: the name is missing (`model.unknown`).
     """
     try:
         return ModelReference.parse(text)

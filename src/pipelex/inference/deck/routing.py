@@ -1,4 +1,4 @@
-"""The routing profile in force, of the `routing_profiles.toml` of every directory."""
+"""Finding the active routing profile in the `routing_profiles.toml` files of all directories."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,35 +16,37 @@ ROUTING_FILE: Final = "routing_profiles.toml"
 
 @dataclass(frozen=True)
 class ActiveRouting:
-    """The profile in force, and the file that declares it."""
+    """The active profile, and the file that declares it."""
 
     name: str
     file: TomlFile
     profile: RoutingProfile
     read: tuple[TomlFile, ...]
-    """The files that were looked into, the one that wins first: those below are left alone once the profile is known."""
+    """The files that were read, highest priority first. The rest are not read once the profile is found."""
 
     @property
     def is_packaged(self) -> bool:
-        """Whether the profile is the package's own."""
+        """Whether the profile comes from the packaged file."""
         return self.file.path.parent == DEFAULTS
 
     @property
     def own_files(self) -> tuple[Path, ...]:
-        """The user's and the project's files that were looked into."""
+        """The files of the user and the project that were read."""
         return tuple(file.path for file in self.read if file.path.parent != DEFAULTS)
 
 
 def active_routing(stack: Sequence[Path], backends: Mapping[str, Backend], warnings: list[Fault]) -> ActiveRouting:
-    """The profile that the first directory which says so makes active; its own, or one of the directories below.
+    """The active profile, which the first file with an `active` key names.
+
+    That file declares the profile, or a file of lower or higher priority does.
 
     Args:
-        stack: `inference` directories, the one that wins first and the packaged one last.
+        stack: `inference` directories, highest priority first and the packaged one last.
         backends: the backends that profiles may name.
-        warnings: what is not understood, and has no effect, is added here.
+        warnings: the list that warnings are added to, about entries that are not understood and have no effect.
 
     Raises:
-        ConfigurationError: a file is wrong, or no file declares the profile that is active.
+        ConfigurationError: a file is not valid, or no file declares the active profile.
     """
     read: list[TomlFile] = []
     declared: dict[str, tuple[TomlFile, RoutingProfile]] = {}
@@ -91,7 +93,7 @@ def _check(routing: ActiveRouting, backends: Mapping[str, Backend], warnings: li
 def _look_for_backend(
     file: TomlFile, name: str, backends: Mapping[str, Backend], place: tuple[str | int, ...], warnings: list[Fault]
 ) -> None:
-    """The backend as `_check_backend` finds it; one that only other releases have is a warning."""
+    """Check a backend's name like `_check_backend`, but only warn about one that may belong to another release."""
     try:
         _check_backend(file, name, backends, place)
     except ConfigurationError as wrong:
