@@ -1,6 +1,7 @@
-"""Documents printed from values: PDF, Word, Excel and PowerPoint files, from a layout, from HTML or from a template file.
+"""Printing values as PDF, Word, Excel and PowerPoint files, from a layout, from HTML or from a template file.
 
-Needs the extra `documents`. The same request gives the same bytes, so a document that is printed twice is stored once.
+Needs the extra `documents`. The same request produces the same bytes, so a document that is printed twice is stored
+once.
 Source: section 6.9 of the language reference.
 """
 

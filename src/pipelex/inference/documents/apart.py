@@ -1,4 +1,4 @@
-"""Documents are printed in a process of their own: limited in memory and time, and ended with whoever waits."""
+"""Printing a document in a child process, with limits on memory and time; it is killed when the caller is cancelled."""
 
 import asyncio
 from collections.abc import Callable
@@ -25,15 +25,15 @@ Message = tuple[dict[str, Any], list[bytes]]
 
 
 async def print_apart(printer: str, ask: DocumentAsk, pictures: ReadPictures) -> bytes:
-    """The file that a printing process makes. Whoever is cancelled here ends the process.
+    """Print a document in a child process, and return the file. Cancelling the call kills the process.
 
     Args:
         printer: the printer's name, see `pipelex.inference.documents.serve`.
-        ask: the document.
-        pictures: reads the images that it shows.
+        ask: the document to print.
+        pictures: reads the images that the document shows.
 
     Raises:
-        PipelexError: it cannot be printed, or is beyond a limit.
+        PipelexError: the document cannot be printed, or is over a limit.
     """
     await _slots.acquire()
     process: ReadingProcess | None = None

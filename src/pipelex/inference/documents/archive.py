@@ -1,4 +1,4 @@
-"""Office files are ZIP archives of XML; here they lose what differs from one printing to the next."""
+"""Making Office files, which are ZIP archives of XML, the same every time they are printed."""
 
 import re
 from io import BytesIO
@@ -10,7 +10,7 @@ _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def settled(data: bytes) -> bytes:
-    """The archive without times of printing: the same content gives the same bytes."""
+    """The archive without the time of printing, so that the same content produces the same bytes."""
     out = BytesIO()
     with ZipFile(BytesIO(data)) as given, ZipFile(out, "w", ZIP_DEFLATED) as taken:
         for entry in given.infolist():
@@ -25,5 +25,5 @@ def settled(data: bytes) -> bytes:
 
 
 def plain(text: object) -> str:
-    """The text without the control characters that XML cannot hold."""
+    """The text without the characters that XML does not allow, such as control characters."""
     return _NO_XML.sub("", str(text))

@@ -1,4 +1,4 @@
-"""The script of a printing process: it is started by its path, and told where modules are found in its first line."""
+"""The script of a printing process. It is started by its path, and the first line of its input is `sys.path`."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import sys
 
 def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # libraries may print as they like
+    os.dup2(2, 1)  # what libraries print must not mix with the answers
     sys.path[:] = json.loads(sys.stdin.buffer.readline())
     from pipelex.inference.documents.serve import serve
 

@@ -1,4 +1,4 @@
-"""Blocks as a Word file with python-docx."""
+"""Printing blocks as a Word file with python-docx."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,13 +32,13 @@ class WordEngine:
 
 
 async def print_word(ask: DocumentAsk, pictures: ReadPictures) -> bytes:
-    """A Word file, printed in this process."""
+    """The Word file of a document, printed in this process."""
     blocks = ask.request.blocks
     return printed(blocks, await pictures(urls_of(blocks)))
 
 
 def urls_of(blocks: Sequence[Block]) -> list[str]:
-    """The addresses of the images that blocks show."""
+    """The addresses of the images in blocks."""
     return [str(as_object(block["content"]).get("url", "")) for block in blocks if block["kind"] == "image"]
 
 
@@ -47,7 +47,7 @@ def printed(blocks: Sequence[Block], pictures: Pictures) -> bytes:
 
     Args:
         blocks: the blocks to print.
-        pictures: the images it shows, by URL.
+        pictures: the images in the blocks, by URL.
     """
     from docx import Document as new_document
 
@@ -85,7 +85,7 @@ def _add_table(document: "Document", rows: Sequence[Sequence[Json]], *, is_heade
     if not rows or not rows[0]:
         return
     table = document.add_table(rows=len(rows), cols=len(rows[0]), style="Table Grid")
-    cells = table._cells  # one look-up for all: asking row by row takes quadratic time
+    cells = table._cells  # looked up once, because asking row by row takes quadratic time
     width = len(rows[0])
     for index, row in enumerate(rows):
         for column, value in enumerate(row):
@@ -107,7 +107,7 @@ def _add_image(document: "Document", content: Mapping[str, Json], pictures: Pict
 
 
 def embeddable(data: bytes) -> tuple[BytesIO, int]:
-    """An image in a format that Office files hold, and its width in pixels."""
+    """An image in a format that Office files support, and its width in pixels."""
     from PIL import Image
 
     image = Image.open(BytesIO(data))
@@ -120,7 +120,7 @@ def embeddable(data: bytes) -> tuple[BytesIO, int]:
 
 
 def readable(kind: str, text: str) -> list[tuple[str, str | None]]:
-    """Markdown or HTML as paragraphs of text with their Word styles."""
+    """The paragraphs of Markdown or HTML as plain text, each with its Word style; None is the default style."""
     from lxml import html as lxml_html
 
     from pipelex.content.render import markdown_to_html

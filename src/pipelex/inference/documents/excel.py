@@ -1,4 +1,4 @@
-"""Excel files with openpyxl, from a layout or from a template file."""
+"""Printing Excel files with openpyxl, from a layout or from a template file."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from pipelex.inference.documents.xlsx import printed
 
 @dataclass(frozen=True)
 class ExcelEngine:
-    """Prints Excel files."""
+    """Prints Excel files from a layout or from a template file."""
 
     call: ModelCall
 
@@ -23,7 +23,7 @@ class ExcelEngine:
 
 
 async def print_sheets(ask: DocumentAsk, pictures: ReadPictures) -> bytes:
-    """An Excel file, printed in this process."""
+    """The Excel file of a document, printed in this process."""
     if ask.template is not None:
         return filled(ask, filled_book)
     blocks = ask.request.blocks

@@ -1,4 +1,4 @@
-"""The files of the fonts on this machine: those of font packages, and those that are installed."""
+"""The font files on this machine: those in Python packages, and those installed in the system."""
 
 import os
 import sys
@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Final
 
 _BUNDLES: Final = ("manimgx_fonts", "manimgx_fonts_cjk")
-"""Packages that hold fonts beside their module."""
+"""Packages with fonts in the folder of their module."""
 _GROUP: Final = "fontpkg.family"
-"""The group of entry points by which font packages name the module beside which they hold their files."""
+"""The group of entry points with which font packages name the module that has their files in `files` beside it."""
 _KINDS: Final = (".ttf", ".ttc", ".otf", ".otc")
 
 
 def packaged_files() -> Iterator[Path]:
-    """The font files of the packages that are installed."""
+    """The font files in the installed Python packages."""
     for folder in _package_folders():
         yield from _fonts_in(folder)
 
 
 def installed_files() -> Iterator[Path]:
-    """The font files of this machine."""
+    """The font files in the system's and the user's font folders."""
     for folder in _system_folders():
         yield from _fonts_in(folder)
 

@@ -1,4 +1,4 @@
-"""Blocks as a page of HTML."""
+"""Rendering blocks as a page of HTML."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -18,11 +18,11 @@ pre { font-family: Courier; font-size: 8.5pt; white-space: pre-wrap; }
 h1, h2, h3, h4, h5, h6 { break-after: avoid; } body { overflow-wrap: break-word; }
 """
 _WIDTH = 480
-"""Points between the margins of the page."""
+"""The width between the margins of the page, in points."""
 
 
 def page(blocks: Sequence[Block]) -> str:
-    """The whole page."""
+    """The whole page of HTML for blocks."""
     body = "\n".join(_block(block) for block in blocks)
     return f'<html><head><meta charset="utf-8"/><style>{STYLE}</style></head><body>{body}</body></html>'
 
@@ -65,7 +65,7 @@ def _cells(row: Sequence[Json]) -> str:
 
 
 def cell_text(value: Json) -> str:
-    """A value of a table as text."""
+    """The text of a value in a table."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return scalar_text(value)

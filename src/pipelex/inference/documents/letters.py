@@ -1,10 +1,10 @@
-"""The letters of a page and the fonts that have them, on machines for which PlutoPrint has no wheel.
+"""Choosing fonts for the letters of a page, on machines for which PlutoPrint has no wheel.
 
-The fonts that every PDF viewer has know Western European letters alone; whatever they lack would be printed as boxes. So
-texts with other letters are set in a font that has them: Noto Sans and its companions, which come with the extra
-`documents`, then the fonts of other font packages and of this machine. A letter that no font has is a failure, and so is one
-of a script whose letters change their shapes and places among each other: the PDF library orders and joins Hebrew and Arabic,
-and shapes nothing else.
+The fonts that every PDF viewer has contain only Western European letters; any other letter would be printed as a box.
+So text with other letters is set in a font that has them: Noto Sans and its companions, which come with the extra
+`documents`, then the fonts of other font packages and of this machine. A letter that no font has is an error. So is a
+letter of a script whose letters change shape or place next to each other, except Hebrew and Arabic, because the PDF
+library can shape no other script.
 """
 
 import html
@@ -26,7 +26,7 @@ _TAGS: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _PREFERRED: Final = ("NotoSans[", "NotoSans-Regular", "NotoSansArabic", "Heebo", "DejaVuSans.")
-"""The fonts that are tried first, in this order, for they fit together."""
+"""The beginnings of the names of fonts that are tried first, in this order, because they look well together."""
 _TRUE_TYPE: Final = (".ttf", ".ttc")
 _PLAIN: Final = re.compile(r"(?i)(bold|italic|oblique|black|light|thin|medium|condensed|narrow|mono|serif)")
 _SHAPED: Final = frozenset(
@@ -51,25 +51,25 @@ _SHAPED: Final = frozenset(
         "MONGOLIAN",
     ]
 )
-"""The scripts that nobody reads where each letter is printed by itself, by the names of their letters."""
+"""The scripts that are unreadable if each letter is printed separately, as Unicode names of letters begin."""
 _UNSPACED: Final = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
-"""Letters of scripts that break their lines anywhere, for they have no spaces."""
+"""Letters of scripts that have no spaces, so that a line may break anywhere."""
 _BLOCK: Final = re.compile(r"<(p|td|th|li|div|h[1-6]|dd|dt|body|blockquote|caption)\b", re.IGNORECASE)
 _STYLE: Final = re.compile(r"""\bstyle\s*=\s*(["'])""", re.IGNORECASE)
 _BREAKING: Final = "-pdf-word-wrap: CJK;"
 _RIGHT: Final = "text-align: right;"
 _SHOWN: Final = 5
-"""How many of the letters that no font has are named."""
+"""The maximum number of letters without a font that an error names."""
 
 
 def with_fonts(text: str) -> str:
-    """The same page, in which every text with letters that the usual fonts lack names a font that has them.
+    """The page, with a font named for every text whose letters the usual fonts lack.
 
     Args:
-        text: HTML.
+        text: the page, as HTML.
 
     Raises:
-        PipelexError: no font has one of the letters.
+        PipelexError: no font has one of the letters, or the PDF library cannot shape its script.
     """
     parts = _TAGS.split(text)
     texts = [part if position % 2 else html.unescape(part) for position, part in enumerate(parts)]
@@ -86,10 +86,10 @@ def with_fonts(text: str) -> str:
 
 
 def _style_blocks(parts: list[str]) -> None:
-    """Style blocks for what they say.
+    """Add the styles to blocks that their texts need.
 
-    Lines of texts that have no spaces break anywhere, for they would leave the page; what is written from the right begins
-    there.
+    Lines of text without spaces may break anywhere, because otherwise they would run off the page. Right-to-left text
+    is aligned right.
     """
     block: int | None = None
     is_new = False
@@ -105,7 +105,7 @@ def _style_blocks(parts: list[str]) -> None:
 
 
 def _is_from_right(text: str) -> bool:
-    """Whether a text begins at the right: its first letter with a direction has that one."""
+    """Whether a text begins at the right, which its first letter with a direction decides."""
     directions = (unicodedata.bidirectional(letter) for letter in text)
     return next((each for each in directions if each in ("L", "R", "AL")), "L") != "L"
 
@@ -128,7 +128,7 @@ def _span(name: str, text: str) -> str:
 
 
 def _joined(text: str) -> Iterator[tuple[str, str]]:
-    """Each letter with its font; a space or a mark stays with the letter before it, where that font has it."""
+    """Each letter with its font. A space, a mark or punctuation keeps the font of the letter before it if possible."""
     last = ""
     for letter in text:
         font = _SHELF.open.get(last)
@@ -139,7 +139,7 @@ def _joined(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _visible(text: str) -> str:
-    """The text without what only steers how it is shown: marks of direction, joiners, selectors of variants."""
+    """The composed text without invisible characters: direction marks, joiners, variation selectors and controls."""
     composed = unicodedata.normalize("NFC", text)
     return "".join(
         letter
@@ -149,7 +149,7 @@ def _visible(text: str) -> str:
 
 
 def _is_usual(text: str) -> bool:
-    """Whether the fonts of every viewer have all its letters."""
+    """Whether the fonts that every PDF viewer has contain all letters of a text."""
     return not _unusual(text)
 
 
@@ -174,15 +174,15 @@ class _Font:
 
 
 class _Shelf:
-    """The fonts that can be embedded, by the names that pages call them, the preferred ones first.
+    """The fonts that can be embedded, the preferred ones first, under the names that pages use for them.
 
-    They are registered with the PDF library, which reads TrueType outlines alone, and only until one has the letter that is
-    looked for: a machine may have hundreds.
+    The PDF library takes only fonts with TrueType outlines. Fonts are registered with it one by one, until one has the
+    wanted letter, because a machine may have hundreds.
     """
 
     def __init__(self) -> None:
         self.open: dict[str, _Font] = {}
-        """The fonts that were looked into so far."""
+        """The fonts that have been registered so far, by name."""
         self._rest: Iterator[Path] | None = None
         self._looked = 0
 
@@ -191,7 +191,7 @@ class _Shelf:
         if self._rest is None:
             self._rest = iter(sorted(_files(), key=_rank))
         for path in self._rest:
-            # A font that is not taken stays registered.
+            # A font that is not used stays registered, so its name is not used again.
             self._looked += 1
             name = f"letters{self._looked}"
             letters = _registered(name, path)
@@ -204,7 +204,7 @@ _SHELF: Final = _Shelf()
 
 
 def _registered(name: str, path: Path) -> frozenset[int]:
-    """The letters of a font that is now known under a name; none where the library cannot embed it."""
+    """Register a font under a name, and return its letters; none if the library cannot embed it."""
     from reportlab.lib.fonts import addMapping
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.ttfonts import TTFont
@@ -213,7 +213,7 @@ def _registered(name: str, path: Path) -> frozenset[int]:
     try:
         font: Any = TTFont(name, str(path))
         cast("Any", pdfmetrics).registerFont(font)
-    except Exception:  # whatever a font that nobody has proved makes the library raise
+    except Exception:  # an unchecked font may make the library raise anything
         return frozenset()
     for is_bold in (0, 1):
         for is_italic in (0, 1):

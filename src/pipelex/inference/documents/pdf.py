@@ -1,4 +1,4 @@
-"""HTML as PDF: with PlutoPrint where it has a wheel, else with xhtml2pdf, which stands on ReportLab."""
+"""Printing HTML as PDF, with PlutoPrint where it has a wheel, else with xhtml2pdf, which is built on ReportLab."""
 
 import base64
 import html
@@ -38,7 +38,7 @@ class PdfEngine:
 
 
 async def print_pdf(ask: DocumentAsk, pictures: ReadPictures) -> bytes:
-    """A PDF file, printed in this process: the library keeps its fonts and settings in globals."""
+    """The PDF file of a document, printed in this process. The library's fonts and settings are global to it."""
     text = _page_of(ask)
     found = await pictures([html.unescape(double or single) for _, double, single in _SOURCES.findall(text)])
     return printed(text, found, ask.root, ask.folder)
@@ -51,16 +51,16 @@ def _page_of(ask: DocumentAsk) -> str:
 
 
 def printed(text: str, pictures: Pictures, root: Path | None, folder: Path | None) -> bytes:
-    """The page as PDF.
+    """The PDF file of a page.
 
     Args:
-        text: HTML. Nothing is fetched for it over the network.
-        pictures: the images it shows, by URL.
-        root: the only folder it may read files of: fonts and images of a method.
+        text: the page, as HTML. Nothing is fetched for it over the network.
+        pictures: the images that it shows, by URL.
+        root: the method's folder, the only one from which it may read files, such as fonts and images.
         folder: the folder that its relative paths start from.
 
     Raises:
-        PipelexError: it cannot be printed.
+        PipelexError: the page cannot be printed.
     """
     if find_spec("plutoprint") is None:
         return _printed_simply(text, pictures, root, folder)
@@ -69,7 +69,7 @@ def printed(text: str, pictures: Pictures, root: Path | None, folder: Path | Non
 
 @dataclass(frozen=True)
 class _Files:
-    """The files that a page may show: images that were read for it, and files of the method's folder."""
+    """The files that a page may use: the images that were read for it, and the files in the method's folder."""
 
     pictures: Pictures
     root: Path | None
@@ -79,7 +79,7 @@ class _Files:
         """The file at an address.
 
         Raises:
-            OSError: it is none that the page may show.
+            OSError: the page may not use the file, or it cannot be read.
         """
         found = self.pictures.get(url)
         if found is not None:
@@ -93,7 +93,7 @@ class _Files:
 
 
 def _printed_simply(text: str, pictures: Pictures, root: Path | None, folder: Path | None) -> bytes:
-    """The page as PDF on machines for which PlutoPrint has no wheel."""
+    """The PDF file of a page, on machines for which PlutoPrint has no wheel."""
     from reportlab import rl_config
     from xhtml2pdf import pisa
     from xhtml2pdf.config.resources import RenderLimitError, ResourceAccessPolicy
@@ -112,7 +112,7 @@ def _printed_simply(text: str, pictures: Pictures, root: Path | None, folder: Pa
     def beside(uri: str, _: str | None) -> str:
         return uri if folder is None or ":" in uri else str(folder / uri)
 
-    # Without the time of printing the same page gives the same bytes.
+    # Without the time of printing, the same page produces the same bytes.
     rl_config.invariant = 1
     out = BytesIO()
     policy = ResourceAccessPolicy.server(root, allow_remote=False, max_render_seconds=300, max_document_bytes=None)
@@ -123,7 +123,7 @@ def _printed_simply(text: str, pictures: Pictures, root: Path | None, folder: Pa
         )
     except RenderLimitError as error:
         raise content_failure(f"the page is too large to be printed: {error}") from None
-    except Exception as error:  # whatever a page that nobody has proved makes the library raise
+    except Exception as error:  # an unchecked page may make the library raise anything
         raise content_failure(f"the page cannot be printed: {type(error).__name__}: {error}") from error
     if result.err:
         raise content_failure("the page cannot be printed: its HTML has errors")

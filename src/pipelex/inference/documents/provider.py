@@ -1,4 +1,4 @@
-"""The interface of a document engine, and its request."""
+"""The interface of a document engine, with its request."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,22 +11,22 @@ from pipelex.pipes.effects.requests import DocumentRequest
 from pipelex.storage import Loaded
 
 Pictures = Mapping[str, Loaded]
-"""The images a document shows by URL, read before it is printed: an engine never fetches anything."""
+"""The images of a document by URL. They are read before it is printed, because an engine never fetches anything."""
 
 ReadPictures = Callable[[Sequence[str]], Awaitable[Pictures]]
-"""Reads images by their URLs, each once, under the run's policy; relative ones are left out."""
+"""Reads images by URL, each one once, under the run's policy for fetching; relative URLs are left out."""
 
 
 @dataclass(frozen=True)
 class PrintLimits:
-    """What printing one document may take, in a process of its own."""
+    """The limits of printing one document in a process of its own."""
 
     seconds: float = 300.0
-    """The time, images included."""
+    """The time limit, in seconds, including the time to read images."""
     max_memory: int = 512 * 1024 * 1024
-    """The memory, in bytes."""
+    """The memory that the process may take for the document, in bytes."""
     max_text: int = 20_000_000
-    """The characters of what the process asks and answers: the addresses of the images it shows."""
+    """The maximum length of a message from the process, in characters; it may list the addresses of images."""
 
 
 @dataclass(frozen=True)
@@ -35,30 +35,30 @@ class DocumentAsk:
 
     request: DocumentRequest
     template: bytes | None = None
-    """The template file, where the request names one."""
+    """The content of the template file, if the request names one."""
     root: Path | None = None
-    """The method's folder, the only one whose files may be read; None where the method has none on disk."""
+    """The method's folder, the only one whose files may be read; None if the method is not on disk."""
 
     limits: PrintLimits = field(default_factory=PrintLimits)
 
     @property
     def folder(self) -> Path | None:
-        """The folder that relative paths of the template start from."""
+        """The folder that relative paths in the template start from."""
         return None if self.root is None or self.request.file is None else (self.root / self.request.file.path).parent
 
 
 class DocumentEngine(Protocol):
-    """A way to print documents; its factory is called with the `ModelCall`, for each call."""
+    """A way to print documents. Its factory is called for each call, with the `ModelCall`."""
 
     async def print(self, ask: DocumentAsk, pictures: ReadPictures) -> bytes:
-        """The file. The same request gives the same bytes.
+        """The printed file. The same request produces the same bytes.
 
         Raises:
-            PipelexError: a template cannot be filled, a value not be printed, or an image not be read.
+            PipelexError: the template cannot be filled in, a value cannot be printed, or an image cannot be read.
         """
         ...
 
 
 def content_failure(detail: str, **params: Json) -> PipelexError:
-    """A template or a value cannot be printed."""
+    """The error for a template or a value that cannot be printed."""
     return PipelexError("pipe.template_render_failed", detail, category=ErrorCategory.CONTENT, params=params)

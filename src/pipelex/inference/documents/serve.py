@@ -1,4 +1,4 @@
-"""The work of a printing process: one document, under a limit of memory; images are asked for, never fetched."""
+"""The work of a printing process: it prints one document within a memory limit, and requests images from its parent."""
 
 import asyncio
 import tempfile
@@ -22,11 +22,11 @@ _PRINTERS: Final = {"pdf": print_pdf, "word": print_word, "sheets": print_sheets
 _MAX_HEAD: Final = 1024**3
 _MAX_BLOBS: Final = 4 * 1024**3
 _MAX_SCRATCH: Final = 64 * 1024 * 1024
-"""The maximum size of a file that a library puts aside, such as a font, in bytes."""
+"""The maximum size of a file that a library writes, such as a font, in bytes."""
 
 
 def serve(tasks: BinaryIO, answers: BinaryIO) -> None:
-    """Print the one document that is asked for."""
+    """Read one task, print its document, and send the file or the failure back."""
     limit_files(_MAX_SCRATCH)
     watch = MemoryWatch()
     task = receive(tasks, max_head=_MAX_HEAD, max_blobs=_MAX_BLOBS)
@@ -46,7 +46,7 @@ def serve(tasks: BinaryIO, answers: BinaryIO) -> None:
     except (MemoryError, RecursionError) as short:
         watch.rest()
         send(answers, {"failed": content_failure(_SHORT[type(short)]).report.to_json()})
-    except Exception as error:  # whatever a value that nobody has checked makes a library raise
+    except Exception as error:  # an unchecked value may make a library raise anything
         why = f"{type(error).__name__}: {error}"[:300]
         send(answers, {"failed": content_failure(f"the document cannot be printed: {why}").report.to_json()})
 
@@ -65,7 +65,7 @@ def _ask_of(head: dict[str, Any], blobs: Sequence[bytes]) -> DocumentAsk:
 
 @dataclass(frozen=True)
 class _Pictures:
-    """Images, from whoever started the process."""
+    """Reads images through the process's parent."""
 
     tasks: BinaryIO
     answers: BinaryIO

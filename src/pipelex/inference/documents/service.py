@@ -1,4 +1,4 @@
-"""Documents: printed by the engine that the model's entry names, and stored."""
+"""Printing documents with the engine that the model's entry names, and storing them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -31,20 +31,20 @@ class Documents:
 
     deck: ModelDeck
     storage: Storage
-    """The storage of documents; only their addresses travel."""
+    """The storage for documents; results carry only their addresses."""
     policy: FetchPolicy
-    """The policy for fetching the images of a document."""
+    """The policy for fetching the images in a document."""
     trees: MethodTrees = field(default_factory=MethodTrees)
     """The methods' folders, which hold the template files."""
     limits: PrintLimits = field(default_factory=PrintLimits)
-    """What printing one document may take."""
+    """The limits of printing one document."""
 
     async def generate_document(self, job: DocumentJob) -> ContentResult:
-        """Print a document and store it: its Document content.
+        """Print a document, store it, and return its Document content.
 
         Raises:
-            PipelexError: the engine cannot print the format or is not installed, a template cannot be filled, or an
-                image cannot be read.
+            PipelexError: the engine cannot print the format or is not installed, the template cannot be filled in, or
+                an image cannot be read.
         """
         request, call = job.request, call_of(self.deck, job.model, "doc_gen")
         _check(call.entry, request)
@@ -64,7 +64,7 @@ class Documents:
         """See `ReadPictures`.
 
         Raises:
-            PipelexError: one cannot be read, or there are too many.
+            PipelexError: an image cannot be read, or there are too many.
         """
         wanted = [url for url in dict.fromkeys(urls) if ":" in url]
         if len(wanted) > _MAX_IMAGES:
@@ -78,7 +78,7 @@ class Documents:
 
 
 def _check(entry: ModelEntry, request: DocumentRequest) -> None:
-    """Refuse what the engine cannot print.
+    """Refuse a format or a source that the engine does not support.
 
     Raises:
         PipelexError: `model.capability_unsupported`.

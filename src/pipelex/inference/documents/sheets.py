@@ -1,8 +1,8 @@
-"""Excel files with Jinja2 in their cells.
+"""Filling in Excel files that have Jinja2 in their cells.
 
-The row of a cell with `{%tr for … %}` begins a loop, and that of `{%tr endfor %}` ends it; a cell whose rendered text is
-a plain number becomes a number, and one whose text is a date becomes a date. A block that begins in one cell and ends in
-another would take the cells between apart, so it is refused.
+A row with `{%tr for … %}` in a cell begins a loop over rows, and a row with `{%tr endfor %}` ends it. A cell whose
+rendered text is a plain number becomes a number, and one whose text is a date becomes a date. A block that begins in
+one cell and ends in another is refused, because it would tear apart the cells in between.
 """
 
 import re
@@ -28,7 +28,7 @@ _ROW: Final = "\x1e"
 
 
 def filled_book(request: DocumentRequest, template: bytes) -> bytes:
-    """An Excel file with the values of the request in its cells."""
+    """An Excel template, filled in with the values of the request."""
     from openpyxl import load_workbook
 
     book = load_workbook(BytesIO(template))
@@ -40,7 +40,7 @@ def filled_book(request: DocumentRequest, template: bytes) -> bytes:
 
 
 def _fill_sheet(request: DocumentRequest, sheet: "Worksheet") -> None:
-    """Render all rows as one text, so that loops may span rows, and write the cells anew with their formats."""
+    """Render all rows as one text, so that loops can span rows, then rewrite the cells with their formats."""
     rows = [list(row) for row in sheet.iter_rows()]
     if not any(isinstance(cell.value, str) and TAG.search(cell.value) for row in rows for cell in row):
         return
@@ -83,7 +83,7 @@ def _check_blocks(cell: Any) -> None:
     """Refuse a block that does not end in the cell in which it begins.
 
     Raises:
-        PipelexError: there is one.
+        PipelexError: the cell has such a block.
     """
     if not isinstance(cell.value, str):
         return

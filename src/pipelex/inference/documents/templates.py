@@ -1,8 +1,8 @@
-"""Template files: HTML, Word and PowerPoint files with Jinja2 in their text.
+"""Filling in template files: HTML, Word and PowerPoint files with Jinja2 in their text.
 
-In a Word or PowerPoint file tags may stand anywhere in a paragraph. `{%p … %}` replaces the paragraph it stands in, and
-`{%tr … %}` the table row, so that a loop can repeat whole paragraphs and rows. Values print, are filtered and are
-bounded as in every other template of a method. Excel files are filled in by `sheets`.
+In a Word or PowerPoint file, tags may stand anywhere in a paragraph. `{%p … %}` replaces the paragraph around it, and
+`{%tr … %}` the table row, so that a loop can repeat whole paragraphs and rows. Values are printed, filtered and limited
+as in every other template of a method. `sheets` fills in Excel files.
 """
 
 import re
@@ -29,12 +29,12 @@ _PARTS: Final = {
 TAG: Final = re.compile(r"\{\{|\{%|\{#")
 """The beginning of a tag in a template."""
 WHOLE_TAG: Final = re.compile(r"\{%(p|tr)\s(.*?)%\}", re.DOTALL)
-"""A tag that stands for the whole paragraph or row around it."""
+"""A tag that replaces the whole paragraph or row around it."""
 _QUOTES: Final = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'"})
 
 
 def filled_html(request: DocumentRequest, template: bytes) -> str:
-    """An HTML template with the values of the request."""
+    """An HTML template, filled in with the values of the request."""
     return rendered(request, template.decode("utf-8-sig"), category="html", sigils=True)
 
 
@@ -50,15 +50,19 @@ class TemplateEngine:
 
 
 async def print_template(ask: DocumentAsk, pictures: ReadPictures) -> bytes:
-    """A Word or PowerPoint file, filled in in this process."""
+    """A Word or PowerPoint template, filled in within this process."""
     return filled(ask, _filled_parts)
 
 
 def filled(ask: DocumentAsk, fill: Callable[[DocumentRequest, bytes], bytes]) -> bytes:
-    """An Office template with the values of the request.
+    """An Office template, filled in with the values of the request.
+
+    Args:
+        ask: the document, with the template.
+        fill: fills in a template of its format.
 
     Raises:
-        PipelexError: the file is no such file, or its template fails.
+        PipelexError: the template is not a valid file of its format, or rendering it fails.
     """
     request = ask.request
     try:
@@ -69,7 +73,7 @@ def filled(ask: DocumentAsk, fill: Callable[[DocumentRequest, bytes], bytes]) ->
 
 
 def rendered(request: DocumentRequest, text: str, *, category: str, sigils: bool = False) -> str:
-    """The text of a template with the values of the request."""
+    """The text of a template, rendered with the values of the request."""
     shapes = ShapeTable.from_json(request.shapes)
     return render(text, request.inputs, concepts=shapes, category=category, sigils=sigils, strict=True).text
 
@@ -100,7 +104,7 @@ def _filled_part(request: DocumentRequest, content: bytes) -> bytes:
     text = etree.tostring(root, encoding="unicode")
     if TAG.search(text) is None:
         return content
-    # The text of tags was escaped with the rest of the XML.
+    # Serializing the XML has escaped the text of tags, too.
     text = re.sub(r"(\{\{|\{%|\{#)(.*?)(\}\}|%\}|#\})", _unescaped, text, flags=re.DOTALL)
     filled_text = rendered(request, text, category="html")
     try:
@@ -122,7 +126,7 @@ def _named(root: "_Element", name: str) -> Iterator["_Element"]:
 
 
 def _gather(paragraph: "_Element") -> None:
-    """Put the text of a tag that Word has spread over several runs into the first of them."""
+    """Move the text of a tag that Word has spread over several runs into the first of them."""
     texts = [element for element in _named(paragraph, "t") if _owner(element) is paragraph]
     whole = "".join(element.text or "" for element in texts)
     if TAG.search(whole) is None:
@@ -144,14 +148,14 @@ def _owner(element: "_Element") -> "_Element | None":
 
 
 def _is_open(text: str) -> bool:
-    """Whether a tag begins in the text that does not end there."""
+    """Whether the text contains the beginning of a tag, but not its end."""
     begun = max(text.rfind("{{"), text.rfind("{%"), text.rfind("{#"))
     ended = max(text.rfind("}}"), text.rfind("%}"), text.rfind("#}"))
     return begun > ended or text.endswith("{")
 
 
 def _replace(element: "_Element", kind: str) -> None:
-    """Put a `{%p … %}` or `{%tr … %}` in place of the paragraph or the row around it."""
+    """Replace a paragraph or a row with the `{%p … %}` or `{%tr … %}` tags in it."""
     text = "".join(inner.text or "" for inner in _named(element, "t"))
     tags = [f"{{%{body}%}}" for found, body in WHOLE_TAG.findall(text) if found == kind]
     parent = element.getparent()
@@ -172,7 +176,7 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def _break_lines(root: "_Element") -> None:
-    """A line break in a value as a break of Word's; white space at the ends of a text is kept."""
+    """Turn line breaks in values into Word's own breaks, and keep white space at the ends of texts."""
     from lxml import etree
 
     for element in list(_named(root, "t")):

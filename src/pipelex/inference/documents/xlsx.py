@@ -1,4 +1,4 @@
-"""Blocks as an Excel file with openpyxl: one sheet per input."""
+"""Printing blocks as an Excel file with openpyxl, one sheet per input."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
 _LONGEST = 32_767
-"""Characters of one cell."""
+"""The maximum number of characters in a cell."""
 _WIDEST = 60
 _WIDEST_PIXELS = 600
 _POINTS_PER_PIXEL = 0.75
 _HIGHEST_ROW = 409
-"""The height of the highest row that Excel knows, in points."""
+"""The maximum height of a row in Excel, in points."""
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?")
 _DATE_CHARS = 10
 _FIRST_YEAR = 1900
 
 
 def printed(blocks: Sequence[Block], pictures: Pictures) -> bytes:
-    """The blocks as an Excel file; numbers, booleans and dates are such cells, and no text becomes a formula.
+    """The blocks as an Excel file. Numbers, booleans and dates keep their types, and text never becomes a formula.
 
     Args:
         blocks: the blocks to print.
-        pictures: the images it shows, by URL.
+        pictures: the images in the blocks, by URL.
     """
     from openpyxl import Workbook
 
@@ -81,7 +81,7 @@ def _add(sheet: "Worksheet", block: Block, pictures: Pictures) -> None:
 
 
 def _add_image(sheet: "Worksheet", content: Mapping[str, Json], pictures: Pictures) -> None:
-    """Put an image below what the sheet holds, and rows as high as it is; its caption, or where it is, above it."""
+    """Add a row that describes the image, and below it the image in a row of its height."""
     from openpyxl.drawing.image import Image
 
     write_row(sheet, [describe_file("Image", content)])
@@ -99,7 +99,7 @@ def _add_image(sheet: "Worksheet", content: Mapping[str, Json], pictures: Pictur
 
 
 def write_row(sheet: "Worksheet", values: Sequence[Json], *, is_bold: bool = False) -> None:
-    """Add a row below what the sheet holds."""
+    """Add a row below the last one of the sheet."""
     from openpyxl.styles import Font
 
     row = sheet.max_row + 1 if sheet.max_row > 1 or sheet["A1"].value is not None else 1
@@ -111,7 +111,7 @@ def write_row(sheet: "Worksheet", values: Sequence[Json], *, is_bold: bool = Fal
 
 
 def set_value(cell: Any, value: Json) -> None:
-    """Put a value into a cell: a date as a date, and a text that looks like a formula as a text."""
+    """Put a value into a cell. A date in text form becomes a date, and text that looks like a formula stays text."""
     moment = _moment(value) if isinstance(value, str) and cell.number_format != "@" else None
     if moment is not None:
         is_plain = cell.number_format == "General"
@@ -126,9 +126,10 @@ def set_value(cell: Any, value: Json) -> None:
 
 
 def _moment(text: str) -> date | datetime | None:
-    """The date, or date and time, that a text is as JSON has it; None where it is another text.
+    """The date, or the date and time, in a text in ISO 8601 form; None for any other text.
 
-    A time with an offset stays a text, for cells know none, and so does a date before Excel's calendar.
+    It is also None for a time with an offset, which cells cannot hold, and for a date before 1901, because Excel's
+    calendar starts in 1900 and has a wrong leap day there.
     """
     if _MOMENT.fullmatch(text) is None:
         return None

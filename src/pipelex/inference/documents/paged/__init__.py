@@ -1,1 +1,1 @@
-"""Pages of HTML as PDF, with PlutoPrint: fonts that have every letter, shaped text, and text that can be read back."""
+"""Printing HTML as PDF with PlutoPrint: fonts that have every letter, shaped text, and text that can be extracted."""

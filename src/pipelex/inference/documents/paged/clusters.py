@@ -1,4 +1,4 @@
-"""What the glyphs of a printed page mean: texts are shaped once more, and their glyphs looked up by them."""
+"""Finding out what the glyphs of a printed page stand for, by shaping its texts a second time."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,24 +10,24 @@ from pipelex.inference.documents.paged.faces import PRIVATE, NamedFace, is_visib
 from pipelex.inference.documents.paged.languages import LANGUAGES, begins_at_right, is_east_asian, is_from_right
 
 Keys = tuple[int, ...]
-"""The code points of glyphs, in the order in which they are drawn."""
+"""The code points of glyphs, in the order in which the glyphs are drawn."""
 
 _LIGATURES: Final = {unicodedata.normalize("NFKC", chr(code)): chr(code) for code in range(0xFEF5, 0xFEFD)}
-"""The single letters that stand for two of Arabic: readers that turn a line turn the two, and not the one."""
+"""The single characters for two Arabic letters. A reader that reverses a line would also reverse the two letters."""
 _FEATURES: Final = {"liga": False}
-"""Letters of Arabic keep to themselves, but for the ligatures that they must have."""
+"""The features for right-to-left text: only required Arabic ligatures are formed."""
 
 
 @dataclass
 class Meanings:
-    """What sequences of glyphs stand for."""
+    """What glyphs, and sequences of glyphs, stand for."""
 
     letters: frozenset[int]
-    """The letters of the page, which tell what a glyph with several letters is."""
+    """The code points of the letters on the page. A glyph with one of these code points stands for that letter."""
     texts: dict[Keys, str] = field(default_factory=dict[Keys, str])
-    """The texts of sequences that do not say by themselves what they stand for."""
+    """The texts of sequences that stand for something else than their single glyphs do."""
     glyphs: dict[int, str] = field(default_factory=dict[int, str])
-    """The texts of single glyphs."""
+    """The texts of single glyphs, by code point."""
 
     def of(self, key: int) -> str:
         """The text of one glyph."""
@@ -41,7 +41,7 @@ class Meanings:
 
     @property
     def longest(self) -> Mapping[int, int]:
-        """How long the longest sequence with a text is, by its first glyph."""
+        """The length of the longest sequence with a text, by its first glyph."""
         found: dict[int, int] = {}
         for keys in self.texts:
             found[keys[0]] = max(found.get(keys[0], 0), len(keys))
@@ -49,11 +49,11 @@ class Meanings:
 
 
 def meanings_of(texts: Iterable[str], faces: Sequence[NamedFace]) -> Meanings:
-    """What the glyphs that texts are set in stand for.
+    """What the glyphs on a page stand for.
 
     Args:
-        texts: the texts of a page.
-        faces: the faces that it is set in.
+        texts: the texts of the page.
+        faces: the faces that the page is set in.
     """
     texts = list(texts)
     letters = frozenset(map(ord, set[str]().union(*texts)))
@@ -68,7 +68,7 @@ def meanings_of(texts: Iterable[str], faces: Sequence[NamedFace]) -> Meanings:
 
 
 def _words(texts: Iterable[str]) -> Iterable[str]:
-    """The distinct parts of texts to shape: whole words where letters change one another, else letters with their marks."""
+    """The distinct parts of texts to shape: words and their runs if letters affect each other, else single letters."""
     found: dict[str, None] = {}
     for text in texts:
         for word in text.split():
@@ -90,7 +90,7 @@ def _is_simple(word: str) -> bool:
 
 
 def _parts(word: str) -> Iterable[str]:
-    """The runs of one script in a word, for letters of another are set in another face."""
+    """The runs of one script in a word, because each script may be set in a different face."""
     part, last = "", None
     for letter in word:
         script = _script(letter)
@@ -116,7 +116,7 @@ class _Shaper:
         self._font = self._library.Font(self._library.Face(blob))
 
     def shape(self, text: str, language: str | None) -> list[tuple[int, int]]:
-        """The code point of each glyph, and the place in the text that it is for."""
+        """The code point of each glyph, and the offset in the text of what it stands for."""
         buffer = self._library.Buffer()
         buffer.add_str(text)
         buffer.guess_segment_properties()
@@ -154,14 +154,14 @@ def _keep(found: Meanings, keys: Keys, text: str) -> None:
         if keys[0] not in found.letters:
             found.glyphs.setdefault(keys[0], text)
     elif keys != tuple(map(ord, text)):
-        # What is written from the right is turned by readers, glyph by glyph, and a text beside it is not.
+        # Readers reverse right-to-left text glyph by glyph, but not an `ActualText` beside it.
         if not is_from_right(text):
             found.texts.setdefault(keys, text)
         _keep_rest(found, keys, text)
 
 
 def _keep_rest(found: Meanings, keys: Keys, text: str) -> None:
-    """Have the first glyph that is no letter stand for the letters that no other stands for, for readers of single glyphs."""
+    """Let the first glyph without a letter stand for all letters without a glyph, for readers of single glyphs."""
     unnamed = [key for key in keys if key >= PRIVATE]
     if unnamed:
         named = {chr(key) for key in keys if key < PRIVATE}

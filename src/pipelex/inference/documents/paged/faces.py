@@ -1,4 +1,4 @@
-"""The faces that a page is set in, chosen by its letters: those of the extra's packages, then what the machine has."""
+"""Choosing the faces of a page by its letters: from the font packages of the extra, then from this machine."""
 
 import re
 import unicodedata
@@ -17,29 +17,30 @@ if TYPE_CHECKING:
     from fontTools.ttLib import TTFont
 
 _ALWAYS: Final = ("NotoSans[", "NotoSans-Italic[", "FiraCode[")
-"""The faces of every page, by how their files begin: letters of the languages of Europe, code."""
+"""The faces of every page, by the beginnings of their file names: for European languages, and for code."""
 _SERIF: Final = ("NotoSerif[", "NotoSerif-Italic[")
 _PREFERRED: Final = (*_ALWAYS, "IBMPlexSansArabic-Regular", "NotoSans", "NotoEmoji", "Inter[")
-"""The faces that are tried first, in this order, for they fit together."""
+"""The beginnings of the names of files that are tried first, in this order, because they look well together."""
 _EAST: Final = "NotoSansCJK"
 _NUMBERS: Final[Mapping[str, int]] = {"ja": 0, "ko": 1, "zh-Hans": 2, "zh-Hant": 3}
-"""The place of each language's face in the collection of Noto Sans CJK."""
+"""The index of each language's face in the Noto Sans CJK collection."""
 _UNFIT: Final = re.compile(r"(?i)bold|italic|oblique|black|light|thin|medium|condensed|narrow|mono|serif|lastresort")
-"""Files that letters are not taken from while there are others."""
+"""The names of files that are left out among packaged fonts, and tried last among installed ones."""
 _UNSHOWN: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
 _SHOWN: Final = 5
-"""How many of the letters that no font has are named."""
+"""The maximum number of letters without a font that an error names."""
 _COMPOSED: Final = range(0x1E00, 0x1F00)
 _MANY: Final = 100
 _ONE_TO_MANY: Final = 2
-"""The kind of substitution that takes a glyph apart."""
+"""The type of substitution that splits a glyph into several."""
 _MANY_TO_ONE: Final = 4
+"""The type of substitution that joins several glyphs into a ligature."""
 _ARABIC: Final = 0x0628
 _JOINED: Final = range(0xFBEA, 0xFDF0)
-"""Ligatures of Arabic that may be left out."""
+"""The code points of optional Arabic ligatures."""
 _NO_GLYPH: Final = "glyph00000"
 PRIVATE: Final = 0xF0000
-"""The first of the code points that name a face's glyphs that have no letter of their own."""
+"""The first code point for glyphs that have no letter of their own."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +49,19 @@ class Face:
 
     path: Path
     number: int = 0
-    """Its place in a collection."""
+    """Its index in a collection of fonts; 0 if the file is not a collection."""
 
     @property
     def letters(self) -> Mapping[int, str]:
-        """The names of its glyphs by their letters; none where the file cannot be read."""
+        """The names of its glyphs, by the code points of their letters; empty if the file cannot be read."""
         return _letters(self)
 
     def open(self) -> "TTFont":
-        """The font, to be closed."""
+        """Open the font; the caller closes it."""
         from fontTools.ttLib import TTFont
 
         font = TTFont(self.path, fontNumber=self.number, lazy=True, recalcBBoxes=False, recalcTimestamp=False)
-        # Names would be read with the outlines, which takes a font of Chinese a minute.
+        # Otherwise, names are read with the outlines, which takes a minute for a Chinese font.
         font.setGlyphOrder([f"glyph{number:05}" for number in range(font["maxp"].numGlyphs)])
         return font
 
@@ -70,29 +71,29 @@ def _letters(face: Face) -> Mapping[int, str]:
     try:
         with face.open() as font:
             found: dict[int, str] = font.getBestCmap() or {}
-    except Exception:  # whatever a font that nobody has proved makes the library raise
+    except Exception:  # an unchecked font may make the library raise anything
         return {}
     return found
 
 
 @dataclass(frozen=True)
 class NamedFace:
-    """A face as it is printed with: each of its glyphs has a code point."""
+    """A copy of a face for printing, in which every glyph has a code point."""
 
     face: Face
     path: Path
-    """The file that has the code points."""
+    """The file of the copy."""
     keys: Mapping[int, int] = field(repr=False)
-    """The first code point of each glyph, by the glyph's number: what the printed file calls it."""
+    """The first code point of each glyph, by glyph id. The printed file refers to a glyph by it."""
 
 
 def faces_for(letters: Iterable[str], language: str | None, *, is_serif: bool) -> tuple[list[Face], list[str]]:
-    """The faces that letters are set in, and the letters that none has.
+    """The faces for letters, and the letters that no face has.
 
     Args:
         letters: the letters.
-        language: the language of the Han letters among them.
-        is_serif: whether the page asks for serifs.
+        language: the language of the Han letters among them; None if there are none.
+        is_serif: whether the page uses serif fonts.
     """
     lacking = {letter for letter in letters if is_visible(letter)}
     chosen: list[Face] = []
@@ -107,13 +108,13 @@ def faces_for(letters: Iterable[str], language: str | None, *, is_serif: bool) -
 
 
 def is_visible(letter: str) -> bool:
-    """Whether a letter is drawn, and does not only steer how others are."""
+    """Whether a letter is drawn, rather than only affecting how others are drawn."""
     is_selector = 0xFE00 <= ord(letter) <= 0xFE0F or 0xE0100 <= ord(letter) <= 0xE01EF
     return not (is_selector or letter.isspace() or unicodedata.category(letter) in _UNSHOWN)
 
 
 def _candidates(language: str | None, *, is_serif: bool) -> Iterator[tuple[Face, bool]]:
-    """The faces to try, each with whether it is one of every page."""
+    """The faces to try, each with whether every page gets it."""
     packaged = list(packaged_files())
     basic = (*_ALWAYS, *(_SERIF if is_serif else ()))
     fit = [path for path in packaged if not _UNFIT.search(path.name) or _begins(path, basic)]
@@ -126,7 +127,7 @@ def _candidates(language: str | None, *, is_serif: bool) -> Iterator[tuple[Face,
 
 
 def _styles(face: Face) -> Iterable[Face]:
-    """The bold and the slanted faces of a family that has a file for each."""
+    """The bold and slanted faces that a face's family has in files of their own."""
     stem = face.path.stem.removesuffix("-Regular")
     names = (
         f"{stem}-{style}{face.path.suffix}" for style in ("Bold", "Italic", "Oblique", "BoldItalic", "BoldOblique")
@@ -144,11 +145,11 @@ def _rank(path: Path) -> tuple[int, str]:
 
 
 def named(faces: Iterable[Face], folder: Path) -> list[NamedFace]:
-    """Faces as files whose glyphs all have code points, each its own.
+    """Write copies of faces in which every glyph has a code point.
 
     Args:
         faces: the faces.
-        folder: where the files are written.
+        folder: the folder to write the copies into.
     """
     done: list[NamedFace] = []
     free = PRIVATE
@@ -179,7 +180,7 @@ def _write(face: Face, path: Path, free: int) -> tuple[dict[int, int], int]:
 
 
 def _keep_composed(font: Any, letters: Mapping[int, str]) -> None:
-    """Have Latin letters with marks keep their one glyph, for readers tear marks away that are drawn by themselves."""
+    """Keep Latin letters with marks as single glyphs, because readers lose marks that are drawn separately."""
     composed = {name for code, name in letters.items() if code in _COMPOSED}
     if "GSUB" not in font or len(composed) < _MANY:
         return
@@ -192,7 +193,7 @@ def _keep_composed(font: Any, letters: Mapping[int, str]) -> None:
 
 
 def _keep_apart(font: Any, letters: Mapping[int, str]) -> None:
-    """Have letters of Arabic keep apart where they may, for readers turn what a glyph of two stands for."""
+    """Remove optional Arabic ligatures, because readers reverse the letters that one glyph stands for."""
     joined = {name for code, name in letters.items() if code in _JOINED}
     for lookup in font["GSUB"].table.LookupList.Lookup if _ARABIC in letters and "GSUB" in font else ():
         for each in lookup.SubTable:
@@ -213,7 +214,7 @@ def _set_cmap(font: Any, cmap: dict[int, str]) -> None:
 
 
 def without_face(lacking: list[str]) -> PipelexError:
-    """The failure of letters that no face has."""
+    """The error for letters that no face has."""
     shown = ", ".join(f"'{letter}' ({_name(letter)}, U+{ord(letter):04X})" for letter in lacking[:_SHOWN])
     more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
     failure = content_failure(f"no font here has the letters {shown}{more}: they would be printed as boxes")

@@ -1,4 +1,4 @@
-"""What the letters of a text tell of its language and its direction."""
+"""Finding the language and the direction of a text from its letters."""
 
 import re
 import unicodedata
@@ -10,10 +10,10 @@ _HANGUL: Final = re.compile("[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7
 _HAN: Final = re.compile("[\u2e80-\u2fdf\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _EAST: Final = re.compile(f"{_KANA.pattern}|{_HANGUL.pattern}|{_HAN.pattern}|[\u3000-\u303f\u3100-\u312f\uff00-\uffef]")
 _CHARSETS: Final = {"zh-Hans": "gb2312", "zh-Hant": "big5", "ja": "shift_jis", "ko": "euc_kr"}
-"""The character set of each language that is written with Han letters; the first that has a text's letters is its language."""
+"""A character set for each language with Han letters. The one with the most letters of a text is its language."""
 
 LANGUAGES: Final = tuple(_CHARSETS)
-"""The languages that draw Han letters differently."""
+"""The languages that draw the same Han letters differently."""
 
 
 def is_east_asian(text: str) -> bool:
@@ -24,11 +24,11 @@ def is_east_asian(text: str) -> bool:
 def language_of(text: str, default: str | None = None) -> str | None:
     """The language of a text with Han letters, kana or hangul; None for other texts.
 
-    The same Han letter is drawn differently in each.
+    It matters because each language draws the same Han letter differently.
 
     Args:
         text: the text.
-        default: the language of what is around it, which is taken where it has all the letters.
+        default: the language of the surrounding text, which wins unless another language has more of the Han letters.
     """
     if _KANA.search(text):
         return "ja"
@@ -54,18 +54,18 @@ def _has(letter: str, charset: str) -> bool:
 
 
 def begins_at_right(text: str) -> bool | None:
-    """Whether a text begins at the right, as its first letter with a direction does; None where no letter has one."""
+    """Whether a text begins at the right, which its first letter with a direction decides; None if there is none."""
     return next((each != "L" for each in _directions(text)), None)
 
 
 def is_mostly_from_right(text: str) -> bool:
-    """Whether most letters of a text are written from the right."""
+    """Whether most letters of a text are written from right to left."""
     balance = sum(-1 if each == "L" else 1 for each in _directions(text))
     return balance > 0
 
 
 def is_from_right(text: str) -> bool:
-    """Whether a text has a letter that is written from the right."""
+    """Whether a text has a letter that is written from right to left."""
     return any(each != "L" for each in _directions(text))
 
 

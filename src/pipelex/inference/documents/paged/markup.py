@@ -1,4 +1,4 @@
-"""A page's texts, and the languages and directions that its elements do not tell themselves."""
+"""Collecting the texts of a page, and marking the languages and directions that its elements leave out."""
 
 import re
 from dataclasses import dataclass, field
@@ -17,9 +17,9 @@ _VOID: Final = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
 )
 _LINES: Final = frozenset(["p", "td", "th", "li", "h1", "h2", "h3", "h4", "h5", "h6", "dd", "dt", "caption", "div"])
-"""The elements whose lines begin where their first letter does."""
+"""The elements whose direction is that of their first letter."""
 _FRAMES: Final = frozenset({"body", "table", "ul", "ol", "dl", "blockquote"})
-"""The elements that begin where most of their letters do: pages, columns of tables, marks of lists."""
+"""The elements whose direction is that of most of their letters: it places table columns and list markers."""
 _LANGUAGES: Final = _LINES | {"body", "html", "span", "pre", "b", "i", "strong", "em", "a"}
 
 
@@ -27,36 +27,37 @@ _LANGUAGES: Final = _LINES | {"body", "html", "span", "pre", "b", "i", "strong",
 class _Element:
     tag: str
     end: int
-    """The offset behind the name in its opening tag."""
+    """The offset just after the name in its opening tag."""
     attributes: frozenset[str]
     texts: list[str] = field(default_factory=list[str])
     own: list[str] = field(default_factory=list[str])
-    """The texts that are in no line or frame inside of it."""
+    """The texts in it, except those in lines or frames within it."""
     around: "_Element | None" = None
     is_directed: bool = False
-    """Whether it or what it is in tells a direction."""
+    """Whether an element around it sets a direction."""
     has_language: bool = False
+    """Whether it, or an element around it, sets a language."""
 
 
 @dataclass(frozen=True)
 class Markup:
-    """A page as it is printed, and what it shows."""
+    """A page that is ready for printing, and its texts."""
 
     page: str
     texts: tuple[str, ...]
     styles: str
-    """Its style sheets: they may show texts, too."""
+    """The text of its style sheets, which may add content to the page."""
     language: str | None
-    """The language of its Han letters."""
+    """The language of its Chinese, Japanese or Korean letters; None if it has none."""
 
 
 def marked(page: str) -> Markup:
-    """A page whose elements tell the languages of Han letters, and that what is written from the right begins there.
+    """The page, with `lang` added for East Asian text and `dir` where the direction changes.
 
-    What an element tells itself stays.
+    Elements that already set a language or a direction are not changed.
 
     Args:
-        page: HTML.
+        page: the page, as HTML.
     """
     reader = _MarkupReader(page)
     reader.feed(page)

@@ -1,4 +1,4 @@
-"""HTML as PDF with PlutoPrint, which lays pages out with HarfBuzz, ICU and Cairo, and needs nothing of the system."""
+"""Printing HTML as PDF with PlutoPrint, which contains HarfBuzz, ICU and Cairo, and needs no system libraries."""
 
 import os
 import re
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from plutoprint import ResourceData
 
 _BASE: Final = "pipelex-method:///"
-"""The address that relative ones start from."""
+"""The base of relative addresses."""
 _SERIFS: Final = ("serif", "Times", "Times New Roman", "Times-Roman", "Georgia", "Garamond", "Cambria", "Palatino")
 _CODE: Final = (
     "monospace",
@@ -35,7 +35,7 @@ _CODE: Final = (
 )
 _PLAIN: Final = ("sans-serif", "Helvetica", "Arial", "Verdana", "Tahoma", "Calibri", "Segoe UI", "Roboto", "system-ui")
 _FAMILIES: Final = (("Noto Sans", _PLAIN), ("Noto Serif", _SERIFS), ("Fira Code", _CODE))
-"""The family that stands for others, by their names."""
+"""The font families that are used, each with the names of the families it replaces."""
 _ASKS_SERIF: Final = re.compile(r"(?i)(?<!sans-)\bserif|" + "|".join(map(re.escape, _SERIFS[1:])))
 _STYLE: Final = """
 html { font-family: "Noto Sans"; }
@@ -46,18 +46,18 @@ _STYLE_FROM_RIGHT: Final = 'html { font-feature-settings: "liga" 0; }'
 _CONFIGURED: Final[list[Path]] = []
 
 Fetch = Callable[[str], Loaded]
-"""The file at an address, such as an image; whatever it raises has the file left out."""
+"""Returns the file at an address, such as an image. If it raises an exception, the file is left out."""
 
 
 def printed_pages(page: str, fetch: Fetch) -> bytes:
-    """A page of HTML as PDF, every letter with its glyph.
+    """The PDF file of a page, in which every letter has a glyph.
 
     Args:
-        page: HTML.
-        fetch: reads what the page refers to.
+        page: the page, as HTML.
+        fetch: reads the files that the page refers to.
 
     Raises:
-        PipelexError: a letter has no font, or the page cannot be printed.
+        PipelexError: no font has one of the letters, or the page cannot be printed.
     """
     markup = marked(page)
     letters = set(markup.styles).union(*markup.texts)
@@ -74,7 +74,7 @@ def printed_pages(page: str, fetch: Fetch) -> bytes:
 
 
 def _configure(folder: Path) -> None:
-    """Have the library know the fonts of a folder, and no others; it looks for fonts once in the life of a process."""
+    """Let the library use only the fonts in a folder. It looks for fonts only once in the life of a process."""
     import plutoprint
 
     if _CONFIGURED:

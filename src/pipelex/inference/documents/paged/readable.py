@@ -1,8 +1,9 @@
-"""Text that can be read back: a printed file's glyphs are told what they stand for.
+"""Making the text of a printed file extractable, by recording what its glyphs stand for.
 
-The printing library names a glyph by one letter, which is too little for ligatures, conjuncts, and letters that are drawn
-before the one they follow. The tables of letters are written anew, and sequences of glyphs that are drawn in another order
-than they are read get their text beside them (`ActualText`, which readers, searches and screen readers take).
+The printing library records one letter for each glyph. That is not enough for ligatures, for conjuncts, and for letters
+that are drawn before the letter they follow. So the tables from glyphs to letters are rewritten. Sequences of glyphs
+that are drawn in another order than they are read get their text beside them, as `ActualText`, which viewers, searches
+and screen readers use.
 """
 
 import re
@@ -28,22 +29,23 @@ _TOKEN: Final = re.compile(
 )
 _PART: Final = re.compile(rb"\((?:\\.|[^\\)])*\)|<[0-9a-fA-F\s]*>|[-+]?\d*\.?\d+", re.DOTALL)
 _NO_LETTER: Final = 0xFFFD
-"""What the library calls a glyph without a letter; but for the box, all have one."""
+"""The letter that the library records for a glyph without one, which is only the box for a missing glyph."""
 _SPACES: Final = re.compile(rb"\s+")
 _ESCAPE: Final = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
 _ESCAPES: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 
 
 def readable(data: bytes, meanings: Meanings, *, may_lack: bool) -> bytes:
-    """A printed file whose text can be read back, and which tells no time.
+    """The printed file, with text that can be extracted and without the time of printing.
 
     Args:
-        data: a PDF file as the printing library writes it.
+        data: a PDF file from the printing library.
         meanings: what its glyphs stand for.
-        may_lack: whether a glyph without a letter is one of a font that the page brings, rather than a box.
+        may_lack: whether a glyph without a letter may come from a font that the page brings along, so that it is not
+            taken for a box.
 
     Raises:
-        PipelexError: it has a glyph for a letter that its font has not.
+        PipelexError: a font lacks one of the letters, so that a box is printed.
     """
     from pypdf import PdfReader, PdfWriter
 
@@ -67,9 +69,9 @@ def readable(data: bytes, meanings: Meanings, *, may_lack: bool) -> bytes:
 @dataclass
 class _PrintedFont:
     keys: Mapping[int, int]
-    """The code points of its glyphs, by their codes."""
+    """The code points of its glyphs, by the codes of the glyphs in the file."""
     width: int
-    """The bytes of a code."""
+    """The number of bytes in a code."""
 
 
 @dataclass
@@ -81,7 +83,7 @@ class _Rewriter:
     done: set[int] = field(default_factory=set[int])
 
     def learn(self, font: Any) -> None:
-        """Read what a font's glyphs are, and write what they stand for."""
+        """Read the code points of a font's glyphs, and rewrite its table with what the glyphs stand for."""
         stream: Any = font["/ToUnicode"].get_object()
         keys = _keys(stream.get_data())
         if not self.may_lack and _NO_LETTER in keys.values() and _NO_LETTER not in self.meanings.letters:
@@ -93,7 +95,7 @@ class _Rewriter:
             _fill(stream, _table({code: self.meanings.of(key) for code, key in keys.items()}, width))
 
     def rewrite_page(self, page: Any) -> None:
-        """Write a page's text anew."""
+        """Rewrite the text of a page."""
         contents: Any = page.get_contents()
         if contents is None:
             return
@@ -105,7 +107,7 @@ class _Rewriter:
         page[NameObject("/Contents")] = page.indirect_reference.pdf._add_object(stream)
 
     def rewrite_form(self, form: Any) -> None:
-        """Write the text of a part of a page anew."""
+        """Rewrite the text of a form, which is a reusable part of a page."""
         _fill(form, self._rewritten(form.get_data(), form.get("/Resources")))
 
     def _rewritten(self, data: bytes, resources: Any) -> bytes:
@@ -124,7 +126,7 @@ class _Glyph:
 
 
 _Item = _Glyph | bytes | float
-"""A glyph, operators that show none, or a move between glyphs of one operator."""
+"""A glyph, operators that show no glyph, or a shift between two glyphs of an operator."""
 
 
 @dataclass
@@ -135,11 +137,11 @@ class _Content:
     longest: Mapping[int, int]
 
     def rewritten(self) -> bytes:
-        """The operators, with texts beside the sequences that have one."""
+        """The operators, with an `ActualText` beside each sequence that has a text."""
         return b"".join(part for run in self._runs() for part in self._written(run))
 
     def _runs(self) -> Iterable[list[_Item]]:
-        """The items of each text object, with what is before it."""
+        """The items of each text object, including the operators before it."""
         font: _PrintedFont | None = None
         run: list[_Item] = []
         place = 0
@@ -182,7 +184,7 @@ class _Content:
         yield _operator(shown)
 
     def _spans(self, keys: list[int]) -> Iterable[tuple[int, int, str]]:
-        """Where sequences begin and end that have a text of their own: the longest at each place."""
+        """The start, end and text of each sequence that has a text, taking the longest one at each place."""
         start = 0
         while start < len(keys):
             length, text = self._longest(keys, start)
@@ -234,7 +236,7 @@ def _unescaped(found: re.Match[bytes]) -> bytes:
 
 
 def _keys(table: bytes) -> dict[int, int]:
-    """The code points of a table of letters, by the codes of their glyphs."""
+    """The code points in a font's `ToUnicode` table, by the codes of the glyphs."""
     keys: dict[int, int] = {}
     for kind, block in _BLOCK.findall(table):
         for low, high, code in _RANGE.findall(block) if kind == b"bfrange" else ():
@@ -251,7 +253,7 @@ def _point(code: bytes) -> int:
 
 
 def _table(texts: Mapping[int, str], width: int) -> bytes:
-    """A table of letters, as fonts hold one."""
+    """A `ToUnicode` table for a font, from the texts of its glyphs by their codes."""
     rows = [
         b"<%0*x> <%s>" % (width, code, text.encode("utf-16-be").hex().encode()) for code, text in texts.items() if text
     ]
@@ -269,7 +271,7 @@ def _table(texts: Mapping[int, str], width: int) -> bytes:
 
 
 def _fill(stream: Any, data: bytes) -> None:
-    """Have a stream hold data, compressed."""
+    """Replace the data of a stream, compressed."""
     from pypdf.generic import NameObject
 
     stream[NameObject("/Filter")] = NameObject("/FlateDecode")
