@@ -1,4 +1,4 @@
-"""Pages out of documents and images: text, pictures and views, every file stored by content and referenced."""
+"""Extracting pages from documents and images: text, pictures and views. Every file is stored and referenced."""
 
 from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Extractor, Keeper, SourceFile
 from pipelex.inference.extract.service import Extraction, ExtractionOptions

@@ -1,7 +1,8 @@
 """Azure Document Intelligence.
 
-Source: https://learn.microsoft.com/rest/api/aiservices/document-models/analyze-document (`2024-11-30`). Azure's SDK follows
-redirects with the document, holds all that an answer decodes to, and repeats by itself.
+Source: https://learn.microsoft.com/rest/api/aiservices/document-models/analyze-document (`2024-11-30`). Azure's SDK is
+not used, because it follows redirects with the document, does not limit the size of a decoded answer, and retries on
+its own.
 """
 
 import asyncio
@@ -27,16 +28,16 @@ _LONGEST_PAUSE = 30.0
 
 @dataclass(frozen=True)
 class AzureExtractor:
-    """The layout model: Markdown, figures with their captions. An analysis is started, then asked for until it ends."""
+    """Azure's layout model, for Markdown and figures with captions. It starts an analysis and polls until it ends."""
 
     call: ModelCall
     pause: float = 1.0
-    """The pause between two questions, in seconds, unless the service names one."""
+    """The pause between two polls, in seconds, unless the service asks for another."""
     reads_by_address: ClassVar[bool] = False
 
     @cached_property
     def http(self) -> HttpCall:
-        """The HTTP client of the service."""
+        """The HTTP client for the service."""
         key = self.call.backend.table.api_key
         return HttpCall(self.call, {"Ocp-Apim-Subscription-Key": key} if key else {})
 

@@ -1,4 +1,4 @@
-"""Linkup's reader of web pages. Source: https://docs.linkup.so/pages/documentation/endpoints/fetch (`POST /v1/fetch`)."""
+"""Linkup's web page reader. Source: https://docs.linkup.so/pages/documentation/endpoints/fetch (`POST /v1/fetch`)."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,13 +13,13 @@ _ENDPOINT = "https://api.linkup.so/v1"
 
 @dataclass(frozen=True)
 class LinkupReader:
-    """Reads a web page by its address: the page is never fetched from here."""
+    """Reads a web page by its address. Linkup fetches the page, and this process never does."""
 
     call: ModelCall
     reads_by_address: ClassVar[bool] = True
 
     async def extract(self, source: SourceFile, wanted: ExtractAsk, keeper: Keeper) -> list[ExtractedPage]:
-        """The page as Markdown; its images keep their addresses on the network. See `Extractor.extract`."""
+        """The page as Markdown; its images keep their web addresses. See `Extractor.extract`."""
         del keeper
         if wanted.views_dpi is not None:
             detail = f"the model {self.call.entry.handle!r} gives no views of web pages"

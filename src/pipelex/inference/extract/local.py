@@ -1,4 +1,4 @@
-"""Extraction by software of this machine, in a process of its own."""
+"""Extraction by local software, in a process of its own."""
 
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -20,18 +20,18 @@ from pipelex.inference.extract.provider import (
 from pipelex.reading.source import ReadPage
 
 TEXT_KINDS = frozenset({"html", "md", "csv", "txt", "vtt", "eml"})
-"""Files that are text already: no model is needed to read them."""
+"""The kinds of files that are already text, so that reading them needs no model."""
 _VIEWABLE = frozenset({"pdf", "image"})
 
 
 @dataclass(frozen=True)
 class LocalExtractor:
-    """PDFium for PDFs, converters for office files and text, and optical recognition for images and scans where wanted."""
+    """Reads PDFs with PDFium, converts office files and text, and recognizes the text of images and scans if wanted."""
 
     model: str
-    """The handle, for messages."""
+    """The model's handle, for messages."""
     is_optical: bool = False
-    """Whether text is read out of images, too."""
+    """Whether text is also read from images."""
     reads_by_address: ClassVar[bool] = False
 
     async def extract(self, source: SourceFile, wanted: ExtractAsk, keeper: Keeper) -> list[ExtractedPage]:
@@ -74,17 +74,17 @@ class LocalExtractor:
 
 
 def text_layer(call: ModelCall) -> LocalExtractor:
-    """The extractor that reads the text which files hold."""
+    """The extractor that reads only the text that files contain."""
     return LocalExtractor(call.entry.handle)
 
 
 def optical_reader(call: ModelCall) -> LocalExtractor:
-    """The extractor that reads images and scans, too, by optical character recognition."""
+    """The extractor that also reads images and scans, by optical character recognition."""
     return LocalExtractor(call.entry.handle, is_optical=True)
 
 
 async def _kept(page: ReadPage, source: SourceFile, keeper: Keeper, number: int) -> ExtractedPage:
-    """The page with its pictures in the storage."""
+    """The page, after its pictures have been put into the storage."""
     stem = f"page-{number}"
     inner = f"{stem}-image-{{}}" if source.kind == "pdf" else stem
     images = [await _image(image, keeper, inner.format(rank)) for rank, image in enumerate(page.images, 1)]

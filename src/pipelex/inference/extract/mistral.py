@@ -1,6 +1,7 @@
 """Mistral OCR. Source: https://docs.mistral.ai/api/endpoint/ocr (`POST /v1/ocr`).
 
-Mistral's SDK follows redirects with the document, and holds all that an answer decodes to.
+Mistral's SDK is not used, because it follows redirects with the document and does not limit the size of a decoded
+answer.
 """
 
 import base64
@@ -36,14 +37,14 @@ _CAPTION_FORMAT: dict[str, Json] = {
 
 @dataclass(frozen=True)
 class MistralExtractor:
-    """Mistral's OCR models: Markdown, images cut out of pages, captions."""
+    """Mistral's OCR models, which return Markdown, the images on the pages, and captions."""
 
     call: ModelCall
     reads_by_address: ClassVar[bool] = False
 
     @cached_property
     def http(self) -> HttpCall:
-        """The HTTP client of the service."""
+        """The HTTP client for the service."""
         return HttpCall.authorized(self.call)
 
     async def extract(self, source: SourceFile, wanted: ExtractAsk, keeper: Keeper) -> list[ExtractedPage]:
@@ -101,7 +102,7 @@ class MistralExtractor:
                 raise self.http.garbled("image_unreadable")
             if not wanted.is_big_enough(picture.width, picture.height):
                 continue
-            # The text refers to an image by its id, which ends in the extension: that is its name.
+            # The text refers to an image by its id, which ends with the extension, so the id becomes its file name.
             stem = str(item.get("id") or f"page-{page}-image-{len(images) + 1}").rpartition("/")[2]
             caption = _caption(item.get("image_annotation"))
             named = Picture(picture.data, picture.mime_type, picture.width, picture.height, caption, stem)
@@ -110,7 +111,7 @@ class MistralExtractor:
 
 
 def _caption(annotation: object) -> str | None:
-    """The caption in an annotation: JSON of our format, else a plain text."""
+    """The caption in an annotation, which is JSON in the requested format or plain text; None if there is none."""
     if not isinstance(annotation, str) or not annotation.strip():
         return None
     try:

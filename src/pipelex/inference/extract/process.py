@@ -1,4 +1,4 @@
-"""One process that reads documents, and the messages to and from it."""
+"""A process that reads documents, and the messages to and from it."""
 
 import json
 import subprocess
@@ -16,17 +16,17 @@ _MAX_BLOBS: Final = 1024**3
 
 
 class ReadingProcess:
-    """A process without the runtime's keys; whatever it is asked blocks, and ends once it is killed.
+    """A child process that does not inherit the runtime's keys. Its methods block, and killing it unblocks them.
 
     Args:
-        script: what it runs; the reader of documents by default.
+        script: the script that it runs; the document reader by default.
     """
 
     def __init__(self, script: Path = _CHILD) -> None:
         self.is_worn = False
-        """Whether another one is to take its place."""
+        """Whether it should be replaced by a new process."""
         self.is_asked = False
-        """Whether somebody waits for it."""
+        """Whether a thread is waiting for it."""
         self._max_head = 1000
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-B", str(script)],
@@ -34,7 +34,8 @@ class ReadingProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=script.parent,
-            # A fixed threshold has large blocks given back once they are free: two pages take no more than one.
+            # With a fixed threshold, large blocks go back to the system once they are free, so two pages take no more
+            # memory than one.
             env={**harmless(), "MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1048576"},
             start_new_session=True,
         )
@@ -44,7 +45,7 @@ class ReadingProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it answers: one that was killed a moment ago does not look so yet."""
+        """Whether it answers a message; a process that has just been killed may still look as if it were running."""
         if self._process.poll() is not None:
             return False
         try:
@@ -59,14 +60,14 @@ class ReadingProcess:
         return cast("BinaryIO", self._process.stdin)
 
     def limit_messages(self, characters: int) -> None:
-        """Take no message with more text than that: a character is at most six bytes of JSON, an astral one twelve."""
+        """Limit the text of a received message. A character takes at most 6 bytes of JSON, or 12 beyond U+FFFF."""
         self._max_head = 12 * characters + 1_000_000
 
     def send(self, head: dict[str, Any], blobs: list[bytes]) -> None:
-        """Hand over a task.
+        """Send a message to the process.
 
         Raises:
-            OSError: it has ended.
+            OSError: the process has ended.
         """
         self.is_asked = True
         send(self._stdin, head, blobs)
@@ -76,7 +77,7 @@ class ReadingProcess:
         """The next message of the process.
 
         Raises:
-            BrokenWire: it has ended, or its message is none.
+            BrokenWire: the process has ended, or its message is not valid.
         """
         self.is_asked = True
         found = receive(cast("BinaryIO", self._process.stdout), max_head=self._max_head, max_blobs=_MAX_BLOBS)
@@ -86,17 +87,17 @@ class ReadingProcess:
         return found
 
     def kill(self) -> None:
-        """End it."""
+        """Kill the process and the children in its session."""
         kill_session(self._process.pid)
 
     def wait(self) -> int:
-        """The code it ended with."""
+        """Wait for the process to end, and return its exit code."""
         return self._process.wait()
 
     def close(self) -> None:
-        """Let go of its pipes, once it is killed."""
+        """Wait for the killed process to end, and close its pipes."""
         self.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                with suppress(OSError):  # it was not read to its end
+                with suppress(OSError):  # buffered data could not be written
                     pipe.close()

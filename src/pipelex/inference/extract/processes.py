@@ -1,6 +1,7 @@
-"""Documents are read in processes of their own: limited in memory, time, pages and text, and ended with whoever waits.
+"""Reading documents in child processes, with limits on memory, time, pages and text.
 
-A process is kept for the next document, so that a small one does not cost a start; at most two read at the same time.
+A process is killed if its caller stops early. Otherwise it is kept for the next document, so that a small document does
+not cost a start. At most two documents are read at the same time.
 """
 
 import asyncio
@@ -29,16 +30,16 @@ _slots: Final = Slots(_MOST_AT_ONCE)
 async def read_pages(
     source: SourceFile, wanted: ExtractAsk, limits: ReadingLimits, *, is_optical: bool = False
 ) -> AsyncGenerator[ReadPage]:
-    """The pages of a document, one after the other. Whoever stops asking for more ends its process.
+    """The pages of a document, one after the other. If the caller stops early, the process is killed.
 
     Args:
         source: the document.
-        wanted: the request.
+        wanted: what to extract.
         limits: the limits of reading.
-        is_optical: whether text is also read out of images.
+        is_optical: whether text is also read from images.
 
     Raises:
-        PipelexError: the document is broken, locked or beyond a limit, or a library is not installed.
+        PipelexError: the document is broken, locked or over a limit, or a library is not installed.
     """
     await _slots.acquire()
     process: ReadingProcess | None = None
@@ -68,7 +69,7 @@ async def read_pages(
 
 
 class _Room:
-    """The allowance that a document still has."""
+    """The pages and the text that a document may still have."""
 
     def __init__(self, source: SourceFile, limits: ReadingLimits) -> None:
         self._source, self._limits = source, limits
@@ -86,7 +87,7 @@ class _Room:
 
 
 async def _next(process: ReadingProcess, source: SourceFile, limits: ReadingLimits) -> ReadPage | PipelexError | None:
-    """The next page; after the last one None, or why there is no more."""
+    """The next page. After the last one, it is None, or the failure that stopped the reading."""
     failure: PipelexError | None = None
     while True:
         head, blobs = await _asked(process, source, limits, process.receive)
@@ -109,7 +110,7 @@ def _failure(head: dict[str, Any]) -> PipelexError:
 
 
 async def _asked(process: ReadingProcess, source: SourceFile, limits: ReadingLimits, talk: Callable[[], T]) -> T:
-    """The outcome of talking to the process, within the time limit."""
+    """The result of an exchange with the process, within the time limit."""
     try:
         async with asyncio.timeout(limits.seconds):
             return await _in_thread(talk)
@@ -124,7 +125,7 @@ async def _asked(process: ReadingProcess, source: SourceFile, limits: ReadingLim
             raise _with_advice(too_large(source, what, limits.max_memory), "max_memory_bytes") from None
         raise unreadable(source, "crashed", f"the process that read it was ended by it (exit {code})") from None
     finally:
-        # Whoever is cancelled here leaves a thread that waits for the process.
+        # After a cancellation or a time-out, a thread still waits for the process; killing it frees the thread.
         if process.is_asked:
             process.kill()
 
@@ -133,14 +134,14 @@ def _with_advice(refused: InputError, key: str) -> InputError:
     return refused.with_report(advice=f"Make the document smaller, or raise '{key}' of [inference.extract].")
 
 
-# --- processes at rest ------------------------------------------------------------------------------------------------
+# --- idle processes ---------------------------------------------------------------------------------------------------
 
 _rest: Final[list[ReadingProcess]] = []
 _lock: Final = Lock()
 
 
 def _at_rest() -> ReadingProcess:
-    """A process that waits for a document, or a new one."""
+    """An idle process, or a new one if there is none."""
     while True:
         with _lock:
             found = _rest.pop() if _rest else None
@@ -164,7 +165,7 @@ def _give_back(process: ReadingProcess, *, is_usable: bool) -> None:
 
 @atexit.register
 def end_processes() -> None:
-    """End the processes that wait for a document."""
+    """End the idle processes."""
     with _lock:
         ending, _rest[:] = list(_rest), []
     for process in ending:

@@ -1,4 +1,4 @@
-"""The interface of an extractor: its request and its result."""
+"""The interface of an extractor, with its request and its result."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ __all__ = [
 
 
 def asked(request: ExtractRequest, settings: dict[str, Json], default_dpi: int) -> ExtractAsk:
-    """The request as the pipe and the model's settings make it."""
+    """The request to an extractor, from the pipe's request and the model's settings."""
     return ExtractAsk(
         max_page_images=request.max_page_images,
         max_nb_images=maybe(settings.get("max_nb_images"), int),
@@ -41,7 +41,7 @@ def asked(request: ExtractRequest, settings: dict[str, Json], default_dpi: int) 
 
 @dataclass(frozen=True)
 class ExtractedPage:
-    """One page: a text, the contents of its images, and more."""
+    """One page: its text and its images; if requested, also its view and its HTML."""
 
     text: str
     images: Sequence[dict[str, Json]] = ()
@@ -49,7 +49,7 @@ class ExtractedPage:
     raw_html: str | None = None
 
     def content(self) -> dict[str, Json]:
-        """The page as a ExtractedPage content."""
+        """The page as an ExtractedPage content."""
         inner: dict[str, Json] = {"text": {"text": self.text}, "images": list(self.images)}
         if self.raw_html is not None:
             inner["raw_html"] = self.raw_html
@@ -59,17 +59,17 @@ class ExtractedPage:
 
 @dataclass(frozen=True)
 class Keeper:
-    """Puts pictures into the store, and says how much a document may take that is read here."""
+    """Stores pictures, and holds the limits for documents that are read on this machine."""
 
     storage: Storage
     limits: ReadingLimits = field(default_factory=ReadingLimits)
 
     async def image(self, picture: Picture, stem: str) -> dict[str, Json]:
-        """The Image content of a picture that has been stored.
+        """Store a picture, and return its Image content.
 
         Args:
             picture: the picture.
-            stem: its name, unless it has one of its own; with the usual extension of its type where it has no right one.
+            stem: its file name, unless it has a name of its own. If the name lacks the right extension, it is added.
         """
         name = picture.stem or stem
         is_whole = type_of_extension(name) == picture.mime_type
@@ -80,24 +80,24 @@ class Keeper:
 
 
 class Extractor(Protocol):
-    """A way to read documents; its factory is called with the `ModelCall`, for each call."""
+    """A way to read documents. Its factory is called for each call, with the `ModelCall`."""
 
     @property
     def reads_by_address(self) -> bool:
-        """Whether the provider fetches a page of the web itself, so that its bytes are not read here."""
+        """Whether the provider fetches web pages itself, so that their bytes are not loaded here."""
         ...
 
     async def extract(self, source: SourceFile, wanted: ExtractAsk, keeper: Keeper) -> list[ExtractedPage]:
         """The pages of a source, in order.
 
         Raises:
-            PipelexError: it cannot be read, or not in the way that is asked for.
+            PipelexError: the source cannot be read, or not in the way that was requested.
         """
         ...
 
 
 def incapable(model: str, capability: str, detail: str, advice: str) -> PipelexError:
-    """The model cannot do what is asked."""
+    """The error for a model that cannot do what is requested."""
     return PipelexError(
         "model.capability_unsupported",
         detail,
@@ -109,7 +109,7 @@ def incapable(model: str, capability: str, detail: str, advice: str) -> PipelexE
 
 
 def missing_extra(extra: str, what: str) -> PipelexError:
-    """A library of an optional extra is not installed."""
+    """The error for a library of an optional extra that is not installed."""
     return PipelexError(
         "runtime.misconfigured",
         f"{what} needs libraries that are not installed",

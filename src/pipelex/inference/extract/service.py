@@ -1,4 +1,4 @@
-"""Extraction: the pages of a document or an image, by the provider its model names or by software in this process."""
+"""Extracting the pages of a document or an image, with the provider of the model or with local software."""
 
 from dataclasses import dataclass, field
 from typing import cast
@@ -35,6 +35,7 @@ class ExtractionOptions:
     """The options for reading documents."""
 
     default_page_views_dpi: int = 150
+    """The resolution of page views if the pipe sets none, in dots per inch."""
     limits: ReadingLimits = field(default_factory=ReadingLimits)
 
 
@@ -42,9 +43,9 @@ class Extraction:
     """Reads documents with the extractors of a model deck.
 
     Args:
-        deck: the extractors.
-        storage: the storage of pages' images, and the source of stored documents.
-        policy: the policy for fetching.
+        deck: the deck with the extractors.
+        storage: the storage for images of pages, which also holds stored documents.
+        policy: the policy for fetching documents.
         options: the options for reading documents.
         seconds: the time limit of each request to a provider.
     """
@@ -64,10 +65,10 @@ class Extraction:
         self.seconds = seconds
 
     async def extract_pages(self, job: ExtractJob) -> ContentListResult:
-        """The pages of a document or an image, as ExtractedPage contents; one attempt.
+        """The pages of a document or an image, as ExtractedPage contents, in one attempt.
 
         Raises:
-            PipelexError: the source cannot be read, the model cannot do it, or its provider failed.
+            PipelexError: the source cannot be read, the model lacks a capability, or its provider failed.
         """
         call = call_of(self.deck, job.model, "extract", self.seconds)
         entry, keeper = call.entry, self._keeper
@@ -85,10 +86,10 @@ class Extraction:
         return _result(entry, wanted, await reading.extract(source, wanted, keeper), is_priced=is_taken)
 
     async def render_page_views(self, request: ViewsRequest) -> ContentListResult:
-        """An Image content of each page of a document, or of an image.
+        """An Image content for each page of a document, or for an image.
 
         Raises:
-            PipelexError: the source cannot be read, or not be shown.
+            PipelexError: the source cannot be read, or has no views.
         """
         wanted = ExtractAsk(views_dpi=request.dpi or self.options.default_page_views_dpi)
         source = await self._loaded(request.source)
@@ -99,10 +100,10 @@ class Extraction:
         return Keeper(self.storage, self.options.limits)
 
     def _is_taken(self, entry: ModelEntry, source: SourceFile) -> bool:
-        """Whether the model takes the source; a file that is text already needs no model, so it is read here.
+        """Whether the model takes the source. If not, a file that is already text is read by local software.
 
         Raises:
-            PipelexError: it does not, and nobody else can.
+            PipelexError: the model does not take the source, which is not text.
         """
         inputs = cast("list[str]", entry.table.inputs)
         if source.kind in inputs or (source.kind == "html" and source.base_url is not None and "web_page" in inputs):
@@ -139,7 +140,7 @@ def _by_address(call: ModelCall, url: str) -> SourceFile:
     """A web page that the provider fetches itself.
 
     Raises:
-        InputError: the address is none of the web.
+        InputError: the address is not a web address.
     """
     if not url.lower().startswith(("http://", "https://")):
         raise InputError(
@@ -160,7 +161,7 @@ def _result(entry: ModelEntry, wanted: ExtractAsk, pages: list[ExtractedPage], *
 
 
 def _page_price(costs: Costs | None, wanted: ExtractAsk) -> float | None:
-    """USD for a page read as it is wanted; None when the backend's file gives no price."""
+    """The price in USD of a page with the requested options; None when the backend's file has no prices."""
     if costs is None:
         return None
     special = [

@@ -1,4 +1,4 @@
-"""Turns at something that few may use at the same time, in whichever event loop they run."""
+"""A semaphore that works across event loops."""
 
 import asyncio
 from collections import deque
@@ -6,10 +6,10 @@ from threading import Lock
 
 
 class Slots:
-    """So many at a time; the others wait in the order in which they came.
+    """Lets a limited number of tasks run at the same time; the others wait in order of arrival.
 
     Args:
-        count: the number of slots.
+        count: the number of tasks that may run at the same time.
     """
 
     def __init__(self, count: int) -> None:
@@ -18,7 +18,7 @@ class Slots:
         self._lock = Lock()
 
     async def acquire(self) -> None:
-        """Wait for a turn."""
+        """Wait for a free slot, and take it."""
         with self._lock:
             if self._free > 0:
                 self._free -= 1
@@ -32,12 +32,12 @@ class Slots:
                 is_waiting = turn in self._waiting
                 if is_waiting:
                     self._waiting.remove(turn)
-            if not is_waiting:  # it was given a turn that it does not take
+            if not is_waiting:  # it was given a slot just before it was cancelled
                 self.release()
             raise
 
     def release(self) -> None:
-        """End a turn."""
+        """Give the slot to the next waiting task, or free it."""
         while True:
             with self._lock:
                 if not self._waiting:

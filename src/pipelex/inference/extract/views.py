@@ -1,4 +1,4 @@
-"""Views of pages for extractors that give none themselves."""
+"""Views of pages, for extractors that return none themselves."""
 
 from contextlib import aclosing
 
@@ -10,10 +10,10 @@ from pipelex.inference.extract.provider import ExtractAsk, Keeper, SourceFile, i
 async def page_views(
     source: SourceFile, wanted: ExtractAsk, keeper: Keeper, model: str = "page views"
 ) -> list[dict[str, Json]]:
-    """Views of the pages, made here: providers give none.
+    """The views of a document's pages, rendered on this machine; empty if none are requested.
 
     Raises:
-        PipelexError: views are asked for, of a file that cannot be shown here.
+        PipelexError: views are requested of a file that is neither a PDF nor an image, or that cannot be read.
     """
     if wanted.views_dpi is None:
         return []
