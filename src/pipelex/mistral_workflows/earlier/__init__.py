@@ -1,1 +1,1 @@
-"""What the platform keeps of a run that has ended, and how another run, or the same one, goes on from it."""
+"""Reads what the platform keeps of an earlier run, so that the same run or another one can continue from it."""

@@ -1,4 +1,4 @@
-"""What a run was started with, read from its first events."""
+"""Reads from a run's first events what the run was started with."""
 
 from collections.abc import Mapping
 from typing import Final, cast
@@ -23,15 +23,15 @@ _DONE: Final = "ACTIVITY_TASK_COMPLETED"
 
 
 async def read_source(platform: Platform, run_id: str, execution_id: str) -> RunSource:
-    """What a run was started with.
+    """The method, inputs and options with which a run was started.
 
     Args:
-        platform: the platform that it is on.
-        run_id: the run.
-        execution_id: its entry pipe's execution.
+        platform: the platform that the run is on.
+        run_id: the run's id.
+        execution_id: the id of its entry pipe's execution.
 
     Raises:
-        PipelexError: its events do not tell, or this release cannot read what they tell.
+        PipelexError: the run's events do not contain its job, or this release cannot read it.
     """
     carried = await read_carried(platform, run_id, execution_id)
     values = platform.values
@@ -53,10 +53,10 @@ async def read_source(platform: Platform, run_id: str, execution_id: str) -> Run
 
 
 async def read_carried(platform: Platform, run_id: str, execution_id: str) -> Carried:
-    """The job of a run's entry pipe: what `pipelex run` wrote, or what a worker made of the inputs of an exposed pipe.
+    """The job of a run's entry pipe, which a client wrote, or a worker made from the inputs of an exposed pipe.
 
     Raises:
-        PipelexError: its events do not tell.
+        PipelexError: the run's events do not contain it.
     """
     async for event in platform.api.events(execution=execution_id):
         if kind_of(event) == _BEGAN:

@@ -1,4 +1,4 @@
-"""Events of the platform, one by one: their kind, and what they carry."""
+"""Accessors for an event of the platform: its type, its attributes and its payloads."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -15,20 +15,20 @@ def kind_of(event: Members) -> str:
 
 
 def attributes_of(event: Members) -> Members:
-    """The facts of an event."""
+    """The attributes of an event."""
     return cast("Members", event.get("attributes") or {})
 
 
 def activity_in(event: Members) -> str:
-    """The name of the activity that an event is about; empty where it is about none."""
+    """The name of the activity that an event is about; empty if it is about none."""
     return str(attributes_of(event).get("activity_name") or "")
 
 
 def payload_in(event: Members, name: str) -> Json:
-    """A value that an event carries: `input` or `result`.
+    """A payload of an event, its `input` or `result`; None if the event has none.
 
     Raises:
-        PipelexError: it is encrypted.
+        PipelexError: the payload is encrypted or kept elsewhere.
     """
     payload = attributes_of(event).get(name)
     if not isinstance(payload, Mapping):

@@ -1,4 +1,4 @@
-"""The results of a run's effects, read from the events that the platform keeps, for a run that takes them."""
+"""Reads the results of a run's effects from its events, for a run that reuses them."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,15 +29,15 @@ _KINDS: Final[Mapping[str, EffectKind[Any, Any]]] = {kind.activity: kind for kin
 
 
 async def read_kept(platform: Platform, reuse: Reuse, generations: int = MOST_GENERATIONS) -> KeptResults:
-    """What the effects of a run gave.
+    """The results of a run's effects.
 
     Args:
-        platform: the platform that it is on.
-        reuse: the run, and from which pipe on its results do not count.
-        generations: the number of earlier runs through which results are looked for.
+        platform: the platform that the run is on.
+        reuse: the run, and the pipe from which on its results are not reused.
+        generations: the number of still earlier runs to search for results.
 
     Raises:
-        PipelexError: its events do not tell, or cannot be read.
+        PipelexError: the run's events do not contain its job, or cannot be read.
     """
     root_id = reuse.workflow_id or names.execution_id(reuse.run_id)
     progress, asked = ExecutionProgress(), _AskedCalls(platform.values, root_id)
@@ -58,38 +58,38 @@ async def read_kept(platform: Platform, reuse: Reuse, generations: int = MOST_GE
 
 
 async def _reuse_of(platform: Platform, run_id: str, execution_id: str) -> Reuse | None:
-    """The run whose results a run took itself."""
+    """The run whose results a run reused itself; None if it reused none."""
     carried = await read_carried(platform, run_id, execution_id)
     return PipeJob.model_validate_json(await platform.values.data(carried.job)).options.reuse
 
 
 @dataclass
 class _Answered:
-    """A call, and what it gave."""
+    """A call and its result, which is None until the call completes."""
 
     kind: EffectKind[Any, Any]
     carried: Carried
     effect: EffectTrace
     execution: str
-    """The id of the execution that asked, as traces tell it."""
+    """The id, as in traces, of the execution that made the call."""
     turn: int
-    """The number of runs on the server that were known before the one in which it asked: a retry is a new one."""
+    """The rank, from 0, of the Temporal run that made the call. A retry starts a new Temporal run."""
     result: Json = None
 
 
 @dataclass
 class _AskedCalls:
-    """The calls of a run, as its events tell them."""
+    """The calls of a run, read from its events."""
 
     values: CarriedValues
     root_id: str
     _calls: dict[tuple[str, str, str], _Answered] = field(default_factory=dict[tuple[str, str, str], _Answered])
-    """Execution, its run on the server, and the activity's id → the call, in the order in which they began."""
+    """An execution, its Temporal run and the activity's id → the call, in the order in which the calls began."""
     _turns: dict[str, int] = field(default_factory=dict[str, int])
-    """Run on the server → the number of those known before."""
+    """A Temporal run → its rank, from 0, in the order of their first calls."""
 
     def read(self, event: Members) -> None:
-        """Take an event in."""
+        """Read an event."""
         told = attributes_of(event)
         execution = names.trace_id(self.root_id, str(event.get("workflow_exec_id")))
         key = (execution, str(event.get("workflow_run_id")), str(told.get("task_id")))
@@ -111,7 +111,7 @@ class _AskedCalls:
         return [call.effect for call in self._calls.values() if call.execution == execution]
 
     def results(self, root: PipeTrace) -> Iterator[Awaitable[Kept]]:
-        """The results in a tree, or in a part of one; the latest first where a pipe ran several times."""
+        """The results in a tree or a part of it. If a pipe ran several times, the latest results come first."""
         calls = {id(call.effect): call for call in self._calls.values() if call.result is not None}
         for pipe in pipes_of(root):
             found = [calls[id(effect)] for effect in pipe.effects if id(effect) in calls]

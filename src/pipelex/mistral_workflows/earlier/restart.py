@@ -1,6 +1,6 @@
-"""Going on with a run that did not succeed: its execution is reset, or started again under its id.
+"""Continues a run that did not succeed: its execution is reset, or started again under its id.
 
-Either way its calls look first among the results that the run had, so that nothing which was answered is paid for again.
+Either way its calls first look for a result that the run already had, so no answered call is paid for again.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ Members = Mapping[str, Json]
 
 _REASON: Final = "pipelex runs retry"
 _CLOSING_SECONDS: Final = 15.0
-"""The time that children get to end after their parent did."""
+"""The time, in seconds, that children have to end after their parent has ended."""
 _LOOK_SECONDS: Final = 0.2
 
 
 async def reset_run(api: MistralAPI, execution_id: str) -> bool:
-    """Reset a run's own execution to the point before its first child or activity that did not succeed.
+    """Reset a run's root execution to the point before its first child or activity that did not succeed.
 
     Returns:
         Whether there is such a point; a run that never began has none.
@@ -40,16 +40,16 @@ async def reset_run(api: MistralAPI, execution_id: str) -> bool:
 
 
 async def begin_again(platform: Platform, source: RunSource, reuse: Reuse, before: Members) -> bool:
-    """Start a run's own execution again under its id, on what its calls gave before.
+    """Start a run's root execution again under its id, so that it reuses the results that its calls had before.
 
     Args:
-        platform: the platform that it is on.
-        source: what the run was started with.
-        reuse: the run, as it was before.
+        platform: the platform that the run is on.
+        source: the method, inputs and options with which the run was started.
+        reuse: the run as it was before, whose results are reused.
         before: the platform's description of its execution, which has ended.
 
     Returns:
-        Whether it began; not where the platform takes an id only once.
+        Whether the execution began; it does not if the platform takes each id only once.
 
     Raises:
         PipelexError: the platform refuses the start, or the storage does not take the inputs.
@@ -60,10 +60,10 @@ async def begin_again(platform: Platform, source: RunSource, reuse: Reuse, befor
 
 
 def events_of(history: Json) -> list[Members]:
-    """The events of a history as the platform gives it: as a list, or as an object with one.
+    """The events of a history, which the platform returns as a list or as an object that contains one.
 
     Raises:
-        EngineUnavailable: it holds no events.
+        EngineUnavailable: the history contains no events.
     """
     found = history
     for name in ("history", "events"):
@@ -79,16 +79,16 @@ def events_of(history: Json) -> list[Members]:
 
 
 def reset_point(events: list[Members]) -> int | None:
-    """The workflow task whose commands began what did not succeed; the last one when all that was begun succeeded.
+    """The first workflow task that began a child or activity that did not succeed; the last one if all succeeded.
 
-    What the history leaves open did not succeed either. What follows a request to cancel the execution does not count:
-    with the request in its history it would be cancelled once more.
+    A child or activity that is still open at the end of the history did not succeed either. Events after a request to
+    cancel the execution do not count: a reset beyond the request would keep it, and cancel the execution again.
 
     Args:
-        events: a closed execution's history.
+        events: the history of a closed execution.
 
     Returns:
-        The id of a completed workflow task's event, or None when none completed.
+        The id of the event of a completed workflow task; None if no task completed.
     """
     last: int | None = None
     begun: dict[str, int] = {}
@@ -117,7 +117,7 @@ def _kind(event: Members) -> str:
 
 
 def _attributes(event: Members) -> Members:
-    """The only member that holds what an event says; its name tells the event's type once more."""
+    """The attributes of an event, in a member whose name depends on the event's type."""
     for name, value in event.items():
         if name.lower().endswith("attributes") and isinstance(value, Mapping):
             return cast("Members", value)
@@ -125,10 +125,10 @@ def _attributes(event: Members) -> Members:
 
 
 async def until_closed(api: MistralAPI, run_id: str, root: str) -> None:
-    """Wait until the pipes have ended that a run left behind: their ids are used again.
+    """Wait until the executions below a run's root execution have ended, because their ids will be used again.
 
     Raises:
-        PipelexError: one has not ended in time.
+        PipelexError: an execution has not ended in time.
     """
     deadline = asyncio.get_running_loop().time() + _CLOSING_SECONDS
     while running := [
