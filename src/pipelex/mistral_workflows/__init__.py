@@ -1,5 +1,5 @@
-"""Mistral Workflows, as far as whoever starts and follows runs there knows it: settings, names, what travels, the client.
+"""The client side of Mistral Workflows: settings, names, the values that travel, and starting and following runs.
 
-Runs themselves are in a distribution of its own, `pipelex-mistral-workflows`, which needs Mistral's SDK for workers and
-Python 3.12. Nothing here imports that SDK; the client `mistralai` is imported by the first call.
+The workers are in a separate distribution, `pipelex-mistral-workflows`, which needs Mistral's SDK for workers and
+Python 3.12 or newer. Nothing here imports that SDK; the first call to Mistral's API imports the client `mistralai`.
 """

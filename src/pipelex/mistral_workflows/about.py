@@ -1,6 +1,6 @@
-"""The facts about a run by which lists choose: they travel beside its job, and are told in its events and search keys.
+"""The facts about a run by which lists are filtered. They travel beside its job, and are in its events and search keys.
 
-`about` of an entry pipe's job has `pipe`, `type` and `run`, and where there are any `user`, `attributes` and `replay_of`.
+The `about` of an entry pipe's job has `pipe`, `type` and `run`, and may have `user`, `attributes` and `replay_of`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,19 +17,19 @@ from pipelex.orchestration.jobs import Attributes
 Members = Mapping[str, Json]
 
 MOST_KEYS: Final = 20
-"""The most search keys that the platform keeps of an execution."""
+"""The most search keys that the platform keeps for an execution."""
 MOST_ASKED: Final = 3
-"""The most search keys that the platform takes in one question."""
+"""The most search keys that the platform takes in one query."""
 
 _REPLAY_OF: Final = "pipelex.replay_of"
 _ATTRIBUTE: Final = "pipelex.attribute."
 
 
 def about_run(request: RunRequest, pipe: Pipe) -> dict[str, Json]:
-    """The facts about a run that is to start.
+    """The facts about a run that is about to start.
 
     Raises:
-        PipelexError: they are more than the platform keeps.
+        PipelexError: the facts need more search keys than the platform keeps.
     """
     reuse, identity = request.options.reuse, request.identity
     facts: dict[str, Json] = {
@@ -57,25 +57,25 @@ def _plain(value: str | Sequence[str]) -> Json:
 
 
 def attributes_in(about: Members) -> Attributes:
-    """The attributes of a run's own."""
+    """The attributes of a run."""
     found = about.get("attributes")
     return cast("Attributes", found) if isinstance(found, Mapping) else {}
 
 
 def user_in(about: Members) -> str | None:
-    """The user who started a run."""
+    """The user who started a run; None if it is not known."""
     return maybe(about.get("user"), str)
 
 
 def replay_in(about: Members) -> str | None:
-    """The run that a run is a replay of."""
+    """The id of the run that a run replays; None if it replays none."""
     return maybe(about.get("replay_of"), str)
 
 
 def search_keys(about: Members) -> dict[str, str]:
-    """The search keys of a run's entry execution: by them the platform chooses, and its console shows them.
+    """The search keys of a run's entry execution. The platform filters by them, and its console shows them.
 
-    The platform keeps them unencrypted, so that they hold what somebody asked to find runs by, and not who that was.
+    The platform does not encrypt them, so they contain the run's attributes and the run it replays, but not its user.
     """
     found: dict[str, str | None] = {_REPLAY_OF: replay_in(about)}
     for name, value in attributes_in(about).items():
@@ -84,9 +84,10 @@ def search_keys(about: Members) -> dict[str, str]:
 
 
 def asked_keys(wanted: RunFilter) -> list[str]:
-    """The search keys by which the platform narrows a list down, as it takes them.
+    """The search keys by which the platform narrows a list down, each `key:value`.
 
-    What has several values, and what is more than the platform takes at a time, is looked at here.
+    Attributes with several values, and keys beyond the most that the platform takes, are left out: the caller must
+    filter by them.
     """
     found = {_REPLAY_OF: wanted.replay_of}
     for name, value in wanted.attributes.items():

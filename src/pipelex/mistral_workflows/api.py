@@ -1,6 +1,6 @@
-"""Mistral's API as runs need it, over the client `mistralai` of either generation.
+"""The part of Mistral's API that runs need, over the client `mistralai` in version 2 or 3.
 
-What the client gives is read as plain JSON: its models differ between releases, their members do not.
+The client's answers are read as plain JSON, because its models differ between releases while their members do not.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from pipelex.orchestration import EngineUnavailable
 
 _TIMEOUT_MS: Final = 30_000
 EVENTS_PER_PAGE: Final = 500
-"""The number of events that are asked for at a time."""
+"""The number of events per request."""
 _GONE: Final = 404
 _TAKEN: Final = 409
 _REFUSED: Final = (401, 403)
@@ -22,7 +22,7 @@ Members = Mapping[str, Json]
 
 
 class MistralAPI:
-    """The part of Mistral's API that has to do with executions.
+    """The part of Mistral's API that is about executions.
 
     Args:
         server_url: the address of the API.
@@ -43,10 +43,10 @@ class MistralAPI:
         return self._client.workflows
 
     async def aclose(self) -> None:
-        """Give up connections."""
+        """Close the client's connections."""
         if self._client is not None:
             client, self._client = self._client, None
-            async with client:  # whose end closes its connections
+            async with client:  # leaving the block closes the connections
                 pass
 
     # --- executions ---------------------------------------------------------------------------------------------------
@@ -55,7 +55,7 @@ class MistralAPI:
         """Start an execution.
 
         Returns:
-            Its description; None: the platform does not take the id, for there is one of it.
+            Its description; None if the id is already taken.
         """
         work = self._workflows.execute_workflow_async
         try:
@@ -73,7 +73,7 @@ class MistralAPI:
         return _members(told)
 
     async def execution(self, execution_id: str) -> Members | None:
-        """The description of an execution, with its result; None where there is none of that id."""
+        """The description of an execution, with its result; None if there is no execution with that id."""
         try:
             return _members(
                 await _answer(self._workflows.executions.get_workflow_execution_async, execution_id=execution_id)
@@ -95,11 +95,11 @@ class MistralAPI:
         """The newest executions.
 
         Args:
-            deployment: of this deployment.
-            root: of one run.
-            status: in this state.
-            keys: with these search keys, each `key:value`.
-            limit: the number of them at most.
+            deployment: only executions of this deployment.
+            root: only executions of the run with this root execution.
+            status: only executions with this status, in the platform's words.
+            keys: only executions with these search keys, each `key:value`.
+            limit: the most executions to return.
         """
         wanted: dict[str, Any] = {"deployment_name": deployment, "root_execution_id": root, "status": status}
         wanted["search_key"] = list(keys) or None
@@ -120,9 +120,9 @@ class MistralAPI:
         """The events of a run, or of one execution of it, oldest first.
 
         Args:
-            root: of one run.
-            execution: of one execution.
-            page: the number of events that are asked for at a time.
+            root: the id of a run's root execution, for the events of the whole run.
+            execution: the id of an execution, for its events alone.
+            page: the number of events per request.
         """
         cursor: str | None = None
         wanted = {"root_workflow_exec_id": root, "workflow_exec_id": execution}
@@ -138,27 +138,27 @@ class MistralAPI:
                 return
 
     async def history(self, execution_id: str) -> Json:
-        """The history of an execution, as the server under the platform tells it."""
+        """The history of an execution on the server under the platform, with its payloads not decoded."""
         work = self._workflows.executions.get_workflow_execution_history_async
         return await _answer(work, execution_id=execution_id, decode_payloads=False)
 
     async def cancel(self, execution_id: str) -> None:
-        """Ask an execution to end."""
+        """Request the cancellation of an execution."""
         await _answer(self._workflows.executions.cancel_workflow_execution_async, execution_id=execution_id)
 
     async def terminate(self, execution_id: str) -> None:
-        """End an execution at once."""
+        """Terminate an execution."""
         await _answer(self._workflows.executions.terminate_workflow_execution_async, execution_id=execution_id)
 
     async def reset(self, execution_id: str, event_id: int, reason: str) -> None:
-        """Have an execution go on from an event of its history."""
+        """Reset an execution to an event of its history, from which it continues."""
         work = self._workflows.executions.reset_workflow_async
         await _answer(work, execution_id=execution_id, event_id=event_id, reason=reason)
 
-    # --- what runs them -----------------------------------------------------------------------------------------------
+    # --- deployments --------------------------------------------------------------------------------------------------
 
     async def deployment(self, name: str) -> Members | None:
-        """The description of a deployment; None where it never had a worker."""
+        """The description of a deployment; None if it has never had a worker."""
         try:
             return _members(await _answer(self._workflows.deployments.get_deployment_async, name=name))
         except APIRefusal as refused:
@@ -168,17 +168,18 @@ class MistralAPI:
 
 
 class APIRefusal(EngineUnavailable):
-    """An answer of the API that is not a success."""
+    """The error for an answer of the API that is not a success."""
 
     status: int = 0
+    """The HTTP status of the answer."""
 
 
 async def _answer(work: Callable[..., Awaitable[Any]], **given: Any) -> Any:
     """The answer to a call.
 
     Raises:
-        APIRefusal: it is not a success.
-        EngineUnavailable: there is none.
+        APIRefusal: the answer is not a success.
+        EngineUnavailable: there is no answer.
     """
     try:
         return await work(**given)
@@ -219,12 +220,12 @@ def _refusal(status: int, body: str) -> APIRefusal:
 
 
 def is_gone(refused: PipelexError) -> bool:
-    """Whether an answer says that there is no such thing."""
+    """Whether the API answered 404: the requested object does not exist."""
     return isinstance(refused, APIRefusal) and refused.status == _GONE
 
 
 def _members(value: Any) -> Members:
-    """The answer of the client as plain JSON."""
+    """An answer of the client as plain JSON."""
     if isinstance(value, Mapping):
         return cast("Members", value)
     return cast("Members", value.model_dump(mode="json"))

@@ -16,10 +16,10 @@ from pipelex.pipes.calls import RunOptions
 
 
 async def execution_input(platform: Platform, request: RunRequest) -> dict[str, Json]:
-    """The input that an entry pipe's execution is started with; its large values are in the storage then.
+    """The input of an entry pipe's execution. Its large values are put into the storage.
 
     Raises:
-        PipelexError: the inputs are too large, or the storage does not take them.
+        PipelexError: the inputs are too large, the storage does not take them, or the run has too many attributes.
     """
     config, values, library = platform.config, platform.values, request.library
     options = fixed(config.child_workflow_policy, config.stored_above, request.options)
@@ -49,11 +49,11 @@ async def begin(platform: Platform, request: RunRequest, given: dict[str, Json])
 
     Args:
         platform: the platform that it runs on.
-        request: the request to run.
-        given: its input, see `execution_input`.
+        request: the run to start.
+        given: the input of the execution; see `execution_input`.
 
     Returns:
-        The platform's description of the execution; None: the id is taken.
+        The platform's description of the execution; None if the id is already taken.
 
     Raises:
         EngineUnavailable: the platform refuses the start.
@@ -63,18 +63,18 @@ async def begin(platform: Platform, request: RunRequest, given: dict[str, Json])
 
 
 def _workflow(platform: Platform, request: RunRequest) -> str:
-    """The workflow that the entry pipe runs in: its own where it is exposed, else the one for any pipe."""
+    """The name of the workflow that runs the entry pipe: its own if it is exposed, else the one for any pipe."""
     pipe, exposed = request.call.pipe, platform.config.exposed
     return exposed.name_of(pipe) if exposed.takes(pipe) else names.RUN_PIPE
 
 
 def fixed(policy: str, threshold: int, options: RunOptions) -> EngineOptions:
-    """A run's options with what shapes the sequence of its commands.
+    """A run's options, together with the settings that decide its sequence of commands.
 
     Args:
-        policy: the child pipes that are executions of their own.
-        threshold: bytes from which values are in the storage.
-        options: the caller's.
+        policy: the `child_workflow_policy` of the settings.
+        threshold: the size in bytes above which values go to the storage.
+        options: the caller's options.
     """
     child_workflows = "controllers" if policy == "controllers" else "every_pipe"
     return EngineOptions.of(options, child_workflows=child_workflows, stored_above=threshold)

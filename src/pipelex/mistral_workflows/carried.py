@@ -1,6 +1,7 @@
-"""Values as the platform carries them: plain JSON, or a reference into the storage where they are large.
+"""Values as they travel on the platform: plain JSON or, if they are large, a reference into the storage.
 
-What starts an execution is one JSON object with the members of `Carried`; so is what an execution or an activity gives.
+The input of an execution, and of the activity of an effect, is a JSON object with the members of `Carried`. A result is
+a `CarriedValue`.
 """
 
 from collections.abc import Mapping
@@ -17,9 +18,9 @@ from pipelex.pipes.wire import Wire
 STORED: Final = "$stored"
 """The only member of an object that stands for a value in the storage."""
 JOB: Final = "pipelex_job"
-"""The member of an execution's input that holds a job of ours, beside nothing else."""
+"""The only member of an execution's input if Pipelex started the execution; it holds the job."""
 PREPARE: Final = "pipelex_prepare"
-"""The local activity that makes a job of what somebody started an exposed pipe with."""
+"""The local activity that makes a job from the inputs that an exposed pipe was started with."""
 
 CarriedValue = dict[str, Any]
 """A JSON object: the value itself, or `{"$stored": {"key": …, "size": …}}`."""
@@ -31,7 +32,7 @@ def reference_to(stored: StoredPayload) -> CarriedValue:
 
 
 def stored_in(value: Json) -> StoredPayload | None:
-    """The place of a stored value, out of the object that stands for it; None for a value itself.
+    """The reference in the object that stands for a value in the storage; None if the value itself travels.
 
     Raises:
         PipelexError: the reference is damaged.
@@ -47,12 +48,12 @@ def stored_in(value: Json) -> StoredPayload | None:
 
 
 def write(value: Wire) -> bytes:
-    """The JSON of a value: only members that were set."""
+    """The JSON of a value, with only the members that were set."""
     return value.model_dump_json(exclude_unset=True).encode()
 
 
 def plain(data: bytes) -> Json:
-    """JSON as the values it is made of."""
+    """The value that a JSON text contains."""
     return from_json(data)
 
 
@@ -63,27 +64,28 @@ def written(value: Json) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
-    """The input of an execution or an activity of ours."""
+    """The input of an execution, or of the activity of an effect."""
 
     job: CarriedValue | str
-    """The job, see `pipelex.durable.jobs`, or an activity's. What is started from outside has its JSON as a text: whatever
-    is between there and a worker may order the members of an object anew, and their order shows in prompts."""
+    """The job of the execution (see `pipelex.durable.jobs`) or of the effect. A client sends it as JSON text, because
+    anything on the way to a worker may reorder the members of an object, and their order shows in prompts."""
     crate: CarriedValue | str | None = None
-    """The crate beside it: its JSON as a text, for the same reason."""
+    """The crate that the job needs, as JSON text for the same reason."""
     large: Mapping[str, CarriedValue] | None = None
-    """Inputs that the job leaves out, each of them for itself."""
+    """The large inputs that the job leaves out, by name. Each travels separately."""
     items: CarriedValue | None = None
-    """The items of a slice, where they are in the storage."""
+    """The reference to a slice's items, if they are in the storage."""
     lanes: tuple[str, ...] = ()
-    """Backends whose calls go through a queue with a rate, as whoever started the run configured it."""
+    """The backends whose calls go through a queue with a rate limit, as configured where the run was started."""
     earlier: Mapping[str, Json] | None = None
-    """The run whose results calls take after a reset, see `pipelex.pipes.calls.Reuse`: the same one, as it was before. It
-    is beside the job, whose bytes decide what is kept in the storage: what was recorded before the reset replays."""
+    """The same run before a reset, whose results calls reuse; see `pipelex.pipes.calls.Reuse`. It is not in the job,
+    whose bytes decide what goes to the storage and must stay the same for the history before the reset to replay."""
     about: Mapping[str, Json] | None = None
-    """The facts about the job that events tell: its pipe, the path to it, whom it is for."""
+    """The facts about the job that its events report. Those of a run are in `pipelex.mistral_workflows.about`; an
+    effect's are its summary, pipe and model."""
 
     def to_json(self) -> dict[str, Json]:
-        """The object that travels; members that say nothing are left out."""
+        """The JSON object that travels, without empty members."""
         members = {
             "job": self.job,
             "crate": self.crate,
@@ -100,7 +102,7 @@ class Carried:
         """The inverse of `to_json`.
 
         Raises:
-            PipelexError: it is none of ours.
+            PipelexError: the object is not a job of Pipelex.
         """
         try:
             return cls(
@@ -117,5 +119,5 @@ class Carried:
 
 
 def malformed(detail: str) -> PipelexError:
-    """The error of what travelled and cannot be read."""
+    """The error for a job, a reference or inputs that cannot be read."""
     return PipelexError("request.malformed", detail, category=ErrorCategory.CONTENT, params={"reason": "not_json"})

@@ -1,4 +1,4 @@
-"""`[mistral_workflows]` of the settings, read strictly. Nothing here imports a client or an SDK."""
+"""The `[mistral_workflows]` settings, read strictly. Nothing here imports the client or the SDK."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -19,7 +19,7 @@ from pipelex.pipes.effects.kinds import EFFECTS
 
 ROOT: Final = ("mistral_workflows",)
 _TRAVEL_TOGETHER: Final = 2
-"""The values of a request that may travel whole: a job and its crate. Inputs beside them are large, and in the storage."""
+"""The number of values in a request that may travel whole: a job and its crate. Further inputs are in the storage."""
 _GROUPS: Final = {kind.activity: kind.group for kind in EFFECTS}
 
 
@@ -120,12 +120,12 @@ class MistralWorkflowsConfig(Section):
 
     @property
     def stored_above(self) -> int:
-        """Bytes from which a value is in the storage, so that a job and its crate fit into what may travel whole."""
+        """The size in bytes above which a value is stored, so that a job and its crate fit into `max_payload_bytes`."""
         return min(self.size_threshold, self.max_payload_bytes // _TRAVEL_TOGETHER)
 
     @property
     def lanes(self) -> tuple[str, ...]:
-        """The backends with a rate, in order."""
+        """The backends with a rate limit, sorted by name."""
         return tuple(sorted(self.rate_limits))
 
 
@@ -133,8 +133,8 @@ def parse_mistral_config(settings: Settings) -> MistralWorkflowsConfig:
     """Read `[mistral_workflows]` in full.
 
     Raises:
-        ConfigurationError: one fault for each unknown key, value that does not fit, name that nothing defines, and
-            variable that is not set.
+        ConfigurationError: the settings are wrong. It has one fault for each unknown key, misfitting value, wrong name
+            and unset variable.
     """
     table = settings.get(ROOT, {})
     if not isinstance(table, Mapping):
@@ -158,7 +158,7 @@ def parse_mistral_config(settings: Settings) -> MistralWorkflowsConfig:
 
 
 def api_key(config: MistralWorkflowsConfig, settings: Settings) -> str:
-    """The API's key.
+    """The key of Mistral's API.
 
     Raises:
         ConfigurationError: the variable is not set, or there is no such secret.
@@ -190,7 +190,7 @@ def _error(faults: list[Fault]) -> ConfigurationError:
 
 
 def _misnamed(config: MistralWorkflowsConfig) -> Iterator[KeyFault]:
-    """Names that nothing defines, or that the platform refuses."""
+    """The faults of names that are unknown, taken or refused, and of periods that are not whole seconds."""
     known = [*_GROUPS, *dict.fromkeys(group for group in _GROUPS.values() if group is not None)]
     for name in config.activities:
         if name not in known:

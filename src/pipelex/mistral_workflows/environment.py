@@ -1,4 +1,4 @@
-"""Packages that must be installed, and that cannot be installed together: told in words, before an import fails."""
+"""Checks for missing and conflicting packages, whose messages say what to do before an import fails."""
 
 import re
 import sys
@@ -11,9 +11,9 @@ from pipelex.config.distribution import companion_command, install_command
 from pipelex.errors import ErrorCategory, Fault, PipelexError
 
 WORKER_DISTRIBUTION: Final = "pipelex-mistral-workflows"
-"""The distribution with the workers."""
+"""The distribution that contains the workers."""
 CLIENT_EXTRA: Final = "mistral-workflows"
-"""The extra of Pipelex with the client."""
+"""The extra of Pipelex that installs the client."""
 OLDEST_PYTHON: Final = (3, 12)
 """The oldest Python that Mistral's SDK for workers runs on."""
 
@@ -24,10 +24,10 @@ _UPPER: Final = re.compile(r"<\s*(\d+(?:\.\d+)*)")
 
 
 def require_client() -> None:
-    """Say what to install where the client is missing.
+    """Check that the client is installed.
 
     Raises:
-        PipelexError: it is missing.
+        PipelexError: the client is missing; the advice says what to install.
     """
     if find_spec("mistralai") is None or find_spec("mistralai.client") is None:
         raise _missing(
@@ -37,7 +37,7 @@ def require_client() -> None:
 
 
 def no_worker() -> PipelexError:
-    """The error where the distribution with the workers is not installed."""
+    """The error if the distribution with the workers is not installed."""
     oldest, here = (".".join(map(str, version[:2])) for version in (OLDEST_PYTHON, sys.version_info))
     is_old = sys.version_info < OLDEST_PYTHON
     install = companion_command(WORKER_DISTRIBUTION, is_elsewhere=is_old)
@@ -51,7 +51,7 @@ def no_worker() -> PipelexError:
 
 
 def conflicts() -> Iterator[Fault]:
-    """The installed packages that do not go together."""
+    """A warning for each installed package that is too new for Mistral's SDK for workers."""
     for wanted in _requirements():
         name = re.split(r"[^A-Za-z0-9._-]", wanted, maxsplit=1)[0]
         upper = _UPPER.search(wanted)

@@ -1,4 +1,4 @@
-"""The entry point of the orchestrator of Mistral Workflows; nothing here needs a client or an SDK."""
+"""The entry point of the Mistral Workflows orchestrator. It does not need the client or the SDK."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -25,31 +25,31 @@ class MistralFactory:
         """The `[mistral_workflows]` tables.
 
         Raises:
-            ConfigurationError: they are wrong.
+            ConfigurationError: the settings are wrong.
         """
         if self._parsed is None or self._parsed[0] is not settings:
             self._parsed = settings, parse_mistral_config(settings)
         return self._parsed[1]
 
     def is_chosen(self, settings: Settings) -> bool:
-        """Whether `[mistral_workflows] is_enabled` says so."""
+        """Whether `[mistral_workflows] is_enabled` is true."""
         return bool(settings.get("mistral_workflows.is_enabled", False)) and self.config_of(settings).is_enabled
 
     def warnings(self, settings: Settings) -> Sequence[Fault]:
-        """See `OrchestratorFactory.warnings`: among them, what is installed and does not go together."""
+        """See `OrchestratorFactory.warnings`. Here, they are about installed packages that conflict."""
         self.config_of(settings)
         return tuple(conflicts())
 
     def require(self) -> None:
-        """Say what to install where the client is missing.
+        """See `OrchestratorFactory.require`: check that the client is installed.
 
         Raises:
-            PipelexError: it is missing.
+            PipelexError: the client is missing; the advice says what to install.
         """
         require_client()
 
     def missing_worker(self) -> PipelexError:
-        """See `OrchestratorFactory.missing_worker`: a distribution of its own brings the worker."""
+        """See `OrchestratorFactory.missing_worker`. The worker is in a separate distribution."""
         return no_worker()
 
     def open(self, setup: OrchestratorSetup) -> "MistralOrchestrator":

@@ -1,6 +1,6 @@
 """The limits of the platform.
 
-Source: measured on Mistral's SDK 3.16 over a Temporal server; see `docs/mistral-workflows.md`.
+They were measured with Mistral's SDK 3.16 on a Temporal server; see `docs/mistral-workflows.md`.
 """
 
 from typing import Final
@@ -8,17 +8,17 @@ from typing import Final
 from pipelex.durable.limits import EngineLimits
 
 GUARDED_BYTES: Final = 1_500_000
-"""The most bytes of a value that travels whole. A workflow's result of two megabytes would leave its run running for ever,
-and events, which carry inputs and results once more, end at two megabytes."""
+"""The most bytes of a value that travels whole. A workflow with a result of two megabytes would never end, and events,
+which repeat inputs and results, are limited to two megabytes."""
 CHILD_STARTS: Final = 3_000_000
-"""The most bytes of starts of children that the platform has not accepted yet."""
+"""The most bytes of requests to start children that the platform has not yet accepted."""
 
 
 def limits_of(payload_bytes: int = GUARDED_BYTES) -> EngineLimits:
     """The limits of the platform.
 
     Args:
-        payload_bytes: the most bytes of a value that travels whole, as the settings say.
+        payload_bytes: the most bytes of a value that travels whole, from the settings.
     """
     return EngineLimits(
         engine="Mistral Workflows",

@@ -1,7 +1,7 @@
-"""Names and ids as the platform takes them: letters, digits, `_` and `-`, in a way that can be read back.
+"""Names and ids in the characters that the platform takes (letters, digits, `_` and `-`), and how to decode them.
 
-A character that the platform refuses is written as `-` and one more (`.` as `--`, `/` as `-_`), any other as `-x`, its
-code in hexadecimal, and `-`.
+Letters, digits and `_` stay. Each of `.`, `/`, `-`, `[`, `]`, `:` and `>` is encoded as `-` and one more character: `.`
+is `--`, `/` is `-_`. Any other character is encoded as `-x`, its code in hexadecimal, and `-`.
 """
 
 import hashlib
@@ -13,18 +13,18 @@ LONGEST_NAME: Final = 128
 LONGEST_ID: Final = 256
 """The most characters of an execution's id."""
 RESERVED: Final = frozenset({"executions", "schedules", "definitions", "internal", "webhooks", "archive", "unarchive"})
-"""The names that the platform keeps for its own addresses."""
+"""The names that the platform reserves for its own URLs."""
 RUN_PIPE: Final = "pipelex-run-pipe"
 """The workflow that runs any pipe."""
 RUN_SLICE: Final = "pipelex-run-slice"
 """The workflow that runs a slice of a batch."""
 
 _PIPE: Final = "pipe-"
-"""The prefix of the name of an exposed pipe's workflow, unless the settings name it."""
+"""The prefix of the name of an exposed pipe's workflow, unless the settings name the workflow."""
 _ESCAPES: Final = {".": "--", "/": "-_", "-": "-m", "[": "-b", "]": "-e", ":": "-c", ">": "-g"}
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_]")
 _HASHED: Final = re.compile(r"-xh-[0-9a-f]+$")
-"""The end of an id that would have been too long; no id that is written whole has it."""
+"""The end of an id that was too long and is therefore hashed. No text that `encoded` returns has such an end."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 _WRITTEN: Final = re.compile(r"-x([0-9a-f]+)-|(-[-_a-z])|([A-Za-z0-9_])")
 _READ: Final = {written: character for character, written in _ESCAPES.items()}
@@ -43,7 +43,7 @@ def decoded(written: str) -> str:
     """The inverse of `encoded`.
 
     Raises:
-        ValueError: nothing is encoded like that.
+        ValueError: the text is not one that `encoded` returns.
     """
     characters: list[str] = []
     place = 0
@@ -63,13 +63,13 @@ def workflow_name(pipe: str) -> str:
     """The name of an exposed pipe's workflow.
 
     Args:
-        pipe: the pipe's reference: `billing.read_invoice` is `pipe-billing--read_invoice`.
+        pipe: the pipe's reference; `billing.read_invoice` becomes `pipe-billing--read_invoice`.
     """
     return _PIPE + encoded(pipe)
 
 
 def pipe_of(name: str) -> str | None:
-    """The inverse of `workflow_name`; None for the name of something else."""
+    """The inverse of `workflow_name`; None if the name has another form."""
     if not name.startswith(_PIPE):
         return None
     try:
@@ -79,7 +79,7 @@ def pipe_of(name: str) -> str | None:
 
 
 def why_not_a_name(name: str) -> str | None:
-    """The reason why the platform would refuse a workflow's name; None where it takes it."""
+    """The reason why a workflow's name is refused, in words that follow the name; None if the platform takes it."""
     if not _NAME.fullmatch(name):
         return "may have only letters, digits, '_' and '-'"
     if len(name) > LONGEST_NAME:
@@ -90,10 +90,10 @@ def why_not_a_name(name: str) -> str | None:
 
 
 def execution_id(run_id: str) -> str:
-    """The id of the execution that runs an entry pipe: the run's own, encoded where it must be.
+    """The id of the execution that runs an entry pipe: the run's id, encoded if necessary.
 
-    A run's id as Pipelex makes them is taken as it is; one that looks encoded, or has other characters, is encoded after
-    the mark `r--`.
+    An id that Pipelex made needs no encoding. An id that begins with `r--`, or has characters that the platform does
+    not take, is encoded and prefixed with `r--`.
     """
     if _NAME.fullmatch(run_id) and not run_id.startswith(_MARK):
         return run_id
@@ -114,14 +114,14 @@ def run_id_of(execution: str) -> str:
 
 
 def child_id(root: str, path: tuple[str, ...], ranks: str = "") -> str:
-    """The id of an execution below a run's own: the root's, then the steps down to it.
+    """The id of an execution below a run's root execution: the root's id, then the steps down to it.
 
-    Where that would be longer than the platform takes, its end is a hash of the whole.
+    If that is longer than the platform takes, its end is replaced by a hash of the whole.
 
     Args:
-        root: the id of the run's own execution.
+        root: the id of the run's root execution.
         path: the steps from the entry pipe down to the execution's pipe.
-        ranks: the ranks of a slice's items in the whole list: `0-499`.
+        ranks: the ranks of a slice's items in the whole list, such as `0-499`; empty for a pipe.
     """
     steps = "/".join(path) + (f"[{ranks}]" if ranks else "")
     id_ = f"{root}{encoded('/' + steps)}"
@@ -132,7 +132,7 @@ def child_id(root: str, path: tuple[str, ...], ranks: str = "") -> str:
 
 
 def path_of(root: str, id_: str) -> tuple[str, ...] | None:
-    """The steps that the id of an execution tells, ranks included; None where it ends in a hash, or has another root."""
+    """The steps in the id of an execution, ranks included; None if the id is hashed or has another root."""
     if _HASHED.search(id_):
         return None
     if id_ == root:
@@ -146,7 +146,7 @@ def path_of(root: str, id_: str) -> tuple[str, ...] | None:
 
 
 def trace_id(root: str, id_: str) -> str:
-    """The id of an execution as traces tell it: the run's, then the steps as they are; the platform's id where it has none."""
+    """The id of an execution in traces: the root's id, then the decoded steps; the id itself if it has none."""
     path = path_of(root, id_)
     return id_ if path is None else "/".join((root, *path))
 
@@ -155,10 +155,10 @@ _LIMITED: Final = "__"
 
 
 def limited(activity: str, backend: str) -> str:
-    """The name of the activity that performs an effect for a backend with a rate."""
+    """The name of the activity that performs an effect for a backend with a rate limit."""
     return f"{activity}{_LIMITED}{encoded(backend)}"
 
 
 def effect_of(activity: str) -> str:
-    """The name of an effect's activity, whatever backend it is for."""
+    """The name of an effect's activity, without the backend that `limited` adds."""
     return activity.partition(_LIMITED)[0]

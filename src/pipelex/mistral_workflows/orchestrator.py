@@ -1,4 +1,4 @@
-"""Mistral Workflows behind the port of orchestrators."""
+"""The orchestrator that runs methods on Mistral Workflows."""
 
 import asyncio
 from dataclasses import replace
@@ -19,14 +19,14 @@ from pipelex.pipes.window import together
 
 _LOOK_SECONDS: Final = 0.5
 _MOST_LISTED: Final = 1_000
-"""The executions among which the runs of a list are looked for: pipes of runs are executions, too."""
+"""The number of executions, at least, among which a list looks for runs. Child pipes are executions, too."""
 _AT_ONCE: Final = 8
-"""The runs whose events are asked for at a time."""
+"""The number of runs whose events are read at the same time."""
 _ASKED: Final = {RunState.CANCELLED: "CANCELED"}
 
 
 def _may_take(wanted: RunFilter, run: RunDescription) -> bool:
-    """Whether a filter may take a run, as far as the platform's lists tell of it."""
+    """Whether a filter may take a run, judging by the facts in the platform's own list."""
     return replace(wanted, pipe=None, domain=None, user=None, attributes={}, replay_of=None, cost_above=None).takes(run)
 
 
@@ -51,7 +51,7 @@ class MistralOrchestrator:
         """The platform that keeps the runs; it connects when it is first needed.
 
         Raises:
-            ConfigurationError: there is no key.
+            ConfigurationError: there is no API key.
         """
         if self._platform is None:
             self._platform = Platform.of(self._settings, self.config)
@@ -96,7 +96,7 @@ class MistralOrchestrator:
         return chosen[: wanted.limit]
 
     async def _told(self, execution: Members, wanted: RunFilter) -> RunDescription:
-        """A run with the facts that its events alone tell; of its costs, where they are asked for."""
+        """A run with the facts that only its events contain. Its cost is included only if the filter needs it."""
         run = MistralRun(self.platform, names.run_id_of(str(execution["execution_id"])))
         has_costs = wanted.cost_above is not None
         told = described(self.platform, execution, await run.told(at_its_beginning=not has_costs))

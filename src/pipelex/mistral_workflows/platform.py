@@ -1,4 +1,4 @@
-"""Mistral Workflows as the settings name it: the API, the deployment, and where large values are."""
+"""The platform that the settings describe: the API, the deployment, and the storage of large values."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -24,10 +24,10 @@ class Platform:
 
     @classmethod
     def of(cls, settings: Settings, config: MistralWorkflowsConfig) -> "Platform":
-        """The platform that the settings name; nothing is connected yet.
+        """The platform that the settings describe; it does not connect yet.
 
         Raises:
-            ConfigurationError: there is no key.
+            ConfigurationError: there is no API key.
         """
         api = MistralAPI(config.server_url, api_key(config, settings))
         return cls(api, config, settings, CarriedValues(lambda: storage_of(settings), config.stored_above))
@@ -39,7 +39,7 @@ class Platform:
 
     @property
     def place(self) -> str:
-        """The place of the runs, for people."""
+        """The place of the runs, as messages name it."""
         return f"deployment '{self.deployment}'"
 
     @property
@@ -48,6 +48,6 @@ class Platform:
         return f"pipelex worker --orchestrator {NAME}"
 
     async def has_workers(self) -> bool:
-        """Whether a worker of the deployment told the platform lately that it is there."""
+        """Whether the platform has recently heard from a worker of the deployment."""
         found = await self.api.deployment(self.deployment)
         return found is not None and bool(found.get("is_active"))

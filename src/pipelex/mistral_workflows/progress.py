@@ -1,7 +1,7 @@
-"""Events of a run: the tasks that workers write into them, and the tree that is read out of them.
+"""Reads the events of a run into the tree of its executions and calls.
 
-Mistral's API says of an execution that it failed, and not why; the tasks do. There is one for each pipe that is an
-execution, and one for each attempt of a call.
+Mistral's API reports that an execution failed, but not why. Workers therefore write custom tasks into the events: one
+for each pipe that is an execution, and one for each attempt of a call.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,12 +17,13 @@ from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState
 from pipelex.pipes.usage import ModelUsage, usages_from_json
 
 PIPE_TASK: Final = "pipelex.pipe"
-"""The type of the task of a pipe. Its state: `pipe`, `type`, `path`, `run`, `state`, `usage`, and `error`, a report."""
+"""The type of the task of a pipe. Its state has the job's `about`, `path`, `state`, `usage`, and `error`, a report."""
 CALL_TASK: Final = "pipelex.call"
-"""The type of the task of an attempt of a call. Its state: `activity`, `call`, `attempt`, `summary`, `pipe`, `model`,
-`backend`, `state`, `usage`, `kept_from` where another run's result was taken, and `error`, a report."""
+"""The type of the task of an attempt of a call. Its state has `activity`, `call`, `attempt`, `summary`, `pipe`,
+`model`, `backend`, `state`, `usage`, `kept_from` if a result of an earlier run was reused, and `error`, a report."""
 STEP_TASK: Final = "pipelex.step"
-"""The type of the task of a pipe that runs in-process, inside an activity; its state is that of a pipe's."""
+"""The type of the task of a pipe that runs in-process, inside an activity. Its state has `pipe`, `type`, `step`,
+`state`, `usage`, and `error`, a report."""
 
 _ENDS: Final = {
     "WORKFLOW_EXECUTION_COMPLETED": RunState.COMPLETED,
@@ -39,14 +40,14 @@ STATES: Final = {
     "TERMINATED": RunState.TERMINATED,
     "TIMED_OUT": RunState.TIMED_OUT,
 }
-"""The state of an execution in Mistral's words → in ours."""
+"""The status of an execution on the platform → its state in Pipelex."""
 
 Members = Mapping[str, Json]
 
 
 @dataclass
 class Told:
-    """The facts that events tell about one execution."""
+    """The facts that events report about one execution."""
 
     id: str
     parent: str | None = None
@@ -56,7 +57,7 @@ class Told:
     ended: datetime | None = None
     state: RunState = RunState.RUNNING
     message: str | None = None
-    """The reason of its failure, in the platform's words."""
+    """The reason for its failure, in the platform's words."""
     tasks: dict[str, dict[str, Json]] = field(default_factory=dict[str, dict[str, Json]])
     """The id of a task → its state."""
     types: dict[str, str] = field(default_factory=dict[str, str])
@@ -64,29 +65,29 @@ class Told:
     times: dict[str, tuple[datetime, datetime | None]] = field(
         default_factory=dict[str, tuple[datetime, datetime | None]]
     )
-    """The id of a task → when it began and ended."""
+    """The id of a task → the times at which it began and ended."""
 
     @property
     def pipe(self) -> Members:
-        """The state of the task of its pipe; empty where there is none yet. After a reset there are several: the last."""
+        """The state of its pipe's task (after a reset, of the last one); empty if there is none yet."""
         found = [self.tasks[task] for task, type_ in self.types.items() if type_ == PIPE_TASK]
         return found[-1] if found else {}
 
     @property
     def error(self) -> ErrorReport | None:
-        """The error of its pipe."""
+        """The error of its pipe; None if the pipe has not failed."""
         found = self.pipe.get("error")
         return ErrorReport.from_json(cast("Any", found)) if isinstance(found, Mapping) else None
 
     @property
     def usage(self) -> tuple[ModelUsage, ...]:
-        """The usage of its pipe and of all below it, once it has ended."""
+        """The usage of its pipe and of all pipes below it, once the pipe has ended."""
         if self.error is not None:
             return usages_from_json(self.error.usage)
         return usages_from_json(self.pipe.get("usage") or [])
 
     def calls(self) -> list[EffectTrace]:
-        """The calls of the pipe, in the order in which they began; the attempts of a call are one."""
+        """The calls of the pipe, in the order in which they began. All attempts of a call are one entry."""
         found: dict[str, EffectTrace] = {}
         for task, type_ in self.types.items():
             if type_ == CALL_TASK:
@@ -102,7 +103,7 @@ class Told:
 
 
 class ExecutionProgress:
-    """The executions of a run, by their ids, in the order they began."""
+    """The executions of a run, by their ids, in the order in which they began."""
 
     def __init__(self, events: Iterable[Members] = ()) -> None:
         self.executions: dict[str, Told] = {}
@@ -110,7 +111,7 @@ class ExecutionProgress:
             self.read(event)
 
     def read(self, event: Members) -> None:
-        """Take an event in; the order of what one execution tells counts."""
+        """Read an event. The events of one execution must be read in order."""
         id_, kind = str(event.get("workflow_exec_id")), str(event.get("event_type"))
         told = self.executions.setdefault(id_, Told(id_))
         told.parent = maybe(event.get("parent_workflow_exec_id"), str) or told.parent
@@ -126,14 +127,14 @@ class ExecutionProgress:
             _read_task(told, kind, attributes, at)
 
     def knows(self, execution: str) -> bool:
-        """Whether the pipe of an execution has told of itself."""
+        """Whether the task of an execution's pipe has been read."""
         return execution in self.executions and bool(self.executions[execution].pipe)
 
     def trace(self, root: str) -> PipeTrace:
-        """The tree below an execution.
+        """The tree of an execution and everything below it.
 
         Args:
-            root: its id.
+            root: the id of the execution.
         """
         traces = {id_: _pipe_trace(told, names.trace_id(root, id_)) for id_, told in self.executions.items()}
         tree = traces.setdefault(root, PipeTrace(root, pipe="", type=""))
@@ -157,12 +158,12 @@ def _read_task(told: Told, kind: str, attributes: Members, at: datetime | None) 
     is_open = kind in ("CUSTOM_TASK_STARTED", "CUSTOM_TASK_IN_PROGRESS")
     told.times[id_] = (began, None if is_open else at)
     if kind == "CUSTOM_TASK_FAILED" and told.tasks[id_].get("state") == RunState.RUNNING.value:
-        # A failure of its own would have said so: the attempt was told to end, or its worker was.
+        # A failed attempt would have updated the state, so this one was cancelled, or its worker was stopped.
         told.tasks[id_]["state"] = RunState.CANCELLED.value
 
 
 def _apply(state: dict[str, Json], patch: Members) -> None:
-    """One patch of a task's state; ours change whole members alone."""
+    """Apply a patch to a task's state. Patches of Pipelex's own tasks only change whole members."""
     steps = str(patch.get("path", "")).strip("/").split("/")
     if steps == [""]:
         state.clear()

@@ -1,4 +1,4 @@
-"""A run on Mistral Workflows behind the port of orchestrators."""
+"""A run on Mistral Workflows: its description, its result, and the operations on it."""
 
 import asyncio
 from collections.abc import Mapping
@@ -32,14 +32,14 @@ from pipelex.pipes.usage import cost_of
 Members = Mapping[str, Json]
 
 _LATE_SECONDS: Final = 10.0
-"""The time that an event may be on its way after the state of its execution is known, in seconds."""
+"""The longest wait, in seconds, for an event after the state of its execution is known."""
 _LOOK_SECONDS: Final = 0.25
 _FIRST_EVENTS: Final = 20
-"""The events among which the first task of a run is."""
+"""The number of events per request when only the first task of a run is needed."""
 _RESET: Final = (RunState.FAILED, RunState.TERMINATED)
-"""The ends after which a reset has a run go on as it was."""
+"""The states after which a retry resets a run if it can, rather than starting it again."""
 _COUNTED: Final = 10_000
-"""The most executions that are counted."""
+"""The most executions that `counts` counts."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class MistralRun:
         """The id of the entry pipe's execution."""
         return names.execution_id(self.run_id)
 
-    # --- what it is ---------------------------------------------------------------------------------------------------
+    # --- description --------------------------------------------------------------------------------------------------
 
     async def execution(self) -> Members:
         """The platform's description of the entry pipe's execution.
@@ -74,7 +74,7 @@ class MistralRun:
         return described(self.platform, execution, told)
 
     async def trace(self, *, values: bool = False, ended: bool = True) -> PipeTrace:
-        """See `OrchestratedRun.trace`. What the platform ended by itself has no event of its own: its state is asked for."""
+        """See `OrchestratedRun.trace`. If the platform itself ended the run, no event says so: its description does."""
         execution = await self.execution()
         progress = ExecutionProgress()
         async for event in self.platform.api.events(root=self.workflow_id):
@@ -95,7 +95,7 @@ class MistralRun:
         return RunCounts(running, completed, len(states) - running - completed)
 
     async def waits(self, patience: timedelta = PATIENCE) -> list[Wait]:
-        """See `OrchestratedRun.waits`: as far as the platform tells, which knows of no queues."""
+        """See `OrchestratedRun.waits`. The platform reports nothing about the pollers of a task queue."""
         execution = await self.execution()
         if state_of(execution).has_ended:
             return []
@@ -124,7 +124,7 @@ class MistralRun:
         advice = None if has_workers else f"Start one with: {platform.worker_command}"
         return [Wait(kind, self.workflow_id, "workflow task", detail, advice, queue=platform.deployment)]
 
-    # --- its end ------------------------------------------------------------------------------------------------------
+    # --- end ----------------------------------------------------------------------------------------------------------
 
     async def result(self) -> PipeOutcome:
         """See `OrchestratedRun.result`."""
@@ -151,7 +151,7 @@ class MistralRun:
         return state
 
     async def working_memory(self) -> WorkingMemory | None:
-        """See `OrchestratedRun.working_memory`; None for a run that was not asked to bring its memory back."""
+        """See `OrchestratedRun.working_memory`; None if the run has no result or was not asked for its memory."""
         execution = await self.execution()
         if state_of(execution) is not RunState.COMPLETED:
             return None
@@ -164,7 +164,7 @@ class MistralRun:
         """The result of the entry pipe's execution.
 
         Raises:
-            PipelexError: it is none of ours, or cannot be read from here.
+            PipelexError: the result is not that of a pipe, or cannot be read from here.
         """
         found = await self.platform.values.value(execution.get("result"))
         if not isinstance(found, Mapping) or "outcome" not in found:
@@ -172,7 +172,7 @@ class MistralRun:
         return cast("Members", found)
 
     async def _failure(self, state: RunState) -> PipelexError:
-        """The reason why the run did not succeed. Its events may arrive after its state."""
+        """The error of a run that did not succeed. Its events may arrive after its state, so this waits for them."""
         match state:
             case RunState.CANCELLED:
                 return is_cancelled(self.run_id)
@@ -195,10 +195,10 @@ class MistralRun:
         return _error("runtime.unexpected", f"run '{self.run_id}' failed{said}")
 
     async def told(self, *, at_its_beginning: bool = False) -> Told:
-        """The facts that the events of the entry pipe's execution tell.
+        """The facts that the events of the entry pipe's execution report.
 
         Args:
-            at_its_beginning: what it was started with is enough; later events are not asked for.
+            at_its_beginning: whether to stop at the first task of the pipe, which has the facts about the run's start.
         """
         progress = ExecutionProgress()
         page = _FIRST_EVENTS if at_its_beginning else EVENTS_PER_PAGE
@@ -208,7 +208,7 @@ class MistralRun:
                 break
         return progress.executions.get(self.workflow_id, Told(self.workflow_id))
 
-    # --- what may be done with it -------------------------------------------------------------------------------------
+    # --- operations ---------------------------------------------------------------------------------------------------
 
     async def cancel(self) -> None:
         """See `OrchestratedRun.cancel`."""
@@ -224,8 +224,9 @@ class MistralRun:
     async def retry(self, start_over: str | None = None) -> "MistralRun":
         """See `OrchestratedRun.retry`.
 
-        A run that failed or was terminated is reset: nothing else is certain to keep its id. A reset would keep the time
-        that the run had and may keep the request that cancelled it, and names no pipe: there the run is started again.
+        A run that failed or was terminated is reset if possible, because only a reset is certain to keep its id. Any
+        other run is first started again under its id: a reset does not renew the time of a run that timed out, may keep
+        the request that cancelled a run, and cannot start over from a chosen pipe.
         """
         execution = await self.execution()
         state = state_of(execution)
@@ -255,7 +256,7 @@ class MistralRun:
             f"Run it again with the results that it already has: pipelex runs replay {self.run_id}{option}",
         )
 
-    # --- what it was, for other runs ----------------------------------------------------------------------------------
+    # --- reuse by other runs ------------------------------------------------------------------------------------------
 
     async def source(self) -> RunSource:
         """See `OrchestratedRun.source`."""
@@ -263,7 +264,7 @@ class MistralRun:
         return await read_source(self.platform, self.run_id, self.workflow_id)
 
     async def kept(self, start_over: str | None = None) -> KeptResults:
-        """See `OrchestratedRun.kept`. An event that did not reach the platform is a result that is asked for again."""
+        """See `OrchestratedRun.kept`. If an event did not reach the platform, its result is missing."""
         return await read_kept(self.platform, await self.reuse(start_over))
 
     async def reuse(self, start_over: str | None = None) -> Reuse:
@@ -280,17 +281,17 @@ class MistralRun:
 
 
 def state_of(execution: Members) -> RunState:
-    """The state of an execution; one that this release does not know has not ended."""
+    """The state of an execution. A status that this release does not know counts as running."""
     return STATES.get(str(execution.get("status")), RunState.RUNNING)
 
 
 def described(platform: Platform, execution: Members, told: Told | None = None) -> RunDescription:
-    """A run by its entry pipe's execution.
+    """The description of a run, from its entry pipe's execution.
 
     Args:
         platform: the platform that it is on.
-        execution: the platform's description of it.
-        told: the facts that its events tell, where they were read.
+        execution: the platform's description of the execution.
+        told: the facts that its events report, if they were read.
     """
     id_, workflow = str(execution["execution_id"]), str(execution["workflow_name"])
     state: Members = {} if told is None else told.pipe
@@ -311,7 +312,7 @@ def described(platform: Platform, execution: Members, told: Told | None = None) 
 
 
 def _failing_calls(told: Told, root: str) -> list[Wait]:
-    """The calls of an execution whose last attempt failed, and that are tried again."""
+    """A wait for each call of an execution whose last attempt failed and that will be tried again."""
     if told.state.has_ended:
         return []
     return [

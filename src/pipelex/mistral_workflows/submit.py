@@ -1,4 +1,4 @@
-"""Starting runs on Mistral Workflows, or finding the one that already has the id."""
+"""Starts a run on Mistral Workflows, or finds the run that already has its id."""
 
 from typing import Final
 
@@ -10,15 +10,15 @@ from pipelex.orchestration.refusals import id_is_taken, note_on
 from pipelex.orchestration.wiring import storage_of
 
 _RECORDS: Final = "mistral-runs"
-"""The folder of the storage that holds what the runs with a chosen id were asked for."""
+"""The folder of the storage that holds the digests of the requests of runs with a chosen id."""
 
 
 async def submit(platform: Platform, request: RunRequest) -> StartedRun:
-    """Start an entry pipe, or attach to the run that has its id and was asked for the same.
+    """Start a run, or attach to the run that has the same id and the same request.
 
     Raises:
         EngineUnavailable: the platform refuses the start.
-        PipelexError: the id is that of a run with another job, or the storage does not take the inputs.
+        PipelexError: the id belongs to a run with another request, or the storage does not take the inputs.
     """
     run = MistralRun(platform, request.identity.run_id)
     if request.is_named and await platform.api.execution(run.workflow_id) is not None:
@@ -35,10 +35,10 @@ def _record(run: MistralRun) -> str:
 
 
 async def _found(run: MistralRun, request: RunRequest) -> StartedRun:
-    """The run that has the id already.
+    """The run that already has the id.
 
     Raises:
-        PipelexError: it was asked for something else.
+        PipelexError: the run has another request.
     """
     kept = await storage_of(run.platform.settings).kept(_record(run))
     if kept is not None and kept.decode() != request.digest:

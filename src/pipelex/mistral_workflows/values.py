@@ -1,6 +1,6 @@
-"""Large values in the storage: what travels is a reference of a hundred bytes, whatever the value's size.
+"""Large values, which are kept in the storage and travel as references of about a hundred bytes.
 
-A value is kept under the SHA-256 of its JSON, so that everybody who reads a reference reads the same bytes, whenever.
+A value is kept under the SHA-256 of its JSON, so every reader of a reference gets the same bytes at any time.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,11 +22,11 @@ _AT_ONCE: Final = 8
 
 
 class CarriedValues:
-    """Values of runs, outside of workflow code.
+    """Reads and writes the values of runs, outside workflow code.
 
     Args:
-        storage: gives where they are kept.
-        stored_above: bytes from which a value is kept there.
+        storage: returns the storage that keeps large values.
+        stored_above: the size in bytes above which a value is kept in the storage.
     """
 
     def __init__(self, storage: Callable[[], Storage], stored_above: int) -> None:
@@ -34,7 +34,7 @@ class CarriedValues:
         self.stored_above = stored_above
 
     async def put(self, data: bytes) -> StoredPayload:
-        """Keep the JSON of a value.
+        """Put the JSON of a value into the storage.
 
         Raises:
             PipelexError: the storage does not take it.
@@ -43,25 +43,25 @@ class CarriedValues:
         return StoredPayload(key=blob.uri, size=blob.size)
 
     async def get(self, stored: StoredPayload) -> bytes:
-        """The JSON of a value that is kept.
+        """The JSON of a value in the storage.
 
         Raises:
-            PipelexError: the storage does not have it, it is larger than 128 MiB, or cannot be read.
+            PipelexError: the storage does not have the value or cannot be read, or the value is larger than 128 MiB.
         """
         return await self._storage().get(stored.key, most=MOST_KEPT)
 
     async def carried(self, data: bytes) -> CarriedValue:
-        """A value as it travels, by its JSON: in the storage where it is large."""
+        """A value as it travels, from its JSON. A large value is put into the storage."""
         return (
             cast("CarriedValue", plain(data)) if len(data) <= self.stored_above else reference_to(await self.put(data))
         )
 
     async def carried_text(self, data: bytes) -> CarriedValue | str:
-        """The value as `carried` gives it, for one that travels as a text."""
+        """A value that travels as JSON text. A large value is put into the storage."""
         return data.decode() if len(data) <= self.stored_above else reference_to(await self.put(data))
 
     async def carried_inputs(self, large: WrittenInputs | None) -> Mapping[str, CarriedValue] | None:
-        """Inputs that a job leaves out, as they travel."""
+        """The large inputs that a job leaves out, as they travel."""
         return None if large is None else {name: await self.carried(data) for name, data in large.values.items()}
 
     async def value(self, carried: Json) -> Json:
@@ -70,14 +70,19 @@ class CarriedValues:
         return carried if stored is None else plain(await self.get(stored))
 
     async def data(self, carried: CarriedValue | str) -> bytes:
-        """The JSON of what travelled, whole or by reference."""
+        """The JSON of a value that travelled whole or by reference."""
         if isinstance(carried, str):
             return carried.encode()
         stored = stored_in(carried)
         return written(carried) if stored is None else await self.get(stored)
 
     async def by_reference(self, value: Stuff, *, most_items: int) -> Stuff:
-        """A list whose items are in the storage, where it is long; any other value as it is."""
+        """The value, with the items of a long list put into the storage. Any other value is unchanged.
+
+        Args:
+            value: the value.
+            most_items: the most items of a list that stays whole, and of each part in the storage.
+        """
         if not value.is_list or isinstance(value, ListReference):
             return value
         pieces = cut(value.items, most_items=most_items, most_bytes=PART_BYTES)
@@ -87,7 +92,7 @@ class CarriedValues:
         return list_in_store(value.concept, zip(keys, map(len, pieces), strict=True))
 
     async def loaded(self, value: Stuff) -> Stuff:
-        """A value with its content, wherever that is."""
+        """A value with its content, which is loaded if the value is a list by reference."""
         if not isinstance(value, ListReference):
             return value
         parts = StoredList.of(value).parts
