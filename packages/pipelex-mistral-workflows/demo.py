@@ -1,6 +1,6 @@
-"""The lighthouse example inside Mistral Workflows, on the stand-in of Mistral's API that the tests carry.
+"""The lighthouse example inside Mistral Workflows, on the stand-in of Mistral's API that the tests use.
 
-Run by `make demo-mistral`. The worker is Mistral's own SDK; only the address of the API is another one.
+Run by `make demo-mistral`. The worker is Mistral's own SDK; only the address of the API differs.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ START_SECONDS = 120
 
 
 def main() -> int:
-    """Run the demo; 0 when the run succeeded."""
+    """Run the demo, and return its exit status: 0 if the run succeeded."""
     say("Pipelex demo: the reader's report of `make demo`, inside Mistral Workflows.")
     print("Mistral's API is a stand-in on this machine, over a Temporal server; the worker is Mistral's SDK, as it is.")
     scratch = Path(tempfile.mkdtemp(prefix="pipelex-demo-"))
@@ -79,7 +79,7 @@ def process(
     cwd: Path = HERE,
     paths: list[Path] | None = None,
 ) -> Generator[str]:
-    """A process until the block ends; gives what it wrote into the file that says it is ready."""
+    """Run a process until the block ends, and yield the text that it writes into its ready file."""
     ready, log = scratch / f"{name}.ready", scratch / f"{name}.log"
     environ = {**os.environ, **(known or {})}
     if paths:

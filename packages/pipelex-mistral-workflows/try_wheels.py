@@ -1,4 +1,7 @@
-"""A worker and a run from installed wheels alone, on the stand-in of Mistral's API; run by `make wheels-mistral`."""
+"""Runs a worker and a method from installed wheels alone, on the stand-in of Mistral's API.
+
+Run by `make wheels-mistral`.
+"""
 
 import json
 import os
@@ -29,7 +32,7 @@ deployment_name = "wheels"
 
 
 def main() -> int:
-    """Run it; 0 when the run gave what it should."""
+    """Run the method, check its result, and return 0."""
     import pipelex
     import pipelex_mistral_workflows
 

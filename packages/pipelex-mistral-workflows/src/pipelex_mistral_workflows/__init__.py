@@ -1,4 +1,6 @@
-"""Workers that run Pipelex methods inside Mistral Workflows, and whole methods as one activity of a workflow of yours.
+"""Workers that run Pipelex methods inside Mistral Workflows.
+
+`run_pipe` runs a whole method as one activity of your own workflow:
 
 ```python
 from pipelex_mistral_workflows import run_pipe

@@ -1,6 +1,6 @@
-"""The activities: each performs one job under heartbeats, tells of it in a task, and fails with a report.
+"""The activities. Each performs one job with heartbeats, reports it in a custom task, and fails with an error report.
 
-For each kind of effect there is one, and one more for each backend with a rate, which has a queue of its own.
+Each kind of effect has one, and one more for each backend with a rate limit, on that backend's own task queue.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -38,29 +38,29 @@ R = TypeVar("R", bound=Wire)
 Arguments = dict[str, Any]
 
 PUT_VALUE: Final = "pipelex_put_value"
-"""The local activity that keeps a value which workflow code laid out."""
+"""The local activity that puts a value from workflow code into the storage."""
 GET_VALUE: Final = "pipelex_get_value"
-"""The local activity that brings a value to where workflow code reads it."""
+"""The local activity that loads a value from the storage into memory, where workflow code reads it."""
 
 _ENCRYPTED: Final = "runtime.unsupported"
-"""The code of the error for events that cannot be read back; see `pipelex.mistral_workflows.earlier.events`."""
+"""The code of the error for events that cannot be read; see `pipelex.mistral_workflows.earlier.events`."""
 
 
 @dataclass
 class Lanes:
-    """The queues of backends with a rate."""
+    """The task queues of backends with a rate limit."""
 
     queues: dict[str, str] = field(default_factory=dict[str, str])
-    """Backend → its queue."""
+    """Backend → its task queue."""
 
 
 LANES: Final = Lanes()
-"""Those of this process."""
+"""The lanes of this process."""
 
 
 @cache
 def define_activities() -> None:
-    """Tell the SDK of the activities; once, for it keeps one list for the process."""
+    """Register the activities with the SDK. This is done once, because the SDK has one registry for the process."""
     for kind in EFFECTS:
         _define(kind, kind.activity, None)
     sdk.activity(name=PUT_VALUE)(_put_value)
@@ -70,24 +70,24 @@ def define_activities() -> None:
 
 @cache
 def define_lane(backend: str, max_calls: int, seconds: int) -> None:
-    """Tell the SDK of the activities of a backend with a rate.
+    """Register the activities of a backend with a rate limit.
 
     Args:
         backend: the backend.
-        max_calls: how often it may be called in the time, over all workers.
-        seconds: the time.
+        max_calls: the most calls in the period, over all workers.
+        seconds: the length of the period.
     """
     rate = sdk.RateLimit(time_window_in_sec=seconds, max_execution=max_calls, key=f"pipelex-{backend}")
     for kind in EFFECTS:
         if kind.family is not None:
             defined = _define(kind, names.limited(kind.activity, backend), rate)
             limited = get_rate_limit(defined)
-            assert limited is not None  # it was given with a rate
+            assert limited is not None  # the activity was defined with a rate limit
             LANES.queues[backend] = limited.task_queue
 
 
 def define_lanes(rates: Mapping[str, CallRate]) -> None:
-    """See `define_lane`, for all that settings name."""
+    """Register the activities of every backend that has a rate limit in the settings."""
     for backend, rate in rates.items():
         define_lane(backend, rate.max_calls, int(rate.per.total_seconds()))
 
@@ -96,7 +96,7 @@ def _define(kind: EffectKind[Any, Any], name: str, rate: sdk.RateLimit | None) -
     async def perform(arguments: Arguments) -> Arguments:
         return await _told(kind, served(), Carried.from_json(arguments))
 
-    # The options of each call are those of its dispatch; what is said here only holds for calls of others.
+    # A Pipelex run passes the options of each call; options given here would only apply to other callers.
     return sdk.activity(name=name, rate_limit=rate)(perform)
 
 
@@ -104,7 +104,7 @@ def _define(kind: EffectKind[Any, Any], name: str, rate: sdk.RateLimit | None) -
 
 
 async def _told(kind: EffectKind[Any, Any], deployment: Deployment, carried: Carried) -> CarriedValue:
-    """Perform a job, and tell of it in a task."""
+    """Perform a job, and report it in a custom task."""
     info = activity.info()
     state: dict[str, Any] = {
         **(carried.about or {}),
@@ -157,11 +157,11 @@ async def _attempted[R: Wire](kind: EffectKind[Any, R], deployment: Deployment, 
 
 
 async def _kept(deployment: Deployment, carried: Carried, reuse: Reuse | None) -> KeptResults | None:
-    """The results that a call takes instead of asking: those from before a reset, which lead to those of a replay.
+    """The results that a call may reuse: those from before a reset, which include those that the run itself reuses.
 
     Raises:
-        PipelexError: they cannot be read. Of a run that was reset, it is not for ever: what the platform encrypts is
-            asked for again.
+        PipelexError: the results cannot be read. After a reset, encrypted events are no error: the results from before
+            the reset are not reused.
     """
     if carried.earlier is None:
         return await deployment.kept.of(reuse)
@@ -185,7 +185,7 @@ async def _read(kind: EffectKind[Any, Any], deployment: Deployment, carried: Car
 
 @dataclass(frozen=True)
 class _KeptAfterwards:
-    """Large results are kept by what makes them travel, inside the same attempt."""
+    """Keeps nothing: `CarriedValues.carried` stores a large result later, in the same attempt."""
 
     stored_above: int | None
 

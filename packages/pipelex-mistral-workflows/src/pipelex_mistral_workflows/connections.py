@@ -1,8 +1,8 @@
 """The connections of a worker to Mistral's API: one pool for all clients that the SDK makes.
 
-The SDK makes a client for each execution that begins, and closes none. Each would open a connection of its own, and
-before that read all certificates of authorities, on the event loop: the beginnings of a batch would hold the loop up
-for seconds, in which no heartbeat is sent, and calls that go well are taken for lost and paid for twice.
+The SDK makes a client for each execution that begins, and never closes it. Each client would read all CA certificates
+on the event loop, and open its own connection. The start of a batch would block the loop for seconds. Meanwhile no
+heartbeats would be sent, so successful calls would count as lost and be paid for twice.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import mistralai.workflows as sdk
 
 
 class _Pools:
-    """A pool for each event loop, and one for those who have none."""
+    """A pool for each event loop, and one for threads without an event loop."""
 
     def __init__(self) -> None:
         self._of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
@@ -37,7 +37,7 @@ _POOLS: Final = _Pools()
 
 
 class _Pooled(httpx.AsyncBaseTransport):
-    """The transport of a client; that client's end does not end the pool."""
+    """The transport of a client. Closing the client does not close the pool."""
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -51,7 +51,7 @@ class _PooledForThreads(httpx.BaseTransport):
 
 
 def share_connections() -> None:
-    """Have the SDK's clients share their connections, unless somebody tells the SDK how it is to connect."""
+    """Let the SDK's clients share connections, unless the SDK has its own transport, proxy, routes or retries."""
     http = sdk.config.http
     if not (http.transport_factory or http.proxy or http.routes or http.retries):
         http.transport_factory = _transport

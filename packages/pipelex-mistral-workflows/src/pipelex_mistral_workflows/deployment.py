@@ -1,4 +1,4 @@
-"""What the workflows and activities of this process share: settings, models, and where large values are."""
+"""The settings, models and storage that the workflows and activities of this process share."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from pipelex.pipes.calls import Reuse
 
 @dataclass(frozen=True)
 class ExposedPipe:
-    """A pipe that is a workflow of its own."""
+    """A pipe that has its own workflow."""
 
     name: str
     """The name of the workflow."""
@@ -31,7 +31,7 @@ class ExposedPipe:
 
 @dataclass(frozen=True)
 class Deployment:
-    """One configuration of this process's workers."""
+    """A configuration that the workers of this process can serve."""
 
     settings: Settings
     config: MistralWorkflowsConfig
@@ -41,9 +41,9 @@ class Deployment:
     values: CarriedValues
     performer: EffectPerformer
     kept: KeptTables
-    """The results of the runs that runs here take them from."""
+    """The results of earlier runs, which runs of the deployment reuse."""
     exposed: Mapping[str, ExposedPipe] = field(default_factory=dict[str, ExposedPipe])
-    """By reference of the pipe."""
+    """The exposed pipes, by their references."""
 
     @classmethod
     def of(
@@ -57,8 +57,8 @@ class Deployment:
 
         Args:
             settings: the configuration.
-            inference: who performs effects; made from the settings by default.
-            exposed: the pipes that are workflows of their own.
+            inference: performs the effects; made from the settings by default.
+            exposed: the pipes that have their own workflows, by their references; none by default.
 
         Raises:
             ConfigurationError: the settings are wrong.
@@ -80,7 +80,7 @@ class Deployment:
 
 
 async def _kept(settings: Settings, config: MistralWorkflowsConfig, reuse: Reuse) -> KeptResults:
-    """What a run gave, as the platform's events tell it. It is asked for once, so that the connection does not stay."""
+    """The results of a run, from the platform's events. They are read only once, so the connection is then closed."""
     platform = Platform.of(settings, config)
     try:
         return await read_kept(platform, reuse)
@@ -97,10 +97,10 @@ _serving = _Serving()
 
 
 def serve(deployment: Deployment) -> Callable[[], None]:
-    """Have this process's workflows and activities work with a deployment.
+    """Make the workflows and activities of this process use a deployment.
 
     Returns:
-        What gives back the one before.
+        A function that restores the previous deployment.
     """
     before, _serving.deployment = _serving.deployment, deployment
 

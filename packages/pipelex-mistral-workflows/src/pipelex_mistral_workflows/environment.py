@@ -1,6 +1,6 @@
-"""What Mistral's SDK reads from the environment when it is imported, as our settings say it.
+"""The environment variables that configure Mistral's SDK, made from the settings.
 
-The SDK has no other way to be configured. What an operator set there wins.
+The SDK reads them when it is imported. A variable that an operator has set wins, unless Pipelex itself uses the value.
 """
 
 import os
@@ -12,15 +12,15 @@ from pipelex.mistral_workflows.config import MistralWorkflowsConfig, api_key
 
 
 def sdk_environment(settings: Settings, config: MistralWorkflowsConfig, *, health_port: int) -> Mapping[str, str]:
-    """The variables of the SDK.
+    """The SDK's environment variables, by name.
 
     Args:
         settings: the configuration.
         config: its `[mistral_workflows]` tables.
-        health_port: where the SDK answers once its workers run.
+        health_port: the port on which the SDK answers once its workers run.
 
     Raises:
-        ConfigurationError: there is no key.
+        ConfigurationError: there is no API key.
     """
     known = {
         "SERVER_URL": config.server_url,
@@ -30,17 +30,19 @@ def sdk_environment(settings: Settings, config: MistralWorkflowsConfig, *, healt
         "HEALTH_SERVER_HOST": "127.0.0.1",
         "HEALTH_SERVER_PORT": str(health_port),
         "LOG_LEVEL": "WARNING",
-        # Spans are sent where Pipelex's own settings say; the SDK would send its own to Mistral.
+        # Pipelex's own settings decide where spans are sent; the SDK would send its own to Mistral.
         "OTEL_ENABLED": "false",
     }
     return known | ({"BUILD_ID": config.build_id} if config.build_id else {})
 
 
 def prepare(settings: Settings, config: MistralWorkflowsConfig) -> int:
-    """Set the variables of the SDK that nobody set; before it is imported.
+    """Set the SDK's environment variables, before the SDK is imported.
+
+    A variable that is already set is only replaced if `config_wins`.
 
     Returns:
-        The port where the SDK answers once its workers run.
+        The port on which the SDK answers once its workers run.
     """
     for name, value in sdk_environment(settings, config, health_port=_free_port()).items():
         if config_wins(name):
@@ -51,7 +53,7 @@ def prepare(settings: Settings, config: MistralWorkflowsConfig) -> int:
 
 
 def config_wins(name: str) -> bool:
-    """Whether a variable tells what Pipelex must know, too, so that its own settings count."""
+    """Whether Pipelex's settings override a variable, because Pipelex itself uses the same value."""
     return name in ("SERVER_URL", "MISTRAL_API_KEY", "DEPLOYMENT_NAME")
 
 

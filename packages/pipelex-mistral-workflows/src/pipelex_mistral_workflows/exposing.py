@@ -1,4 +1,4 @@
-"""Which pipes a worker exposes: those of its libraries that the settings name."""
+"""The pipes that a worker exposes: those in its libraries that the settings name."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ def exposed_pipes(settings: Settings, config: MistralWorkflowsConfig) -> Mapping
     """The exposed pipes, by their references.
 
     Raises:
-        ConfigurationError: a pattern fits no pipe, or a name is too long for the platform.
+        ConfigurationError: a pattern matches no pipe, or the platform refuses a workflow name.
         PipelexError: a library cannot be read, or is not valid.
     """
     if not config.exposed.pipes:

@@ -1,9 +1,9 @@
-"""How large values go from workflow code into the storage and back, without being in the history.
+"""The memory through which large values pass between workflow code and the storage, without entering the history.
 
-Workflow code does no I/O. It lays a value out here, and has a local activity keep it, which runs in the same process;
-what the history holds is where it is. To read one, a local activity brings it here first. A process that replays the
-history later has nothing here: there, reading brings it again. Both give the same bytes, since a value is kept under
-the hash of its bytes.
+Workflow code does no I/O. To store a value, it holds the value out here, and a local activity in the same process puts
+it into the storage; the history only contains the reference. To read a value, a local activity loads it here first.
+When another process replays the history, the value is not here, so reading loads it again. The bytes are the same,
+because a value is stored under the hash of its bytes.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ from pipelex_mistral_workflows.deployment import served
 T = TypeVar("T")
 
 _MOST_KEPT: Final = 128_000_000
-"""The most bytes of values that are kept in memory because they were read lately."""
+"""The most bytes of recently used values that are kept in memory."""
 _PAUSE_SECONDS: Final = 0.1
-"""The pause before a value is asked for again that the storage did not give."""
+"""The pause, in seconds, before a failed read from the storage is tried again."""
 
 
 class Hands:
-    """The values that this process holds on their way; any thread may ask."""
+    """The values in this process's memory, on their way to or from the storage; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -38,11 +38,11 @@ class Hands:
 
     @contextmanager
     def holding_out(self, digest: str, data: bytes) -> Generator[None]:
-        """Lay a value out while the block runs.
+        """Hold a value out to a local activity while the block runs.
 
         Args:
-            digest: what the local activity asks for.
-            data: its JSON.
+            digest: the key by which the local activity asks for the value.
+            data: the JSON of the value.
         """
         with self._lock:
             self._holders[digest] += 1
@@ -57,16 +57,16 @@ class Hands:
                     self._out.pop(digest, None)
 
     def held_out(self, digest: str) -> bytes:
-        """A value that workflow code laid out.
+        """A value that workflow code holds out.
 
         Raises:
-            KeyError: nobody did, or not any more.
+            KeyError: the value is not held out, or no longer.
         """
         with self._lock:
             return self._out[digest]
 
     def keep(self, stored: StoredPayload, data: bytes) -> None:
-        """Have a value at hand for whoever reads it next."""
+        """Keep a value in memory for the next reader, and drop the least recently used ones if there are too many."""
         with self._lock:
             self._size -= len(self._read.pop(stored.key, b""))
             self._read[stored.key] = data
@@ -75,14 +75,14 @@ class Hands:
                 self._size -= len(self._read.popitem(last=False)[1])
 
     def kept(self, stored: StoredPayload) -> bytes | None:
-        """A value that is at hand."""
+        """A value that is in memory; None if it is not."""
         with self._lock:
             if stored.key in self._read:
                 self._read.move_to_end(stored.key)
             return self._read.get(stored.key)
 
     async def bring(self, stored: StoredPayload) -> bytes:
-        """A value out of the storage, and at hand from then on.
+        """A value from memory or from the storage, which stays in memory.
 
         Raises:
             PipelexError: the storage does not have it, or cannot be read.
@@ -94,15 +94,15 @@ class Hands:
         return found
 
     def read(self, stored: StoredPayload) -> bytes:
-        """A value that was brought here before, by this process or by the one that made the history.
+        """A value that was loaded before, in this process or in the one that recorded the history.
 
-        Where the storage does not answer, this waits: the SDK ends a workflow task that takes too long, and has it done
-        again. The value cannot be another one meanwhile.
+        If the storage does not answer, this keeps trying: the SDK ends a workflow task that takes too long, and runs it
+        again. The value cannot change meanwhile.
         """
         while (found := self.kept(stored)) is None:
             try:
                 self._bring_at_once(stored)
-            except Exception:  # whatever it is, the history says that the value was there
+            except Exception:  # whatever failed, the history says that the value exists
                 time.sleep(_PAUSE_SECONDS)
         return found
 
@@ -111,11 +111,11 @@ class Hands:
 
 
 HANDS: Final = Hands()
-"""Those of this process."""
+"""The values in the memory of this process."""
 
 
 def in_background[T](work: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine that runs in a loop of its own, in a thread beside those of workflow code."""
+    """The result of a coroutine that runs in its own event loop, in a thread that workflow code does not use."""
     return asyncio.run_coroutine_threadsafe(work, _loop()).result()
 
 

@@ -1,7 +1,7 @@
-"""Mistral Workflows as the host of a run: `pipelex.durable.host.Host` over the workflow that runs at the moment.
+"""Mistral Workflows as the host of a run: `pipelex.durable.host.Host` for the current workflow.
 
-Mistral's SDK is Temporal's below its own names, so that what has options which the SDK's wrappers leave out is asked of
-Temporal's: each call's time-outs and retries, a child by its name. What comes back then is unwrapped here, and nowhere else.
+Mistral's SDK is built on Temporal's, and its wrappers leave out some options, such as the time-outs and retries of a
+call, or the name of a child. Such commands therefore go to Temporal's SDK. Their results are unwrapped only here.
 """
 
 import asyncio
@@ -52,18 +52,18 @@ R = TypeVar("R", bound=Wire)
 _STORE_TIMEOUT: Final = timedelta(minutes=2)
 _STORE_RETRIES: Final = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=10)
 _PAUSE: Final = timedelta(milliseconds=1)
-"""A timer is what ends a task without anything else to wait for."""
+"""The time of a timer that ends a workflow task which has nothing else to wait for."""
 _TIME_LIMITS: Final = tuple(option for option in OPTIONS if option.key.endswith("_timeout"))
 
 
 class MistralHost:
-    """The current workflow as a host; see `pipelex.durable.host.Host` for what its members say.
+    """The current workflow as a host; see `pipelex.durable.host.Host` for its members.
 
     Args:
-        deployment: that this worker serves.
-        lanes: the backends whose calls go through queues of their own, fixed when the run began.
+        deployment: the deployment that this worker serves.
+        lanes: the backends whose calls go through their own task queues, fixed when the run began.
         run_id: the run's id.
-        earlier: the run whose results calls take after a reset, as whoever began the workflow knew it.
+        earlier: the same run before a reset, whose results calls reuse, as the input of the workflow names it.
     """
 
     def __init__(
@@ -85,17 +85,17 @@ class MistralHost:
         self._run_id = run_id
         self._earlier = _before_a_reset(info, self.root_id, run_id) or earlier
         self._kept: dict[str, StoredPayload] = {}
-        """The SHA-256 of each value that this workflow put into the storage → where it is."""
+        """The SHA-256 of each value that this workflow put into the storage → its reference."""
         self._being_kept: set[str] = set()
         self._brought: set[str] = set()
         self._last: tuple[WrittenInputs, Mapping[str, CarriedValue]] | None = None
-        """The large inputs that were written last: the children of a batch are all given the same."""
+        """The large inputs that were written last, as all children of a batch receive the same ones."""
 
     def follow(self, options: EngineOptions) -> None:
-        """Keep to what was fixed when the run began; what the worker's settings say may have changed since.
+        """Use the options that were fixed when the run began, as the worker's settings may have changed since.
 
         Args:
-            options: of the job that the workflow runs.
+            options: the options in the job of the workflow.
         """
         if options.stored_above is not None:
             self._stored_above = options.stored_above
@@ -157,7 +157,7 @@ class MistralHost:
         return effect.result.model_validate(await self.value(_unwrapped(told)))
 
     def _addressee(self, effect: Effect[Any]) -> tuple[str, str | None]:
-        """The name of the activity that performs an effect, and its queue; None: that of the deployment."""
+        """The name of the activity that performs an effect, and its task queue; None for the deployment's."""
         backend = None if effect.model is None else effect.model.backend
         if backend is None or backend not in self._lanes:
             return effect.activity, None
@@ -177,11 +177,11 @@ class MistralHost:
     # --- values -------------------------------------------------------------------------------------------------------
 
     async def carried(self, envelope: Envelope[Any], about: Mapping[str, Json]) -> Carried:
-        """An envelope as it travels, its large values in the storage.
+        """An envelope as it travels. Its large values are put into the storage.
 
         Args:
-            envelope: the job, and what goes beside it.
-            about: what events say of it.
+            envelope: the job, and the values that travel beside it.
+            about: the facts about the job that its events report.
         """
         crate = envelope.crate.json_bytes
         return Carried(
@@ -195,7 +195,7 @@ class MistralHost:
         )
 
     async def given(self, value: Json) -> CarriedValue:
-        """What the workflow gives, as it travels."""
+        """The result of the workflow, as it travels."""
         return await self._carried_value(written(value))
 
     async def value(self, carried: Json) -> Json:
@@ -204,10 +204,10 @@ class MistralHost:
         return carried if stored is None else plain(await self._get(stored))
 
     async def data(self, carried: CarriedValue | str | None) -> bytes:
-        """The JSON of what travelled, whole or by reference.
+        """The JSON of a value that travelled whole or by reference.
 
         Raises:
-            PipelexError: it is not there.
+            PipelexError: there is no value, or it cannot be loaded.
         """
         if carried is None:
             raise malformed("what the execution was started with has no crate")
@@ -217,14 +217,14 @@ class MistralHost:
         return written(carried) if stored is None else await self._get(stored)
 
     async def large_inputs(self, carried: Carried) -> LargeInputs | None:
-        """The inputs that a job leaves out."""
+        """The large inputs that a job leaves out; None if it leaves out none."""
         if carried.large is None:
             return None
         values = {name: await self.value(each) for name, each in carried.large.items()}
         return LargeInputs.model_validate({"values": values})
 
     async def items_of(self, carried: Carried, job: SliceJob) -> list[Any] | None:
-        """The items of a slice, where the job holds them by reference."""
+        """The items of a slice, if they are in the storage as one value; else None."""
         if carried.items is not None:
             return [*as_array(await self.value(carried.items))]
         parts = parts_of(job.batch.items)
@@ -250,7 +250,7 @@ class MistralHost:
         return [item for part in stored.parts for item in as_array(plain(await self._get(part)))]
 
     async def _put(self, data: bytes) -> StoredPayload:
-        """Put the JSON of a value into the storage, once."""
+        """Put the JSON of a value into the storage, unless this workflow has already done so."""
         digest = hashlib.sha256(data).hexdigest()
         if digest in self._being_kept:
             await workflow.wait_condition(lambda: digest not in self._being_kept)
@@ -262,7 +262,7 @@ class MistralHost:
             finally:
                 self._being_kept.discard(digest)
             stored = stored_in(told)
-            assert stored is not None  # the activity gives nothing else
+            assert stored is not None  # the activity always returns a reference
             self._kept[digest] = stored
         return self._kept[digest]
 
@@ -277,7 +277,7 @@ class MistralHost:
         """The result of a local activity.
 
         Raises:
-            PipelexError: it failed for good.
+            PipelexError: the activity failed for good.
         """
         return await locally(activity, [argument], result_type=result_type, limits=self.limits)
 
@@ -310,9 +310,10 @@ class MistralHost:
 
 
 def _before_a_reset(info: workflow.Info, root_id: str, run_id: str | None) -> Mapping[str, Json] | None:
-    """The run as it was before its workflow was reset; None where it was not.
+    """The run as it was before its workflow was reset; None if it was not reset.
 
-    A reset is a new run on the server, of a workflow that says which was its first. So does a slice that goes on.
+    After a reset, the Temporal run is no longer the workflow's first one. The same is true of a slice that continued as
+    new, but that has the id of the run that it continues.
     """
     if info.run_id == info.first_execution_run_id or info.continued_run_id is not None:
         return None
@@ -323,7 +324,7 @@ async def locally(activity: str, arguments: list[Any], *, result_type: type, lim
     """The result of a local activity.
 
     Raises:
-        PipelexError: it failed for good.
+        PipelexError: the activity failed for good.
     """
     try:
         told = await workflow.execute_local_activity(
@@ -341,15 +342,15 @@ async def locally(activity: str, arguments: list[Any], *, result_type: type, lim
 
 
 def _check_it_goes_on() -> None:
-    """Start nothing more once the workflow was asked to end.
+    """Check that the workflow has not been cancelled, before anything more is started.
 
     Raises:
-        CancelledError: it was.
+        CancelledError: the workflow has been cancelled.
     """
     if is_cancelled():
         raise asyncio.CancelledError
 
 
 def _unwrapped(told: Any) -> Any:
-    """What an activity or a child gave, without the context that the SDK wraps around it."""
+    """The result of an activity or a child, without the context that the SDK wraps around it."""
     return unwrap_contextual_result(told)[1]

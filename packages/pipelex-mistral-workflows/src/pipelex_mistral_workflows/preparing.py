@@ -1,4 +1,4 @@
-"""From what somebody gives an exposed pipe to the job that it runs: fixed when its run begins, whatever is deployed later."""
+"""Makes a job from the inputs of an exposed pipe. It is fixed when the run begins, whatever is deployed later."""
 
 from typing import Any
 
@@ -15,16 +15,16 @@ from pipelex_mistral_workflows.deployment import Deployment
 
 
 async def prepared(deployment: Deployment, pipe: str, run_id: str, inputs: dict[str, Any]) -> Carried:
-    """What an execution of an exposed pipe runs.
+    """The job that an execution of an exposed pipe runs.
 
     Args:
-        deployment: knows the pipe.
-        pipe: its reference.
+        deployment: the deployment that exposes the pipe.
+        pipe: the pipe's reference.
         run_id: the run's id.
-        inputs: what it was started with.
+        inputs: the inputs that the execution was started with.
 
     Raises:
-        PipelexError: the inputs do not fit, or no such pipe is exposed here.
+        PipelexError: the inputs do not fit, this worker exposes no such pipe, or the storage does not take a value.
     """
     exposed = deployment.exposed.get(pipe)
     if exposed is None:

@@ -1,6 +1,6 @@
-"""A whole pipe as one activity of a workflow of one's own: nothing of it is durable but its beginning and its end.
+"""Runs a whole pipe as one activity of your own workflow. Only its start and its result are durable.
 
-The SDK, the models and the library are loaded by the first call.
+The first call loads the SDK, the models and the library.
 """
 
 import asyncio
@@ -25,21 +25,21 @@ async def run_pipe(
 ) -> Members:
     """Run a pipe in-process, inside an activity of Mistral Workflows, with a task for each of its steps.
 
-    The activity's own time-outs and retries hold for all of it: an attempt that fails is repeated from the start. Where
+    The activity's own time-outs and retries apply to the whole pipe: a failed attempt is repeated from the start. If
     the activity has a heartbeat time-out, heartbeats are sent.
 
     Args:
-        method: a bundle file or a method's folder, found from the working directory.
+        method: a bundle file or a method's folder, relative to the working directory.
         inputs: name → bare value or `{concept, content}`.
-        pipe: code or reference of the pipe; the method's entry pipe by default.
-        dry_run: mock every effect.
+        pipe: the code or reference of the pipe; the method's entry pipe by default.
+        dry_run: whether to mock every effect.
 
     Returns:
-        `value`, with the result's concept and content, and `usage`, for each model what its calls used.
+        `value`, with the result's concept and content, and `usage`, with the usage of each model.
 
     Raises:
-        ApplicationError: the pipe failed, inside an activity; its type is the error's code, its only detail the report.
-        PipelexError: it failed, outside of one.
+        ApplicationError: the pipe failed inside an activity. The type is the error's code, the only detail the report.
+        PipelexError: the pipe failed outside an activity.
     """
     steps = _Steps()
     _beat()
@@ -57,7 +57,7 @@ async def run_pipe(
 
 @lru_cache(maxsize=32)
 def _method(path: Path) -> Method:
-    """A method as it was when this process first ran it."""
+    """A method as it was when this process loaded it."""
     return _app().load(path)
 
 
@@ -75,7 +75,7 @@ def _thrown(failed: PipelexError) -> BaseException:
 
 
 def _beat() -> None:
-    """Have heartbeats of the current activity sent until it is done, where it has a heartbeat time-out."""
+    """Send heartbeats of the current activity until it is done, if it has a heartbeat time-out."""
     from temporalio import activity
 
     if activity.in_activity():
@@ -83,7 +83,7 @@ def _beat() -> None:
 
 
 class _Steps:
-    """A task for each pipe of a run in this process, as its trace tells of it."""
+    """A custom task for each pipe of an in-process run, kept up to date from the run's trace."""
 
     def __init__(self) -> None:
         self._seen: asyncio.Queue[PipeTrace | None] = asyncio.Queue()
@@ -102,11 +102,11 @@ class _Steps:
         await self.end()
 
     def notice(self, trace: PipeTrace) -> None:
-        """Take in what the run has become."""
+        """Queue the current trace of the run, to be reported."""
         self._seen.put_nowait(trace)
 
     async def end(self) -> None:
-        """Tell what is left to tell."""
+        """Report all queued traces, and stop reporting."""
         telling, self._telling = self._telling, None
         if telling is not None:
             self._seen.put_nowait(None)

@@ -1,4 +1,4 @@
-"""`pipelex worker --orchestrator mistral-workflows`: Mistral's SDK polls, what runs is ours."""
+"""The worker of `pipelex worker --orchestrator mistral-workflows`: Mistral's SDK polls, and runs Pipelex's code."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ _KILLED: Final = 130
 
 
 _OF_OTHERS: Final = ("task_queue", "scope", "server", "profile", "metrics_address")
-"""The options that workers of other engines take."""
+"""The options that only workers of other engines take."""
 
 
 class MistralWorker:
@@ -43,7 +43,7 @@ class MistralWorker:
         """See `EngineWorker.serve`."""
         config = parse_mistral_config(settings)
         port = prepare(settings, config)
-        # Only from here on may the SDK be imported: it reads its settings when it is.
+        # The SDK must not be imported earlier, because it reads its settings when it is imported.
         classes, deployment = await asyncio.to_thread(_made, settings, config, options.libraries)
         from pipelex_mistral_workflows.deployment import serve
 
@@ -69,13 +69,13 @@ class MistralWorker:
 
 
 def _stopping(config: MistralWorkflowsConfig, hooks: WorkerHooks) -> None:
-    """The SDK waits for its calls, and for the server to hear of them, as long as it takes; the process does not."""
+    """End the process after `stop_timeout`, because the SDK waits without limit for its calls to be done."""
     hooks.on_stopping(None)
     end_within(config.worker_config.stop_timeout, hooks.on_giving_up)
 
 
 def _made(settings: Settings, config: MistralWorkflowsConfig, libraries: tuple[Path, ...]) -> tuple[list[Any], Any]:
-    """The workflows, and what they work with. What a first call would load on the event loop is loaded here."""
+    """The workflow classes and their deployment. It also imports what a first call would import on the event loop."""
     from pipelex_mistral_workflows.activities import define_activities, define_lanes
     from pipelex_mistral_workflows.connections import share_connections
     from pipelex_mistral_workflows.deployment import Deployment
@@ -96,7 +96,7 @@ def _made(settings: Settings, config: MistralWorkflowsConfig, libraries: tuple[P
 async def _until_stopped(
     work: Coroutine[Any, Any, Any], port: int, on_ready: Callable[[], None], on_stopping: Callable[[], None]
 ) -> None:
-    """Run a worker until a signal comes; a second one ends the process at once."""
+    """Run a worker until SIGINT or SIGTERM; a second signal ends the process at once."""
     polling = asyncio.ensure_future(work)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -1,7 +1,7 @@
 """The workflows: one for any pipe, one for slices of batches, and one for each exposed pipe.
 
-They are made when a worker begins, run outside of the SDK's sandbox, and do nothing but through the host: a test replays
-recorded histories of all of them.
+They are defined when a worker starts, and run outside the SDK's sandbox. A test replays recorded histories of all of
+them to check that they are deterministic.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ from pipelex_mistral_workflows.host import MistralHost, locally
 
 Members = dict[str, Any]
 Body = Callable[[Any], Awaitable[Members]]
-"""From what an execution was started with to what it gives."""
+"""A function from the input of an execution to its result."""
 
 
 class AnyInput(RootModel[Any]):
@@ -46,10 +46,10 @@ class Given(RootModel[dict[str, Any]]):
 
 
 def workflow_classes(exposed: Iterable[ExposedPipe], timeout: timedelta) -> list[type[Any]]:
-    """The workflows of a worker.
+    """The workflow classes of a worker.
 
     Args:
-        exposed: the pipes with a workflow of their own.
+        exposed: the pipes that have their own workflows.
         timeout: the longest time of an execution.
     """
     classes = [
@@ -96,7 +96,7 @@ def _defined(
 
 
 def _input_model(exposed: ExposedPipe) -> type[BaseModel]:
-    """The model of what an exposed pipe is started with: its schema tells the pipe's inputs."""
+    """The model of the input of an exposed pipe's workflow, with a schema that describes the pipe's inputs."""
     schema = input_schema(exposed)
 
     class PipeInputs(RootModel[Any]):
@@ -109,7 +109,7 @@ def _input_model(exposed: ExposedPipe) -> type[BaseModel]:
 
 
 def input_schema(exposed: ExposedPipe) -> Members:
-    """The JSON Schema of the inputs of an exposed pipe, as a person gives them."""
+    """The JSON Schema of the inputs of an exposed pipe, as a caller writes them."""
     properties: Members = {}
     required: list[str] = []
     for name, slot in exposed.pipe.inputs.items():
@@ -146,7 +146,7 @@ async def _run_exposed(pipe: str, given: Any) -> Members:
 
 
 async def _run_pipe(carried: Carried) -> Members:
-    """Run the pipe of a job, and tell of it in a task."""
+    """Run the pipe of a job, and report it in a custom task."""
     about = carried.about or {}
     host = MistralHost(served(), carried.lanes, maybe(about.get("run"), str), carried.earlier)
     job = _read(PipeJob, await host.data(carried.job))
@@ -209,7 +209,7 @@ _NOBODY: Final = PipeCall(pipe="")
 
 
 async def _ending(body: Body, given: Any) -> Members:
-    """What a body gives; whatever it raises ends the workflow, for the SDK repeats a task for ever after anything else."""
+    """The result of a body. Every exception becomes one that ends the workflow; the SDK would retry others for ever."""
     try:
         return await body(given)
     except (Exception, asyncio.CancelledError) as failed:
@@ -218,7 +218,7 @@ async def _ending(body: Body, given: Any) -> Members:
 
 
 def _ending_of(failed: Exception | asyncio.CancelledError, call: PipeCall) -> BaseException:
-    """What ends the workflow after an exception."""
+    """The exception that ends the workflow after a failure."""
     if isinstance(failed, ApplicationError | asyncio.CancelledError):
         return failed
     if is_cancelled_exception(failed):
@@ -230,6 +230,6 @@ def _ending_of(failed: Exception | asyncio.CancelledError, call: PipeCall) -> Ba
 
 
 def _cause(ending: BaseException, failed: BaseException) -> BaseException | None:
-    """What is told beside an ending; the stack of a bug is worth its bytes in the history."""
+    """The cause to record with an ending. Only the stack of a bug is worth its bytes in the history."""
     is_foreseen = ending is failed or isinstance(failed, PipelexError)
     return ending.__cause__ if is_foreseen else failed
