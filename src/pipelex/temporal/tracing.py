@@ -1,6 +1,6 @@
-"""Spans across Temporal: their context goes from the submitter to workflows, children and activities, in headers.
+"""Tracing across Temporal: headers carry the span context from the submitter to workflows, children and activities.
 
-What is costly to load is loaded only in a process that is watched.
+OpenTelemetry is costly to import, so it is imported only in a process that is traced.
 """
 
 import sys
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def interceptors() -> list[Any]:
-    """The interceptors of a client and of each worker over it.
+    """The tracing interceptors for a client and its workers; none if the process is not traced.
 
-    It is always the same object, so that none is registered twice.
+    Every call returns the same interceptor, so that it is not registered twice.
     """
     observer = spans.observer()
     return [_interceptor()] if observer is not None and observer.is_replay_safe else []
@@ -39,16 +39,16 @@ class TemporalTracing:
         return find_spec("temporalio") is not None
 
     def create_provider(self, resource: "Resource") -> "TracerProvider":
-        """A provider whose spans of workflows are made once, however often their histories are replayed."""
+        """A tracer provider that creates the spans of a workflow once, however often its history is replayed."""
         from temporalio.contrib.opentelemetry import create_tracer_provider
 
         return cast("TracerProvider", create_tracer_provider(resource=resource))
 
     def is_replay_safe(self, provider: object) -> bool:
-        """Whether it is a provider as `create_provider` makes it: Temporal's interceptor refuses any other."""
+        """Whether a provider is of the kind that `create_provider` returns; Temporal's interceptor refuses others."""
         from temporalio.contrib.opentelemetry import create_tracer_provider
 
-        # The first SDKs do not name the class in the package, so it is taken from where the function is.
+        # The first SDK versions do not export the class from the package, so it is taken from the function's module.
         return isinstance(provider, sys.modules[create_tracer_provider.__module__].ReplaySafeTracerProvider)
 
 
