@@ -1,4 +1,7 @@
-"""`[temporal]` of the settings, read strictly. Nothing here imports the Temporal SDK before it connects."""
+"""The `[temporal]` tables of the settings, read strictly, and the connection that they describe.
+
+The Temporal SDK is imported only to read `TEMPORAL_*` variables or a `temporal.toml`.
+"""
 
 from pipelex.temporal.config._checks import BUILT_IN_SCOPES
 from pipelex.temporal.config._connection import ConnectionSettings, TLSSettings, connection

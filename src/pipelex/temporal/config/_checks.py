@@ -1,4 +1,4 @@
-"""Names that nothing defines, and keys that contradict each other: what the shape of the tables cannot say."""
+"""Finds the faults that the models of the tables cannot find: undefined names, and keys that contradict each other."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -37,19 +37,19 @@ _OF_THE_SERVER = frozenset(
         "BuildIds", "ParentWorkflowId", "ParentRunId", "RootWorkflowId", "RootRunId", "BatcherUser",
     )
 )  # fmt: skip
-"""Names that Temporal has taken."""
+"""The names of Temporal's own search attributes, which a custom attribute cannot have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A fault and how bad it is."""
+    """A fault and its severity."""
 
     fault: KeyFault
     severity: Literal["error", "warning"] = "error"
 
 
 def check_names(config: TemporalConfig) -> Iterator[Notice]:
-    """The faults of a configuration whose single values all fit."""
+    """The faults of a configuration whose individual values are all valid."""
     yield from _check_server(config)
     yield from _check_routes(config)
     yield from _check_retries(config)
@@ -144,7 +144,7 @@ def _check_keys_of_routes(activity: str, routes: ActivityRoutes, path: Path) -> 
 
 
 def _check_retries(config: TemporalConfig) -> Iterator[Notice]:
-    """Temporal refuses a policy whose longest interval is below the first one, also when overlays make it so."""
+    """Find retry policies whose maximum interval is below the initial one, also with overlays; Temporal refuses them."""
     queues: list[_Layer] = [None, *_overlays(config.queue_options, "queue_options")]
     handles: list[_Layer] = [None]
     for activity, routes in config.activity_queues.items():
@@ -227,7 +227,7 @@ def _check_payloads(config: TemporalConfig) -> Iterator[Notice]:
     root = ("temporal", "payload_codec_config")
     provider = codec.storage_provider_config
     path = (*root, "storage_provider_config", provider.method)
-    if codec.is_enabled is not False:  # the tables of a store that is off are nobody's, such as an earlier release's
+    if codec.is_enabled is not False:  # if the store is off, its tables may have any keys, such as an earlier release's
         found, faults = read_section(STORES[provider.method], provider.table, path)
         for fault in faults:
             yield Notice(fault)

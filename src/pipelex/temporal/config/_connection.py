@@ -1,9 +1,11 @@
-"""The connection to the cluster: our profile first, then Temporal's own conventions.
+"""The connection to the cluster: the selected server profile, which Temporal's own conventions may override.
 
-`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_API_KEY` and `TEMPORAL_TLS_*` win over everything. A `temporal.toml`
-wins over our profile when `TEMPORAL_PROFILE` or `TEMPORAL_CONFIG_FILE` asks for it; the user's usual one, which is
-there for other tools too, only stands in for the packaged profile `local` as long as nothing was set in it: mixing an
-address of one with a namespace of the other would reach a cluster nobody meant.
+`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_API_KEY` and `TEMPORAL_TLS_*` override everything else. A
+`temporal.toml` overrides the profile if `TEMPORAL_PROFILE` or `TEMPORAL_CONFIG_FILE` asks for it.
+
+The user's default `temporal.toml` is also there for other tools. Without such a variable, it is used only with the
+packaged profile `local`, and only if none of that profile's keys is set. Otherwise, the address of one could be mixed
+with the namespace of the other, and so reach a cluster that nobody meant.
 """
 
 import sys
@@ -32,7 +34,7 @@ _CONNECTION_KEYS = ("target_host", "namespace", "api_key_method", "api_key_id", 
 
 @dataclass(frozen=True, slots=True)
 class TLSSettings:
-    """TLS of a connection; certificates and keys are PEM, already read."""
+    """The TLS settings of a connection. Certificates and keys are the contents of PEM files."""
 
     server_name: str | None = None
     server_root_ca_cert: bytes | None = field(default=None, repr=False)
@@ -45,7 +47,7 @@ class ConnectionSettings:
     """The settings that a client connects with."""
 
     server: str
-    """Name of the profile."""
+    """The name of the server profile."""
     target_host: str
     namespace: str
     api_key: SecretStr | None
@@ -53,9 +55,9 @@ class ConnectionSettings:
     """The TLS settings; None for no TLS."""
     rpc_metadata: Mapping[str, str]
     sources: Mapping[str, str]
-    """`target_host`, `namespace`, `api_key` and `tls` → what decided each of them."""
+    """`target_host`, `namespace`, `api_key` and `tls` → the file or variable that each comes from, for people."""
     ui_url: str | None = None
-    """The address of the server's web UI, where it is known."""
+    """The address of the server's web UI; None if it is not known."""
 
     @property
     def is_local(self) -> bool:
@@ -71,13 +73,14 @@ def connection(
 
     Args:
         config: the configuration read from `settings`.
-        settings: the settings, for the places of keys, relative paths and the secrets.
-        environ: the environment; that of the settings by default.
-        server: name of another profile than the selected one.
+        settings: the settings, which have the places of keys, the base of relative paths, and the secrets.
+        environ: the environment variables; those of the settings when None.
+        server: the name of the profile to use; the selected one when None.
 
     Raises:
-        TemporalConfigError: there is no such profile; a variable, a secret or a file it names is missing; the
-            `temporal.toml` cannot be read.
+        TemporalConfigError: there is no such profile; a variable, a secret or a file that it names is missing; the
+            `temporal.toml` cannot be read; or an API key would be sent without TLS.
+        ConfigurationError: there are `TEMPORAL_*` variables or a `temporal.toml`, but the Temporal SDK is missing.
     """
     known = settings.environ if environ is None else environ
     name = config.temporal_config.selected_server if server is None else server
@@ -112,11 +115,11 @@ class _Building:
 
     @property
     def is_untouched(self) -> bool:
-        """Whether the profile is the packaged `local`, with nothing of it set."""
+        """Whether the profile is the packaged `local`, and none of its connection keys is set."""
         return self.name == "local" and not any(self._settings.is_set(self._key(key)) for key in _CONNECTION_KEYS)
 
     def overlay(self, profile: "ClientConfigProfile", source: str) -> None:
-        """Let a profile in Temporal's own form win where it says something."""
+        """Override the values that a profile in Temporal's own format sets."""
         found = {
             "target_host": profile.address,
             "namespace": profile.namespace,
@@ -156,7 +159,7 @@ class _Building:
         )
 
     def _ui_url(self) -> str | None:
-        """The profile's own UI, unless something else leads to another server than the profile's."""
+        """The profile's `ui_url`; if it has none, or the server is not the profile's, the UI that `known_ui` finds."""
         written = self._profile.ui_url
         if written is None or self.values["target_host"] != self._profile.target_host:
             return known_ui(self._settings, self.values["target_host"])
@@ -210,7 +213,7 @@ class _Building:
             raise self._error(f"tls.{key}", f"{written} cannot be read: {error.strerror or error}") from None
 
     def _start_of(self, key: str) -> Path:
-        """The folder that a relative path starts from: that of the user's own file, or the project's."""
+        """The folder to which a TLS file is relative: of the user's own settings if they name it, or of the project."""
         layer = self._settings.layer_of((*_SERVERS, self.name, "tls", key))
         return (
             layer.file.parent if layer is not None and layer.kind == "user" and layer.file else self._settings.base_dir
@@ -271,7 +274,7 @@ def _apply_envconfig(building: _Building, environ: Mapping[str, str]) -> None:
                 f"{asked} is set, but there is no file {file}", advice=f"Make the file, or unset {asked}."
             )
         try:
-            # Without a name, a file that has no profile `default` gives an empty one.
+            # Without a name, this returns an empty profile if the file has no profile `default`.
             found = ClientConfigProfile.load(profile_name, config_source=file, disable_env=True)
         except (RuntimeError, ValueError, OSError) as error:
             raise TemporalConfigError(f"{source}: {error}", location=Location(file=str(file))) from error
@@ -297,7 +300,7 @@ _VARIABLES = {
 
 
 def _usual_file(environ: Mapping[str, str]) -> Path | None:
-    """The place where the SDKs and the `temporal` command look for the user's `temporal.toml`."""
+    """The path at which the SDKs and the `temporal` command look for the user's `temporal.toml`; None if not known."""
     home = environ.get("HOME")
     if sys.platform == "darwin":
         folder = Path(home) / "Library/Application Support" if home else None

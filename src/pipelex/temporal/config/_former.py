@@ -1,4 +1,4 @@
-"""Spellings of earlier releases in `[temporal]`, rewritten to those of today with a warning at each place."""
+"""Rewrites the keys of earlier releases in `[temporal]` to the present ones, with a warning for each."""
 
 from collections.abc import Callable
 from typing import Final, cast
@@ -24,20 +24,20 @@ class FormerKeys:
     """One pass over the table, which is changed in place.
 
     Args:
-        settings: the settings, for the places of keys.
-        table: `[temporal]`.
+        settings: the settings, which have the places of keys.
+        table: the `[temporal]` table.
     """
 
     def __init__(self, settings: Settings, table: Table) -> None:
         self._settings = settings
         self._table = table
         self.moved: dict[Path, Path] = {}
-        """The path in the file of each value, by the path that it is read from."""
+        """Present path of a value → its path in the file."""
         self.errors: list[Fault] = []
         self.warnings: list[Fault] = []
 
     def rewrite(self) -> None:
-        """Rewrite everything that has a former spelling."""
+        """Rewrite every key of an earlier release."""
         worker = _table_at(self._table, "worker_config")
         if "task_queue" in worker:
             self._move(worker, ("temporal", "worker_config", "task_queue"), ("temporal", "worker_config", "default_task_queue"))  # fmt: skip
@@ -103,6 +103,6 @@ def _table_at(owner: Table, key: str) -> Table:
 
 
 def _whole(value: Json) -> int | None:
-    if isinstance(value, str) and value.strip().isdigit():  # a variable was filled in
+    if isinstance(value, str) and value.strip().isdigit():  # a variable's value
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,4 +1,4 @@
-"""The tables of `[temporal]`; names of classes aside, everything is called as in the file."""
+"""The models of the `[temporal]` tables. Their fields have the names of the keys in the file."""
 
 from datetime import timedelta
 from typing import Annotated, Final, Literal
@@ -15,10 +15,10 @@ PerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Slots = Annotated[int, Field(ge=1)]
 
 MOST_INLINE: Final = 262_144
-"""Highest `size_threshold`: what one request may hold in all is 4 MiB, on every worker of a run."""
+"""The maximum of `size_threshold`, in bytes: 256 KiB. One request with many payloads may have only 4 MiB in all."""
 
 MAX_PAYLOAD_BYTES: Final = 134_217_728
-"""The default of `max_payload_bytes`: 128 MiB, which fits a worker of 1 GB."""
+"""The default of `max_payload_bytes`: 128 MiB, which a worker with 1 GB of memory can hold."""
 
 
 # --- temporal_config --------------------------------------------------------------------------------------------------
@@ -267,7 +267,7 @@ class EncryptionConfig(Section):
 
 
 STORES: Final = {"local": LocalStorage, "s3": BucketStorage, "gcs": GoogleStorage, "azure": AzureStorage}
-"""The model of each method's table: the keys of its twin under `[runtime.storage]`."""
+"""Method → the model of its table, which has the same keys as the corresponding table under `[runtime.storage]`."""
 
 
 class StorageProviderConfig(Section):
@@ -286,7 +286,7 @@ class StorageProviderConfig(Section):
 
     @property
     def table(self) -> dict[str, Json]:
-        """The chosen method's."""
+        """The table of the chosen method."""
         return getattr(self, self.method)
 
 
@@ -312,7 +312,7 @@ class PayloadCodecConfig(Section):
         """Whether large payloads go to the store.
 
         Args:
-            is_local: the server is on this machine.
+            is_local: whether the server is on this machine.
         """
         return is_local if self.is_enabled is None else self.is_enabled
 
@@ -348,7 +348,7 @@ class TemporalConfig(Section):
 
     @property
     def server(self) -> ServerProfile:
-        """The selected profile."""
+        """The selected server profile."""
         return self.temporal_config.temporal_server_configs[self.temporal_config.selected_server]
 
     @property

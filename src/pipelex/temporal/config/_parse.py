@@ -1,4 +1,4 @@
-"""The `[temporal]` tables are read in full; every fault is told with its place."""
+"""Reads the `[temporal]` tables in full, and reports every fault with its place."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,11 +15,11 @@ ROOT = ("temporal",)
 
 
 def parse_temporal_config(settings: Settings) -> TemporalConfig:
-    """Read `[temporal]` in full.
+    """Read the `[temporal]` tables in full.
 
     Raises:
-        TemporalConfigError: one fault for each unknown key, value that does not fit, name that nothing defines, and
-            unset variable of a table in force.
+        TemporalConfigError: with one fault for each unknown key, invalid value, undefined name, and unset variable in a
+            table that is in use.
     """
     table = settings.get(ROOT, {})
     if not isinstance(table, Mapping):
@@ -37,7 +37,7 @@ def _error(faults: list[Fault]) -> TemporalConfigError:
 
 
 class _Reading:
-    """One pass over the table; what is found on the way is collected, so that a person sees all of it at once."""
+    """One pass over the table, which collects all faults so that a person sees them at once."""
 
     def __init__(self, settings: Settings, table: dict[str, Json]) -> None:
         self._settings = settings
@@ -64,7 +64,7 @@ class _Reading:
         return config
 
     def _written(self, path: Path) -> Path:
-        """The path in the file of the value that is read from `path`."""
+        """The path in the file of the value whose present path is `path`."""
         for new, old in self._moved.items():
             if path[: len(new)] == new:
                 return (*old, *path[len(new) :])
@@ -85,7 +85,7 @@ class _Reading:
                 self._errors.append(self._settings.fault(path, message, of_value=True))
 
     def _is_in_force(self, path: Path) -> bool:
-        """Whether a value belongs to no table that could be selected, or to the one that is."""
+        """Whether a value is in use: False only in a table that could be selected, but is not."""
         for table, selector in _SELECTED.items():
             if path[1 : 1 + len(table)] == table and len(path) > 1 + len(table):
                 chosen = lookup(self._table, selector)[1]
@@ -101,14 +101,15 @@ class _Reading:
         unset = {self._read_from(path) for path in self._settings.variables.unset}
         idle = [fault for fault in faults if fault.path in unset and not fault.is_unknown]
         if config is None and idle:
-            # A variable without a value cannot be a number; in a table nobody selected, nobody misses it.
+            # The text of an unset variable may not fit its key. Unset variables that are in use are reported already;
+            # those in tables that are not selected do no harm.
             kept = [fault for fault in faults if fault not in idle]
             config, _ = read_section(TemporalConfig, _without(table, idle), ROOT, interpolated=interpolated)
             return (None if any(not fault.is_unknown for fault in kept) else config), kept
         return config, faults
 
     def _read_rest(self, faults: list[KeyFault]) -> TemporalConfig | None:
-        """The configuration without what does not fit, so that the rest can be checked all the same."""
+        """The configuration without its invalid values, so that the rest can still be checked."""
         return self._read(_without(self._table, [item for item in faults if not item.is_unknown]))[0]
 
     def _fault(self, fault: KeyFault, severity: str = "error") -> Fault:
@@ -130,7 +131,7 @@ _SELECTED: dict[Path, Path] = {
     ("worker_scopes", "scopes"): ("worker_scopes", "default_scope"),
     _PROVIDERS: (*_PROVIDERS, "method"),
 }
-"""Tables of which one is selected, and the key that selects it."""
+"""Path of a table whose inner tables are alternatives → the path of the key that selects one of them."""
 
 
 def _hinted(fault: KeyFault, value: Json) -> KeyFault:

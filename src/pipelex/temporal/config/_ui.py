@@ -1,4 +1,4 @@
-"""Where Temporal's web UI is: as the settings say, as a development server of this machine noted, or as Cloud has it."""
+"""Finds Temporal's web UI without a setting: that of Temporal Cloud, or of the project's running development server."""
 
 import json
 from collections.abc import Generator
@@ -16,22 +16,22 @@ _ADDRESSES: Final = ("localhost", "127.0.0.1", "[::1]")
 
 
 def dev_folder(settings: Settings) -> Path:
-    """The folder of the project's development server; not made yet."""
+    """The folder of the project's development server, which may not exist yet."""
     return (settings.project_dir or settings.base_dir / ".pipelex") / "dev"
 
 
 def made_dev_folder(settings: Settings) -> Path:
-    """The folder of the project's development server, for its owner alone and kept out of version control."""
+    """The folder of the project's development server, made for its owner only and ignored by version control."""
     folder = dev_folder(settings)
     folder.mkdir(parents=True, exist_ok=True, mode=OWN_FOLDER)
-    folder.chmod(OWN_FOLDER)  # whatever runs were given is in its database; an older one may be open to others
+    folder.chmod(OWN_FOLDER)  # its database holds the inputs of runs, and an older folder may be open to others
     write_own_text(folder / ".gitignore", "*\n")
     return folder
 
 
 @contextmanager
 def noted_dev_server(settings: Settings, port: int, ui_port: int) -> Generator[None]:
-    """Have commands of the project know the UI of a development server while it runs."""
+    """Note the ports of a development server while it runs, so that the project's commands find its UI."""
     note = made_dev_folder(settings) / _NOTE
     write_own_text(note, json.dumps({"port": port, "ui_port": ui_port}))
     try:
@@ -42,7 +42,7 @@ def noted_dev_server(settings: Settings, port: int, ui_port: int) -> Generator[N
 
 
 def known_ui(settings: Settings, target_host: str) -> str | None:
-    """The UI's address where the server alone tells it: that of a development server which runs, or of Temporal Cloud."""
+    """The UI of Temporal Cloud or of the project's running development server; None for any other server."""
     host, _, port = target_host.rpartition(":")
     if host.endswith(_CLOUD_HOSTS):
         return CLOUD
@@ -52,7 +52,7 @@ def known_ui(settings: Settings, target_host: str) -> str | None:
 
 
 def _noted_port(settings: Settings, port: str) -> int | None:
-    """Nothing but a number is read: what a project's file says leads nowhere but to this machine."""
+    """The noted UI port. Only a number is read, so that a project's file can lead to no other machine."""
     try:
         found: Any = json.loads((dev_folder(settings) / _NOTE).read_text(encoding="utf-8"))
         return int(found["ui_port"]) if str(found["port"]) == port else None

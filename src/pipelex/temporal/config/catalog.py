@@ -1,4 +1,4 @@
-"""The names of all workflows and activities: what configuration files, routes, scopes and the UI call them by."""
+"""The names of all workflows and activities, as configuration files, routes, scopes and the UI use them."""
 
 from typing import Any, Final
 
@@ -10,19 +10,19 @@ WORKFLOWS: Final[tuple[str, ...]] = tuple(PIPE_TYPES)
 """One workflow type per pipe type."""
 
 ACTIVITIES: Final[dict[str, EffectKind[Any, Any]]] = {kind.activity: kind for kind in EFFECTS}
-"""Every kind of effect by the name of its activity."""
+"""Activity → its kind of effect."""
 
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
     group: tuple(kind.activity for kind in EFFECTS if kind.group == group)
     for group in dict.fromkeys(kind.group for kind in EFFECTS if kind.group is not None)
 }
-"""Group name → its activities."""
+"""Group → its activities."""
 
 RUNNERS: Final[dict[str, tuple[str, ...]]] = {
     f"runner-{runner}": tuple(kind.activity for kind in EFFECTS if runner in kind.runners)
     for runner in dict.fromkeys(runner for kind in EFFECTS for runner in kind.runners)
 }
-"""Built-in worker scope of some activities → these."""
+"""Built-in worker scope for only some activities → these activities."""
 
 FORMER_ACTIVITIES: Final[tuple[str, ...]] = (
     "act_search_gen_structured",
@@ -31,7 +31,7 @@ FORMER_ACTIVITIES: Final[tuple[str, ...]] = (
     "act_dry_validate",
     "act_deliver",
 )
-"""Names of older releases that nothing performs; configuration files may still have them."""
+"""Activities of older releases that no longer exist; configuration files may still name them."""
 
 TASKS_PACKS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "pipe": (WORKFLOWS, tuple(ACTIVITIES)),
@@ -40,7 +40,7 @@ TASKS_PACKS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 """Pack → its workflows and activities."""
 
 SEARCH_ATTRIBUTES: Final[tuple[str, ...]] = ("PipeCode", "DomainCode", "PipelineRunId", "SessionId", "UserId")
-"""The search attributes that runs carry; all are of type Keyword."""
+"""The built-in search attributes that runs carry; all are of type Keyword."""
 
 TAGS: Final = "Tags"
 """The attribute of `pipelex run --tag`, a KeywordList that the user declares."""
