@@ -1,7 +1,7 @@
-"""The codec of payloads: large ones go into a store, secret ones are encrypted, long ones compressed.
+"""The codec of payloads: as configured, it puts large payloads into a store, compresses payloads and encrypts them.
 
-All of this does I/O or costs time, and is done by the SDK outside of workflow code, which never imports it; what workflow
-code may know of a stored value is in `pipelex.durable.stored`.
+All of this does I/O or takes time, so the SDK does it outside of workflow code. Workflow code never imports this
+package; the types that it uses for stored values are in `pipelex.durable.stored`.
 """
 
 from pipelex.temporal.codec._converter import data_converter, without_size_warnings

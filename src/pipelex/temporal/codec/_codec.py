@@ -1,4 +1,4 @@
-"""Compression, then encryption, of what a data converter has written."""
+"""The payload codec, which compresses and then encrypts payloads, and stores large inputs."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -19,19 +19,19 @@ from pipelex.temporal.workflow.failures import to_application_error
 from pipelex.temporal.workflow.references import is_reference
 
 _LONG: Final = 1_000_000
-"""The size of a payload, in bytes, from which it is worked on in a thread, so that heartbeats go on meanwhile."""
+"""The size in bytes above which a payload is encoded and decoded in a thread, so that heartbeats continue meanwhile."""
 
 
 @dataclass(frozen=True)
 class PipelexCodec(PayloadCodec, WithSerializationContext):
-    """Reads whatever was written here before, and leaves alone what is not ours.
+    """Decodes payloads whatever the settings were when they were encoded, and leaves other encodings alone.
 
     Args:
         encryption: the keys of the encryption.
         is_compressing: whether new payloads are compressed.
-        store: the store for large inputs, each by itself; None stores nothing.
+        store: the store for large inputs, each of which is stored separately; None stores nothing.
         limit: the maximum size of one decoded payload, in bytes, all its parts included.
-        run: the run that payloads are written and read in; None where it is not known.
+        run: the run that the payloads belong to; None if it is not known.
         task: the allowance of the task that the payloads come with; None gives each call of `decode` its own.
     """
 
@@ -51,7 +51,7 @@ class PipelexCodec(PayloadCodec, WithSerializationContext):
         """See base class.
 
         Raises:
-            PipelexError: the store does not take large inputs.
+            PipelexError: large inputs cannot be stored.
         """
         return [await self._encode(payload) for payload in payloads]
 
@@ -59,8 +59,8 @@ class PipelexCodec(PayloadCodec, WithSerializationContext):
         """See base class.
 
         Raises:
-            ApplicationError: a payload is damaged or too large: the run that has it ends with the report.
-            PipelexError: a key, a library or a store is missing: whoever has it may go on with the run.
+            ApplicationError: a payload is damaged or too large; the run that has it fails with the report.
+            PipelexError: a key, a library or a store is missing here; a worker that has it can continue the run.
         """
         task = self.task or Allowance.of_task(self.limit)
         try:
@@ -81,10 +81,11 @@ class PipelexCodec(PayloadCodec, WithSerializationContext):
         """One decoded payload.
 
         Args:
-            payload: an encoded one.
-            most: bytes of a large input that is fetched; of a larger one only its place is told. None: all are.
-            allowance: the share of its caller's allowance that the payload may take; one of its own when None.
-            task: the allowance that what is fetched and decompressed draws on as well.
+            payload: the encoded payload.
+            most: the maximum size in bytes of a large input that is fetched; for a larger one, the result has only its
+                reference. None fetches all.
+            allowance: the allowance for the payload and its parts; a new one of `limit` bytes when None.
+            task: a further allowance, for everything that is fetched and decompressed.
 
         Raises:
             PipelexError: see `decode`.
@@ -100,7 +101,7 @@ class PipelexCodec(PayloadCodec, WithSerializationContext):
         return await fetched_parts(found, self.store, self._part_decoded, most=most, allowance=allowance)
 
     async def _part_decoded(self, payload: Payload) -> Payload:
-        """A part of a payload: it is a value, and never has parts itself."""
+        """Decode a part of a payload. A part is a value, and never has parts itself."""
         return await _done(self._decoded, payload)
 
     async def _encode(self, payload: Payload) -> Payload:

@@ -13,18 +13,18 @@ from pipelex.temporal.workflow.refusals import malformed, too_large
 
 ENCODING: Final = b"binary/zstd"
 WORTH_IT: Final = 512
-"""The size in bytes below which a payload is left readable."""
+"""The size in bytes below which a payload is not compressed."""
 
 _LEVEL: Final = 3
 _WINDOW: Final = 33_554_432
-"""The largest window, in bytes, that a compressed payload may ask the decoder to keep; ours ask for 2 MiB at most."""
+"""The largest window, in bytes, that a payload may ask the decoder to keep; `compress` needs 2 MiB at most."""
 
 
 def require_zstd() -> None:
-    """Say what to install where the library is missing.
+    """Check that the library for zstd is installed.
 
     Raises:
-        ConfigurationError: it is missing.
+        ConfigurationError: the library is missing; the error says what to install.
     """
     try:
         import zstandard  # noqa: F401  # pyright: ignore[reportUnusedImport]
@@ -37,7 +37,7 @@ def require_zstd() -> None:
 
 
 def compress(payload: Payload) -> Payload:
-    """The payload, compressed as a whole; as it is where it is short, or would not get shorter."""
+    """The payload, compressed as a whole; unchanged if it is short or would not get shorter."""
     import zstandard
 
     if payload.ByteSize() < WORTH_IT:

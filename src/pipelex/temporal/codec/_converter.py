@@ -19,12 +19,12 @@ _TABLE: Final = "temporal.payload_codec_config.storage_provider_config"
 
 
 def data_converter(config: TemporalConfig, settings: Settings, target: ConnectionSettings) -> DataConverter:
-    """The converter of every client, worker and replayer: nothing else decides how payloads are kept.
+    """The data converter of every client, worker and replayer. It alone decides how payloads are written.
 
     Args:
         config: the configuration, for `[temporal.payload_codec_config]`.
-        settings: the settings, for the start of a relative folder, and for keys and credentials.
-        target: the server; with one on this machine, large payloads are stored unless the file says no.
+        settings: the settings, which have the base of a relative folder, and the environment with keys and credentials.
+        target: the server. If it is on this machine, large payloads are stored unless `is_enabled` is false.
 
     Raises:
         ConfigurationError: a key or a package is missing.
@@ -53,9 +53,9 @@ def data_converter(config: TemporalConfig, settings: Settings, target: Connectio
 
 
 def without_size_warnings() -> dict[str, Any]:
-    """The options that keep a converter of the first SDKs (1.29) from giving a Python warning about a large payload.
+    """The options that keep a converter of the first SDK versions (1.29) from warning in Python about large payloads.
 
-    Sizes are checked by `pipelex.durable.limits`, which names the value. Later SDKs do not warn in the converter.
+    `pipelex.durable.limits` checks sizes, and names the value. Later SDK versions do not warn in the converter.
     """
     limits = getattr(converter, "PayloadLimitsConfig", None)
     return {} if limits is None else {"payload_limits": limits(memo_size_warning=0, payload_size_warning=0)}

@@ -26,13 +26,13 @@ from pipelex.temporal.workflow.references import DRIVER, claim_of, of_claim
 from pipelex.temporal.workflow.refusals import malformed, too_large
 
 RENEWED_AFTER: Final = timedelta(days=1)
-"""A payload that is stored again after this is written again, so that deleting by age spares what is in use."""
+"""The age from which a payload that is stored again is also written again, so that deletion by age spares it."""
 
 _MIME_TYPE: Final = "application/x-protobuf"
 
 
 class PayloadStore(StorageDriver):
-    """Encoded payloads under their own SHA-256, each stored once.
+    """Stores encoded payloads under their SHA-256, each only once.
 
     Args:
         storage: the storage of payloads.
@@ -46,7 +46,7 @@ class PayloadStore(StorageDriver):
         self._task: Allowance | None = None
 
     def within(self, allowance: Allowance) -> "PayloadStore":
-        """The same store for one task, whose payloads may take so much together."""
+        """The same store for one task, with an allowance for everything that the task fetches."""
         bounded = copy(self)
         bounded._task = allowance
         return bounded
@@ -68,7 +68,7 @@ class PayloadStore(StorageDriver):
         """See base class.
 
         Raises:
-            PipelexError: `runtime.unavailable` or `runtime.misconfigured`: the store does not take them.
+            PipelexError: the payloads cannot be stored (`runtime.unavailable` or `runtime.misconfigured`).
         """
         stored = await asyncio.gather(*map(self.put, payloads))
         return [StorageDriverClaim(claim_of(each)) for each in stored]
@@ -79,10 +79,10 @@ class PayloadStore(StorageDriver):
         """See base class.
 
         Raises:
-            ApplicationError: a claim is none of ours, or the payloads are too large: the run that has them ends with
-                the report.
-            PipelexError: `runtime.unavailable`: the store cannot be reached; `runtime.misconfigured`: it refuses, or
-                does not have what was stored.
+            ApplicationError: a claim is not valid, or the payloads are too large; the run that has them fails with the
+                report.
+            PipelexError: the store cannot be reached (`runtime.unavailable`), or it refuses or does not have a payload
+                (`runtime.misconfigured`).
         """
         try:
             return await self._retrieved([of_claim(claim.claim_data) for claim in claims])
@@ -109,8 +109,8 @@ class PayloadStore(StorageDriver):
         """One encoded payload.
 
         Raises:
-            PipelexError: it is larger than payloads may be (`request.too_large`), or than the reference says
-                (`request.malformed`); see `retrieve` for others.
+            PipelexError: the payload is larger than payloads may be (`request.too_large`), or its size is not the one
+                in the reference (`request.malformed`); see `retrieve` for others.
         """
         most = self._limit + ENVELOPE
         if stored.size > most:
@@ -128,7 +128,7 @@ class PayloadStore(StorageDriver):
 
 
 def _recent_key(stored: StoredPayload) -> str:
-    """The size belongs to it: whoever names a wrong one must not spoil the fetch that others wait for."""
+    """The key of a blob, with its size, so that a reference with a wrong size cannot spoil a fetch for others."""
     return f"{stored.key} {stored.size}"
 
 

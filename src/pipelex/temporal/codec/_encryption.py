@@ -1,22 +1,24 @@
-"""Encryption of payloads with AES-256-GCM, so that equal payloads give equal bytes.
+"""Encrypts payloads with AES-256-GCM so that equal payloads of a run become equal bytes.
 
-A payload in the store has the name of its content, so the same document must encrypt to the same bytes wherever it is
-sent from. The nonce is therefore not drawn by chance but derived from what is encrypted, as deterministic authenticated
-encryption does (Rogaway and Shrimpton 2006, RFC 5297): HMAC-SHA256 of the plaintext under a key of its own, cut to the 96
-bits of a GCM nonce (NIST SP 800-38D). Two keys are derived from the configured one by HKDF-SHA256 (RFC 5869), one for the
-nonce and one for AES. Equal nonces then mean equal plaintexts, but for a chance of 2^-33 after 2^32 different payloads, the
-number up to which SP 800-38D lets one key be used.
+The store names a payload after its content, so the same document must encrypt to the same bytes wherever it is sent
+from. The nonce is therefore not random, but derived from the plaintext, as in deterministic authenticated encryption
+(Rogaway and Shrimpton 2006, RFC 5297). It is the HMAC-SHA256 of the plaintext under a key of its own, cut to the 96
+bits of a GCM nonce (NIST SP 800-38D). HKDF-SHA256 (RFC 5869) derives two keys from the configured one: one for the
+nonce and one for AES. Equal nonces then mean equal plaintexts. The probability of an exception is 2^-33 after 2^32
+different payloads, the number up to which SP 800-38D allows the use of one key.
 
-The trade: whoever reads the history or the store sees which payloads of a run are equal, and about how long each is; nothing
-else. The id of the key is authenticated with the payload.
+The price of this is that somebody who reads the history or the store sees which payloads of a run are equal, and
+roughly how long each one is, but nothing else. The id of the key is authenticated with the payload.
 
-So is the run: a payload that was encrypted in one run cannot stand in another, where whoever may write to the namespace but
-has no key could have it read out. The run is the workflow id up to its first slash, which all pipes of a run share, so
-that a value is still stored once however many children read it, and histories replay. It stands beside the ciphertext, so
-that the codec server can read without being told; who knows in which run it is reading, as workers and clients do, refuses
-a payload of another. Equal values of different runs are therefore stored once for each run. The nonce is derived from the
-run as well, for a nonce must never serve two different texts of associated data. Payloads that were written before, or where
-no run was known, are bound to none, and can still be read.
+The run is authenticated, too, so a payload of one run cannot be moved into another. Otherwise somebody without a key,
+but with the right to write to the namespace, could have it decrypted there. The run is the workflow id up to its first
+slash, which all pipes of a run share. So a value is still stored only once, however many children read it, and
+histories can be replayed. Equal values of different runs are stored once for each run.
+
+The run is written beside the ciphertext, so the codec server can decrypt a payload without knowing the run. Workers and
+clients know the run in which they read, and refuse a payload of another. The nonce is derived from the run as well,
+because a nonce must never be used with two different texts of associated data. Payloads that an earlier release wrote,
+or that were written without a known run, are not bound to a run and can still be read.
 """
 
 import base64
@@ -39,9 +41,9 @@ if TYPE_CHECKING:
 
 ENCODING: Final = b"binary/encrypted"
 KEY_ID: Final = "encryption-key-id"
-"""The name, in a payload's metadata, of the id of its key."""
+"""The metadata field of a payload that has the id of its key."""
 RUN: Final = "encryption-run"
-"""The name, in a payload's metadata, of the run that it is bound to."""
+"""The metadata field of a payload that has the run it is bound to."""
 
 _CIPHER: Final = "encryption-cipher"
 _AES_GCM: Final = b"AES-256-GCM"
@@ -52,7 +54,7 @@ _TABLE: Final = "temporal.payload_codec_config.encryption"
 
 @dataclass(frozen=True)
 class Key:
-    """One key and the name it is known by."""
+    """An encryption key with its id."""
 
     id: str
     secret: bytes = field(repr=False)
@@ -60,11 +62,11 @@ class Key:
     """The name of the variable that the key came from, for messages."""
 
     def encrypt(self, data: bytes, run: bytes | None) -> bytes:
-        """Nonce and ciphertext; the same data of the same run gives the same bytes.
+        """The nonce followed by the ciphertext. Both are the same for the same data of the same run.
 
         Args:
             data: the plaintext.
-            run: the run that it is bound to; None where there is none.
+            run: the run that the data is bound to; None for no run.
         """
         associated = self._associated(run)
         told = data if run is None else associated + b"\0" + data
@@ -75,7 +77,7 @@ class Key:
         """The inverse of `encrypt`.
 
         Raises:
-            PipelexError: it was encrypted with another key of that name, or altered.
+            PipelexError: the data was encrypted with another key of the same id, or was altered.
         """
         from cryptography.exceptions import InvalidTag
 
@@ -111,10 +113,10 @@ class Key:
 
 @dataclass(frozen=True)
 class Encryption:
-    """Encrypts payloads with one key, and decrypts those of several.
+    """Encrypts payloads with one key, and decrypts payloads of several keys.
 
     Args:
-        key: the key of new payloads; None where nothing is encrypted.
+        key: the key for new payloads; None encrypts nothing.
         known: every key that payloads may have been encrypted with, by id.
         is_required: whether payloads that are not encrypted are refused.
     """
@@ -148,11 +150,11 @@ class Encryption:
         return cls(key, {each.id: each for each in (key, *former)}, is_required=config.is_required)
 
     def encrypt(self, payload: Payload, run: str | None = None) -> Payload:
-        """The payload, encrypted as a whole.
+        """The payload, encrypted as a whole; unchanged if there is no key for new payloads.
 
         Args:
             payload: the payload.
-            run: the run that it is bound to; None where there is none.
+            run: the run that the payload is bound to; None for no run.
         """
         if self.key is None:
             return payload
@@ -162,10 +164,10 @@ class Encryption:
         return Payload(metadata=metadata if bound is None else {**metadata, RUN: bound}, data=data)
 
     def require(self, payload: Payload) -> None:
-        """Refuse a payload that is not encrypted, where only encrypted ones are taken.
+        """Refuse a payload that is not encrypted, if encryption is required.
 
         Raises:
-            PipelexError: it is not (`request.malformed`).
+            PipelexError: encryption is required, and the payload is not empty (`request.malformed`).
         """
         if self.is_required and payload.data:
             raise malformed(
@@ -179,11 +181,11 @@ class Encryption:
 
         Args:
             payload: an encrypted payload.
-            run: the run in which it is read; None where that is not known.
+            run: the run in which the payload is read; None if it is not known.
 
         Raises:
-            PipelexError: no key of its name is known here, or not the right one (`runtime.misconfigured`); or it belongs
-                to another run (`request.malformed`).
+            PipelexError: the key with the payload's id is missing here or is a different one
+                (`runtime.misconfigured`), or the payload belongs to another run (`request.malformed`).
         """
         bound = payload.metadata.get(RUN)
         if bound is not None and run is not None and bound != run.encode():

@@ -14,7 +14,7 @@ MOST_BYTES: Final = 32 * 1024 * 1024
 """The maximum size of a request's body, in bytes. A page of a history, which is what the UI sends, has 4 MiB at most."""
 
 MOST_HELD: Final = 4 * MOST_BYTES
-"""The maximum size of the bodies, in bytes, that the requests of all connections hold together."""
+"""The maximum total size, in bytes, of the request bodies of all connections."""
 
 _READ: Final = 65_536
 _IDLE_SECONDS: Final = 60.0
@@ -35,7 +35,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer."""
+    """The response to a request."""
 
     status: int
     body: Sequence[bytes] = ()
@@ -49,13 +49,13 @@ _log = logging.getLogger(__name__)
 
 
 def text_response(status: HTTPStatus, text: str) -> Response:
-    """An answer that is a sentence for people."""
-    said = f"{text.strip()}\n".encode(errors="replace")  # halves of characters are no UTF-8
+    """A response whose body is a sentence for people."""
+    said = f"{text.strip()}\n".encode(errors="replace")  # lone surrogates cannot be encoded
     return Response(status, [said], {"content-type": "text/plain; charset=utf-8"})
 
 
 async def serve_http(handle: Handler, host: str, port: int) -> asyncio.Server:
-    """Listen; every request is answered by the handler.
+    """Listen on an address, and answer every request with the handler.
 
     Raises:
         OSError: the address cannot be listened on.
@@ -74,13 +74,13 @@ async def serve_http(handle: Handler, host: str, port: int) -> asyncio.Server:
 
 @dataclass
 class _Held:
-    """The bytes of bodies that are in memory."""
+    """The total size, in bytes, of the request bodies in memory."""
 
     size: int = 0
 
 
 class _Refused(Exception):
-    """A request that is answered before it is read as a whole; the connection ends with the answer."""
+    """Refuses a request before it is read completely; the connection ends with the response."""
 
     def __init__(self, status: HTTPStatus, text: str) -> None:
         super().__init__(text)
@@ -153,7 +153,7 @@ class _Conversation:
         self._own = 0
 
     async def _refuse(self, response: Response) -> None:
-        """Refuse the request; what is left of it is thrown away for a while, so that its sender reads the answer."""
+        """Refuse the request, and discard the rest of it for a while, so that its sender reads the response."""
         if self._state.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             return
         await self._send(Response(response.status, response.body, {**response.headers, "connection": "close"}))
@@ -186,7 +186,7 @@ class _Conversation:
 
 
 def _announced(head: h11.Request) -> int:
-    """The size of the body, in bytes, as the request announces it; 0 where it does not."""
+    """The size of the body that the request announces, in bytes; 0 if it announces none."""
     lengths = [value for name, value in head.headers if name == b"content-length"]
     return int(lengths[0]) if lengths else 0
 

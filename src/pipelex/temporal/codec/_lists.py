@@ -1,4 +1,4 @@
-"""Long lists by reference: parts of them are payloads in the store."""
+"""Stores and loads long lists by reference: each part of a list is a payload in the store."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -17,10 +17,10 @@ _AT_ONCE: Final = 8
 
 
 async def stored_as_parts(converter: DataConverter, value: Stuff, *, most_items: int) -> Stuff:
-    """A list by reference, where it is long; any other value as it is.
+    """The value, by reference if it is a long list; its parts are then stored.
 
     Raises:
-        PipelexError: the store does not take it.
+        PipelexError: a part cannot be stored.
     """
     if not value.is_list or isinstance(value, ListReference):
         return value
@@ -32,10 +32,10 @@ async def stored_as_parts(converter: DataConverter, value: Stuff, *, most_items:
 
 
 async def loaded(converter: DataConverter, value: Stuff) -> Stuff:
-    """A value with its content, wherever it is.
+    """The value with its content, which is loaded from the store if necessary.
 
     Raises:
-        PipelexError: there is no store here, or it does not have what was stored.
+        PipelexError: there is no store here, or it does not have the content.
     """
     if not isinstance(value, ListReference):
         return value
@@ -43,7 +43,7 @@ async def loaded(converter: DataConverter, value: Stuff) -> Stuff:
 
 
 async def loaded_memory(converter: DataConverter, memory: WorkingMemory) -> WorkingMemory:
-    """A memory in which every value has its content."""
+    """The memory with the content of every value; see `loaded`."""
     root = {name: await loaded(converter, stuff) for name, stuff in memory.root.items()}
     return WorkingMemory(root, memory.aliases, cast("dict[str, Absence]", memory.absences))
 

@@ -1,4 +1,4 @@
-"""Values that are payloads inside a payload: each has its own place in the store."""
+"""Stores and fetches the large inputs of a pipe, which are payloads inside a payload, each on its own."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,12 +22,12 @@ _WHAT: Final = "the inputs of a pipe"
 
 
 def has_parts(payload: Payload) -> bool:
-    """Whether a payload holds others."""
+    """Whether a payload has other payloads as its parts."""
     return payload.metadata.get("encoding") == PARTS
 
 
 async def stored_parts(payload: Payload, store: PayloadStore | None, encode: Recode) -> Payload:
-    """The payload with its parts in the store, each encoded by itself; they stay where they are when there is none."""
+    """The payload with each part encoded and stored separately; unchanged if there is no store."""
     if store is None:
         return payload
 
@@ -44,19 +44,20 @@ async def stored_parts(payload: Payload, store: PayloadStore | None, encode: Rec
 async def fetched_parts(
     payload: Payload, store: PayloadStore | None, decode: Recode, *, allowance: Allowance, most: int | None = None
 ) -> Payload:
-    """The values themselves, as JSON.
+    """The payload with the values of all parts, as JSON.
 
-    Parts are fetched one after the other, since each may be as large as all of them together may be.
+    Parts are fetched one after the other, because a single part may be as large as the allowance for all of them.
 
     Args:
-        payload: the payload that `stored_parts` gave.
-        store: the store that has them.
-        decode: the inverse of what they were encoded with.
+        payload: the payload that `stored_parts` returned.
+        store: the store that has the parts; None if there is none here.
+        decode: the inverse of the function that encoded the parts.
         allowance: the bytes that all parts may take together. A blob counts each time it is named.
-        most: bytes of a value that is fetched; of a larger one only its place is told. None: all are.
+        most: the maximum size in bytes of a part that is fetched; for a larger one, the result has only its reference.
+            None fetches all.
 
     Raises:
-        PipelexError: there is no store here, it does not have them, or they are too large together.
+        PipelexError: there is no store here, it does not have a part, or the parts are too large together.
     """
 
     async def fetched(part: Payload) -> bytes:

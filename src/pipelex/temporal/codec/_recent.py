@@ -1,4 +1,4 @@
-"""Blobs that were read or written a moment ago."""
+"""A cache of the blobs that were read or written last."""
 
 import asyncio
 from collections import OrderedDict
@@ -7,14 +7,14 @@ from functools import partial
 from typing import Final
 
 ROOM: Final = 64 * 1024 * 1024
-"""The number of bytes that are kept."""
+"""The default size of the cache, in bytes: 64 MiB."""
 
 
 class RecentBlobs:
-    """The blobs used last, by key, up to a number of bytes; a blob that several wait for is fetched once.
+    """The blobs that were used last, by key. A blob that several callers wait for is fetched once.
 
     Args:
-        room: bytes that are kept; a larger blob is not.
+        room: the maximum total size of the blobs, in bytes; a blob larger than this is not kept.
     """
 
     def __init__(self, room: int = ROOM) -> None:
@@ -24,7 +24,7 @@ class RecentBlobs:
         self._coming: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Task[bytes]] = {}
 
     def add(self, key: str, blob: bytes) -> None:
-        """Remember a blob; those used longest ago make room for it."""
+        """Keep a blob; the least recently used ones make room for it."""
         if key in self._blobs or len(blob) > self._room:
             return
         self._blobs[key] = blob
@@ -33,7 +33,7 @@ class RecentBlobs:
             self._size -= len(self._blobs.popitem(last=False)[1])
 
     async def get(self, key: str, fetch: Callable[[], Awaitable[bytes]]) -> bytes:
-        """A blob that is remembered, or else fetched, once for all who ask meanwhile."""
+        """The blob with the key. If it is not kept, it is fetched, once for all callers that ask meanwhile."""
         if key in self._blobs:
             self._blobs.move_to_end(key)
             return self._blobs[key]
@@ -42,13 +42,13 @@ class RecentBlobs:
             task = asyncio.ensure_future(self._fetched(key, fetch))
             self._coming[coming] = task
             task.add_done_callback(partial(self._came, coming))
-        # One who gives up leaves the fetch to the others.
+        # A caller that is cancelled leaves the fetch to the others.
         return await asyncio.shield(self._coming[coming])
 
     def _came(self, coming: tuple[asyncio.AbstractEventLoop, str], task: "asyncio.Task[bytes]") -> None:
         self._coming.pop(coming)
         if not task.cancelled():
-            task.exception()  # whoever still waits is told; where nobody does, nothing is to be said
+            task.exception()  # callers that still wait get it; without any, asyncio must not log it
 
     async def _fetched(self, key: str, fetch: Callable[[], Awaitable[bytes]]) -> bytes:
         blob = await fetch()

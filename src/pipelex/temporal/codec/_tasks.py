@@ -1,7 +1,7 @@
-"""The converter of a worker: whatever one task decodes draws on one allowance.
+"""The data converter of a worker, which gives everything that one task decodes a common allowance.
 
-A task may bring thousands of payloads, each of them small enough by itself: arguments, signals, results. The worker makes
-a converter for each task by `with_context`, which is where the task's allowance begins.
+A task may bring thousands of payloads, such as arguments, signals and results, each of them small enough alone. The
+worker makes a converter for each task with `with_context`, which gives the task its allowance.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def bounded_by_task(converter: DataConverter) -> DataConverter:
-    """The converter as a worker uses it; one that is not ours stays as it is."""
+    """The converter as a worker uses it; returned unchanged if it is not one of `data_converter`."""
     codec = converter.payload_codec
     if not isinstance(codec, PipelexCodec) or type(converter) is not DataConverter:
         return converter
@@ -63,7 +63,7 @@ class TaskConverter(DataConverter):
 
 @dataclass(frozen=True)
 class ReadableReferences(ExternalStorage):
-    """A store of payloads in which a reference that nobody can read ends its run."""
+    """An external storage in which an unreadable reference fails the run; with the SDK's, the task would be retried."""
 
     def _decode_reference(self, payload: Payload) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""Values put into the payload store by hand, and taken out again."""
+"""Stores and loads single values, which code puts into the payload store itself."""
 
 from typing import Any, TypeVar, cast
 
@@ -12,19 +12,19 @@ T = TypeVar("T")
 
 
 def store_of(converter: DataConverter) -> PayloadStore | None:
-    """The payload store of a client or worker; None where payloads are not stored."""
+    """The payload store of a client or worker; None if payloads are not stored."""
     drivers = () if converter.external_storage is None else converter.external_storage.drivers
     return next((driver for driver in drivers if isinstance(driver, PayloadStore)), None)
 
 
 def stored_above(converter: DataConverter) -> int | None:
-    """Bytes from which on a client's or worker's payloads are stored; None where they are not."""
+    """The size in bytes from which a client's or worker's payloads are stored; None if they are not stored."""
     storage = converter.external_storage
     return None if storage is None else storage.payload_size_threshold
 
 
 def in_run(converter: DataConverter, namespace: str, workflow_id: str) -> DataConverter:
-    """The converter with which values of a run are stored and loaded by hand: encryption binds them to the run."""
+    """The converter for `store_value` and `load_value` in a run, with which encryption binds the values to the run."""
     return converter.with_context(WorkflowSerializationContext(namespace=namespace, workflow_id=workflow_id))
 
 
@@ -36,7 +36,7 @@ async def store_value(converter: DataConverter, value: Any) -> StoredPayload:
         value: anything that could be an argument.
 
     Raises:
-        PipelexError: payloads are not stored here, or the store does not take it.
+        PipelexError: payloads are not stored here, or the store cannot take the value.
     """
     store = _required(converter)
     (payload,) = converter.payload_converter.to_payloads([value])
@@ -46,10 +46,10 @@ async def store_value(converter: DataConverter, value: Any) -> StoredPayload:
 
 
 async def load_value(converter: DataConverter, stored: StoredPayload, type_hint: type[T]) -> T:
-    """A value of the payload store. For activities and clients, never for workflow code.
+    """The value that is stored in the payload store. For activities and clients, never for workflow code.
 
     Raises:
-        PipelexError: payloads are not stored here, or the store does not have it.
+        PipelexError: payloads are not stored here, or the store does not have the value.
     """
     store = _required(converter)
     payload = await store.get(stored)

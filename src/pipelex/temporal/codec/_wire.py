@@ -1,7 +1,8 @@
-"""Payloads as the JSON of Temporal's codec protocol, read and written quickly.
+"""Reads and writes payloads quickly in the JSON of Temporal's codec protocol.
 
-Protobuf's own JSON reader takes a second for a megabyte, which would stall everybody else who asks the server. Data is
-decoded here; what is small, a payload's metadata and the sizes of what is stored elsewhere, is left to protobuf.
+Protobuf's own JSON reader takes a second for a megabyte, which would stall all other requests to the server. So the
+data is decoded here. Protobuf reads only the small rest: a payload's metadata, and the sizes of externally stored
+payloads.
 
 Source: the protocol's JSON is protobuf's mapping of `temporal.api.common.v1.Payloads`.
 """
@@ -18,8 +19,8 @@ from temporalio.api.common.v1 import Payload
 from pipelex.temporal.workflow.refusals import malformed, too_large
 
 MOST_VALUES: Final = 1_000_000
-"""The maximum number of JSON values in a body. Each takes a hundred bytes of memory where its text takes two or three;
-a page of a history has half as many at most."""
+"""The maximum number of JSON values in a body. Each takes a hundred bytes of memory, while its text may take only two
+or three. A page of a history has at most half as many."""
 
 
 def payloads_of_json(body: bytes) -> list[Payload]:
@@ -28,21 +29,21 @@ def payloads_of_json(body: bytes) -> list[Payload]:
     Raises:
         PipelexError: the body is something else (`request.malformed`), or has too many values (`request.too_large`).
     """
-    values = sum(map(body.count, (b"[", b"{", b",")))  # base64 has none of them
+    values = sum(map(body.count, (b"[", b"{", b",")))  # base64 contains none of these
     if values > MOST_VALUES:
         raise too_large(f"a body of more than {MOST_VALUES:,} JSON values", MOST_VALUES, values)
     try:
         return [_payload(table) for table in json.loads(body)["payloads"]]
     except binascii.Error as wrong:
         raise malformed(f"the data of a payload is not base64: {wrong}", "bad_base64") from None
-    except Exception as wrong:  # whatever a reader of JSON or protobuf raises: the body is not what it says
+    except Exception as wrong:  # readers of JSON and protobuf raise errors of many types
         raise malformed(f'the body is not {{"payloads": […]}}: {_said(wrong)}', "not_json") from None
 
 
 def json_of_payloads(payloads: Sequence[Payload]) -> list[bytes]:
-    """The body of an answer with some payloads, in pieces: together they may take hundreds of megabytes."""
+    """The body of a response with the payloads, in pieces because it may take hundreds of megabytes."""
     if not payloads:
-        return [b"{}"]  # protobuf's mapping leaves out a list without members
+        return [b"{}"]  # protobuf's mapping leaves out an empty list
     pieces = [piece for payload in payloads for piece in (b",", *_pieces(payload))]
     return [b'{"payloads":[', *pieces[1:], b"]}"]
 
@@ -63,6 +64,6 @@ def _pieces(payload: Payload) -> list[bytes]:
 
 
 def _said(wrong: Exception) -> str:
-    """The beginning of what an exception says; some repeat all that they could not read."""
+    """The beginning of an exception's message; some messages repeat all the text that could not be read."""
     text = str(wrong)
     return (text if len(text) <= 240 else text[:239] + "…") or type(wrong).__name__

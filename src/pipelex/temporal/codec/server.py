@@ -1,7 +1,7 @@
-"""The codec server: shows the Temporal UI and the `temporal` command what payloads say.
+"""The codec server, which decodes and encodes payloads for the Temporal UI and the `temporal` command.
 
-Both send payloads as JSON to `/encode` and `/decode`; the UI asks `/download` for what is in the store, and would rather
-have `/decode` leave such references alone (`preserveStorageRefs=true`), so that a page is not made of megabytes.
+Both send payloads as JSON to `/encode` and `/decode`. The UI gets stored payloads from `/download`, and asks `/decode`
+to leave references to them alone (`preserveStorageRefs=true`), so that a page does not contain megabytes.
 """
 
 import asyncio
@@ -24,19 +24,19 @@ from pipelex.temporal.config import MAX_PAYLOAD_BYTES
 from pipelex.temporal.workflow.references import of_reference
 
 SHOWN: Final = 1_000_000
-"""The size in bytes up to which the UI shows a stored payload like any other; a larger one has a button there."""
+"""The size in bytes up to which the UI shows a stored payload like any other; for a larger one, it shows a button."""
 
 _AT_ONCE: Final = 2
-"""The number of requests that are worked on at a time; others wait, so that memory does not grow with who asks."""
+"""The number of requests that are handled at a time. Others wait, so that memory does not grow with their number."""
 
 _SAID: Final = 1_000
-"""The number of characters of a failure that are told."""
+"""The maximum length, in characters, of a failure's detail in a response."""
 
 _STATUS: Final = {
     "request.malformed": HTTPStatus.BAD_REQUEST,
     "request.too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
 }
-"""The statuses of failures that are not 422."""
+"""Code of a failure → its status; all other failures have the status 422."""
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _TOLD_HEADERS: Final = "authorization, authorization-extras, content-type, x-namespace"
@@ -44,13 +44,13 @@ _TOLD_HEADERS: Final = "authorization, authorization-extras, content-type, x-nam
 
 @dataclass
 class CodecServer:
-    """Decodes, for whoever may ask, whatever this configuration can read.
+    """Decodes and encodes payloads with the keys and the store of a data converter.
 
     Args:
-        converter: the converter of payloads.
-        host: address to listen on.
-        port: 0 picks a free one.
-        origins: web pages, such as the UI's, whose scripts may ask: `http://localhost:8233`.
+        converter: the data converter.
+        host: the address to listen on.
+        port: the port to listen on; 0 picks a free one.
+        origins: the origins of web pages whose scripts may use the server, such as the UI's `http://localhost:8233`.
     """
 
     converter: DataConverter
@@ -62,7 +62,7 @@ class CodecServer:
 
     @property
     def url(self) -> str:
-        """The address that the UI and the `temporal` command take as endpoint."""
+        """The address that the UI and the `temporal` command take as codec endpoint."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
@@ -85,7 +85,7 @@ class CodecServer:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        """Listen no more, and end the connections there are."""
+        """Stop listening. Open connections stay until their clients close them, or until they are idle for too long."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -95,13 +95,13 @@ class CodecServer:
         if origin is not None and origin not in self.origins:
             return text_response(HTTPStatus.FORBIDDEN, f"scripts of {origin} may not ask here; see --allow-origin")
         if self.host in LOOPBACK and _host_of(request) not in LOOPBACK:
-            # A name of the internet that was made to mean this machine.
+            # A host name of the internet that was made to resolve to this machine (DNS rebinding).
             return text_response(HTTPStatus.FORBIDDEN, "ask by the address this server listens on")
         response = await self._done(request)
         return response if origin is None else _for_page(response, origin, request)
 
     async def _done(self, request: Request) -> Response:
-        effect = request.path.rpartition("/")[2]  # what is before it names the namespace
+        effect = request.path.rpartition("/")[2]  # the path before it names the namespace
         if effect not in ("encode", "decode", "download"):
             return text_response(HTTPStatus.NOT_FOUND, "there are /encode, /decode and /download")
         if request.method == "OPTIONS":
@@ -127,7 +127,7 @@ class CodecServer:
 
     @property
     def _most_decoded(self) -> int:
-        """The maximum size, in bytes, of what one request may have decoded: that of the largest payload."""
+        """The maximum size, in bytes, of all that one request may have decoded; it is the limit of a single payload."""
         codec = self.converter.payload_codec
         return codec.limit if isinstance(codec, PipelexCodec) else MAX_PAYLOAD_BYTES
 
@@ -148,7 +148,7 @@ class CodecServer:
 
 def _sentences(failed: PipelexError) -> str:
     report = failed.report.without_folders()
-    detail = report.detail  # it may name what was sent
+    detail = report.detail  # it may repeat what was sent
     return f"{detail if len(detail) <= _SAID else detail[: _SAID - 1] + '…'}\n{report.advice or ''}"
 
 
