@@ -1,1 +1,1 @@
-"""The client's side of Temporal: connections, starts, results, histories, waits."""
+"""The client's side of Temporal: connections, starts, results, histories, waits and schedules."""

@@ -1,4 +1,4 @@
-"""Search attributes of the user's own: their values for a run, and how visibility is asked for them."""
+"""The user's own search attributes: their values for a run, and the conditions on them in visibility queries."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -38,11 +38,11 @@ INDEXED: Final[Mapping[str, IndexedValueType.ValueType]] = {
     "Bool": IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
     "Datetime": IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
 }
-"""A type's name → the server's."""
+"""Name of a type → the server's enum value."""
 
 
 def wanted_types(config: TemporalConfig) -> dict[str, str]:
-    """Every attribute that workflows may carry → its type."""
+    """Name of every search attribute that workflows may carry → its type."""
     if not config.search_attributes.enabled:
         return {}
     own = {name: each.type for name, each in config.search_attributes.custom.items()}
@@ -50,15 +50,15 @@ def wanted_types(config: TemporalConfig) -> dict[str, str]:
 
 
 def own_pairs(config: TemporalConfig, call: PipeCall, given: Attributes) -> list[SearchAttributePair[Any]]:
-    """The user's own attributes of a run.
+    """The user's own search attributes of a run.
 
     Args:
-        config: declares them.
-        call: the entry pipe's, whose inputs some are taken from.
-        given: the attributes that the starter of the run sets; they win.
+        config: the configuration, which declares the attributes.
+        call: the entry pipe's call; some attributes take their values from its inputs.
+        given: the values that the caller sets; they override configured values and those from inputs.
 
     Raises:
-        PipelexError: one is not declared, or a value is none of its type (`request.invalid`).
+        PipelexError: an attribute is not declared, or a value does not fit its type (`request.invalid`).
     """
     declared = config.search_attributes.custom
     for name in given:
@@ -77,10 +77,10 @@ def own_pairs(config: TemporalConfig, call: PipeCall, given: Attributes) -> list
 
 
 def condition(config: TemporalConfig, name: str, value: str | Sequence[str]) -> str:
-    """A condition of visibility for the workflows that carry a value.
+    """The condition of a visibility query that selects the workflows with a value of an attribute.
 
     Raises:
-        PipelexError: the attribute is not declared, or the value is none of its type.
+        PipelexError: the attribute is not declared, or the value does not fit its type.
     """
     if name in SEARCH_ATTRIBUTES:
         return f"{name} = {_literal(str(value))}"
@@ -91,19 +91,19 @@ def condition(config: TemporalConfig, name: str, value: str | Sequence[str]) -> 
 
 
 def _equals(name: str, value: Any) -> str:
-    # A name such as Share is a word of the query language, too.
+    # Names are quoted, because a name such as Share is also a word of the query language.
     if not isinstance(value, datetime):
         return f"`{name}` = {_literal(value)}"
-    # SQLite compares moments as texts, and finds none that is equal. No store keeps less than a microsecond.
+    # SQLite compares times as text, so equality never holds. No store is more precise than a microsecond.
     after, before = value - _INSTANT, value + _INSTANT
     return f"`{name}` > {_literal(after)} AND `{name}` < {_literal(before)}"
 
 
 def own_attributes(config: TemporalConfig, execution: WorkflowExecution) -> Mapping[str, str | Sequence[str]]:
-    """The search attributes of the user's own that a workflow carries, as texts.
+    """The user's own search attributes that a workflow carries, as text.
 
     Args:
-        config: declares them.
+        config: the configuration, which declares the attributes.
         execution: the workflow.
     """
     declared = config.search_attributes.custom
@@ -145,7 +145,7 @@ def _refused(name: str, detail: str, advice: str) -> PipelexError:
 
 
 def _at(call: PipeCall, path: str) -> Json:
-    """The value at a dotted path into the inputs: the input's name, then members, then positions; None: there is none."""
+    """The value at a dotted path (the input's name, then members or positions); None if there is no such value."""
     name, *rest = path.split(".")
     if name not in call.inputs:
         return None
@@ -161,7 +161,7 @@ def _at(call: PipeCall, path: str) -> Json:
 
 
 def _bare(value: Json) -> Json:
-    """The value of a native content, as `{"text": "…"}` is one; others stay as they are."""
+    """The inner value of a native content such as `{"text": "…"}`; any other value unchanged."""
     if isinstance(value, dict) and len(value) == 1 and next(iter(value)) in ("text", "number", "boolean", "date"):
         return next(iter(value.values()))
     return value
@@ -213,7 +213,7 @@ def _refuse(value: object) -> Any:
 
 
 def _literal(value: Any) -> str:
-    """A value as a query of visibility writes it."""
+    """A value as a literal of a visibility query."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):

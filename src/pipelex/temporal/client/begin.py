@@ -1,4 +1,4 @@
-"""The start of an entry pipe's workflow on the server."""
+"""Starts the workflow of an entry pipe on the server."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -33,12 +33,13 @@ async def begin(
         request: the request to run.
         task_queue: the queue of its workflows; the configured one when None.
         memo: further entries of the entry workflow's memo.
-        is_again: whether a run that has ended may give its id to this one.
+        is_again: whether this run may take the id of a run that has ended.
 
     Raises:
-        WorkflowAlreadyStartedError: there is one with that id.
+        WorkflowAlreadyStartedError: a workflow has that id already.
         EngineUnavailable: the server refuses the start.
-        PipelexError: the inputs are too large for a server without a store, or the store does not take them.
+        PipelexError: a search attribute is not declared or has a wrong value, or the inputs are too large for a server
+            without a store, or they cannot be stored.
     """
     config = cluster.config
     options = options_of(config, request.options, stored_above=stored_above(cluster.client.data_converter))
@@ -67,13 +68,13 @@ async def begin(
 
 
 def _replayed(request: RunRequest) -> dict[str, str]:
-    """The memo of a run that takes the results of another one."""
+    """The memo entry of a run that reuses the results of another run; empty for other runs."""
     reuse = request.options.reuse
     return {} if reuse is None or reuse.run_id == request.identity.run_id else {REPLAY_OF: reuse.run_id}
 
 
 async def _by_reference(cluster: Cluster, workflow_id: str, call: PipeCall, options: EngineOptions) -> PipeCall:
-    """The call with its long lists in the store, where there is one."""
+    """The call, with its long lists by reference if there is a store."""
     if options.stored_above is None:
         return call
     client = cluster.client

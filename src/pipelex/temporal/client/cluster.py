@@ -1,4 +1,4 @@
-"""A connection to the cluster that the settings name, with what they say of runs on it."""
+"""The connection to the cluster that the settings name, with the settings for runs on it."""
 
 import asyncio
 from dataclasses import dataclass
@@ -17,10 +17,11 @@ from pipelex.temporal.codec import data_converter
 from pipelex.temporal.config import ConnectionSettings, TemporalConfig, connection
 
 ENVIRONMENT_PREFIXES: Final = {"unit_testing": "ut-", "ci": "ci-", "cc": "cc-", "cct": "cct-"}
-"""The prefix of the pipeline run ids of special environments, by the name of the environment."""
+"""Name of a special environment → the prefix that its workflow ids have before the pipeline run id."""
 
 LONGEST_POLL: Final = timedelta(seconds=75)
-"""A poll is answered, or asked again, after a minute; the rest is for clocks that differ."""
+"""The maximum time since the last poll of a running worker. A worker polls again after a minute at most; the rest
+allows for clocks that differ."""
 
 _QUERY: Final = timedelta(seconds=10)
 
@@ -38,11 +39,11 @@ class Cluster:
     """The client, connected with Pipelex's data converter."""
     config: TemporalConfig
     id_prefix: str = ""
-    """The prefix that makes a workflow id of a pipeline run id."""
+    """The prefix that turns a pipeline run id into a workflow id."""
     server: str = "local"
     """The name of the server's profile."""
     ui_url: str | None = None
-    """The address of the server's web UI, where it is known."""
+    """The address of the server's web UI; None if it is not known."""
 
     @classmethod
     async def open(cls, settings: Settings, config: TemporalConfig) -> "Cluster":
@@ -58,11 +59,11 @@ class Cluster:
 
     @property
     def queue(self) -> str:
-        """The task queue that runs are started in."""
+        """The task queue that runs are started on."""
         return self.config.worker_config.default_task_queue
 
     def link(self, workflow_id: str) -> str | None:
-        """The address of a workflow in Temporal's web UI, where it is known."""
+        """The address of a workflow in Temporal's web UI; None if the UI is not known."""
         if self.ui_url is None:
             return None
         namespace = quote(self.client.namespace, safe="")
@@ -70,7 +71,7 @@ class Cluster:
 
     @property
     def unlinked(self) -> str:
-        """What has runs linked; empty where they are."""
+        """The advice on how to get links to runs; empty if there are links already."""
         table = f"[temporal.temporal_config.temporal_server_configs.{self.server}]"
         return "" if self.ui_url is not None else f"set `ui_url` in {table} to the address of Temporal's web UI"
 
@@ -92,8 +93,9 @@ def worker_command(queue: str, *, scope: str | None = None) -> str:
 async def is_polled(client: Client, task_queue: str, kind: Literal["workflow", "activity"] = "workflow") -> bool:
     """Whether a worker polls a queue for tasks of that kind.
 
-    The server forgets a poller five minutes after its last poll. A worker that is there asks again at least once a
-    minute, so one that did not was ended; for the minute before that, only a task that nobody takes tells.
+    The server forgets a poller five minutes after its last poll. A running worker polls at least once a minute, so a
+    poller that has not done so has ended. In the first minute after its end, a worker still counts as polling; only
+    tasks that nobody takes show that it has ended.
     """
     return bool(_present(await _described(client, task_queue, kind)))
 
@@ -106,7 +108,7 @@ class Version(NamedTuple):
 
 
 async def lacking_version(client: Client, task_queue: str) -> Version | None:
-    """A version that polls a queue in vain: all its workers are of versions, and none of these is current."""
+    """A version that polls a queue in vain, because all workers there are versioned and no version is current."""
     answer = await _described(client, task_queue, "workflow")
     pollers = _present(answer)
     versions = [
@@ -135,11 +137,11 @@ async def _described(
 
 
 _USUAL_UI: Final = ("localhost", 8233)
-"""Where `temporal server start-dev` has its UI, beside a frontend on 7233."""
+"""The host and port of the UI of `temporal server start-dev`, if its frontend is on port 7233."""
 
 
 async def _usual_ui(target: ConnectionSettings) -> str | None:
-    """The address of that UI, where the server could be that one and something listens there."""
+    """The address of that UI, if the target may be that server and something listens there; otherwise None."""
     if not target.is_local or not target.target_host.endswith(":7233"):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Reaching the Temporal cluster that the configuration names."""
+"""Connects to the Temporal cluster that the configuration names."""
 
 import asyncio
 from datetime import timedelta
@@ -14,18 +14,18 @@ from pipelex.temporal.sdk_core import keep_core_off_stdout
 from pipelex.temporal.tracing import interceptors
 
 CONNECT_SECONDS = 3.5
-"""The time limit of the whole connection, in seconds, so that a person knows within five seconds of the command."""
+"""The time limit for connecting, in seconds, so that a command reports a failure within five seconds."""
 
 
 async def connect(
     settings: ConnectionSettings, converter: DataConverter = DataConverter.default, *, checks: bool = True
 ) -> Client:
-    """A client of the configured cluster and namespace, checked to answer.
+    """A client of the configured cluster and namespace, after a check that the cluster answers.
 
     Args:
         settings: the settings of the connection.
-        converter: the converter for everything that has to do with runs; see `pipelex.temporal.codec.data_converter`.
-        checks: whether the namespace must be there.
+        converter: the data converter; for anything that involves runs, that of `pipelex.temporal.codec.data_converter`.
+        checks: whether to check that the namespace exists.
 
     Raises:
         EngineUnavailable: nothing answers there, the key is refused, or there is no such namespace; see `unreachable`.
@@ -62,10 +62,10 @@ def _tls(settings: ConnectionSettings) -> TLSConfig | bool | None:
 
 
 async def check_namespace(client: Client) -> None:
-    """Make sure that the server answers, and knows the client's namespace.
+    """Check that the server answers, and knows the client's namespace.
 
     Raises:
-        RPCError: it does not.
+        RPCError: the server does not answer, or has no such namespace.
     """
     await client.workflow_service.describe_namespace(
         DescribeNamespaceRequest(namespace=client.namespace), timeout=timedelta(seconds=CONNECT_SECONDS)

@@ -1,4 +1,4 @@
-"""Events of histories, as far as several readers of histories ask the same of them."""
+"""Functions and tables on history events that several readers of histories share."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,7 +15,7 @@ CHILD_ENDS: Final[Mapping[int, RunState]] = {
     EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT: RunState.TIMED_OUT,
     EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED: RunState.TERMINATED,
 }
-"""Events that tell a workflow of the end of a child."""
+"""Type of an event by which a parent's history records the end of a child → the child's state."""
 
 
 def told_by(event: HistoryEvent) -> Any:

@@ -1,4 +1,4 @@
-"""A run's tree of pipes and effects, read from the histories the server keeps."""
+"""Reads a run's tree of pipes and effects from the histories that the server keeps."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from pipelex.temporal.client.events import CHILD_ENDS, told_by
 from pipelex.temporal.workflow.observability import pipe_of
 
 _AT_ONCE: Final = 8
-"""Histories fetched at a time."""
+"""The number of histories that are fetched at a time."""
 
 _WORKFLOW_ENDS: Final[Mapping[int, RunState]] = {
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: RunState.COMPLETED,
@@ -38,18 +38,18 @@ _ACTIVITY_ENDS: Final[Mapping[int, RunState]] = {
     EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT: RunState.TIMED_OUT,
     EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED: RunState.CANCELLED,
 }
-"""Events that end an activity and tell nothing more."""
+"""Type of an event that ends an activity without a result or a usage → the activity's state."""
 
 
 async def read_trace(client: Client, workflow_id: str, *, values: bool = False, ended: bool = True) -> PipeTrace:
-    """The tree below a workflow, as far as it got.
+    """The tree of a workflow and everything below it, as far as it got.
 
     Args:
-        client: a client of its namespace.
-        workflow_id: the workflow.
-        values: whether inputs, outputs, jobs and results are read, too.
-        ended: whether the histories of children that have ended are read, too; without them, such a child is what its
-            parent's history tells of it.
+        client: a client of the workflow's namespace.
+        workflow_id: the workflow's id.
+        values: whether inputs, outputs, jobs, results and errors are read, too.
+        ended: whether the histories of children that have ended are read, too. Otherwise such a child has only the
+            facts from its parent's history.
 
     Raises:
         RPCError: there is no such workflow.
@@ -77,7 +77,7 @@ async def read_trace(client: Client, workflow_id: str, *, values: bool = False, 
 
 
 async def _all_events(client: Client, id_: str) -> list[HistoryEvent]:
-    """The events of a workflow over all its runs: one with a long history goes on in a new run."""
+    """The events of a workflow over all its runs; a workflow with a long history continues as a new run."""
     events: list[HistoryEvent] = []
     run_id: str | None = None
     while run_id != "":
@@ -90,7 +90,7 @@ async def _all_events(client: Client, id_: str) -> list[HistoryEvent]:
 async def _read_events(
     client: Client, id_: str, events: list[HistoryEvent], *, values: bool
 ) -> tuple[PipeTrace, list[PipeTrace], bool]:
-    """A workflow, its children as it knows them, and whether it has ended."""
+    """The trace of a workflow, its children as its own history shows them, and whether the workflow has ended."""
     reader = ValueReader(client.data_converter) if values else None
     trace = PipeTrace(id_, pipe="", type="")
     children: dict[str, PipeTrace] = {}
@@ -150,14 +150,14 @@ async def _read_events(
 
 
 async def _error(reader: ValueReader | None, failure: Failure, what: str) -> ErrorReport | None:
-    """The report of a failure, where there is one and values are read."""
+    """The report of a failure; None if there is no failure, or if values are not read."""
     if reader is None or not failure.WhichOneof("failure_info"):
         return None
     return await reader.error(failure, what)
 
 
 async def _begun(client: Client, event: HistoryEvent) -> PipeTrace:
-    """A child as its parent knows it when it starts it."""
+    """The trace of a child, from the event with which its parent starts it."""
     told = event.start_child_workflow_execution_initiated_event_attributes
     code = pipe_of(await _text(client, event))
     return PipeTrace(told.workflow_id, code, told.workflow_type.name, _time(event.event_time))
@@ -192,7 +192,7 @@ async def _text(client: Client, event: HistoryEvent) -> str:
 
 
 async def _paid(client: Client, payloads: Sequence[Payload]) -> tuple[tuple[ModelUsage, ...], str | None]:
-    """The usage of an activity, as its result or the report of its failure tells it; and the run that paid for it instead."""
+    """The usage in an activity's result or its failure's report; and for a reused result, the run that paid for it."""
     told = next(iter(await client.data_converter.decode(payloads)), None) if payloads else None
     members = cast("dict[str, Json]", told) if isinstance(told, dict) else {}
     kept_from = members.get("kept_from")

@@ -1,4 +1,4 @@
-"""The search attributes a namespace must know before workflows may carry them.
+"""Makes namespaces, and registers the search attributes that a namespace must know before workflows may carry them.
 
 Source: section 8 of the distributed-execution reference.
 """
@@ -27,18 +27,18 @@ DEFAULT_TARGET: Final = "localhost:7233"
 
 @dataclass(frozen=True)
 class NamespaceState:
-    """The parts that a namespace lacks."""
+    """The search attributes that a namespace lacks, or knows with other types."""
 
     namespace: str
     missing: tuple[str, ...] = ()
     types: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Each attribute that is wanted → its type."""
+    """Each configured attribute → its type."""
     differing: Mapping[str, str] = field(default_factory=dict[str, str])
     """An attribute that is registered with another type → that type."""
     problem: str | None = None
-    """The reason why the operator service cannot be asked; None where it can."""
+    """The reason why the operator service cannot be asked; None if it can."""
     server: str = "local"
-    """Name of the server profile."""
+    """The name of the server profile."""
     target: str = DEFAULT_TARGET
 
     @property
@@ -49,7 +49,7 @@ class NamespaceState:
         return self.types.get(name, KEYWORD)
 
     def setup_commands(self, names: Sequence[str] = ()) -> list[str]:
-        """The commands by which an administrator registers what is missing, or the given names."""
+        """The commands by which an administrator registers the missing attributes, or the given ones."""
         wanted = names or self.missing
         operator = " ".join(f"--name {name} --type {self._type(name)}" for name in wanted)
         cloud = " ".join(f'--sa "{name}={self._type(name)}"' for name in wanted)
@@ -78,7 +78,7 @@ class SearchAttributeRegistrationError(PipelexError):
 
 
 _LIMITS: Final = "cannot have more than"
-"""Words of a server that has no room for another attribute of a kind."""
+"""The words by which a server says that it has no room for another attribute of a type."""
 
 
 def _on_limits(reason: str) -> list[str]:
@@ -103,7 +103,7 @@ def differing_types(state: NamespaceState) -> PipelexError:
 
 
 async def inspect(client: Client, config: TemporalConfig) -> NamespaceState:
-    """The configured search attributes that the client's namespace lacks."""
+    """The configured search attributes that the client's namespace lacks, or knows with other types."""
     if not config.search_attributes.enabled:
         return NamespaceState(client.namespace)
     server, target = config.temporal_config.selected_server, client.service_client.config.target_host
@@ -125,11 +125,11 @@ async def inspect(client: Client, config: TemporalConfig) -> NamespaceState:
 
 
 async def register(client: Client, state: NamespaceState) -> None:
-    """Register what is missing.
+    """Register the missing search attributes.
 
     Raises:
-        SearchAttributeRegistrationError: it may not, or the server refuses.
-        PipelexError: the namespace knows one with another type.
+        SearchAttributeRegistrationError: the client may not register them, or the server refuses.
+        PipelexError: the namespace knows an attribute with another type.
     """
     if state.differing:
         raise differing_types(state)
@@ -151,14 +151,14 @@ async def create(client: Client, retention: timedelta) -> bool:
     """Make the client's namespace, and wait until it can be used.
 
     Args:
-        client: connected without a check of its namespace.
-        retention: the time that it keeps closed runs.
+        client: a client that was connected without `checks`.
+        retention: the time for which the namespace keeps runs that have ended.
 
     Returns:
-        Whether it was made; it may be there already.
+        Whether the namespace was made; False if it existed already.
 
     Raises:
-        EngineUnavailable: it may not be made from here.
+        EngineUnavailable: the namespace cannot be made from here.
     """
     request = RegisterNamespaceRequest(namespace=client.namespace)
     request.workflow_execution_retention_period.FromTimedelta(retention)

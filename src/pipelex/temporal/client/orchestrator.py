@@ -1,4 +1,4 @@
-"""Temporal behind the port of orchestrators."""
+"""Implements the port of orchestrators on Temporal."""
 
 import asyncio
 from datetime import timedelta
@@ -39,7 +39,7 @@ class TemporalOrchestrator:
         return worker_command(self.config.worker_config.default_task_queue)
 
     async def cluster(self) -> Cluster:
-        """The connection; made once.
+        """The connection to the cluster, which is made on first use.
 
         Raises:
             EngineUnavailable: no server answers, the credentials are refused, or there is no such namespace.
@@ -104,5 +104,5 @@ class TemporalOrchestrator:
         return checks
 
     async def aclose(self) -> None:
-        """See `Orchestrator.aclose`: the connection goes with the client."""
+        """See `Orchestrator.aclose`. The SDK's client cannot be closed; its connection ends with the object."""
         self._cluster = None

@@ -1,4 +1,4 @@
-"""A run on Temporal behind the port of orchestrators."""
+"""Implements the port of orchestrators for a run on Temporal."""
 
 import asyncio
 from dataclasses import dataclass, replace
@@ -55,10 +55,10 @@ class TemporalRun:
 
     @property
     def handle(self) -> WorkflowHandle[Any, PipeOutcome]:
-        """The entry pipe's workflow, whichever run of it is the latest."""
+        """The handle of the entry pipe's workflow; it always refers to the latest run of the workflow."""
         return self.cluster.client.get_workflow_handle(self.workflow_id, result_type=PipeOutcome)
 
-    # --- what it is ---------------------------------------------------------------------------------------------------
+    # --- description --------------------------------------------------------------------------------------------------
 
     async def execution(self) -> WorkflowExecutionDescription:
         """The server's description of the entry pipe's workflow.
@@ -100,20 +100,20 @@ class TemporalRun:
     def _query(self) -> str:
         return run_query(self.cluster, self.run_id, self.workflow_id)
 
-    # --- its end ------------------------------------------------------------------------------------------------------
+    # --- end and result -----------------------------------------------------------------------------------------------
 
     async def result(self) -> PipeOutcome:
         """See `OrchestratedRun.result`.
 
         Raises:
-            PipelexError: also where the result is stored or encrypted, and cannot be read here.
+            PipelexError: the run did not succeed, or its result is stored or encrypted and cannot be read here.
         """
         try:
             outcome = await self.handle.result()
         except WorkflowFailureError as failed:
             if isinstance(failed.cause, CancelledError):
                 raise is_cancelled(self.run_id) from None
-            if isinstance(failed.cause, TemporalTimeout):  # of the run itself: those of its calls are reports of ours
+            if isinstance(failed.cause, TemporalTimeout):  # the run's own time-out; calls report theirs themselves
                 raise out_of_time("run", f"run '{self.run_id}'", LIMITS) from None
             raise from_failure(failed.cause, what=f"run '{self.run_id}'") from None
         except RPCError as failed:
@@ -144,7 +144,7 @@ class TemporalRun:
         return state_of((await self.execution()).status)
 
     async def working_memory(self) -> WorkingMemory | None:
-        """See `OrchestratedRun.working_memory`; None when no worker is there to tell."""
+        """See `OrchestratedRun.working_memory`; None if no worker answers the query."""
         try:
             wire = await self.handle.query("working_memory", rpc_timeout=_QUERY)
         except Exception:
@@ -152,7 +152,7 @@ class TemporalRun:
         memory = WorkingMemory.from_json(cast("dict[str, Any]", wire), read_value)
         return await loaded_memory(self.cluster.client.data_converter, memory)
 
-    # --- what may be done with it -------------------------------------------------------------------------------------
+    # --- operations ---------------------------------------------------------------------------------------------------
 
     async def cancel(self) -> None:
         """See `OrchestratedRun.cancel`."""
@@ -173,9 +173,9 @@ class TemporalRun:
     async def retry(self, start_over: str | None = None) -> "TemporalRun":
         """See `OrchestratedRun.retry`.
 
-        A run goes on in its own history where that repeats nothing which succeeded. Otherwise, and where a pipe is named,
-        it is started again under its id, and takes the results that it was given before: so also after a time-out, since
-        a reset keeps the limits that the run had.
+        The run continues in its own history, by a reset, if that repeats nothing that succeeded. Otherwise it is
+        started again under its id, and reuses its earlier results. It is also started again if `start_over` names a
+        pipe, if it completed without some items, or if it timed out, because a reset keeps the run's time limits.
         """
         execution = await self.execution()
         state = state_of(execution.status)
@@ -205,7 +205,7 @@ class TemporalRun:
         source, reuse = await self._source(execution), await self.reuse(start_over)
         await begin(self.cluster, source.request(reuse=reuse), is_again=True)
 
-    # --- what it was, for other runs ----------------------------------------------------------------------------------
+    # --- source and results for other runs ----------------------------------------------------------------------------
 
     async def source(self) -> RunSource:
         """See `OrchestratedRun.source`."""

@@ -1,4 +1,4 @@
-"""Temporal Schedules of methods: what runs is fixed when a schedule is made, until it is updated."""
+"""Temporal Schedules of methods. The method and inputs are fixed when a schedule is made, until it is updated."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -39,18 +39,18 @@ from pipelex.temporal.codec import stored_above
 from pipelex.temporal.workflow import observability
 
 SCHEDULE: Final = "pipelex_schedule"
-"""The memo of an entry workflow that holds the schedule it is of."""
+"""The memo field of an entry workflow that holds the id of its schedule."""
 
 
 @dataclass(frozen=True)
 class ScheduleView:
-    """A schedule, as it is shown."""
+    """The description of a schedule that commands show."""
 
     id: str
     pipe: str
     pipe_type: str
     crate: str
-    """The beginning of the fingerprint of the library that runs."""
+    """The beginning of the fingerprint of the schedule's library; empty if it cannot be read."""
     inputs: Mapping[str, Json]
     is_paused: bool
     note: str
@@ -64,7 +64,7 @@ class ScheduleView:
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def to_json(self) -> dict[str, Json]:
-        """The schedule for programs."""
+        """The description as JSON, for programs."""
         return {
             "schedule_id": self.id,
             "pipe": self.pipe,
@@ -92,11 +92,11 @@ class ScheduledCall:
     job: PipeJob
 
     def request(self, inputs: Mapping[str, Stuff], identity: RunIdentity, *, is_named: bool = False) -> RunRequest:
-        """The request of a run with other inputs.
+        """The request of a run that replaces some of the schedule's inputs.
 
         Args:
-            inputs: the inputs that differ.
-            identity: the run's; of any run of the schedule, one with the schedule's id.
+            inputs: the inputs that differ from the schedule's.
+            identity: the identity of the run; one with the schedule's id if the request is for all its runs.
             is_named: see `RunRequest`.
         """
         call = self.job.call.model_copy(update={"inputs": {**self.job.call.inputs, **inputs}})
@@ -120,14 +120,14 @@ class Schedules:
         """Make a schedule.
 
         Args:
-            id_: the schedule's; ids of its runs begin with it.
-            request: the request that each of its runs makes.
-            timing: the times at which it starts them.
-            is_paused: make it without starting anything.
+            id_: the schedule's id, with which the ids of its runs begin.
+            request: the request of each of its runs.
+            timing: the times at which it starts runs.
+            is_paused: whether the schedule is paused at first.
             note: a note for people.
 
         Raises:
-            PipelexError: there is one with that id, or the times are none.
+            PipelexError: a schedule has that id already, the times are not valid, or the server refuses.
         """
         schedule = Schedule(
             action=await self._action(id_, request),
@@ -148,12 +148,12 @@ class Schedules:
             raise _refused(refused, id_) from None
 
     async def update(self, id_: str, request: RunRequest | None, timing: Timing | None) -> None:
-        """Bring a newer method or other inputs, other times, or both. Search attributes that are not set anew stay.
+        """Change a schedule's method and inputs, its times, or both. Search attributes that are not set again stay.
 
         Args:
-            id_: the schedule's.
-            request: the request of its runs from now on; None leaves it.
-            timing: the times from now on; None leaves them.
+            id_: the schedule's id.
+            request: the request of its runs from now on; None keeps the present one.
+            timing: the times from now on; None keeps the present ones.
         """
         action = None if request is None else await self._action(id_, request)
         spec = None if timing is None else (timing.spec(), timing.policy())
@@ -188,15 +188,15 @@ class Schedules:
         return found
 
     async def pause(self, id_: str, note: str) -> None:
-        """Have it start nothing."""
+        """Pause a schedule, so that it starts no runs."""
         await self._told(id_, self._handle(id_).pause(note=note or "Paused by `pipelex schedule pause`"))
 
     async def resume(self, id_: str, note: str) -> None:
-        """Have it start runs again."""
+        """Resume a paused schedule."""
         await self._told(id_, self._handle(id_).unpause(note=note or "Resumed by `pipelex schedule resume`"))
 
     async def trigger(self, id_: str, overlap: Overlap | None = None) -> None:
-        """Have it start a run now."""
+        """Start a run of a schedule now; None uses the schedule's own policy for overlaps."""
         policy = None if overlap is None else OVERLAPS[overlap]
         await self._told(id_, self._handle(id_).trigger(overlap=policy))
 
@@ -209,25 +209,25 @@ class Schedules:
     async def start(
         self, id_: str, scheduled: "ScheduledCall", inputs: Mapping[str, Stuff], run_id: str | None = None
     ) -> StartedRun:
-        """Start its method with other inputs: an ordinary run that knows its schedule.
+        """Start a schedule's method with other inputs, as an ordinary run whose memo names the schedule.
 
         Args:
-            id_: the schedule's.
-            scheduled: see `call`.
+            id_: the schedule's id.
+            scheduled: the schedule's call; see `call`.
             inputs: the inputs that differ from the schedule's.
-            run_id: the run's id; one that begins with the schedule's when None.
+            run_id: the run's id; when None, an id that begins with the schedule's.
         """
         identity = RunIdentity(run_id=run_id or f"{id_}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"[:-3])
         request = scheduled.request(inputs, identity, is_named=run_id is not None)
         return await submit(self._cluster, request, memo={SCHEDULE: id_})
 
     async def backfill(self, id_: str, start: datetime, end: datetime, overlap: Overlap) -> None:
-        """Start what it would have started in a time."""
+        """Start the runs that a schedule would have started between two times."""
         period = ScheduleBackfill(start_at=start, end_at=end, overlap=OVERLAPS[overlap])
         await self._told(id_, self._handle(id_).backfill(period))
 
     async def delete(self, id_: str) -> None:
-        """Take it away; its runs stay."""
+        """Delete a schedule; its runs stay."""
         await self._told(id_, self._handle(id_).delete())
 
     def _handle(self, id_: str) -> ScheduleHandle:
@@ -245,7 +245,7 @@ class Schedules:
         start = Start(config, request, request.call, options)
         attributes = start.pairs
         own = [pair for pair in attributes if pair.key.name != observability.PIPELINE_RUN_ID.name]
-        # Of the schedule, not bound to a run: each of its runs has another id.
+        # These payloads are not bound to a run, because each run of the schedule has another id.
         arguments = await converter.encode(start.plain_arguments())
         memo, summary, details = await converter.encode([id_, observability.summary(start.pipe), start.details])
         action = ScheduleActionStartWorkflow(
@@ -270,7 +270,7 @@ class Schedules:
         action = _action_of(described)
         call: PipeCall | None = None
         fingerprint = ""
-        with suppress(PipelexError):  # this client has not the key
+        with suppress(PipelexError):  # this client does not have the key
             job, crate = await self._arguments(action)
             call, fingerprint = job.call, linked_libraries().get(crate).crate.fingerprint[:12]
         prefix = self._cluster.id_prefix
@@ -310,7 +310,7 @@ def _is_ours(described: ScheduleDescription) -> bool:
 
 
 def _keep_attributes(action: ScheduleActionStartWorkflow, former: ScheduleActionStartWorkflow) -> None:
-    """Give an action the search attributes of the one before it, where it has none of the name."""
+    """Give an action those search attributes of the former one that it does not have itself."""
     pairs = {pair.key.name: pair for each in (former, action) for pair in _pairs(each)}
     action.typed_search_attributes = TypedSearchAttributes([*pairs.values()])
 
@@ -327,7 +327,7 @@ def _action_of(described: ScheduleDescription) -> ScheduleActionStartWorkflow:
 
 
 def _times(spec: ScheduleSpec) -> "list[str]":
-    """The times in words; the server has made calendars of crons."""
+    """The times in words. The server has turned crons into calendars."""
     return [f"every {each.every}" for each in spec.intervals] + [_shown(each) for each in spec.calendars]
 
 

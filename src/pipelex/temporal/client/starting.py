@@ -1,4 +1,4 @@
-"""The parts of a run's start, for this client as for any other SDK."""
+"""The parts of a run's start, for this client and for other SDKs."""
 
 import json
 from collections.abc import Sequence
@@ -26,13 +26,14 @@ from pipelex.temporal.workflow.limits import LIMITS
 from pipelex.temporal.workflow.payloads import Arguments, CompactPayloadConverter
 
 JOB_DIGEST: Final = "pipelex_job"
-"""The memo of an entry workflow that holds the digest of what was asked for, see `short_digest`."""
+"""The memo field of an entry workflow that holds the digest of its job; see `short_digest`."""
 
 _DIGEST_DIGITS: Final = 32
-"""128 bits of SHA-256: enough to tell jobs apart, and half the bytes in every history."""
+"""The number of hexadecimal digits of a digest in a memo. These 128 bits are enough to tell jobs apart, and take half
+the space of a whole SHA-256 in every history."""
 
 REPLAY_OF: Final = "pipelex_replay_of"
-"""The memo of an entry workflow that holds the id of the run whose results it takes."""
+"""The memo field of an entry workflow that holds the id of the run whose results it reuses."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,12 @@ class Start:
     config: TemporalConfig
     request: RunRequest
     call: PipeCall
-    """The request's call, with its long lists by reference where there is a store."""
+    """The request's call; for this client, with its long lists by reference if there is a store."""
     options: EngineOptions
 
     @cached_property
     def pipe(self) -> Pipe:
-        """The entry pipe, whose type is that of the workflow."""
+        """The entry pipe; its type is also the workflow's type."""
         return self.request.library.pipe(self.call.pipe)
 
     @cached_property
@@ -66,14 +67,14 @@ class Start:
         """The search attributes of the workflow, the user's own among them.
 
         Raises:
-            PipelexError: one of these is not declared, or a value is none of its type.
+            PipelexError: one of the user's own is not declared, or a value does not fit its type.
         """
         own = own_pairs(self.config, self.request.call, self.request.attributes)
         return observability.search_attributes(self.pipe, self.request.identity, self.config.attached_attributes, own)
 
     @cached_property
     def job(self) -> PipeJob:
-        """The first argument, with all inputs.
+        """The workflow's first argument, with all inputs.
 
         Raises:
             PipelexError: it is too large for a server without a store.
@@ -91,12 +92,12 @@ class Start:
         return job
 
     def arguments(self) -> list[Any]:
-        """The workflow's arguments, large inputs apart."""
+        """The workflow's arguments, with large inputs in an argument of their own."""
         kept, large = LargeValues(self.options.stored_above).split(self.call)
         return Arguments().of(Envelope(job=self.job.model_copy(update={"call": kept}), crate=self.crate, large=large))
 
     def plain_arguments(self) -> list[Any]:
-        """The workflow's arguments with every input in the first one, for whoever knows JSON alone."""
+        """The workflow's arguments with every input in the first one, for clients that only know JSON."""
         return Arguments().of(Envelope(job=self.job, crate=self.crate))
 
     @property
@@ -106,7 +107,7 @@ class Start:
 
     @property
     def limits(self) -> dict[str, Any]:
-        """The time limits of the workflow, as keywords of the SDK."""
+        """The time limits of the workflow, as keyword arguments of the SDK."""
         worker = self.config.worker_config
         return {
             "execution_timeout": worker.workflow_execution_timeout,
@@ -116,18 +117,19 @@ class Start:
 
 
 def options_of(config: TemporalConfig, options: RunOptions, *, stored_above: int | None) -> EngineOptions:
-    """The options with what the configuration says of the sequence of a run's commands."""
+    """The options of a run, with the settings that determine the sequence of its commands."""
     return EngineOptions.of(
         options, child_workflows=config.worker_config.child_workflow_policy, stored_above=stored_above
     )
 
 
 def plain_start(config: TemporalConfig, settings: Settings, request: RunRequest) -> Start:
-    """A start for whoever knows JSON alone: every input is in the first argument, whatever its size.
+    """A start for clients that only know JSON: every input is in the first argument, whatever its size.
 
     Args:
         config: the `[temporal]` tables.
-        settings: where they are from; says whether the server is on this machine, and so whether workers have a store.
+        settings: the settings that have these tables. They tell whether the server is on this machine, and so whether
+            workers have a store.
         request: the request to run.
     """
     codec = config.payload_codec_config
@@ -137,31 +139,32 @@ def plain_start(config: TemporalConfig, settings: Settings, request: RunRequest)
 
 
 def json_arguments(start: Start) -> list[Json]:
-    """The arguments of a workflow as JSON, each input in the first one."""
+    """The arguments of a workflow as JSON, with every input in the first one."""
     payloads = CompactPayloadConverter().to_payloads(start.plain_arguments())
     return [json.loads(payload.data) if payload.data else None for payload in payloads]
 
 
 @dataclass(frozen=True)
 class MethodJob:
-    """A method's run as plain JSON: whatever starts workflows can start it, in any language."""
+    """A method's run as plain JSON, which any program that starts workflows can start, in any language."""
 
     workflow_type: str
     task_queue: str
     arguments: list[Any]
     search_attributes: dict[str, Any]
-    """The search attributes: name → value. The run's id is among them where it is known."""
+    """The search attributes: name → value. They include the run's id if the request names one."""
     memo: dict[str, str]
-    """The memo by which a second start with the same id is known to ask for the same."""
+    """The memo, by which a second start with the same id can check that it asks for the same job."""
     workflow_id: str | None = None
-    """The workflow's id, where the run's id is known."""
+    """The workflow's id; None if the request names no run id."""
 
     @classmethod
     def of(cls, settings: Settings, request: RunRequest) -> "MethodJob":
         """The job of a request; see `pipelex.runner.Method.request`.
 
         Raises:
-            PipelexError: the inputs are too large for a server without a store.
+            PipelexError: a search attribute is not declared or has a wrong value, or the inputs are too large for a
+                server without a store.
         """
         config = parse_temporal_config(settings)
         start = plain_start(config, settings, request)
@@ -181,7 +184,7 @@ class MethodJob:
 
 
 def short_digest(digest: str) -> str:
-    """A job's digest as a memo holds it; a run of an older client has the whole of it there."""
+    """A job's digest as a memo holds it. The memos of older clients hold the whole digest."""
     return digest[:_DIGEST_DIGITS]
 
 

@@ -1,4 +1,4 @@
-"""Starting runs on Temporal, or finding the one that already has the id."""
+"""Starts a run on Temporal, or finds the one that already has the id."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ from pipelex.temporal.client.visibility import state_of
 async def submit(
     cluster: Cluster, request: RunRequest, *, task_queue: str | None = None, memo: Mapping[str, str] | None = None
 ) -> StartedRun:
-    """Start an entry pipe, or attach to the run that has its id and was asked for the same.
+    """Start an entry pipe, or attach to the run that has the same id and job.
 
     Args:
         cluster: the cluster that it runs on.
@@ -27,8 +27,7 @@ async def submit(
 
     Raises:
         EngineUnavailable: the server refuses the start.
-        PipelexError: the id is that of a run with another job, the inputs are too large for a server without a store, or
-            the store does not take them.
+        PipelexError: the id belongs to a run with another job; or the request cannot be started, see `begin`.
     """
     started = TemporalRun(cluster, request.identity.run_id)
     try:
@@ -39,10 +38,10 @@ async def submit(
 
 
 async def _found(run: TemporalRun, digest: str) -> StartedRun:
-    """The run that has the id already.
+    """The outcome of a start that found a run with the same id.
 
     Raises:
-        PipelexError: it was asked for something else.
+        PipelexError: that run has another job.
     """
     execution = await run.execution()
     if await _digest_of(execution) not in (None, short_digest(digest)):
@@ -53,7 +52,7 @@ async def _found(run: TemporalRun, digest: str) -> StartedRun:
 
 
 async def _digest_of(execution: WorkflowExecutionDescription) -> str | None:
-    """The digest of a run's job; None where somebody else started it, or this client lacks the key of its memo."""
+    """The digest of a run's job; None if its starter wrote none, or this client lacks the key of the memo."""
     try:
         found = await execution.memo_value(JOB_DIGEST, None, type_hint=str)
     except Exception:

@@ -1,4 +1,4 @@
-"""Reasons why a cluster cannot be reached, in words that say what to change."""
+"""Errors for a cluster that cannot be reached, with advice on what to change."""
 
 import shlex
 from typing import Final
@@ -15,7 +15,7 @@ _REFUSALS: Final = {
 }
 _DEFAULT_PORT: Final = "7233"
 
-# What the SDK's TLS library calls it → what it is, and the setting to change.
+# Name of an error in the SDK's TLS library → the problem in words, and the setting to change.
 _TLS_FAILURES: Final = {
     "InvalidContentType": (
         "it does not speak TLS",
@@ -28,7 +28,7 @@ _TLS_FAILURES: Final = {
     "InvalidCertificate": ("its certificate is not accepted", "Check the tls table."),
 }
 _CLOSED: Final = ("BrokenPipe", "ConnectionReset", "UnexpectedEof", "connection closed")
-"""A server that waits for TLS, or for a client certificate, closes the connection without a word."""
+"""Words in the error for a closed connection. A server that expects TLS or a client certificate may give no reason."""
 
 
 def unreachable(settings: ConnectionSettings, failed: BaseException) -> EngineUnavailable:
@@ -77,7 +77,7 @@ def unreachable(settings: ConnectionSettings, failed: BaseException) -> EngineUn
 def _status(failed: BaseException) -> RPCStatusCode | None:
     if isinstance(failed, RPCError):
         return failed.status
-    # A refusal of the very first call is an error without a status of its own: the SDK only prints it.
+    # If the very first call is refused, the SDK's error has the status only in its text.
     return next((status for text, status in _REFUSALS.items() if text in str(failed)), None)
 
 

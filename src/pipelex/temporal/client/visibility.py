@@ -1,4 +1,4 @@
-"""Finding and counting the workflows of runs by visibility queries, without reading their histories."""
+"""Finds and counts the workflows of runs by visibility queries, without reading their histories."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -45,7 +45,7 @@ _QUERIED: Final = {
 
 
 def state_of(status: WorkflowExecutionStatus | None) -> RunState:
-    """The state of a run whose entry workflow has a status; one that this SDK does not know has not ended."""
+    """The state of a run from its entry workflow's status; a status that this SDK does not know counts as running."""
     return RunState.RUNNING if status is None else _STATES.get(status, RunState.RUNNING)
 
 
@@ -60,13 +60,13 @@ def run_query(cluster: Cluster, run_id: str, workflow_id: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """A string of a visibility query."""
+    """A text as a string literal of a visibility query."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
 
 async def count_pipes(client: Client, query: str) -> RunCounts | None:
-    """The number of pipes in each state, of those that are workflows of their own; None when the server cannot tell."""
+    """The number of pipes in each state, of those with their own workflows; None if the server cannot count them."""
     pipes = f"({query}) AND WorkflowType != '{SLICE_WORKFLOW}'"
     try:
         found = await client.count_workflows(f"{pipes} GROUP BY ExecutionStatus", rpc_timeout=_PATIENCE)
@@ -86,14 +86,14 @@ async def list_runs(cluster: Cluster, wanted: RunFilter) -> list[RunDescription]
 
     Raises:
         EngineUnavailable: the server cannot list workflows.
-        PipelexError: an attribute is not declared, or a value is none of its type; or runs are chosen by something that
-            the settings have them not carry.
+        PipelexError: an attribute of the filter is not declared, a value does not fit its type, or the filter needs a
+            search attribute that runs do not carry with these settings.
     """
     query = _query(cluster, wanted)
     found: list[RunDescription] = []
     known: set[str] = set()
     try:
-        # A root workflow's id has no slash; asking the server for roots is the quicker way where it knows how.
+        # The id of a root workflow has no slash. Servers that know the condition on parents select roots faster.
         async for run in cluster.client.list_workflows(f"{query} AND ParentWorkflowId IS NULL", page_size=_PAGE):
             if "/" in run.id or run.id in known or not await _is_latest(cluster.client, run, wanted):
                 continue
@@ -101,7 +101,7 @@ async def list_runs(cluster: Cluster, wanted: RunFilter) -> list[RunDescription]
             told = replace(described(cluster, run), replay_of=await replay_of(run))
             if wanted.cost_above is not None:
                 told = replace(told, cost=await _cost(cluster.client, run))
-            if wanted.takes(replace(told, attributes=wanted.attributes)):  # the server has chosen by attributes
+            if wanted.takes(replace(told, attributes=wanted.attributes)):  # the server compared attributes
                 found.append(told)
             if len(found) == wanted.limit:
                 break
@@ -116,14 +116,14 @@ async def list_runs(cluster: Cluster, wanted: RunFilter) -> list[RunDescription]
 
 
 async def _is_latest(client: Client, run: WorkflowExecution, wanted: RunFilter) -> bool:
-    """Whether an execution is the last one of its run, which may have been retried since; asked where states matter."""
+    """Whether an execution is the latest of its run, which may have been retried; only checked for an ended state."""
     if wanted.state in (None, RunState.RUNNING):
         return True
     return (await client.get_workflow_handle(run.id).describe()).run_id == run.run_id
 
 
 def _query(cluster: Cluster, wanted: RunFilter) -> str:
-    """The conditions that the server looks at by itself."""
+    """The visibility query with the conditions that the server can check."""
     types = ", ".join(f"'{name}'" for name in (*WORKFLOWS, PipeSignatureBlueprint.type_name()))
     conditions = [f"WorkflowType IN ({types})"]
     if wanted.state is not None:
@@ -155,7 +155,7 @@ def _require_carried(cluster: Cluster, name: str) -> None:
 
 
 async def _cost(client: Client, run: WorkflowExecution) -> float | None:
-    """What the models of a run that has ended cost, as its result or its failure tells."""
+    """The cost of an ended run's models, in US dollars, from its result or failure; None if it is not known."""
     if not state_of(run.status).has_ended:
         return None
     handle: WorkflowHandle[Any, PipeOutcome] = client.get_workflow_handle(
@@ -165,12 +165,12 @@ async def _cost(client: Client, run: WorkflowExecution) -> float | None:
         return cost_of((await handle.result(follow_runs=False)).usage)
     except WorkflowFailureError as failed:
         return cost_of(usages_from_json(from_failure(failed.cause, what="the run").report.usage))
-    except RuntimeError:  # it is in a store, or encrypted, and cannot be read here
+    except RuntimeError:  # the result is stored or encrypted, and cannot be read here
         return None
 
 
 async def replay_of(run: WorkflowExecution) -> str | None:
-    """The run that a run is a replay of; None where it is none."""
+    """The id of the run that a run replays; None if it replays none, or its memo cannot be read."""
     try:
         found: str | None = await run.memo_value(REPLAY_OF, None, type_hint=str)
     except Exception:  # this client lacks the key of its memo
@@ -179,12 +179,12 @@ async def replay_of(run: WorkflowExecution) -> str | None:
 
 
 def described(cluster: Cluster, run: WorkflowExecution, pipe: str | None = None) -> RunDescription:
-    """A run by its entry workflow.
+    """The description of a run, from its entry workflow.
 
     Args:
-        cluster: the cluster that it is on.
+        cluster: the cluster that the run is on.
         run: the entry workflow.
-        pipe: the entry pipe's reference, where something else than the search attributes tells it.
+        pipe: the entry pipe's reference, for workflows without search attributes that name it.
     """
     attributes = run.typed_search_attributes
     names = (attributes.get(observability.DOMAIN_CODE), attributes.get(observability.PIPE_CODE))

@@ -1,4 +1,4 @@
-"""Waits of a run that may not end by themselves: missing workers, failing tasks and calls."""
+"""Finds the waits of a run that may not end without help: missing workers, failing tasks and failing calls."""
 
 import asyncio
 from collections.abc import Iterable
@@ -28,9 +28,9 @@ from pipelex.temporal.worker.attempts import METHOD_TREE
 from pipelex.temporal.workflow.failures import from_failure
 
 WORKFLOWS_LOOKED_AT: Final = 20
-"""The number of running workflows that are asked: a large batch waits for the same few things in all of them."""
+"""The maximum number of running workflows to examine. In a large batch, all of them wait for the same few things."""
 WORKFLOW_TASK: Final = "workflow task"
-"""The subject of a wait that is not an activity's."""
+"""The subject of a wait for a workflow task; the subject of other waits is the name of an activity."""
 _EVENTS_LOOKED_AT: Final = 20
 
 
@@ -42,7 +42,7 @@ async def waits_of(client: Client, run_id: str, workflow_id: str, query: str, pa
         run_id: the run.
         workflow_id: the run's entry workflow, which visibility may not know yet.
         query: the visibility query that finds the run's workflows.
-        patience: the time that a task may lie in a queue before it counts.
+        patience: the time that a task may stay in a queue before it counts as waiting.
 
     Raises:
         RPCError: there is no such run, or the server does not answer.
@@ -64,7 +64,7 @@ async def waits_of(client: Client, run_id: str, workflow_id: str, query: str, pa
 async def _described(client: Client, workflow_id: str) -> DescribeWorkflowExecutionResponse | None:
     try:
         return (await client.get_workflow_handle(workflow_id).describe()).raw_description
-    except RPCError:  # it ended in between
+    except RPCError:  # the workflow has ended in the meantime
         return None
 
 
@@ -73,13 +73,13 @@ class _Look:
     client: Client
     run_id: str
     before: datetime
-    """The tasks that have lain in their queue since an earlier moment than this wait."""
+    """The time before which a task must have entered its queue to count as waiting."""
 
     async def at(self, described: DescribeWorkflowExecutionResponse) -> list[Wait]:
-        """The waits of one workflow. Whether anybody polls the queue of a waiting task is left open."""
+        """The waits of one workflow. Whether workers poll the queue of a waiting task is checked by `with_pollers`."""
         try:
             failing = await self._failing_task(described)
-        except RPCError:  # it ended in between
+        except RPCError:  # the workflow has ended in the meantime
             return []
         if failing is not None:
             return [failing]
@@ -87,7 +87,7 @@ class _Look:
         return [wait for wait in (self._untaken_task(described), *waits) if wait is not None]
 
     async def with_pollers(self, waits: Iterable[Wait]) -> list[Wait]:
-        """The waits, those for a queue as workers poll it or not."""
+        """The waits, with the reason for each wait in a queue. Calls in a queue that workers poll are left out."""
         polled: dict[tuple[str, str], bool] = {}
         found: list[Wait] = []
         for wait in waits:
@@ -103,7 +103,7 @@ class _Look:
                 found.append(_versionless(wait, wait.queue, version))
             elif not polled[wait.queue, kind]:
                 found.append(_unserved(wait, wait.queue, self.client.namespace, is_call=is_call))
-            elif not is_call:  # calls wait for their turn where many are made
+            elif not is_call:  # with many calls, it is normal that some wait
                 found.append(wait)
         return found
 
@@ -125,7 +125,7 @@ class _Look:
         )
 
     async def _failing_task(self, described: DescribeWorkflowExecutionResponse) -> Wait | None:
-        """The task of a workflow that fails over and over: failures of a pipe do not; those of a worker do."""
+        """The wait for a workflow task that fails again and again, which is a worker's fault and never a pipe's."""
         task = described.pending_workflow_task
         execution = described.workflow_execution_info.execution
         failure = None if task.attempt < 2 else await _last_task_failure(self.client, execution)
@@ -189,8 +189,8 @@ def _words(name: str, workflow_id: str, report: ErrorReport) -> str:
 
 
 async def _failures(client: Client, activity: PendingActivityInfo) -> int | None:
-    """The number of failures of a call that were its own, as its last attempt told with its heartbeats."""
-    with suppress(Exception):  # this client has not the key
+    """The number of a call's true failures, from the heartbeats of its last attempt; None if it is not known."""
+    with suppress(Exception):  # this client does not have the key
         details = await client.data_converter.decode_wrapper(activity.heartbeat_details)
         if len(details) > 1 and isinstance(details[1], int):
             return details[1]
@@ -200,7 +200,7 @@ async def _failures(client: Client, activity: PendingActivityInfo) -> int | None
 def _deadline(
     described: DescribeWorkflowExecutionResponse, activity: PendingActivityInfo | None = None
 ) -> datetime | None:
-    """The time at which a workflow, or a call of it, is out of time."""
+    """The time at which a workflow, or one of its calls, times out; None if it has no time limit."""
     info = described.workflow_extended_info
     stamps = [info.execution_expiration_time, info.run_expiration_time]
     if activity is not None:
@@ -230,9 +230,10 @@ def _versionless(wait: Wait, queue: str, version: Version) -> Wait:
 
 
 async def _last_task_failure(client: Client, execution: WorkflowExecution) -> Failure | None:
-    """The reason of the last failure of a workflow's task; None where it has succeeded since.
+    """The last failure of a workflow's task; None if a task has succeeded since.
 
-    Only the first failure of a row has an event; a task that timed out has lost its worker, and gets another.
+    Of several failures in a row, only the first has an event. Time-outs are skipped, because a task that lost its
+    worker goes to another one.
 
     Raises:
         RPCError: there is no such workflow any more.
@@ -253,7 +254,7 @@ async def _last_task_failure(client: Client, execution: WorkflowExecution) -> Fa
 async def _report(client: Client, failure: Failure, what: str) -> ErrorReport:
     try:
         error: BaseException = await client.data_converter.decode_failure(failure)
-    except Exception as unreadable:  # this client has not the key
+    except Exception as unreadable:  # this client does not have the key
         error = unreadable
     return from_failure(error, what=what).report
 

@@ -1,1 +1,1 @@
-"""What the server keeps of a run that has ended, and how another run, or the same one, goes on from it."""
+"""Reads what the server keeps of an earlier run, from which the same run or another one continues."""

@@ -1,4 +1,4 @@
-"""What a closed workflow's history began, what of it succeeded, and where it could be reset."""
+"""Finds the work that a closed workflow began, the part that succeeded, and the point to which it could be reset."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,31 +12,31 @@ from temporalio.service import RPCError
 from pipelex.temporal.client.events import CHILD_ENDS, told_by
 
 _Id = tuple[str, str]
-"""The id of a child's workflow, and that of its first run; the latter is empty where it never began."""
+"""The id of a child's workflow, and the id of the workflow's first run, which is empty if the child never started."""
 
 
 @dataclass
 class Begun:
-    """The work that a history began and did not see succeed.
+    """The children and activities that a workflow began, without those that succeeded.
 
-    What the history leaves open did not succeed either: a workflow that is terminated or times out ends its children
-    and activities without an event, and after a reset would wait for them for ever.
+    Work that the history leaves open counts as unsuccessful. A workflow that is terminated or times out ends its
+    children and activities without an event, and after a reset it would wait for them forever.
     """
 
     last_task: int | None = None
-    """Id of the last workflow task that completed."""
+    """The event id of the last completed workflow task; None if no task completed."""
     last_success: int = 0
-    """Id of the last event that tells a child's or an activity's result."""
+    """The id of the last event with the result of a child or an activity; 0 if there is none."""
     cancelled_at: int | None = None
-    """Id of the request that cancelled the workflow."""
+    """The event id of the first request to cancel the workflow; None if there is none."""
     unsuccessful: dict[int, int] = field(default_factory=dict[int, int])
-    """Id of the event that began a child or an activity → that of the workflow task which decided it."""
+    """Id of the event that began a child or an activity → the event id of the workflow task that asked for it."""
     children: dict[int, _Id] = field(default_factory=dict[int, _Id])
-    """Id of the event that began a child which did not succeed → the child."""
+    """Id of the event that began an unsuccessful child → the child."""
     goes_on: bool = False
-    """Whether the workflow went on in a new run."""
+    """Whether the workflow continued as a new run."""
     open: set[int] = field(default_factory=set[int])
-    """Ids of the events that began the children which have not ended."""
+    """The ids of the events that began children that have not ended."""
 
     def read(self, event: HistoryEvent) -> None:
         """Take note of the next event."""
@@ -46,15 +46,15 @@ class Begun:
 
     @property
     def reset_point(self) -> int | None:
-        """The workflow task whose commands began what did not succeed; the last one when all that was begun succeeded.
+        """The event id of the workflow task to which the workflow could be reset; None if no task completed.
 
-        None when no task completed.
+        It is the first task whose commands began unsuccessful work, or the last task if all work succeeded.
         """
         return min(self.unsuccessful.values(), default=self.last_task)
 
     @property
     def is_lost_by_reset(self) -> bool:
-        """Whether a reset drops results that the history tells, or keeps the request that cancelled the workflow."""
+        """Whether a reset is impossible, would drop results in the history, or would keep a request to cancel."""
         point = self.reset_point
         return (
             point is None or self.last_success > point or (self.cancelled_at is not None and self.cancelled_at < point)
@@ -62,7 +62,7 @@ class Begun:
 
     @property
     def has_results(self) -> bool:
-        """Whether anything that was begun gave a result, here or in an earlier run of the same workflow."""
+        """Whether any work has a result; a workflow that continued as a new run counts as having one."""
         return self.last_success > 0 or self.goes_on
 
     @property
@@ -127,10 +127,10 @@ _READING: Final[Mapping[int, Callable[[Begun, HistoryEvent], None]]] = {
 
 
 async def read_begun(client: Client, workflow_id: str, execution: str | None) -> Begun:
-    """What a closed workflow's history began.
+    """Read the work that a closed workflow began from its history.
 
     Raises:
-        RPCError: the server does not give it.
+        RPCError: the server does not return the history.
     """
     begun = Begun()
     async for event in _events(client, workflow_id, execution):
@@ -140,16 +140,16 @@ async def read_begun(client: Client, workflow_id: str, execution: str | None) ->
 
 @dataclass(frozen=True)
 class Below:
-    """What is known of the pipes that did not succeed, from their own histories."""
+    """The facts about unsuccessful pipes that are known from their own histories."""
 
     open: Sequence[str]
     """The ids of the workflows that have not ended, at any depth."""
     has_results: bool
-    """Whether one of them has results, which would be asked for again if it began anew."""
+    """Whether an unsuccessful pipe has results, which would be computed again if it started over."""
 
 
 async def read_below(client: Client, begun: Begun) -> Below:
-    """Read the histories of the children that did not succeed, and of theirs."""
+    """Read the histories of the unsuccessful children, and of their unsuccessful children."""
     still_open = begun.open_children
     has_results = False
     for id_, execution in begun.children.values():
@@ -157,7 +157,7 @@ async def read_below(client: Client, begun: Begun) -> Below:
             continue
         try:
             child = await read_begun(client, id_, execution)
-        except RPCError:  # the server does not keep it any more: nothing is known of it
+        except RPCError:  # the server no longer has the history
             continue
         below = await read_below(client, child)
         still_open.extend(below.open)

@@ -1,4 +1,4 @@
-"""The results of a run's effects, read from the histories the server keeps, for a run that takes them."""
+"""Reads the results of a run's effects from the histories that the server keeps, for a run that reuses them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -24,21 +24,21 @@ from pipelex.pipes.wire import Wire
 from pipelex.temporal.workflow.observability import pipe_of
 
 _AT_ONCE: Final = 8
-"""Histories fetched at a time."""
+"""The number of histories that are fetched at a time."""
 
 _KINDS: Final[Mapping[str, EffectKind[Any, Any]]] = {kind.activity: kind for kind in EFFECTS if kind.compute is None}
 
 
 async def read_kept(client: Client, reuse: Reuse, generations: int = MOST_GENERATIONS) -> KeptResults:
-    """What the effects of a run gave.
+    """The results of a run's effects.
 
     Args:
         client: a client of the run's namespace.
-        reuse: the run, and from which pipe on its results do not count.
-        generations: the number of earlier runs through which results are looked for.
+        reuse: the run, and the pipe to start over from; the results of that pipe and of later ones are left out.
+        generations: the maximum number of earlier runs to read as well, each of which the next one reused.
 
     Raises:
-        PipelexError: the server does not give its histories.
+        PipelexError: the server does not return the run's histories.
     """
     try:
         reading = _KeptReading(client)
@@ -55,25 +55,25 @@ async def read_kept(client: Client, reuse: Reuse, generations: int = MOST_GENERA
 
 @dataclass
 class _KeptReading:
-    """The histories of one run."""
+    """Reads the histories of one run."""
 
     client: Client
     reuse: Reuse | None = None
-    """The run that this one took results of."""
+    """The run whose results this one reused; None if it reused none."""
     _kept: dict[int, Kept] = field(default_factory=dict[int, Kept])
-    """The identity of an effect → its result."""
+    """The `id` of an effect's trace → its result."""
     _limit: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 
     def results(self, root: PipeTrace) -> Iterator[Kept]:
-        """The results in a tree, or in a part of one."""
+        """The results of the effects in a tree, or in a part of one."""
         for pipe in pipes_of(root):
             yield from (self._kept[id(effect)] for effect in pipe.effects if id(effect) in self._kept)
 
     async def pipe(self, id_: str, execution: str | None, root_id: str | None = None) -> PipeTrace:
-        """A workflow, with what ran below it.
+        """The trace of a workflow and everything that ran below it.
 
         Raises:
-            RPCError: there is none.
+            RPCError: there is no such workflow.
         """
         async with self._limit:
             events = await self._events(id_, execution)
@@ -107,7 +107,7 @@ class _KeptReading:
                         place = id_.removeprefix(root_id).removeprefix("/")
                         self._kept[id(effect)] = await self._result(kind, given, done.result.payloads, place)
                 case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
-                    asked = {}  # ids of events begin anew
+                    asked = {}  # event ids start again at 1
                 case _:
                     pass
         found = await asyncio.gather(*(self.pipe(*child, root_id) for child in children))
@@ -115,7 +115,7 @@ class _KeptReading:
         return trace
 
     async def _events(self, id_: str, execution: str | None) -> list[HistoryEvent]:
-        """The events of a workflow, and of the runs in which it went on."""
+        """The events of one run of a workflow, and of all runs that continue it."""
         events: list[HistoryEvent] = []
         current = execution
         while True:

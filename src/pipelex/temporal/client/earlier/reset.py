@@ -1,4 +1,4 @@
-"""Going on with an unsuccessful run in its own history: a reset of its entry workflow."""
+"""Continues an unsuccessful run in its own history, by a reset of its entry workflow."""
 
 import asyncio
 import uuid
@@ -18,7 +18,7 @@ from pipelex.temporal.client.visibility import state_of
 
 _REASON: Final = "pipelex runs retry"
 _CLOSING_SECONDS: Final = 15.0
-"""The time that children get to end after their parent did: the server ends them by itself, one after another."""
+"""The time, in seconds, that children get to end after their parent. The server ends them itself, one after another."""
 _LOOK_SECONDS: Final = 0.2
 
 
@@ -29,7 +29,7 @@ async def reset_run(client: Client, run_id: str, execution: WorkflowExecutionDes
         client: a client of the run's namespace.
         run_id: the run.
         execution: its entry workflow, which is closed.
-        point: the workflow task that is made anew.
+        point: the event id of the completed workflow task that is repeated.
 
     Raises:
         EngineUnavailable: the server refuses.
@@ -55,10 +55,10 @@ async def reset_run(client: Client, run_id: str, execution: WorkflowExecutionDes
 
 
 async def until_closed(client: Client, run_id: str, children: Sequence[str]) -> None:
-    """Wait until the children have ended that a workflow left behind: their ids are used again.
+    """Wait until the children that a workflow left behind have ended, because their ids will be used again.
 
     Raises:
-        PipelexError: one has not ended in time.
+        PipelexError: a child has not ended in time.
     """
     deadline = asyncio.get_running_loop().time() + _CLOSING_SECONDS
     for child in children:
@@ -72,5 +72,5 @@ async def until_closed(client: Client, run_id: str, children: Sequence[str]) -> 
 async def _is_running(client: Client, workflow_id: str) -> bool:
     try:
         return not state_of((await client.get_workflow_handle(workflow_id).describe()).status).has_ended
-    except RPCError:  # it never began
+    except RPCError:  # the child never started
         return False

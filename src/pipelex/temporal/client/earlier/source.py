@@ -1,4 +1,4 @@
-"""What a run on Temporal was started with, read from the beginning of its history."""
+"""Reads the method, inputs and options of a run on Temporal from the beginning of its history."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -20,15 +20,15 @@ from pipelex.temporal.workflow import observability
 
 
 async def read_source(cluster: Cluster, run_id: str, execution: WorkflowExecutionDescription) -> RunSource:
-    """What an entry workflow was started with.
+    """The method, inputs and options that an entry workflow was started with.
 
     Args:
-        cluster: the cluster that it is on.
+        cluster: the cluster that the workflow is on.
         run_id: the run.
         execution: its entry workflow.
 
     Raises:
-        RPCError: the server does not give its history.
+        RPCError: the server does not return the history.
         PipelexError: another client started it with arguments that this release cannot read.
     """
     converter = cluster.client.data_converter

@@ -1,4 +1,4 @@
-"""The values in histories: inputs and outputs of pipes, jobs and results of effects."""
+"""Reads the values in histories: inputs and outputs of pipes, jobs and results of effects."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _KINDS: Final[Mapping[str, EffectKind[Any, Any]]] = {kind.activity: kind for kin
 
 @dataclass(frozen=True)
 class ValueReader:
-    """Reads values for people; one that cannot be read here is left out, since the rest of a run is worth showing."""
+    """Reads values for people. Values that cannot be read here are left out, because the rest is worth showing."""
 
     converter: DataConverter
 
@@ -40,7 +40,7 @@ class ValueReader:
             return {}
 
     async def output(self, told: Sequence[Payload]) -> Stuff | Absence | None:
-        """What a pipe gave, from the result of its workflow."""
+        """The output of a pipe, from the result of its workflow."""
         try:
             (outcome,) = await self.converter.decode(told, [PipeOutcome])
             value = outcome.value
@@ -49,19 +49,19 @@ class ValueReader:
             return None
 
     async def job(self, activity: str, given: Sequence[Payload]) -> Wire | None:
-        """What was asked of an effect."""
+        """The job of an effect, from the arguments of its activity."""
         return await self._wire(given[:1], None if activity not in _KINDS else _KINDS[activity].job)
 
     async def result(self, activity: str, told: Sequence[Payload]) -> Wire | None:
-        """What an effect gave."""
+        """The result of an effect, from the result of its activity."""
         return await self._wire(told, None if activity not in _KINDS else _KINDS[activity].result)
 
     async def error(self, failure: Failure, what: str) -> ErrorReport | None:
-        """How something failed.
+        """The report of a failure.
 
         Args:
-            failure: what the event of its end tells.
-            what: the thing, for failures that carry no report of ours.
+            failure: the failure in the event of the end.
+            what: the name of what failed, for failures without a report of Pipelex.
         """
         try:
             return from_failure(await self.converter.decode_failure(failure), what=what).report

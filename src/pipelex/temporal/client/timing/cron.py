@@ -1,4 +1,4 @@
-"""Cron expressions as Temporal takes them, checked before a server is asked.
+"""Checks cron expressions, in the syntax that Temporal accepts, before a server is asked.
 
 Five fields (minute, hour, day of month, month, day of week), six with a year after them, seven with a second before them;
 `@daily` and the like; `@every 30m`; a time zone before them (`TZ=`, `CRON_TZ=`), a comment after them (`# …`).

@@ -1,4 +1,4 @@
-"""The times of a schedule, as people say them and as Temporal takes them."""
+"""The times of a schedule, as people write them and as Temporal accepts them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class Timing:
     """The times at which a schedule starts runs, and its behaviour while a run is still under way."""
 
     crons: Sequence[str] = ()
-    """Expressions of cron, with five to seven fields."""
+    """Cron expressions, with five to seven fields or in a short form such as `@daily`."""
     intervals: Sequence[timedelta] = ()
     """Intervals between starts, counted from the Unix epoch."""
     calendars: Sequence[str] = ()
@@ -126,7 +126,7 @@ def _number(text: str, names: Sequence[str]) -> int:
 
 def _check_time_zone(name: str | None) -> None:
     known = available_timezones()
-    if name is None or name in known or not known:  # a machine without a list of them leaves it to the server
+    if name is None or name in known or not known:  # if this machine has no list, the server checks the name
         return
     near = near_names(name, known)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
