@@ -144,7 +144,7 @@ def _check_keys_of_routes(activity: str, routes: ActivityRoutes, path: Path) -> 
 
 
 def _check_retries(config: TemporalConfig) -> Iterator[Notice]:
-    """Find retry policies whose maximum interval is below the initial one, also with overlays; Temporal refuses them."""
+    """Find retry policies whose maximum interval is below the initial one, even by overlays. Temporal refuses them."""
     queues: list[_Layer] = [None, *_overlays(config.queue_options, "queue_options")]
     handles: list[_Layer] = [None]
     for activity, routes in config.activity_queues.items():
