@@ -41,8 +41,8 @@ class RequestBudget:
 class HistoryBudget:
     """The children that still fit into this run of a workflow.
 
-    Children under way are counted with the largest arguments and results seen so far: what the server counted is known
-    only as of the last workflow task. All of it is the same at every replay.
+    The server's counts are known only as of the last workflow task. So children under way are counted with the largest
+    arguments and results seen so far. All of these numbers are the same at every replay.
 
     Args:
         host: the workflow.
@@ -64,7 +64,7 @@ class HistoryBudget:
         return self._held < self._host.limits.held_bytes and fits(self._host, self._under_way + 1, self._largest)
 
     def begin(self, size: int) -> None:
-        """Note that a child begins, with arguments of so many bytes."""
+        """Note that a child begins, with arguments of `size` bytes."""
         self._under_way += 1
         self._largest = max(self._largest, size)
 
@@ -72,9 +72,9 @@ class HistoryBudget:
         """Note that a child ended.
 
         Args:
-            arguments: bytes of its arguments in the history.
-            result: bytes of its result in the history.
-            held: bytes of its result in memory.
+            arguments: the bytes of its arguments in the history.
+            result: the bytes of its result in the history.
+            held: the bytes of its result in memory.
         """
         self._under_way -= 1
         self._largest = max(self._largest, arguments + result)
@@ -89,7 +89,7 @@ def fits(host: Host, count: int, size: int) -> bool:
 
 
 class RenderingBudget:
-    """The allowance of templates in each task of a workflow, whichever of its pipes they belong to.
+    """The budget for rendering templates in each workflow task, shared by all pipes of the workflow.
 
     Args:
         host: the workflow.
@@ -101,9 +101,9 @@ class RenderingBudget:
         self._share = share()
 
     async def share(self) -> Budget:
-        """The rest of the current task's share, or the next task's where it is used up."""
+        """The rest of the current task's share; once it is used up, the share of the next task."""
         while True:
-            # The history has the same length all through a task, at every replay.
+            # The length of the history identifies the task: it stays the same during the task, and at every replay.
             task = self._host.history().events
             if task != self._task:
                 self._task, self._share = task, share()

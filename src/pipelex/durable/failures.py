@@ -1,7 +1,7 @@
-"""Failures on their way through an engine: the report that a user sees in-process comes out of a durable run.
+"""Carries failures through an engine, so a durable run fails with the same report as an in-process run.
 
-An engine carries a failure in an exception of its own. What it is to write into one is an `OutgoingFailure`, what it read
-out of one an `IncomingFailure`; only the engine's package knows the exceptions themselves.
+An engine has exceptions of its own for failures, which only its package knows. The package writes an `OutgoingFailure`
+into such an exception, and reads an `IncomingFailure` from it.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from pipelex.errors import ErrorCategory, ErrorReport, Json, PipelexError
 
 @dataclass(frozen=True, slots=True)
 class OutgoingFailure:
-    """A failure as an engine is to carry it."""
+    """A failure in the form that an engine sends."""
 
     type: str
     """The report's code as a name, which the engine may compare with `non_retryable_error_types`."""
@@ -22,17 +22,17 @@ class OutgoingFailure:
     detail: dict[str, Json]
     """The report; the only detail of the engine's exception."""
     is_retryable: bool
-    """Whether the engine may try again. A failure that it may repeat is not an alarm of the worker."""
+    """Whether the engine may try again. Such a failure should not set off alarms about the worker."""
     retry_after: timedelta | None
-    """The pause before that, where a provider asks for one."""
+    """The wait before the next attempt, if the provider asks for one; else None."""
 
 
 def outgoing(report: ErrorReport, *, may_retry: bool) -> OutgoingFailure:
-    """A report as an engine is to carry it: whoever reads it there is not on this machine.
+    """A report in the form that an engine sends, without folders of this machine because it is read elsewhere.
 
     Args:
         report: the failure.
-        may_retry: whether the thrower is an activity, whose retry policy may repeat a transient failure.
+        may_retry: whether it is the failure of an activity, whose retry policy may repeat it if it is transient.
     """
     report = report.without_folders()
     is_retryable = may_retry and report.is_retryable
@@ -48,23 +48,23 @@ OverrunLimit = Literal["run", "start_to_close", "schedule_to_close", "schedule_t
 
 @dataclass(frozen=True, slots=True)
 class IncomingFailure:
-    """A failure as an engine tells of it."""
+    """A failure that an engine reports."""
 
     message: str = ""
     detail: object = None
-    """The first detail of the engine's exception: a report, where it is one of ours."""
+    """The first detail of the engine's exception: a report, if Pipelex raised it."""
     kind: FailureKind = "failed"
     limit: OverrunLimit = "start_to_close"
-    """The time limit, of a failure that is out of time."""
+    """The time limit that was exceeded; it matters only for the kind `out_of_time`."""
 
 
 def incoming(failure: IncomingFailure, limits: EngineLimits, *, what: str) -> PipelexError:
-    """The error behind a failure.
+    """The error behind a failure that an engine reports.
 
     Args:
-        failure: the failure, as the engine tells it.
-        limits: the engine's.
-        what: the thing that failed, for failures that carry no report of ours: `activity 'act_llm_gen_text'`.
+        failure: the failure.
+        limits: the limits of the engine.
+        what: the thing that failed, for failures without a report: `activity 'act_llm_gen_text'`.
     """
     report = _report_of(failure.detail)
     if report is not None:
@@ -92,11 +92,11 @@ def incoming(failure: IncomingFailure, limits: EngineLimits, *, what: str) -> Pi
 
 
 def without_store(what: str, limits: EngineLimits) -> PipelexError:
-    """The error of a value that is in a store which is not configured here.
+    """The error for a value in a payload store that is not configured here.
 
     Args:
-        what: the thing whose value it is.
-        limits: the engine's.
+        what: the thing that the value belongs to.
+        limits: the limits of the engine.
     """
     return _error(
         "runtime.misconfigured",
@@ -110,7 +110,7 @@ def without_store(what: str, limits: EngineLimits) -> PipelexError:
 def _report_of(detail: object) -> ErrorReport | None:
     if not isinstance(detail, dict) or "code" not in detail:
         return None
-    return ErrorReport.from_json(detail)  # pyright: ignore[reportUnknownArgumentType] an engine gives JSON objects
+    return ErrorReport.from_json(detail)  # pyright: ignore[reportUnknownArgumentType] an engine passes JSON objects
 
 
 _OVERRUNS: Final[dict[OverrunLimit, tuple[str, str | None]]] = {
@@ -129,17 +129,17 @@ _OVERRUNS: Final[dict[OverrunLimit, tuple[str, str | None]]] = {
         "Raise start_to_close_timeout for its queue or its model.",
     ),
 }
-"""A time limit → what went beyond it, and what a person may do; None: the engine's limits say."""
+"""Time limit → what happened, and the advice; None for the `run_time_advice` of the engine's limits."""
 
 
 def out_of_time(limit: OverrunLimit, what: str, limits: EngineLimits, said: str = "") -> PipelexError:
-    """The error of what went beyond a time limit.
+    """The error for something that exceeded a time limit.
 
     Args:
-        limit: the limit that was reached.
-        what: the thing that did: `activity 'act_llm_gen_text'`.
-        limits: the engine's.
-        said: the rest of what is told of it.
+        limit: the time limit that was exceeded.
+        what: the thing that exceeded it: `activity 'act_llm_gen_text'`.
+        limits: the limits of the engine.
+        said: the end of the message, such as a colon and the engine's own words.
     """
     happened, advice = _OVERRUNS[limit]
     return _error(

@@ -21,17 +21,17 @@ Asked = TypeVar("Asked", PipeCall, ComputedRequest)
 
 
 class LargeInputs(Wire):
-    """Inputs that a job leaves out, as whoever runs the job gets them."""
+    """Inputs that a job leaves out, in the form that the worker of the job receives."""
 
     values: dict[str, StuffWire]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WrittenInputs:
-    """Inputs that a job leaves out, as whoever sends the job has them; one object for all that are given the same."""
+    """Inputs that a job leaves out, in the form that its sender has. Jobs with the same inputs share one object."""
 
     values: Mapping[str, bytes]
-    """The name of each → its JSON."""
+    """The name of each input → its JSON."""
 
 
 class LargeValues:
@@ -46,7 +46,8 @@ class LargeValues:
         self._sizes: dict[int, tuple[Stuff, bool]] = {}
         self._written: dict[int, bytes] = {}
         self._last: tuple[object, WrittenInputs | None] = (None, None)
-        """The inputs that were given last. The children of a batch are all given the same, one after the other."""
+        """The key of the last large inputs, and those inputs. All children of a batch have the same ones, one after the
+        other."""
 
     def split(self, asked: Asked) -> tuple[Asked, WrittenInputs | None]:
         """A call or a request without its large inputs, and the large inputs."""

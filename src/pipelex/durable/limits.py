@@ -1,7 +1,7 @@
-"""The limits of an engine as data, and the checks that see a refusal coming.
+"""The limits of an engine, and checks that refuse a value before the engine does.
 
-An engine that meets one of its limits ends a run without a word of ours, or repeats a task for ever. Checked before
-anything is sent, the limit fails the run at once, with the value's name.
+An engine whose limit is exceeded ends the run without a report, or repeats a task for ever. A check before anything is
+sent makes the run fail at once, with an error that names the value.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,14 +18,14 @@ from pipelex.pipes.references import parts_of
 from pipelex.pipes.wire import Wire
 
 ESTIMATED: Final = 20_000
-"""Estimates over this are replaced by the true size: only small payloads may be taken for larger than they are."""
+"""The estimate in bytes from which the true size is measured, so only the sizes of small payloads are too high."""
 _OVERESTIMATE: Final = 8
-"""The factor by which an estimate is too high at most, where text makes the size."""
+"""The largest factor by which an estimate is too high, for a payload that consists mostly of text."""
 _PER_SECOND: Final = 4_000_000
-"""Characters, as estimated, of values that a workflow task fetches, reads, writes and stores at least, on a machine with
-much else to do."""
+"""The estimated characters of values that a workflow task can fetch, read, write and store per second, even on a busy
+machine."""
 _SURROUNDINGS: Final = 16_384
-"""The bytes around our JSON in a request."""
+"""The bytes that surround a payload's JSON in a request."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,51 +35,56 @@ class EngineLimits:
     engine: str
     """The name of the engine, for messages."""
     store_advice: str
-    """The advice that leads a person to a store for large payloads."""
+    """The advice to use a store for large payloads."""
     same_store_advice: str
-    """The advice that leads a person to one store for every worker and client."""
+    """The advice to use the same store on all workers and clients."""
     run_time_advice: str
-    """The advice for a run that did not end within the time that runs have."""
+    """The advice for a run that exceeded its time limit."""
     lost_workers_advice: str
-    """The advice for a call whose workers ended over and over before it did."""
+    """The advice for a call whose workers were stopped or lost again and again."""
 
     payload_bytes: int = 2_097_152
-    """A larger payload is refused."""
+    """The largest payload, in bytes, that the engine accepts."""
     request_bytes: int = 3_000_000
-    """The most bytes that one workflow task sends. A server takes 4 MiB in one request, and terminates a run over that."""
+    """The most bytes that one workflow task sends. A server accepts 4 MiB in one request, and terminates a run that
+    exceeds this."""
     history_events: int = 50_000
-    """The most events of a history that may still grow: what is under way adds some."""
+    """The number of events above which a workflow starts nothing more; things under way still add some events."""
     history_bytes: int = 44_000_000
-    """The most bytes of a history that may still grow: one task and its results add some."""
+    """The size of a history, in bytes, above which a workflow starts nothing more; one task still adds its results."""
     ends_at_events: int = 51_200
-    """Events at which the server terminates a workflow."""
+    """The number of events at which the server terminates a workflow."""
     ends_at_bytes: int = 52_428_800
     """The size of a history, in bytes, at which the server terminates a workflow."""
 
     run_events: int = 4_500
-    """Events from which a workflow goes on in a new run. A server suggests one from 4,096 on, and warns at 10,240."""
+    """The number of events up to which the children of a batch may fill a history; a slice then continues as new. A
+    server suggests this from 4,096 events on, and warns at 10,240."""
     run_bytes: int = 3_500_000
-    """The size of a history, in bytes, from which a workflow goes on in a new run. A server suggests one at 4 MiB."""
+    """The size in bytes up to which the children of a batch may fill a history; a slice then continues as new. A server
+    suggests this at 4 MiB."""
     held_bytes: int = 8_000_000
-    """The bytes of JSON that results may take in a worker's memory before they are put away."""
+    """The bytes of results, as JSON, that a slice may hold in memory before it continues as new."""
     child_events: int = 9
-    """Events of a child in its parent's history: three of its own, and two workflow tasks where nothing shares them."""
+    """The most events of a child in its parent's history: three of its own, and those of two workflow tasks that it
+    shares with nothing else."""
     child_bytes: int = 2_500
-    """The bytes of a child's events beside its arguments and its result."""
+    """The bytes of a child's events, without its arguments and its result."""
     reference_bytes: int = 600
     """The bytes that a stored payload takes in a history."""
 
     commands_at_once: int = 100
-    """The most commands of one workflow task: more meet the server's size limit or the detector of deadlocks."""
+    """The most commands of one workflow task. More could exceed the server's size limit or set off the SDK's deadlock
+    detector."""
     slices: int = 200
-    """The most slices that one workflow runs; more of them are slices of slices."""
+    """The most slices that one workflow runs; a longer batch has slices of slices."""
 
     def kept_size(self, size: int, stored_above: int | None) -> int:
-        """Bytes that a payload takes in a history.
+        """The bytes that a payload takes in a history.
 
         Args:
-            size: its own.
-            stored_above: bytes from which it is in the store; None: it never is.
+            size: the size of the payload, in bytes.
+            stored_above: the size in bytes above which a payload goes to the store; None if there is no store.
         """
         return size if stored_above is None or size <= stored_above else self.reference_bytes
 
@@ -97,17 +102,17 @@ def check_payload(
 
     Args:
         payload: the payload that is about to be sent.
-        limits: the engine's.
+        limits: the limits of the engine.
         what: the payload in a sentence: `the inputs of pipe 'summarize'`.
-        named: the values in it by name, to say which is the largest.
-        stored_above: the run's payloads over this many bytes go to the store, so that none is too large.
-        has_store: whether there is one here; a worker without it must not send what the run's others would store.
+        named: the values in it by name, so the error can name the largest one.
+        stored_above: the size in bytes above which the run's payloads go to a store; None if there is no store.
+        has_store: whether this worker has the store; without it, the engine's limit applies to the whole payload.
 
     Returns:
-        Bytes it takes in a request, at most; a small payload's are only estimated, and rather too high.
+        The most bytes that the payload takes in a request. For a small payload this is an estimate, often too high.
 
     Raises:
-        PipelexError: it is too large (`input.too_large`).
+        PipelexError: the payload is too large (`input.too_large`).
     """
     estimate = _bound(payload) * 4  # no character takes more than four bytes
     if estimate < ESTIMATED:
@@ -134,10 +139,10 @@ def _too_large(limits: EngineLimits, said: str, name: str, size: int) -> Pipelex
 
 
 class ListSize:
-    """The size of a list that grows while its items are paid for, and that must travel whole.
+    """The size of a list that must travel whole, checked as it grows, before more of its items are paid for.
 
     Args:
-        limits: the engine's.
+        limits: the limits of the engine.
         what: the list in a sentence: `the results of pipe 'describe'`.
     """
 
@@ -148,10 +153,10 @@ class ListSize:
         self._bytes = 0
 
     def add(self, items: int, size: int) -> None:
-        """Count items, and refuse to make more of a list that is too large already.
+        """Count new items, and refuse to continue if the list is too large already.
 
         Args:
-            items: how many came.
+            items: the number of new items.
             size: the bytes of their JSON.
 
         Raises:
@@ -166,16 +171,16 @@ class ListSize:
 
 
 def check_history(events: int, size: int, limits: EngineLimits, *, what: str) -> None:
-    """Refuse to let a history grow beyond what the engine bears.
+    """Refuse to let a history grow beyond the limits of the engine.
 
     Args:
         events: the number of events in the history.
-        size: the size of the history in bytes, with what is about to be sent.
-        limits: the engine's.
+        size: the size of the history in bytes, including what is about to be sent.
+        limits: the limits of the engine.
         what: the pipe in a sentence: `pipe 'summarize'`.
 
     Raises:
-        PipelexError: it is too long (`runtime.unsupported`) or too large (`input.too_large`).
+        PipelexError: the history has too many events (`runtime.unsupported`) or bytes (`input.too_large`).
     """
     if events > limits.history_events:
         raise PipelexError(
@@ -197,12 +202,12 @@ def check_history(events: int, size: int, limits: EngineLimits, *, what: str) ->
 
 
 def task_timeout(configured: timedelta, job: Wire) -> timedelta:
-    """The time limit of a workflow task of a run; longer than configured when its inputs are very large."""
+    """The time limit for a run's workflow tasks: the configured one, or a longer one if the inputs are very large."""
     return max(configured, timedelta(seconds=_bound(job) // _PER_SECOND))
 
 
 def _bound(payload: Wire) -> int:
-    """An upper bound of the characters of a payload's JSON, quickly."""
+    """An upper bound of the number of characters of a payload's JSON, found quickly."""
     return json_bound([payload], _members)
 
 

@@ -1,4 +1,4 @@
-"""The runtime port inside a workflow: child pipes are child workflows, effects are activities."""
+"""Implements the runtime port inside a workflow: child pipes run as child workflows, and effects as activities."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -31,13 +31,13 @@ R = TypeVar("R", bound=Wire)
 
 
 class WorkflowRun:
-    """The run of one workflow, shared by the pipe of its job and those that run inside it.
+    """The state of one workflow, shared by the pipe of its job and the other pipes that run inside the workflow.
 
     Args:
         host: the workflow.
         library: the part of the library that its pipes need.
         options: the options of the run.
-        run: the owner of the run, where the job tells it.
+        run: the owner of the run, if the job contains it.
     """
 
     def __init__(self, host: Host, library: Library, options: EngineOptions, run: RunIdentity | None) -> None:
@@ -46,7 +46,7 @@ class WorkflowRun:
         self.options = options
         self.identity = run or host.identity or RunIdentity(run_id=host.root_id)
         self.told = None if host.identity == self.identity else self.identity
-        """The identity, as jobs of children are to tell it."""
+        """The identity that the jobs of children contain; None if the engine itself passes it to them."""
         self.request = RequestBudget(host)
         self.rendering = RenderingBudget(host)
         self.large = LargeValues(options.stored_above)
@@ -64,11 +64,11 @@ class WorkflowRun:
         )
 
     def check_history(self, size: int, pipe: str) -> None:
-        """Refuse to hand on what would make the history too long.
+        """Refuse to send something that would make the history too long.
 
         Args:
-            size: bytes of what is about to be sent.
-            pipe: reference of the pipe that sends it.
+            size: the number of bytes that are about to be sent.
+            pipe: the reference of the pipe that sends them.
 
         Raises:
             PipelexError: see `check_history`.
@@ -147,7 +147,7 @@ class DurableRuntime(OrchestratedRuntime):
         return await self._run_to_end(child, size)
 
     async def _run_to_end(self, child: Child[R], size: int) -> R:
-        """Run a child workflow; its start waits for its turn in a request where others are on their way."""
+        """Run a child workflow to its end. A start that does not fit into the next request waits for a later one."""
         async with self._workflow.request.taking(size):
             self._workflow.check_history(size, self.call.pipe)
             result = await self._host.start_child(child)
@@ -156,7 +156,7 @@ class DurableRuntime(OrchestratedRuntime):
     def _start_size(
         self, job: Wire, crate: LibraryCrate, *, what: str, named: Mapping[str, Stuff] | None = None
     ) -> int:
-        """Bytes that a child's start takes in a request, at most."""
+        """The most bytes that the start of a child takes in a request."""
         stored_above, in_crate = self._workflow.options.stored_above, len(crate.json_bytes)
         size = self._workflow.check(job, what=what, named=named)
         return size + (in_crate if stored_above is None else min(in_crate, stored_above))
@@ -195,7 +195,7 @@ class DurableRuntime(OrchestratedRuntime):
         if dispatcher.is_traced and not self._host.is_replaying:
             self._host.log(trace_line(options))
         try:
-            # When an activity was accepted is not told, so that it keeps its part of the request to its end.
+            # Engines do not report when an activity is accepted, so its part of the request is reserved until it ends.
             async with workflow.request.taking(size):
                 workflow.check_history(size, self.call.pipe)
                 return await self._host.perform(activity)
@@ -203,7 +203,7 @@ class DurableRuntime(OrchestratedRuntime):
             raise _of_its_model(failed, effect) from None
 
     def _arguments(self, effect: Effect[Any]) -> Envelope[Any] | None:
-        """The arguments of an activity that reads the run's values."""
+        """The arguments of an activity that reads the run's values; None for other activities."""
         if not isinstance(effect.job, ComputedRequest):
             return None
         request, large = self._workflow.large.split(effect.job)
@@ -211,7 +211,7 @@ class DurableRuntime(OrchestratedRuntime):
 
 
 def slice_envelope(job: SliceJob, crate: LibraryCrate, values: LargeValues) -> Envelope[SliceJob]:
-    """A slice's job with what goes beside it.
+    """The job of a slice, with everything that travels beside it.
 
     Args:
         job: the slice, with all its inputs.
@@ -227,7 +227,7 @@ def slice_envelope(job: SliceJob, crate: LibraryCrate, values: LargeValues) -> E
 
 
 def _of_its_model(error: PipelexError, effect: Effect[Any]) -> PipelexError:
-    """A time-out or a lost worker is about a model, too."""
+    """The error, with the effect's model added if it names none, as after a time-out or the loss of a worker."""
     model = effect.model
     if model is None or error.report.model is not None:
         return error

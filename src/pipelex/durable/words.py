@@ -12,13 +12,13 @@ _ITEM: Final = re.compile(r"(?:\d+-)?(?P<code>[^\[\]]+)(?P<rank>\[\d+\])")
 
 
 def item_in(path: Sequence[str]) -> str | None:
-    """The item of a batch that a path leads into, the innermost one: `note[3]` of `2-note[3]/1-summarize`."""
+    """The innermost item of a batch on a path: `note[3]` for `2-note[3]/1-summarize`; None if there is none."""
     found = next(filter(None, map(_ITEM.fullmatch, reversed(path))), None)
     return None if found is None else found["code"] + found["rank"]
 
 
 def in_words(pipe: str, item: str | None) -> str:
-    """A pipe with its item of a batch: `note[3]`, or `summarize of note[3]` for a pipe that an item runs."""
+    """A pipe and its batch item: `note[3]` if the batch runs the pipe, `summarize of note[3]` for a pipe below it."""
     code, _, rank = (item or "").partition("[")
     if item is None:
         return pipe
@@ -50,7 +50,7 @@ def failed_attempt(subject: object, activity: str, report: ErrorReport, tries: T
 
 
 def unreached_attempt(subject: object, activity: str, report: ErrorReport, wait: timedelta) -> str:
-    """The line for an attempt that found no provider to connect to; see `failed_attempt`."""
+    """The line for an attempt that could not connect to its provider; see `failed_attempt`."""
     return f"{subject}: {activity} sent nothing: {_what(report)} (no failed attempt, next try in {_seconds(wait)})"
 
 

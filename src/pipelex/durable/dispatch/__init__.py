@@ -1,4 +1,4 @@
-"""The dispatch of activities: the table of options, the settings that set them, and the way both make one dispatch."""
+"""Decides how activities are scheduled: the table of options, the settings for them, and their resolution."""
 
 from pipelex.durable.dispatch.dispatcher import Dispatcher, ModelResolver
 from pipelex.durable.dispatch.options import OPTIONS, DispatchOption, hopeless_error_types

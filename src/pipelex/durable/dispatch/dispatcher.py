@@ -1,8 +1,8 @@
-"""The dispatcher of a worker: where its settings send activities, for how long, how often.
+"""The dispatcher of a worker, which decides the queue, the time limits and the retries of each activity.
 
-Workflow code asks at the moment it schedules an activity. The answers come from the settings of the worker that runs the
-workflow, not from the run: an operator re-routes running methods by changing the file and restarting the workers, and
-replay does not mind, since it compares none of these options.
+Workflow code asks it when it schedules an activity. The answers come from the settings of the worker that runs the
+workflow, not from the run. So an operator can re-route running methods by changing the settings file and restarting the
+workers. This does not break replay, which compares none of these options.
 """
 
 from typing import Any, Protocol
@@ -13,19 +13,19 @@ from pipelex.pipes.models import ModelChoice, ResolvedModel
 
 
 class ModelResolver(Protocol):
-    """Something that knows the model deck; `pipelex.inference.Inference` is one."""
+    """Resolves choices of models by the model deck, as `pipelex.inference.Inference` does."""
 
     def resolve(self, choice: ModelChoice) -> ResolvedModel: ...
 
 
 class Dispatcher:
-    """A worker's answers: which model a choice means, and how an activity goes out.
+    """Resolves models, and decides how to schedule activities, for one worker.
 
     Args:
         routing: the worker's settings.
-        models: the resolver of models, which knows the model deck.
-        queue: the queue its workflows run on.
-        has_store: whether it keeps large payloads in a store.
+        models: the resolver of models.
+        queue: the task queue that the worker's workflows run on.
+        has_store: whether the worker keeps large payloads in a store.
         is_fair_by_user: whether a run's user is the fairness key of its activities.
         is_traced: whether each dispatch is logged.
     """
@@ -49,15 +49,15 @@ class Dispatcher:
         self._known: dict[tuple[str, str | None, str | None], Dispatch] = {}
 
     def resolve(self, model: ModelChoice) -> ResolvedModel:
-        """The model behind a choice.
+        """The model that a choice stands for.
 
         Raises:
-            PipelexError: this worker's model deck does not serve it.
+            PipelexError: the worker's model deck does not offer it.
         """
         return self.models.resolve(model)
 
     def options(self, effect: Effect[Any]) -> Dispatch:
-        """The options of an effect's activity."""
+        """The dispatch of an effect's activity."""
         model = effect.model
         handle = model.handle if model is not None else effect.key
         backend = model.backend if model is not None else None

@@ -1,7 +1,8 @@
-"""The table of dispatch options: every limit, retry and priority that an activity is scheduled with, declared once.
+"""The table of dispatch options, which declares every limit, retry setting and priority of activities once.
 
-Keys of settings tables, their types, which overlay may set them, how they compose, what is shown of them and what an
-engine is given are all derived from it. A new option needs an entry here, and an engine that knows it by its key.
+The table determines the keys of settings tables and their types, the overlays that may set them, how layers combine,
+how values are shown, and the parameters that engines receive. A new option needs an entry here, and an engine that
+knows its key.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from pipelex.errors import CORE_CODES, error_type_name
 T = TypeVar("T")
 
 RETRY_TABLE: Final = "retry_policy_config"
-"""The table of the options that say how an activity is repeated, in a baseline and in every overlay."""
+"""The key of the table that holds the retry options, in the baseline and in every overlay."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,23 +27,23 @@ class DispatchOption(Generic[T]):
     """One option of a dispatch."""
 
     key: str
-    """The key in an overlay; an engine's own parameter has this name, too."""
+    """The key in an overlay, which is also the name of the engine's parameter."""
     doc: str
-    """The meaning of the option, for a person."""
+    """The description of the option, for people."""
     type: Any
     """The type of the key's value, as pydantic understands it."""
     default: T | Callable[[], T]
-    """The value where no layer sets one, or what makes it."""
+    """The value if no layer sets one, or a function that returns it."""
     is_retry: bool = False
-    """Whether it is one of `RETRY_TABLE`."""
+    """Whether the key is in `RETRY_TABLE`."""
     baseline: str | None = None
-    """The key in the baseline; None where only overlays set it."""
+    """The key in the baseline; None if only overlays set it."""
     overlays: Literal["queues and handles", "queues"] = "queues and handles"
     """The overlays that may set it."""
     adds: str | None = None
-    """The key in overlays that add to the values of the layers below instead of replacing them."""
+    """The overlay key whose values are added to those of the layers below; None if overlays replace the value."""
     shown: Callable[[T], str] = str
-    """The form in which a person reads its value."""
+    """Formats a value for people."""
 
     @property
     def name(self) -> str:
@@ -56,23 +57,23 @@ class DispatchOption(Generic[T]):
 
     @property
     def initial(self) -> T:
-        """The value where no layer sets one."""
+        """The value if no layer sets one."""
         return cast("T", self.default() if callable(self.default) else self.default)
 
     def baseline_value(self, baseline: Section) -> T:
-        """The value that a baseline sets, or the option's own default where the baseline has no key for it."""
+        """The value that a baseline sets, or the option's own default if the baseline has no key for it."""
         return self.initial if self.baseline is None else getattr(self._table(baseline), self.baseline)
 
     def is_set_by(self, overlay: Section) -> bool:
-        """Whether an overlay says something of it."""
+        """Whether an overlay sets the option."""
         return self.overlay_key in self._table(overlay).model_fields_set
 
     def overlaid(self, overlay: Section, below: T) -> T:
-        """The value above an overlay that sets it.
+        """The value after applying an overlay that sets the option.
 
         Args:
             overlay: the overlay.
-            below: the value of the layers below.
+            below: the value from the layers below.
         """
         value = getattr(self._table(overlay), self.overlay_key)
         if self.adds is None:
@@ -84,18 +85,18 @@ class DispatchOption(Generic[T]):
 
 
 def _error_types(value: Any) -> Any:
-    """Dotted codes are welcome where error type names are meant."""
+    """Convert dotted error codes to error type names, because settings may contain either."""
     if not isinstance(value, list):
         return value
     return tuple(error_type_name(item) if isinstance(item, str) else item for item in cast("list[object]", value))
 
 
 _EFFECT_FAMILIES: Final = ("input", "method", "model", "pipe", "provider", "runtime", "security")
-"""The families of codes that the failure of one activity can have; the others speak of requests and whole runs."""
+"""The families of codes that the failure of one activity can have; other families concern requests or whole runs."""
 
 
 def hopeless_error_types() -> tuple[str, ...]:
-    """The types of the errors that cannot be mended by repetition, as the registry of codes says."""
+    """The types of the errors that a retry cannot fix, according to the registry of codes."""
     codes = [
         code
         for code, facts in CORE_CODES.items()
@@ -221,4 +222,4 @@ OPTIONS: Final[tuple[DispatchOption[Any], ...]] = (
     PRIORITY_KEY,
     NON_RETRYABLE_ERROR_TYPES,
 )
-"""Every option, in the order in which they are shown."""
+"""All options, in the order in which they are shown."""

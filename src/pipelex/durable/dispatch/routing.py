@@ -1,4 +1,4 @@
-"""The queue and the limits of an activity: one pure function of the settings."""
+"""Resolves the queue and the options of an activity, by a pure function of the settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,37 +11,39 @@ from pipelex.errors import ConfigurationError, near_names
 T = TypeVar("T")
 
 _BASELINE = "worker_config"
-"""The place of the baseline, as origins name it."""
+"""The settings table of the baseline, as origins name it."""
 
 
 @dataclass(frozen=True)
 class Routing:
-    """The routing of activities in an engine's settings."""
+    """An engine's settings for the dispatch of activities."""
 
     baseline: DispatchBaseline
     default_queue: str
+    """The queue of activities that no route matches, if there are any routes."""
     routes: Mapping[str, ActivityRoutes]
-    """The name of an activity, or of a group of them → where they go."""
+    """The name of an activity, or of a group of activities → its route."""
     queues: Mapping[str, QueueOptions]
-    """Queue → what it changes."""
+    """Queue → the options that it changes."""
     groups: Mapping[str, str | None]
-    """Every activity there is → its group."""
+    """Each activity → its group; None if it belongs to no group."""
     options: Mapping[str, DispatchOverlay] = field(default_factory=dict[str, DispatchOverlay])
-    """The name of an activity, or of a group of them → what it changes whatever its queue."""
+    """The name of an activity, or of a group of activities → the options that it changes on every queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """The schedule of one activity: its queue, its limits, its retries."""
+    """The decision on how to schedule one activity: its queue, and the value of each option."""
 
     activity: str
     handle: str | None
+    """The handle of the model, or the name of the function; None for an activity with neither."""
     queue: str | None
     """The queue; None for the queue of the workflow that schedules it."""
     values: Mapping[str, Any]
     """The name of each option → its value."""
     origins: Mapping[str, str]
-    """`queue`, and the name of each option → the table, or the route, that decides it."""
+    """`queue`, or the name of an option → the table or the route that decided it."""
 
     def __getitem__(self, option: DispatchOption[T]) -> T:
         """The value of an option."""
@@ -62,17 +64,19 @@ def resolve_dispatch(
 ) -> Dispatch:
     """The dispatch of an activity.
 
-    Queue, first match wins: `by_handle`, `by_backend`, `default` of the activity's own table, then of its group's
-    table, then the default queue; when there is no route for any activity, the workflow's own queue. Each option: the
-    baseline, then the queue's table, then the activity group's, the activity's own, and the handle's; error types add up.
+    The queue is the first match among `by_handle`, `by_backend` and `default` of the activity's own table, then of its
+    group's table. If nothing matches, it is the default queue. If there are no routes at all, it is the workflow's own.
+
+    An option has the value of the baseline, unless a higher layer sets it: the table of the queue, of the activity's
+    group, of the activity, or of the handle, in rising order. Error types of all layers add up.
 
     Args:
-        routing: the settings of the worker that schedules.
+        routing: the settings of the worker that schedules the activity.
         activity: the activity's name.
         handle: the activity's routing key: the model's handle or the function's name.
         backend: the backend that serves the model.
-        workflow_queue: the queue the workflow runs on, whose options hold for an activity that rides it; by default
-            the default queue.
+        workflow_queue: the queue that the workflow runs on. Its options apply to an activity that stays on this queue.
+            None for the default queue.
 
     Raises:
         ConfigurationError: no activity has that name.
@@ -101,7 +105,7 @@ def _acts(option: DispatchOption[Any], overlay: DispatchOverlay) -> bool:
 
 
 def _tables(routing: Routing, activity: str) -> list[tuple[str, ActivityRoutes]]:
-    """The tables that speak of an activity, its own before its group's."""
+    """The route tables for an activity, its own before its group's, each with its name."""
     names = (activity, routing.groups[activity])
     return [(name, routing.routes[name]) for name in names if name is not None and name in routing.routes]
 
@@ -124,7 +128,7 @@ def _queue(
 def _layers(
     routing: Routing, activity: str, tables: list[tuple[str, ActivityRoutes]], queue: str, handle: str | None
 ) -> list[tuple[str, DispatchOverlay]]:
-    """The overlays of a queue, of an activity and of a handle, with the tables they are in, lowest first."""
+    """The overlays that apply to an activity, each with the name of its table, lowest layer first."""
     layers: list[tuple[str, DispatchOverlay]] = []
     if queue in routing.queues:
         layers.append((f"queue_options.{queue}", routing.queues[queue]))
@@ -140,7 +144,7 @@ def _layers(
 
 
 def trace_line(dispatch: Dispatch) -> str:
-    """One line that says how an activity is scheduled and where each part of it comes from."""
+    """A log line with the queue and the options of an activity, and the origin of each."""
     parts = [f"queue={dispatch.queue or '(workflow)'} [{dispatch.origins['queue']}]"]
     parts += [f"{option.name}={dispatch.shown(option)} [{dispatch.origins[option.name]}]" for option in OPTIONS]
     return f"dispatch {dispatch.activity} key={dispatch.handle or '-'}: {' '.join(parts)}"

@@ -1,4 +1,4 @@
-"""The settings tables that say how activities go out; their keys are those of the table of options."""
+"""The settings tables for the dispatch of activities. Their keys are derived from the table of options."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,7 +20,7 @@ def _baseline_keys(options: Iterable[DispatchOption[Any]]) -> dict[str, Any]:
 
 
 def _overlay_keys(options: Iterable[DispatchOption[Any]]) -> dict[str, Any]:
-    """A key that is not set leaves the layer below in force: what it would be is in no overlay."""
+    """The keys of an overlay. Their defaults have no meaning, because a key that is not set keeps the value below."""
     return {
         option.overlay_key: (
             _or_none(option.type) if option.adds is None else option.type,
@@ -31,7 +31,7 @@ def _overlay_keys(options: Iterable[DispatchOption[Any]]) -> dict[str, Any]:
 
 
 def _or_none(type_: Any) -> Any:
-    """The type of a key that may be left out; a time limit is None already where there is none."""
+    """The type of a key that may be left out. A `TimeLimit` may be None already."""
     return type_ if type_ is TimeLimit else type_ | None
 
 
