@@ -1,4 +1,4 @@
-"""The activities: each performs one job, heartbeats while it lasts, and fails with a report Temporal can act on."""
+"""The activities of a worker. Each performs one job, sends heartbeats, and fails with a report that Temporal reads."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ ActivityFunction = Callable[..., Awaitable[Any]]
 
 @dataclass(frozen=True)
 class _Hands:
-    """What the activities of one worker share."""
+    """The objects that all activities of one worker share."""
 
     performer: EffectPerformer
     kept: KeptTables
@@ -37,18 +37,19 @@ class _Hands:
     outage_seconds: float
     """See `InferenceOptions`."""
     limits: Callable[[], EngineLimits]
-    """Gives the limits of the server, as they are when an attempt begins."""
+    """Returns the present limits of the server; it is called as each attempt begins."""
 
 
 def activities_of(
     inference: Inference, limits: Callable[[], EngineLimits], *, cancel_check: timedelta | None = None
 ) -> dict[str, ActivityFunction]:
-    """The activities of a worker over one `Inference`: for each kind of effect one, by name.
+    """The activities of a worker by name, one for each kind of effect.
 
     Args:
         inference: the service that performs the effects.
-        limits: gives the limits of the server, as they are when an attempt begins.
-        cancel_check: the time between two looks at whether anybody waits for calls in flight; None: heartbeats alone tell.
+        limits: returns the present limits of the server; it is called as each attempt begins.
+        cancel_check: how often to check whether anybody still waits for the calls in flight; None to learn it from
+            heartbeats alone.
     """
     performer = EffectPerformer(lambda: performers(inference))
     hands = _Hands(performer, KeptTables(_kept), CancelWatch(cancel_check), inference.options.outage_seconds, limits)
@@ -60,7 +61,7 @@ async def _kept(reuse: Reuse) -> KeptResults:
 
 
 def _activity(kind: EffectKind[Any, Any], hands: _Hands) -> ActivityFunction:
-    """The definition of an activity. The SDK reads the types of jobs and results off its annotations."""
+    """The definition of an activity. The SDK reads the types of jobs and results from its annotations."""
     run = (_performed if kind.compute is None else _computed)(kind, hands)
     run.__annotations__ |= {"job": kind.job, "return": kind.result}
     return activity.defn(name=kind.activity)(run)

@@ -1,4 +1,4 @@
-"""One attempt of an activity on this worker: what the ones before it told, and what it tells the next one."""
+"""Makes one attempt of an activity. Heartbeats carry its counts and its usage to the next attempt."""
 
 import asyncio
 import logging
@@ -26,36 +26,40 @@ from pipelex.temporal.workflow.subjects import Subject
 R = TypeVar("R", bound=Wire)
 
 METHOD_TREE: Final = "method_tree"
-"""The capability that a worker without the folder of a method lacks."""
+"""The capability that an error names if the worker does not have the folder of a method."""
 
 WAITS_FOR: Final = timedelta(seconds=10)
-"""The time until a call that waits for another worker is offered again."""
+"""The wait before a call that needs another worker is offered again."""
 
 _COUNTS: Final = ("failures", "waits", "unreached")
-"""The counts of a heartbeat, in order, after the ledger."""
+"""The counts in a heartbeat, in order; they follow the ledger."""
 
 LOGGER: Final = logging.getLogger("pipelex.worker")
 
 
 class Keeping(Protocol):
-    """Whoever keeps large results before an attempt counts as a success."""
+    """A store that keeps large results before an attempt counts as a success."""
 
     @property
     def stored_above(self) -> int | None:
-        """Bytes from which a result is kept; None: there is no store."""
+        """The size in bytes from which a result is kept; None if there is no store."""
         ...
 
     async def keep(self, result: Wire) -> None:
-        """Keep a result, where it is large.
+        """Keep a result if it is large.
 
         Raises:
-            PipelexError: the store does not take it.
+            PipelexError: the store does not accept it.
         """
         ...
 
 
 class SdkStore:
-    """The store of the client's data converter: the SDK would repeat an attempt unseen whose result it cannot store."""
+    """The store of the client's data converter.
+
+    Results are stored before the SDK stores them, because the SDK would repeat an attempt whose result it cannot store,
+    and Pipelex would not notice.
+    """
 
     def __init__(self) -> None:
         self._converter = activity.client().data_converter
@@ -86,13 +90,14 @@ class SdkStore:
 class CurrentAttempt:
     """The attempt that the current activity makes.
 
-    The next attempt is told by the heartbeats what this one took and whether it failed by itself; the SDK sends the last
-    heartbeat with a failure, and the server keeps it when a worker is lost.
+    Heartbeats tell the next attempt what this one used and whether it truly failed. The SDK sends the last heartbeat
+    with a failure, and the server keeps it if the worker is lost.
 
     Args:
         limits: the limits of the engine.
         keeping: keeps large results; by default the store of the client.
-        outage_seconds: the seconds for which attempts that find no provider to connect to count as no failures.
+        outage_seconds: the seconds of waiting during which attempts that cannot connect to their provider do not count
+            as failures.
     """
 
     def __init__(self, limits: EngineLimits, keeping: Keeping | None = None, *, outage_seconds: float = 0.0) -> None:
@@ -126,14 +131,15 @@ class CurrentAttempt:
         self._what = f"activity '{info.activity_type}'"
 
     async def made(self, begin: Callable[[], Awaitable[R]]) -> R:
-        """Make it.
+        """Make the attempt.
 
         Args:
-            begin: begins the effect.
+            begin: starts the effect.
 
         Raises:
-            ApplicationError: it failed, or its worker is stopped meanwhile; whether it may be made again is in it.
-            CancelledError: the server does not wait for it any more.
+            ApplicationError: the attempt failed, or its worker was stopped; the error says whether to try again.
+            CancelledError: the server no longer waits for the attempt.
+            Exception: an unexpected one, if the call may be tried again.
         """
         self._check()
         await check_it_is_awaited()
@@ -191,7 +197,7 @@ class CurrentAttempt:
         return report.params.get("capability") == METHOD_TREE and may_wait(attempts)
 
     def _wait(self, report: ErrorReport) -> ApplicationError:
-        """Leave the call to a worker that holds the folder, however long none does."""
+        """Leave the call to a worker that has the folder, however long it takes to find one."""
         self._tell(waits=self.tries.waits + 1)
         waiting = PipelexError(
             "runtime.unavailable",
@@ -214,7 +220,7 @@ class CurrentAttempt:
         return self._delayed(report, error, delay)
 
     def _delayed(self, report: ErrorReport, error: ApplicationError, delay: timedelta | None) -> ApplicationError:
-        """The error; with a delay where the server, which counts interruptions too, would make it wait too long."""
+        """The error, with a delay if the server's own would be too long because it also counts other attempts."""
         return to_application_error(report, may_retry=True, retry_delay=delay) if self._counts_apart else error
 
     @property
@@ -235,7 +241,7 @@ class CurrentAttempt:
         return current_subject() or Subject.of_workflow(activity.info().workflow_id or "")
 
     def _tell(self, **counts: int) -> None:
-        """Tell the next attempt of counts that changed, in this heartbeat and those that follow."""
+        """Pass changed counts to the next attempt, in a heartbeat now and in all later ones."""
         self._counted |= counts
         self._beat()
 
@@ -248,14 +254,14 @@ class CurrentAttempt:
 
 
 def _told(details: Any) -> tuple[Any, int, int, int]:
-    """The ledger of the attempts before, and the numbers of failures, of wrong workers and of providers not reached."""
+    """The ledger of earlier attempts, and their numbers of failures, waits for a folder and failed connections."""
     ledger, *counts = (*details, None, None, None, None)[:4]
     failures, waits, unreached = (count if isinstance(count, int) else 0 for count in counts)
     return ledger, failures, waits, unreached
 
 
 def _is_of_the_worker() -> bool:
-    """Whether the attempt is cancelled since its worker is stopped, not because anybody asked for the end of the call."""
+    """Whether the attempt is cancelled because its worker is stopped, rather than because the server ended it."""
     details = activity.cancellation_details()
     if details is not None and (details.cancel_requested or details.paused or details.reset or details.timed_out):
         return False

@@ -1,4 +1,4 @@
-"""A worker built from the configuration: queue, scope, tuning, limits; ready checks and graceful end."""
+"""Builds a worker from the configuration, and runs it until a signal stops it."""
 
 import asyncio
 import os
@@ -34,16 +34,17 @@ from pipelex.temporal.worker.queues import check_worker_queue
 _VERSIONING: Final = {"pinned": VersioningBehavior.PINNED, "auto_upgrade": VersioningBehavior.AUTO_UPGRADE}
 
 LATE_SECONDS: Final = 10.0
-"""The seconds beyond the grace, for reporting and leaving."""
+"""The seconds after the grace period in which the worker may still report results and end."""
 
 _NOT_BEGUN: Final = "Worker validation failed"
 
 ACTIVITY_SLOT_RAMP: Final = timedelta(milliseconds=50)
+"""The shortest time between two new activity slots of a worker whose slots follow the machine's load."""
 
 
 @dataclass(frozen=True)
 class WorkerPlan:
-    """The plan of a worker, decided before anything is connected."""
+    """The plan of a worker, made before it connects."""
 
     task_queue: str
     tuning: WorkerTuning
@@ -51,15 +52,15 @@ class WorkerPlan:
 
     @property
     def activities_per_second(self) -> float | None:
-        """The rate cap of the whole queue, over all its workers."""
+        """The maximum rate of the queue's activities over all its workers, per second; None for no limit."""
         options = self.config.queue_options.get(self.task_queue)
         return None if options is None else options.max_task_queue_activities_per_second
 
     @property
     def is_eager(self) -> bool:
-        """Whether a worker may start its own workflows' activities at once, past the queue.
+        """Whether the worker may start activities of its own workflows at once, without the task queue.
 
-        Such a start costs less, but keeps to no rate, priority or fair share: all of these are made in the queue.
+        Such a start costs less, but bypasses rates, priorities and fair shares, because the task queue applies them.
         """
         options = self.config.queue_options.get(self.task_queue)
         is_ranked = options is not None and PRIORITY_KEY.is_set_by(options)
@@ -69,10 +70,10 @@ class WorkerPlan:
 
 
 def plan_worker(config: TemporalConfig, *, task_queue: str | None = None, profile: str | None = None) -> WorkerPlan:
-    """Check the names a worker was started with.
+    """The plan of a worker, after a check of the names that it was started with.
 
     Raises:
-        ConfigurationError: an unknown queue or profile.
+        ConfigurationError: the queue or the profile is unknown.
     """
     return WorkerPlan(
         task_queue=check_worker_queue(config, task_queue),
@@ -85,8 +86,8 @@ def build_worker(client: Client, plan: WorkerPlan, plugin: PipelexPlugin) -> Wor
     """The Temporal worker of a plan.
 
     Args:
-        client: connected with Pipelex's converter and without the plugin.
-        plan: queue and tuning.
+        client: a connected client with Pipelex's data converter, but without the plugin.
+        plan: the plan.
         plugin: the plugin, which knows what the worker registers.
     """
     tuning = plan.tuning
@@ -126,7 +127,7 @@ def build_worker(client: Client, plan: WorkerPlan, plugin: PipelexPlugin) -> Wor
 
 
 def identity(task_queue: str, scope: str) -> str:
-    """The name of a worker in histories, in the UI and in `temporal worker list`: its process and its pool."""
+    """The name of a worker in histories, in the UI and in `temporal worker list`: its process, queue and scope."""
     return f"{os.getpid()}@{socket.gethostname()} {task_queue} {scope}"
 
 
@@ -149,7 +150,7 @@ def _resource_tuner(resources: ResourceSlots) -> WorkerTuner:
 
 @asynccontextmanager
 async def running(worker: Worker) -> AsyncGenerator[None]:
-    """Poll for tasks while the block runs; then drain within the worker's grace."""
+    """Poll for tasks while the block runs; then drain within the worker's grace period."""
     async with worker:
         yield
 
@@ -165,15 +166,15 @@ async def run_until_stopped(
     """Run a worker until SIGINT or SIGTERM, then drain it; a second signal ends the process at once.
 
     Args:
-        worker: not started yet.
-        grace: the grace that the worker was given for draining.
-        on_ready: called once it polls.
+        worker: a worker that is not started yet.
+        grace: the worker's grace period for draining.
+        on_ready: called once the worker polls.
         on_stopping: called when the first signal arrives.
-        on_giving_up: called before the process ends with status 1, when draining lasts longer than it may: without a
-            server, the SDK would try for ever to report what was done.
+        on_giving_up: called before the process ends with status 1 because draining took too long. Without a server, the
+            SDK would try for ever to report results.
 
     Raises:
-        PipelexError: the server went away before the worker could begin.
+        PipelexError: the server was lost before the worker could start.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -1,9 +1,11 @@
-"""Calls in flight whose run was ended: they stop within seconds, not with the next heartbeat.
+"""Stops calls in flight within seconds after their run has ended, instead of at the next heartbeat.
 
-The server tells a worker of a cancelled activity in its answer to a heartbeat, and the SDK sends one in four fifths of the
-heartbeat time-out. More heartbeats would be more billed actions. To ask for the state of a workflow costs none and writes
-no event, so a worker asks for those whose calls last: first for the runs, of which one question serves all calls, then,
-as far as the number of questions allows, for the workflows of the calls, whose parent may have given up on them alone.
+The server reports a cancelled activity only in its answer to a heartbeat, and the SDK sends one every four fifths of
+the heartbeat time-out. More heartbeats would be more billed actions. A question about the state of a workflow is not
+billed and writes no event, so a worker asks about the workflows of its longer calls.
+
+It asks about the entry workflows first, because one answer serves all calls of a run. With the questions that are left,
+it asks about the workflows that made the calls, because one of them may have been cancelled alone.
 """
 
 import asyncio
@@ -24,8 +26,9 @@ from pipelex.durable.jobs import SLICE_WORKFLOW
 from pipelex.language.blueprints import PIPE_TYPES
 
 QUESTIONS_AT_ONCE: Final = 20
-"""The most workflows that a worker asks for at a time; the calls of others hear with their heartbeats."""
+"""The most workflows that a worker asks about at a time; others wait for a later round, or for a heartbeat."""
 _ANSWER_WITHIN: Final = timedelta(seconds=5)
+"""The time limit of one question."""
 
 
 @dataclass(eq=False)
@@ -39,8 +42,9 @@ class _Call:
     run_id: str
     activity_id: str
     since: float
+    """The time at which the call began, in seconds of the event loop's clock."""
     is_over: bool = False
-    """Whether it was stopped, for nobody waits for it."""
+    """Whether it was stopped because nobody waits for it."""
 
     @property
     def root(self) -> str:
@@ -48,7 +52,7 @@ class _Call:
         return self.workflow_id.partition("/")[0]
 
     def stop(self) -> None:
-        """End it where it is."""
+        """Cancel its task, unless this was done before."""
         if not self.is_over:
             self.is_over = True
             self.task.cancel()
@@ -56,19 +60,19 @@ class _Call:
 
 @dataclass(frozen=True)
 class _Question:
-    """A workflow to ask for."""
+    """A workflow to ask about."""
 
     client: Client
     workflow_id: str
     run_id: str = ""
-    """The execution; empty for the latest one."""
+    """The id of the execution; empty for the latest one."""
 
 
 class CancelWatch:
-    """The calls in flight of one worker, and whether anybody waits for them.
+    """Watches the calls in flight of one worker, and stops those that nobody waits for.
 
     Args:
-        interval: the time between two looks, and the time from which a call is looked after; None: never.
+        interval: the time between two checks, and the age from which a call is checked; None to check nothing.
     """
 
     def __init__(self, interval: timedelta | None) -> None:
@@ -79,9 +83,9 @@ class CancelWatch:
 
     @asynccontextmanager
     async def watching(self) -> AsyncGenerator[None]:
-        """Look after the current activity while the block runs.
+        """Watch the current activity while the block runs.
 
-        Where the block is stopped, the server is told that the activity was cancelled, if it still wants to know.
+        If the block is stopped, the server is told that the activity was cancelled, unless it no longer knows it.
         """
         if self._interval is None or activity.info().is_local:
             yield
@@ -89,7 +93,7 @@ class CancelWatch:
         call = self._begin()
         try:
             yield
-            if call.is_over:  # it has ended by itself meanwhile
+            if call.is_over:  # the block ended before its cancellation arrived
                 with suppress(asyncio.CancelledError):
                     await asyncio.sleep(0)
         except asyncio.CancelledError:
@@ -140,7 +144,7 @@ class CancelWatch:
             await asyncio.gather(*(_ask(each, questions[each]) for each in chosen[:QUESTIONS_AT_ONCE]))
 
     def _questions(self, calls: Iterable[_Call]) -> dict[_Question, list[_Call]]:
-        """The workflows to ask for, each with the calls that end with it."""
+        """The workflows to ask about, each with the calls that its answer may stop."""
         found: dict[_Question, list[_Call]] = {}
         for call in calls:
             found.setdefault(_Question(call.client, call.workflow_id, call.run_id), []).append(call)
@@ -150,7 +154,7 @@ class CancelWatch:
 
 
 async def _ask(question: _Question, calls: Iterable[_Call]) -> None:
-    """Stop the calls of a workflow that nobody waits for; where nobody answers, they go on."""
+    """Ask about a workflow, and stop its calls that nobody waits for. Without an answer, all of them continue."""
     request = DescribeWorkflowExecutionRequest(
         namespace=question.client.namespace,
         execution=WorkflowExecution(workflow_id=question.workflow_id, run_id=question.run_id),
@@ -163,7 +167,7 @@ async def _ask(question: _Question, calls: Iterable[_Call]) -> None:
 
 
 def _is_over(told: DescribeWorkflowExecutionResponse, call: _Call) -> bool:
-    """Whether a call ends with a workflow; one of somebody else's may let its children go on."""
+    """Whether a workflow no longer waits for a call. A foreign workflow may end and leave its children running."""
     execution = told.workflow_execution_info
     if execution.type.name in (*PIPE_TYPES, SLICE_WORKFLOW):
         is_running = execution.status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING

@@ -1,4 +1,4 @@
-"""An attempt that begins late: whether the server still waits for it, before it costs anything."""
+"""Checks that the server still waits for an attempt that begins late, before the attempt costs anything."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -9,16 +9,16 @@ from temporalio.client import AsyncActivityCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
 LATE_SHARE: Final = 1 / 5
-"""The share of the heartbeat time-out that may pass between the server's start of an attempt and its beginning here."""
+"""An attempt is late once this share of its heartbeat time-out has passed since the server handed it out."""
 
 
 async def check_it_is_awaited() -> None:
-    """Leave an attempt that the server gave up before it began here: another one is under way, and pays for the call.
+    """Stop an attempt that the server gave up before it began here, because another one already pays for the call.
 
-    A busy worker may begin an attempt long after the server gave it out. Only then is the server asked.
+    A busy worker may begin an attempt long after the server handed it out. Only then is the server asked.
 
     Raises:
-        CancelledError: the server does not wait for this attempt any more.
+        CancelledError: the server no longer waits for this attempt.
     """
     info = activity.info()
     limit = info.heartbeat_timeout

@@ -1,4 +1,4 @@
-"""The format of the log lines of the SDK's loggers in this process."""
+"""Sets up the SDK's loggers in this process, and adds runs and pipes to log records."""
 
 import logging
 import sys
@@ -17,11 +17,11 @@ from pipelex.temporal.workflow.subjects import Subject
 
 
 def apply_log_settings(log: TemporalLogConfig) -> None:
-    """Set the SDK's loggers up as configured; a second call replaces what the first one did.
+    """Set up the SDK's loggers as configured; a second call replaces the effects of the first one.
 
-    The managed loggers log from the level on that Pipelex's own logger has, unless they were given one themselves.
-    Their lines start with what they are about when the prefix is on, and look like Pipelex's own when the formatter
-    is; without it they are the bare message.
+    The managed loggers get the level of Pipelex's own logger, unless they have one already. If the prefix is on, their
+    lines start with the workflow or the activity. If the formatter is on, they look like Pipelex's own lines; if not,
+    they are bare messages.
     """
     workflow.logger.workflow_info_on_message = log.is_workflow_info_on_message
     workflow.logger.workflow_info_on_extra = log.is_workflow_info_on_extra or log.is_prefix_enabled
@@ -42,10 +42,10 @@ def apply_log_settings(log: TemporalLogConfig) -> None:
 
 
 class OfTheTask(logging.Filter):
-    """Puts the run, the pipe, and what the workflow or activity is that logs a line, beside each line of a handler.
+    """A filter for handlers that adds the run, the pipe and the current workflow or activity to each record.
 
     Args:
-        log: says how much of it.
+        log: the settings, which say how much to add about the workflow or activity.
     """
 
     def __init__(self, log: TemporalLogConfig) -> None:
@@ -101,7 +101,7 @@ class _Subject(logging.Filter):
             prefix = _prefix(record)
             if prefix and not str(record.msg).startswith(prefix):
                 record.msg = f"{prefix}{record.msg}"
-        # The prefix needs what the extra was not to show.
+        # The prefix is made from these fields, so they are removed only here if the settings do not want them.
         if not self._log.is_workflow_info_on_extra:
             record.__dict__.pop("temporal_workflow", None)
         if not self._log.is_activity_info_on_extra:
@@ -120,12 +120,12 @@ def _prefix(record: logging.LogRecord) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Nothing in an id is a place for an argument of the message."""
+    """The text with its percent signs escaped, because it becomes part of a format string."""
     return text.replace("%", "%%")
 
 
 class _BareHandler(logging.Handler):
-    """Writes messages and nothing else to standard error, as it is at that moment."""
+    """Writes bare messages to the present `sys.stderr`, even if it has been replaced."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Metrics that a worker keeps of calls: their number, outcome, duration, wait, usage and cost."""
+"""The metrics of a worker's calls: their number, outcome, duration, wait, usage and cost."""
 
 import asyncio
 import time
@@ -14,16 +14,16 @@ from pipelex.inference.calls.ledger import CallLedger
 from pipelex.pipes.models import ModelUsage, ResolvedModel
 
 NO_MODEL: Final = "none"
-"""The provider and model of a call that needs none."""
+"""The value of the labels `provider` and `model` for a call without a model."""
 
 
 @contextmanager
 def measured(job: Any, ledger: CallLedger) -> Generator[None]:
-    """Count the attempt that the block makes.
+    """Measure the attempt that the block makes.
 
     Args:
-        job: the job; that of a model names it.
-        ledger: the ledger of the call before the attempt, changed by it.
+        job: the job, whose model becomes a label if it has one.
+        ledger: the ledger of the call, which the attempt changes.
     """
     metrics = _Metrics(activity.metric_meter().with_additional_attributes(_labels(job)))
     metrics.waited(_waited())
@@ -54,7 +54,7 @@ def _labels(job: Any) -> dict[str, str]:
 
 
 def _waited() -> float:
-    """Seconds that the attempt lay in its queue."""
+    """The seconds that the attempt waited in its task queue."""
     info = activity.info()
     return max(0.0, (info.started_time - info.current_attempt_scheduled_time).total_seconds())
 
@@ -65,10 +65,10 @@ def _code(failed: ApplicationError) -> str:
 
 
 class _Metrics:
-    """Ours; the names are those that alerts and dashboards know.
+    """The metrics of Pipelex. Alerts and dashboards depend on their names.
 
     Args:
-        meter: has the labels of the call.
+        meter: a meter with the labels of the call.
     """
 
     def __init__(self, meter: MetricMeter) -> None:
@@ -92,7 +92,7 @@ class _Metrics:
         )
 
     def used(self, before: tuple[ModelUsage, ...], after: tuple[ModelUsage, ...]) -> None:
-        """Count what an attempt used: each model by its own name, whichever the call asked for."""
+        """Count the usage of an attempt under the models that it really used, whichever the call asked for."""
         known = {(each.backend, each.handle): each for each in before}
         for now in after:
             then = known.get((now.backend, now.handle))

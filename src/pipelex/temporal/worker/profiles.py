@@ -1,4 +1,4 @@
-"""The tuning of a worker: a profile of the configuration as the values that a worker is made with."""
+"""Turns a tuning profile of the configuration into the values that a worker is built with."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +10,7 @@ from pipelex.temporal.config import RuntimeProfile, TemporalConfig
 
 @dataclass(frozen=True, slots=True)
 class FixedSlots:
-    """The number of tasks of each kind that run at the same time."""
+    """The maximum numbers of tasks of each kind that run at the same time."""
 
     workflow_tasks: int
     activities: int
@@ -19,18 +19,19 @@ class FixedSlots:
 
 @dataclass(frozen=True, slots=True)
 class ResourceSlots:
-    """Slots that follow the machine's load; both targets are fractions of 1."""
+    """Slots that follow the machine's load; both targets are fractions between 0 and 1."""
 
     target_memory_usage: float
     target_cpu_usage: float
     minimum: int | None
-    """The least number of slots; None for the SDK's own, for each kind of task."""
+    """The minimum number of slots for each kind of task; None for the SDK's defaults."""
     maximum: int | None
+    """The maximum number of slots for each kind of task; None for the SDK's default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Versioning:
-    """Worker Versioning."""
+    """The deployment version of a worker, for Temporal's Worker Versioning."""
 
     deployment_name: str
     build_id: str
@@ -39,15 +40,17 @@ class Versioning:
 
 @dataclass(frozen=True, slots=True)
 class WorkerTuning:
-    """The values that a worker is made with."""
+    """The values that a worker is built with."""
 
     profile: str
     slots: FixedSlots | ResourceSlots
     max_cached_workflows: int
     workflow_task_polls: int | None
-    """The number of pollers for workflow tasks; with None it follows the load, as for `activity_task_polls`."""
+    """The maximum number of pollers for workflow tasks; None to follow the load."""
     activity_task_polls: int | None
+    """The maximum number of pollers for activity tasks; None to follow the load."""
     max_activities_per_second: float | None
+    """The maximum rate of this worker's activities, per second; None for no limit."""
     sticky_queue_schedule_to_start_timeout: timedelta
     max_heartbeat_throttle_interval: timedelta
     default_heartbeat_throttle_interval: timedelta
@@ -60,8 +63,8 @@ def worker_tuning(config: TemporalConfig, profile: str | None = None, *, cpu_cou
 
     Args:
         config: the configuration.
-        profile: its name; `default_profile` when None.
-        cpu_count: the machine's, for slots that the profile leaves open.
+        profile: the name of the profile; None for the configured `default_profile`.
+        cpu_count: the number of CPUs, for slots that the profile leaves open.
 
     Raises:
         ConfigurationError: there is no such profile.
@@ -100,7 +103,7 @@ def _slots(profile: RuntimeProfile, cpu_count: int) -> FixedSlots | ResourceSlot
             minimum=profile.minimum_slots,
             maximum=profile.maximum_slots,
         )
-    # Workflow tasks are pure computing, so a few per core keep it busy; activities mostly wait for a provider.
+    # Workflow tasks only compute, so a few per core keep it busy; activities mostly wait for a provider.
     cores = max(1, cpu_count)
     return FixedSlots(
         workflow_tasks=profile.max_concurrent_workflow_tasks or min(100, max(10, 5 * cores)),

@@ -1,4 +1,4 @@
-"""The queues that the configuration knows."""
+"""The task queues that the configuration names."""
 
 from pipelex.errors import ConfigurationError, near_names
 from pipelex.temporal.config import TemporalConfig
@@ -9,7 +9,7 @@ class WorkerTaskQueueUnknownError(ConfigurationError):
 
 
 def known_queues(config: TemporalConfig) -> dict[str, tuple[str, ...]]:
-    """Every queue the configuration names → the keys that name it."""
+    """Each queue that the configuration names → the keys that name it."""
     found: dict[str, list[str]] = {config.worker_config.default_task_queue: ["worker_config.default_task_queue"]}
     for queue in config.queue_options:
         found.setdefault(queue, []).append(f"queue_options.{queue}")
@@ -25,10 +25,10 @@ def known_queues(config: TemporalConfig) -> dict[str, tuple[str, ...]]:
 
 
 def check_worker_queue(config: TemporalConfig, queue: str | None = None) -> str:
-    """The queue a worker should poll: `queue`, or `default_task_queue` when None.
+    """The queue that a worker should poll: `queue`, or `default_task_queue` if it is None.
 
     Raises:
-        WorkerTaskQueueUnknownError: no table names the queue, so nothing would ever be sent to it.
+        WorkerTaskQueueUnknownError: no table names the queue, so it would never receive a task.
     """
     if queue is None:
         return config.worker_config.default_task_queue

@@ -1,4 +1,4 @@
-"""The SDK's log lines of failures that we log ourselves, in a line without a traceback."""
+"""Silences the SDK's log lines about failures that Pipelex logs itself, in one line without a traceback."""
 
 import logging
 from typing import Final
@@ -11,7 +11,7 @@ _LATE: Final = "Activity not found on completion"
 
 
 def quieten_expected_failures() -> None:
-    """Leave out what the SDK logs of failures that carry a report; once per process is enough, more does no harm."""
+    """Drop the SDK's log lines about failures with a report and about late results. Repeated calls do no harm."""
     for name, of in _FILTERS.items():
         logging.getLogger(name).addFilter(of)
 

@@ -1,4 +1,4 @@
-"""The scopes of workers: what each registers."""
+"""The scopes of workers, which decide what each worker registers."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from pipelex.temporal.config.catalog import ACTIVITIES, RUNNERS, TASKS_PACKS, WO
 
 @dataclass(frozen=True, slots=True)
 class ScopeContent:
-    """The workflows and activities of a scope, in the catalog's order."""
+    """The workflows and activities of a scope, in the order of the catalog."""
 
     name: str
     workflows: tuple[str, ...]
@@ -26,19 +26,19 @@ assert tuple(_BUILT_IN) == BUILT_IN_SCOPES
 
 
 def scope_names(config: TemporalConfig) -> tuple[str, ...]:
-    """The built-in and the configured scopes."""
+    """The names of the built-in and the configured scopes."""
     return tuple(dict.fromkeys([*_BUILT_IN, *config.worker_scopes.scopes]))
 
 
 def resolve_scope(config: TemporalConfig, name: str | None = None) -> ScopeContent:
-    """The workflows and activities of a scope; a configured scope hides the built-in one of its name.
+    """The workflows and activities of a scope. A configured scope hides a built-in one with the same name.
 
-    A configured scope starts from its packs and required names, or from everything when it has neither; then its
-    exclusions are taken away.
+    A configured scope starts with its packs and required names, or with everything if it has neither. Then its
+    exclusions are removed.
 
     Args:
         config: the configuration.
-        name: the scope; `default_scope` when None.
+        name: the name of the scope; None for the configured `default_scope`.
 
     Raises:
         ConfigurationError: there is no such scope, or nothing is left in it.

@@ -1,4 +1,4 @@
-"""The worker of Temporal: names first, then the connection, then polling."""
+"""Runs a Temporal worker: checks the names in its options, connects, and polls until a signal comes."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class TemporalWorker:
-    """The worker of Temporal; see `pipelex.orchestration.workers.EngineWorker`."""
+    """The worker for Temporal; see `pipelex.orchestration.workers.EngineWorker`."""
 
     def check(self, settings: Settings, options: WorkerOptions) -> Sequence[Fault]:
         """See `EngineWorker.check`."""
@@ -47,10 +47,10 @@ WORKER = TemporalWorker()
 
 
 def checked_config(settings: Settings, options: WorkerOptions) -> TemporalConfig:
-    """The `[temporal]` tables, with the names of queue, scope and profile checked against them.
+    """The `[temporal]` tables, after a check that they have the queue, the scope and the profile of the options.
 
     Raises:
-        ConfigurationError: something is wrong.
+        ConfigurationError: a table is wrong, or one of the names is unknown.
     """
     from pipelex.temporal.worker.profiles import worker_tuning
     from pipelex.temporal.worker.queues import check_worker_queue
@@ -64,10 +64,10 @@ def checked_config(settings: Settings, options: WorkerOptions) -> TemporalConfig
 
 
 def metrics_target(settings: Settings, options: WorkerOptions) -> "MetricsTarget | None":
-    """The address or collector that the worker sends its metrics to; None for neither.
+    """The address at which the worker serves its metrics, or the collector that it sends them to; None for neither.
 
     Raises:
-        ConfigurationError: the settings name two ways at once.
+        ConfigurationError: the settings name both.
     """
     from pipelex.temporal.sdk_core import MetricsTarget
 
@@ -99,15 +99,15 @@ async def serve_on(
     """Prepare the namespace of a connected client, poll until a signal comes, then drain.
 
     Args:
-        client: connected to the server.
-        target: where that is, for the worker's facts.
+        client: a client that is connected to the server.
+        target: the settings of the connection, for the description of the worker.
         settings: the configuration.
-        config: its `[temporal]` tables.
-        options: what the worker is started with beside it.
-        hooks: the events that are announced meanwhile.
+        config: the `[temporal]` tables of the configuration.
+        options: the options that the worker was started with.
+        hooks: the callbacks for the worker's events.
 
     Raises:
-        SearchAttributeRegistrationError: the namespace lacks search attributes, and they may not be registered from here.
+        SearchAttributeRegistrationError: the namespace lacks search attributes, and this client may not register them.
     """
     from pipelex.orchestration.wiring import inference_of
     from pipelex.temporal.client.connect import check_namespace
@@ -123,7 +123,7 @@ async def serve_on(
     plugin = PipelexPlugin(
         config, inference, client.data_converter, scope=options.scope, is_sandboxed=options.is_sandboxed
     )
-    if plugin.scope.activities:  # a first call does not wait for its client to be loaded
+    if plugin.scope.activities:  # so the first call need not wait for the client of its provider to load
         await asyncio.to_thread(inference.preload)
     worker = build_worker(client, plan, plugin)
     hooks.on_tasks(OfTheTask(config.log))
@@ -141,7 +141,7 @@ async def serve_on(
 
 
 async def _prepare_namespace(client: "Client", config: TemporalConfig, hooks: WorkerHooks) -> None:
-    """Make sure the namespace knows the configured search attributes."""
+    """Register the configured search attributes that the namespace lacks."""
     from pipelex.temporal.client import namespace
 
     state = await namespace.inspect(client, config)

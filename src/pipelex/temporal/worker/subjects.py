@@ -17,7 +17,7 @@ def current_subject() -> Subject | None:
 
 
 class ReadingSubjects(Interceptor):
-    """Reads what activities are about, before they begin."""
+    """An interceptor that finds out the subject of each activity before the activity begins."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """See base class."""

@@ -1,6 +1,6 @@
 """The workflow definition of each pipe type.
 
-By convention: `PipeImgGen` is run by `PipeImgGenWorkflow` of the module `workflows.pipe_img_gen`.
+By convention, `PipeImgGen` is run by `PipeImgGenWorkflow` in the module `workflows.pipe_img_gen`.
 """
 
 import re
@@ -21,9 +21,9 @@ WORKFLOWS: Final[dict[str, type]] = {name: _definition(name) for name in PIPE_TY
 """Workflow type → class, for the pipe types."""
 
 ALWAYS: Final[tuple[type, ...]] = tuple(map(_definition, (PipeSignatureBlueprint.type_name(), SLICE_WORKFLOW)))
-"""The workflows that every worker has beside the pipe types of its scope."""
+"""The workflows that every worker with workflows has in addition to those of its scope."""
 
 
 def workflow_classes(names: tuple[str, ...]) -> list[type]:
-    """The workflow classes of some pipe types, and those that come with any of them."""
+    """The workflow classes of some pipe types, with those in `ALWAYS`; empty without any pipe types."""
     return [*(WORKFLOWS[name] for name in names), *ALWAYS] if names else []
