@@ -1,1 +1,1 @@
-"""Code that runs inside a workflow, and data that travels to and from it: deterministic, without I/O."""
+"""Code that runs inside a workflow, and data that travels to and from it. It is deterministic and does no I/O."""

@@ -1,7 +1,7 @@
-"""The arguments of a workflow, read so that one which nobody can read ends the run instead of repeating a task for ever.
+"""Reads the arguments of workflows. An argument that cannot be read ends the run, instead of repeating a task for ever.
 
-The SDK is asked for raw values. It reads them by itself, as plain JSON, only where there are fewer than a workflow takes, as
-when somebody starts one by hand and leaves the last out.
+Workflows ask the SDK for raw values. If there are fewer arguments than parameters, the SDK nevertheless reads them
+itself, as plain JSON. This happens when somebody starts a workflow by hand and leaves out the last arguments.
 """
 
 from typing import Any, Final, TypeVar, cast
@@ -23,15 +23,15 @@ NOTHING: Final = RawValue(Payload())
 
 
 def read(argument: object, kind: type[T], *, what: str) -> T:
-    """An argument of a workflow.
+    """The value of an argument of a workflow.
 
     Args:
-        argument: a raw value, or what the SDK made of one.
+        argument: a raw value, or the plain JSON value that the SDK read.
         kind: its type.
         what: the argument, for the message: `the first argument (the job)`.
 
     Raises:
-        PipelexError: it is missing, or cannot be read (`request.malformed`).
+        PipelexError: the argument is missing or cannot be read (`request.malformed`).
     """
     if argument is NOTHING:
         raise malformed(f"{what} is missing", "missing_argument", WRITTEN_JOB)
@@ -48,17 +48,17 @@ def read(argument: object, kind: type[T], *, what: str) -> T:
 
 
 def read_optional(argument: object, kind: type[T], *, what: str) -> T | None:
-    """The same for an argument that may be null, or left out."""
+    """The value of an argument that may be null or left out; see `read`."""
     if argument is NOTHING or argument is None:
         return None
     return read(argument, cast("type[T]", kind | None), what=what)
 
 
 def crate_bytes(argument: object) -> bytes:
-    """The JSON of the crate that a workflow was given; it is read where the crate is linked.
+    """The JSON of the crate in an argument of a workflow. It is parsed later, when the crate is linked.
 
     Raises:
-        PipelexError: it is missing, or nothing that can be a crate.
+        PipelexError: the argument is missing or not an object (`request.malformed`).
     """
     what = "the second argument (the crate)"
     if argument is NOTHING:

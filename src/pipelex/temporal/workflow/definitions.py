@@ -1,4 +1,4 @@
-"""The common base of the workflow definitions: each runs a job of ours on Temporal."""
+"""The common code of the workflow definitions, which run jobs on Temporal."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from pipelex.temporal.workflow.host import TemporalHost
 
 
 class PipeWorkflow:
-    """The workflow of a pipe; it remembers the working memory that the pipe ended with for queries."""
+    """The workflow of a pipe. It keeps the pipe's final working memory for queries."""
 
     def __init__(self) -> None:
         self._memory = WorkingMemory()
@@ -31,10 +31,11 @@ class PipeWorkflow:
         Args:
             job: a `PipeJob`.
             crate: the part of the library that the job needs.
-            large: inputs of the call that the job leaves out; null where there are none.
+            large: inputs of the call that the job leaves out; null if there are none.
 
         Raises:
-            ApplicationError: it failed, or an argument is none; the type is the error's code, the details hold its report.
+            ApplicationError: the pipe failed, or an argument is not valid. The type of the error is the code of the
+                report as a name, and its details contain the report.
         """
         with _readable():
             told = read(job, PipeJob, what="the first argument (the job)")
@@ -49,7 +50,7 @@ class PipeWorkflow:
 
     @workflow.query(name="working_memory")
     def working_memory(self) -> dict[str, Any]:
-        """The memory the pipe ended with, in its wire form; empty while it runs."""
+        """The final working memory of the pipe in its wire form; empty while the pipe runs."""
         return self._memory.to_json()
 
 
@@ -57,8 +58,8 @@ async def run_slice(job: RawValue, crate: RawValue, items: RawValue, large: RawV
     """Run one slice of a batch; see `pipelex.durable.entry.run_slice`.
 
     Raises:
-        ApplicationError: an item failed, or an argument is none; see `PipeWorkflow.run_pipe`.
-        ContinueAsNewError: this run's history is long; the next run goes on with the items that are left.
+        ApplicationError: an item failed, or an argument is not valid; see `PipeWorkflow.run_pipe`.
+        ContinueAsNewError: this run's history is long; the next run continues with the remaining items.
     """
     with _readable():
         told = read(job, SliceJob, what="the first argument (the job)")
@@ -70,10 +71,10 @@ async def run_slice(job: RawValue, crate: RawValue, items: RawValue, large: RawV
 
 @contextmanager
 def counted_runs(pipe: str, *, is_entry: bool) -> Generator[None]:
-    """Count a run as it ends, by its entry pipe; what is replayed is not counted again."""
+    """Count the run in the block by its entry pipe when it ends. A replay does not count it again."""
     try:
         yield
-    except GeneratorExit:  # evicted from the cache: it goes on elsewhere
+    except GeneratorExit:  # the workflow was evicted from the cache, and continues elsewhere
         raise
     except BaseException as ended:
         _count_run(pipe, "cancelled" if is_cancelled_exception(ended) else "failed", is_entry=is_entry)
@@ -89,7 +90,7 @@ def _count_run(pipe: str, outcome: str, *, is_entry: bool) -> None:
 
 @contextmanager
 def _readable() -> Generator[None]:
-    """Have an argument that nobody can read end the workflow with a report."""
+    """End the workflow with a report if an argument cannot be read in the block."""
     try:
         yield
     except PipelexError as refused:

@@ -1,4 +1,4 @@
-"""Temporal's exceptions and our reports: the same error that a user sees in-process comes out of a durable run."""
+"""Converts reports to and from Temporal's exceptions, so a durable run fails with the error of an in-process run."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -27,25 +27,25 @@ from pipelex.errors.hidden import without_secrets
 from pipelex.temporal.workflow.limits import LIMITS
 
 _ENDED_FOR_SIZE: Final = ("history size exceeds limit", "GrpcMessageTooLarge")
-"""Words of the server when it terminates a workflow."""
+"""Words of the server when it terminates a workflow because of its size."""
 
 _OVERRUNS: Final[dict[TimeoutType | None, OverrunLimit]] = {
     TimeoutType.HEARTBEAT: "heartbeat",
     TimeoutType.SCHEDULE_TO_START: "schedule_to_start",
     TimeoutType.SCHEDULE_TO_CLOSE: "schedule_to_close",
 }
-"""The time limits that a failure names; anything else is an attempt's own."""
+"""The type of a time-out → its time limit; any other type means the limit of one attempt."""
 
 
 def to_application_error(
     report: ErrorReport, *, may_retry: bool, retry_delay: timedelta | None = None
 ) -> ApplicationError:
-    """A report as Temporal's failure: the type is the code as a name, the report its only detail.
+    """A report as Temporal's failure, with its code as the type and the report itself as the only detail.
 
     Args:
         report: the failure.
-        may_retry: whether the thrower is an activity, whose retry policy may repeat a transient failure.
-        retry_delay: the wait before that, where no provider asks for one; None: as the retry policy says.
+        may_retry: whether it is the failure of an activity, whose retry policy may repeat it if it is transient.
+        retry_delay: the wait before the next attempt, unless the provider asks for one; None to follow the policy.
     """
     told = outgoing(report, may_retry=may_retry)
     return ApplicationError(
@@ -54,15 +54,15 @@ def to_application_error(
         type=told.type,
         non_retryable=not told.is_retryable,
         next_retry_delay=told.retry_after or (retry_delay if told.is_retryable else None),
-        # An expected failure of a provider is not an alarm of the worker.
+        # A failure that is tried again should not set off alarms about the worker.
         category=ApplicationErrorCategory.BENIGN if told.is_retryable else ApplicationErrorCategory.UNSPECIFIED,
     )
 
 
 class ReportingFailureConverter(DefaultFailureConverter):
-    """Writes our errors with their reports, also those that the SDK meets while it reads or writes payloads.
+    """Writes Pipelex's errors with their reports, even those raised while the SDK reads or writes payloads.
 
-    Messages and stack traces say nothing of this machine's folders, whoever raised the exception.
+    It removes this machine's folders and secrets from messages and stack traces, whoever raised the exception.
     """
 
     def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
@@ -73,13 +73,13 @@ class ReportingFailureConverter(DefaultFailureConverter):
 
 
 class SecretFailureConverter(ReportingFailureConverter):
-    """The same, with messages and stack traces among what the codec encrypts."""
+    """Writes failures as its base class does, but has the codec encrypt their messages and stack traces as well."""
 
     def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
         """See base class."""
         super().to_failure(exception, payload_converter, failure)
         if failure.HasField("encoded_attributes"):
-            return  # it comes from elsewhere, as it is
+            return  # it was encoded elsewhere, and is passed on unchanged
         attributes = {"message": failure.message, "stack_trace": failure.stack_trace}
         failure.encoded_attributes.CopyFrom(payload_converter.to_payloads([attributes])[0])
         failure.message, failure.stack_trace = "Encoded failure", ""
@@ -88,7 +88,7 @@ class SecretFailureConverter(ReportingFailureConverter):
 def _reported(exception: BaseException) -> BaseException:
     cause = exception.__cause__
     if isinstance(exception, ApplicationError) and isinstance(cause, PipelexError) and not cause.report.is_retryable:
-        # What the SDK could not read or write, it would have repeated; the cause says that this is of no use.
+        # The SDK would try again after it failed to read or write a payload; the cause says that this cannot help.
         exception = cause
     if not isinstance(exception, PipelexError):
         return exception
@@ -98,12 +98,12 @@ def _reported(exception: BaseException) -> BaseException:
 
 
 def from_failure(error: BaseException, *, what: str, limits: EngineLimits = LIMITS) -> PipelexError:
-    """The error behind a failure that Temporal reports, or an engine that is built on it.
+    """The error behind a failure that Temporal, or an engine that is built on it, reports.
 
     Args:
         error: the exception of a child workflow, an activity or a result.
-        what: the thing that failed, for failures that carry no report of ours: `activity 'act_llm_gen_text'`.
-        limits: the engine's.
+        what: the thing that failed, for failures without a report: `activity 'act_llm_gen_text'`.
+        limits: the limits of the engine.
     """
     current: BaseException | None = error
     while isinstance(current, ActivityError | ChildWorkflowError) and current.cause is not None:
@@ -130,7 +130,7 @@ def _met(error: BaseException | None) -> IncomingFailure:
 
 
 def _thrown(error: ApplicationError) -> IncomingFailure:
-    # What the SDK meets while it reads or writes a payload is the cause of an error of its own.
+    # An error raised while the SDK reads or writes a payload is the cause of another one that the SDK raises.
     for each in _causes(error):
         if isinstance(each, ApplicationError) and each.details and _is_report(each.details[0]):
             return IncomingFailure(each.message, each.details[0])
@@ -140,7 +140,7 @@ def _thrown(error: ApplicationError) -> IncomingFailure:
 
 
 def report_of(error: ApplicationError) -> ErrorReport | None:
-    """The report that a failure of ours carries."""
+    """The report that a failure carries; None if it carries none."""
     detail = next(iter(error.details), None)
     return ErrorReport.from_json(cast("Any", detail)) if _is_report(detail) else None
 
@@ -150,7 +150,7 @@ def _is_report(detail: object) -> bool:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what caused it, outermost first."""
+    """The error and its causes, outermost first."""
     current: BaseException | None = error
     while current is not None:
         yield current
@@ -163,5 +163,5 @@ def is_about_missing_store(error: BaseException) -> bool:
 
 
 def without_store(what: str) -> PipelexError:
-    """The meaning of such an error; see `pipelex.durable.failures.without_store`."""
+    """The error for a value in a store that is not configured here; see `pipelex.durable.failures.without_store`."""
     return failures.without_store(what, LIMITS)

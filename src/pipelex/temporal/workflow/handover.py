@@ -1,7 +1,7 @@
-"""Facts that a worker hands over to its workflows: how it sends activities, and the limits of its server.
+"""Hands the dispatcher of a worker and the limits of its server over to its workflows.
 
-It goes through an interceptor, as the functions that the SDK lets workflow code call outside of the sandbox. So each
-worker hands over its own, and a replayer does too; nothing is looked up by name.
+An interceptor registers a function that the SDK lets workflow code call outside the sandbox. So each worker, and each
+replayer, hands over its own objects, and no global registry is needed.
 """
 
 from collections.abc import Callable, Mapping, MutableMapping
@@ -18,22 +18,22 @@ from pipelex.temporal.workflow.failures import to_application_error
 from pipelex.temporal.workflow.subjects import TellingSubjects
 
 _FUNCTION: Final = "__pipelex_handover"
-"""The name of the function among those of a worker."""
+"""The name under which the interceptor registers the function."""
 
 
 @dataclass(frozen=True)
 class Handover:
-    """The facts that workflows get from their worker."""
+    """The objects that workflows get from their worker."""
 
     dispatcher: Dispatcher
     limits: EngineLimits
 
 
 class HandingOver(Interceptor):
-    """Hands something over to the workflows of one worker, and has their activities told what they are about.
+    """An interceptor that hands objects over to the workflows of one worker, and sends subjects to their activities.
 
     Args:
-        handover: gives it, for each run of a workflow.
+        handover: returns the objects, for each run of a workflow.
     """
 
     def __init__(self, handover: Callable[[], Handover]) -> None:
@@ -49,10 +49,10 @@ class HandingOver(Interceptor):
 
 
 def handed_over(task_queue: str) -> Handover:
-    """The facts that the worker of the current workflow hands over.
+    """The objects that the worker of the current workflow hands over.
 
     Args:
-        task_queue: the workflow's, for the error.
+        task_queue: the task queue of the workflow, for the error message.
 
     Raises:
         ApplicationError: the worker was not set up by Pipelex.

@@ -1,4 +1,4 @@
-"""Temporal as the host of a run: `pipelex.durable.host.Host` over the workflow that runs at the moment."""
+"""Implements `pipelex.durable.host.Host` for the current Temporal workflow."""
 
 import asyncio
 import logging
@@ -37,13 +37,13 @@ FAIRNESS_KEY_BYTES: Final = 64
 """The most bytes of a fairness key; the server's limit."""
 
 _SERVERS_TASK_TIMEOUT: Final = timedelta(seconds=10)
-"""The time-out of a workflow task where nobody sets one."""
+"""The server's default time-out of a workflow task."""
 
 _STOPS: Final = "nothing-starts-after-a-cancel"
-"""The marker of histories in which nothing is started after a cancellation."""
+"""The patch marker of histories in which nothing is started after a cancellation."""
 
 _SHORT_IDS: Final = "short-workflow-ids"
-"""The marker of histories in which the ids of children have a bound; only long ones need it."""
+"""The patch marker of histories in which long ids of children are shortened."""
 
 _OF_THE_FOLDER: Final = (FUNCTION.activity, DOCUMENT.activity)
 """Activities that may need files of the method's folder, which only some workers hold."""
@@ -52,7 +52,7 @@ _STORE_TIMEOUT: Final = timedelta(minutes=2)
 _STORE_RETRIES: Final = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=10)
 
 _PAUSE: Final = timedelta(milliseconds=1)
-"""A timer is what ends a task without anything else to wait for."""
+"""The duration of a timer that ends a workflow task when there is nothing else to wait for."""
 
 _TIME_LIMITS: Final = tuple(option for option in OPTIONS if option.key.endswith("_timeout"))
 _RETRIES: Final = tuple(
@@ -61,11 +61,11 @@ _RETRIES: Final = tuple(
 
 
 class TemporalHost:
-    """The current workflow as a host; see `pipelex.durable.host.Host` for what its members say.
+    """The current workflow as a host; see `pipelex.durable.host.Host` for its members.
 
     Args:
-        root: the id of the entry pipe's workflow, where the job tells it.
-        is_entry: whether the workflow is that one.
+        root: the id of the entry pipe's workflow, if the job contains it.
+        is_entry: whether the current workflow is the entry pipe's.
     """
 
     def __init__(self, root: str | None = None, *, is_entry: bool = False) -> None:
@@ -74,7 +74,7 @@ class TemporalHost:
         handed = handed_over(info.task_queue)
         self.dispatcher: Dispatcher = handed.dispatcher
         self.limits: EngineLimits = handed.limits
-        # A run that a workflow of somebody else's started is below its own entry, beside other runs of that workflow.
+        # A foreign workflow may start several runs, so a run's root is its entry workflow, and not Temporal's root.
         self.root_id = root or (info.workflow_id if is_entry else known)
         self.told_root = None if self.root_id == known else self.root_id
         attributes: Sequence[SearchAttributePair[Any]] = info.typed_search_attributes.search_attributes  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
@@ -114,7 +114,7 @@ class TemporalHost:
         _check_it_goes_on()
         effect, dispatch = activity.effect, activity.dispatch
         args = [effect.job] if activity.arguments is None else self._arguments.of(activity.arguments)
-        # Read as the activity is scheduled, and never taken back: a workflow that is evicted ends in another context.
+        # Read when the activity is scheduled, and never reset, because an evicted workflow ends in another context.
         subject = Subject(activity.run_id, activity.pipe, item_in(activity.path))
         ASKING.set(subject.beyond(workflow.info().workflow_id))
         try:
@@ -187,21 +187,21 @@ class TemporalHost:
 
 
 def _forget_what_was_dealt_with(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log nothing of children and activities that failed after the pipe they were of had failed, or was cancelled."""
+    """Do not log failures of children and activities whose pipe had already failed or been cancelled."""
     error = context.get("exception")
     if not isinstance(error, FailureError | PipelexError | asyncio.CancelledError):
         loop.default_exception_handler(context)
 
 
 def _check_it_goes_on() -> None:
-    """Start nothing more once the workflow was asked to end.
+    """Refuse to start anything once the current task was cancelled.
 
-    The SDK swallows the cancellation of whoever awaits a child or an activity that ends well, so that only the task
-    itself tells. Histories recorded before this was looked at go on as they did; others have a marker of it, and only
-    where something was cancelled.
+    If a child or an activity succeeds, the SDK swallows the cancellation of the task that awaits it, so only the task
+    itself shows it. Histories from before this check replay without it. Newer ones have a patch marker for it, but only
+    if something was cancelled.
 
     Raises:
-        CancelledError: it was.
+        CancelledError: the task was cancelled.
     """
     if is_cancelled() and workflow.patched(_STOPS):
         raise asyncio.CancelledError
@@ -217,7 +217,7 @@ async def _result(started: "workflow.ChildWorkflowHandle[Any, Any]", child: Chil
 
 
 def _task_timeout() -> timedelta | None:
-    """The time-out of this workflow's tasks, for its children; the server's own costs no bytes."""
+    """The workflow task time-out to give to children: this workflow's own, or None for the server's default."""
     timeout = workflow.info().task_timeout
     return None if timeout == _SERVERS_TASK_TIMEOUT else timeout
 
@@ -231,12 +231,12 @@ def _priority(activity: Activity[Any]) -> Priority:
 
 
 _SAID_BY_THE_ERROR: Final = frozenset(hopeless_error_types())
-"""Errors of ours say by themselves that repeating them is hopeless; listing them again would cost two kilobytes of
-history for every activity."""
+"""The types of Pipelex's errors that are marked as non-retryable when they are raised. Listing them in the retry policy
+would add two kilobytes to the history for every activity."""
 
 
 def retry_policy(dispatch: Dispatch) -> RetryPolicy:
-    """Temporal's retry policy of one dispatch."""
+    """Temporal's retry policy for one dispatch."""
     types = dispatch[NON_RETRYABLE_ERROR_TYPES]
     return RetryPolicy(
         non_retryable_error_types=[name for name in types if name not in _SAID_BY_THE_ERROR],

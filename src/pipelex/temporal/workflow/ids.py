@@ -1,4 +1,4 @@
-"""Workflow ids within what every Temporal server holds."""
+"""Shortens workflow ids to a length that every Temporal server can store."""
 
 import hashlib
 from typing import Final
@@ -6,13 +6,13 @@ from typing import Final
 from pipelex.temporal.workflow.observability import cut
 
 WORKFLOW_ID_BYTES: Final = 255
-"""The most bytes of a workflow id; SQL servers hold no more."""
+"""The most bytes of a workflow id; a Temporal server on an SQL database stores no more."""
 
 _ROOT_BYTES: Final = 140
-"""The most bytes of a shortened id that are its root's."""
+"""The most bytes of the root's id in a shortened id."""
 
 _HASHED: Final = 16
-"""Hexadecimal digits of the hash that tells shortened ids apart."""
+"""The number of hexadecimal digits of the hash that distinguishes shortened ids."""
 
 
 def is_long(full: str) -> bool:
@@ -21,10 +21,10 @@ def is_long(full: str) -> bool:
 
 
 def shortened(full: str, root: str) -> str:
-    """A long id as `{root}/~{hash}/{tail}`: always the same for the same id, and readable at both ends.
+    """A long id as `{root}/~{hash}/{tail}`, which depends only on the id and is readable at both ends.
 
     Args:
-        full: the whole id, which begins with its root's.
+        full: the whole id, which begins with the id of its root.
         root: the id of the run's entry workflow.
     """
     digest = hashlib.sha256(full.encode()).hexdigest()[:_HASHED]

@@ -1,6 +1,7 @@
-"""Large inputs as a payload of their own, in which each value is a payload.
+"""Writes large inputs as one payload that contains a payload for each value.
 
-The codec puts each of them into the store by itself, whatever others it is sent with; see `pipelex.durable.large`.
+The codec stores each value separately, so the store has it once even if it is sent with different other values; see
+`pipelex.durable.large`.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ NAME: Final = "name"
 
 
 def parts_payload(values: Mapping[str, bytes]) -> Payload:
-    """Values as one payload, for a codec that knows it.
+    """Values as one payload, for a codec that knows the encoding `PARTS`.
 
     Args:
         values: name → JSON of a value.
@@ -28,7 +29,7 @@ def parts_payload(values: Mapping[str, bytes]) -> Payload:
 
 
 def joined_payload(values: Mapping[str, bytes]) -> Payload:
-    """The `LargeInputs` of some values, as any payload converter reads it.
+    """Values as the payload of a `LargeInputs`, which any payload converter can read.
 
     Args:
         values: name → JSON of a value.

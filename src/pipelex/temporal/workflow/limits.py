@@ -1,4 +1,4 @@
-"""The limits of a Temporal server. Source: measured on server 1.32 with its own settings."""
+"""The limits of a Temporal server. Source: measured on server 1.32 with its default settings."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Traces of a pipe in the Temporal UI: ids, summaries, details, search attributes. They never hold content.
+"""The traces of a pipe in the Temporal UI: summaries, details and search attributes. They never contain content.
 
 Source: sections 8 and 11 of the distributed-execution reference.
 """
@@ -23,41 +23,41 @@ ALL_ATTRIBUTES: Final = {key.name: key for key in (PIPE_CODE, DOMAIN_CODE, PIPEL
 
 SUMMARY_BYTES: Final = 200
 ATTRIBUTE_BYTES: Final = 255
-"""The most bytes of a keyword; SQL servers hold no more."""
+"""The most bytes of a keyword attribute; a Temporal server on an SQL database stores no more."""
 DETAILS_BYTES: Final = 20_000
 
 _ITEM: Final = re.compile(r"\[\d+(?:-\d+)?\]$")
 
 
 def cut(text: str, most: int) -> str:
-    """The text in at most `most` bytes of UTF-8, cut at a character."""
+    """The text, cut between characters to at most `most` bytes of UTF-8."""
     encoded = text.encode()
     return text if len(encoded) <= most else encoded[:most].decode(errors="ignore")
 
 
 def summary(pipe: Pipe, item: str = "") -> str:
-    """`{pipe_code} — {description}`; of an item of a batch `{pipe_code}[{rank}] — {description}`.
+    """The summary `{pipe_code} — {description}`, or `{pipe_code}[{rank}] — {description}` for an item of a batch.
 
     Args:
         pipe: the pipe.
-        item: the rank of the item in its batch, or of those of a slice, in brackets; empty for other pipes.
+        item: the rank of the item, or the ranks of the items of a slice, in brackets; empty for other pipes.
     """
     return cut(f"{pipe.code}{item} — {' '.join(pipe.description.split())}", SUMMARY_BYTES)
 
 
 def item_of(id_: str) -> str:
-    """The rank in brackets that the id of an item's workflow, or of a slice's, ends with; empty for others."""
+    """The rank or ranks in brackets at the end of the workflow id of an item or a slice; empty for other ids."""
     found = _ITEM.search(id_.rpartition("/")[2])
     return "" if found is None else found[0]
 
 
 def pipe_of(told: str) -> str:
-    """The code of the pipe that a summary is of."""
+    """The code of the pipe in a summary."""
     return _ITEM.sub("", told.partition(" — ")[0])
 
 
 def details(pipe: Pipe, call: PipeCall, run: RunIdentity, fingerprint: str) -> str:
-    """A Markdown table of what the pipe is and whose run it belongs to."""
+    """A Markdown table that describes a pipe and the run it belongs to."""
     rows = [
         ("Pipe", f"`{pipe.code}`"),
         ("Domain", f"`{pipe.domain}`"),
@@ -72,12 +72,12 @@ def details(pipe: Pipe, call: PipeCall, run: RunIdentity, fingerprint: str) -> s
 
 
 def whole_path(id_: str) -> str:
-    """A Markdown table of where a child is, whose workflow id is shortened."""
+    """A Markdown table with the whole id of a child, for one whose workflow id is shortened."""
     return cut(f"| | |\n|---|---|\n| Path | `{id_}` |", DETAILS_BYTES)
 
 
 def identity(attributes: Iterable[SearchAttributePair[str]]) -> RunIdentity | None:
-    """The owner of the run, as a workflow's attributes tell it; None where they do not."""
+    """The owner of the run according to a workflow's search attributes; None if they lack the run's id."""
     values = {pair.key.name: pair.value for pair in attributes}
     if PIPELINE_RUN_ID.name not in values:
         return None
@@ -89,7 +89,7 @@ def identity(attributes: Iterable[SearchAttributePair[str]]) -> RunIdentity | No
 
 
 def subject(attributes: Iterable[SearchAttributePair[str]]) -> Subject | None:
-    """The run and pipe of a workflow, as its attributes tell them; None where they do not."""
+    """The run and pipe of a workflow according to its search attributes; None if they lack the run's id."""
     values = {pair.key.name: pair.value for pair in attributes}
     if PIPELINE_RUN_ID.name not in values:
         return None
@@ -104,8 +104,8 @@ def search_attributes(
     Args:
         pipe: the pipe.
         run: the owner of the run.
-        enabled: the built-in attributes that are wanted.
-        own: the user's.
+        enabled: the names of the built-in attributes to set.
+        own: the user's own attributes.
     """
     values = {
         PIPE_CODE: pipe.code,
@@ -125,11 +125,14 @@ def search_attributes(
 
 
 _OF_THE_SERVER: Final = ("Temporal", "BuildIds")
-"""The prefixes of the attributes that the server sets by itself."""
+"""The prefixes of the attributes that the server itself sets."""
 
 
 def inherited(attributes: Iterable[SearchAttributePair[Any]], pipe: Pipe) -> TypedSearchAttributes:
-    """A child's attributes from its parent's: the run's stay, the pipe's change. What the parent lacks stays away."""
+    """A child's search attributes: its parent's, but with the pipe and the domain of the child.
+
+    Attributes that the parent lacks are not added.
+    """
     own: dict[str, Any] = {
         PIPE_CODE.name: cut(pipe.code, ATTRIBUTE_BYTES),
         DOMAIN_CODE.name: cut(pipe.domain, ATTRIBUTE_BYTES),

@@ -1,6 +1,6 @@
-"""The form of travelling values as Temporal's payloads.
+"""Converts values that travel to and from Temporal's payloads.
 
-Payloads are readable JSON; only members that were set are written, and nothing executable is ever read.
+Payloads are readable JSON, and contain only members that were set. Reading a payload never executes code from it.
 """
 
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ from pipelex.temporal.workflow.references import reference_payload
 from pipelex.temporal.workflow.refusals import malformed, too_large
 
 MARKS: Final = 5_000_000
-"""The maximum number of commas and opening brackets in payloads that come together. Each may begin a value of its own, which takes up to a
-hundred bytes of memory however short its text; fifty megabytes of prose have about a million."""
+"""The most commas and opening brackets in payloads that are read together. Each may start a value, which takes up to a
+hundred bytes of memory however short its text is. Fifty megabytes of prose have about a million."""
 
 
 class CompactPayloadConverter(PydanticPayloadConverter):
-    """Pydantic's JSON, without the members nobody set; and none that takes far more memory than its text."""
+    """Writes pydantic's JSON without members that were not set, and refuses JSON that would take too much memory."""
 
     def __init__(self) -> None:
         super().__init__(ToJsonOptions(exclude_unset=True))
@@ -41,8 +41,8 @@ class CompactPayloadConverter(PydanticPayloadConverter):
             return super().from_payloads(payloads, type_hints)
         except Exception as unreadable:
             if type_hints is not None:
-                raise  # another release may know the type's new members
-            # Fewer arguments than a workflow takes are read as plain JSON. No release can read what is none.
+                raise  # another release may know new members of the type
+            # The SDK reads plain JSON if a workflow gets too few arguments. No release can read anything else.
             refused = malformed(f"a payload cannot be read: {unreadable}", "invalid_argument")
             raise to_application_error(refused.report, may_retry=False) from None
 
@@ -56,20 +56,20 @@ def _check_marks(payloads: Sequence[Payload]) -> None:
 
 
 def crate_payload(crate: LibraryCrate) -> RawValue:
-    """A crate as a payload; its bytes are made once per crate and process."""
+    """A crate as a payload; its bytes are made once for each crate in a process."""
     return RawValue(Payload(metadata={"encoding": b"json/plain"}, data=crate.json_bytes))
 
 
 class Arguments:
-    """Envelopes as arguments; what was written once is not written again, as long as the same follows the same."""
+    """Writes envelopes as arguments. Large inputs are not written again if they are those of the envelope before."""
 
     def __init__(self) -> None:
         self._last: tuple[WrittenInputs, RawValue] | None = None
 
     def of(self, envelope: Envelope[Any]) -> list[Any]:
-        """The arguments of a workflow, or of the activity that renders.
+        """The arguments of a workflow, or of an activity that reads the run's values.
 
-        There are always as many as parameters: the SDK reads arguments by their types only then.
+        There is always one for each parameter, because the SDK otherwise ignores the types of the parameters.
         """
         large = None if envelope.large is None else self._large(envelope.large)
         if not isinstance(envelope.job, SliceJob):

@@ -1,4 +1,4 @@
-"""A value that stays in the payload store, as the SDK's external storage refers to it."""
+"""Converts references to stored values to and from those of the SDK's external storage."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -12,17 +12,17 @@ from pipelex.errors import PipelexError
 from pipelex.temporal.workflow.refusals import malformed
 
 DRIVER: Final = "pipelex"
-"""Name of our store among the drivers of a data converter; histories hold it."""
+"""The name of Pipelex's store among the drivers of a data converter; histories contain it."""
 
 _SHOWN: Final = 240
-"""The number of characters of a damaged reference that are shown."""
+"""The most characters of a damaged reference that a message shows."""
 _MOST_KEY: Final = 1_024
-"""The number of characters in a key that object stores take."""
+"""The most characters of a key; object stores accept no more."""
 _MESSAGE_TYPE: Final = ExternalStorageReference.DESCRIPTOR.full_name.encode()
 
 
 def claim_of(stored: StoredPayload) -> dict[str, str]:
-    """The SDK's claim of a stored value, out of a reference."""
+    """The SDK's claim for a stored value."""
     return {"key": stored.key, "size": str(stored.size)}
 
 
@@ -30,7 +30,7 @@ def of_claim(claim: Mapping[str, str]) -> StoredPayload:
     """The inverse of `claim_of`.
 
     Raises:
-        PipelexError: the claim is none of ours (`request.malformed`).
+        PipelexError: Pipelex did not write the claim (`request.malformed`).
     """
     key, size = claim.get("key"), claim.get("size", "")
     if not key or len(key) > _MOST_KEY or len(size) > 18 or not size.isascii() or not size.isdigit():
@@ -39,7 +39,7 @@ def of_claim(claim: Mapping[str, str]) -> StoredPayload:
 
 
 def reference_payload(stored: StoredPayload) -> Payload:
-    """The reference that the SDK replaces by the value where it is received."""
+    """The payload of a reference, which the SDK replaces with the value when it receives it."""
     reference = ExternalStorageReference(driver_name=DRIVER, claim_data=claim_of(stored))
     payload = JSONProtoPayloadConverter().to_payload(reference)
     assert payload is not None  # it is a message
@@ -48,7 +48,7 @@ def reference_payload(stored: StoredPayload) -> Payload:
 
 
 def of_reference(payload: Payload) -> StoredPayload | None:
-    """The inverse of `reference_payload`; None for what is not a reference to our store.
+    """The inverse of `reference_payload`; None for a payload that does not refer to Pipelex's store.
 
     Raises:
         PipelexError: the reference is damaged (`request.malformed`).
@@ -57,7 +57,7 @@ def of_reference(payload: Payload) -> StoredPayload | None:
         return None
     try:
         reference = JSONProtoPayloadConverter().from_payload(payload, ExternalStorageReference)
-    except Exception as wrong:  # whatever a reader of JSON or protobuf raises
+    except Exception as wrong:  # anything that a reader of JSON or protobuf raises
         raise _damaged(str(wrong)) from None
     return of_claim(reference.claim_data) if reference.driver_name == DRIVER else None
 
@@ -67,6 +67,6 @@ def _damaged(why: str) -> PipelexError:
 
 
 def is_reference(payload: Payload) -> bool:
-    """Whether a payload stands for one in a store; no codec may touch it, or the SDK would not know it again."""
+    """Whether a payload refers to one in a store. No codec may change it, or the SDK would no longer recognise it."""
     metadata = payload.metadata
     return metadata.get("encoding") == b"json/protobuf" and metadata.get("messageType") == _MESSAGE_TYPE

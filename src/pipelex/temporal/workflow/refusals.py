@@ -1,15 +1,15 @@
-"""Payloads that nobody can read, and those that are larger than they may be: their runs end."""
+"""The errors for payloads that cannot be read or are too large. Both end the run."""
 
 from pipelex.errors import ErrorCategory, PipelexError
 
 
 def malformed(detail: str, reason: str, advice: str | None = None) -> PipelexError:
-    """A payload that nobody can read, whatever the configuration.
+    """The error for a payload that cannot be read, whatever the configuration.
 
     Args:
         detail: the sentence for people.
         reason: one of the reasons of `request.malformed`.
-        advice: the advice, where it is another than that of the code.
+        advice: the advice; None for that of the code.
     """
     return PipelexError(
         "request.malformed", detail, category=ErrorCategory.CONTENT, params={"reason": reason}, advice=advice
@@ -17,7 +17,7 @@ def malformed(detail: str, reason: str, advice: str | None = None) -> PipelexErr
 
 
 def too_large(why: str, limit: int, size: int) -> PipelexError:
-    """A payload that is larger than it may be; to repeat the task cannot help."""
+    """The error for a payload that is too large, so repeating the task cannot help."""
     return PipelexError(
         "request.too_large",
         f"a payload is refused: {why}",

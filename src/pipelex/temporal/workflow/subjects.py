@@ -1,6 +1,6 @@
-"""The run and the pipe that something is about.
+"""The run and the pipe that a log line, a metric or a failure is about.
 
-They are read off a workflow id, and out of a header where the id does not say it.
+They are read from the id of a workflow, and from a header of an activity if that id does not contain them.
 """
 
 import re
@@ -16,7 +16,7 @@ from temporalio.workflow import ActivityHandle
 from pipelex.durable.words import in_words, item_in
 
 HEADER: Final = "pipelex"
-"""The header of an activity that says what its workflow's id does not."""
+"""The header of an activity with the part of its subject that its workflow's id does not contain."""
 
 _SEGMENT: Final = re.compile(r"(?:\d+-)?(?P<code>[^\[\]]+)(?:\[[^\]]*\])*")
 _TOLD: Final = re.compile(r"(?P<pipe>[^\s\[]+)(?P<rank>\[\d+\])?(?: of (?P<item>\S+))?")
@@ -28,20 +28,20 @@ class Subject:
 
     run_id: str
     pipe: str | None = None
-    """The pipe's code; None where nothing tells it."""
+    """The pipe's code; None if it is not known."""
     item: str | None = None
-    """The item of a batch, with the pipe that runs on it: `note[3]`; None outside of batches."""
+    """The item of a batch, with the pipe that runs on it: `note[3]`; None outside batches."""
 
     @classmethod
     def of_workflow(cls, workflow_id: str) -> "Subject":
-        """The subject in the id of a workflow: `monday/2-note[3]` is about pipe `note` of run `monday`, and its item 3."""
+        """The subject in the id of a workflow: `monday/2-note[3]` is about run `monday`, pipe `note` and its item 3."""
         root, *path = workflow_id.split("/")
         found = _SEGMENT.fullmatch(path[-1]) if path else None
         return cls(root, found["code"] if found else None, item_in(path))
 
     @classmethod
     def of_activity(cls, workflow_id: str, headers: Mapping[str, Payload]) -> "Subject":
-        """The subject in the id of an activity's workflow and in the header that goes with it."""
+        """The subject in the id of an activity's workflow and in the activity's header."""
         derived = cls.of_workflow(workflow_id)
         told = headers.get(HEADER)
         if told is None:
@@ -54,9 +54,9 @@ class Subject:
         return cls(run_id or derived.run_id, found["pipe"], item or derived.item)
 
     def beyond(self, workflow_id: str) -> Payload | None:
-        """The part of the subject that the id of a workflow does not say, as a header; None when it says all.
+        """The part of the subject that the id of a workflow does not contain, as a header; None if it contains all.
 
-        The text is the whole payload, for it is in the history of every activity that needs it.
+        The payload is the bare text, because it takes up history for every activity that needs it.
         """
         derived = self.of_workflow(workflow_id)
         is_said = (self.pipe, self.item) in ((None, None), (derived.pipe, derived.item))
@@ -68,7 +68,7 @@ class Subject:
 
     @property
     def about(self) -> str:
-        """The pipe and its item in words; empty where nothing tells the pipe."""
+        """The pipe and its item in words; empty if the pipe is not known."""
         return "" if self.pipe is None else in_words(self.pipe, self.item)
 
     def __str__(self) -> str:
@@ -80,7 +80,7 @@ ASKING: ContextVar[Payload | None] = ContextVar("pipelex_asking", default=None)
 
 
 class TellingSubjects(WorkflowInboundInterceptor):
-    """Has the activities of a workflow told what they are about."""
+    """Adds a header with their subject to the activities of a workflow."""
 
     def init(self, outbound: WorkflowOutboundInterceptor) -> None:
         """See base class."""

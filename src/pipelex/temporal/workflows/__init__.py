@@ -1,6 +1,8 @@
-"""The workflow definitions, one per module and nothing else in it.
+"""The workflow definitions, each in a module that contains nothing else.
 
-The sandbox loads the module of a definition, and this one, anew for every run, and the SDK looks at every member of every
-definition in it: all of them in one module would take a third of the worker's time. What definitions need is passed
-through. Their names are the pipe types' names, so that the Temporal UI and visibility queries can filter on them.
+For every run, the sandbox reloads this module and that of the definition, and the SDK inspects all members of all
+definitions in the module. If they were all in one module, this would take a third of the worker's time. Modules that
+definitions import are passed through the sandbox.
+
+Definitions are named after the pipe types, so the Temporal UI and visibility queries can filter by pipe type.
 """

@@ -1,4 +1,4 @@
-"""The workflow of a pipe without a type."""
+"""The workflow of a PipeSignature, a pipe that is only declared."""
 
 from temporalio import workflow
 
