@@ -14,6 +14,7 @@ from temporalio.worker import Replayer
 from pipelex.durable.tries import MOST_INTERRUPTIONS
 from pipelex.errors import PipelexError
 from pipelex.runner import Pipelex
+from pipelex.temporal import MethodJob
 from pipelex.temporal.dev_server import DevServer
 from pipelex.temporal.plugin import PipelexPlugin
 from tests.distributed.cluster import scheduled
@@ -131,6 +132,24 @@ async def test_priority_and_fairness_travel(project: Project, monkeypatch: pytes
         await workflow_of(run).terminate()
 
     assert (found.priority.priority_key, found.priority.fairness_key) == (2, "ada")
+
+
+async def test_every_workflow_of_a_fair_run_has_its_user_s_share(project: Project, stub: OpenAIStub) -> None:
+    """A backlog at the routers is shared out, too: whoever has many runs must not block others there."""
+    stub.on("Describe", text="Fine")
+    async with project.app(overrides={f"{W}.fairness_by_user": True}) as app, polling(app):
+        method, inputs = app.load(project.root / "all.mthds"), {"words": ["quay"]}
+        assert MethodJob.of(app.settings, await method.request(inputs, user="ada")).fairness_key == "ada"
+        run = await method.start(inputs, user="ada")
+        await run.result()
+        client = await client_of(app)
+        keys = [
+            history.events[0].workflow_execution_started_event_attributes.priority.fairness_key
+            async for history in client.list_workflows(f"PipelineRunId = '{run.run_id}'").map_histories()
+        ]
+
+    assert keys == ["ada", "ada"]
+    assert (await run.describe()).user == "ada"
 
 
 async def test_a_more_urgent_queue_table_goes_first(project: Project, stub: OpenAIStub) -> None:

@@ -147,6 +147,7 @@ class Method:
         output_concept: str | None = None,
         on_item_failure: OnItemFailure = "fail",
         allow_files: bool | Path = True,
+        user: str | None = None,
         attributes: Attributes | None = None,
         on_change: Callable[[PipeTrace], None] | None = None,
     ) -> RunResult:
@@ -166,6 +167,7 @@ class Method:
             on_item_failure: what happens if an item of a batch fails: the run fails, or the item is left out of the
                 list and reported in `RunResult.failures`.
             allow_files: see `read_inputs`.
+            user: the user to whom the run belongs; `PIPELEX_USER_ID`, or the account of the process, when None.
             attributes: your own search attributes, which the settings declare.
             on_change: a function that is called in-process with the run's trace whenever something begins or ends.
 
@@ -182,6 +184,7 @@ class Method:
             output_concept=output_concept,
             on_item_failure=on_item_failure,
             allow_files=allow_files,
+            user=user,
             attributes=attributes,
             on_change=on_change,
         )
@@ -225,6 +228,7 @@ class Method:
         output_concept: str | None = None,
         on_item_failure: OnItemFailure = "fail",
         allow_files: bool | Path = True,
+        user: str | None = None,
         attributes: Attributes | None = None,
         on_change: Callable[[PipeTrace], None] | None = None,
     ) -> RunRequest:
@@ -238,7 +242,7 @@ class Method:
         return RunRequest(
             self.library,
             call,
-            self._identity(run_id),
+            self._identity(run_id, user),
             options_of(
                 settings,
                 is_dry=dry_run,
@@ -262,6 +266,7 @@ class Method:
         output_concept: str | None = None,
         on_item_failure: OnItemFailure = "fail",
         allow_files: bool | Path = True,
+        user: str | None = None,
         max_concurrency: int | None = None,
         on_row: Callable[[RowRun], None] | None = None,
     ) -> list[RowRun]:
@@ -279,6 +284,7 @@ class Method:
             output_concept: the concept that replaces a `Dynamic` output.
             on_item_failure: what happens if a row fails: everything ends, or its error is reported beside the results.
             allow_files: see `read_inputs`.
+            user: see `run`.
             max_concurrency: the number of rows under way at a time; `max_concurrency` of the settings when None.
             on_row: called as each row ends.
 
@@ -297,6 +303,7 @@ class Method:
                 output_concept=output_concept,
                 on_item_failure=on_item_failure,
                 allow_files=allow_files,
+                user=user,
             )
 
         return await run_rows(
@@ -374,8 +381,10 @@ class Method:
             with_data_urls=settings.interpreter.pipeline_execution.is_normalize_data_urls_to_storage,
         )
 
-    def _identity(self, run_id: str | None) -> RunIdentity:
-        return RunIdentity.sparse(run_id=run_id or new_run_id(), session_id=self.app.session_id, user_id=_user())
+    def _identity(self, run_id: str | None, user: str | None) -> RunIdentity:
+        return RunIdentity.sparse(
+            run_id=run_id or new_run_id(), session_id=self.app.session_id, user_id=user or _user()
+        )
 
 
 def choice_of(use: ModelUse) -> ModelChoice:

@@ -20,5 +20,6 @@ class RunKeywords(TypedDict, total=False):
     output_concept: str | None
     on_item_failure: OnItemFailure
     allow_files: bool | Path
+    user: str | None
     attributes: Attributes | None
     on_change: Callable[[PipeTrace], None] | None

@@ -175,6 +175,8 @@ def _start_command(job: "MethodJob") -> str:
     words = ["temporal", "workflow", "start", "--type", job.workflow_type, "--task-queue", job.task_queue]
     if job.workflow_id is not None:
         words += ["--workflow-id", job.workflow_id]
+    if job.fairness_key is not None:
+        words += ["--fairness-key", job.fairness_key]
     for argument in job.arguments:
         words += ["--input", json.dumps(argument)]
     for flag, values in (("--search-attribute", job.search_attributes), ("--memo", job.memo)):

@@ -61,6 +61,7 @@ async def begin(
             static_details=start.details,
             search_attributes=start.attributes,
             memo={JOB_DIGEST: short_digest(request.digest), **_replayed(request), **(memo or {})},
+            priority=start.priority,
             **start.limits,
         )
     except RPCError as refused:

@@ -255,6 +255,7 @@ class Schedules:
             task_queue=config.worker_config.default_task_queue,
             memo={SCHEDULE: memo},
             typed_search_attributes=TypedSearchAttributes(own),
+            priority=start.priority,
             **start.limits,
         )
         action.static_summary, action.static_details = summary, details

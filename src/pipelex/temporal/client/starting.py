@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, cast
 
-from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes
 
 from pipelex.config import Settings
 from pipelex.durable.jobs import Envelope, PipeJob, crate_of
@@ -101,6 +101,17 @@ class Start:
         return Arguments().of(Envelope(job=self.job, crate=self.crate))
 
     @property
+    def fairness_key(self) -> str | None:
+        """The user's name, if the configuration shares a backlog out among users."""
+        is_fair = self.config.worker_config.fairness_by_user
+        return observability.fairness_key(self.request.identity.user_id) if is_fair else None
+
+    @property
+    def priority(self) -> Priority:
+        """The priority of the workflow's tasks in the queue of the routers; its children inherit it."""
+        return Priority(fairness_key=self.fairness_key)
+
+    @property
     def details(self) -> str:
         """The details that the UI shows."""
         return observability.details(self.pipe, self.call, self.request.identity, self.crate.fingerprint)
@@ -157,6 +168,8 @@ class MethodJob:
     """The memo, by which a second start with the same id can check that it asks for the same job."""
     workflow_id: str | None = None
     """The workflow's id; None if the request names no run id."""
+    fairness_key: str | None = None
+    """The user for whom the server shares out a backlog; None unless `fairness_by_user` asks for that."""
 
     @classmethod
     def of(cls, settings: Settings, request: RunRequest) -> "MethodJob":
@@ -180,6 +193,7 @@ class MethodJob:
             attributes,
             {JOB_DIGEST: short_digest(request.digest)},
             prefix + request.identity.run_id if request.is_named else None,
+            start.fairness_key,
         )
 
 

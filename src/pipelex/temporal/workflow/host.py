@@ -33,9 +33,6 @@ R = TypeVar("R", bound=Wire)
 
 LOGGER: Final = logging.getLogger("pipelex.worker")
 
-FAIRNESS_KEY_BYTES: Final = 64
-"""The most bytes of a fairness key; the server's limit."""
-
 _SERVERS_TASK_TIMEOUT: Final = timedelta(seconds=10)
 """The server's default time-out of a workflow task."""
 
@@ -223,10 +220,9 @@ def _task_timeout() -> timedelta | None:
 
 
 def _priority(activity: Activity[Any]) -> Priority:
-    key = activity.fairness_key
     return Priority(
         priority_key=activity.dispatch[PRIORITY_KEY],
-        fairness_key=None if key is None else observability.cut(key, FAIRNESS_KEY_BYTES),
+        fairness_key=observability.fairness_key(activity.fairness_key),
     )
 
 

@@ -26,6 +26,9 @@ ATTRIBUTE_BYTES: Final = 255
 """The most bytes of a keyword attribute; a Temporal server on an SQL database stores no more."""
 DETAILS_BYTES: Final = 20_000
 
+_FAIRNESS_KEY_BYTES: Final = 64
+"""The maximum size of a fairness key, in bytes of UTF-8; the server's limit."""
+
 _ITEM: Final = re.compile(r"\[\d+(?:-\d+)?\]$")
 
 
@@ -33,6 +36,11 @@ def cut(text: str, most: int) -> str:
     """The text, cut between characters to at most `most` bytes of UTF-8."""
     encoded = text.encode()
     return text if len(encoded) <= most else encoded[:most].decode(errors="ignore")
+
+
+def fairness_key(user: str | None) -> str | None:
+    """The key by which the server shares out a backlog among users; None without a user."""
+    return None if user is None else cut(user, _FAIRNESS_KEY_BYTES)
 
 
 def summary(pipe: Pipe, item: str = "") -> str:
