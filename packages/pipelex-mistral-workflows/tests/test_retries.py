@@ -16,9 +16,9 @@ import pytest_asyncio
 from pipelex.durable.options import EngineOptions
 from pipelex.errors import PipelexError
 from pipelex.mistral_workflows import names
+from pipelex.mistral_workflows.config import MistralWorkflowsConfig
 from pipelex.orchestration import RunState
 from pipelex.pipes.calls import PipeCall
-from pipelex.pipes.trace import pipes_of
 from pipelex.runner import Pipelex, RunHandle
 from test_runs import until
 
@@ -81,16 +81,6 @@ async def _failed(run: RunHandle, stub: OpenAIStub, asked: int) -> None:
     assert await run.run.ended(END) is RunState.FAILED
 
 
-def _results(stand_in: StandIn, run: RunHandle) -> int:
-    """The number of a run's calls whose result the platform has heard."""
-    return sum(
-        event["root_workflow_exec_id"] == run.workflow_id
-        and event["event_type"] == "ACTIVITY_TASK_COMPLETED"
-        and str(event["attributes"].get("activity_name")).startswith("act_")
-        for event in stand_in.events
-    )
-
-
 End = Callable[[RunHandle, OpenAIStub, int], Awaitable[None]]
 SHAPES: dict[str, tuple[str, dict[str, int], int, str]] = {
     "batch": (DESCRIBE_ALL, {}, 5, "word05"),
@@ -112,7 +102,7 @@ PART = [
 
 @pytest.mark.parametrize(("shape", "end", "app"), PART if IS_PART else EVERY, indirect=["app"])
 async def test_a_retry_pays_for_nothing_that_was_answered(
-    app: Pipelex, project: MistralProject, stub: OpenAIStub, stand_in: StandIn, shape: str, end: End
+    app: Pipelex, project: MistralProject, stub: OpenAIStub, shape: str, end: End
 ) -> None:
     text, options, asked, refused = SHAPES[shape]
     if end is _failed:
@@ -120,29 +110,22 @@ async def test_a_retry_pays_for_nothing_that_was_answered(
     stub.on("Describe", text="sea", delay=0.2)
     run = await started(app, project, text, {"words": WORDS}, **options)
     await end(run, stub, asked)
-    effects = [effect for pipe in pipes_of(await run.trace()) for effect in pipe.effects]
-    answered = sum(effect.status is RunState.COMPLETED for effect in effects)
-    # A call tells that it is done before its result: between the two the run may have ended.
-    await until(lambda: _results(stand_in, run) >= answered)
-    await run.retry()
+    await run.retry()  # at once: what is under way still answers, and that is waited for
     result = await asyncio.wait_for(run.result(), 120)
     assert result.content == {"items": [{"text": "sea"}] * len(WORDS)}
+    asked_again = {request.prompt: 1 for request in stub.completions if refused in request.prompt and end is _failed}
     every_call = len(WORDS) + (2 if text is NESTED else 0)
-    asked_again = {prompt: times - 1 for prompt, times in Counter(r.prompt for r in stub.completions).items()}
-    assert len(asked_again) == every_call
-    assert 1 <= answered < every_call
-    # Whatever had no answer when the run ended was in flight, and is asked once more.
-    assert sum(asked_again.values()) <= len(effects) - answered, asked_again
+    counts = Counter(request.prompt for request in stub.completions)
+    assert len(counts) == every_call
+    assert {prompt: times - 1 for prompt, times in counts.items() if times > 1} == asked_again
     with pytest.raises(PipelexError) as done:
         await run.retry()
     assert done.value.code == "run.already_ended"
 
 
 @pytest.mark.usefixtures("once")
-async def test_a_platform_that_takes_an_id_once_resets(
-    app: Pipelex, project: MistralProject, stub: OpenAIStub, stand_in: StandIn
-) -> None:
-    await test_a_retry_pays_for_nothing_that_was_answered(app, project, stub, stand_in, "in a later batch", _cancelled)
+async def test_a_platform_that_takes_an_id_once_resets(app: Pipelex, project: MistralProject, stub: OpenAIStub) -> None:
+    await test_a_retry_pays_for_nothing_that_was_answered(app, project, stub, "in a later batch", _cancelled)
 
 
 async def test_the_branches_that_ended_well_are_not_asked_again(
@@ -188,21 +171,43 @@ async def test_a_platform_that_takes_an_id_once_starts_nothing_over(
 
 
 async def test_a_run_that_timed_out_has_the_time_that_is_set_now(
-    app: Pipelex, project: MistralProject, stub: OpenAIStub, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+    project: MistralProject, stub: OpenAIStub, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stub.on("Describe word01", Reply(text="late", delay=12.0), Reply(text="sea", delay=5.0))
+    """The call that goes on hears by its heartbeat that nobody waits for it; only then is it asked again."""
+    stub.on("Describe word01", Reply(text="late", delay=30.0), Reply(text="sea", delay=5.0))
     stub.on("Describe", text="sea")
-    with monkeypatch.context() as impatient:
-        impatient.setitem(stand_in.specs[names.RUN_PIPE], "execution_timeout", 4)
-        run = await started(app, project, DESCRIBE_ALL, {"words": WORDS[:3]})
-        assert await run.run.ended(END) is RunState.TIMED_OUT
-    await run.retry()
-    assert (await asyncio.wait_for(run.result(), 120)).content == {"items": [{"text": "sea"}] * 3}
+    impatience = {"mistral_workflows.worker_config.default_activity_heartbeat_timeout": "3s"}
+    async with project.app(overrides=impatience) as app:
+        with serving(app):
+            with monkeypatch.context() as impatient:
+                impatient.setitem(stand_in.specs[names.RUN_PIPE], "execution_timeout", 4)
+                run = await started(app, project, DESCRIBE_ALL, {"words": WORDS[:3]})
+                assert await run.run.ended(END) is RunState.TIMED_OUT
+            await run.retry()
+            assert (await asyncio.wait_for(run.result(), 120)).content == {"items": [{"text": "sea"}] * 3}
     assert Counter(request.prompt for request in stub.completions) == {
         "Describe word00.": 1,
         "Describe word01.": 2,
         "Describe word02.": 1,
     }
+
+
+async def test_a_retry_does_not_wait_for_ever(
+    app: Pipelex,
+    project: MistralProject,
+    stub: OpenAIStub,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(MistralWorkflowsConfig, "answers_within", timedelta(seconds=1))
+    stub.on("Describe word01", Reply(text="late", delay=4.0), Reply(text="sea"))
+    stub.on("Describe", text="sea")
+    run = await started(app, project, DESCRIBE_ALL, {"words": WORDS[:2]})
+    await _terminated(run, stub, 2)
+    await run.retry()
+    assert f"1 call of run '{run.run_id}' did not end within 1 seconds after it" in caplog.text
+    assert (await asyncio.wait_for(run.result(), 120)).content == {"items": [{"text": "sea"}] * 2}
+    assert Counter(request.prompt for request in stub.completions) == {"Describe word00.": 1, "Describe word01.": 2}
 
 
 async def test_a_run_whose_events_cannot_be_read_goes_on_all_the_same(

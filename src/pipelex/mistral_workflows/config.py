@@ -10,7 +10,7 @@ from pydantic import Field
 from pipelex.config import KeyFault, Names, Section, Settings, describe, read_section
 from pipelex.config.durations import RequiredLimit
 from pipelex.config.secrets import secret_provider
-from pipelex.durable.dispatch import ActivityRoutes, DispatchBaseline, DispatchOverlay, Routing
+from pipelex.durable.dispatch import HEARTBEAT, ActivityRoutes, DispatchBaseline, DispatchOverlay, Routing
 from pipelex.errors import ConfigurationError, Fault, Json, near_names
 from pipelex.errors.hidden import hide
 from pipelex.mistral_workflows import names
@@ -20,6 +20,8 @@ from pipelex.pipes.effects.kinds import EFFECTS
 ROOT: Final = ("mistral_workflows",)
 _TRAVEL_TOGETHER: Final = 2
 """The number of values in a request that may travel whole: a job and its crate. Further inputs are in the storage."""
+_LATE_EVENTS: Final = timedelta(seconds=10)
+"""The longest time that an event takes to reach the platform."""
 _GROUPS: Final = {kind.activity: kind.group for kind in EFFECTS}
 
 
@@ -122,6 +124,14 @@ class MistralWorkflowsConfig(Section):
     def stored_above(self) -> int:
         """The size in bytes above which a value is stored, so that a job and its crate fit into `max_payload_bytes`."""
         return min(self.size_threshold, self.max_payload_bytes // _TRAVEL_TOGETHER)
+
+    @property
+    def answers_within(self) -> timedelta:
+        """The time in which every call under way hears that its run has ended, or has told what it gave."""
+        baseline = HEARTBEAT.baseline_value(self.worker_config)
+        overlays = [each for table in self.activities.values() for each in (table, *table.handle_options.values())]
+        limits = [baseline, *(HEARTBEAT.overlaid(each, baseline) for each in overlays if HEARTBEAT.is_set_by(each))]
+        return max([limit for limit in limits if limit is not None], default=timedelta()) + _LATE_EVENTS
 
     @property
     def lanes(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from pipelex.mistral_workflows.about import attributes_in, replay_in, user_in
 from pipelex.mistral_workflows.api import EVENTS_PER_PAGE
 from pipelex.mistral_workflows.earlier.begun import read_source
 from pipelex.mistral_workflows.earlier.kept import read_kept
+from pipelex.mistral_workflows.earlier.open_calls import until_answered
 from pipelex.mistral_workflows.earlier.restart import begin_again, reset_run, until_closed
 from pipelex.mistral_workflows.limits import limits_of
 from pipelex.mistral_workflows.platform import Platform
@@ -227,6 +228,7 @@ class MistralRun:
         A run that failed or was terminated is reset if possible, because only a reset is certain to keep its id. Any
         other run is first started again under its id: a reset does not renew the time of a run that timed out, may keep
         the request that cancelled a run, and cannot start over from a chosen pipe.
+        The results of calls that were under way when the run ended are awaited first.
         """
         execution = await self.execution()
         state = state_of(execution)
@@ -236,6 +238,7 @@ class MistralRun:
         if start_over is None and is_partial and (await self.result()).failures is None:
             raise nothing_to_retry(self.run_id, state)
         await until_closed(self.platform.api, self.run_id, self.workflow_id)
+        await self._until_answered(execution)
         ways = [partial(self._begins_again, execution, start_over)]
         if start_over is None and not is_partial:
             ways.insert(0 if state in _RESET else 1, partial(reset_run, self.platform.api, self.workflow_id))
@@ -247,6 +250,12 @@ class MistralRun:
     async def _begins_again(self, execution: Members, start_over: str | None) -> bool:
         source = await read_source(self.platform, self.run_id, self.workflow_id)
         return await begin_again(self.platform, source, await self.reuse(start_over), execution)
+
+    async def _until_answered(self, execution: Members) -> None:
+        """Wait for the results that are on their way when a run that did not succeed has just ended."""
+        ended = _time(execution.get("end_time"))
+        if ended is not None and state_of(execution) is not RunState.COMPLETED:
+            await until_answered(self.platform.api, self.run_id, ended, self.platform.config.answers_within)
 
     def _takes_its_id_once(self, start_over: str | None) -> PipelexError:
         option = "" if start_over is None else f" --from {start_over}"
@@ -265,6 +274,7 @@ class MistralRun:
 
     async def kept(self, start_over: str | None = None) -> KeptResults:
         """See `OrchestratedRun.kept`. If an event did not reach the platform, its result is missing."""
+        await self._until_answered(await self.execution())
         return await read_kept(self.platform, await self.reuse(start_over))
 
     async def reuse(self, start_over: str | None = None) -> Reuse:

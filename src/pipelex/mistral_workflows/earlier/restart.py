@@ -83,6 +83,8 @@ def reset_point(events: list[Members]) -> int | None:
 
     A child or activity that is still open at the end of the history did not succeed either. Events after a request to
     cancel the execution do not count: a reset beyond the request would keep it, and cancel the execution again.
+    No activity is under way at the point: one that began before it and was answered after it would run again with its
+    old arguments, which do not tell it to look for its result.
 
     Args:
         events: the history of a closed execution.
@@ -92,6 +94,7 @@ def reset_point(events: list[Members]) -> int | None:
     """
     last: int | None = None
     begun: dict[str, int] = {}
+    answered: list[tuple[int, int]] = []
     for event in events:
         kind, attributes = _kind(event), _attributes(event)
         decided = attributes.get("workflowTaskCompletedEventId")
@@ -104,8 +107,24 @@ def reset_point(events: list[Members]) -> int | None:
         elif kind == "CHILD_WORKFLOW_EXECUTION_COMPLETED":
             begun.pop(str(attributes.get("initiatedEventId")), None)
         elif kind == "ACTIVITY_TASK_COMPLETED":
-            begun.pop(str(attributes.get("scheduledEventId")), None)
-    return min(begun.values(), default=last)
+            at = begun.pop(str(attributes.get("scheduledEventId")), None)
+            answered += [] if at is None else [(at, _id(event))]
+    return _between(answered, min(begun.values(), default=last))
+
+
+def _between(answered: list[tuple[int, int]], point: int | None) -> int | None:
+    """The latest point up to another at which no activity is under way.
+
+    Args:
+        answered: for each activity, the point at which it began and the event of its result.
+        point: the other.
+    """
+    while point is not None:
+        under_way = [began for began, ended in answered if began < point < ended]
+        if not under_way:
+            break
+        point = min(under_way)
+    return point
 
 
 def _id(event: Members) -> int:
