@@ -1,5 +1,6 @@
 """`[mistral_workflows]` is read strictly; every fault has its place."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +10,13 @@ from pipelex.config import Settings, load_settings
 from pipelex.durable.dispatch import resolve_dispatch
 from pipelex.durable.dispatch.options import HEARTBEAT, MAXIMUM_ATTEMPTS, START_TO_CLOSE
 from pipelex.errors import ConfigurationError, PipelexError
-from pipelex.mistral_workflows.config import ExposedPipes, MistralWorkflowsConfig, api_key, parse_mistral_config
+from pipelex.mistral_workflows.config import (
+    ExposedPipes,
+    MistralWorkflowsConfig,
+    api_key,
+    check_backends,
+    parse_mistral_config,
+)
 from pipelex.orchestration import chosen_name
 
 
@@ -58,7 +65,12 @@ handle_options."gpt-4o".start_to_close_timeout = "9m"
     [
         ("execution_timeuot = '1h'", "did you mean 'execution_timeout'?"),
         ("execution_timeout = 'unlimited'", "this limit is needed"),
-        ("deployment_name = 'a b'", "mistral_workflows.deployment_name"),
+        ("deployment_name = 'a b'", "must have only letters, digits"),
+        ("deployment_name = ''", "and one at least"),
+        ("deployment_name = 'default'\nbuild_id = 'b7'", "the deployment 'default' has no releases"),
+        ("server_url = 'api.mistral.ai'", "begins with https://"),
+        ("server_url = 'https://'", "begins with https://"),
+        ("server_ulr = 'https://api.mistral.ai'", "did you mean 'server_url'?"),
         ("size_threshold = 2_000_000", "mistral_workflows.size_threshold"),
         ("api_key_id = '${NOT_SET_ANYWHERE}'", "NOT_SET_ANYWHERE is not set"),
         ("activities.act_llm_gen_txt = {}", "did you mean 'act_llm_gen_text'?"),
@@ -72,6 +84,17 @@ handle_options."gpt-4o".start_to_close_timeout = "9m"
 )
 def test_faults(tmp_path: Path, text: str, said: str) -> None:
     assert said in "\n".join(faults_of(tmp_path, f"[mistral_workflows]\n{text}"))
+
+
+@pytest.mark.parametrize(("backend", "said"), [("opneai", "did you mean 'openai'?"), ("x", "known are: azure, openai")])
+def test_a_rate_of_a_backend_that_there_is_none_of(tmp_path: Path, backend: str, said: str) -> None:
+    text = f"[mistral_workflows.rate_limits]\nopenai.max_calls = 5\n{backend}.max_calls = 5"
+    settings = settings_of(tmp_path, text)
+    with pytest.raises(ConfigurationError) as refused:
+        check_backends(parse_mistral_config(settings), settings, ["openai", "azure"])
+    (fault,) = refused.value.report.faults
+    assert fault.location.field == f"mistral_workflows.rate_limits.{backend}"
+    assert said in fault.detail
 
 
 def test_exposed_pipes_by_patterns() -> None:
@@ -99,3 +122,29 @@ def test_one_durable_orchestrator_is_the_default(tmp_path: Path) -> None:
     both.mkdir()
     with pytest.raises(PipelexError, match="mistral-workflows and temporal"):
         chosen_name(settings_of(both, text + "[temporal]\nis_enabled = true\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[mistral_workflows]\nis_enabled = false\nbuidl_id = 'x'", "did you mean 'build_id'?"),
+        ("[[mistral_workflows]]\nis_enabled = true", "must be a table"),
+        ("mistral_workflows = 5", "must be a table"),
+    ],
+)
+def test_the_table_is_read_whatever_runs_methods(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        chosen_name(settings_of(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("mistral_workflow", "did you mean 'mistral_workflows'?"),
+        ("temporl", "did you mean 'temporal'?"),
+        ("other", "known here: run, runtime, inference, interpreter, temporal, mistral_workflows"),
+    ],
+)
+def test_a_table_that_nobody_reads(tmp_path: Path, table: str, said: str) -> None:
+    (warning,) = settings_of(tmp_path, f"[{table}]\nis_enabled = true").warnings
+    assert said in warning.detail

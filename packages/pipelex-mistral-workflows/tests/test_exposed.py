@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from mistralai.client import Mistral
 
-from pipelex.errors import PipelexError
+from pipelex.errors import ConfigurationError, PipelexError
+from pipelex.mistral_workflows.config import parse_mistral_config
+from pipelex_mistral_workflows.exposing import exposed_pipes
 
-from mistral_project import DEPLOYMENT, MistralProject, serving, write_mistral_project
+from mistral_project import DEPLOYMENT, EXPOSED_METHOD, MistralProject, serving, write_mistral_project
 from mistral_stand_in.api import KEY, StandIn
 from tests.support.openai_server import OpenAIStub
 
@@ -54,6 +56,22 @@ async def test_a_pipe_is_started_with_plain_inputs(
     assert "wind" in stub.completions[0].prompt
 
 
+@pytest.mark.parametrize(
+    ("exposed", "said"),
+    [
+        ({"pipes": ["quay.gret"]}, "no pipe is called 'quay.gret', .*; did you mean 'quay.greet'?"),
+        ({"pipes": ["quay.*"], "workflow_names": {"quay.mor": "m"}}, "'quay.mor', .*; did you mean 'quay.moor'?"),
+        ({"pipes": ["quay.*"], "workflow_names": {"quay.moor": "pipe-quay--tell"}}, "cannot both be the workflow"),
+        ({"pipes": ["other.*"]}, "no pipe is called 'other.\\*'"),
+    ],
+)
+def test_pipes_that_cannot_be_exposed(project: MistralProject, exposed: dict[str, Any], said: str) -> None:
+    project.method(EXPOSED_METHOD)
+    settings = project.settings({"mistral_workflows.exposed": {"libraries": ["method.mthds"], **exposed}})
+    with pytest.raises(ConfigurationError, match=said):
+        exposed_pipes(settings, parse_mistral_config(settings))
+
+
 @pytest.mark.parametrize("given", [{"ship": {"length": 3}}, {"boat": SHIP}, [1, 2], "Ada", None])
 async def test_inputs_that_do_not_fit_end_the_run(project: MistralProject, stand_in: StandIn, given: Any) -> None:
     async with project.app() as app:
@@ -64,8 +82,6 @@ async def test_inputs_that_do_not_fit_end_the_run(project: MistralProject, stand
 async def test_pipelex_starts_an_exposed_pipe_by_its_name(
     project: MistralProject, stub: OpenAIStub, stand_in: StandIn
 ) -> None:
-    from mistral_project import EXPOSED_METHOD
-
     stub.on(None, text="Ahoy")
     overrides = {
         "mistral_workflows.exposed.pipes": ["quay.greet"],
@@ -84,8 +100,6 @@ async def test_pipelex_starts_an_exposed_pipe_by_its_name(
 async def test_calls_of_a_backend_with_a_rate_have_a_queue_of_their_own(
     project: MistralProject, stub: OpenAIStub, stand_in: StandIn
 ) -> None:
-    from mistral_project import EXPOSED_METHOD
-
     stub.on(None, text="Ahoy")
     rate = {"mistral_workflows.rate_limits.openai.max_calls": 600}
     async with project.app(overrides=rate) as app:

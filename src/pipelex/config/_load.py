@@ -12,13 +12,13 @@ from io import StringIO
 from pathlib import Path
 from typing import cast
 
-from pipelex.config._check import inert_keys, read_section
+from pipelex.config._check import KeyFault, inert_keys, read_section
 from pipelex.config._interpolation import Variables, interpolate, interpolate_all, named_variables
 from pipelex.config._keys import dotted, leaves, merge, nested, split_dotted
 from pipelex.config._notes import why_without_effect
 from pipelex.config._sections import Sections
 from pipelex.config._settings import Layer, LayerKind, Settings, describe
-from pipelex.config.engine_tables import PACKAGED, is_engine_table
+from pipelex.config.engine_tables import PACKAGED, engine_tables, is_engine_table
 from pipelex.config.files.plain import read_plain_text
 from pipelex.config.files.toml import read_toml
 from pipelex.config.trust import TRUST_VARIABLE, Demand, Trust, not_in_force
@@ -96,7 +96,8 @@ def load_settings(
 
     typed = Sections.model_fields
     tables = {key: value for key, value in values.items() if key in typed or not is_engine_table(key)}
-    sections, faults = read_section(Sections, tables, (), interpolated=variables.used)
+    sections, misfits = read_section(Sections, tables, (), interpolated=variables.used)
+    faults = [_unknown_table(each) if each.is_unknown and len(each.path) == 1 else each for each in misfits]
     settings = Settings(
         sections=sections or Sections(),
         values=values,
@@ -134,6 +135,18 @@ def load_settings(
     warnings += _unset_variables(settings) + _environment_warnings(settings)
     warnings += [*refused, *filter(None, [not_in_force(withheld)])]
     return replace(settings, warnings=tuple(warnings))
+
+
+def _unknown_table(fault: KeyFault) -> KeyFault:
+    """A table that nobody reads; the name of an orchestrator's may have been meant."""
+    if fault.suggestions:
+        return fault
+    name = fault.path[-1]
+    near = near_names(name, engine_tables(), most=1)
+    if near:
+        return replace(fault, message=f"unknown key {name!r}; did you mean {near[0]!r}?", suggestions=near)
+    known = ", ".join((*Sections.model_fields, *engine_tables()))
+    return replace(fault, message=f"unknown key {name!r}; known here: {known}")
 
 
 @cache

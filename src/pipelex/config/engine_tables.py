@@ -12,4 +12,10 @@ PACKAGED: Final = ("temporal", "mistral_workflows")
 
 def is_engine_table(key: str) -> bool:
     """Whether a table is an orchestrator's: its key is the orchestrator's name, with `_` for `-`."""
-    return key in PACKAGED or key in {entry.name.replace("-", "_") for entry in entry_points(group=GROUP)}
+    return key in PACKAGED or key in engine_tables()
+
+
+def engine_tables() -> tuple[str, ...]:
+    """The tables of all installed orchestrators, the packaged ones first."""
+    installed = (entry.name.replace("-", "_") for entry in entry_points(group=GROUP))
+    return tuple(dict.fromkeys((*PACKAGED, *installed)))

@@ -1,11 +1,13 @@
 """The `[mistral_workflows]` settings, read strictly. Nothing here imports the client or the SDK."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated, Final, Literal, cast
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from pipelex.config import KeyFault, Names, Section, Settings, describe, read_section
 from pipelex.config.durations import RequiredLimit
@@ -22,7 +24,23 @@ _TRAVEL_TOGETHER: Final = 2
 """The number of values in a request that may travel whole: a job and its crate. Further inputs are in the storage."""
 _LATE_EVENTS: Final = timedelta(seconds=10)
 """The longest time that an event takes to reach the platform."""
+_DEPLOYMENT: Final = re.compile(r"[A-Za-z0-9_.-]+")
+_UNVERSIONED: Final = "default"
+"""The deployment to which Mistral's SDK gives no releases."""
 _GROUPS: Final = {kind.activity: kind.group for kind in EFFECTS}
+
+
+def _checked_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"must be an address that begins with https:// or http://, not {url!r}")
+    return url
+
+
+def _checked_deployment(name: str) -> str:
+    if not _DEPLOYMENT.fullmatch(name):
+        raise ValueError(f"must have only letters, digits, '_', '.' and '-', and one at least; it is {name!r}")
+    return name
 
 
 class ExposedPipes(Section):
@@ -78,13 +96,13 @@ class MistralWorkflowsConfig(Section):
 
     is_enabled: bool = False
     """Whether methods run there unless the caller says otherwise."""
-    server_url: str = "https://api.mistral.ai"
+    server_url: Annotated[str, AfterValidator(_checked_url)] = "https://api.mistral.ai"
     """The address of Mistral's API."""
     api_key_method: Literal["env", "secret_provider"] = "env"
     """The source of the API's key: an environment variable, or the secrets."""
     api_key_id: str = "MISTRAL_API_KEY"
     """The name of the variable, or of the secret."""
-    deployment_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] = "pipelex"
+    deployment_name: Annotated[str, AfterValidator(_checked_deployment)] = "pipelex"
     """The deployment that runs are started in, and that workers serve."""
     build_id: str = ""
     """The release of a worker's deployment: runs stay with the release that began them. Empty: there are no releases."""
@@ -167,6 +185,29 @@ def parse_mistral_config(settings: Settings) -> MistralWorkflowsConfig:
     return config
 
 
+def check_backends(config: MistralWorkflowsConfig, settings: Settings, backends: Iterable[str]) -> None:
+    """Refuse a rate limit of an unknown backend, because it would limit nothing.
+
+    Args:
+        config: the tables.
+        settings: the settings that they come from.
+        backends: the names of the known backends.
+
+    Raises:
+        ConfigurationError: a backend is unknown.
+    """
+    known = sorted(backends)
+    faults: list[Fault] = []
+    for name in config.rate_limits:
+        if name not in known:
+            near = near_names(name, known, most=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known are: {', '.join(known)}"
+            message = f"no backend is called {name!r}{hint}"
+            faults.append(settings.fault((*ROOT, "rate_limits", name), message, suggestions=near))
+    if faults:
+        raise _error(faults)
+
+
 def api_key(config: MistralWorkflowsConfig, settings: Settings) -> str:
     """The key of Mistral's API.
 
@@ -207,6 +248,8 @@ def _misnamed(config: MistralWorkflowsConfig) -> Iterator[KeyFault]:
             near = near_names(name, known, most=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             yield KeyFault((*ROOT, "activities", name), f"no activity is called {name!r}{hint}", tuple(near))
+    if config.build_id and config.deployment_name == _UNVERSIONED:
+        yield KeyFault((*ROOT, "build_id"), f"the deployment {_UNVERSIONED!r} has no releases; name another")
     seen: dict[str, str] = {}
     for pipe, name in config.exposed.workflow_names.items():
         at = (*ROOT, "exposed", "workflow_names", pipe)

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from pipelex.config import Settings
 from pipelex.errors import ConfigurationError, ErrorCategory, Fault, PipelexError
-from pipelex.mistral_workflows.config import MistralWorkflowsConfig, parse_mistral_config
+from pipelex.mistral_workflows.config import MistralWorkflowsConfig, check_backends, parse_mistral_config
 from pipelex.orchestration.ending import end_within
 from pipelex.orchestration.workers import Serving, WorkerHooks, WorkerOptions
 from pipelex_mistral_workflows.environment import prepare
@@ -85,6 +85,7 @@ def _made(settings: Settings, config: MistralWorkflowsConfig, libraries: tuple[P
     import_module("pydantic_ai.models.openai")
     exposed = exposed_pipes(settings, config)
     deployment = Deployment.of(settings, exposed=exposed)
+    check_backends(config, settings, deployment.inference.deck.catalog.backends)
     for folder in (*libraries, *(settings.base_dir / each for each in config.exposed.libraries)):
         deployment.inference.trees.add_folder(folder)
     share_connections()
