@@ -30,6 +30,13 @@ def test_names_are_readable() -> None:
     assert names.pipe_of("another-workflow") is None
 
 
+@pytest.mark.parametrize("code", ["ffffffff", "f" * 5000, "110000", "d800", "61", "00e9", "E9", "2e", ""])
+def test_what_nobody_encoded_is_left_as_it_is(code: str) -> None:
+    """Workflows and runs of others may have any name: a list of runs shows them."""
+    assert names.pipe_of(f"pipe--x{code}-") is None
+    assert names.run_id_of(f"r---x{code}-") == f"r---x{code}-"
+
+
 @given(TEXTS.filter(bool))
 def test_the_id_of_a_run_can_be_read_back(run_id: str) -> None:
     written = names.execution_id(run_id)
@@ -53,6 +60,7 @@ def test_the_id_of_a_child_tells_the_steps_to_it(steps: list[str]) -> None:
 
 
 def test_an_id_that_would_be_too_long_is_another_one_for_every_child() -> None:
+    assert names.path_of("run-xh-12", "run-xh-12") == ()
     deep = tuple(f"{step}-a_step_with_a_long_name" for step in range(20))
     ids = {names.child_id("run-1", deep, str(rank)) for rank in range(50)}
     assert len(ids) == 50

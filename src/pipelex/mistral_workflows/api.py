@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from typing import Any, Final, cast
 
 from pipelex.content.stuff import Json
-from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors import ErrorCategory
 from pipelex.errors.json import as_objects, maybe
 from pipelex.orchestration import EngineUnavailable
 
@@ -217,11 +217,6 @@ def _refusal(status: int, body: str) -> APIRefusal:
         )
     refusal.status = status
     return refusal
-
-
-def is_gone(refused: PipelexError) -> bool:
-    """Whether the API answered 404: the requested object does not exist."""
-    return isinstance(refused, APIRefusal) and refused.status == _GONE
 
 
 def _members(value: Any) -> Members:

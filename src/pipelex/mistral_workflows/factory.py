@@ -32,13 +32,8 @@ class MistralFactory:
         return self._parsed[1]
 
     def is_chosen(self, settings: Settings) -> bool:
-<<<<<<< HEAD
         """Whether `[mistral_workflows] is_enabled` is true."""
-        return bool(settings.get("mistral_workflows.is_enabled", False)) and self.config_of(settings).is_enabled
-=======
-        """Whether `[mistral_workflows] is_enabled` says so."""
         return self.config_of(settings).is_enabled
->>>>>>> e965bb70 (Read [mistral_workflows] strictly whatever runs methods, and refuse names of backends and pipes that there are none of)
 
     def warnings(self, settings: Settings) -> Sequence[Fault]:
         """See `OrchestratorFactory.warnings`. Here, they are about installed packages that conflict."""

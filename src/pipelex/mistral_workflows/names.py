@@ -6,6 +6,7 @@ is `--`, `/` is `-_`. Any other character is encoded as `-x`, its code in hexade
 
 import hashlib
 import re
+import sys
 from typing import Final
 
 LONGEST_NAME: Final = 128
@@ -29,6 +30,10 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 _WRITTEN: Final = re.compile(r"-x([0-9a-f]+)-|(-[-_a-z])|([A-Za-z0-9_])")
 _READ: Final = {written: character for character, written in _ESCAPES.items()}
 _HASH_CHARS: Final = 32
+_LONGEST_CODE: Final = 6
+_NO_CHARACTER: Final = sys.maxunicode + 1
+_SURROGATES: Final = range(0xD800, 0xE000)
+"""The codes that are no characters by themselves; no UTF-8 can be written of them."""
 
 
 def encoded(text: str) -> str:
@@ -54,9 +59,24 @@ def decoded(written: str) -> str:
         code, escape, plain = found.groups()
         if escape is not None and escape not in _READ:
             raise ValueError(f"{written!r} is not an encoded name")
-        characters.append(chr(int(code, 16)) if code is not None else _READ[escape] if escape is not None else plain)
+        characters.append(_character(code) if code is not None else _READ[escape] if escape is not None else plain)
         place = found.end()
-    return "".join(characters)
+    text = "".join(characters)
+    if encoded(text) != written:
+        raise ValueError(f"{written!r} is not an encoded name")
+    return text
+
+
+def _character(code: str) -> str:
+    """The character of a hexadecimal code.
+
+    Raises:
+        ValueError: there is no such character.
+    """
+    number = int(code, 16) if len(code) <= _LONGEST_CODE else _NO_CHARACTER
+    if number >= _NO_CHARACTER or number in _SURROGATES:
+        raise ValueError(f"no character has the code {code[: 2 * _LONGEST_CODE]}")
+    return chr(number)
 
 
 def workflow_name(pipe: str) -> str:
@@ -133,10 +153,10 @@ def child_id(root: str, path: tuple[str, ...], ranks: str = "") -> str:
 
 def path_of(root: str, id_: str) -> tuple[str, ...] | None:
     """The steps in the id of an execution, ranks included; None if the id is hashed or has another root."""
-    if _HASHED.search(id_):
-        return None
     if id_ == root:
         return ()
+    if _HASHED.search(id_):
+        return None
     if not id_.startswith(root):
         return None
     try:

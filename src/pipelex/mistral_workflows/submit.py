@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.mistral_workflows import names
 from pipelex.mistral_workflows.begin import begin, execution_input
 from pipelex.mistral_workflows.platform import Platform
 from pipelex.mistral_workflows.run import MistralRun, state_of
@@ -21,6 +23,7 @@ async def submit(platform: Platform, request: RunRequest) -> StartedRun:
         PipelexError: the id belongs to a run with another request, or the storage does not take the inputs.
     """
     run = MistralRun(platform, request.identity.run_id)
+    _check_length(run)
     if request.is_named and await platform.api.execution(run.workflow_id) is not None:
         return await _found(run, request)
     given = await execution_input(platform, request)
@@ -28,6 +31,24 @@ async def submit(platform: Platform, request: RunRequest) -> StartedRun:
         await storage_of(platform.settings).keep(_record(run), request.digest.encode())
     begun = await begin(platform, request, given)
     return StartedRun(run) if begun is not None else await _found(run, request)
+
+
+def _check_length(run: MistralRun) -> None:
+    """Refuse a run id that is too long once it is encoded.
+
+    Raises:
+        PipelexError: it is.
+    """
+    size = len(run.workflow_id)
+    if size > names.LONGEST_ID:
+        raise PipelexError(
+            "request.invalid",
+            f"the run id '{run.run_id}' has {size} characters when it is encoded for Mistral Workflows, which takes "
+            f"{names.LONGEST_ID}",
+            category=ErrorCategory.CONTENT,
+            params={"field": "run_id"},
+            advice="Give a shorter run id, or one of letters, digits, '-' and '_', or none: Pipelex makes one.",
+        )
 
 
 def _record(run: MistralRun) -> str:

@@ -114,13 +114,13 @@ class _Steps:
 
     async def _tell(self) -> None:
         while (trace := await self._seen.get()) is not None:
-            await self._tell_of(trace, ())
+            await self._tell_of(trace)
 
-    async def _tell_of(self, trace: PipeTrace, path: tuple[str, ...]) -> None:
+    async def _tell_of(self, trace: PipeTrace) -> None:
         if trace.id not in self._open and trace.id not in self._ended and trace.pipe:
             await self._begin(trace)
         for child in list(trace.children):
-            await self._tell_of(child, path)
+            await self._tell_of(child)
         if trace.status.has_ended and trace.id in self._open:
             await self._close(trace)
 
