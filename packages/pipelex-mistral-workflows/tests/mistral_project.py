@@ -37,6 +37,20 @@ description = "A ship"
 name = { type = "text", description = "Its name", required = true }
 length = { type = "number", description = "Metres" }
 
+[concept.Race]
+description = "Two ships, and a third that may join"
+
+[concept.Race.structure]
+first = { type = "concept", concept_ref = "Ship", description = "One", required = true }
+second = { type = "concept", concept_ref = "Ship", description = "Another", required = true }
+
+[pipe.call_race]
+type = "PipeCompose"
+description = "Call a race"
+inputs = { race = "Race", words = "Text[2]", other = "Race?" }
+output = "Text"
+template = "{{ race.first.name }} {{ words[0] }} {{ race.second.name }}{% if other %}, {{ other.first.name }}{% endif %}"
+
 [pipe.greet]
 type = "PipeLLM"
 description = "Greet a ship"

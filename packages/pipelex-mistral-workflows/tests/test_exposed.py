@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from mistralai.client import Mistral
 
 from pipelex.errors import ConfigurationError, PipelexError
@@ -40,6 +41,16 @@ def test_the_console_is_told_name_description_and_inputs(stand_in: StandIn) -> N
     assert schema["properties"]["words"]["type"] == "array"
     assert schema["properties"]["ship"]["properties"].keys() == {"name", "length"}
     assert {"pipe-quay--moor", "pipe-quay--tell", "pipelex-run-pipe", "pipelex-run-slice"} <= stand_in.specs.keys()
+
+
+def test_the_schema_of_inputs_takes_what_the_pipe_takes(stand_in: StandIn) -> None:
+    schema = stand_in.specs["pipe-quay--call_race"]["input_schema"]
+    check = Draft202012Validator(schema)
+    assert (schema["required"], [*schema["$defs"]]) == (["race", "words"], ["Ship"])
+    race = {"first": SHIP, "second": {"name": "Bo", "length": None}}
+    assert check.is_valid({"race": race, "words": ["against", {"text": "and"}], "other": race})
+    for wrong in ({"race": {"first": SHIP}}, {"race": {**race, "second": {}}}, {"words": ["against"]}, {"boat": SHIP}):
+        assert not check.is_valid({"race": race, "words": ["against", "and"], **wrong})
 
 
 async def test_a_pipe_is_started_with_plain_inputs(

@@ -5,6 +5,7 @@ them to check that they are deterministic.
 """
 
 import asyncio
+import copy
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final, cast
@@ -14,7 +15,6 @@ from pydantic import BaseModel, RootModel
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, is_cancelled_exception
 
-from pipelex.content.structure import json_schema
 from pipelex.durable import entry
 from pipelex.durable.jobs import PipeJob, SliceJob
 from pipelex.errors import PipelexError
@@ -31,6 +31,7 @@ from pipelex.pipes.wire import Wire
 from pipelex.temporal.workflow.failures import to_application_error
 from pipelex_mistral_workflows.deployment import ExposedPipe, served
 from pipelex_mistral_workflows.host import MistralHost, locally
+from pipelex_mistral_workflows.schemas import input_schema
 
 Members = dict[str, Any]
 Body = Callable[[Any], Awaitable[Members]]
@@ -101,29 +102,12 @@ def _input_model(exposed: ExposedPipe) -> type[BaseModel]:
 
     class PipeInputs(RootModel[Any]):
         @classmethod
-        def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any, /) -> Members:
-            return schema
+        def model_json_schema(cls, *_: Any, **__: Any) -> Members:
+            # Pydantic's own generator refuses references to definitions that it did not make.
+            return copy.deepcopy(schema)
 
     PipeInputs.__doc__ = exposed.pipe.blueprint.description
     return PipeInputs
-
-
-def input_schema(exposed: ExposedPipe) -> Members:
-    """The JSON Schema of the inputs of an exposed pipe, as a caller writes them."""
-    properties: Members = {}
-    required: list[str] = []
-    for name, slot in exposed.pipe.inputs.items():
-        one = json_schema(exposed.library.shape(slot.concept))
-        properties[name] = {"type": "array", "items": one} if slot.is_list else one
-        if slot.presence != "optional":
-            required.append(name)
-    return {
-        "type": "object",
-        "title": exposed.pipe.code,
-        "properties": properties,
-        "required": required,
-        "additionalProperties": False,
-    }
 
 
 # --- bodies -----------------------------------------------------------------------------------------------------------
