@@ -128,7 +128,7 @@ def test_doctor_is_content_with_a_working_project(cli: Cli) -> None:
 def test_doctor_asks_backends_whether_they_answer(cli: Cli, stub: OpenAIStub) -> None:
     asked = json.loads(cli("doctor", "--json").out)["checks"]
     details = {check["subject"]: check["detail"] for check in asked}
-    assert details["backend openai"].startswith("answers, serves 1 of 5 language models; not stub-json")
+    assert details["backend openai"].startswith("answers, serves 1 of 5 language models; missing: stub-json")
 
     stub.api_key = "another"
     refused = cli("doctor")
@@ -195,7 +195,7 @@ def add_backend(cli: Cli, text: str) -> None:
     [
         ('endpoint = "{root}/v1"\napi_key = "${{NOT_SET_HERE}}"\nmodels = ["m"]', "off", "NOT_SET_HERE not set"),
         ('endpoint = "{root}/v1"\napi_key = "k"\nmodels = ["stub"]', "ok", "answers, serves 1 of 1"),
-        ('endpoint = "{root}/v1"\napi_key = "k"\nmodels = ["m"]', "issue", "serves 0 of 1 language models; not m"),
+        ('endpoint = "{root}/v1"\napi_key = "k"\nmodels = ["m"]', "issue", "serves 0 of 1 language models; missing: m"),
         ('endpoint = "http://127.0.0.1:1/v1"\nmodels = ["m"]', "issue", "does not answer"),
         ('sdk = "azure_openai"\nendpoint = "{root}"\napi_key = "k"\nmodels = ["m"]', "issue", "needs 'api_version'"),
         ('sdk = "azure_openai"\napi_key = "k"\nmodels = ["m"]', "issue", "needs 'endpoint' in backends.toml"),
@@ -223,7 +223,7 @@ async def test_a_service_that_lists_no_models_answers_all_the_same(tmp_path: Pat
     async with http_stub(answer) as stub:
         directory = write(tmp_path, backends=f'[mine]\nendpoint = "{stub.url}/v1"\nmodels = ["m"]\n')
         found = await ask([ModelDeck.load([directory], {}).catalog.backends["mine"]])
-    assert (found["mine"].is_well, found["mine"].detail) == (True, "answers, without a list of models")
+    assert (found["mine"].is_well, found["mine"].detail) == (True, "answers, but lists no models")
 
 
 def test_doctor_names_every_file_in_force(cli: Cli) -> None:

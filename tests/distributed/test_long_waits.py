@@ -72,9 +72,7 @@ async def test_the_longest_wait_is_a_setting(
         if is_waited_for:
             assert (await run.result()).text == "at last"
             return
-        with pytest.raises(
-            PipelexError, match="it asks to come back in 2 s, and a call waits for 1 s at most"
-        ) as failed:
+        with pytest.raises(PipelexError, match="it asks for a retry in 2 s, but a call waits at most 1 s") as failed:
             await run.result()
     report = failed.value.report
     assert (report.code, report.category, report.attempts) == ("provider.rate_limited", ErrorCategory.CAPACITY, 1)

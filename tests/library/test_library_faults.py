@@ -350,7 +350,7 @@ CASES = [
         "method.binding_step_invalid",
         "binding_step_invalid",
         params={"pipe": "main", "field_path": "steps[1].batch_over"},
-        says="crosses no list",
+        says="no part of it is a list",
     ),
     Case(
         "dotted batch over an unknown field",

@@ -74,10 +74,10 @@ SOURCES = {
     "def total(amount): ...": "its parameter 'amount' is not an input of the pipe; did you mean 'amounts'?",
     "def total(amounts, rate): ...": "its parameter 'rate' is not an input of the pipe; the inputs are: amounts",
     "def total(amounts, *, rate): ...": "its parameter 'rate' is not an input of the pipe",
-    "def total(amounts, /): ...": "its parameter 'amounts' cannot be given by name",
-    "def total(*amounts): ...": "its parameter 'amounts' cannot be given by name",
+    "def total(amounts, /): ...": "its parameter 'amounts' cannot be passed by name",
+    "def total(*amounts): ...": "its parameter 'amounts' cannot be passed by name",
     "def total(inputs, rate): ...": "its parameter 'inputs' is not an input of the pipe",
-    "def total(working_memory): ...": "write 'def total(amounts)': inputs come by their names",
+    "def total(working_memory): ...": "write 'def total(amounts)': inputs are passed by name",
     "from pipelex.tools.registry import pipe_func\n@pipe_func()\nasync def total(working_memory): ...": (
         "write 'async def total(amounts)' without '@pipe_func' and its import"
     ),

@@ -204,10 +204,10 @@ def test_a_no_is_there_and_zero_and_an_empty_text_are() -> None:
 @pytest.mark.parametrize(
     ("template", "column", "said", "fixed"),
     [
-        ("v$n", 2, "a letter or a digit stands before it", "v{{ n }}"),
-        ("US$bill.total only", 3, "a letter or a digit stands before it", "US{{ bill.total }} only"),
-        ("$n (in euros)", 1, "a bracket or a quote follows it", "{{ n }} (in euros)"),
-        ('$note "quoted"', 1, "a bracket or a quote follows it", '{{ note }} "quoted"'),
+        ("v$n", 2, "it follows a letter or a digit", "v{{ n }}"),
+        ("US$bill.total only", 3, "it follows a letter or a digit", "US{{ bill.total }} only"),
+        ("$n (in euros)", 1, "the bracket or quote after it", "{{ n }} (in euros)"),
+        ('$note "quoted"', 1, "the bracket or quote after it", '{{ note }} "quoted"'),
     ],
 )
 def test_a_sigil_that_is_text_is_told(template: str, column: int, said: str, fixed: str) -> None:
@@ -220,7 +220,7 @@ def test_a_sigil_that_is_text_is_told(template: str, column: int, said: str, fix
 
 @pytest.mark.parametrize(
     ("template", "said"),
-    [("v$t", "'$t' behind a letter"), ("a@t.example", "'@t' behind a letter"), ("$t (x)", "'$t' before a bracket")],
+    [("v$t", "'$t' after a letter"), ("a@t.example", "'@t' after a letter"), ("$t (x)", "'$t' before a bracket")],
 )
 def test_an_input_that_is_named_only_as_text_is_not_to_be_removed(template: str, said: str) -> None:
     text = f"""domain = "x"
@@ -406,7 +406,7 @@ def test_a_reserved_field_name_has_a_way_out(name: str, free: str) -> None:
         ("[pipe.p]\ninputs = {\n  a = 'Text'\n}\n", (2, 10), "put it on one line, or write the table [pipe.p.inputs]"),
         ("[pipe.p]\ninputs = { a = 'Text',\n b = 'Text' }\n", (2, 10), "or write the table [pipe.p.inputs]"),
         ("[pipe.p]\nsteps = [\n { pipe = 'a',\n result = 'b' },\n]\n", (3, 2), "the table [[pipe.p.steps]]"),
-        ("[pipe.p]\ninputs = { a = 'Text', }\n", (2, 22), "no comma before its '}'"),
+        ("[pipe.p]\ninputs = { a = 'Text', }\n", (2, 22), "must not have a comma before its '}'"),
         ("[pipe.p]\ninputs = { a = 'Text'\n\n[pipe.q]\n", (2, 22), "not closed with '}'"),
     ],
 )
@@ -448,7 +448,7 @@ def test_what_a_file_beside_declares_is_told(tmp_path: Path) -> None:
     assert len(details) == 3
     for name, file in (("git.GitDiff", "git.mthds"), ("Own", "own.mthds"), ("git.read", "git.mthds")):
         assert any(
-            f"'{name}' in this file: '{file}' beside it declares it; give the folder" in each for each in details
+            f"'{name}' in this file: it is declared in '{file}' beside it; name the folder" in each for each in details
         )
 
 

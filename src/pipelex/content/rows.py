@@ -15,7 +15,7 @@ from pipelex.errors import ErrorCategory, Location, PipelexError, near_names
 
 RESULT: Final = "result"
 ERROR: Final = "error"
-_FORM: Final = "Rows are a CSV file in UTF-8, or UTF-16 with its mark; its first row names the inputs."
+_FORM: Final = "Rows are a CSV file in UTF-8, or UTF-16 with a byte order mark; its first row names the inputs."
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,7 @@ def _unreached(backend: Backend, failed: Exception) -> Answered:
     if found is None:
         return Answered(f"does not answer ({type(failed).__name__})", is_there=False)
     is_there = found.report.params.get("reason") in ("certificate", "plain_server")
-    said = "cannot be asked" if is_there else "does not answer"
+    said = "cannot be checked" if is_there else "does not answer"
     return Answered(f"{said}: {found.report.detail}", is_there=is_there)
 
 
@@ -162,7 +162,7 @@ async def _listed(client: "httpx.AsyncClient", backend: Backend) -> Answered:
     few = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
     detail = f"answers, serves {len(wanted) - len(missing)} of {len(wanted)} language models"
     is_well = len(missing) < len(wanted)
-    return Answered(f"{detail}; not {few}" if missing else detail, is_there=True, is_well=is_well, served=served)
+    return Answered(f"{detail}; missing: {few}" if missing else detail, is_there=True, is_well=is_well, served=served)
 
 
 async def _without_list(client: "httpx.AsyncClient", address: str, status: int) -> Answered:
@@ -172,7 +172,7 @@ async def _without_list(client: "httpx.AsyncClient", address: str, status: int) 
     except ToldFailure as told:
         answered = told.status_code or 400
     if answered in _UNDERSTOOD:
-        return Answered("answers, without a list of models", is_there=True, is_well=True)
+        return Answered("answers, but lists no models", is_there=True, is_well=True)
     return _failed(answered if answered in (401, 403) else status)
 
 

@@ -74,20 +74,20 @@ class MethodTrees:
         if file is None or tree is None:
             raise PipelexError(
                 "runtime.unsupported",
-                f"{what} needs the folder of its method{_in_state(file)}, which this process does not hold in that very "
+                f"{what} needs the folder of its method{_in_state(file)}, which this process does not hold in that "
                 "state",
                 category=ErrorCategory.CONFIGURATION,
                 params={"capability": "method_tree"},
-                advice="Start the worker with --library and the method's folder, the same as where the run was started.",
+                advice="Start the worker with --library and the method's folder, with the same files as where the run started.",
             )
         content = tree.read(file.path)
         if content is None or hashlib.sha256(content).hexdigest() != file.sha256:
             raise PipelexError(
                 "security.integrity_mismatch",
-                f"'{file.path}', which {what} needs, is not the file here that the run was started with",
+                f"'{file.path}', which {what} needs, is not the same file here as where the run was started",
                 category=ErrorCategory.CONFIGURATION,
                 params={"dependency": file.path},
-                advice="Bring the method's folder of this worker to the state of the run, or start the run again.",
+                advice="Give this worker the method's folder as the run has it, or start the run again.",
             )
         return tree, content
 

@@ -186,7 +186,7 @@ def factory(family: ModelFamily, sdk: str, backend: str) -> Callable[..., Any]:
         raise _unsupported(
             backend,
             sdk,
-            f"the sdk {sdk!r} (backend {backend!r}) cannot be called for {words} by this release",
+            f"this release cannot call the sdk {sdk!r} (backend {backend!r}) for {words}",
             f"Did you mean sdk = {near[0]!r}?" if near else f"Name one of these: {', '.join(sdks(family)) or 'none'}.",
         )
     if not found.is_installed:

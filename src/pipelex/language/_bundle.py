@@ -205,7 +205,7 @@ def _check_domain(report: Report, domain: str) -> bool:
         fix = SuggestedFix("snake-case-domain", f"write '{better}'", (set_key((), "domain", better),), "unsafe")
         report.schema(
             "domain",
-            f"domain '{shorten(domain)}' is not snake_case, dotted if need be{did_you_mean(near)}",
+            f"domain '{shorten(domain)}' must be snake_case, with dots if needed{did_you_mean(near)}",
             "domain",
             suggestions=near,
             fix=fix if near else None,

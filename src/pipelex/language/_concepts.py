@@ -90,7 +90,10 @@ def _rewrite_old_forms(report: Report, table: dict[str, Any]) -> dict[str, Any]:
         if len(found) == 1 and isinstance(found[0], str):
             fix = SuggestedFix("single-refines", f"write '{found[0]}'", (set_key(report.base, "refines", found[0]),))
         report.schema(
-            "old_form", f"concept '{report.base[1]}' refines a list: a concept refines one other", "refines", fix=fix
+            "old_form",
+            f"concept '{report.base[1]}' refines a list: a concept refines one other concept",
+            "refines",
+            fix=fix,
         )
         del table["refines"]
     return table
@@ -123,7 +126,9 @@ def _reserved_name(report: Report, name: str, structure: Mapping[str, Any], keys
     free = [each for each in tries if each.isidentifier() and each not in RESERVED_FIELD_NAMES]
     near = tuple(each for each in free if each not in structure)[:1]
     why = (
-        "names that start with '_' are the runtime's" if name.startswith("_") else "objects have a method of that name"
+        "names that start with '_' belong to the runtime"
+        if name.startswith("_")
+        else "objects have a method of that name"
     )
     detail = f"field name '{shorten(name)}' of concept '{report.base[1]}' is reserved ({why})"
     advice = f": write '{near[0]}', here and wherever it is read" if near else ": choose another name"
@@ -159,8 +164,8 @@ def _check_named_types(report: Report, field: Mapping[str, Any], name: str) -> N
         report.faults.append(
             UnplacedFault(
                 "method.concept_invalid",
-                f"'{key}' of '{shorten(name)}' of concept '{report.base[1]}' is '{shorten(written)}', which names no type, so"
-                f" that its {what} may be of any kind: {advice}",
+                f"'{key}' of '{shorten(name)}' of concept '{report.base[1]}' is '{shorten(written)}', which is not a type, so"
+                f" its {what} may be of any kind: {advice}",
                 keys,
                 {"concept": str(report.base[1]), "finding": key},
                 category="field_type_unknown",

@@ -80,7 +80,7 @@ def _rename(report: Report, table: dict[str, Any], old: str, new: str) -> None:
         return
     if new in table:
         fix = SuggestedFix("drop-old-key", f"remove '{old}'", (delete_key(report.base, old),), "unsafe")
-        _refuse(report, old, f"'{new}' is there already; remove this one", fix)
+        _refuse(report, old, f"'{new}' is also set; remove this one", fix)
         del table[old]
         return
     fix = SuggestedFix("rename-key", f"rename '{old}' to '{new}'", (rename_key(report.base, old, new),))

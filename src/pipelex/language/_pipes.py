@@ -188,7 +188,7 @@ def _bad_input_name(report: Report, name: str) -> None:
     else:
         better = _snake_case(name)
         near = (better,) if PLAIN_NAME_PATTERN.fullmatch(better) else ()
-        advice = did_you_mean(near) or " (lower-case letters, digits, '_', a letter first)"
+        advice = did_you_mean(near) or " (lower-case letters, digits, '_', starting with a letter)"
     report.faults.append(
         UnplacedFault(
             "method.identifier_invalid",

@@ -251,12 +251,12 @@ def _bad_pattern(keys: Keys, path: Keys, value: Any) -> UnplacedFault:
     key = path[-1]
     if key == "function_name":
         detail = (
-            f"{place(keys)} is '{shown}'; it is an import path from the root of the method tree, "
+            f"{place(keys)} is '{shown}'; it must be an import path from the root of the method tree, "
             f"'module.function', with at least one dot"
         )
         return UnplacedFault(SCHEMA, detail, keys, _params(keys, "function_name"))
     if key in _NAME_KEYS:
-        detail = f"{place(keys)} is '{shown}'; a name has lower-case letters, digits and '_', and starts with a letter"
+        detail = f"{place(keys)} is '{shown}'; write lower-case letters, digits and '_', starting with a letter"
         params = {"identifier_kind": "input_name", "name": str(value)}
         return UnplacedFault("method.identifier_invalid", detail, keys, params, category="invalid_input_name")
     detail = f"{place(keys)} is '{shown}'; write a plain name or a dotted path such as 'invoice.lines'"

@@ -202,10 +202,10 @@ def _unused(code: str, name: str, as_text: Mapping[str, str]) -> UnplacedFault:
 _AS_TEXT: Final = (
     (
         re.compile(r"(?<!\w)\$(\w+)[ \t]+[({\[\"']"),
-        "'${}' before a bracket or a quote is text, as in shell snippets; {}",
+        "'${}' before a bracket or a quote is plain text, as in shell snippets; {}",
     ),
-    (re.compile(r"(?<=\w)\$(\w+)"), "'${}' behind a letter or a digit is text; {}"),
-    (re.compile(r"(?<=\w)@(\w+)"), "'@{}' behind a letter or a digit is text, as in addresses; {}"),
+    (re.compile(r"(?<=\w)\$(\w+)"), "'${}' after a letter or a digit is plain text; {}"),
+    (re.compile(r"(?<=\w)@(\w+)"), "'@{}' after a letter or a digit is plain text, as in addresses; {}"),
 )
 """A pattern of a name after a sigil, in a place where both are plain text → the advice."""
 

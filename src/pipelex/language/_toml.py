@@ -110,7 +110,7 @@ def _translate_named(said: str) -> str:
     if said.startswith("Cannot declare"):
         return f"table [{names}] is declared twice"
     if said.startswith(("Cannot mutate immutable namespace", "Cannot redefine namespace")):
-        return f"'{names}' is complete already: it cannot be extended or declared again here"
+        return f"'{names}' is already complete: it cannot be extended or declared again here"
     if said.startswith("Duplicate inline table key"):
         return f"key '{names}' appears twice in this inline table"
     if said == r"Illegal character '\n'":

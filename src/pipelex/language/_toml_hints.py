@@ -51,7 +51,7 @@ def _broken_inline_table(text: str, offset: int) -> Hint | None:
     start = opened[-1]
     following = text[_end_of(_BLANKS, text, offset) :][:1]
     if following == "}" and text[start:offset].rstrip().endswith(","):
-        return Hint("an inline table has no comma before its '}'", text.rfind(",", start, offset))
+        return Hint("an inline table must not have a comma before its '}'", text.rfind(",", start, offset))
     if following not in ("\n", "\r", "") and "\n" not in text[start:offset]:
         return None
     ends_open = text[start:offset].rstrip().endswith((",", "{"))

@@ -78,10 +78,10 @@ class LibraryCrate:
         except (ValueError, KeyError, TypeError, AttributeError, ValidationError, RecursionError) as wrong:
             raise PipelexError(
                 "method.package_invalid",
-                f"this is not a library crate of this release: {wrong}",
+                f"this release cannot read the library crate: {wrong}",
                 category=ErrorCategory.CONTENT,
                 params={"reason": "crate"},
-                advice="Run submitter and workers of the same release.",
+                advice="Run the same release on the submitter and on the workers.",
             ) from None
 
 

@@ -200,7 +200,7 @@ class _Linker:
                 Fault(
                     "method.concept_invalid",
                     f"the concept '{source.label}' takes its structure from the class '{blueprint.structure}' of a host"
-                    " program, and there is none here: declare its fields in a structure table",
+                    " program, which is not known here: declare its fields in a structure table",
                     source.locate("structure"),
                     category="blueprint_validation",
                     params={"concept": source.label, "finding": f"class '{blueprint.structure}' is not registered"},
@@ -261,8 +261,8 @@ class _Linker:
             self.faults.append(
                 Fault(
                     "method.signature_mismatch",
-                    f"the signature of '{source.label}' and what {there or 'another bundle'} declares differ: {finding};"
-                    " make the two the same",
+                    f"the signature of '{source.label}' does not match its definition in {there or 'another bundle'}: {finding};"
+                    " make the two agree",
                     source.locate(*keys, on_key=keys[-1] == "inputs"),
                     category="signature_mismatch",
                     params={"pipe": source.label, "finding": finding},

@@ -67,7 +67,7 @@ def load_paths(
     loader = _Loader(rules, texts)
     targets = [*paths] or [*library_dirs]
     if not targets:
-        raise _no_target("no bundle file and no directory was named", ".")
+        raise _no_target("no bundle file or directory was given", ".")
     for path in targets:
         loader.add_target(path)
     for path in library_dirs:
@@ -106,7 +106,7 @@ def load_files(files: Mapping[str, str | bytes], *, rules: TreeRules | None = No
     loader.set_current(main)
     loader.add_bundles(main.tree, sorted(path for path in contents if path.endswith(".mthds")), is_target=True)
     if not loader.targets:
-        raise _no_target("no bundle (*.mthds) is among the files", ".")
+        raise _no_target("none of the files is a bundle (*.mthds)", ".")
     return loader.loaded()
 
 
@@ -330,7 +330,7 @@ def _relative(path: Path, root: Path) -> str:
 def _why_empty(path: Path, tree: MethodTree) -> str:
     if tree.nested:
         names = ", ".join(display_path(nested) for nested in tree.nested[:5])
-        return f"'{path}' holds no bundle of its own; it holds packages, name one of them: {names}"
+        return f"'{path}' holds no bundles of its own, only packages; name one of them: {names}"
     return f"there is no bundle (*.mthds) in '{path}'"
 
 

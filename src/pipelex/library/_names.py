@@ -199,7 +199,7 @@ class Names:
         known = [address for address in self._packages if address is not None]
         return NameFault(
             "method.dependency_missing",
-            f"no package '{reference.package}' is within reach of '{reference}':"
+            f"the package '{reference.package}' of '{reference}' was not found:"
             " put it beside the method or in a library directory",
             "unresolved_package_dependency",
             {"kind": "package", "name": str(reference.package), "reason": "not_found"},
@@ -215,8 +215,8 @@ class Names:
                 continue
             return NameFault(
                 "method.dependency_missing",
-                f"'{reference}' needs '{address}' in a version '{wanted}', and {given.version} is within reach: put a"
-                " version that fits beside the method or in a library directory, or change the constraint in METHODS.toml",
+                f"'{reference}' needs version '{wanted}' of '{address}', but only {given.version} was found: put a matching"
+                " version beside the method or in a library directory, or change the constraint in METHODS.toml",
                 "unresolved_package_dependency",
                 {"kind": "package", "name": address, "reason": "no_matching_version"},
             )
@@ -244,7 +244,7 @@ class Names:
                 detail += "; declare it under [concept]"
             params: dict[str, Json] = {"concept": str(reference), "suggestions": list(suggestions)}
         else:
-            detail = f"no pipe '{reference}': none is declared {where}"
+            detail = f"no pipe '{reference}' is declared {where}"
             detail += f"; did you mean {_or(suggestions)}?" if suggestions else f"; declare [pipe.{reference.code}]"
             params = {"missing": str(reference), "candidates": list(suggestions)}
         return NameFault(code, detail, category, params, suggestions)

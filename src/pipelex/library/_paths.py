@@ -59,7 +59,7 @@ def walk_path(library: Library, root: Slot, fields: Sequence[str]) -> Reached | 
     """The reason why the path must end here, once it has reached a value without fields."""
     for name in fields:
         if ended is not None:
-            return PathFault(name, f"'{name}' leads on from where the path ends: {ended}")
+            return PathFault(name, f"the path cannot go on to '{name}': {ended}")
         if not isinstance(shape, ObjectShape):
             return PathFault(name, f"'{name}' is unknown: {_short(concept)} declares no fields")
         field = shape.field(name)
@@ -75,7 +75,7 @@ def walk_path(library: Library, root: Slot, fields: Sequence[str]) -> Reached | 
             shape = shape.items
         concept, ended = _landing(shape, name)
         if concept is None:
-            return PathFault(name, f"'{name}' is a list of items of no stated type: a path cannot end or go on there")
+            return PathFault(name, f"'{name}' is a list whose items have no declared type: a path cannot end there")
     return Reached(Slot(concept, is_list, presence="optional" if may_lack and not is_list else "plain"), is_list)
 
 
@@ -87,7 +87,7 @@ def _landing(shape: Shape, name: str) -> tuple[str | None, str | None]:
         case ScalarShape():
             return f"{NATIVE_DOMAIN}.{NATIVE_OF_SCALAR[shape.kind]}", f"'{name}' is a plain {shape.kind}"
         case ChoiceShape():
-            return f"{NATIVE_DOMAIN}.Text", f"'{name}' is one of a few words"
+            return f"{NATIVE_DOMAIN}.Text", f"'{name}' is an enumeration"
         case DictShape():
             return f"{NATIVE_DOMAIN}.JSON", f"'{name}' is a dict: its keys are not known before the run"
         case ListShape():

@@ -22,7 +22,7 @@ def differences(signature: PipeBlueprint, definition: PipeBlueprint) -> Iterator
             yield ("inputs",), f"the definition also takes '{name}' ('{_shown(defined[name])}')"
     given, wanted = definition.output_slot, signature.output_slot
     if _is_other(wanted, given):
-        yield ("output",), f"the definition gives '{_shown(given)}', not '{_shown(wanted)}'"
+        yield ("output",), f"the definition returns '{_shown(given)}', not '{_shown(wanted)}'"
 
 
 def _is_other(promised: Slot, defined: Slot) -> bool:

@@ -113,7 +113,7 @@ async def test_each_pause_is_told_before_it():
 def test_a_wait_that_is_too_long_is_a_failure(asked: float, longest: int, stands: bool):
     found = within_wait(failure(retry_after=asked), longest)
     assert found.report.is_retryable is not stands
-    assert ("it asks to come back in" in found.report.detail) is stands
+    assert ("it asks for a retry in" in found.report.detail) is stands
     assert found.report.retry_after == asked
 
 

@@ -237,7 +237,7 @@ FOLDERS = [
         ("deck/base_deck.toml", "prompting_target"),
     ]),
     (RELEASE_0_92, "gpt-5.4", ("$writing-factual", "$deep-analysis", "$mine", "@house", "~house-models", "gpt-5.4"), [
-        ("backends/openai.toml", "'video_gen', which is not understood"),
+        ("backends/openai.toml", "'video_gen', which is unknown"),
         ("backends/openai.toml", "the model is not enabled"),
         ("backends/minimax.toml", "deliberate"),
         ("routing_profiles.toml", "no backend is called 'blackboxai'"),

@@ -7,7 +7,7 @@ from typing import Final
 from pipelex.content.files.not_readable import NotReadable
 
 TO_UTF8: Final = (
-    "Save it as UTF-8, as editors do by “Save as”, or convert it: iconv -f ENCODING -t UTF-8 FILE > NEW_FILE"
+    "Save it as UTF-8 with “Save as” in your editor, or convert it: iconv -f ENCODING -t UTF-8 FILE > NEW_FILE"
 )
 """The advice on a file in another encoding."""
 
@@ -48,7 +48,7 @@ def _why(data: bytes, start: int, encoding: str) -> str:
         return f"begins as {encoding.upper()} and is broken at byte {start}"
     told = f"is not UTF-8 text: byte {start} is 0x{data[start]:02X}"
     if data[start] >= 0xA0:
-        return f"{told}, which Latin-1 and Windows-1252 write for '{chr(data[start])}'"
+        return f"{told}, which is '{chr(data[start])}' in Latin-1 and Windows-1252"
     return f"{told}"
 
 

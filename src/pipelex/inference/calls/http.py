@@ -141,7 +141,7 @@ class HttpCall:
             provider = self.call.backend.id
             raise PipelexError(
                 "security.provider_url_refused",
-                f"{provider!r} sent us to another host, {told.hostname!r}, which is not asked with its key",
+                f"{provider!r} sent us to another host, {told.hostname!r}, which must not get its key",
                 category=ErrorCategory.CONTENT,
                 params={"provider": provider},
                 provider=provider,

@@ -110,8 +110,8 @@ def _check_characters(call: ModelCall) -> None:
     named = " or ".join(call.backend.variables) or f"'api_key' of [{call.backend.id}] in backends.toml"
     raise call.unavailable(
         "credentials_malformed",
-        f"the key of {call.backend.id!r} holds a character that no key has: a space or line end at its edge, a control"
-        " character, or a letter beyond ASCII",
+        f"the key of {call.backend.id!r} has a character that no key may have: a space or line break at either end, a"
+        " control character, or one beyond ASCII",
         f"Correct {named}: it must be the key alone, on one line.",
     )
 

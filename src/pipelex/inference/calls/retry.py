@@ -29,11 +29,11 @@ def within_wait(failed: PipelexError, longest: float) -> PipelexError:
     report = failed.report
     if not report.is_retryable or report.retry_after is None or report.retry_after <= longest:
         return failed
-    detail = f"it asks to come back in {_words(report.retry_after)}, and a call waits for {_words(longest)} at most"
+    detail = f"it asks for a retry in {_words(report.retry_after)}, but a call waits at most {_words(longest)}"
     return failed.with_report(
         category=ErrorCategory.CAPACITY,
         detail=f"{report.detail}; {detail}",
-        advice="Go on after that time with `pipelex runs retry`, name another model, or raise 'longest_retry_after' of "
+        advice="Continue after that time with `pipelex runs retry`, name another model, or raise 'longest_retry_after' of "
         "[inference].",
     )
 

@@ -83,7 +83,7 @@ def _max_tokens(entry: ModelEntry, wanted: Any) -> int | None:
     if not isinstance(wanted, int):  # "auto" and None leave it to the provider
         return None
     if "max_tokens_must_be_high_enough" in entry.listed_constraints and wanted < _ENOUGH_TOKENS:
-        tell(entry, "max_tokens", f"needs at least {_ENOUGH_TOKENS} tokens for its answers; {wanted} is raised")
+        tell(entry, "max_tokens", f"needs max_tokens of at least {_ENOUGH_TOKENS}; {wanted} is raised to it")
         wanted = _ENOUGH_TOKENS
     return wanted if cap is None else min(wanted, cap)
 

@@ -159,7 +159,7 @@ class _FilesRead:
 
     def _pass_over(self, wrong: ConfigurationError, what: str = "the backend") -> None:
         """Warn about a fault in something that is not enabled, instead of failing: it is never called."""
-        detail = f"{wrong.report.detail}; it has no effect, for {what} is not enabled"
+        detail = f"{wrong.report.detail}; it has no effect, because {what} is not enabled"
         self.warnings.append(Fault(wrong.code, detail, location=wrong.report.location, severity="warning"))
 
     def _models(self, layers: BackendLayers, settings: BackendTable) -> tuple[ModelEntry, ...]:
@@ -218,7 +218,7 @@ class _FilesRead:
         kind, known = table.get("model_type"), get_args(ModelType)
         if isinstance(kind, str) and kind not in known and not is_slip(kind, known):
             places = ((name, "model_type"), ("defaults", "model_type"), (name,))
-            told = file.fault(f"{name!r} has the model_type {kind!r}, which is not understood", *places).report
+            told = file.fault(f"{name!r} has the model_type {kind!r}, which is unknown", *places).report
             detail = f"{told.detail}; it has no effect"
             self.warnings.append(Fault("runtime.misconfigured", detail, location=told.location, severity="warning"))
             return None
@@ -280,7 +280,7 @@ def _check_elsewhere(name: str, backends: Mapping[str, Backend]) -> None:
     if name not in backends:
         near = near_names(name, backends)
         raise ConfigurationError(
-            f"'inference.credentials_elsewhere' names {name!r}, but no backend is called so",
+            f"'inference.credentials_elsewhere' names {name!r}, but no backend has that name",
             advice=f"Did you mean {near[0]!r}?" if near else "Name a table of backends.toml.",
         )
 

@@ -391,7 +391,7 @@ class ModelDeck:
                 raise _unavailable(text, family, "alias_cycle", f"the alias {passed[0]} leads back to itself: {chain}")
         if reference.kind == "preset":
             detail = (
-                f"{text!r} leads to the preset {reference}, but only an alias, a waterfall or a handle can stand here"
+                f"{text!r} leads to the preset {reference}, but only an alias, a waterfall or a handle can be used here"
             )
             raise self._unknown(reference, family, detail)
         if reference.kind == "waterfall":

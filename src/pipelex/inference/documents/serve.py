@@ -52,7 +52,7 @@ def serve(tasks: BinaryIO, answers: BinaryIO) -> None:
 
 
 _SHORT: Final = {
-    MemoryError: "the document takes more memory to be printed than it may",
+    MemoryError: "the document takes more memory to print than the limit allows",
     RecursionError: "the document cannot be printed: it is nested too deeply",
 }
 

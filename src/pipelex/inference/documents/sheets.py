@@ -95,7 +95,7 @@ def _check_blocks(cell: Any) -> None:
     if depth:
         shown = next(tag for tag in _BLOCK.finditer(cell.value))
         raise content_failure(
-            f"the cell {cell.coordinate} of the sheet '{cell.parent.title}' has {shown[0]}, which goes on in another cell: to repeat"
-            f" or leave out rows, write {{%tr {shown[2]} … %}} in a row of its own above them, and the row of"
-            f" {{%tr end{shown[2]} %}} below them"
+            f"the cell {cell.coordinate} of the sheet '{cell.parent.title}' has {shown[0]}, which ends in another cell: to repeat"
+            f" or leave out rows, write {{%tr {shown[2]} … %}} in a row of its own above them, and"
+            f" {{%tr end{shown[2]} %}} in a row of its own below them"
         )

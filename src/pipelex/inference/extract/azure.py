@@ -101,7 +101,7 @@ class AzureExtractor:
             params={"provider": self.call.backend.id, "status": status},
             provider=self.call.backend.id,
             model=self.call.entry.handle,
-            advice="Look whether the document opens in a viewer; then ask the provider.",
+            advice="Check that the document opens in a viewer; if it does, ask the provider.",
         )
 
     async def _pages(

@@ -22,7 +22,7 @@ class LinkupReader:
         """The page as Markdown; its images keep their web addresses. See `Extractor.extract`."""
         del keeper
         if wanted.views_dpi is not None:
-            detail = f"the model {self.call.entry.handle!r} gives no views of web pages"
+            detail = f"the model {self.call.entry.handle!r} makes no views of web pages"
             raise incapable(self.call.entry.handle, "page_views", detail, "Leave out 'page_views'.")
         http = HttpCall.authorized(self.call)
         request: dict[str, Json] = {

@@ -121,9 +121,9 @@ async def _asked(process: ReadingProcess, source: SourceFile, limits: ReadingLim
         process.kill()
         code = await _in_thread(process.wait)
         if code == TOOK_TOO_MUCH:
-            what = f"takes more than {limits.max_memory:,} bytes of memory to be read"
+            what = f"takes more than {limits.max_memory:,} bytes of memory to read"
             raise _with_advice(too_large(source, what, limits.max_memory), "max_memory_bytes") from None
-        raise unreadable(source, "crashed", f"the process that read it was ended by it (exit {code})") from None
+        raise unreadable(source, "crashed", f"the process that read it died (exit {code})") from None
     finally:
         # After a cancellation or a time-out, a thread still waits for the process; killing it frees the thread.
         if process.is_asked:

@@ -115,7 +115,7 @@ class Extraction:
             raise incapable(
                 entry.handle,
                 "images",
-                f"the model {entry.handle!r} of {entry.backend!r} reads no images, and {source.name} is one",
+                f"the model {entry.handle!r} of {entry.backend!r} reads no images, but {source.name} is one",
                 "Name a model that reads images, for example '@default-extract-image'.",
             )
         raise InputError(

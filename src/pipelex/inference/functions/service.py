@@ -159,7 +159,7 @@ async def _answered(
     except TimeoutError:
         raise PipelexError(
             "pipe.function_timed_out",
-            f"the function '{request.function}' took longer than {options.timeout:g} seconds and was ended",
+            f"the function '{request.function}' took longer than {options.timeout:g} seconds and was stopped",
             category=ErrorCategory.CONTENT,
             params={"function": request.function, "timeout": options.timeout},
             advice="Make it faster, or raise the time limit of functions.",
@@ -170,7 +170,7 @@ async def _answered(
         await asyncio.shield(process.wait())
         _close(process)
     if told is None:
-        raise _raised(request, f"gave more than {options.max_output_bytes} bytes")
+        raise _raised(request, f"returned more than {options.max_output_bytes} bytes")
     try:
         return cast("dict[str, Json]", json.loads(told))
     except ValueError:

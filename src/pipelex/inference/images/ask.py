@@ -127,7 +127,7 @@ def _size(entry: ModelEntry, size: Json) -> tuple[tuple[int, int] | None, float]
     if not (width.isdigit() and height.isdigit()):
         raise PipelexError(
             "method.model_setting_invalid",
-            f"{size!r} is not a size of an image",
+            f"{size!r} is not an image size",
             category=ErrorCategory.CONTENT,
             params={"field": "size", "finding": "size"},
             model=entry.handle,

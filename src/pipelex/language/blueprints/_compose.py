@@ -108,7 +108,9 @@ class PipeComposeBlueprint(PipeBlueprint):
                 raise refuse("construct_empty", "'construct' needs at least one field", "construct")
             _ = self.construct_fields  # its own rules speak here, once, when the file is read
         if self.output_slot.is_list:
-            raise refuse("compose_output", "a PipeCompose gives one value: no brackets on its output", "output")
+            raise refuse(
+                "compose_output", "a PipeCompose returns one value: remove the brackets from its output", "output"
+            )
         return self
 
     @classmethod

@@ -44,7 +44,7 @@ class PipeStep(Blueprint):
         if self.nb_output is not None and self.multiple_output is not None:
             raise refuse("step_multiplicity", "'nb_output' and 'multiple_output' exclude each other", "multiple_output")
         if (self.batch_over is None) != (self.batch_as is None):
-            raise refuse("step_batch", "'batch_over' and 'batch_as' come together", "batch_over", "batch_as")
+            raise refuse("step_batch", "'batch_over' and 'batch_as' must be set together", "batch_over", "batch_as")
         if self.batch_over is not None and self.batch_over == self.batch_as:
             raise refuse(
                 "batch_item",
@@ -164,7 +164,9 @@ class PipeParallelBlueprint(PipeBlueprint):
             raise refuse("branch_batch", "in a branch, 'batch_over' is a plain name", "branches")
         if self.output_slot.is_list:
             raise refuse(
-                "parallel_output", "a PipeParallel gives one combined value: no brackets on its output", "output"
+                "parallel_output",
+                "a PipeParallel returns one combined value: remove the brackets from its output",
+                "output",
             )
         return self
 
@@ -273,7 +275,7 @@ class PipeBatchBlueprint(PipeBlueprint):
         if not self.input_slots[self.input_list_name].is_list:
             raise refuse("batch_list", f"input '{self.input_list_name}' must be a list: write '…[]'", "input_list_name")
         if not (self.output_slot.is_list or self.output_slot.takes_any_number):
-            raise refuse("batch_output", "a PipeBatch gives a list: write '…[]' on its output", "output")
+            raise refuse("batch_output", "a PipeBatch returns a list: write '…[]' on its output", "output")
         return self
 
     def called_pipes(self) -> Iterator[CalledPipe]:

@@ -123,7 +123,7 @@ class PipeExtractBlueprint(PipeBlueprint):
             )
         output = self.output_slot
         if output.concept not in ("Page", "native.Page") or not output.is_list or output.count is not None:
-            raise refuse("extract_output", f"a PipeExtract gives 'Page[]', not '{self.output}'", "output")
+            raise refuse("extract_output", f"a PipeExtract returns 'Page[]', not '{self.output}'", "output")
         return self
 
     def asked_models(self, *, is_text: bool) -> Iterator[AskedModel]:
@@ -279,7 +279,7 @@ class PipeDocGenBlueprint(PipeBlueprint):
         if self.template is not None and self.format != "pdf":
             raise refuse(
                 "docgen_template",
-                f"an inline 'template' prints pdf only; for {self.format} use 'template_file'",
+                f"an inline 'template' can only print pdf; for {self.format} use 'template_file'",
                 "template_file",
                 "template",
                 "format",
@@ -292,13 +292,15 @@ class PipeDocGenBlueprint(PipeBlueprint):
         if self.template_file is not None and not self.template_file.endswith(suffix):
             raise refuse(
                 "docgen_template",
-                f"the 'template_file' of format '{self.format}' ends in '{suffix}'",
+                f"the 'template_file' of format '{self.format}' must end in '{suffix}'",
                 "template_file",
                 "template",
                 "format",
             )
         if self.output_slot.is_list:
-            raise refuse("docgen_output", "a PipeDocGen gives one document: no brackets on its output", "output")
+            raise refuse(
+                "docgen_output", "a PipeDocGen returns one document: remove the brackets from its output", "output"
+            )
         return self
 
     @property

@@ -189,9 +189,9 @@ def describe_inline(sigil: InlineSigil) -> str:
         return f"'@{sigil.path}' has a non-ASCII space beside it: only spaces and tabs may stand on its line"
     written = f"write '{{{{ {sigil.path} }}}}'"
     if sigil.fault == "glued":
-        return f"'${sigil.path}' is text here, since a letter or a digit stands before it: {written}"
+        return f"'${sigil.path}' is plain text here, because it follows a letter or a digit: {written}"
     if sigil.fault == "before_bracket":
-        return f"'${sigil.path}' is text here, as in shell snippets, since a bracket or a quote follows it: {written}"
+        return f"'${sigil.path}' is plain text here, as in shell snippets, because of the bracket or quote after it: {written}"
     return f"'@{sigil.path}' must stand alone on its line; inside a line write '${sigil.path}'"
 
 

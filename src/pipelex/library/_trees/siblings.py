@@ -47,8 +47,8 @@ def _told(
     if not kind or reference.package is not None or file is None:
         return fault
     detail = (
-        f"no {kind} '{name}' in this file: '{file}' beside it declares it; give the folder, '{folder}', instead of"
-        " the one file"
+        f"no {kind} '{name}' in this file: it is declared in '{file}' beside it; name the folder '{folder}' instead of"
+        " the file"
     )
     return replace(fault, detail=detail, suggestions=(), suggested_fix=None)
 

@@ -132,11 +132,11 @@ class MethodTree:
         folded: dict[str, str] = {}
         for path, file in self.files.items():
             if isinstance(file, Path) and not stat.S_ISREG(file.lstat().st_mode):
-                raise _refused(path, "it is a symbolic link or a special file; only plain files travel")
+                raise _refused(path, "it is a symbolic link or a special file; only regular files are sent")
             if (why := _why_not(path)) is not None:
                 raise _refused(path, why)
             if (other := folded.setdefault(_fold(path), path)) != path:
-                raise _refused(path, f"it differs from '{other}' in case only")
+                raise _refused(path, f"its name differs from '{other}' only in case")
         for path in self.files:
             above = _fold(path)
             while "/" in above:
@@ -204,23 +204,23 @@ def _fold(path: str) -> str:
 def _why_not(path: str) -> str | None:
     segments = path.split("/")
     if any(segment in ("", ".", "..") for segment in segments):
-        return "a path has no empty, '.' or '..' segment"
+        return "its path must not have an empty, '.' or '..' segment"
     if any(char in "\\:" or unicodedata.category(char) == "Cc" for char in path):
-        return "a path has no backslash, colon or control character"
+        return "its path must not have a backslash, a colon or a control character"
     if path != unicodedata.normalize("NFC", path):
-        return "a path is in Unicode's NFC form"
+        return "its path must be in Unicode's NFC form"
     if len(path.encode()) > 1024 or any(len(segment.encode()) > 255 for segment in segments):
-        return "a path has at most 1024 bytes, and each of its segments 255"
+        return "its path must have at most 1024 bytes, and each segment at most 255"
     return None
 
 
 def _too_large(where: str, what: str, key: str, limit: int) -> PipelexError:
     return PipelexError(
         "method.package_invalid",
-        f"'{where}' holds {what}, which no method's folder may",
+        f"'{where}' holds {what}, the limit of a method's folder",
         category=ErrorCategory.CONTENT,
         params={"reason": "tree", "path": where, "limit": limit},
-        advice="Name the folder that holds the method alone, exclude other files with .gitignore or [package] exclude, "
+        advice="Name the folder that holds only the method, exclude other files with .gitignore or [package] exclude, "
         f"or raise interpreter.method_tree_limits.{key}.",
     )
 
@@ -228,7 +228,7 @@ def _too_large(where: str, what: str, key: str, limit: int) -> PipelexError:
 def _refused(path: str, why: str) -> PipelexError:
     return PipelexError(
         "method.package_invalid",
-        f"'{path}' cannot travel with the method: {why}",
+        f"'{path}' cannot be sent with the method: {why}",
         category=ErrorCategory.CONTENT,
         params={"reason": "tree", "path": path},
     )

@@ -72,7 +72,7 @@ class _Construct:
                 self.pipe,
                 "pipe.output_invalid",
                 f"construct of '{self.checks.label(self.pipe)}': {shape.title} requires {listed},"
-                " which this construct does not give",
+                " which this construct does not set",
                 *keys,
                 category="inadequate_output_concept",
                 output_concept=self.pipe.output.concept,
@@ -85,7 +85,7 @@ class _Construct:
                 self.path(field, entry, keys)
             case ConstructTemplate():
                 if not _takes_text(field.shape):
-                    self.wrong(f"a template gives a text, which the field '{field.name}' does not take", keys)
+                    self.wrong(f"a template writes a text, which the field '{field.name}' does not take", keys)
             case ConstructTable():
                 self.nested(field.shape, entry, keys)
             case literal:
@@ -154,7 +154,7 @@ class _Construct:
             hint = f"did you mean '{near[0]}'?" if near else f"its fields are {', '.join(known)}"
             self.wrong(f"{item.title} has no field '{attribute}'; {hint}", (*keys, "list_to_dict_keyed_by"), near)
         elif not isinstance(field.shape, DictShape | AnyShape):
-            self.wrong(f"'list_to_dict_keyed_by' gives a dict, which the field '{field.name}' does not take", keys)
+            self.wrong(f"'list_to_dict_keyed_by' makes a dict, which the field '{field.name}' does not take", keys)
 
     def wrong(self, detail: str, keys: Keys, near: tuple[str, ...] = (), *, on_key: bool = False) -> None:
         self.checks.report(

@@ -72,7 +72,7 @@ def check_condition(walk: Walk, blueprint: PipeConditionBlueprint) -> None:
         remedy = (
             f"declare the output as '{shown(walk.pipe.output)}?'"
             if not walk.pipe.output.is_list
-            else "a list is never absent: run a pipe that gives an empty list instead"
+            else "a list is never absent: run a pipe that returns an empty list instead"
         )
         walk.checks.report(
             walk.pipe,

@@ -52,7 +52,7 @@ def _fault(tree: MethodTree, pipe: Pipe, name: str) -> str | None:
     if function in found:
         return _old_convention(module, found[function], pipe) or _wrong_parameter(found[function], pipe)
     near = near_names(function, found)
-    return f"'{candidates[0]}' has no function '{function}' at its top" + (
+    return f"'{candidates[0]}' has no function '{function}' at its top level" + (
         f"; did you mean '{near[0]}'?" if near else ""
     )
 
@@ -69,8 +69,8 @@ def _old_convention(module: ast.Module, function: _Function, pipe: Pipe) -> str 
     what = f"it takes '{_OLD_PARAMETER}'" if takes_memory else f"its module imports '{_OLD_DECORATOR}'"
     plain = f" without '@{_OLD_DECORATOR}' and its import" if is_decorated else ""
     return (
-        f"{what}, as functions of earlier releases do; write '{signature}'{plain}: inputs come by their names, and what"
-        " is returned is the output's content"
+        f"{what}, as functions of earlier releases do; write '{signature}'{plain}: inputs are passed by name, and the"
+        " function returns the content of the output"
     )
 
 
@@ -101,7 +101,7 @@ def _wrong_parameter(function: _Function, pipe: Pipe) -> str | None:
     arguments, parameters = function.args, _parameters(function)
     unnamed = next((one.arg for one in (*arguments.posonlyargs, arguments.vararg) if one is not None), None)
     if unnamed is not None:
-        return f"its parameter '{unnamed}' cannot be given by name"
+        return f"its parameter '{unnamed}' cannot be passed by name"
     takes_all = [*parameters] == ["inputs"] and arguments.kwarg is None
     unknown = [name for name, is_required in parameters.items() if is_required and name not in pipe.inputs]
     if not unknown or takes_all:

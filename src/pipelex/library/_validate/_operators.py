@@ -28,8 +28,8 @@ def gives_no_image(checks: Checks, pipe: Pipe) -> None:
     report_output(
         checks,
         pipe,
-        f"the output '{concept}' of '{checks.label(pipe)}' {what}, and a language model cannot make images:"
-        " give the image by a PipeImgGen",
+        f"the output '{concept}' of '{checks.label(pipe)}' {what}, but a language model cannot make images:"
+        " make the image with a PipeImgGen",
         pipe.output.concept,
         "output",
         is_image=pipe.type == "PipeLLM",
@@ -41,8 +41,8 @@ def gives_no_text(checks: Checks, pipe: Pipe) -> None:
         report_output(
             checks,
             pipe,
-            f"the PipeStructure '{checks.label(pipe)}' makes an object out of a text, and '{shown(pipe.output)}' is a"
-            " text itself: declare a concept with a structure",
+            f"the PipeStructure '{checks.label(pipe)}' turns a text into an object, but its output '{shown(pipe.output)}'"
+            " is a text itself: declare a concept with a structure",
             pipe.output.concept,
             "output",
         )
@@ -86,7 +86,7 @@ def gives_one_of(*natives: str) -> Rule:
         report_output(
             checks,
             pipe,
-            f"a {pipe.type} gives {wanted}, or a concept that refines it; the output of '{checks.label(pipe)}' is"
+            f"a {pipe.type} returns {wanted}, or a concept that refines it; the output of '{checks.label(pipe)}' is"
             f" '{shown(pipe.output)}'",
             f"native.{natives[0]}",
             "output",
@@ -100,7 +100,7 @@ def gives_single(checks: Checks, pipe: Pipe) -> None:
         checks.report(
             pipe,
             "method.output_multiplicity_mismatch",
-            f"a {pipe.type} gives one value: no brackets on the output of '{checks.label(pipe)}'",
+            f"a {pipe.type} returns one value: remove the brackets from the output of '{checks.label(pipe)}'",
             "output",
             category="inadequate_output_multiplicity",
             declared="list" if pipe.output.count is None else "fixed",
@@ -179,7 +179,7 @@ def _check_questions(checks: Checks, pipe: Pipe, blueprint: PipeJudgeBlueprint) 
                 checks.report(
                     pipe,
                     "method.wiring_invalid",
-                    f"a question is plain text, and '{'.'.join(read.path)}' is {'an' if base == 'Image' else 'a'} {base}:"
+                    f"a question is plain text, but '{'.'.join(read.path)}' is {'an' if base == 'Image' else 'a'} {base}:"
                     " show it in the prompt",
                     *site.keys,
                     category="input_stuff_spec_mismatch",

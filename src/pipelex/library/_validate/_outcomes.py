@@ -108,7 +108,7 @@ def _warn(checks: Checks, pipe: Pipe, blueprint: PipeConditionBlueprint, texts: 
             checks.report(
                 pipe,
                 "method.wiring_invalid",
-                f"the outcome '{outcome}' of '{checks.label(pipe)}' can never be chosen: the expression gives {gives}{hint}",
+                f"the outcome '{outcome}' of '{checks.label(pipe)}' can never be chosen: its expression gives {gives}{hint}",
                 "outcomes",
                 outcome,
                 category="outcome_unreachable",
@@ -128,8 +128,8 @@ def _report_unmatched(checks: Checks, pipe: Pipe, gives: str) -> None:
     checks.report(
         pipe,
         "pipe.condition_unmatched",
-        f"the condition '{checks.label(pipe)}' always fails: its expression gives {gives}, and the outcomes are {written};"
-        " write outcomes that it gives, or a default that is a pipe",
+        f"the condition '{checks.label(pipe)}' always fails: its expression gives {gives}, but the outcomes are {written};"
+        " write outcomes that match, or a default that is a pipe",
         "outcomes",
         category="condition_unmatched",
         on_key=True,

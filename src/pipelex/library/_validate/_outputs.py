@@ -25,8 +25,8 @@ def check_given_output(checks: Checks, pipe: Pipe, given: Slot, keys: tuple[str 
         report_output(
             checks,
             pipe,
-            f"'{label}' declares the output '{shown(declared)}', and {_what(keys)} gives '{shown(given)}':"
-            f" declare what is given, or give what is declared",
+            f"'{label}' declares the output '{shown(declared)}', but {_what(keys)} returns '{shown(given)}':"
+            f" make the two agree",
             given.concept,
             *(("output",) if site == "sequence_step" else keys),
         )
@@ -34,8 +34,8 @@ def check_given_output(checks: Checks, pipe: Pipe, given: Slot, keys: tuple[str 
         checks.report(
             pipe,
             "method.output_multiplicity_mismatch",
-            f"'{label}' declares the output '{shown(declared)}', and {_what(keys)} gives '{shown(given)}':"
-            f" write '{_with_number_of(declared, given)}', or change what is given",
+            f"'{label}' declares the output '{shown(declared)}', but {_what(keys)} returns '{shown(given)}':"
+            f" write '{_with_number_of(declared, given)}', or change what is returned",
             *(("output",) if site == "sequence_step" else keys),
             category="inadequate_output_multiplicity",
             declared=_multiplicity(declared),
@@ -45,8 +45,8 @@ def check_given_output(checks: Checks, pipe: Pipe, given: Slot, keys: tuple[str 
         checks.report(
             pipe,
             "method.optional_unhandled",
-            f"{_what(keys)} of '{label}' may give nothing, and the output '{shown(declared)}' does not allow that:"
-            f" declare '{shown(declared)}?', or see to it that the value is always there",
+            f"{_what(keys)} of '{label}' may return nothing, but the output '{shown(declared)}' does not allow that:"
+            f" declare '{shown(declared)}?', or make sure that there is always a value",
             *keys,
             category="optional_not_handled",
             input=None,
@@ -85,15 +85,15 @@ def check_parallel_output(checks: Checks, pipe: Pipe, results: Mapping[str, tupl
             continue
         if not suits(checks.library, field.shape, slot):
             report_output(
-                checks, pipe, f"the branch '{name}' gives '{shown(slot)}', which does not suit that field of {shape.title}",
+                checks, pipe, f"the branch '{name}' returns '{shown(slot)}', which does not fit the field of {shape.title}",
                 slot.concept, "branches", index, "pipe",
             )  # fmt: skip
         elif slot.presence == "optional" and field.required:
             checks.report(
                 pipe,
                 "method.optional_unhandled",
-                f"the branch '{name}' may give nothing, and {shape.title} requires that field: make the field optional,"
-                " or see to it that the branch always gives a value",
+                f"the branch '{name}' may return nothing, but {shape.title} requires that field: make the field optional,"
+                " or make sure that the branch always returns a value",
                 "branches",
                 index,
                 "pipe",

@@ -100,7 +100,7 @@ class Walk:
             self.checks.report(
                 self.pipe,
                 "method.wiring_invalid",
-                f"'{key}' cannot change how many values '{callee.code}' gives: a {callee.type} always gives"
+                f"'{key}' cannot change how many values '{callee.code}' returns: a {callee.type} always returns"
                 f" '{shown(callee.output)}'; remove the key",
                 *keys,
                 key,
@@ -116,7 +116,7 @@ class Walk:
             return slot
         if "." in path:
             detail = (
-                f"'batch_over' needs a list, and '{path}' is a single value ('{shown(slot)}'): the path crosses no list"
+                f"'batch_over' needs a list, but '{path}' is a single value ('{shown(slot)}'): no part of it is a list"
             )
             self.unbatched(detail, keys)
             return None
@@ -124,7 +124,7 @@ class Walk:
         self.checks.report(
             self.pipe,
             "method.wiring_invalid",
-            f"'batch_over' needs a list, and '{path}' is a single value ('{shown(slot)}'): {finding}",
+            f"'batch_over' needs a list, but '{path}' is a single value ('{shown(slot)}'): {finding}",
             *keys,
             category="input_stuff_spec_mismatch",
             variable_path=path,
@@ -274,7 +274,7 @@ class Walk:
             self.checks.report(
                 self.pipe,
                 "method.input_concept_mismatch",
-                f"'{callee.code}' takes '{name}' as '{shown(wanted)}', and here it is '{shown(given)}':"
+                f"'{callee.code}' takes '{name}' as '{shown(wanted)}', but here it is '{shown(given)}':"
                 f" {_remedy(given, wanted)}",
                 *keys,
                 category="input_stuff_spec_mismatch",
@@ -296,7 +296,7 @@ class Walk:
         self.checks.report(
             self.pipe,
             "method.wiring_invalid",
-            f"'{callee.code}' takes '{name}' as '{shown(wanted)}', and here it is '{shown(given)}': {remedy}",
+            f"'{callee.code}' takes '{name}' as '{shown(wanted)}', but here it is '{shown(given)}': {remedy}",
             *keys,
             category="input_stuff_spec_mismatch",
             variable_path=name,
@@ -328,7 +328,7 @@ class Walk:
 
 def _remedy(given: Slot, wanted: Slot) -> str:
     if given.concept == f"{NATIVE_DOMAIN}.Composite":
-        return "keep its parts by 'add_each_output = true', and the whole under a name that is not a part's"
+        return "keep its parts with 'add_each_output = true', and give the whole a name that no part has"
     if given.concept.startswith(f"{NATIVE_DOMAIN}."):
         return "give it another value"
     return f"give it another value, or let {_short(given)} refine {_short(wanted)}"

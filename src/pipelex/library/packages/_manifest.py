@@ -129,7 +129,7 @@ def read_lock(text: str | bytes, *, path: str) -> dict[str, LockedPackage]:
     for address, entry in document.items():
         table = cast("dict[str, Any]", entry) if isinstance(entry, dict) else {}
         if "hash" in table:
-            reader.fault(f"'{address}' still carries 'hash', an older form: lock again to get 'digest'", "hash")
+            reader.fault(f"'{address}' still has 'hash', an older form: lock again to get 'digest'", "hash")
             continue
         reader.only(table, {"version", "digest", "source"}, f"'{address}': ")
         version = reader.string(table, "version", is_version, "a semantic version")
@@ -198,7 +198,7 @@ class _Reader:
         if isinstance(value, dict):
             return cast("dict[str, Any]", value)
         if value is not None or not optional:
-            self.fault(f"a table [{key}] is needed" if value is None else f"'{key}' must be a table", key)
+            self.fault(f"the table [{key}] is missing" if value is None else f"'{key}' must be a table", key)
         return {}
 
     def string(
@@ -231,15 +231,13 @@ class _Reader:
 def _manifest(reader: _Reader, package: Mapping[str, Any]) -> dict[str, Any] | None:
     known = {"name", "address", "version", "description", "display_name", "authors", "license", "mthds_version"}
     reader.only(package, known | {"main_pipe", "exclude"}, "[package]: ")
-    name = "2 to 25 lowercase letters, digits and underscores, a letter first"
+    name = "2 to 25 lowercase letters, digits and underscores, starting with a letter"
     found = {
         "address": reader.string(
             package, "address", _matches(_ADDRESS), "a host and a path, like 'github.com/acme/quays'"
         ),
         "version": reader.string(package, "version", is_version, "a semantic version, like '1.2.0'"),
-        "description": reader.string(
-            package, "description", lambda text: bool(text.strip()), "a text that is not empty"
-        ),
+        "description": reader.string(package, "description", lambda text: bool(text.strip()), "a non-empty string"),
         "name": reader.string(package, "name", _matches(_NAME), name, required=False),
         "display_name": reader.string(
             package, "display_name", _is_display_name, "1 to 128 characters without control characters", required=False
@@ -255,7 +253,7 @@ def _manifest(reader: _Reader, package: Mapping[str, Any]) -> dict[str, Any] | N
     constraint = found["mthds_version"]
     if isinstance(constraint, str) and not satisfies(MTHDS_VERSION, constraint):
         reader.fault(
-            f"the package asks for version '{constraint}' of the standard; this release implements {MTHDS_VERSION}",
+            f"the package requires version '{constraint}' of the standard; this release implements {MTHDS_VERSION}",
             "mthds_version",
         )
     if found["address"] is None:

@@ -63,12 +63,12 @@ def check_capabilities(entry: ModelEntry, prompt: LLMPrompt, most_images: int, *
     if len(prompt.images) > most:
         detail = f"the model {entry.handle!r} takes at most {most} images in a prompt, not {len(prompt.images)}"
         where = f"'max_prompt_images' of the model in backends/{entry.backend}.toml"
-        advice = f"Send fewer images, or raise {where}; inference.llm.default_max_images holds for models without one."
+        advice = f"Send fewer images, or raise {where}; inference.llm.default_max_images is for models without it."
         raise _unable(entry, "images", detail, advice)
 
 
 def _unable(entry: ModelEntry, capability: str, detail: str, advice: str | None = None) -> PipelexError:
-    other = f"Name a model that takes {capability}; perhaps only a provider's API key is missing for a better one."
+    other = f"Name a model that takes {capability}; a better one may lack only its provider's API key."
     return PipelexError(
         "model.capability_unsupported",
         detail,

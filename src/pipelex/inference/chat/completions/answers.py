@@ -97,7 +97,7 @@ def _uses(given: Any, call: ModelCall) -> tuple[ToolUse, ...]:
         function = table(entry.get("function"))
         name, arguments = function.get("name"), function.get("arguments")
         if not isinstance(name, str) or not isinstance(arguments, str | dict):
-            raise _unreadable(call, "a call of a tool has no name or no arguments")
+            raise _unreadable(call, "a tool call has no name or no arguments")
         known = entry.get("id")
         found.append(
             ToolUse(

@@ -228,7 +228,7 @@ def _advice(lacking: list[str]) -> str:
         dict.fromkeys(unicodedata.name(letter, "symbol").partition(" ")[0].lower() for letter in lacking)
     )
     return (
-        f"Install a font that has them ({scripts}) on the machine that prints, such as with"
+        f"Install a font that has them ({scripts}) on the machine that prints, for example with"
         " 'apt-get install fonts-noto-core fonts-noto-extra' on Debian,"
         " or name a font file beside the template with @font-face."
     )

@@ -220,7 +220,7 @@ def _items(shown: bytes, font: _PrintedFont) -> list[_Item]:
 def _boxed() -> PipelexError:
     failure = content_failure("a letter of the page has no glyph in its font: it would be printed as a box")
     return failure.with_report(
-        advice="Name a font that has it, or none: letters are then taken from fonts that have them."
+        advice="Name a font that has it, or name no font: each letter then comes from a font that has it."
     )
 
 
