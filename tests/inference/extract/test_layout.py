@@ -93,6 +93,42 @@ async def test_three_columns_and_one_that_ends_earlier(bench: Bench):
     ]
 
 
+@pytest.mark.parametrize("first", [0, 1, 2], ids=["as high", "higher by a few points", "higher by half a line"])
+async def test_later_columns_may_begin_higher_than_the_first(bench: Bench, first: int):
+    def draw(page: Any) -> None:
+        page.drawString(450, 815, "Graz, May 3rd")
+        for column, x in enumerate((40, 220, 400)):
+            for row in range(10):
+                page.drawString(x, 770 + 3.5 * first * (column > 0) - 14 * row, f"c{column} row {row} of this text")
+
+    columns = ["\n".join(f"c{column} row {row} of this text" for row in range(10)) for column in range(3)]
+    assert (await read(bench, drawn(draw))).split("\n\n") == ["Graz, May 3rd", *columns]
+
+
+async def test_a_table_in_a_column_and_tables_side_by_side(bench: Bench):
+    def draw(page: Any) -> None:
+        for row in range(14):
+            page.drawString(50, 780 - 14 * row, f"Left {row} has some words of the first column")
+            if not 4 <= row < 9:
+                page.drawString(320, 780 - 14 * row, f"Right {row} has some words of the second column")
+        ruled = Table(CELLS, style=[("GRID", (0, 0), (-1, -1), 0.5, colors.black)], rowHeights=14)
+        for x, y in ((330, 665), (50, 500), (320, 505)):
+            ruled.wrapOn(page, 300, 300)
+            ruled.drawOn(page, x, y)
+
+    left, above, inside, below, *beside = (await read(bench, drawn(draw))).split("\n\n")
+    assert (left[:6], above.split("\n")[-1][:7], inside, below[:7]) == ("Left 0", "Right 3", TABLE, "Right 9")
+    assert beside == [TABLE, TABLE]
+
+
+async def test_sentences_around_a_table_without_lines_close_none_of_its_columns(bench: Bench):
+    cells = [["", "Qty", "Price"], ["Rope", "3", "12.50"], ["Anchor", "1", "99.00"], ["Lamp", "12", "7.25"]]
+    text = "A sentence over the spaces between the columns"
+    data = flowing(Paragraph(text, NORMAL), Table(cells, colWidths=[60, 60, 60]), Paragraph(text, NORMAL))
+    lines = ["|  | Qty | Price |", "| --- | --- | --- |", *(f"| {' | '.join(row)} |" for row in cells[1:])]
+    assert await read(bench, data) == "\n".join([text, "", *lines, "", text])
+
+
 @pytest.mark.parametrize(
     "style",
     [[("GRID", (0, 0), (-1, -1), 0.5, colors.black)], [("LINEBELOW", (0, 0), (-1, -1), 0.5, colors.black)], []],

@@ -4,15 +4,12 @@ pdfplumber, which markitdown uses, finds tables only by their lines, and finds n
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any
 
-from pipelex.reading.layout.rows import Band, Row, bands_of, rows_of, text_of
+from pipelex.reading.layout.rows import PARAGRAPH, Band, Row, bands_of, rows_of, text_of
 from pipelex.reading.layout.ruled import Grid, grids_of
 from pipelex.reading.layout.words import Word, words_of
 from pipelex.reading.markup import markdown_table
-
-_PARAGRAPH: Final = 0.9
-"""The space between rows, in row heights, above which a new paragraph begins."""
 
 
 def laid_out(page: Any, textpage: Any) -> str | None:
@@ -56,37 +53,67 @@ def _plain_or_not(band: Band) -> Iterator[Band]:
 
 
 def _written(bands: Sequence[Band], grids: Sequence[Grid], words: Sequence[Word]) -> str:
-    parts: list[tuple[float, str]] = [(grid.ys[0], _drawn_table(grid, words)) for grid in grids]
+    parts: list[tuple[float, float, str]] = []
+    tables = {grid: _drawn_table(grid, words) for grid in grids}
     plain: list[Row] = []
     for band in bands:
         top = band.rows[0].box.top
         if not band.gutters and not (plain and any(plain[0].box.top < grid.ys[0] < top for grid in grids)):
             plain += band.rows
             continue
-        if plain:
-            parts.append((plain[0].box.top, _paragraphs(plain)))
+        parts += _plain_part(plain)
         plain = [] if band.gutters else list(band.rows)
         if band.gutters:
-            parts.append((top, _columns(band) if band.is_prose else _table(band)))
-    if plain:
-        parts.append((plain[0].box.top, _paragraphs(plain)))
-    return "\n\n".join(text for _, text in sorted(parts, key=lambda part: part[0]))
+            parts.append((top, 0.0, _columns(band, tables) if band.is_prose else _table(band)))
+    parts += _plain_part(plain)
+    parts += [(_shelf(grid, list(tables)), grid.xs[0], text) for grid, text in tables.items()]
+    return "\n\n".join(text for _, _, text in sorted(parts, key=lambda part: part[:2]))
+
+
+def _plain_part(rows: Sequence[Row]) -> list[tuple[float, float, str]]:
+    return [(rows[0].box.top, 0.0, _paragraphs(rows))] if rows else []
+
+
+def _shelf(grid: Grid, grids: Sequence[Grid]) -> float:
+    """The height at which a table is read: that of the highest of the tables beside it."""
+    middle = (grid.ys[0] + grid.ys[-1]) / 2
+    return min(other.ys[0] for other in grids if other.ys[0] <= middle <= other.ys[-1])
 
 
 def _paragraphs(rows: Sequence[Row]) -> str:
     lines: list[str] = []
     above: Row | None = None
     for row in rows:
-        if above is not None and row.box.top - above.box.bottom > _PARAGRAPH * max(row.box.height, above.box.height):
+        if above is not None and row.box.top - above.box.bottom > PARAGRAPH * max(row.box.height, above.box.height):
             lines.append("")
         lines.append(text_of(row.words))
         above = row
     return "\n".join(lines)
 
 
-def _columns(band: Band) -> str:
-    columns = zip(*band.cells, strict=True)
-    return "\n\n".join(_paragraphs([Row(words) for words in column if words]) for column in columns)
+def _columns(band: Band, tables: dict[Grid, str]) -> str:
+    """The columns of a band, each with its own tables, which are taken out of `tables`."""
+    columns = zip(band.columns, zip(*band.cells, strict=True), strict=True)
+    return "\n\n".join(
+        _column([Row(words) for words in column if words], _tables_within(place, band, tables))
+        for place, column in columns
+    )
+
+
+def _tables_within(place: tuple[float, float], band: Band, tables: dict[Grid, str]) -> list[tuple[float, str]]:
+    """The heights and texts of the tables that stand in one column of a band, from top to bottom."""
+    top, bottom = band.rows[0].box.top, band.rows[-1].box.bottom
+    inside = [grid for grid in tables if place[0] < grid.xs[0] and grid.xs[-1] < place[1] and top < grid.ys[0] < bottom]
+    return sorted((grid.ys[0], tables.pop(grid)) for grid in inside)
+
+
+def _column(rows: Sequence[Row], tables: Sequence[tuple[float, str]]) -> str:
+    parts: list[str] = []
+    for top, text in tables:
+        above = [row for row in rows if row.box.top < top]
+        parts += [_paragraphs(above), text]
+        rows = rows[len(above) :]
+    return "\n\n".join(part for part in [*parts, _paragraphs(rows)] if part)
 
 
 def _table(band: Band) -> str:

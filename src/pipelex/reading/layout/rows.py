@@ -10,6 +10,8 @@ from typing import Final
 
 from pipelex.reading.layout.words import Place, Word
 
+PARAGRAPH: Final = 0.9
+"""The space between rows, in row heights, above which a new paragraph begins."""
 _GUTTER: Final = 8.0
 """The least width of the space between two columns, in points."""
 _FEWEST_ROWS: Final = 3
@@ -118,18 +120,33 @@ def _reach(rows: Sequence[Row], start: int) -> tuple[int, list[_Gap]]:
     best: tuple[int, list[_Gap]] = (start + 1, [])
     for end in range(start + 1, len(rows) + 1):
         gutters = _inner(rows[start:end], free)
+        if _is_after(rows[end - 1], gutters, best[1]):
+            break
         if gutters:
             best = (end, gutters)
         elif best[1] or end - start > _FEWEST_ROWS:
             break
         if end < len(rows):
             free = _shared(free, rows[end].gaps)
-    return best if best[1] and _holds(rows[start], best[1]) else (start + 1, [])
+    return best if best[1] and _begins(rows[start : best[0]], best[1]) else (start + 1, [])
 
 
-def _holds(row: Row, gutters: Sequence[_Gap]) -> bool:
-    """Whether the first row has words on both sides of a gutter; a heading above the first column stays on its own."""
-    return row.box.left < gutters[0][0] and row.box.right > gutters[0][1]
+def _is_after(row: Row, gutters: Sequence[_Gap], before: Sequence[_Gap]) -> bool:
+    """Whether a row closes a gutter and has words in the first column only, like the sentence below a table."""
+    return 0 < len(gutters) < len(before) and row.box.right < gutters[0][1]
+
+
+def _begins(rows: Sequence[Row], gutters: Sequence[_Gap]) -> bool:
+    """Whether a band begins with the first of these rows; a heading above the first column stays on its own.
+
+    Later columns may begin higher than the first: their first line, or the head of a table without a name for its
+    first column. A line that stands apart from the column below it, like a date, is no part of it.
+    """
+    row, (start, end) = rows[0], gutters[0]
+    if row.box.left < start:
+        return row.box.right > end
+    below = next((part for other in rows[1:] if (part := other.between(row.box.left, row.box.right))), None)
+    return below is not None and Row(below).box.top - row.box.bottom < PARAGRAPH * row.box.height
 
 
 def _shared(some: Sequence[_Gap], others: Sequence[_Gap]) -> list[_Gap]:

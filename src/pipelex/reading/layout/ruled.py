@@ -27,7 +27,7 @@ class _Line:
         return self.start - _NEAR <= place <= self.end + _NEAR
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Grid:
     """A table with the lines between its cells."""
 
