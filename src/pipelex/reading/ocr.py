@@ -1,14 +1,20 @@
 """The text in images, read in this process by RapidOCR, whose models come with its wheel."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from pipelex.reading.layout import Place, Word, in_columns
+from pipelex.reading.pictures import even, opaque, visible
 from pipelex.reading.source import MissingExtra
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+_PRINTED: Final = 12.0
+"""The height of a line in print, in points."""
 _engines: list[Any] = []
 
 
@@ -39,6 +45,7 @@ def text_in(image: "Image") -> str:
 
     Raises: MissingExtra: the extra `ocr` is not installed.
     """
+    image = opaque(visible(even(image)))
     best = _look(image)
     for degrees in best.other_turns:
         look = _look(image.rotate(degrees, expand=True))
@@ -98,7 +105,7 @@ def _look(image: "Image") -> _TurnedReading:
     engine = _engine()
     import numpy
 
-    pixels = numpy.asarray(image.convert("RGB"))[:, :, ::-1]
+    pixels = numpy.asarray(image)[:, :, ::-1]
     # The library's classifier turns upside-down lines round, but keeps their wrong order on the page.
     found: Any = engine(pixels, use_cls=False)
     if found.txts is None or found.boxes is None:
@@ -125,7 +132,28 @@ def _engine() -> Any:
 
 
 def in_lines(boxes: Sequence[TextBox]) -> str:
-    """Boxes as text: those at one height form a line, from left to right; a wide gap becomes a blank line."""
+    """Boxes as text, in reading order: columns one after the other, tables as tables of Markdown.
+
+    On other pages, boxes at one height form a line, from left to right; a wide gap becomes a blank line.
+    """
+    return in_columns(list(_words(boxes))) or _row_by_row(boxes)
+
+
+def _words(boxes: Sequence[TextBox]) -> Iterator[Word]:
+    """The words of the boxes, scaled to a height that is usual in print; each reaches to the next one of its box."""
+    heights = [box.bottom - box.top for box in boxes]
+    scale = _PRINTED / (median(heights) or 1.0) if heights else 1.0
+    rank = 0
+    for box in boxes:
+        step = scale * (box.right - box.left) / len(box.text)
+        for found in re.finditer(r"\S+\s*", box.text):
+            left = scale * box.left + step * found.start()
+            place = Place(left, scale * box.top, left + step * len(found[0]), scale * box.bottom)
+            yield Word(found[0].rstrip(), place, rank)
+            rank += 1
+
+
+def _row_by_row(boxes: Sequence[TextBox]) -> str:
     rows: list[list[TextBox]] = []
     for box in sorted(boxes, key=lambda box: (box.top + box.bottom, box.left)):
         middle = (box.top + box.bottom) / 2

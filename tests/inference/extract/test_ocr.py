@@ -1,12 +1,13 @@
 """Reading images with RapidOCR: the real one, with the models of its wheel."""
 
+import struct
 import subprocess
 import sys
 import textwrap
 from io import BytesIO
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from pipelex.errors import PipelexError
 from pipelex.reading.ocr import TextBox, in_lines
@@ -58,6 +59,38 @@ async def test_every_page_of_a_tiff_is_read(bench: Bench):
     assert [text_of(page).split("\n")[0] for page in pages] == ["Invoice number 4711", "The second page"]
 
 
+def faint() -> bytes:
+    """A TIFF of sixteen bits that uses few of them, as scanners write it."""
+    pixels = [value * 8 + 2000 for value in SCAN.convert("L").tobytes()]
+    image = Image.frombytes("I;16", SCAN.size, struct.pack(f"<{len(pixels)}H", *pixels))
+    buffer = BytesIO()
+    image.save(buffer, "TIFF")
+    return buffer.getvalue()
+
+
+def cut_out(color: str, form: str = "RGBA") -> bytes:
+    """Letters on nothing."""
+    image = Image.new("RGBA", SCAN.size, (0, 0, 0, 0))
+    image.paste(color, mask=ImageOps.invert(SCAN.convert("L")))
+    return encoded(image.quantize(16) if form == "P" else image)
+
+
+UNUSUAL = {
+    "sixteen bits": faint,
+    "black on nothing": lambda: cut_out("black"),
+    "white on nothing": lambda: cut_out("white"),
+    "black on nothing in a palette": lambda: cut_out("black", "P"),
+    "white on black": lambda: encoded(ImageOps.invert(SCAN.convert("L"))),
+}
+
+
+@pytest.mark.parametrize("kind", UNUSUAL)
+async def test_letters_in_unusual_colours(bench: Bench, kind: str):
+    pages = await bench.pages(UNUSUAL[kind](), OCR, page_views=True)
+
+    assert text_of(pages[0]) == "Invoice number 4711\nTotal: 1,234.50 EUR  PAID"
+
+
 async def test_scanned_pages_among_others(bench: Bench):
     scan = pdf(PdfPage(["A page whose text layer is long enough."], size=(600, 200)), PdfPage(size=(300, 100)))
     image = written(("Scanned by hand", 40, 100), size=(600, 400))
@@ -98,6 +131,23 @@ def test_lines_are_put_together():
     ]
     assert in_lines(boxes) == "left  right\nbelow\n\nnext part"
     assert in_lines([]) == ""
+
+
+def test_columns_and_tables_of_a_scan():
+    columns = [
+        TextBox(
+            f"c{column} has some words in line {row}", 60 + 700 * column, 50 * row, 600 + 700 * column, 50 * row + 32
+        )
+        for row in range(5)
+        for column in range(2)
+    ]
+    cells = [
+        TextBox(f"{'ab'[x]}{y}", 60 + 300 * x, 50 * y, 120 + 300 * x, 50 * y + 32) for y in range(4) for x in (0, 1)
+    ]
+
+    left, right = in_lines(columns).split("\n\n")
+    assert (left.count("c0"), left.count("\n"), right.count("c1"), right.count("\n")) == (5, 4, 5, 4)
+    assert in_lines(cells) == "| a0 | b0 |\n| --- | --- |\n| a1 | b1 |\n| a2 | b2 |\n| a3 | b3 |"
 
 
 def test_no_network_is_used():

@@ -23,12 +23,21 @@ def laid_out(page: Any, textpage: Any) -> str | None:
     if not words:
         return None
     grids = [grid for grid in grids_of(page, turn) if _is_filled(grid, words)]
-    outside = [word for word in words if not any(grid.cell_of(word) for grid in grids)]
-    bands = list(bands_of(rows_of(outside))) if outside else []
-    bands = [part for band in bands for part in _plain_or_not(band)]
+    bands = _bands([word for word in words if not any(grid.cell_of(word) for grid in grids)])
     if not grids and turn == 0 and all(not band.gutters for band in bands):
         return None
     return _written(bands, grids, words)
+
+
+def in_columns(words: Sequence[Word]) -> str | None:
+    """The text of words whose lines are not known, like those of a scan; None if they form no columns or tables."""
+    bands = _bands(words)
+    return _written(bands, (), words) if any(band.gutters for band in bands) else None
+
+
+def _bands(words: Sequence[Word]) -> list[Band]:
+    bands = bands_of(rows_of(words)) if words else ()
+    return [part for band in bands for part in _plain_or_not(band)]
 
 
 def _is_filled(grid: Grid, words: Sequence[Word]) -> bool:
