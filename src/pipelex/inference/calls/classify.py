@@ -244,8 +244,8 @@ _GARBAGE = (
 )  # fmt: skip
 _STUMBLED = ("AssertionError", "AttributeError", "IndexError", "KeyError", "RecursionError", "TypeError")
 """The exceptions of clients that take an answer apart without checking its shape or its depth."""
-_UNREAD = re.compile("integer string conversion|^Invalid (input data|data type)")
-"""Python's message about a whole number of thousands of digits, and a client's about JSON of another shape."""
+_UNREAD = re.compile("integer string conversion|^Invalid (input data|data type)|^string argument should contain only")
+"""Python's messages about a whole number of thousands of digits and about base64; a client's about JSON's shape."""
 _NO_CREDENTIALS = (
     "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError",
     "ProfileNotFound", "DefaultCredentialsError", "RefreshError",
@@ -274,7 +274,7 @@ def _attachment(facts: Facts) -> PipelexError | None:
 
 def _without_status(facts: Facts) -> PipelexError:
     provider, model = facts.provider, facts.model
-    unsent = connection_failure(facts)
+    unsent = None if _is_unread(facts) else connection_failure(facts)
     if unsent is not None:
         return unsent
     if facts.has("ModelTimeoutError", "ModelRequestTimeout", "TimeoutException", "TimeoutError", "APITimeoutError"):

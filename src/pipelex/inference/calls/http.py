@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
+from pipelex.errors.surrogates import mended_json
 from pipelex.inference.calls.guard import AnswerRefused, ToldFailure, guarded
 from pipelex.inference.calls.logical import request_headers
 from pipelex.inference.calls.model_call import ModelCall
@@ -119,7 +120,7 @@ class HttpCall:
             PipelexError: the answer is not a JSON object.
         """
         try:
-            found = response.json()
+            found = mended_json(response.json())
         except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
@@ -136,7 +137,10 @@ class HttpCall:
         Raises:
             PipelexError: `security.provider_url_refused`.
         """
-        told, own = urlsplit(url), urlsplit(endpoint)
+        try:
+            told, own = urlsplit(url), urlsplit(endpoint)
+        except ValueError:
+            raise self.garbled("malformed_address") from None
         if (told.scheme, told.netloc) != (own.scheme, own.netloc):
             provider = self.call.backend.id
             raise PipelexError(
@@ -148,14 +152,3 @@ class HttpCall:
                 model=self.call.entry.handle,
             )
         return url
-
-
-def table(value: object) -> dict[str, Any]:
-    """A member of an answer that should be an object; empty when it is something else."""
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def tables(value: object) -> list[dict[str, Any]]:
-    """A member of an answer that should be a list of objects; anything else in it is left out."""
-    items = cast("list[object]", value) if isinstance(value, list) else []
-    return [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]

@@ -50,7 +50,7 @@ class LibraryProvider(ConnectedProvider[Client]):
     ) -> Answer:
         from pipelex.inference.chat.translated import from_library, to_library, to_parameters
 
-        _silence()
+        silence()
         model, wanted = self.library_model(call), cast("ModelSettings", settings)
         parameters = self._parameters(wanted, to_parameters(form))
         # The client's own limit applies to each read: an answer that drips in would hold the call for ever.
@@ -104,10 +104,11 @@ class LibraryProvider(ConnectedProvider[Client]):
         return pool
 
 
-def _silence() -> None:
+def silence() -> None:
     """Silence warnings about the shape of an answer, which are meant for programmers and not for users."""
     warnings.filterwarnings("ignore", message="Pydantic serializer warnings")
     warnings.filterwarnings("ignore", message="Failed to extract usage")
+    warnings.filterwarnings("ignore", message=".* is not a valid ")
 
 
 def without_forced_tool(parameters: "ModelRequestParameters") -> "ModelRequestParameters":

@@ -7,13 +7,15 @@ its own.
 
 import asyncio
 import base64
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.inference.calls.http import HttpCall, table, tables
+from pipelex.inference.calls.http import HttpCall
+from pipelex.inference.calls.members import table, tables, text, whole
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Keeper, Picture, SourceFile
 from pipelex.inference.extract.views import page_views
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     import httpx
 
 _VERSION = "2024-11-30"
-_LONGEST_PAUSE = 30.0
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0
+_FIGURE = re.compile(r"\w[\w.-]{0,63}", re.ASCII)
+"""The id of a figure, which becomes a part of an address."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +90,10 @@ class AzureExtractor:
 
     def _pause(self, response: "httpx.Response") -> float:
         try:
-            return min(float(response.headers["retry-after"]), _LONGEST_PAUSE)
+            told = float(response.headers["retry-after"])
         except (KeyError, ValueError):
             return self.pause
+        return min(max(told, _SHORTEST_PAUSE), _LONGEST_PAUSE) if told >= 0 else self.pause
 
     def _failed(self, status: str, answer: dict[str, Any]) -> PipelexError:
         said = str(table(answer.get("error")).get("message", ""))[:200]
@@ -107,21 +112,26 @@ class AzureExtractor:
     async def _pages(
         self, result: dict[str, Any], address: str, wanted: ExtractAsk, keeper: Keeper, shown: list[dict[str, Json]]
     ) -> list[ExtractedPage]:
-        content, found = str(result.get("content", "")), tables(result.get("pages"))
-        if not found:
+        content, found = result.get("content"), tables(result.get("pages"))
+        if not found or not isinstance(content, str):
             raise self.http.garbled("no_pages")
         figures = tables(result.get("figures"))
         pages: list[ExtractedPage] = []
         taken = 0
         for index, page in enumerate(found):
-            number = int(page.get("pageNumber", index + 1))
-            spans = tables(page.get("spans"))
-            text = "".join(content[span["offset"] : span["offset"] + span["length"]] for span in spans).strip()
+            number = whole(page.get("pageNumber")) or index + 1
+            written = "".join(self._part(content, span) for span in tables(page.get("spans"))).strip()
             here = [figure for figure in figures if _page_of(figure) == number]
             images = await self._figures(here, address, wanted, wanted.room(taken), keeper)
-            pages.append(ExtractedPage(text, images, shown[index] if index < len(shown) else None))
+            pages.append(ExtractedPage(written, images, shown[index] if index < len(shown) else None))
             taken += len(images)
         return pages
+
+    def _part(self, content: str, span: dict[str, Any]) -> str:
+        start, length = whole(span.get("offset")), whole(span.get("length"))
+        if start is None or length is None or start + length > len(content):
+            raise self.http.garbled("span_outside_the_text")
+        return content[start : start + length]
 
     async def _figures(
         self, figures: list[dict[str, Any]], address: str, wanted: ExtractAsk, room: int | None, keeper: Keeper
@@ -129,9 +139,11 @@ class AzureExtractor:
         images: list[dict[str, Json]] = []
         base, _, query = address.partition("?")
         for figure in figures:
-            name = figure.get("id")
-            if not name:
+            name = text(figure.get("id"))
+            if name is None:
                 continue
+            if not _FIGURE.fullmatch(name):
+                raise self.http.garbled("malformed_figure")
             if room is not None and len(images) >= room:
                 break
             response = await self.http.send("GET", f"{base}/figures/{name}?{query}")
@@ -140,8 +152,8 @@ class AzureExtractor:
                 raise self.http.garbled("figure_unreadable")
             if not wanted.is_big_enough(picture.width, picture.height):
                 continue
-            caption = table(figure.get("caption")).get("content") or None
-            stem = f"figure-{str(name).replace('.', '-')}"
+            caption = text(table(figure.get("caption")).get("content"))
+            stem = f"figure-{name.replace('.', '-')}"
             named = Picture(picture.data, picture.mime_type, picture.width, picture.height, caption, stem)
             images.append(await keeper.image(named, stem))
         return images

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pipelex.content.stuff import Json
-from pipelex.inference.calls.http import HttpCall, tables
+from pipelex.inference.calls.http import HttpCall
+from pipelex.inference.calls.members import tables, text, web_address
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Keeper, SourceFile, incapable
 
@@ -32,14 +33,14 @@ class LinkupReader:
             "extractImages": wanted.room(0) != 0,
         }
         answer = await http.post(f"{http.endpoint(_ENDPOINT)}/fetch", request)
-        text = answer.get("markdown")
-        if not isinstance(text, str):
+        page = answer.get("markdown")
+        if not isinstance(page, str):
             raise http.garbled("no_markdown")
         images: list[dict[str, Json]] = []
         for item in tables(answer.get("images")):
-            if (address := item.get("url")) and str(address).startswith(("http://", "https://")):
-                alt = item.get("alt")
+            if address := web_address(item.get("url")):
+                alt = text(item.get("alt"))
                 images.append({"url": address, "caption": alt} if alt else {"url": address})
         raw = answer.get("rawHtml")
         raw_html = raw if wanted.raw_html and isinstance(raw, str) else None
-        return [ExtractedPage(text, images[: wanted.room(0)], raw_html=raw_html)]
+        return [ExtractedPage(page, images[: wanted.room(0)], raw_html=raw_html)]

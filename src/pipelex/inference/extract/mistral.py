@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 
 from pipelex.content.stuff import Json
 from pipelex.errors import InputError
-from pipelex.inference.calls.http import HttpCall, table, tables
+from pipelex.inference.calls.http import HttpCall
+from pipelex.inference.calls.members import table, tables, text
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Keeper, Picture, SourceFile
 from pipelex.inference.extract.views import page_views
@@ -57,11 +58,11 @@ class MistralExtractor:
         pages: list[ExtractedPage] = []
         taken = 0
         for number, page in enumerate(found, 1):
-            text = page.get("markdown")
-            if not isinstance(text, str):
+            written = page.get("markdown")
+            if not isinstance(written, str):
                 raise self.http.garbled("page_without_markdown")
             images = await self._images(tables(page.get("images")), wanted, wanted.room(taken), keeper, number)
-            pages.append(ExtractedPage(text, images, views[number - 1] if number <= len(views) else None))
+            pages.append(ExtractedPage(written, images, views[number - 1] if number <= len(views) else None))
             taken += len(images)
         return pages
 
@@ -89,8 +90,8 @@ class MistralExtractor:
         for item in found:
             if room is not None and len(images) >= room:
                 break
-            encoded = item.get("image_base64")
-            if not isinstance(encoded, str) or not encoded:
+            encoded = text(item.get("image_base64"))
+            if encoded is None:
                 continue
             url = encoded if encoded.startswith("data:") else f"data:;base64,{encoded}"
             try:
@@ -103,7 +104,7 @@ class MistralExtractor:
             if not wanted.is_big_enough(picture.width, picture.height):
                 continue
             # The text refers to an image by its id, which ends with the extension, so the id becomes its file name.
-            stem = str(item.get("id") or f"page-{page}-image-{len(images) + 1}").rpartition("/")[2]
+            stem = (text(item.get("id")) or f"page-{page}-image-{len(images) + 1}").rpartition("/")[2]
             caption = _caption(item.get("image_annotation"))
             named = Picture(picture.data, picture.mime_type, picture.width, picture.height, caption, stem)
             images.append(await keeper.image(named, stem))

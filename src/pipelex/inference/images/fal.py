@@ -6,10 +6,13 @@ fal's SDK is not used, because it sends the prompt on to redirects and does not 
 import asyncio
 import base64
 from dataclasses import dataclass
+from typing import Any
 
 from pipelex.content.stuff import Json
+from pipelex.errors import InputError
 from pipelex.inference.calls.classify import refused_content
-from pipelex.inference.calls.http import HttpCall, tables
+from pipelex.inference.calls.http import HttpCall
+from pipelex.inference.calls.members import tables, text, web_address
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.images.ask import ImageAsk
 from pipelex.inference.images.options import ImageArguments
@@ -40,12 +43,21 @@ class FalImages:
             flags = answer.get("has_nsfw_concepts")
             if isinstance(flags, list) and any(flag is True for flag in flags):  # pyright: ignore[reportUnknownVariableType]
                 raise refused_content(entry.backend, entry.handle, "the safety checker blanked the image")
-            urls = [str(item["url"]) for item in tables(answer.get("images")) if item.get("url")]
-            if not urls:
-                raise http.garbled("no_images")
-            loaded = await asyncio.gather(*[fetch(one) for one in urls])
-            images += [(one.data, one.mime_type) for one in loaded]
+            images += await _fetched(http, answer, fetch)
         return DrawnImages(images[: wanted.count], image_usage(entry, calls, wanted.count))
+
+
+async def _fetched(http: HttpCall, answer: dict[str, Any], fetch: Fetch) -> list[tuple[bytes, str]]:
+    urls = [url for item in tables(answer.get("images")) if (url := text(item.get("url")))]
+    if not urls:
+        raise http.garbled("no_images")
+    if not all(url[:5].lower() == "data:" or web_address(url) for url in urls):
+        raise http.garbled("malformed_address")
+    try:
+        loaded = await asyncio.gather(*[fetch(url) for url in urls])
+    except InputError as error:  # the file of the provider, and none that the caller gave
+        raise http.garbled("image_unreadable", str(error)) from None
+    return [(one.data, one.mime_type) for one in loaded]
 
 
 def _body(wanted: ImageAsk, rules: ImageArguments, count: int, calls: int) -> dict[str, Json]:

@@ -3,8 +3,10 @@
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
+from pipelex.inference.calls.members import whole
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.calls.usage import priced
+from pipelex.inference.chat.library import silence
 from pipelex.inference.images.ask import ImageAsk
 from pipelex.inference.images.provider import DrawnImages
 from pipelex.pipes.models import ModelUsage
@@ -23,6 +25,7 @@ def references(wanted: ImageAsk) -> "list[BinaryImage]":
 
 async def asked(call: ModelCall, work: "Awaitable[ImageGenerationResult]") -> "ImageGenerationResult":
     """Make one request. A client library's exception is replaced, not chained, because its text may hold a key."""
+    silence()
     try:
         return await work
     except Exception as error:
@@ -33,8 +36,8 @@ async def asked(call: ModelCall, work: "Awaitable[ImageGenerationResult]") -> "I
 def drawn(call: ModelCall, wanted: ImageAsk, results: "list[ImageGenerationResult]") -> DrawnImages:
     """The images of the answers, with their usage."""
     images = [(image.content.data, image.content.media_type) for result in results for image in result.images]
-    tokens_in = sum(result.usage.input_tokens for result in results)
-    tokens_out = sum(result.usage.output_tokens for result in results)
+    tokens_in = sum(whole(result.usage.input_tokens) or 0 for result in results)
+    tokens_out = sum(whole(result.usage.output_tokens) or 0 for result in results)
     usage = ModelUsage(
         handle=call.entry.handle,
         backend=call.entry.backend,
@@ -51,5 +54,5 @@ def _cost(call: ModelCall, results: "list[ImageGenerationResult]", tokens_in: in
         return priced(call.entry.table.costs, tokens_in, tokens_out, 0)
     try:
         return sum(float(result.cost().total_price) for result in results)
-    except (LookupError, ValueError, AssertionError):
+    except (LookupError, ValueError, TypeError, AssertionError):
         return None

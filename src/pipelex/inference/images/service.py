@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
-from pipelex.inference.calls.model_call import SECONDS, open_call
+from pipelex.inference.calls.model_call import SECONDS, ModelCall, open_call
 from pipelex.inference.deck.capabilities import REFERENCES, lacking
 from pipelex.inference.deck.catalog import ModelEntry
 from pipelex.inference.deck.model_deck import ModelDeck
@@ -15,7 +15,7 @@ from pipelex.inference.images.provider import ImageProvider
 from pipelex.inference.providers import factory
 from pipelex.pipes.effects.jobs import ContentListResult, ImageJob
 from pipelex.reading.pictures import measured
-from pipelex.storage import FetchPolicy, Loaded, Storage, extension_of, load
+from pipelex.storage import FetchPolicy, Loaded, Storage, extension_of, file_kind, load
 
 
 @dataclass(frozen=True)
@@ -46,21 +46,30 @@ class Images:
         references = [await self._fetched(str(image.get("url", ""))) for image in request.reference_images]
         wanted = image_ask(entry, request, job.model.settings, tuple(references), self.options)
         drawn = await provider.draw(wanted, self._fetched)
+        if not drawn.images:
+            raise call.garbled("no_images")
         contents = await asyncio.gather(
-            *[self._stored(wanted, data, mime_type, rank) for rank, (data, mime_type) in enumerate(drawn.images, 1)]
+            *[
+                self._stored(call, wanted, data, mime_type, rank)
+                for rank, (data, mime_type) in enumerate(drawn.images, 1)
+            ]
         )
         return ContentListResult(contents=tuple(contents), usage=drawn.usage)
 
     async def _fetched(self, url: str) -> Loaded:
         return await load(url, storage=self.storage, policy=self.policy)
 
-    async def _stored(self, wanted: ImageAsk, data: bytes, mime_type: str, rank: int) -> dict[str, Json]:
+    async def _stored(
+        self, call: ModelCall, wanted: ImageAsk, data: bytes, mime_type: str, rank: int
+    ) -> dict[str, Json]:
+        picture = await asyncio.to_thread(measured, data, mime_type)
+        if picture is None and file_kind(mime_type) != "svg":
+            raise call.garbled("image_unreadable")
         filename = f"image-{rank}.{extension_of(mime_type)}"
         blob = await self.storage.put(data, mime_type=mime_type, filename=filename)
         content: dict[str, Json] = {**blob.content(), "source_prompt": wanted.prompt}
         if wanted.negative_prompt is not None:
             content["source_negative_prompt"] = wanted.negative_prompt
-        picture = await asyncio.to_thread(measured, data, mime_type)
         return content if picture is None else {**content, "width": picture.width, "height": picture.height}
 
 

@@ -1,11 +1,11 @@
 """xAI. Source: https://docs.x.ai/docs/guides/image-generations (`POST /v1/images/generations` and `/v1/images/edits`)."""
 
 import base64
-import binascii
 from dataclasses import dataclass
 
 from pipelex.content.stuff import Json
-from pipelex.inference.calls.http import HttpCall, tables
+from pipelex.inference.calls.http import HttpCall
+from pipelex.inference.calls.members import tables, text
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.images.ask import ImageAsk, nearest
 from pipelex.inference.images.provider import DrawnImages, Fetch, image_usage
@@ -32,14 +32,14 @@ class XAIImages:
         while len(images) < wanted.count:
             answer = await http.post(url, {**body, "n": min(_MOST_AT_ONCE, wanted.count - len(images))})
             calls += 1
-            given = [item["b64_json"] for item in tables(answer.get("data")) if isinstance(item.get("b64_json"), str)]
+            given = [found for item in tables(answer.get("data")) if (found := text(item.get("b64_json")))]
             if not given:
                 raise http.garbled("no_images")
             try:
-                found = [base64.b64decode(text.partition(",")[2] or text, validate=True) for text in given]
-            except binascii.Error:
+                drawn = [base64.b64decode(each.partition(",")[2] or each, validate=True) for each in given]
+            except ValueError:
                 raise http.garbled("base64") from None
-            images += [(data, sniff(data)) for data in found]
+            images += [(data, sniff(data)) for data in drawn]
         return DrawnImages(images[: wanted.count], image_usage(self.call.entry, calls, wanted.count))
 
 

@@ -6,7 +6,8 @@ Linkup's SDK is not used, because it reports failures as errors of a JSON decode
 from dataclasses import dataclass
 
 from pipelex.content.stuff import Json
-from pipelex.inference.calls.http import HttpCall, tables
+from pipelex.inference.calls.http import HttpCall
+from pipelex.inference.calls.members import tables
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.search.provider import SearchAsk, SourcedAnswer, source
 

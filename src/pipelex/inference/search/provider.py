@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipelex.content.stuff import Json
+from pipelex.inference.calls.members import text, web_address
 from pipelex.pipes.effects.requests import SearchRequest
 
 
@@ -40,7 +41,8 @@ class SearchProvider(Protocol):
 
 def source(url: Json, title: Json, snippet: Json) -> dict[str, Json] | None:
     """A source as a Document content; None when it has no web address."""
-    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+    address = web_address(url)
+    if address is None:
         return None
-    members = {"title": title, "snippet": snippet}
-    return {"url": url, **{name: text for name, text in members.items() if isinstance(text, str) and text}}
+    members = {"title": text(title), "snippet": text(snippet)}
+    return {"url": address, **{name: told for name, told in members.items() if told is not None}}

@@ -8,7 +8,8 @@ start.
 import json
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
-from pipelex.inference.calls.http import HttpRefusal, table
+from pipelex.inference.calls.http import HttpRefusal
+from pipelex.inference.calls.members import table
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.chat.attachments.takes import COMMON
 from pipelex.inference.chat.completions.answers import read_completion
