@@ -10,10 +10,9 @@ from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.calls.tls import tls_of
 from pipelex.inference.chat.attachments.takes import OPENAI
 from pipelex.inference.chat.library import LibraryProvider
-from pipelex.inference.chat.provider import SentSchema
+from pipelex.inference.chat.provider import SentSchema, strict_if_native
 from pipelex.inference.chat.settings import CallSettings
 from pipelex.inference.chat.structured import Method, Schema
-from pipelex.inference.chat.structured.pairs import closed
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -40,9 +39,7 @@ class OpenAIClient(LibraryProvider["AsyncOpenAI"]):
         return request
 
     def sent(self, schema: Schema, method: Method) -> SentSchema:
-        """Native schemas are strict, except those with a value of any type, which no strict schema can describe."""
-        strict = closed(schema) if method == "native" else None
-        return SentSchema(schema) if strict is None else SentSchema(strict, is_strict=True)
+        return strict_if_native(schema, method)
 
     def library_model(self, call: ModelCall) -> "Model[Any]":
         return self._chat_model(call, self._client(call))

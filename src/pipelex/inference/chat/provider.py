@@ -7,6 +7,7 @@ from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.chat.messages import Answer, AnswerForm, Message, RequestSettings
 from pipelex.inference.chat.settings import CallSettings
 from pipelex.inference.chat.structured import Method, Schema
+from pipelex.inference.chat.structured.pairs import closed
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,12 @@ class SentSchema:
     schema: Schema
     is_strict: bool | None = None
     """Whether the provider must follow it strictly; None leaves it to the client library."""
+
+
+def strict_if_native(schema: Schema, method: Method) -> SentSchema:
+    """Native schemas are strict, except those with a value of any type, which no strict schema can describe."""
+    strict = closed(schema) if method == "native" else None
+    return SentSchema(schema) if strict is None else SentSchema(strict, is_strict=True)
 
 
 class ChatProvider(Protocol):

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pipelex.content.stuff import Json
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.calls.http import HttpCall
-from pipelex.inference.calls.members import table, tables, text, whole
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Keeper, Picture, SourceFile
 from pipelex.inference.extract.views import page_views
+from pipelex.inference.members import table, tables, text, whole
 from pipelex.reading.pictures import measured
 
 if TYPE_CHECKING:

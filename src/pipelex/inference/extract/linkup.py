@@ -5,9 +5,9 @@ from typing import ClassVar
 
 from pipelex.content.stuff import Json
 from pipelex.inference.calls.http import HttpCall
-from pipelex.inference.calls.members import tables, text, web_address
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Keeper, SourceFile, incapable
+from pipelex.inference.members import tables, text, web_address
 
 _ENDPOINT = "https://api.linkup.so/v1"
 

@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 from pipelex.content.stuff import Json
 from pipelex.errors import InputError
 from pipelex.inference.calls.http import HttpCall
-from pipelex.inference.calls.members import table, tables, text
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.extract.provider import ExtractAsk, ExtractedPage, Keeper, Picture, SourceFile
 from pipelex.inference.extract.views import page_views
+from pipelex.inference.members import table, tables, text
 from pipelex.reading.pictures import measured
 from pipelex.storage import FetchPolicy, load
 

@@ -12,11 +12,11 @@ from pipelex.content.stuff import Json
 from pipelex.errors import InputError
 from pipelex.inference.calls.classify import refused_content
 from pipelex.inference.calls.http import HttpCall
-from pipelex.inference.calls.members import tables, text, web_address
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.images.ask import ImageAsk
 from pipelex.inference.images.options import ImageArguments
 from pipelex.inference.images.provider import DrawnImages, Fetch, image_usage
+from pipelex.inference.members import tables, text, web_address
 
 _ENDPOINT = "https://fal.run"
 _MOST_AT_ONCE = 4

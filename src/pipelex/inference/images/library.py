@@ -3,12 +3,12 @@
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
-from pipelex.inference.calls.members import whole
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.calls.usage import priced
 from pipelex.inference.chat.library import silence
 from pipelex.inference.images.ask import ImageAsk
 from pipelex.inference.images.provider import DrawnImages
+from pipelex.inference.members import whole
 from pipelex.pipes.models import ModelUsage
 
 if TYPE_CHECKING:

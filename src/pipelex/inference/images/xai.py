@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from pipelex.content.stuff import Json
 from pipelex.inference.calls.http import HttpCall
-from pipelex.inference.calls.members import tables, text
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.images.ask import ImageAsk, nearest
 from pipelex.inference.images.provider import DrawnImages, Fetch, image_usage
+from pipelex.inference.members import tables, text
 from pipelex.storage import sniff
 
 _ENDPOINT = "https://api.x.ai/v1"

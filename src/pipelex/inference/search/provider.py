@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipelex.content.stuff import Json
-from pipelex.inference.calls.members import text, web_address
+from pipelex.inference.members import text, web_address
 from pipelex.pipes.effects.requests import SearchRequest
 
 

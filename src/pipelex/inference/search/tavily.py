@@ -9,8 +9,8 @@ from typing import cast
 
 from pipelex.content.stuff import Json
 from pipelex.inference.calls.http import HttpCall
-from pipelex.inference.calls.members import tables
 from pipelex.inference.calls.model_call import ModelCall
+from pipelex.inference.members import tables
 from pipelex.inference.search.provider import SearchAsk, SourcedAnswer, source
 
 _ENDPOINT = "https://api.tavily.com"

@@ -10,10 +10,10 @@ from typing import Any, Final, cast
 
 from pipelex.errors import PipelexError
 from pipelex.inference.calls.guard import ToldFailure
-from pipelex.inference.calls.members import table, tables
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.chat.completions.requests import said
 from pipelex.inference.chat.messages import Answer, FinishReason, TokenCounts, ToolUse
+from pipelex.inference.members import table, tables
 
 _REASONS: Final[dict[str, FinishReason]] = {
     "stop": "stop",

@@ -19,10 +19,9 @@ from pipelex.inference.chat.completions.answers import read_completion
 from pipelex.inference.chat.completions.requests import form_members, message_members
 from pipelex.inference.chat.connected import ConnectedProvider
 from pipelex.inference.chat.messages import Answer, AnswerForm, Message, RequestSettings
-from pipelex.inference.chat.provider import SentSchema
+from pipelex.inference.chat.provider import SentSchema, strict_if_native
 from pipelex.inference.chat.settings import CallSettings
 from pipelex.inference.chat.structured import Method, Schema
-from pipelex.inference.chat.structured.pairs import closed
 from pipelex.inference.deck.catalog import Backend
 
 if TYPE_CHECKING:
@@ -64,9 +63,7 @@ class ChatCompletions(ConnectedProvider["httpx.AsyncClient"]):
         return {**request, "extra_headers": dict(call.entry.table.headers)}
 
     def sent(self, schema: Schema, method: Method) -> SentSchema:
-        """Native schemas are strict, except those with a value of any type, which no strict schema can describe."""
-        strict = closed(schema) if method == "native" else None
-        return SentSchema(schema) if strict is None else SentSchema(strict, is_strict=True)
+        return strict_if_native(schema, method)
 
     async def _close(self, client: "httpx.AsyncClient") -> None:
         await client.aclose()

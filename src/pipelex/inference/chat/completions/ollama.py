@@ -9,7 +9,6 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from pipelex.inference.calls.http import HttpRefusal
-from pipelex.inference.calls.members import table
 from pipelex.inference.calls.model_call import ModelCall
 from pipelex.inference.chat.attachments.takes import COMMON
 from pipelex.inference.chat.completions.answers import read_completion
@@ -18,6 +17,7 @@ from pipelex.inference.chat.completions.requests import message_members
 from pipelex.inference.chat.messages import Answer, AnswerForm, Message, RequestSettings
 from pipelex.inference.deck.catalog import Backend
 from pipelex.inference.deck.endpoints import ollama_root
+from pipelex.inference.members import table
 
 if TYPE_CHECKING:
     import httpx
