@@ -21,8 +21,8 @@ def activity(kind: str, id_: str = "1", name: str = "act_llm_gen_text", run: str
 
 def attempt(kind: str, number: int = 1, id_: str = "1") -> Event:
     state = {"type": "json", "value": {"call": f"first:{id_}", "attempt": number}}
-    task = {"custom_task_id": f"{id_}-{number}", "custom_task_type": CALL_TASK}
-    return event(f"CUSTOM_TASK_{kind}", **task, **({"payload": state} if kind == "STARTED" else {}))
+    payload = state if kind == "STARTED" else None
+    return event(f"CUSTOM_TASK_{kind}", custom_task_id=f"{id_}-{number}", custom_task_type=CALL_TASK, payload=payload)
 
 
 BEGUN, ATTEMPTED = activity("STARTED"), attempt("STARTED")

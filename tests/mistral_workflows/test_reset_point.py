@@ -1,12 +1,13 @@
 """The point to which a run is reset: what succeeded stays behind it, and no activity is under way at it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from pipelex.mistral_workflows.earlier.restart import reset_point
 
-Event = dict[str, Any]
+Event = Mapping[str, Any]
 
 
 def history(*steps: str) -> list[Event]:

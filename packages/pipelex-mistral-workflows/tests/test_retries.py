@@ -20,6 +20,7 @@ from pipelex.mistral_workflows.config import MistralWorkflowsConfig
 from pipelex.orchestration import RunState
 from pipelex.pipes.calls import PipeCall
 from pipelex.runner import Pipelex, RunHandle
+from pipelex.runner.replays import prepare_replay
 from test_runs import until
 
 from mistral_project import MistralProject, serving, write_mistral_project
@@ -190,6 +191,19 @@ async def test_a_run_that_timed_out_has_the_time_that_is_set_now(
         "Describe word01.": 2,
         "Describe word02.": 1,
     }
+
+
+async def test_a_replay_right_after_a_terminate_takes_what_is_under_way(
+    app: Pipelex, project: MistralProject, stub: OpenAIStub
+) -> None:
+    stub.on("Describe", text="sea", delay=0.5)
+    run = await started(app, project, DESCRIBE_ALL, {"words": WORDS[:3]})
+    await _terminated(run, stub, 3)
+    replay = await prepare_replay(app, run.run_id)
+    assert (replay.forecast.reused, replay.forecast.paid) == ({"harbour.describe": 3}, {})
+    result = await asyncio.wait_for((await replay.start()).result(), 120)
+    assert result.content == {"items": [{"text": "sea"}] * 3}
+    assert len(stub.completions) == 3
 
 
 async def test_a_retry_does_not_wait_for_ever(

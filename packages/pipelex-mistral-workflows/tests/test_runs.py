@@ -173,6 +173,8 @@ async def test_one_id_is_one_job(project: MistralProject, stub: OpenAIStub, tmp_
             again = await method.start({"text": "waves"}, run_id=id_)
             with pytest.raises(PipelexError) as refused:
                 await method.start({"text": "others"}, run_id=id_)
+            with pytest.raises(PipelexError, match="has 323 characters when it is encoded"):
+                await method.start({"text": "waves"}, run_id="é" * 64)
         assert (await (await app.attach(id_)).result()).content == {"text": "wavesfoam"}
         listed = await orchestrator_of(app).list(RunFilter(limit=50))
     assert again.is_attached
