@@ -12,7 +12,9 @@ BIN        := $(VENV)/bin
 PIP        := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 STAMP      := $(VENV)/.installed
 DEV_STAMP  := $(VENV)/.installed-dev
-TESTS      := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+# "part": of the largest matrices of cases, a part that is spread over all rows and columns; "all": every case.
+MATRIX     ?= part
+TESTS      := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --matrix $(MATRIX)
 MISTRAL    ?= .venv-mistral
 # "few": a part of the cases that every orchestrator must agree on, as continuous integration runs them.
 CASES      ?= all
@@ -56,14 +58,14 @@ demo: $(STAMP) ## Run the example method in-process, then durably on Temporal
 
 test: $(DEV_STAMP) check tests ## Check everything and run all tests
 
-test-fast: $(DEV_STAMP) ## Run the tests that need no Temporal server, no model's weights and no patience
+test-fast: $(DEV_STAMP) ## Run the tests that need no Temporal server, no model's weights and little time
 	@$(TESTS) $(FAST)
 
 tests: $(DEV_STAMP) ## Run all tests
 	@$(TESTS)
 
-coverage: $(DEV_STAMP) ## Run the fast tests; the pure layers have 95 % of their branches taken
-	@$(TESTS) $(FAST) --cov --cov-report=
+coverage: $(DEV_STAMP) ## Run the tests without a server; the pure layers have 95 % of their branches taken
+	@$(TESTS) -m "not server and not local_model" --cov --cov-report=
 	@$(BIN)/coverage json --quiet -o $(VENV)/coverage.json
 	@$(BIN)/python .ci/branches.py $(VENV)/coverage.json
 

@@ -1,5 +1,8 @@
 import asyncio
+import gc
 import os
+import sys
+import zlib
 from collections.abc import Iterator
 
 import pytest
@@ -13,12 +16,51 @@ from pipelex.temporal.dev_server import DevServer
 os.environ.pop("COLUMNS", None)  # the width of a terminal that runs tests is no setting of what they try
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--matrix", choices=("part", "all"), default="part", help="how much to run of tests marked matrix")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what needs a Temporal server, so that `-m "not server"` leaves it out."""
+    """Mark what needs a Temporal server, so that `-m "not server"` leaves it out, and thin out the matrices."""
+    left_out: list[pytest.Item] = []
     for item in items:
         if "temporal_server" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.server)
+        matrix = item.get_closest_marker("matrix")
+        if matrix is None or "callspec" not in vars(item):
+            continue
+        # By its name, so that rows and columns are hit alike, and a case that is added moves no other.
+        number = zlib.crc32(item.nodeid.encode())
+        if number % matrix.kwargs.get("fast", 1):
+            item.add_marker(pytest.mark.slow)
+        if number % matrix.kwargs.get("each", 1) and config.getoption("matrix") == "part":
+            left_out.append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        gone = set(left_out)
+        items[:] = [item for item in items if item not in gone]
+
+
+_modules = 0
+"""The number of loaded modules when the objects in memory were last spared from collections of garbage."""
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    gc.set_threshold(50_000, 20, 20)
+    _spare_what_is_loaded()
+
+
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    if len(sys.modules) > _modules + 100:
+        _spare_what_is_loaded()
+
+
+def _spare_what_is_loaded() -> None:
+    """Keep the collector from walking the tests and the loaded libraries: that took a quarter of the suite's time."""
+    global _modules
+    gc.freeze()
+    _modules = len(sys.modules)
 
 
 @pytest.fixture(scope="session")

@@ -98,6 +98,7 @@ def test_every_import_counts(tmp_path: Path, monkeypatch: Any) -> None:
     assert graph.find_modules_that_directly_import("shapes_of_imports.low") == importers
 
 
+@pytest.mark.slow
 def test_no_circles() -> None:
     new = circles(import_graph())
     assert not new, "modules that import one another"
@@ -109,6 +110,7 @@ def test_contracts_count_every_import() -> None:
     assert settings["importlinter"].getboolean("exclude_type_checking_imports") is False
 
 
+@pytest.mark.slow
 def test_no_two_classes_of_one_name() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for file in modules():
@@ -119,6 +121,7 @@ def test_no_two_classes_of_one_name() -> None:
     assert not new, "classes of one name"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", ["Finding", "Issue", "Mistake", "Problem", "Violation"])
 def test_what_is_wrong_with_a_file_is_called_a_fault(other: str) -> None:
     found = [

@@ -143,6 +143,7 @@ steps = [{ pipe = "p", resul = "x" }, { from = "t", result = "y", as = "z" }]
 """
 
 
+@pytest.mark.slow
 def test_the_schema_takes_every_bundle_that_is_valid_and_refuses_wrong_tables(cli: Cli) -> None:
     schema = json.loads(cli("schema").out)
     Draft202012Validator.check_schema(schema)

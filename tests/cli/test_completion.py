@@ -36,6 +36,7 @@ def completed(cli: Cli, *words: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.matrix(fast=5)
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
@@ -95,6 +96,7 @@ complete -C "pipelex $argv"
 }
 
 
+@pytest.mark.matrix(fast=9)
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 @pytest.mark.parametrize(
     ("words", "offered"),
@@ -134,6 +136,7 @@ echo "$@" >> ran
 """
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_tab_key_completes_on_a_terminal(cli: Cli, shell: str) -> None:

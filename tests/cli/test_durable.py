@@ -200,6 +200,7 @@ def test_a_worker_says_what_it_does_and_when_it_is_ready(durable_cli: Cli) -> No
     assert not (durable_cli.root / "ready").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "text"),
     [

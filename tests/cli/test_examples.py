@@ -76,6 +76,7 @@ def test_a_review_is_answered_by_its_mood(cli: Cli, stub: OpenAIStub, mood: str,
     assert run(cli, "reply") == {"text": answer}
 
 
+@pytest.mark.slow
 def test_a_photo_becomes_a_postcard(cli: Cli, stub: OpenAIStub) -> None:
     stub.on("Describe in two sentences", text="A red boat.")
     stub.on("It shows: A red boat.", Reply(body={"created": 1, "data": [{"b64_json": picture()}]}))

@@ -203,6 +203,7 @@ def test_an_endpoint_is_called_as_it_is_known(address: str, backend: str, variab
 _PATHS = {"no": "/v1/chat/completions", "too": "/v1/chat/completions", "alone": "/api/chat"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["asked", "named", "host"])
 @pytest.mark.parametrize("ollama", ["too", "alone"])
 def test_ollama_from_init_to_a_first_result(
@@ -245,6 +246,7 @@ def test_a_model_that_was_not_pulled(fresh: Fresh, stub: OpenAIStub) -> None:
     assert (ended.code, "Pull it with: ollama pull qwen3:4b" in ended.err) == (2, True), ended.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("there", [[], ["gemma3:4b", "llama3.2:latest"]])
 def test_models_of_ollama_are_those_that_were_pulled(
     fresh: Fresh, stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch, there: list[str]

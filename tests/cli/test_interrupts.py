@@ -22,6 +22,8 @@ from tests.cli.conftest import Cli, Ended
 from tests.cli.test_durable import worker
 from tests.support.openai_server import OpenAIStub
 
+pytestmark = pytest.mark.slow
+
 _PATIENCE = 60.0
 
 AT_IMPORT = """

@@ -13,6 +13,8 @@ from tests.support.methods import DESCRIBE_ALL, chain_of
 from tests.support.openai_server import OpenAIStub, Reply
 from tests.support.processes import kill, process
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 60.0
 HELD = Reply(text="too late", delay=60)
 """An answer that whoever asked does not live to hear."""

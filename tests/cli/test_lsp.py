@@ -14,6 +14,8 @@ from pygls.lsp.client import LanguageClient
 
 from tests.cli.conftest import Cli
 
+pytestmark = pytest.mark.slow
+
 BILLS = """domain = "bills"
 description = "Bills"
 main_pipe = "check"

@@ -4,9 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cli.conftest import Cli
 from tests.cli.test_durable import worker
 from tests.support.openai_server import OpenAIStub, Reply
+
+pytestmark = pytest.mark.slow
 
 LETTERS = """
 domain = "quay"

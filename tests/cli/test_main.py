@@ -46,6 +46,7 @@ def test_every_command_has_help_with_examples_of_its_own(cli: Cli, words: tuple[
     assert all(" ".join(("pipelex", *words)) in line for line in examples.splitlines())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", ["60", "200"])
 def test_help_is_grouped_and_never_cut(cli: Cli, columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", columns)
@@ -96,6 +97,7 @@ def test_help_and_version_import_nothing_heavy() -> None:
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_validating_imports_neither_temporal_nor_model_clients(cli: Cli) -> None:
     program = (
         "import sys; from pipelex.cli.main import run\n"

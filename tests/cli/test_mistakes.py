@@ -295,6 +295,7 @@ def place(cli: Cli) -> Cli:
     return cli
 
 
+@pytest.mark.matrix(fast=9)
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.command)
 def test_a_mistake_is_told_what_was_meant(place: Cli, mistake: Mistake) -> None:
     ended = place(*mistake.words)
@@ -322,6 +323,7 @@ def test_no_option_is_proposed_that_is_far_from_what_was_typed(place: Cli) -> No
 WITH_JSON = [mistake for mistake in MISTAKES if mistake.code == 1 and mistake.words[0] in ("run", "runs")]
 
 
+@pytest.mark.matrix(fast=3)
 @pytest.mark.parametrize("mistake", WITH_JSON, ids=lambda mistake: mistake.command)
 def test_a_mistake_is_a_problem_for_programs(place: Cli, mistake: Mistake) -> None:
     ended = place(*mistake.words, "--json")

@@ -48,6 +48,7 @@ FOLDERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("folder", "settings", "told"), FOLDERS, ids=["0.35", "0.92"])
 def test_a_folder_is_used_as_it_is(
     cli: Cli,

@@ -201,6 +201,7 @@ def test_inputs_are_looked_for_in_order(cli: Cli, stub: OpenAIStub) -> None:
     assert json.loads(cli.command("run", "m", "--json").out) == {"text": "3"}
 
 
+@pytest.mark.slow
 def test_a_silent_pipe_as_standard_input_does_not_hang(cli: Cli) -> None:
     reading, writing = os.pipe()
     try:
@@ -215,6 +216,7 @@ def test_a_silent_pipe_as_standard_input_does_not_hang(cli: Cli) -> None:
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.slow
 def test_a_failed_run_is_a_block_of_facts(cli: Cli, stub: OpenAIStub) -> None:
     stub.on("Hello Ana", status=429, body={"error": {"message": "slow down"}}, headers={"retry-after": "0"})
 
@@ -318,6 +320,7 @@ def test_ctrl_c_cancels_a_run_in_this_process(cli: Cli, stub: OpenAIStub) -> Non
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_a_run_that_ended_early_is_taken_up_again_under_its_id(cli: Cli, stub: OpenAIStub) -> None:
     stub.on("Describe a", text="first").on("Describe b", Reply(status=401), Reply(text="second"))
     (cli.root / "all.mthds").write_text(DESCRIBE_ALL, encoding="utf-8")
@@ -409,6 +412,7 @@ def test_the_inputs_of_a_failed_run_run_again(cli: Cli, stub: OpenAIStub) -> Non
     assert json.loads(again.out) == {"text": "Hi"}
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_what_is_worth_knowing(cli: Cli, stub: OpenAIStub) -> None:
     stub.on("Hello Ana", text="Hi", input_tokens=1000, output_tokens=500)
 

@@ -32,6 +32,7 @@ def runs(cli: Cli, *args: str) -> list[str]:
     return [run["pipeline_run_id"] for run in json.loads(ended.out)["runs"]]
 
 
+@pytest.mark.slow
 def test_lists_and_filters(chained: Cli, stub: OpenAIStub) -> None:
     stub.on("Hello", REFUSED)
     failed = chained("run", "greet.mthds", "-i", "name=Ana", "--run-id", "second")
@@ -55,6 +56,7 @@ def test_lists_and_filters(chained: Cli, stub: OpenAIStub) -> None:
     assert (wrong.code, "--since soon" in wrong.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_show_result_and_prefixes(chained: Cli) -> None:
     shown = json.loads(chained("runs", "show", "fir", "--json").out)
     assert (shown["pipeline_run_id"], shown["status"], len(shown["trace"]["children"])) == ("first-1", "COMPLETED", 3)
@@ -148,6 +150,7 @@ def test_a_retry_from_a_pipe_that_is_none(chained: Cli, stub: OpenAIStub) -> Non
     assert len(stub.completions) == 4
 
 
+@pytest.mark.slow
 def test_retries_one_by_one_and_together(cli: Cli, stub: OpenAIStub) -> None:
     # Refused after the other item's answer: a batch that fails leaves the calls that are under way.
     refused = replace(REFUSED, delay=0.5)

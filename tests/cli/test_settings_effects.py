@@ -194,6 +194,7 @@ def test_the_table_of_costs(cli: Cli, stub: OpenAIStub) -> None:
     assert "stub" not in cli(*GREETING).out
 
 
+@pytest.mark.slow
 def test_spans_can_be_switched_off(cli: Cli, stub: OpenAIStub, collector: Collector) -> None:
     stub.on("Ada", text="Welcome")
     change(cli, runtime__telemetry__endpoint=collector.url, runtime__telemetry__is_enabled=False)
@@ -201,6 +202,7 @@ def test_spans_can_be_switched_off(cli: Cli, stub: OpenAIStub, collector: Collec
     assert collector.spans == []
 
 
+@pytest.mark.slow
 def test_the_service_of_spans(cli: Cli, stub: OpenAIStub, collector: Collector) -> None:
     stub.on("Ada", text="Welcome")
     change(cli, runtime__telemetry__endpoint=collector.url, runtime__telemetry__service_name="pilots")
@@ -233,6 +235,7 @@ async def test_failed_calls_are_repeated(cli: Cli, stub: OpenAIStub) -> None:
     assert len(stub.completions) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.2, 60.0])
 @pytest.mark.parametrize("where", ["settings", "model"])
 async def test_how_long_a_call_may_take(cli: Cli, stub: OpenAIStub, seconds: float, where: str) -> None:
@@ -251,6 +254,7 @@ async def test_how_long_a_call_may_take(cli: Cli, stub: OpenAIStub, seconds: flo
     assert caught.value.code == "provider.timeout"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0, 60])
 async def test_a_provider_that_is_away_for_a_while(cli: Cli, seconds: int) -> None:
     address = ("127.0.0.1", free_port())
@@ -340,6 +344,7 @@ async def test_what_a_dry_run_makes_up(cli: Cli) -> None:
 # --- how methods are read and run -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_items_of_a_batch_at_the_same_time(cli: Cli, stub: OpenAIStub) -> None:
     stub.on("Describe", text="fine", delay=0.1)
     await run(cli, DESCRIBE_ALL, {"words": list("abcdef")}, interpreter__pipeline_execution__max_concurrency=1)

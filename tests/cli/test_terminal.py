@@ -18,6 +18,8 @@ from tests.support.methods import DESCRIBE_ALL
 from tests.support.openai_server import OpenAIStub, Reply
 from tests.support.processes import kill
 
+pytestmark = pytest.mark.slow
+
 
 def on_a_terminal(
     cli: Cli,

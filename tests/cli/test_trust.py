@@ -92,6 +92,7 @@ def test_the_demand_is_told_as_data(untrusted: Cli) -> None:
     assert json.loads(untrusted("trust", "--revoke", "--json").out)["revoked"] == trusted
 
 
+@pytest.mark.slow
 def test_a_flag_says_it_for_one_command(untrusted: Cli, stub: OpenAIStub) -> None:
     stub.on("Ada", text="Welcome")
     assert untrusted.command("--trust-project", *GREETING).code == 0

@@ -77,6 +77,7 @@ def test_an_input_can_be_typed(cli: Cli, stub: OpenAIStub, typed: list[str]) -> 
     assert json.loads(ended.out) == {"text": "Good morning, Ana"}, ended.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stdin", "options"), [("Ana\n", []), ("Ana", ["-i", "-"]), ("Ana", ["-i", "name=@-"])])
 def test_plain_text_on_standard_input(cli: Cli, stub: OpenAIStub, stdin: str, options: list[str]) -> None:
     stub.on("Hello Ana", text="Hi")
@@ -128,6 +129,7 @@ def test_rows_are_written_back_with_their_results(docks: Cli, stub: OpenAIStub) 
     assert json.loads((folder / "usage.json").read_text(encoding="utf-8"))["models"][0]["calls"] == 3
 
 
+@pytest.mark.slow
 def test_a_failing_row_ends_it_all_or_is_told_beside_the_others(docks: Cli, stub: OpenAIStub) -> None:
     stub.on("Rate Ata", object={"mark": 5}).on("Rate Cyn", object={"mark": 1})
     stub.on("Rate Bor", status=400, body={"error": {"message": "no"}}, cycle=True)
@@ -163,6 +165,7 @@ def test_rows_that_have_ended_are_not_paid_twice(docks: Cli, stub: OpenAIStub) -
     assert len(stub.completions) == 3
 
 
+@pytest.mark.slow
 async def test_many_rows_from_python(docks: Cli, stub: OpenAIStub) -> None:
     stub.on("Hello Ana", text="A").on("Hello Bo", text="B")
     method = pipelex.load("greet.mthds")
@@ -228,6 +231,7 @@ def said(cli: Cli, *args: str) -> str:
     return ended.out.removesuffix("\n") if ended.code == 0 else ended.err
 
 
+@pytest.mark.matrix(fast=3)
 @pytest.mark.parametrize(
     ("pipe", "typed", "shown"),
     [
@@ -349,6 +353,7 @@ def test_rows_as_programs_write_them(cli: Cli, content: bytes, shown: str) -> No
     assert shown in said(cli, "--inputs-csv", "rows.csv")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("redirect", "options", "shown"),
     [

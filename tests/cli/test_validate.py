@@ -139,6 +139,7 @@ def test_an_installed_method(cli: Cli) -> None:
     assert "did you mean 'welcome'" in missing.err
 
 
+@pytest.mark.slow
 def test_the_command_as_a_process(cli: Cli) -> None:
     done = subprocess.run(
         [Path(sys.executable).with_name("pipelex"), "validate", "greet.mthds"],

@@ -137,6 +137,7 @@ async def test_a_verdict_within_a_running_loop(cli: Cli) -> None:
     assert pipelex.validate(method) == await Pipelex().validate(method)
 
 
+@pytest.mark.slow
 def test_a_faulty_neighbour_stops_nobody(cli: Cli, stub: OpenAIStub) -> None:
     stub.on("Hello Ana", text="Hi")
     method = cli.project.method(NEIGHBOURS, "n.mthds")

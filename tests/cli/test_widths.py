@@ -93,6 +93,7 @@ def too_wide(text: str, width: int) -> list[str]:
     return [line for line in text.splitlines() if width_of(line) > width and not _WHOLE.fullmatch(line)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_what_commands_print_fits(cli: Cli, stub: OpenAIStub, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     stub.on(matches=".", text="Welcome")
@@ -105,6 +106,7 @@ def test_what_commands_print_fits(cli: Cli, stub: OpenAIStub, width: int, monkey
         assert too_wide(ended.out + ended.err, width) == [], words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "code"), [(60, "method.input_unused"), (80, "provider.rate_limited")])
 def test_a_page_fits_its_terminal(cli: Cli, width: int, code: str) -> None:
     ended, seen = on_a_terminal(cli, "explain", code, columns=width)

@@ -59,11 +59,13 @@ def test_they_are_schemas_of_the_dialect_they_name(kind: str) -> None:
     assert "null" not in json.dumps(schema)
 
 
+@pytest.mark.matrix(fast=3)
 @pytest.mark.parametrize(("kind", "file"), FILES, ids=lambda value: value.name if isinstance(value, Path) else value)
 def test_files_that_are_read_fit(kind: str, file: Path) -> None:
     assert faults(kind, file.read_text(encoding="utf-8")) == []
 
 
+@pytest.mark.matrix(fast=8)
 @pytest.mark.parametrize(("key", "written"), [(key, written) for key, written, _ in CHANGES])
 def test_values_that_are_read_fit(key: str, written: str) -> None:
     assert faults("pipelex", f"{key} = {written}") == []

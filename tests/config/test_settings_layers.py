@@ -175,6 +175,7 @@ def test_the_process_environment_and_directory_are_the_defaults(
     assert settings.origin(KEY).file == str(Path(".pipelex/pipelex.toml"))
 
 
+@pytest.mark.slow
 def test_importing_the_settings_loads_nothing_heavy() -> None:
     import subprocess
 

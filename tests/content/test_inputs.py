@@ -300,6 +300,7 @@ BOATS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(BOATS, max_size=4))
 @settings(deadline=None, derandomize=True)
 def test_a_written_table_reads_back(tmp_path_factory: pytest.TempPathFactory, boats: list[dict[str, Any]]) -> None:
@@ -399,6 +400,7 @@ JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(
     JSON_VALUES,
     st.sampled_from([*LIGHT_CONCEPTS, "native.Anything", "native.Dynamic", "native.Page", "docks.Entry"]),

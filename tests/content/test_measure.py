@@ -42,6 +42,7 @@ def containers(value: Any) -> int:
     return 1 + sum(map(containers, cast("list[Any]", value))) if isinstance(value, list) else 0
 
 
+@pytest.mark.slow
 @given(TREES)
 def test_the_bound_is_never_below_the_characters_of_the_json(value: Json) -> None:
     brackets = 3 * containers(value)  # with the comma after them

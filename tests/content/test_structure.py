@@ -252,6 +252,7 @@ JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(SHAPES)
 @settings(deadline=None, derandomize=True)
 def test_the_example_of_any_shape_is_valid(shape: Shape) -> None:
@@ -261,6 +262,7 @@ def test_the_example_of_any_shape_is_valid(shape: Shape) -> None:
     assert shape_from_json(json.loads(json.dumps(shape_to_json(shape)))) == shape
 
 
+@pytest.mark.slow
 @given(SHAPES, JSON_VALUES)
 @settings(deadline=None, derandomize=True)
 def test_validation_is_idempotent_and_raises_nothing_else(shape: Shape, value: Any) -> None:
@@ -271,6 +273,7 @@ def test_validation_is_idempotent_and_raises_nothing_else(shape: Shape, value: A
     assert validate(shape, once) == once
 
 
+@pytest.mark.slow
 @given(JSON_VALUES)
 @settings(deadline=None, derandomize=True)
 def test_any_json_value_is_kept_by_an_open_shape(value: Any) -> None:

@@ -58,6 +58,7 @@ def check_verdict(library: LoadedLibrary) -> None:
 # --- valid ones
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, 120, 20))
 async def test_random_methods_validate_and_run_dry(first: int, app: Pipelex) -> None:
     for seed in range(first, first + 20):
@@ -168,6 +169,7 @@ def test_cut_off_files_get_a_verdict(seed: int, length: int) -> None:
     check_verdict(loaded(random_method(seed, pipes=5).text.encode()[:length]))
 
 
+@pytest.mark.slow
 @given(template=st.text(alphabet="{}%#$@[]().|'\"x a1_\n\\-+*~,:=", max_size=60))
 @settings(BRIEFLY, max_examples=250)
 async def test_random_templates_get_a_verdict(template: str, app: Pipelex) -> None:
@@ -182,6 +184,7 @@ WORDS = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(words=st.lists(st.sampled_from(WORDS), max_size=25))
 @settings(BRIEFLY, max_examples=300)
 async def test_templates_of_random_words_get_a_verdict(words: list[str], app: Pipelex) -> None:
@@ -269,6 +272,7 @@ HOSTILE = (
 )
 
 
+@pytest.mark.matrix(fast=11)
 @pytest.mark.parametrize("template", HOSTILE, ids=[f"{index}" for index in range(len(HOSTILE))])
 @pytest.mark.timeout(20)
 async def test_hostile_templates_are_held(template: str, app: Pipelex) -> None:
@@ -352,6 +356,7 @@ def test_ten_thousand_pipes_get_a_verdict() -> None:
     assert len(library.library.pipes) == 10_000
 
 
+@pytest.mark.slow
 def test_many_broken_pipes_get_a_verdict() -> None:
     library = loaded(many(2000).replace('pipe = "', 'pipe = "absent_'))
     check_verdict(library)
@@ -392,6 +397,7 @@ async def test_nesting_has_a_limit_and_says_so(app: Pipelex) -> None:
     assert raised.value.report.code == "pipe.stack_overflow"
 
 
+@pytest.mark.slow
 def test_a_long_chain_of_concepts_gets_a_verdict() -> None:
     chain: dict[str, Any] = {"C0": {"description": "x", "structure": {"title": "x"}}}
     for index in range(1, 2000):

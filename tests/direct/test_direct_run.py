@@ -64,6 +64,7 @@ async def test_no_more_items_at_a_time_than_configured(project: Project, stub: O
     assert stub.most_in_flight == 3
 
 
+@pytest.mark.slow
 async def test_the_trace_counts_attempts(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
     stub.on("Hello", Reply(status=503, body={"error": {"message": "busy"}}), Reply(text="hi"))
     result = await app.load(project.method(GREET)).run({"name": "Ada"})
@@ -98,6 +99,7 @@ async def test_cancelling_closes_the_provider_call(tmp_path: Path) -> None:
             await asyncio.wait_for(silent.left.wait(), 5)
 
 
+@pytest.mark.slow
 async def test_a_repeated_request_keeps_its_key_and_no_two_items_share_one(
     app: Pipelex, project: Project, stub: OpenAIStub
 ) -> None:

@@ -97,12 +97,14 @@ template = "more $topic"
 """
 
 
+@pytest.mark.slow
 async def test_equal_calls_run_once(app: Pipelex, tmp_path: Path) -> None:
     verdict = await verdict_on(app, tmp_path, doubling(LLM, levels=19, chained=False))
     assert verdict.errors == ()
     assert verdict.unchecked == ()
 
 
+@pytest.mark.slow
 async def test_what_takes_too_long_is_left_unchecked_and_the_rest_is_not(app: Pipelex, tmp_path: Path) -> None:
     verdict = await verdict_on(app, tmp_path, doubling(COMPOSE, levels=18, chained=True))
     assert verdict.errors == ()
@@ -110,6 +112,7 @@ async def test_what_takes_too_long_is_left_unchecked_and_the_rest_is_not(app: Pi
     assert not {"harbour.level_18", "harbour.level_14"} & set(verdict.unchecked)
 
 
+@pytest.mark.slow
 async def test_more_than_a_run_may_run_is_an_error_at_the_pipe_where_it_begins(app: Pipelex, tmp_path: Path) -> None:
     (fault,) = (await verdict_on(app, tmp_path, doubling(COMPOSE, levels=70, chained=True))).errors
     assert fault.code == "pipe.stack_overflow"

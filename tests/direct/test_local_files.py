@@ -143,6 +143,7 @@ def was_sent(stub: OpenAIStub) -> bool:
     return any(SECRET in str(request.body) or "ZGlhcnk" in str(request.body) for request in stub.requests)
 
 
+@pytest.mark.matrix(fast=3)
 @pytest.mark.parametrize("number", range(6))
 @pytest.mark.parametrize("pipe", ["main", "pages"])
 async def test_a_models_answer_names_none(
@@ -194,6 +195,7 @@ HOLES = {
 }
 
 
+@pytest.mark.matrix(fast=11)
 @pytest.mark.parametrize("hole", HOLES)
 async def test_a_page_to_print_reads_none(project: Project, stub: OpenAIStub, secret: Path, hole: str) -> None:
     picture = secret.with_name("private.png")
@@ -275,6 +277,7 @@ async def test_devices_pipes_and_the_kernels_files_are_no_documents(project: Pro
             assert caught.value.code in ("input.file_unreadable", "input.reference_not_found")
 
 
+@pytest.mark.slow
 async def test_many_files_go_through_a_batch(project: Project, stub: OpenAIStub) -> None:
     text = METHOD + (
         '\n[pipe.all]\ntype = "PipeBatch"\ndescription = "All"\ninputs = { papers = "Document[]" }\noutput = "Text[]"\n'

@@ -174,6 +174,7 @@ async def test_records_are_a_setting(project: Project, stub: OpenAIStub) -> None
         assert 3 <= len(await listed(app)) <= 4
 
 
+@pytest.mark.slow
 async def test_a_home_that_cannot_be_written_fails_no_run(project: Project, stub: OpenAIStub) -> None:
     stub.on("Hello", text="Good day")
     home = project.root / "home"

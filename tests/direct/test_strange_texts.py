@@ -82,6 +82,7 @@ async def test_half_a_character_in_an_object_costs_one_call(project: Project, st
     assert len(stub.completions) == 1
 
 
+@pytest.mark.matrix(each=3, fast=60)
 @pytest.mark.parametrize("output", ["Note", "JSON", "Anything", "Note[]", "Text"])
 @pytest.mark.parametrize("depth", [50, 300, 900, 5_000, 200_000])
 @pytest.mark.parametrize("shape", ["[", '{"a":', '[{"title":'])
@@ -102,6 +103,7 @@ async def test_nesting_without_end_is_no_surprise(
         assert code in ("", "model.output_schema_mismatch", "provider.response_invalid", "pipe.output_invalid")
 
 
+@pytest.mark.slow
 def test_mending() -> None:
     assert mended("a\ud83d\ude00b") == "a\U0001f600b"
     assert mended(f"a{HALF}b") == "a\ufffdb"

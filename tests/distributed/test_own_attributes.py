@@ -56,6 +56,7 @@ async def ready(app: Pipelex) -> None:
     await namespace.register(client, await namespace.inspect(client, config_of(app)))
 
 
+@pytest.mark.slow
 async def test_runs_are_found_by_what_they_were_given(fresh: Project, stub: OpenAIStub) -> None:
     stub.on("Say", text="ok")
     async with fresh.app(overrides=DECLARED) as app:
@@ -125,6 +126,7 @@ def test_settings_that_are_none(project: Project, overrides: dict[str, Any], sai
     assert said in str(refused.value) + str([each.to_item() for each in refused.value.faults])
 
 
+@pytest.mark.slow
 async def test_a_server_without_room_says_so(fresh: Project) -> None:
     many = {f"{C}.Number{rank}.type": "Int" for rank in range(8)}
     async with fresh.app(overrides=many) as app:
@@ -134,6 +136,7 @@ async def test_a_server_without_room_says_so(fresh: Project) -> None:
     assert "--name Number7 --type Int" in refused.value.report.what_to_do
 
 
+@pytest.mark.slow
 async def test_another_type_in_the_namespace_is_told(fresh: Project) -> None:
     async with fresh.app(overrides={f"{C}.Amount.type": "Int"}) as app:
         await ready(app)

@@ -99,6 +99,7 @@ def test_links_lead_to_headings() -> None:
     assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= anchors
 
 
+@pytest.mark.slow
 def test_docstrings_name_sections_that_exist() -> None:
     sections = set(re.findall(r"^#+ (\d+(?:\.\d+)?)\.? ", TEXT, re.MULTILINE))
     named: dict[str, str] = {}

@@ -26,6 +26,7 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "program",
     [
@@ -38,6 +39,7 @@ def test_programs(program: str, kitchen: Path) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
+@pytest.mark.slow
 def test_the_tests(kitchen: Path) -> None:
     assert set(FILES) == {"conftest.py", "test_kitchen.py"}
     for name, text in FILES.items():

@@ -1,7 +1,7 @@
 """The parity cases through `durable` over an engine in memory: the seam between a run and its engine is real.
 
-Every case gives what the in-process orchestrator gives, and each workflow's history replays to the same commands. The
-fast tests run a case in two of the ways; the others are slow.
+Every case gives what the in-process orchestrator gives, and each workflow's history replays to the same commands. Each
+case runs in two of the ways; a third of them in the others, too, and all of them with `--matrix all`.
 """
 
 from dataclasses import dataclass, field, replace
@@ -68,12 +68,14 @@ REST = [
 ]
 
 
+@pytest.mark.matrix(fast=8)
 @pytest.mark.parametrize(("case", "ways"), FEW)
 async def test_an_engine_in_memory_agrees(case: Case, ways: tuple[Way, ...], tmp_path: Path) -> None:
     await agree(case, ways, tmp_path)
 
 
 @pytest.mark.slow
+@pytest.mark.matrix(each=3)
 @pytest.mark.parametrize(("case", "ways"), REST)
 async def test_it_agrees_in_every_way(case: Case, ways: tuple[Way, ...], tmp_path: Path) -> None:
     await agree(case, ways, tmp_path)

@@ -85,6 +85,7 @@ async def test_bundles_have_the_fault(each: Explanation, project: Project) -> No
     assert {fault.code for fault in (*verdict.errors, *verdict.warnings)} == {each.code}
 
 
+@pytest.mark.matrix(fast=3)
 @pytest.mark.parametrize("each", RUNS, ids=id_of)
 async def test_runs_fail_with_the_code(each: Explanation, project: Project) -> None:
     async with project.app("direct") as app:
@@ -93,6 +94,7 @@ async def test_runs_fail_with_the_code(each: Explanation, project: Project) -> N
     assert failed.value.report.code == each.code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("each", ANSWERS, ids=id_of)
 async def test_answers_are_classified(each: Explanation, project: Project, stub: OpenAIStub) -> None:
     body = each.body or ""

@@ -18,6 +18,7 @@ def spaced(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.matrix(fast=5)
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.project import write_project
 
 PROGRAM = """
@@ -18,6 +20,7 @@ print(before, "pipelex.inference.chat.openai" in sys.modules, "xllamacpp" in sys
 """
 
 
+@pytest.mark.slow
 def test_the_clients_of_ready_backends_and_no_local_model(tmp_path: Path) -> None:
     write_project(tmp_path, stub="http://127.0.0.1:1/v1")
     done = subprocess.run(

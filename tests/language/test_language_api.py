@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+import pytest
+
 import pipelex.language
 from pipelex.language import blueprints, templates
 
@@ -18,6 +20,7 @@ def test_every_pipe_type_has_a_blueprint_that_says_so() -> None:
     assert len(blueprints.PIPE_TYPES) == 13
 
 
+@pytest.mark.slow
 def test_reading_a_sound_file_without_templates_needs_no_heavy_library() -> None:
     program = (
         "import sys; from pipelex.language import parse_bundle; "

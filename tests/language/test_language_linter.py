@@ -263,6 +263,7 @@ def test_same_verdict(source: str) -> None:
     assert bundle.has_errors == bool(diagnostics), (diagnostics, bundle.faults)
 
 
+@pytest.mark.slow
 def test_the_cases_hold_both_verdicts() -> None:
     refused = sum(bool(pipelex_tools.lint_mthds(source)["diagnostics"]) for source in CASES)
     assert 60 < refused < len(CASES) - 60

@@ -219,6 +219,7 @@ def test_many_pipes_in_bounded_time() -> None:
     assert time.perf_counter() - start < 60
 
 
+@pytest.mark.slow
 def test_many_faults_in_linear_time() -> None:
     def seconds(count: int) -> float:
         pipes = "".join(

@@ -161,6 +161,7 @@ def test_jinja_has_every_plain_filter_that_is_listed() -> None:
     assert DEFAULT_TESTS.keys() == TESTS
 
 
+@pytest.mark.matrix(fast=12)
 @pytest.mark.parametrize(
     "template",
     [

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 import pipelex.library
 
 
@@ -19,6 +21,7 @@ def test_public_names() -> None:
     assert all(hasattr(pipelex.library, name) for name in pipelex.library.__all__)
 
 
+@pytest.mark.slow
 def test_heavy_libraries_are_not_imported() -> None:
     heavy = ("jinja2", "tree_sitter", "temporalio", "pydantic_ai", "openai", "httpx", "rich", "jsonschema")
     program = f"import sys, pipelex.library; print(*(name for name in {heavy!r} if name in sys.modules))"

@@ -168,6 +168,7 @@ def test_concepts_are_resolved_as_inputs_name_them(library: Library) -> None:
 # --- size -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [1, 2, 1000])
 def test_cycles_of_any_length_are_found(length: int) -> None:
     concepts = [
@@ -241,6 +242,7 @@ def test_large_libraries_take_bounded_time(pipes: int, seconds: float) -> None:
     assert len(loaded.linked.crate.pipes) == pipes
 
 
+@pytest.mark.slow
 def test_thousands_of_faults_take_bounded_time() -> None:
     text = large(2000, step="q")
     start = time.perf_counter()

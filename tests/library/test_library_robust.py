@@ -23,6 +23,7 @@ def mutated(text: str, chance: random.Random) -> str:
     return "".join(tokens)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_mutated_methods_get_a_verdict(seed: int) -> None:
     chance = random.Random(seed)

@@ -19,6 +19,7 @@ def test_what_is_encoded_can_be_read_back(text: str) -> None:
     assert names.decoded(written) == text
 
 
+@pytest.mark.slow
 @given(TEXTS, TEXTS)
 def test_two_texts_have_two_names(one: str, other: str) -> None:
     assert (names.encoded(one) == names.encoded(other)) == (one == other)
@@ -37,6 +38,7 @@ def test_what_nobody_encoded_is_left_as_it_is(code: str) -> None:
     assert names.run_id_of(f"r---x{code}-") == f"r---x{code}-"
 
 
+@pytest.mark.slow
 @given(TEXTS.filter(bool))
 def test_the_id_of_a_run_can_be_read_back(run_id: str) -> None:
     written = names.execution_id(run_id)
@@ -48,6 +50,7 @@ def test_a_run_keeps_the_id_that_pipelex_gives() -> None:
     assert names.execution_id("run-20260131-094501-9f3c2a7b") == "run-20260131-094501-9f3c2a7b"
 
 
+@pytest.mark.slow
 @given(st.lists(TEXTS.filter(lambda step: step and "/" not in step), min_size=1, max_size=4))
 def test_the_id_of_a_child_tells_the_steps_to_it(steps: list[str]) -> None:
     id_ = names.child_id("run-1", tuple(steps))

@@ -56,11 +56,13 @@ def test_a_kind_says_all_there_is_to_say(kind: EffectKind[Any, Any]) -> None:
     assert not kind.is_paid or kind.family is not None
 
 
+@pytest.mark.slow
 def test_everything_that_is_not_computed_has_a_performer(tmp_path: Path) -> None:
     inference = inference_of(load_settings(cwd=tmp_path, environ={"HOME": str(tmp_path)}))
     assert set(performers(inference)) == {kind.activity for kind in EFFECTS if kind.compute is None}
 
 
+@pytest.mark.matrix(fast=11)
 @by_name
 def test_an_activity_decodes_the_jobs_of_its_kind(kind: EffectKind[Any, Any], tmp_path: Path) -> None:
     inference = inference_of(load_settings(cwd=tmp_path, environ={"HOME": str(tmp_path)}))

@@ -190,6 +190,7 @@ async def test_a_redirect_to_another_scheme_is_refused():
     assert caught.value.report.params["target_class"] == "scheme"
 
 
+@pytest.mark.slow
 async def test_redirects_are_followed_and_counted():
     def answer(request: Received) -> Answer:
         number = int(request.path.strip("/") or 0)

@@ -74,6 +74,7 @@ def test_refused(template: str) -> None:
     assert code_of(template) == REFUSED
 
 
+@pytest.mark.matrix(fast=6)
 @pytest.mark.parametrize(
     ("template", "operation"),
     [
@@ -282,6 +283,7 @@ EXPRESSIONS = st.lists(PIECES, min_size=1, max_size=9).map(" ".join)
 TEMPLATES = EXPRESSIONS.map(lambda code: "{{ " + code + " }}") | st.lists(PIECES, max_size=14).map(" ".join) | st.text()
 
 
+@pytest.mark.slow
 @given(TEMPLATES, st.sampled_from(["basic", "expression", "html", "llm_prompt"]), st.booleans())
 @settings(deadline=None, derandomize=True, max_examples=300)
 def test_nothing_but_our_errors(template: str, category: str, sigils: bool) -> None:

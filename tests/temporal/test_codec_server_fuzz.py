@@ -145,6 +145,7 @@ def assert_said(response: httpx.Response, body: bytes) -> None:
     assert len(response.content) < 2_000, "nothing that was sent comes back as a whole"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("effect", EFFECTS)
 async def test_whatever_is_sent_is_answered_with_a_sentence(server: CodecServer, effect: str) -> None:
     async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:

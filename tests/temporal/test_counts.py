@@ -73,6 +73,7 @@ async def test_pipes_that_run_no_other_need_no_workflow_of_their_own(
     assert events == ROOT + 10 * (OWN_OF_ONE_LLM - ROOT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("policy", "actions"), [("every_pipe", 2 * 10 + 1), ("controllers", 10 + 1)])
 async def test_what_is_billed(tmp_path: Path, model: ScriptedModel, policy: str, actions: int) -> None:
     """As many actions as a workflow written by hand takes: one per start and one per call, and no heartbeat."""

@@ -46,6 +46,7 @@ def history_of(file: Path, text: str | None = None) -> WorkflowHistory:
     return WorkflowHistory.from_json(id_, wire)
 
 
+@pytest.mark.matrix(fast=8)
 @pytest.mark.parametrize("file", HISTORIES, ids=lambda file: f"{file.parent.name}-{file.stem}")
 async def test_a_recorded_history_replays(file: Path, tmp_path: Path) -> None:
     await replayer_for(file, tmp_path).replay_workflow(history_of(file))
@@ -71,6 +72,7 @@ def test_every_deployment_has_a_history_with_its_queues() -> None:
     }
 
 
+@pytest.mark.slow
 async def test_a_changed_order_of_commands_is_noticed(tmp_path: Path) -> None:
     file = next(file for file in HISTORIES if file.stem == "retried.00-PipeLLM")
     changed = file.read_text(encoding="utf-8").replace('"act_llm_gen_text"', '"act_llm_gen_object"')

@@ -17,6 +17,8 @@ from tests.support.documents import PdfPage, pdf
 from tests.support.methods import DESCRIBE_ALL, GREET, written
 from tests.support.untyped import untyped
 
+pytestmark = pytest.mark.slow
+
 WAYS = (
     "direct",
     pytest.param("every_pipe", marks=pytest.mark.server),

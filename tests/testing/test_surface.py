@@ -15,6 +15,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = pipelex.testing.nothing_like_it  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "forbidden"),
     [

@@ -52,6 +52,7 @@ def libraries() -> dict[str, Library]:
     return found
 
 
+@pytest.mark.slow
 def test_the_client_reads_the_contracts_and_forms_of_every_method(libraries: dict[str, Library]) -> None:
     seen = 0
     for method, library in libraries.items():
@@ -67,6 +68,7 @@ def test_the_client_reads_the_contracts_and_forms_of_every_method(libraries: dic
     assert seen > 900
 
 
+@pytest.mark.slow
 def test_the_schemas_of_a_contract_take_what_a_run_takes(libraries: dict[str, Library]) -> None:
     for method, library in libraries.items():
         for pipe in library.pipes.values():

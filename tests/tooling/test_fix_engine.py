@@ -97,11 +97,13 @@ def test_the_rewrites_say_exactly_what_was_done() -> None:
     assert tomllib.loads(replayed) == tomllib.loads(result.text)
 
 
+@pytest.mark.slow
 def test_line_ends_are_kept() -> None:
     result = fix_bundle(OLD.replace("\n", "\r\n"))
     assert result.text == fix_bundle(OLD).text.replace("\n", "\r\n")
 
 
+@pytest.mark.slow
 def test_codes_are_selected_and_ignored() -> None:
     only = fix_bundle(OLD, options=FixOptions(select=["add-description"]))
     assert {rewrite.fix_code for rewrite in only.rewrites} == {"add-description"}
@@ -271,6 +273,7 @@ def test_operations_that_do_not_fit_are_refused(op: dict[str, Json]) -> None:
         apply_ops(OPS, [op])
 
 
+@pytest.mark.slow
 def test_older_files_are_read_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "old.plx").write_text(OLD)

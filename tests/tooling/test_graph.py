@@ -136,6 +136,7 @@ BROWSER = next(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="no browser on this machine")
 def test_the_page_opens_in_a_browser(tmp_path: Path) -> None:
     assert BROWSER is not None

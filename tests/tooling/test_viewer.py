@@ -94,6 +94,7 @@ def nodes_of(document: dict[str, Any]) -> list[tuple[str, str, Any]]:
     return [(node["pipe"], node["status"], node.get("item")) for node in document["nodes"]]
 
 
+@pytest.mark.slow
 async def test_a_finished_run_has_its_values_prompts_and_the_outcome_taken(tmp_path: Path, stub: OpenAIStub):
     stub.on("Greet", text="Hello **you**")
     stub.on("End", text="The end")
@@ -119,6 +120,7 @@ async def test_a_finished_run_has_its_values_prompts_and_the_outcome_taken(tmp_p
     assert document["pipes"]["harbour.greet"]["prompt"] == "Greet: $name"
 
 
+@pytest.mark.slow
 async def test_a_failed_run_tells_where_and_what_did_not_run(tmp_path: Path, stub: OpenAIStub):
     stub.on("Greet", status=401)
     document = await document_of(write_project(tmp_path, stub=stub.url), fails=True)

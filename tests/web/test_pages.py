@@ -141,6 +141,7 @@ def written(folder: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> Path:
     return folder / "results" / "main_output_01"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason=WITHOUT)
 def test_no_page_acts_or_fetches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: CountingServer) -> None:
     folder = written(tmp_path, monkeypatch, elsewhere.url)
@@ -167,6 +168,7 @@ def test_no_page_acts_or_fetches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             assert elsewhere.asked == [], page.name
 
 
+@pytest.mark.slow
 def test_every_page_has_the_strict_policy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: CountingServer
 ) -> None:

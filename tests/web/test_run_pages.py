@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 PICTURES = os.environ.get("PIPELEX_TEST_PICTURES")
 """A folder that keeps what the pages look like, for people."""
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=WITHOUT)
+pytestmark = [pytest.mark.skipif(CHROMIUM is None, reason=WITHOUT), pytest.mark.slow]
 
 
 @pytest.fixture

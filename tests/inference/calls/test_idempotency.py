@@ -63,6 +63,7 @@ async def test_nothing_is_sent_outside_of_a_run(stub: OpenAIStub, inference: Inf
     assert key(stub.requests[0]) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sdk", "extra", "header"),
     [

@@ -36,6 +36,7 @@ EFFECTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "inputs"), EFFECTS.values(), ids=EFFECTS)
 async def test_a_paid_effect_is_not_asked_for_again(
     served: Project, service: HTTPStub, stub: OpenAIStub, text: str, inputs: dict[str, Any]
@@ -61,6 +62,7 @@ async def test_a_paid_effect_is_not_asked_for_again(
     assert (await run("monday", is_kept=False))[2] == 4
 
 
+@pytest.mark.slow
 async def test_equal_calls_of_other_runs(served: Project, stub: OpenAIStub):
     stub.on("Hello Ana", Reply(status=400), Reply(text="Good day"), Reply(text="Good evening"))
     stub.on("Hello Bob", text="Hi")

@@ -55,6 +55,7 @@ async def test_a_failing_call_makes_no_more_requests_than_its_budget(stub: OpenA
     assert len(stub.completions) == 4
 
 
+@pytest.mark.slow
 async def test_the_result_tells_what_failed_attempts_used(stub: OpenAIStub, inference: Inference):
     stub.on("boat", BAD, BROKEN, BAD, GOOD)
     result = await called(inference, object_job("boat"), "act_llm_gen_object")

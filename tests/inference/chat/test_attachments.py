@@ -131,6 +131,7 @@ def limits(spoken: Spoken) -> Takes:
     return found
 
 
+@pytest.mark.matrix(each=2, fast=22)
 @few_clients
 @pytest.mark.parametrize("kind", IMAGES)
 async def test_images_of_every_kind(spoken: Spoken, stub: OpenAIStub, inference: Inference, kind: str) -> None:
@@ -157,6 +158,7 @@ def huge(form: str) -> bytes:
     return saved(noise, form)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoken", [one for one in SPOKEN if one.sdk in ("openai", "groq", "bedrock")], ids=str)
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])
 async def test_huge_images_are_scaled(spoken: Spoken, stub: OpenAIStub, inference: Inference, form: str) -> None:
@@ -224,6 +226,7 @@ DOCUMENTS: dict[str, tuple[Any, str, list[str]]] = {
 }
 
 
+@pytest.mark.matrix(each=2, fast=18)
 @few_clients
 @pytest.mark.parametrize("kind", DOCUMENTS)
 async def test_documents_are_read_alike_for_all(
@@ -239,6 +242,7 @@ async def test_documents_are_read_alike_for_all(
     assert "x()" not in told
 
 
+@pytest.mark.matrix(fast=4)
 @few_clients
 @pytest.mark.parametrize(
     ("data", "code"),

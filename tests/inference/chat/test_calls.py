@@ -69,6 +69,7 @@ async def test_what_a_request_holds(stub: OpenAIStub, inference: Inference):
     assert not body.get("stream")
 
 
+@pytest.mark.matrix(fast=3)
 @pytest.mark.parametrize(
     ("reply", "code", "category"),
     [

@@ -91,6 +91,7 @@ async def test_a_host_that_does_not_exist(spoken: Spoken, tmp_path: Path, monkey
     assert "no-such-host.invalid" in report.detail
 
 
+@pytest.mark.slow
 async def test_a_name_service_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     import socket
 
@@ -127,6 +128,7 @@ async def test_a_proxy_of_no_known_kind(tmp_path: Path, monkeypatch: pytest.Monk
     assert told(report) == ("provider.unavailable", LASTING, "proxy_invalid")
 
 
+@pytest.mark.matrix(fast=3)
 @each_client
 async def test_a_certificate_of_nobody_known(spoken: Spoken, tmp_path: Path, certificates: Certificates):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -138,6 +140,7 @@ async def test_a_certificate_of_nobody_known(spoken: Spoken, tmp_path: Path, cer
     assert "ca_bundle" in report.what_to_do
 
 
+@pytest.mark.matrix(fast=3)
 @each_client
 @pytest.mark.parametrize(
     ("name", "said", "advice"),
@@ -155,6 +158,7 @@ async def test_a_certificate_that_does_not_hold(
     assert advice in report.what_to_do
 
 
+@pytest.mark.matrix(fast=15)
 @each_client
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_a_proxy_that_wants_a_password(
@@ -200,6 +204,7 @@ async def test_a_server_without_tls(tmp_path: Path, provider: HTTPStub):
     assert told(report) == ("provider.unavailable", LASTING, "plain_server")
 
 
+@pytest.mark.matrix(fast=3)
 @each_client
 @pytest.mark.parametrize("key", ["sk-abc\n", "sk-abc\r\nx: y", " sk-abc", "sk-äbc"], ids=repr)
 async def test_a_key_that_no_header_carries(spoken: Spoken, tmp_path: Path, key: str, provider: HTTPStub):
@@ -220,6 +225,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.matrix(fast=5)
 @of_each_client
 @pytest.mark.parametrize("what", BROKEN)
 async def test_an_answer_that_breaks_off(spoken: Spoken, what: str, tmp_path: Path):
@@ -291,6 +297,7 @@ MISTRAL_DETAIL = {
 }
 
 
+@pytest.mark.matrix(fast=3)
 @pytest.mark.parametrize(
     ("status", "body", "code", "category", "said"),
     [
@@ -421,6 +428,7 @@ TOLD: dict[str, tuple[dict[str, Any], str, ErrorCategory]] = {
 }
 
 
+@pytest.mark.matrix(each=3, fast=18)
 @each_client
 @pytest.mark.parametrize("what", TOLD)
 async def test_every_client_tells_what_an_answer_of_success_tells(
@@ -491,6 +499,7 @@ INTERNALS = (
 )
 
 
+@pytest.mark.matrix(each=4, fast=56)
 @each_client
 @pytest.mark.parametrize("status", [200, 400, 500])
 @pytest.mark.parametrize("body", [{}, [], None, 7, "", {"choices": 3}, b"\xff\xfe", b"<p>hi"], ids=repr)
@@ -502,6 +511,7 @@ async def test_nothing_of_the_libraries_shows(
     assert not [word for word in INTERNALS if word in report.detail], report.detail
 
 
+@pytest.mark.matrix(fast=10)
 @of_each_client
 @pytest.mark.parametrize(
     "body",

@@ -63,6 +63,7 @@ def vertex(path: Path) -> Spoken:
     return Spoken("google", "", extra)
 
 
+@pytest.mark.slow
 async def test_vertex_with_a_service_account(account: Path, tmp_path: Path):
     with OpenAIStub(api_key=TOKEN) as stub:
         stub.on("weather", text="Sunny.")
@@ -94,6 +95,7 @@ async def test_a_service_account_that_cannot_be_read(tmp_path: Path):
 SIGNED = 'aws_region = "eu-west-1"\naws_access_key_id = "AKIAHARBOUR"\naws_secret_access_key = "${AWS_HIDDEN}"\n'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sdk", ["bedrock", "bedrock_anthropic"])
 async def test_bedrock_with_signed_requests(tmp_path: Path, sdk: str):
     with OpenAIStub() as stub:

@@ -95,6 +95,7 @@ def but_for_aws(what: Sequence[Case], *others: Case) -> pytest.MarkDecorator:
 
 
 # AWS's client undoes no coding.
+@pytest.mark.matrix(each=2, fast=18)
 @but_for_aws(["gzip", "twice", "without end", "plain"], "gzip", "twice")
 async def test_no_client_reads_more_than_the_limit(spoken: Spoken, case: str, tmp_path: Path, service: HTTPStub):
     service.on("*", ATTACKS[case]())
@@ -104,6 +105,7 @@ async def test_no_client_reads_more_than_the_limit(spoken: Spoken, case: str, tm
     assert len(service.asked) == 1
 
 
+@pytest.mark.matrix(fast=7)
 @pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize("spoken", [one for one in SPOKEN if one.sdk in ("openai", "anthropic", "groq")], ids=str)
 async def test_every_coding_is_bounded(spoken: Spoken, attack: str, tmp_path: Path, service: HTTPStub):
@@ -124,6 +126,7 @@ UNREADABLE = {
 }
 
 
+@pytest.mark.matrix(each=3, fast=39)
 @but_for_aws([*UNREADABLE])
 async def test_what_no_client_can_read_is_an_unreadable_answer(
     spoken: Spoken, case: str, tmp_path: Path, service: HTTPStub
@@ -145,6 +148,7 @@ async def test_many_values_take_no_memory(tmp_path: Path, service: HTTPStub):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kilobytes
 
 
+@pytest.mark.slow
 async def test_a_gigabyte_in_a_megabyte_is_never_held(tmp_path: Path, service: HTTPStub):
     service.on("*", Answer(_bomb(1_000_000_000), headers={"content-encoding": "gzip"}))
     inference = served_by(SPOKEN[0], service.url, tmp_path, ModelDeck.max_answer_bytes)
@@ -174,6 +178,7 @@ async def test_encoded_answers_of_common_size_are_read(tmp_path: Path, service: 
 
 
 # Below AWS's client, urllib3 fails of a 303 by itself, and leaves its socket open.
+@pytest.mark.matrix(each=3, fast=15)
 @but_for_aws([301, 302, 303, 307, 308], 303)
 async def test_no_redirect_is_followed(spoken: Spoken, case: int, tmp_path: Path, service: HTTPStub):
     with HTTPStub() as elsewhere:
@@ -188,6 +193,7 @@ async def test_no_redirect_is_followed(spoken: Spoken, case: int, tmp_path: Path
     assert "endpoint" in (report.advice or "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [2_000, 200_000])
 async def test_the_limit_is_a_setting(limit: int, stub: OpenAIStub, project: Project):
     stub.on("Hello", text="x" * 20_000)
@@ -200,6 +206,7 @@ async def test_the_limit_is_a_setting(limit: int, stub: OpenAIStub, project: Pro
             await run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["search", "images"])
 @pytest.mark.parametrize("attack", ["redirect", "bomb"])
 async def test_other_families_are_held_by_the_same(family: str, attack: str, served: Project, service: HTTPStub):

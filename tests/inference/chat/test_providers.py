@@ -139,6 +139,7 @@ async def test_a_text_with_its_usage_and_price(spoken: Spoken, stub: OpenAIStub,
     assert "0.5" in json.dumps(request.body)
 
 
+@pytest.mark.matrix(fast=6)
 @each_client
 @pytest.mark.parametrize("handle", ["stub", "stub-native", "stub-json"])
 async def test_an_object_by_every_method(spoken: Spoken, stub: OpenAIStub, inference: Inference, handle: str):
@@ -151,6 +152,7 @@ async def test_an_object_by_every_method(spoken: Spoken, stub: OpenAIStub, infer
     assert '"length"' in json.dumps(request.body) or '\\"length\\"' in json.dumps(request.body)
 
 
+@pytest.mark.matrix(fast=5)
 @each_client
 @pytest.mark.parametrize("handle", ["stub", "stub-native"])
 async def test_a_wrong_object_is_asked_for_again(spoken: Spoken, stub: OpenAIStub, inference: Inference, handle: str):
@@ -162,6 +164,7 @@ async def test_a_wrong_object_is_asked_for_again(spoken: Spoken, stub: OpenAIStu
     assert "'length' is a required property" in stub.completions[1].prompt
 
 
+@pytest.mark.matrix(fast=3)
 @every_way
 async def test_a_list_of_an_exact_length(spoken: Spoken, stub: OpenAIStub, inference: Inference):
     stub.on("boats", Reply(object={"items": [LUCY]}), Reply(object={"items": [LUCY, LUCY]}))
@@ -224,6 +227,7 @@ FAILURES = [
 ]
 
 
+@pytest.mark.matrix(each=2, fast=22)
 @each_client
 @pytest.mark.parametrize(("reply", "code", "category"), FAILURES)
 async def test_each_failure_is_one_request_and_one_kind(
@@ -244,6 +248,7 @@ async def test_each_failure_is_one_request_and_one_kind(
     assert len(stub.completions) == 1
 
 
+@pytest.mark.slow
 @each_client
 async def test_a_slow_answer(spoken: Spoken, stub: OpenAIStub, tmp_path: Path):
     stub.on("slow", text="late", delay=1.5)
@@ -292,6 +297,7 @@ async def test_a_wrong_key_costs_one_request_and_is_never_shown(
     assert "987654" not in "\n".join(record.getMessage() for record in caplog.records)
 
 
+@pytest.mark.matrix(fast=9)
 @every_way
 async def test_a_rate_limit_costs_as_many_requests_as_attempts(spoken: Spoken, stub: OpenAIStub, inference: Inference):
     stub.on("anything", status=429, headers={"retry-after": "0.3", **_aws(spoken, 429)})
@@ -311,6 +317,7 @@ async def test_a_rate_limit_costs_as_many_requests_as_attempts(spoken: Spoken, s
     assert all(later - earlier >= 0.3 for earlier, later in pairwise(times))
 
 
+@pytest.mark.matrix(fast=3)
 @every_way
 async def test_headers_of_a_model(spoken: Spoken, stub: OpenAIStub, inference: Inference):
     stub.on(text="ok")

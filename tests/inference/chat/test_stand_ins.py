@@ -78,6 +78,7 @@ def test_a_client_that_there_is_not_is_a_fault(tmp_path: Path):
     assert "openai" in fault.suggestions
 
 
+@pytest.mark.slow
 def test_looking_for_a_client_imports_nothing():
     """A workflow asks it, too, and is warned of what it imports."""
     script = (

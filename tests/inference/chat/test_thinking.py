@@ -35,6 +35,7 @@ CLAUDE_ON_BEDROCK = 'model_id = "anthropic.claude-3-7-sonnet-20250219-v1:0"\nthi
 ADAPTIVE = 'thinking_mode = "adaptive"\nmax_tokens = 20000'
 
 
+@pytest.mark.matrix(fast=6)
 @pytest.mark.parametrize(
     ("spoken", "entry", "settings", "expected"),
     [
@@ -209,6 +210,7 @@ ANTHROPIC_MONEY = {
 }
 
 
+@pytest.mark.matrix(fast=3)
 @pytest.mark.parametrize(
     ("spoken", "reply", "code", "retry_after"),
     [

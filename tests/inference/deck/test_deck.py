@@ -304,6 +304,7 @@ PUBLIC: dict[ModelFamily, str] = {
 NAMES = [(family, name) for family, names in PUBLIC.items() for name in names.split()]
 
 
+@pytest.mark.matrix(fast=4)
 @pytest.mark.parametrize(("family", "name"), NAMES)
 def test_every_public_name_resolves(family: ModelFamily, name: str):
     resolved = ModelDeck.load([], {}).resolve(choose(name, family))
@@ -337,6 +338,7 @@ def test_own_backends_come_first_under_the_packaged_routing(tmp_path: Path):
     assert deck.resolve(choose("@default-premium")).backend == "mine"
 
 
+@pytest.mark.slow
 def test_every_profile_of_the_packaged_files_can_be_active(tmp_path: Path):
     defaults = Path(__file__).parents[3] / "src/pipelex/inference/defaults"
     text = (defaults / "routing_profiles.toml").read_text(encoding="utf-8")

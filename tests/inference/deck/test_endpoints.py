@@ -27,6 +27,7 @@ def handle_of(deck: ModelDeck, choice: str | None) -> tuple[str, str]:
     return found.backend, found.handle
 
 
+@pytest.mark.matrix(fast=4)
 @pytest.mark.parametrize("name", PUBLIC["llm"].split())
 def test_every_standard_name_leads_to_the_only_endpoint_with_credentials(tmp_path: Path, name: str):
     assert handle_of(deck_of(tmp_path), name) == ("mine", "my-model")

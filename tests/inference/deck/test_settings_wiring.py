@@ -47,6 +47,7 @@ def test_waterfalls_may_be_held_to_their_first_model(inference: Configured):
     assert inference(settings, TWO_KEY="k").resolve(CHOICE).handle == "first"
 
 
+@pytest.mark.slow
 def test_stand_ins_for_a_failing_provider(inference: Configured):
     settings = "inference.model_deck.is_fallback_on_failure_enabled = true"
     assert inference(ONE_KEY="k", TWO_KEY="k").resolve(CHOICE).fallbacks == ()
@@ -59,6 +60,7 @@ def test_tokens_of_efforts(inference: Configured):
     assert inference(settings).options.chat.effort_budgets["anthropic"]["low"] == 2222
 
 
+@pytest.mark.slow
 def test_keys_of_backends_may_be_secrets(inference: Configured, tmp_path: Path):
     backends = tmp_path / "work" / ".pipelex" / "inference" / "backends.toml"
     backends.write_text('[one]\napi_key = "${secret:one-key}"\n[two]\napi_key = "${TWO_KEY}"\n', encoding="utf-8")

@@ -58,6 +58,7 @@ ATTACKS = [
 ]  # fmt: skip
 
 
+@pytest.mark.matrix(fast=3)
 @pytest.mark.parametrize(("text", "said"), ATTACKS)
 def test_what_needs_trust_is_withheld_and_told(tmp_path: Path, text: str, said: str):
     deck = load(tmp_path, text)

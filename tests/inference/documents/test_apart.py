@@ -13,6 +13,8 @@ from pipelex.inference.extract.process import ReadingProcess
 from pipelex.pipes.effects.requests import DocumentRequest
 from tests.support.project import write_project
 
+pytestmark = pytest.mark.slow
+
 LONG = "<table>" + "<tr><td>a</td><td>b</td></tr>" * 60_000 + "</table>"
 
 

@@ -16,6 +16,8 @@ from pipelex.runner import Pipelex
 from tests.support.project import Project
 from tests.support.untyped import untyped
 
+pytestmark = pytest.mark.slow
+
 CONCEPTS = """
 domain = "quay"
 

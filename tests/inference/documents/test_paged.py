@@ -106,6 +106,7 @@ def plain(text: str) -> str:
     return "".join(unicodedata.normalize("NFC", text).split())
 
 
+@pytest.mark.matrix(fast=9)
 @pytest.mark.parametrize("language", WORDS)
 def test_every_letter_is_read_back(every: bytes, language: str):
     page = pypdfium2.PdfDocument(every)[list(WORDS).index(language)]
@@ -114,6 +115,7 @@ def test_every_letter_is_read_back(every: bytes, language: str):
     assert {word: count for word, count in counts.items() if count < 6} == {}
 
 
+@pytest.mark.slow
 def test_what_is_bold_is_drawn_bold():
     tags = [("p", "b"), ("p", "h1"), ("td", "th")] * 2
     rows = (
@@ -174,6 +176,7 @@ def _codes(data: bytes, number: int) -> list[str]:
     return codes
 
 
+@pytest.mark.slow
 def test_what_is_written_from_the_right_begins_there():
     found = [_begins_at_right(page) for page in pypdfium2.PdfDocument(apart(pages(RIGHT)))]
     assert found[: len(RIGHT)] == list(RIGHT.values())
@@ -186,6 +189,7 @@ def _begins_at_right(page: Any) -> bool:
     return page.get_width() - max(box[2] for box in placed) < min(box[0] for box in placed)
 
 
+@pytest.mark.slow
 def test_a_glyph_that_a_font_lacks_is_no_box():
     """A font of the page may lack letters, which the library does not say."""
     rule = "@font-face { font-family: own; src: url(missing.ttf) }"
@@ -227,6 +231,7 @@ def test_a_letter_that_no_font_has_is_a_failure_that_tells_which_to_install(
     assert advice in (caught.value.report.advice or "")
 
 
+@pytest.mark.slow
 def test_a_page_reads_no_file_and_no_address_but_those_it_may(tmp_path: Path):
     folder = tmp_path / "method"
     folder.mkdir()
@@ -269,6 +274,7 @@ def test_a_page_reads_no_file_and_no_address_but_those_it_may(tmp_path: Path):
     assert widths == {43, 47}
 
 
+@pytest.mark.slow
 def test_links_and_the_same_bytes():
     page = '<p>ą <a href="https://example.invalid/x">link</a></p>'
     data = apart(page)

@@ -248,6 +248,7 @@ def fresh() -> Any:
     reading.end_processes()
 
 
+@pytest.mark.matrix(fast=14)
 @pytest.mark.parametrize("name", BOMBS)
 async def test_a_bomb_ends_alone(bench: Bench, name: str):
     """Whatever it is, this process stays small, and the next document is read."""
@@ -275,6 +276,7 @@ async def test_a_bomb_ends_alone(bench: Bench, name: str):
     assert text_of((await bench.pages(b"<p>Still here", filename="b.html"))[0]) == "Still here"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["wide rows", "one long string", "paragraphs"])
 async def test_memory_is_what_is_said(bench: Bench, name: str):
     make, filename = BOMBS[name]
@@ -283,12 +285,14 @@ async def test_memory_is_what_is_said(bench: Bench, name: str):
     assert caught.value.code == "input.too_large", caught.value.report
 
 
+@pytest.mark.slow
 async def test_a_large_picture(bench: Bench):
     with pytest.raises(PipelexError) as caught:
         await limited(bench).pages(png_large(), "rapidocr-extract-text", filename="a.png")
     assert caught.value.code in ("input.too_large", "input.file_unreadable")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["time", "cancel"])
 async def test_what_takes_too_long_is_ended(bench: Bench, way: str):
     data = docx_paragraphs()
@@ -318,6 +322,7 @@ async def test_a_process_that_is_killed_is_replaced(bench: Bench):
     assert text_of((await bench.pages(b"<p>Two", filename="a.html"))[0]) == "Two"
 
 
+@pytest.mark.slow
 async def test_small_documents_share_a_process(bench: Bench):
     await limited(bench).pages(b"<p>One", filename="a.html")
     first = children()
@@ -337,6 +342,7 @@ async def test_the_process_sees_no_keys(bench: Bench, monkeypatch: pytest.Monkey
     assert b"SOME_API_KEY" not in Path(f"/proc/{pid}/environ").read_bytes()
 
 
+@pytest.mark.slow
 def test_it_ends_with_whoever_started_it(tmp_path: Path):
     program = textwrap.dedent(
         """
@@ -381,6 +387,7 @@ model = "pypdfium2-extract-pdf"
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "value", "code"),
     [
@@ -408,6 +415,7 @@ async def test_limits_are_settings(tmp_path: Path, key: str, value: Any, code: s
             assert caught.value.code == code, caught.value.report
 
 
+@pytest.mark.slow
 async def test_many_wait_for_their_turn(bench: Bench):
     texts = [f"Paper {number}" for number in range(12)]
     found = await asyncio.gather(*(limited(bench).pages(f"<p>{text}".encode(), filename="a.html") for text in texts))

@@ -34,6 +34,7 @@ PAGE = f"""<!DOCTYPE html><html><head><title>Shop</title><style>p {{ color: red 
 </body></html>"""
 
 
+@pytest.mark.slow
 async def test_a_web_page(bench: Bench):
     answer = Answer(PAGE.encode(), headers={"content-type": "text/html; charset=utf-8"})
     async with http_stub(lambda _: answer) as stub:
@@ -72,6 +73,7 @@ async def test_what_is_not_done_for_web_pages(bench: Bench, request_: dict[str, 
     assert caught.value.report.params["capability"] == capability
 
 
+@pytest.mark.slow
 async def test_html_nested_without_end(bench: Bench):
     with pytest.raises(PipelexError) as caught:
         await bench.pages(b"<html>" + b"<div>" * 20_000)

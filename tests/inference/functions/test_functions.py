@@ -127,6 +127,7 @@ async def failure(method: Method) -> PipelexError:
     return caught.value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("function", "expected"), [("total", 3.5), ("by_mapping", 2), ("later", 1)])
 async def test_a_function_is_called_with_plain_contents(project: Project, function: str, expected: float):
     assert await number(method_of(project, function)) == expected
@@ -347,6 +348,7 @@ def typed_method(project: Project, inputs: str, source: str, output: str) -> Met
     return project.app("direct").load(project.method(TYPED_METHOD.replace("INPUTS", inputs).replace("OUTPUT", output)))
 
 
+@pytest.mark.matrix(fast=22)
 @pytest.mark.parametrize("name", TYPED)
 async def test_inputs_come_and_results_go_as_python_writes_them(project: Project, name: str):
     inputs, given, source, output, expected = TYPED[name]
@@ -354,6 +356,7 @@ async def test_inputs_come_and_results_go_as_python_writes_them(project: Project
     assert result.content == expected
 
 
+@pytest.mark.slow
 async def test_nothing_given_for_an_optional_output_is_an_absence(project: Project):
     method = typed_method(project, 'a = "Text"', "def call(a: str): return None", "Text?")
     result = await method.run({"a": "x"}, pipe="call")
@@ -371,6 +374,7 @@ UNFIT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", UNFIT)
 async def test_an_input_that_a_parameter_cannot_take_is_named(project: Project, source: str):
     inputs, given, says = UNFIT[source]
@@ -388,6 +392,7 @@ async def test_an_optional_input_that_is_given_arrives(project: Project):
     assert await number(method_of(project), title="four") == 7.5
 
 
+@pytest.mark.slow
 async def test_models_and_dataclasses_are_contents(project: Project):
     result = await method_of(project).run({"title": "x"}, pipe="split")
     assert result.main_stuff.items == [
@@ -396,6 +401,7 @@ async def test_models_and_dataclasses_are_contents(project: Project):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("function", "code", "words"),
     [
@@ -414,6 +420,7 @@ async def test_what_goes_wrong_in_a_function_has_its_code(project: Project, func
     assert error.report.category is ErrorCategory.CONTENT
 
 
+@pytest.mark.slow
 async def test_a_function_sees_no_keys_and_an_empty_folder(project: Project, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("OPENAI_API_KEY", "secret")
     assert await number(method_of(project, "surroundings")) == 0
@@ -422,6 +429,7 @@ async def test_a_function_sees_no_keys_and_an_empty_folder(project: Project, mon
     assert await number(app.load(project.root / "method.mthds")) == 100
 
 
+@pytest.mark.slow
 async def test_a_slow_function_is_ended_with_all_it_started(project: Project):
     start = time.monotonic()
     error = await failure(method_of(project, "sleeps", timeout_seconds=1.0))
@@ -457,6 +465,7 @@ async def test_functions_can_be_switched_off(project: Project):
     assert (error.code, error.report.category) == ("runtime.unsupported", ErrorCategory.CONFIGURATION)
 
 
+@pytest.mark.slow
 async def test_too_large_an_answer_is_refused(tmp_path: Path):
     request, trees = request_of(tmp_path, "floods")
     with pytest.raises(PipelexError, match="more than 1000 bytes"):
@@ -481,6 +490,7 @@ def request_of(root: Path, function: str) -> tuple[FunctionRequest, MethodTrees]
     return request, trees
 
 
+@pytest.mark.slow
 async def test_a_worker_that_holds_the_folder_calls_its_functions(tmp_path: Path):
     request, trees = request_of(tmp_path, "total")
     assert (await call_function(request, trees, FunctionOptions())).content == {"number": 1}
@@ -509,6 +519,7 @@ async def test_a_worker_without_the_folder_says_so(tmp_path: Path):
     assert "--library" in (caught.value.report.advice or "")
 
 
+@pytest.mark.slow
 async def test_another_module_than_the_runs_is_refused(tmp_path: Path):
     request, trees = request_of(tmp_path, "total")
     assert request.file is not None
@@ -518,6 +529,7 @@ async def test_another_module_than_the_runs_is_refused(tmp_path: Path):
     assert caught.value.code == "security.integrity_mismatch"
 
 
+@pytest.mark.matrix(fast=9)
 @pytest.mark.parametrize(
     ("function", "finding"),
     [
@@ -544,6 +556,7 @@ async def test_only_a_function_that_the_named_file_defines_is_called(tmp_path: P
     assert (caught.value.code, finding in caught.value.report.detail) == ("method.function_invalid", True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["json", "os", "asyncio", "typing", "site"])
 async def test_a_module_named_like_one_of_the_standard_library_is_the_methods_own(tmp_path: Path, module: str):
     request, _ = request_of(tmp_path, "total")
@@ -559,6 +572,7 @@ async def test_a_module_named_like_one_of_the_standard_library_is_the_methods_ow
     assert (await call_function(asked, trees, FunctionOptions())).content == {"number": 42}
 
 
+@pytest.mark.slow
 async def test_a_module_may_import_relatively_and_hold_dataclasses(tmp_path: Path):
     request, trees = request_of(tmp_path, "total")
     (tmp_path / "funcs" / "totals.py").write_text(

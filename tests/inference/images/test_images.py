@@ -42,6 +42,7 @@ def openai(*pictures: str) -> Answer:
     return Answer({"created": 1, "data": [{"b64_json": one} for one in pictures], "usage": usage})
 
 
+@pytest.mark.slow
 async def test_an_image_of_openai_is_stored_and_referenced(served: Project, service: HTTPStub):
     service.on("/images/generations", openai(picture()))
     keys = 'model = "free-painter"\nnegative_prompt = "no ships"\naspect_ratio = "landscape_16_9"\nsize = "2k"\n'
@@ -66,6 +67,7 @@ async def test_an_image_of_openai_is_stored_and_referenced(served: Project, serv
     assert result.usage[0].cost_usd == pytest.approx((10 * 1 + 100 * 10) / 1e6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("keys", "size"),
     [
@@ -89,6 +91,7 @@ async def test_several_images_come_in_one_request(served: Project, service: HTTP
     assert service.asked[0].body["n"] == 2
 
 
+@pytest.mark.slow
 async def test_a_reference_image_goes_along(served: Project, service: HTTPStub):
     service.on("/images/edits", openai(picture()))
     photo = {"url": f"data:image/png;base64,{picture()}"}
@@ -104,6 +107,7 @@ async def test_a_model_without_reference_images_refuses_them(served: Project):
     assert caught.value.code == "model.capability_unsupported"
 
 
+@pytest.mark.slow
 async def test_fal_gets_its_arguments(served: Project, service: HTTPStub):
     image = {"url": f"data:image/jpeg;base64,{picture('JPEG')}", "width": 64, "height": 32}
     service.on("/fal-ai/flux/dev", Answer({"images": [image, image], "has_nsfw_concepts": [False, False]}))
@@ -130,6 +134,7 @@ async def test_fal_gets_its_arguments(served: Project, service: HTTPStub):
     }
 
 
+@pytest.mark.slow
 async def test_rules_of_the_backend_file_change_what_is_sent(served: Project, service: HTTPStub):
     image = {"url": f"data:image/jpeg;base64,{picture('JPEG')}"}
     service.on("/fal-ai/flux-pro/v1.1", Answer({"images": [image]}))
@@ -168,6 +173,7 @@ rules = { inference = "none", safety_checker = "tolerance" }
 """
 
 
+@pytest.mark.matrix(fast=10)
 @pytest.mark.parametrize(
     ("key", "value", "model", "argument", "sent"),
     [
@@ -193,6 +199,7 @@ async def test_defaults_of_images_are_settings(
     assert changed[argument] == sent
 
 
+@pytest.mark.slow
 async def test_steps_of_qualities_are_settings(served: Project, service: HTTPStub):
     image = {"url": f"data:image/jpeg;base64,{picture('JPEG')}"}
     service.on("/fal-ai/flux/dev", Answer({"images": [image]}))
@@ -204,6 +211,7 @@ async def test_steps_of_qualities_are_settings(served: Project, service: HTTPStu
     assert service.asked[-1].body["num_inference_steps"] == 3
 
 
+@pytest.mark.slow
 async def test_a_blanked_image_is_a_refusal(served: Project, service: HTTPStub):
     image = {"url": f"data:image/jpeg;base64,{picture('JPEG', 'black')}"}
     service.on("/fal-ai/flux/dev", Answer({"images": [image], "has_nsfw_concepts": [True]}))
@@ -212,6 +220,7 @@ async def test_a_blanked_image_is_a_refusal(served: Project, service: HTTPStub):
     assert caught.value.code == "model.content_refused"
 
 
+@pytest.mark.slow
 async def test_xai_gets_a_ratio(served: Project, service: HTTPStub):
     service.on("/images/generations", Answer({"data": [{"b64_json": picture("JPEG")}]}))
     result, _ = await draw(served, 'model = "grok-imagine-image"\naspect_ratio = "landscape_21_9"\nsize = "2k"\n')
@@ -220,6 +229,7 @@ async def test_xai_gets_a_ratio(served: Project, service: HTTPStub):
     assert untyped(result.content)["mime_type"] == "image/jpeg"
 
 
+@pytest.mark.slow
 async def test_google_draws_one_at_a_time(served: Project, service: HTTPStub):
     part = {"inlineData": {"mimeType": "image/png", "data": picture()}}
     answer = {
@@ -233,6 +243,7 @@ async def test_google_draws_one_at_a_time(served: Project, service: HTTPStub):
     assert (result.usage[0].calls, result.usage[0].output_tokens) == (2, 100)
 
 
+@pytest.mark.matrix(fast=12)
 @pytest.mark.parametrize(
     ("model", "path"),
     [

@@ -8,6 +8,8 @@ from pipelex.runner import RunResult
 from tests.support.openai_server import OpenAIStub
 from tests.support.project import Project
 
+pytestmark = pytest.mark.slow
+
 ONE = """
 domain = "quay"
 main_pipe = "judge"

@@ -103,6 +103,7 @@ def test_an_index_that_cannot_be_reached_or_lacks_it(index: Index, tmp_path: Pat
         assert "secret" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_pip_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
@@ -117,6 +118,7 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path):
     assert "PIPELEX_CACHE_DIR" in (caught.value.report.advice or "")
 
 
+@pytest.mark.slow
 def test_reading_the_deck_imports_nothing_heavy():
     program = (
         "import sys, pipelex.inference as i; i.ModelDeck.load([], {});"

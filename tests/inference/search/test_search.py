@@ -39,6 +39,7 @@ async def find(project: Project, keys: str = "") -> RunResult:
     return await method.run({"topic": "Ostend"})
 
 
+@pytest.mark.slow
 async def test_linkup_answers_with_sources(served: Project, service: HTTPStub):
     service.on("/search", Answer(LINKUP))
     keys = 'model = "linkup-deep"\nmax_results = 4\nfrom_date = "2026-01-02"\ninclude_domains = ["a.test"]\n'
@@ -95,6 +96,7 @@ async def test_settings_of_a_preset_are_used(served: Project, service: HTTPStub)
     assert service.asked[0].body["includeInlineCitations"] is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "code", "category", "requests"),
     [
