@@ -184,7 +184,7 @@ async def test_faults_come_as_one_types_and_go(editor: Editor) -> None:
 async def test_files_see_each_other_before_they_are_saved(editor: Editor) -> None:
     editor.open("bills.mthds")
     editor.open("letters.mthds", OTHER.replace("$paid.total", "$paid.sum"))
-    await editor.faults_of("letters.mthds", until="'paid.sum' is never there")
+    await editor.faults_of("letters.mthds", until="'paid.sum' never exists")
     editor.type("bills.mthds", BILLS.replace("label = ", 'sum = { type = "number", description = "x" }\nlabel = '))
     editor.type("letters.mthds", OTHER.replace("$paid.total", "$paid.sum "))
     assert await editor.faults_of("letters.mthds") == []
@@ -198,7 +198,7 @@ async def test_completion_knows_concepts_pipes_inputs_and_fields(editor: Editor)
             types.DocumentSymbolParams(types.TextDocumentIdentifier(editor.uri(name)))
         )
     editor.type("bills.mthds", BILLS.replace("😀 Read $letter", "$letter.x"))
-    await editor.faults_of("bills.mthds", until="never there")
+    await editor.faults_of("bills.mthds", until="never exists")
 
     async def typed(before: str, after: str, mark: str, name: str = "bills.mthds", whole: str = BILLS) -> set[str]:
         text = whole.replace(before, after, 1)
@@ -246,7 +246,7 @@ async def test_loops_complete_what_they_go_through(editor: Editor) -> None:
 async def test_hover_says_what_a_name_is(editor: Editor) -> None:
     editor.open("bills.mthds")
     editor.type("bills.mthds", BILLS.replace("😀 Read $letter", "$letter.x"))
-    await editor.faults_of("bills.mthds", until="never there")
+    await editor.faults_of("bills.mthds", until="never exists")
     editor.type("bills.mthds", BILLS)
     assert "A bill" in await editor.hover("bills.mthds", BILLS, 'output = "Bill"', 11)
     assert "`total`: number, required" in await editor.hover("bills.mthds", BILLS, 'output = "Bill"', 11)
@@ -327,7 +327,7 @@ async def test_a_rename_reaches_every_file_and_leaves_a_valid_method(editor: Edi
             (folder / file).write_text(files.get(file, before), encoding="utf-8")
         ended = cli("validate", str(folder))
         assert ended.code == 0, (mark, ended.out, ended.err)
-        assert "is never there" not in ended.out + ended.err
+        assert "never exists" not in ended.out + ended.err
 
 
 def _words(text: str, name: str) -> list[str]:

@@ -173,7 +173,7 @@ MISTAKES = [
     Mistake("run greet.mthds -i name=@", 1, ("no file is named after the @",)),
     Mistake("run greet.mthds -i greet.mthds", 1, ("is a method, and holds no inputs", "-i name=@greet.mthds")),
     Mistake("run greet.mthds -i https://x.test/a.json", 1, ("is an address", "fetch it first: -i a.json")),
-    Mistake("run greet.mthds -i name=@https://x.test/a.txt", 1, ("@ names a file of this machine",)),
+    Mistake("run greet.mthds -i name=@https://x.test/a.txt", 1, ("@ names a file on this machine",)),
     Mistake("run greet.mthds -i list.json", 1, ("must hold an object with one member per input",)),
     Mistake("run greet.mthds -i cut.json", 1, ("'cut.json', line 1", "not valid JSON")),
     Mistake("run greet.mthds -i none.json", 1, ("not valid JSON: it is empty",)),

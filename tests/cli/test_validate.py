@@ -153,7 +153,7 @@ def test_the_command_as_a_process(cli: Cli) -> None:
     ("command", "name", "code", "said"),
     [
         ("validate", "huge.mthds", 2, "it has more than"),
-        ("validate", "huge.bin", 2, "is a file of data, not a method"),
+        ("validate", "huge.bin", 2, "is a data file, not a method"),
         ("fmt", "huge.json", 2, "is a JSON file, not a method"),
         ("explain", "huge.json", 2, "it has more than"),
     ],

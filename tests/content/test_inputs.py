@@ -170,7 +170,7 @@ def test_a_list_takes_the_more_specific_concept_of_its_envelope() -> None:
         ("docks.Boat", {"concept": "Number", "content": 3}, {}, "input.wrong_concept", "the input 'x' takes a docks.Boat, not a native.Number"),
         ("docks.Tug", {"concept": "Boat", "content": {"name": "A"}}, {}, "input.wrong_concept", "the input 'x' takes a docks.Tug, not a docks.Boat"),
         ("docks.Boat", {"concept": "Boot", "content": {}}, {}, "input.wrong_concept", "the input 'x': no concept is called 'Boot'"),
-        ("native.Html", "hi", {}, "input.wrong_concept", "x takes a native.Html, and a bare text is a Text: give an object with its fields"),
+        ("native.Html", "hi", {}, "input.wrong_concept", "x takes a native.Html, but a bare text is a Text: give an object with its fields"),
         ("docks.Boat", {"nam": "A"}, {}, "input.invalid", "x.name is required (and 1 more)"),
         ("native.Image", "a.png", {}, "security.input_path_refused", "x: 'a.png' is a local path, which only a local run can read: give a URL or a storage URI"),
     ],

@@ -314,7 +314,7 @@ class _InputReader:
         if native is not None and native not in LIGHT_FIELDS and isinstance(content, str) and shape != AnyShape():
             raise self._refused(
                 "input.wrong_concept",
-                f"{where} takes a {concept}, and a bare text is a Text: give an object with its fields",
+                f"{where} takes a {concept}, but a bare text is a Text: give an object with its fields",
                 expected=concept,
                 provided="native.Text",
             )

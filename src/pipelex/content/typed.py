@@ -26,7 +26,7 @@ _NAMED: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _TEXTS: Final = ("Text", "Markdown", "Html")
 _FILES: Final = ("Image", "Document")
 _QUOTES: Final = (
-    "JSON has double quotes around names and texts, and a shell wants single quotes around it all: "
+    "JSON needs double quotes around names and texts, and a shell needs single quotes around all of it: "
     """-i {name}='{{"…": "…"}}'. From a file: -i {name}=@{name}.json"""
 )
 _NO_PARAMS: Final[Mapping[str, Json]] = {}
@@ -88,7 +88,7 @@ def _only_list(path: Path, slots: Mapping[str, InputSlot]) -> str:
     why = "none of its inputs is a list" if not lists else f"it takes several lists, {', '.join(lists)}"
     raise PipelexError(
         "input.file_unreadable",
-        f"a CSV file is a list, and the pipe takes no single one: {why}",
+        f"a CSV file is a list, but the pipe does not take exactly one list: {why}",
         params={"file_type": "csv", "reason": "no_list"},
         location=Location(file=str(path)),
         advice=f"To run the pipe once for each row: --inputs-csv {path}"
@@ -158,7 +158,7 @@ class TypedInputs:
         except FileRefused as refused:
             hint = "; a text that begins with @ is written @@" if native in _TEXTS else ""
             if "://" in named:
-                hint = "; @ names a file of this machine: an address of an image or a document has no @, a text is fetched first"
+                hint = "; @ names a file on this machine: give the URL of an image or a document without @, and download a text first"
             raise _refused(refused.code, f"the input '{name}': {refused}{hint}", name, refused.params) from None
         suffix = path.suffix.lower()
         if native in _FILES and suffix not in TYPES:
@@ -192,7 +192,7 @@ class TypedInputs:
             detail = "; ".join(f"{place} {message}" for place, message in error.faults)
             raise _refused("input.invalid", f"the input '{name}': {detail}", name, {"field": ""}) from None
         if len(table.columns) != 1:
-            detail = f"the input '{name}' takes a list of {slot.concept}, which a table of several columns is not"
+            detail = f"the input '{name}' takes a list of {slot.concept}, but the table has several columns"
             raise _refused("input.invalid", detail, name, {"field": ""})
         return [self._single(name, slot, cells[0]) for _, cells in table.rows if cells]
 

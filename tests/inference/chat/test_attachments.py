@@ -271,7 +271,7 @@ async def test_what_nobody_takes_is_refused_alike(
 async def test_a_pdf_beyond_the_limit_of_its_provider(spoken: Spoken, stub: OpenAIStub, inference: Inference) -> None:
     large = pdf() + b"%" * limits(spoken).pdf_bytes
     prompt = LLMPrompt(user="look", documents=({"url": data_url(large, "application/pdf")},))
-    with pytest.raises(PipelexError, match="at most 4,500,000 of a PDF go into a prompt for this model") as failed:
+    with pytest.raises(PipelexError, match="a PDF for this model may have at most 4,500,000") as failed:
         await inference.chat.generate_text(at(text_job("", prompt=prompt)))
     assert failed.value.code == "input.too_large"
 

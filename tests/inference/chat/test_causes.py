@@ -144,7 +144,7 @@ async def test_a_certificate_of_nobody_known(spoken: Spoken, tmp_path: Path, cer
 @each_client
 @pytest.mark.parametrize(
     ("name", "said", "advice"),
-    [("expired", "has expired", "renewed"), ("elsewhere", "is another host's", "endpoint")],
+    [("expired", "has expired", "renewed"), ("elsewhere", "is for another host", "endpoint")],
 )
 async def test_a_certificate_that_does_not_hold(
     spoken: Spoken, name: str, said: str, advice: str, tmp_path: Path, certificates: Certificates
@@ -235,7 +235,7 @@ async def test_an_answer_that_breaks_off(spoken: Spoken, what: str, tmp_path: Pa
         assert told(report)[:2] == ("provider.response_invalid", PASSING), report.detail
         return
     assert told(report) == ("provider.unavailable", PASSING, None), report.detail
-    assert "has no whole answer" in report.detail
+    assert "got no complete answer" in report.detail
     assert not [word for word in INTERNALS if word in report.detail], report.detail
 
 
@@ -326,7 +326,7 @@ MISTRAL_DETAIL = {
         (403, {"error": {"message": "Country, region, or territory not supported"}}, "provider.credential_refused", LASTING, "does not allow this"),
         (400, {"error": {"message": "The model `mix-8x7.1b` has been decommissioned."}}, "model.unavailable", LASTING, "decommissioned"),
         (400, {"message": "Invocation of model ID a.b-9 with on-demand throughput isn't supported."}, "model.unavailable", LASTING, "on-demand"),
-        (400, {"error": {"message": "This model does not support image input"}}, "model.capability_unsupported", LASTING, "cannot take this"),
+        (400, {"error": {"message": "This model does not support image input"}}, "model.capability_unsupported", LASTING, "does not support this request"),
         (404, {"error": {"message": "No endpoints found that support tool use"}}, "model.capability_unsupported", LASTING, "tool use"),
         (413, b"Request Entity Too Large", "provider.failed", ErrorCategory.CONTENT, "Request Entity Too Large"),
         (429, TOO_MUCH, "provider.failed", ErrorCategory.CONTENT, "Requested 70000"),

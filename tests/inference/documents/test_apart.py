@@ -106,5 +106,5 @@ async def test_what_is_told_of_images_is_limited_by_a_setting(tmp_path: Path, st
         assert limits.max_text == 1
         assert (await app.load(project.method(METHOD)).run({"text": "x"})).value is not None
         many = "".join(f"<img src='https://example.invalid/{number}/{'x' * 2_000}.png'>" for number in range(600))
-        with pytest.raises(PipelexError, match="ended the process"):
+        with pytest.raises(PipelexError, match="the process that printed the document died"):
             await apart.print_apart("pdf", page(many, limits), no_pictures)

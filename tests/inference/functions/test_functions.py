@@ -369,7 +369,7 @@ UNFIT = {
     "def call(a: datetime.datetime): return 'x'": ('a = "Text"', "soon", '"soon" is not a valid date with a time'),
     "def call(a: list[float]): return 'x'": ('a = "Text[]"', ["x"], '"x" is not a number'),
     "def call(a: Owner): return 'x'": ('a = "Ship"', {"name": "Ada", "length": 1}, None),
-    "def call(a: ShipModel): return 'x'": ('a = "Owner"', {"name": "Ada"}, "it makes no ShipModel"),
+    "def call(a: ShipModel): return 'x'": ('a = "Owner"', {"name": "Ada"}, "it is not a valid ShipModel"),
     "def call(a: Kind): return 'x'": ('a = "Text"', "barge", '"barge" is not a valid Kind'),
 }
 
@@ -407,7 +407,7 @@ async def test_models_and_dataclasses_are_contents(project: Project):
     [
         ("raises", "pipe.function_raised", "raised ValueError: no invoice has a berth (funcs/totals.py, line 18)"),
         ("dies", "pipe.function_raised", "exit 7"),
-        ("odd", "method.function_invalid", "gave a object"),
+        ("odd", "method.function_invalid", "returned a value of type object"),
         ("unknown", "method.function_invalid", "'nonsense' is not an input of the pipe"),
         ("lists", "pipe.output_invalid", "is not a valid native.Number"),
     ],

@@ -44,7 +44,7 @@ def parse(text: str, file_type: str) -> Json:
         found = re.search(r" \(at line (\d+), column (\d+)\)$", message)
         place = (int(found[1]), int(found[2])) if found else (None, None)
         what = message[: found.start()] if found else message
-        hint = ": a text stands in quotes" if what == "Invalid value" else ""
+        hint = ": a text needs quotes" if what == "Invalid value" else ""
         raise NotReadable(f"is not valid TOML: {what}{hint}", *place) from None
     except RecursionError:
         raise NotReadable("is nested too deeply") from None
@@ -62,9 +62,9 @@ def _json_fault(error: json.JSONDecodeError) -> str:
     if rest.startswith(("//", "/*", "#")):
         return "JSON has no comments"
     if rest.startswith("'"):
-        return "names and texts stand in double quotes"
+        return "names and texts need double quotes"
     if rest.startswith(("}", "]")) and error.doc[: error.pos].rstrip().endswith(","):
-        return "nothing follows the last comma"
+        return "remove the comma after the last entry"
     return error.msg
 
 
@@ -153,5 +153,5 @@ def _refuse(
         category=ErrorCategory.CONTENT,
         params={"file_type": file_type, "reason": what},
         location=Location(file=str(path), line=line, column=column),
-        advice=advice or "Correct the file there; `pipelex build inputs TARGET` writes one to start from.",
+        advice=advice or "Correct the file at that place; `pipelex build inputs TARGET` writes one to start from.",
     )

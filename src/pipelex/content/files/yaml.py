@@ -20,8 +20,8 @@ characters."""
 
 
 _HINTS: Final = {
-    "mapping values are not allowed": "a text with a colon stands in quotes",
-    "'\\t' that cannot start": "lines are indented by blanks",
+    "mapping values are not allowed": "a text with a colon needs quotes",
+    "'\\t' that cannot start": "indent lines with spaces, not tabs",
 }
 """A part of the parser's message → the usual reason for the fault."""
 
@@ -34,7 +34,7 @@ class CoreLoader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
             mark = _untyped(self).peek_event().start_mark
-            raise NotReadable("is not taken with aliases (*name): write the value out", mark.line + 1, mark.column + 1)
+            raise NotReadable("must not use aliases (*name): write the value out", mark.line + 1, mark.column + 1)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:

@@ -98,11 +98,11 @@ def _guarded(facts: Facts, guard: AnswerRefused) -> PipelexError:
     if isinstance(guard, RedirectRefused):
         code, params = "security.provider_url_refused", {"provider": provider}
         detail = f"{provider!r} answered the request for {model!r} with {guard}, and redirects are not followed"
-        advice = f"Set 'endpoint' of [{provider}] in backends.toml to the address that answers itself."
+        advice = f"Set 'endpoint' of [{provider}] in backends.toml to the address that it redirects to."
         category = ErrorCategory.CONFIGURATION
     else:
         code, params = "provider.response_invalid", {"provider": provider, "defect": "too_large"}
-        detail = f"the answer of {provider!r} for {model!r} is not read: {guard}"
+        detail = f"the answer of {provider!r} for {model!r} was not read: {guard}"
         advice = "Ask for less at a time, or raise 'max_answer_bytes' of [inference]."
         category = ErrorCategory.CONTENT
     return PipelexError(code, detail, category=category, params=params, provider=provider, model=model, advice=advice)
@@ -151,7 +151,7 @@ def _by_status(facts: Facts) -> PipelexError:
         return facts.error(
             "model.capability_unsupported",
             ErrorCategory.CONFIGURATION,
-            f"{provider!r} says that {model!r} cannot take this",
+            f"{provider!r} says that {model!r} does not support this request",
             advice="Name another model, or correct 'inputs' and 'structure_method' of the model's entry in "
             f"backends/{provider}.toml.",
             model=model,
@@ -161,7 +161,7 @@ def _by_status(facts: Facts) -> PipelexError:
         return facts.error(
             "model.unavailable",
             ErrorCategory.CONFIGURATION,
-            f"{provider!r} knows no model for {model!r}",
+            f"{provider!r} does not know the model of {model!r}",
             advice=f"Check 'model_id' in backends/{provider}.toml and 'endpoint' of [{provider}] in backends.toml.",
             model=model,
             model_type=facts.family,
@@ -220,7 +220,7 @@ def _failed(facts: Facts) -> PipelexError:
     status = facts.status or 0
     is_away = status in (502, 503, 529) or facts.has("ModelUnavailableError")
     common: dict[str, Any] = {"retry_after": retry_after(facts), "provider": facts.provider}
-    told = f"status {status}" if status else "told in its answer"
+    told = f"status {status}" if status else "reported in its answer"
     if is_away:
         detail = f"{facts.provider!r} is not available for {facts.model!r} ({told})"
         return facts.error("provider.unavailable", ErrorCategory.TRANSIENT, detail, **common)
@@ -301,7 +301,7 @@ def _without_status(facts: Facts) -> PipelexError:
         return facts.error(
             "runtime.misconfigured",
             ErrorCategory.CONFIGURATION,
-            f"the client of {provider!r} does not take the request for {model!r}",
+            f"the client of {provider!r} rejected the request for {model!r}",
             advice=f"Check [{provider}] in backends.toml and the model's entry in backends/{provider}.toml.",
             component="inference",
         )
@@ -316,7 +316,7 @@ def _without_status(facts: Facts) -> PipelexError:
     return facts.error(
         "runtime.unexpected",
         ErrorCategory.UNKNOWN,
-        f"calling {model!r} of {provider!r} failed in an unforeseen way ({type(facts.exc).__name__})",
+        f"calling {model!r} of {provider!r} failed unexpectedly ({type(facts.exc).__name__})",
     )
 
 
@@ -355,7 +355,7 @@ def truncated_output(provider: str, model: str, max_tokens: int | None, output_t
         params["max_tokens"] = max_tokens
     return PipelexError(
         "model.output_truncated",
-        f"the answer of {model!r} was cut after {output_tokens} tokens by {limit}",
+        f"the answer of {model!r} was cut off after {output_tokens} tokens by {limit}",
         category=ErrorCategory.CONTENT,
         params=params,
         provider=provider,

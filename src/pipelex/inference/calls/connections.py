@@ -63,7 +63,7 @@ def _socks(facts: Facts) -> PipelexError | None:
     return _lasting(
         facts,
         "socks_unsupported",
-        f"{_proxy_variable('all')} names a SOCKS proxy, and the package that speaks SOCKS is not installed",
+        f"{_proxy_variable('all')} names a SOCKS proxy, but the package for SOCKS is not installed",
         "Install the package socksio beside Pipelex, name an HTTP proxy, or unset the variable.",
     )
 
@@ -99,8 +99,8 @@ def _header(facts: Facts) -> PipelexError | None:
     return _lasting(
         facts,
         "header_invalid",
-        f"the key or a header of {facts.provider!r} has a character that no header may have, such as the end of a line",
-        f"Check {named}: no spaces, no line ends, no letters beyond ASCII.",
+        f"the key or a header of {facts.provider!r} has a character that a header must not have, such as a line break",
+        f"Check {named}: no spaces, no line breaks, only ASCII characters.",
     )
 
 
@@ -112,10 +112,10 @@ def _certificate(facts: Facts) -> PipelexError | None:
     if _heard(facts, _EXPIRED):
         why, advice = "has expired, or is not valid yet", "Have it renewed, and check this machine's clock."
     elif _heard(facts, _OTHER_NAME):
-        why = "is another host's"
-        advice = f"Set 'endpoint' of [{facts.provider}] in backends.toml to the name that it was made for."
+        why = "is for another host"
+        advice = f"Set 'endpoint' of [{facts.provider}] in backends.toml to the name that it was issued for."
     elif _heard(facts, _SELF_SIGNED):
-        why, advice = "is self-signed, or of an authority that this machine does not know", bundle
+        why, advice = "is self-signed, or signed by an authority that this machine does not trust", bundle
     else:
         why, advice = "cannot be verified", bundle
     return _lasting(facts, "certificate", f"the certificate of {host} {why}", advice)
@@ -124,8 +124,8 @@ def _certificate(facts: Facts) -> PipelexError | None:
 def _plain_server(facts: Facts) -> PipelexError | None:
     if not (_is(facts, "SSLError") and _heard(facts, _PLAIN)):
         return None
-    detail = f"{_host(facts)} does not speak TLS where an https:// address leads"
-    advice = f"Let 'endpoint' of [{facts.provider}] in backends.toml begin with http://, or check its port."
+    detail = f"{_host(facts)} does not speak TLS, although its address begins with https://"
+    advice = f"Begin 'endpoint' of [{facts.provider}] in backends.toml with http://, or check its port."
     return _lasting(facts, "plain_server", detail, advice)
 
 
@@ -137,8 +137,8 @@ def _unknown_host(facts: Facts) -> PipelexError | None:
     host = f"the proxy {proxy[1]!r}" if proxy else f"the host {_host(facts)}"
     where = proxy[0] if proxy else f"'endpoint' of [{facts.provider}] in backends.toml"
     if numbers & _UNKNOWN_NAMES:
-        return _lasting(facts, "unknown_host", f"{host} does not exist, says the name service", f"Check {where}.")
-    return _passing(facts, f"the name service does not answer for {host}", "Check the network of this machine.")
+        return _lasting(facts, "unknown_host", f"{host} does not exist according to DNS", f"Check {where}.")
+    return _passing(facts, f"DNS does not answer for {host}", "Check the network of this machine.")
 
 
 def _refused(facts: Facts) -> PipelexError | None:
@@ -146,9 +146,9 @@ def _refused(facts: Facts) -> PipelexError | None:
         return None
     proxy = _proxy(facts)
     if proxy is not None:
-        detail = f"the proxy {proxy[1]!r}, through which {facts.provider!r} is asked, cannot be reached"
+        detail = f"the proxy {proxy[1]!r} for requests to {facts.provider!r} cannot be reached"
         return _passing(facts, detail, f"Start the proxy, or correct or unset {proxy[0]}.")
-    advice = f"Check that it runs, the network, and 'endpoint' of [{facts.provider}] in backends.toml."
+    advice = f"Check that it is running, then the network and 'endpoint' of [{facts.provider}] in backends.toml."
     if _is(facts, "ConnectionRefusedError"):
         why = f"{_host(facts)} refuses connections: nothing listens there"
     else:
@@ -161,16 +161,16 @@ def _broken(facts: Facts) -> PipelexError | None:
     if not _is(facts, *_BROKEN):
         return None
     if _heard(facts, _NO_HTTP):
-        why = f"what {_host(facts)} answers is no HTTP"
+        why = f"what {_host(facts)} answers is not HTTP"
     elif _heard(facts, _UNANSWERED):
         why = f"{_host(facts)} closed the connection without an answer"
     else:
         why = f"{_host(facts)} closed the connection in the middle of the answer"
     return PipelexError(
         "provider.unavailable",
-        f"the request to {facts.provider!r} has no whole answer: {why}",
+        f"the request to {facts.provider!r} got no complete answer: {why}",
         category=ErrorCategory.TRANSIENT,
-        advice=f"Run it again; where it repeats, check 'endpoint' of [{facts.provider}] in backends.toml.",
+        advice=f"Run it again; if it fails again, check 'endpoint' of [{facts.provider}] in backends.toml.",
         params={"provider": facts.provider},
         provider=facts.provider,
         model=facts.model,

@@ -45,7 +45,7 @@ async def print_apart(printer: str, ask: DocumentAsk, pictures: ReadPictures) ->
                     return await _printed(process, _task(printer, ask, scratch), ask, pictures)
             except TimeoutError:
                 raise content_failure(
-                    f"the document took longer than {ask.limits.seconds:g} seconds to be printed"
+                    f"the document took longer than {ask.limits.seconds:g} seconds to print"
                 ).with_report(advice=_advice("timeout_seconds")) from None
             except (BrokenWire, OSError, ValueError):
                 raise await _ended(process, ask) from None
@@ -94,9 +94,9 @@ async def _ended(process: ReadingProcess | None, ask: DocumentAsk) -> PipelexErr
     process.kill()
     code = await _in_thread(process.wait)
     if code == TOOK_TOO_MUCH:
-        detail = f"the document takes more than {ask.limits.max_memory:,} bytes of memory to be printed"
+        detail = f"the document takes more than {ask.limits.max_memory:,} bytes of memory to print"
         return content_failure(detail).with_report(advice=_advice("max_memory_bytes"))
-    return content_failure(f"the document ended the process that printed it (exit {code})")
+    return content_failure(f"the process that printed the document died (exit {code})")
 
 
 def _advice(key: str) -> str:

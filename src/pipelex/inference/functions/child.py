@@ -110,7 +110,7 @@ def bind(function: Callable[..., Any], inputs: dict[str, Any], absent: list[str]
         if parameter.kind is parameter.VAR_KEYWORD:
             arguments = {**known, **arguments}
         elif parameter.kind in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY):
-            raise CannotBeCalled(f"its parameter '{name}' cannot be given by name")
+            raise CannotBeCalled(f"its parameter '{name}' cannot be passed by name")
         elif name in inputs or (name in known and parameter.default is parameter.empty):
             arguments[name] = taken(name, known[name], hints.get(name, Any))
         elif name not in known and parameter.default is parameter.empty:
@@ -201,7 +201,7 @@ def first_fitting(value: Any, hints: tuple[Any, ...]) -> Any:
 def one_of(value: Any, words: tuple[Any, ...]) -> Any:
     found = bare(value)
     if found not in words:
-        raise DoesNotFit(f"{said(found)} is none of {', '.join(map(repr, words))}")
+        raise DoesNotFit(f"{said(found)} is not one of {', '.join(map(repr, words))}")
     return found
 
 
@@ -257,7 +257,7 @@ def made(maker: Callable[..., Any], members: dict[str, Any], hint: type[Any]) ->
     try:
         return maker(**members) if maker is hint else maker(members)
     except (TypeError, ValueError) as wrong:
-        raise DoesNotFit(f"it makes no {hint.__name__}: {wrong}") from None
+        raise DoesNotFit(f"it is not a valid {hint.__name__}: {wrong}") from None
 
 
 def bare(value: Any) -> Any:
@@ -368,7 +368,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, PurePath):
         return str(value)
     raise CannotBeCalled(
-        f"it gave a {type(value).__name__}, which is not content: return JSON, a pydantic model or a dataclass"
+        f"it returned a value of type {type(value).__name__}, which is not content: return JSON, a pydantic model or a dataclass"
     )
 
 

@@ -28,7 +28,7 @@ _KINDS: Final = {
     "csv": "a table",
     "xlsx": "a table",
     "pptx": "a presentation",
-    "audio": "a sound file",
+    "audio": "an audio file",
     "video": "a video",
     "zip": "an archive",
     "gzip": "an archive",
@@ -66,7 +66,7 @@ def _kind(path: Path, content: bytes) -> str:
     if not content.strip():
         return "an empty file"
     return _KINDS.get(
-        file_kind(sniff(content, filename=path.name)), "a text" if b"\0" not in content else "a file of data"
+        file_kind(sniff(content, filename=path.name)), "a text" if b"\0" not in content else "a data file"
     )
 
 
@@ -77,10 +77,10 @@ def _advice(path: Path) -> str:
     given = shlex.quote(str(path))
     match path.suffix.lower():
         case suffix if suffix in _INPUTS:
-            return f"Inputs are given beside a method: pipelex run {method} -i {given}"
+            return f"Inputs are given to a method: pipelex run {method} -i {given}"
         case ".csv" | ".tsv":
             return f"To run a method for each of its rows: pipelex run {method} --inputs-csv {given}"
         case ".py":
-            return "Name the bundle (*.mthds) whose PipeFunc calls it, or the folder of both."
+            return "Name the bundle (*.mthds) whose PipeFunc calls it, or the folder that holds both."
         case _:
-            return f"A file is given as an input of a method: pipelex run {method} -i NAME=@{given}"
+            return f"Give the file to a method as an input: pipelex run {method} -i NAME=@{given}"

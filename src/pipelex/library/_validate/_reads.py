@@ -170,7 +170,7 @@ def _warn_of_missing(checks: Checks, pipe: Pipe, site: TemplateSite, read: Templ
     checks.report(
         pipe,
         "method.field_path_unresolved",
-        f"'{shown}' is never there, so that it prints as nothing: {found.said(name)}",
+        f"'{shown}' never exists, so it prints as nothing: {found.said(name)}",
         *site.keys,
         category="template_field_unknown",
         suggestions=() if found.instead is None else (found.instead,),
@@ -224,7 +224,7 @@ def _warn_of_truth(
     checks.report(
         pipe,
         "method.template_invalid",
-        f"the truth of '{name}' says {is_there}, not what it is ({in_words} is a value, too): write '{name}.{field}'",
+        f"as a condition, '{name}' says {is_there}, not what it is ({in_words} is a value, too): write '{name}.{field}'",
         *site.keys,
         category="template_truth",
         suggestions=(f"{name}.{field}",),

@@ -67,8 +67,8 @@ async def attached(
         case _ if source.kind in _READ:
             return [await _text(source, files)]
         case _:
-            told = f"{source.name} is of type {source.mime_type}, which no model is sent"
-            advice = "Give it as a PDF, a Word, PowerPoint or Excel file of today, or a text."
+            told = f"{source.name} is of type {source.mime_type}, which cannot be sent to a model"
+            advice = "Give it as a PDF, a text, or a .docx, .pptx or .xlsx file."
             raise InputError("input.file_type_unsupported", told, format=source.mime_type).with_report(advice=advice)
 
 
@@ -84,7 +84,7 @@ async def _loaded(content: Mapping[str, Json], kind: AttachmentKind, files: Prom
 def _check_size(source: SourceFile, what: str, limit: int) -> None:
     size = len(source.data)
     if size > limit:
-        told = f"{source.name} has {size:,} bytes; at most {limit:,} of a {what} go into a prompt for this model"
+        told = f"{source.name} has {size:,} bytes; a {what} for this model may have at most {limit:,}"
         raise InputError("input.too_large", told, limit=limit, size=size)
 
 
