@@ -191,10 +191,18 @@ async def test_an_excel_template_repeats_rows_and_keeps_formats(project: Project
     assert (found["B2"].number_format, found["A2"].data_type) == ("0.00", "s")
 
 
-async def test_an_html_template_file_sees_files_beside_it(project: Project):
+@pytest.mark.parametrize("is_relative", [False, True], ids=["absolute", "relative"])
+async def test_an_html_template_file_sees_files_beside_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch, is_relative: bool
+):
+    monkeypatch.chdir(project.root)
     photo(project.root)
     (project.root / "page.html").write_text('<h1>$invoice.number</h1><img src="photo.png"/>', encoding="utf-8")
-    data, _ = await printed(project, 'format = "pdf"\ntemplate_file = "page.html"\n')
+    file = project.method(CONCEPTS + 'format = "pdf"\ntemplate_file = "page.html"\n')
+    app = project.app("direct")
+    method = app.load(file.relative_to(project.root) if is_relative else file)
+    result = await method.run({"invoice": INVOICE}, pipe="print")
+    data = await stored(app, untyped(result.content)["url"])
     assert "A&B <7>" in text_of_pdf(data)
     assert b"/Width 40" in data
 

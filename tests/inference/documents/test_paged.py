@@ -1,6 +1,7 @@
 """Printed PDFs keep every letter, shaped as its script is written, and their text can be read back."""
 
 import asyncio
+import ctypes
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -129,6 +130,22 @@ def test_what_is_bold_is_drawn_bold():
 
 def _ink(page: Any) -> float:
     return float(sum(255 - value for value in page.render(scale=2).to_pil().convert("L").tobytes()))
+
+
+def test_each_kind_of_font_is_drawn_as_itself():
+    """Also when all letters of the page are found before the fonts with serifs are looked at."""
+    kinds = ("sans-serif", "Georgia, serif", "Courier New, monospace")
+    page = pypdfium2.PdfDocument(apart("".join(f"<p style='font-family: {kind}'>illi MWMW</p>" for kind in kinds)))[0]
+    lines = page.get_textpage()
+    names = {_font_of(lines, index) for index in range(lines.count_chars())} - {""}
+    assert {"NotoSans", "NotoSerif"} < names
+    assert len(names) == len(kinds)
+
+
+def _font_of(lines: Any, index: int) -> str:
+    buffer = ctypes.create_string_buffer(100)
+    pypdfium2.raw.FPDFText_GetFontInfo(lines, index, buffer, len(buffer), ctypes.c_int())
+    return buffer.value.decode().partition("-")[0]
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ def _task(printer: str, ask: DocumentAsk, scratch: str) -> dict[str, Any]:
     return {
         "printer": printer,
         "request": ask.request.model_dump(mode="json", exclude_unset=True),
-        "root": None if ask.root is None else str(ask.root),
+        "root": None if ask.root is None else str(ask.root.absolute()),
         "scratch": scratch,
         "max_memory": ask.limits.max_memory,
     }

@@ -1,6 +1,7 @@
 """A process that reads documents, and the messages to and from it."""
 
 import json
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -39,7 +40,7 @@ class ReadingProcess:
             env={**harmless(), "MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1048576"},
             start_new_session=True,
         )
-        paths = json.dumps([path for path in sys.path if path]).encode()
+        paths = json.dumps([os.path.abspath(path) for path in sys.path if path]).encode()
         self._stdin.write(paths + b"\n")
         self._stdin.flush()
 

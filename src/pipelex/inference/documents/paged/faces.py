@@ -119,7 +119,7 @@ def _candidates(language: str | None, *, is_serif: bool) -> Iterator[tuple[Face,
     basic = (*_ALWAYS, *(_SERIF if is_serif else ()))
     fit = [path for path in packaged if not _UNFIT.search(path.name) or _begins(path, basic)]
     families = {path.name.partition("[")[0]: path for path in reversed(fit)}
-    for path in sorted(families.values(), key=_rank):
+    for path in sorted(families.values(), key=lambda path: (not _begins(path, basic), *_rank(path))):
         is_east = path.name.startswith(_EAST)
         yield Face(path, _NUMBERS.get(language or "zh-Hans", 2) if is_east else 0), _begins(path, basic)
     for path in sorted(installed_files(), key=lambda path: (bool(_UNFIT.search(path.name)), path.name)):
