@@ -147,6 +147,24 @@ def test_everything_that_makes_a_value_unfit_makes_an_answer_unfit(member: str, 
     assert faults[0].startswith(fault)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"final_result": {"name": "a"}}',
+        '{"Berth": {"name": "a"}}',
+        '{"data": {"result": {"name": "a"}}}',
+        '{"output": "{\\"name\\": \\"a\\"}"}',
+    ],
+)
+def test_an_object_in_a_wrapper_is_read(text: str):
+    assert WantedObject.single(SPEC).taken(read_candidates(text)) == ({"name": "a"}, [])
+
+
+@pytest.mark.parametrize("text", ['{"depths": {"name": "a"}}', '{"a": {"b": {"c": {"name": "a"}}}}', '{"x": "a"}'])
+def test_a_field_is_no_wrapper(text: str):
+    assert WantedObject.single(SPEC).taken(read_candidates(text))[0] is None
+
+
 def test_a_schema_alone_admits_no_infinite_number_either():
     spec = ObjectSpec(concept="harbour.Berth", json_schema=NODE)
     value, faults = WantedObject.single(spec).taken(read_candidates('{"name": "a", "free": [1e999]}'))
@@ -158,6 +176,8 @@ def test_a_schema_alone_admits_no_infinite_number_either():
     "text",
     [
         '{"items": [{"name": "a"}]}',
+        '{"berths": [{"name": "a"}]}',
+        '{"data": {"items": [{"name": "a"}]}}',
         '[{"name": "a"}]',
         '{"items": "[{\\"name\\": \\"a\\"}]"}',
         'An example: {"name": "x"}. The answer: [{"name": "a"}]',

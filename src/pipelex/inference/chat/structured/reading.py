@@ -9,13 +9,14 @@ again.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, cast
 
 from pipelex.content.stuff import Json
 
 _FENCE: Final = re.compile(r"```[ \t]*(json\w*)?[ \t]*\s*(?=[\[{])", re.IGNORECASE)
 _THOUGHT: Final = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+_DEEPEST_WRAPPER: Final = 3
 _MOST_STARTS: Final = 500
 """The number of places in a text that may turn out not to be JSON before the search stops."""
 
@@ -36,6 +37,23 @@ def read_candidates(text: str) -> Iterator[Json]:
         yield from _inside(unthought)
         if unthought != stripped:
             yield from _inside(stripped)
+
+
+def unwrapped(value: Json, fields: Collection[str]) -> Iterator[Json]:
+    """The value, then what it wraps: models put an object under the name of its tool or its type, or under `data`.
+
+    Args:
+        value: an object or list of an answer.
+        fields: the names of the fields of the object that is wanted; a member of such a name is no wrapper.
+    """
+    for _ in range(_DEEPEST_WRAPPER):
+        yield value
+        if not isinstance(value, Mapping) or len(value) != 1:
+            return
+        ((name, inner),) = value.items()
+        value = as_json(inner) if isinstance(inner, str) else inner
+        if name in fields or not isinstance(value, Mapping | list):
+            return
 
 
 def as_json(text: str) -> Json | None:

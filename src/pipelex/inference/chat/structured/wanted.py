@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import cast
 
 from pipelex.content.structure import FieldShape, ListShape, ObjectShape, Shape, json_schema, shape_from_json
-from pipelex.errors.json import Json, as_array
+from pipelex.errors.json import Json, as_array, as_object
 from pipelex.inference.chat.structured.check import AnswerCheck, SchemaCheck, ShapeCheck
 from pipelex.inference.chat.structured.pairs import restored
+from pipelex.inference.chat.structured.reading import unwrapped
 from pipelex.inference.chat.structured.schema import ITEMS, Schema, list_schema, mended
 from pipelex.pipes.effects.requests import ObjectSpec
 
@@ -44,7 +45,8 @@ class WantedObject:
     def taken(self, candidates: Iterator[Json]) -> tuple[dict[str, Json] | None, list[str]]:
         """The first candidate that fits and no faults; if none fits, None and the faults of the most likely one."""
         first: list[str] = []
-        for candidate in candidates:
+        fields = as_object(self.schema.get("properties", {}))
+        for candidate in (inner for each in candidates for inner in unwrapped(each, fields)):
             value = mended(restored(candidate, self.schema), self.schema)
             faults = self._faults(value)
             if not faults:
