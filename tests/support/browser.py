@@ -106,6 +106,17 @@ class Page:
             time.sleep(0.2)
         return shown
 
+    def download(self, folder: Path) -> None:
+        """Have files that are downloaded from now on go into a folder."""
+        session, self._session = self._session, {}  # a command of the browser, not of the tab
+        self._ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+        self._session = session
+
+    def click(self, selector: str) -> None:
+        """Click an element as a person does."""
+        expression = f"document.querySelector({json.dumps(selector)}).click()"
+        self._ask("Runtime.evaluate", expression=expression, userGesture=True)
+
     def save(self, file: Path) -> None:
         """Write what it looks like, as a PNG."""
         file.write_bytes(base64.b64decode(self._ask("Page.captureScreenshot", format="png")["data"]))

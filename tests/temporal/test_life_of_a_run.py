@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 
 from pipelex.errors import PipelexError
 from pipelex.orchestration import RunState
@@ -15,10 +17,12 @@ from pipelex.pipes.semantics._run import PipeRun
 from pipelex.runner import Pipelex
 from pipelex.temporal.client import begin
 from pipelex.temporal.dev_server import DevServer
-from tests.support.methods import DESCRIBE_ALL, GREET
+from pipelex.tooling.viewer import RunFacts, run_document
+from tests.support.methods import DESCRIBE_ALL, GREET, chain_of
 from tests.support.openai_server import OpenAIStub, Reply
 from tests.support.project import Project, worker_of, write_project
 from tests.support.silent_server import silent_server
+from tests.support.temporal import client_of
 from tests.support.untyped import untyped
 
 
@@ -141,6 +145,33 @@ async def test_a_terminated_run_says_so(app: Pipelex, project: Project, stub: Op
     with pytest.raises(PipelexError, match="enough") as failed:
         await run.result()
     assert failed.value.code == "run.terminated"
+    assert f"pipelex runs retry {run.run_id}" in (failed.value.report.advice or "")
+
+
+async def test_pipes_whose_histories_are_gone(app: Pipelex, project: Project, stub: OpenAIStub) -> None:
+    for number in (1, 2):
+        stub.on(f"number {number} with", text=f"answer {number}")
+    run = await app.load(project.method(chain_of(2))).start({"text": "sea"})
+    await run.result()
+    before, client = await run.trace(), await client_of(app)
+    gone = WorkflowExecution(workflow_id=before.children[0].id)
+    await client.workflow_service.delete_workflow_execution(
+        DeleteWorkflowExecutionRequest(namespace=client.namespace, workflow_execution=gone)
+    )
+    async with asyncio.timeout(60):
+        while not (first := (after := await run.trace(values=True)).children[0]).is_gone:
+            await asyncio.sleep(0.1)
+    assert (first.status, first.pipe, first.effects) == (RunState.COMPLETED, "step_1", [])
+    assert first.inputs["text"].content == {"text": "sea"}
+    assert untyped(first.output).content == {"text": "answer 1"}
+    assert after.usage == before.usage, "what was paid for is known from the outcome"
+    assert [child.is_gone for child in after.children] == [True, False]
+    library = (await run.run.source()).library
+    nodes = untyped(run_document(after, RunFacts(run.run_id, "temporal"), library)["nodes"])
+    assert [(node["status"], node.get("gone")) for node in nodes] == [
+        ("completed", is_gone) for is_gone in (None, True, None)
+    ]
+    assert nodes[1]["usage"][0]["calls"] == 1
 
 
 HUGE = """

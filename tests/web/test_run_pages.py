@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,6 +115,47 @@ def test_a_failed_run(project: tuple[Project, OpenAIStub], tab: Page, tmp_path: 
     # A page of old leads to the same.
     tab.open((page.parent / "reactflow.html").as_uri())
     tab.wait_for("provider.failed")
+
+
+PRINTED = """
+domain = "quay"
+main_pipe = "letter"
+[pipe.letter]
+type = "PipeDocGen"
+description = "A letter"
+inputs = { name = "Text" }
+output = "Document"
+format = "pdf"
+filename = "Letter (é) to $name"
+template = "<p>Dear $name</p>"
+"""
+
+
+def downloaded(file: Path, size: int) -> bytes:
+    """The bytes of a download, once it is there."""
+    deadline = time.monotonic() + 60
+    while not file.exists() or file.stat().st_size != size:
+        assert time.monotonic() < deadline, [each.name for each in file.parent.iterdir()]
+        time.sleep(0.1)
+    return file.read_bytes()
+
+
+def test_a_file_is_downloaded_from_the_page(project: tuple[Project, OpenAIStub], tab: Page, tmp_path: Path) -> None:
+    project[0].method(PRINTED)
+    pipelex("run", "method.mthds", "-i", "name=Ana", "--run-id", "letter")
+    later = tmp_path / "later.html"
+    pipelex("runs", "open", "letter", "--no-browser", "-o", str(later))
+    name = "Letter (é) to Ana.pdf"
+    made = tmp_path / "results" / "letter_output_01" / "files" / name
+    for page, link in ((made.parents[1] / "run.html", ".files a"), (later, ".media a")):
+        folder = tmp_path / f"{page.stem}-downloads"
+        folder.mkdir()
+        opened(tab, page, "result", name)
+        tab.download(folder)
+        tab.click(link)
+        assert downloaded(folder / name, made.stat().st_size) == made.read_bytes()
+        assert str(tab.evaluate("location.href")).startswith(page.as_uri()), "the page stays"
+    assert (tmp_path / "later_files" / name).read_bytes() == made.read_bytes()
 
 
 def test_the_lighthouse_and_its_replay(project: tuple[Project, OpenAIStub], tab: Page, tmp_path: Path) -> None:

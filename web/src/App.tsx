@@ -2,14 +2,16 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Details, ProblemView } from "./Details";
 import { bytes, clock, count, duration, money } from "./format";
 import { Graph } from "./Graph";
-import { type Run, time } from "./model";
+import { isFailure, type Run, time } from "./model";
 import { StatusMark } from "./parts";
 import { Timeline } from "./Timeline";
 import { Tree } from "./Tree";
-import { ValueView } from "./ValueView";
+import { FileLink, ValueView } from "./ValueView";
 
 const VIEWS = ["Result", "Graph", "Tree", "Timeline"] as const;
 type View = (typeof VIEWS)[number];
+/** Replays of the run that are named. */
+const REPLAYS_SHOWN = 5;
 
 export function App({ run }: { run: Run }) {
   const { run: facts, files } = run.document;
@@ -107,6 +109,16 @@ export function App({ run }: { run: Run }) {
             · replays <code>{facts.replays}</code>
           </>
         )}
+        {(facts.replayed ?? []).length > 0 && (
+          <>
+            {" "}
+            · replayed by{" "}
+            {facts.replayed!.slice(0, REPLAYS_SHOWN).map((id) => (
+              <code key={id}>{id}</code>
+            ))}
+            {facts.replayed!.length > REPLAYS_SHOWN && ` and ${count(facts.replayed!.length - REPLAYS_SHOWN)} more`}
+          </>
+        )}
         {(facts.links ?? []).map((link) => (
           <a key={link.href} href={link.href} target="_blank" rel="noopener noreferrer">
             {link.label}
@@ -127,9 +139,7 @@ export function App({ run }: { run: Run }) {
                   <ul className="files">
                     {(files ?? []).map((file) => (
                       <li key={file.href}>
-                        <a href={file.href} download={file.name}>
-                          {file.name}
-                        </a>{" "}
+                        <FileLink file={file} />{" "}
                         <span className="faint">
                           {file.mime_type} {bytes(file.size)}
                         </span>
@@ -172,7 +182,7 @@ function chosenView(): View | undefined {
 function firstFailure(run: Run): number | undefined {
   let found: number | undefined;
   run.document.nodes.forEach((node, index) => {
-    if (node.status === "failed" && (found === undefined || run.above(index).includes(found))) found = index;
+    if (isFailure(node.status) && (found === undefined || run.above(index).includes(found))) found = index;
   });
   return found;
 }

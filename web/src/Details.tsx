@@ -38,6 +38,7 @@ export function Details({ run, index, close }: { run: Run; index: number; close:
           Nothing was called: the result is that of run <code>{node.reused}</code>.
         </p>
       )}
+      {node.gone && <p className="note">The server keeps its history no longer: what is here is what the pipe around it knows.</p>}
       <dl className="facts">
         <Fact name="Started" value={clock(node.started)} />
         <Fact name="Took" value={duration(time(node.ended) - time(node.started))} />

@@ -204,7 +204,9 @@ export function States({ run, members }: { run: Run; members: readonly number[] 
           <span key={status} className={status} style={{ flexGrow: number }} />
         ))}
       </div>
-      <div className="box-detail">{inWords(run, members)}</div>
+      <div className="box-detail" title={inWords(run, members)}>
+        {inWords(run, members)}
+      </div>
     </>
   );
 }

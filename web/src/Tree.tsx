@@ -189,13 +189,14 @@ function TreeLine({
         {node?.step !== undefined && node.item === undefined && <span className="step">{node.step}</span>}
         <span className="line-label">{line.title}</span>
         {node ? (
-          <span className="faint">{node.type}</span>
+          <span className="faint line-type">{node.type}</span>
         ) : (
           <span className="faint">
             × {count(members!.length)} ·{" "}
             {[...run.counts(members!)].map(([status, number]) => `${count(number)} ${status.replace("_", " ")}`).join(", ")}
           </span>
         )}
+        {node?.gone && <span className="tag">history gone</span>}
         {node?.reused !== undefined && <span className="tag">reused</span>}
         {node?.error && <span className="tag failed">{node.error.code}</span>}
       </span>

@@ -87,12 +87,21 @@ function isImage(content: Table, native: string): boolean {
   return native === "Image" || String(content["mime_type"] ?? "").startsWith("image/");
 }
 
+/** A link that downloads a file under its own name; a browser shows what lies beside a local page in a tab of its own. */
+export function FileLink({ file }: { file: RunFile }) {
+  return (
+    <a href={file.data ?? file.href} download={file.name} target={file.data === undefined ? "_blank" : undefined} rel="noopener">
+      {file.name}
+    </a>
+  );
+}
+
 /** A picture or a file of the run; nothing is ever loaded from elsewhere. */
 function Media({ content, files, isImage }: { content: Table; files: readonly RunFile[]; isImage: boolean }) {
   const url = String(content["url"]);
   const name = String(content["filename"] ?? url.split("/").pop() ?? "file");
   const file = files.find((each) => each.name === name || each.href === url);
-  const address = file?.href ?? url;
+  const address = file?.data ?? file?.href ?? url;
   const isHere = file !== undefined || url.startsWith("data:image/");
   const caption = typeof content["caption"] === "string" ? content["caption"] : undefined;
   return (
@@ -100,9 +109,7 @@ function Media({ content, files, isImage }: { content: Table; files: readonly Ru
       {isImage && isHere && <img src={address} alt={caption ?? name} loading="lazy" />}
       <figcaption>
         {file ? (
-          <a href={file.href} download={file.name}>
-            {file.name}
-          </a>
+          <FileLink file={file} />
         ) : (
           <code>{url.startsWith("data:") ? `${url.slice(0, 40)}…` : url}</code>
         )}

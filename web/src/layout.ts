@@ -3,7 +3,7 @@
  * the steps of a sequence below each other, branches and outcomes side by side, a batch folded into one card. Every
  * node is looked at once, whatever their number.
  */
-import { type PipeNode, type Run, SEVERITY, type Status } from "./model";
+import { isFailure, type PipeNode, type Run, SEVERITY, type Status } from "./model";
 
 export interface Box {
   id: string;
@@ -146,7 +146,7 @@ function batch(run: Run, members: number[], id: string, open: ReadonlySet<string
 /** The first items, with those that failed among them wherever they stand. */
 function notable(run: Run, members: number[]): number[] {
   if (members.length <= ITEMS_SHOWN) return members;
-  const failed = members.filter((member) => run.node(member).status === "failed").slice(0, ITEMS_SHOWN);
+  const failed = members.filter((member) => isFailure(run.node(member).status)).slice(0, ITEMS_SHOWN);
   const chosen = new Set(failed);
   for (const member of members) {
     if (chosen.size >= ITEMS_SHOWN) break;

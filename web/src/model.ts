@@ -2,7 +2,7 @@
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-export type Status = "running" | "completed" | "failed" | "cancelled" | "skipped" | "not_run";
+export type Status = "running" | "completed" | "failed" | "timed_out" | "cancelled" | "terminated" | "skipped" | "not_run";
 
 export interface Problem {
   code: string;
@@ -64,6 +64,10 @@ export interface PipeNode {
   error?: Problem;
   /** The run whose result was taken over instead of running again. */
   reused?: string;
+  /** Nobody keeps what happened inside any longer. */
+  gone?: boolean;
+  /** What it used with everything below it, where that is gone. */
+  usage?: Usage[];
 }
 
 export interface PipeFacts {
@@ -86,7 +90,10 @@ export interface Value {
 
 export interface RunFile {
   name: string;
+  /** The path of the file beside the page. */
   href: string;
+  /** A data URL with its bytes, where the page holds them. */
+  data?: string;
   mime_type?: string;
   size?: number;
 }
@@ -104,6 +111,8 @@ export interface RunDocument {
     user?: string;
     links?: { label: string; href: string }[];
     replays?: string;
+    /** The runs that reuse its results. */
+    replayed?: string[];
     error?: Problem;
     waiting?: string;
     /** Where a served page asks for the state of a run that goes on. */
@@ -117,7 +126,7 @@ export interface RunDocument {
 }
 
 /** States, those first that somebody may have to do something about. */
-export const SEVERITY: readonly Status[] = ["failed", "cancelled", "running", "not_run", "skipped", "completed"];
+export const SEVERITY: readonly Status[] = ["failed", "timed_out", "terminated", "cancelled", "running", "not_run", "skipped", "completed"];
 
 export interface Totals {
   calls: number;
@@ -144,7 +153,7 @@ export class Run {
     const rank = (index: number) => nodes[index]?.step ?? 0;
     const item = (index: number) => nodes[index]?.item ?? 0;
     for (const each of this.children) each.sort((one, other) => rank(one) - rank(other) || item(one) - item(other));
-    this.own = nodes.map((node) => totalsOf(node.effects ?? []));
+    this.own = nodes.map((node) => totalsOf([...(node.effects ?? []).map(({ usage }) => usage), ...(node.usage ?? [])]));
     this.totals = this.own.map((own) => ({ ...own, models: [...own.models] }));
     // A node stands after the one it ran in, so that one pass from the end adds everything up.
     for (let index = nodes.length - 1; index > 0; index -= 1) {
@@ -220,9 +229,14 @@ export function code(pipe: string): string {
   return pipe.slice(pipe.lastIndexOf(".") + 1);
 }
 
-function totalsOf(effects: readonly Effect[]): Totals {
+/** Whether something ended without its result, by itself. */
+export function isFailure(status: Status): boolean {
+  return status === "failed" || status === "timed_out";
+}
+
+function totalsOf(usages: readonly (Usage | undefined)[]): Totals {
   const totals: Totals = { calls: 0, inputTokens: 0, outputTokens: 0, cost: null, models: [] };
-  for (const { usage } of effects) {
+  for (const usage of usages) {
     if (!usage) continue;
     add(totals, {
       calls: usage.calls ?? 1,

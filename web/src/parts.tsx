@@ -5,8 +5,10 @@ import type { Status } from "./model";
 const MARKS: Record<Status, string> = {
   completed: "✓",
   failed: "✗",
+  timed_out: "✗",
   running: "●",
   cancelled: "■",
+  terminated: "■",
   skipped: "–",
   not_run: "○",
 };

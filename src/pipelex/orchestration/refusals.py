@@ -73,8 +73,12 @@ def is_cancelled(run_id: str, detail: str | None = None) -> PipelexError:
         run_id: the run.
         detail: the sentence to use instead of the default one, if the run ended for another reason.
     """
-    advice = f"Continue it with the results that it already has: pipelex runs retry {run_id}"
-    return PipelexError("run.cancelled", detail or f"run '{run_id}' was cancelled", advice=advice)
+    return PipelexError("run.cancelled", detail or f"run '{run_id}' was cancelled", advice=continuing(run_id))
+
+
+def continuing(run_id: str) -> str:
+    """The advice for a run that somebody ended."""
+    return f"Continue it with the results that it already has: pipelex runs retry {run_id}"
 
 
 def id_is_taken(run_id: str) -> PipelexError:

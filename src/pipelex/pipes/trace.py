@@ -79,6 +79,10 @@ class PipeTrace:
     """The output of the pipe, under the same condition."""
     error: ErrorReport | None = None
     """The failure, if it is known here."""
+    is_gone: bool = False
+    """Whether nobody keeps what happened inside the pipe any longer; the pipe that ran it still tells how it ended."""
+    told_usage: tuple[ModelUsage, ...] = ()
+    """The usage that the outcome of the pipe tells, if what happened inside is gone."""
 
     @property
     def usage(self) -> tuple[ModelUsage, ...]:
@@ -88,6 +92,7 @@ class PipeTrace:
         while waiting:
             trace = waiting.pop(0)
             meter.add(usage for effect in trace.effects for usage in effect.usage)
+            meter.add(trace.told_usage)
             waiting.extend(trace.children)
         return meter.total
 

@@ -4,6 +4,7 @@ Source: section A.1 of the command-line reference.
 """
 
 import asyncio
+import base64
 import errno
 import hashlib
 import json
@@ -248,34 +249,54 @@ LEADING: Final[Mapping[str, str]] = {
 def write_run_page(folder: Path, shown: RunPage, library: "Library", saved: "SavedFiles") -> None:
     """Write the trace of a run as a graph document and as a page; the names in `LEADING` redirect to the page."""
     from pipelex.cli.run.graph import graph_json
-    from pipelex.tooling.viewer import name_pipes, run_document, run_page
+    from pipelex.tooling.viewer import name_pipes
 
-    trace, facts = shown.trace, shown.facts
+    trace = shown.trace
     name_pipes(trace, library)
-    write_json(folder / "graphspec.json", graph_json(trace, facts.run_id, library))
-    document = run_document(trace, replace(facts, files=saved_json(saved)), library)
-    document["values"] = saved.linked(document["values"], lambda name: {**_link(saved, name), "filename": name})
-    write_own_text(folder / "run.html", run_page(document))
+    write_json(folder / "graphspec.json", graph_json(trace, shown.facts.run_id, library))
+    write_own_text(folder / "run.html", page_text(shown, library, saved))
     for name, target in LEADING.items():
         if name != "main_stuff_viewer.html" or (folder / "main_stuff.html").exists():
             write_own_text(folder / name, leading_page(trace.pipe, target))
+
+
+def page_text(shown: RunPage, library: "Library | None", saved: "SavedFiles") -> str:
+    """The page of a run, with links to its saved files; their folder is beside the page."""
+    from pipelex.tooling.viewer import run_document, run_page
+
+    document = run_document(shown.trace, replace(shown.facts, files=saved_json(saved)), library)
+    document["values"] = saved.linked(document["values"], lambda name: {**_link(saved, name), "filename": name})
+    return run_page(document)
 
 
 def _link(saved: "SavedFiles", name: str) -> dict[str, Json]:
     return {"url": quote(saved.path(name))}
 
 
+_MOST_HELD: Final = 8_000_000
+"""The maximum number of bytes of files that a page holds itself; it links to further ones."""
+
+
 def saved_json(saved: "SavedFiles") -> list[dict[str, Json]]:
-    """The files that a run made, as its page lists them."""
-    return [
-        {
+    """The files that a run made, as its page lists them.
+
+    The page itself holds the bytes of small files: browsers refuse to download a file that lies beside a page.
+    """
+    found: list[dict[str, Json]] = []
+    room = _MOST_HELD
+    for path in saved.paths:
+        size, mime_type = path.stat().st_size, type_of_extension(path.name)
+        file: dict[str, Json] = {
             "name": path.name,
             "href": quote(saved.path(path.name)),
-            "mime_type": type_of_extension(path.name),
-            "size": path.stat().st_size,
+            "mime_type": mime_type,
+            "size": size,
         }
-        for path in saved.paths
-    ]
+        if size <= room:
+            room -= size
+            file["data"] = f"data:{mime_type};base64,{base64.b64encode(path.read_bytes()).decode()}"
+        found.append(file)
+    return found
 
 
 def memory_json(memory: WorkingMemory) -> Json:

@@ -12,10 +12,16 @@ _TOLD: Final = 5
 
 
 def saved_lines(saved: "SavedFiles") -> list[str]:
-    """Lines about the saved files and the files that could not be fetched, with what to do about those."""
+    """Lines about the saved files, and about those that could not be fetched."""
     lines = [f"  File: {path}" for path in saved.paths[:_TOLD]]
     if (more := len(saved.names) - _TOLD) > 0:
         lines.append(f"  … and {more:,} more in {saved.folder}/")
+    return lines + missing_lines(saved)
+
+
+def missing_lines(saved: "SavedFiles") -> list[str]:
+    """Lines about the files that could not be fetched, with what to do about them."""
+    lines: list[str] = []
     for file, failed in list(saved.missing.items())[:_TOLD]:
         lines.append(f"  Not fetched: {file.filename}: {failed.report.detail}")
     if saved.missing:

@@ -73,6 +73,8 @@ class RunView:
         if trace.usage:
             found["usage"] = usage_json(trace.usage)
         found |= _times(trace.started, trace.ended)
+        if trace.is_gone:
+            found["history_gone"] = True
         if trace.effects:
             found["activities"] = [
                 {"name": effect.name, "summary": effect.summary, "status": effect.status, "attempts": effect.attempts}
@@ -176,6 +178,8 @@ def _tree_lines(view: RunView, trace: PipeTrace, paint: Paint, first: str, rest:
     items: list[EffectTrace | Wait | PipeTrace | str] = [*trace.effects, *waits, *children]
     if left_out:
         items.append(f"{left_out:,} more that completed")
+    if trace.is_gone:
+        items.append("its history is gone from the server")
     for number, item in enumerate(items, 1):
         is_last = number == len(items)
         branch, below = rest + ("└─ " if is_last else "├─ "), rest + ("   " if is_last else "│  ")

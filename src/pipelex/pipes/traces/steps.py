@@ -48,14 +48,16 @@ def without_slices(root: PipeTrace) -> PipeTrace:
 
 def _merged(root: PipeTrace) -> PipeTrace:
     children: list[PipeTrace] = []
-    effects = list(root.effects)
+    effects, told, is_gone = list(root.effects), list(root.told_usage), root.is_gone
     for child in map(_merged, root.children):
         if _SLICE.search(child.id):
             children += child.children
             effects += child.effects
+            told += child.told_usage
+            is_gone = is_gone or child.is_gone
         else:
             children.append(child)
-    return replace(root, children=children, effects=effects)
+    return replace(root, children=children, effects=effects, told_usage=tuple(told), is_gone=is_gone)
 
 
 def without_later(root: PipeTrace, pipe: str) -> PipeTrace | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, cast
 
@@ -11,7 +12,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from pipelex.errors import ErrorReport
 from pipelex.errors.json import Json, as_array
@@ -41,8 +42,15 @@ _ACTIVITY_ENDS: Final[Mapping[int, RunState]] = {
 """Type of an event that ends an activity without a result or a usage → the activity's state."""
 
 
+_OF_CHILDREN: Final = frozenset({EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED, *CHILD_ENDS})
+"""Events of children that have begun."""
+
+
 async def read_trace(client: Client, workflow_id: str, *, values: bool = False, ended: bool = True) -> PipeTrace:
     """The tree of a workflow and everything below it, as far as it got.
+
+    The server may have removed the histories of children, each of which expires on its own: such a child is what its
+    parent's history tells of it.
 
     Args:
         client: a client of the workflow's namespace.
@@ -70,10 +78,44 @@ async def read_trace(client: Client, workflow_id: str, *, values: bool = False, 
             close(trace)
         return trace
 
-    async def below(child: PipeTrace) -> PipeTrace:
-        return await read(child.id) if ended or not child.status.has_ended else child
+    async def below(child: _Child) -> PipeTrace:
+        if not ended and child.trace.status.has_ended:
+            return child.trace
+        try:
+            return await read(child.trace.id)
+        except RPCError as failed:
+            if failed.status != RPCStatusCode.NOT_FOUND or not child.has_begun:
+                raise
+            return await _gone(client, child, values=values)
 
     return await read(workflow_id)
+
+
+@dataclass
+class _Child:
+    """A child as its parent's history tells of it."""
+
+    trace: PipeTrace
+    initiated: HistoryEvent
+    has_begun: bool = False
+    ended: HistoryEvent | None = None
+
+
+async def _gone(client: Client, child: _Child, *, values: bool) -> PipeTrace:
+    """A child whose own history the server has removed."""
+    trace, reader = child.trace, ValueReader(client.data_converter)
+    trace.is_gone = True
+    done = None if child.ended is None else child.ended.child_workflow_execution_completed_event_attributes
+    if done is not None:
+        trace.told_usage = await reader.usage(done.result.payloads)
+    if values:
+        asked = child.initiated.start_child_workflow_execution_initiated_event_attributes
+        trace.inputs = await reader.inputs(asked.input.payloads)
+    if values and child.ended is not None and done is not None:
+        trace.output = await reader.output(done.result.payloads)
+        broken = child.ended.child_workflow_execution_failed_event_attributes
+        trace.error = await _error(reader, broken.failure, f"pipe '{trace.pipe}'")
+    return trace
 
 
 async def _all_events(client: Client, id_: str) -> list[HistoryEvent]:
@@ -89,11 +131,11 @@ async def _all_events(client: Client, id_: str) -> list[HistoryEvent]:
 
 async def _read_events(
     client: Client, id_: str, events: list[HistoryEvent], *, values: bool
-) -> tuple[PipeTrace, list[PipeTrace], bool]:
+) -> tuple[PipeTrace, list[_Child], bool]:
     """The trace of a workflow, its children as its own history shows them, and whether the workflow has ended."""
     reader = ValueReader(client.data_converter) if values else None
     trace = PipeTrace(id_, pipe="", type="")
-    children: dict[str, PipeTrace] = {}
+    children: dict[str, _Child] = {}
     scheduled: dict[int, EffectTrace] = {}
     for event in events:
         match event.event_type:
@@ -107,7 +149,7 @@ async def _read_events(
                         trace.inputs = await reader.inputs(started.input.payloads)
             case EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
                 child = await _begun(client, event)
-                children[child.id] = child
+                children[child.id] = _Child(child, event)
             case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
                 effect = await _scheduled(client, event, reader)
                 scheduled[event.event_id] = effect
@@ -134,8 +176,8 @@ async def _read_events(
                 _end(effect, event, _ACTIVITY_ENDS[kind])
                 overrun = event.activity_task_timed_out_event_attributes
                 effect.error = await _error(reader, overrun.failure, f"activity '{effect.name}'")
-            case kind if kind in CHILD_ENDS:
-                _end_child(children, event)
+            case kind if kind in _OF_CHILDREN:
+                _go_on(children, event)
             case kind if kind in _WORKFLOW_ENDS:
                 trace.status = _WORKFLOW_ENDS[kind]
                 trace.ended = _time(event.event_time)
@@ -163,10 +205,15 @@ async def _begun(client: Client, event: HistoryEvent) -> PipeTrace:
     return PipeTrace(told.workflow_id, code, told.workflow_type.name, _time(event.event_time))
 
 
-def _end_child(children: Mapping[str, PipeTrace], event: HistoryEvent) -> None:
+def _go_on(children: Mapping[str, _Child], event: HistoryEvent) -> None:
+    """Note that a child has begun or ended."""
     child = children.get(told_by(event).workflow_execution.workflow_id)
-    if child is not None:
-        child.status, child.ended = CHILD_ENDS[event.event_type], _time(event.event_time)
+    if child is None:
+        return
+    child.has_begun = True
+    if (state := CHILD_ENDS.get(event.event_type)) is not None:
+        child.ended = event
+        child.trace.status, child.trace.ended = state, _time(event.event_time)
 
 
 async def _scheduled(client: Client, event: HistoryEvent, reader: ValueReader | None) -> EffectTrace:

@@ -11,7 +11,7 @@ from temporalio.client import (
     WorkflowHandle,
     WorkflowHistoryEventFilterType,
 )
-from temporalio.exceptions import CancelledError
+from temporalio.exceptions import CancelledError, TerminatedError
 from temporalio.exceptions import TimeoutError as TemporalTimeout
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -20,7 +20,7 @@ from pipelex.durable.failures import out_of_time
 from pipelex.errors import ErrorCategory, PipelexError
 from pipelex.inference.calls.kept import KeptResults
 from pipelex.orchestration import PATIENCE, EngineUnavailable, RunCounts, RunDescription, RunSource, RunState, Wait
-from pipelex.orchestration.refusals import goes_on, has_ended, is_cancelled, no_such_run, nothing_to_retry
+from pipelex.orchestration.refusals import continuing, goes_on, has_ended, is_cancelled, no_such_run, nothing_to_retry
 from pipelex.pipes.calls import PipeOutcome, Reuse
 from pipelex.pipes.references import read_value
 from pipelex.pipes.trace import PipeTrace
@@ -115,7 +115,10 @@ class TemporalRun:
                 raise is_cancelled(self.run_id) from None
             if isinstance(failed.cause, TemporalTimeout):  # the run's own time-out; calls report theirs themselves
                 raise out_of_time("run", f"run '{self.run_id}'", LIMITS) from None
-            raise from_failure(failed.cause, what=f"run '{self.run_id}'") from None
+            told = from_failure(failed.cause, what=f"run '{self.run_id}'")
+            if isinstance(failed.cause, TerminatedError) and told.report.advice is None:
+                told = told.with_report(advice=continuing(self.run_id))
+            raise told from None
         except RPCError as failed:
             raise self._refusal(failed) from None
         except RuntimeError as failed:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from pipelex.content.stuff import Absence, Stuff
 from pipelex.errors import ErrorReport
@@ -14,8 +14,6 @@ from pipelex.pipes.effects.requests import LLMPrompt
 from pipelex.pipes.trace import EffectTrace, PipeTrace, RunState, pipes_of
 from pipelex.pipes.traces.steps import step_of, without_slices
 from pipelex.tooling.viewer.values import LONGEST_TEXT, Values
-
-_STATES: Final = {RunState.TERMINATED: "cancelled", RunState.TIMED_OUT: "failed"}
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,10 @@ class RunFacts:
     error: ErrorReport | None = None
     replay_of: str | None = None
     """The run whose results it reused."""
+    replays: Sequence[str] = ()
+    """The runs that reuse its results."""
+    waiting: str | None = None
+    """What the run waits for, for people."""
     links: Sequence[tuple[str, str]] = ()
     """Labels and addresses."""
     files: Sequence[Mapping[str, Json]] = ()
@@ -53,6 +55,8 @@ def run_document(trace: PipeTrace, facts: RunFacts, library: Library | None) -> 
         "orchestrator": facts.orchestrator,
         "method": facts.method,
         "replays": facts.replay_of,
+        "replayed": list(facts.replays),
+        "waiting": facts.waiting,
         **_times(trace),
         "links": [{"label": label, "href": href} for label, href in facts.links],
         "error": _problem(facts.error),
@@ -96,7 +100,7 @@ class _Writer:
             self.nodes.append(self._node(each, above))
             self._declare(each.pipe)
             pipe = self._pipe(each.pipe)
-            if pipe is not None:
+            if pipe is not None and not each.is_gone:
                 self._add_idle(each, pipe, index)
             waiting.extend((child, index) for child in reversed(each.children))
 
@@ -118,6 +122,8 @@ class _Writer:
             "absent": output.kind if isinstance(output, Absence) else None,
             "effects": [_effect(effect) for effect in trace.effects],
             "reused": _reused(trace),
+            "gone": trace.is_gone or None,
+            "usage": [usage.model_dump(mode="json") for usage in trace.told_usage],
             "error": _problem(trace.error),
         }
         return _without_none(node)
@@ -229,7 +235,7 @@ def _problem(report: ErrorReport | None) -> dict[str, Json] | None:
 
 
 def _state(state: RunState) -> str:
-    return _STATES.get(state, state.value.lower())
+    return state.value.lower()
 
 
 def _times(trace: PipeTrace | EffectTrace) -> dict[str, Json]:

@@ -16,6 +16,7 @@ from pipelex.errors import ErrorReport
 from pipelex.pipes.calls import PipeOutcome
 from pipelex.pipes.effects.kind import EffectKind
 from pipelex.pipes.effects.kinds import EFFECTS
+from pipelex.pipes.models import ModelUsage
 from pipelex.pipes.wire import Wire
 from pipelex.temporal.codec import loaded
 from pipelex.temporal.workflow.failures import from_failure
@@ -47,6 +48,14 @@ class ValueReader:
             return await loaded(self.converter, value) if isinstance(value, Stuff) else value
         except Exception:
             return None
+
+    async def usage(self, told: Sequence[Payload]) -> tuple[ModelUsage, ...]:
+        """What a pipe used with everything below it, from the result of its workflow."""
+        try:
+            (outcome,) = await self.converter.decode(told, [PipeOutcome])
+        except Exception:
+            return ()
+        return outcome.usage
 
     async def job(self, activity: str, given: Sequence[Payload]) -> Wire | None:
         """The job of an effect, from the arguments of its activity."""
