@@ -9,6 +9,7 @@ import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 
+from pipelex.content.stuff import Stuff
 from pipelex.errors import PipelexError
 from pipelex.orchestration import RunState
 from pipelex.pipes import _execute
@@ -163,7 +164,8 @@ async def test_pipes_whose_histories_are_gone(app: Pipelex, project: Project, st
             await asyncio.sleep(0.1)
     assert (first.status, first.pipe, first.effects) == (RunState.COMPLETED, "step_1", [])
     assert first.inputs["text"].content == {"text": "sea"}
-    assert untyped(first.output).content == {"text": "answer 1"}
+    assert isinstance(first.output, Stuff)
+    assert first.output.content == {"text": "answer 1"}
     assert after.usage == before.usage, "what was paid for is known from the outcome"
     assert [child.is_gone for child in after.children] == [True, False]
     library = (await run.run.source()).library

@@ -1,8 +1,9 @@
 """Results of paid calls that outlive the attempt that got them."""
 
+import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,69 @@ async def test_another_call_and_another_job_are_asked(stub: OpenAIStub, inferenc
     await attempt(inference, text_job("Hello, you"))
     await attempt(inference, text_job("Hello, you", temperature=0.9))
     assert len(stub.requests) == 4
+
+
+@pytest.fixture
+async def shared(inference_dir: Path, store: Storage) -> AsyncIterator[Inference]:
+    """As `inference`, for the calls of all runs."""
+    deck = ModelDeck.load([inference_dir], {})
+    service = Inference(deck, InferenceOptions(call_timeout=5.0), results=ResultCache(store, across_runs=True))
+    yield service
+    await service.aclose()
+
+
+async def eventually(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not is_so():
+            await asyncio.sleep(0.01)
+
+
+async def equal_calls(inference: Inference, stub: OpenAIStub, many: int = 5) -> list[asyncio.Task[Any]]:
+    """Equal calls of as many runs; the others begin while the first has its request in flight."""
+    before = len(stub.requests)
+    calls = [asyncio.create_task(attempt(inference, text_job("Hello"), "run-0/1#1"))]
+    await eventually(lambda: len(stub.requests) > before)
+    for rank in range(1, many):
+        calls.append(asyncio.create_task(attempt(inference, text_job("Hello"), f"run-{rank}/1#1")))
+    return calls
+
+
+async def test_of_equal_calls_in_flight_one_asks(stub: OpenAIStub, shared: Inference, tmp_path: Path):
+    stub.on("Hello you", text="Hi you").on("Hello", text="Hi", delay=0.3)
+    other = attempt(shared, text_job("Hello you"), "run-x/1#1")
+    calls = await asyncio.gather(*await equal_calls(shared, stub))
+    assert [(call.text, call.kept_from) for call in calls] == [("Hi", None), *[("Hi", "run-0")] * 4]
+    assert (await other).text == "Hi you"
+    assert len(stub.requests) == 2
+    assert (await attempt(shared, text_job("Hello"), "run-9/1#1")).kept_from == "run-0"
+    assert len(stub.requests) == 2
+
+
+async def test_equal_calls_in_flight_each_ask_where_runs_share_nothing(stub: OpenAIStub, inference: Inference):
+    stub.on("Hello", text="Hi", delay=0.1)
+    calls = await asyncio.gather(*await equal_calls(inference, stub, 3))
+    assert [call.kept_from for call in calls] == [None] * 3
+    assert len(stub.requests) == 3
+
+
+async def test_of_equal_calls_the_next_asks_when_the_first_fails(stub: OpenAIStub, shared: Inference):
+    stub.on("Hello", Reply(status=503, delay=0.3), Reply(text="Hi"))
+    first, *others = await asyncio.gather(*await equal_calls(shared, stub), return_exceptions=True)
+    assert isinstance(first, PipelexError)
+    assert [getattr(call, "text", call) for call in others] == ["Hi"] * 4
+    assert len(stub.requests) == 2
+
+
+@pytest.mark.parametrize("cancelled", [[0], [1, 3], [0, 2], [0, 1, 2, 3, 4]], ids=str)
+async def test_a_cancelled_call_cancels_no_equal_one(stub: OpenAIStub, shared: Inference, cancelled: list[int]):
+    stub.on("Hello", text="Hi", delay=0.5)
+    calls = await equal_calls(shared, stub)
+    for rank in cancelled:
+        calls[rank].cancel()
+    ended = await asyncio.gather(*calls, return_exceptions=True)
+    assert [rank for rank, each in enumerate(ended) if isinstance(each, asyncio.CancelledError)] == cancelled
+    assert {getattr(each, "text", each) for rank, each in enumerate(ended) if rank not in cancelled} <= {"Hi"}
+    assert len(stub.requests) == (2 if 0 in cancelled and len(cancelled) < 5 else 1)
 
 
 async def test_a_failure_is_not_kept(stub: OpenAIStub, inference: Inference, tmp_path: Path):

@@ -1,11 +1,12 @@
 """The results of paid calls, kept under the id of their logical call until the run has them."""
 
+import asyncio
 import hashlib
 import json
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
@@ -20,6 +21,8 @@ logger = logging.getLogger("pipelex.inference")
 
 R = TypeVar("R", bound=Wire)
 
+_Origin = tuple[str, Wire]
+"""The run for which a result was made, and the result."""
 
 _PLACE: Final = re.compile(r"(/.*|#\d+|:[0-9a-f-]{36}:[^:/]*)$", re.DOTALL)
 """The part of a logical call's id after the run: the path of a pipe, the rank or the id of an effect."""
@@ -29,6 +32,9 @@ _PLACE: Final = re.compile(r"(/.*|#\d+|:[0-9a-f-]{36}:[^:/]*)$", re.DOTALL)
 class ResultCache:
     """Keeps the result of each logical call, so that an attempt finds the answer to an earlier one.
 
+    Where results are shared across runs, one of the equal calls that a process makes at the same time asks, and the
+    others wait for its answer. If it fails or is cancelled, the next of them asks.
+
     The cache never makes a call fail: an entry that cannot be read counts as missing, and a failure to write is only
     logged. Failures of calls are never kept.
     """
@@ -36,6 +42,10 @@ class ResultCache:
     storage: Storage
     across_runs: bool = False
     """Whether results are also shared between equal calls, of any run: the same request to the same model."""
+    _leaders: "dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Future[_Origin | None]]" = field(
+        default_factory=dict[tuple[asyncio.AbstractEventLoop, str], "asyncio.Future[_Origin | None]"], init=False
+    )
+    """Event loop and job → the result of the call that asks at the moment; None if it did not get any."""
 
     async def once(self, call: LogicalCall, kind: type[R], ask: Callable[[], Awaitable[R]]) -> R:
         """The result of an earlier attempt with the same job, or of an equal call; otherwise ask for it."""
@@ -43,15 +53,35 @@ class ResultCache:
         if found is not None:
             logger.info("The result of an earlier attempt of %s is used.", call.id)
             return found[1]
-        equal = await self._found(_name(call.job, _EQUAL), call, kind) if self.across_runs else None
-        if equal is not None:
-            origin, result = equal
-            return result.model_copy(update={"kept_from": kept_from(result) or origin})
+        if self.across_runs:
+            return await self._shared(call, kind, ask)
         result = await ask()
         await self._keep(_name(call.id), call, result)
-        if self.across_runs:
-            await self._keep(_name(call.job, _EQUAL), call, result)
         return result
+
+    async def _shared(self, call: LogicalCall, kind: type[R], ask: Callable[[], Awaitable[R]]) -> R:
+        """The result of an equal call, also of one that is under way in this process; otherwise ask for it."""
+        key = (asyncio.get_running_loop(), call.job)
+        while (leader := self._leaders.get(key)) is not None:
+            await asyncio.wait((leader,))  # cancelling this call must not cancel what the others wait for
+            found = leader.result()
+            if found is not None and isinstance(found[1], kind):
+                return _marked(found[0], found[1])
+        leader = self._leaders[key] = key[0].create_future()
+        try:
+            equal = await self._found(_name(call.job, _EQUAL), call, kind)
+            if equal is not None:
+                leader.set_result(equal)
+                return _marked(*equal)
+            result = await ask()
+            leader.set_result((_run_of(call), result))
+            await self._keep(_name(call.id), call, result)
+            await self._keep(_name(call.job, _EQUAL), call, result)
+            return result
+        finally:
+            del self._leaders[key]  # not before the result is kept: whoever comes later finds it there
+            if not leader.done():
+                leader.set_result(None)
 
     async def _found(self, name: str, call: LogicalCall, kind: type[R]) -> tuple[str, R] | None:
         """A kept result, and the run for which it was made."""
@@ -72,7 +102,7 @@ class ResultCache:
     async def _keep(self, name: str, call: LogicalCall, result: Wire) -> None:
         entry = {
             "job": call.job,
-            "run": _PLACE.sub("", call.id),
+            "run": _run_of(call),
             "result": result.model_dump(mode="json", exclude_unset=True),
         }
         try:
@@ -82,6 +112,16 @@ class ResultCache:
 
 
 _EQUAL: Final = "equal"
+
+
+def _run_of(call: LogicalCall) -> str:
+    """The run that a call belongs to."""
+    return _PLACE.sub("", call.id)
+
+
+def _marked(origin: str, result: R) -> R:
+    """A result that is taken from an equal call, with the run that paid for it."""
+    return result.model_copy(update={"kept_from": kept_from(result) or origin})
 
 
 def _name(text: str, below: str = "") -> str:
